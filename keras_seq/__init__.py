@@ -1,0 +1,20 @@
+"""Recurrent sequence models for Keras 3: cells one can see through, layers that are fast, recipes.
+
+Importing the package imports no backend: each part is loaded when it is first used.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+__all__ = ["cells", "data", "errors", "layers", "scan"]
+
+
+def __getattr__(name):
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

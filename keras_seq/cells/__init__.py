@@ -1,0 +1,18 @@
+"""What one time step computes: one set of equations a file, no loop over time anywhere."""
+
+from keras_seq.cells.base import RecurrentCell, Step
+from keras_seq.cells.diagonal_peephole_lstm import DiagonalPeepholeLSTMCell
+from keras_seq.cells.gru import GRUCell
+from keras_seq.cells.lstm import LSTMCell
+from keras_seq.cells.peephole_lstm import PeepholeLSTMCell
+from keras_seq.cells.simple_rnn import SimpleRNNCell
+
+__all__ = [
+    "DiagonalPeepholeLSTMCell",
+    "GRUCell",
+    "LSTMCell",
+    "PeepholeLSTMCell",
+    "RecurrentCell",
+    "SimpleRNNCell",
+    "Step",
+]

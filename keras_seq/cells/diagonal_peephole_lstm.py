@@ -1,0 +1,60 @@
+import keras
+from keras import ops
+
+from keras_seq.cells.base import Step
+from keras_seq.cells.lstm import LSTMCell
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class DiagonalPeepholeLSTMCell(LSTMCell):
+    """LSTM whose gates also look at the cell state, each unit at its own (diagonal peepholes).
+
+        i_t = sigma(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)    input
+        f_t = sigma(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)    forget
+        g_t = activation(W_c x_t + U_c h_{t-1} + b_c)               candidate
+        c_t = f_t * c_{t-1} + i_t * g_t
+        o_t = sigma(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)        output
+        h_t = o_t * activation(c_t)
+
+    Symbols and weights, in the order of `get_weights()`; columns in the order i, f, c, o:
+
+    - W: `kernel` (features, 4 * units)
+    - U: `recurrent_kernel` (units, 4 * units)
+    - b: `bias` (4 * units,)
+    - p_i, p_f, p_o: `input_gate_peephole_weights`, `forget_gate_peephole_weights`,
+      `output_gate_peephole_weights`, each (units,)
+    - sigma: `recurrent_activation`
+
+    These are the weights, in this order, of TensorFlow Addons' `PeepholeLSTMCell`. As there, the
+    peepholes take the kernel's initializer; nothing drops what they see.
+
+    States: [h, c]. Output: h. Gates: `input`, `forget`, `candidate`, `output`.
+    Arguments as `LSTMCell`.
+
+    Source: Gers, Schraudolph and Schmidhuber (2002); Sak et al. (2014), arXiv:1402.1128.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.input_gate_peephole_weights = self.add_peephole("input")
+        self.forget_gate_peephole_weights = self.add_peephole("forget")
+        self.output_gate_peephole_weights = self.add_peephole("output")
+
+    def add_peephole(self, gate):
+        return self.add_weight(
+            name=f"{gate}_gate_peephole_weights",
+            shape=(self.units,),
+            initializer=self.kernel_initializer,
+        )
+
+    def step(self, projected, states):
+        h_previous, c_previous = states
+        u = ops.matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
+        i = self.recurrent_activation(z_i + self.input_gate_peephole_weights * c_previous)
+        f = self.recurrent_activation(z_f + self.forget_gate_peephole_weights * c_previous)
+        g = self.activation(z_c)
+        c = f * c_previous + i * g
+        o = self.recurrent_activation(z_o + self.output_gate_peephole_weights * c)
+        h = o * self.activation(c)
+        return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})

@@ -1,0 +1,51 @@
+import keras
+from keras import ops
+
+from keras_seq.cells.base import Step
+from keras_seq.cells.lstm import LSTMCell
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class PeepholeLSTMCell(LSTMCell):
+    """LSTM whose gates look at the cell state, through full matrices, in place of h.
+
+        i_t = sigma(W_i x_t + U_i c_{t-1} + b_i)    input
+        f_t = sigma(W_f x_t + U_f c_{t-1} + b_f)    forget
+        o_t = sigma(W_o x_t + U_o c_{t-1} + b_o)    output
+        g_t = activation(W_c x_t + b_c)             candidate
+        c_t = f_t * c_{t-1} + i_t * g_t
+        h_t = o_t * activation(c_t)
+
+    Nothing reads h_{t-1}: the state that matters is c. h is returned beside it as by every LSTM.
+
+    Symbols and weights, in the order of `get_weights()`:
+
+    - W: `kernel` (features, 4 * units), columns in the order i, f, c, o
+    - U: `recurrent_kernel` (units, 3 * units), columns in the order i, f, o
+    - b: `bias` (4 * units,), in the order i, f, c, o
+    - sigma: `recurrent_activation`
+
+    States: [h, c]. Output: h. Gates: `input`, `forget`, `candidate`, `output`.
+    Arguments as `LSTMCell`; recurrent dropout acts on the c that the gates read.
+
+    Source: the peephole form that is widely taught; Gers and Schmidhuber (2000) with full
+    matrices. `DiagonalPeepholeLSTMCell` is the form of Gers et al. (2002).
+    """
+
+    def build(self, input_shape):
+        self.kernel = self.add_kernel(input_shape[-1], 4 * self.units)
+        self.recurrent_kernel = self.add_recurrent_kernel(3 * self.units)
+        self.bias = self.add_bias((4 * self.units,), self.initial_bias)
+
+    def step(self, projected, states):
+        _, c_previous = states
+        x_i, x_f, x_c, x_o = ops.split(projected, 4, axis=-1)
+        u = ops.matmul(self.recurrent(c_previous), self.recurrent_kernel)
+        u_i, u_f, u_o = ops.split(u, 3, axis=-1)
+        i = self.recurrent_activation(x_i + u_i)
+        f = self.recurrent_activation(x_f + u_f)
+        o = self.recurrent_activation(x_o + u_o)
+        g = self.activation(x_c)
+        c = f * c_previous + i * g
+        h = o * self.activation(c)
+        return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})

@@ -1,0 +1,231 @@
+"""The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
+
+import dataclasses
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from keras_seq import __version__, quiet, results, runs
+from keras_seq import recipe as recipes
+from keras_seq.errors import InputError
+
+app = App(
+    name="keras-seq",
+    help="Recurrent sequence models: recipes to train, to measure and to use.",
+    version=__version__,
+)
+console = Console(highlight=False, soft_wrap=True)
+HELP = {"--help", "-h"}
+
+
+def main(arguments=None):
+    """Runs a command line; returns the exit code: 0, or 2 for what the user can mend."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        app(arguments, **HANDLED_HERE)
+    except (InputError, CycloptsError) as error:
+        print(f"keras-seq: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("keras-seq: interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+HANDLED_HERE = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
+
+
+@app.command
+def ls():
+    """List the recipes with the results recorded for their presets."""
+    table = Table("recipe", "preset", "seeds", "test", "minutes", "what it is")
+    for name, recipe in sorted(recipes.recipes().items()):
+        rows = results.summary(recipe.results) or [("", "", "", "")]
+        for number, row in enumerate(rows):
+            table.add_row(*((name, *row, recipe.description) if number == 0 else ("", *row, "")))
+    console.print(table)
+
+
+@app.command(help_flags=[])
+def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]):
+    """Train a recipe: `keras-seq train RECIPE`; `keras-seq train RECIPE --help` lists its options.
+
+    RECIPE is a name that `keras-seq ls` lists, or the folder of a recipe of your own.
+    """
+    if not tokens or tokens[0] in HELP:
+        app.help_print(["train"])
+        return
+    recipe = recipes.find(tokens[0])
+    options = tokens[1:]
+    preset = _value_of("--preset", options) or "default"
+    defaults = recipe.preset(preset)
+    if "--resume" in options:
+        name = _value_of("--run", options) or preset
+        unfinished = runs.Run(Path(_value_of("--runs", options) or "runs") / recipe.name / name)
+        preset, defaults = unfinished.read_unfinished()
+    config_class = _with_defaults(defaults)
+
+    def train_recipe(
+        *,
+        config: Annotated[config_class, Parameter(name="*")] = config_class(),  # noqa: B008
+        preset: Literal[tuple(recipe.presets)] = preset,
+        run: str | None = None,
+        runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
+        resume: Annotated[bool, Parameter(negative="")] = False,
+        record: Annotated[bool, Parameter(negative="")] = False,
+    ):
+        """Train, measure and save.
+
+        Parameters
+        ----------
+        preset
+            Where the other options take their defaults from.
+        run
+            Name of the run, the preset's by default; it lies in RUNS/RECIPE/RUN.
+        runs_folder
+            Folder of all runs.
+        resume
+            Go on with an interrupted run.
+        record
+            Add the result to the recipe's results.json.
+        """
+        given = type(defaults)(**dataclasses.asdict(config))
+        folder = runs.Run(runs_folder / recipe.name / (run or preset))
+        command = shlex.join(["keras-seq", "train", *tokens])
+        if record:
+            results.check_recordable(recipe, preset, given)
+        if resume:
+            _check_unchanged(defaults, given, folder)
+        else:
+            folder.check_free()
+        quiet.import_backend()
+        from keras_seq import training
+
+        metrics = training.train(recipe, tokens[0], preset, given, folder, command)
+        if record:
+            results.record(recipe, metrics)
+        _print_metrics(metrics)
+        console.print(f"[bold]run[/] {folder.folder}")
+
+    recipe_app = App(name=f"keras-seq train {tokens[0]}", version_flags=[])
+    recipe_app.default(train_recipe)
+    recipe_app(options, **HANDLED_HERE)
+
+
+@app.command
+def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test"):
+    """Measure a finished run again.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    split
+        The examples to measure on.
+    """
+    recipe, config, model = _load(run)
+    splits = recipe.load(config)
+    if split not in splits:
+        raise InputError(f"The data {config.data!r} has no {split} split.")
+    _print_metrics({split: recipe.evaluate(model, splits[split])})
+
+
+@app.command
+def predict(run: Path, *inputs: str):
+    """Ask a finished run.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    inputs
+        What the recipe takes: file names or texts.
+    """
+    if not inputs:
+        raise InputError("predict needs at least one input after the run.")
+    recipe, config, model = _load(run)
+    table = None
+    for row in recipe.predict(model, config, inputs):
+        if table is None:
+            table = Table(*row)
+        table.add_row(*map(str, row.values()))
+    console.print(table)
+
+
+@app.command
+def cp(recipe: str, folder: Path):
+    """Copy a recipe into a folder of your own, to edit; `keras-seq train FOLDER` runs it there.
+
+    Parameters
+    ----------
+    recipe
+        Name of the recipe.
+    folder
+        The folder to make.
+    """
+    source = recipes.find(recipe).folder
+    if folder.exists():
+        raise InputError(f"{folder} exists already.")
+    with runs.replaced(folder) as new:
+        shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "results.json"))
+    console.print(f"Copied to {folder}; run it with: keras-seq train {folder}")
+
+
+def _value_of(option, tokens):
+    """The value of an option, before the options are parsed."""
+    for index, token in enumerate(tokens):
+        name, equals, value = token.partition("=")
+        if name == option:
+            return value if equals else "".join(tokens[index + 1 : index + 2])
+    return None
+
+
+def _with_defaults(config):
+    """The class of a config with the values of the config as its defaults."""
+    fields = [
+        (field.name, field.type, dataclasses.field(default=getattr(config, field.name)))
+        for field in dataclasses.fields(config)
+    ]
+    return dataclasses.make_dataclass(
+        type(config).__name__,
+        fields,
+        bases=(type(config),),
+        frozen=True,
+        namespace={"__module__": type(config).__module__},
+    )
+
+
+def _check_unchanged(stored, given, run):
+    """A run goes on with the config that it was started with."""
+    for field in dataclasses.fields(stored):
+        was, now = getattr(stored, field.name), getattr(given, field.name)
+        if was != now:
+            option = field.name.replace("_", "-")
+            raise InputError(f"{run.folder} was started with --{option} {was}, not {now}.")
+
+
+def _load(folder):
+    run = runs.Run(folder)
+    recipe, _, config = run.read_config()
+    if not run.finished:
+        raise InputError(f"{folder} is not finished; `keras-seq train ... --resume` goes on.")
+    quiet.import_backend()
+    import keras
+
+    import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
+
+    recipe.import_model()
+    return recipe, config, keras.saving.load_model(run.model_path)
+
+
+def _print_metrics(metrics):
+    for split in ("train", "validation", "test"):
+        if split in metrics:
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in metrics[split].items())
+            console.print(f"[bold]{split}[/] {numbers}")

@@ -1,0 +1,50 @@
+"""Pictures of a run, as PNG files."""
+
+from matplotlib.figure import Figure
+
+
+def learning_curve(history, path):
+    """Draws the loss and the other metrics over epochs, training and validation side by side.
+
+    Args:
+        history: Dicts with the same keys, one an epoch, as Keras logs them.
+        path: PNG file.
+    """
+    epochs = [row["epoch"] for row in history]
+    splits = ("val_", "test_")
+    names = [key for key in history[0] if f"val_{key}" in history[0] or key == "loss"]
+    figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        for prefix in ("", *splits):
+            if prefix + name in history[0]:
+                label = {"": "train", "val_": "validation", "test_": "test"}[prefix]
+                axes.plot(epochs, [row[prefix + name] for row in history], label=label)
+        axes.set(xlabel="epoch", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def confusion_matrix(targets, predictions, labels, path):
+    """Draws how often each class was taken for which.
+
+    Args:
+        targets: Class numbers, (examples,).
+        predictions: Class numbers, (examples,).
+        labels: Names of the classes in the order of their numbers.
+        path: PNG file.
+    """
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    size = 2 + 0.45 * len(labels)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    ConfusionMatrixDisplay.from_predictions(
+        targets,
+        predictions,
+        labels=range(len(labels)),
+        display_labels=labels,
+        ax=figure.subplots(),
+        colorbar=False,
+        cmap="Blues",
+    )
+    figure.savefig(path, dpi=120)

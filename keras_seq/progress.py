@@ -1,0 +1,62 @@
+"""Shows how far the training is."""
+
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+
+class Progress(keras.callbacks.Callback):
+    """One bar over all epochs with the running loss, and a line of metrics after every epoch.
+
+    Args:
+        epochs: Epochs in all.
+        updates_an_epoch: Optimizer steps an epoch.
+        keeper: Has `history`, whose last row is the epoch that has just ended.
+    """
+
+    def __init__(self, epochs, updates_an_epoch, keeper):
+        super().__init__()
+        self.epochs, self.updates_an_epoch, self.keeper = epochs, updates_an_epoch, keeper
+        self.bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4f}"),
+            TimeRemainingColumn(),
+            console=Console(highlight=False, soft_wrap=True),
+        )
+
+    def on_train_begin(self, logs=None):
+        done = self.keeper.epochs_done
+        self.task = self.bar.add_task(
+            "",
+            total=self.epochs * self.updates_an_epoch,
+            completed=done * self.updates_an_epoch,
+            epoch=done,
+            epochs=self.epochs,
+            loss=float("nan"),
+        )
+        self.bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.began = time.perf_counter()
+        self.bar.update(self.task, epoch=epoch + 1)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.task, advance=1, loss=float(logs["loss"]))
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = self.keeper.history[-1]
+        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "seconds")]
+        seconds = time.perf_counter() - self.began
+        self.bar.console.print(
+            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
+            + "  ".join(metrics)
+            + f"  {seconds:.1f} s"
+        )
+
+    def on_train_end(self, logs=None):
+        self.bar.stop()

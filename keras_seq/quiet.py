@@ -1,0 +1,47 @@
+"""Imports the backend without its start-up messages."""
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+
+# TensorFlow 2.21 logs these before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow/tensorflow 100442);
+# that there is no GPU is no error.
+NOISE = re.compile(
+    rb"[IW]\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl|E\d{4} .* call to cuInit"
+)
+
+
+def import_backend():
+    """Imports Keras with its backend; only errors of the import reach the screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _without_noise():
+        import keras
+        from absl import logging
+
+        logging.set_verbosity(logging.ERROR)
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _without_noise():
+    """Holds back the error stream, below Python too, and afterwards shows all of it but noise."""
+    sys.stderr.flush()
+    stream = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stream, 2)
+            os.close(stream)
+            held.seek(0)
+            for line in held:
+                if not NOISE.match(line):
+                    os.write(2, line)

@@ -1,0 +1,166 @@
+"""What a recipe is, and where recipes are found.
+
+A recipe is a package of a few short modules:
+
+- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, and `PRESETS`,
+  a dict of name to Config, of which "default" is one;
+- `data.py`: `load(config)` returns the splits, a dict of "train", "validation" and "test" to a
+  pair of arrays (inputs, targets); a split may be missing, except "train";
+- `model.py`: `build(config)` returns a compiled `keras.Model`, its input shapes known;
+- `metric.py`: `evaluate(model, examples)` returns a dict of metric to number, for one split of
+  `load`, and `show(model, examples, folder)` writes what people would rather see than read;
+- `predict.py`: `predict(model, config, inputs)` takes what people type (file names, sentences)
+  and yields a dict of what to show for each.
+
+The docstring of the package is its description. Packages register under the entry-point group
+`keras_seq.recipes`; a folder on disk is a recipe too. Listing recipes and reading their configs
+imports no backend.
+"""
+
+import dataclasses
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from keras_seq.errors import InputError, unknown
+
+ENTRY_POINTS = "keras_seq.recipes"
+
+Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
+"""The cells, by the names of their layers in `keras_seq.layers`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What the configs of all recipes share. Fields become options of the command line."""
+
+    data: str = "builtin"
+    """Where the examples come from: builtin, tfds:NAME[/CONFIG], or a path of your own."""
+    seed: int = 0
+    """Of the weights, the order of the examples, and dropout."""
+    batch_size: int = 64
+    """Examples an update."""
+    updates: int = 1000
+    """Optimizer steps in all, rounded to whole passes over the training examples (epochs)."""
+    keep_best: bool = True
+    """Keep the weights of the epoch that did best on the validation split, not the last."""
+    test_every_epoch: bool = False
+    """Report the test split after every epoch; nothing is ever chosen by it."""
+
+    objective: ClassVar[str] = "accuracy"
+    """The metric of the compiled model by which `keep_best` chooses; more is better."""
+
+    def __post_init__(self):
+        for name in ("batch_size", "updates"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A recipe, its modules imported when they are first used.
+
+    Args:
+        name: As the command line knows it.
+        package: Import name of the package.
+    """
+
+    name: str
+    package: str
+
+    def _module(self, name):
+        return importlib.import_module(f"{self.package}.{name}")
+
+    @functools.cached_property
+    def folder(self):
+        """Where the recipe's files lie."""
+        return Path(importlib.import_module(self.package).__file__).parent
+
+    @property
+    def description(self):
+        """The first line of the package's docstring."""
+        return (importlib.import_module(self.package).__doc__ or "").strip().split("\n")[0]
+
+    @property
+    def presets(self):
+        """Preset name to Config."""
+        return self._module("config").PRESETS
+
+    def preset(self, name):
+        """The Config of a preset."""
+        if name not in self.presets:
+            raise unknown(f"preset of {self.name}", name, self.presets)
+        return self.presets[name]
+
+    @property
+    def results(self):
+        """The recorded results of the presets: a list of records, as a run writes them."""
+        path = self.folder / "results.json"
+        return json.loads(path.read_text()) if path.exists() else []
+
+    def import_model(self):
+        """Imports `model.py`, whose own layers must be known before a saved model is loaded."""
+        self._module("model")
+
+    def load(self, config):
+        """The splits of the data."""
+        return self._module("data").load(config)
+
+    def build(self, config):
+        """The compiled model."""
+        return self._module("model").build(config)
+
+    def evaluate(self, model, examples):
+        """Metrics of a model on one split."""
+        return self._module("metric").evaluate(model, examples)
+
+    def show(self, model, examples, folder):
+        """Pictures and samples of a model on one split."""
+        self._module("metric").show(model, examples, folder)
+
+    def predict(self, model, config, inputs):
+        """What a model says of inputs as people type them."""
+        return self._module("predict").predict(model, config, inputs)
+
+
+def recipes():
+    """All registered recipes by name."""
+    points = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    return {point.name: Recipe(point.name, point.value) for point in points}
+
+
+def find(name):
+    """The recipe of a registered name, or in the folder of that path.
+
+    Raises:
+        InputError: There is none.
+    """
+    folder = Path(name)
+    if (folder / "config.py").is_file():
+        return _in_folder(folder)
+    known = recipes()
+    if name not in known:
+        if folder.is_dir():
+            raise InputError(f"The folder {name} is no recipe: it has no config.py.")
+        raise unknown("recipe", name, known)
+    return known[name]
+
+
+def _in_folder(folder):
+    name = folder.resolve().name
+    package = f"keras_seq_recipe_in_folder_{name}"
+    if package not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            package,
+            folder.resolve() / "__init__.py",
+            submodule_search_locations=[str(folder.resolve())],
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[package] = module
+        spec.loader.exec_module(module)
+    return Recipe(name, package)

@@ -1,0 +1,153 @@
+"""The folder of a run: what is in it, and how it is written so that no half file stays behind."""
+
+import csv
+import dataclasses
+import importlib.metadata
+import json
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_seq import recipe as recipe_module
+from keras_seq.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A training run on disk.
+
+    - `config.json`: recipe, preset and every field of the config;
+    - `history.csv`: a row an epoch; `learning_curve.png`: the same as a picture;
+    - `checkpoint.npz`: all that a resumed run needs; gone when the run has finished;
+    - `model.keras`, `metrics.json`: the result; `metrics.json` is written last.
+    """
+
+    folder: Path
+
+    @property
+    def finished(self):
+        return (self.folder / "metrics.json").exists()
+
+    @property
+    def started(self):
+        return (self.folder / "config.json").exists()
+
+    @property
+    def model_path(self):
+        return self.folder / "model.keras"
+
+    @property
+    def metrics(self):
+        return json.loads((self.folder / "metrics.json").read_text())
+
+    def check_free(self):
+        """Refuses a folder in which a run lies already.
+
+        Raises:
+            InputError: So it is.
+        """
+        if self.finished:
+            raise InputError(f"{self.folder} holds a finished run; choose another name with --run.")
+        if self.started:
+            raise InputError(
+                f"{self.folder} holds an interrupted run; go on with --resume, or choose another "
+                "name with --run."
+            )
+
+    def start(self, recipe, preset, config):
+        """Makes the folder and notes what runs in it."""
+        content = {"recipe": recipe, "preset": preset, "config": dataclasses.asdict(config)}
+        self.write_json("config.json", content)
+
+    def read_config(self):
+        """The recipe, preset name and Config that the run was started with."""
+        path = self.folder / "config.json"
+        if not path.exists():
+            raise InputError(f"{self.folder} is no run: it has no config.json.")
+        content = json.loads(path.read_text())
+        recipe = recipe_module.find(content["recipe"])
+        config = dataclasses.replace(recipe.preset("default"), **content["config"])
+        return recipe, content["preset"], config
+
+    def read_unfinished(self):
+        """The preset name and Config of a run that was interrupted.
+
+        Raises:
+            InputError: It has finished, or never began.
+        """
+        if self.finished:
+            raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
+        _, preset, config = self.read_config()
+        return preset, config
+
+    def write_json(self, name, content):
+        """Writes a JSON file into the folder."""
+        write_json(self.folder / name, content)
+
+    def write_history(self, rows):
+        """Rows are dicts with the same keys, one an epoch."""
+        with replaced(self.folder / "history.csv") as path, path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def write_checkpoint(self, arrays, progress):
+        """Saves lists of arrays by name, and what JSON can hold."""
+        flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
+        with replaced(self.folder / "checkpoint.npz") as path:
+            np.savez(path, progress=np.array(json.dumps(progress)), **flat)
+
+    def read_checkpoint(self):
+        """What `write_checkpoint` saved last, or None."""
+        path = self.folder / "checkpoint.npz"
+        if not path.exists():
+            return None
+        with np.load(path) as file:
+            progress = json.loads(str(file["progress"]))
+            arrays = {}
+            for key in file.files:
+                if key != "progress":
+                    name, _, index = key.rpartition("/")
+                    arrays.setdefault(name, {})[int(index)] = file[key]
+        return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
+
+    def finish(self, metrics):
+        """Writes the metrics, which makes the run a finished one."""
+        self.write_json("metrics.json", metrics)
+        (self.folder / "checkpoint.npz").unlink(missing_ok=True)
+
+
+def versions():
+    """Versions of what a result depends on."""
+    packages = ("keras", "keras-seq", "numpy", "tensorflow")
+    return {
+        "python": platform.python_version(),
+        **{package: importlib.metadata.version(package) for package in packages},
+    }
+
+
+def write_json(path, content):
+    """Writes JSON at once or not at all."""
+    with replaced(path) as new:
+        new.write_text(json.dumps(content, indent=2) + "\n")
+
+
+class replaced:
+    """A path to write to, beside the real one, which it replaces when all went well."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def __enter__(self):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # In a folder of its own, since what is written may depend on the name.
+        self.folder = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=".writing-"))
+        return self.folder / self.path.name
+
+    def __exit__(self, error, *_):
+        if error is None:
+            (self.folder / self.path.name).replace(self.path)
+        shutil.rmtree(self.folder)

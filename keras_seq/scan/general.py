@@ -1,0 +1,93 @@
+"""The general loop: any cell, any backend. It is the truth that faster ways must equal."""
+
+from keras import ops
+
+# Keras exports no name for its loop over time steps, which is the one loop that all its backends
+# share: a `while_loop` in TensorFlow, a `scan` in JAX, a Python loop in torch.
+from keras.src.backend import rnn
+
+
+def projects(cell):
+    """Whether a cell offers `project` and `step`, so that its projection can leave the loop."""
+    return callable(getattr(cell, "project", None)) and callable(getattr(cell, "step", None))
+
+
+def general_scan(
+    cell,
+    sequences,
+    initial_state,
+    mask=None,
+    go_backwards=False,
+    unroll=False,
+    zero_output_for_mask=False,
+    return_sequences=True,
+):
+    """Projects the whole sequence in one product, then takes one `cell.step` after the other.
+
+    A masked step leaves the states as they were, and its output repeats the output before it
+    (zeros at the start), or is zeros with `zero_output_for_mask`. The masking is done here, not by
+    Keras's loop, which treats masked steps differently from backend to backend.
+
+    Args:
+        cell: A cell with `project` and `step`.
+        sequences: `(batch, timesteps, features)`.
+        initial_state: List of tensors `(batch, units)`.
+        mask: None or bools `(batch, timesteps)`; False where a step is to be skipped.
+        go_backwards: Whether to start at the last time step.
+        unroll: Whether to write the loop out; needs a known number of time steps.
+        zero_output_for_mask: Whether masked steps put out zeros.
+        return_sequences: Whether all outputs are wanted.
+
+    Returns:
+        As `keras_seq.scan.scan`.
+    """
+    projected = cell.project(sequences)
+    states = list(initial_state)
+    if mask is None:
+        step = _plain_step(cell)
+    else:
+        # The mask travels as one more column, since Keras's loop takes a single tensor when the
+        # number of time steps is unknown. The last output travels with the states.
+        column = ops.cast(ops.expand_dims(mask, -1), projected.dtype)
+        projected = ops.concatenate([projected, column], axis=-1)
+        states.append(_zero_output(cell, sequences))
+        step = _masked_step(cell, zero_output_for_mask)
+    last_output, outputs, states = rnn(
+        step,
+        projected,
+        states,
+        go_backwards=go_backwards,
+        unroll=unroll,
+        input_length=sequences.shape[1],
+        return_all_outputs=return_sequences,
+    )
+    return last_output, outputs, list(states if mask is None else states[:-1])
+
+
+def _plain_step(cell):
+    def step(projected, states):
+        new = cell.step(projected, list(states))
+        return new.output, list(new.states)
+
+    return step
+
+
+def _masked_step(cell, zero_output_for_mask):
+    def step(projected_and_mask, states_and_output):
+        projected, column = projected_and_mask[:, :-1], projected_and_mask[:, -1:]
+        *states, output = states_and_output
+        new = cell.step(projected, states)
+        seen = ops.cast(column, "bool")
+        masked_output = ops.zeros_like(output) if zero_output_for_mask else output
+        output = ops.where(seen, new.output, masked_output)
+        kept = [ops.where(seen, *pair) for pair in zip(new.states, states, strict=True)]
+        return output, [*kept, output]
+
+    return step
+
+
+def _zero_output(cell, sequences):
+    units = getattr(cell, "output_size", None)
+    if units is None:
+        units = cell.state_size if isinstance(cell.state_size, int) else cell.state_size[0]
+    return ops.zeros((ops.shape(sequences)[0], units), dtype=cell.compute_dtype)

@@ -1,0 +1,149 @@
+"""Trains a recipe: from its config to a finished run."""
+
+import math
+import time
+
+import keras
+import numpy as np
+
+from keras_seq import pictures, runs
+from keras_seq.batches import epochs_of_batches
+from keras_seq.progress import Progress
+
+
+def train(recipe, named, preset, config, run, command):
+    """Trains, evaluates and saves; goes on from the run's checkpoint if there is one.
+
+    Args:
+        recipe: A `keras_seq.recipe.Recipe`.
+        named: What `keras_seq.recipe.find` finds the recipe by.
+        preset: Name of the preset that the config was derived from.
+        config: The recipe's Config.
+        run: A `keras_seq.runs.Run`, free or interrupted.
+        command: The command line, noted in the metrics.
+
+    Returns:
+        The metrics that are written to metrics.json.
+    """
+    started = time.perf_counter()
+    keras.utils.set_random_seed(config.seed)
+    splits = recipe.load(config)
+    model = recipe.build(config)
+    if not run.started:
+        run.start(named, preset, config)
+    updates_an_epoch = math.ceil(len(splits["train"][1]) / config.batch_size)
+    epochs = max(1, round(config.updates / updates_an_epoch))
+    keeper = Keeper(run, config, splits, started)
+    keeper.restore(model)
+    if keeper.epochs_done < epochs:
+        model.fit(
+            epochs_of_batches(
+                splits["train"], config.batch_size, config.seed, keeper.epochs_done, epochs
+            ),
+            steps_per_epoch=updates_an_epoch,
+            initial_epoch=keeper.epochs_done,
+            epochs=epochs,
+            callbacks=[keeper, Progress(epochs, updates_an_epoch, keeper)],
+            shuffle=False,  # the batches come in an order of their own
+            verbose=0,
+        )
+    if keeper.best_weights is not None:
+        model.set_weights(keeper.best_weights)
+    recipe.show(model, splits.get("test", splits["train"]), run.folder)
+    pictures.learning_curve(keeper.history, run.folder / "learning_curve.png")
+    with runs.replaced(run.model_path) as path:
+        model.save(path)
+    metrics = {
+        "recipe": recipe.name,
+        "preset": preset,
+        "seed": config.seed,
+        **{
+            split: recipe.evaluate(model, splits[split])
+            for split in ("validation", "test")
+            if split in splits
+        },
+        "epochs": epochs,
+        "kept_epoch": keeper.best_epoch or epochs,
+        "parameters": model.count_params(),
+        "seconds": round(keeper.seconds(), 1),
+        "versions": runs.versions(),
+        "command": command,
+    }
+    run.finish(metrics)
+    return metrics
+
+
+class Keeper(keras.callbacks.Callback):
+    """After every epoch: measures the held-out splits, keeps the best weights, saves a checkpoint.
+
+    Args:
+        run: The run whose checkpoint it reads and writes.
+        config: The recipe's Config.
+        splits: As the recipe loads them.
+        started: `time.perf_counter()` when this process began to work on the run.
+    """
+
+    def __init__(self, run, config, splits, started):
+        super().__init__()
+        self.run, self.config, self.splits, self.started = run, config, splits, started
+        self.history = []
+        self.best_weights, self.best_epoch, self.best = None, None, -math.inf
+        self.seconds_before = 0.0
+
+    @property
+    def epochs_done(self):
+        return len(self.history)
+
+    def seconds(self):
+        """Seconds spent on the run, those before an interruption included."""
+        return self.seconds_before + time.perf_counter() - self.started
+
+    def restore(self, model):
+        """Puts a model, its optimizer and this object back to where the checkpoint stands."""
+        # `variables`, unlike `weights`, hold the states of the random generators too.
+        self.variables = [*model.variables, *model.optimizer.variables]
+        checkpoint = self.run.read_checkpoint()
+        if checkpoint is None:
+            return
+        model.optimizer.build(model.trainable_variables)
+        self.variables = [*model.variables, *model.optimizer.variables]
+        arrays, progress = checkpoint
+        for variable, value in zip(self.variables, arrays["variables"], strict=True):
+            variable.assign(value)
+        self.best_weights = arrays.get("best_weights")
+        self.history, self.best_epoch = progress["history"], progress["best_epoch"]
+        self.best, self.seconds_before = progress["best"], progress["seconds"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
+        row |= self.measure("validation", "val_")
+        if self.config.test_every_epoch:
+            row |= self.measure("test", "test_")
+        row["seconds"] = round(self.seconds(), 1)
+        self.history.append(row)
+        score = row.get(f"val_{self.config.objective}", -math.inf)
+        if self.config.keep_best and score >= self.best:
+            self.best, self.best_epoch = score, epoch + 1
+            self.best_weights = self.model.get_weights()
+        self.save()
+
+    def measure(self, split, prefix):
+        if split not in self.splits:
+            return {}
+        inputs, targets = self.splits[split]
+        metrics = self.model.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)
+        return {prefix + name: float(value) for name, value in metrics.items()}
+
+    def save(self):
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        arrays = {"variables": [np.asarray(v) for v in variables]}
+        if self.best_weights is not None:
+            arrays["best_weights"] = self.best_weights
+        progress = {
+            "history": self.history,
+            "best_epoch": self.best_epoch,
+            "best": self.best,
+            "seconds": self.seconds(),
+        }
+        self.run.write_history(self.history)
+        self.run.write_checkpoint(arrays, progress)

@@ -1,0 +1,54 @@
+"""What can be set, and the two presets."""
+
+import dataclasses
+from typing import Literal
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to one: recurrent layers read the rows, the state at the end names the digit."""
+
+    cell: recipe.Cell = "LSTM"
+    """The recurrent cell."""
+    units: int = 64
+    """Hidden units a layer and direction."""
+    layers: int = 2
+    """Recurrent layers."""
+    bidirectional: bool = True
+    """Read the rows from the top and from the bottom."""
+    dropout: float = 0.3
+    """Share of the features dropped after each recurrent layer."""
+    augment: bool = True
+    """Turn, scale, shear, shift and bend the training digits, differently every time."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW with warm-up and a cosine schedule, or plain SGD."""
+    learning_rate: float = 0.003
+    """The highest of the schedule, or SGD's."""
+    momentum: float = 0.0
+    """Of SGD."""
+    batch_size: int = 128
+    """Examples an update."""
+    updates: int = 1920
+    """Optimizer steps in all, rounded to whole passes over the training digits (epochs)."""
+
+
+PRESETS = {
+    "default": Config(),
+    # 19,200 updates are 300 epochs over the 4,047 built-in training digits and 20, as in the
+    # notes, over the 60,000 of `--data tfds:mnist`.
+    "notes": Config(
+        units=10,
+        bidirectional=False,
+        dropout=0.0,
+        augment=False,
+        optimizer="sgd",
+        learning_rate=0.01,
+        momentum=0.5,
+        batch_size=64,
+        updates=19_200,
+        keep_best=False,
+        test_every_epoch=True,
+    ),
+}
