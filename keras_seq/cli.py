@@ -19,9 +19,14 @@ app = App(
     name="keras-seq",
     help="Recurrent sequence models: recipes to train, to measure and to use.",
     version=__version__,
+    suppress_keyboard_interrupt=False,
 )
-console = Console(highlight=False, soft_wrap=True)
+# Into a pipe, a table takes the width it needs.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 HELP = {"--help", "-h"}
+
+HANDLED_HERE = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
+"""`main` turns errors into sentences and exit codes, not the library that parses."""
 
 
 def main(arguments=None):
@@ -36,9 +41,6 @@ def main(arguments=None):
         print("keras-seq: interrupted.", file=sys.stderr)
         return 130
     return 0
-
-
-HANDLED_HERE = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
 
 
 @app.command
@@ -113,7 +115,11 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         _print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")
 
-    recipe_app = App(name=f"keras-seq train {tokens[0]}", version_flags=[])
+    recipe_app = App(
+        name=f"keras-seq train {tokens[0]}",
+        version_flags=[],
+        suppress_keyboard_interrupt=False,
+    )
     recipe_app.default(train_recipe)
     recipe_app(options, **HANDLED_HERE)
 
@@ -229,3 +235,7 @@ def _print_metrics(metrics):
         if split in metrics:
             numbers = "  ".join(f"{name} {value:.4f}" for name, value in metrics[split].items())
             console.print(f"[bold]{split}[/] {numbers}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

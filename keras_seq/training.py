@@ -26,8 +26,8 @@ def train(recipe, named, preset, config, run, command):
         The metrics that are written to metrics.json.
     """
     started = time.perf_counter()
-    keras.utils.set_random_seed(config.seed)
     splits = recipe.load(config)
+    keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
     model = recipe.build(config)
     if not run.started:
         run.start(named, preset, config)

@@ -31,7 +31,7 @@ def prepare(name, version, features, examples, source="builtin"):
         A prepared `tfds.core.DatasetBuilder`.
     """
 
-    class Builder(tfds.core.GeneratorBasedBuilder):
+    class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version(version)
         BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=_config_name(source))]
 
@@ -40,17 +40,15 @@ def prepare(name, version, features, examples, source="builtin"):
 
         def _split_generators(self, dl_manager):
             by_split = {}
-            for key, example, split in track(
-                examples(), f"Preparing {name}", console=Console(stderr=True), transient=True
-            ):
+            for key, example, split in _shown(examples(), f"Preparing {name}"):
                 by_split.setdefault(split or split_of(key), []).append(example)
             return {split: list(enumerate(found)) for split, found in by_split.items()}
 
         def _generate_examples(self, numbered):
             yield from numbered
 
-    Builder.name = name
-    builder = Builder()
+    Prepared.name = name
+    builder = Prepared()
     if not builder.is_prepared():
         # TFDS would announce a download; the progress worth showing is that of the examples.
         tfds.disable_progress_bar()
@@ -100,6 +98,14 @@ def arrays(builder):
         split: tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
         for split in builder.info.splits
     }
+
+
+def _shown(examples, description):
+    """The examples, with a bar for whoever looks on."""
+    console = Console(stderr=True)
+    return track(
+        examples, description, console=console, transient=True, disable=not console.is_terminal
+    )
 
 
 def _config_name(source):

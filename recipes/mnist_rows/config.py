@@ -22,6 +22,8 @@ class Config(recipe.Config):
     """Share of the features dropped after each recurrent layer."""
     augment: bool = True
     """Turn, scale, shear, shift and bend the training digits, differently every time."""
+    initializer: Literal["keras", "pytorch"] = "keras"
+    """How weights start: as Keras's layers do, or uniform within 1/sqrt(units) as PyTorch's."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW with warm-up and a cosine schedule, or plain SGD."""
     learning_rate: float = 0.003
@@ -43,6 +45,7 @@ PRESETS = {
         bidirectional=False,
         dropout=0.0,
         augment=False,
+        initializer="pytorch",
         optimizer="sgd",
         learning_rate=0.01,
         momentum=0.5,

@@ -17,21 +17,37 @@ def build(config):
     images = keras.Input((ROWS, COLUMNS), name="image")
     x = keras.layers.Rescaling(1 / 255)(images)
     if config.augment:
-        x = RandomWarp(seed=config.seed)(x)
+        x = RandomWarp()(x)
     x = keras.layers.Rescaling(1 / DEVIATION, -MEAN / DEVIATION)(x)
     for number in range(config.layers):
         last = number == config.layers - 1
-        layer = getattr(layers, config.cell)(config.units, return_sequences=not last)
+        layer = getattr(layers, config.cell)(
+            config.units, return_sequences=not last, **_start(config, config.units)
+        )
         x = keras.layers.Bidirectional(layer)(x) if config.bidirectional else layer(x)
         if config.dropout:
-            x = keras.layers.Dropout(config.dropout, seed=config.seed + number)(x)
-    model = keras.Model(images, keras.layers.Dense(10, name="digit")(x))
+            x = keras.layers.Dropout(config.dropout)(x)
+    digit = keras.layers.Dense(10, name="digit", **_start(config, x.shape[-1], ("kernel", "bias")))
+    model = keras.Model(images, digit(x))
     model.compile(
         optimizer=_optimizer(config),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
     return model
+
+
+def _start(config, fan, kinds=("kernel", "recurrent", "bias")):
+    """Arguments that say how the weights of a layer start."""
+    if config.initializer == "keras":
+        return {}
+    bound = 1 / fan**0.5
+    uniform = {
+        f"{kind}_initializer": keras.initializers.RandomUniform(-bound, bound) for kind in kinds
+    }
+    # PyTorch's forget gates start like the other gates.
+    forget = "recurrent" in kinds and config.cell.endswith("LSTM")
+    return uniform | ({"unit_forget_bias": False} if forget else {})
 
 
 def _optimizer(config):
