@@ -1,5 +1,6 @@
 """What every cell shares: its arguments, its weights, dropout and the cell contract."""
 
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import keras
@@ -84,12 +85,12 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     ):
         super().__init__(**kwargs)
         name = type(self).__name__
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+        if isinstance(units, bool) or not isinstance(units, Integral) or units < 1:
             raise InputError(f"{name}: `units` must be an integer of at least 1, got {units!r}.")
         for argument, rate in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
-            if not 0 <= rate <= 1:
+            if not isinstance(rate, Real) or not 0 <= rate <= 1:
                 raise InputError(f"{name}: `{argument}` must lie between 0 and 1, got {rate!r}.")
-        self.units = self.output_size = self.state_size = units
+        self.units = self.output_size = self.state_size = int(units)
         self.activation = _activation(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)

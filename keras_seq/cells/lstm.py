@@ -34,7 +34,7 @@ class LSTMCell(GatedCell):
     def __init__(self, units, *args, unit_forget_bias=True, **kwargs):
         super().__init__(units, *args, **kwargs)
         self.unit_forget_bias = unit_forget_bias
-        self.state_size = [units, units]
+        self.state_size = [self.units, self.units]
 
     def build(self, input_shape):
         self.kernel = self.add_kernel(input_shape[-1], 4 * self.units)

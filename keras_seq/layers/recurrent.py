@@ -46,14 +46,15 @@ class CellLayer(RNN):
             if not hasattr(cls, argument.name):
                 setattr(cls, argument.name, _of_cell(argument.name))
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, activity_regularizer=None, **kwargs):
         # `implementation` picks between two ways to compute in Keras's cells; here there is one.
         kwargs.pop("implementation", None)
-        positional = [p.name for p in self.cell_arguments if p.kind is p.POSITIONAL_OR_KEYWORD]
-        kwargs |= dict(zip(positional, args, strict=False))
-        named = {p.name: kwargs.pop(p.name) for p in self.cell_arguments if p.name in kwargs}
+        of_cell = {p.name: kwargs.pop(p.name) for p in self.cell_arguments if p.name in kwargs}
+        given = inspect.Signature(self.cell_arguments).bind(*args, **of_cell).arguments
         shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
-        super().__init__(self.cell_class(**named, **shared), **kwargs)
+        super().__init__(
+            self.cell_class(**given, **shared), activity_regularizer=activity_regularizer, **kwargs
+        )
         self.input_spec = keras.layers.InputSpec(ndim=3)
 
     def build(self, sequences_shape, initial_state_shape=None):

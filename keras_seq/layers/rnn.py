@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops, tree
+from keras.src.backend import AutocastScope  # Keras exports no name for it
 
 from keras_seq.errors import InputError
 from keras_seq.scan import projects, scan
@@ -46,49 +47,60 @@ class RNN(keras.layers.RNN):
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if not projects(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)
-        if hasattr(self.cell, "begin"):
-            sequences = self.cell.begin(sequences, training)
         if self.stateful:
             # torch writes the next state into the variable in place, which backpropagation
             # through this loop must not see.
             initial_state = tree.map_structure(ops.copy, initial_state)
-        return scan(
-            self.cell,
-            sequences,
-            initial_state,
-            mask=tree.flatten(mask)[0],
-            go_backwards=self.go_backwards,
-            unroll=self.unroll,
-            zero_output_for_mask=self.zero_output_for_mask,
-            return_sequences=self.return_sequences,
-            use_cudnn=getattr(self, "use_cudnn", False),
-        )
+        # The cell's own precision holds, as if it had been called.
+        with AutocastScope(self.cell.compute_dtype):
+            sequences = ops.cast(sequences, self.cell.compute_dtype)
+            if hasattr(self.cell, "begin"):
+                sequences = self.cell.begin(sequences, training)
+            return scan(
+                self.cell,
+                sequences,
+                initial_state,
+                mask=tree.flatten(mask)[0],
+                go_backwards=self.go_backwards,
+                unroll=self.unroll,
+                zero_output_for_mask=self.zero_output_for_mask,
+                return_sequences=self.return_sequences,
+                use_cudnn=getattr(self, "use_cudnn", False),
+            )
 
     def _check(self, sequences, initial_state, mask):
         """Refuses, in one sentence, what would otherwise fail deep inside the loop."""
-        name = type(self).__name__
-        shape = tuple(getattr(sequences, "shape", ()))
+        name, shape = type(self).__name__, _shape(sequences)
         dtype = getattr(sequences, "dtype", "")
         dtype = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
         if dtype.startswith(("str", "bytes", "bool", "complex", "object")):
             raise InputError(f"{name}: sequences must be numbers, got dtype {dtype}.")
-        if len(shape) > 1 and shape[1] == 0:
-            raise InputError(f"{name}: sequences of shape {shape} have no time step.")
-        if mask is not None and len(shape) > 1:
-            mask_shape = tuple(tree.flatten(mask)[0].shape)
-            if len(mask_shape) != 2 or not _agree(mask_shape, shape[:2]):
+        if projects(self.cell):
+            features = self.input_spec.axes.get(-1) if self.input_spec else None
+            if not _agree(shape, (None, None, features)):
                 raise InputError(
-                    f"{name}: the mask must have the shape (batch, timesteps) of the sequences, "
-                    f"{shape[:2]}, got {mask_shape}."
+                    f"{name}: sequences must have the shape (batch, timesteps, "
+                    f"{features or 'features'}), got {shape}."
                 )
+        if shape[1:2] == (0,):
+            raise InputError(f"{name}: sequences of shape {shape} have no time step.")
+        if mask is not None and not _agree(_shape(tree.flatten(mask)[0]), shape[:2]):
+            raise InputError(
+                f"{name}: the mask must be an array of the shape (batch, timesteps) of the "
+                f"sequences, {shape[:2]}, got {_shape(tree.flatten(mask)[0])}."
+            )
         if initial_state is not None and projects(self.cell):
-            shapes = [tuple(state.shape) for state in tree.flatten(initial_state)]
+            shapes = [_shape(state) for state in tree.flatten(initial_state)]
             wanted = [(*shape[:1], size) for size in self.state_size]
             if len(shapes) != len(wanted) or not all(map(_agree, shapes, wanted)):
                 raise InputError(
                     f"{name}: initial_state must be {len(wanted)} tensor(s) of shape (batch, "
                     f"units), {wanted}, got {shapes}."
                 )
+
+
+def _shape(array):
+    return tuple(getattr(array, "shape", ()))
 
 
 def _agree(shape, other):

@@ -1,0 +1,137 @@
+"""Every cell computes the equations of the NumPy reference, and of ONNX where it has the cell."""
+
+import numpy as np
+import pytest
+import reference
+from helpers import (
+    BACKEND,
+    CELLS,
+    MASK,
+    THOROUGH,
+    assert_close,
+    gradients,
+    make,
+    normal,
+    run,
+    sequences,
+    states,
+    to_numpy,
+)
+from keras import ops
+
+TOLERANCE = {"float32": 1e-6, "float64": 1e-10}
+
+# On the other backends `keras.ops.matmul` and others turn float64 into float32
+# (https://github.com/keras-team/keras/issues/23704).
+DTYPES = ["float32", "float64"] if BACKEND == "tensorflow" else ["float32"]
+
+BACK, UNROLL = {"go_backwards": True}, {"unroll": True}
+LAST, NO_BIAS = {"return_sequences": False}, {"use_bias": False}
+ZEROS = {"zero_output_for_mask": True}
+
+# Arguments of the layer, whether there is a mask, whether initial states are given.
+CASES = {
+    "plain": ({}, False, False),
+    "backwards": (BACK, False, True),
+    "last": (LAST | NO_BIAS, False, True),
+    "mask": ({}, True, False),
+    "mask, states": (NO_BIAS, True, True),
+    "mask, backwards": (BACK, True, True),
+    "mask, last": (LAST, True, True),
+    "zeros": (ZEROS | BACK | NO_BIAS, True, True),
+    "zeros, last": (ZEROS | LAST, True, True),
+    "unrolled": (UNROLL | BACK, True, True),
+}
+FEW = ["last", "mask, backwards", "zeros, last"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("case", CASES if THOROUGH else FEW)
+@pytest.mark.parametrize("name", CELLS)
+def test_results_and_all_gradients_equal_the_reference(name, case, dtype):
+    arguments, masked, given = CASES[case]
+    arguments = {"return_sequences": True, "return_state": True} | arguments
+    layer = make(name, dtype=dtype, **arguments)
+    x, mask = sequences(dtype=dtype), MASK if masked else None
+    initial = states(layer, dtype=dtype) if given else None
+    shapes = layer.compute_output_shape(x.shape)
+    weighting = [1 + normal(*s, seed=9 + i, dtype=dtype) for i, s in enumerate(shapes)]
+    results, found = gradients(layer, x, initial, mask, weighting)
+    assert {str(a.dtype) for a in results + found} == {dtype}
+
+    switches = {k: arguments.get(k, False) for k in ("go_backwards", "zero_output_for_mask")}
+    truth = reference.run(name, layer.get_weights(), x, initial, mask, **switches)
+    d_output, *d_states = weighting
+    output = "outputs" if arguments["return_sequences"] else "last_output"
+    expected = reference.gradients(truth, **{f"d_{output}": d_output}, d_states=d_states)
+    assert_close(results, [getattr(truth, output), *truth.states], TOLERANCE[dtype])
+    d_given = [expected.inputs, *(expected.initial_state if given else [])]
+    assert_close(found, [*expected.weights, *d_given], TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CELLS)
+def test_every_gate_at_every_step_equals_the_reference(name, dtype):
+    layer = make(name, dtype=dtype)
+    x, initial = sequences(dtype=dtype), states(layer, dtype=dtype)
+    truth = reference.run(name, layer.get_weights(), x, initial)
+    projected = layer.cell.project(ops.convert_to_tensor(x))
+    state = [ops.convert_to_tensor(s) for s in initial]
+    for t in range(x.shape[1]):
+        output, state, gates = layer.cell.step(projected[:, t], state)
+        assert list(gates) == list(truth.gates)
+        expected = [truth.outputs[:, t], *(values[:, t] for values in truth.gates.values())]
+        assert_close(to_numpy([output, *gates.values()]), expected, TOLERANCE[dtype])
+    assert_close(to_numpy(state), truth.states, TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_projects_one_step_as_it_projects_all_steps(name):
+    cell, x = make(name).cell, ops.convert_to_tensor(sequences())
+    steps = [cell.project(x[:, t]) for t in range(x.shape[1])]
+    assert_close([to_numpy(cell.project(x))], [np.stack(to_numpy(steps), axis=1)])
+
+
+@pytest.mark.parametrize("direction", ["forward", "reverse"])
+def test_diagonal_peephole_equals_the_lstm_operator_of_onnx(direction):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    helper = pytest.importorskip("onnx.helper")
+    layer = make(
+        "DiagonalPeepholeLSTM",
+        go_backwards=direction == "reverse",
+        return_sequences=True,
+        return_state=True,
+    )
+    x, (h, c), units = sequences(), states(layer), layer.units
+    kernel, recurrent_kernel, bias, p_i, p_f, p_o = layer.get_weights()
+
+    def iofc(weight):
+        """Keras's columns i, f, c, o as rows in ONNX's order."""
+        i, f, c, o = np.split(weight.T, 4)
+        return np.concatenate([i, o, f, c])[None]
+
+    feeds = {
+        "X": x.swapaxes(0, 1),
+        "W": iofc(kernel),
+        "R": iofc(recurrent_kernel),
+        "B": np.concatenate([iofc(bias), np.zeros((1, 4 * units), bias.dtype)], axis=1),
+        "initial_h": h[None],
+        "initial_c": c[None],
+        "P": np.concatenate([p_i, p_o, p_f])[None],
+    }
+    inputs = ["X", "W", "R", "B", "", "initial_h", "initial_c", "P"]
+    outputs = ["Y", "Y_h", "Y_c"]
+    node = helper.make_node("LSTM", inputs, outputs, hidden_size=units, direction=direction)
+    graph = helper.make_graph(
+        [node],
+        "lstm",
+        [helper.make_tensor_value_info(k, 1, v.shape) for k, v in feeds.items()],
+        [helper.make_tensor_value_info(k, 1, None) for k in outputs],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    y, y_h, y_c = session.run(None, feeds)
+
+    y = y[:, 0].swapaxes(0, 1)  # in input order; ours is in the order computed
+    y = y[:, ::-1] if direction == "reverse" else y
+    assert_close(run(layer, x, initial_state=[h, c]), [y, y_h[0], y_c[0]])

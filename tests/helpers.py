@@ -1,0 +1,121 @@
+"""What the tests share: the cells by name, random weights and inputs, NumPy out, gradients."""
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from keras_seq import layers
+
+BACKEND = keras.backend.backend()
+BATCH, TIMESTEPS, FEATURES, UNITS = 4, 5, 3, 4
+
+# JAX compiles anew for every call outside `jit`: there, some of the combinations must do.
+THOROUGH = BACKEND != "jax"
+
+# The reference's name of each cell, and the layer that must equal it.
+CELLS = {
+    "SimpleRNN": (layers.SimpleRNN, {}),
+    "GRU": (layers.GRU, {"reset_after": True}),
+    "GRUResetBefore": (layers.GRU, {"reset_after": False}),
+    "LSTM": (layers.LSTM, {}),
+    "PeepholeLSTM": (layers.PeepholeLSTM, {}),
+    "DiagonalPeepholeLSTM": (layers.DiagonalPeepholeLSTM, {}),
+}
+
+# Enough to test what does not depend on the equations, where time is short.
+SOME = list(CELLS) if THOROUGH else ["GRU", "DiagonalPeepholeLSTM"]
+
+# A row for each kind of mask: padded right, padded left, with holes, masked as a whole.
+MASK = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1], [0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], bool)
+
+
+def normal(*shape, seed=0, dtype="float32"):
+    # Small values and this seed, so that no gradient is the tiny difference of large numbers, of
+    # which float32 keeps too few digits.
+    rng = np.random.default_rng([4000 + seed, *shape])
+    return (0.5 * rng.normal(size=shape)).astype(dtype)
+
+
+def sequences(batch=BATCH, timesteps=TIMESTEPS, features=FEATURES, seed=1, dtype="float32"):
+    return normal(batch, timesteps, features, seed=seed, dtype=dtype)
+
+
+def states(layer, batch=BATCH, seed=20, dtype="float32"):
+    """One random state for each that the layer, or the cell, has."""
+    sizes = tree.flatten(layer.state_size)
+    return [normal(batch, size, seed=seed + i, dtype=dtype) for i, size in enumerate(sizes)]
+
+
+def make(name, units=UNITS, features=FEATURES, **kwargs):
+    """The layer of a cell of `CELLS`, built, with random weights."""
+    cls, fixed = CELLS[name]
+    layer = cls(units, **fixed, **kwargs)
+    layer.build((BATCH, TIMESTEPS, features))
+    return fill(layer)
+
+
+def fill(layer, seed=30):
+    """Gives random values to all weights: kernels, biases and peepholes."""
+    for i, weight in enumerate(layer.trainable_weights):
+        weight.assign(normal(*weight.shape, seed=seed + i, dtype=weight.dtype))
+    return layer
+
+
+def to_numpy(nest):
+    return tree.map_structure(ops.convert_to_numpy, nest)
+
+
+def run(layer, *args, **kwargs):
+    """Calls a layer; its results as one flat list of NumPy arrays."""
+    return tree.flatten(to_numpy(layer(*args, **kwargs)))
+
+
+def assert_close(actual, expected, tolerance=1e-6):
+    """Arrays equal within `tolerance`, relative to the largest magnitude of each."""
+    for a, e in zip(actual, expected, strict=True):
+        assert a.shape == e.shape
+        np.testing.assert_allclose(a, e, rtol=0, atol=tolerance * np.abs(e).max(initial=0))
+
+
+def gradients(layer, inputs, initial_state, mask, weighting):
+    """Results of a layer, and gradients of their sum weighted by `weighting`.
+
+    The gradients are those of the weights, then the inputs, then the initial states.
+    """
+    weights = [w.value for w in layer.trainable_weights]
+    given = [ops.convert_to_tensor(a) for a in (inputs, *(initial_state or []))]
+    mask = None if mask is None else ops.convert_to_tensor(mask)
+
+    def weighted_sum(call, inputs, *initial_state):
+        results = call(inputs, initial_state=list(initial_state) or None, mask=mask)
+        pairs = zip(results, map(ops.convert_to_tensor, weighting), strict=True)
+        return sum(ops.sum(result * weight) for result, weight in pairs), results
+
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            total, results = weighted_sum(layer, *given)
+        # Zero: the full-matrix peephole does not read the initial h.
+        found = tape.gradient(total, weights + given, unconnected_gradients="zero")
+    elif BACKEND == "torch":
+        import torch
+
+        total, results = weighted_sum(layer, *(a.requires_grad_() for a in given))
+        found = torch.autograd.grad(total, weights + given, materialize_grads=True)
+    else:
+        import jax
+
+        others = [v.value for v in layer.non_trainable_variables]
+
+        def of_all(weights, *given):
+            def call(*args, **kwargs):
+                return layer.stateless_call(weights, others, *args, **kwargs)[0]
+
+            return weighted_sum(call, *given)
+
+        by_all = jax.grad(of_all, argnums=tuple(range(1 + len(given))), has_aux=True)
+        (d_weights, *d_given), results = by_all(weights, *given)
+        found = d_weights + d_given
+    return to_numpy(list(results)), to_numpy(list(found))

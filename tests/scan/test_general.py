@@ -1,0 +1,211 @@
+"""The general loop: laws that hold for every cell, shape and mask; and which way a scan takes."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import (
+    CELLS,
+    MASK,
+    THOROUGH,
+    assert_close,
+    make,
+    normal,
+    run,
+    sequences,
+    states,
+    to_numpy,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops, tree
+
+from keras_seq import cells, layers, scan
+
+law = settings(max_examples=15 if THOROUGH else 2, deadline=None, derandomize=True, database=None)
+
+name = st.sampled_from(sorted(CELLS))
+shape = st.tuples(st.integers(1, 3), st.integers(2, 5), st.integers(1, 3))
+units = st.integers(1, 3)
+
+
+def problem(name, shape, units):
+    """A cell, and sequences, states and a mask with holes for it."""
+    layer = make(name, units, shape[-1])
+    mask = np.random.default_rng(sum(shape)).integers(2, size=shape[:2]).astype(bool)
+    return layer.cell, sequences(*shape), states(layer, shape[0]), mask
+
+
+def general(cell, x, initial, mask=None, **options):
+    """Outputs and final states of the general loop."""
+    mask = None if mask is None else ops.convert_to_tensor(mask)
+    last, outputs, final = scan.general_scan(
+        cell,
+        ops.convert_to_tensor(x),
+        [ops.convert_to_tensor(s) for s in initial],
+        mask=mask,
+        **options,
+    )
+    last, outputs, *final = to_numpy([last, outputs, *final])
+    assert_close([outputs[:, -1]], [last], 0)
+    return outputs, final
+
+
+def assert_same(one, other):
+    assert_close(tree.flatten(one), tree.flatten(other))
+
+
+@law
+@given(name, shape, units, st.data())
+def test_a_masked_suffix_is_as_if_it_were_cut_off(name, shape, units, data):
+    cell, x, initial, _ = problem(name, shape, units)
+    length = data.draw(st.integers(1, x.shape[1]))
+    mask = np.arange(x.shape[1]) < np.full((len(x), 1), length)
+    outputs, final = general(cell, x, initial, mask)
+    cut, cut_final = general(cell, x[:, :length], initial)
+    repeated = np.repeat(cut[:, -1:], x.shape[1] - length, axis=1)
+    assert_same([outputs, final], [np.concatenate([cut, repeated], axis=1), cut_final])
+
+
+@law
+@given(name, shape, units)
+def test_reading_the_reversed_sequence_backwards_is_reading_forward(name, shape, units):
+    cell, x, initial, mask = problem(name, shape, units)
+    backwards = general(cell, x[:, ::-1], initial, mask[:, ::-1], go_backwards=True)
+    assert_same(backwards, general(cell, x, initial, mask))
+
+
+@law
+@given(name, shape, units, st.data())
+def test_two_chunks_with_the_state_carried_are_one_run(name, shape, units, data):
+    cell, x, initial, mask = problem(name, shape, units)
+    cut = data.draw(st.integers(1, x.shape[1] - 1))
+    # Zeros, since what masked steps repeat is no part of the state.
+    options = {"zero_output_for_mask": True}
+    first, carried = general(cell, x[:, :cut], initial, mask[:, :cut], **options)
+    second, final = general(cell, x[:, cut:], carried, mask[:, cut:], **options)
+    whole = general(cell, x, initial, mask, **options)
+    assert_same([np.concatenate([first, second], axis=1), final], whole)
+
+
+@law
+@given(name, shape, units)
+def test_a_mask_that_is_true_everywhere_is_no_mask(name, shape, units):
+    cell, x, initial, mask = problem(name, shape, units)
+    assert_same(general(cell, x, initial, np.ones_like(mask)), general(cell, x, initial))
+
+
+@law
+@given(name, shape, units)
+def test_what_stands_at_masked_steps_is_never_seen(name, shape, units):
+    cell, x, initial, mask = problem(name, shape, units)
+    hidden = np.where(mask[..., None], x, np.nan).astype("float32")
+    assert_same(general(cell, hidden, initial, mask), general(cell, x, initial, mask))
+
+
+@law
+@given(name, shape, units, st.booleans())
+def test_a_loop_written_out_is_the_same_loop(name, shape, units, zeros):
+    cell, x, initial, mask = problem(name, shape, units)
+    options = {"zero_output_for_mask": zeros, "go_backwards": zeros}
+    unrolled = general(cell, x, initial, mask, unroll=True, **options)
+    assert_same(unrolled, general(cell, x, initial, mask, **options))
+
+
+class OwnCell(keras.layers.Layer):
+    """A user's own cell with the three methods: two states of different sizes, an odd output."""
+
+    state_size = [3, 2]
+    output_size = 5
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.to_state = keras.layers.Dense(3)
+        self.to_output = keras.layers.Dense(5)
+        self.shapes = []
+
+    def build(self, input_shape):
+        self.to_state.build(input_shape)
+        self.to_output.build((None, 5))
+
+    def project(self, inputs):
+        self.shapes.append(tuple(inputs.shape))
+        return self.to_state(inputs)
+
+    def step(self, projected, states):
+        long, short = states
+        long = 0.5 * long + ops.tanh(projected)
+        short = ops.tanh(long[:, :2] - short)
+        output = self.to_output(ops.concatenate([long, short], axis=-1))
+        return cells.Step(output, [long, short], {"short": short})
+
+    def call(self, inputs, states, training=False):
+        step = self.step(self.project(inputs), states)
+        return step.output, step.states
+
+
+@pytest.mark.parametrize("unroll", [False, True])
+@pytest.mark.parametrize("back", [False, True])
+def test_a_users_cell_runs_as_in_keras_with_its_projection_hoisted(back, unroll):
+    options = {"go_backwards": back, "unroll": unroll, "return_state": True}
+    options |= {"return_sequences": True}
+    ours, theirs = (cls(OwnCell(), **options) for cls in (layers.RNN, keras.layers.RNN))
+    x = sequences()
+    run(ours, x), run(theirs, x)
+    theirs.set_weights(ours.get_weights())
+    initial = [normal(len(x), 3), normal(len(x), 2)]
+    ours.cell.shapes.clear()
+    for state in (None, initial):
+        assert_close(run(ours, x, initial_state=state), run(theirs, x, initial_state=state))
+    assert set(ours.cell.shapes) == {x.shape}  # all time steps at once
+
+
+def test_a_users_cell_takes_masks():
+    layer = layers.RNN(OwnCell(), return_sequences=True, return_state=True)
+    x = sequences()
+    outputs, *final = run(layer, x, mask=MASK)
+    for row, kept in enumerate(MASK[:3]):
+        expected, *expected_final = run(layer, x[row : row + 1, kept])
+        assert_close([outputs[row : row + 1, kept]], [expected])
+        assert_close([state[row : row + 1] for state in final], expected_final)
+    assert not np.any(outputs[3])
+
+
+def test_a_cell_without_the_two_methods_runs_as_in_keras():
+    ours, theirs = (cls(keras.layers.GRUCell(4)) for cls in (layers.RNN, keras.layers.RNN))
+    x = sequences()
+    run(ours, x), run(theirs, x)
+    theirs.set_weights(ours.get_weights())
+    assert not scan.projects(ours.cell)
+    assert_close(run(ours, x, mask=MASK), run(theirs, x, mask=MASK))
+
+
+CUDNN = {
+    "LSTM": (cells.LSTMCell, {}, True),
+    "GRU": (cells.GRUCell, {}, True),
+    "GRU, reset before": (cells.GRUCell, {"reset_after": False}, False),
+    "LSTM, recurrent dropout": (cells.LSTMCell, {"recurrent_dropout": 0.5}, False),
+    "SimpleRNN": (cells.SimpleRNNCell, {}, False),
+    "peepholes": (cells.PeepholeLSTMCell, {}, False),
+    "diagonal peepholes": (cells.DiagonalPeepholeLSTMCell, {}, False),
+}
+
+
+@pytest.mark.parametrize("case", CUDNN)
+def test_cudnn_is_asked_only_for_the_equations_that_it_computes(case, monkeypatch):
+    cls, arguments, applies = CUDNN[case]
+    assert not scan.cudnn_applies(cls(4, **arguments))  # no GPU here
+    monkeypatch.setattr(keras.src.backend, "cudnn_ok", lambda *args: True, raising=False)
+    assert scan.cudnn_applies(cls(4, **arguments)) is applies
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("sequence", [False, True])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_where_cudnn_seems_to_apply_the_result_is_the_same(name, sequence, back, monkeypatch):
+    """Without a GPU Keras's calls run torch's own kernels, or refuse, and the general loop runs."""
+    options = {"return_sequences": sequence, "go_backwards": back, "return_state": True}
+    layer, x = make(name, **options), sequences()
+    initial = states(layer)
+    expected = run(layer, x, initial_state=initial)
+    monkeypatch.setattr(keras.src.backend, "cudnn_ok", lambda *args: True, raising=False)
+    assert_close(run(layer, x, initial_state=initial), expected)

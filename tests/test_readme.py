@@ -1,0 +1,27 @@
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_table_is_what_the_results_say():
+    spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs/results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.renewed(README) == README, "run python docs/results.py"
+
+
+def test_python_example_runs():
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    code += "\nassert gates['forget'].shape == (1, 64) and layer(x[None]).shape == (1, 64)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_links_lead_somewhere():
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
+            assert (ROOT / target).exists(), f"{name}: {target}"
