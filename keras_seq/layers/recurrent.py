@@ -7,7 +7,7 @@ import keras
 from keras_seq import cells
 from keras_seq.errors import InputError
 from keras_seq.layers.rnn import RNN
-from keras_seq.scan import cudnn_applies
+from keras_seq.scan import compiles_itself, cudnn_applies
 
 
 def _arguments(cls):
@@ -56,6 +56,8 @@ class CellLayer(RNN):
             self.cell_class(**given, **shared), activity_regularizer=activity_regularizer, **kwargs
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
+        if compiles_itself(self.cell):
+            self.supports_jit = False  # then `jit_compile="auto"` leaves it to compile itself
 
     def build(self, sequences_shape, initial_state_shape=None):
         super().build(sequences_shape, initial_state_shape)
@@ -88,8 +90,8 @@ class CudnnLayer(CellLayer):
                 f"got {use_cudnn!r}."
             )
         self.use_cudnn = use_cudnn
-        # XLA cannot compile cuDNN's kernels.
-        self.supports_jit = not (use_cudnn and cudnn_applies(self.cell, self.unroll))
+        if use_cudnn and cudnn_applies(self.cell, self.unroll):
+            self.supports_jit = False  # XLA cannot compile cuDNN's kernels
 
     def get_config(self):
         return {**super().get_config(), "use_cudnn": self.use_cudnn}

@@ -1,13 +1,40 @@
 """How a cell runs over a sequence.
 
-`scan` is the one door: layers hand it a cell and a whole sequence, and it picks the way to run.
+`scan` is the one door: layers hand it a cell and a whole sequence, and it picks the way to run:
+cuDNN, the fast path or the general loop. Which one, and why, is logged at level DEBUG by the
+logger `keras_seq.scan`; `keras_seq.scan.general_only()` keeps to the general loop.
 """
+
+import contextlib
+import contextvars
+import logging
 
 from keras_seq.errors import InputError
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
+from keras_seq.scan.fast import compiles_itself, fast_scan, why_not
 from keras_seq.scan.general import general_scan, projects
 
-__all__ = ["cudnn_applies", "general_scan", "projects", "scan"]
+__all__ = [
+    "compiles_itself",
+    "cudnn_applies",
+    "general_only",
+    "general_scan",
+    "projects",
+    "scan",
+]
+
+logger = logging.getLogger(__name__)
+_general_only = contextvars.ContextVar("general_only", default=False)
+
+
+@contextlib.contextmanager
+def general_only():
+    """Within this context all cells run by the general loop, the one that holds in every case."""
+    token = _general_only.set(True)
+    try:
+        yield
+    finally:
+        _general_only.reset(token)
 
 
 def scan(
@@ -38,17 +65,33 @@ def scan(
         Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed,
         and the list of final states. Without `return_sequences` the outputs are undefined.
     """
+    name = type(cell).__name__
     if use_cudnn and mask is None and cudnn_applies(cell, unroll):
         try:
-            return cudnn_scan(cell, sequences, initial_state, go_backwards, return_sequences)
+            result = cudnn_scan(cell, sequences, initial_state, go_backwards, return_sequences)
+            logger.debug("%s: cuDNN", name)
+            return result
         except NotImplementedError:
             pass
     if use_cudnn is True:
         raise InputError(
-            f"use_cudnn=True, but cuDNN cannot run this {type(cell).__name__} here: it needs a "
-            "GPU, default activations, a bias, no recurrent dropout, no unroll and no mask; "
+            f"use_cudnn=True, but cuDNN cannot run this {name} here: it needs a GPU, default "
+            "activations, a bias, no recurrent dropout, no unroll and no mask; "
             "use_cudnn='auto' runs it in another way."
         )
+    reason = "it was asked for" if _general_only.get() else why_not(cell, sequences, unroll)
+    if reason is None:
+        logger.debug("%s: fast path", name)
+        return fast_scan(
+            cell,
+            sequences,
+            initial_state,
+            mask=mask,
+            go_backwards=go_backwards,
+            zero_output_for_mask=zero_output_for_mask,
+            return_sequences=return_sequences,
+        )
+    logger.debug("%s: general loop, since %s", name, reason)
     return general_scan(
         cell,
         sequences,

@@ -1,0 +1,85 @@
+"""The hand-derived passes, not compiled, against the NumPy reference: every combination."""
+
+import itertools
+
+import numpy as np
+import pytest
+import reference
+from helpers import BACKEND, CELLS, THOROUGH, assert_close, normal, to_numpy
+from keras import ops
+
+from keras_seq.scan.fast import PASSES, Passes, _weights
+
+FEATURES, UNITS = 3, 4
+FAST = [name for name in CELLS if name != "GRUResetBefore"]
+
+pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
+
+
+def masks(batch, timesteps):
+    """None, and masks by row in turn: right, left, with holes, masked as a whole, not at all."""
+    yield None
+    t = np.arange(timesteps)
+    kinds = [t < timesteps // 2, t >= timesteps // 2, t % 3 == 1, t < 0, t >= 0]
+    if batch == 1:
+        yield from (kind[None] for kind in kinds)
+    else:
+        yield np.array([kinds[row % len(kinds)] for row in range(batch)])
+
+
+@pytest.mark.parametrize("timesteps", [1, 2, 7, 257] if THOROUGH else [1, 7])
+@pytest.mark.parametrize("batch", [1, 3, 32] if THOROUGH else [3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"] if THOROUGH else ["float32"])
+@pytest.mark.parametrize("name", FAST)
+def test_passes_equal_the_reference(name, dtype, batch, timesteps):
+    cls, fixed = CELLS[name]
+    cell = cls.cell_class(UNITS, **fixed, dtype=dtype)
+    cell.build((batch, FEATURES))
+    for i, weight in enumerate(cell.weights):
+        # Small enough that rounding does not grow over hundreds of steps.
+        weight.assign(0.5 * normal(*weight.shape, seed=30 + i, dtype=dtype))
+    weights = _weights(cell, dtype)
+    x = normal(batch, timesteps, FEATURES, seed=1, dtype=dtype)
+    count = len(cell.get_initial_state(1))
+    given = [normal(batch, UNITS, seed=20 + i, dtype=dtype) for i in range(count)]
+    zeros = [np.zeros_like(state) for state in given]
+    tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
+    both = (False, True)
+    options = itertools.product(
+        masks(batch, timesteps),
+        # What does not depend on the length is tested on the short ones, these take long.
+        *(((given,), both, (False,), (True,)) if timesteps > 7 else ((zeros, given), *[both] * 3)),
+    )
+    for mask, states, backwards, zero_output, sequences in options:
+        if mask is None and zero_output:
+            continue
+        truth = reference.run(
+            name, cell.get_weights(), x, states, mask, backwards, zero_output_for_mask=zero_output
+        )
+        y = truth.outputs if sequences else truth.last_output
+        d_y = normal(*y.shape, seed=3, dtype=dtype)
+        d_states = [normal(batch, UNITS, seed=4 + i, dtype=dtype) for i in range(count)]
+        d_truth = reference.gradients(
+            truth,
+            d_outputs=d_y if sequences else None,
+            d_last_output=None if sequences else d_y,
+            d_states=d_states,
+        )
+        passes = Passes(PASSES[cls.cell_class], backwards, zero_output, sequences)
+        tensors = [ops.convert_to_tensor(w, dtype) for w in weights]
+        arguments = (
+            ops.convert_to_tensor(x, dtype),
+            tensors,
+            [ops.convert_to_tensor(s, dtype) for s in states],
+            None if mask is None else ops.convert_to_tensor(mask[..., None], dtype),
+        )
+        y_found, finals, tape = passes.forward(*arguments)
+        d_x, d_weights, d_first = passes.backward(
+            *arguments,
+            tape,
+            ops.convert_to_tensor(d_y, dtype),
+            [ops.convert_to_tensor(d, dtype) for d in d_states],
+        )
+        found = to_numpy([y_found, *finals, d_x, *d_weights, *d_first])
+        expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
+        assert_close(found, expected, tolerance)

@@ -1,0 +1,167 @@
+"""The fast path as layers take it: it equals the general loop, and is taken when it applies."""
+
+import logging
+
+import keras
+import numpy as np
+import pytest
+from helpers import BACKEND, CELLS, MASK, UNITS, assert_close, gradients, make, normal, run, states
+
+from keras_seq import cells, layers, scan
+
+FAST = [name for name in CELLS if name != "GRUResetBefore"]
+
+pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="compiles itself there alone")
+
+
+def both_ways(function):
+    """What a function returns by the fast path and by the general loop."""
+    fast = function()
+    with scan.general_only():
+        return fast, function()
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("name", FAST)
+def test_equals_the_general_loop(name, mask, backwards):
+    # A batch that does not divide by the cores, and a length that is no compiled one.
+    x = normal(9, 17, 3, seed=2)
+    mask = None if mask is None else np.resize(MASK, (9, 17))
+    layer = make(name, return_sequences=True, return_state=True, go_backwards=backwards)
+    initial_state = states(layer, batch=9)
+    weighting = [normal(9, 17, UNITS, seed=5)] + [normal(9, UNITS, seed=6)] * len(initial_state)
+    fast, general = both_ways(lambda: gradients(layer, x, initial_state, mask, weighting))
+    for found, expected in zip(fast, general):
+        assert_close(found, expected, 1e-5)
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_gradient_without_training_runs_the_forward_pass_again(name):
+    x = normal(3, 4, 3)
+    layer = make(name, return_state=True)
+    weighting = [normal(3, UNITS, seed=5)] * (1 + len(states(layer)))
+    fast, general = both_ways(lambda: gradients(layer, x, None, None, weighting))
+    for found, expected in zip(fast, general):
+        assert_close(found, expected, 1e-5)
+
+
+@on_tensorflow
+@pytest.mark.parametrize("jit", [False, True])
+def test_in_graphs_with_and_without_xla(jit):
+    import tensorflow as tf
+
+    layer, x = make("LSTM", return_sequences=True), normal(4, 6, 3)
+
+    def outputs_and_gradients(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(y * y)
+        return [y, *tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])]
+
+    def compiled():
+        return [a.numpy() for a in tf.function(outputs_and_gradients, jit_compile=jit)(x)]
+
+    x = tf.constant(x)
+    assert_close(*both_ways(compiled), 1e-5)
+
+
+@pytest.mark.parametrize("wrap", [False, True])
+def test_fit_takes_it_and_learns_the_same(wrap, caplog):
+    def trained():
+        keras.utils.set_random_seed(0)
+        layer = layers.GRU(UNITS, dropout=0.2, seed=1)
+        model = keras.Sequential(
+            [
+                keras.Input((None, 3)),
+                keras.layers.Masking(),
+                keras.layers.Bidirectional(layer) if wrap else layer,
+                keras.layers.Dense(1),
+            ]
+        )
+        model.compile("sgd", "mse")
+        x = normal(10, 5, 3) * np.resize(MASK, (10, 5))[..., None]
+        model.fit(x, x.sum(axis=(1, 2)), batch_size=4, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    with caplog.at_level(logging.DEBUG, logger="keras_seq.scan"):
+        fast = trained()
+    assert {record.message for record in caplog.records} == {"GRUCell: fast path"}
+    with scan.general_only():
+        assert_close(fast, trained(), 1e-5)
+
+
+@on_tensorflow
+def test_a_model_with_it_is_not_compiled_as_a_whole():
+    model = keras.Sequential([keras.Input((3, 2)), layers.LSTM(2), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    assert model.jit_compile is False
+
+
+@on_tensorflow
+def test_a_hundred_lengths_take_few_programs():
+    """Lengths that are not known beforehand are rounded up to an eighth of their octave."""
+    import tensorflow as tf
+
+    from keras_seq.scan.fast import _padded
+
+    widths = set()
+    for length in range(1, 3201):
+        step = max(1, 2 ** (length.bit_length() - 1) // 8)
+        widths.add(-(-length // step) * step)
+    assert len(widths) <= 8 * 12
+    for length in (1, 7, 8, 9, 17, 100, 257):
+        x = tf.zeros((2, length, 1))
+        padded, mask = _padded(x, None, tf.shape(x)[1])
+        assert padded.shape[1] in widths and padded.shape[1] >= length
+        assert mask.numpy().sum() == 2 * length
+
+
+@on_tensorflow
+@pytest.mark.parametrize("backwards", [False, True])
+def test_lengths_unknown_when_the_graph_is_made(backwards):
+    import tensorflow as tf
+
+    layer = make("LSTM", return_sequences=True, go_backwards=backwards)
+    call = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, 3])])
+    for batch, timesteps in [(1, 1), (2, 9), (5, 17)]:
+        x = normal(batch, timesteps, 3)
+        with scan.general_only():
+            (expected,) = run(layer, x)
+        assert_close([call(x).numpy()], [expected], 1e-5)
+
+
+WHY_NOT = {
+    "another cell": (cells.GRUCell(2, reset_after=False), {}, "reset_after"),
+    "another activation": (cells.LSTMCell(2, activation="relu"), {}, "not tanh"),
+    "another gate": (cells.GRUCell(2, recurrent_activation="relu"), {}, "not sigmoid"),
+    "recurrent dropout": (cells.LSTMCell(2, recurrent_dropout=0.5), {"training": True}, "dropout"),
+    "half precision": (cells.LSTMCell(2, dtype="mixed_bfloat16"), {}, "bfloat16"),
+}
+
+
+@pytest.mark.parametrize("case", WHY_NOT)
+def test_it_says_why_it_does_not_apply(case, caplog):
+    cell, call, reason = WHY_NOT[case]
+    with caplog.at_level(logging.DEBUG, logger="keras_seq.scan"):
+        layers.RNN(cell, dtype=cell.dtype_policy)(normal(2, 3, 2), **call)
+    (record,) = caplog.records
+    assert "general loop, since" in record.message and reason in record.message
+
+
+@on_tensorflow
+def test_exported_models_hold_no_program_of_xla(tmp_path):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, 3)), layers.PeepholeLSTM(4)])
+    x = normal(2, 5, 3)
+    expected = model.predict(x, verbose=0)
+    model.export(tmp_path / "model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "model")
+    assert_close([loaded.serve(x).numpy()], [expected], 1e-5)
+    functions = loaded.serve.concrete_functions[0].graph.as_graph_def().library.function
+    assert functions and not any(
+        "_XlaMustCompile" in f.attr and f.attr["_XlaMustCompile"].b for f in functions
+    )
