@@ -8,9 +8,7 @@ Everything is time-major, (timesteps, batch, n). Symbols as in `keras_seq.cells.
     dg_t = dc_t * i_t * (1 - g_t^2)          do_t = dh_t * tanh(c_t) * o_t (1 - o_t)
     dh_{t-1} = dz_t U^T                      dc_{t-1} = dc_t * f_t   [+ di_t * p_i + df_t * p_f]
 
-in brackets what the peepholes add. All factors of dc and dh are known after the forward pass, so
-they are computed at once; the loop keeps two sums and one product. A masked step passes dh and dc
-on as they are: its factors are 0, its f is 1.
+in brackets what the peepholes add. A masked step passes dh and dc on as they are.
 """
 
 from keras import ops
@@ -45,17 +43,18 @@ def forward(weights, x, states, mask, tape):
             gates = ops.tanh(z) * scale + offset
             i, f, g, o = ops.split(gates, 4, axis=-1)
             c_new = f * c + i * g
-        h_new = o * ops.tanh(c_new)
+        tanh_c = ops.tanh(c_new)
+        h_new = o * tanh_c
         if mask is not None:
             seen = elements[1] > 0
             h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
         # The gates ride in the carry only to make XLA compute them once.
-        return (h_new, c_new, gates), ((h_new, c_new, gates) if tape else (h_new,))
+        return (h_new, c_new, gates), ((h_new, gates, c, tanh_c) if tape else (h_new,))
 
     gates = ops.zeros_like(z[0])
     sequences = (z,) if mask is None else (z, mask)
-    (h, c, _), stacked = loop(step, (h, c, gates), sequences, outputs=3 if tape else 1)
-    return stacked[0], [h, c], stacked
+    (h, c, _), stacked = loop(step, (h, c, gates), sequences, outputs=4 if tape else 1)
+    return stacked[0], [h, c], (*stacked, c)
 
 
 def backward(weights, x, states, mask, tape, d_outputs, d_states):
@@ -66,42 +65,40 @@ def backward(weights, x, states, mask, tape, d_outputs, d_states):
         d_states: Of the final states.
     """
     kernel, recurrent_kernel, _, *peepholes = weights
-    h_first, c_first = states
-    hs, cs, gates = tape
-    i, f, g, o = ops.split(gates, 4, axis=-1)
-    c_previous = products.shifted(c_first, cs)
-    tanh_c = ops.tanh(cs)
-    of_i = g * i * (1 - i)
-    of_f = c_previous * f * (1 - f)
-    of_g = i * (1 - g * g)
-    of_o = tanh_c * o * (1 - o)
-    h_to_c = o * (1 - tanh_c * tanh_c)
-    c_to_c = f
+    h_first, _ = states
+    hs, gates, c_previous, tanh_c, c_last = tape
     if peepholes:
         p_i, p_f, p_o = peepholes
-        h_to_c = h_to_c + of_o * p_o
-        c_to_c = c_to_c + of_i * p_i + of_f * p_f
-    factors = ops.concatenate([of_i, of_f, of_g, of_o], axis=-1)
-    if mask is not None:
-        factors, h_to_c = factors * mask, h_to_c * mask
-        c_to_c = ops.where(mask > 0, c_to_c, 1)
     transposed = ops.transpose(recurrent_kernel)
 
     def step(carry, elements):
         d_h, d_c, _ = carry
-        factors, h_to_c, c_to_c, *rest = elements
+        gates, c_previous, tanh_c, *rest = elements
+        i, f, g, o = ops.split(gates, 4, axis=-1)
         if d_outputs is not None:
             d_h = d_h + rest[0]
-        d_c = d_c + d_h * h_to_c
-        d_z = ops.concatenate([d_c, d_c, d_c, d_h], axis=-1) * factors
+        d_o = d_h * tanh_c * o * (1 - o)
+        d_c_now = d_c + d_h * o * (1 - tanh_c * tanh_c)
+        if peepholes:
+            d_c_now = d_c_now + d_o * p_o
+        d_i = d_c_now * g * i * (1 - i)
+        d_f = d_c_now * c_previous * f * (1 - f)
+        d_g = d_c_now * i * (1 - g * g)
+        d_c_previous = d_c_now * f
+        if peepholes:
+            d_c_previous = d_c_previous + d_i * p_i + d_f * p_f
+        d_z = ops.concatenate([d_i, d_f, d_g, d_o], axis=-1)
+        if mask is not None:
+            d_z = d_z * rest[-1]
+            d_c_previous = ops.where(rest[-1] > 0, d_c_previous, d_c)
         d_h_previous = ops.matmul(d_z, transposed)
         if mask is not None:
             d_h_previous = d_h_previous + d_h * (1 - rest[-1])
-        return (d_h_previous, d_c * c_to_c, d_z), (d_z,)
+        return (d_h_previous, d_c_previous, d_z), (d_z,)
 
-    sequences = [factors, h_to_c, c_to_c]
+    sequences = [gates, c_previous, tanh_c]
     sequences += [s for s in (d_outputs, mask) if s is not None]
-    carry = (*d_states, ops.zeros_like(factors[0]))
+    carry = (*d_states, ops.zeros_like(gates[0]))
     (d_h, d_c, _), (d_z,) = loop(step, carry, tuple(sequences), outputs=1, reverse=True)
     d_weights = [
         products.weight_gradient(x, d_z),
@@ -110,6 +107,7 @@ def backward(weights, x, states, mask, tape, d_outputs, d_states):
     ]
     if peepholes:
         d_i, d_f, _, d_o = ops.split(d_z, 4, axis=-1)
+        cs = ops.concatenate([c_previous[1:], c_last[None]], axis=0)
         seen = ((d_i, c_previous), (d_f, c_previous), (d_o, cs))
         d_weights += [ops.sum(d * c, axis=(0, 1)) for d, c in seen]
     return products.unproject(d_z, kernel), d_weights, [d_h, d_c]

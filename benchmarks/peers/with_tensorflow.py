@@ -1,0 +1,42 @@
+"""keras-seq, Keras's own layers (without and with XLA) and `keras.layers.RNN(cell)`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seq import cells, layers
+
+
+def build(task):
+    """The function that does the task once."""
+    batch, timesteps, features, units = task["shape"]
+    dtype = task.get("dtype", "float32")
+    x = tf.cast(np.random.default_rng(0).standard_normal((batch, timesteps, features)), dtype)
+    d_y = tf.cast(np.random.default_rng(1).standard_normal((batch, timesteps, units)), dtype)
+    layer = _layer(task["how"], task["cell"], units, dtype)
+    layer.build(x.shape)
+    variables = layer.trainable_variables
+
+    def forward(x):
+        return layer(x, training=False)[0, 0]
+
+    def train(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        weights = [variable.value for variable in variables]
+        return y[0, 0], *tape.gradient(y, [x, *weights], output_gradients=d_y)
+
+    jit = task["how"] in ("keras jit", "cell jit")
+    function = train if task["mode"] == "train" else forward
+    run = tf.function(function, jit_compile=jit, autograph=False)
+    return lambda: tf.nest.flatten(run(x))[-1].numpy()
+
+
+def _layer(how, cell, units, dtype):
+    options = {"return_sequences": True, "dtype": dtype}
+    if how == "ours":
+        return getattr(layers, cell)(units, **options)
+    if how.startswith("cell"):
+        return keras.layers.RNN(getattr(cells, f"{cell}Cell")(units, dtype=dtype), **options)
+    return getattr(keras.layers, cell)(units, **options)

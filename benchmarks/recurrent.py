@@ -1,0 +1,168 @@
+"""Recurrent layers side by side: `python -m benchmarks.recurrent`.
+
+Every cell, shape and mode: ours, Keras's layers without and with XLA, our cell in
+`keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn, each
+in a process of its own library. Writes `benchmarks/results/recurrent.json` and a picture.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.interleaved import Peer, compare
+
+CELLS = ["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
+SHAPES = [
+    (32, 100, 128, 128),
+    (64, 28, 28, 128),
+    (64, 200, 256, 256),
+    (1, 100, 128, 128),
+    (16, 500, 64, 64),
+]
+"""Batch, timesteps, features, units."""
+PEERS = {
+    "ours": "with_tensorflow",
+    "keras": "with_tensorflow",
+    "keras jit": "with_tensorflow",
+    "cell": "with_tensorflow",
+    "cell jit": "with_tensorflow",
+    "torch": "with_torch",
+    "products": "with_torch",
+    "onnxruntime": "with_onnxruntime",
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+def contestants(cell, mode):
+    """Who can run a cell in a mode."""
+    # Keras has no peephole layers: there it runs our cells.
+    of_keras = ("cell", "cell jit") if "Peephole" in cell else ("keras", "keras jit")
+    forward = ("onnxruntime",) if mode == "forward" and cell != "PeepholeLSTM" else ()
+    return ("ours", *of_keras, "torch", "products", *forward)
+
+
+def measure(cells, modes, turns):
+    """A list of rows: cell, mode, shape, and the milliseconds of every contestant."""
+    peers = {m: Peer(f"benchmarks.peers.{m}") for m in sorted(set(PEERS.values()))}
+    rows = []
+    for mode in modes:
+        for cell in cells:
+            for shape in SHAPES:
+                task = {"cell": cell, "mode": mode, "shape": shape}
+                who = contestants(cell, mode)
+                timings, errors = compare(
+                    {how: (peers[PEERS[how]], {**task, "how": how}) for how in who}, turns
+                )
+                row = {
+                    **task,
+                    "milliseconds": {how: 1e3 * t.median for how, t in timings.items()},
+                    "spread": {how: _spread(t.turns) for how, t in timings.items()},
+                    "first call, seconds": {how: t.first for how, t in timings.items()},
+                    "errors": errors,
+                }
+                rows.append(row)
+                print(_line(row), flush=True)
+    for peer in peers.values():
+        peer.close()
+    return rows
+
+
+def ratios(row):
+    """Ours over the better Keras mode, over torch, and over the products alone."""
+    time = row["milliseconds"]
+    keras = [time[how] for how in ("keras", "keras jit", "cell", "cell jit") if how in time]
+    found = {"keras": time["ours"] / min(keras)} if keras else {}
+    rest = ("torch", "products", "onnxruntime")
+    return found | {how: time["ours"] / time[how] for how in rest if how in time}
+
+
+def summary(rows):
+    """Median ratio over the shapes, by mode and cell."""
+    lines = {}
+    for row in rows:
+        for how, ratio in ratios(row).items():
+            lines.setdefault((row["mode"], row["cell"]), {}).setdefault(how, []).append(ratio)
+    return [
+        {"mode": mode, "cell": cell, **{how: statistics.median(r) for how, r in by.items()}}
+        for (mode, cell), by in lines.items()
+    ]
+
+
+def draw(rows, path):
+    """A panel a mode: ours over each peer, a point a shape."""
+    modes = list(dict.fromkeys(row["mode"] for row in rows))
+    figure = Figure(figsize=(7 * len(modes), 4), layout="constrained")
+    for axes, mode in zip(figure.subplots(1, len(modes), squeeze=False)[0], modes):
+        for offset, how in enumerate(("keras", "torch", "products")):
+            points = [
+                (CELLS.index(row["cell"]) + 0.2 * (offset - 1), ratios(row)[how])
+                for row in rows
+                if row["mode"] == mode and how in ratios(row)
+            ]
+            axes.scatter(*zip(*points), s=18, label=f"ours / {how}")
+        axes.axhline(1, color="black", linewidth=0.8)
+        axes.set(yscale="log", title=mode, xticks=range(len(CELLS)), xticklabels=CELLS)
+        axes.tick_params(axis="x", rotation=20)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def _spread(turns):
+    """The middle half of the turns, relative to their median."""
+    quarters = statistics.quantiles(turns, n=4)
+    return (quarters[2] - quarters[0]) / quarters[1]
+
+
+def _line(row):
+    found = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
+    shape = ",".join(map(str, row["shape"]))
+    failed = f"  failed: {', '.join(row['errors'])}" if row["errors"] else ""
+    ours = row["milliseconds"]["ours"]
+    return f"{row['mode']:8}{row['cell']:22}{shape:18}{ours:9.2f} ms  {found}{failed}"
+
+
+def main():
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", nargs="+", default=CELLS, choices=CELLS)
+    parser.add_argument("--modes", nargs="+", default=["train", "forward"])
+    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--out", type=Path, default=RESULTS / "recurrent.json")
+    options = parser.parse_args()
+    rows = measure(options.cells, options.modes, options.turns)
+    machine = {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+    names = ("keras", "onnxruntime", "tensorflow", "torch")
+    content = {
+        "command": "python -m benchmarks.recurrent",
+        "machine": machine,
+        "versions": {name: importlib.metadata.version(name) for name in names},
+        "median ratios": summary(rows),
+        "rows": rows,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(content, indent=1) + "\n")
+    draw(rows, options.out.with_suffix(".png"))
+    for line in summary(rows):
+        print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
+
+
+def _processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_package_is_installed():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    found = [
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for top in ("keras_seq", "recipes")
+        for file in (ROOT / top).rglob("__init__.py")
+    ]
+    installed = [
+        name.replace("keras_seq_recipes", "recipes")
+        for name in project["tool"]["setuptools"]["packages"]
+    ]
+    assert sorted(found) == sorted(installed)
+
+
+def test_every_recipe_is_registered():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    folders = {file.parent.name for file in (ROOT / "recipes").glob("*/config.py")}
+    assert set(project["project"]["entry-points"]["keras_seq.recipes"]) == folders
