@@ -2,7 +2,8 @@
 
 Every cell, shape and mode: ours, Keras's layers without and with XLA, our cell in
 `keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn, each
-in a process of its own library. Writes `benchmarks/results/recurrent.json` and a picture.
+in a process of its own library. Writes `benchmarks/results/recurrent.json`, a picture beside it,
+and `docs/speed.md`.
 """
 
 import argparse
@@ -37,6 +38,7 @@ PEERS = {
     "onnxruntime": "with_onnxruntime",
 }
 RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
 
 
 def contestants(cell, mode):
@@ -114,6 +116,41 @@ def draw(rows, path):
     figure.savefig(path, dpi=120)
 
 
+def page(content):
+    """The result as a page in Markdown."""
+    machine, versions = content["machine"], content["versions"]
+    lines = [
+        "# Speed of the recurrent layers",
+        "",
+        f"Written by `{content['command']}` on {machine['cores']} cores of {machine['processor']}: "
+        + ", ".join(f"{name} {version}" for name, version in versions.items())
+        + ". Ratios of medians, ours over theirs, within one run; less than 1 means that ours is "
+        "faster. keras: the better of Keras's layers without and with XLA (for the peephole cells, "
+        "our cell in `keras.layers.RNN`). torch, onnxruntime: their layers (torch's plain LSTM for "
+        "the peephole cells). products: the matrix products of the layer alone, in torch.",
+    ]
+    columns = ("keras", "torch", "products", "onnxruntime")
+    for mode in dict.fromkeys(row["mode"] for row in content["rows"]):
+        lines += ["", f"## {mode}", "", "| cell | batch, timesteps, features, units | ours, ms |"]
+        lines[-1] += "".join(f" ours / {column} |" for column in columns)
+        lines.append("| --- " * (3 + len(columns)) + "|")
+        for row in content["rows"]:
+            if row["mode"] == mode:
+                shape = ", ".join(map(str, row["shape"]))
+                found = "".join(f" {_ratio(ratios(row), column)} |" for column in columns)
+                ours = row["milliseconds"]["ours"]
+                lines.append(f"| {row['cell']} | {shape} | {ours:.1f} |{found}")
+        for line in content["median ratios"]:
+            if line["mode"] == mode:
+                found = "".join(f" **{_ratio(line, column)}** |" for column in columns)
+                lines.append(f"| {line['cell']} | **median** | |{found}")
+    return "\n".join(lines) + "\n"
+
+
+def _ratio(ratios, column):
+    return f"{ratios[column]:.2f}" if column in ratios else "-"
+
+
 def _spread(turns):
     """The middle half of the turns, relative to their median."""
     quarters = statistics.quantiles(turns, n=4)
@@ -153,6 +190,7 @@ def main():
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     draw(rows, options.out.with_suffix(".png"))
+    PAGE.write_text(page(content))
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
 

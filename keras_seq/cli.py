@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
@@ -25,7 +25,11 @@ app = App(
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 HELP = {"--help", "-h"}
 
-HANDLED_HERE = {"exit_on_error": False, "print_error": False, "result_action": "return_value"}
+HANDLED_HERE: dict[str, Any] = {
+    "exit_on_error": False,
+    "print_error": False,
+    "result_action": "return_value",
+}
 """`main` turns errors into sentences and exit codes, not the library that parses."""
 
 
@@ -75,8 +79,8 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
 
     def train_recipe(
         *,
-        config: Annotated[config_class, Parameter(name="*")] = config_class(),  # noqa: B008
-        preset: Literal[tuple(recipe.presets)] = preset,
+        config: Annotated[config_class, Parameter(name="*")] = config_class(),  # type: ignore[valid-type]  # noqa: B008
+        preset: Literal[tuple(recipe.presets)] = preset,  # type: ignore[valid-type]
         run: str | None = None,
         runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
         resume: Annotated[bool, Parameter(negative="")] = False,

@@ -4,7 +4,6 @@ import math
 import time
 
 import keras
-import numpy as np
 
 from keras_seq import pictures, runs
 from keras_seq.batches import epochs_of_batches
@@ -100,15 +99,12 @@ class Keeper(keras.callbacks.Callback):
 
     def restore(self, model):
         """Puts a model, its optimizer and this object back to where the checkpoint stands."""
-        # `variables`, unlike `weights`, hold the states of the random generators too.
-        self.variables = [*model.variables, *model.optimizer.variables]
         checkpoint = self.run.read_checkpoint()
         if checkpoint is None:
             return
-        model.optimizer.build(model.trainable_variables)
-        self.variables = [*model.variables, *model.optimizer.variables]
         arrays, progress = checkpoint
-        for variable, value in zip(self.variables, arrays["variables"], strict=True):
+        model.optimizer.build(model.trainable_variables)
+        for variable, value in zip(_all_variables(model), arrays["variables"], strict=True):
             variable.assign(value)
         self.best_weights = arrays.get("best_weights")
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]
@@ -135,8 +131,8 @@ class Keeper(keras.callbacks.Callback):
         return {prefix + name: float(value) for name, value in metrics.items()}
 
     def save(self):
-        variables = [*self.model.variables, *self.model.optimizer.variables]
-        arrays = {"variables": [np.asarray(v) for v in variables]}
+        variables = [keras.ops.convert_to_numpy(v) for v in _all_variables(self.model)]
+        arrays = {"variables": variables}
         if self.best_weights is not None:
             arrays["best_weights"] = self.best_weights
         progress = {
@@ -147,3 +143,8 @@ class Keeper(keras.callbacks.Callback):
         }
         self.run.write_history(self.history)
         self.run.write_checkpoint(arrays, progress)
+
+
+def _all_variables(model):
+    # `variables`, unlike `weights`, hold the states of the random generators too.
+    return [*model.variables, *model.optimizer.variables]
