@@ -190,7 +190,7 @@ def main():
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(content, indent=1) + "\n")
     draw(rows, options.out.with_suffix(".png"))
-    PAGE.write_text(page(content))
+    PAGE.write_text(page(content)) if options.out == RESULTS / "recurrent.json" else None
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
 

@@ -8,6 +8,7 @@ only. On JAX it runs under the user's own `jit`.
 
 import dataclasses
 import functools
+import operator
 import os
 import traceback
 
@@ -92,9 +93,11 @@ def _weights(cell, dtype):
 
 @dataclasses.dataclass(frozen=True)
 class Passes:
-    """Forward and backward pass, batch-major, of one kind of cell with one set of options.
+    """Forward and backward pass of one kind of cell with one set of options, on a share of a batch.
 
-    `y` stands for what the layer returns: all outputs in the order computed, or the last.
+    They begin with the projected inputs and end with the gradient for these: the products over the
+    whole sequence are left to the backend's own, which use all cores. `y` stands for what the layer
+    returns: all outputs in the order computed, or the last. `weights` are those but the kernel.
     """
 
     module: object
@@ -102,72 +105,129 @@ class Passes:
     zero_output_for_mask: bool
     return_sequences: bool
 
-    def infer(self, x, weights, states, mask):
+    def infer(self, projected, weights, states, mask):
         """Y and the final states."""
-        y, states, _ = self.forward(x, weights, states, mask, tape=False)
-        return y, states
+        return self.forward(projected, weights, states, mask, tape=False)[:2]
 
-    def forward(self, x, weights, states, mask, tape=True):
+    def forward(self, projected, weights, states, mask, tape=True):
         """y, the final states and the tape."""
-        mask = self._ordered(mask)
-        hs, states, tape = self.module.forward(weights, self._ordered(x), states, mask, tape)
-        visible = self._visible(mask)
-        if not self.return_sequences:
-            return (states[0] if mask is None else states[0] * visible[-1]), states, tape
-        return _swapped(hs if mask is None else hs * visible), states, tape
-
-    def backward(self, x, weights, states, mask, tape, d_y, d_states):
-        """The gradients for x, for the weights and for the initial states."""
-        mask = self._ordered(mask)
-        visible = self._visible(mask)
-        d_outputs = None
-        if self.return_sequences:
-            d_outputs = _swapped(d_y) if mask is None else _swapped(d_y) * visible
-        else:
-            d_y = d_y if mask is None else d_y * visible[-1]
-            d_states = [d_states[0] + d_y, *d_states[1:]]
-        d_x, d_weights, d_states = self.module.backward(
-            weights, self._ordered(x), states, mask, tape, d_outputs, d_states
+        hs, finals, tape = self.module.forward(
+            _wide(weights), projected, _wide(states), mask, self.go_backwards, tape
         )
-        return _swapped(ops.flip(d_x, 0) if self.go_backwards else d_x), d_weights, d_states
+        visible = self._visible(mask)
+        if self.return_sequences:
+            y = self._as_computed(hs if mask is None else hs * visible)
+        else:
+            y = (
+                finals[0]
+                if mask is None
+                else finals[0] * visible[:, 0 if self.go_backwards else -1]
+            )
+        return *_narrow([y, finals], projected.dtype), tape
 
-    def _ordered(self, sequences):
-        """Time-major, in the order in which the steps are taken."""
-        if sequences is None:
-            return None
-        sequences = _swapped(sequences)
-        return ops.flip(sequences, 0) if self.go_backwards else sequences
+    def backward(self, weights, mask, tape, d_y, d_states):
+        """As `keras_seq.scan.bptt.lstm.backward`."""
+        visible = self._visible(mask)
+        d_outputs, d_states = None, _wide(d_states)
+        if self.return_sequences:
+            d_outputs = self._as_computed(d_y)
+            d_outputs = d_outputs if mask is None else d_outputs * visible
+        else:
+            d_y = d_y if mask is None else d_y * visible[:, 0 if self.go_backwards else -1]
+            d_states = [d_states[0] + ops.cast(d_y, d_states[0].dtype), *d_states[1:]]
+        d_projected, d_recurrent, *d_rest = self.module.backward(
+            _wide(weights), mask, self.go_backwards, tape, d_outputs, d_states
+        )
+        return d_projected, d_recurrent, *_narrow(d_rest, d_projected.dtype)
+
+    def _as_computed(self, sequence):
+        return ops.flip(sequence, 1) if self.go_backwards else sequence
 
     def _visible(self, mask):
         """Where the output of a masked sequence is that of the state, not zero."""
         if mask is None or self.zero_output_for_mask:
             return mask
-        return ops.cast(ops.cumsum(mask, axis=0) > 0, mask.dtype)
+        seen = self._as_computed(ops.cumsum(self._as_computed(mask), axis=1))
+        return ops.cast(seen > 0, mask.dtype)
 
 
-def _swapped(sequences):
-    return ops.transpose(sequences, (1, 0, 2))
+def _wide(tensors):
+    """In the dtype in which the loop computes: float32 at least."""
+    return [ops.cast(t, "float32") if _dtype(t) == "bfloat16" else t for t in tensors]
+
+
+def _narrow(tensors, dtype):
+    return keras.tree.map_structure(lambda tensor: ops.cast(tensor, dtype), tensors)
+
+
+def _dtype(tensor):
+    return keras.backend.standardize_dtype(tensor.dtype)
+
+
+def _differentiable(programs, shares, training):
+    """A function of x, weights, states and mask to y and the final states, with its gradient.
+
+    Args:
+        programs: `infer`, `forward` and `backward` of `Passes`.
+        shares: In how many shares of the batch they run.
+        training: Whether a gradient is likely; otherwise the forward pass is run again for it.
+    """
+    infer, forward, backward = programs
+
+    def run(x, weights, states, mask):
+        masks = _split(mask, shares)
+
+        @ops.custom_gradient
+        def on_shares(x, kernel, *rest):
+            rest, states = list(rest[: len(weights) - 1]), rest[len(weights) - 1 :]
+            projected = _product(x, kernel)
+            inputs = list(zip(_split(projected, shares), _transposed(states, shares), masks))
+            first = forward if training else infer
+            results = [first(z, rest, states, mask) for z, states, mask in inputs]
+
+            def gradient(*upstream):
+                d_y, *d_finals = upstream if len(upstream) > 1 else upstream[0]
+                parts = []
+                given = _split(x, shares), _split(d_y, shares), _transposed(d_finals, shares)
+                for result, (z, states, mask), x_, d_y_, d_states in zip(results, inputs, *given):
+                    tape = result[2] if training else forward(z, rest, states, mask)[2]
+                    d_z, d_u, d_rest, d_states = backward(rest, mask, tape, d_y_, d_states)
+                    d_kernels = _weight_gradient(x_, d_z), _weight_gradient(tape[-1], d_u)
+                    d_x = _product(d_z, ops.transpose(kernel))
+                    parts.append((d_x, [*d_kernels, *d_rest], d_states))
+                d_x, d_weights, d_states = zip(*parts)
+                return (
+                    _joined(d_x),
+                    *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
+                    *map(_joined, zip(*d_states)),
+                )
+
+            y, finals = zip(*(result[:2] for result in results))
+            return (_joined(y), *map(_joined, zip(*finals))), gradient
+
+        return on_shares(x, *weights, *states)
+
+    return run
+
+
+def _product(sequence, matrix):
+    """A matrix product for all time steps at once."""
+    batch, timesteps, n = ops.shape(sequence)
+    product = ops.matmul(ops.reshape(sequence, (-1, n)), matrix)
+    return ops.reshape(product, (batch, timesteps, matrix.shape[1]))
+
+
+def _weight_gradient(read, d_product):
+    """The gradient of a weight matrix: all that it read times all that came of it, one product."""
+    read, d_product = (ops.reshape(s, (-1, s.shape[-1])) for s in (read, d_product))
+    return ops.matmul(ops.transpose(read), d_product)
 
 
 def _on_jax(passes, training, x, weights, states, mask):
     mask = None if mask is None else ops.cast(ops.expand_dims(mask, -1), x.dtype)
-    n = len(weights)
-
-    @ops.custom_gradient
-    def run(x, *weights_and_states):
-        weights, states = list(weights_and_states[:n]), list(weights_and_states[n:])
-        y, finals, tape = passes.forward(x, weights, states, mask)
-
-        def gradient(*args, upstream=None):
-            d_y, *d_finals = args[0] if upstream is None else upstream
-            d_x, d_weights, d_states = passes.backward(
-                x, weights, states, mask, tape, d_y, d_finals
-            )
-            return (d_x, *d_weights, *d_states)
-
-        return (y, *finals), gradient
-
-    return run(x, *weights, *states)
+    programs = passes.infer, passes.forward, passes.backward
+    # Under `jit` what is not used of the tape is left out, so that it may always be made.
+    return _differentiable(programs, 1, True)(x, weights, states, mask)
 
 
 def _on_tensorflow(passes, training, x, weights, states, mask):
@@ -179,7 +239,7 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
         x, mask = _padded(x, mask, length)
     if mask is not None:
         mask = tf.cast(mask, x.dtype)[:, :, None]
-    run = _program(passes, training, _shares(x.shape[0]), eager=tf.executing_eagerly())
+    run = _compiled(passes, training, _shares(x.shape[0]), eager=tf.executing_eagerly())
     y, *finals = run(x, weights, states, mask)
     if length is not None and passes.return_sequences:
         # Read backwards, what was added at the end comes first.
@@ -188,54 +248,29 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
 
 
 @functools.cache
-def _program(passes, training, shares, eager):
-    """A function of x, weights, states and mask to y and the final states."""
+def _compiled(passes, training, shares, eager):
+    """As `_differentiable`, from programs that XLA compiles."""
     import tensorflow as tf
 
-    def compiled(function):
-        return tf.function(function, jit_compile=True, autograph=False)
-
-    infer, forward, backward = map(compiled, (passes.infer, passes.forward, passes.backward))
-
-    def run(x, weights, states, mask):
-        n = len(weights)
-        masks = _split(mask, shares)
-
-        @tf.custom_gradient
-        def on_shares(x, *weights_and_states):
-            weights = list(weights_and_states[:n])
-            inputs = _split(x, shares), _transposed(weights_and_states[n:], shares), masks
-            # Without training a gradient is rare: then the forward pass is run again for it.
-            first = forward if training else infer
-            results = [first(x, weights, states, mask) for x, states, mask in zip(*inputs)]
-
-            def gradient(d_y, *d_finals):
-                parts = []
-                given = _split(d_y, shares), _transposed(d_finals, shares)
-                for result, x, states, mask, d_y_, d_states in zip(results, *inputs, *given):
-                    tape = result[2] if training else forward(x, weights, states, mask)[2]
-                    parts.append(backward(x, weights, states, mask, tape, d_y_, d_states))
-                d_x, d_weights, d_states = zip(*parts)
-                return (
-                    tf.concat(d_x, 0),
-                    *(tf.add_n(d) for d in zip(*d_weights)),
-                    *(tf.concat(d, 0) for d in zip(*d_states)),
-                )
-
-            y, finals = zip(*(result[:2] for result in results))
-            return (tf.concat(y, 0), *(tf.concat(final, 0) for final in zip(*finals))), gradient
-
-        return on_shares(x, *weights, *states)
-
+    programs = [
+        tf.function(program, jit_compile=True, autograph=False)
+        for program in (passes.infer, passes.forward, passes.backward)
+    ]
+    run = _differentiable(programs, shares, training)
     return tf.function(run, autograph=False) if eager else run
+
+
+def _joined(parts):
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
 
 
 def _split(tensor, shares):
     """A tensor in shares of its first axis, the last of which may have a few rows more."""
-    import tensorflow as tf
-
     if tensor is None or shares == 1:
         return [tensor] * shares
+
+    import tensorflow as tf
+
     rows = tensor.shape[0] or tf.shape(tensor)[0]
     sizes = [rows // shares] * (shares - 1)
     return tf.split(tensor, [*sizes, rows - sum(sizes)], num=shares)

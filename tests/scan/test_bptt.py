@@ -66,20 +66,19 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
             d_states=d_states,
         )
         passes = Passes(PASSES[cls.cell_class], backwards, zero_output, sequences)
-        tensors = [ops.convert_to_tensor(w, dtype) for w in weights]
-        arguments = (
-            ops.convert_to_tensor(x, dtype),
-            tensors,
-            [ops.convert_to_tensor(s, dtype) for s in states],
-            None if mask is None else ops.convert_to_tensor(mask[..., None], dtype),
-        )
-        y_found, finals, tape = passes.forward(*arguments)
-        d_x, d_weights, d_first = passes.backward(
-            *arguments,
+        kernel, *rest = [ops.convert_to_tensor(w, dtype) for w in weights]
+        given_states = [ops.convert_to_tensor(s, dtype) for s in states]
+        ones = None if mask is None else ops.convert_to_tensor(mask[..., None], dtype)
+        y_found, finals, tape = passes.forward(ops.matmul(x, kernel), rest, given_states, ones)
+        d_z, d_u, d_rest, d_first = passes.backward(
+            rest,
+            ones,
             tape,
             ops.convert_to_tensor(d_y, dtype),
             [ops.convert_to_tensor(d, dtype) for d in d_states],
         )
-        found = to_numpy([y_found, *finals, d_x, *d_weights, *d_first])
+        found = to_numpy([y_found, *finals, ops.matmul(d_z, ops.transpose(kernel))])
+        found += [np.einsum("btr,btc->rc", *to_numpy(pair)) for pair in ((x, d_z), (tape[-1], d_u))]
+        found += to_numpy([*d_rest, *d_first])
         expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
         assert_close(found, expected, tolerance)

@@ -1,48 +1,64 @@
 """The loop over time steps that the hand-derived passes share: no gradient flows through it."""
 
-import keras
+from typing import Any, NamedTuple
+
+from keras import ops
 
 
-def loop(step, carry, sequences, outputs, reverse=False):
-    """Runs `carry, elements_out = step(carry, elements)` over the first axis.
+class Piece(NamedTuple):
+    """Some columns of a sequence, read on their own.
+
+    XLA vectorizes a computation on pieces; if a step read all columns and then split them, XLA
+    would compute one element after the other, several times slower.
+    """
+
+    sequence: Any
+    start: int
+    width: int
+
+
+def pieces(sequence, count):
+    """The columns of a sequence as `count` pieces of the same width."""
+    width = sequence.shape[-1] // count
+    return [Piece(sequence, i * width, width) for i in range(count)]
+
+
+def loop(step, carry, sequences, widths, reverse=False):
+    """Runs `carry, elements_out = step(carry, elements)` over the second axis.
+
+    Batches stay outermost, so that nothing is ever transposed. A step computes in the dtype of the
+    carry; what is read and stacked has the dtype of the sequences, which may be a narrower one.
 
     Args:
-        step: Takes the carry, a tuple, and a tuple of one element of each sequence; returns the
-            new carry and a tuple of elements to stack.
+        step: Takes the carry and a tuple of one element of each sequence; returns the new carry
+            and a tuple of elements to stack.
         carry: Tuple of tensors.
-        sequences: Tuple of tensors (timesteps, ...), all of one dtype.
-        outputs: How many elements a step returns.
+        sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one.
+        widths: The n of every stack.
         reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
 
     Returns:
-        The last carry, and a tuple of stacked tensors (timesteps, ...).
+        The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
     """
-    if keras.backend.backend() == "jax":
-        from jax import lax
+    read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
+    batch, timesteps, _ = ops.shape(read[0].sequence)
+    wide, narrow = carry[0].dtype, read[0].sequence.dtype
 
-        return lax.scan(step, carry, sequences, reverse=reverse)
-    return _tensorflow_loop(step, carry, sequences, outputs, reverse)
-
-
-def _tensorflow_loop(step, carry, sequences, outputs, reverse):
-    import tensorflow as tf
-
-    timesteps = sequences[0].shape[0] or tf.shape(sequences[0])[0]
-    read = [
-        tf.TensorArray(s.dtype, timesteps, element_shape=s.shape[1:]).unstack(s) for s in sequences
-    ]
-    written = tuple(tf.TensorArray(sequences[0].dtype, timesteps) for _ in range(outputs))
-
-    def body(count, carry, written):
+    def body(count, state):
+        carry, stacks = state
         t = timesteps - 1 - count if reverse else count
-        carry, elements = step(carry, tuple(array.read(t) for array in read))
-        written = [array.write(t, e) for array, e in zip(written, elements, strict=True)]
-        return count + 1, carry, tuple(written)
+        elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
+        carry, out = step(carry, [ops.cast(e[:, 0], wide) for e in elements])
+        out = [ops.cast(e, narrow)[:, None] for e in out]
+        pairs = zip(stacks, out, strict=True)
+        return carry, tuple(ops.slice_update(stack, (0, t, 0), e) for stack, e in pairs)
 
-    _, carry, written = tf.while_loop(
-        lambda count, *_: count < timesteps,
-        body,
-        (tf.constant(0), carry, written),
-        parallel_iterations=1,
-    )
-    return carry, tuple(array.stack() for array in written)
+    stacks = tuple(ops.zeros((batch, timesteps, width), narrow) for width in widths)
+    return ops.fori_loop(0, timesteps, body, (carry, stacks))
+
+
+def previous(first, sequence, reverse=False):
+    """What every time step finds of a state: the first, then the states after the steps before."""
+    first = ops.cast(first, sequence.dtype)[:, None]
+    parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
+    return ops.concatenate(parts, axis=1)

@@ -1,7 +1,7 @@
 """LSTM and diagonal-peephole LSTM over a sequence, and their gradient, derived by hand.
 
-Everything is time-major, (timesteps, batch, n). Symbols as in `keras_seq.cells.LSTMCell`; a name
-`d_x` is the gradient of the loss for x. Without a mask, with z the four pre-activations:
+Everything is (batch, timesteps, n). Symbols as in `keras_seq.cells.LSTMCell`; a name `d_x` is the
+gradient of the loss for x. Without a mask, with z the four pre-activations:
 
     dc_t += dh_t * o_t * (1 - tanh(c_t)^2)   [+ do_t * p_o]
     di_t = dc_t * g_t * i_t (1 - i_t)        df_t = dc_t * c_{t-1} * f_t (1 - f_t)
@@ -13,68 +13,74 @@ in brackets what the peepholes add. A masked step passes dh and dc on as they ar
 
 from keras import ops
 
-from keras_seq.scan.bptt import products
-from keras_seq.scan.bptt.loop import loop
+from keras_seq.scan.bptt.loop import loop, pieces, previous
 
 
-def forward(weights, x, states, mask, tape):
-    """Outputs (timesteps, batch, units), the final states, and, if asked, what `backward` needs."""
-    kernel, recurrent_kernel, bias, *peepholes = weights
-    h, c = states
-    units = recurrent_kernel.shape[0]
-    scale, offset = products.squash(units, "ssts", x.dtype)
-    z = products.project(x, kernel * scale, bias * scale)
-    recurrent_kernel = recurrent_kernel * scale
-    if peepholes:
-        p_i, p_f, p_o = (p * 0.5 for p in peepholes)
+def forward(weights, projected, states, mask, reverse, tape):
+    """All outputs, the final states, and the tape: what `backward` needs.
 
-    def step(carry, elements):
-        h, c, _ = carry
-        z = elements[0] + ops.matmul(h, recurrent_kernel)
-        if peepholes:
-            z_i, z_f, z_g, z_o = ops.split(z, 4, axis=-1)
-            i = ops.tanh(z_i + p_i * c) * 0.5 + 0.5
-            f = ops.tanh(z_f + p_f * c) * 0.5 + 0.5
-            g = ops.tanh(z_g)
-            c_new = f * c + i * g
-            o = ops.tanh(z_o + p_o * c_new) * 0.5 + 0.5
-            gates = ops.concatenate([i, f, g, o], axis=-1)
-        else:
-            gates = ops.tanh(z) * scale + offset
-            i, f, g, o = ops.split(gates, 4, axis=-1)
-            c_new = f * c + i * g
-        tanh_c = ops.tanh(c_new)
-        h_new = o * tanh_c
-        if mask is not None:
-            seen = elements[1] > 0
-            h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
-        # The gates ride in the carry only to make XLA compute them once.
-        return (h_new, c_new, gates), ((h_new, gates, c, tanh_c) if tape else (h_new,))
-
-    gates = ops.zeros_like(z[0])
-    sequences = (z,) if mask is None else (z, mask)
-    (h, c, _), stacked = loop(step, (h, c, gates), sequences, outputs=4 if tape else 1)
-    return stacked[0], [h, c], (*stacked, c)
-
-
-def backward(weights, x, states, mask, tape, d_outputs, d_states):
-    """The gradients for x, for the weights and for the initial states.
+    The last of the tape is what the recurrent kernel was multiplied with, `(batch, timesteps, n)`.
 
     Args:
-        d_outputs: (timesteps, batch, units), or None if only the final states were used.
-        d_states: Of the final states.
+        weights: Those of the cell but the kernel.
+        projected: The inputs times the kernel, `(batch, timesteps, gates * units)`.
+        states: The initial states, each `(batch, units)`.
+        mask: None or 1 and 0, `(batch, timesteps, 1)`.
+        reverse: Whether to begin at the last time step.
+        tape: Whether `backward` follows; if not, the tape is incomplete.
     """
-    kernel, recurrent_kernel, _, *peepholes = weights
-    h_first, _ = states
-    hs, gates, c_previous, tanh_c, c_last = tape
+    recurrent_kernel, bias, *peepholes = weights
+    h, c = states
+    units = recurrent_kernel.shape[0]
+    b_i, b_f, b_g, b_o = ops.split(bias, 4)
+    p_i, p_f, p_o = peepholes or (0, 0, 0)
+
+    def step(carry, elements):
+        h, c = carry
+        z_i, z_f, z_g, z_o, *seen = elements
+        u_i, u_f, u_g, u_o = ops.split(ops.matmul(h, recurrent_kernel), 4, axis=-1)
+        i = ops.sigmoid(z_i + u_i + (b_i + p_i * c if peepholes else b_i))
+        f = ops.sigmoid(z_f + u_f + (b_f + p_f * c if peepholes else b_f))
+        g = ops.tanh(z_g + u_g + b_g)
+        c_new = f * c + i * g
+        o = ops.sigmoid(z_o + u_o + (b_o + p_o * c_new if peepholes else b_o))
+        h_new = o * ops.tanh(c_new)
+        for_backward = (i, f, g, o, c) if tape else ()
+        if seen:
+            h_new = ops.where(seen[0] > 0, h_new, h)
+            c_new = ops.where(seen[0] > 0, c_new, c)
+        return (h_new, c_new), (h_new, *for_backward)
+
+    sequences = [*pieces(projected, 4), *([] if mask is None else [mask])]
+    (h, c), stacks = loop(step, (h, c), sequences, [units] * (6 if tape else 1), reverse)
+    return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse))
+
+
+def backward(weights, mask, reverse, tape, d_outputs, d_states):
+    """The gradients, but for the products over the whole sequence.
+
+    Args:
+        weights, mask, reverse: As in `forward`.
+        tape: Of `forward`.
+        d_outputs: `(batch, timesteps, units)`, or None if only the final states were used.
+        d_states: Of the final states.
+
+    Returns:
+        Of the projected inputs; of the product with the recurrent kernel; of the weights but the
+        two kernels; of the initial states.
+    """
+    recurrent_kernel, _, *peepholes = weights
+    units = recurrent_kernel.shape[0]
+    *sequences, _ = tape
     if peepholes:
         p_i, p_f, p_o = peepholes
     transposed = ops.transpose(recurrent_kernel)
 
     def step(carry, elements):
-        d_h, d_c, _ = carry
-        gates, c_previous, tanh_c, *rest = elements
-        i, f, g, o = ops.split(gates, 4, axis=-1)
+        d_h, d_c, *d_peepholes = carry
+        i, f, g, o, c_previous, *rest = elements
+        c = f * c_previous + i * g
+        tanh_c = ops.tanh(c)
         if d_outputs is not None:
             d_h = d_h + rest[0]
         d_o = d_h * tanh_c * o * (1 - o)
@@ -87,27 +93,23 @@ def backward(weights, x, states, mask, tape, d_outputs, d_states):
         d_c_previous = d_c_now * f
         if peepholes:
             d_c_previous = d_c_previous + d_i * p_i + d_f * p_f
-        d_z = ops.concatenate([d_i, d_f, d_g, d_o], axis=-1)
+        d_gates = [d_i, d_f, d_g, d_o]
         if mask is not None:
-            d_z = d_z * rest[-1]
+            d_gates = [d * rest[-1] for d in d_gates]
             d_c_previous = ops.where(rest[-1] > 0, d_c_previous, d_c)
+        d_z = ops.concatenate(d_gates, axis=-1)
         d_h_previous = ops.matmul(d_z, transposed)
         if mask is not None:
             d_h_previous = d_h_previous + d_h * (1 - rest[-1])
-        return (d_h_previous, d_c_previous, d_z), (d_z,)
+        if peepholes:
+            d_i, d_f, _, d_o = d_gates
+            seen = (d_i * c_previous, d_f * c_previous, d_o * c)
+            d_peepholes = [d + d_now for d, d_now in zip(d_peepholes, seen)]
+        return (d_h_previous, d_c_previous, *d_peepholes), (d_z,)
 
-    sequences = [gates, c_previous, tanh_c]
     sequences += [s for s in (d_outputs, mask) if s is not None]
-    carry = (*d_states, ops.zeros_like(gates[0]))
-    (d_h, d_c, _), (d_z,) = loop(step, carry, tuple(sequences), outputs=1, reverse=True)
-    d_weights = [
-        products.weight_gradient(x, d_z),
-        products.weight_gradient(products.shifted(h_first, hs), d_z),
-        ops.sum(products.flat(d_z), axis=0),
-    ]
-    if peepholes:
-        d_i, d_f, _, d_o = ops.split(d_z, 4, axis=-1)
-        cs = ops.concatenate([c_previous[1:], c_last[None]], axis=0)
-        seen = ((d_i, c_previous), (d_f, c_previous), (d_o, cs))
-        d_weights += [ops.sum(d * c, axis=(0, 1)) for d, c in seen]
-    return products.unproject(d_z, kernel), d_weights, [d_h, d_c]
+    carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
+    (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse)
+    d_weights = [ops.sum(ops.cast(d_z, d_h.dtype), axis=(0, 1))]
+    d_weights += [ops.sum(d, axis=0) for d in d_peepholes]
+    return d_z, d_z, d_weights, [d_h, d_c]
