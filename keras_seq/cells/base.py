@@ -90,6 +90,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         for argument, rate in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
             if not isinstance(rate, Real) or not 0 <= rate <= 1:
                 raise InputError(f"{name}: `{argument}` must lie between 0 and 1, got {rate!r}.")
+        if not self.compute_dtype.startswith(("float", "bfloat")):
+            raise InputError(
+                f"{name}: `dtype` must be a floating-point one such as 'float32' or "
+                f"'mixed_bfloat16', got {self.compute_dtype!r}."
+            )
         self.units = self.output_size = self.state_size = int(units)
         self.activation = _activation(activation)
         self.use_bias = use_bias

@@ -24,6 +24,9 @@ class RNN(keras.layers.RNN):
         unroll: Whether to write the loop out: faster for a few steps, slow to start for many.
         zero_output_for_mask: Whether masked time steps put out zeros; otherwise they repeat the
             output before them.
+        checkpoint: Whether training keeps only some states and computes the rest again, chunk by
+            chunk, for the gradient: for long sequences, in memory that grows as the square root
+            of their length.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
@@ -39,6 +42,18 @@ class RNN(keras.layers.RNN):
     Raises:
         InputError: The sequences, a state or the mask do not fit.
     """
+
+    def __init__(self, cell, return_sequences=False, *args, checkpoint=False, **kwargs):
+        super().__init__(cell, return_sequences, *args, **kwargs)
+        if checkpoint and not projects(self.cell):
+            raise InputError(
+                f"{type(self).__name__}: `checkpoint` needs a cell with `project` and `step`, "
+                f"and {type(self.cell).__name__} lacks them."
+            )
+        self.checkpoint = checkpoint
+
+    def get_config(self):
+        return {**super().get_config(), "checkpoint": self.checkpoint}
 
     def __call__(self, sequences, initial_state=None, mask=None, **kwargs):
         self._check(sequences, initial_state, mask)
@@ -66,6 +81,7 @@ class RNN(keras.layers.RNN):
                 zero_output_for_mask=self.zero_output_for_mask,
                 return_sequences=self.return_sequences,
                 use_cudnn=getattr(self, "use_cudnn", False),
+                checkpoint=self.checkpoint,
             )
 
     def _check(self, sequences, initial_state, mask):
@@ -82,6 +98,12 @@ class RNN(keras.layers.RNN):
                     f"{name}: sequences must have the shape (batch, timesteps, "
                     f"{features or 'features'}), got {shape}."
                 )
+        # A symbolic input may still get its length from the data.
+        if self.unroll and shape[1] is None and not isinstance(sequences, keras.KerasTensor):
+            raise InputError(
+                f"{name}: `unroll` needs a known number of time steps, got sequences of shape "
+                f"{shape}; give them a length or turn `unroll` off."
+            )
         if shape[1:2] == (0,):
             raise InputError(f"{name}: sequences of shape {shape} have no time step.")
         if mask is not None and not _agree(_shape(tree.flatten(mask)[0]), shape[:2]):

@@ -7,9 +7,11 @@ logger `keras_seq.scan`; `keras_seq.scan.general_only()` keeps to the general lo
 
 import contextlib
 import contextvars
+import functools
 import logging
 
 from keras_seq.errors import InputError
+from keras_seq.scan.checkpoint import in_chunks
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import compiles_itself, fast_scan, why_not
 from keras_seq.scan.general import general_scan, projects
@@ -47,6 +49,7 @@ def scan(
     zero_output_for_mask=False,
     return_sequences=True,
     use_cudnn=False,
+    checkpoint=False,
 ):
     """Runs a cell over a sequence.
 
@@ -60,11 +63,40 @@ def scan(
         zero_output_for_mask: Whether masked steps put out zeros, not the output before them.
         return_sequences: Whether all outputs are wanted.
         use_cudnn: True to insist on cuDNN, "auto" to use it where it applies.
+        checkpoint: Whether to compute again, chunk by chunk, what the gradient needs.
 
     Returns:
         Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed,
         and the list of final states. Without `return_sequences` the outputs are undefined.
     """
+    run = functools.partial(
+        _scan,
+        cell,
+        go_backwards=go_backwards,
+        unroll=unroll,
+        zero_output_for_mask=zero_output_for_mask,
+        return_sequences=return_sequences,
+        use_cudnn=use_cudnn,
+    )
+    if not checkpoint:
+        return run(sequences, initial_state, mask)
+    return in_chunks(
+        run, sequences, initial_state, mask, go_backwards, return_sequences, zero_output_for_mask
+    )
+
+
+def _scan(
+    cell,
+    sequences,
+    initial_state,
+    mask,
+    go_backwards,
+    unroll,
+    zero_output_for_mask,
+    return_sequences,
+    use_cudnn,
+):
+    """As `scan`, in one go: by cuDNN, the fast path or the general loop."""
     name = type(cell).__name__
     if use_cudnn and mask is None and cudnn_applies(cell, unroll):
         try:

@@ -10,13 +10,14 @@ import dataclasses
 import functools
 import operator
 import os
-import traceback
+import sys
 
 import keras
 from keras import ops
 
 from keras_seq import cells
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
+from keras_seq.scan.padding import padded, unpadded
 
 PASSES = {
     cells.SimpleRNNCell: simple_rnn,
@@ -43,8 +44,8 @@ def why_not(cell, sequences, unroll=False):
         return "recurrent dropout is on"
     if unroll:
         return "unroll is on"
-    if keras.backend.standardize_dtype(sequences.dtype) not in ("float32", "float64"):
-        return f"the dtype is {keras.backend.standardize_dtype(sequences.dtype)}"
+    if _dtype(sequences) not in ("bfloat16", "float32", "float64"):
+        return f"the dtype is {_dtype(sequences)}"
     if keras.backend.backend() == "jax":
         return None
     if keras.backend.backend() != "tensorflow":
@@ -106,8 +107,8 @@ class Passes:
     return_sequences: bool
 
     def infer(self, projected, weights, states, mask):
-        """Y and the final states."""
-        return self.forward(projected, weights, states, mask, tape=False)[:2]
+        """As `forward`, but without what `backward` needs."""
+        return self.forward(projected, weights, states, mask, tape=False)
 
     def forward(self, projected, weights, states, mask, tape=True):
         """y, the final states and the tape."""
@@ -236,19 +237,20 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
     length = None
     if x.shape[1] is None or tf.executing_eagerly():
         length = tf.shape(x)[1]
-        x, mask = _padded(x, mask, length)
+        x, mask = padded(x, mask, _extra(length), passes.go_backwards)
     if mask is not None:
         mask = tf.cast(mask, x.dtype)[:, :, None]
-    run = _compiled(passes, training, _shares(x.shape[0]), eager=tf.executing_eagerly())
+    # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
+    shapes = (x.shape, weights[0].shape) if tf.executing_eagerly() else None
+    run = _compiled(passes, training, _shares(x.shape[0]), shapes)
     y, *finals = run(x, weights, states, mask)
     if length is not None and passes.return_sequences:
-        # Read backwards, what was added at the end comes first.
-        y = y[:, -length:] if passes.go_backwards else y[:, :length]
+        y = unpadded(y, length)
     return (y, *finals)
 
 
 @functools.cache
-def _compiled(passes, training, shares, eager):
+def _compiled(passes, training, shares, eager_shapes):
     """As `_differentiable`, from programs that XLA compiles."""
     import tensorflow as tf
 
@@ -257,7 +259,7 @@ def _compiled(passes, training, shares, eager):
         for program in (passes.infer, passes.forward, passes.backward)
     ]
     run = _differentiable(programs, shares, training)
-    return tf.function(run, autograph=False) if eager else run
+    return tf.function(run, autograph=False) if eager_shapes else run
 
 
 def _joined(parts):
@@ -281,22 +283,17 @@ def _transposed(tensors, shares):
     return [list(parts) for parts in zip(*(_split(tensor, shares) for tensor in tensors))]
 
 
-def _padded(x, mask, length):
-    """Sequences and their mask, with masked steps added up to one of a few lengths.
+def _extra(timesteps):
+    """How many time steps to add to reach one of a few lengths.
 
     XLA compiles for each length anew; so an octave of lengths has eight programs at the most.
     """
     import tensorflow as tf
 
-    # The octave's eighth part: 2 ** (floor(log2(length)) - 3), computed in whole numbers.
+    # The octave's eighth part: 2 ** (floor(log2(timesteps)) - 3), computed in whole numbers.
     powers = tf.constant([2**k for k in range(31)])
-    step = tf.reduce_max(tf.where(powers <= length, powers, 1)) // 8
-    step = tf.maximum(step, 1)
-    extra = -length % step
-    if mask is None:
-        mask = tf.ones(tf.shape(x)[:2], dtype=bool)
-    mask = tf.pad(mask, [[0, 0], [0, extra]])
-    return tf.pad(x, [[0, 0], [0, extra], [0, 0]]), mask
+    step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 8
+    return -timesteps % tf.maximum(step, 1)
 
 
 def _shares(batch, rows=4):
@@ -313,4 +310,9 @@ def _gpu():
 
 def _exporting():
     """Whether Keras is tracing a model for `export`, which it tells in no other way."""
-    return any("keras/src/export" in frame.filename for frame in traceback.extract_stack())
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("keras.src.export."):
+            return True
+        frame = frame.f_back
+    return False

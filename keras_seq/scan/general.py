@@ -6,6 +6,8 @@ from keras import ops
 # share: a `while_loop` in TensorFlow, a `scan` in JAX, a Python loop in torch.
 from keras.src.backend import rnn
 
+from keras_seq.errors import InputError
+
 
 def projects(cell):
     """Whether a cell offers `project` and `step`, so that its projection can leave the loop."""
@@ -42,6 +44,7 @@ def general_scan(
         As `keras_seq.scan.scan`.
     """
     projected = cell.project(sequences)
+    _check_projected(cell, projected, sequences)
     states = list(initial_state)
     if mask is None:
         step = _plain_step(cell)
@@ -66,7 +69,7 @@ def general_scan(
 
 def _plain_step(cell):
     def step(projected, states):
-        new = cell.step(projected, list(states))
+        new = _checked_step(cell, projected, list(states))
         return new.output, list(new.states)
 
     return step
@@ -76,7 +79,7 @@ def _masked_step(cell, zero_output_for_mask):
     def step(projected_and_mask, states_and_output):
         projected, column = projected_and_mask[:, :-1], projected_and_mask[:, -1:]
         *states, output = states_and_output
-        new = cell.step(projected, states)
+        new = _checked_step(cell, projected, states)
         seen = ops.cast(column, "bool")
         masked_output = ops.zeros_like(output) if zero_output_for_mask else output
         output = ops.where(seen, new.output, masked_output)
@@ -84,6 +87,33 @@ def _masked_step(cell, zero_output_for_mask):
         return output, [*kept, output]
 
     return step
+
+
+def _check_projected(cell, projected, sequences):
+    """Refuses a projection that the loop could not take apart by time step."""
+    shape = getattr(projected, "shape", None)
+    if shape is None or len(shape) != 3 or tuple(shape[:2]) != tuple(sequences.shape[:2]):
+        found = f"shape {tuple(shape)}" if shape is not None else f"a {type(projected).__name__}"
+        raise InputError(
+            f"{type(cell).__name__}.project must keep batch and time: for inputs of shape "
+            f"{tuple(sequences.shape)} one tensor (batch, timesteps, n), got {found}."
+        )
+
+
+def _checked_step(cell, projected, states):
+    """What `cell.step` returns, refused if the loop could not go on with it."""
+    name, new = type(cell).__name__, cell.step(projected, states)
+    if not hasattr(new, "output") or not hasattr(new, "states"):
+        raise InputError(
+            f"{name}.step must return a `keras_seq.cells.Step` with output, states and gates, "
+            f"got a {type(new).__name__}."
+        )
+    before, after = ([tuple(s.shape) for s in group] for group in (states, new.states))
+    if [shape[1:] for shape in before] != [shape[1:] for shape in after]:
+        raise InputError(
+            f"{name}.step must return states of the shapes of those before, {before}, got {after}."
+        )
+    return new
 
 
 def _zero_output(cell, sequences):

@@ -12,33 +12,37 @@ A masked step passes dh on as it is.
 
 from keras import ops
 
-from keras_seq.scan.bptt.loop import loop, pieces, previous
+from keras_seq.scan.bptt.loop import loop, pieces, previous, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):
     """As `keras_seq.scan.bptt.lstm.forward`."""
     recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
-    (b_z, b_r, b_g), (b_u_z, b_u_r, b_u_g) = (ops.split(b, 3) for b in (bias[0], bias[1]))
-    b_z, b_r = b_z + b_u_z, b_r + b_u_r
+    gates = 2 * units
+    b_zr, b_g, b_u = bias[0, :gates] + bias[1, :gates], bias[0, gates:], bias[1, gates:]
 
     def step(carry, elements):
-        (h,) = carry
-        x_z, x_r, x_g, *seen = elements
-        u_z, u_r, u_g = ops.split(ops.matmul(h, recurrent_kernel), 3, axis=-1)
-        z = ops.sigmoid(x_z + u_z + b_z)
-        r = ops.sigmoid(x_r + u_r + b_r)
-        u = u_g + b_u_g
+        h, _ = carry
+        x_zr, x_g, *seen = elements
+        u_zr, u = ops.split(ops.matmul(h, recurrent_kernel), [gates], axis=-1)
+        zr = sigmoid(x_zr + u_zr + b_zr)
+        z, r = ops.split(zr, 2, axis=-1)
+        u = u + b_u
         g = ops.tanh(x_g + b_g + r * u)
-        for_backward = (z, r, g, u) if tape else ()
+        for_backward = (zr, g, u) if tape else ()
         h_new = g + z * (h - g)
         if seen:
             h_new = ops.where(seen[0] > 0, h_new, h)
-        return (h_new,), (h_new, *for_backward)
+        # The gates ride in the carry only to make XLA compute them once.
+        return (h_new, zr), (h_new, *for_backward)
 
-    sequences = [*pieces(projected, 3), *([] if mask is None else [mask])]
-    (h,), stacks = loop(step, tuple(states), sequences, [units] * (5 if tape else 1), reverse)
-    return stacks[0], [h], (*stacks[1:], previous(states[0], stacks[0], reverse))
+    sequences = [*pieces(projected, gates, units), *([] if mask is None else [mask])]
+    widths = (units, gates, units, units) if tape else (units,)
+    (h,) = states
+    carry = (h, ops.concatenate([h, h], axis=-1))
+    (h, zr), (hs, *stacks) = loop(step, carry, sequences, widths, reverse)
+    return hs, [h], (*stacks, previous(states[0], hs, reverse)) if tape else (zr,)
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states):
@@ -62,7 +66,12 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         d_u = ops.concatenate([d_z, d_r, d_g * r], axis=-1)
         return (d_h * z + ops.matmul(d_u, transposed),), (d_projected, d_u)
 
-    sequences = [*tape, *(s for s in (d_outputs, mask) if s is not None)]
+    zr, *others = tape
+    sequences = [
+        *pieces(zr, units, units),
+        *others,
+        *(s for s in (d_outputs, mask) if s is not None),
+    ]
     carry, widths = tuple(d_states), (3 * units, 3 * units)
     (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
     d_biases = [ops.sum(ops.cast(d, d_h.dtype), axis=(0, 1)) for d in (d_projected, d_u)]

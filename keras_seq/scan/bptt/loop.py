@@ -17,10 +17,9 @@ class Piece(NamedTuple):
     width: int
 
 
-def pieces(sequence, count):
-    """The columns of a sequence as `count` pieces of the same width."""
-    width = sequence.shape[-1] // count
-    return [Piece(sequence, i * width, width) for i in range(count)]
+def pieces(sequence, *widths):
+    """The columns of a sequence in pieces."""
+    return [Piece(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
 def loop(step, carry, sequences, widths, reverse=False):
@@ -62,3 +61,8 @@ def previous(first, sequence, reverse=False):
     first = ops.cast(first, sequence.dtype)[:, None]
     parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
     return ops.concatenate(parts, axis=1)
+
+
+def sigmoid(z):
+    """The logistic function; XLA computes tanh faster than exp and a division."""
+    return ops.tanh(0.5 * z) * 0.5 + 0.5

@@ -11,9 +11,10 @@ gradient of the loss for x. Without a mask, with z the four pre-activations:
 in brackets what the peepholes add. A masked step passes dh and dc on as they are.
 """
 
+import numpy as np
 from keras import ops
 
-from keras_seq.scan.bptt.loop import loop, pieces, previous
+from keras_seq.scan.bptt.loop import loop, pieces, previous, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):
@@ -32,27 +33,44 @@ def forward(weights, projected, states, mask, reverse, tape):
     recurrent_kernel, bias, *peepholes = weights
     h, c = states
     units = recurrent_kernel.shape[0]
-    b_i, b_f, b_g, b_o = ops.split(bias, 4)
-    p_i, p_f, p_o = peepholes or (0, 0, 0)
+    if peepholes:
+        p_i, p_f, p_o = peepholes
+        b_i, b_f, b_g, b_o = ops.split(bias, 4)
+        inputs = pieces(projected, *[units] * 4)
+    else:
+        # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that a single tanh does for all gates.
+        is_sigmoid = np.repeat([1, 1, 0, 1], units)
+        scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
+        offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
+        recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
+        inputs = [projected]
 
     def step(carry, elements):
         h, c = carry
-        z_i, z_f, z_g, z_o, *seen = elements
-        u_i, u_f, u_g, u_o = ops.split(ops.matmul(h, recurrent_kernel), 4, axis=-1)
-        i = ops.sigmoid(z_i + u_i + (b_i + p_i * c if peepholes else b_i))
-        f = ops.sigmoid(z_f + u_f + (b_f + p_f * c if peepholes else b_f))
-        g = ops.tanh(z_g + u_g + b_g)
-        c_new = f * c + i * g
-        o = ops.sigmoid(z_o + u_o + (b_o + p_o * c_new if peepholes else b_o))
+        u = ops.matmul(h, recurrent_kernel)
+        if peepholes:
+            z_i, z_f, z_g, z_o = elements[:4]
+            u_i, u_f, u_g, u_o = ops.split(u, 4, axis=-1)
+            i = sigmoid(z_i + u_i + b_i + p_i * c)
+            f = sigmoid(z_f + u_f + b_f + p_f * c)
+            g = ops.tanh(z_g + u_g + b_g)
+            c_new = f * c + i * g
+            o = sigmoid(z_o + u_o + b_o + p_o * c_new)
+            gates = ops.concatenate([i, f, g, o], axis=-1)
+        else:
+            gates = ops.tanh(elements[0] * scale + u + bias) * scale + offset
+            i, f, g, o = ops.split(gates, 4, axis=-1)
+            c_new = f * c + i * g
         h_new = o * ops.tanh(c_new)
-        for_backward = (i, f, g, o, c) if tape else ()
-        if seen:
-            h_new = ops.where(seen[0] > 0, h_new, h)
-            c_new = ops.where(seen[0] > 0, c_new, c)
+        for_backward = (gates, c) if tape else ()
+        if mask is not None:
+            seen = elements[-1] > 0
+            h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
         return (h_new, c_new), (h_new, *for_backward)
 
-    sequences = [*pieces(projected, 4), *([] if mask is None else [mask])]
-    (h, c), stacks = loop(step, (h, c), sequences, [units] * (6 if tape else 1), reverse)
+    sequences = [*inputs, *([] if mask is None else [mask])]
+    widths = (units, 4 * units, units) if tape else (units,)
+    (h, c), stacks = loop(step, (h, c), sequences, widths, reverse)
     return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse))
 
 
@@ -71,7 +89,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     """
     recurrent_kernel, _, *peepholes = weights
     units = recurrent_kernel.shape[0]
-    *sequences, _ = tape
+    gates, cs_previous, _ = tape
     if peepholes:
         p_i, p_f, p_o = peepholes
     transposed = ops.transpose(recurrent_kernel)
@@ -107,6 +125,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
             d_peepholes = [d + d_now for d, d_now in zip(d_peepholes, seen)]
         return (d_h_previous, d_c_previous, *d_peepholes), (d_z,)
 
+    sequences = [*pieces(gates, *[units] * 4), cs_previous]
     sequences += [s for s in (d_outputs, mask) if s is not None]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
     (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse)
