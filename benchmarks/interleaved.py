@@ -81,6 +81,12 @@ def compare(contestants, turns=9, seconds=0.15):
     return timings, errors
 
 
+def spread(turns):
+    """The middle half of the turns, relative to their median."""
+    quarters = statistics.quantiles(turns, n=4)
+    return (quarters[2] - quarters[0]) / quarters[1]
+
+
 def _serve(module):
     """The loop of a peer's process."""
     answers = os.fdopen(os.dup(1), "w")

@@ -7,16 +7,12 @@ and `docs/speed.md`.
 """
 
 import argparse
-import importlib.metadata
-import json
-import os
-import platform
 import statistics
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.interleaved import Peer, compare
+from benchmarks import page
+from benchmarks.interleaved import Peer, compare, spread
 
 CELLS = ["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 SHAPES = [
@@ -27,8 +23,11 @@ SHAPES = [
     (16, 500, 64, 64),
 ]
 """Batch, timesteps, features, units."""
+JIT = ("keras jit", "cell jit")
 PEERS = {
     "ours": "with_tensorflow",
+    "ours jit": "with_tensorflow",
+    "ours float32": "with_tensorflow",
     "keras": "with_tensorflow",
     "keras jit": "with_tensorflow",
     "cell": "with_tensorflow",
@@ -37,16 +36,17 @@ PEERS = {
     "products": "with_torch",
     "onnxruntime": "with_onnxruntime",
 }
-RESULTS = Path(__file__).parent / "results"
-PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
+MODES = ["train", "forward", "train bfloat16"]
 
 
 def contestants(cell, mode):
     """Who can run a cell in a mode."""
     # Keras has no peephole layers: there it runs our cells.
     of_keras = ("cell", "cell jit") if "Peephole" in cell else ("keras", "keras jit")
+    if mode == "train bfloat16":
+        return ("ours", *of_keras, "ours float32")
     forward = ("onnxruntime",) if mode == "forward" and cell != "PeepholeLSTM" else ()
-    return ("ours", *of_keras, "torch", "products", *forward)
+    return ("ours", "ours jit", *of_keras, "torch", "products", *forward)
 
 
 def measure(cells, modes, turns):
@@ -64,7 +64,7 @@ def measure(cells, modes, turns):
                 row = {
                     **task,
                     "milliseconds": {how: 1e3 * t.median for how, t in timings.items()},
-                    "spread": {how: _spread(t.turns) for how, t in timings.items()},
+                    "spread": {how: spread(t.turns) for how, t in timings.items()},
                     "first call, seconds": {how: t.first for how, t in timings.items()},
                     "errors": errors,
                 }
@@ -76,11 +76,13 @@ def measure(cells, modes, turns):
 
 
 def ratios(row):
-    """Ours over the better Keras mode, over torch, and over the products alone."""
+    """Ours over the better Keras mode, over torch, and so on; and both under the user's own XLA."""
     time = row["milliseconds"]
     keras = [time[how] for how in ("keras", "keras jit", "cell", "cell jit") if how in time]
     found = {"keras": time["ours"] / min(keras)} if keras else {}
-    rest = ("torch", "products", "onnxruntime")
+    if "ours jit" in time:
+        found["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
+    rest = ("torch", "products", "onnxruntime", "ours float32")
     return found | {how: time["ours"] / time[how] for how in rest if how in time}
 
 
@@ -116,47 +118,6 @@ def draw(rows, path):
     figure.savefig(path, dpi=120)
 
 
-def page(content):
-    """The result as a page in Markdown."""
-    machine, versions = content["machine"], content["versions"]
-    lines = [
-        "# Speed of the recurrent layers",
-        "",
-        f"Written by `{content['command']}` on {machine['cores']} cores of {machine['processor']}: "
-        + ", ".join(f"{name} {version}" for name, version in versions.items())
-        + ". Ratios of medians, ours over theirs, within one run; less than 1 means that ours is "
-        "faster. keras: the better of Keras's layers without and with XLA (for the peephole cells, "
-        "our cell in `keras.layers.RNN`). torch, onnxruntime: their layers (torch's plain LSTM for "
-        "the peephole cells). products: the matrix products of the layer alone, in torch.",
-    ]
-    columns = ("keras", "torch", "products", "onnxruntime")
-    for mode in dict.fromkeys(row["mode"] for row in content["rows"]):
-        lines += ["", f"## {mode}", "", "| cell | batch, timesteps, features, units | ours, ms |"]
-        lines[-1] += "".join(f" ours / {column} |" for column in columns)
-        lines.append("| --- " * (3 + len(columns)) + "|")
-        for row in content["rows"]:
-            if row["mode"] == mode:
-                shape = ", ".join(map(str, row["shape"]))
-                found = "".join(f" {_ratio(ratios(row), column)} |" for column in columns)
-                ours = row["milliseconds"]["ours"]
-                lines.append(f"| {row['cell']} | {shape} | {ours:.1f} |{found}")
-        for line in content["median ratios"]:
-            if line["mode"] == mode:
-                found = "".join(f" **{_ratio(line, column)}** |" for column in columns)
-                lines.append(f"| {line['cell']} | **median** | |{found}")
-    return "\n".join(lines) + "\n"
-
-
-def _ratio(ratios, column):
-    return f"{ratios[column]:.2f}" if column in ratios else "-"
-
-
-def _spread(turns):
-    """The middle half of the turns, relative to their median."""
-    quarters = statistics.quantiles(turns, n=4)
-    return (quarters[2] - quarters[0]) / quarters[1]
-
-
 def _line(row):
     found = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
     shape = ",".join(map(str, row["shape"]))
@@ -169,37 +130,16 @@ def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", nargs="+", default=CELLS, choices=CELLS)
-    parser.add_argument("--modes", nargs="+", default=["train", "forward"])
+    parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--turns", type=int, default=9)
-    parser.add_argument("--out", type=Path, default=RESULTS / "recurrent.json")
+    parser.add_argument("--dry", action="store_true", help="print, but write no file")
     options = parser.parse_args()
     rows = measure(options.cells, options.modes, options.turns)
-    machine = {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-    names = ("keras", "onnxruntime", "tensorflow", "torch")
-    content = {
-        "command": "python -m benchmarks.recurrent",
-        "machine": machine,
-        "versions": {name: importlib.metadata.version(name) for name in names},
-        "median ratios": summary(rows),
-        "rows": rows,
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(content, indent=1) + "\n")
-    draw(rows, options.out.with_suffix(".png"))
-    PAGE.write_text(page(content)) if options.out == RESULTS / "recurrent.json" else None
+    if not options.dry:
+        page.write("recurrent", rows)
+        draw(rows, page.RESULTS / "recurrent.png")
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
-
-
-def _processor():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":

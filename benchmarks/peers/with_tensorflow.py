@@ -10,10 +10,11 @@ from keras_seq import cells, layers
 def build(task):
     """The function that does the task once."""
     batch, timesteps, features, units = task["shape"]
-    dtype = task.get("dtype", "float32")
+    bfloat16 = task["mode"] == "train bfloat16" and task["how"] != "ours float32"
+    dtype, policy = ("bfloat16", "mixed_bfloat16") if bfloat16 else ("float32", "float32")
     x = tf.cast(np.random.default_rng(0).standard_normal((batch, timesteps, features)), dtype)
     d_y = tf.cast(np.random.default_rng(1).standard_normal((batch, timesteps, units)), dtype)
-    layer = _layer(task["how"], task["cell"], units, dtype)
+    layer = _layer(task["how"], task["cell"], units, policy)
     layer.build(x.shape)
     variables = layer.trainable_variables
 
@@ -27,16 +28,16 @@ def build(task):
         weights = [variable.value for variable in variables]
         return y[0, 0], *tape.gradient(y, [x, *weights], output_gradients=d_y)
 
-    jit = task["how"] in ("keras jit", "cell jit")
-    function = train if task["mode"] == "train" else forward
+    jit = task["how"].endswith(" jit")
+    function = forward if task["mode"] == "forward" else train
     run = tf.function(function, jit_compile=jit, autograph=False)
     return lambda: tf.nest.flatten(run(x))[-1].numpy()
 
 
 def _layer(how, cell, units, dtype):
     options = {"return_sequences": True, "dtype": dtype}
-    if how == "ours":
-        return getattr(layers, cell)(units, **options)
+    if how.startswith("ours"):
+        return getattr(layers, cell)(units, checkpoint=how.endswith("checkpoint"), **options)
     if how.startswith("cell"):
         return keras.layers.RNN(getattr(cells, f"{cell}Cell")(units, dtype=dtype), **options)
     return getattr(keras.layers, cell)(units, **options)

@@ -26,7 +26,7 @@ class RNN(keras.layers.RNN):
             output before them.
         checkpoint: Whether training keeps only some states and computes the rest again, chunk by
             chunk, for the gradient: for long sequences, in memory that grows as the square root
-            of their length.
+            of their length. The steps of the cell must not be random.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
@@ -49,6 +49,11 @@ class RNN(keras.layers.RNN):
             raise InputError(
                 f"{type(self).__name__}: `checkpoint` needs a cell with `project` and `step`, "
                 f"and {type(self.cell).__name__} lacks them."
+            )
+        if checkpoint and getattr(self.cell, "recurrent_dropout", 0):
+            raise InputError(
+                f"{type(self).__name__}: `checkpoint` computes steps twice, so that they must not "
+                "be random: use `dropout` in place of `recurrent_dropout`."
             )
         self.checkpoint = checkpoint
 

@@ -1,9 +1,9 @@
 """Long sequences in little memory: only the states between chunks are kept for the gradient.
 
 What a chunk keeps is computed again when its gradient is due (Griewank, 1992; Chen et al., 2016,
-"Training deep nets with sublinear memory cost"). With chunks as long as their number, the memory
-beyond inputs, outputs and their gradients grows as the square root of the number of time steps;
-the forward pass is run twice.
+"Training deep nets with sublinear memory cost"). Length and number of the chunks grow as the
+square root of the number of time steps, and so does the memory beyond inputs, outputs and their
+gradients; the forward pass is run twice.
 """
 
 import math
@@ -31,31 +31,32 @@ def in_chunks(run, sequences, states, mask, go_backwards, return_sequences, zero
     """
     timesteps = ops.shape(sequences)[1]
     if sequences.shape[1] is None:
-        count = CHUNKS_OF_UNKNOWN_LENGTH
-        length = -(-timesteps // count)
-        sequences, mask = padded(sequences, mask, count * length - timesteps, go_backwards)
+        ends = CHUNKS_OF_UNKNOWN_LENGTH
+        sequences, mask = padded(sequences, mask, -timesteps % ends, go_backwards)
     else:
-        length = math.isqrt(timesteps - 1) + 1
-        count = -(-timesteps // length)
+        length = 2 * (math.isqrt(timesteps - 1) + 1)
+        ends = list(range(length, timesteps, length))
 
     def chunk(x, seen, *states):
         # TensorFlow recomputes only functions of numbers, so the mask comes as such.
         seen = None if seen is None else ops.cast(seen, "bool")
         last, outputs, states = run(x, list(states), seen)
-        return (last, outputs, *states) if return_sequences else (last, *states)
+        return (last, *states, outputs) if return_sequences else (last, *states)
 
     if mask is None:
-        remembered = keras.remat(lambda x, *states: chunk(x, None, *states))
+        remembered = _recomputed(lambda x, *states: chunk(x, None, *states))
     else:
-        remembered = keras.remat(chunk)
+        remembered = _recomputed(chunk)
+    # Split, not sliced one by one: the gradient of each slice would be as long as the sequence.
+    chunks = [(x,) for x in ops.split(sequences, ends, axis=1)]
+    if mask is not None:
+        seen = ops.split(ops.cast(mask, sequences.dtype), ends, axis=1)
+        chunks = [(x, s) for (x,), s in zip(chunks, seen)]
     outputs, last = [], None
-    order = range(count)
-    for k in reversed(order) if go_backwards else order:
-        columns = slice(k * length, (k + 1) * length)
-        seen = () if mask is None else (ops.cast(mask[:, columns], sequences.dtype),)
-        new, *result = remembered(sequences[:, columns], *seen, *states)
+    for x, *seen in reversed(chunks) if go_backwards else chunks:
+        new, *result = remembered(x, *seen, *states)
         if return_sequences:
-            outputs.append(result.pop(0))
+            outputs.append(result.pop())
         if mask is not None and last is not None and not zero_output_for_mask:
             # Before its first step that counts, a chunk repeats the end of the chunk before it.
             started = _started(seen[0], go_backwards)
@@ -66,6 +67,34 @@ def in_chunks(run, sequences, states, mask, go_backwards, return_sequences, zero
     if not return_sequences:
         return last, last[:, None], states
     return last, unpadded(ops.concatenate(outputs, axis=1), timesteps), states
+
+
+def _recomputed(function):
+    """`function`, which keeps its arguments alone and is called again for its gradient."""
+    if keras.backend.backend() != "tensorflow":
+        return keras.remat(function)
+    import tensorflow as tf
+
+    # With `keras.remat`, which is `tf.recompute_grad` here, nothing was saved: it does not keep
+    # a chunk waiting until the gradient of the chunk after it is done.
+    @tf.custom_gradient
+    def once_more(*arguments):
+        def gradient(*upstream, variables=()):
+            with tf.GradientTape() as tape:
+                with tf.control_dependencies(upstream):
+                    again = [tf.identity(argument) for argument in arguments]
+                tape.watch(again)
+                results = function(*again)
+            found = tape.gradient(
+                results, [again, list(variables)], upstream, unconnected_gradients="zero"
+            )
+            with tf.control_dependencies(tf.nest.flatten(found)):
+                found[0] = [tf.identity(d) for d in found[0]]
+            return found if variables else found[0]
+
+        return function(*arguments), gradient
+
+    return once_more
 
 
 def _started(mask, go_backwards):

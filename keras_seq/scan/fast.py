@@ -72,7 +72,12 @@ def fast_scan(
     weights = [ops.convert_to_tensor(w) for w in _weights(cell, sequences.dtype)]
     passes = Passes(PASSES[type(cell)], go_backwards, zero_output_for_mask, return_sequences)
     run = _on_tensorflow if keras.backend.backend() == "tensorflow" else _on_jax
-    y, *states = run(passes, cell.is_training, sequences, weights, list(initial_state), mask)
+    # Steps are taken in float32 at least.
+    wide = "float32" if _dtype(sequences) == "bfloat16" else sequences.dtype
+    kernel, *weights = weights
+    weights, states = ([ops.cast(t, wide) for t in group] for group in (weights, initial_state))
+    results = run(passes, cell.is_training, sequences, [kernel, *weights], states, mask)
+    y, *states = (ops.cast(result, sequences.dtype) for result in results)
     if not return_sequences:
         return y, y[:, None], states
     return y[:, -1], y, states
@@ -113,52 +118,31 @@ class Passes:
     def forward(self, projected, weights, states, mask, tape=True):
         """y, the final states and the tape."""
         hs, finals, tape = self.module.forward(
-            _wide(weights), projected, _wide(states), mask, self.go_backwards, tape
+            weights, projected, states, mask, self.go_backwards, tape
         )
-        visible = self._visible(mask)
-        if self.return_sequences:
-            y = self._as_computed(hs if mask is None else hs * visible)
-        else:
-            y = (
-                finals[0]
-                if mask is None
-                else finals[0] * visible[:, 0 if self.go_backwards else -1]
-            )
-        return *_narrow([y, finals], projected.dtype), tape
+        y = self._as_computed(hs) if self.return_sequences else finals[0]
+        return self._shown(y, mask), finals, tape
 
     def backward(self, weights, mask, tape, d_y, d_states):
         """As `keras_seq.scan.bptt.lstm.backward`."""
-        visible = self._visible(mask)
-        d_outputs, d_states = None, _wide(d_states)
+        d_y, d_outputs = self._shown(d_y, mask), None
         if self.return_sequences:
             d_outputs = self._as_computed(d_y)
-            d_outputs = d_outputs if mask is None else d_outputs * visible
         else:
-            d_y = d_y if mask is None else d_y * visible[:, 0 if self.go_backwards else -1]
-            d_states = [d_states[0] + ops.cast(d_y, d_states[0].dtype), *d_states[1:]]
-        d_projected, d_recurrent, *d_rest = self.module.backward(
-            _wide(weights), mask, self.go_backwards, tape, d_outputs, d_states
-        )
-        return d_projected, d_recurrent, *_narrow(d_rest, d_projected.dtype)
+            d_states = [d_states[0] + d_y, *d_states[1:]]
+        return self.module.backward(weights, mask, self.go_backwards, tape, d_outputs, d_states)
 
     def _as_computed(self, sequence):
         return ops.flip(sequence, 1) if self.go_backwards else sequence
 
-    def _visible(self, mask):
-        """Where the output of a masked sequence is that of the state, not zero."""
-        if mask is None or self.zero_output_for_mask:
-            return mask
-        seen = self._as_computed(ops.cumsum(self._as_computed(mask), axis=1))
-        return ops.cast(seen > 0, mask.dtype)
-
-
-def _wide(tensors):
-    """In the dtype in which the loop computes: float32 at least."""
-    return [ops.cast(t, "float32") if _dtype(t) == "bfloat16" else t for t in tensors]
-
-
-def _narrow(tensors, dtype):
-    return keras.tree.map_structure(lambda tensor: ops.cast(tensor, dtype), tensors)
+    def _shown(self, y, mask):
+        """Zeros in y, or in its gradient, where the output is not that of the state."""
+        if mask is None:
+            return y
+        mask = self._as_computed(mask)
+        if not self.zero_output_for_mask:
+            mask = ops.cast(ops.cumsum(mask, axis=1) > 0, mask.dtype)
+        return y * (mask if self.return_sequences else mask[:, -1])
 
 
 def _dtype(tensor):
@@ -176,37 +160,46 @@ def _differentiable(programs, shares, training):
     infer, forward, backward = programs
 
     def run(x, weights, states, mask):
-        masks = _split(mask, shares)
+        kernel, *weights = weights
+        # JAX wants all that is traced as an argument, the mask too, though it has no gradient.
+        seen = () if mask is None else (ops.cast(mask[:, :, None], states[0].dtype),)
 
         @ops.custom_gradient
         def on_shares(x, kernel, *rest):
-            rest, states = list(rest[: len(weights) - 1]), rest[len(weights) - 1 :]
-            projected = _product(x, kernel)
-            inputs = list(zip(_split(projected, shares), _transposed(states, shares), masks))
+            rest, mask = (rest[:-1], rest[-1]) if seen else (rest, None)
+            weights_, states = list(rest[: len(weights)]), rest[len(weights) :]
+            # In bfloat16 are only the products over the whole sequence.
+            narrow, wide = x.dtype, states[0].dtype
+            projected = ops.cast(_product(x, kernel), wide)
+            whole = _split(projected, shares), _transposed(states, shares), _split(mask, shares)
+            inputs = list(zip(*whole))
             first = forward if training else infer
-            results = [first(z, rest, states, mask) for z, states, mask in inputs]
+            results = [first(z, weights_, states, mask) for z, states, mask in inputs]
 
             def gradient(*upstream):
                 d_y, *d_finals = upstream if len(upstream) > 1 else upstream[0]
                 parts = []
                 given = _split(x, shares), _split(d_y, shares), _transposed(d_finals, shares)
                 for result, (z, states, mask), x_, d_y_, d_states in zip(results, inputs, *given):
-                    tape = result[2] if training else forward(z, rest, states, mask)[2]
-                    d_z, d_u, d_rest, d_states = backward(rest, mask, tape, d_y_, d_states)
-                    d_kernels = _weight_gradient(x_, d_z), _weight_gradient(tape[-1], d_u)
-                    d_x = _product(d_z, ops.transpose(kernel))
-                    parts.append((d_x, [*d_kernels, *d_rest], d_states))
+                    tape = result[2] if training else forward(z, weights_, states, mask)[2]
+                    d_z, d_u, d_rest, d_states = backward(weights_, mask, tape, d_y_, d_states)
+                    d_z = ops.cast(d_z, narrow)
+                    d_u = d_z if d_u is None else ops.cast(d_u, narrow)
+                    d_recurrent = _weight_gradient(ops.cast(tape[-1], narrow), d_u)
+                    d_weights = _weight_gradient(x_, d_z), ops.cast(d_recurrent, wide), *d_rest
+                    parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
                 d_x, d_weights, d_states = zip(*parts)
                 return (
                     _joined(d_x),
                     *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
                     *map(_joined, zip(*d_states)),
+                    *map(ops.zeros_like, seen),
                 )
 
             y, finals = zip(*(result[:2] for result in results))
             return (_joined(y), *map(_joined, zip(*finals))), gradient
 
-        return on_shares(x, *weights, *states)
+        return on_shares(x, kernel, *weights, *states, *seen)
 
     return run
 
@@ -225,7 +218,6 @@ def _weight_gradient(read, d_product):
 
 
 def _on_jax(passes, training, x, weights, states, mask):
-    mask = None if mask is None else ops.cast(ops.expand_dims(mask, -1), x.dtype)
     programs = passes.infer, passes.forward, passes.backward
     # Under `jit` what is not used of the tape is left out, so that it may always be made.
     return _differentiable(programs, 1, True)(x, weights, states, mask)
@@ -238,8 +230,6 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
     if x.shape[1] is None or tf.executing_eagerly():
         length = tf.shape(x)[1]
         x, mask = padded(x, mask, _extra(length), passes.go_backwards)
-    if mask is not None:
-        mask = tf.cast(mask, x.dtype)[:, :, None]
     # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
     shapes = (x.shape, weights[0].shape) if tf.executing_eagerly() else None
     run = _compiled(passes, training, _shares(x.shape[0]), shapes)

@@ -188,6 +188,7 @@ BAD = {
     "dropout is no number": ({"dropout": math.nan}, "`dropout`", "nan"),
     "a word for dropout": ({"dropout": "half"}, "`dropout`", "'half'"),
     "recurrent dropout": ({"recurrent_dropout": 2}, "`recurrent_dropout`", "2"),
+    "dtype": ({"dtype": "int32"}, "`dtype`", "'int32'"),
     "activation": ({"activation": "tahn"}, "activation 'tahn'", "did you mean 'tanh'?"),
     "activation like none": ({"activation": "zzz"}, "activation 'zzz'", "there are celu, elu,"),
 }

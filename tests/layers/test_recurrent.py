@@ -254,6 +254,16 @@ def test_too_many_states_for_one(name):
         make(name)(X, initial_state=[normal(2, UNITS)] * 2)
 
 
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere lengths are always known")
+def test_unroll_needs_a_known_length():
+    import tensorflow as tf
+
+    layer = make("GRU", unroll=True)
+    spec = tf.TensorSpec([2, None, FEATURES])
+    with pytest.raises(InputError, match=r"GRU: `unroll` needs .*\(2, None, 3\)"):
+        tf.function(lambda x: layer(x), autograph=False).get_concrete_function(spec)
+
+
 BAD_ARGUMENTS = {
     "units": ({"units": 0}, "`units`", "0"),
     "activation": ({"activation": "tahn"}, "'tahn'", "'tanh'"),

@@ -78,7 +78,10 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
             [ops.convert_to_tensor(d, dtype) for d in d_states],
         )
         found = to_numpy([y_found, *finals, ops.matmul(d_z, ops.transpose(kernel))])
-        found += [np.einsum("btr,btc->rc", *to_numpy(pair)) for pair in ((x, d_z), (tape[-1], d_u))]
+        found += [
+            np.einsum("btr,btc->rc", *to_numpy(pair))
+            for pair in ((x, d_z), (tape[-1], d_z if d_u is None else d_u))
+        ]
         found += to_numpy([*d_rest, *d_first])
         expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
         assert_close(found, expected, tolerance)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from keras import ops, tree
 
 from keras_seq import cells, layers, scan
+from keras_seq.errors import InputError
 
 law = settings(max_examples=15 if THOROUGH else 2, deadline=None, derandomize=True, database=None)
 
@@ -168,6 +169,36 @@ def test_a_users_cell_takes_masks():
         assert_close([outputs[row : row + 1, kept]], [expected])
         assert_close([state[row : row + 1] for state in final], expected_final)
     assert not np.any(outputs[3])
+
+
+class PairForStep(cells.SimpleRNNCell):
+    def step(self, projected, states):
+        return projected, states
+
+
+class ForgetsTime(cells.SimpleRNNCell):
+    def project(self, inputs):
+        return super().project(inputs)[:, 0]
+
+
+class LosesAState(cells.LSTMCell):
+    def step(self, projected, states):
+        step = super().step(projected, states)
+        return step._replace(states=step.states[:1])
+
+
+BROKEN = {
+    PairForStep: r"PairForStep.step must return a `keras_seq.cells.Step` .* got a tuple",
+    ForgetsTime: r"ForgetsTime.project must keep batch and time.* got shape \(4, 3\)",
+    LosesAState: r"LosesAState.step must return states of the shapes .* got \[\(4, 3\)\]",
+}
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.parametrize("cls", BROKEN)
+def test_a_cell_that_breaks_the_contract_is_named(cls, mask):
+    with pytest.raises(InputError, match=BROKEN[cls]):
+        layers.RNN(cls(3))(sequences(), mask=mask)
 
 
 def test_a_cell_without_the_two_methods_runs_as_in_keras():

@@ -74,5 +74,5 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     ]
     carry, widths = tuple(d_states), (3 * units, 3 * units)
     (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
-    d_biases = [ops.sum(ops.cast(d, d_h.dtype), axis=(0, 1)) for d in (d_projected, d_u)]
+    d_biases = [ops.sum(d, axis=(0, 1)) for d in (d_projected, d_u)]
     return d_projected, d_u, [ops.stack(d_biases)], [d_h]

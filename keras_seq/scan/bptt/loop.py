@@ -25,8 +25,7 @@ def pieces(sequence, *widths):
 def loop(step, carry, sequences, widths, reverse=False):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 
-    Batches stay outermost, so that nothing is ever transposed. A step computes in the dtype of the
-    carry; what is read and stacked has the dtype of the sequences, which may be a narrower one.
+    Batches stay outermost, so that nothing is ever transposed.
 
     Args:
         step: Takes the carry and a tuple of one element of each sequence; returns the new carry
@@ -41,24 +40,22 @@ def loop(step, carry, sequences, widths, reverse=False):
     """
     read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
     batch, timesteps, _ = ops.shape(read[0].sequence)
-    wide, narrow = carry[0].dtype, read[0].sequence.dtype
 
     def body(count, state):
         carry, stacks = state
         t = timesteps - 1 - count if reverse else count
         elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
-        carry, out = step(carry, [ops.cast(e[:, 0], wide) for e in elements])
-        out = [ops.cast(e, narrow)[:, None] for e in out]
+        carry, out = step(carry, [e[:, 0] for e in elements])
         pairs = zip(stacks, out, strict=True)
-        return carry, tuple(ops.slice_update(stack, (0, t, 0), e) for stack, e in pairs)
+        return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
-    stacks = tuple(ops.zeros((batch, timesteps, width), narrow) for width in widths)
+    stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
     return ops.fori_loop(0, timesteps, body, (carry, stacks))
 
 
 def previous(first, sequence, reverse=False):
     """What every time step finds of a state: the first, then the states after the steps before."""
-    first = ops.cast(first, sequence.dtype)[:, None]
+    first = first[:, None]
     parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
     return ops.concatenate(parts, axis=1)
 

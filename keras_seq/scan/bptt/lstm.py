@@ -84,8 +84,8 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         d_states: Of the final states.
 
     Returns:
-        Of the projected inputs; of the product with the recurrent kernel; of the weights but the
-        two kernels; of the initial states.
+        Of the projected inputs; of the product with the recurrent kernel, or None if it is the
+        same; of the weights but the two kernels; of the initial states.
     """
     recurrent_kernel, _, *peepholes = weights
     units = recurrent_kernel.shape[0]
@@ -129,6 +129,6 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     sequences += [s for s in (d_outputs, mask) if s is not None]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
     (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse)
-    d_weights = [ops.sum(ops.cast(d_z, d_h.dtype), axis=(0, 1))]
+    d_weights = [ops.sum(d_z, axis=(0, 1))]
     d_weights += [ops.sum(d, axis=0) for d in d_peepholes]
-    return d_z, d_z, d_weights, [d_h, d_c]
+    return d_z, None, d_weights, [d_h, d_c]

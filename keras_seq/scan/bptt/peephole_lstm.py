@@ -81,5 +81,5 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     ]
     carry, widths = tuple(d_states), (4 * units, 3 * units)
     d_states, (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
-    d_bias = ops.sum(ops.cast(d_projected, d_states[0].dtype), axis=(0, 1))
+    d_bias = ops.sum(d_projected, axis=(0, 1))
     return d_projected, d_u, [d_bias], list(d_states)

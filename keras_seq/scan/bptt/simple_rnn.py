@@ -50,5 +50,5 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
 
     sequences = [hs, *(s for s in (d_outputs, mask) if s is not None)]
     (d_h,), (d_z,) = loop(step, tuple(d_states), sequences, (bias.shape[0],), not reverse)
-    d_bias = ops.sum(ops.cast(d_z, d_h.dtype), axis=(0, 1))
-    return d_z, d_z, [d_bias], [d_h]
+    d_bias = ops.sum(d_z, axis=(0, 1))
+    return d_z, None, [d_bias], [d_h]

@@ -1,0 +1,40 @@
+"""`model.fit` end to end, ours and Keras's layers in turn: `python -m benchmarks.fit`.
+
+Seconds an epoch, after the first: of a recurrent layer over (64, 200, 128), of two, of both
+directions, and of the recipe mnist_rows. Writes `benchmarks/results/fit.json` and `docs/speed.md`.
+"""
+
+import argparse
+
+from benchmarks import page
+from benchmarks.interleaved import Peer, compare, spread
+
+MODELS = ("LSTM", "two LSTM", "Bidirectional LSTM", "mnist_rows")
+
+
+def main():
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=5)
+    options = parser.parse_args()
+    peers = {how: Peer("benchmarks.peers.with_fit") for how in ("ours", "keras")}
+    rows = []
+    for name in MODELS:
+        who = {how: (peer, {"model": name, "how": how}) for how, peer in peers.items()}
+        timings, errors = compare(who, options.turns, seconds=0)
+        if errors:
+            raise SystemExit(f"{name}: {errors}")
+        rows.append(
+            {
+                "model": name,
+                "seconds": {how: t.median for how, t in timings.items()},
+                "spread": {how: spread(t.turns) for how, t in timings.items()},
+                "first epoch, seconds": {how: t.first for how, t in timings.items()},
+            }
+        )
+        print(rows[-1], flush=True)
+    page.write("fit", rows)
+
+
+if __name__ == "__main__":
+    main()

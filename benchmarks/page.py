@@ -1,0 +1,137 @@
+"""The results as files: JSON with machine and versions, and all of them as `docs/speed.md`."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
+PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
+
+
+def write(name, rows):
+    """Writes the rows of one benchmark, then the page of all."""
+    content = {
+        "command": f"python -m benchmarks.{name}",
+        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        "versions": {
+            "python": platform.python_version(),
+            **{package: importlib.metadata.version(package) for package in PACKAGES},
+        },
+        "rows": rows,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+    PAGE.write_text(page())
+
+
+def page():
+    """All results in Markdown."""
+    lines = [
+        "# Speed of the recurrent layers",
+        "",
+        "Written by the benchmarks. Ratios of medians, ours over theirs, within one run: less than "
+        "1 means that ours is faster. How the layers reach this, and what was tried in vain, is in "
+        "[fast_path.md](fast_path.md).",
+    ]
+    for name, section in {"recurrent": _recurrent, "lengths": _lengths, "fit": _fit}.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            content = json.loads(path.read_text())
+            machine = content["machine"]
+            versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
+            lines += ["", *section(content["rows"]), ""]
+            lines.append(
+                f"`{content['command']}` on {machine['cores']} cores of {machine['processor']}; "
+                f"{versions}."
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _recurrent(rows):
+    from benchmarks.recurrent import ratios, summary
+
+    lines = [
+        "## Layers",
+        "",
+        "keras: the better of Keras's layers without and with XLA (for the peephole cells, our "
+        "cell in `keras.layers.RNN`); both jit: ours and Keras's, each inside a function that the "
+        "user compiles by XLA. torch, onnxruntime: their layers (torch's plain LSTM for the "
+        "peephole cells). products: the matrix products of the layer alone, in torch. ours "
+        "float32: our layer in float32 beside bfloat16. Spread: the middle half of the turns of "
+        "ours, relative to their median.",
+    ]
+    for mode in dict.fromkeys(row["mode"] for row in rows):
+        columns = list(dict.fromkeys(c for row in rows if row["mode"] == mode for c in ratios(row)))
+        head = ["cell", "batch, timesteps, features, units", "ours, ms", "spread"]
+        lines += ["", f"### {mode}", "", *_head(head + [f"ours / {c}" for c in columns])]
+        for row in rows:
+            if row["mode"] == mode:
+                found = ratios(row)
+                time, spread = row["milliseconds"]["ours"], row["spread"]["ours"]
+                shape = ", ".join(map(str, row["shape"]))
+                cells = [row["cell"], shape, f"{time:.1f}", f"{spread:.0%}"]
+                lines.append(_row(cells + [_ratio(found, c) for c in columns]))
+        for line in summary(rows):
+            if line["mode"] == mode:
+                cells = [line["cell"], "**median**", "", ""]
+                lines.append(_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
+    return lines
+
+
+def _lengths(rows):
+    contestants = [how for how in rows[0] if how != "timesteps"]
+    lines = [
+        "## Long sequences",
+        "",
+        "Train step of an LSTM over (32, time steps, 128) with 128 units: milliseconds / megabytes "
+        "that the process grew / seconds of the first call.",
+        "",
+        *_head(["time steps", *contestants]),
+    ]
+    for row in rows:
+        cells = [
+            f"{row[how]['milliseconds']:.0f} / {row[how]['megabytes']:.0f} / "
+            f"{row[how]['first call, seconds']:.1f}"
+            for how in contestants
+        ]
+        lines.append(_row([str(row["timesteps"]), *cells]))
+    return lines
+
+
+def _fit(rows):
+    lines = [
+        "## model.fit",
+        "",
+        "Seconds an epoch after the first, Keras's defaults on both sides.",
+        "",
+        *_head(["model", "ours", "spread", "keras", "spread", "keras / ours"]),
+    ]
+    for row in rows:
+        time, spread = row["seconds"], row["spread"]
+        cells = [row["model"]]
+        for how in ("ours", "keras"):
+            cells += [f"{time[how]:.2f}", f"{spread[how]:.0%}"]
+        lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
+    return lines
+
+
+def _head(names):
+    return [_row(names), _row(["---"] * len(names))]
+
+
+def _row(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def _ratio(ratios, column):
+    return f"{ratios[column]:.2f}" if column in ratios else "-"
+
+
+def _processor():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()

@@ -1,0 +1,95 @@
+"""`checkpoint`: the same numbers, from less that is kept."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import (
+    BACKEND,
+    MASK,
+    SOME,
+    UNITS,
+    assert_close,
+    gradients,
+    make,
+    normal,
+    run,
+    states,
+)
+
+from keras_seq import cells, layers
+from keras_seq.errors import InputError
+
+TIMESTEPS = 21  # two chunks of 10 and the rest
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", SOME)
+def test_equals_the_layer_without(name, masked, backwards):
+    x, mask = normal(4, TIMESTEPS, 3), np.repeat(MASK, 5, axis=1)[:, :TIMESTEPS]
+    mask = mask if masked else None
+    for options in ({"return_sequences": True}, {}, {"zero_output_for_mask": True}):
+        plain = make(name, return_state=True, go_backwards=backwards, **options)
+        frugal = make(name, return_state=True, go_backwards=backwards, checkpoint=True, **options)
+        weighting = [normal(*array.shape, seed=5) for array in run(plain, x)]
+        pairs = [gradients(layer, x, states(plain), mask, weighting) for layer in (plain, frugal)]
+        for expected, found in zip(*pairs):
+            assert_close(found, expected, 1e-5)
+
+
+def test_a_chunk_is_computed_again_for_its_gradient():
+    class Counting(cells.SimpleRNNCell):
+        lengths = []
+
+        def project(self, inputs):
+            self.lengths.append(inputs.shape[1])
+            return super().project(inputs)
+
+    layer = layers.RNN(Counting(UNITS), return_state=True, checkpoint=True)
+    x = normal(2, TIMESTEPS, 3)
+    run(layer, x)
+    Counting.lengths.clear()
+    run(layer, x)
+    assert Counting.lengths == [10, 10, 1]
+    gradients(layer, x, None, None, [normal(2, UNITS)] * 2)
+    assert Counting.lengths.count(10) >= 6
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere lengths are always known")
+@pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
+def test_lengths_unknown_when_the_graph_is_made(name):
+    import tensorflow as tf
+
+    plain, frugal = (make(name, return_sequences=True, checkpoint=ck) for ck in (False, True))
+    call = tf.function(lambda x: frugal(x), input_signature=[tf.TensorSpec([None, None, 3])])
+    for batch, timesteps in [(1, 1), (2, 9), (3, 40)]:
+        x = normal(batch, timesteps, 3)
+        assert_close([call(x).numpy()], run(plain, x), 1e-5)
+
+
+def test_fit_learns_the_same():
+    def trained(checkpoint):
+        keras.utils.set_random_seed(0)
+        layer = layers.LSTM(UNITS, dropout=0.2, seed=1, checkpoint=checkpoint)
+        model = keras.Sequential(
+            [keras.Input((TIMESTEPS, 3)), keras.layers.Masking(), layer, keras.layers.Dense(1)]
+        )
+        model.compile("sgd", "mse")
+        x = normal(8, TIMESTEPS, 3)
+        model.fit(x, x.sum(axis=(1, 2)), batch_size=4, epochs=2, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    assert_close(trained(True), trained(False), 1e-5)
+
+
+def test_it_is_saved():
+    layer = layers.GRU(3, checkpoint=True)
+    assert layers.GRU.from_config(layer.get_config()).checkpoint is True
+    assert layers.GRU(3).checkpoint is False
+
+
+def test_it_refuses_what_it_would_compute_wrongly():
+    with pytest.raises(InputError, match=r"LSTM: `checkpoint` .* `dropout` in place of"):
+        layers.LSTM(3, recurrent_dropout=0.1, checkpoint=True)
+    with pytest.raises(InputError, match=r"RNN: `checkpoint` needs a cell .* LSTMCell lacks them"):
+        layers.RNN(keras.layers.LSTMCell(3), checkpoint=True)
