@@ -1,9 +1,11 @@
 """What a length costs: `python -m benchmarks.lengths`.
 
 The train step of an LSTM over (32, timesteps, 128) with 128 units, for 50 to 3,200 time steps, with
-and without `checkpoint`, and Keras's: milliseconds, seconds of the first call, and megabytes that
-the process grew beyond what it held before it. Every measurement has a process of its own. Writes
-`benchmarks/results/lengths.json`, a picture beside it, and `docs/speed.md`.
+and without `checkpoint`, Keras's and torch's: milliseconds, seconds of the first call, and
+megabytes at the peak beyond what the process held before it. All outputs and the gradient of the
+inputs are asked for, or the last output and the gradients of the weights alone. Every measurement
+has a process of its own. Writes `benchmarks/results/lengths.json`, a picture beside it, and
+`docs/speed.md`.
 """
 
 import argparse
@@ -14,26 +16,36 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from benchmarks import page
 
 LENGTHS = (50, 100, 200, 400, 800, 1600, 3200)
-CONTESTANTS = ("ours", "ours checkpoint", "keras", "torch")
+CONTESTANTS = {
+    "ours": ("ours", "train"),
+    "ours checkpoint": ("ours checkpoint", "train"),
+    "ours, last output": ("ours", "train last"),
+    "ours, last output, checkpoint": ("ours checkpoint", "train last"),
+    "keras": ("keras", "train"),
+    "torch": ("torch", "train"),
+}
+"""The contestant of `benchmarks.peers` and its mode."""
 BATCH, FEATURES, UNITS = 32, 128, 128
 
 
 def measure(how, timesteps):
     """Milliseconds, first call and megabytes, in this process."""
     shape = (BATCH, timesteps, FEATURES, UNITS)
-    task = {"cell": "LSTM", "mode": "train", "shape": shape, "how": how}
+    how, mode = CONTESTANTS[how]
+    task = {"cell": "LSTM", "mode": mode, "shape": shape, "how": how}
     if how == "torch":
         from benchmarks.peers import with_torch as peer
     else:
         from benchmarks.peers import with_tensorflow as peer
     step = peer.build(task)
-    before = _peak()
+    before = _megabytes_now()
     first = time.perf_counter()
     step()
     first = time.perf_counter() - first
@@ -45,12 +57,13 @@ def measure(how, timesteps):
     return {
         "milliseconds": 1e3 * statistics.median(calls),
         "first call, seconds": first,
-        "megabytes": _peak() - before,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
     }
 
 
-def _peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _megabytes_now():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
 
 
 def in_a_process(how, timesteps):
@@ -82,7 +95,7 @@ def draw(rows, path):
 def main():
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 
 from keras_seq import layers
-from recipes import mnist_rows
-from recipes.mnist_rows import data, model
+from recipes.mnist_rows import config, data, model
 
 
 def build(task):
@@ -28,17 +27,16 @@ def _stacked(make):
         network.add(keras.layers.Dense(1))
         network.compile("adam", "mse")
         rng = np.random.default_rng(0)
-        return network, rng.standard_normal((320, 200, 128), "float32"), rng.random(320), 64
+        return network, rng.standard_normal((640, 200, 128), "float32"), rng.random(640), 64
 
     return stacked
 
 
 def _mnist_rows(library):
     """The recipe with its default preset and its built-in digits."""
-    config = dataclasses.replace(mnist_rows.config.PRESETS["default"], data="builtin")
+    preset = dataclasses.replace(config.PRESETS["default"], data="builtin")
     model.layers = library
-    network = model.build(config)
-    return network, *data.load(config)["train"], config.batch_size
+    return model.build(preset), *data.load(preset)["train"], preset.batch_size
 
 
 MODELS = {

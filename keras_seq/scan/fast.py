@@ -28,6 +28,10 @@ PASSES = {
 }
 
 
+EXACT_LENGTHS = 16
+"""For how many lengths a program is compiled; others are rounded up to one of a few."""
+
+
 def why_not(cell, sequences, unroll=False):
     """Why the fast path does not apply, in a few words, or None if it does."""
     if type(cell) not in PASSES:
@@ -227,7 +231,7 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
     import tensorflow as tf
 
     length = None
-    if x.shape[1] is None or tf.executing_eagerly():
+    if tf.executing_eagerly() or not _compiled_exactly(passes, x.shape[1]):
         length = tf.shape(x)[1]
         x, mask = padded(x, mask, _extra(length), passes.go_backwards)
     # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
@@ -271,6 +275,20 @@ def _split(tensor, shares):
 def _transposed(tensors, shares):
     """A list of tensors for every share."""
     return [list(parts) for parts in zip(*(_split(tensor, shares) for tensor in tensors))]
+
+
+@functools.cache
+def _exact_lengths(passes):
+    """The lengths met that have a program of their own."""
+    return set()
+
+
+def _compiled_exactly(passes, timesteps):
+    """Whether a length gets a program of its own: the first few known ones do."""
+    lengths = _exact_lengths(passes)
+    if timesteps is not None and len(lengths) < EXACT_LENGTHS:
+        lengths.add(timesteps)
+    return timesteps in lengths
 
 
 def _extra(timesteps):

@@ -119,6 +119,25 @@ def test_a_hundred_lengths_take_few_programs():
         assert extra >= 0 and length + extra in widths
 
 
+@on_tensorflow
+def test_only_the_first_lengths_get_a_program_of_their_own(monkeypatch):
+    import tensorflow as tf
+
+    from keras_seq.scan import fast
+
+    widths, original = [], fast._extra
+    monkeypatch.setattr(fast, "_extra", lambda t: widths.append(t) or original(t))
+    monkeypatch.setattr(fast, "EXACT_LENGTHS", 2)
+    fast._exact_lengths.cache_clear()
+    layer = make("SimpleRNN")
+    for timesteps in (3, 25, 3, 33, 25):
+        x = normal(2, timesteps, 3)
+        with scan.general_only():
+            expected = run(layer, x)
+        assert_close([tf.function(lambda x: layer(x))(x).numpy()], expected, 1e-5)
+    assert len(widths) == 1  # for 33 alone
+
+
 @pytest.mark.parametrize("mask", [None, np.resize(MASK, (3, 17))])
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize("backwards", [False, True])
