@@ -75,24 +75,26 @@ def _recomputed(function):
         return keras.remat(function)
     import tensorflow as tf
 
-    # With `keras.remat`, which is `tf.recompute_grad` here, nothing was saved: it does not keep
-    # a chunk waiting until the gradient of the chunk after it is done.
+    def after(others, tensors):
+        with tf.control_dependencies(others):
+            return [tf.identity(tensor) for tensor in tensors]
+
+    # With `keras.remat`, which is `tf.recompute_grad` here, nothing was saved: TensorFlow runs
+    # whatever it can, and all chunks at once if they need not wait for each other.
     @tf.custom_gradient
     def once_more(*arguments):
         def gradient(*upstream, variables=()):
             with tf.GradientTape() as tape:
-                with tf.control_dependencies(upstream):
-                    again = [tf.identity(argument) for argument in arguments]
+                again = after(upstream, arguments)
                 tape.watch(again)
                 results = function(*again)
             found = tape.gradient(
                 results, [again, list(variables)], upstream, unconnected_gradients="zero"
             )
-            with tf.control_dependencies(tf.nest.flatten(found)):
-                found[0] = [tf.identity(d) for d in found[0]]
+            found[0] = after(tf.nest.flatten(found), found[0])
             return found if variables else found[0]
 
-        return function(*arguments), gradient
+        return function(*after(arguments, arguments)), gradient
 
     return once_more
 

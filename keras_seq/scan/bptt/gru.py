@@ -12,7 +12,7 @@ A masked step passes dh on as it is.
 
 from keras import ops
 
-from keras_seq.scan.bptt.loop import loop, pieces, previous, sigmoid
+from keras_seq.scan.bptt.loop import loop, pair, pieces, previous, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):
@@ -20,29 +20,29 @@ def forward(weights, projected, states, mask, reverse, tape):
     recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
     gates = 2 * units
-    b_zr, b_g, b_u = bias[0, :gates] + bias[1, :gates], bias[0, gates:], bias[1, gates:]
+    b_g, b_u = bias[0, gates:], bias[1, gates:]
+    widths = [gates] if tape else [units, units]
+    b_zr = ops.split(bias[0, :gates] + bias[1, :gates], len(widths))
 
     def step(carry, elements):
-        h, _ = carry
-        x_zr, x_g, *seen = elements
+        (h,) = carry
+        *x_zr, x_g = elements[: len(widths) + 1]
         u_zr, u = ops.split(ops.matmul(h, recurrent_kernel), [gates], axis=-1)
-        zr = sigmoid(x_zr + u_zr + b_zr)
-        z, r = ops.split(zr, 2, axis=-1)
+        u_zr = ops.split(u_zr, len(widths), axis=-1)
+        zr = [sigmoid(x + u + b) for x, u, b in zip(x_zr, u_zr, b_zr)]
+        z, r = pair(zr)
         u = u + b_u
         g = ops.tanh(x_g + b_g + r * u)
-        for_backward = (zr, g, u) if tape else ()
+        for_backward = (*zr, g, u) if tape else ()
         h_new = g + z * (h - g)
-        if seen:
-            h_new = ops.where(seen[0] > 0, h_new, h)
-        # The gates ride in the carry only to make XLA compute them once.
-        return (h_new, zr), (h_new, *for_backward)
+        if mask is not None:
+            h_new = ops.where(elements[-1] > 0, h_new, h)
+        return (h_new,), (h_new, *for_backward)
 
-    sequences = [*pieces(projected, gates, units), *([] if mask is None else [mask])]
-    widths = (units, gates, units, units) if tape else (units,)
-    (h,) = states
-    carry = (h, ops.concatenate([h, h], axis=-1))
-    (h, zr), (hs, *stacks) = loop(step, carry, sequences, widths, reverse)
-    return hs, [h], (*stacks, previous(states[0], hs, reverse)) if tape else (zr,)
+    sequences = [*pieces(projected, *widths, units), *([] if mask is None else [mask])]
+    kept = (gates, units, units) if tape else ()
+    (h,), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
+    return hs, [h], (*stacks, previous(states[0], hs, reverse))
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states):

@@ -53,6 +53,15 @@ def loop(step, carry, sequences, widths, reverse=False):
     return ops.fori_loop(0, timesteps, body, (carry, stacks))
 
 
+def pair(squashed):
+    """Two gates that were squashed as one, to be kept for the gradient, or one by one.
+
+    Kept as one they cost one write. If nothing is kept, XLA computes them where they are read,
+    and vectorizes that only if each is read on its own.
+    """
+    return ops.split(squashed[0], 2, axis=-1) if len(squashed) == 1 else squashed
+
+
 def previous(first, sequence, reverse=False):
     """What every time step finds of a state: the first, then the states after the steps before."""
     first = first[:, None]

@@ -12,7 +12,7 @@ sequence after the loop; inside it costs less, since what it needs is in the cac
 
 from keras import ops
 
-from keras_seq.scan.bptt.loop import loop, pieces, sigmoid
+from keras_seq.scan.bptt.loop import loop, pair, pieces, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):
@@ -20,30 +20,31 @@ def forward(weights, projected, states, mask, reverse, tape):
     recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
     b_if, b_g, b_o = ops.split(bias, [2 * units, 3 * units])
+    widths = [2 * units] if tape else [units, units]
+    b_if = ops.split(b_if, len(widths))
 
     def step(carry, elements):
-        h, c, _ = carry
-        z_if, z_g, z_o, *seen = elements
+        h, c = carry
+        *z_if, z_g, z_o = elements[: len(widths) + 2]
         u_if, u_o = ops.split(ops.matmul(c, recurrent_kernel), [2 * units], axis=-1)
-        i_f = sigmoid(z_if + u_if + b_if)
-        i, f = ops.split(i_f, 2, axis=-1)
+        u_if = ops.split(u_if, len(widths), axis=-1)
+        i_f = [sigmoid(z + u + b) for z, u, b in zip(z_if, u_if, b_if)]
+        i, f = pair(i_f)
         g = ops.tanh(z_g + b_g)
         o = sigmoid(z_o + u_o + b_o)
         c_new = f * c + i * g
         h_new = o * ops.tanh(c_new)
-        if seen:
-            h_new = ops.where(seen[0] > 0, h_new, h)
-            c_new = ops.where(seen[0] > 0, c_new, c)
-        # The gates ride in the carry only to make XLA compute them once.
-        return (h_new, c_new, i_f), ((h_new, i_f, g, o, c) if tape else (h_new,))
+        for_backward = (*i_f, g, o, c) if tape else ()
+        if mask is not None:
+            seen = elements[-1] > 0
+            h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
+        return (h_new, c_new), (h_new, *for_backward)
 
-    inputs = pieces(projected, 2 * units, units, units)
+    inputs = pieces(projected, *widths, units, units)
     sequences = [*inputs, *([] if mask is None else [mask])]
-    widths = (units, 2 * units, units, units, units) if tape else (units,)
-    h, c = states
-    carry = (h, c, ops.concatenate([c, c], axis=-1))
-    (h, c, i_f), (hs, *stacks) = loop(step, carry, sequences, widths, reverse)
-    return hs, [h, c], stacks if tape else (i_f,)
+    kept = (2 * units, units, units, units) if tape else ()
+    (h, c), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
+    return hs, [h, c], stacks
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states):
