@@ -4,6 +4,8 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
+import sys
 from pathlib import Path
 
 RESULTS = Path(__file__).parent / "results"
@@ -14,7 +16,7 @@ PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 def write(name, rows):
     """Writes the rows of one benchmark, then the page of all."""
     content = {
-        "command": f"python -m benchmarks.{name}",
+        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
         "versions": {
             "python": platform.python_version(),

@@ -27,7 +27,6 @@ PASSES = {
     cells.DiagonalPeepholeLSTMCell: lstm,
 }
 
-
 EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
 
@@ -73,14 +72,13 @@ def fast_scan(
     cell, sequences, initial_state, mask, go_backwards, zero_output_for_mask, return_sequences
 ):
     """As `keras_seq.scan.scan`, for a cell and sequences that have no `why_not`."""
-    weights = [ops.convert_to_tensor(w) for w in _weights(cell, sequences.dtype)]
+    kernel, *weights = (ops.convert_to_tensor(w) for w in _weights(cell, sequences.dtype))
     passes = Passes(PASSES[type(cell)], go_backwards, zero_output_for_mask, return_sequences)
     run = _on_tensorflow if keras.backend.backend() == "tensorflow" else _on_jax
     # Steps are taken in float32 at least.
     wide = "float32" if _dtype(sequences) == "bfloat16" else sequences.dtype
-    kernel, *weights = weights
     weights, states = ([ops.cast(t, wide) for t in group] for group in (weights, initial_state))
-    results = run(passes, cell.is_training, sequences, [kernel, *weights], states, mask)
+    results = run(passes, cell.is_training, sequences, kernel, weights, states, mask)
     y, *states = (ops.cast(result, sequences.dtype) for result in results)
     if not return_sequences:
         return y, y[:, None], states
@@ -154,7 +152,7 @@ def _dtype(tensor):
 
 
 def _differentiable(programs, shares, training):
-    """A function of x, weights, states and mask to y and the final states, with its gradient.
+    """A function to y and the final states, with its gradient.
 
     Args:
         programs: `infer`, `forward` and `backward` of `Passes`.
@@ -163,8 +161,7 @@ def _differentiable(programs, shares, training):
     """
     infer, forward, backward = programs
 
-    def run(x, weights, states, mask):
-        kernel, *weights = weights
+    def run(x, kernel, weights, states, mask):
         # JAX wants all that is traced as an argument, the mask too, though it has no gradient.
         seen = () if mask is None else (ops.cast(mask[:, :, None], states[0].dtype),)
 
@@ -221,13 +218,13 @@ def _weight_gradient(read, d_product):
     return ops.matmul(ops.transpose(read), d_product)
 
 
-def _on_jax(passes, training, x, weights, states, mask):
+def _on_jax(passes, training, x, kernel, weights, states, mask):
     programs = passes.infer, passes.forward, passes.backward
     # Under `jit` what is not used of the tape is left out, so that it may always be made.
-    return _differentiable(programs, 1, True)(x, weights, states, mask)
+    return _differentiable(programs, 1, True)(x, kernel, weights, states, mask)
 
 
-def _on_tensorflow(passes, training, x, weights, states, mask):
+def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     import tensorflow as tf
 
     length = None
@@ -235,9 +232,9 @@ def _on_tensorflow(passes, training, x, weights, states, mask):
         length = tf.shape(x)[1]
         x, mask = padded(x, mask, _extra(length), passes.go_backwards)
     # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
-    shapes = (x.shape, weights[0].shape) if tf.executing_eagerly() else None
+    shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
     run = _compiled(passes, training, _shares(x.shape[0]), shapes)
-    y, *finals = run(x, weights, states, mask)
+    y, *finals = run(x, kernel, weights, states, mask)
     if length is not None and passes.return_sequences:
         y = unpadded(y, length)
     return (y, *finals)

@@ -39,7 +39,7 @@ def forward(weights, projected, states, mask, reverse, tape):
             h_new = ops.where(elements[-1] > 0, h_new, h)
         return (h_new,), (h_new, *for_backward)
 
-    sequences = [*pieces(projected, *widths, units), *([] if mask is None else [mask])]
+    sequences = [*pieces(projected, *widths, units), mask]
     kept = (gates, units, units) if tape else ()
     (h,), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
     return hs, [h], (*stacks, previous(states[0], hs, reverse))
@@ -67,11 +67,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         return (d_h * z + ops.matmul(d_u, transposed),), (d_projected, d_u)
 
     zr, *others = tape
-    sequences = [
-        *pieces(zr, units, units),
-        *others,
-        *(s for s in (d_outputs, mask) if s is not None),
-    ]
+    sequences = [*pieces(zr, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (3 * units, 3 * units)
     (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
     d_biases = [ops.sum(d, axis=(0, 1)) for d in (d_projected, d_u)]

@@ -31,13 +31,14 @@ def loop(step, carry, sequences, widths, reverse=False):
         step: Takes the carry and a tuple of one element of each sequence; returns the new carry
             and a tuple of elements to stack.
         carry: Tuple of tensors.
-        sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one.
+        sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one; a None is left out.
         widths: The n of every stack.
         reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
 
     Returns:
         The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
     """
+    sequences = [s for s in sequences if s is not None]
     read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
     batch, timesteps, _ = ops.shape(read[0].sequence)
 

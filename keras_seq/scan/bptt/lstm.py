@@ -68,7 +68,7 @@ def forward(weights, projected, states, mask, reverse, tape):
             h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
         return (h_new, c_new), (h_new, *for_backward)
 
-    sequences = [*inputs, *([] if mask is None else [mask])]
+    sequences = [*inputs, mask]
     widths = (units, 4 * units, units) if tape else (units,)
     (h, c), stacks = loop(step, (h, c), sequences, widths, reverse)
     return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse))
@@ -125,8 +125,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
             d_peepholes = [d + d_now for d, d_now in zip(d_peepholes, seen)]
         return (d_h_previous, d_c_previous, *d_peepholes), (d_z,)
 
-    sequences = [*pieces(gates, *[units] * 4), cs_previous]
-    sequences += [s for s in (d_outputs, mask) if s is not None]
+    sequences = [*pieces(gates, *[units] * 4), cs_previous, d_outputs, mask]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
     (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse)
     d_weights = [ops.sum(d_z, axis=(0, 1))]

@@ -41,7 +41,7 @@ def forward(weights, projected, states, mask, reverse, tape):
         return (h_new, c_new), (h_new, *for_backward)
 
     inputs = pieces(projected, *widths, units, units)
-    sequences = [*inputs, *([] if mask is None else [mask])]
+    sequences = [*inputs, mask]
     kept = (2 * units, units, units, units) if tape else ()
     (h, c), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
     return hs, [h, c], stacks
@@ -75,11 +75,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         return (d_h_previous, d_c * f + ops.matmul(d_u, transposed)), (d_projected, d_u)
 
     i_f, *others = tape
-    sequences = [
-        *pieces(i_f, units, units),
-        *others,
-        *(s for s in (d_outputs, mask) if s is not None),
-    ]
+    sequences = [*pieces(i_f, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (4 * units, 3 * units)
     d_states, (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
     d_bias = ops.sum(d_projected, axis=(0, 1))

@@ -23,8 +23,7 @@ def forward(weights, projected, states, mask, reverse, tape):
             h_new = ops.where(elements[1] > 0, h_new, h)
         return (h_new,), (h_new,)
 
-    sequences = (projected,) if mask is None else (projected, mask)
-    (h,), stacks = loop(step, tuple(states), sequences, (bias.shape[0],), reverse)
+    (h,), stacks = loop(step, tuple(states), (projected, mask), (bias.shape[0],), reverse)
     hs = stacks[0]
     return hs, [h], (hs, previous(states[0], hs, reverse))
 
@@ -48,7 +47,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
             d_h_previous = d_h_previous + d_h * (1 - rest[-1])
         return (d_h_previous,), (d_z,)
 
-    sequences = [hs, *(s for s in (d_outputs, mask) if s is not None)]
-    (d_h,), (d_z,) = loop(step, tuple(d_states), sequences, (bias.shape[0],), not reverse)
+    sequences, widths = (hs, d_outputs, mask), (bias.shape[0],)
+    (d_h,), (d_z,) = loop(step, tuple(d_states), sequences, widths, not reverse)
     d_bias = ops.sum(d_z, axis=(0, 1))
     return d_z, None, [d_bias], [d_h]
