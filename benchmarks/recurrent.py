@@ -109,7 +109,8 @@ def draw(rows, path):
                 for row in rows
                 if row["mode"] == mode and how in ratios(row)
             ]
-            axes.scatter(*zip(*points), s=18, label=f"ours / {how}")
+            if points:
+                axes.scatter(*zip(*points), s=18, label=f"ours / {how}")
         axes.axhline(1, color="black", linewidth=0.8)
         axes.set(yscale="log", title=mode, xticks=range(len(CELLS)), xticklabels=CELLS)
         axes.tick_params(axis="x", rotation=20)
