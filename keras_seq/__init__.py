@@ -7,7 +7,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-__all__ = ["cells", "data", "errors", "layers", "scan"]
+__all__ = ["cells", "data", "decoding", "errors", "layers", "models", "scan", "spans"]
 
 
 def __getattr__(name):

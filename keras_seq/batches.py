@@ -1,32 +1,96 @@
 """Batches of arrays in an order that depends on the seed and the epoch alone."""
 
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
 import tensorflow as tf
 
 
-def epochs_of_batches(arrays, batch_size, seed, first_epoch, epochs):
+class Examples(NamedTuple):
+    """Examples of one split, as arrays with the same first axis."""
+
+    inputs: Any
+    """What the model takes: a nest of arrays (examples, ...)."""
+    targets: Any
+    """What it is to find: an array (examples, ...)."""
+    lengths: Any = None
+    """Time steps of each example (examples,), if they differ: then all arrays that are as wide as
+    the longest example (examples, timesteps, ...) are padded at the end."""
+
+
+def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
     """Batches of all epochs from `first_epoch` on, one after the other.
 
-    A run that stops after an epoch and goes on later sees what an undisturbed one sees.
+    A run that stops after an epoch and goes on later sees what an undisturbed one sees. Examples
+    of about the same length come together, cut to one of a few widths.
 
     Args:
-        arrays: A nest of arrays with the same first axis, (examples, ...).
+        examples: `Examples`.
         batch_size: Examples a batch; the last batch of an epoch may have fewer.
         seed: Of the order.
         first_epoch: Epochs already done.
         epochs: Epochs in all.
 
     Returns:
-        A `tf.data.Dataset` of nests like `arrays`.
+        A `tf.data.Dataset` of (inputs, targets).
     """
-    arrays = tf.nest.map_structure(tf.convert_to_tensor, arrays)
-    examples = len(tf.nest.flatten(arrays)[0])
+    arrays = tf.nest.map_structure(tf.convert_to_tensor, examples[:2])
+    count, lengths = len(examples.targets), examples.lengths
 
-    def epoch_of_batches(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(examples), seed=[seed, epoch])
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+    def rows_of_batches():
+        for epoch in range(first_epoch, epochs):
+            random = np.random.default_rng([seed, epoch])
+            order = random.permutation(count)
+            if lengths is not None:
+                # A stable sort: within a width, the order stays random.
+                order = order[np.argsort([width(n) for n in lengths[order]], kind="stable")]
+            batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
+            if lengths is not None:
+                random.shuffle(batches)
+            yield from batches
 
-    def gather(indices):
-        return tf.nest.map_structure(lambda array: tf.gather(array, indices), arrays)
+    rows = tf.data.Dataset.from_generator(
+        rows_of_batches, output_signature=tf.TensorSpec([None], tf.int32)
+    )
+    return rows.map(lambda rows: _gathered(arrays, rows, lengths)).prefetch(2)
 
-    numbers = tf.data.Dataset.range(first_epoch, epochs)
-    return numbers.flat_map(epoch_of_batches).map(gather).prefetch(2)
+
+def _gathered(arrays, rows, lengths):
+    """The rows of arrays, cut to the width of the longest."""
+    found = tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
+    if lengths is None:
+        return found
+    longest = max(lengths)
+    widths = tf.constant(np.array([width(n) for n in range(longest + 1)], "int32"))
+    cut = tf.gather(widths, tf.reduce_max(tf.gather(tf.constant(lengths, tf.int32), rows)))
+
+    def trimmed(array):
+        return array[:, :cut] if array.shape.rank > 1 and array.shape[1] == longest else array
+
+    return tf.nest.map_structure(trimmed, found)
+
+
+def width(length):
+    """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave."""
+    if length <= 16:
+        return 16
+    octave = 2 ** math.floor(math.log2(length - 1))
+    return octave * 3 // 2 if length <= octave * 3 // 2 else octave * 2
+
+
+def by_length(lengths, batch_size):
+    """Rows to go together when order does not matter: each batch of one width, the widest first.
+
+    Args:
+        lengths: Of the examples.
+        batch_size: Examples a batch, at most.
+
+    Returns:
+        A list of (row numbers, width).
+    """
+    batches, widths = [], np.array([width(n) for n in lengths], int)
+    for wide in sorted(set(widths.tolist()), reverse=True):
+        rows = np.flatnonzero(widths == wide)
+        batches += [(rows[i : i + batch_size], wide) for i in range(0, len(rows), batch_size)]
+    return batches

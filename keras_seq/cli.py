@@ -85,6 +85,7 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
         resume: Annotated[bool, Parameter(negative="")] = False,
         record: Annotated[bool, Parameter(negative="")] = False,
+        test: bool = True,
     ):
         """Train, measure and save.
 
@@ -100,12 +101,16 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
             Go on with an interrupted run.
         record
             Add the result to the recipe's results.json.
+        test
+            Read the test split at the end; without it nothing can be chosen by the result.
         """
         given = type(defaults)(**dataclasses.asdict(config))
         folder = runs.Run(runs_folder / recipe.name / (run or preset))
         command = shlex.join(["keras-seq", "train", *tokens])
         if record:
             results.check_recordable(recipe, preset, given)
+            if not test:
+                raise InputError("--record records the result on the test split.")
         if resume:
             _check_unchanged(defaults, given, folder)
         else:
@@ -113,7 +118,7 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         quiet.import_backend()
         from keras_seq import training
 
-        metrics = training.train(recipe, tokens[0], preset, given, folder, command)
+        metrics = training.train(recipe, tokens[0], preset, given, folder, command, test)
         if record:
             results.record(recipe, metrics)
         _print_metrics(metrics)
@@ -143,7 +148,7 @@ def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test
     splits = recipe.load(config)
     if split not in splits:
         raise InputError(f"The data {config.data!r} has no {split} split.")
-    _print_metrics({split: recipe.evaluate(model, splits[split])})
+    _print_metrics({split: recipe.evaluate(model, splits, split)})
 
 
 @app.command

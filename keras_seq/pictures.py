@@ -3,16 +3,19 @@
 from matplotlib.figure import Figure
 
 
-def learning_curve(history, path):
+def learning_curve(history, objective, path):
     """Draws the loss and the other metrics over epochs, training and validation side by side.
 
     Args:
         history: Dicts with the same keys, one an epoch, as Keras logs them.
+        objective: The metric that the run was chosen by, drawn even if it was not trained on.
         path: PNG file.
     """
     epochs = [row["epoch"] for row in history]
     splits = ("val_", "test_")
     names = [key for key in history[0] if f"val_{key}" in history[0] or key == "loss"]
+    if objective not in names and f"val_{objective}" in history[0]:
+        names.append(objective)
     figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for prefix in ("", *splits):

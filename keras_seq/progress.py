@@ -50,7 +50,9 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = self.keeper.history[-1]
-        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "seconds")]
+        # A space is in the names of what is measured label by label.
+        left_out = [key for key in row if key in ("epoch", "seconds") or " " in key]
+        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in left_out]
         seconds = time.perf_counter() - self.began
         self.bar.console.print(
             f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "

@@ -4,11 +4,14 @@ A recipe is a package of a few short modules:
 
 - `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, and `PRESETS`,
   a dict of name to Config, of which "default" is one;
-- `data.py`: `load(config)` returns the splits, a dict of "train", "validation" and "test" to a
-  pair of arrays (inputs, targets); a split may be missing, except "train";
-- `model.py`: `build(config)` returns a compiled `keras.Model`, its input shapes known;
-- `metric.py`: `evaluate(model, examples)` returns a dict of metric to number, for one split of
-  `load`, and `show(model, examples, folder)` writes what people would rather see than read;
+- `data.py`: `load(config)` returns the splits, a dict of "train", "validation" and "test" to
+  `keras_seq.batches.Examples`; a split may be missing, except "train";
+- `model.py`: `build(config, train)` returns a compiled `keras.Model`, its input shapes known, which
+  may depend on the training examples, as a vocabulary does; `arrays(model, examples)` makes of
+  examples what the model is trained on, if they are not arrays already;
+- `metric.py`: `evaluate(model, splits, name)` returns a dict of metric to number, for one split of
+  `load` (a metric of one label has its name after a space), and `show(model, examples, folder)`
+  writes what people would rather see than read;
 - `predict.py`: `predict(model, config, inputs)` takes what people type (file names, sentences)
   and yields a dict of what to show for each.
 
@@ -111,13 +114,18 @@ class Recipe:
         """The splits of the data."""
         return self._module("data").load(config)
 
-    def build(self, config):
-        """The compiled model."""
-        return self._module("model").build(config)
+    def build(self, config, train):
+        """The compiled model, for these training examples."""
+        return self._module("model").build(config, train)
 
-    def evaluate(self, model, examples):
-        """Metrics of a model on one split."""
-        return self._module("metric").evaluate(model, examples)
+    def arrays(self, model, examples):
+        """Examples as the model is trained on them."""
+        make = getattr(self._module("model"), "arrays", None)
+        return examples if make is None else make(model, examples)
+
+    def evaluate(self, model, splits, name):
+        """Metrics of a model on the split of that name."""
+        return self._module("metric").evaluate(model, splits, name)
 
     def show(self, model, examples, folder):
         """Pictures and samples of a model on one split."""

@@ -10,7 +10,7 @@ from keras_seq.batches import epochs_of_batches
 from keras_seq.progress import Progress
 
 
-def train(recipe, named, preset, config, run, command):
+def train(recipe, named, preset, config, run, command, test=True):
     """Trains, evaluates and saves; goes on from the run's checkpoint if there is one.
 
     Args:
@@ -20,25 +20,27 @@ def train(recipe, named, preset, config, run, command):
         config: The recipe's Config.
         run: A `keras_seq.runs.Run`, free or interrupted.
         command: The command line, noted in the metrics.
+        test: Whether to read the test split; if not, pictures are of the validation split.
 
     Returns:
         The metrics that are written to metrics.json.
     """
     started = time.perf_counter()
     splits = recipe.load(config)
+    if not test:
+        splits.pop("test", None)
     keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
-    model = recipe.build(config)
+    model = recipe.build(config, splits["train"])
+    examples = recipe.arrays(model, splits["train"])
     if not run.started:
         run.start(named, preset, config)
-    updates_an_epoch = math.ceil(len(splits["train"][1]) / config.batch_size)
+    updates_an_epoch = math.ceil(len(examples.targets) / config.batch_size)
     epochs = max(1, round(config.updates / updates_an_epoch))
-    keeper = Keeper(run, config, splits, started)
+    keeper = Keeper(run, recipe, config, splits, started)
     keeper.restore(model)
     if keeper.epochs_done < epochs:
         model.fit(
-            epochs_of_batches(
-                splits["train"], config.batch_size, config.seed, keeper.epochs_done, epochs
-            ),
+            epochs_of_batches(examples, config.batch_size, config.seed, keeper.epochs_done, epochs),
             steps_per_epoch=updates_an_epoch,
             initial_epoch=keeper.epochs_done,
             epochs=epochs,
@@ -48,8 +50,9 @@ def train(recipe, named, preset, config, run, command):
         )
     if keeper.best_weights is not None:
         model.set_weights(keeper.best_weights)
-    recipe.show(model, splits.get("test", splits["train"]), run.folder)
-    pictures.learning_curve(keeper.history, run.folder / "learning_curve.png")
+    shown = next(name for name in ("test", "validation", "train") if name in splits)
+    recipe.show(model, splits[shown], run.folder)
+    pictures.learning_curve(keeper.history, config.objective, run.folder / "learning_curve.png")
     with runs.replaced(run.model_path) as path:
         model.save(path)
     metrics = {
@@ -57,7 +60,7 @@ def train(recipe, named, preset, config, run, command):
         "preset": preset,
         "seed": config.seed,
         **{
-            split: recipe.evaluate(model, splits[split])
+            split: recipe.evaluate(model, splits, split)
             for split in ("validation", "test")
             if split in splits
         },
@@ -77,14 +80,16 @@ class Keeper(keras.callbacks.Callback):
 
     Args:
         run: The run whose checkpoint it reads and writes.
+        recipe: The `keras_seq.recipe.Recipe`, which measures.
         config: The recipe's Config.
         splits: As the recipe loads them.
         started: `time.perf_counter()` when this process began to work on the run.
     """
 
-    def __init__(self, run, config, splits, started):
+    def __init__(self, run, recipe, config, splits, started):
         super().__init__()
-        self.run, self.config, self.splits, self.started = run, config, splits, started
+        self.run, self.recipe, self.config = run, recipe, config
+        self.splits, self.started = splits, started
         self.history = []
         self.best_weights, self.best_epoch, self.best = None, None, -math.inf
         self.seconds_before = 0.0
@@ -126,8 +131,7 @@ class Keeper(keras.callbacks.Callback):
     def measure(self, split, prefix):
         if split not in self.splits:
             return {}
-        inputs, targets = self.splits[split]
-        metrics = self.model.evaluate(inputs, targets, batch_size=256, verbose=0, return_dict=True)
+        metrics = self.recipe.evaluate(self.model, self.splits, split)
         return {prefix + name: float(value) for name, value in metrics.items()}
 
     def save(self):
@@ -143,6 +147,19 @@ class Keeper(keras.callbacks.Callback):
         }
         self.run.write_history(self.history)
         self.run.write_checkpoint(arrays, progress)
+
+
+def warm_up_and_cosine(learning_rate, updates):
+    """A learning rate that rises for a twentieth of the updates, then falls as a cosine to zero.
+
+    Args:
+        learning_rate: The highest.
+        updates: Optimizer steps in all.
+    """
+    warm_up = updates // 20
+    return keras.optimizers.schedules.CosineDecay(
+        learning_rate / 20, updates - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
+    )
 
 
 def _all_variables(model):

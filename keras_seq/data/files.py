@@ -1,5 +1,6 @@
 """The user's own files, sorted into folders."""
 
+import codecs
 from pathlib import Path
 
 from keras_seq.errors import InputError
@@ -51,3 +52,28 @@ def files_by_class(folder, suffixes):
             f"{', '.join(suffixes)} files in it; found {len(classes)}."
         )
     return classes, found
+
+
+def lines(path, encoding="utf-8"):
+    """The lines of a text file with their numbers from 1.
+
+    Raises:
+        InputError: There is no such file, or a line is not in that encoding.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no file {path}.")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                text = line.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    f"{path}, line {number}: byte {error.start + 1} is not {encoding}; give "
+                    "--encoding, or convert the file to one encoding."
+                ) from None
+            yield number, text.rstrip("\r\n").removeprefix("\ufeff")

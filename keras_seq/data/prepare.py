@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 
-import tensorflow_datasets as tfds
 from rich.console import Console
 from rich.progress import track
 
@@ -30,6 +29,7 @@ def prepare(name, version, features, examples, source="builtin"):
     Returns:
         A prepared `tfds.core.DatasetBuilder`.
     """
+    import tensorflow_datasets as tfds
 
     class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version(version)
@@ -70,6 +70,8 @@ def public(name):
     Raises:
         InputError: There is no such set, or it is not prepared and there is no network.
     """
+    import tensorflow_datasets as tfds
+
     # Without a network, asking the cloud for a prepared copy hangs for minutes.
     tfds.core.utils.gcs_utils.gcs_dataset_info_files = lambda *_: None
     try:
@@ -94,6 +96,8 @@ def arrays(builder):
     Returns:
         Split name to a dict of feature name to array, (examples, ...).
     """
+    import tensorflow_datasets as tfds
+
     return {
         split: tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
         for split in builder.info.splits

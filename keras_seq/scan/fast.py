@@ -9,13 +9,12 @@ only. On JAX it runs under the user's own `jit`.
 import dataclasses
 import functools
 import operator
-import os
-import sys
 
 import keras
 from keras import ops
 
 from keras_seq import cells
+from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
 from keras_seq.scan.padding import padded, unpadded
 
@@ -26,9 +25,6 @@ PASSES = {
     cells.PeepholeLSTMCell: peephole_lstm,
     cells.DiagonalPeepholeLSTMCell: lstm,
 }
-
-EXACT_LENGTHS = 16
-"""For how many lengths a program is compiled; others are rounded up to one of a few."""
 
 
 def why_not(cell, sequences, unroll=False):
@@ -53,11 +49,7 @@ def why_not(cell, sequences, unroll=False):
         return None
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}"
-    if _gpu():
-        return "there is a GPU"
-    if _exporting():
-        return "the model is being exported, and XLA's programs are not portable"
-    return None
+    return compiled.not_here()
 
 
 def compiles_itself(cell):
@@ -65,7 +57,7 @@ def compiles_itself(cell):
 
     Within XLA's one program for a whole train step, no two shares of a batch run side by side.
     """
-    return keras.backend.backend() == "tensorflow" and type(cell) in PASSES and not _gpu()
+    return keras.backend.backend() == "tensorflow" and type(cell) in PASSES and not compiled.gpu()
 
 
 def fast_scan(
@@ -172,7 +164,11 @@ def _differentiable(programs, shares, training):
             # In bfloat16 are only the products over the whole sequence.
             narrow, wide = x.dtype, states[0].dtype
             projected = ops.cast(_product(x, kernel), wide)
-            whole = _split(projected, shares), _transposed(states, shares), _split(mask, shares)
+            whole = (
+                compiled.split(projected, shares),
+                _transposed(states, shares),
+                compiled.split(mask, shares),
+            )
             inputs = list(zip(*whole))
             first = forward if training else infer
             results = [first(z, weights_, states, mask) for z, states, mask in inputs]
@@ -180,7 +176,11 @@ def _differentiable(programs, shares, training):
             def gradient(*upstream):
                 d_y, *d_finals = upstream if len(upstream) > 1 else upstream[0]
                 parts = []
-                given = _split(x, shares), _split(d_y, shares), _transposed(d_finals, shares)
+                given = (
+                    compiled.split(x, shares),
+                    compiled.split(d_y, shares),
+                    _transposed(d_finals, shares),
+                )
                 for result, (z, states, mask), x_, d_y_, d_states in zip(results, inputs, *given):
                     tape = result[2] if training else forward(z, weights_, states, mask)[2]
                     d_z, d_u, d_rest, d_states = backward(weights_, mask, tape, d_y_, d_states)
@@ -191,14 +191,14 @@ def _differentiable(programs, shares, training):
                     parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
                 d_x, d_weights, d_states = zip(*parts)
                 return (
-                    _joined(d_x),
+                    compiled.joined(d_x),
                     *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
-                    *map(_joined, zip(*d_states)),
+                    *map(compiled.joined, zip(*d_states)),
                     *map(ops.zeros_like, seen),
                 )
 
             y, finals = zip(*(result[:2] for result in results))
-            return (_joined(y), *map(_joined, zip(*finals))), gradient
+            return (compiled.joined(y), *map(compiled.joined, zip(*finals))), gradient
 
         return on_shares(x, kernel, *weights, *states, *seen)
 
@@ -228,12 +228,12 @@ def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     import tensorflow as tf
 
     length = None
-    if tf.executing_eagerly() or not _compiled_exactly(passes, x.shape[1]):
+    if not compiled.exactly(passes, x.shape[1]):
         length = tf.shape(x)[1]
-        x, mask = padded(x, mask, _extra(length), passes.go_backwards)
+        x, mask = padded(x, mask, compiled.extra(length), passes.go_backwards)
     # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
     shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
-    run = _compiled(passes, training, _shares(x.shape[0]), shapes)
+    run = _compiled(passes, training, compiled.shares(x.shape[0]), shapes)
     y, *finals = run(x, kernel, weights, states, mask)
     if length is not None and passes.return_sequences:
         y = unpadded(y, length)
@@ -253,71 +253,6 @@ def _compiled(passes, training, shares, eager_shapes):
     return tf.function(run, autograph=False) if eager_shapes else run
 
 
-def _joined(parts):
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
-
-
-def _split(tensor, shares):
-    """A tensor in shares of its first axis, the last of which may have a few rows more."""
-    if tensor is None or shares == 1:
-        return [tensor] * shares
-
-    import tensorflow as tf
-
-    rows = tensor.shape[0] or tf.shape(tensor)[0]
-    sizes = [rows // shares] * (shares - 1)
-    return tf.split(tensor, [*sizes, rows - sum(sizes)], num=shares)
-
-
 def _transposed(tensors, shares):
     """A list of tensors for every share."""
-    return [list(parts) for parts in zip(*(_split(tensor, shares) for tensor in tensors))]
-
-
-@functools.cache
-def _exact_lengths(passes):
-    """The lengths met that have a program of their own."""
-    return set()
-
-
-def _compiled_exactly(passes, timesteps):
-    """Whether a length gets a program of its own: the first few known ones do."""
-    lengths = _exact_lengths(passes)
-    if timesteps is not None and len(lengths) < EXACT_LENGTHS:
-        lengths.add(timesteps)
-    return timesteps in lengths
-
-
-def _extra(timesteps):
-    """How many time steps to add to reach one of a few lengths.
-
-    XLA compiles for each length anew; so an octave of lengths has eight programs at the most.
-    """
-    import tensorflow as tf
-
-    # The octave's eighth part: 2 ** (floor(log2(timesteps)) - 3), computed in whole numbers.
-    powers = tf.constant([2**k for k in range(31)])
-    step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 8
-    return -timesteps % tf.maximum(step, 1)
-
-
-def _shares(batch, rows=4):
-    """Into how many shares a batch is split: one a core, but of a few rows at least."""
-    cores = os.cpu_count() or 1
-    return cores if batch is None else max(1, min(cores, batch // rows))
-
-
-def _gpu():
-    import tensorflow as tf
-
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
-def _exporting():
-    """Whether Keras is tracing a model for `export`, which it tells in no other way."""
-    frame = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("keras.src.export."):
-            return True
-        frame = frame.f_back
-    return False
+    return [list(parts) for parts in zip(*(compiled.split(tensor, shares) for tensor in tensors))]

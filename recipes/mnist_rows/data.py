@@ -5,6 +5,7 @@ import tensorflow_datasets as tfds
 from PIL import Image, UnidentifiedImageError
 
 from keras_seq import data
+from keras_seq.batches import Examples
 from keras_seq.errors import InputError
 
 ROWS = COLUMNS = 28
@@ -22,9 +23,9 @@ def load(config):
     splits = {}
     for split, columns in data.arrays(builder).items():
         images = columns["image"].reshape(-1, ROWS, COLUMNS)
-        splits[split] = images, columns["label"].astype("int32")
+        splits[split] = Examples(images, columns["label"].astype("int32"))
     if "validation" not in splits and config.keep_best:
-        splits |= _hold_back(*splits["train"])
+        splits |= _hold_back(splits["train"])
     return splits
 
 
@@ -71,10 +72,11 @@ def _of_user(folder):
     )
 
 
-def _hold_back(images, labels):
+def _hold_back(train):
     """A validation split for a set that brings none, taken from its training split by content."""
+    images, labels, _ = train
     held = np.array([data.split_of(image.tobytes()) == "validation" for image in images])
     return {
-        "train": (images[~held], labels[~held]),
-        "validation": (images[held], labels[held]),
+        "train": Examples(images[~held], labels[~held]),
+        "validation": Examples(images[held], labels[held]),
     }

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
+from keras_seq.training import warm_up_and_cosine
 
 from .data import COLUMNS, ROWS
 
@@ -12,7 +13,7 @@ MEAN, DEVIATION = 0.1307, 0.3081
 """Of the pixels of MNIST's training digits, scaled to 0..1."""
 
 
-def build(config):
+def build(config, train):
     """Recurrent layers over the rows; the state that each direction ends in names the digit."""
     images = keras.Input((ROWS, COLUMNS), name="image")
     x = keras.layers.Rescaling(1 / 255)(images)
@@ -53,12 +54,7 @@ def _start(config, fan, kinds=("kernel", "recurrent", "bias")):
 def _optimizer(config):
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate / 20,
-        config.updates - config.updates // 20,
-        warmup_target=config.learning_rate,
-        warmup_steps=config.updates // 20,
-    )
+    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
     return keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=1.0)
 
 

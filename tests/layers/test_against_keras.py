@@ -167,7 +167,7 @@ def test_equal_inside_bidirectional(name, merge_mode):
         run(ours, x), run(theirs, x)
         theirs.set_weights(ours.get_weights())
         for mask in (None, MASK) if THOROUGH else (MASK,):
-            assert_close(run(ours, x, mask=mask), run(theirs, x, mask=mask))
+            assert_close(run(ours, x, mask=mask), run(theirs, x, mask=mask), 1e-5)
 
 
 @pytest.mark.parametrize("wrapper", [layers.RNN, keras.layers.RNN])
@@ -182,7 +182,7 @@ def test_equal_when_stacked(name, wrapper):
     run(ours, x), run(theirs, x)
     theirs.set_weights(ours.get_weights())
     for mask in (None, MASK):
-        assert_close(run(ours, x, mask=mask), run(theirs, x, mask=mask))
+        assert_close(run(ours, x, mask=mask), run(theirs, x, mask=mask), 1e-5)
 
 
 @pytest.mark.parametrize("name", SOME)

@@ -107,7 +107,7 @@ def test_a_hundred_lengths_take_few_programs():
     """Lengths that are not known beforehand are rounded up to an eighth of their octave."""
     import tensorflow as tf
 
-    from keras_seq.scan.fast import _extra
+    from keras_seq.scan.compiled import extra
 
     widths = set()
     for length in range(1, 3201):
@@ -115,20 +115,20 @@ def test_a_hundred_lengths_take_few_programs():
         widths.add(-(-length // step) * step)
     assert len(widths) <= 8 * 12
     for length in (1, 7, 8, 9, 17, 100, 257):
-        extra = int(_extra(tf.constant(length)))
-        assert extra >= 0 and length + extra in widths
+        more = int(extra(tf.constant(length)))
+        assert more >= 0 and length + more in widths
 
 
 @on_tensorflow
 def test_only_the_first_lengths_get_a_program_of_their_own(monkeypatch):
     import tensorflow as tf
 
-    from keras_seq.scan import fast
+    from keras_seq.scan import compiled
 
-    widths, original = [], fast._extra
-    monkeypatch.setattr(fast, "_extra", lambda t: widths.append(t) or original(t))
-    monkeypatch.setattr(fast, "EXACT_LENGTHS", 2)
-    fast._exact_lengths.cache_clear()
+    widths, original = [], compiled.extra
+    monkeypatch.setattr(compiled, "extra", lambda t: widths.append(t) or original(t))
+    monkeypatch.setattr(compiled, "EXACT_LENGTHS", 2)
+    compiled._exact_lengths.cache_clear()
     layer = make("SimpleRNN")
     for timesteps in (3, 25, 3, 33, 25):
         x = normal(2, timesteps, 3)

@@ -1,0 +1,98 @@
+"""Tagged sentences in files with a token a line (CoNLL shared tasks), and in JSON lines."""
+
+import json
+
+from keras_seq import spans as spans_module
+from keras_seq.data.files import lines
+from keras_seq.errors import InputError
+
+
+def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
+    """Sentences of a file with a token a line and a blank line after each sentence.
+
+    Columns stand apart by tabs or spaces. Lines that begin with -DOCSTART- are left out.
+
+    Args:
+        path: File.
+        token_column, tag_column: From 0; below 0 they count from the last.
+        encoding: Of the file.
+
+    Returns:
+        A list of (tokens, tags, number of the first line).
+
+    Raises:
+        InputError: A line has too few columns, or the file no sentence.
+    """
+    found, tokens, tags, begun = [], [], [], 0
+    needed = max(c + 1 if c >= 0 else -c for c in (token_column, tag_column))
+    needed = max(needed, 2)
+    for number, line in lines(path, encoding):
+        columns = line.split("\t") if "\t" in line else line.split()
+        if not line.strip() or columns[0] == "-DOCSTART-":
+            if tokens:
+                found.append((tokens, tags, begun))
+            tokens, tags = [], []
+            continue
+        if len(columns) < needed:
+            raise InputError(
+                f"{path}, line {number}: {line.strip()!r} has {len(columns)} column"
+                f"{'s' * (len(columns) != 1)}, but token and tag need {needed}."
+            )
+        begun = begun if tokens else number
+        tokens.append(columns[token_column].strip())
+        tags.append(columns[tag_column].strip())
+    if tokens:
+        found.append((tokens, tags, begun))
+    if not found:
+        raise InputError(f"{path} has no sentence in it.")
+    return found
+
+
+def read_spans(path, split, encoding="utf-8"):
+    """Sentences of a file with a JSON object a line.
+
+    An object has "text" and "spans", a list of objects with "start" and "end" in characters and
+    "label": `{"text": "Ada lived", "spans": [{"start": 0, "end": 3, "label": "PER"}]}`.
+
+    Args:
+        path: File.
+        split: Function from a text to `[(token, start, end)]`.
+        encoding: Of the file.
+
+    Returns:
+        A list of (tokens, spans in tokens).
+
+    Raises:
+        InputError: A line is not such an object, or a span cuts through a token.
+    """
+    found = []
+    for number, line in lines(path, encoding):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            content = json.loads(line)
+            text = content["text"]
+            given = [(str(s["label"]), int(s["start"]), int(s["end"])) for s in content["spans"]]
+            tokens = split(text)
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(
+                f"{where}: expected an object with text and spans, each with start, end and "
+                f"label: {type(error).__name__}: {error}."
+            ) from None
+        if not tokens:
+            raise InputError(f"{where}: the text is empty.")
+        begins = {start: i for i, (_, start, _) in enumerate(tokens)}
+        ends = {end: i + 1 for i, (_, _, end) in enumerate(tokens)}
+        spans = []
+        for label, start, end in given:
+            if start not in begins or end not in ends or start >= end:
+                raise InputError(
+                    f"{where}: the span {label} from {start} to {end} does not begin and end with "
+                    f"a token of {text!r}."
+                )
+            spans.append(spans_module.Span(label, begins[start], ends[end]))
+        found.append(([token for token, _, _ in tokens], spans))
+    if not found:
+        raise InputError(f"{path} has no sentence in it.")
+    return found

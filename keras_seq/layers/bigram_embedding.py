@@ -1,0 +1,67 @@
+"""An embedding for pairs of neighbours."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class BigramEmbedding(keras.layers.Layer):
+    """Embeds, at each step, the pair with the token before and the pair with the token after.
+
+    Where tokens are characters, a pair often is a word, which a table remembers better than a
+    recurrent state must infer it (Pei, Ge & Chang 2014). Pairs that are not known share a vector.
+
+    Args:
+        pairs: The pairs that are known: `(number of the token, number of the next token)`.
+        output_dim: Width of the vector of a pair.
+        embeddings_initializer: Of the vectors.
+
+    Input: integers `(batch, timesteps)`, 0 for padding, which is also what precedes the first and
+    follows the last token. Output: `(batch, timesteps, 2 * output_dim)`.
+    """
+
+    def __init__(self, pairs, output_dim, embeddings_initializer="uniform", **kwargs):
+        super().__init__(**kwargs)
+        pairs = np.asarray(pairs, "int64").reshape(-1, 2)
+        if not len(pairs) or pairs.min() < 0:
+            raise InputError("BigramEmbedding needs at least one pair of token numbers from 0 on.")
+        self.base = int(pairs.max()) + 1
+        if self.base > 46_340:
+            raise InputError(
+                f"BigramEmbedding takes token numbers below 46,340, got {self.base - 1}: there "
+                "would be more pairs than 32 bits can count."
+            )
+        self.pairs, self.output_dim = pairs.tolist(), output_dim
+        self.codes = np.unique(pairs[:, 0] * self.base + pairs[:, 1]).astype("int32")
+        # The table has a row more, for pairs that are not known.
+        self.table = keras.layers.Embedding(
+            len(self.codes) + 1, output_dim, embeddings_initializer, name="table"
+        )
+
+    def build(self, input_shape):
+        self.table.build(input_shape)
+
+    def call(self, inputs):
+        ids = ops.pad(ops.cast(inputs, "int32"), [[0, 0], [1, 1]])
+        first, second = ids[:, :-1], ids[:, 1:]
+        codes = first * self.base + second
+        rows = ops.searchsorted(self.codes, ops.reshape(codes, (-1,)))
+        rows = ops.reshape(ops.minimum(rows, len(self.codes) - 1), ops.shape(codes))
+        known = (ops.take(self.codes, rows) == codes) & (first < self.base) & (second < self.base)
+        vectors = self.table(ops.where(known, rows, len(self.codes)))
+        return ops.concatenate([vectors[:, :-1], vectors[:, 1:]], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, 2 * self.output_dim)
+
+    def get_config(self):
+        initializer = keras.initializers.serialize(self.table.embeddings_initializer)
+        return {
+            **super().get_config(),
+            "pairs": self.pairs,
+            "output_dim": self.output_dim,
+            "embeddings_initializer": initializer,
+        }

