@@ -13,10 +13,15 @@ class Examples(NamedTuple):
     inputs: Any
     """What the model takes: a nest of arrays (examples, ...)."""
     targets: Any
-    """What it is to find: an array (examples, ...)."""
+    """What it is to find: a nest of arrays (examples, ...)."""
     lengths: Any = None
     """Time steps of each example (examples,), if they differ: then all arrays that are as wide as
     the longest example (examples, timesteps, ...) are padded at the end."""
+
+    @property
+    def count(self):
+        """How many examples there are."""
+        return len(tf.nest.flatten(self.targets)[0])
 
 
 def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
@@ -36,7 +41,7 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
         A `tf.data.Dataset` of (inputs, targets).
     """
     arrays = tf.nest.map_structure(tf.convert_to_tensor, examples[:2])
-    count, lengths = len(examples.targets), examples.lengths
+    count, lengths = examples.count, examples.lengths
 
     def rows_of_batches():
         for epoch in range(first_epoch, epochs):

@@ -128,6 +128,7 @@ def allowed(tags, scheme="IOB2"):
     Returns:
         Bools: (tags, tags) from tag to tag, (tags,), (tags,).
     """
+    _known(scheme)
     parts = [split_tag(tag, scheme) for tag in tags]
 
     def follows(before, after):

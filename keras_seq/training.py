@@ -7,6 +7,7 @@ import keras
 
 from keras_seq import pictures, runs
 from keras_seq.batches import epochs_of_batches
+from keras_seq.errors import InputError
 from keras_seq.progress import Progress
 
 
@@ -29,12 +30,14 @@ def train(recipe, named, preset, config, run, command, test=True):
     splits = recipe.load(config)
     if not test:
         splits.pop("test", None)
+    if "train" not in splits:
+        raise InputError(f"The data {config.data!r} is so small that it has no training examples.")
     keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
     model = recipe.build(config, splits["train"])
     examples = recipe.arrays(model, splits["train"])
     if not run.started:
         run.start(named, preset, config)
-    updates_an_epoch = math.ceil(len(examples.targets) / config.batch_size)
+    updates_an_epoch = math.ceil(examples.count / config.batch_size)
     epochs = max(1, round(config.updates / updates_an_epoch))
     keeper = Keeper(run, recipe, config, splits, started)
     keeper.restore(model)

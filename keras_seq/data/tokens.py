@@ -1,23 +1,50 @@
-"""How a text becomes tokens."""
+"""How a text becomes tokens: in Python, and alike in TensorFlow graphs."""
 
 import re
+from typing import Any, NamedTuple
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
-def characters(text):
-    """Every character but white space, and where it is: `[(token, start, end)]`."""
+class Splitter(NamedTuple):
+    """A way to split a text."""
+
+    in_python: Any
+    """From a text to `[(token, start, end)]`."""
+    in_graph: Any
+    """From strings `(batch,)` to a ragged tensor of tokens."""
+
+    def __call__(self, text):
+        return self.in_python(text)
+
+
+def _characters(text):
     return [(c, i, i + 1) for i, c in enumerate(text) if not c.isspace()]
 
 
-def words(text):
-    """Runs of letters and digits, and every other character: `[(token, start, end)]`."""
+def _characters_in_graph(texts):
+    import tensorflow as tf
+
+    return tf.strings.unicode_split(tf.strings.regex_replace(texts, r"[\s\pZ]+", ""), "UTF-8")
+
+
+def _words(text):
     return [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
 
 
-SPLITTERS = {"characters": characters, "words": words}
-"""The ways to split a text."""
+def _words_in_graph(texts):
+    import tensorflow as tf
+
+    apart = tf.strings.regex_replace(texts, r"([^\pL\pN])", r" \1 ")
+    return tf.strings.split(tf.strings.regex_replace(apart, r"[\s\pZ]+", " "))
+
+
+SPLITTERS = {
+    "characters": Splitter(_characters, _characters_in_graph),
+    "words": Splitter(_words, _words_in_graph),
+}
+"""Every character but white space; or runs of letters and digits, and every other character."""
 
 
 def written_without_spaces(text):

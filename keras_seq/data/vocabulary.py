@@ -43,6 +43,14 @@ class Vocabulary:
             row[: len(found)] = found
         return rows
 
+    def table(self):
+        """The same for TensorFlow graphs: a lookup table from strings to int32."""
+        import tensorflow as tf
+
+        numbers = tf.range(len(self.tokens), dtype=tf.int32)
+        content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), numbers)
+        return tf.lookup.StaticHashTable(content, default_value=1)
+
 
 def frequent(tokens, at_least=1, at_most=None):
     """The distinct tokens, the most frequent first, equally frequent ones in alphabetical order.

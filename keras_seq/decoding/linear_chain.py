@@ -131,7 +131,8 @@ def _forward_backward(scores, mask, transitions, start, end):
     log_z = ops.logsumexp(final[:half] + end, axis=-1) + taken[:half]
     log_z = ops.where(ops.any(mask, axis=1), log_z, 0)
     # Both have the score of the step itself.
-    probabilities = ops.softmax(alphas + betas - scores, axis=-1) * seen
+    together = alphas + betas - scores
+    probabilities = ops.exp(together - ops.logsumexp(together, axis=-1, keepdims=True)) * seen
 
     def step(carry, elements):
         before, beta, inner = elements

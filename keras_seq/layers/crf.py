@@ -1,11 +1,16 @@
 """A conditional random field over a sequence: a layer, its loss, its metric."""
 
+import weakref
+
 import keras
 from keras import ops
 
 from keras_seq import spans
 from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
+
+_newest = weakref.WeakValueDictionary()
+"""The CRF layers by name, of equal names the one made last."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -71,6 +76,8 @@ class CRF(keras.layers.Layer):
         self.transitions_regularizer = keras.regularizers.get(transitions_regularizer)
         self.allowed = None if tags is None else spans.allowed(self.tags, scheme)
         self.supports_masking = True
+        self.accuracies = weakref.WeakSet()
+        _newest[self.name] = self
 
     def build(self, input_shape):
         features = input_shape[-1]
@@ -131,7 +138,7 @@ class CRF(keras.layers.Layer):
             tags: Integers `(batch, timesteps)`; where masked, they may be anything.
             mask: Bools `(batch, timesteps)`; if not given, it is known from the scores.
         """
-        scores, mask = self._seen(scores, mask)
+        scores, mask = self.seen(scores, mask)
         tags = ops.convert_to_tensor(tags)
         if len(tags.shape) != 2:
             raise InputError(
@@ -150,7 +157,7 @@ class CRF(keras.layers.Layer):
             Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`, of
             which `log_likelihood` is the logarithm after normalisation.
         """
-        scores, mask = self._seen(scores, mask)
+        scores, mask = self.seen(scores, mask)
         return linear_chain.viterbi(scores, self.chain, mask)
 
     def marginals(self, scores, mask=None):
@@ -159,7 +166,7 @@ class CRF(keras.layers.Layer):
         Args:
             scores, mask: As in `log_likelihood`.
         """
-        scores, mask = self._seen(scores, mask)
+        scores, mask = self.seen(scores, mask)
         return linear_chain.marginals(scores, self.chain, mask)
 
     @property
@@ -180,8 +187,8 @@ class CRF(keras.layers.Layer):
         """For `compile`: the share of steps, those masked left out, whose decoded tag is right."""
         return CRFAccuracy(self)
 
-    def _seen(self, scores, mask):
-        """Scores that are finite everywhere, and the mask."""
+    def seen(self, scores, mask=None):
+        """Scores that are finite everywhere, and the mask `(batch, timesteps)`."""
         scores = ops.cast(ops.convert_to_tensor(scores), self.variable_dtype)
         if len(scores.shape) != 3 or scores.shape[-1] != self.units:
             raise InputError(
@@ -206,19 +213,25 @@ class CRF(keras.layers.Layer):
 
 
 class _OfLayer:
-    """What belongs to a CRF layer; in a model that is loaded, it belongs to the layer there."""
+    """What belongs to a CRF layer, and in a loaded model to the layer of that name there."""
 
     def bind(self, crf):
         # In a function, since Keras saves the weights of all layers that it finds in attributes.
         self._crf = lambda: crf
 
     def get_config(self):
-        layer = keras.saving.serialize_keras_object(self._crf())
-        return {"crf": layer, "name": self.name}
+        return {"crf": self._crf().name, "name": self.name}
 
     @classmethod
     def from_config(cls, config):
-        return cls(keras.saving.deserialize_keras_object(config["crf"]), name=config["name"])
+        # Keras compiles a model right after it has made the layers, and tells a loss nothing else.
+        crf = _newest.get(config["crf"])
+        if crf is None:
+            raise InputError(
+                f"{cls.__name__} belongs to a CRF layer named {config['crf']!r}, and there is "
+                "none; it is loaded with its model."
+            )
+        return cls(crf, name=config["name"])
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -230,7 +243,10 @@ class CRFLoss(_OfLayer, keras.losses.Loss):
         self.bind(crf)
 
     def call(self, y_true, y_pred):
-        return -self._crf().log_likelihood(y_pred, y_true)
+        crf = self._crf()
+        for accuracy in crf.accuracies:
+            accuracy.follow(crf.chain)
+        return -crf.log_likelihood(y_pred, y_true)
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         # Keras's own would apply the mask of the steps to what is one number a sequence.
@@ -253,13 +269,33 @@ class CRFAccuracy(_OfLayer, keras.metrics.Mean):
     def __init__(self, crf, name="accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.bind(crf)
+        self.copy = None
+        if keras.backend.backend() == "jax":
+            # In JAX's train step a metric sees no weights but its own, so that the loss leaves it
+            # a copy of the chain; until then there is nothing to decode with.
+            self.copy = [
+                self.add_variable(shape, keras.initializers.Constant(float("nan")))
+                for shape in ((crf.units, crf.units), (crf.units,), (crf.units,))
+            ]
+            crf.accuracies.add(self)
+
+    def follow(self, chain):
+        """Takes over transitions, start and end."""
+        for variable, value in zip(self.copy, chain):
+            variable.assign(ops.stop_gradient(value))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         crf = self._crf()
-        scores, mask = crf._seen(y_pred, None)
-        tags, _ = crf.decode(scores, mask)
+        scores, mask = crf.seen(y_pred)
+        chain = crf.chain if self.copy is None else [ops.convert_to_tensor(v) for v in self.copy]
+        tags, best = linear_chain.viterbi(scores, chain, mask)
         right = ops.cast(tags == ops.cast(y_true, "int32"), self.dtype)
+        right = ops.where(ops.isnan(best)[:, None], float("nan"), right)
         weight = ops.cast(mask, self.dtype)
         if sample_weight is not None:
             weight = weight * ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1))
         super().update_state(right, sample_weight=weight)
+
+    def reset_state(self):
+        self.total.assign(0)
+        self.count.assign(0)

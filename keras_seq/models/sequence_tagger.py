@@ -9,6 +9,7 @@ from keras import ops
 from keras_seq import layers, spans
 from keras_seq.batches import Examples, by_length
 from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vectors import read_vectors
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
 
@@ -31,7 +32,7 @@ class SequenceTagger(keras.Model):
     """Embeddings, recurrent layers and a CRF or a softmax (Huang et al. 2015, Lample et al. 2016).
 
         tagger = SequenceTagger(frequent(chain(*sentences)), ["PER", "LOC"], split="words")
-        tagger.compile("adam")
+        tagger.compile("adam", loss=tagger.crf.loss, metrics=[tagger.crf.accuracy])
         examples = tagger.encode(sentences, tags)
         tagger.fit(examples.inputs, examples.targets)
         tagger.tag(["Ada Lovelace lived in London ."])
@@ -49,6 +50,8 @@ class SequenceTagger(keras.Model):
         bigrams: Pairs of tokens that have an embedding of their own.
         embedding: Width of the embedding of a token, or None for one-hot input.
         bigram_embedding: Width of the embedding of a pair.
+        bigram_dropout: Share of the steps at which both pairs are dropped in training, so that the
+            model does not rely on pairs that it knows.
         letter_units: Units, a direction, of the sub-model of spelling, and its embedding's width.
         cell: Name of the recurrent layer in `keras_seq.layers`.
         units: Units a layer and direction.
@@ -58,6 +61,9 @@ class SequenceTagger(keras.Model):
         recurrent_dropout: Share of the state dropped from step to step.
         crf: Whether tags depend on their neighbours; if not, each is chosen by itself (softmax),
             except that the scheme must hold.
+        auxiliary: Names of tags of another kind, such as parts of speech. If given, the first
+            recurrent layer learns these too, for what they teach it (Søgaard & Goldberg 2016);
+            the output is then a dict of "tags" and "auxiliary" (logits), and so are the targets.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class SequenceTagger(keras.Model):
         bigrams=None,
         embedding=64,
         bigram_embedding=64,
+        bigram_dropout=0.3,
         letter_units=25,
         cell="LSTM",
         units=128,
@@ -79,6 +86,7 @@ class SequenceTagger(keras.Model):
         dropout=0.3,
         recurrent_dropout=0.0,
         crf=True,
+        auxiliary=None,
         name="sequence_tagger",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
@@ -98,12 +106,16 @@ class SequenceTagger(keras.Model):
         if bigrams is not None:
             numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
             layer = layers.BigramEmbedding(numbers, bigram_embedding, name="bigram_embedding")
-            features.append(layer(ids))
+            # All features of a step at once.
+            drop = keras.layers.Dropout(bigram_dropout, (None, None, 1), name="dropout_bigrams")
+            features.append(drop(layer(ids)))
         if spelling is not None:
             inputs["letters"] = keras.Input((None, LETTERS), dtype="int32", name="letters")
             reader = Speller(len(spelling), letter_units, cell, name="speller")
             features.append(reader(inputs["letters"]))
         x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
+        beside = None if auxiliary is None else Vocabulary(auxiliary)
+        outputs = {}
         for number in range(depth):
             x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
             layer = getattr(layers, cell)(
@@ -115,24 +127,55 @@ class SequenceTagger(keras.Model):
             if bidirectional:
                 layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
             x = layer(x, mask=mask)
+            if beside is not None and number == 0:
+                first = keras.layers.Dropout(dropout, name="dropout_auxiliary")(x)
+                outputs["auxiliary"] = keras.layers.Dense(len(beside), name="auxiliary")(first)
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         head = layers.CRF(len(tags), use_transitions=crf, tags=tags, scheme=scheme, name="crf")
-        super().__init__(inputs, head(x, mask=mask), name=name)
+        scores = head(x, mask=mask)
+        super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
+        self._to_scores = keras.Model(inputs, scores)
         self._arguments = arguments
-        self._tokens, self._spelling, self._split = tokens, spelling, SPLITTERS[split]
-        self.tags, self.scheme, self.head = tags, scheme, head
+        self._tokens, self._spelling, self._auxiliary = tokens, spelling, beside
+        self._split = SPLITTERS[split]
+        self.tags, self.scheme, self.crf = tags, scheme, head
 
-    def compile(self, optimizer="adam", loss=None, metrics=None, **kwargs):
-        """As Keras's; without a loss or metrics, those of the last layer."""
-        metrics = [self.head.accuracy] if metrics is None else metrics
-        super().compile(optimizer, loss or self.head.loss, metrics=metrics, **kwargs)
+    def load_vectors(self, path, encoding="utf-8"):
+        """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
 
-    def encode(self, sentences, tags=None):
+        Args:
+            path: Text file, see `keras_seq.data.vectors.read_vectors`.
+            encoding: Of the file.
+
+        Returns:
+            How many tokens of the vocabulary have a vector there.
+
+        Raises:
+            InputError: There is no embedding, or the file has vectors of another width.
+        """
+        if self._arguments["embedding"] is None:
+            raise InputError("Vectors need an embedding to go to; embedding=None is one-hot.")
+        table = self.get_layer("embedding").embeddings
+        found = read_vectors(path, set(self._tokens.tokens[2:]), encoding)
+        width = len(next(iter(found.values())))
+        if width != table.shape[1]:
+            raise InputError(
+                f"{path} has vectors of {width} numbers, but the embedding has {table.shape[1]}: "
+                f"make the model with embedding={width}."
+            )
+        values = ops.convert_to_numpy(table).copy()
+        for token, vector in found.items():
+            values[self._tokens.number(token)] = vector
+        table.assign(values)
+        return len(found)
+
+    def encode(self, sentences, tags=None, auxiliary=None):
         """Sentences as the model takes them, all padded to the longest.
 
         Args:
             sentences: Lists of tokens; with `split="characters"`, strings will do.
             tags: Lists of tags in the scheme of the model, one a token.
+            auxiliary: Lists of names, one a token; those that the model does not know are `<UNK>`.
 
         Returns:
             `keras_seq.batches.Examples`; `targets` is None without tags.
@@ -164,6 +207,8 @@ class SequenceTagger(keras.Model):
                     if tag not in numbers:
                         raise unknown(f"tag (sentence {number})", tag, self.tags)
                     row[position] = numbers[tag]
+        if auxiliary is not None:
+            targets = {"tags": targets, "auxiliary": self._auxiliary.numbers(auxiliary)}
         return Examples(inputs, targets, lengths)
 
     def tag(self, texts, batch_size=64):
@@ -222,10 +267,58 @@ class SequenceTagger(keras.Model):
             name: np.pad(a, [(0, extra), (0, wide - a.shape[1])] + [(0, 0)] * (a.ndim - 2))
             for name, a in inputs.items()
         }
-        scores = self.predict_on_batch(inputs)
-        tags = ops.convert_to_numpy(self.head.decode(scores)[0])
-        marginals = ops.convert_to_numpy(self.head.marginals(scores))
+        scores = self._to_scores.predict_on_batch(inputs)
+        tags = ops.convert_to_numpy(self.crf.decode(scores)[0])
+        marginals = ops.convert_to_numpy(self.crf.marginals(scores))
         return tags, np.take_along_axis(marginals, tags[:, :, None], axis=2)[:, :, 0]
+
+    def endpoints(self):
+        """For `keras_seq.export.savedmodel`: `tag`, from texts to tokens and their tags.
+
+        It takes strings `(batch,)` and returns a dict of `tokens`, `tags` (strings) and
+        `probabilities` (float32), each `(batch, timesteps)`, padded with empty strings and zeros.
+        """
+        import tensorflow as tf
+
+        known, letters = (
+            None if vocabulary is None else vocabulary.table()
+            for vocabulary in (self._tokens, self._spelling)
+        )
+        names = tf.constant(self.tags)
+
+        def tag(texts):
+            ragged = self._split.in_graph(texts)
+            # At least one step, since there may be nothing but empty texts.
+            missing = tf.cast(tf.size(ragged.flat_values) == 0, tf.int32)
+            tokens = tf.pad(ragged.to_tensor(), [[0, 0], [0, missing]])
+            inputs = {"tokens": tf.where(tokens != "", known.lookup(tokens), 0)}
+            if letters is not None:
+                # Row by row of one tensor of tokens, since a ragged one cannot be split further.
+                flat = tf.strings.unicode_split(tf.reshape(tokens, [-1]), "UTF-8")
+                spelt = letters.lookup(flat).to_tensor(shape=[None, LETTERS])
+                shape = tf.concat([tf.shape(tokens), [LETTERS]], 0)
+                inputs["letters"] = tf.reshape(spelt, shape)
+            scores = self._to_scores(inputs, training=False)
+            tags, _ = self.crf.decode(scores)
+            probabilities = tf.gather(self.crf.marginals(scores), tags, batch_dims=2)
+            seen = inputs["tokens"] > 0
+            return {
+                "tokens": tokens,
+                "tags": tf.where(seen, tf.gather(names, tags), ""),
+                "probabilities": tf.where(seen, probabilities, 0),
+            }
+
+        self._tables = known, letters  # what is exported must be reachable from the model
+        return {"tag": (tag, [tf.TensorSpec([None], tf.string, name="texts")])}
+
+    def samples(self):
+        """Inputs of the endpoints to compare an exported model on."""
+        import tensorflow as tf
+
+        between = "" if self._arguments["split"] == "characters" else " "
+        known = self._tokens.tokens[2:]
+        texts = [between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20, 60))]
+        return {"tag": tf.constant([*texts, ""])}
 
     def get_config(self):
         return dict(self._arguments)

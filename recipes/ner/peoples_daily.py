@@ -17,11 +17,11 @@ DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
 def looks_like(line):
     """Whether a line is words with tags."""
     words = line.split()
-    return bool(words) and all(re.fullmatch(r"\[?.+/\w+(\]\w+)?", word) for word in words)
+    return bool(words) and all(re.fullmatch(r"\[*.+/\w+(\]\w+)*", word) for word in words)
 
 
 def sentences(line, where):
-    """The sentences of a paragraph, each a text and its spans in characters.
+    """The sentences of a paragraph: text, spans in characters, word and part of speech of each.
 
     Args:
         line: The paragraph.
@@ -73,7 +73,7 @@ def _words(line, where):
 
 
 def _sentence(words, offset, groups):
-    """The text of words, and its spans in characters."""
+    """The text of words, its spans, and B- or I- with the part of speech of each character."""
     found = [Span(g.label, g.start - offset, g.end - offset) for g in groups]
     # Of entities within entities the outermost counts.
     found = [g for g in found if not any(_within(g, other) for other in found)]
@@ -96,7 +96,9 @@ def _sentence(words, offset, groups):
     for word, _ in words:
         starts.append(starts[-1] + len(word))
     spans = [Span(LABELS[label], starts[start], starts[end]) for label, start, end in found]
-    return "".join(word for word, _ in words), sorted(spans, key=lambda span: span.start)
+    parts = [f"{'I' if i else 'B'}-{tag}" for word, tag in words for i in range(len(word))]
+    text = "".join(word for word, _ in words)
+    return text, sorted(spans, key=lambda span: span.start), parts
 
 
 def _within(inner, outer):

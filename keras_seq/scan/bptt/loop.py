@@ -51,7 +51,10 @@ def loop(step, carry, sequences, widths, reverse=False):
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
     stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
-    return ops.fori_loop(0, timesteps, body, (carry, stacks))
+    carry, stacks = ops.fori_loop(0, timesteps, body, (carry, stacks))
+    # TensorFlow forgets even the rank of what is updated where it does not know the length.
+    shapes = [(batch, timesteps, width) for width in widths]
+    return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
 
 
 def pair(squashed):

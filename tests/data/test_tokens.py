@@ -1,0 +1,59 @@
+"""Tokens, vocabularies and vectors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vectors import read_vectors
+from keras_seq.data.vocabulary import Vocabulary, frequent
+from keras_seq.errors import InputError
+
+
+@given(st.text())
+@pytest.mark.parametrize("split", SPLITTERS)
+def test_tokens_are_where_they_say(split, text):
+    tokens = SPLITTERS[split](text)
+    assert all(text[start:end] == token for token, start, end in tokens)
+    left = "".join(c for c in text if not c.isspace())
+    assert "".join(token for token, _, _ in tokens) == left
+
+
+@pytest.mark.parametrize("split", SPLITTERS)
+def test_graphs_split_alike(split):
+    tf = pytest.importorskip("tensorflow")
+    texts = ["", "Ada's 3 cats (two\tgrey).", "中国 人民，你好！", "naïve_x  öß", "  "]
+    found = SPLITTERS[split].in_graph(tf.constant(texts)).to_list()
+    expected = [[token for token, _, _ in SPLITTERS[split](text)] for text in texts]
+    assert [[token.decode() for token in row] for row in found] == expected
+
+
+def test_vocabulary():
+    vocabulary = Vocabulary(frequent("banana", at_least=2))
+    assert vocabulary.tokens == ["<PAD>", "<UNK>", "a", "n"]
+    np.testing.assert_array_equal(
+        vocabulary.numbers(["an", "", "abc"]), [[2, 3, 0], [0, 0, 0], [2, 1, 1]]
+    )
+    np.testing.assert_array_equal(vocabulary.numbers(["naan"], width=3), [[3, 2, 2]])
+    assert frequent("abcab", at_most=1) == ["a"]
+
+
+def test_vectors(tmp_path):
+    path = tmp_path / "v.txt"
+    path.write_text("3 2\nthe 1 2\nNew York 3 4\nada 5 6\n")
+    found = read_vectors(path, {"the", "New York", "Ada"})
+    assert {token: list(v) for token, v in found.items()} == {
+        "the": [1, 2],
+        "New York": [3, 4],
+        "Ada": [5, 6],
+    }
+    path.write_text("the 1 2\nof 1\n")
+    with pytest.raises(InputError, match="line 2: expected a token and 2 numbers, got 2 columns"):
+        read_vectors(path, {"the", "of"})
+    path.write_text("the 1 x\n")
+    with pytest.raises(InputError, match="what follows 'the' is not 2 numbers"):
+        read_vectors(path, {"the"})
+    path.write_text("a 1 2\n")
+    with pytest.raises(InputError, match="for none of the 1 tokens"):
+        read_vectors(path, {"b"})

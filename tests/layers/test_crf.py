@@ -1,0 +1,171 @@
+"""The CRF as a layer: in models, with masks, saved and loaded."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import normal, to_numpy
+from keras import ops
+
+from keras_seq import layers
+from keras_seq.errors import InputError
+
+TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]
+
+
+def data(rows=32, timesteps=6, padded=2):
+    """Words 1 and 2 begin and continue an A, by chance the rest: the tags can be learnt."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, 6, (rows, timesteps))
+    x[: rows // 2, timesteps - padded :] = 0
+    y = np.where(x == 1, 1, 0)
+    y[:, 1:][(x[:, :-1] == 1) & (x[:, 1:] != 1)] = 2
+    y[x == 0] = 4  # nonsense that must not count
+    return x, y
+
+
+def model_of(crf, functional=False):
+    embedding = keras.layers.Embedding(6, 8, mask_zero=True)
+    recurrent = keras.layers.Bidirectional(layers.LSTM(8, return_sequences=True))
+    if functional:
+        inputs = keras.Input((None,))
+        model = keras.Model(inputs, crf(recurrent(embedding(inputs))))
+    else:
+        model = keras.Sequential([embedding, recurrent, crf])
+    model.compile(
+        keras.optimizers.Adam(0.05), loss=crf.loss, metrics=[crf.accuracy], jit_compile="auto"
+    )
+    return model
+
+
+@pytest.mark.parametrize("functional", [False, True])
+def test_learns_with_plain_fit(functional):
+    keras.utils.set_random_seed(0)
+    crf = layers.CRF(5, tags=TAGS)
+    model = model_of(crf, functional)
+    x, y = data()
+    history = model.fit(x, y, epochs=30, batch_size=16, verbose=0).history
+    assert history["loss"][-1] < 0.1 * history["loss"][0]
+    assert history["accuracy"][-1] == 1
+    decoded = to_numpy(crf.decode(model.predict(x, verbose=0))[0])
+    np.testing.assert_array_equal(decoded, np.where(x > 0, y, 0))
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    assert accuracy == 1 and loss < history["loss"][0]
+
+
+def test_padding_counts_nowhere():
+    crf = layers.CRF(5)
+    model = model_of(crf)
+    x, y = data(padded=2)
+    more = [np.pad(a, [(0, 0), (0, 3)]) for a in (x, y)]
+    model(x)
+    for weight in crf.weights:
+        weight.assign(normal(*weight.shape, seed=3))
+    first, second = model.evaluate(x, y, verbose=0), model.evaluate(*more, verbose=0)
+    np.testing.assert_allclose(first, second, rtol=1e-5)
+    scores = model.predict(x, verbose=0)
+    mask = x > 0
+    tags, best = crf.decode(scores)
+    for row in range(0, 32, 5):
+        alone = [np.asarray(a[row : row + 1, : mask[row].sum()]) for a in (scores, y)]
+        likelihood = to_numpy(crf.log_likelihood(scores, y, mask))[row]
+        np.testing.assert_allclose(to_numpy(crf.log_likelihood(*alone))[0], likelihood, rtol=1e-5)
+        tags_alone, best_alone = crf.decode(alone[0])
+        np.testing.assert_allclose(to_numpy(best_alone)[0], to_numpy(best)[row], rtol=1e-5)
+        here = to_numpy(tags)[row][mask[row]]
+        np.testing.assert_array_equal(to_numpy(tags_alone)[0], here)
+    losses = to_numpy(crf.loss(y, scores))
+    np.testing.assert_allclose(-to_numpy(crf.log_likelihood(scores, y, mask)).mean(), losses, 1e-5)
+
+
+def test_sample_weights_are_of_sequences():
+    crf = layers.CRF(3, use_kernel=False)
+    crf.build((None, None, 3))
+    scores, tags = normal(4, 5, 3), np.zeros((4, 5), int)
+    weights = np.array([0.0, 1.0, 2.0, 0.5])
+    expected = -(to_numpy(crf.log_likelihood(scores, tags)) * weights).mean()
+    np.testing.assert_allclose(to_numpy(crf.loss(tags, scores, weights)), expected, rtol=1e-5)
+    with pytest.raises(InputError, match="whole sequences"):
+        crf.loss(tags, scores, np.ones((4, 5)))
+
+
+def test_forbidden_transitions_are_never_taken():
+    crf = layers.CRF(5, use_kernel=False, tags=TAGS)
+    crf.build((None, None, 5))
+    scores = 5 * normal(64, 7, 5, seed=4)
+    scores[:, :, [2, 4]] += 10  # tempting
+    tags = to_numpy(crf.decode(scores)[0])
+    for row in tags:
+        for before, after in zip([0, *row], row):
+            assert after not in (2, 4) or before in (after - 1, after)
+    free = layers.CRF(5, use_kernel=False)
+    free.build((None, None, 5))
+    assert set(to_numpy(free.decode(scores)[0])[:, 0]) <= {2, 4}
+
+
+def test_without_transitions_it_is_a_softmax():
+    crf = layers.CRF(4, use_kernel=False, use_transitions=False)
+    crf.build((None, None, 4))
+    assert not crf.trainable_weights
+    scores, tags = normal(3, 5, 4), np.ones((3, 5), int)
+    log_softmax = to_numpy(ops.log_softmax(ops.convert_to_tensor(scores)))
+    expected = log_softmax[:, :, 1].sum(axis=1)
+    np.testing.assert_allclose(to_numpy(crf.log_likelihood(scores, tags)), expected, rtol=1e-5)
+    np.testing.assert_array_equal(to_numpy(crf.decode(scores)[0]), scores.argmax(axis=-1))
+
+
+def test_a_loaded_model_trains_on(tmp_path):
+    """Its loss and metric belong to the layer that was loaded, not to another."""
+    crf = layers.CRF(5, tags=TAGS, scheme="IOB2", kernel_regularizer="l2")
+    model = model_of(crf)
+    x, y = data()
+    model.fit(x, y, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        model.evaluate(x, y, verbose=0), loaded.evaluate(x, y, verbose=0), rtol=1e-5
+    )
+    layer = loaded.layers[-1]
+    assert layer is not crf and layer.get_config() == crf.get_config()
+    before = layer.get_weights()
+    loaded.fit(x, y, verbose=0)
+    assert all(not np.array_equal(a, b) for a, b in zip(before, layer.get_weights()))
+    assert len(before) == 5
+
+
+def test_scores_are_float32_in_mixed_precision():
+    crf = layers.CRF(5, dtype="mixed_bfloat16")
+    x, y = data()
+    model = model_of(crf)
+    assert model.predict(x, verbose=0).dtype == np.float32
+    assert np.isfinite(model.fit(x, y, verbose=0).history["loss"][0])
+
+
+MISTAKES = {
+    "no tags": (lambda: layers.CRF(0), "positive number of tags"),
+    "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
+    "a tag outside of the scheme": (lambda: layers.CRF(1, tags=["E-A"]), "'E-A' is no tag of IOB2"),
+    "an unknown scheme": (lambda: layers.CRF(1, tags=["O"], scheme="BIO"), "tag scheme 'BIO'"),
+    "features that are no scores": (
+        lambda: layers.CRF(3, use_kernel=False).build((None, None, 4)),
+        "takes 3 scores a step, got 4",
+    ),
+    "one-hot tags": (
+        lambda: layers.CRF(3, use_kernel=False).loss(np.zeros((2, 4, 3)), np.zeros((2, 4, 3))),
+        r"integers \(batch, timesteps\)",
+    ),
+    "scores of another width": (
+        lambda: layers.CRF(3).decode(np.zeros((2, 4, 5))),
+        r"takes scores \(batch, timesteps, 3\)",
+    ),
+    "a loss without its layer": (
+        lambda: type(layers.CRF(2).loss).from_config({"crf": "nowhere", "name": "a"}),
+        "belongs to a CRF layer named 'nowhere'",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(mistake):
+    call, message = MISTAKES[mistake]
+    with pytest.raises(InputError, match=message):
+        call()

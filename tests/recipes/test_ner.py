@@ -1,0 +1,197 @@
+"""The recipe ner on every kind of data, end to end, and its parts."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from keras_seq import cli, recipe, spans
+from keras_seq.errors import InputError
+from keras_seq.spans import Span
+
+RECIPE = recipe.find("ner")
+PREPARE = importlib.import_module("keras_seq.data.prepare")
+SMALL = ("--units", 4, "--layers", 1, "--updates", 4, "--batch-size", 8, "--embedding", 4)
+NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
+
+
+def run(*arguments):
+    return cli.main(list(map(str, arguments)))
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty folder to run in, with a TFDS cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
+    return tmp_path
+
+
+def sentences(count=60):
+    """Tokens with spans; two names may touch."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        tokens, found = [f"w{number}"], []
+        for name in rng.choice(list(NAMES), 2):
+            found.append(Span(NAMES[name], len(tokens), len(tokens) + len(name.split())))
+            tokens += [*name.split(), *["met"] * rng.integers(0, 2)]
+        yield [*tokens, "."], found
+
+
+def conll(scheme):
+    """A file with the tag first and the token last."""
+    blocks = []
+    for tokens, found in sentences():
+        tags = spans.tags_of(found, len(tokens), scheme)
+        blocks.append("\n".join(f"{tag} x {token}" for token, tag in zip(tokens, tags)))
+    return "\n\n".join(blocks) + "\n"
+
+
+@pytest.mark.parametrize("scheme", spans.SCHEMES)
+def test_a_conll_file_in_each_scheme(workplace, scheme, capsys):
+    (workplace / "mine.conll").write_text(conll(scheme))
+    columns = ("--token-column", -1, "--tag-column", 0)
+    assert run("train", "ner", "--data", "mine.conll", *columns, *SMALL) == 0, capsys.readouterr()
+    folder = workplace / "runs/ner/default"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {"f1", "precision", "recall", "f1 PER", "recall of new entities", "accuracy"} <= {
+        *metrics["test"]
+    }
+    assert {"predictions.html", "confusion_matrix.png"} <= {f.name for f in folder.iterdir()}
+    config = RECIPE.preset("default")
+    config = type(config)(data="mine.conll", token_column=-1, tag_column=0)
+    loaded = RECIPE.load(config)
+    found = {
+        " ".join(tokens): spans.spans_of(tags, "IOBES")
+        for split in loaded.values()
+        for tokens, tags in zip(split.inputs, split.targets["tags"])
+    }
+    assert found == {" ".join(tokens): expected for tokens, expected in sentences()}
+    assert run("evaluate", folder) == 0
+    assert f"f1 {metrics['test']['f1']:.4f}" in capsys.readouterr().out
+    assert run("predict", folder, "Ada met Grace Hopper .") == 0
+
+
+def test_json_lines_and_a_folder_with_its_own_split(workplace):
+    rows = [
+        {"text": "Ada met Rome.", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
+        {"text": "No-one came", "spans": []},
+    ]
+    lines = "\n".join(json.dumps(row) for row in rows)
+    (workplace / "mine").mkdir()
+    (workplace / "mine/train.jsonl").write_text(lines)
+    (workplace / "mine/test.jsonl").write_text(lines)
+    assert run("train", "ner", "--data", "mine", *SMALL, "--no-test") == 0
+    metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())
+    assert "test" not in metrics
+    splits = RECIPE.load(type(RECIPE.preset("default"))(data="mine"))
+    test = splits["test"]
+    assert dict(zip(map(" ".join, test.inputs), test.targets["tags"])) == {
+        "Ada met Rome .": ["S-PER", "O", "O", "O"],
+        "No - one came": ["O"] * 4,
+    }
+
+
+def test_chinese_paragraphs_with_words_and_their_tags(workplace, capsys):
+    text = "[中央/n [电视台/n 北京/ns]ns]nt 江/nr 泽民/nr 说/v ：/w “/w 好/a 。/w ”/w"
+    text += " 上海/ns 李/nr 四/nr"
+    listed = "19980101-01-001-001/m 张/nr 一/nr 王/nr 二/nr"
+    (workplace / "daily.txt").write_text(f"{text}\n" * 3 + f"{listed}\n" * 9)
+    assert run("train", "ner", "--data", "daily.txt", *SMALL) == 0, capsys.readouterr()
+    splits = RECIPE.load(type(RECIPE.preset("default"))(data="daily.txt"))
+    found = {
+        "".join(tokens): [
+            ("".join(tokens[s.start : s.end]), s.label) for s in spans.spans_of(tags, "IOBES")
+        ]
+        for split in splits.values()
+        for tokens, tags in zip(split.inputs, split.targets["tags"])
+    }
+    assert found == {
+        "中央电视台北京江泽民说：“好。”": [("中央电视台北京", "ORG"), ("江泽民", "PER")],
+        "上海李四": [("上海", "LOC"), ("李四", "PER")],
+        "张一王二": [("张一", "PER"), ("王二", "PER")],
+    }
+
+
+def test_conll2003_of_tfds(workplace, monkeypatch, capsys):
+    tf = pytest.importorskip("tensorflow")
+    tfds = pytest.importorskip("tensorflow_datasets")
+
+    def examples(builder, split=None, **_):
+        names = builder.info.features["ner"].feature.names
+        rows = list(sentences(40))
+        tags = [spans.tags_of(found, len(tokens), "IOB2") for tokens, found in rows]
+        return tf.data.Dataset.from_generator(
+            lambda: (
+                {"tokens": tokens, "ner": [names.index(tag) for tag in row]}
+                for (tokens, _), row in zip(rows, tags)
+            ),
+            output_signature={
+                "tokens": tf.TensorSpec([None], tf.string),
+                "ner": tf.TensorSpec([None], tf.int64),
+            },
+        )
+
+    monkeypatch.setattr(PREPARE, "_online", lambda: True)  # what is mocked is not prepared
+    with tfds.testing.mock_data(as_dataset_fn=examples):
+        assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 0, capsys.readouterr()
+    metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())
+    assert "f1 PER" in metrics["test"]
+
+
+def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
+    monkeypatch.setattr(PREPARE, "_online", lambda: False)
+    assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 2
+    assert "run `tfds build conll2003`" in capsys.readouterr().err
+
+
+MISTAKES = {
+    "no such file": (None, "There is no file or folder mine.txt"),
+    "a tag outside of the scheme": ("a B-PER\nb X-PER\n", "sentence at line 1: 'X-PER' is no tag"),
+    "a broken scheme": ("".join(f"a{i} O\nb I-PER\nc B-PER\n\n" for i in range(40)), None),
+    "too few columns": ("a B-PER\nb\n", "line 2: 'b' has 1 column"),
+    "a word without its tag": ("中国/ns 人\n", "line 1"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(workplace, mistake, capsys):
+    text, message = MISTAKES[mistake]
+    if text is not None:
+        (workplace / "mine.txt").write_text(text)
+    code = run("train", "ner", "--data", "mine.txt", *SMALL)
+    if message is None:
+        assert code == 0  # of IOB1 it is a fair sentence
+    else:
+        assert code == 2 and message in capsys.readouterr().err
+        assert not (workplace / "runs").exists()
+
+
+def test_metrics_are_strict():
+    from keras_seq_recipes.ner.metric import entity_metrics
+
+    true = [{Span("PER", 0, 2), Span("LOC", 3, 4)}, {Span("LOC", 0, 1)}]
+    found = [{Span("PER", 0, 1), Span("LOC", 3, 4)}, {Span("PER", 0, 1)}]
+    metrics = entity_metrics(true, found)
+    assert metrics["f1"] == metrics["precision"] == metrics["recall"] == 1 / 3
+    assert metrics["recall LOC"] == 1 / 2 and metrics["precision LOC"] == 1
+    assert metrics["f1 PER"] == 0
+
+
+def test_mistakes_stand_first_on_the_page():
+    from keras_seq_recipes.ner.metric import page
+
+    html = page([(["A<", "b"], {Span("PER", 0, 1)}, {Span("LOC", 1, 2)})], ["LOC", "PER"])
+    assert "A&lt;" in html and html.count('class="off"') == 2
+
+
+def test_a_bracket_without_partner_is_named():
+    from keras_seq_recipes.ner import peoples_daily
+
+    with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):
+        list(peoples_daily.sentences("[中央/n 好/a", "x"))
+    with pytest.raises(InputError, match="x: a bracket closes at"):
+        list(peoples_daily.sentences("中央/n]nt", "x"))
+    with pytest.raises(InputError, match=r"x: '好' is not word/tag"):
+        list(peoples_daily.sentences("中央/n 好", "x"))
