@@ -43,6 +43,7 @@ def page():
         "accuracy": _accuracy,
         "lengths": _lengths,
         "fit": _fit,
+        "tagging": _tagging,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -140,6 +141,32 @@ def _fit(rows):
         for how in ("ours", "keras"):
             cells += [f"{time[how]:.2f}", f"{spread[how]:.0%}"]
         lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
+    return lines
+
+
+def _tagging(rows):
+    lines = [
+        "## Tagging",
+        "",
+        "A train step, in milliseconds, of an LSTM with a CRF at its end, and with a softmax; the "
+        "accuracy is measured in both.",
+        "",
+        *_head(["batch, timesteps, units, tags", "CRF", "spread", "softmax", "spread", "ratio"]),
+    ]
+    for row in rows:
+        if row["what"] == "train step":
+            time, spread = row["milliseconds"], row["spread"]
+            cells = [", ".join(map(str, row["shape"]))]
+            for head in ("crf", "softmax"):
+                cells += [f"{time[head]:.1f}", f"{spread[head]:.0%}"]
+            lines.append(_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
+    lines += ["", *_head(["run", "texts a batch", "characters a second", "spread"])]
+    for row in rows:
+        if row["what"] == "tag":
+            rate, spread = row["characters a second"], row["spread"]
+            lines.append(
+                _row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
+            )
     return lines
 
 

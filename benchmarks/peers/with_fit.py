@@ -36,7 +36,8 @@ def _mnist_rows(library):
     """The recipe with its default preset and its built-in digits."""
     preset = dataclasses.replace(config.PRESETS["default"], data="builtin")
     model.layers = library
-    return model.build(preset), *data.load(preset)["train"], preset.batch_size
+    train = data.load(preset)["train"]
+    return model.build(preset, train), train.inputs, train.targets, preset.batch_size
 
 
 MODELS = {

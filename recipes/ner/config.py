@@ -56,7 +56,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 128
     """Sentences an update."""
-    updates: int = 2_520
+    updates: int = 1_960
     """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
 
     objective = "f1"

@@ -18,7 +18,7 @@ def evaluate(model, splits, name):
     count = sum(map(len, examples.targets["tags"]))
     right = sum(a == b for row in zip(found, examples.targets["tags"]) for a, b in zip(*row))
     true, guessed = both_spans(model, found, examples)
-    known = set(_texts(splits["train"], both_spans(model, [], splits["train"])[0]))
+    known = _names(splits["train"], model.scheme)
     new, new_found = 0, 0
     for tokens, here, there in zip(examples.inputs, true, guessed):
         unseen = {span for span in here if tuple(tokens[span.start : span.end]) not in known}
@@ -27,11 +27,14 @@ def evaluate(model, splits, name):
     return entity_metrics(true, guessed) | metrics
 
 
-def _texts(examples, spans_of_all):
-    """What the entities of examples are called."""
-    for tokens, here in zip(examples.inputs, spans_of_all):
-        for span in here:
-            yield tuple(tokens[span.start : span.end])
+def _names(examples, scheme):
+    """What the entities of examples are called, as tuples of tokens."""
+    return {
+        tuple(tokens[span.start : span.end])
+        for tokens, tags in zip(examples.inputs, examples.targets["tags"])
+        if set(tags) != {"O"}
+        for span in spans.spans_of(tags, scheme)
+    }
 
 
 def both_spans(model, found, examples):
