@@ -154,8 +154,8 @@ class CRF(keras.layers.Layer):
             scores, mask: As in `log_likelihood`.
 
         Returns:
-            Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`, of
-            which `log_likelihood` is the logarithm after normalisation.
+            Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`: the
+            sum of the scores of its tags and transitions, start and end included.
         """
         scores, mask = self.seen(scores, mask)
         return linear_chain.viterbi(scores, self.chain, mask)
@@ -195,7 +195,8 @@ class CRF(keras.layers.Layer):
                 f"CRF({self.units}) takes scores (batch, timesteps, {self.units}), got shape "
                 f"{tuple(scores.shape)}."
             )
-        possible = ops.any(scores > float("-inf"), axis=-1)
+        # NaN is no padding, and is to be seen in what is computed of it.
+        possible = ops.any(ops.not_equal(scores, float("-inf")), axis=-1)
         if mask is not None:
             possible = possible & ops.cast(mask, "bool")
         return ops.where(possible[:, :, None], scores, 0), possible

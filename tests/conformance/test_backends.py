@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # Not this folder, which would run itself.
-SUITE = ["tests/cells", "tests/scan", "tests/layers"]
+SUITE = ["tests/cells", "tests/scan", "tests/layers", "tests/decoding"]
 
 
 def python(backend, *arguments):

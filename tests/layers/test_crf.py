@@ -102,6 +102,15 @@ def test_forbidden_transitions_are_never_taken():
     assert set(to_numpy(free.decode(scores)[0])[:, 0]) <= {2, 4}
 
 
+def test_nan_is_not_taken_for_padding():
+    crf = layers.CRF(2, use_kernel=False)
+    crf.build((None, None, 2))
+    scores = np.zeros((2, 3, 2), "float32")
+    scores[1, 1] = np.nan
+    likelihood = to_numpy(crf.log_likelihood(scores, np.zeros((2, 3), int)))
+    assert np.isfinite(likelihood[0]) and np.isnan(likelihood[1])
+
+
 def test_without_transitions_it_is_a_softmax():
     crf = layers.CRF(4, use_kernel=False, use_transitions=False)
     crf.build((None, None, 4))

@@ -1,5 +1,6 @@
 """The hand-derived passes against the NumPy reference: every combination."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -9,9 +10,6 @@ from helpers import BACKEND, CELLS, THOROUGH, assert_close, normal, to_numpy
 from keras import ops
 
 from keras_seq.scan.fast import PASSES, Passes, _weights
-
-if BACKEND == "tensorflow":
-    from tensorflow import function as tf_function
 
 FEATURES, UNITS = 3, 4
 FAST = [name for name in CELLS if name != "GRUResetBefore"]
@@ -28,6 +26,16 @@ def masks(batch, timesteps):
         yield from (kind[None] for kind in kinds)
     else:
         yield np.array([kinds[row % len(kinds)] for row in range(batch)])
+
+
+@functools.cache
+def compiled(method):
+    """On TensorFlow, a method of equal passes as one function: eagerly, many steps take long."""
+    if BACKEND != "tensorflow":
+        return method
+    import tensorflow as tf
+
+    return tf.function(method, autograph=False)
 
 
 @pytest.mark.parametrize("timesteps", [1, 2, 7, 257] if THOROUGH else [1, 7])
@@ -73,8 +81,8 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
         given_states = [ops.convert_to_tensor(s, dtype) for s in states]
         ones = None if mask is None else ops.convert_to_tensor(mask[..., None], dtype)
         forward, backward = passes.forward, passes.backward
-        if timesteps > 7 and BACKEND == "tensorflow":  # Hundreds of steps take long eagerly.
-            forward, backward = tf_function(forward), tf_function(backward)
+        if timesteps > 7:
+            forward, backward = compiled(forward), compiled(backward)
         y_found, finals, tape = forward(ops.matmul(x, kernel), rest, given_states, ones)
         d_z, d_u, d_rest, d_first = backward(
             rest,
