@@ -132,7 +132,8 @@ def _forward_backward(scores, mask, transitions, start, end):
     log_z = ops.where(ops.any(mask, axis=1), log_z, 0)
     # Both have the score of the step itself.
     together = alphas + betas - scores
-    probabilities = ops.exp(together - ops.logsumexp(together, axis=-1, keepdims=True)) * seen
+    weights = ops.exp(together - ops.max(together, axis=-1, keepdims=True))
+    probabilities = weights / ops.sum(weights, axis=-1, keepdims=True) * seen
 
     def step(carry, elements):
         before, beta, inner = elements
@@ -156,7 +157,7 @@ def _log_likelihood(scores, mask, tags, transitions, start, end):
     count, timesteps = scores.shape[-1], ops.shape(scores)[1]
     known = ops.all(ops.logical_not(mask) | ((tags >= 0) & (tags < count)), axis=1)
     # A masked step has no tag at all, so that what it takes part in counts as zero.
-    tags = ops.where(mask, tags, -1)
+    tags = ops.where(mask & (tags < count), tags, -1)
     hot = ops.one_hot(tags, count, dtype=scores.dtype)
     # Neighbours in the chain become neighbours in time: what is masked moves to the end.
     t = ops.arange(timesteps)
