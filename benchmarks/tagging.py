@@ -39,7 +39,7 @@ def characters(folder, turns, batch_size):
 
     from keras_seq import runs
 
-    recipe, config, _ = (run := runs.Run(Path(folder))).read_config()
+    recipe, _, config = (run := runs.Run(Path(folder))).read_config()
     recipe.import_model()
     model = keras.saving.load_model(run.model_path)
     texts = ["".join(tokens) for tokens in recipe.load(config)["validation"].inputs]

@@ -9,7 +9,7 @@ from keras_seq import spans
 from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
 
-_newest = weakref.WeakValueDictionary()
+_newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""
 
 
