@@ -52,7 +52,7 @@ def marginals(scores, chain, mask):
     Args:
         scores, chain, mask: As in `log_likelihood`.
     """
-    return over_time(_forward_backward, [scores, mask], chain)[0]
+    return over_time(_marginals, [scores, mask], chain)[0]
 
 
 def viterbi(scores, chain, mask):
@@ -106,8 +106,13 @@ def _recursion(reduce, scores, transitions, begin, seen, first):
     return stack, final, taken[:, 0]
 
 
+def _marginals(*arguments):
+    """The probability of each tag."""
+    return [_forward_backward(*arguments)[0]], []
+
+
 def _forward_backward(scores, mask, transitions, start, end):
-    """The probability of each tag; log Z and, of each sequence, its gradient for the chain."""
+    """The probability of each tag; log Z; both recursions, relative to their best tags."""
     seen, first, last = _steps(mask, scores.dtype)
 
     def both(forward, backward):
@@ -134,6 +139,13 @@ def _forward_backward(scores, mask, transitions, start, end):
     together = alphas + betas - scores
     weights = ops.exp(together - ops.max(together, axis=-1, keepdims=True))
     probabilities = weights / ops.sum(weights, axis=-1, keepdims=True) * seen
+    return probabilities, log_z, alphas, betas
+
+
+def _expected(scores, mask, transitions, start, end):
+    """The gradient of log Z for scores and chain, that is expected counts; log Z."""
+    seen, first, last = _steps(mask, scores.dtype)
+    probabilities, log_z, alphas, betas = _forward_backward(scores, mask, transitions, start, end)
 
     def step(carry, elements):
         before, beta, inner = elements
@@ -146,14 +158,12 @@ def _forward_backward(scores, mask, transitions, start, end):
     zeros = ops.zeros_like(before[:, 0, :, None] + transitions)
     (pairs,), () = loop(step, (zeros,), (before, betas, seen - first), ())
     at_start, at_end = (ops.sum(probabilities * at, axis=1) for at in (first, last))
-    return [probabilities], [log_z, pairs, at_start, at_end]
+    return [probabilities, pairs, at_start, at_end], log_z
 
 
 def _log_likelihood(scores, mask, tags, transitions, start, end):
     """Its gradient for the scores; the value, its gradient for the chain, a sequence each."""
-    (expected,), (log_z, *expected_of_chain) = _forward_backward(
-        scores, mask, transitions, start, end
-    )
+    (expected, *of_chain), log_z = _expected(scores, mask, transitions, start, end)
     count, timesteps = scores.shape[-1], ops.shape(scores)[1]
     known = ops.all(ops.logical_not(mask) | ((tags >= 0) & (tags < count)), axis=1)
     # A masked step has no tag at all, so that what it takes part in counts as zero.
@@ -173,7 +183,7 @@ def _log_likelihood(scores, mask, tags, transitions, start, end):
         for n, value in zip(counts, (scores, transitions, start, end))
     )
     value = ops.where(known, value - log_z, float("nan"))
-    gradients = [n - e for n, e in zip(counts[1:], expected_of_chain)]
+    gradients = [n - e for n, e in zip(counts[1:], of_chain)]
     return [hot - expected], [value, *gradients]
 
 

@@ -251,18 +251,17 @@ class SequenceTagger(keras.Model):
         names = np.array(self.tags)
         for rows, wide in by_length([len(sentences[number]) for number in full], batch_size):
             batch = [full[row] for row in rows]
-            tags, probabilities = self._decoded([sentences[n] for n in batch], wide, batch_size)
+            tags, probabilities = self._decoded([sentences[n] for n in batch], wide)
             for number, row, p in zip(batch, tags, probabilities):
                 length = len(sentences[number])
                 results[number] = names[row[:length]].tolist(), p[:length]
         return results
 
-    def _decoded(self, sentences, wide, rows):
+    def _decoded(self, sentences, wide):
         """Tag numbers and their probabilities, (sentences, wide)."""
         inputs = self.encode(sentences).inputs
-        # Few shapes, so that little is compiled; alone, a sentence stays alone.
-        rows = 1 if len(sentences) == 1 else rows
-        extra = rows - len(sentences)
+        # Few shapes, so that little is compiled: the rows are filled up to a power of two.
+        extra = 2 ** (len(sentences) - 1).bit_length() - len(sentences)
         inputs = {
             name: np.pad(a, [(0, extra), (0, wide - a.shape[1])] + [(0, 0)] * (a.ndim - 2))
             for name, a in inputs.items()
