@@ -67,7 +67,7 @@ def main():
     for row in steps(options.turns):
         rows.append(row)
         print(row, flush=True)
-    for batch_size in (64, 256):
+    for batch_size in (64, 128):
         rows.append(characters(options.run, 3, batch_size))
         print(rows[-1], flush=True)
     page.write("tagging", rows)

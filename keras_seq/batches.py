@@ -1,10 +1,11 @@
 """Batches of arrays in an order that depends on the seed and the epoch alone."""
 
+import collections
 import math
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 
 class Examples(NamedTuple):
@@ -21,7 +22,7 @@ class Examples(NamedTuple):
     @property
     def count(self):
         """How many examples there are."""
-        return len(tf.nest.flatten(self.targets)[0])
+        return len(keras.tree.flatten(self.targets)[0])
 
 
 def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
@@ -40,6 +41,8 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
     Returns:
         A `tf.data.Dataset` of (inputs, targets).
     """
+    import tensorflow as tf
+
     arrays = tf.nest.map_structure(tf.convert_to_tensor, examples[:2])
     count, lengths = examples.count, examples.lengths
 
@@ -63,6 +66,8 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
 
 def _gathered(arrays, rows, lengths):
     """The rows of arrays, cut to the width of the longest."""
+    import tensorflow as tf
+
     found = tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
     if lengths is None:
         return found
@@ -76,26 +81,36 @@ def _gathered(arrays, rows, lengths):
     return tf.nest.map_structure(trimmed, found)
 
 
-def width(length):
-    """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave."""
+def width(length, an_octave=2):
+    """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave.
+
+    Args:
+        length: Of the sequence.
+        an_octave: How many widths an octave has; a power of two.
+    """
     if length <= 16:
         return 16
-    octave = 2 ** math.floor(math.log2(length - 1))
-    return octave * 3 // 2 if length <= octave * 3 // 2 else octave * 2
+    step = 2 ** math.floor(math.log2(length - 1)) // an_octave
+    return -(-length // step) * step
 
 
 def by_length(lengths, batch_size):
-    """Rows to go together when order does not matter: each batch of one width, the widest first.
+    """Rows to go together when order does not matter: those of like length, the longest first.
 
     Args:
         lengths: Of the examples.
         batch_size: Examples a batch, at most.
 
     Returns:
-        A list of (row numbers, width).
+        A list of (row numbers, width), widths four an octave. In no batch is a row shorter than
+        half the width, unless that is 16.
     """
-    batches, widths = [], np.array([width(n) for n in lengths], int)
-    for wide in sorted(set(widths.tolist()), reverse=True):
-        rows = np.flatnonzero(widths == wide)
-        batches += [(rows[i : i + batch_size], wide) for i in range(0, len(rows), batch_size)]
-    return batches
+    order = np.argsort(np.negative(lengths), kind="stable")
+    octaves = collections.defaultdict(list)
+    for row in order:
+        octaves[width(lengths[row], 1)].append(row)
+    return [
+        (rows[i : i + batch_size], width(lengths[rows[i]], 4))
+        for rows in octaves.values()
+        for i in range(0, len(rows), batch_size)
+    ]

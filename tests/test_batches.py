@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keras_seq.batches import Examples, by_length, epochs_of_batches, width
 
@@ -17,8 +19,8 @@ def examples(count=23, longest=70):
 
 @pytest.mark.parametrize("by", ["length", "chance"])
 def test_every_example_once_an_epoch(by):
-    given = examples() if by == "length" else examples()._replace(lengths=None)
-    batches = list(epochs_of_batches(given, 5, seed=1, first_epoch=0, epochs=2))
+    here = examples() if by == "length" else examples()._replace(lengths=None)
+    batches = list(epochs_of_batches(here, 5, seed=1, first_epoch=0, epochs=2))
     assert len(batches) == 10
     for epoch in (batches[:5], batches[5:]):
         numbers = [n for x, _ in epoch for n in x["number"].numpy()]
@@ -27,11 +29,15 @@ def test_every_example_once_an_epoch(by):
         np.testing.assert_array_equal(x["tokens"], y)
         assert x["number"].shape[0] == x["tokens"].shape[0]
         if by == "length":
-            longest = max(given.lengths[n] for n in x["number"].numpy())
+            longest = max(here.lengths[n] for n in x["number"].numpy())
             assert y.shape[1] == min(width(longest), 70)
-    second = list(epochs_of_batches(given, 5, seed=1, first_epoch=1, epochs=2))
+    second = list(epochs_of_batches(here, 5, seed=1, first_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
+
+
+def test_widths_an_octave():
+    assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
 
 
 def test_widths_are_few_and_wide_enough():
@@ -41,11 +47,15 @@ def test_widths_are_few_and_wide_enough():
 
 
 def test_rows_by_length():
-    lengths = [3, 40, 90, 17, 5]
-    assert [(list(rows), wide) for rows, wide in by_length(lengths, 2)] == [
-        ([2], 96),
-        ([1], 48),
-        ([3], 24),
-        ([0, 4], 16),
-    ]
+    lengths = [3, 40, 90, 33, 5, 70, 17, 45]
+    assert by_length(lengths, 2) == [([2, 5], 96), ([7, 1], 48), ([3], 40), ([6], 20), ([4, 0], 16)]
     assert by_length([], 4) == []
+
+
+@given(st.lists(st.integers(1, 3_000), max_size=50), st.integers(1, 9))
+def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
+    batches = by_length(lengths, batch_size)
+    assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
+    for rows, wide in batches:
+        assert len(rows) <= batch_size
+        assert all(wide / 2 <= lengths[row] <= wide or wide == 16 for row in rows)

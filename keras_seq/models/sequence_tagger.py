@@ -134,7 +134,7 @@ class SequenceTagger(keras.Model):
         head = layers.CRF(len(tags), use_transitions=crf, tags=tags, scheme=scheme, name="crf")
         scores = head(x, mask=mask)
         super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
-        self._to_scores = keras.Model(inputs, scores)
+        self._to_tags = keras.Model(inputs, _BestTags(head, name="best_tags")(scores))
         self._arguments = arguments
         self._tokens, self._spelling, self._auxiliary = tokens, spelling, beside
         self._split = SPLITTERS[split]
@@ -266,10 +266,7 @@ class SequenceTagger(keras.Model):
             name: np.pad(a, [(0, extra), (0, wide - a.shape[1])] + [(0, 0)] * (a.ndim - 2))
             for name, a in inputs.items()
         }
-        scores = self._to_scores.predict_on_batch(inputs)
-        tags = ops.convert_to_numpy(self.crf.decode(scores)[0])
-        marginals = ops.convert_to_numpy(self.crf.marginals(scores))
-        return tags, np.take_along_axis(marginals, tags[:, :, None], axis=2)[:, :, 0]
+        return self._to_tags.predict_on_batch(inputs)
 
     def endpoints(self):
         """For `keras_seq.export.savedmodel`: `tag`, from texts to tokens and their tags.
@@ -297,9 +294,7 @@ class SequenceTagger(keras.Model):
                 spelt = letters.lookup(flat).to_tensor(shape=[None, LETTERS])
                 shape = tf.concat([tf.shape(tokens), [LETTERS]], 0)
                 inputs["letters"] = tf.reshape(spelt, shape)
-            scores = self._to_scores(inputs, training=False)
-            tags, _ = self.crf.decode(scores)
-            probabilities = tf.gather(self.crf.marginals(scores), tags, batch_dims=2)
+            tags, probabilities = self._to_tags(inputs, training=False)
             seen = inputs["tokens"] > 0
             return {
                 "tokens": tokens,
@@ -325,6 +320,26 @@ class SequenceTagger(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+class _BestTags(keras.layers.Layer):
+    """The best chain of tags and the probability of each, of the scores that a CRF gave."""
+
+    def __init__(self, crf, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        # In a function, since the layer's weights are saved where they belong.
+        self._crf = lambda: crf
+
+    def call(self, scores):
+        crf = self._crf()
+        tags, _ = crf.decode(scores)
+        chosen = ops.take_along_axis(crf.marginals(scores), tags[:, :, None], axis=2)
+        return tags, chosen[:, :, 0]
+
+    def compute_output_spec(self, scores):
+        shape = scores.shape[:-1]
+        return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, scores.dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

@@ -14,7 +14,7 @@ def evaluate(model, splits, name):
     Also the recall of entities that are new: no training sentence has one of that text.
     """
     examples = splits[name]
-    found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
+    found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
     count = sum(map(len, examples.targets["tags"]))
     right = sum(a == b for row in zip(found, examples.targets["tags"]) for a, b in zip(*row))
     true, guessed = both_spans(model, found, examples)
@@ -71,7 +71,7 @@ def entity_metrics(true, found):
 
 def show(model, examples, folder):
     """Draws which labels were taken for which, and writes a page of tagged sentences."""
-    found = [tags for tags, _ in model.tag_tokens(examples.inputs, batch_size=128)]
+    found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
     outside = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
     guessed = [tag[2:] or "O" for row in found for tag in row]
     labels = ["O", *sorted({*outside, *guessed} - {"O"})]
