@@ -37,7 +37,7 @@ def savedmodel(model, path):
     archive.write_out(path, verbose=False)
     loaded, largest = tf.saved_model.load(path), 0.0
     for name, samples in model.samples().items():
-        there, here = getattr(loaded, name)(samples), endpoints[name][0](samples)
+        there, here = getattr(loaded, name)(*samples), endpoints[name][0](*samples)
         for key, value in here.items():
             if value.dtype.is_floating:
                 difference = tf.reduce_max(tf.abs(value - there[key]))

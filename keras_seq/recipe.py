@@ -56,7 +56,9 @@ class Config:
     """Report the test split after every epoch; nothing is ever chosen by it."""
 
     objective: ClassVar[str] = "accuracy"
-    """The metric of the compiled model by which `keep_best` chooses; more is better."""
+    """The metric by which `keep_best` chooses."""
+    less_is_better: ClassVar[bool] = False
+    """Whether that metric is to be small."""
 
     def __post_init__(self):
         for name in ("batch_size", "updates"):

@@ -125,7 +125,9 @@ class Keeper(keras.callbacks.Callback):
             row |= self.measure("test", "test_")
         row["seconds"] = round(self.seconds(), 1)
         self.history.append(row)
-        score = row.get(f"val_{self.config.objective}", -math.inf)
+        score = -math.inf
+        if (name := f"val_{self.config.objective}") in row:
+            score = -row[name] if self.config.less_is_better else row[name]
         if self.config.keep_best and score >= self.best:
             self.best, self.best_epoch = score, epoch + 1
             self.best_weights = self.model.get_weights()

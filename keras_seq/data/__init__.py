@@ -1,14 +1,23 @@
 """Where examples come from: installed packages, TensorFlow Datasets, or the user's own files."""
 
 from keras_seq.data.conll import read_columns, read_spans
-from keras_seq.data.files import files_by_class, fingerprint, lines
+from keras_seq.data.files import (
+    SPLITS,
+    files_by_class,
+    files_by_split,
+    fingerprint,
+    lines,
+    split_in,
+)
 from keras_seq.data.prepare import arrays, prepare, public
 from keras_seq.data.sdist import read_from_sdist
 from keras_seq.data.split import split_of
 
 __all__ = [
+    "SPLITS",
     "arrays",
     "files_by_class",
+    "files_by_split",
     "fingerprint",
     "lines",
     "prepare",
@@ -16,5 +25,6 @@ __all__ = [
     "read_columns",
     "read_from_sdist",
     "read_spans",
+    "split_in",
     "split_of",
 ]

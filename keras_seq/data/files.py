@@ -3,9 +3,12 @@
 import codecs
 from pathlib import Path
 
+from keras_seq.data.split import split_of
 from keras_seq.errors import InputError
 
 SPLITS = ("train", "validation", "test")
+STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
+"""What files of each split are called."""
 
 
 def fingerprint(files):
@@ -16,6 +19,47 @@ def fingerprint(files):
     """
     stats = [(str(path.resolve()), path.stat(), rest) for path, *rest in files]
     return repr([(name, stat.st_size, stat.st_mtime_ns, rest) for name, stat, rest in stats])
+
+
+def files_by_split(path):
+    """The files of a path with their split: of one file, or of a folder with train.*, test.* ...
+
+    Returns:
+        A list of (split or None, file).
+
+    Raises:
+        InputError: There is nothing, or a folder without train.*.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [(None, path)]
+    if not path.is_dir():
+        raise InputError(f"There is no file or folder {path}.")
+    found = [
+        (split, file)
+        for split, stems in STEMS.items()
+        for file in sorted(path.iterdir())
+        if file.is_file() and file.name.split(".")[0] in stems
+    ]
+    if "train" not in dict(found):
+        raise InputError(
+            f"{path} has no file named train.*; a folder brings its own split, as train.*, "
+            "validation.* (or dev.*, valid.*) and test.*."
+        )
+    return found
+
+
+def split_in(files, split, key):
+    """The split of an example: who brings no validation split gets one from the training split.
+
+    Args:
+        files: As `files_by_split` returns them.
+        split: Of the example's file, or None.
+        key: Of the split by content.
+    """
+    if split == "train" and "validation" not in dict(files) and split_of(key) == "validation":
+        return "validation"
+    return split
 
 
 def files_by_class(folder, suffixes):

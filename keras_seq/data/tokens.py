@@ -4,16 +4,19 @@ import re
 from typing import Any, NamedTuple
 
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
+_SPACED = re.compile(r"\S+")
 _WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
 class Splitter(NamedTuple):
-    """A way to split a text."""
+    """A way to split a text, and to put the tokens together again."""
 
     in_python: Any
     """From a text to `[(token, start, end)]`."""
     in_graph: Any
     """From strings `(batch,)` to a ragged tensor of tokens."""
+    between: str
+    """What stands between two tokens when they are put together."""
 
     def __call__(self, text):
         return self.in_python(text)
@@ -40,11 +43,34 @@ def _words_in_graph(texts):
     return tf.strings.split(tf.strings.regex_replace(apart, r"[\s\pZ]+", " "))
 
 
+def _text(text):
+    return [(c, i, i + 1) for i, c in enumerate(text)]
+
+
+def _text_in_graph(texts):
+    import tensorflow as tf
+
+    return tf.strings.unicode_split(texts, "UTF-8")
+
+
+def _spaced(text):
+    return [(match.group(), match.start(), match.end()) for match in _SPACED.finditer(text)]
+
+
+def _spaced_in_graph(texts):
+    import tensorflow as tf
+
+    return tf.strings.split(tf.strings.regex_replace(texts, r"[\s\pZ]+", " "))
+
+
 SPLITTERS = {
-    "characters": Splitter(_characters, _characters_in_graph),
-    "words": Splitter(_words, _words_in_graph),
+    "characters": Splitter(_characters, _characters_in_graph, ""),
+    "text": Splitter(_text, _text_in_graph, ""),
+    "words": Splitter(_words, _words_in_graph, " "),
+    "spaced": Splitter(_spaced, _spaced_in_graph, " "),
 }
-"""Every character but white space; or runs of letters and digits, and every other character."""
+"""Every character but white space; every character; runs of letters and digits, and every other
+character; what stands between white space."""
 
 
 def written_without_spaces(text):

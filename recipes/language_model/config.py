@@ -1,0 +1,46 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+from typing import Literal
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """One to many: a recurrent network says at every step what comes next."""
+
+    encoding: str = "utf-8"
+    """Of files of your own."""
+    tokens: Literal["characters", "words"] = "characters"
+    """What a step reads and says."""
+    minimum_count: int = 2
+    """How often a token must occur in training to be known."""
+    cell: recipe.Cell = "LSTM"
+    """The recurrent cell."""
+    units: int = 384
+    """Hidden units a layer."""
+    layers: int = 1
+    """Recurrent layers."""
+    embedding: int | None = 64
+    """Width of the embedding of a token; none for one-hot input."""
+    tied: bool = False
+    """Use the embedding as the kernel of the output too."""
+    dropout: float = 0.4
+    """Share of the features dropped between layers."""
+    recurrent_dropout: float = 0.0
+    """Share of the state dropped from step to step."""
+    weight_decay: float = 0.01
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = 0.004
+    """The highest of the schedule."""
+    batch_size: int = 32
+    """Sequences an update."""
+    updates: int = 1_560
+    """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
+
+    objective = "bits_per_character"
+    less_is_better = True
+
+
+PRESETS = {"default": Config()}

@@ -1,0 +1,41 @@
+"""The model: a sequence generator over characters or words."""
+
+import itertools
+
+import keras
+
+from keras_seq.data.vocabulary import frequent
+from keras_seq.models import SequenceGenerator
+from keras_seq.training import warm_up_and_cosine
+
+from .data import SPLIT
+
+LONGEST = 512
+"""Steps that gradients reach back at most."""
+
+
+def build(config, train):
+    """A generator that knows the tokens of the training paragraphs."""
+    tokens = list(itertools.chain.from_iterable(train.inputs))
+    model = SequenceGenerator(
+        frequent(tokens, config.minimum_count) or frequent(tokens),
+        split=SPLIT[config.tokens],
+        embedding=config.embedding,
+        tied=config.tied,
+        cell=config.cell,
+        units=config.units,
+        depth=config.layers,
+        dropout=config.dropout,
+        recurrent_dropout=config.recurrent_dropout,
+    )
+    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, global_clipnorm=1.0
+    )
+    model.compile(optimizer, loss=model.loss_of_tokens)
+    return model
+
+
+def arrays(model, examples):
+    """Paragraphs as the model is trained on them."""
+    return model.encode(examples.inputs, longest=LONGEST)
