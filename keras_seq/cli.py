@@ -1,6 +1,7 @@
 """The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
 
 import dataclasses
+import inspect
 import shlex
 import shutil
 import sys
@@ -151,26 +152,44 @@ def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test
     _print_metrics({split: recipe.evaluate(model, splits, split)})
 
 
-@app.command
-def predict(run: Path, *inputs: str):
-    """Ask a finished run.
+@app.command(help_flags=[])
+def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]):
+    """Ask a finished run: `keras-seq predict RUN INPUT ...`; `keras-seq predict RUN --help`.
 
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    inputs
-        What the recipe takes: file names or texts.
+    INPUT is what the recipe takes: file names, texts, numbers.
     """
-    if not inputs:
-        raise InputError("predict needs at least one input after the run.")
-    recipe, config, model = _load(run)
-    table = None
-    for row in recipe.predict(model, config, inputs):
-        if table is None:
-            table = Table(*row)
-        table.add_row(*map(str, row.values()))
-    console.print(table)
+    if not tokens or tokens[0] in HELP:
+        app.help_print(["predict"])
+        return
+    run = Path(tokens[0])
+    recipe, _, _ = runs.Run(run).read_config()
+
+    def ask(*inputs, **options):
+        if not inputs:
+            raise InputError("predict needs at least one input after the run.")
+        _, config, model = _load(run)
+        table = None
+        for row in recipe.predict(model, config, inputs, **options):
+            if table is None:
+                table = Table(*row)
+            table.add_row(*map(str, row.values()))
+        console.print(table if table is not None else "Nothing was found.")
+
+    # The options are the keyword arguments of the recipe's function.
+    options = [
+        parameter
+        for parameter in inspect.signature(recipe.predict).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    inputs = inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL, annotation=str)
+    ask.__signature__ = inspect.Signature([inputs, *options])  # type: ignore[attr-defined]
+    ask.__annotations__ = {p.name: p.annotation for p in (inputs, *options)}
+    ask.__doc__ = recipe.predict.__doc__
+    asking = App(
+        name=f"keras-seq predict {tokens[0]}", version_flags=[], suppress_keyboard_interrupt=False
+    )
+    asking.default(ask)
+    asking(tokens[1:], **HANDLED_HERE)
 
 
 @app.command

@@ -51,3 +51,22 @@ def confusion_matrix(targets, predictions, labels, path):
         cmap="Blues",
     )
     figure.savefig(path, dpi=120)
+
+
+def calibration(bins, path):
+    """Draws how often the model is right over how sure it says it is.
+
+    Args:
+        bins: (mean probability, share that is right, number of examples).
+        path: PNG file.
+    """
+    sure, right, counts = zip(*bins)
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    axes.plot(sure, right, marker="o")
+    for x, y, count in zip(sure, right, counts):
+        axes.annotate(str(count), (x, y), textcoords="offset points", xytext=(4, -10), fontsize=8)
+    axes.set(xlabel="probability", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=120)

@@ -10,10 +10,10 @@ A recipe is a package of a few short modules:
   may depend on the training examples, as a vocabulary does; `arrays(model, examples)` makes of
   examples what the model is trained on, if they are not arrays already;
 - `metric.py`: `evaluate(model, splits, name)` returns a dict of metric to number, for one split of
-  `load` (a metric of one label has its name after a space), and `show(model, examples, folder)`
-  writes what people would rather see than read;
+  `load` (a metric of one label has its name after a space), and `show(model, splits, name,
+  folder)` writes what people would rather see than read, and may return what it measured on it;
 - `predict.py`: `predict(model, config, inputs)` takes what people type (file names, sentences)
-  and yields a dict of what to show for each.
+  and yields a dict of what to show for each; its keyword arguments become options.
 
 The docstring of the package is its description. Packages register under the entry-point group
 `keras_seq.recipes`; a folder on disk is a recipe too. Listing recipes and reading their configs
@@ -129,13 +129,14 @@ class Recipe:
         """Metrics of a model on the split of that name."""
         return self._module("metric").evaluate(model, splits, name)
 
-    def show(self, model, examples, folder):
-        """Pictures and samples of a model on one split."""
-        self._module("metric").show(model, examples, folder)
+    def show(self, model, splits, name, folder):
+        """Pictures and samples of a model on the split of that name; measures of them, if any."""
+        return self._module("metric").show(model, splits, name, folder) or {}
 
-    def predict(self, model, config, inputs):
-        """What a model says of inputs as people type them."""
-        return self._module("predict").predict(model, config, inputs)
+    @property
+    def predict(self):
+        """The function that says what a model makes of inputs as people type them."""
+        return self._module("predict").predict
 
 
 def recipes():

@@ -54,7 +54,7 @@ def train(recipe, named, preset, config, run, command, test=True):
     if keeper.best_weights is not None:
         model.set_weights(keeper.best_weights)
     shown = next(name for name in ("test", "validation", "train") if name in splits)
-    recipe.show(model, splits[shown], run.folder)
+    measured = recipe.show(model, splits, shown, run.folder)
     pictures.learning_curve(keeper.history, config.objective, run.folder / "learning_curve.png")
     with runs.replaced(run.model_path) as path:
         model.save(path)
@@ -67,6 +67,7 @@ def train(recipe, named, preset, config, run, command, test=True):
             for split in ("validation", "test")
             if split in splits
         },
+        **({"shown": measured} if measured else {}),
         "epochs": epochs,
         "kept_epoch": keeper.best_epoch or epochs,
         "parameters": model.count_params(),

@@ -1,17 +1,21 @@
 """What users put in a model: the cells of `keras_seq.cells` over whole sequences, and a CRF."""
 
+from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
+from keras_seq.layers.token_dropout import TokenDropout
 
 __all__ = [
     "CRF",
     "GRU",
     "LSTM",
     "RNN",
+    "AttentionPooling",
     "BigramEmbedding",
     "DiagonalPeepholeLSTM",
     "PeepholeLSTM",
     "SimpleRNN",
+    "TokenDropout",
 ]

@@ -1,6 +1,7 @@
 """The shapes of sequence model: ordinary `keras.Model`s that take and return what people read."""
 
+from keras_seq.models.sequence_classifier import SequenceClassifier
 from keras_seq.models.sequence_generator import SequenceGenerator
 from keras_seq.models.sequence_tagger import SequenceTagger
 
-__all__ = ["SequenceGenerator", "SequenceTagger"]
+__all__ = ["SequenceClassifier", "SequenceGenerator", "SequenceTagger"]

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import decoding, layers
-from keras_seq.batches import Examples, by_length
+from keras_seq.batches import Examples, by_length, width
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
@@ -205,12 +205,45 @@ class SequenceGenerator(keras.Model):
             inputs = {"tokens": ids}
             if self.styles is not None:
                 inputs["style"] = np.pad(examples.inputs["style"][rows], (0, extra))
-            logits = self.predict_on_batch(inputs)
-            scores = logits - logits.max(axis=-1, keepdims=True)
-            scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
-            scores = np.take_along_axis(scores, targets[:, :, None], axis=2)[:, :, 0]
+            scores = _scores(self.predict_on_batch(inputs), targets)
             for row, score in zip(rows, scores):
                 results[row] = score[: examples.lengths[row]]
+        return results
+
+    def adapting_log_probs(self, sequences, styles=None, learning_rate=1e-3, longest=256):
+        """The same of a model that learns while it reads (dynamic evaluation, Krause et al. 2018).
+
+        After each part of a sequence, once its log probabilities stand, a copy of the model takes
+        one step of Adam on it, without dropout. The model itself is not changed.
+
+        Args:
+            sequences, styles: As in `log_probs`; their order is that of reading.
+            learning_rate: Of the steps.
+            longest: Steps a part at most.
+
+        Returns:
+            As `log_probs`.
+        """
+        reader = type(self)(**{**self._arguments, "dropout": 0.0, "recurrent_dropout": 0.0})
+        reader.set_weights(self.get_weights())
+        reader.compile(keras.optimizers.Adam(learning_rate), loss=reader.loss_of_tokens)
+        results = []
+        for number, sequence in enumerate(sequences):
+            parts = reader.encode([sequence], None if styles is None else [styles[number]], longest)
+            found = []
+            for row, length in enumerate(parts.lengths):
+                wide = [(0, 0), (0, max(0, width(length) - parts.targets.shape[1]))]
+                ids, targets = (
+                    np.pad(array[row : row + 1, : width(length)], wide)
+                    for array in (parts.inputs["tokens"], parts.targets)
+                )
+                inputs = {"tokens": ids}
+                if styles is not None:
+                    inputs["style"] = parts.inputs["style"][row : row + 1]
+                scores = _scores(reader.predict_on_batch(inputs), targets)
+                found.append(scores[targets > 0])
+                reader.train_on_batch(inputs, targets)
+            results.append(np.concatenate(found))
         return results
 
     def next_tokens(self, prompt, style=None, count=10):
@@ -474,6 +507,13 @@ class SequenceGenerator(keras.Model):
         return cls(**config)
 
 
+def _scores(logits, targets):
+    """The log probability of each target: (rows, timesteps)."""
+    scores = logits - logits.max(axis=-1, keepdims=True)
+    scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
+    return np.take_along_axis(scores, targets[:, :, None], axis=2)[:, :, 0]
+
+
 class _Parts:
     """The layers, and how they go over time or do one step."""
 
@@ -531,8 +571,8 @@ class _Parts:
         """Logits (rows, timesteps, tokens) and the states after the last step."""
         x = self.embed(ids)
         if style is not None:
-            # In this order: of (1, n, 1) as the second, Keras would make a bias of n features.
-            everywhere = ops.zeros_like(x[:, :, :1]) + style[:, None]
+            # A product: of a sum of (1, n, 1) and (1, 1, n) Keras 3.15 makes one with a bias.
+            everywhere = style[:, None] * ops.ones_like(x[:, :, :1])
             x = ops.concatenate([x, everywhere], axis=-1)
         after = []
         for number, layer in enumerate(self.recurrent):

@@ -26,17 +26,17 @@ class Config(recipe.Config):
     """Width of the embedding of a token; none for one-hot input."""
     tied: bool = False
     """Use the embedding as the kernel of the output too."""
-    dropout: float = 0.4
+    dropout: float = 0.3
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
     weight_decay: float = 0.01
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = 0.004
+    learning_rate: float = 0.003
     """The highest of the schedule."""
-    batch_size: int = 32
+    batch_size: int = 16
     """Sequences an update."""
-    updates: int = 1_560
+    updates: int = 6_000
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
     objective = "bits_per_character"

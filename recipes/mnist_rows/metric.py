@@ -12,8 +12,8 @@ def evaluate(model, splits, name):
     return {"accuracy": metrics["accuracy"], "loss": metrics["loss"]}
 
 
-def show(model, examples, folder):
+def show(model, splits, name, folder):
     """Draws which digits were taken for which."""
-    images, digits, _ = examples
+    images, digits, _ = splits[name]
     predicted = np.argmax(model.predict(images, batch_size=256, verbose=0), axis=-1)
     pictures.confusion_matrix(digits, predicted, range(10), folder / "confusion_matrix.png")

@@ -69,8 +69,9 @@ def entity_metrics(true, found):
     return metrics
 
 
-def show(model, examples, folder):
+def show(model, splits, name, folder):
     """Draws which labels were taken for which, and writes a page of tagged sentences."""
+    examples = splits[name]
     found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
     outside = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
     guessed = [tag[2:] or "O" for row in found for tag in row]

@@ -20,14 +20,6 @@ def run(*arguments):
     return cli.main(list(map(str, arguments)))
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """An empty folder to run in, with a TFDS cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
-    return tmp_path
-
-
 def sentences(count=60):
     """Tokens with spans; two names may touch."""
     rng = np.random.default_rng(0)
@@ -114,7 +106,7 @@ def test_chinese_paragraphs_with_words_and_their_tags(workplace, capsys):
     }
 
 
-def test_conll2003_of_tfds(workplace, monkeypatch, capsys):
+def test_conll2003_of_tfds(workplace, online, capsys):
     tf = pytest.importorskip("tensorflow")
     tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -133,7 +125,6 @@ def test_conll2003_of_tfds(workplace, monkeypatch, capsys):
             },
         )
 
-    monkeypatch.setattr(PREPARE, "_online", lambda: True)  # what is mocked is not prepared
     with tfds.testing.mock_data(as_dataset_fn=examples):
         assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 0, capsys.readouterr()
     metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())

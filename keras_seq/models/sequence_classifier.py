@@ -1,0 +1,269 @@
+"""Many to one: what a sequence is."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq import layers
+from keras_seq.batches import Examples, by_length
+from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vocabulary import Vocabulary
+from keras_seq.errors import InputError, unknown
+
+POOLINGS = ("attention", "last", "max")
+
+
+class Classified(NamedTuple):
+    """What a text is, how sure the model is, and what decided."""
+
+    label: str
+    probability: float
+    probabilities: dict
+    """Of every label."""
+    words: list
+    """`(token, weight)` in the order of the text; the weights add up to 1. None unless the model
+    pools by attention."""
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class SequenceClassifier(keras.Model):
+    """Embeddings, recurrent layers, one vector of all steps, and a softmax.
+
+        classifier = SequenceClassifier(frequent(chain(*sentences)), ["bad", "good"])
+        classifier.compile("adam", loss=classifier.loss_of_labels)
+        examples = classifier.encode(sentences, labels)
+        classifier.fit(examples.inputs, examples.targets)
+        classifier.classify(["What a wonderful film ."])
+
+    It is a `keras.Model` from numbers to logits, `(batch, labels)`; `encode` makes the numbers,
+    `classify` takes texts. The vocabulary is saved with the model.
+
+    Args:
+        vocabulary: Tokens that are known, all others are `<UNK>`.
+        labels: What a sequence can be; at least two.
+        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        lower: Whether capitals are read as small letters.
+        bigrams: Pairs of tokens that have an embedding of their own.
+        embedding: Width of the embedding of a token, or None for one-hot input.
+        bigram_embedding: Width of the embedding of a pair.
+        cell: Name of the recurrent layer in `keras_seq.layers`.
+        units: Units a layer and direction.
+        depth: Number of recurrent layers.
+        bidirectional: Whether each layer reads from both ends.
+        pooling: "attention" (a learned weight a step), "last" (the states after the last step) or
+            "max" (the largest value of each feature).
+        dropout: Share of the features dropped before the first and after each recurrent layer.
+        token_dropout: Share of the tokens that are read as `<UNK>` in training.
+        foretell: How many of the most frequent tokens the first recurrent layer, which must be
+            bidirectional, also learns to foretell, for what it learns by that (Rei 2017): the next
+            by its forward half, the one before by its backward half. The output is then a dict of
+            "labels", "next" and "previous" (logits), and so are the targets.
+        recurrent_dropout: Share of the state dropped from step to step.
+    """
+
+    def __init__(
+        self,
+        vocabulary,
+        labels,
+        *,
+        split="words",
+        lower=True,
+        bigrams=None,
+        embedding=64,
+        bigram_embedding=32,
+        cell="LSTM",
+        units=64,
+        depth=1,
+        bidirectional=True,
+        pooling="attention",
+        dropout=0.3,
+        token_dropout=0.0,
+        recurrent_dropout=0.0,
+        foretell=None,
+        name="sequence_classifier",
+    ):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        if split not in SPLITTERS:
+            raise unknown("way to split a text", split, SPLITTERS)
+        if pooling not in POOLINGS:
+            raise unknown("pooling", pooling, POOLINGS)
+        if not vocabulary or len(labels) < 2:
+            raise InputError(
+                "A SequenceClassifier needs at least one known token and two labels, got "
+                f"{len(vocabulary)} and {len(labels)}."
+            )
+        if foretell and not (bidirectional and (depth > 1 or pooling != "last")):
+            raise InputError(
+                "foretell needs a bidirectional first layer that gives out every step: more "
+                "layers, or another pooling than last."
+            )
+        tokens = Vocabulary(vocabulary)
+        ids = keras.Input((None,), dtype="int32", name="tokens")
+        mask = ops.not_equal(ids, 0)
+        read = layers.TokenDropout(token_dropout, name="token_dropout")(ids)
+        if embedding is None:
+            features = [ops.one_hot(read, len(tokens))]
+        else:
+            features = [keras.layers.Embedding(len(tokens), embedding, name="embedding")(read)]
+        if bigrams:
+            numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
+            layer = layers.BigramEmbedding(numbers, bigram_embedding, name="bigram_embedding")
+            features.append(layer(read))
+        x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
+        outputs = {}
+        for number in range(depth):
+            x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
+            layer = getattr(layers, cell)(
+                units,
+                return_sequences=number + 1 < depth or pooling != "last",
+                recurrent_dropout=recurrent_dropout,
+                name=f"recurrent_{number}",
+            )
+            if bidirectional:
+                layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
+            x = layer(x, mask=mask)
+            if foretell and number == 0:
+                first = keras.layers.Dropout(dropout, name="dropout_foretell")(x)
+                for name_, part in zip(("next", "previous"), ops.split(first, 2, axis=-1)):
+                    known = min(foretell, len(tokens))
+                    outputs[name_] = keras.layers.Dense(known, name=name_)(part)
+        weights = None
+        if pooling == "attention":
+            pool = layers.AttentionPooling(units, name="pooling")
+            x, weights = pool(x, mask=mask, return_weights=True)
+        elif pooling == "max":
+            x = ops.max(ops.where(mask[:, :, None], x, -1e9), axis=1)
+        x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
+        logits = keras.layers.Dense(len(labels), name="logits")(x)
+        super().__init__(
+            {"tokens": ids}, {"labels": logits, **outputs} if outputs else logits, name=name
+        )
+        answers = {"logits": logits} | ({} if weights is None else {"weights": weights})
+        self._answers = keras.Model({"tokens": ids}, answers)
+        self._arguments, self._tokens = arguments, tokens
+        self._split, self._lower, self._foretell = SPLITTERS[split], lower, foretell
+        self.labels = list(labels)
+        self.loss_of_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def encode(self, sentences, labels=None):
+        """Sentences as the model takes them, all padded to the longest.
+
+        Args:
+            sentences: Lists of tokens.
+            labels: One a sentence.
+
+        Returns:
+            `keras_seq.batches.Examples`; `targets` is None without labels.
+
+        Raises:
+            InputError: A sentence is empty, or a label unknown; the message gives its number.
+        """
+        for number, sentence in enumerate(sentences, 1):
+            if not sentence:
+                raise InputError(f"Text {number} is empty.")
+        lengths = np.array([len(sentence) for sentence in sentences], "int32")
+        if self._lower:
+            sentences = [[token.lower() for token in sentence] for sentence in sentences]
+        inputs = {"tokens": self._tokens.numbers(sentences)}
+        if labels is None:
+            return Examples(inputs, None, lengths)
+        numbers = {label: number for number, label in enumerate(self.labels)}
+        for number, label in enumerate(labels, 1):
+            if label not in numbers:
+                raise unknown(f"label (text {number})", label, self.labels)
+        targets = np.array([numbers[label] for label in labels], "int32")
+        if self._foretell:
+            ids = inputs["tokens"]
+            ids = np.where(ids < self._foretell, ids, 1)
+            following, before = np.zeros((2, *ids.shape), "int32")
+            following[:, :-1], before[:, 1:] = ids[:, 1:], ids[:, :-1]
+            before[ids == 0] = 0
+            targets = {"labels": targets, "next": following, "previous": before}
+        return Examples(inputs, targets, lengths)
+
+    def tokens_of(self, text):
+        """The tokens of a text."""
+        return [token for token, _, _ in self._split(text)]
+
+    def classify(self, texts, batch_size=64):
+        """What texts are.
+
+        Args:
+            texts: Strings, none empty.
+            batch_size: Texts to work on together; those of like length are.
+
+        Returns:
+            A list of `Classified`.
+        """
+        if isinstance(texts, str):
+            raise InputError("classify() takes a list of texts, not one text alone.")
+        return self.classify_tokens([self.tokens_of(text) for text in texts], batch_size)
+
+    def classify_tokens(self, sentences, batch_size=64):
+        """The same of lists of tokens."""
+        examples = self.encode(sentences)
+        results = [None] * len(sentences)
+        for rows, wide in by_length(examples.lengths, batch_size):
+            # Few shapes, so that little is compiled: the rows are filled up to a power of two.
+            extra = 2 ** (len(rows) - 1).bit_length() - len(rows)
+            ids = examples.inputs["tokens"][rows, :wide]
+            ids = np.pad(ids, [(0, extra), (0, wide - ids.shape[1])])
+            ids[len(rows) :, 0] = 1
+            out = self._answers.predict_on_batch({"tokens": ids})
+            logits, weights = out["logits"], out.get("weights")
+            p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+            p /= p.sum(axis=-1, keepdims=True)
+            for place, (row, chances) in enumerate(zip(rows, p.tolist())):
+                best = int(np.argmax(chances))
+                words = None
+                if weights is not None:
+                    words = list(zip(sentences[row], weights[place].tolist()))
+                results[row] = Classified(
+                    self.labels[best],
+                    chances[best],
+                    dict(zip(self.labels, chances)),
+                    words,
+                )
+        return results
+
+    def endpoints(self):
+        """For `keras_seq.export.savedmodel`: `classify`, from texts to labels.
+
+        It takes strings `(batch,)` and returns a dict of `labels` `(batch,)`, strings, and
+        `probabilities` `(batch, labels)`. A text without tokens is read as one unknown token.
+        """
+        import tensorflow as tf
+
+        known, names = self._tokens.table(), tf.constant(self.labels)
+
+        def classify(texts):
+            if self._lower:
+                texts = tf.strings.lower(texts, encoding="utf-8")
+            tokens = self._split.in_graph(texts).to_tensor("")
+            missing = tf.cast(tf.shape(tokens)[1] == 0, tf.int32)
+            tokens = tf.pad(tokens, [[0, 0], [0, missing]])
+            ids = tf.where(tokens != "", known.lookup(tokens), 0)
+            empty = tf.reduce_all(ids == 0, axis=1)[:, None] & (tf.range(tf.shape(ids)[1]) == 0)
+            logits = self._answers({"tokens": tf.where(empty, 1, ids)}, training=False)["logits"]
+            return {
+                "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
+                "probabilities": tf.nn.softmax(logits),
+            }
+
+        self._table = known  # what is exported must be reachable from the model
+        return {"classify": (classify, [tf.TensorSpec([None], tf.string, name="texts")])}
+
+    def samples(self):
+        """Inputs of the endpoints to compare an exported model on."""
+        known = self._tokens.tokens[2:]
+        texts = [self._split.between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
+        return {"classify": (np.array([*texts, ""]),)}
+
+    def get_config(self):
+        return dict(self._arguments)
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)

@@ -1,0 +1,1 @@
+"""Tunes composed from nothing or from a number that names a style."""

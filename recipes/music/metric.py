@@ -1,0 +1,55 @@
+"""How well it foretells tunes, and what its own tunes are like beside real ones."""
+
+import numpy as np
+
+from keras_seq.runs import write_json
+
+from . import files, tunes
+from .measures import measures, shared_with, style_classifier
+
+MADE, WRITTEN = 100, 3
+"""How many tunes of each style are made to be measured, and how many of these are written."""
+
+
+def evaluate(model, splits, name):
+    """Nats an event: the cost of all tokens, a note's or a rest's share of it."""
+    examples = splits[name]
+    log_probs = np.concatenate(model.log_probs(examples.inputs, examples.targets))
+    events = sum(map(tunes.is_event, (token for tune in examples.inputs for token in tune)))
+    return {
+        "nats_per_event": float(-log_probs.sum() / events),
+        "perplexity": float(np.exp(-log_probs.mean())),
+    }
+
+
+def show(model, splits, name, folder):
+    """Composes tunes of every style, writes some of each, and measures all beside real ones.
+
+    `samples/` has the tunes, `measures.json` the measures by style.
+
+    Returns:
+        The measures over all styles, of what is made and of what is real.
+    """
+    styles = [style for style in model.styles for _ in range(MADE)]
+    made = [one.tokens for one in model.generate_tokens(styles=styles, max_length=600, seed=0)]
+    for number, (tokens, style) in enumerate(zip(made, styles)):
+        if (place := number % MADE) < WRITTEN:
+            stem = f"{model.styles.index(style)}_{style.replace(' ', '_')}_{place + 1}"
+            files.write(tokens, folder / "samples" / stem, f"{style} {place + 1}", style)
+    train, shared = splits["train"], shared_with(splits["train"].inputs)
+    judge = style_classifier(train.inputs, train.targets) if len(model.styles) > 1 else None
+    found = {"all": {}, **{style: {} for style in model.styles}}
+    for kind, tunes_, labels in (
+        ("made", made, styles),
+        ("real", splits[name].inputs, splits[name].targets),
+    ):
+        for style, row in found.items():
+            here = [tune for tune, of in zip(tunes_, labels) if style in ("all", of)]
+            if not here:
+                continue
+            row[kind] = measures(here, shared)
+            if judge is not None:
+                right = judge.predict(here) == [of for of in labels if style in ("all", of)]
+                row[kind]["style told"] = float(right.mean())
+    write_json(folder / "measures.json", found)
+    return found["all"]

@@ -1,0 +1,1 @@
+"""Whether a sentence is for or against: films, tweets, products, news."""

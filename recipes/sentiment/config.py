@@ -1,0 +1,60 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+from typing import Literal
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to one: a recurrent network reads the sentence and says what it is."""
+
+    domain: Literal["movies", "tweets", "products", "news"] = "movies"
+    """Which of the builtin sentences."""
+    pooled: bool = True
+    """Learn from the training sentences of the other domains too."""
+    weight_of_others: float = 0.3
+    """How much these count."""
+    steepness: float = 1.0
+    """How sure a label is, from the mean rating: its probability is sigmoid(steepness * rating);
+    0 takes the label as certain."""
+    language_model: float = 0.1
+    """Weight, in training, of foretelling the next and the previous word."""
+    encoding: str = "utf-8"
+    """Of files of your own."""
+    text_column: str = "text"
+    """Of tables of your own."""
+    label_column: str = "label"
+    """Of tables of your own."""
+    split: Literal["words", "characters", "text"] = "words"
+    """What a step reads; characters for Chinese and Japanese."""
+    minimum_count: int = 2
+    """How often a token must occur in training to be known."""
+    cell: recipe.Cell = "LSTM"
+    """The recurrent cell."""
+    units: int = 96
+    """Hidden units a layer and direction."""
+    layers: int = 1
+    """Recurrent layers."""
+    bidirectional: bool = True
+    """Read the sentence from both ends."""
+    embedding: int | None = 96
+    """Width of the embedding of a token; none for one-hot input."""
+    pooling: Literal["attention", "last", "max"] = "attention"
+    """How the steps become one vector."""
+    dropout: float = 0.5
+    """Share of the features dropped between layers."""
+    token_dropout: float = 0.1
+    """Share of the tokens not read in training."""
+    weight_decay: float = 0.05
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = 0.003
+    """The highest of the schedule."""
+    batch_size: int = 64
+    """Sentences an update."""
+    updates: int = 2_000
+    """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
+
+
+PRESETS = {"default": Config()}

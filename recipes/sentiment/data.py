@@ -1,0 +1,210 @@
+"""Rated sentences: the evaluation sets of VADER, sets of TFDS, or a table of your own."""
+
+import csv
+import io
+import json
+import math
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from keras_seq import data
+from keras_seq.batches import Examples
+from keras_seq.errors import InputError
+
+DOMAINS = {
+    "movies": "movieReviewSnippets",
+    "tweets": "tweets",
+    "products": "amazonReviewSnippets",
+    "news": "nytEditorialSnippets",
+}
+"""The domains of the builtin data, and the files that they are in."""
+
+TEXTS, LABELS = ("text", "sentence"), ("label",)
+"""Features of sets of TFDS."""
+
+
+def load(config):
+    """By split, texts with their labels; see `examples`.
+
+    Raises:
+        InputError: A label is in the validation or test split but in no training text.
+    """
+    splits = _splits(config)
+    known = set(splits["train"].targets["labels"]) if "train" in splits else ()
+    for name, found in splits.items():
+        for label in found.targets["labels"]:
+            if known and label not in known:
+                raise InputError(f"The {name} split has the label {label!r}; no training text has.")
+    return splits
+
+
+def _splits(config):
+    """By split, texts; the targets are their labels, how sure these are, and how much they count.
+
+    With `pooled`, the training split has the sentences of all domains; the others have one.
+    """
+    if config.data.startswith("tfds:"):
+        return _public(config.data.removeprefix("tfds:"))
+    features = tfds.features.FeaturesDict(
+        {
+            "text": tfds.features.Text(),
+            "label": tfds.features.Text(),
+            "rating": tfds.features.Scalar(np.float32),
+            "domain": tfds.features.Text(),
+        }
+    )
+    if config.data == "builtin":
+        builder = data.prepare("sentiment", "1.0.0", features, _builtin)
+    else:
+        files = data.files_by_split(config.data)
+        settings = config.encoding, config.text_column, config.label_column
+        source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
+        builder = data.prepare(
+            "sentiment", "1.0.0", features, lambda: _of_user(files, config), source
+        )
+    splits = {}
+    for split, columns in data.arrays(builder).items():
+        texts, labels, domains = (
+            [text.decode("utf-8") for text in columns[name]] for name in ("text", "label", "domain")
+        )
+        rows = [
+            row
+            for row in zip(texts, labels, columns["rating"], domains)
+            if row[3] in ("", config.domain) or (split == "train" and config.pooled)
+        ]
+        texts, labels, ratings, domains = zip(*rows)
+        # What people are at one about is as good as certain, a rating near zero is not.
+        certain = 1 / (1 + np.exp(-config.steepness * np.abs(ratings)))
+        given = np.isfinite(ratings) & (config.steepness > 0)
+        here = np.isin(domains, ["", config.domain])
+        splits[split] = examples(
+            texts,
+            labels,
+            np.where(given, certain, 1.0),
+            np.where(here, 1.0, config.weight_of_others),
+        )
+    return splits
+
+
+def examples(texts, labels, sure=None, weights=None):
+    """Texts with their labels, how sure each is (1 is certain), and how much it counts."""
+    ones = np.ones(len(texts))
+    return Examples(
+        list(texts),
+        {
+            "labels": list(labels),
+            "sure": ones if sure is None else sure,
+            "weights": ones if weights is None else weights,
+        },
+    )
+
+
+def _builtin():
+    archive = data.read_from_sdist(
+        "vaderSentiment",
+        "3.3.2",
+        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
+        "additional_resources/hutto_ICWSM_2014.tar.gz",
+    )
+    with tarfile.open(fileobj=io.BytesIO(archive)) as inner:
+        for domain, name in DOMAINS.items():
+            member = f"hutto_ICWSM_2014/{name}_GroundTruth.txt"
+            for line in inner.extractfile(member).read().decode("utf-8").split("\n"):
+                if not line.strip():
+                    continue
+                _, rating, text = line.rstrip("\r").split("\t")
+                # Who is neither for nor against has no label.
+                if float(rating):
+                    label = "positive" if float(rating) > 0 else "negative"
+                    row = {"text": text, "label": label, "rating": float(rating), "domain": domain}
+                    yield text, row, None
+
+
+def _of_user(files, config):
+    for split, file in files:
+        for text, label in read(file, config):
+            row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
+            yield text, row, data.split_in(files, split, text)
+
+
+def read(file, config):
+    """Texts and labels of a table: .csv, .tsv, or JSON lines.
+
+    Raises:
+        InputError: There is no such column, or a text is empty; the message gives the line.
+    """
+    file = Path(file)
+    rows = data.lines(file, config.encoding)
+    if file.suffix in (".jsonl", ".json"):
+        table = _objects(file, rows)
+    else:
+        text = (line + "\n" for _, line in rows)
+        reader = csv.DictReader(text, delimiter="\t" if file.suffix in (".tsv", ".txt") else ",")
+        table = ((reader.line_num, row) for row in reader)
+    for number, row in table:
+        for column in (config.text_column, config.label_column):
+            if row.get(column) is None:
+                there = ", ".join(str(name) for name in row if name)
+                raise InputError(
+                    f"{file}, line {number}: there is no column {column!r}; there are {there}. "
+                    "Say which with --text-column and --label-column."
+                )
+        text, label = str(row[config.text_column]).strip(), str(row[config.label_column]).strip()
+        if not text:
+            raise InputError(f"{file}, line {number}: the text is empty.")
+        if not label:
+            raise InputError(f"{file}, line {number}: the label is empty.")
+        yield text, label
+
+
+def _objects(file, rows):
+    for number, line in rows:
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise InputError(f"{file}, line {number}: this is no JSON ({error}).") from None
+            if not isinstance(row, dict):
+                raise InputError(f"{file}, line {number}: this is no JSON object.")
+            yield number, row
+
+
+def _public(name):
+    """Any set of TFDS with a text and a label, such as imdb_reviews or glue/sst2."""
+    builder = data.public(name)
+    features = builder.info.features
+    text, label = (next((n for n in names if n in features), None) for names in (TEXTS, LABELS))
+    if text is None or label is None:
+        raise InputError(
+            f"The data set {name} has the features {', '.join(features)}; needed are a text "
+            "(text or sentence) and a label."
+        )
+    names, splits = features[label].names, {}
+    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
+        if split in data.SPLITS:
+            rows = [
+                (row[text].decode("utf-8"), names[row[label]])
+                for row in tfds.as_numpy(builder.as_dataset(split=split))
+                if row[label] >= 0  # some keep the labels of the test split to themselves
+            ]
+            rows = [row for row in rows if row[0].strip()]
+            if rows:
+                splits[split] = examples(*zip(*rows))
+    if "validation" not in splits:
+        splits = _held_out(splits)
+    return splits
+
+
+def _held_out(splits):
+    """Takes a validation split from the training split, by content."""
+    train = splits.get("train")
+    if train is None:
+        return splits
+    rows = list(zip(train.inputs, train.targets["labels"]))
+    parts = {"train": [], "validation": []}
+    for row in rows:
+        parts["validation" if data.split_of(row[0]) == "validation" else "train"].append(row)
+    return splits | {name: examples(*zip(*part)) for name, part in parts.items() if part}

@@ -1,0 +1,95 @@
+"""How good it is: labels named right, and how far its probabilities can be believed."""
+
+import html
+
+import numpy as np
+
+from keras_seq import pictures
+
+BINS = 10
+"""Of probability, for the calibration."""
+
+
+def evaluate(model, splits, name):
+    """Accuracy, macro F1, and the expected calibration error (Naeini et al. 2015)."""
+    found, true = _found(model, splits[name])
+    guessed = np.array([one.label for one in found])
+    sure = np.array([one.probability for one in found])
+    right = guessed == true
+    scores = []
+    for label in np.unique(true):
+        hits = (right & (true == label)).sum()
+        scores.append(2 * hits / ((guessed == label).sum() + (true == label).sum()))
+    return {
+        "accuracy": float(right.mean()),
+        "f1": float(np.mean(scores)),
+        "calibration_error": sum(
+            float(inside.mean() * abs(right[inside].mean() - sure[inside].mean()))
+            for inside in _bins(sure)
+        ),
+    }
+
+
+def _found(model, examples):
+    sentences = [model.tokens_of(text) for text in examples.inputs]
+    # A text without a token, such as a lonely blank, is read as one that is not known.
+    found = model.classify_tokens([tokens or ["?"] for tokens in sentences])
+    return found, np.array(examples.targets["labels"])
+
+
+def _bins(sure):
+    """The examples in each tenth of probability that has any."""
+    number = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return [number == n for n in range(BINS) if (number == n).any()]
+
+
+def show(model, splits, name, folder):
+    """Draws which labels were taken for which and how sure is how right; marks what decided."""
+    found, true = _found(model, splits[name])
+    numbers = {label: number for number, label in enumerate(model.labels)}
+    pictures.confusion_matrix(
+        [numbers[label] for label in true],
+        [numbers[one.label] for one in found],
+        model.labels,
+        folder / "confusion_matrix.png",
+    )
+    sure = np.array([one.probability for one in found])
+    right = np.array([one.label for one in found]) == true
+    pictures.calibration(
+        [(sure[inside].mean(), right[inside].mean(), inside.sum()) for inside in _bins(sure)],
+        folder / "calibration.png",
+    )
+    rows = list(zip(splits[name].inputs, true, found))
+    wrong = [row for row in rows if row[1] != row[2].label][:50]
+    rights = [row for row in rows if row[1] == row[2].label][:50]
+    (folder / "predictions.html").write_text(page(wrong + rights), "utf-8")
+
+
+def page(rows):
+    """HTML of texts, each word as dark as it counted.
+
+    Args:
+        rows: (text, its label, `keras_seq.models.sequence_classifier.Classified`).
+    """
+    lines = [
+        "<!doctype html><meta charset='utf-8'><title>What decided</title>",
+        "<style>body{font:16px/1.9 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
+        "span{border-radius:.25em;padding:.1em .15em}b.off{color:#b71c1c}</style>",
+        "<h1>What decided</h1><p>The darker a word, the more it counted. First what was "
+        "labelled wrong.</p>",
+    ]
+    for text, true, found in rows:
+        note = f"{html.escape(found.label)} {found.probability:.2f}"
+        if found.label != true:
+            note += f"; it is {html.escape(true)}"
+        words = html.escape(text)
+        if found.words is not None:
+            most = max(weight for _, weight in found.words)
+            words = " ".join(
+                f'<span style="background:rgba(255,179,0,{weight / most:.2f})">'
+                f"{html.escape(token)}</span>"
+                for token, weight in found.words
+            )
+        kind = ' class="off"' if found.label != true else ""
+        lines.append(f"<p>{words}<br><small><b{kind}>{note}</b></small></p>")
+    return "\n".join(lines)

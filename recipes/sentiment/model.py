@@ -1,0 +1,77 @@
+"""The model: a sequence classifier over words."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vocabulary import frequent
+from keras_seq.errors import InputError
+from keras_seq.models import SequenceClassifier
+from keras_seq.training import warm_up_and_cosine
+
+FORETOLD = 4_000
+"""How many words are foretold."""
+
+
+def build(config, train):
+    """A classifier that knows the words and the labels of the training sentences."""
+    labels = sorted(set(train.targets["labels"]))
+    if len(labels) < 2:
+        raise InputError(
+            f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
+        )
+    split = SPLITTERS[config.split]
+    tokens = [token.lower() for text in train.inputs for token, _, _ in split(text)]
+    model = SequenceClassifier(
+        frequent(tokens, config.minimum_count) or frequent(tokens),
+        labels,
+        split=config.split,
+        embedding=config.embedding,
+        cell=config.cell,
+        units=config.units,
+        depth=config.layers,
+        bidirectional=config.bidirectional,
+        pooling=config.pooling,
+        dropout=config.dropout,
+        token_dropout=config.token_dropout,
+        foretell=FORETOLD if config.language_model else None,
+    )
+    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
+    optimizer = keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, global_clipnorm=1.0
+    )
+    losses = {"labels": soft_cross_entropy}
+    for name in ("next", "previous") if config.language_model else ():
+        losses[name] = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+    weights = {name: 1.0 if name == "labels" else config.language_model for name in losses}
+    several = len(losses) > 1
+    model.compile(
+        optimizer,
+        loss=losses if several else soft_cross_entropy,
+        loss_weights=weights if several else None,
+    )
+    return model
+
+
+def arrays(model, examples):
+    """Texts as the model is trained on them: the targets are probabilities times weights."""
+    sentences = [model.tokens_of(text) or ["?"] for text in examples.inputs]
+    encoded = model.encode(sentences, examples.targets["labels"])
+    several = isinstance(encoded.targets, dict)
+    numbers = encoded.targets["labels"] if several else encoded.targets
+    sure, count = examples.targets["sure"][:, None], len(model.labels)
+    soft = np.where(numbers[:, None] == np.arange(count), sure, (1 - sure) / (count - 1))
+    soft = (soft * examples.targets["weights"][:, None]).astype("float32")
+    return encoded._replace(targets=encoded.targets | {"labels": soft} if several else soft)
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+def soft_cross_entropy(y_true, y_pred):
+    """Cross-entropy of probabilities that may be weighted: `(batch,)`.
+
+    Args:
+        y_true: Probability of each label times the weight of the example, `(batch, labels)`.
+        y_pred: Logits.
+    """
+    return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)

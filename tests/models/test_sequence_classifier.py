@@ -1,0 +1,112 @@
+"""Texts in, labels out."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+from helpers import BACKEND
+
+from keras_seq import export
+from keras_seq.data.vocabulary import frequent
+from keras_seq.errors import InputError
+from keras_seq.models import SequenceClassifier
+
+GOOD, BAD = ["so good", "a very good film", "Fine and good"], ["so bad", "a bad film", "bad bad"]
+TEXTS, LABELS = GOOD + BAD, ["good"] * 3 + ["bad"] * 3
+WORDS = ["so", "good", "a", "very", "film", "fine", "and", "bad"]
+
+
+def learnt(**arguments):
+    keras.utils.set_random_seed(0)
+    model = SequenceClassifier(
+        frequent(WORDS),
+        ["bad", "good"],
+        **{"units": 8, "embedding": 8, "dropout": 0.0, **arguments},
+    )
+    model.compile(keras.optimizers.Adam(0.03), loss=model.loss_of_labels)
+    examples = model.encode([model.tokens_of(text) for text in TEXTS], LABELS)
+    model.fit(examples.inputs, examples.targets, epochs=40, verbose=0)
+    return model
+
+
+@functools.cache
+def usual():
+    return learnt()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"pooling": "attention", "cell": "GRU"},
+        {"pooling": "last", "cell": "SimpleRNN", "depth": 2},
+        {"pooling": "max", "cell": "PeepholeLSTM", "bidirectional": False},
+        {"embedding": None, "bigrams": [("very", "good"), ("so", "bad")]},
+    ],
+)
+def test_learns(arguments):
+    model = learnt(**arguments)
+    assert [found.label for found in model.classify(TEXTS)] == LABELS
+
+
+def test_says_how_sure_it_is_and_why():
+    found = usual().classify(["A very GOOD film"])[0]
+    assert found.label == "good" and found.probability == found.probabilities["good"] > 0.5
+    np.testing.assert_allclose(sum(found.probabilities.values()), 1, atol=1e-5)
+    assert [token for token, _ in found.words] == ["A", "very", "GOOD", "film"]
+    np.testing.assert_allclose(sum(weight for _, weight in found.words), 1, atol=1e-5)
+    assert max(found.words, key=lambda pair: pair[1])[0] == "GOOD"
+    assert learnt(pooling="last").classify(["so"])[0].words is None
+
+
+def test_alone_or_in_a_batch_is_the_same():
+    texts = [*TEXTS, "never seen words only"]
+    together = usual().classify(texts, batch_size=4)
+    for text, found in zip(texts, together):
+        alone = usual().classify([text])[0]
+        np.testing.assert_allclose(alone.probability, found.probability, atol=1e-5)
+    assert usual().classify([]) == []
+
+
+def test_small_letters_only_if_asked():
+    assert len({usual().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
+    model = learnt(lower=False)
+    assert model.classify(["good"])[0].probability != model.classify(["GOOD"])[0].probability
+
+
+def test_saved_and_loaded(tmp_path):
+    usual().save(tmp_path / "classifier.keras")
+    loaded = keras.saving.load_model(tmp_path / "classifier.keras")
+    assert loaded.classify(TEXTS) == usual().classify(TEXTS)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+def test_exported_with_raw_strings(tmp_path):
+    import tensorflow as tf
+
+    report = export.savedmodel(usual(), tmp_path / "saved")
+    assert report["endpoints"] == ["classify"] and report["largest difference"] < 1e-5
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    texts = ["A very GOOD film", "bad", ""]
+    out = loaded.classify(tf.constant(texts))
+    expected = usual().classify(texts[:2])
+    assert [label.decode() for label in out["labels"].numpy()[:2]] == [e.label for e in expected]
+    for row, found in zip(out["probabilities"].numpy(), expected):
+        np.testing.assert_allclose(row, list(found.probabilities.values()), atol=1e-5)
+    assert loaded.classify(tf.constant([""]))["labels"].shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: usual().classify(["good", "  "]), "Text 2 is empty"),
+        (lambda: usual().classify("good"), "takes a list of texts"),
+        (lambda: usual().encode([["a"]], ["fair"]), r"There is no label \(text 1\) 'fair'"),
+        (lambda: SequenceClassifier(["a"], ["x"]), "at least one known token and two labels"),
+        (lambda: SequenceClassifier(["a"], ["x", "y"], pooling="sum"), "There is no pooling 'sum'"),
+        (lambda: SequenceClassifier(["a"], ["x", "y"], split="lines"), "way to split a text"),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

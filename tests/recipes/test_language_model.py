@@ -1,0 +1,101 @@
+"""The recipe on texts of the user's own and on a mocked set of TFDS; what its numbers mean."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from keras_seq_recipes.language_model import data, metric
+from keras_seq_recipes.language_model.config import Config
+
+from keras_seq import cli
+from keras_seq.batches import Examples
+
+SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "8", "--dropout", "0"]
+
+
+def test_paragraphs():
+    text = "one\ntwo\n\n  three\n \t\nfour\n\n\n\nfive\n"
+    assert data.paragraphs(text) == ["one\ntwo", "  three", "four", "five"]
+    assert data.paragraphs("\n\n \n") == []
+
+
+def test_the_manual(workplace):
+    found = [text for text, _ in data.manual()]
+    folded = [data.folded(text) for text in found]
+    assert len(found) > 1_500 and len(set(folded)) == len(folded)
+    assert any('"break" may only occur syntactically nested' in text for text in folded)
+
+
+class Uniform:
+    """A model to which each of eight tokens is as likely, the end too."""
+
+    def log_probs(self, texts):
+        return [np.full(len(text) + 1, -np.log(8)) for text in texts]
+
+    def text_of(self, tokens):
+        return "".join(tokens)
+
+
+def test_bits():
+    texts = [list("abc"), list("d")]
+    found = metric.evaluate(Uniform(), {"test": Examples(texts, None)}, "test")
+    assert found["perplexity"] == pytest.approx(8)
+    # Six tokens with the ends, three bits each, over four characters.
+    assert found["bits_per_character"] == pytest.approx(6 * 3 / 4)
+
+
+@pytest.mark.parametrize("tokens", ["characters", "words"])
+def test_the_users_own_text_end_to_end(workplace, capsys, tokens):
+    paragraphs = [f"the cat number {n}\nsat on mat {n % 3}" for n in range(60)]
+    (workplace / "mine.txt").write_text("\n\n".join(paragraphs))
+    arguments = ["train", "language_model", "--data", "mine.txt", "--tokens", tokens, *SMALL]
+    assert cli.main(arguments) == 0
+    metrics = json.loads((workplace / "runs/language_model/default/metrics.json").read_text())
+    assert metrics["test"]["perplexity"] > 1
+    assert metrics["shown"]["adapting_bits_per_character"] > 0
+    samples = (workplace / "runs/language_model/default/samples.txt").read_text()
+    assert "temperature 0.5" in samples
+    capsys.readouterr()
+    run = "runs/language_model/default"
+    assert cli.main(["predict", run, "the cat", "the mat", "--next", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "log2 p" in out and "bits a character" in out
+    assert cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--length", "9"]) == 0
+    assert "the cat" in capsys.readouterr().out
+
+
+def test_own_splits(workplace):
+    for split, text in (("train", "a b\n\n" * 30), ("test", "b a")):
+        (workplace / f"{split}.txt").write_text(
+            text if split == "test" else "\n\n".join(f"a {n}" for n in range(30))
+        )
+    splits = data.load(Config(data=str(workplace)))
+    assert ["".join(tokens) for tokens in splits["test"].inputs] == ["b a"]
+    assert len(splits["train"].inputs) + len(splits["validation"].inputs) == 30
+    numbers = [int("".join(tokens[2:])) for tokens in splits["train"].inputs]
+    assert numbers == sorted(numbers)  # in the order of the text
+
+
+def test_a_mocked_public_set(workplace, online):
+    def two_paragraphs(builder, split=None, **_):
+        import tensorflow as tf
+
+        texts = [f"line {n}\nanother\n\nparagraph {n}" for n in range(8)]
+        return tf.data.Dataset.from_tensor_slices({"text": texts})
+
+    with tfds.testing.mock_data(as_dataset_fn=two_paragraphs):
+        assert cli.main(["train", "language_model", "--data", "tfds:tiny_shakespeare", *SMALL]) == 0
+        again = ["--data", "tfds:imdb_reviews", "--run", "other"]
+        assert cli.main(["train", "language_model", *again, *SMALL]) == 0
+
+
+def test_what_the_recipe_refuses(workplace, online, capsys):
+    assert cli.main(["train", "language_model", "--data", "no.txt"]) == 2
+    assert "There is no file or folder no.txt" in capsys.readouterr().err
+    with tfds.testing.mock_data():
+        assert cli.main(["train", "language_model", "--data", "tfds:mnist"]) == 2
+    assert "needed is text" in capsys.readouterr().err
+    (workplace / "empty.txt").write_text("\n\n")
+    assert cli.main(["train", "language_model", "--data", "empty.txt"]) == 2
+    assert "empty.txt" in capsys.readouterr().err

@@ -1,0 +1,133 @@
+"""The recipe on tables of the user's own and on a mocked set of TFDS; what its numbers mean."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from keras_seq_recipes.sentiment import data, metric
+from keras_seq_recipes.sentiment.config import Config
+
+from keras_seq import cli
+from keras_seq.models.sequence_classifier import Classified
+
+SMALL = ["--units", "4", "--embedding", "4", "--updates", "6", "--language-model", "0.1"]
+WORDS = {"good": "fine great good", "bad": "awful poor bad", "so-so": "fair medium usual"}
+
+
+def rows(count=90):
+    random = np.random.default_rng(0)
+    for number in range(count):
+        label = list(WORDS)[number % 3]
+        words = random.choice(WORDS[label].split(), 2)
+        yield f'film {number} was {words[0]}, "really" {words[1]}', label
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_the_users_own_table_end_to_end(workplace, suffix, capsys):
+    file = workplace / f"mine{suffix}"
+    if suffix == ".jsonl":
+        lines = [json.dumps({"review": text, "stars": label}) for text, label in rows()]
+    elif suffix == ".csv":
+        quoted = [(text.replace('"', '""'), label) for text, label in rows()]
+        lines = ["id,review,stars", *(f'7,"{text}",{label}' for text, label in quoted)]
+    else:
+        plain = [(text.replace('"', ""), label) for text, label in rows()]
+        lines = ["review\tstars", *(f"{text}\t{label}" for text, label in plain)]
+    file.write_text("\n".join(lines) + "\n")
+    columns = ["--text-column", "review", "--label-column", "stars"]
+    assert cli.main(["train", "sentiment", "--data", str(file), *columns, *SMALL]) == 0
+    folder = workplace / "runs/sentiment/default"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert {"accuracy", "f1", "calibration_error"} <= set(metrics["test"])
+    for name in ("confusion_matrix.png", "calibration.png", "predictions.html"):
+        assert (folder / name).stat().st_size > 500
+    capsys.readouterr()
+    assert cli.main(["predict", str(folder), "a great film", "awful"]) == 0
+    out = capsys.readouterr().out
+    assert "decided by" in out and "great" in out
+    found = data.load(Config(data=str(file), text_column="review", label_column="stars"))
+    there = {
+        text: label for s in found.values() for text, label in zip(s.inputs, s.targets["labels"])
+    }
+    expected = dict(rows())
+    if suffix == ".tsv":
+        expected = {text.replace('"', ""): label for text, label in expected.items()}
+    assert there == expected
+
+
+class Fixed:
+    """A model that is sure to a known degree."""
+
+    labels = ["bad", "good"]
+
+    def __init__(self, answers):
+        self.answers = answers
+
+    def tokens_of(self, text):
+        return text.split()
+
+    def classify_tokens(self, sentences):
+        return [Classified(label, p, {}, None) for label, p in self.answers]
+
+
+def test_metrics_by_hand():
+    answers = [("good", 0.95), ("good", 0.95), ("bad", 0.65), ("bad", 0.65)]
+    splits = {"test": data.examples(["a", "b", "c", "d"], ["good", "bad", "bad", "bad"])}
+    found = metric.evaluate(Fixed(answers), splits, "test")
+    assert found["accuracy"] == 0.75
+    assert found["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert found["calibration_error"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
+
+
+def test_the_page_marks_what_decided():
+    found = Classified("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
+    page = metric.page(
+        [("a <b>", "bad", found), ("x & y", "good", Classified("good", 1, {}, None))]
+    )
+    assert 'rgba(255,179,0,1.00)">&lt;b&gt;' in page and 'rgba(255,179,0,0.33)">a' in page
+    assert "it is bad" in page and "x &amp; y" in page
+
+
+def public(builder, split=None, **_):
+    import tensorflow as tf
+
+    texts, labels = zip(*rows(60))
+    numbers = [list(WORDS).index(label) % 2 for label in labels]
+    name = "sentence" if "glue" in builder.name else "text"
+    return tf.data.Dataset.from_tensor_slices({name: list(texts), "label": numbers})
+
+
+@pytest.mark.parametrize("name", ["imdb_reviews", "glue/sst2"])
+def test_a_mocked_public_set(workplace, online, name):
+    with tfds.testing.mock_data(as_dataset_fn=public):
+        assert cli.main(["train", "sentiment", "--data", f"tfds:{name}", *SMALL]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            "words,label\nx,y\n",
+            "a.csv, line 2: there is no column 'text'; there are words, label",
+        ),
+        ("a.csv", "text,label\n ,y\n", "a.csv, line 2: the text is empty"),
+        ("a.csv", "text,label\nx,\n", "a.csv, line 2: the label is empty"),
+        ("a.csv", "text,label\n" + "x,y\n" * 9, "one label"),
+        ("a.jsonl", '{"text": "x"\n', "a.jsonl, line 1: this is no JSON"),
+        ("a.jsonl", "[1]\n", "a.jsonl, line 1: this is no JSON object"),
+    ],
+)
+def test_bad_tables(workplace, capsys, name, content, message):
+    (workplace / name).write_text(content)
+    assert cli.main(["train", "sentiment", "--data", name, *SMALL]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_label_never_seen_in_training(workplace, capsys):
+    for split, label in (("train", "good bad"), ("test", "fair")):
+        body = "\n".join(f"{split} {n},{label.split()[n % len(label.split())]}" for n in range(40))
+        (workplace / f"{split}.csv").write_text(f"text,label\n{body}\n")
+    assert cli.main(["train", "sentiment", "--data", str(workplace), *SMALL]) == 2
+    assert "'fair'" in capsys.readouterr().err
