@@ -3,6 +3,8 @@
 from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.ngram_embedding import NgramEmbedding
+from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
 from keras_seq.layers.token_dropout import TokenDropout
@@ -15,7 +17,9 @@ __all__ = [
     "AttentionPooling",
     "BigramEmbedding",
     "DiagonalPeepholeLSTM",
+    "NgramEmbedding",
     "PeepholeLSTM",
+    "Recall",
     "SimpleRNN",
     "TokenDropout",
 ]

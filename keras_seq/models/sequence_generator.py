@@ -21,6 +21,10 @@ EARLY = 64
 """How many steps the parts of a long sequence overlap."""
 
 
+STYLED = 3
+"""Tokens of the longest run that has a vector for each style."""
+
+
 class Generated(NamedTuple):
     """Tokens that a model made, and the log probability of each under it."""
 
@@ -56,6 +60,13 @@ class SequenceGenerator(keras.Model):
         depth: Number of recurrent layers.
         dropout: Share of the features dropped before the first and after each recurrent layer.
         recurrent_dropout: Share of the state dropped from step to step.
+        ngrams: Length of the longest run of tokens that has a vector of its own, by hashing, which
+            the recurrent layers and the logits both take (Mikolov et al. 2011); 0 for none.
+        ngram_rows: Rows of the table of each length, a power of two.
+        ngram_embedding: Width of the vector of a run.
+        ngram_dropout: Share of the steps at which the runs of one length are dropped in training.
+        recall: Width of the vector that says what followed when the sequence was last like this
+            (see `keras_seq.layers.Recall`), which recurrent layers and logits both take; 0: none.
         stateful_batch: If given, the model takes batches of just so many rows, and each goes on
             where the same row of the batch before ended, until `reset_state()`: training by
             truncated backpropagation through time, see `windows`.
@@ -75,6 +86,11 @@ class SequenceGenerator(keras.Model):
         depth=1,
         dropout=0.3,
         recurrent_dropout=0.0,
+        ngrams=0,
+        ngram_rows=2**15,
+        ngram_embedding=32,
+        ngram_dropout=0.5,
+        recall=0,
         stateful_batch=None,
         name="sequence_generator",
     ):
@@ -85,6 +101,10 @@ class SequenceGenerator(keras.Model):
             raise InputError("A SequenceGenerator needs at least one token, and style if any.")
         if styles is not None and stateful_batch is not None:
             raise InputError("A style begins a sequence: with stateful_batch there can be none.")
+        if (ngrams or recall) and stateful_batch is not None:
+            raise InputError(
+                "ngrams and recall do not reach from batch to batch: not with stateful_batch."
+            )
         if tied and embedding is None:
             raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
         tokens = Vocabulary([END, *vocabulary])
@@ -93,8 +113,8 @@ class SequenceGenerator(keras.Model):
         inputs = {"tokens": keras.Input(**shape, name="tokens")}
         if styles is not None:
             inputs["style"] = keras.Input((), stateful_batch, "int32", name="style")
-        style, states = parts.begin(inputs.get("style"))
-        logits, _ = parts.over_time(inputs["tokens"], style, states)
+        style = inputs.get("style")
+        logits, _ = parts.over_time(inputs["tokens"], style, parts.begin(style))
         super().__init__(inputs, logits, name=name)
         self._arguments, self._tokens, self._parts = arguments, tokens, parts
         self._split = SPLITTERS[split]
@@ -355,7 +375,7 @@ class SequenceGenerator(keras.Model):
     @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
     def _generating(self, max_length, best, top_k, top_p):
         def run(ids, style, uniform, temperature):
-            step, state, start = self._beginning(ids, style)
+            step, state, start = self._beginning(ids, style, max_length)
             common = {"start_id": start, "end_id": self.end, "max_length": max_length}
             if best:
                 return decoding.greedy(step, state, **common)
@@ -368,18 +388,20 @@ class SequenceGenerator(keras.Model):
             return tf.function(run, reduce_retracing=True)
         return run
 
-    def _beginning(self, ids, style):
+    def _beginning(self, ids, style, max_length):
         """The seam of `keras_seq.decoding` after a prompt.
 
         Args:
             ids: Tokens `(rows, timesteps)`, padded at the end; at least one a row.
             style: Numbers `(rows,)`, if there are styles.
+            max_length: How many tokens are to be made at most.
 
         Returns:
             The step, the state before the last token of each row, that token.
         """
         parts, rows = self._parts, ops.shape(ids)[0]
-        style, states = parts.begin(style if self.styles is not None else None)
+        style = None if self.styles is None else style
+        states = parts.begin(style)
         if states is None:
             states = parts.zeros(rows)
         lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
@@ -387,14 +409,21 @@ class SequenceGenerator(keras.Model):
         _, states = parts.over_time(ids, style, states, mask=places < lengths[:, None] - 1)
         last = ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
         # No empty parts, which some backends cannot carry through a loop.
-        state = {"layers": states} if style is None else {"layers": states, "style": style}
+        state = {"layers": states} | ({} if style is None else {"style": style})
+        if parts.ngrams is not None:
+            windows = parts.ngrams.windows(ids)
+            at_last = ops.take_along_axis(windows, lengths[:, None, None] - 1, axis=1)[:, 0]
+            state["before"] = at_last[:, 1:]
+        if parts.recall is not None:
+            # All that is read and made, with room for what is to come.
+            state["read"] = ops.pad(ids, [[0, 0], [0, max_length]])
+            state["place"] = lengths - 1
         never = np.zeros(len(self._tokens), "float32")
         never[[0, 1]] = float("-inf")
 
         def step(tokens, state):
-            logits, layers_ = parts.step(tokens, state.get("style"), state["layers"])
-            scores = ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never
-            return scores, {**state, "layers": layers_}
+            logits, state = parts.step(tokens, state)
+            return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
 
         return step, state, last
 
@@ -454,7 +483,7 @@ class SequenceGenerator(keras.Model):
             tokens = self._split.in_graph(prompts).to_tensor("")
             ids = tf.where(tokens != "", known.lookup(tokens), 0)
             ids = tf.pad(ids, [[0, 0], [1, 0]], constant_values=self.end)
-            step, state, start = self._beginning(ids, styles)
+            step, state, start = self._beginning(ids, styles, max_length)
             made, log_probs = decoding.sample(
                 step,
                 state,
@@ -538,7 +567,16 @@ class _Parts:
             keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{number}")
             for number in range(depth + 1)
         ]
-        self.embedding = self.logits = self.narrow = self.style = None
+        self.embedding = self.logits = self.narrow = self.style = self.ngrams = None
+        if arguments["ngrams"]:
+            how = [arguments[f"ngram_{name}"] for name in ("rows", "embedding", "dropout")]
+            self.ngrams = layers.NgramEmbedding(arguments["ngrams"], *how, name="ngrams")
+            if styles is not None:
+                longest = 1 + min(STYLED, arguments["ngrams"])
+                self.styled = layers.NgramEmbedding(longest, *how, name="styled_ngrams")
+        self.recall = None
+        if arguments["recall"]:
+            self.recall = layers.Recall(tokens, arguments["recall"], name="recall")
         if self.tied:
             self.embedding = keras.layers.ReversibleEmbedding(tokens, width, name="embedding")
             self.narrow = keras.layers.Dense(width, name="narrow")
@@ -558,39 +596,60 @@ class _Parts:
             ]
 
     def begin(self, style):
-        """The embedding of the style, (rows, width), and the states that it sets; or None each."""
-        if self.style is None:
-            return None, None
+        """The states before the first step that styles (rows,) set; None without styles."""
+        if style is None:
+            return None
         style = self.style(style)
-        return style, [[start(style) for start in starts] for starts in self.starts]
+        return [[start(style) for start in starts] for starts in self.starts]
 
     def zeros(self, rows):
         return [[ops.zeros((rows, n)) for n in layer.state_size] for layer in self.recurrent]
 
     def over_time(self, ids, style, states, mask=None):
         """Logits (rows, timesteps, tokens) and the states after the last step."""
-        x = self.embed(ids)
+        x, styles = self.embed(ids), []
         if style is not None:
             # A product: of a sum of (1, n, 1) and (1, 1, n) Keras 3.15 makes one with a bias.
-            everywhere = style[:, None] * ops.ones_like(x[:, :, :1])
-            x = ops.concatenate([x, everywhere], axis=-1)
+            styles.append(self.style(style)[:, None] * ops.ones_like(x[:, :, :1]))
+            style = style[:, None] * ops.ones_like(ids)
+        runs = [] if self.ngrams is None else self.of_runs(self.ngrams.windows(ids), style)
+        if self.recall is not None:
+            runs.append(self.recall(ids))
+        x = _beside(x, *runs, *styles)
         after = []
         for number, layer in enumerate(self.recurrent):
             x = self.dropouts[number](x)
             x, *new = layer(x, initial_state=None if states is None else states[number], mask=mask)
             after.append(new)
-        return self.read_out(self.dropouts[-1](x)), after
+        return self.read_out(_beside(self.dropouts[-1](x), *runs)), after
 
-    def step(self, ids, style, states):
-        """Logits (rows, tokens) and the states after one step."""
-        x = self.embed(ids)
-        if style is not None:
-            x = ops.concatenate([x, style], axis=-1)
+    def step(self, ids, state):
+        """Logits (rows, tokens) and the state after one step."""
+        x, runs = self.embed(ids), []
+        if self.ngrams is not None:
+            window = ops.concatenate([ids[:, None], state["before"]], axis=1)
+            state = {**state, "before": window[:, :-1]}
+            runs += self.of_runs(window, state.get("style"))
+        if self.recall is not None:
+            read, place = state["read"], state["place"]
+            read = ops.where(ops.arange(ops.shape(read)[1]) == place[:, None], ids[:, None], read)
+            state = {**state, "read": read, "place": place + 1}
+            runs.append(self.recall.at(read, place))
+        x = _beside(x, *runs, *([self.style(state["style"])] if "style" in state else []))
         after = []
-        for layer, state in zip(self.recurrent, states):
-            x, new = layer.cell(x, state)
+        for layer, before in zip(self.recurrent, state["layers"]):
+            x, new = layer.cell(x, before)
             after.append(list(new))
-        return self.read_out(x), after
+        return self.read_out(_beside(x, *runs)), {**state, "layers": after}
+
+    def of_runs(self, windows, style):
+        """The vectors of runs of tokens (..., longest), and of the short ones in a style (...)."""
+        vectors = [self.ngrams(windows)]
+        if style is not None:
+            # As if the style were the token after the run.
+            windows = ops.concatenate([style[..., None], windows[..., :STYLED]], axis=-1)
+            vectors.append(self.styled(windows))
+        return vectors
 
     def embed(self, ids):
         return ops.one_hot(ids, self.tokens) if self.embedding is None else self.embedding(ids)
@@ -599,3 +658,7 @@ class _Parts:
         if self.tied:
             return self.embedding(self.narrow(x), reverse=True)
         return self.logits(x)
+
+
+def _beside(*features):
+    return features[0] if len(features) == 1 else ops.concatenate(features, axis=-1)

@@ -30,6 +30,12 @@ class Config(recipe.Config):
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
+    ngrams: int = 0
+    """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
+    ngram_dropout: float = 0.5
+    """Share of the steps at which the runs of one length are dropped in training."""
+    recall: int = 32
+    """Width of the vector of what followed when the sequence was last like this; 0 for none."""
     weight_decay: float = 0.01
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = 0.003

@@ -26,6 +26,9 @@ def build(config, train):
         units=config.units,
         depth=config.layers,
         dropout=config.dropout,
+        ngrams=config.ngrams,
+        ngram_dropout=config.ngram_dropout,
+        recall=config.recall,
         recurrent_dropout=config.recurrent_dropout,
     )
     schedule = warm_up_and_cosine(config.learning_rate, config.updates)

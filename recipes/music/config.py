@@ -13,9 +13,9 @@ class Config(recipe.Config):
     """How often an event must occur in training to be known."""
     cell: recipe.Cell = "LSTM"
     """The recurrent cell."""
-    units: int = 256
+    units: int = 320
     """Hidden units a layer."""
-    layers: int = 2
+    layers: int = 1
     """Recurrent layers."""
     embedding: int | None = 128
     """Width of the embedding of an event; none for one-hot input."""
@@ -23,13 +23,19 @@ class Config(recipe.Config):
     """Width of the embedding of a style."""
     dropout: float = 0.4
     """Share of the features dropped between layers."""
+    ngrams: int = 5
+    """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
+    ngram_dropout: float = 0.5
+    """Share of the steps at which the runs of one length are dropped in training."""
+    recall: int = 32
+    """Width of the vector of what followed when the sequence was last like this; 0 for none."""
     weight_decay: float = 0.01
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = 0.004
+    learning_rate: float = 0.003
     """The highest of the schedule."""
-    batch_size: int = 32
+    batch_size: int = 16
     """Tunes an update."""
-    updates: int = 2_000
+    updates: int = 2_600
     """Optimizer steps in all, rounded to whole passes over the training tunes (epochs)."""
 
     objective = "nats_per_event"

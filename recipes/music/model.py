@@ -24,6 +24,9 @@ def build(config, train):
         units=config.units,
         depth=config.layers,
         dropout=config.dropout,
+        ngrams=config.ngrams,
+        ngram_dropout=config.ngram_dropout,
+        recall=config.recall,
     )
     schedule = warm_up_and_cosine(config.learning_rate, config.updates)
     optimizer = keras.optimizers.AdamW(

@@ -41,12 +41,19 @@ def learnt():
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", [*CELLS, "LSTM with ngrams and recall"])
 @pytest.mark.parametrize("temperature", [0, 1.0])
 def test_carried_state_equals_the_whole_prefix(cell, temperature):
-    model, prompts, styles = generator(cell), [list("he"), [], list("slow")], [0, 1, "down"]
+    more = {}
+    if "ngrams" in cell:
+        more = {"ngrams": 4, "ngram_rows": 64, "ngram_embedding": 3, "recall": 5}
+    model, prompts, styles = (
+        generator(cell.split()[0], **more),
+        [list("he"), [], list("slow")],
+        [0, 1, "down"],
+    )
     made = model.generate_tokens(prompts, styles, max_length=12, temperature=temperature, seed=1)
-    assert sum(len(one.tokens) for one in made) > 5
+    assert sum(len(one.tokens) for one in made) > 2
     for prompt, style, one in zip(prompts, styles, made):
         for place, token in enumerate(one.tokens):
             prefix = [*prompt, *one.tokens[:place]]
@@ -150,7 +157,9 @@ def test_stateful_training_does_not_reach_back():
     np.testing.assert_allclose(history["loss"], np.mean(losses), rtol=1e-4)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"tied": True}, {"embedding": None, "styles": None}])
+@pytest.mark.parametrize(
+    "arguments", [{"ngrams": 2, "recall": 2}, {"tied": True}, {"embedding": None, "styles": None}]
+)
 def test_saved_and_loaded(tmp_path, arguments):
     model = generator(**arguments)
     model.save(tmp_path / "generator.keras")
@@ -193,6 +202,10 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (
             lambda m: generator(styles=None, stateful_batch=2).windows(list("hello"), 4),
             "A stream of 5 tokens is too short for 2 rows of 4",
+        ),
+        (
+            lambda m: generator(styles=None, stateful_batch=2, ngrams=2),
+            "ngrams and recall do not reach from batch to batch",
         ),
         (lambda m: generator(tied=True, embedding=None), "A tied output needs an embedding"),
         (lambda m: generator(split="lines"), "There is no way to split a text 'lines'"),
