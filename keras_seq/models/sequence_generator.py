@@ -230,7 +230,7 @@ class SequenceGenerator(keras.Model):
                 results[row] = score[: examples.lengths[row]]
         return results
 
-    def adapting_log_probs(self, sequences, styles=None, learning_rate=1e-3, longest=256):
+    def adapting_log_probs(self, sequences, styles=None, learning_rate=1e-4, longest=1024):
         """The same of a model that learns while it reads (dynamic evaluation, Krause et al. 2018).
 
         After each part of a sequence, once its log probabilities stand, a copy of the model takes
@@ -385,7 +385,7 @@ class SequenceGenerator(keras.Model):
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            return tf.function(run, reduce_retracing=True)
+            return tf.function(run, autograph=False, reduce_retracing=True)
         return run
 
     def _beginning(self, ids, style, max_length):

@@ -26,13 +26,13 @@ class Config(recipe.Config):
     """Width of the embedding of a token; none for one-hot input."""
     tied: bool = False
     """Use the embedding as the kernel of the output too."""
-    dropout: float = 0.3
+    dropout: float = 0.4
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
-    ngrams: int = 0
+    ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
-    ngram_dropout: float = 0.5
+    ngram_dropout: float = 0.6
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
@@ -42,7 +42,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 16
     """Sequences an update."""
-    updates: int = 6_000
+    updates: int = 3_000
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
     objective = "bits_per_character"

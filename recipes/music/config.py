@@ -25,7 +25,7 @@ class Config(recipe.Config):
     """Share of the features dropped between layers."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
-    ngram_dropout: float = 0.5
+    ngram_dropout: float = 0.6
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
