@@ -68,6 +68,7 @@ def sample(
     if uniform is None:
         rows = ops.shape(keras.tree.flatten(initial_state)[0])[0]
         uniform = keras.random.uniform((max_length, rows), seed=seed)
+    uniform = ops.convert_to_tensor(uniform)
 
     def choose(log_probs, number):
         ranked = ops.flip(ops.argsort(log_probs, axis=-1), axis=-1)

@@ -61,6 +61,7 @@ class Recall(keras.layers.Layer):
             ids: As in the call; what is behind the step does not count.
             place: Number of the step in each sequence, `(batch,)`.
         """
+        ids, place = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, place))
         timesteps = ops.shape(ids)[1]
         t, length = ops.arange(timesteps), ops.zeros_like(ids)
         run = t < place[:, None]

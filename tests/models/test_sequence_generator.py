@@ -41,8 +41,10 @@ def learnt():
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
 
 
-@pytest.mark.parametrize("cell", [*CELLS, "LSTM with ngrams and recall"])
-@pytest.mark.parametrize("temperature", [0, 1.0])
+@pytest.mark.parametrize(
+    ("cell", "temperature"),
+    [*((cell, 0) for cell in CELLS), *(("LSTM with ngrams and recall", t) for t in (0, 1.0))],
+)
 def test_carried_state_equals_the_whole_prefix(cell, temperature):
     more = {}
     if "ngrams" in cell:
