@@ -9,7 +9,9 @@ wherever they are. A transition, start or end of minus infinity is impossible.
 
 All arguments named `chain` are the triple transitions (tags, tags) from tag to tag, start (tags,)
 and end (tags,). What recurs over time is kept relative to its best tag, so that neither long
-sequences nor large scores lose accuracy.
+sequences nor large scores lose accuracy. One step follows the other: products of transitions in
+blocks, a tree instead of a chain, took 2.4 to 6 times as long on two cores, for 9 and 13 tags over
+65 to 4,097 steps.
 """
 
 from typing import NamedTuple

@@ -41,6 +41,10 @@ class Config(recipe.Config):
     """Read the sentence from both ends."""
     embedding: int | None = 96
     """Width of the embedding of a token; none for one-hot input."""
+    bigram_embedding: int = 48
+    """Width of the embedding of two neighbouring tokens; 0 for none."""
+    minimum_pair_count: int = 3
+    """How often two neighbouring tokens must occur in training to be known as a pair."""
     pooling: Literal["attention", "last", "max"] = "attention"
     """How the steps become one vector."""
     dropout: float = 0.5

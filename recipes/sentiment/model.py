@@ -1,5 +1,7 @@
 """The model: a sequence classifier over words."""
 
+import itertools
+
 import keras
 import numpy as np
 from keras import ops
@@ -22,12 +24,17 @@ def build(config, train):
             f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
         )
     split = SPLITTERS[config.split]
-    tokens = [token.lower() for text in train.inputs for token, _, _ in split(text)]
+    texts = [[token.lower() for token, _, _ in split(text)] for text in train.inputs]
+    tokens = list(itertools.chain.from_iterable(texts))
+    pairs = itertools.chain.from_iterable(itertools.pairwise(text) for text in texts)
+    pairs = frequent(pairs, config.minimum_pair_count) if config.bigram_embedding else None
     model = SequenceClassifier(
         frequent(tokens, config.minimum_count) or frequent(tokens),
         labels,
         split=config.split,
+        bigrams=pairs or None,
         embedding=config.embedding,
+        bigram_embedding=config.bigram_embedding,
         cell=config.cell,
         units=config.units,
         depth=config.layers,
