@@ -161,12 +161,15 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     if not tokens or tokens[0] in HELP:
         app.help_print(["predict"])
         return
+    nothing = InputError("predict needs at least one input after the run.")
+    if len(tokens) == 1:
+        raise nothing
     run = Path(tokens[0])
     recipe, _, _ = runs.Run(run).read_config()
 
     def ask(*inputs, **options):
         if not inputs:
-            raise InputError("predict needs at least one input after the run.")
+            raise nothing
         _, config, model = _load(run)
         table = None
         for row in recipe.predict(model, config, inputs, **options):

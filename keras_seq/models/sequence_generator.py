@@ -278,6 +278,8 @@ class SequenceGenerator(keras.Model):
             The likeliest tokens with their probabilities, `<EOS>` among them.
         """
         inputs = self.encode([prompt], None if style is None else [style]).inputs
+        steps = len(prompt) + 1
+        inputs["tokens"] = np.pad(inputs["tokens"], [(0, 0), (0, width(steps) - steps)])
         logits = ops.convert_to_numpy(self(inputs, training=False))[0, len(prompt)]
         p = np.exp(logits - logits.max())
         p /= p.sum()

@@ -158,7 +158,7 @@ def abc_of(tokens, number=1, title="", book=""):
     lines = [f"X:{number}", f"T:{title}", *([f"B:{book}"] if book else []), f"M:{metre}", "L:1/4"]
     lines += [f"K:{name.replace('-', 'b')}{'' if mode == 'major' else mode[:3]}"]
     signature = _signature(name, mode)
-    written, in_bar, bars = [], {}, 0
+    written, in_bar, bars = [], set(), 0
     for place, token in enumerate(tokens):
         if match := NOTE.fullmatch(token):
             length = _length(Fraction(match[2]))
@@ -170,7 +170,7 @@ def abc_of(tokens, number=1, title="", book=""):
                     f"{_pitch(pitch, signature, in_bar)}{length}{'-' if match[3] else ''}"
                 )
         elif token in BARS:
-            in_bar, bars = {}, bars + (token != "|:")
+            in_bar, bars = set(), bars + (token != "|:")
             written.append(token + ("\n" if token != "|:" and bars % 4 == 0 else ""))
         elif token.startswith("M:") and place > 0:
             written.append(f"[{token}]")
@@ -193,7 +193,7 @@ def _signature(tonic, mode):
 
 
 def _pitch(midi, signature, in_bar):
-    """A pitch as ABC writes it after what the bar has had, which is noted in `in_bar`."""
+    """A pitch as ABC writes it ; the letters that the bar has altered are noted in `in_bar`."""
     flats = sum(signature.values()) < 0
     choices = [
         (letter, alter)
@@ -204,9 +204,10 @@ def _pitch(midi, signature, in_bar):
     letter, alter = max(choices, key=lambda choice: signature[choice[0]] == choice[1])
     octave = (midi - alter - LETTERS[letter]) // 12 - 5  # 0: from middle C on
     sign = ""
-    if in_bar.get((letter, octave), signature[letter]) != alter:
+    # Again at every note, since not all readers carry accidentals on to the end of the bar.
+    if signature[letter] != alter or letter in in_bar:
         sign = {-1: "_", 0: "=", 1: "^"}[alter]
-        in_bar[letter, octave] = alter
+        in_bar.add(letter)
     if octave > 0:
         return sign + letter.lower() + "'" * (octave - 1)
     return sign + letter + "," * -octave
