@@ -69,7 +69,7 @@ def tensors(*nest):
     ]
 
 
-@settings(deadline=None, max_examples=100 if BACKEND == "tensorflow" else 30)
+@settings(deadline=None, max_examples=100 if BACKEND == "tensorflow" else 20)
 @given(problems())
 def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     scores, chain, mask, path = problem

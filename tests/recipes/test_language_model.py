@@ -86,8 +86,6 @@ def test_a_mocked_public_set(workplace, online):
 
     with tfds.testing.mock_data(as_dataset_fn=two_paragraphs):
         assert cli.main(["train", "language_model", "--data", "tfds:tiny_shakespeare", *SMALL]) == 0
-        again = ["--data", "tfds:imdb_reviews", "--run", "other"]
-        assert cli.main(["train", "language_model", *again, *SMALL]) == 0
 
 
 def test_what_the_recipe_refuses(workplace, online, capsys):

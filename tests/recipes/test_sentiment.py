@@ -23,18 +23,34 @@ def rows(count=90):
         yield f'film {number} was {words[0]}, "really" {words[1]}', label
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
-def test_the_users_own_table_end_to_end(workplace, suffix, capsys):
-    file = workplace / f"mine{suffix}"
+COLUMNS = {"text_column": "review", "label_column": "stars"}
+
+
+def table(folder, suffix):
+    """A file of the rows, and the rows as they are to be read from it."""
+    file, expected = folder / f"mine{suffix}", dict(rows())
     if suffix == ".jsonl":
         lines = [json.dumps({"review": text, "stars": label}) for text, label in rows()]
     elif suffix == ".csv":
         quoted = [(text.replace('"', '""'), label) for text, label in rows()]
         lines = ["id,review,stars", *(f'7,"{text}",{label}' for text, label in quoted)]
     else:
-        plain = [(text.replace('"', ""), label) for text, label in rows()]
-        lines = ["review\tstars", *(f"{text}\t{label}" for text, label in plain)]
+        expected = {text.replace('"', ""): label for text, label in expected.items()}
+        lines = ["review\tstars", *(f"{text}\t{label}" for text, label in expected.items())]
     file.write_text("\n".join(lines) + "\n")
+    return file, expected
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_tables_are_read(workplace, suffix):
+    file, expected = table(workplace, suffix)
+    found = data.load(Config(data=str(file), **COLUMNS))
+    pairs = (zip(split.inputs, split.targets["labels"]) for split in found.values())
+    assert dict(pair for split in pairs for pair in split) == expected
+
+
+def test_the_users_own_table_end_to_end(workplace, capsys):
+    file, _ = table(workplace, ".csv")
     columns = ["--text-column", "review", "--label-column", "stars"]
     assert cli.main(["train", "sentiment", "--data", str(file), *columns, *SMALL]) == 0
     folder = workplace / "runs/sentiment/default"
@@ -46,14 +62,6 @@ def test_the_users_own_table_end_to_end(workplace, suffix, capsys):
     assert cli.main(["predict", str(folder), "a great film", "awful"]) == 0
     out = capsys.readouterr().out
     assert "decided by" in out and "great" in out
-    found = data.load(Config(data=str(file), text_column="review", label_column="stars"))
-    there = {
-        text: label for s in found.values() for text, label in zip(s.inputs, s.targets["labels"])
-    }
-    expected = dict(rows())
-    if suffix == ".tsv":
-        expected = {text.replace('"', ""): label for text, label in expected.items()}
-    assert there == expected
 
 
 class Fixed:
