@@ -234,7 +234,8 @@ class SequenceGenerator(keras.Model):
         """The same of a model that learns while it reads (dynamic evaluation, Krause et al. 2018).
 
         After each part of a sequence, once its log probabilities stand, a copy of the model takes
-        one step of Adam on it, without dropout. The model itself is not changed.
+        one step of Adam on it, without dropout between layers and in time; runs of tokens are
+        dropped as in training. The model itself is not changed.
 
         Args:
             sequences, styles: As in `log_probs`; their order is that of reading.
@@ -322,7 +323,7 @@ class SequenceGenerator(keras.Model):
         """Tokens that follow on prompts.
 
         Each step reads one token and carries the state on; it costs the same however much has been
-        made already.
+        made already, except that `recall` looks over the prompt and `max_length` tokens each time.
 
         Args:
             prompts: Lists of tokens; all empty if not given.

@@ -148,8 +148,8 @@ def test_windows_carry_the_state_on():
     assert np.abs(second - first).max() > 1e-3
 
 
-def test_stateful_training_does_not_reach_back():
-    """A window's gradient is that of the window alone, from the state that was carried to it."""
+def test_training_carries_the_state_on_too():
+    """What `fit` reports is the loss of windows read in their order, one after the other."""
     model = generator(styles=None, stateful_batch=2, depth=1)
     inputs, targets = model.windows(list("".join(TEXTS) * 3), timesteps=7)
     model.compile(keras.optimizers.SGD(0.0), loss=model.loss_of_tokens)
