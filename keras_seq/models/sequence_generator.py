@@ -423,6 +423,7 @@ class SequenceGenerator(keras.Model):
             state["place"] = lengths - 1
         never = np.zeros(len(self._tokens), "float32")
         never[[0, 1]] = float("-inf")
+        never = ops.convert_to_tensor(never)
 
         def step(tokens, state):
             logits, state = parts.step(tokens, state)
