@@ -234,8 +234,7 @@ class SequenceGenerator(keras.Model):
         """The same of a model that learns while it reads (dynamic evaluation, Krause et al. 2018).
 
         After each part of a sequence, once its log probabilities stand, a copy of the model takes
-        one step of Adam on it, without dropout between layers and in time; runs of tokens are
-        dropped as in training. The model itself is not changed.
+        one step of Adam on it, without dropout. The model itself is not changed.
 
         Args:
             sequences, styles: As in `log_probs`; their order is that of reading.
@@ -245,7 +244,8 @@ class SequenceGenerator(keras.Model):
         Returns:
             As `log_probs`.
         """
-        reader = type(self)(**{**self._arguments, "dropout": 0.0, "recurrent_dropout": 0.0})
+        none = dict.fromkeys(("dropout", "recurrent_dropout", "ngram_dropout"), 0.0)
+        reader = type(self)(**{**self._arguments, **none})
         reader.set_weights(self.get_weights())
         reader.compile(keras.optimizers.Adam(learning_rate), loss=reader.loss_of_tokens)
         results = []
