@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import decoding
-from keras_seq.batches import Examples, by_length, width
+from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
@@ -213,15 +213,7 @@ class SequenceGenerator(keras.Model):
         results = [None] * len(sequences)
         examples = self.encode(sequences, styles)
         for rows, wide in by_length(examples.lengths, batch_size):
-            # Few shapes, so that little is compiled.
-            extra = 2 ** (len(rows) - 1).bit_length() - len(rows)
-            ids, targets = (
-                np.pad(array[rows, :wide], [(0, extra), (0, max(0, wide - array.shape[1]))])
-                for array in (examples.inputs["tokens"], examples.targets)
-            )
-            inputs = {"tokens": ids}
-            if self.styles is not None:
-                inputs["style"] = np.pad(examples.inputs["style"][rows], (0, extra))
+            inputs, targets = filled(examples[:2], rows, wide)
             scores = _scores(self.predict_on_batch(inputs), targets)
             for row, score in zip(rows, scores):
                 results[row] = score[: examples.lengths[row]]
@@ -250,14 +242,7 @@ class SequenceGenerator(keras.Model):
             parts = reader.encode([sequence], None if styles is None else [styles[number]], longest)
             found = []
             for row, length in enumerate(parts.lengths):
-                wide = [(0, 0), (0, max(0, width(length) - parts.targets.shape[1]))]
-                ids, targets = (
-                    np.pad(array[row : row + 1, : width(length)], wide)
-                    for array in (parts.inputs["tokens"], parts.targets)
-                )
-                inputs = {"tokens": ids}
-                if styles is not None:
-                    inputs["style"] = parts.inputs["style"][row : row + 1]
+                inputs, targets = filled(parts[:2], [row], width(length))
                 scores = _scores(reader.predict_on_batch(inputs), targets)
                 found.append(scores[targets > 0])
                 reader.train_on_batch(inputs, targets)
