@@ -73,6 +73,36 @@ SPLITTERS = {
 character; what stands between white space."""
 
 
+MARK = "▁"
+
+
+def _marked(text):
+    """Words and other characters, with a mark before those that a blank, or nothing, precedes."""
+    text = text.replace(MARK, " ")
+    return [
+        (MARK * (m.start() == 0 or text[m.start() - 1].isspace()) + m.group(), m.start(), m.end())
+        for m in _WORD.finditer(text)
+    ]
+
+
+def _marked_in_graph(texts):
+    import tensorflow as tf
+
+    texts = tf.strings.regex_replace(texts, rf"[\s\pZ{MARK}]+", " ")
+    texts = tf.strings.regex_replace(" " + tf.strings.strip(texts), " ", MARK)
+    apart = tf.strings.regex_replace(texts, rf"({MARK}?(?:[\pL\pN]+|[^\pL\pN{MARK}]))", r"\1 ")
+    return tf.strings.split(tf.strings.regex_replace(apart, f"^{MARK}$", ""))
+
+
+MARKED = Splitter(_marked, _marked_in_graph, "")
+"""As "words", but so that blanks are not lost: `unmarked` is the way back."""
+
+
+def unmarked(text):
+    """The text of marked tokens that have been joined."""
+    return text.replace(MARK, " ").strip()
+
+
 def written_without_spaces(text):
     """Whether there is Chinese or Japanese in a text."""
     return bool(_WITHOUT_SPACES.search(text))
