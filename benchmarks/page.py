@@ -45,6 +45,8 @@ def page():
         "fit": _fit,
         "tagging": _tagging,
         "generation": _generation,
+        "decoding": _decoding,
+        "copy_reverse": _copy_reverse,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -182,6 +184,37 @@ def _generation(rows):
     for row in rows:
         cells = [str(row["rows"]), f"{row['tokens']:,}", f"{row['milliseconds a token']:.2f}"]
         lines.append(_row([*cells, f"{row['spread']:.0%}"]))
+    return lines
+
+
+def _decoding(rows):
+    lines = [
+        "## Translation",
+        "",
+        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs.",
+        "",
+        *_head(["words at once", "beam", "words a second", "spread", "time over a beam of 1"]),
+    ]
+    for row in rows:
+        cells = [str(row["batch"]), str(row["beam"]), f"{row['words a second']:,.0f}"]
+        lines.append(_row([*cells, f"{row['spread']:.0%}", f"{row['of greedy']:.2f}"]))
+    return lines
+
+
+def _copy_reverse(rows):
+    lengths = list(rows[0]["exact"])
+    lines = [
+        "## Attention",
+        "",
+        "Random letters said again, forwards or backwards: share of the sequences without a "
+        "mistake, by length. Pictures: [by length](../benchmarks/results/copy_reverse.png), "
+        "[where it looks](../benchmarks/results/copy_reverse_attention.png).",
+        "",
+        *_head(["model", "updates", "minutes", *map(str, lengths)]),
+    ]
+    for row in rows:
+        cells = [row["model"], f"{row['updates']:,}", f"{row['seconds'] / 60:.1f}"]
+        lines.append(_row(cells + [f"{row['exact'][length]:.1%}" for length in lengths]))
     return lines
 
 

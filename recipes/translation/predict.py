@@ -1,0 +1,49 @@
+"""What it makes of a sentence."""
+
+from pathlib import Path
+
+from keras_seq import pictures
+
+
+def predict(
+    model,
+    config,
+    inputs,
+    *,
+    n_best: int = 1,
+    beam_width: int = 5,
+    length_penalty: float = 0.6,
+    folder: Path = Path("attention"),
+):
+    """The translations of every sentence, best first, and a picture of where the model looked.
+
+    Parameters
+    ----------
+    n_best
+        How many translations of a sentence, at most as many as the beam is wide.
+    beam_width
+        How many translations are followed at a time.
+    length_penalty
+        More favours long translations.
+    folder
+        Where to write the pictures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = model.translations(
+        list(inputs),
+        n_best=n_best,
+        beam_width=beam_width,
+        length_penalty=length_penalty,
+        copy_unknown=True,
+        attention=True,
+    )
+    for text, ways in zip(inputs, found):
+        path = folder / f"{pictures.file_name(text)}.png"
+        pictures.attention(ways[:1], path)
+        for way in ways:
+            yield {
+                "text": text,
+                "translation": way.text,
+                "score": f"{way.score:.2f}",
+                "attention": str(path),
+            }
