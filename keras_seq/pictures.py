@@ -72,6 +72,10 @@ def calibration(bins, path):
     figure.savefig(path, dpi=120)
 
 
+MOST = 60
+"""Tokens of either side in a picture of attention; of longer texts there is the beginning."""
+
+
 def attention(translations, path):
     """Draws where was looked, a picture for each translation: darker is more.
 
@@ -80,7 +84,11 @@ def attention(translations, path):
             a token there is no picture.
         path: PNG file; without pictures it is not written.
     """
-    looks = [(one.source, one.tokens, one.attention) for one in translations if one.tokens]
+    looks = [
+        (one.source[:MOST], one.tokens[:MOST], one.attention[:MOST, :MOST])
+        for one in translations
+        if one.tokens
+    ]
     if not looks:
         return
     width = 1.2 + 0.3 * max(len(source) for source, _, _ in looks)

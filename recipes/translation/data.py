@@ -64,7 +64,7 @@ def _files(config):
         for path in paths:
             data.files_by_split(path)
         return [(None, [Path(path) for path in paths])]
-    by_split: dict = {}
+    by_split = {}
     for split, file in data.files_by_split(config.data):
         by_split.setdefault(split, []).append(file)
     for split, group in by_split.items():

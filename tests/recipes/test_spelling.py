@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from keras_seq_recipes.spelling import data, metric
+from keras_seq_recipes.spelling import data, metric, model
 from keras_seq_recipes.spelling.config import Config
 
 from keras_seq import cli
@@ -48,27 +48,35 @@ def lexicon(apart=" "):
     return [*rows, rows[0] + apart + sounds["b"], ""]
 
 
-@pytest.mark.parametrize("apart", [" ", ""])
-def test_the_users_own_lexicon_end_to_end(workplace, capsys, apart):
-    (workplace / "mine.tsv").write_text("\n".join(lexicon(apart)))
-    more = ["--dropout", "0", "--input-feeding"] if apart else []
-    assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL, *more]) == 0
+def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
+    monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    (workplace / "mine.tsv").write_text("\n".join(lexicon()))
+    assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 0
     folder = workplace / "runs/spelling/default"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert 0 <= metrics["test"]["wer"] <= 1 and metrics["test"]["per"] > 0
-    assert set(metrics["shown"]["beam"]) == {"1", "5", "10"}
+    assert set(metrics["shown"]["beam"]) == {"1", "5"}
+    assert metrics["shown"]["beam"]["5"] == metrics["test"]
     assert (folder / "mistakes.tsv").read_text().startswith("word\tsaid\tlisted\n")
-    splits = data.load(Config(data="mine.tsv"))
-    ways = {w: x for split in splits.values() for w, x in zip(split.inputs, split.targets)}
-    assert (
-        len(ways) == 27
-        and len(ways["aaa"]) == 2
-        and ways["abc"] == (["AH B K"] if apart else ["ɑβk"])
-    )
     capsys.readouterr()
-    assert cli.main(["predict", str(folder), "Cab", "a'é", "--n-best", "2"]) == 0
+    assert cli.main(["predict", str(folder), "Cab", "a'é"]) == 0
     shown = capsys.readouterr().out
     assert "phonemes" in shown and "Cab" in shown and (workplace / "attention").is_dir()
+
+
+@pytest.mark.parametrize("apart", [" ", ""])
+def test_phonemes_with_and_without_blanks(workplace, apart):
+    (workplace / "mine.tsv").write_text("\n".join(lexicon(apart)))
+    config = Config(data="mine.tsv", units=4)
+    splits = data.load(config)
+    ways = {w: x for split in splits.values() for w, x in zip(split.inputs, split.targets)}
+    assert len(ways) == 27 and len(ways["aaa"]) == 2
+    assert ways["abc"] == ["AH B K" if apart else "ɑβk"]
+    built = model.build(config, splits["train"])
+    assert built.target_tokens(ways["abc"][0]) == (["AH", "B", "K"] if apart else list("ɑβk"))
+    # As many examples as there are ways to say the words.
+    count = sum(map(len, splits["train"].targets))
+    assert model.arrays(built, splits["train"]).count == count
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import json
 
 import polib
 import pytest
-from keras_seq_recipes.translation import catalogues, data, metric
+from keras_seq_recipes.translation import catalogues, data, metric, model
 from keras_seq_recipes.translation.config import Config
 
 from keras_seq import cli
+from keras_seq.batches import Examples
 from keras_seq.errors import InputError
 
 SMALL = ["--units", "8", "--embedding", "6", "--updates", "4", "--batch-size", "8"]
@@ -127,23 +128,38 @@ def test_reads_every_kind_of_file(workplace, kind):
         assert sorted(splits["test"].inputs) == sorted(text for text, _ in PAIRS[:5])
 
 
-@pytest.mark.parametrize("tokens", ["subwords", "words"])
-def test_the_users_own_pairs_end_to_end(workplace, capsys, tokens):
+def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
+    monkeypatch.setattr(metric, "BEAMS", (1, 5))
     content = [*("\t".join(pair) for pair in PAIRS), "word " * 2_000 + "\tlong"]
     (workplace / "mine.tsv").write_text("\n".join(content))
-    arguments = ["train", "translation", "--data", "mine.tsv", "--tokens", tokens, *SMALL]
-    assert cli.main(arguments) == 0
+    assert cli.main(["train", "translation", "--data", "mine.tsv", *SMALL]) == 0
     assert "Left out 1 of" in capsys.readouterr().err
     folder = workplace / "runs/translation/default"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert 0 <= metrics["test"]["bleu"] <= 100 and 0 <= metrics["test"]["chrf"] <= 100
     assert "tok:13a" in metrics["shown"]["signatures"]["bleu"]
-    assert set(metrics["shown"]["beam"]) == {"1", "5", "10"}
+    assert metrics["shown"]["beam"]["5"] == metrics["test"]
     assert len((folder / "translations.tsv").read_text().splitlines()) > 1
     assert cli.main(["predict", str(folder), "Open the zebra", "", "a " * 2_000]) == 0
     assert "translation" in capsys.readouterr().out
     assert cli.main(["predict", str(folder), "Open", "--beam-width", "0"]) == 2
     assert "beam_width must be at least 1, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ("subwords", ["▁Open", "▁the", "▁", "x"]),
+        ("words", ["▁Open", "▁the", "▁x"]),
+        ("characters", list("Open the x")),
+    ],
+)
+def test_what_tokens_are(tokens, text):
+    config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
+    train = Examples(*map(list, zip(*PAIRS)))
+    built = model.build(config, train)
+    assert built.source_tokens("Open the x") == text
+    assert model.arrays(built, train).count == len(PAIRS)
 
 
 def test_a_mocked_public_set(workplace, online, capsys):
