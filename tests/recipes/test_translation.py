@@ -140,7 +140,7 @@ def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     assert "tok:13a" in metrics["shown"]["signatures"]["bleu"]
     assert metrics["shown"]["beam"]["5"] == metrics["test"]
     assert len((folder / "translations.tsv").read_text().splitlines()) > 1
-    assert cli.main(["predict", str(folder), "Open the zebra", "", "a " * 2_000]) == 0
+    assert cli.main(["predict", str(folder), "Open the zebra", ""]) == 0
     assert "translation" in capsys.readouterr().out
     assert cli.main(["predict", str(folder), "Open", "--beam-width", "0"]) == 2
     assert "beam_width must be at least 1, got 0" in capsys.readouterr().err
