@@ -44,7 +44,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 256
     """Pronunciations an update."""
-    updates: int = 2_900
+    updates: int = 3_300
     """Optimizer steps in all, rounded to whole passes over the training words (epochs)."""
 
     objective = "wer"
@@ -54,5 +54,5 @@ class Config(recipe.Config):
 PRESETS = {
     "default": Config(),
     "stress": Config(stress=True),
-    "large": Config(units=384, layers=2, decoder_layers=2, dropout=0.4, updates=5_000),
+    "large": Config(units=384, layers=2, decoder_layers=2, dropout=0.4, updates=7_500),
 }
