@@ -32,7 +32,7 @@ def load(config):
     )
     builder = data.prepare(
         "music",
-        "1.0.0",
+        "1.1.0",
         features,
         lambda: _read(_books() if files is None else _of_files(files)),
         source,
@@ -79,10 +79,9 @@ def _read(found):
     for where, content, style, split in found:
         try:
             if isinstance(content, Path):
-                key, score = content.read_bytes(), converter.parse(content)
+                key, tokens = content.read_bytes(), tunes.tokens_of(converter.parse(content))
             else:
-                key, score = tunes.body(content), converter.parse(content, format="abc")
-            tokens = tunes.tokens_of(score)
+                key, tokens = tunes.body(content), tunes.tokens_of_abc(content)
         # Parsers meet broken files with whatever comes up.
         except Exception as error:
             broken += 1
@@ -100,15 +99,13 @@ def melody(text):
     Raises:
         InputError: It cannot be read.
     """
-    from music21 import converter
-
     fields = dict(re.findall(r"\b([MKL]):(\S+)", text))
     notes = re.sub(r"\b[MKL]:\S+\s*", "", text).strip()
     abc = f"X:1\nM:{fields.get('M', '4/4')}\nL:{fields.get('L', '1/8')}\nK:{fields.get('K', 'C')}\n"
     if not notes:
         raise InputError(f"The prompt {text!r} has no notes; write it as M:6/8 K:G GAB c2d.")
     try:
-        tokens = tunes.tokens_of(converter.parse(abc + notes + "\n", format="abc"))
+        tokens = tunes.tokens_of_abc(abc + notes + "\n")
     except Exception as error:
         raise InputError(f"The prompt {text!r} is not ABC notation: {error}.") from None
     # The last bar is still open.

@@ -36,14 +36,28 @@ class Note(NamedTuple):
 
 
 def split_abc(text):
-    """The tunes of an ABC book: each begins with X:."""
-    return [part for part in re.split(r"(?m)^(?=X:)", text) if part.startswith("X:")]
+    """The tunes of an ABC book, each from its X: on, after the directives of the book's head."""
+    head, *found = re.split(r"(?m)^(?=X:)", text)
+    directives = "".join(re.findall(r"(?m)^(?:%|I:).*\n", head))
+    return [directives + tune for tune in found]
 
 
 def body(abc):
     """What follows the key of an ABC tune, white space folded."""
     _, _, after = abc.partition("\nK:")
     return " ".join(after.partition("\n")[2].split())
+
+
+def tokens_of_abc(abc):
+    """The tokens of the melody of one tune in ABC notation.
+
+    Accidentals hold to the end of the bar, unless the text says that it is of a version before 2.
+    """
+    from music21 import converter
+
+    own = re.search(r"(?m)^(?:%|I: *)abc-(?:version +)?(\d+\.\d+)", abc)
+    # Without a version music21 reads accidentals as those of one note; and it looks only here.
+    return tokens_of(converter.parse(f"%abc-{own[1] if own else '2.1'}\n{abc}", format="abc"))
 
 
 def tokens_of(score):
@@ -155,7 +169,14 @@ def abc_of(tokens, number=1, title="", book=""):
     """A tune in ABC notation (version 2.1), unit a quarter."""
     _, tonic, mode, name = head(tokens)
     metre = next((t[2:] for t in tokens if t.startswith("M:")), "4/4")
-    lines = [f"X:{number}", f"T:{title}", *([f"B:{book}"] if book else []), f"M:{metre}", "L:1/4"]
+    lines = [
+        "%abc-2.1",
+        f"X:{number}",
+        f"T:{title}",
+        *([f"B:{book}"] if book else []),
+        f"M:{metre}",
+        "L:1/4",
+    ]
     lines += [f"K:{name.replace('-', 'b')}{'' if mode == 'major' else mode[:3]}"]
     signature = _signature(name, mode)
     written, in_bar, bars = [], set(), 0

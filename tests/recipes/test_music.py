@@ -24,14 +24,8 @@ HEAD, BARS = (
 TOKENS = [*HEAD, *(token for bar in BARS for token in [*bar, "|"])]
 
 
-def parse(abc):
-    from music21 import converter
-
-    return tunes.tokens_of(converter.parse(abc, format="abc"))
-
-
 def test_tokens_of_a_tune():
-    found = parse(ABC)
+    found = tunes.tokens_of_abc(ABC)
     assert [t for t in found if t not in tunes.BARS] == [t for t in TOKENS if t != "|"]
     assert tunes.head(found) == (3, 64, "dorian", "E")
     notes = tunes.notes_of(found)
@@ -39,6 +33,25 @@ def test_tokens_of_a_tune():
     tied = notes[9]
     assert (tied.pitch, tied.begin, tied.length) == (76, Fraction(5), Fraction(2))
     assert notes[-1] == (None, notes[-2].begin + Fraction(1, 3), Fraction(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("head", "carries"),
+    [
+        ("", True),
+        ("%abc-2.1\n", True),
+        ("%abc-1.6\n", False),
+        ("words\n\nI:abc-version 1.6\n", False),
+        ("%abc\n%%propagate-accidentals not\n", False),
+    ],
+)
+def test_accidentals_hold_to_the_end_of_the_bar(head, carries):
+    book = head + "X:1\nM:3/4\nL:1/4\nK:G\n^GGF|G=FF|\n\nX:2\nL:1/4\nK:C\n_BB|\n"
+    first, second = map(tunes.tokens_of_abc, tunes.split_abc(book))
+    pitches = [note.pitch - 60 for note in tunes.notes_of(first)]
+    assert pitches == ([8, 8, 6, 7, 5, 5] if carries else [8, 7, 6, 7, 5, 6])
+    pitches = [note.pitch - 60 for note in tunes.notes_of(second)]
+    assert pitches == ([10, 10] if carries else [10, 11])
 
 
 KEYS = [
@@ -70,7 +83,7 @@ TUNES = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(TUNES)
 def test_abc_says_what_the_tokens_say(tokens):
-    again = parse(tunes.abc_of(tokens))
+    again = tunes.tokens_of_abc(tunes.abc_of(tokens))
     assert tunes.head(again)[1:] == tunes.head(tokens)[1:]
     assert [t for t in again if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
 
@@ -122,6 +135,7 @@ def test_prompts():
     tokens = data.melody("M:6/8 K:G GAB c2d")
     assert tokens == ["M:6/8", "K:G_major", "0:1/2", "2:1/2", "4:1/2", "5:1", "7:1/2"]
     assert data.melody("K:G GAB c2|")[-1] == "|"
+    assert data.melody("K:C ^FF")[-2:] == ["6:1/2", "6:1/2"]
     with pytest.raises(InputError, match="has no notes; write it as M:6/8 K:G GAB c2d"):
         data.melody("M:6/8")
 
