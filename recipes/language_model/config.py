@@ -49,4 +49,7 @@ class Config(recipe.Config):
     less_is_better = True
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    "large": Config(units=512, dropout=0.5, ngrams=6, updates=6_000),
+}
