@@ -114,3 +114,27 @@ def by_length(lengths, batch_size):
         for rows in octaves.values()
         for i in range(0, len(rows), batch_size)
     ]
+
+
+def filled(nest, rows, wide):
+    """Rows of arrays in one of few shapes, so that little is compiled for them.
+
+    Args:
+        nest: Arrays (examples, ...); of more than one axis, the second is time.
+        rows: Numbers of at least one row.
+        wide: Time steps, not fewer than any of the rows has.
+
+    Returns:
+        The nest with arrays (rows, wide, ...): zeros follow in time, and after the rows given the
+        last of them again, until they are as many as a power of two.
+    """
+    count = 2 ** (len(rows) - 1).bit_length()
+    rows = np.asarray(rows)[np.minimum(np.arange(count), len(rows) - 1)]
+
+    def fill(array):
+        if array.ndim == 1:
+            return array[rows]
+        array = array[rows, :wide]
+        return np.pad(array, [(0, 0), (0, wide - array.shape[1])] + [(0, 0)] * (array.ndim - 2))
+
+    return keras.tree.map_structure(fill, nest)

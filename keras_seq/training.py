@@ -155,6 +155,21 @@ class Keeper(keras.callbacks.Callback):
         self.run.write_checkpoint(arrays, progress)
 
 
+def adam_w(learning_rate, updates, weight_decay=0.01):
+    """The optimizer of the recipes: Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+
+    Gradients whose norm, over all weights, is more than 1 are scaled down to it.
+
+    Args:
+        learning_rate: The highest of `warm_up_and_cosine`.
+        updates: Optimizer steps in all.
+        weight_decay: Of all weights, an update, in units of the learning rate.
+    """
+    return keras.optimizers.AdamW(
+        warm_up_and_cosine(learning_rate, updates), weight_decay=weight_decay, global_clipnorm=1.0
+    )
+
+
 def warm_up_and_cosine(learning_rate, updates):
     """A learning rate that rises for a twentieth of the updates, then falls as a cosine to zero.
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_seq.batches import Examples, by_length, epochs_of_batches, width
+from keras_seq.batches import Examples, by_length, epochs_of_batches, filled, width
 
 
 def examples(count=23, longest=70):
@@ -59,3 +59,21 @@ def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
     for rows, wide in batches:
         assert len(rows) <= batch_size
         assert all(wide / 2 <= lengths[row] <= wide or wide == 16 for row in rows)
+
+
+@pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])
+def test_filled_to_few_shapes(rows, count):
+    letters, styles = np.arange(5 * 7 * 2).reshape(5, 7, 2) + 1, np.arange(5)
+    for wide in (4, 16):
+        found = filled({"letters": letters, "style": styles, "ids": letters[..., 0]}, rows, wide)
+        assert {name: array.shape for name, array in found.items()} == {
+            "letters": (count, wide, 2),
+            "style": (count,),
+            "ids": (count, wide),
+        }
+        for place in range(count):
+            row = rows[min(place, len(rows) - 1)]
+            assert found["style"][place] == row
+            np.testing.assert_array_equal(found["letters"][place, :7], letters[row, :wide])
+            assert not found["letters"][place, 7:].any()
+        np.testing.assert_array_equal(found["ids"], found["letters"][..., 0])

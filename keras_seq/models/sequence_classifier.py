@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.batches import Examples, by_length
+from keras_seq.batches import Examples, by_length, filled
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
@@ -206,12 +206,7 @@ class SequenceClassifier(keras.Model):
         examples = self.encode(sentences)
         results = [None] * len(sentences)
         for rows, wide in by_length(examples.lengths, batch_size):
-            # Few shapes, so that little is compiled: the rows are filled up to a power of two.
-            extra = 2 ** (len(rows) - 1).bit_length() - len(rows)
-            ids = examples.inputs["tokens"][rows, :wide]
-            ids = np.pad(ids, [(0, extra), (0, wide - ids.shape[1])])
-            ids[len(rows) :, 0] = 1
-            out = self._answers.predict_on_batch({"tokens": ids})
+            out = self._answers.predict_on_batch(filled(examples.inputs, rows, wide))
             logits, weights = out["logits"], out.get("weights")
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             p /= p.sum(axis=-1, keepdims=True)

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers, spans
-from keras_seq.batches import Examples, by_length
+from keras_seq.batches import Examples, by_length, filled
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vectors import read_vectors
 from keras_seq.data.vocabulary import Vocabulary
@@ -259,13 +259,7 @@ class SequenceTagger(keras.Model):
 
     def _decoded(self, sentences, wide):
         """Tag numbers and their probabilities, (sentences, wide)."""
-        inputs = self.encode(sentences).inputs
-        # Few shapes, so that little is compiled: the rows are filled up to a power of two.
-        extra = 2 ** (len(sentences) - 1).bit_length() - len(sentences)
-        inputs = {
-            name: np.pad(a, [(0, extra), (0, wide - a.shape[1])] + [(0, 0)] * (a.ndim - 2))
-            for name, a in inputs.items()
-        }
+        inputs = filled(self.encode(sentences).inputs, range(len(sentences)), wide)
         return self._to_tags.predict_on_batch(inputs)
 
     def endpoints(self):

@@ -2,11 +2,9 @@
 
 import itertools
 
-import keras
-
 from keras_seq.data.vocabulary import frequent
 from keras_seq.models import SequenceGenerator
-from keras_seq.training import warm_up_and_cosine
+from keras_seq.training import adam_w
 
 from .data import SPLIT
 
@@ -31,10 +29,7 @@ def build(config, train):
         recall=config.recall,
         recurrent_dropout=config.recurrent_dropout,
     )
-    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=1.0
-    )
+    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
     model.compile(optimizer, loss=model.loss_of_tokens)
     return model
 

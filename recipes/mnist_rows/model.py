@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.training import warm_up_and_cosine
+from keras_seq.training import adam_w
 
 from .data import COLUMNS, ROWS
 
@@ -54,8 +54,7 @@ def _start(config, fan, kinds=("kernel", "recurrent", "bias")):
 def _optimizer(config):
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
-    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
-    return keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=1.0)
+    return adam_w(config.learning_rate, config.updates)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

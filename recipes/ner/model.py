@@ -7,7 +7,7 @@ import keras
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
 from keras_seq.models import SequenceTagger
-from keras_seq.training import warm_up_and_cosine
+from keras_seq.training import adam_w
 
 
 def build(config, train):
@@ -48,8 +48,7 @@ def build(config, train):
     )
     if config.vectors:
         model.load_vectors(config.vectors, config.encoding)
-    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=0.01, global_clipnorm=1.0)
+    optimizer = adam_w(config.learning_rate, config.updates)
     if words is None:
         model.compile(optimizer, loss=model.crf.loss)
         return model

@@ -10,7 +10,7 @@ from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
 from keras_seq.models import SequenceClassifier
-from keras_seq.training import warm_up_and_cosine
+from keras_seq.training import adam_w
 
 FORETOLD = 4_000
 """How many words are foretold."""
@@ -44,10 +44,7 @@ def build(config, train):
         token_dropout=config.token_dropout,
         foretell=FORETOLD if config.language_model else None,
     )
-    schedule = warm_up_and_cosine(config.learning_rate, config.updates)
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=config.weight_decay, global_clipnorm=1.0
-    )
+    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
     losses = {"labels": soft_cross_entropy}
     for name in ("next", "previous") if config.language_model else ():
         losses[name] = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
