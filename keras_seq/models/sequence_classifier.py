@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
-from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.models.sequence_model import SequenceModel
 
 POOLINGS = ("attention", "last", "max")
 
@@ -28,7 +28,7 @@ class Classified(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceClassifier(keras.Model):
+class SequenceClassifier(SequenceModel):
     """Embeddings, recurrent layers, one vector of all steps, and a softmax.
 
         classifier = SequenceClassifier(frequent(chain(*sentences)), ["bad", "good"])
@@ -85,8 +85,6 @@ class SequenceClassifier(keras.Model):
         name="sequence_classifier",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if split not in SPLITTERS:
-            raise unknown("way to split a text", split, SPLITTERS)
         if pooling not in POOLINGS:
             raise unknown("pooling", pooling, POOLINGS)
         if not vocabulary or len(labels) < 2:
@@ -137,13 +135,11 @@ class SequenceClassifier(keras.Model):
             x = ops.max(ops.where(mask[:, :, None], x, -1e9), axis=1)
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
-        super().__init__(
-            {"tokens": ids}, {"labels": logits, **outputs} if outputs else logits, name=name
-        )
+        outputs = {"labels": logits, **outputs} if outputs else logits
+        super().__init__({"tokens": ids}, outputs, arguments, tokens)
         answers = {"logits": logits} | ({} if weights is None else {"weights": weights})
         self._answers = keras.Model({"tokens": ids}, answers)
-        self._arguments, self._tokens = arguments, tokens
-        self._split, self._lower, self._foretell = SPLITTERS[split], lower, foretell
+        self._lower, self._foretell = lower, foretell
         self.labels = list(labels)
         self.loss_of_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -182,10 +178,6 @@ class SequenceClassifier(keras.Model):
             before[ids == 0] = 0
             targets = {"labels": targets, "next": following, "previous": before}
         return Examples(inputs, targets, lengths)
-
-    def tokens_of(self, text):
-        """The tokens of a text."""
-        return [token for token, _, _ in self._split(text)]
 
     def classify(self, texts, batch_size=64):
         """What texts are.
@@ -255,10 +247,3 @@ class SequenceClassifier(keras.Model):
         known = self._tokens.tokens[2:]
         texts = [self._split.between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
         return {"classify": (np.array([*texts, ""]),)}
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)

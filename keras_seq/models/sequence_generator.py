@@ -9,10 +9,10 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
-from keras_seq.errors import InputError, unknown
+from keras_seq.errors import InputError
 from keras_seq.models.generator_parts import Parts
+from keras_seq.models.sequence_model import SequenceModel
 
 END = "<EOS>"
 """The token after the last; also the one before the first."""
@@ -31,7 +31,7 @@ class Generated(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceGenerator(keras.Model):
+class SequenceGenerator(SequenceModel):
     """A recurrent language model (Mikolov et al. 2010; Graves 2013): each token from those before.
 
         generator = SequenceGenerator(frequent("".join(texts)), split="text")
@@ -92,8 +92,6 @@ class SequenceGenerator(keras.Model):
         name="sequence_generator",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if split not in SPLITTERS:
-            raise unknown("way to split a text", split, SPLITTERS)
         if not vocabulary or (styles is not None and not styles):
             raise InputError("A SequenceGenerator needs at least one token, and style if any.")
         if styles is not None and stateful_batch is not None:
@@ -112,9 +110,8 @@ class SequenceGenerator(keras.Model):
             inputs["style"] = keras.Input((), stateful_batch, "int32", name="style")
         style = inputs.get("style")
         logits, _ = parts.over_time(inputs["tokens"], style, parts.begin(style))
-        super().__init__(inputs, logits, name=name)
-        self._arguments, self._tokens, self._parts = arguments, tokens, parts
-        self._split = SPLITTERS[split]
+        super().__init__(inputs, logits, arguments, tokens)
+        self._parts = parts
         self.styles = None if styles is None else list(styles)
         self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=0
@@ -188,14 +185,6 @@ class SequenceGenerator(keras.Model):
 
     def _table(self):
         return ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
-
-    def tokens_of(self, text):
-        """The tokens of a text."""
-        return [token for token, _, _ in self._split(text)]
-
-    def text_of(self, tokens):
-        """The text of tokens."""
-        return self._split.between.join(tokens)
 
     # What the model says of sequences that exist.
 
@@ -513,13 +502,6 @@ class SequenceGenerator(keras.Model):
         prompts = ["", self.text_of(self._tokens.tokens[3:6])]
         styles = [] if self.styles is None else [np.zeros(2, "int32")]
         return {"generate": (np.array(prompts), *styles, 20, 0.0, 0)}
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 def _scores(logits, targets):
