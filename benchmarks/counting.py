@@ -77,7 +77,8 @@ class KneserNey:
 
     def _stream(self, sequences):
         """All in a row, with as many zeros before each as an n-gram reaches back; the places that
-        are foretold."""
+        are foretold.
+        """
         start = np.zeros(self.order - 1, "int64")
         parts = [part for sequence in sequences for part in (start, np.array(sequence, "int64"))]
         real = np.repeat(np.arange(len(parts)) % 2 == 1, list(map(len, parts)))

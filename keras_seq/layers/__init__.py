@@ -1,8 +1,9 @@
 """What users put in a model: the cells of `keras_seq.cells` over whole sequences, and a CRF."""
 
 from keras_seq.layers.attention_pooling import AttentionPooling
-from keras_seq.layers.bigram_embedding import BigramEmbedding
+from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.naive_bayes import NaiveBayes
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
@@ -16,7 +17,9 @@ __all__ = [
     "RNN",
     "AttentionPooling",
     "BigramEmbedding",
+    "Bigrams",
     "DiagonalPeepholeLSTM",
+    "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",
     "Recall",

@@ -51,5 +51,13 @@ class Config(recipe.Config):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=512, dropout=0.5, ngrams=6, updates=6_000),
+    "newspaper": Config(
+        data="peoples_daily",
+        units=512,
+        embedding=128,
+        dropout=0.2,
+        ngram_dropout=0.4,
+        batch_size=64,
+        updates=3_000,
+    ),
 }
