@@ -67,7 +67,7 @@ def main():
 
 def _updates_an_epoch(config):
     examples = recipe.find("sentiment").load(config)["train"]
-    return math.ceil(examples.count / config.batch_size)
+    return math.ceil(len(examples.inputs) / config.batch_size)
 
 
 def _trained(name, config, folder):

@@ -63,7 +63,7 @@ class SequenceClassifier(SequenceModel):
         recurrent_dropout: Share of the state dropped from step to step.
         naive_bayes: Whether a `keras_seq.layers.NaiveBayes` over tokens and pairs scores the labels
             beside, see `count`. Each learns for itself: the output is a dict of "labels" and
-            "counted" (logits), and so are the targets; `classify` goes by the mean of both.
+            "counted" (logits), and so are the targets; `classify` goes by the sum of both.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class SequenceClassifier(SequenceModel):
             there = ops.concatenate(there, axis=1)
             size = len(tokens) - 1 + len(bigrams or [])
             outputs["counted"] = layers.NaiveBayes(size, len(labels), name="naive_bayes")(there)
-            answer = (logits + outputs["counted"]) / 2
+            answer = logits + outputs["counted"]
         outputs = {"labels": logits, **outputs} if outputs else logits
         super().__init__({"tokens": ids}, outputs, arguments, tokens)
         answers = {"logits": answer} | ({} if weights is None else {"weights": weights})

@@ -32,6 +32,8 @@ class Config(recipe.Config):
     """Share of the state dropped from step to step."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
+    ngram_rows: int = 2**15
+    """Rows of the table of each length, a power of two."""
     ngram_dropout: float = 0.6
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
@@ -51,13 +53,17 @@ class Config(recipe.Config):
 
 PRESETS = {
     "default": Config(),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, updates=6_500),
     "newspaper": Config(
         data="peoples_daily",
-        units=512,
         embedding=128,
+        tied=True,
         dropout=0.2,
-        ngram_dropout=0.4,
-        batch_size=64,
-        updates=3_000,
+        ngrams=3,
+        ngram_rows=2**17,
+        ngram_dropout=0.3,
+        batch_size=32,
+        updates=5_500,
     ),
 }
+"""Settings that have a name."""
