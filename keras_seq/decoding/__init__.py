@@ -1,5 +1,6 @@
 """From scores to sequences."""
 
+from keras_seq.decoding.beam_search import beam_search
 from keras_seq.decoding.rollout import greedy, sample
 
-__all__ = ["greedy", "sample"]
+__all__ = ["beam_search", "greedy", "sample"]

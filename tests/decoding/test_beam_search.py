@@ -1,0 +1,348 @@
+"""Beam search against all sequences that there are, against greedy, and on chains by hand."""
+
+import functools
+
+import numpy as np
+import pytest
+from helpers import BACKEND, to_numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+
+from keras_seq.decoding import beam_search, greedy
+from keras_seq.errors import InputError
+
+END, BATCH = 1, 2
+
+
+def compiled(function):
+    """One graph, so that many examples cost little more than one."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False)
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+    return lambda *arrays: function(*map(ops.convert_to_tensor, arrays))
+
+
+# A model in which every token depends on all before: a tree, stored like a heap. The row of a node
+# has the log probabilities of what comes next; its children follow in the order of the tokens.
+
+
+def tree(tables):
+    """The seam over tables (examples, nodes, tokens): a step, the state at the root, its token."""
+    _, nodes, tokens = tables.shape
+    rows = ops.reshape(tables, (-1, tokens))
+
+    def step(token, state):
+        node = state["node"] * tokens + 1 + token
+        return ops.take(rows, state["first"] + node, axis=0), {**state, "node": node}
+
+    first = nodes * ops.arange(ops.shape(tables)[0], dtype="int32")
+    # From the node -1, the last token leads to the root.
+    return step, {"first": first, "node": ops.full_like(first, -1)}, tokens - 1
+
+
+def nodes_of(tokens, max_length):
+    return sum(tokens**level for level in range(max_length))
+
+
+def every_hypothesis(table, max_length, penalty, coverage=lambda node: 0.0):
+    """All sequences with their scores, in float64, written from the definition."""
+    found, tokens = {}, table.shape[1]
+
+    def go_on(beginning, node, log_p):
+        for token in range(tokens):
+            sequence, p = (*beginning, token), log_p + float(table[node, token])
+            if token == END or len(sequence) == max_length:
+                found[sequence] = p / ((5 + len(sequence)) / 6) ** penalty + coverage(node)
+            else:
+                go_on(sequence, node * tokens + 1 + token, p)
+
+    go_on((), 0, 0.0)
+    return {sequence: score for sequence, score in found.items() if score > -np.inf}
+
+
+def sequence_of(row):
+    """Without the padding."""
+    row = row.tolist()
+    if END not in row:
+        return tuple(row)
+    length = row.index(END) + 1
+    assert not any(row[length:])
+    return tuple(row[:length])
+
+
+def assert_the_best_of(every, sequences, scores):
+    """These are the best of all hypotheses, in their order, and then nothing."""
+    best = sorted(every.values(), reverse=True)[: len(scores)]
+    best += [-np.inf] * (len(scores) - len(best))
+    np.testing.assert_allclose(scores, best, atol=1e-4)
+    reached = [sequence_of(row) for row, s in zip(sequences, scores) if s > -np.inf]
+    # Which of two alike comes first is all the same.
+    np.testing.assert_allclose(
+        [every[sequence] for sequence in reached], best[: len(reached)], atol=1e-4
+    )
+    assert len(set(reached)) == len(reached)
+    assert not sequences[len(reached) :].any()
+
+
+@st.composite
+def tables(draw, tokens, max_length):
+    """Log probabilities, sharp or flat, some of them alike, some impossible."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    logits = random.normal(size=(BATCH, nodes_of(tokens, max_length), tokens))
+    logits = logits * draw(st.sampled_from([0.1, 1, 5]))
+    if draw(st.booleans()):
+        logits = np.round(logits)
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    logits[random.random(logits.shape) < draw(st.sampled_from([0, 0.3]))] = -np.inf
+    return logits.astype("float32")
+
+
+PENALTIES = st.sampled_from([0.0, 0.6, 1.0, 3.0, -1.0]) | st.floats(-2, 2, width=32)
+
+
+@functools.cache
+def searching(max_length, **how):
+    def run(tables, penalty):
+        step, state, start = tree(tables)
+        common = {"start_id": start, "end_id": END, "max_length": max_length}
+        found = beam_search(step, state, length_penalty=penalty, **common, **how)
+        return *found, *greedy(step, state, **common)
+
+    run = compiled(run)
+    return lambda tables, penalty: to_numpy(run(tables, np.float32(penalty)))
+
+
+# Wide enough: no candidate is dropped before the last step, so that none of the best is missed.
+# In all of these the beam is wider than the vocabulary; in the last wider than what there is.
+@pytest.mark.parametrize(
+    ("tokens", "max_length", "how"),
+    [
+        (3, 4, {"beam_width": 12}),
+        (6, 3, {"beam_width": 30, "n_best": 3}),
+        (2, 6, {"beam_width": 3, "n_best": 1}),
+        (3, 2, {"beam_width": 10}),
+    ],
+)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_wide_beam_finds_the_best_of_all(tokens, max_length, how, data):
+    table, penalty = data.draw(tables(tokens, max_length)), data.draw(PENALTIES)
+    sequences, scores, *_ = searching(max_length, **how)(table, penalty)
+    for example in range(BATCH):
+        every = every_hypothesis(table[example], max_length, penalty)
+        assert_the_best_of(every, sequences[example], scores[example])
+
+
+def test_a_wide_beam_finds_the_best_of_thousands():
+    logits = np.random.default_rng(0).normal(size=(BATCH, nodes_of(6, 6), 6)) * 2
+    table = (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))).astype("float32")
+    sequences, scores, *_ = searching(6, beam_width=6 * 5**4, n_best=50)(table, 0.8)
+    for example in range(BATCH):
+        every = every_hypothesis(table[example], 6, 0.8)
+        assert len(every) == 781 + 6 * 5**5
+        assert_the_best_of(every, sequences[example], scores[example])
+
+
+@pytest.mark.parametrize("beam_width", [1, 2, 3])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_never_worse_than_greedy(beam_width, data):
+    table, penalty = data.draw(tables(5, 4)), data.draw(PENALTIES)
+    found = searching(4, beam_width=beam_width)(table, penalty)
+    for sequences, scores, tokens, log_probs in zip(*found):
+        length = len(sequence_of(tokens)) if np.isfinite(log_probs).all() else 4
+        of_greedy = log_probs.sum() / ((5 + length) / 6) ** penalty
+        assert scores[0] >= of_greedy - 1e-5
+        if beam_width == 1 and of_greedy > -np.inf:
+            np.testing.assert_array_equal(sequences[0], tokens)
+            np.testing.assert_allclose(scores[0], of_greedy, atol=1e-5)
+
+
+# Chains, in which a token depends on the one before.
+
+
+def chain(size, **after):
+    """The seam over {token: {next token: probability}}; what is not there is impossible."""
+    table = np.zeros((size, size), "float32")
+    for token, chances in after.items():
+        for following, p in chances.items():
+            table[int(token[1:]), following] = p
+    with np.errstate(divide="ignore"):
+        table = np.log(table)
+
+    def step(tokens, state):
+        return ops.take(ops.convert_to_tensor(table), tokens, axis=0), {"steps": state["steps"] + 1}
+
+    return step
+
+
+def search(step, beam_width, rows=1, start_id=2, max_length=5, **how):
+    state = {"steps": ops.zeros((rows,), "int32")}
+    common = {"start_id": start_id, "end_id": END, "max_length": max_length}
+    return to_numpy(beam_search(step, state, beam_width=beam_width, **common, **how))
+
+
+def test_the_greedy_hypothesis_is_kept_when_others_are_ahead():
+    """After 3, greedy's token, come four alike; after 4, two that lead nowhere good."""
+    step = chain(
+        11,
+        _2={3: 0.4, 4: 0.3, 5: 0.1, 6: 0.1, 7: 0.1},
+        _3={5: 0.28, 6: 0.24, 7: 0.24, 8: 0.24},
+        _4={9: 0.5, 10: 0.5},
+        **{f"_{n}": {END: 1.0} for n in (5, 6, 7, 8)},
+        **{f"_{n}": {5: 0.25, 6: 0.25, 7: 0.25, 8: 0.25} for n in (9, 10)},
+    )
+    sequences, scores = search(step, beam_width=2)
+    # At two tokens both of the beam's best, 0.15 each, begin with 4; they end up with 0.0375.
+    np.testing.assert_array_equal(sequences[0, 0], [3, 5, END, 0, 0])
+    np.testing.assert_allclose(np.exp(scores[0]), [0.4 * 0.28, 0.3 * 0.5 * 0.25], rtol=1e-5)
+
+
+ENDING = {"_2": {END: 0.4, 3: 0.6}, "_3": {3: 0.5, 4: 0.5}, "_4": {3: 0.5, 4: 0.5}}
+"""The end at once is likelier than anything else as a whole."""
+
+
+def that_loses(step, beam_width, max_length):
+    """A search that goes on scoring behind the end, where there is nothing to come."""
+    beam = [((), 0.0)]
+    for _ in range(max_length):
+        last = ops.convert_to_tensor([s[-1] if s else 2 for s, _ in beam], "int32")
+        log_probs, _ = step(last, {"steps": last})
+        candidates = [
+            ((*sequence, token), total + log_p)
+            for (sequence, total), row in zip(beam, to_numpy(log_probs))
+            for token, log_p in enumerate(row)
+        ]
+        beam = sorted(candidates, key=lambda one: -one[1])[:beam_width]
+    return beam[0]
+
+
+def test_finished_hypotheses_are_not_lost():
+    step = chain(5, **ENDING, _1=dict.fromkeys(range(5), 0.2))
+    lost, log_p = that_loses(step, 2, 5)
+    assert END not in lost and np.exp(log_p) == pytest.approx(0.6 * 0.5**4)
+    sequences, scores = search(step, beam_width=2, n_best=3)
+    np.testing.assert_array_equal(sequences[0, 0], [END, 0, 0, 0, 0])
+    # Its place in the beam is free for another.
+    np.testing.assert_allclose(np.exp(scores[0]), [0.4, *[0.6 * 0.5**4] * 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("how", "steps"),
+    [
+        # After one step the pool has 0.9, the beam 0.1; after two, the pool has 0.09 too.
+        ({"n_best": 1}, 1),
+        ({"n_best": 2}, 2),
+        # log(0.1) as that of 50 tokens, over 55 / 6, is still less than log(0.9) of one.
+        ({"n_best": 1, "length_penalty": 1.0}, 1),
+        # Over (55 / 6) ** 1.5 it is more; log(0.01) is less.
+        ({"n_best": 1, "length_penalty": 1.5}, 2),
+        ({"n_best": 1, "length_penalty": -1.0}, 1),
+    ],
+)
+def test_the_search_ends_when_none_can_win(how, steps):
+    """A step that is one too many would say what stands out."""
+    plain = chain(3, _2={END: 0.9, 2: 0.1}, _1={END: 1.0})
+
+    def search_with(limit):
+        def step(tokens, state):
+            log_probs, after = plain(tokens, state)
+            return ops.where(state["steps"][:, None] < limit, log_probs, 100.0), after
+
+        return search(step, beam_width=2, max_length=50, **how)[1].max()
+
+    assert search_with(steps) < 0 < search_with(steps - 1)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "after_two", "after_three", "best"),
+    [
+        # log(0.4) is more than log(0.25) over 7 / 6, squared, but less than that over 10 / 6.
+        (2.0, {END: 0.4, 3: 0.25}, {3: 1.0}, [3, 3, 3, 3, 3]),
+        # log(0.45) is more than log(0.55) times 10 / 6, but less than log(0.55) times 7 / 6.
+        (-1.0, {END: 0.45, 3: 0.55}, {END: 1.0}, [3, END, 0, 0, 0]),
+    ],
+)
+def test_the_search_goes_on_while_one_can_win(penalty, after_two, after_three, best):
+    step = chain(4, _2=after_two, _3=after_three)
+    sequences, _ = search(step, beam_width=2, n_best=1, length_penalty=penalty)
+    np.testing.assert_array_equal(sequences[0, 0], best)
+
+
+def test_each_example_by_itself():
+    """One that is finished at once, one that goes on, each with a start token of its own."""
+    step = chain(5, _2={END: 0.9, 3: 0.1}, _3={4: 1.0}, _4={3: 0.7, END: 0.3})
+    sequences, scores = search(step, 2, rows=3, start_id=np.array([2, 4, 3]))
+    for start, found, score in zip([2, 4, 3], sequences, scores):
+        alone = search(step, 2, start_id=start)
+        np.testing.assert_array_equal(found, alone[0][0])
+        np.testing.assert_allclose(score, alone[1][0], rtol=1e-6)
+    np.testing.assert_array_equal(
+        sequences[:, 0], [[END, 0, 0, 0, 0], [3, 4, 3, 4, 3], [4, 3, 4, 3, 4]]
+    )
+
+
+@pytest.mark.parametrize("what", ["min_length", "forbidden", "coverage"])
+def test_what_else_counts(what):
+    """Each as if it were in the tables, or in the score, of all hypotheses."""
+    logits = np.random.default_rng(5).normal(size=(BATCH, nodes_of(4, 4), 4))
+    table = (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))).astype("float32")
+    changed, coverage = table.copy(), lambda node: 0.0
+    how = {"min_length": 3}
+    if what == "min_length":
+        changed[:, : nodes_of(4, 2), END] = -np.inf
+    elif what == "forbidden":
+        how = {"forbidden": (0, 3)}
+        changed[:, :, [0, 3]] = -np.inf
+    else:
+        how = {"coverage": lambda state: -ops.cast(state["node"] % 7, "float32")}
+        coverage = lambda node: -float(node % 7)  # noqa: E731
+    # Wide enough for all candidates of the last step too, which coverage ranks anew.
+    sequences, scores, *_ = searching(4, beam_width=108, n_best=20, **how)(table, 0.5)
+    for example in range(BATCH):
+        every = every_hypothesis(changed[example], 4, 0.5, coverage)
+        assert_the_best_of(every, sequences[example], scores[example])
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+def test_in_a_saved_model_for_any_batch_and_length(tmp_path):
+    import tensorflow as tf
+
+    @tf.function(
+        autograph=False,
+        input_signature=[tf.TensorSpec([None, nodes_of(3, 4), 3]), tf.TensorSpec([], tf.int32)],
+    )
+    def run(tables, max_length):
+        step, state, start = tree(tables)
+        common = {"start_id": start, "end_id": END, "max_length": max_length}
+        return beam_search(step, state, beam_width=4, length_penalty=1.0, **common)
+
+    module = tf.Module()
+    module.run = run
+    tf.saved_model.save(module, str(tmp_path))
+    loaded = tf.saved_model.load(str(tmp_path))
+    table = np.random.default_rng(1).normal(size=(3, nodes_of(3, 4), 3)).astype("float32") - 4
+    for rows, max_length in ((1, 4), (3, 2)):
+        expected = run.python_function(tf.constant(table[:rows]), max_length)
+        found = loaded.run(table[:rows], max_length)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"beam_width": 0}, "beam_width must be at least 1, got 0"),
+        ({"beam_width": 2, "max_length": 0}, "max_length must be at least 1, got 0"),
+        ({"beam_width": 2, "n_best": -1}, "n_best must be at least 1, got -1"),
+    ],
+)
+def test_bad_arguments(how, message):
+    with pytest.raises(InputError, match=message):
+        search(chain(3), **how)
