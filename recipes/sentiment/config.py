@@ -63,7 +63,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 64
     """Sentences an update."""
-    updates: int = 2_000
+    updates: int = 1_200
     """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
 
     # Less subject to chance than the accuracy of a thousand sentences.
