@@ -290,6 +290,8 @@ class SequenceGenerator(SequenceModel):
         top_k=None,
         top_p=None,
         seed=None,
+        beam_width=None,
+        length_penalty=0.0,
     ):
         """Tokens that follow on prompts.
 
@@ -303,13 +305,21 @@ class SequenceGenerator(SequenceModel):
             max_length: Tokens to make, at most.
             temperature: Below 1 favours what is likely; 0 takes the likeliest token always.
             top_k, top_p, seed: As in `keras_seq.decoding.sample`.
+            beam_width, length_penalty: If given, nothing is drawn: the best that
+                `keras_seq.decoding.beam_search` finds is taken.
 
         Returns:
             A list of `Generated`. `<UNK>` is never made.
 
         Raises:
-            InputError: A prompt has a token that the model does not know, or a style is missing.
+            InputError: A prompt has a token that the model does not know, a style is missing, or
+                `beam_width` comes with what is for drawing.
         """
+        drawn = temperature not in (0, 1) or top_k is not None or top_p is not None
+        if beam_width is not None and drawn:
+            raise InputError(
+                "beam_width looks for the likeliest: it goes without temperature, top_k and top_p."
+            )
         if prompts is None:
             count = len(styles) if styles is not None else count or 1
             prompts = [[]] * count
@@ -324,37 +334,35 @@ class SequenceGenerator(SequenceModel):
         ids[:, 0] = self.end
         ids[:, 1:] = self._tokens.numbers(prompts, wide - 1)
         inputs = self._styled(ids, styles, len(prompts))
-        uniform = np.zeros((max_length, 0), "float32")
-        if temperature:
-            shape = (max_length, len(prompts))
-            uniform = np.random.default_rng(seed).random(shape, "float32")
-        run = self._generating(max_length, not temperature, top_k, top_p)
-        made, scores = (
-            ops.convert_to_numpy(array)
-            for array in run(
-                ops.convert_to_tensor(ids),
-                ops.convert_to_tensor(inputs.get("style", np.zeros(0, "int32"))),
-                ops.convert_to_tensor(uniform),
-                ops.convert_to_tensor(np.float32(temperature)),
-            )
-        )
-        results = []
-        for row, score in zip(made, scores):
-            length = int((row > 0).sum())
-            ended = length > 0 and row[length - 1] == self.end
-            tokens = [self._tokens.tokens[n] for n in row[: length - ended]]
-            results.append(Generated(tokens, score[:length]))
-        return results
+        strategy, fixed, numbers = decoding.greedy, {}, {}
+        if beam_width is not None:
+            strategy, fixed = decoding.beam_search, {"beam_width": beam_width, "n_best": 1}
+            numbers = {"length_penalty": np.float32(length_penalty)}
+        elif temperature:
+            strategy, fixed = decoding.sample, {"top_k": top_k, "top_p": top_p}
+            uniform = np.random.default_rng(seed).random((max_length, len(prompts)), "float32")
+            numbers = {"temperature": np.float32(temperature), "uniform": uniform}
+        run = self._generating(strategy, max_length, **fixed)
+        given = ids, inputs.get("style", np.zeros(0, "int32")), numbers
+        found = run(*keras.tree.map_structure(ops.convert_to_tensor, given))
+        made, log_probs = map(ops.convert_to_numpy, found)
+        made = made.reshape(len(prompts), -1)
+        names, lengths = self._tokens.tokens, (made > 0).sum(axis=1)
+        tokens = [[names[n] for n in row if n not in (0, self.end)] for row in made]
+        if beam_width is not None:
+            # One a token, which the search has added up.
+            whole = self.log_probs([[*p, *after] for p, after in zip(prompts, tokens)], styles)
+            log_probs = [row[len(prompt) :] for prompt, row in zip(prompts, whole)]
+        return [Generated(t, row[:length]) for t, row, length in zip(tokens, log_probs, lengths)]
 
     @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
-    def _generating(self, max_length, best, top_k, top_p):
-        def run(ids, style, uniform, temperature):
+    def _generating(self, strategy, max_length, **fixed):
+        """A strategy of `keras_seq.decoding` on prompts, as one graph where there are such."""
+
+        def run(ids, style, numbers):
             step, state, start = self._beginning(ids, style, max_length)
             common = {"start_id": start, "end_id": self.end, "max_length": max_length}
-            if best:
-                return decoding.greedy(step, state, **common)
-            how = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-            return decoding.sample(step, state, **common, **how, uniform=uniform)
+            return strategy(step, state, **common, **fixed, **numbers)
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
