@@ -1,0 +1,123 @@
+"""Gradients through time: how much a loss, or the last state, depends on every state before.
+
+Every state of every time step is moved by a tensor of zeros, and the gradient for these tensors
+is taken. It is what backpropagation through time hands from step to step, in `keras_seq.scan.bptt`
+too, but by this way it can be had of any cell, on any backend, with masks and stacks.
+"""
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from keras_seq.errors import InputError
+from keras_seq.tracing.watching import run
+
+BLOCK = 64
+"""Rows of a Jacobian that are computed at once."""
+
+
+def of_loss(trace, model, inputs, recurrent, loss):
+    """As `keras_seq.tracing.Trace.gradients`."""
+    states = {(name, state): a for name in trace for state, a in trace[name].states.items()}
+
+    def of(moves):
+        moves = dict(zip(states, moves))
+
+        def on_call(call):
+            here = [(name, s) for name, part in zip(call.names, call.parts) for s in part.names]
+            return _by_steps(call, [moves[key] for key in here])
+
+        value = ops.convert_to_tensor(loss(run(model, inputs, recurrent, on_call)))
+        if value.shape != ():
+            raise InputError(
+                "The loss must return one number; it returned a tensor of the shape "
+                f"{tuple(value.shape)}."
+            )
+        return value
+
+    found = {name: {} for name in trace}
+    zeros = [ops.zeros(array.shape, str(array.dtype)) for array in states.values()]
+    for (name, state), gradient in zip(states, _gradients(of, zeros)):
+        flat = gradient.reshape(*gradient.shape[:2], -1)
+        found[name][state] = np.linalg.norm(flat, axis=-1)
+    return found
+
+
+def jacobians(model, inputs, recurrent, name):
+    """As `keras_seq.tracing.Trace.jacobians`."""
+    found = {}
+
+    def on_call(call):
+        if name in call.names:
+            number = call.names.index(name)
+            rows = [_jacobians_of_row(call, number, n) for n in range(call.sequences.shape[0])]
+            for place, state in enumerate(call.parts[number].names):
+                found[state] = np.stack([row[place] for row in rows])
+        return call.as_it_is()
+
+    run(model, inputs, recurrent, on_call)
+    return found
+
+
+def _jacobians_of_row(call, number, row):
+    """The norms of the Jacobians for each state of one part, `(timesteps,)` each."""
+    initial = tree.flatten(call.initial_state)
+    first = sum(len(part.names) for part in call.parts[:number])
+    last = first + len(call.parts[number].names)
+    units = initial[first].shape[-1]
+    blocks = []
+    for begin in range(0, units, BLOCK):
+        # As many copies of the sequence as rows: in each the gradient of one number of h_T.
+        size = min(BLOCK, units - begin)
+        copies = call.of_row(row, size)
+        one_each = ops.cast(ops.eye(size, units, begin), initial[first].dtype)
+        zeros = [ops.zeros((size, len(call.times), s.shape[-1]), s.dtype) for s in initial]
+
+        def of(moves):
+            moves = [*zeros[:first], *moves, *zeros[last:]]
+            for steps in copies.steps(_by_time(copies, moves)):
+                h = steps[number].states[0]
+            return ops.sum(h * one_each)
+
+        blocks.append(_gradients(of, zeros[first:last]))
+    whole = (np.concatenate(rows).swapaxes(0, 1) for rows in zip(*blocks))
+    return [np.linalg.norm(jacobian, ord=2, axis=(1, 2)) for jacobian in whole]
+
+
+def _by_time(call, moves):
+    """Tensors `(batch, timesteps, ...)` as lists, one a time step in the order computed."""
+    # Taken apart at once: the gradient of each slice would be as long as the sequence.
+    apart = [ops.unstack(move, len(call.times), axis=1) for move in moves]
+    return [[tensors[t] for tensors in apart] for t in call.times]
+
+
+def _by_steps(call, moves):
+    """As `Call.as_it_is`, step by step, the new states moved."""
+    outputs = []
+    for steps in call.steps(_by_time(call, moves)):
+        outputs.append(steps[-1].output)
+    states = [state for step in steps for state in step.states]
+    states = tree.pack_sequence_as(call.initial_state, states)
+    return outputs[-1], ops.stack(outputs, axis=1), states
+
+
+def _gradients(function, tensors):
+    """The gradients of a function of a list of tensors, as arrays; zeros where it has none."""
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = function(tensors)
+        found = tape.gradient(value, tensors, unconnected_gradients="zero")
+    elif backend == "torch":
+        import torch
+
+        tensors = [tensor.requires_grad_() for tensor in tensors]
+        found = torch.autograd.grad(function(tensors), tensors, materialize_grads=True)
+    else:
+        import jax
+
+        found = jax.grad(function)(tensors)
+    return [ops.convert_to_numpy(gradient) for gradient in found]
