@@ -27,7 +27,9 @@ def of_loss(trace, model, inputs, recurrent, loss):
             here = [(name, s) for name, part in zip(call.names, call.parts) for s in part.names]
             return _by_steps(call, [moves[key] for key in here])
 
-        value = ops.convert_to_tensor(loss(run(model, inputs, recurrent, on_call)))
+        outputs = run(model, inputs, recurrent, on_call)
+        with keras.StatelessScope():  # what a compiled loss counts is not changed
+            value = ops.convert_to_tensor(loss(outputs))
         if value.shape != ():
             raise InputError(
                 "The loss must return one number; it returned a tensor of the shape "
@@ -61,27 +63,31 @@ def jacobians(model, inputs, recurrent, name):
 
 def _jacobians_of_row(call, number, row):
     """The norms of the Jacobians for each state of one part, `(timesteps,)` each."""
-    initial = tree.flatten(call.initial_state)
+    states = tree.flatten(call.initial_state)
     first = sum(len(part.names) for part in call.parts[:number])
-    last = first + len(call.parts[number].names)
-    units = initial[first].shape[-1]
-    blocks = []
-    for begin in range(0, units, BLOCK):
-        # As many copies of the sequence as rows: in each the gradient of one number of h_T.
-        size = min(BLOCK, units - begin)
-        copies = call.of_row(row, size)
-        one_each = ops.cast(ops.eye(size, units, begin), initial[first].dtype)
-        zeros = [ops.zeros((size, len(call.times), s.shape[-1]), s.dtype) for s in initial]
-
-        def of(moves):
-            moves = [*zeros[:first], *moves, *zeros[last:]]
-            for steps in copies.steps(_by_time(copies, moves)):
-                h = steps[number].states[0]
-            return ops.sum(h * one_each)
-
-        blocks.append(_gradients(of, zeros[first:last]))
+    units = states[first].shape[-1]
+    blocks = [
+        _block_of_jacobians(call.of_row(row, min(BLOCK, units - begin)), number, first, begin)
+        for begin in range(0, units, BLOCK)
+    ]
     whole = (np.concatenate(rows).swapaxes(0, 1) for rows in zip(*blocks))
     return [np.linalg.norm(jacobian, ord=2, axis=(1, 2)) for jacobian in whole]
+
+
+def _block_of_jacobians(copies, number, first, begin):
+    """As many rows as there are copies of the sequence: in each the gradient of one unit of h_T."""
+    states = tree.flatten(copies.initial_state)
+    last = first + len(copies.parts[number].names)
+    one_each = ops.eye(*states[first].shape, begin)
+    zeros = [ops.zeros((len(s), len(copies.times), s.shape[-1]), s.dtype) for s in states]
+
+    def of(moves):
+        moves = [*zeros[:first], *moves, *zeros[last:]]
+        for steps in copies.steps(_by_time(copies, moves)):
+            h = steps[number].states[0]
+        return ops.sum(h * ops.cast(one_each, h.dtype))
+
+    return _gradients(of, zeros[first:last])
 
 
 def _by_time(call, moves):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import BACKEND, CELLS, MASK, THOROUGH, UNITS, assert_close, fill, normal, sequences
+from helpers import BACKEND, CELLS, MASK, UNITS, assert_close, fill, normal, sequences
 from keras import ops
 
 import keras_seq
@@ -387,7 +387,9 @@ def test_the_first_nan_is_named():
         keras_seq.trace(model, x, layers=["both/backward"])
     weight = model.get_layer("gru").cell.recurrent_kernel
     weight.assign(ops.full(weight.shape, np.nan))
-    with pytest.raises(InputError, match="'update' of the layer 'gru', at time step 0 .* a weight"):
+    with pytest.raises(
+        InputError, match=r"'update' of the layer 'gru', at time step 0 .* a weight"
+    ):
         keras_seq.trace(model, sequences())
 
 
@@ -421,5 +423,5 @@ def test_within_a_compiled_function_there_is_nothing_to_see():
     model = Compiled()
     model.lstm.build((4, 5, 3))
     model.built = True
-    with pytest.raises(InputError, match="compiled .* runs there: lstm"):
+    with pytest.raises(InputError, match=r"compiled .* runs there: lstm"):
         keras_seq.trace(model, sequences())
