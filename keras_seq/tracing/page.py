@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+from keras import tree
 
 from keras_seq.errors import InputError
 from keras_seq.runs import replaced
 from keras_seq.tracing import statistics
-from keras_seq.tracing.pictures import names_of_steps
 
 
 def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=None):
@@ -26,20 +26,22 @@ def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=Non
         tags: Names of the tags of a CRF.
 
     Raises:
-        InputError: No layer has as many time steps as there are names, or `sequence` is not in
-            the batch.
+        InputError: No layer has as many time steps as there are names; or there is no such
+            sequence.
     """
-    first = next(iter(trace.values()))
-    steps = names_of_steps(first, None) if steps is None else list(map(str, steps))
-    # What a layer of another time reads, such as the letters of words, has no place on the axis.
-    layers = {n: a for n, a in trace.items() if a.outputs.shape[1] == len(steps)}
+    batch = len(tree.flatten(trace.outputs)[0])
+    if not 0 <= sequence < batch:
+        raise InputError(f"There is no sequence {sequence} in a batch of {batch}.")
+    # What a layer within reads of another batch, such as the letters of each word, is left out.
+    layers = {name: layer for name, layer in trace.items() if len(layer.outputs) == batch}
+    if steps is None:
+        steps = range(max((layer.outputs.shape[1] for layer in layers.values()), default=0))
+    shape = batch, len(steps)
+    layers = {name: layer for name, layer in layers.items() if layer.outputs.shape[:2] == shape}
     if not layers:
-        names_of_steps(first, steps)  # says why
-    size = min(len(layer.outputs) for layer in layers.values())
-    if not 0 <= sequence < size:
-        raise InputError(f"There is no sequence {sequence} in a batch of {size}.")
+        raise InputError(f"No layer of the trace has (batch, timesteps) {shape}.")
     content = {
-        "steps": steps,
+        "steps": list(map(str, steps)),
         "layers": [_layer(name, layer, sequence) for name, layer in layers.items()],
         "gradients": {
             what: {
@@ -53,12 +55,12 @@ def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=Non
         "beside": [
             {"name": f"attention: {name}", "rows": [""], **_packed(weights[sequence][:, None])}
             for name, weights in trace.attention.items()
-            if weights.shape[1] == len(steps)
+            if weights.shape == shape
         ]
         + [
             {"name": f"probability of tags: {name}", "rows": tags, **_packed(found[sequence])}
             for name, found in trace.marginals.items()
-            if found.shape[1] == len(steps)
+            if found.shape[:2] == shape
         ],
     }
     # In a script no "<" may stand, since "</script>" would end it.

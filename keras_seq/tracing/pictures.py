@@ -32,7 +32,7 @@ def gates(layer, path, steps=None, sequence=0):
         sequence: Which of the batch.
     """
     arrays = {name: array[sequence] for name, array in {**layer.gates, **layer.states}.items()}
-    steps = names_of_steps(layer, steps)
+    steps = _names_of_steps(layer, steps)
     rows = -(-len(arrays) // 2)
     with _figure(path, max(9, 0.5 * len(steps) + 2), 2.8 * rows) as figure:
         panels = figure.subplots(rows, 2, squeeze=False).flat
@@ -57,7 +57,7 @@ def states(layer, path, steps=None, sequence=0, units=None):
         units: Which to draw; by default the eight whose last state, c or h, varies most.
     """
     arrays = {name: array[sequence] for name, array in layer.states.items()}
-    steps = names_of_steps(layer, steps)
+    steps = _names_of_steps(layer, steps)
     if units is None:
         units = np.argsort(-np.ptp(list(arrays.values())[-1], axis=0), kind="stable")[:8]
     with _figure(path, max(6, 0.3 * len(steps) + 2), 2.6 * len(arrays)) as figure:
@@ -103,7 +103,7 @@ def unrolled(layer, path, steps=None, sequence=0, unit=0):
     Raises:
         InputError: The sequence is longer.
     """
-    steps = names_of_steps(layer, steps)
+    steps = _names_of_steps(layer, steps)
     if len(steps) > WIDEST:
         raise InputError(
             f"An unrolled network is drawn of {WIDEST} time steps at most, not {len(steps)}."
@@ -139,7 +139,7 @@ def unrolled(layer, path, steps=None, sequence=0, unit=0):
         axes.set_title(f"unit {unit}", size=9)
 
 
-def names_of_steps(layer, steps):
+def _names_of_steps(layer, steps):
     """What stands at each time step as text; numbers if it is not given.
 
     Raises:
