@@ -92,7 +92,6 @@ def _block_of_jacobians(copies, number, first, begin):
 
 def _by_time(call, moves):
     """Tensors `(batch, timesteps, ...)` as lists, one a time step in the order computed."""
-    # Taken apart at once: the gradient of each slice would be as long as the sequence.
     apart = [ops.unstack(move, len(call.times), axis=1) for move in moves]
     return [[tensors[t] for tensors in apart] for t in call.times]
 

@@ -123,7 +123,7 @@ def _moved(step, moves):
     """A step with other states, and the output with them if it is one of these."""
     output, states = step.output, []
     for state, move in zip(step.states, moves):
-        states.append(state + move)
+        states.append(state + ops.cast(move, state.dtype))
         if step.output is state:
             output = states[-1]
     return Step(output, states, step.gates)

@@ -135,10 +135,15 @@ class Call:
 
     def steps(self, moves=None):
         """The layer step by step, see `keras_seq.tracing.parts.steps`."""
+        inputs = (self.sequences[:, t] for t in self.times)
+        if moves is not None:
+            # Apart at once: the gradient of each slice would be as long as the sequence. Else one
+            # by one, so that there is no copy of the whole.
+            apart = ops.unstack(self.sequences, len(self.times), axis=1)
+            inputs = (apart[t] for t in self.times)
         return steps(
             self.parts,
-            # One by one, so that there is no copy of the whole.
-            (self.sequences[:, t] for t in self.times),
+            inputs,
             tree.flatten(self.initial_state),
             None if self.mask is None else [self.mask[:, t] for t in self.times],
             self.layer.zero_output_for_mask,

@@ -17,7 +17,7 @@ from keras_seq import layers, tracing
 from keras_seq.errors import InputError
 from keras_seq.tracing import pictures
 
-STEPS = ["Ada", "</script>", '"&<b>', "江泽民", "."]
+STEPS = ["Ada", "</script>", "'\"&<b>", "met", "."]
 
 
 @pytest.fixture(scope="module")
