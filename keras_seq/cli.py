@@ -196,6 +196,23 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
 
 
 @app.command
+def look(run: Path, text: str):
+    """Open a finished run while it reads: every gate at every time step, on a page in its folder.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    text
+        What the recipe reads, such as a sentence; or the number of a row of its test split, from 0.
+    """
+    recipe, config, model = _load(run)
+    from keras_seq.tracing.look import look
+
+    console.print(f"[bold]page[/] {look(recipe, config, model, text, run)}")
+
+
+@app.command
 def cp(recipe: str, folder: Path):
     """Copy a recipe into a folder of your own, to edit; `keras-seq train FOLDER` runs it there.
 

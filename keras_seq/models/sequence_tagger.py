@@ -178,6 +178,10 @@ class SequenceTagger(SequenceModel):
             targets = {"tags": targets, "auxiliary": self._auxiliary.numbers(auxiliary)}
         return Examples(inputs, targets, lengths)
 
+    def tokens_of(self, text):
+        """The tokens of a text."""
+        return [token for token, _, _ in self._split(text)]
+
     def tag(self, texts, batch_size=64):
         """The spans found in texts.
 

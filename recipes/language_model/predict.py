@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_seq.models.sequence_generator import END
+
 
 def predict(
     model,
@@ -50,3 +52,9 @@ def predict(
             "p of each token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
             "next": "  ".join(f"{token!r} {p:.2f}" for token, p in likely),
         }
+
+
+def look(model, example, target):
+    """A text, behind the end of what was before it."""
+    tokens = model.tokens_of(example) if isinstance(example, str) else example
+    return model.encode([tokens]).inputs, [END, *tokens]

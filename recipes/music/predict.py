@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_seq.errors import InputError
+from keras_seq.models.sequence_generator import END
 
 from . import data, files
 
@@ -47,3 +48,17 @@ def predict(
         path = folder / f"{name.replace(' ', '_')}_{seed}"
         files.write([*begin, *one.tokens], path, f"{name} {seed}", name)
         yield {"style": name, "tune": f"{path}.abc .mid .png .wav"}
+
+
+def look(model, example, target):
+    """A tune, behind the end of the one before; typed, its style and ABC: "0 M:6/8 K:G GAB c2d"."""
+    tokens, style = example, target
+    if isinstance(example, str):
+        number, _, notes = example.partition(" ")
+        if not number.isdecimal():
+            raise InputError(
+                f"{example!r} does not begin with the number of a style; write it as "
+                '"0 M:6/8 K:G GAB c2d".'
+            )
+        tokens, style = data.melody(notes), int(number)
+    return model.encode([tokens], [style]).inputs, [END, *tokens]
