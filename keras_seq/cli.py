@@ -206,7 +206,7 @@ def look(run: Path, text: str):
     text
         What the recipe reads, such as a sentence; or the number of a row of its test split, from 0.
     """
-    recipe, config, model = _load(run)
+    recipe, config, model = runs.Run(run).load()
     from keras_seq.tracing.look import look
 
     console.print(f"[bold]page[/] {look(recipe, config, model, text, run)}")

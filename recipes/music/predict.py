@@ -60,5 +60,5 @@ def look(model, example, target):
                 f"{example!r} does not begin with the number of a style; write it as "
                 '"0 M:6/8 K:G GAB c2d".'
             )
-        tokens, style = data.melody(notes), int(number)
+        tokens, style = data.prompt_of(notes), int(number)
     return model.encode([tokens], [style]).inputs, [END, *tokens]
