@@ -51,19 +51,4 @@ class Config(recipe.Config):
     less_is_better = True
 
 
-PRESETS = {
-    "default": Config(),
-    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, updates=6_500),
-    "newspaper": Config(
-        data="peoples_daily",
-        embedding=128,
-        tied=True,
-        dropout=0.2,
-        ngrams=3,
-        ngram_rows=2**17,
-        ngram_dropout=0.3,
-        batch_size=32,
-        updates=5_500,
-    ),
-}
-"""Settings that have a name."""
+PRESETS = {"default": Config()}
