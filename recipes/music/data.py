@@ -18,21 +18,21 @@ BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 
 def load(config):
     """By split, tunes as lists of tokens; the target is the name of the style of each."""
+    source = "builtin"
     if config.data == "chorales":
-        prepared, source = ("chorales", "1.0.0", chorales.read), "builtin"
+        name, version, read = "chorales", "1.0.0", chorales.read
     elif config.data == "builtin":
-        prepared, source = ("music", "1.1.0", lambda: _read(_books())), "builtin"
+        name, version, read = "music", "1.1.0", lambda: _read(_books())
     elif config.data.startswith("tfds:"):
         raise InputError(
             "No set of TFDS has tunes with a style; --data takes chorales or a folder of your own."
         )
     else:
         _, files = data.files_by_class(config.data, tunes.SUFFIXES)
-        prepared = ("music", "1.1.0", lambda: _read(_of_files(files)))
         source = data.fingerprint(files)
-    name, version, read = prepared
+        name, version, read = "music", "1.1.0", lambda: _read(_of_files(files))
     features = tfds.features.FeaturesDict(
-        {name: tfds.features.Text() for name in ("tokens", "style")}
+        {column: tfds.features.Text() for column in ("tokens", "style")}
     )
     builder = data.prepare(name, version, features, read, source)
     return {
