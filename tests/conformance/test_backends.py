@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # Not this folder, which would run itself.
-SUITE = ["tests/cells", "tests/scan", "tests/layers", "tests/decoding"]
+SUITE = ["tests/cells", "tests/scan", "tests/layers", "tests/decoding", "tests/tracing"]
 
 
 def python(backend, *arguments):
@@ -31,7 +31,7 @@ def python(backend, *arguments):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_cells_scan_and_layers_pass(backend):
+def test_what_computes_passes(backend):
     report = python(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE)
     assert " passed" in report
 

@@ -4,7 +4,18 @@ import keras
 import numpy as np
 import pytest
 import reference
-from helpers import BACKEND, CELLS, MASK, SOME, UNITS, assert_close, fill, normal, sequences
+from helpers import (
+    BACKEND,
+    CELLS,
+    MASK,
+    SOME,
+    THOROUGH,
+    UNITS,
+    assert_close,
+    fill,
+    normal,
+    sequences,
+)
 from keras import ops
 
 import keras_seq
@@ -63,7 +74,7 @@ def masked_model(layer):
     return fill(model), np.where(MASK[:, :, None], sequences(dtype=DTYPE), 0)
 
 
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("backwards", [False, True] if THOROUGH else [True])
 @pytest.mark.parametrize("name", SOME)
 def test_gradients_equal_finite_differences(name, backwards):
     layer = layer_of(name, backwards)
@@ -71,7 +82,7 @@ def test_gradients_equal_finite_differences(name, backwards):
     weighting = normal(*MASK.shape, UNITS, seed=9, dtype=DTYPE)
     with general_only():
         trace = keras_seq.trace(model, x)
-    found = trace.gradients(lambda y: ops.sum(y * y * weighting))["layer"]
+    found = trace.gradients(lambda y: ops.sum(ops.multiply(y * y, weighting)))["layer"]
     # In the order of the input's time, as the outputs that the model gives are not.
     order = weighting[:, ::-1] if backwards else weighting
 
@@ -85,7 +96,7 @@ def test_gradients_equal_finite_differences(name, backwards):
     assert all((norms[~MASK] == 0).all() for norms in found.values())
 
 
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("backwards", [False, True] if THOROUGH else [True])
 @pytest.mark.parametrize("name", SOME)
 def test_jacobians_equal_finite_differences(name, backwards):
     layer = layer_of(name, backwards)
