@@ -1,6 +1,7 @@
 """Pictures of a trace, as PNG files."""
 
 import contextlib
+import warnings
 
 import matplotlib
 import numpy as np
@@ -161,7 +162,10 @@ def _figure(path, width, height):
     with matplotlib.rc_context({"font.family": fonts}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        figure.savefig(path, dpi=120)
+        with warnings.catch_warnings():
+            # What no font has letters for shows as boxes; one need not be told of each.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            figure.savefig(path, dpi=120)
 
 
 def _label_time(axes, steps):
