@@ -8,7 +8,6 @@ from helpers import (
     BACKEND,
     CELLS,
     MASK,
-    SOME,
     THOROUGH,
     UNITS,
     assert_close,
