@@ -174,6 +174,20 @@ def test_nothing_is_dropped_after_training_too():
     np.testing.assert_array_equal(trace.gradients(ops.sum)["layer"]["h"], before)
 
 
+def test_what_a_loss_counts_is_not_changed():
+    """As a compiled loss of several outputs counts their means."""
+    model, x = masked_model(layer_of("GRU"))
+    counted = keras.Variable(0.0)
+
+    def loss(y):
+        counted.assign_add(1.0)
+        return ops.sum(y)
+
+    with general_only():
+        keras_seq.trace(model, x).gradients(loss)
+    assert float(ops.convert_to_numpy(counted)) == 0
+
+
 def test_a_loss_must_be_one_number():
     model, x = masked_model(layer_of("GRU"))
     with pytest.raises(InputError, match=r"one number; it returned a tensor of the shape \(4, 5,"):
