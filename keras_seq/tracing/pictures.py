@@ -1,6 +1,7 @@
 """Pictures of a trace, as PNG files."""
 
 import contextlib
+import warnings
 
 import matplotlib
 import numpy as np
@@ -41,7 +42,9 @@ def gates(layer, path, steps=None, sequence=0):
             # A gate lies between 0 and 1, a state on both sides of 0.
             high = max(1.0, array.max()) if array.min() >= 0 else np.abs(array).max()
             low, colours = (0, "Blues") if array.min() >= 0 else (-high, "RdBu")
-            image = axes.imshow(shown, aspect="auto", cmap=colours, vmin=low, vmax=high)
+            image = axes.imshow(
+                shown, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest"
+            )
             figure.colorbar(image, ax=axes)
             axes.set(title=name, ylabel="unit")
             _label_time(axes, steps)
@@ -82,14 +85,14 @@ def gradients(norms, path, steps=None, sequence=0):
     lines = {f"{n} {s}": a[sequence] for n, by in norms.items() for s, a in by.items()}
     longest = max(map(len, lines.values())) if steps is None else len(steps)
     steps = list(map(str, range(longest))) if steps is None else steps
-    with _figure(path, max(6, 0.3 * len(steps) + 2), 4) as figure:
+    with _figure(path, max(7, 0.3 * len(steps) + 4), 4) as figure:
         axes = figure.subplots()
         for name, line in lines.items():
             if len(line) == len(steps):
                 axes.plot(np.where(line > 0, line, np.nan), marker=".", label=name)
         axes.set(yscale="log", ylabel="norm")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
         _label_time(axes, steps)
 
 
@@ -111,11 +114,11 @@ def unrolled(layer, path, steps=None, sequence=0, unit=0):
     boxed, arrow = {"boxstyle": "round", "facecolor": "#eef4fb"}, {"arrowstyle": "->"}
     with _figure(path, 1.6 * (len(steps) + 1), 0.3 * len(layer.gates) + 2.2) as figure:
         axes = figure.subplots()
-        axes.set(xlim=(-1.6, len(steps) + 0.6), ylim=(-1.3, 1.3))
+        axes.set(xlim=(-1.6, len(steps) + 0.6), ylim=(-1.05, 1.05))
         axes.axis("off")
         before, after = (len(steps), -1) if layer.go_backwards else (-1, len(steps))
         # State by state, the arrows one above the other.
-        for height, name in zip((0.35, -0.35), layer.states):
+        for height, name in zip((0.2, -0.2), layer.states):
             values = layer.states[name][sequence, :, unit]
             first = layer.initial_states[name][sequence, unit]
             step = -1 if layer.go_backwards else 1
@@ -131,11 +134,11 @@ def unrolled(layer, path, steps=None, sequence=0, unit=0):
             ]
             text = "\n".join(lines) if layer.seen[sequence, t] else "skipped"
             axes.text(t, 0, text, ha="center", va="center", size=7, bbox=boxed)
-            axes.annotate("", (t, -0.75), (t, -1.1), arrowprops=arrow)
-            axes.text(t, -1.25, name, ha="center", size=9)
-            axes.annotate("", (t, 1.1), (t, 0.75), arrowprops=arrow)
+            axes.annotate("", (t, -0.5), (t, -0.8), arrowprops=arrow)
+            axes.text(t, -0.95, name, ha="center", size=9)
+            axes.annotate("", (t, 0.8), (t, 0.5), arrowprops=arrow)
             output = layer.outputs[sequence, t, unit]
-            axes.text(t, 1.18, f"{output:.2f}", ha="center", size=8)
+            axes.text(t, 0.87, f"{output:.2f}", ha="center", size=8)
         axes.set_title(f"unit {unit}", size=9)
 
 
@@ -161,7 +164,10 @@ def _figure(path, width, height):
     with matplotlib.rc_context({"font.family": fonts}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
-        figure.savefig(path, dpi=120)
+        with warnings.catch_warnings():
+            # What no font has letters for shows as boxes; one need not be told of each.
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)
+            figure.savefig(path, dpi=120)
 
 
 def _label_time(axes, steps):

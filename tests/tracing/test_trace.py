@@ -126,6 +126,24 @@ def test_a_bidirectional_layer_is_shown_in_the_order_of_the_input():
         assert_equal(trace[f"both/{half}"], *truth)
 
 
+def test_both_directions_are_seen_where_one_call_could_run_them(monkeypatch):
+    """As Keras's Bidirectional does on a GPU, without its two layers being asked."""
+    from keras.src import backend
+
+    if not hasattr(backend, "bidirectional_lstm"):
+        pytest.skip("this version of Keras never does")
+
+    def fused(*args, **kwargs):
+        raise AssertionError("a call of cuDNN")
+
+    monkeypatch.setattr(backend, "bidirectional_lstm", fused)
+    both = keras.layers.Bidirectional(keras.layers.LSTM(2), name="both")
+    both.build((None, 5, 3))
+    assert list(keras_seq.trace(both, sequences())) == ["both/forward", "both/backward"]
+    with pytest.raises(AssertionError):
+        both(sequences())
+
+
 class Mine(keras.layers.Layer):
     """A cell of a user: the contract and nothing else."""
 
