@@ -7,10 +7,23 @@ import importlib
 
 __version__ = "0.1.0"
 
-__all__ = ["cells", "data", "decoding", "errors", "layers", "models", "scan", "spans"]
+__all__ = [
+    "cells",
+    "data",
+    "decoding",
+    "errors",
+    "layers",
+    "models",
+    "scan",
+    "spans",
+    "trace",
+    "tracing",
+]
 
 
 def __getattr__(name):
+    if name == "trace":
+        return importlib.import_module(f"{__name__}.tracing").trace
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

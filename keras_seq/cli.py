@@ -145,7 +145,7 @@ def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test
     split
         The examples to measure on.
     """
-    recipe, config, model = _load(run)
+    recipe, config, model = runs.Run(run).load()
     splits = recipe.load(config)
     if split not in splits:
         raise InputError(f"The data {config.data!r} has no {split} split.")
@@ -170,7 +170,7 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     def ask(*inputs, **options):
         if not inputs:
             raise nothing
-        _, config, model = _load(run)
+        _, config, model = runs.Run(run).load()
         table = None
         for row in recipe.predict(model, config, inputs, **options):
             if table is None:
@@ -193,6 +193,23 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     )
     asking.default(ask)
     asking(tokens[1:], **HANDLED_HERE)
+
+
+@app.command
+def look(run: Path, text: str):
+    """Open a finished run while it reads: every gate at every time step, on a page in its folder.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    text
+        What the recipe reads, such as a sentence; or the number of a row of its test split, from 0.
+    """
+    recipe, config, model = runs.Run(run).load()
+    from keras_seq.tracing.look import look
+
+    console.print(f"[bold]page[/] {look(recipe, config, model, text, run)}")
 
 
 @app.command
@@ -245,20 +262,6 @@ def _check_unchanged(stored, given, run):
         if was != now:
             option = field.name.replace("_", "-")
             raise InputError(f"{run.folder} was started with --{option} {was}, not {now}.")
-
-
-def _load(folder):
-    run = runs.Run(folder)
-    recipe, _, config = run.read_config()
-    if not run.finished:
-        raise InputError(f"{folder} is not finished; `keras-seq train ... --resume` goes on.")
-    quiet.import_backend()
-    import keras
-
-    import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
-
-    recipe.import_model()
-    return recipe, config, keras.saving.load_model(run.model_path)
 
 
 def _print_metrics(metrics):

@@ -6,6 +6,9 @@ import difflib
 class InputError(ValueError):
     """Something the user gave is wrong; the message says what, where, and what would be right."""
 
+    # Keras would add all arguments of each layer that the error passes on its way up.
+    _keras_call_info_injected = True
+
 
 def unknown(kind, name, known):
     """An InputError for a name that is not among the known ones, with the nearest one suggested.

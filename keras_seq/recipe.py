@@ -13,7 +13,10 @@ A recipe is a package of a few short modules:
   `load` (a metric of one label has its name after a space), and `show(model, splits, name,
   folder)` writes what people would rather see than read, and may return what it measured on it;
 - `predict.py`: `predict(model, config, inputs)` takes what people type (file names, sentences)
-  and yields a dict of what to show for each; its keyword arguments become options.
+  and yields a dict of what to show for each; its keyword arguments become options;
+  `look(model, example, target)` returns one example as inputs of the model, and the names of its
+  time steps, for `keras-seq look`. The example is what people type (and the target None), or a row
+  of `load`. It is not needed where the model has `tokens_of(text)` and `encode(sentences)`.
 
 The docstring of the package is its description. Packages register under the entry-point group
 `keras_seq.recipes`; a folder on disk is a recipe too. Listing recipes and reading their configs
@@ -137,6 +140,20 @@ class Recipe:
     def predict(self):
         """The function that says what a model makes of inputs as people type them."""
         return self._module("predict").predict
+
+    def look(self, model, example, target=None):
+        """One example as inputs of the model, a batch of one, and the names of its time steps.
+
+        Args:
+            model: As `build` makes it.
+            example: As people type it, or as `load` has it.
+            target: The example's, if it is one of `load`.
+        """
+        own = getattr(self._module("predict"), "look", None)
+        if own is not None:
+            return own(model, example, target)
+        tokens = model.tokens_of(example) if isinstance(example, str) else list(example)
+        return model.encode([tokens]).inputs, tokens
 
 
 def recipes():

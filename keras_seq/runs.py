@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_seq import quiet
 from keras_seq import recipe as recipe_module
 from keras_seq.errors import InputError
 
@@ -82,6 +83,25 @@ class Run:
             raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
         _, preset, config = self.read_config()
         return preset, config
+
+    def load(self):
+        """The recipe, Config and model of a finished run.
+
+        Raises:
+            InputError: It has not finished, or there is none.
+        """
+        recipe, _, config = self.read_config()
+        if not self.finished:
+            raise InputError(
+                f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
+            )
+        quiet.import_backend()
+        import keras
+
+        import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
+
+        recipe.import_model()
+        return recipe, config, keras.saving.load_model(self.model_path)
 
     def write_json(self, name, content):
         """Writes a JSON file into the folder."""

@@ -60,6 +60,12 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("predict", folder, digits / "3/0.png", digits / "9/1.png") == 0
     assert capsys.readouterr().out.count(".png") == 2
 
+    assert run("look", folder, "0") == 0
+    assert "runs/mnist_rows/default/look_0.html" in capsys.readouterr().out
+    assert "row 0 of the test split" in (folder / "look_0.html").read_text()
+    assert run("look", folder, "9" * 5) == 2
+    assert "There is no row 99999" in capsys.readouterr().err
+
 
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys

@@ -8,7 +8,7 @@ import socket
 import threading
 
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keras_seq.data.split import split_of
 from keras_seq.errors import InputError
@@ -105,11 +105,18 @@ def arrays(builder):
 
 
 def _shown(examples, description):
-    """The examples, with a bar for whoever looks on."""
+    """The examples, counted for whoever looks on."""
     console = Console(stderr=True)
-    return track(
-        examples, description, console=console, transient=True, disable=not console.is_terminal
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
     )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        yield from progress.track(examples, description=description)
 
 
 def _config_name(source):

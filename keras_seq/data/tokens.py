@@ -3,6 +3,8 @@
 import re
 from typing import Any, NamedTuple
 
+from keras_seq.errors import unknown
+
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _SPACED = re.compile(r"\S+")
 _WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -101,6 +103,17 @@ MARKED = Splitter(_marked, _marked_in_graph, "")
 def unmarked(text):
     """The text of marked tokens that have been joined."""
     return text.replace(MARK, " ").strip()
+
+
+def splitter(name):
+    """The way to split a text that has that name.
+
+    Raises:
+        InputError: There is none.
+    """
+    if name not in SPLITTERS:
+        raise unknown("way to split a text", name, SPLITTERS)
+    return SPLITTERS[name]
 
 
 def written_without_spaces(text):

@@ -34,8 +34,9 @@ def beam_search(
     makes always has its place in the beam, so that the best found is never worse.
 
     Args:
-        step: `step(tokens, state) -> (log_probs, state)`, see `keras_seq.decoding.rollout`; it is
-            given `batch * beam_width` rows.
+        step: `step(tokens, state) -> (log_probs, state)`, see `keras_seq.decoding.rollout`. Its
+            rows are the `beam_width` hypotheses of the first example, then those of the next: what
+            all of an example share it need not find in the state, which is gathered every time.
         initial_state: Before the first step: any nest of tensors whose first axis is batch.
         start_id: The token before the first, one for all or `(batch,)`.
         end_id: The token after which a hypothesis is finished.
@@ -64,7 +65,6 @@ def beam_search(
             raise InputError(f"{name} must be at least 1, got {value}.")
     inf = float("inf")
     batch = ops.shape(keras.tree.flatten(initial_state)[0])[0]
-    # In the order of rows: all hypotheses of the first example, then those of the next.
     first_rows = beam_width * ops.arange(batch, dtype="int32")[:, None]
 
     def of_beam(rows):

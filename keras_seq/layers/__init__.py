@@ -2,8 +2,9 @@
 
 from keras_seq.layers.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention_pooling import AttentionPooling
-from keras_seq.layers.bigram_embedding import BigramEmbedding
+from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.naive_bayes import NaiveBayes
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
@@ -18,7 +19,9 @@ __all__ = [
     "AttentionDecoderCell",
     "AttentionPooling",
     "BigramEmbedding",
+    "Bigrams",
     "DiagonalPeepholeLSTM",
+    "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",
     "Recall",

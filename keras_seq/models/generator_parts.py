@@ -45,6 +45,7 @@ class Parts:
             self.recall = layers.Recall(tokens, arguments["recall"], name="recall")
         if self.tied:
             self.embedding = keras.layers.ReversibleEmbedding(tokens, width, name="embedding")
+            self.embedding.supports_masking = True  # else it warns of a mask, which logits need not
             self.narrow = keras.layers.Dense(width, name="narrow")
         else:
             self.logits = keras.layers.Dense(tokens, name="logits")

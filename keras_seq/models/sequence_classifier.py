@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
-from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.models.sequence_model import SequenceModel
 
 POOLINGS = ("attention", "last", "max")
 
@@ -28,7 +28,7 @@ class Classified(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceClassifier(keras.Model):
+class SequenceClassifier(SequenceModel):
     """Embeddings, recurrent layers, one vector of all steps, and a softmax.
 
         classifier = SequenceClassifier(frequent(chain(*sentences)), ["bad", "good"])
@@ -61,6 +61,9 @@ class SequenceClassifier(keras.Model):
             by its forward half, the one before by its backward half. The output is then a dict of
             "labels", "next" and "previous" (logits), and so are the targets.
         recurrent_dropout: Share of the state dropped from step to step.
+        naive_bayes: Whether a `keras_seq.layers.NaiveBayes` over tokens and pairs scores the labels
+            beside, see `count`. Each learns for itself: the output is a dict of "labels" and
+            "counted" (logits), and so are the targets; `classify` goes by the sum of both.
     """
 
     def __init__(
@@ -82,11 +85,10 @@ class SequenceClassifier(keras.Model):
         token_dropout=0.0,
         recurrent_dropout=0.0,
         foretell=None,
+        naive_bayes=False,
         name="sequence_classifier",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if split not in SPLITTERS:
-            raise unknown("way to split a text", split, SPLITTERS)
         if pooling not in POOLINGS:
             raise unknown("pooling", pooling, POOLINGS)
         if not vocabulary or len(labels) < 2:
@@ -107,10 +109,13 @@ class SequenceClassifier(keras.Model):
             features = [ops.one_hot(read, len(tokens))]
         else:
             features = [keras.layers.Embedding(len(tokens), embedding, name="embedding")(read)]
+        there = [ids]
         if bigrams:
             numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
             layer = layers.BigramEmbedding(numbers, bigram_embedding, name="bigram_embedding")
             features.append(layer(read))
+            known = layers.Bigrams(numbers, name="bigrams")(ids)
+            there.append(ops.where(known > 0, known + len(tokens) - 1, 0))
         x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
         outputs = {}
         for number in range(depth):
@@ -137,13 +142,18 @@ class SequenceClassifier(keras.Model):
             x = ops.max(ops.where(mask[:, :, None], x, -1e9), axis=1)
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
-        super().__init__(
-            {"tokens": ids}, {"labels": logits, **outputs} if outputs else logits, name=name
-        )
-        answers = {"logits": logits} | ({} if weights is None else {"weights": weights})
+        answer = logits
+        if naive_bayes:
+            there = ops.concatenate(there, axis=1)
+            size = len(tokens) - 1 + len(bigrams or [])
+            outputs["counted"] = layers.NaiveBayes(size, len(labels), name="naive_bayes")(there)
+            answer = logits + outputs["counted"]
+        outputs = {"labels": logits, **outputs} if outputs else logits
+        super().__init__({"tokens": ids}, outputs, arguments, tokens)
+        answers = {"logits": answer} | ({} if weights is None else {"weights": weights})
         self._answers = keras.Model({"tokens": ids}, answers)
-        self._arguments, self._tokens = arguments, tokens
-        self._split, self._lower, self._foretell = SPLITTERS[split], lower, foretell
+        self._there = keras.Model({"tokens": ids}, there) if naive_bayes else None
+        self._lower, self._foretell = lower, foretell
         self.labels = list(labels)
         self.loss_of_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
@@ -181,11 +191,20 @@ class SequenceClassifier(keras.Model):
             following[:, :-1], before[:, 1:] = ids[:, 1:], ids[:, :-1]
             before[ids == 0] = 0
             targets = {"labels": targets, "next": following, "previous": before}
+        if self._there is not None:
+            named = targets if self._foretell else {"labels": targets}
+            targets = {**named, "counted": named["labels"]}
         return Examples(inputs, targets, lengths)
 
-    def tokens_of(self, text):
-        """The tokens of a text."""
-        return [token for token, _, _ in self._split(text)]
+    def count(self, inputs, labels):
+        """Counts which tokens and pairs go with which labels, for a model with `naive_bayes`.
+
+        Args:
+            inputs: As `encode` makes them.
+            labels: How much each label is that of each sequence, `(sequences, labels)`.
+        """
+        there = ops.convert_to_numpy(self._there(inputs))
+        self.get_layer("naive_bayes").count(there, labels)
 
     def classify(self, texts, batch_size=64):
         """What texts are.
@@ -255,10 +274,3 @@ class SequenceClassifier(keras.Model):
         known = self._tokens.tokens[2:]
         texts = [self._split.between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
         return {"classify": (np.array([*texts, ""]),)}
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)

@@ -9,10 +9,10 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary
-from keras_seq.errors import InputError, unknown
+from keras_seq.errors import InputError
 from keras_seq.models.generator_parts import Parts
+from keras_seq.models.sequence_model import SequenceModel
 
 END = "<EOS>"
 """The token after the last; also the one before the first."""
@@ -31,7 +31,7 @@ class Generated(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceGenerator(keras.Model):
+class SequenceGenerator(SequenceModel):
     """A recurrent language model (Mikolov et al. 2010; Graves 2013): each token from those before.
 
         generator = SequenceGenerator(frequent("".join(texts)), split="text")
@@ -92,8 +92,6 @@ class SequenceGenerator(keras.Model):
         name="sequence_generator",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if split not in SPLITTERS:
-            raise unknown("way to split a text", split, SPLITTERS)
         if not vocabulary or (styles is not None and not styles):
             raise InputError("A SequenceGenerator needs at least one token, and style if any.")
         if styles is not None and stateful_batch is not None:
@@ -112,9 +110,8 @@ class SequenceGenerator(keras.Model):
             inputs["style"] = keras.Input((), stateful_batch, "int32", name="style")
         style = inputs.get("style")
         logits, _ = parts.over_time(inputs["tokens"], style, parts.begin(style))
-        super().__init__(inputs, logits, name=name)
-        self._arguments, self._tokens, self._parts = arguments, tokens, parts
-        self._split = SPLITTERS[split]
+        super().__init__(inputs, logits, arguments, tokens)
+        self._parts = parts
         self.styles = None if styles is None else list(styles)
         self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=0
@@ -188,14 +185,6 @@ class SequenceGenerator(keras.Model):
 
     def _table(self):
         return ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
-
-    def tokens_of(self, text):
-        """The tokens of a text."""
-        return [token for token, _, _ in self._split(text)]
-
-    def text_of(self, tokens):
-        """The text of tokens."""
-        return self._split.between.join(tokens)
 
     # What the model says of sequences that exist.
 
@@ -301,6 +290,8 @@ class SequenceGenerator(keras.Model):
         top_k=None,
         top_p=None,
         seed=None,
+        beam_width=None,
+        length_penalty=0.0,
     ):
         """Tokens that follow on prompts.
 
@@ -314,13 +305,21 @@ class SequenceGenerator(keras.Model):
             max_length: Tokens to make, at most.
             temperature: Below 1 favours what is likely; 0 takes the likeliest token always.
             top_k, top_p, seed: As in `keras_seq.decoding.sample`.
+            beam_width, length_penalty: If given, nothing is drawn: the best that
+                `keras_seq.decoding.beam_search` finds is taken.
 
         Returns:
             A list of `Generated`. `<UNK>` is never made.
 
         Raises:
-            InputError: A prompt has a token that the model does not know, or a style is missing.
+            InputError: A prompt has a token that the model does not know, a style is missing, or
+                `beam_width` comes with what is for drawing.
         """
+        drawn = temperature not in (0, 1) or top_k is not None or top_p is not None
+        if beam_width is not None and drawn:
+            raise InputError(
+                "beam_width looks for the likeliest: it goes without temperature, top_k and top_p."
+            )
         if prompts is None:
             count = len(styles) if styles is not None else count or 1
             prompts = [[]] * count
@@ -335,37 +334,35 @@ class SequenceGenerator(keras.Model):
         ids[:, 0] = self.end
         ids[:, 1:] = self._tokens.numbers(prompts, wide - 1)
         inputs = self._styled(ids, styles, len(prompts))
-        uniform = np.zeros((max_length, 0), "float32")
-        if temperature:
-            shape = (max_length, len(prompts))
-            uniform = np.random.default_rng(seed).random(shape, "float32")
-        run = self._generating(max_length, not temperature, top_k, top_p)
-        made, scores = (
-            ops.convert_to_numpy(array)
-            for array in run(
-                ops.convert_to_tensor(ids),
-                ops.convert_to_tensor(inputs.get("style", np.zeros(0, "int32"))),
-                ops.convert_to_tensor(uniform),
-                ops.convert_to_tensor(np.float32(temperature)),
-            )
-        )
-        results = []
-        for row, score in zip(made, scores):
-            length = int((row > 0).sum())
-            ended = length > 0 and row[length - 1] == self.end
-            tokens = [self._tokens.tokens[n] for n in row[: length - ended]]
-            results.append(Generated(tokens, score[:length]))
-        return results
+        strategy, fixed, numbers = decoding.greedy, {}, {}
+        if beam_width is not None:
+            strategy, fixed = decoding.beam_search, {"beam_width": beam_width, "n_best": 1}
+            numbers = {"length_penalty": np.float32(length_penalty)}
+        elif temperature:
+            strategy, fixed = decoding.sample, {"top_k": top_k, "top_p": top_p}
+            uniform = np.random.default_rng(seed).random((max_length, len(prompts)), "float32")
+            numbers = {"temperature": np.float32(temperature), "uniform": uniform}
+        run = self._generating(strategy, max_length, **fixed)
+        given = ids, inputs.get("style", np.zeros(0, "int32")), numbers
+        found = run(*keras.tree.map_structure(ops.convert_to_tensor, given))
+        made, log_probs = map(ops.convert_to_numpy, found)
+        made = made.reshape(len(prompts), -1)
+        names, lengths = self._tokens.tokens, (made > 0).sum(axis=1)
+        tokens = [[names[n] for n in row if n not in (0, self.end)] for row in made]
+        if beam_width is not None:
+            # One a token, which the search has added up.
+            whole = self.log_probs([[*p, *after] for p, after in zip(prompts, tokens)], styles)
+            log_probs = [row[len(prompt) :] for prompt, row in zip(prompts, whole)]
+        return [Generated(t, row[:length]) for t, row, length in zip(tokens, log_probs, lengths)]
 
     @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
-    def _generating(self, max_length, best, top_k, top_p):
-        def run(ids, style, uniform, temperature):
+    def _generating(self, strategy, max_length, **fixed):
+        """A strategy of `keras_seq.decoding` on prompts, as one graph where there are such."""
+
+        def run(ids, style, numbers):
             step, state, start = self._beginning(ids, style, max_length)
             common = {"start_id": start, "end_id": self.end, "max_length": max_length}
-            if best:
-                return decoding.greedy(step, state, **common)
-            how = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
-            return decoding.sample(step, state, **common, **how, uniform=uniform)
+            return strategy(step, state, **common, **fixed, **numbers)
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -513,13 +510,6 @@ class SequenceGenerator(keras.Model):
         prompts = ["", self.text_of(self._tokens.tokens[3:6])]
         styles = [] if self.styles is None else [np.zeros(2, "int32")]
         return {"generate": (np.array(prompts), *styles, 20, 0.0, 0)}
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 def _scores(logits, targets):

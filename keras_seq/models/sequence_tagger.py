@@ -8,10 +8,9 @@ from keras import ops
 
 from keras_seq import layers, spans
 from keras_seq.batches import Examples, by_length, filled
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.data.vectors import read_vectors
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.models.sequence_model import SequenceModel
 
 LETTERS = 20
 """How many letters of a token its spelling is read from."""
@@ -28,7 +27,7 @@ class TaggedSpan(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceTagger(keras.Model):
+class SequenceTagger(SequenceModel):
     """Embeddings, recurrent layers and a CRF or a softmax (Huang et al. 2015, Lample et al. 2016).
 
         tagger = SequenceTagger(frequent(chain(*sentences)), ["PER", "LOC"], split="words")
@@ -90,8 +89,6 @@ class SequenceTagger(keras.Model):
         name="sequence_tagger",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if split not in SPLITTERS:
-            raise unknown("way to split a text", split, SPLITTERS)
         if not vocabulary or not labels:
             raise InputError("A SequenceTagger needs at least one known token and one label.")
         tokens = Vocabulary(vocabulary)
@@ -133,41 +130,11 @@ class SequenceTagger(keras.Model):
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         head = layers.CRF(len(tags), use_transitions=crf, tags=tags, scheme=scheme, name="crf")
         scores = head(x, mask=mask)
-        super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
+        outputs = {"tags": scores, **outputs} if outputs else scores
+        super().__init__(inputs, outputs, arguments, tokens)
         self._to_tags = keras.Model(inputs, _BestTags(head, name="best_tags")(scores))
-        self._arguments = arguments
-        self._tokens, self._spelling, self._auxiliary = tokens, spelling, beside
-        self._split = SPLITTERS[split]
+        self._spelling, self._auxiliary = spelling, beside
         self.tags, self.scheme, self.crf = tags, scheme, head
-
-    def load_vectors(self, path, encoding="utf-8"):
-        """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
-
-        Args:
-            path: Text file, see `keras_seq.data.vectors.read_vectors`.
-            encoding: Of the file.
-
-        Returns:
-            How many tokens of the vocabulary have a vector there.
-
-        Raises:
-            InputError: There is no embedding, or the file has vectors of another width.
-        """
-        if self._arguments["embedding"] is None:
-            raise InputError("Vectors need an embedding to go to; embedding=None is one-hot.")
-        table = self.get_layer("embedding").embeddings
-        found = read_vectors(path, set(self._tokens.tokens[2:]), encoding)
-        width = len(next(iter(found.values())))
-        if width != table.shape[1]:
-            raise InputError(
-                f"{path} has vectors of {width} numbers, but the embedding has {table.shape[1]}: "
-                f"make the model with embedding={width}."
-            )
-        values = ops.convert_to_numpy(table).copy()
-        for token, vector in found.items():
-            values[self._tokens.number(token)] = vector
-        table.assign(values)
-        return len(found)
 
     def encode(self, sentences, tags=None, auxiliary=None):
         """Sentences as the model takes them, all padded to the longest.
@@ -210,6 +177,10 @@ class SequenceTagger(keras.Model):
         if auxiliary is not None:
             targets = {"tags": targets, "auxiliary": self._auxiliary.numbers(auxiliary)}
         return Examples(inputs, targets, lengths)
+
+    def tokens_of(self, text):
+        """The tokens of a text."""
+        return [token for token, _, _ in self._split(text)]
 
     def tag(self, texts, batch_size=64):
         """The spans found in texts.
@@ -307,13 +278,6 @@ class SequenceTagger(keras.Model):
         known = self._tokens.tokens[2:]
         texts = [between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20, 60))]
         return {"tag": (tf.constant([*texts, ""]),)}
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 class _BestTags(keras.layers.Layer):

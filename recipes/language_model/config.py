@@ -32,6 +32,8 @@ class Config(recipe.Config):
     """Share of the state dropped from step to step."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
+    ngram_rows: int = 2**15
+    """Rows of the table of each length, a power of two."""
     ngram_dropout: float = 0.6
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32

@@ -1,4 +1,4 @@
-"""Paragraphs: the manual of the running Python, the People's Daily, or texts of your own."""
+"""Paragraphs: the manual of the running Python, other builtin texts, or texts of your own."""
 
 import re
 
@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
-from keras_seq.data import peoples_daily
+from keras_seq.data import peoples_daily, vader
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.errors import InputError
 
@@ -41,6 +41,8 @@ def _prepared(config):
         read = manual
     elif source == "peoples_daily":
         read = newspaper
+    elif source == "reviews":
+        read = reviews
     else:
         files = data.files_by_split(source)
         source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
@@ -85,6 +87,12 @@ def newspaper():
     for number, line in enumerate(peoples_daily.january_1998(), 1):
         for sentence in peoples_daily.sentences(line, f"199801.txt, line {number}"):
             yield "".join(sentence[0]), None
+
+
+def reviews():
+    """The sentences that `sentiment` judges, in its splits."""
+    for _, text, _ in vader.rated_sentences():
+        yield text, data.split_of(text)
 
 
 def _public(name):

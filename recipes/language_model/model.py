@@ -25,6 +25,7 @@ def build(config, train):
         depth=config.layers,
         dropout=config.dropout,
         ngrams=config.ngrams,
+        ngram_rows=config.ngram_rows,
         ngram_dropout=config.ngram_dropout,
         recall=config.recall,
         recurrent_dropout=config.recurrent_dropout,

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_seq.models.sequence_generator import END
+
 
 def predict(
     model,
@@ -13,6 +15,7 @@ def predict(
     seed: int = 0,
     temperature: float = 0.8,
     length: int = 200,
+    beam: int | None = None,
 ):
     """Of each text: the probability of every token given those before it, of the whole, and what
     is likely to come next.
@@ -29,10 +32,12 @@ def predict(
         Below 1 favours what is likely; 0 takes the likeliest token always.
     length
         Tokens to make at most.
+    beam
+        Instead of drawing, search for the likeliest text with so many hypotheses.
     """
     if generate:
-        how = {"temperature": temperature, "seed": seed, "max_length": length}
-        for text, made in zip(inputs, model.generate(list(inputs), **how)):
+        how = {"temperature": temperature, "seed": seed} if beam is None else {"beam_width": beam}
+        for text, made in zip(inputs, model.generate(list(inputs), max_length=length, **how)):
             yield {"begins with": text, "text": made}
         return
     sequences = [model.tokens_of(text) for text in inputs]
@@ -47,3 +52,9 @@ def predict(
             "p of each token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
             "next": "  ".join(f"{token!r} {p:.2f}" for token, p in likely),
         }
+
+
+def look(model, example, target):
+    """A text, behind the end of what was before it."""
+    tokens = model.tokens_of(example) if isinstance(example, str) else example
+    return model.encode([tokens]).inputs, [END, *tokens]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from .data import read_image
+from .data import ROWS, read_image
 
 
 def predict(model, config, inputs):
@@ -14,3 +14,9 @@ def predict(model, config, inputs):
     )
     for path, row in zip(inputs, probabilities, strict=True):
         yield {"image": path, "digit": int(row.argmax()), "probability": f"{row.max():.3f}"}
+
+
+def look(model, example, target):
+    """An image, or an image file, row by row."""
+    image = read_image(example) if isinstance(example, str) else example
+    return image[None], [f"row {number}" for number in range(ROWS)]

@@ -9,6 +9,9 @@ from keras_seq import recipe
 class Config(recipe.Config):
     """One to many: from the number of a style, one note after the other."""
 
+    data: str = "builtin"
+    """Where the tunes come from: builtin (books of tunes), chorales (Bach's), or a folder of your
+    own with one sub-folder a style."""
     minimum_count: int = 2
     """How often an event must occur in training to be known."""
     cell: recipe.Cell = "LSTM"

@@ -1,4 +1,4 @@
-"""Tunes with their style: the tune books in music21, or folders of your own."""
+"""Tunes with their style: the tune books or the chorales in music21, or folders of your own."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.errors import InputError
 
-from . import tunes
+from . import chorales, tunes
 
 BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 """Folders in the corpus of music21, and what they are called here."""
@@ -18,25 +18,23 @@ BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 
 def load(config):
     """By split, tunes as lists of tokens; the target is the name of the style of each."""
-    if config.data == "builtin":
-        source, files = "builtin", None
+    source = "builtin"
+    if config.data == "chorales":
+        name, version, read = "chorales", "1.0.0", chorales.read
+    elif config.data == "builtin":
+        name, version, read = "music", "1.1.0", lambda: _read(_books())
+    elif config.data.startswith("tfds:"):
+        raise InputError(
+            "No set of TFDS has tunes with a style; --data takes chorales or a folder of your own."
+        )
     else:
-        if config.data.startswith("tfds:"):
-            raise InputError(
-                "No set of TFDS has tunes with a style; --data takes a folder of your own."
-            )
         _, files = data.files_by_class(config.data, tunes.SUFFIXES)
         source = data.fingerprint(files)
+        name, version, read = "music", "1.1.0", lambda: _read(_of_files(files))
     features = tfds.features.FeaturesDict(
-        {name: tfds.features.Text() for name in ("tokens", "style")}
+        {column: tfds.features.Text() for column in ("tokens", "style")}
     )
-    builder = data.prepare(
-        "music",
-        "1.0.0",
-        features,
-        lambda: _read(_books() if files is None else _of_files(files)),
-        source,
-    )
+    builder = data.prepare(name, version, features, read, source)
     return {
         split: Examples(
             [tokens.decode("utf-8").split() for tokens in columns["tokens"]],
@@ -58,7 +56,7 @@ def _books():
 
 def _of_files(files):
     for file, style, split in files:
-        if file.suffix == ".abc":
+        if file.suffix.lower() == ".abc":
             yield from _tunes(file, style, split)
         else:
             yield str(file), file, style, split
@@ -75,41 +73,73 @@ def _read(found):
     """What `keras_seq.data.prepare` takes; what cannot be read is named and left out."""
     from music21 import converter
 
-    broken = 0
+    count = broken = 0
     for where, content, style, split in found:
+        count += 1
         try:
             if isinstance(content, Path):
-                key, score = content.read_bytes(), converter.parse(content)
+                key, tokens = content.read_bytes(), tunes.tokens_of(converter.parse(content))
             else:
-                key, score = tunes.body(content), converter.parse(content, format="abc")
-            tokens = tunes.tokens_of(score)
+                key, tokens = tunes.body(content), tunes.tokens_of_abc(content)
         # Parsers meet broken files with whatever comes up.
         except Exception as error:
             broken += 1
             reason = re.sub(r"\s+", " ", str(error))[:100] or type(error).__name__
-            print(f"Left out {where}: {reason}.", file=sys.stderr)
+            print(f"Left out {where}: {reason.rstrip('.')}.", file=sys.stderr)
             continue
         yield key, {"tokens": " ".join(tokens), "style": style}, split
+    if broken == count:
+        raise InputError(f"None of the {count} tunes could be read.")
     if broken:
-        print(f"Left out {broken} tunes that could not be read.", file=sys.stderr)
+        print(f"Left out {broken} of {count} tunes, which could not be read.", file=sys.stderr)
 
 
-def melody(text):
+EXAMPLES = ("M:6/8 K:G GAB c2d", "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2")
+"""Prompts of a tune and of a chorale."""
+FIELDS = {
+    "M": ("4/4", r"C\|?|\d+/[1-9]\d*"),
+    "L": ("1/8", r"1/[1-9]\d*"),
+    "K": ("C", r"[A-G][#b]?(m|((maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*))?"),
+}
+"""What a prompt may say, what it says if it does not, and how."""
+NOTATION = r"(\^{1,2}|_{1,2}|=)?[A-Ga-g](,{1,3}|'{1,3})?|z|[-<>|:()\[\]{}~./\d\s]"
+
+
+def prompt_of(text, voices=1):
     """The tokens of notes in ABC notation, such as `M:6/8 K:G GAB c2d`.
+
+    Args:
+        text: The notes; with four voices all of them, each after a `V:` with its number.
+        voices: 1 or 4.
 
     Raises:
         InputError: It cannot be read.
     """
-    from music21 import converter
-
-    fields = dict(re.findall(r"\b([MKL]):(\S+)", text))
-    notes = re.sub(r"\b[MKL]:\S+\s*", "", text).strip()
-    abc = f"X:1\nM:{fields.get('M', '4/4')}\nL:{fields.get('L', '1/8')}\nK:{fields.get('K', 'C')}\n"
-    if not notes:
-        raise InputError(f"The prompt {text!r} has no notes; write it as M:6/8 K:G GAB c2d.")
+    example = f"write it as {EXAMPLES[voices > 1]}."
+    given = dict(re.findall(r"\b([MKL]):(\S+)", text))
+    for field, (_, form) in FIELDS.items():
+        if field in given and not re.fullmatch(form, given[field], re.IGNORECASE):
+            raise InputError(f"The prompt has {field}:{given[field]}, which is not ABC; {example}")
+    first, *others = re.split(r"\[?V:\w+\]?", re.sub(r"\b[MKL]:\S+", "", text))
+    lines = others if not first.strip() and others else [first, *others]
+    if len(lines) != voices:
+        raise InputError(f"The prompt has {len(lines)} voices, not {voices}; {example}")
+    head = "".join(f"{field}:{given.get(field, usual)}\n" for field, (usual, _) in FIELDS.items())
+    read = []
+    for line in lines:
+        if unknown := re.sub(NOTATION, "", line):
+            raise InputError(f"The prompt has {unknown[0]!r}, which is no note; {example}")
+        if not re.search("[A-Ga-gz]", line):
+            raise InputError(f"The prompt {text!r} has no notes; {example}")
+        closed = re.search(r"[|:]\]?\s*$", line)
+        try:
+            # Among bar lines, since where there are few music21 makes bars of its own.
+            notes = f"| {line.strip()}{'' if closed else '|'} z|"
+            tokens = tunes.tokens_of_abc(f"X:1\n{head}{notes}\n")
+        except Exception as error:
+            raise InputError(f"The prompt {text!r} is not ABC notation: {error}.") from None
+        read.append(tokens[: -2 if closed else -3])
     try:
-        tokens = tunes.tokens_of(converter.parse(abc + notes + "\n", format="abc"))
-    except Exception as error:
-        raise InputError(f"The prompt {text!r} is not ABC notation: {error}.") from None
-    # The last bar is still open.
-    return tokens[:-1] if not re.search(r"[|:\]]\s*$", notes) else tokens
+        return read[0] if voices == 1 else tunes.merged(read)
+    except ValueError as error:
+        raise InputError(f"The prompt {text!r} is wrong: {error}.") from None

@@ -5,10 +5,10 @@ import numpy as np
 from . import tunes
 
 RATE = 22_050
-QUARTER = 0.35
-"""Seconds."""
-VIOLIN = 40
-"""The instrument, in General MIDI."""
+TEMPO, SLOW = 0.35, 0.8
+"""Seconds a quarter, of one voice and of four."""
+VIOLIN, CHOIR = 40, 52
+"""Their instruments, in General MIDI."""
 
 
 def write(tokens, path, title, book=""):
@@ -24,23 +24,30 @@ def write(tokens, path, title, book=""):
     path.with_suffix(".abc").write_text(
         tunes.abc_of(tokens, title=title, book=book), encoding="utf-8"
     )
-    sounding = [note for note in tunes.notes_of(tokens) if note.pitch is not None]
-    midi = _midi(sounding)
+    lines = {
+        tunes.VOICES.get(voice, "melody"): [
+            note for note in tunes.notes_of(line) if note.pitch is not None
+        ]
+        for voice, line in tunes.lines_of(tokens).items()
+    }
+    midi = _midi(lines)
     midi.write(str(path.with_suffix(".mid")))
     _write_wav(midi, path.with_suffix(".wav"))
-    _draw(sounding, tokens, title, path.with_suffix(".png"))
+    _draw(lines, tokens, title, path.with_suffix(".png"))
 
 
-def _midi(notes):
+def _midi(lines):
     import pretty_midi
 
-    midi = pretty_midi.PrettyMIDI(initial_tempo=60 / QUARTER)
-    violin = pretty_midi.Instrument(VIOLIN)
-    for note in notes:
-        begin, end = (float(at) * QUARTER for at in (note.begin, note.begin + note.length))
-        pitch = int(np.clip(note.pitch, 0, 127))
-        violin.notes.append(pretty_midi.Note(90, pitch, begin, end))
-    midi.instruments.append(violin)
+    quarter, program = (TEMPO, VIOLIN) if len(lines) == 1 else (SLOW, CHOIR)
+    midi = pretty_midi.PrettyMIDI(initial_tempo=60 / quarter)
+    for voice, notes in lines.items():
+        track = pretty_midi.Instrument(program, name=voice)
+        for note in notes:
+            begin, end = (float(at) * quarter for at in (note.begin, note.begin + note.length))
+            pitch = int(np.clip(note.pitch, 0, 127))
+            track.notes.append(pretty_midi.Note(90, pitch, begin, end))
+        midi.instruments.append(track)
     return midi
 
 
@@ -51,23 +58,29 @@ def _write_wav(midi, path):
         """A tone with overtones that get weaker."""
         return sum(np.sin(n * phase) / n**1.5 for n in range(1, 7))
 
-    sound = midi.synthesize(RATE, wave)
+    silent = not any(track.notes for track in midi.instruments)
+    sound = np.zeros(RATE) if silent else midi.synthesize(RATE, wave)
     wavfile.write(path, RATE, (sound / max(np.abs(sound).max(), 1e-9) * 30_000).astype("int16"))
 
 
-def _draw(notes, tokens, title, path):
+def _draw(lines, tokens, title, path):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     axes = figure.subplots()
-    axes.barh(
-        [note.pitch for note in notes],
-        [float(note.length) for note in notes],
-        left=[float(note.begin) for note in notes],
-        height=0.8,
-    )
+    for voice, notes in lines.items():
+        axes.barh(
+            [note.pitch for note in notes],
+            [float(note.length) for note in notes],
+            left=[float(note.begin) for note in notes],
+            height=0.8,
+            label=voice,
+        )
+    if len(lines) > 1:
+        figure.legend(loc="outside right upper")
     bar, *_ = tunes.head(tokens)
-    end = max((float(note.begin + note.length) for note in notes), default=0)
+    ends = [float(note.begin + note.length) for notes in lines.values() for note in notes]
+    end = max(ends, default=1)
     axes.set(title=title, xlabel="quarters; ticks are bars", ylabel="MIDI pitch", xlim=(0, end))
     axes.set_xticks(np.arange(0, end + 1e-9, float(bar)))
     axes.tick_params(axis="x", labelsize=6)

@@ -3,7 +3,7 @@
 import functools
 from statistics import mean, median
 
-from . import tunes
+from . import chorales, tunes
 
 
 def measures(found, longest_shared):
@@ -14,25 +14,28 @@ def measures(found, longest_shared):
         longest_shared: As `shared_with` returns it.
 
     Returns:
-        Dict of `full bars`, the share of bars, first and last left out, that are as long as the
-        metre says; `in key`, the share of notes that the scale has; `range`, semitones from the
-        lowest note to the highest, the median; `repeated bars`, the share of bars that the tune
-        has had before; `events`, how many notes and rests a tune has, the median; `copied`, the
-        longest run of events that a training tune has too, the median.
+        Dict of `full bars`, the share of bars of each voice, first and last left out, that are as
+        long as the metre says; `in key`, the share of notes that the scale has; `range`, semitones
+        from the lowest note of a voice to the highest, the median; `repeated bars`, the share of
+        bars that the tune has had before; `events`, how many notes and rests a tune has, the
+        median; `copied`, the longest run of events that a training tune has too, the median. With
+        four voices there are those of `chorales.measures` too.
     """
     full, in_key, again, ranges, lengths, copied = [], [], [], [], [], []
     for tokens in found:
-        bars, (bar, tonic, mode, _) = tunes.bars_of(tokens), tunes.head(tokens)
-        sizes = [sum(tunes.length_of(token) for token in inner) for inner in bars[1:-1]]
-        full += [size == bar for size in sizes]
+        bar, tonic, mode, _ = tunes.head(tokens)
+        for line in tunes.lines_of(tokens).values():
+            sizes = [sum(map(tunes.length_of, inner)) for inner in tunes.bars_of(line)[1:-1]]
+            full += [size == bar for size in sizes]
+            pitches = [note.pitch for note in tunes.notes_of(line) if note.pitch is not None]
+            in_key += [(pitch - tonic) % 12 in tunes.scale(mode) for pitch in pitches]
+            ranges.append(max(pitches, default=0) - min(pitches, default=0))
+        bars = tunes.bars_of(tokens)
         again += [inner in bars[:place] for place, inner in enumerate(bars)]
-        pitches = [note.pitch for note in tunes.notes_of(tokens) if note.pitch is not None]
-        in_key += [(pitch - tonic) % 12 in tunes.scale(mode) for pitch in pitches]
-        ranges.append(max(pitches, default=0) - min(pitches, default=0))
         events = [token for token in tokens if tunes.is_event(token)]
         lengths.append(len(events))
         copied.append(longest_shared(events))
-    return {
+    row = {
         "full bars": mean(full or [0]),
         "in key": mean(in_key or [0]),
         "range": median(ranges),
@@ -40,6 +43,7 @@ def measures(found, longest_shared):
         "events": median(lengths),
         "copied": median(copied),
     }
+    return row | chorales.measures(found) if any(map(tunes.has_voices, found)) else row
 
 
 def shared_with(training):

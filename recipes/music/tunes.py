@@ -1,4 +1,4 @@
-"""Tunes as tokens and back: one melody, pitches relative to the tonic.
+"""Tunes as tokens and back: one melody or four voices, pitches relative to the tonic.
 
 The tokens of a tune, in their order:
 
@@ -7,8 +7,12 @@ The tokens of a tune, in their order:
   with `~` at the end if it is tied to the next;
 - `r:1/2` a rest;
 - `|` a bar line, `|:` and `:|` where a repeat begins and ends.
+
+With four voices a note or a rest has the letter of its voice before it, as in `S7:1/2`, and stands
+where it begins, of those that begin at once the highest voice first.
 """
 
+import math
 import re
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,8 +20,10 @@ from typing import NamedTuple
 SUFFIXES = (".abc", ".mid", ".midi", ".xml", ".musicxml", ".mxl")
 """Of the files that can be read."""
 
-NOTE = re.compile(r"(r|-?\d+):(\d+(?:/\d+)?)(~?)")
-BARS = ("|", "|:", ":|")
+VOICES = {"S": "soprano", "A": "alto", "T": "tenor", "B": "bass"}
+NOTE = re.compile(r"[SATB]?(r|-?\d+):(\d+(?:/\d+)?)(~?)")
+ENDS = ("|", ":|")
+BARS = (*ENDS, "|:")
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 MODES = {"major": 0, "ionian": 0, "mixolydian": -1, "dorian": -2, "minor": -3, "aeolian": -3}
 MODES |= {"phrygian": -4, "lydian": 1, "locrian": -5}
@@ -36,8 +42,10 @@ class Note(NamedTuple):
 
 
 def split_abc(text):
-    """The tunes of an ABC book: each begins with X:."""
-    return [part for part in re.split(r"(?m)^(?=X:)", text) if part.startswith("X:")]
+    """The tunes of an ABC book, each from its X: on, after the directives of the book's head."""
+    head, *found = re.split(r"(?m)^(?=X:)", text)
+    directives = "".join(re.findall(r"(?m)^(?:%|I:).*\n", head))
+    return [directives + tune for tune in found]
 
 
 def body(abc):
@@ -46,8 +54,24 @@ def body(abc):
     return " ".join(after.partition("\n")[2].split())
 
 
-def tokens_of(score):
+def tokens_of_abc(abc):
+    """The tokens of the melody of one tune in ABC notation.
+
+    Accidentals hold to the end of the bar, unless the text says that it is of a version before 2.
+    """
+    from music21 import converter
+
+    own = re.search(r"(?m)^(?:%|I: *)abc-(?:version +)?(\d+\.\d+)", abc)
+    # Without a version music21 reads accidentals as those of one note; and it looks only here.
+    return tokens_of(converter.parse(f"%abc-{own[1] if own else '2.1'}\n{abc}", format="abc"))
+
+
+def tokens_of(score, signature=None):
     """The tokens of the melody of a music21 score: its first part, of chords the highest note.
+
+    Args:
+        score: It, or one part.
+        signature: The key, if not the one that the part has.
 
     Raises:
         ValueError: There are no notes.
@@ -58,7 +82,7 @@ def tokens_of(score):
     if not part.getElementsByClass(stream.Measure):
         part = part.makeMeasures()
     keys = part.recurse().getElementsByClass(key.KeySignature)
-    signature = keys.first() or part.analyze("key")
+    signature = signature or keys.first() or part.analyze("key")
     if not isinstance(signature, key.Key):
         signature = signature.asKey()
     tonic = LETTERS[signature.tonic.step] + round(signature.tonic.alter)
@@ -73,7 +97,8 @@ def tokens_of(score):
                 tokens.append(metre)
         if _repeat(measure.leftBarline) == "start":
             tokens.append("|:")
-        for item in measure.flatten().notesAndRests:
+        line = measure.voices[0] if measure.voices else measure
+        for item in line.flatten().notesAndRests:
             if item.duration.isGrace or type(item).__name__ in ("ChordSymbol", "NoChord"):
                 continue
             length = Fraction(item.quarterLength).limit_denominator(96)
@@ -93,6 +118,65 @@ def tokens_of(score):
 
 def _repeat(barline):
     return getattr(barline, "direction", None)
+
+
+def merged(lines):
+    """The tokens of four voices together.
+
+    Args:
+        lines: The tokens of each, from the highest to the lowest.
+
+    Raises:
+        ValueError: The voices have not the same number of bars.
+    """
+    tokens = []
+    bars = [list(_bars(line)) for line in lines]
+    if len({len(line) for line in bars}) > 1:
+        raise ValueError("its voices have not the same number of bars")
+    for together in zip(*bars):
+        placed = [
+            (math.inf if token in ENDS else -1, 0, token)
+            for token in together[0]
+            if not is_event(token)
+        ]
+        for place, (voice, bar) in enumerate(zip(VOICES, together)):
+            at = Fraction(0)
+            for token in filter(is_event, bar):
+                placed.append((at, place, voice + token))
+                at += length_of(token)
+        tokens += [token for _, _, token in sorted(placed, key=lambda one: one[:2])]
+    return tokens
+
+
+def _bars(tokens):
+    """The tokens up to each bar line, and it."""
+    here = []
+    for token in tokens:
+        here.append(token)
+        if token in ENDS:
+            yield here
+            here = []
+    if here:
+        yield here
+
+
+def has_voices(tokens):
+    """Whether a tune has four voices."""
+    return any(token[0] in VOICES for token in tokens)
+
+
+def lines_of(tokens):
+    """The tokens of each voice by its letter; of a tune with one voice, all by ""."""
+    if not has_voices(tokens):
+        return {"": tokens}
+    return {
+        voice: [
+            token.removeprefix(voice)
+            for token in tokens
+            if not is_event(token) or token[0] == voice
+        ]
+        for voice in VOICES
+    }
 
 
 def is_event(token):
@@ -153,10 +237,22 @@ def bars_of(tokens):
 
 def abc_of(tokens, number=1, title="", book=""):
     """A tune in ABC notation (version 2.1), unit a quarter."""
-    _, tonic, mode, name = head(tokens)
+    _, _, mode, name = head(tokens)
     metre = next((t[2:] for t in tokens if t.startswith("M:")), "4/4")
-    lines = [f"X:{number}", f"T:{title}", *([f"B:{book}"] if book else []), f"M:{metre}", "L:1/4"]
-    lines += [f"K:{name.replace('-', 'b')}{'' if mode == 'major' else mode[:3]}"]
+    fields = [f"X:{number}", f"T:{title}", *([f"B:{book}"] if book else []), f"M:{metre}", "L:1/4"]
+    fields += [f"K:{name.replace('-', 'b')}{'' if mode == 'major' else mode[:3]}"]
+    text = "\n".join(["%abc-2.1", *fields]) + "\n"
+    for place, (voice, line) in enumerate(lines_of(tokens).items(), 1):
+        if voice:
+            clef = "bass" if voice in "TB" else "treble"
+            text += f'V:{place} name="{VOICES[voice]}" clef={clef}\n'
+        text += _notation(line) + "\n"
+    return text
+
+
+def _notation(tokens):
+    """What stands after the key."""
+    _, tonic, mode, name = head(tokens)
     signature = _signature(name, mode)
     written, in_bar, bars = [], set(), 0
     for place, token in enumerate(tokens):
@@ -174,7 +270,7 @@ def abc_of(tokens, number=1, title="", book=""):
             written.append(token + ("\n" if token != "|:" and bars % 4 == 0 else ""))
         elif token.startswith("M:") and place > 0:
             written.append(f"[{token}]")
-    return "\n".join(lines) + "\n" + " ".join(written).replace("\n ", "\n").strip() + "\n"
+    return " ".join(written).replace("\n ", "\n").strip()
 
 
 def _length(quarters_):

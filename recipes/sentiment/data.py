@@ -1,10 +1,8 @@
 """Rated sentences: the evaluation sets of VADER, sets of TFDS, or a table of your own."""
 
 import csv
-import io
 import json
 import math
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +10,8 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
+from keras_seq.data.vader import rated_sentences
 from keras_seq.errors import InputError
-
-DOMAINS = {
-    "movies": "movieReviewSnippets",
-    "tweets": "tweets",
-    "products": "amazonReviewSnippets",
-    "news": "nytEditorialSnippets",
-}
-"""The domains of the builtin data, and the files that they are in."""
 
 TEXTS, LABELS = ("text", "sentence"), ("label",)
 """Features of sets of TFDS."""
@@ -103,24 +94,10 @@ def examples(texts, labels, sure=None, weights=None):
 
 
 def _builtin():
-    archive = data.read_from_sdist(
-        "vaderSentiment",
-        "3.3.2",
-        "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
-        "additional_resources/hutto_ICWSM_2014.tar.gz",
-    )
-    with tarfile.open(fileobj=io.BytesIO(archive)) as inner:
-        for domain, name in DOMAINS.items():
-            member = f"hutto_ICWSM_2014/{name}_GroundTruth.txt"
-            for line in inner.extractfile(member).read().decode("utf-8").split("\n"):
-                if not line.strip():
-                    continue
-                _, rating, text = line.rstrip("\r").split("\t")
-                # Who is neither for nor against has no label.
-                if float(rating):
-                    label = "positive" if float(rating) > 0 else "negative"
-                    row = {"text": text, "label": label, "rating": float(rating), "domain": domain}
-                    yield text, row, None
+    for domain, text, rating in rated_sentences():
+        if rating:  # who is neither for nor against has no label
+            label = "positive" if rating > 0 else "negative"
+            yield text, {"text": text, "label": label, "rating": rating, "domain": domain}, None
 
 
 def _of_user(files, config):

@@ -11,7 +11,7 @@ BINS = 10
 
 
 def evaluate(model, splits, name):
-    """Accuracy, macro F1, and the expected calibration error (Naeini et al. 2015)."""
+    """Accuracy, macro F1, cross-entropy, and expected calibration error (Naeini et al. 2015)."""
     found, true = _found(model, splits[name])
     guessed = np.array([one.label for one in found])
     sure = np.array([one.probability for one in found])
@@ -23,6 +23,9 @@ def evaluate(model, splits, name):
     return {
         "accuracy": float(right.mean()),
         "f1": float(np.mean(scores)),
+        "cross_entropy": -float(
+            np.mean([np.log(max(one.probabilities[of], 1e-12)) for one, of in zip(found, true)])
+        ),
         "calibration_error": sum(
             float(inside.mean() * abs(right[inside].mean() - sure[inside].mean()))
             for inside in _bins(sure)

@@ -1,11 +1,13 @@
 """The model: a sequence classifier over words."""
 
 import itertools
+from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_seq import runs
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
@@ -43,18 +45,27 @@ def build(config, train):
         dropout=config.dropout,
         token_dropout=config.token_dropout,
         foretell=FORETOLD if config.language_model else None,
+        naive_bayes=config.naive_bayes,
     )
+    if config.naive_bayes:
+        counted = arrays(model, train)
+        model.count(counted.inputs, counted.targets["counted"])
+    if config.vectors:
+        model.load_vectors(config.vectors, config.encoding)
+    if config.init_from:
+        _, _, learnt = runs.Run(Path(config.init_from)).load()
+        model.start_from(learnt)
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    losses = {"labels": soft_cross_entropy}
+    losses, weights = {"labels": soft_cross_entropy}, {"labels": 1.0}
+    if config.naive_bayes:
+        losses["counted"], weights["counted"] = soft_cross_entropy, 1.0
     for name in ("next", "previous") if config.language_model else ():
         losses[name] = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
-    weights = {name: 1.0 if name == "labels" else config.language_model for name in losses}
-    several = len(losses) > 1
-    model.compile(
-        optimizer,
-        loss=losses if several else soft_cross_entropy,
-        loss_weights=weights if several else None,
-    )
+        weights[name] = config.language_model
+    if len(losses) > 1:
+        model.compile(optimizer, loss=losses, loss_weights=weights)
+    else:
+        model.compile(optimizer, loss=soft_cross_entropy)
     return model
 
 
@@ -62,12 +73,15 @@ def arrays(model, examples):
     """Texts as the model is trained on them: the targets are probabilities times weights."""
     sentences = [model.tokens_of(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
-    several = isinstance(encoded.targets, dict)
-    numbers = encoded.targets["labels"] if several else encoded.targets
+    targets = encoded.targets if isinstance(encoded.targets, dict) else {"labels": encoded.targets}
     sure, count = examples.targets["sure"][:, None], len(model.labels)
-    soft = np.where(numbers[:, None] == np.arange(count), sure, (1 - sure) / (count - 1))
+    likely = targets["labels"][:, None] == np.arange(count)
+    soft = np.where(likely, sure, (1 - sure) / (count - 1))
     soft = (soft * examples.targets["weights"][:, None]).astype("float32")
-    return encoded._replace(targets=encoded.targets | {"labels": soft} if several else soft)
+    targets = {
+        name: soft if name in ("labels", "counted") else target for name, target in targets.items()
+    }
+    return encoded._replace(targets=targets if len(targets) > 1 else soft)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

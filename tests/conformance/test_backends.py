@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 # Not this folder, which would run itself.
 SUITE = ["tests/cells", "tests/scan", "tests/layers", "tests/decoding"]
+SUITE += [f"tests/tracing/test_{name}.py" for name in ("trace", "gradients")]
 
 
 def python(backend, *arguments):
@@ -31,7 +32,7 @@ def python(backend, *arguments):
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_cells_scan_and_layers_pass(backend):
+def test_what_computes_passes(backend):
     report = python(backend, "-m", "pytest", "-q", "-p", "no:cacheprovider", *SUITE)
     assert " passed" in report
 

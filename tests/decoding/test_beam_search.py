@@ -204,7 +204,7 @@ def test_the_greedy_hypothesis_is_kept_when_others_are_ahead():
     np.testing.assert_allclose(np.exp(scores[0]), [0.4 * 0.28, 0.3 * 0.5 * 0.25], rtol=1e-5)
 
 
-ENDING = {"_2": {END: 0.4, 3: 0.6}, "_3": {3: 0.5, 4: 0.5}, "_4": {3: 0.5, 4: 0.5}}
+ENDING = {"_2": {END: 0.6, 3: 0.4}, "_3": {3: 0.5, 4: 0.5}, "_4": {3: 0.5, 4: 0.5}}
 """The end at once is likelier than anything else as a whole."""
 
 
@@ -226,11 +226,11 @@ def that_loses(step, beam_width, max_length):
 def test_finished_hypotheses_are_not_lost():
     step = chain(5, **ENDING, _1=dict.fromkeys(range(5), 0.2))
     lost, log_p = that_loses(step, 2, 5)
-    assert END not in lost and np.exp(log_p) == pytest.approx(0.6 * 0.5**4)
+    assert END not in lost and np.exp(log_p) == pytest.approx(0.4 * 0.5**4)
     sequences, scores = search(step, beam_width=2, n_best=3)
     np.testing.assert_array_equal(sequences[0, 0], [END, 0, 0, 0, 0])
     # Its place in the beam is free for another.
-    np.testing.assert_allclose(np.exp(scores[0]), [0.4, *[0.6 * 0.5**4] * 2], rtol=1e-5)
+    np.testing.assert_allclose(np.exp(scores[0]), [0.6, *[0.4 * 0.5**4] * 2], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

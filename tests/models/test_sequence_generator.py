@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 from helpers import BACKEND, to_numpy
+from keras import ops
 
-from keras_seq import export
+from keras_seq import decoding, export
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
 from keras_seq.models import SequenceGenerator
@@ -69,6 +70,29 @@ def test_carried_state_equals_the_whole_prefix(cell, temperature):
         )
         if temperature == 0:
             np.testing.assert_array_equal(log_p[:, 2:].argmax(axis=-1) + 2, chosen)
+
+
+def test_beam_search_finds_what_is_likelier():
+    model = generator(ngrams=4, ngram_rows=64, ngram_embedding=3, recall=5)
+    prompts, styles = [list("he"), [], list("slow")], [0, 1, "down"]
+    greedy, one, four = (
+        model.generate_tokens(prompts, styles, max_length=8, **how)
+        for how in ({"temperature": 0}, {"beam_width": 1}, {"beam_width": 4})
+    )
+    for a, b in zip(greedy, one):
+        assert a.tokens == b.tokens
+        np.testing.assert_allclose(a.log_probs, b.log_probs, atol=1e-5)
+    gains = [b.log_probs.sum() - a.log_probs.sum() for a, b in zip(greedy, four)]
+    assert min(gains) > -1e-5 and max(gains) > 0.1
+    # The sums of a search that carries the state of each hypothesis are those of the whole read.
+    inputs = model.encode(prompts, styles).inputs
+    run = model._generating(decoding.beam_search, 8, beam_width=4, n_best=1)
+    given = inputs["tokens"], inputs["style"], {"length_penalty": np.float32(0)}
+    _, scores = to_numpy(run(*keras.tree.map_structure(ops.convert_to_tensor, given)))
+    np.testing.assert_allclose(scores[:, 0], [b.log_probs.sum() for b in four], atol=1e-4)
+    # A penalty that favours length.
+    (longer,) = model.generate_tokens([[]], [1], max_length=8, beam_width=4, length_penalty=9.0)
+    assert len(longer.tokens) == 8 >= len(four[1].tokens)
 
 
 def test_learns_and_says_its_texts():
@@ -198,6 +222,8 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (lambda m: m.generate(["hXy"], [0]), "Prompt 1 has the unknown token 'X'"),
         (lambda m: m.generate(styles=[7]), "There is no style 7; there are 0 up, 1 down"),
         (lambda m: m.generate(styles=["left"]), "There is no style 'left'; there are 0 up, 1 down"),
+        (lambda m: m.generate(["h"], [0], beam_width=0), "beam_width must be at least 1, got 0"),
+        (lambda m: m.generate(["h"], [0], beam_width=2, top_k=5), "beam_width looks for the like"),
         (lambda m: m.generate(["h"]), "needs a style for each sequence: 0 up, 1 down"),
         (lambda m: m.encode(["h"], [0, 1]), "There are 1 sequences but 2 styles"),
         (lambda m: m.encode(["h"], [0], longest=64), "longest must be more than 64, got 64"),

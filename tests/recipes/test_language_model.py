@@ -63,6 +63,8 @@ def test_the_users_own_text_end_to_end(workplace, capsys, tokens):
     assert "log2 p" in out and "bits a character" in out
     assert cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--length", "9"]) == 0
     assert "the cat" in capsys.readouterr().out
+    assert cli.main(["predict", run, "the cat", "--generate", "--beam", "2", "--length", "9"]) == 0
+    assert "the cat" in capsys.readouterr().out
 
 
 def test_own_splits(workplace):

@@ -1,14 +1,16 @@
-"""Tunes as tokens and back, and the recipe on tunes of the user's own."""
+"""Tunes and chorales as tokens and back, and the recipe on tunes of the user's own."""
 
+import json
+import re
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras_seq_recipes.music import data, files, measures, tunes
+from keras_seq_recipes.music import chorales, config, data, files, measures, metric, tunes
 
-from keras_seq import cli
+from keras_seq import cli, recipe
 from keras_seq.errors import InputError
 
 ABC = "X:1\nT:one\nM:6/8\nL:1/8\nK:Edor\nB|E2e dcB|A^cd e3-|e{g}f=c (3BAG z:|\n"
@@ -24,14 +26,8 @@ HEAD, BARS = (
 TOKENS = [*HEAD, *(token for bar in BARS for token in [*bar, "|"])]
 
 
-def parse(abc):
-    from music21 import converter
-
-    return tunes.tokens_of(converter.parse(abc, format="abc"))
-
-
 def test_tokens_of_a_tune():
-    found = parse(ABC)
+    found = tunes.tokens_of_abc(ABC)
     assert [t for t in found if t not in tunes.BARS] == [t for t in TOKENS if t != "|"]
     assert tunes.head(found) == (3, 64, "dorian", "E")
     notes = tunes.notes_of(found)
@@ -39,6 +35,37 @@ def test_tokens_of_a_tune():
     tied = notes[9]
     assert (tied.pitch, tied.begin, tied.length) == (76, Fraction(5), Fraction(2))
     assert notes[-1] == (None, notes[-2].begin + Fraction(1, 3), Fraction(1, 2))
+
+
+def test_of_voices_in_a_bar_the_first_is_read():
+    from music21 import key, note, stream
+
+    bars = [stream.Measure(number=number) for number in (1, 2)]
+    bars[0].insert(0, key.Key("C"))
+    for bar in bars:
+        bar.insert(0, stream.Voice([note.Note(midi) for midi in (60, 64, 67, 72)]))
+        bar.insert(0, stream.Voice([note.Note(48, quarterLength=4)]))
+    tokens = tunes.tokens_of(stream.Score([stream.Part(bars)]))
+    assert tokens[2:] == ["0:1", "4:1", "7:1", "12:1", "|"] * 2
+
+
+@pytest.mark.parametrize(
+    ("head", "carries"),
+    [
+        ("", True),
+        ("%abc-2.1\n", True),
+        ("%abc-1.6\n", False),
+        ("words\n\nI:abc-version 1.6\n", False),
+        ("%abc\n%%propagate-accidentals not\n", False),
+    ],
+)
+def test_accidentals_hold_to_the_end_of_the_bar(head, carries):
+    book = head + "X:1\nM:3/4\nL:1/4\nK:G\n^GGF|G=FF|\n\nX:2\nL:1/4\nK:C\n_BB|\n"
+    first, second = map(tunes.tokens_of_abc, tunes.split_abc(book))
+    pitches = [note.pitch - 60 for note in tunes.notes_of(first)]
+    assert pitches == ([8, 8, 6, 7, 5, 5] if carries else [8, 7, 6, 7, 5, 6])
+    pitches = [note.pitch - 60 for note in tunes.notes_of(second)]
+    assert pitches == ([10, 10] if carries else [10, 11])
 
 
 KEYS = [
@@ -70,9 +97,97 @@ TUNES = st.builds(
 @settings(max_examples=60, deadline=None)
 @given(TUNES)
 def test_abc_says_what_the_tokens_say(tokens):
-    again = parse(tunes.abc_of(tokens))
+    again = tunes.tokens_of_abc(tunes.abc_of(tokens))
     assert tunes.head(again)[1:] == tunes.head(tokens)[1:]
     assert [t for t in again if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
+
+
+LINES = st.integers(2, 4).flatmap(
+    lambda bars: st.tuples(
+        *[st.lists(st.lists(EVENTS, min_size=1, max_size=3), min_size=bars, max_size=bars)] * 4
+    )
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from(KEYS), LINES)
+def test_four_voices_together_and_apart(key, lines):
+    from music21 import converter
+
+    head = ["M:4/4", f"K:{key}"]
+    lines = [[*head, *(token for bar in line for token in [*bar, "|"])] for line in lines]
+    together = tunes.merged(lines)
+    assert list(tunes.lines_of(together).values()) == lines
+    # In a bar, where the notes begin.
+    for bar in tunes.bars_of(together):
+        ends, begins = dict.fromkeys("SATB", 0), []
+        for token in bar:
+            begins.append((ends[token[0]], "SATB".index(token[0])))
+            ends[token[0]] += tunes.length_of(token)
+        assert begins == sorted(begins)
+    again = converter.parse(tunes.abc_of(together), format="abc")
+    for part, line in zip(again.parts, lines, strict=True):
+        found = tunes.tokens_of(part)
+        assert tunes.head(found)[1:] == tunes.head(line)[1:]
+        assert list(filter(tunes.is_event, found)) == list(filter(tunes.is_event, line))
+
+
+def chorale(*lines, sharps=0):
+    """A score of two bars; the lines are MIDI numbers of crotchets."""
+    from music21 import key, meter, note, stream
+
+    parts = []
+    for name, line in zip(("Horn", "Soprano", "Alto", "Tenor", "Bass"), lines):
+        part = stream.Part(
+            [meter.TimeSignature("2/4"), key.KeySignature(sharps), *map(note.Note, line)]
+        )
+        part = part.makeMeasures()
+        part.partName = name
+        parts.append(part)
+    return stream.Score(parts)
+
+
+SUNG = ([79] * 4, [69, 69, 67, 69], [65, 64, 64, 65], [57, 57, 55, 57], [50, 45, 48, 50])
+
+
+def test_a_chorale():
+    tokens = chorales.tokens_of(chorale(*SUNG))
+    assert " ".join(tokens) == (
+        "M:2/4 K:D_dorian S7:1 A3:1 T-5:1 B-12:1 S7:1 A2:1 T-5:1 B-17:1 | "
+        "S5:1 A2:1 T-7:1 B-14:1 S7:1 A3:1 T-5:1 B-12:1 |"
+    )
+    assert chorales.style_of(tokens) == "minor"
+    on_c = chorales.tokens_of(chorale(*SUNG[:-1], [50, 45, 48, 48]))
+    assert on_c[1] == "K:C_major" and chorales.style_of(on_c) == "major"
+    # No usual mode on B has this signature; then the notes tell.
+    assert chorales.tokens_of(chorale(*SUNG[:-1], [50, 45, 50, 47]))[1] == "K:D_minor"
+    with pytest.raises(ValueError, match="not the four voices"):
+        chorales.tokens_of(chorale(*SUNG[:-1]))
+
+
+def test_a_chorale_of_bach():
+    from music21 import corpus
+
+    tokens = chorales.tokens_of(corpus.parse("bach/bwv269"))
+    lines = tunes.lines_of(tokens)
+    assert tokens[:2] == ["M:3/4", "K:G_major"]
+    assert [tunes.notes_of(line)[0].pitch for line in lines.values()] == [67, 62, 59, 43]
+    sizes = {
+        voice: [sum(map(tunes.length_of, bar)) for bar in tunes.bars_of(line)]
+        for voice, line in lines.items()
+    }
+    assert sizes["S"] == sizes["A"] == sizes["T"] == sizes["B"] and set(sizes["S"][1:6]) == {3}
+
+
+def test_measures_of_four_voices():
+    # Alto and bass go up and down in fifths, up in octaves with the soprano; then they stay.
+    lines = ["12:1 14:1 | 19:1 19:1", "7:1 9:1 | 7:1 7:1", "4:1 4:1 | 4:1 5:1", "0:1 2:1 | 0:1 0:1"]
+    tokens = tunes.merged([["M:2/4", "K:C_major", *line.split()] for line in lines])
+    row = measures.measures([tokens], measures.shared_with([tokens]))
+    assert row["in range"] == 15 / 16
+    assert row["parallels"] == pytest.approx(100 * 3 / 3)
+    assert row["full bars"] == 0 and row["copied"] == 16 and row["in key"] == 1
+    assert metric.heard([tokens, TOKENS]) == [[tokens[0], *tokens[2:]], TOKENS]
 
 
 def test_measures_of_a_made_up_tune():
@@ -110,7 +225,7 @@ def test_files(tmp_path):
     sounding = [note for note in tunes.notes_of(TOKENS) if note.pitch is not None]
     found = midi.instruments[0].notes
     assert [note.pitch for note in found] == [note.pitch for note in sounding]
-    begins = [float(note.begin) * files.QUARTER for note in sounding]
+    begins = [float(note.begin) * files.TEMPO for note in sounding]
     np.testing.assert_allclose([note.start for note in found], begins, atol=5e-3)
     rate, sound = wavfile.read(tmp_path / "tune.wav")
     assert len(sound) / rate > begins[-1] and np.abs(sound).max() > 10_000
@@ -118,12 +233,52 @@ def test_files(tmp_path):
     assert (tmp_path / "tune.png").stat().st_size > 1_000
 
 
+PROMPTS = {
+    "M:6/8 K:G GAB c2d": "M:6/8 K:G_major 0:1/2 2:1/2 4:1/2 5:1 7:1/2",
+    "K:G GAB c2|": "M:4/4 K:G_major 0:1/2 2:1/2 4:1/2 5:1 |",
+    "L:1/4 K:Amin A,|^FF-": "M:4/4 K:A_minor -12:1 | -3:1 -3:1~",
+    "|:c':|z": "M:4/4 K:C_major |: 24:1/2 :| r:1/2",
+}
+
+
+def test_files_of_four_voices(tmp_path):
+    import pretty_midi
+
+    tokens = chorales.tokens_of(chorale(*SUNG))
+    files.write(tokens, tmp_path / "one", "A chorale", "minor")
+    tracks = pretty_midi.PrettyMIDI(str(tmp_path / "one.mid")).instruments
+    assert [track.name for track in tracks] == ["soprano", "alto", "tenor", "bass"]
+    assert [[note.pitch for note in track.notes] for track in tracks] == [*SUNG[1:]]
+    assert (tmp_path / "one.abc").read_text().count("V:") == 4
+    files.write(["M:4/4", "K:C_major"], tmp_path / "none", "Silence")
+    assert (tmp_path / "none.wav").exists()
+
+
 def test_prompts():
-    tokens = data.melody("M:6/8 K:G GAB c2d")
-    assert tokens == ["M:6/8", "K:G_major", "0:1/2", "2:1/2", "4:1/2", "5:1", "7:1/2"]
-    assert data.melody("K:G GAB c2|")[-1] == "|"
-    with pytest.raises(InputError, match="has no notes; write it as M:6/8 K:G GAB c2d"):
-        data.melody("M:6/8")
+    for text, tokens in PROMPTS.items():
+        assert data.prompt_of(text) == tokens.split()
+    chord = ["S4:1", "A0:1", "T-5:1", "B-12:1"]
+    together = data.prompt_of("K:G V:1 B2|c [V:2] G2|G V:3 D2|E V:4 G,2|C", 4)
+    assert together == ["M:4/4", "K:G_major", *chord, "|", "S5:1/2", "A0:1/2", "T-3:1/2", "B-7:1/2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "voices", "complaint"),
+    [
+        ("M:6/8", 1, "'M:6/8' has no notes; write it as M:6/8 K:G GAB c2d"),
+        ("K:G GAX", 1, "The prompt has 'X', which is no note; write it as M:6/8 K:G GAB c2d"),
+        ("G,,,,", 1, "has ',', which is no note"),
+        ("K:H GAB", 1, "The prompt has K:H, which is not ABC"),
+        ("L:0 GAB", 1, "The prompt has L:0, which is not ABC"),
+        ("G7/0", 1, "is not ABC notation: "),
+        ("V:1 G V:2 A", 1, "The prompt has 2 voices, not 1"),
+        ("K:G GAB", 4, "has 1 voices, not 4; write it as K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2"),
+        ("V:1 G|A V:2 G V:3 G V:4 G", 4, "voices have not the same number of bars"),
+    ],
+)
+def test_prompts_that_are_wrong(text, voices, complaint):
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        data.prompt_of(text, voices)
 
 
 def folder_of_tunes(folder, count=24):
@@ -142,12 +297,13 @@ def folder_of_tunes(folder, count=24):
         (folder / style / "book.abc").write_text(book)
     score = stream.Stream([note.Note(midi) for midi in (60, 62, 64, 65)])
     score.write("midi", folder / "up" / "one.mid")
+    score.write("mxl", folder / "up" / "two.mxl")
     (folder / "down" / "broken.mid").write_bytes(b"this is no MIDI file")
     (folder / "down" / "empty.abc").write_text("X:1\nM:4/4\nK:C\n\n")
     return folder
 
 
-SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "12", "--dropout", "0"]
+SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "2", "--dropout", "0"]
 
 
 def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
@@ -156,7 +312,7 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     assert cli.main(["train", "music", "--data", str(folder), *SMALL]) == 0
     out = capsys.readouterr()
     assert "broken.mid" in out.err and "empty.abc" in out.err
-    assert "Left out 2 tunes" in out.err
+    assert "Left out 2 of 52 tunes" in out.err
     assert len(list((workplace / "runs/music/default/samples").glob("*"))) == 2 * 3 * 4
     assert (workplace / "runs/music/default/measures.json").exists()
     run = "runs/music/default"
@@ -170,6 +326,30 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     ]
     assert cli.main(["predict", run, "7"]) == 2
     assert "There is no style 7; there are 0 down, 1 up" in capsys.readouterr().err
+    assert cli.main(["predict", run, "1", "--prompt", "K:C c'"]) == 2
+    assert "The prompt has 24:1/2, which the model does not know" in capsys.readouterr().err
+
+
+def test_chorales_end_to_end(workplace, monkeypatch, capsys):
+    monkeypatch.setattr("keras_seq_recipes.music.metric.MADE", 3)
+    scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
+    # A tone higher it is the same chorale.
+    scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))
+    monkeypatch.setattr("music21.corpus.chorales.Iterator", lambda: iter(scores))
+    plain = ["--ngrams", "0", "--recall", "0", "--minimum-count", "1"]
+    assert cli.main(["train", "music", "--data", "chorales", *SMALL, *plain]) == 0
+    splits = recipe.find("music").load(config.Config(data="chorales"))
+    assert sum(len(split.inputs) for split in splits.values()) == 12
+    run = "runs/music/default"
+    measured = json.loads((workplace / run / "measures.json").read_text())
+    assert {"in range", "parallels"} <= set(measured["minor"]["made"])
+    prompt = "M:2/4 L:1/4 K:Ddor V:1 A A V:2 F E V:3 A, A, V:4 D, A,,"
+    asked = ["predict", run, "0", "--folder", "made", "--temperature", "0.5", "--prompt"]
+    assert cli.main([*asked, prompt]) == 0
+    assert "V:4" in (workplace / "made" / "minor_0.abc").read_text()
+    capsys.readouterr()
+    assert cli.main([*asked, "K:G GAB"]) == 2
+    assert "The prompt has 1 voices, not 4" in capsys.readouterr().err
 
 
 def test_what_the_recipe_refuses(workplace, capsys):
@@ -178,4 +358,11 @@ def test_what_the_recipe_refuses(workplace, capsys):
     (workplace / "one" / "style").mkdir(parents=True)
     (workplace / "one" / "style" / "a.abc").write_text(ABC)
     assert cli.main(["train", "music", "--data", "one"]) == 2
-    assert "at least two classes" in capsys.readouterr().err
+    complaint = capsys.readouterr().err
+    assert "at least two classes" in complaint and ".abc, .mid, .midi, .xml" in complaint
+    for style in "ab":
+        (workplace / "broken" / style).mkdir(parents=True)
+        (workplace / "broken" / style / "one.mid").write_bytes(b"no")
+    for _ in range(2):  # nothing of it is kept
+        assert cli.main(["train", "music", "--data", "broken"]) == 2
+        assert "None of the 2 tunes could be read" in capsys.readouterr().err

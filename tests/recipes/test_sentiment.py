@@ -76,7 +76,8 @@ class Fixed:
         return text.split()
 
     def classify_tokens(self, sentences):
-        return [Classified(label, p, {}, None) for label, p in self.answers]
+        other = {"good": "bad", "bad": "good"}
+        return [Classified(a, p, {a: p, other[a]: 1 - p}, None) for a, p in self.answers]
 
 
 def test_metrics_by_hand():
@@ -86,6 +87,8 @@ def test_metrics_by_hand():
     assert found["accuracy"] == 0.75
     assert found["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
     assert found["calibration_error"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
+    logs = np.log([0.95, 0.05, 0.65, 0.65])
+    assert found["cross_entropy"] == pytest.approx(-logs.mean())
 
 
 def test_the_page_marks_what_decided():

@@ -1,0 +1,71 @@
+"""What TensorBoard is told while a model trains."""
+
+import builtins
+
+import keras
+import numpy as np
+import pytest
+from helpers import sequences
+
+import keras_seq
+from keras_seq import layers
+from keras_seq.errors import InputError
+from keras_seq.tracing import GateBoard
+
+tf = pytest.importorskip("tensorflow")
+
+
+def written(folder):
+    """Tag to a dict of step to number."""
+    found = {}
+    for file in sorted(folder.iterdir()):
+        for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                assert value.metadata.plugin_data.plugin_name == "scalars"
+                number = float(tf.make_ndarray(value.tensor))
+                found.setdefault(value.tag, {})[event.step] = number
+    return found
+
+
+def test_gates_and_gradients_are_written(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((5, 3)), layers.GRU(4, name="gru"), keras.layers.Dense(1)]
+    )
+    model.compile("sgd", loss="mse")
+    x, y = sequences(8), np.ones((8, 1), "float32")
+    board = GateBoard(tmp_path, x[:4], y[:4], every=2)
+    model.fit(x, y, epochs=4, verbose=0, callbacks=[board])
+    found = written(tmp_path)
+    gates = {f"gates/gru/{g}/{n}" for g in ("update", "reset") for n in ("mean", "closed", "open")}
+    gradients = {f"gradients/gru/h/{name}" for name in ("first", "last", "ratio")}
+    assert set(found) == gates | gradients | {"memory/gru"}
+    assert all(list(by_step) == [2, 4] for by_step in found.values())
+
+    # The last is of the model as it is now.
+    trace = keras_seq.trace(model, x[:4])
+    mean = trace["gru"].gates["update"].mean()
+    assert found["gates/gru/update/mean"][4] == pytest.approx(mean, rel=1e-5)
+    norms = trace.gradients(lambda out: keras.losses.MeanSquaredError()(y[:4], out))["gru"][
+        "h"
+    ].mean(axis=0)
+    for name, value in {
+        "first": norms[0],
+        "last": norms[-1],
+        "ratio": norms[0] / norms[-1],
+    }.items():
+        assert found[f"gradients/gru/h/{name}"][4] == pytest.approx(value, rel=1e-3)
+
+
+def test_without_tensorflow(tmp_path, monkeypatch):
+    load = builtins.__import__
+
+    def without(name, *rest):
+        if name == "tensorflow":
+            raise ImportError(name)
+        return load(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(InputError, match="TensorFlow writes the files of TensorBoard"):
+        GateBoard(tmp_path, sequences())

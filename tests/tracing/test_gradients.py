@@ -1,0 +1,219 @@
+"""Gradients through time against finite differences, and against the passes that train."""
+
+import keras
+import numpy as np
+import pytest
+import reference
+from helpers import (
+    BACKEND,
+    CELLS,
+    MASK,
+    THOROUGH,
+    UNITS,
+    assert_close,
+    fill,
+    normal,
+    sequences,
+)
+from keras import ops
+
+import keras_seq
+from keras_seq import layers
+from keras_seq.errors import InputError
+from keras_seq.scan import general_only
+from keras_seq.scan.fast import PASSES, _weights
+from keras_seq.tracing import LayerTrace, statistics
+
+DTYPE = "float64" if BACKEND == "tensorflow" else "float32"
+TOLERANCE = 1e-7 if BACKEND == "tensorflow" else 1e-4
+TIMESTEPS = MASK.shape[1]
+CASES = [("GRU", True, True), ("DiagonalPeepholeLSTM", True, False)]
+CASES += [(name, False, False) for name in CELLS] if THOROUGH else []
+
+
+def moved_run(cell, weights, x, mask, moves, backwards, zeros):
+    """All outputs (timesteps, batch, units), in the order of the input's time, and the last h.
+
+    A loop of its own around the reference's cell: `moves` (states, timesteps, batch, units) are
+    added to the states after each time step that counts.
+    """
+    forward, count = reference.CELLS[cell].forward, len(moves)
+    states = [np.zeros((len(x), UNITS))] * count
+    outputs, output = [None] * TIMESTEPS, np.zeros((len(x), UNITS))
+    for t in range(TIMESTEPS)[::-1] if backwards else range(TIMESTEPS):
+        new, _ = forward([w.astype("float64") for w in weights], x[:, t], states)
+        seen = mask[:, t, None]
+        states = [
+            np.where(seen, state + move[t], old) for state, move, old in zip(new, moves, states)
+        ]
+        output = np.where(seen, states[0], 0 if zeros else output)
+        outputs[t] = output
+    return np.stack(outputs), states[0]
+
+
+def differences(function, shape, step=1e-5):
+    """Central differences of a function of an array: its values' shape, then `shape`."""
+    found = []
+    for place in np.ndindex(*shape):
+        moves = np.zeros(shape)
+        moves[place] = step
+        found.append((function(moves) - function(-moves)) / (2 * step))
+    found = np.stack(found, axis=-1)
+    return found.reshape(*found.shape[:-1], *shape)
+
+
+def layer_of(name, backwards=False, zeros=False):
+    cls, fixed = CELLS[name]
+    options = {"go_backwards": backwards, "zero_output_for_mask": zeros, "dtype": DTYPE}
+    return cls(UNITS, **fixed, **options, return_sequences=True, name="layer")
+
+
+def masked_model(layer):
+    """A model of one layer, and inputs that are masked by `MASK`."""
+    inputs = keras.Input((TIMESTEPS, 3), dtype=DTYPE)
+    model = keras.Model(inputs, layer(keras.layers.Masking(dtype=DTYPE)(inputs)))
+    return fill(model), np.where(MASK[:, :, None], sequences(dtype=DTYPE), 0)
+
+
+@pytest.mark.parametrize("name, backwards, zeros", CASES)
+def test_gradients_equal_finite_differences(name, backwards, zeros):
+    layer = layer_of(name, backwards, zeros)
+    model, x = masked_model(layer)
+    weighting = normal(*MASK.shape, UNITS, seed=9, dtype=DTYPE)
+    with general_only():
+        trace = keras_seq.trace(model, x)
+    found = trace.gradients(lambda y: ops.sum(ops.multiply(y * y, weighting)))["layer"]
+    # In the order of the input's time, as the outputs that the model gives are not.
+    order = weighting[:, ::-1] if backwards else weighting
+
+    def loss(moves):
+        outputs, _ = moved_run(name, layer.get_weights(), x, MASK, moves, backwards, zeros)
+        return np.sum(outputs**2 * order.swapaxes(0, 1))
+
+    shape = (len(found), TIMESTEPS, *x.shape[:1], UNITS)
+    expected = np.linalg.norm(differences(loss, shape), axis=-1).swapaxes(1, 2)
+    assert_close(found.values(), expected, TOLERANCE)
+    assert all((norms[~MASK] == 0).all() for norms in found.values())
+
+
+@pytest.mark.parametrize("name, backwards, zeros", CASES)
+def test_jacobians_equal_finite_differences(name, backwards, zeros):
+    layer = layer_of(name, backwards, zeros)
+    model, x = masked_model(layer)
+    with general_only():
+        found = keras_seq.trace(model, x).jacobians("layer")
+
+    def last(moves):
+        return moved_run(name, layer.get_weights(), x, MASK, moves, backwards, zeros)[1]
+
+    every = differences(last, (len(found), TIMESTEPS, *x.shape[:1], UNITS))
+    rows = np.arange(len(x))  # of each sequence its own
+    jacobian = every[rows, :, :, :, rows]  # (batch, units of h_T, states, timesteps, units)
+    expected = np.linalg.norm(jacobian.transpose(2, 0, 3, 1, 4), ord=2, axis=(-2, -1))
+    assert_close(found.values(), expected, TOLERANCE)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="one backend's arithmetic will do")
+@pytest.mark.parametrize("name", [name for name in CELLS if name != "GRUResetBefore"])
+def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
+    """The pass backward, one time step at a time: what it hands back, and what the output adds."""
+    layer, x = layer_of(name), sequences(dtype=DTYPE)
+    layer.build(x.shape)
+    fill(layer)
+    with general_only():
+        found = keras_seq.trace(layer, x).gradients(lambda y: ops.sum(y**3))["layer"]
+
+    module, count = PASSES[type(layer.cell)], len(found)
+    kernel, *weights = [ops.convert_to_tensor(w) for w in _weights(layer.cell, DTYPE)]
+    states = [ops.zeros((len(x), UNITS), DTYPE)] * count
+    hs, _, tape = module.forward(weights, ops.matmul(x, kernel), states, None, False, True)
+    handed, expected = [ops.zeros_like(state) for state in states], []
+    for t in reversed(range(TIMESTEPS)):
+        d_output, none = 3 * hs[:, t] ** 2, ops.zeros((len(x), 1, UNITS), DTYPE)
+        handed = [handed[0] + d_output, *handed[1:]]
+        expected.insert(0, [np.linalg.norm(d, axis=-1) for d in handed])
+        now = [part[:, t : t + 1] for part in tape]
+        handed = module.backward(weights, None, False, now, none, handed)[3]
+    assert_close(found.values(), [np.stack(d, axis=1) for d in zip(*expected)], 1e-12)
+
+
+@pytest.mark.skipif(not THOROUGH, reason="JAX compiles every operation anew")
+def test_gradients_pass_through_what_stands_above():
+    """Cells in one stack, or the same as two layers, of which one is not opened."""
+    x, options = sequences(), {"return_sequences": True}
+    stack = layers.RNN([layers.GRU(UNITS).cell, layers.LSTM(UNITS).cell], name="stack", **options)
+    apart = [layers.GRU(UNITS, name="gru", **options), layers.LSTM(UNITS, name="lstm", **options)]
+    one, two = (
+        keras.Sequential([keras.Input((None, 3)), *some, keras.layers.Dense(2)])
+        for some in ([stack], apart)
+    )
+    fill(one)
+    two.set_weights(one.get_weights())
+    with general_only():
+        traces = [keras_seq.trace(one, x), keras_seq.trace(two, x)]
+    here, there = (trace.gradients(lambda y: ops.mean(ops.tanh(y))) for trace in traces)
+    for place, name in enumerate(("gru", "lstm")):
+        norms = there[name].values()
+        assert_close(here[f"stack/{place}"].values(), norms, 1e-5)
+        one_by_one = traces[1].jacobians(name).values()
+        assert_close(traces[0].jacobians(f"stack/{place}").values(), one_by_one, 1e-5)
+    # The layer that is not opened runs by the fast path, and its gradient is that of training.
+    alone = keras_seq.trace(two, x, layers=["gru"]).gradients(lambda y: ops.mean(ops.tanh(y)))
+    assert list(alone) == ["gru"]
+    assert_close(alone["gru"].values(), there["gru"].values(), 1e-5)
+
+
+def test_nothing_is_dropped_after_training_too():
+    layer = layers.GRU(UNITS, recurrent_dropout=0.5, dropout=0.5, name="layer", seed=0)
+    x = sequences()
+    layer(x)
+    fill(layer)
+    trace = keras_seq.trace(layer, x)
+    before = trace.gradients(ops.sum)["layer"]["h"]
+    layer(x, training=True)
+    np.testing.assert_array_equal(trace.gradients(ops.sum)["layer"]["h"], before)
+
+
+def test_what_a_loss_counts_is_not_changed():
+    """As a compiled loss of several outputs counts their means."""
+    model, x = masked_model(layer_of("GRU"))
+    counted = keras.Variable(0.0)
+
+    def loss(y):
+        counted.assign_add(1.0)
+        return ops.sum(y)
+
+    with general_only():
+        keras_seq.trace(model, x).gradients(loss)
+    assert float(ops.convert_to_numpy(counted)) == 0
+
+
+def test_a_loss_must_be_one_number():
+    model, x = masked_model(layer_of("GRU"))
+    with pytest.raises(InputError, match=r"one number; it returned a tensor of the shape \(4, 5,"):
+        keras_seq.trace(model, x).gradients(lambda y: y)
+
+
+def layer_trace(**gates):
+    mask = np.array([[True, True, False]])
+    return LayerTrace(gates, {}, np.zeros((1, 3, 1)), mask, {}, False, 0.0)
+
+
+def test_statistics_leave_out_what_is_masked_and_the_candidate():
+    gate = np.array([[[0.05, 0.95], [0.5, 0.92], [0.0, 0.0]]])
+    found = statistics.of_gates(layer_trace(forget=gate, candidate=gate))
+    assert list(found) == ["forget"]
+    assert found["forget"] == pytest.approx((0.605, 0.25, 0.5))
+
+
+def test_memory_is_the_time_in_which_a_state_decays():
+    """What is left after as many steps as the length is 1/e."""
+    keep = np.array([[[0.5, 1.0], [0.8, 1.0], [0.0, 0.0]]])
+    length, endless = statistics.memory(layer_trace(input=keep, forget=keep))
+    assert (0.5 * 0.8) ** (length / 2) == pytest.approx(np.exp(-1))
+    assert endless > 1e6
+    assert statistics.memory(layer_trace(candidate=keep)) is None
+    model, x = masked_model(layer_of("GRU"))
+    trace = keras_seq.trace(model, x)
+    assert trace.memory()["layer"].shape == (UNITS,)
+    assert list(trace.statistics()["layer"]) == ["update", "reset"]
