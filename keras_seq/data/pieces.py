@@ -54,12 +54,11 @@ def learn_pieces(texts, count, seed=0):
     return list(dict.fromkeys([*pieces, *sorted(letters)]))
 
 
-def into_pieces(vocabulary, table=None):
+def into_pieces(vocabulary):
     """A `keras_seq.data.tokens.Splitter` into the pieces of a vocabulary.
 
     Args:
         vocabulary: `keras_seq.data.vocabulary.Vocabulary`.
-        table: Its table, for graphs.
     """
     longest = max(map(len, vocabulary.tokens))
 
@@ -79,7 +78,7 @@ def into_pieces(vocabulary, table=None):
     def in_graph(texts):
         import tensorflow as tf
 
-        words = MARKED.in_graph(texts)
+        words, table = MARKED.in_graph(texts), vocabulary.table()
         sizes = tf.range(1, longest + 1)
 
         def beginning(rest, found):
@@ -102,4 +101,4 @@ def into_pieces(vocabulary, table=None):
         pieces = words.with_flat_values(found)
         return tf.strings.split(tf.strings.reduce_join(pieces, axis=1))
 
-    return Splitter(in_python, in_graph, "")
+    return Splitter(in_python, in_graph, "", marked=True)

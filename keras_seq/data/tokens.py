@@ -5,6 +5,9 @@ from typing import Any, NamedTuple
 
 from keras_seq.errors import unknown
 
+MARK = "▁"
+"""What marked tokens have in the place of a blank."""
+
 _WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
 _SPACED = re.compile(r"\S+")
 _WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -19,9 +22,25 @@ class Splitter(NamedTuple):
     """From strings `(batch,)` to a ragged tensor of tokens."""
     between: str
     """What stands between two tokens when they are put together."""
+    marked: bool = False
+    """Whether tokens begin with `MARK` where a blank, or nothing, is before them."""
 
     def __call__(self, text):
         return self.in_python(text)
+
+    def joined(self, tokens):
+        """The text of tokens."""
+        text = self.between.join(tokens)
+        return text.replace(MARK, " ").strip() if self.marked else text
+
+    def joined_in_graph(self, tokens):
+        """The same of a ragged tensor of tokens."""
+        import tensorflow as tf
+
+        texts = tf.strings.reduce_join(tokens, axis=-1, separator=self.between)
+        if not self.marked:
+            return texts
+        return tf.strings.strip(tf.strings.regex_replace(texts, MARK, " "))
 
 
 def _characters(text):
@@ -75,9 +94,6 @@ SPLITTERS = {
 character; what stands between white space."""
 
 
-MARK = "▁"
-
-
 def _marked(text):
     """Words and other characters, with a mark before those that a blank, or nothing, precedes."""
     text = text.replace(MARK, " ")
@@ -96,13 +112,8 @@ def _marked_in_graph(texts):
     return tf.strings.split(tf.strings.regex_replace(apart, f"^{MARK}$", ""))
 
 
-MARKED = Splitter(_marked, _marked_in_graph, "")
-"""As "words", but so that blanks are not lost: `unmarked` is the way back."""
-
-
-def unmarked(text):
-    """The text of marked tokens that have been joined."""
-    return text.replace(MARK, " ").strip()
+MARKED = Splitter(_marked, _marked_in_graph, "", marked=True)
+"""As "words", but so that blanks are not lost."""
 
 
 def splitter(name):

@@ -1,6 +1,7 @@
 """Many to many, unaligned: a text from another text."""
 
 import functools
+import inspect
 from typing import Any, NamedTuple
 
 import keras
@@ -10,10 +11,11 @@ from keras import ops
 from keras_seq import decoding, layers
 from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.pieces import into_pieces
-from keras_seq.data.tokens import MARK, MARKED, SPLITTERS, unmarked
+from keras_seq.data.tokens import MARKED, SPLITTERS, splitter
 from keras_seq.data.vocabulary import UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
 from keras_seq.models.decoder import Decoder
+from keras_seq.models.sequence_model import SequenceModel
 
 END = "<EOS>"
 """The token after the last, of both sides; in the decoder also the one before the first."""
@@ -44,7 +46,7 @@ class Translation(NamedTuple):
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class Seq2Seq(keras.Model):
+class Seq2Seq(SequenceModel):
     """An encoder that reads, a decoder that writes and looks at what was read.
 
         model = Seq2Seq(frequent("".join(words)), frequent(chain(*phonemes)), split="characters")
@@ -181,10 +183,10 @@ class Seq2Seq(keras.Model):
         ]
         written = keras.Input((None,), dtype="int32", name="target")
         read = [memory, keys, mask, states]
-        super().__init__({"source": ids, "target": written}, decoder(written, *read), name=name)
+        inputs, logits = {"source": ids, "target": written}, decoder(written, *read)
+        super().__init__(inputs, logits, arguments, source.known, source.split)
         self._encoder = keras.Model(ids, read)
-        self._decoder, self._arguments = decoder, arguments
-        self._source, self._target = source, target
+        self._decoder, self._source, self._target = decoder, source, target
         self.loss_of_tokens = TokenCrossentropy(label_smoothing)
 
     # From what people read to numbers.
@@ -227,7 +229,7 @@ class Seq2Seq(keras.Model):
         """The number of `<EOS>`, the same on both sides."""
         return self._target.end
 
-    def source_tokens(self, text):
+    def tokens_of(self, text):
         """The tokens of a text that is to be read."""
         return self._source.tokens(text)
 
@@ -301,7 +303,7 @@ class Seq2Seq(keras.Model):
                     tokens, here = self._read(made[place, n], sources[row], here, copy_unknown)
                     results[row].append(
                         Translation(
-                            self._target.text(tokens),
+                            self._target.split.joined(tokens),
                             float(scores[place, n]),
                             tokens,
                             [*sources[row], END],
@@ -425,7 +427,7 @@ class Seq2Seq(keras.Model):
             return best if beam_width == 1 else best | {"n_best": found, "n_best_scores": scores}
 
         # What is exported must be reachable from the model.
-        self._table = self._source.table
+        self._table = self._source.known.table()
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
         return {
             "translate": (lambda texts: translate(texts, BEAM), signature),
@@ -435,15 +437,8 @@ class Seq2Seq(keras.Model):
     def samples(self):
         """Inputs of the endpoints to compare an exported model on."""
         known = self._source.known.tokens[3:]
-        texts = [self._source.text(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
+        texts = [self.text_of(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
         return dict.fromkeys(("translate", "greedy"), (np.array([*texts, ""]),))
-
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
 
 
 class Texts:
@@ -454,23 +449,16 @@ class Texts:
     """
 
     def __init__(self, vocabulary, split, lower=False):
-        self.known, self.lower, self._split = Vocabulary([END, *vocabulary]), lower, split
+        self.known, self.lower = Vocabulary([END, *vocabulary]), lower
         self.end = self.known.number(END)
-        self.table = None
-
-    @functools.cached_property
-    def splitter(self):
-        if self._split == "pieces":
-            return into_pieces(self.known)
-        return MARKED if self._split == "marked" else SPLITTERS[self._split]
+        if split == "pieces":
+            self.split = into_pieces(self.known)
+        else:
+            self.split = MARKED if split == "marked" else splitter(split)
 
     def tokens(self, text):
         text = text.lower() if self.lower else text
-        return [token for token, _, _ in self.splitter(text)]
-
-    def text(self, tokens):
-        text = self.splitter.between.join(tokens)
-        return unmarked(text) if self._split in ("marked", "pieces") else text
+        return [token for token, _, _ in self.split(text)]
 
     def numbers(self, sequences, wide):
         """Tokens as numbers, the end after the last, `(sequences, wide)`."""
@@ -482,16 +470,13 @@ class Texts:
         """For TensorFlow graphs: from texts to numbers, `(batch, timesteps)`, as in `numbers`."""
         import tensorflow as tf
 
-        self.table = self.known.table()
-        split = self.splitter
-        if self._split == "pieces":
-            split = into_pieces(self.known, self.table)
+        table = self.known.table()
 
         def read(texts):
             if self.lower:
                 texts = tf.strings.lower(texts, encoding="utf-8")
-            tokens = split.in_graph(texts)
-            ids = tokens.with_flat_values(self.table.lookup(tokens.flat_values))
+            tokens = self.split.in_graph(texts)
+            ids = tokens.with_flat_values(table.lookup(tokens.flat_values))
             end = tf.fill([tf.size(texts), 1], self.end)
             return tf.concat([ids, end], axis=1).to_tensor()
 
@@ -501,14 +486,11 @@ class Texts:
         """For TensorFlow graphs: from numbers `(rows, timesteps)` to texts."""
         import tensorflow as tf
 
-        names, between = tf.constant(self.known.tokens), self.splitter.between
+        names = tf.constant(self.known.tokens)
 
         def write(ids):
             tokens = tf.ragged.boolean_mask(tf.gather(names, ids), (ids > 0) & (ids != self.end))
-            texts = tf.strings.reduce_join(tokens, axis=-1, separator=between)
-            if self._split in ("marked", "pieces"):
-                texts = tf.strings.strip(tf.strings.regex_replace(texts, MARK, " "))
-            return texts
+            return self.split.joined_in_graph(tokens)
 
         return write
 
@@ -545,8 +527,11 @@ class TokenCrossentropy(keras.losses.Loss):
 
 
 def _compiled(run):
+    """`run`, whose arguments are numbers of tokens `(rows, timesteps)`, in one graph for all."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(run, autograph=False, reduce_retracing=True)
+        numbers = tf.TensorSpec([None, None], tf.int32)
+        count = len(inspect.signature(run).parameters)
+        return tf.function(run, input_signature=[numbers] * count, autograph=False)
     return run

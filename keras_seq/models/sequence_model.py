@@ -18,12 +18,13 @@ class SequenceModel(keras.Model):
         inputs, outputs: As of `keras.Model`.
         arguments: Those that the model was made with, by name; "split" is one.
         tokens: `keras_seq.data.vocabulary.Vocabulary`.
+        split: `keras_seq.data.tokens.Splitter`; that of the argument "split" if not given.
     """
 
-    def __init__(self, inputs, outputs, arguments, tokens):
+    def __init__(self, inputs, outputs, arguments, tokens, split=None):
         super().__init__(inputs, outputs, name=arguments["name"])
         self._arguments, self._tokens = arguments, tokens
-        self._split = splitter(arguments["split"])
+        self._split = split or splitter(arguments["split"])
 
     def tokens_of(self, text):
         """The tokens of a text."""
@@ -31,7 +32,7 @@ class SequenceModel(keras.Model):
 
     def text_of(self, tokens):
         """The text of tokens."""
-        return self._split.between.join(tokens)
+        return self._split.joined(tokens)
 
     def load_vectors(self, path, encoding="utf-8"):
         """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.

@@ -55,7 +55,7 @@ def _vocabulary(texts, config):
 def arrays(model, examples):
     """Pairs as the model is trained on them."""
     pairs = [
-        (model.source_tokens(text), model.target_tokens(said))
+        (model.tokens_of(text), model.target_tokens(said))
         for text, said in zip(examples.inputs, examples.targets)
     ]
     return model.encode(*zip(*fitting(pairs, LONGEST)))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq.data.pieces import into_pieces, learn_pieces
-from keras_seq.data.tokens import MARK, MARKED, SPLITTERS, unmarked
+from keras_seq.data.tokens import MARK, MARKED, SPLITTERS
 from keras_seq.data.vectors import read_vectors
 from keras_seq.data.vocabulary import Vocabulary, frequent
 from keras_seq.errors import InputError
@@ -34,7 +34,7 @@ def test_graphs_split_alike(split):
 def test_marked_tokens_keep_blanks(text):
     tokens = MARKED(text)
     assert all(text[start:end] == token.removeprefix(MARK) for token, start, end in tokens)
-    assert unmarked("".join(token for token, _, _ in tokens)) == " ".join(text.split())
+    assert MARKED.joined(token for token, _, _ in tokens) == " ".join(text.split())
 
 
 @given(st.text("abcé ▁(", max_size=12))
@@ -57,7 +57,7 @@ def test_marks_and_pieces_in_graphs():
     tf = pytest.importorskip("tensorflow")
     texts = ["", "ab abc(cab)", "a▁b  bc\tabcabé", "  ", "中国 abc_ab."]
     known = Vocabulary(["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc", "."])
-    for splitter in (MARKED, into_pieces(known, known.table())):
+    for splitter in (MARKED, into_pieces(known)):
         found = splitter.in_graph(tf.constant(texts)).to_list()
         expected = [[token for token, _, _ in splitter(text)] for text in texts]
         assert [[token.decode() for token in row] for row in found] == expected

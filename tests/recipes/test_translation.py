@@ -158,7 +158,7 @@ def test_what_tokens_are(tokens, text):
     config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
     train = Examples(*map(list, zip(*PAIRS)))
     built = model.build(config, train)
-    assert built.source_tokens("Open the x") == text
+    assert built.tokens_of("Open the x") == text
     assert model.arrays(built, train).count == len(PAIRS)
 
 
