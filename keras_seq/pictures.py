@@ -107,6 +107,25 @@ def attention(translations, path):
     figure.savefig(path, dpi=120)
 
 
+def attention_of_each(texts, translations, folder):
+    """Draws where was looked for the best translation of each text.
+
+    Args:
+        texts: Strings.
+        translations: Of each a list, the best first, see `attention`.
+        folder: Where to write; it is made.
+
+    Yields:
+        For every translation its text, itself, and the path of the text's picture.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for text, found in zip(texts, translations):
+        path = folder / f"{file_name(text)}.png"
+        attention(found[:1], path)
+        for one in found:
+            yield text, one, str(path)
+
+
 def file_name(text):
     """A name for the picture of a text: its letters and digits, at most 40."""
     return "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"

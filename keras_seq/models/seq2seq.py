@@ -26,8 +26,8 @@ SPLITS = (*SPLITTERS, "marked", "pieces")
 LEAST = 8
 """To how many time steps a batch is cut at least."""
 
-BEAM, LENGTH_PENALTY = 5, 0.6
-"""How many translations are followed at a time, and how they are compared, if not said."""
+BEAM = 5
+"""How many translations are followed at a time, if not said."""
 
 ATTENTIONS = ("additive", "dot", "general")
 
@@ -88,6 +88,7 @@ class Seq2Seq(SequenceModel):
             (Mihaylova & Martins 2019).
         sampling_updates: Over how many updates that share grows from 0.
         label_smoothing: Share of the probability that `loss_of_tokens` spreads over all tokens.
+        length_penalty: Of `keras_seq.decoding.beam_search`, if not said otherwise.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Seq2Seq(SequenceModel):
         scheduled_sampling=0.0,
         sampling_updates=1000,
         label_smoothing=0.0,
+        length_penalty=0.6,
         name="seq2seq",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
@@ -224,6 +226,25 @@ class Seq2Seq(SequenceModel):
         inputs = {"source": self._source.numbers(sources, wide), "target": before}
         return Examples(inputs, after, lengths, least=LEAST)
 
+    def side_by_side(self, text, translation=None):
+        """A text and its translation, a batch of one, for a look inside.
+
+        Args:
+            text: String.
+            translation: String; the model's own if not given.
+
+        Returns:
+            The inputs, and the names of the time steps: the token that the encoder reads and the
+            one that the decoder does.
+        """
+        if translation is None:
+            [translation] = self.translate([text])
+        sides = self.tokens_of(text), self.target_tokens(translation)
+        inputs = self.encode(*([side or [UNKNOWN]] for side in sides)).inputs
+        known = self._source.known.tokens, self._target.known.tokens
+        read, written = ([names[n] for n in inputs[s][0]] for s, names in zip(inputs, known))
+        return inputs, [f"{one} | {other}" for one, other in zip(read, written)]
+
     @property
     def end(self):
         """The number of `<EOS>`, the same on both sides."""
@@ -254,7 +275,7 @@ class Seq2Seq(SequenceModel):
         *,
         n_best=1,
         beam_width=BEAM,
-        length_penalty=LENGTH_PENALTY,
+        length_penalty=None,
         coverage_penalty=0.0,
         min_length=0,
         max_length=None,
@@ -267,13 +288,14 @@ class Seq2Seq(SequenceModel):
         Args:
             texts: Strings.
             n_best: How many translations of each, at most `beam_width`.
-            beam_width: How many are followed at a time; 1 takes the likeliest token always.
-            length_penalty: Of `keras_seq.decoding.beam_search`.
+            beam_width: How many are followed at a time; 1 takes the likeliest token always. If one
+                translation is enough, texts of which that is certain to find the best are done.
+            length_penalty: Of `keras_seq.decoding.beam_search`; that of the model by default.
             coverage_penalty: How much it counts against a translation if it has not looked at all
                 of the source: times the sum, over the source, of the logarithm of the weight that a
                 token got in all, at most 1 (Wu et al. 2016).
             min_length: Tokens at least.
-            max_length: Tokens at most; by default 100, or twice those of a source of more than 50.
+            max_length: Tokens at most; by default a few more than twice those of the source.
             copy_unknown: Whether `<UNK>` may be written; in its place comes the token of the source
                 that has the highest weight (Luong et al. 2015). If not, it is never written.
             attention: Whether to return the weights too.
@@ -288,20 +310,35 @@ class Seq2Seq(SequenceModel):
         weighted = attention or copy_unknown or coverage_penalty != 0
         self._check(texts, n_best, beam_width, max_length, weighted)
         sources = [self._source.tokens(text) for text in texts]
+        how = (n_best, length_penalty, coverage_penalty, min_length, bool(copy_unknown))
+        results, left = [None] * len(sources), range(len(sources))
+        for beam in sorted({1, beam_width}) if n_best == 1 else [beam_width]:
+            uncertain = []
+            here = [sources[row] for row in left]
+            for place, found, certain in self._found(
+                here, batch_size, max_length, attention, copy_unknown, beam, *how
+            ):
+                results[left[place]] = found
+                if not certain:
+                    uncertain.append(left[place])
+            left = uncertain
+        return results
+
+    def _found(self, sources, batch_size, max_length, attention, copy_unknown, *how):
+        """Of each source its place, a list of `Translation`, and whether there is none better."""
         lengths = [len(source) + 1 for source in sources]
         ids = self._source.numbers(sources, max(lengths, default=1))
-        how = (beam_width, n_best, length_penalty, coverage_penalty, min_length, bool(copy_unknown))
-        results = [[] for _ in sources]
         for rows, wide in by_length(lengths, batch_size):
-            run = self._writing(max(100, 2 * wide) if max_length is None else max_length, *how)
+            run = self._writing(max_length, *how)
             batch = ops.convert_to_tensor(filled(ids, rows, wide))
-            made, scores = map(ops.convert_to_numpy, run(batch))
+            made, scores, certain = map(ops.convert_to_numpy, run(batch))
             weights = self._weights(batch, made) if attention or copy_unknown else None
             for place, row in enumerate(rows):
+                found = []
                 for n in np.flatnonzero(scores[place] > -np.inf):
                     here = None if weights is None else weights[place, n]
                     tokens, here = self._read(made[place, n], sources[row], here, copy_unknown)
-                    results[row].append(
+                    found.append(
                         Translation(
                             self._target.split.joined(tokens),
                             float(scores[place, n]),
@@ -310,7 +347,7 @@ class Seq2Seq(SequenceModel):
                             here if attention else None,
                         )
                     )
-        return results
+                yield row, found, certain[place]
 
     def _check(self, texts, n_best, beam_width, max_length, attention):
         if isinstance(texts, str):
@@ -340,7 +377,7 @@ class Seq2Seq(SequenceModel):
 
     @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
     def _writing(self, *how):
-        """Compiled: from sources to tokens `(rows, n_best, max_length)` and their scores."""
+        """Compiled: from sources to what `keras_seq.decoding.beam_search` returns."""
         return _compiled(lambda ids: self._write(ids, *how))
 
     def _write(
@@ -349,11 +386,15 @@ class Seq2Seq(SequenceModel):
         max_length,
         beam_width,
         n_best,
-        length_penalty=LENGTH_PENALTY,
+        length_penalty=None,
         coverage_penalty=0.0,
         min_length=0,
         may_be_unknown=False,
     ):
+        if max_length is None:
+            max_length = 2 * ops.shape(ids)[1] + 16
+        if length_penalty is None:
+            length_penalty = self._arguments["length_penalty"]
         state, memory = self._decoder.start(*self._encoder(ids, training=False))
         state, coverage = {"layers": state}, None
         if coverage_penalty:
@@ -383,6 +424,7 @@ class Seq2Seq(SequenceModel):
             length_penalty=length_penalty,
             coverage=coverage,
             forbidden=(0,) if may_be_unknown else (0, 1),
+            certain=True,
         )
 
     def _weights(self, ids, made):
@@ -419,8 +461,7 @@ class Seq2Seq(SequenceModel):
 
         def translate(texts, beam_width):
             ids = read(texts)
-            limit = tf.maximum(100, 2 * tf.shape(ids)[1])
-            made, scores = self._write(ids, limit, beam_width, beam_width)
+            made, scores, _ = self._write(ids, None, beam_width, beam_width)
             rows, beam = tf.shape(made)[0], tf.shape(made)[1]
             found = tf.reshape(write(tf.reshape(made, [rows * beam, -1])), [rows, beam])
             best = {"texts": found[:, 0], "scores": scores[:, 0]}

@@ -20,19 +20,8 @@ def build(config, train):
         split="text",
         target_split=target_split,
         lower=True,
-        embedding=config.embedding,
-        tied=config.tied,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        decoder_depth=config.decoder_layers,
-        attention=config.attention,
-        input_feeding=config.input_feeding,
-        dropout=config.dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        scheduled_sampling=config.scheduled_sampling,
-        sampling_updates=config.updates // 2,
-        label_smoothing=config.label_smoothing,
+        length_penalty=0.0,
+        **config.architecture,
     )
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
     model.compile(optimizer, loss=model.loss_of_tokens)

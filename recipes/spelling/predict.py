@@ -5,6 +5,11 @@ from pathlib import Path
 from keras_seq import pictures
 
 
+def look(model, example, target):
+    """A word, and what is said of it, as inputs of the model."""
+    return model.side_by_side(example, target and target[0])
+
+
 def predict(
     model,
     config,
@@ -25,15 +30,11 @@ def predict(
     folder
         Where to write the pictures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     found = model.translations(list(inputs), n_best=n_best, beam_width=beam_width, attention=True)
-    for word, ways in zip(inputs, found):
-        path = folder / f"{pictures.file_name(word)}.png"
-        pictures.attention(ways[:1], path)
-        for way in ways:
-            yield {
-                "word": word,
-                "phonemes": way.text,
-                "score": f"{way.score:.2f}",
-                "attention": str(path),
-            }
+    for text, best, picture in pictures.attention_of_each(inputs, found, folder):
+        yield {
+            "word": text,
+            "phonemes": best.text,
+            "score": f"{best.score:.2f}",
+            "attention": picture,
+        }

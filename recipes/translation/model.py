@@ -24,19 +24,7 @@ def build(config, train):
         *vocabularies,
         split=SPLITS[config.tokens],
         target_split=SPLITS[config.tokens],
-        embedding=config.embedding,
-        tied=config.tied,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        decoder_depth=config.decoder_layers,
-        attention=config.attention,
-        input_feeding=config.input_feeding,
-        dropout=config.dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        scheduled_sampling=config.scheduled_sampling,
-        sampling_updates=config.updates // 2,
-        label_smoothing=config.label_smoothing,
+        **config.architecture,
     )
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
     model.compile(optimizer, loss=model.loss_of_tokens)

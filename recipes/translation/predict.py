@@ -5,6 +5,11 @@ from pathlib import Path
 from keras_seq import pictures
 
 
+def look(model, example, target):
+    """A sentence, and its translation, as inputs of the model."""
+    return model.side_by_side(example, target)
+
+
 def predict(
     model,
     config,
@@ -28,7 +33,6 @@ def predict(
     folder
         Where to write the pictures.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     found = model.translations(
         list(inputs),
         n_best=n_best,
@@ -37,13 +41,10 @@ def predict(
         copy_unknown=True,
         attention=True,
     )
-    for text, ways in zip(inputs, found):
-        path = folder / f"{pictures.file_name(text)}.png"
-        pictures.attention(ways[:1], path)
-        for way in ways:
-            yield {
-                "text": text,
-                "translation": way.text,
-                "score": f"{way.score:.2f}",
-                "attention": str(path),
-            }
+    for text, best, picture in pictures.attention_of_each(inputs, found, folder):
+        yield {
+            "text": text,
+            "translation": best.text,
+            "score": f"{best.score:.2f}",
+            "attention": picture,
+        }

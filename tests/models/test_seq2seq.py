@@ -85,6 +85,9 @@ def test_what_is_written_step_by_step_is_what_is_read_at_once(uncompiled, option
     assert wanted == sorted(wanted, reverse=True)
     np.testing.assert_allclose([one.score for one in found], wanted, atol=1e-4)
     assert all(one.text == " ".join(one.tokens) for one in found)
+    # If one is enough, it is the same, come by in another way.
+    how = {"beam_width": 3, "max_length": 5, "min_length": 2}
+    assert model.translate(["abcd"], **how) == [found[0].text]
     assert found[0].source == [*"abcd", "<EOS>"]
 
 
@@ -96,6 +99,20 @@ def test_learns_and_says_it():
     assert best.attention.shape == (4, 5)
     np.testing.assert_allclose(best.attention.sum(axis=1), 1, atol=1e-5)
     assert model.translations([]) == model.translate([]) == []
+
+
+def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(monkeypatch):
+    model, words, searched = learnt(), [*WORDS, "abcdabcd"], []
+    found = Seq2Seq._found
+
+    def spied(self, sources, batch_size, max_length, attention, copy_unknown, beam, *how):
+        searched.append((beam, ["".join(source) for source in sources]))
+        return found(self, sources, batch_size, max_length, attention, copy_unknown, beam, *how)
+
+    best = [best.text for best, _ in model.translations(words, n_best=2)]
+    monkeypatch.setattr(Seq2Seq, "_found", spied)
+    assert model.translate(words) == best
+    assert searched == [(1, words), (5, ["abcdabcd"])]
 
 
 def test_alone_or_in_a_batch_is_the_same():
