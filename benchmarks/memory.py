@@ -58,7 +58,7 @@ class Nearest:
 def _features(text):
     """The different words of a text, and pairs of them."""
     words = _words(text)
-    return dict.fromkeys([*words, *itertools.pairwise(words)])
+    return dict.fromkeys([*words, *map(" ".join, itertools.pairwise(words))])
 
 
 class ModelOne:

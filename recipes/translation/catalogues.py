@@ -14,6 +14,26 @@ WHEELS = [
     ("wagtail", "8.0.1", "1e6ad5c7891a54efce1400e168298b5a2cc343b642cee89c31bf5ec30c98b26c", None),
     ("weblate", "5.14.3", "0bc2c5a49ebc496758e89f08d5ec9d1b226e8aba2cff7744a18ab9f235dca816", None),
     ("gramps", "6.0.8", "56f03bcb643320eb9f9892d4c3f8bbe7c4c4d2e4c71e56f598584af24561ec1c", None),
+    ("indico", "3.2.9", "194d2e31ccaabd2b9af7809e67d60d942faee35a6b4de36f0c2c280a32ed84c3", None),
+    (
+        "nicotine-plus",
+        "3.3.11",
+        "57a5fdf5f4d3ca993bfd3e086348c95536557cfa68569c0fc03b21f5c8d4307a",
+        None,
+    ),
+    (
+        "plone.app.locales",
+        "7.0.4",
+        "de96a5d0dc1fe5ab540fa6f993805c09da80a9518aa7a309e8cd1f433e3ae6aa",
+        None,
+    ),
+    (
+        "pretix",
+        "2026.8.0",
+        "a78932e698778d873530d67f25a57c28d1c09b1bfb1a22ec817c00d90397db85",
+        None,
+    ),
+    ("spyder", "6.1.8", "4da836742a7138c93392a8a0bd1a5ff40002cf92d217ef0e7bed11b522322f90", None),
     (
         "jupyterlab-language-pack-fr-FR",
         "4.5.post3",

@@ -44,7 +44,7 @@ def load(config):
     features = {name: tfds.features.Text() for name in ("source", "target")}
     builder = data.prepare(
         f"translation_{config.target}".lower(),
-        "1.0.0",
+        "2.0.0",
         tfds.features.FeaturesDict(features),
         examples,
         source,
