@@ -341,6 +341,8 @@ class SequenceGenerator(SequenceModel):
             raise InputError(
                 "beam_width looks for the likeliest: it goes without temperature, top_k and top_p."
             )
+        if beam_width is None and length_penalty:
+            raise InputError("length_penalty is for the search with beam_width.")
         if prompts is None:
             count = len(styles) if styles is not None else count or 1
             prompts = [[]] * count

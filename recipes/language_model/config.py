@@ -55,4 +55,7 @@ class Config(recipe.Config):
     less_is_better = True
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+}
