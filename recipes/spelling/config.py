@@ -25,5 +25,5 @@ class Config(recipe.Seq2SeqConfig):
 PRESETS = {
     "default": Config(),
     "stress": Config(stress=True),
-    "large": Config(units=384, layers=2, decoder_layers=2, dropout=0.4, updates=7_500),
+    "large": Config(layers=2, updates=8_500),
 }

@@ -40,5 +40,5 @@ class Config(recipe.Seq2SeqConfig):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=512, embedding=512, layers=2, dropout=0.5, updates=9_000),
+    "large": Config(units=384, embedding=384, dropout=0.5, updates=6_300),
 }
