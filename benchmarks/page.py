@@ -15,8 +15,15 @@ PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 
 def write(name, rows):
     """Writes the rows of one benchmark, then the page of all."""
+    command = shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
+    record(RESULTS / f"{name}.json", command, rows)
+    PAGE.write_text(page())
+
+
+def record(path, command, rows):
+    """Writes the rows, what made them, machine and versions."""
     content = {
-        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": command,
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
         "versions": {
             "python": platform.python_version(),
@@ -24,9 +31,8 @@ def write(name, rows):
         },
         "rows": rows,
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    PAGE.write_text(page())
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def page():
@@ -82,11 +88,11 @@ def _recurrent(rows):
                 time, spread = row["milliseconds"]["ours"], row["spread"]["ours"]
                 shape = ", ".join(map(str, row["shape"]))
                 cells = [row["cell"], shape, f"{time:.1f}", f"{spread:.0%}"]
-                lines.append(_row(cells + [_ratio(found, c) for c in columns]))
+                lines.append(table_row(cells + [_ratio(found, c) for c in columns]))
         for line in summary(rows):
             if line["mode"] == mode:
                 cells = [line["cell"], "**median**", "", ""]
-                lines.append(_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
+                lines.append(table_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
     return lines
 
 
@@ -102,7 +108,7 @@ def _accuracy(rows):
     for row in rows:
         for path in ("fast path", "general loop"):
             errors = [f"{row[path][what]:.2%}" for what in ("outputs", "gradients")]
-            lines.append(_row([row["cell"], path, *errors]))
+            lines.append(table_row([row["cell"], path, *errors]))
     return lines
 
 
@@ -124,7 +130,7 @@ def _lengths(rows):
             f"{row[how]['first call, seconds']:.1f}"
             for how in contestants
         ]
-        lines.append(_row([str(row["timesteps"]), *cells]))
+        lines.append(table_row([str(row["timesteps"]), *cells]))
     return lines
 
 
@@ -141,7 +147,7 @@ def _fit(rows):
         cells = [row["model"]]
         for how in ("ours", "keras"):
             cells += [f"{time[how]:.2f}", f"{spread[how]:.0%}"]
-        lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
+        lines.append(table_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
     return lines
 
 
@@ -160,13 +166,13 @@ def _tagging(rows):
             cells = [", ".join(map(str, row["shape"]))]
             for head in ("crf", "softmax"):
                 cells += [f"{time[head]:.1f}", f"{spread[head]:.0%}"]
-            lines.append(_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
+            lines.append(table_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
     lines += ["", *_head(["run", "texts a batch", "characters a second", "spread"])]
     for row in rows:
         if row["what"] == "tag":
             rate, spread = row["characters a second"], row["spread"]
             lines.append(
-                _row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
+                table_row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
             )
     return lines
 
@@ -181,15 +187,16 @@ def _generation(rows):
     ]
     for row in rows:
         cells = [str(row["rows"]), f"{row['tokens']:,}", f"{row['milliseconds a token']:.2f}"]
-        lines.append(_row([*cells, f"{row['spread']:.0%}"]))
+        lines.append(table_row([*cells, f"{row['spread']:.0%}"]))
     return lines
 
 
 def _head(names):
-    return [_row(names), _row(["---"] * len(names))]
+    return [table_row(names), table_row(["---"] * len(names))]
 
 
-def _row(cells):
+def table_row(cells):
+    """A row of a table in Markdown."""
     return f"| {' | '.join(cells)} |"
 
 
