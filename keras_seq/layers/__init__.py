@@ -4,6 +4,7 @@ from keras_seq.layers.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.kneser_ney import KneserNey
 from keras_seq.layers.naive_bayes import NaiveBayes
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
@@ -21,6 +22,7 @@ __all__ = [
     "BigramEmbedding",
     "Bigrams",
     "DiagonalPeepholeLSTM",
+    "KneserNey",
     "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",

@@ -38,17 +38,24 @@ class Config(recipe.Config):
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
+    kneser_ney: int = 12
+    """Tokens of the longest n-gram that is counted beside the network; 0 for none."""
+    kneser_ney_share: float = 0.3
+    """Of the counts in what the model says."""
     weight_decay: float = 0.01
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = 0.003
     """The highest of the schedule."""
     batch_size: int = 16
     """Sequences an update."""
-    updates: int = 3_000
+    updates: int = 2_600
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
     objective = "bits_per_character"
     less_is_better = True
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+}

@@ -28,6 +28,9 @@ def build(config, train):
         ngram_rows=config.ngram_rows,
         ngram_dropout=config.ngram_dropout,
         recall=config.recall,
+        kneser_ney=config.kneser_ney,
+        kneser_ney_share=config.kneser_ney_share,
+        counted=train.inputs,
         recurrent_dropout=config.recurrent_dropout,
     )
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
