@@ -12,8 +12,10 @@ class Config(recipe.Config):
 
     encoding: str = "utf-8"
     """Of files of your own."""
-    tokens: Literal["characters", "words"] = "characters"
+    tokens: Literal["characters", "words", "subwords"] = "characters"
     """What a step reads and says."""
+    subwords: int = 2_000
+    """How many pieces of words there are at most, if these are the tokens."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
     cell: recipe.Cell = "LSTM"

@@ -45,11 +45,12 @@ def test_bits():
     assert found["bits_per_character"] == pytest.approx(6 * 3 / 4)
 
 
-@pytest.mark.parametrize("tokens", ["characters", "words"])
+@pytest.mark.parametrize("tokens", ["characters", "words", "subwords"])
 def test_the_users_own_text_end_to_end(workplace, capsys, tokens):
     paragraphs = [f"the cat number {n}\nsat on mat {n % 3}" for n in range(60)]
     (workplace / "mine.txt").write_text("\n\n".join(paragraphs))
     arguments = ["train", "language_model", "--data", "mine.txt", "--tokens", tokens, *SMALL]
+    arguments += ["--subwords", "30"]
     assert cli.main(arguments) == 0
     metrics = json.loads((workplace / "runs/language_model/default/metrics.json").read_text())
     assert metrics["test"]["perplexity"] > 1
