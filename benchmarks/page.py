@@ -191,7 +191,8 @@ def _decoding(rows):
     lines = [
         "## Translation",
         "",
-        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs.",
+        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs: it is "
+        "searched only for words of which it is not certain that a beam of 1 found the best.",
         "",
         *_head(["words at once", "beam", "words a second", "spread", "time over a beam of 1"]),
     ]

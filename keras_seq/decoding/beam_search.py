@@ -20,6 +20,7 @@ def beam_search(
     forbidden=(),
     coverage=None,
     n_best=None,
+    limits=None,
     certain=False,
 ):
     """Sequences (hypotheses) of a high score (Wu et al. 2016),
@@ -50,6 +51,7 @@ def beam_search(
         coverage: Function of a state to `(rows,)`, which must not be positive.
         n_best: How many sequences to return, `beam_width` by default. The fewer, the earlier the
             search may end.
+        limits: Tokens at most of each example, `(batch,)`, none of them more than `max_length`.
         certain: Whether to return also of which examples it is certain that there is no better
             sequence than the best found, so that a wider beam would be in vain.
 
@@ -66,6 +68,7 @@ def beam_search(
     ):
         if isinstance(value, int) and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}.")
+    limits = max_length if limits is None else ops.cast(limits, "int32")
     inf = float("inf")
     batch = ops.shape(keras.tree.flatten(initial_state)[0])[0]
     first_rows = beam_width * ops.arange(batch, dtype="int32")[:, None]
@@ -79,7 +82,7 @@ def beam_search(
     def attainable(sums, length):
         # Log probabilities only fall: the best length is the next or the last, whatever the sign
         # of the penalty.
-        return ops.maximum(score(sums, length), score(sums, max_length))
+        return ops.maximum(score(sums, length), score(sums, limits))
 
     def going_on(number, tokens, state, written, sums, leading, finished, scores, missed):
         best = attainable(ops.max(sums, axis=1), number + 1)
@@ -106,7 +109,7 @@ def beam_search(
         state, written = keras.tree.map_structure(
             lambda rows: ops.take(rows, parents, axis=0), (state, written)
         )
-        done = (tokens == end_id) | (number + 1 == max_length)
+        done = (tokens == end_id) | ops.reshape(number + 1 == limits, (-1, 1))
         tokens = ops.reshape(tokens, (-1,))
         written = ops.where(ops.arange(max_length) == number, tokens[:, None], written)
         ended = score(sums, number + 1)

@@ -384,8 +384,10 @@ class Seq2Seq(SequenceModel):
         min_length=0,
         may_be_unknown=False,
     ):
+        limits = None
         if max_length is None:
             max_length = 2 * ops.shape(ids)[1] + 16
+            limits = 2 * ops.sum(ops.cast(ids > 0, "int32"), axis=1) + 16
         if length_penalty is None:
             length_penalty = self._arguments["length_penalty"]
         state, memory = self._decoder.start(*self._encoder(ids, training=False))
@@ -416,6 +418,7 @@ class Seq2Seq(SequenceModel):
             min_length=min_length,
             length_penalty=length_penalty,
             coverage=coverage,
+            limits=limits,
             forbidden=(0,) if may_be_unknown else (0, 1),
             certain=True,
         )

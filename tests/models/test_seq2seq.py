@@ -198,6 +198,22 @@ def test_encoded_pairs():
     )
 
 
+def test_side_by_side():
+    inputs, steps = plain().side_by_side("ab", "C")
+    assert steps == ["a | <EOS>", "b | C", "<EOS> | <PAD>"]
+    assert {side: ids.shape for side, ids in inputs.items()} == {"source": (1, 3), "target": (1, 3)}
+    _, steps = learnt().side_by_side("ba")
+    assert steps == ["b | <EOS>", "a | A", "<EOS> | B"]
+
+
+def test_starts_from_vectors(tmp_path):
+    model = small()
+    (tmp_path / "vectors.txt").write_text("a 1 2 3 4 5 6\nx 6 5 4 3 2 1\n")
+    assert model.load_vectors(tmp_path / "vectors.txt") == 1
+    table = to_numpy(model.get_layer("embedding").embeddings)
+    np.testing.assert_array_equal(table[model.encode(["a"]).inputs["source"][0, 0]], range(1, 7))
+
+
 def test_two_thousand_tokens_and_tokens_never_seen():
     [text] = learnt().translate(["abc\u9f98" * 500], max_length=4)
     assert set(text.split()) <= set("ABCD")
