@@ -51,6 +51,8 @@ def page():
         "fit": _fit,
         "tagging": _tagging,
         "generation": _generation,
+        "decoding": _decoding,
+        "copy_reverse": _copy_reverse,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -88,11 +90,11 @@ def _recurrent(rows):
                 time, spread = row["milliseconds"]["ours"], row["spread"]["ours"]
                 shape = ", ".join(map(str, row["shape"]))
                 cells = [row["cell"], shape, f"{time:.1f}", f"{spread:.0%}"]
-                lines.append(table_row(cells + [_ratio(found, c) for c in columns]))
+                lines.append(_row(cells + [_ratio(found, c) for c in columns]))
         for line in summary(rows):
             if line["mode"] == mode:
                 cells = [line["cell"], "**median**", "", ""]
-                lines.append(table_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
+                lines.append(_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
     return lines
 
 
@@ -108,7 +110,7 @@ def _accuracy(rows):
     for row in rows:
         for path in ("fast path", "general loop"):
             errors = [f"{row[path][what]:.2%}" for what in ("outputs", "gradients")]
-            lines.append(table_row([row["cell"], path, *errors]))
+            lines.append(_row([row["cell"], path, *errors]))
     return lines
 
 
@@ -130,7 +132,7 @@ def _lengths(rows):
             f"{row[how]['first call, seconds']:.1f}"
             for how in contestants
         ]
-        lines.append(table_row([str(row["timesteps"]), *cells]))
+        lines.append(_row([str(row["timesteps"]), *cells]))
     return lines
 
 
@@ -147,7 +149,7 @@ def _fit(rows):
         cells = [row["model"]]
         for how in ("ours", "keras"):
             cells += [f"{time[how]:.2f}", f"{spread[how]:.0%}"]
-        lines.append(table_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
+        lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
     return lines
 
 
@@ -166,13 +168,13 @@ def _tagging(rows):
             cells = [", ".join(map(str, row["shape"]))]
             for head in ("crf", "softmax"):
                 cells += [f"{time[head]:.1f}", f"{spread[head]:.0%}"]
-            lines.append(table_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
+            lines.append(_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
     lines += ["", *_head(["run", "texts a batch", "characters a second", "spread"])]
     for row in rows:
         if row["what"] == "tag":
             rate, spread = row["characters a second"], row["spread"]
             lines.append(
-                table_row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
+                _row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
             )
     return lines
 
@@ -187,16 +189,47 @@ def _generation(rows):
     ]
     for row in rows:
         cells = [str(row["rows"]), f"{row['tokens']:,}", f"{row['milliseconds a token']:.2f}"]
-        lines.append(table_row([*cells, f"{row['spread']:.0%}"]))
+        lines.append(_row([*cells, f"{row['spread']:.0%}"]))
+    return lines
+
+
+def _decoding(rows):
+    lines = [
+        "## Translation",
+        "",
+        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs: it is "
+        "searched only for words of which it is not certain that a beam of 1 found the best.",
+        "",
+        *_head(["words at once", "beam", "words a second", "spread", "time over a beam of 1"]),
+    ]
+    for row in rows:
+        cells = [str(row["batch"]), str(row["beam"]), f"{row['words a second']:,.0f}"]
+        lines.append(_row([*cells, f"{row['spread']:.0%}", f"{row['of greedy']:.2f}"]))
+    return lines
+
+
+def _copy_reverse(rows):
+    lengths = list(rows[0]["exact"])
+    lines = [
+        "## Attention",
+        "",
+        "Random letters said again, forwards or backwards: share of the sequences without a "
+        "mistake, by length. Pictures: [by length](../benchmarks/results/copy_reverse.png), "
+        "[where it looks](../benchmarks/results/copy_reverse_attention.png).",
+        "",
+        *_head(["model", "updates", "minutes", *map(str, lengths)]),
+    ]
+    for row in rows:
+        cells = [row["model"], f"{row['updates']:,}", f"{row['seconds'] / 60:.1f}"]
+        lines.append(_row(cells + [f"{row['exact'][length]:.1%}" for length in lengths]))
     return lines
 
 
 def _head(names):
-    return [table_row(names), table_row(["---"] * len(names))]
+    return [_row(names), _row(["---"] * len(names))]
 
 
-def table_row(cells):
-    """A row of a table in Markdown."""
+def _row(cells):
     return f"| {' | '.join(cells)} |"
 
 

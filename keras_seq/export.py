@@ -20,8 +20,13 @@ def savedmodel(model, path):
         exported and the original model give for `model.samples()`.
 
     Raises:
-        InputError: The backend is not TensorFlow.
+        InputError: The backend is not TensorFlow, or the model has no endpoints.
     """
+    if not hasattr(model, "endpoints"):
+        raise InputError(
+            f"{model.name} has no endpoints(): it is no model of keras_seq.models, export it with "
+            "Keras's own model.export()."
+        )
     if keras.backend.backend() != "tensorflow":
         raise InputError(
             "A saved model is exported from the TensorFlow backend, not from "

@@ -2,7 +2,7 @@
 
 Every combination of task, distance, cell and seed has a row in
 `benchmarks/results/memory_tasks.json`, written when it is done; rows that are there are not run
-again. At the end, `docs/memory.md` and a picture are written of all rows.
+again. At the end, `docs/memory_tasks.md` and a picture are written of all rows.
 """
 
 import argparse

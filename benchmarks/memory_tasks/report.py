@@ -11,7 +11,7 @@ from benchmarks.memory_tasks.training import CELLS
 
 RESULTS = page.RESULTS / "memory_tasks.json"
 PICTURE = page.RESULTS / "memory_tasks.png"
-PAGE = page.PAGE.parent / "memory.md"
+PAGE = page.PAGE.parent / "memory_tasks.md"
 KEY = ("task", "distance", "cell", "seed")
 
 
@@ -51,8 +51,8 @@ def text(rows):
         "number behind it if it is not one. What the tasks are is said in "
         "[tasks.py](../benchmarks/memory_tasks/tasks.py).",
         "",
-        page.table_row(["task", "distance", *CELLS]),
-        page.table_row(["---"] * (2 + len(CELLS))),
+        _row(["task", "distance", *CELLS]),
+        _row(["---"] * (2 + len(CELLS))),
     ]
     for name, task in TASKS.items():
         for distance in dict.fromkeys(row["distance"] for row in rows if row["task"] == name):
@@ -60,8 +60,12 @@ def text(rows):
                 _shown(task, figure(rows, task=name, distance=distance, cell=cell))
                 for cell in CELLS
             ]
-            lines.append(page.table_row([f"{name}: {task.figure}", str(distance), *cells]))
+            lines.append(_row([f"{name}: {task.figure}", str(distance), *cells]))
     return [*lines, "", f"![the same as curves](../benchmarks/results/{PICTURE.name})"]
+
+
+def _row(cells):
+    return f"| {' | '.join(cells)} |"
 
 
 def _shown(task, found):

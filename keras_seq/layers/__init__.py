@@ -1,8 +1,10 @@
 """What users put in a model: the cells of `keras_seq.cells` over whole sequences, and a CRF."""
 
+from keras_seq.layers.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.kneser_ney import KneserNey
 from keras_seq.layers.naive_bayes import NaiveBayes
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
@@ -15,10 +17,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AttentionDecoderCell",
     "AttentionPooling",
     "BigramEmbedding",
     "Bigrams",
     "DiagonalPeepholeLSTM",
+    "KneserNey",
     "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",

@@ -43,6 +43,10 @@ class Parts:
         self.recall = None
         if arguments["recall"]:
             self.recall = layers.Recall(tokens, arguments["recall"], name="recall")
+        self.counted = None
+        if arguments["kneser_ney"]:
+            how = [arguments[name] for name in ("kneser_ney", "kneser_ney_share", "counted")]
+            self.counted = layers.KneserNey(tokens, *how, name="kneser_ney")
         if self.tied:
             self.embedding = keras.layers.ReversibleEmbedding(tokens, width, name="embedding")
             self.embedding.supports_masking = True  # else it warns of a mask, which logits need not
@@ -88,7 +92,8 @@ class Parts:
             x = self.dropouts[number](x)
             x, *new = layer(x, initial_state=None if states is None else states[number], mask=mask)
             after.append(new)
-        return self.read_out(_beside(self.dropouts[-1](x), *runs)), after
+        logits = self.read_out(_beside(self.dropouts[-1](x), *runs))
+        return (logits if self.counted is None else self.counted(logits, ids)), after
 
     def step(self, ids, state):
         """Logits (rows, tokens) and the state after one step."""
@@ -107,7 +112,11 @@ class Parts:
         for layer, before in zip(self.recurrent, state["layers"]):
             x, new = layer.cell(x, before)
             after.append(list(new))
-        return self.read_out(_beside(x, *runs)), {**state, "layers": after}
+        logits, state = self.read_out(_beside(x, *runs)), {**state, "layers": after}
+        if self.counted is not None:
+            contexts = self.counted.after(state["contexts"], ids)
+            logits, state = self.counted.mixed(logits, contexts), {**state, "contexts": contexts}
+        return logits, state
 
     def of_runs(self, windows, style):
         """The vectors of runs of tokens (..., longest), and of the short ones in a style (...)."""

@@ -11,6 +11,7 @@ from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError
+from keras_seq.layers.kneser_ney import Ngrams
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel
 
@@ -48,7 +49,8 @@ class SequenceGenerator(SequenceModel):
     Args:
         vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
         styles: Names of the styles, or None for a model without.
-        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`,
+            or "pieces" for those of words that are in the vocabulary.
         embedding: Width of the embedding of a token, or None for one-hot input.
         style_embedding: Width of the embedding of a style.
         tied: Whether the embedding of tokens is also the kernel of the logits (Press & Wolf 2017).
@@ -64,9 +66,16 @@ class SequenceGenerator(SequenceModel):
         ngram_dropout: Share of the steps at which the runs of one length are dropped in training.
         recall: Width of the vector that says what followed when the sequence was last like this
             (see `keras_seq.layers.Recall`), which recurrent layers and logits both take; 0: none.
+        kneser_ney: Tokens of the longest n-gram that is counted, whose probabilities are mixed with
+            those of the network when it is not in training (`keras_seq.layers.KneserNey`); 0: none.
+        kneser_ney_share: Of the counts in the mixture, from 0 to 1.
+        kneser_ney_discount: What is taken off each count, from 0 to 1.
+        counted: Sequences, as for `encode`, whose n-grams are counted; of a model that was saved,
+            how many there were.
         stateful_batch: If given, the model takes batches of just so many rows, and each goes on
             where the same row of the batch before ended, until `reset_state()`: training by
-            truncated backpropagation through time, see `windows`.
+            truncated backpropagation through time, see `windows`. (On JAX, `predict` of Keras 3.15
+            begins each batch anew, with Keras's own layers too; a call goes on.)
     """
 
     def __init__(
@@ -88,6 +97,10 @@ class SequenceGenerator(SequenceModel):
         ngram_embedding=32,
         ngram_dropout=0.5,
         recall=0,
+        kneser_ney=0,
+        kneser_ney_share=0.3,
+        kneser_ney_discount=0.9,
+        counted=None,
         stateful_batch=None,
         name="sequence_generator",
     ):
@@ -96,13 +109,20 @@ class SequenceGenerator(SequenceModel):
             raise InputError("A SequenceGenerator needs at least one token, and style if any.")
         if styles is not None and stateful_batch is not None:
             raise InputError("A style begins a sequence: with stateful_batch there can be none.")
-        if (ngrams or recall) and stateful_batch is not None:
+        if (ngrams or recall or kneser_ney) and stateful_batch is not None:
             raise InputError(
-                "ngrams and recall do not reach from batch to batch: not with stateful_batch."
+                "ngrams, recall and kneser_ney do not reach from batch to batch: not with "
+                "stateful_batch."
             )
+        if kneser_ney and not counted:
+            raise InputError("kneser_ney needs sequences to count: give them as counted.")
         if tied and embedding is None:
             raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
-        tokens = Vocabulary([END, *vocabulary])
+        tokens, found = Vocabulary([END, *vocabulary]), None
+        if kneser_ney and not isinstance(counted[0], int):
+            rows = [[tokens.number(token) for token in (END, *row, END)] for row in counted]
+            found = Ngrams(rows, kneser_ney, len(tokens), kneser_ney_discount)
+            arguments["counted"] = found.shape
         parts = Parts(arguments, len(tokens), None if styles is None else len(styles))
         shape = {"shape": (None,), "batch_size": stateful_batch, "dtype": "int32"}
         inputs = {"tokens": keras.Input(**shape, name="tokens")}
@@ -112,6 +132,8 @@ class SequenceGenerator(SequenceModel):
         logits, _ = parts.over_time(inputs["tokens"], style, parts.begin(style))
         super().__init__(inputs, logits, arguments, tokens)
         self._parts = parts
+        if found is not None:
+            parts.counted.set_ngrams(found)
         self.styles = None if styles is None else list(styles)
         self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=0
@@ -275,8 +297,7 @@ class SequenceGenerator(SequenceModel):
             return [self.text_of(one.tokens) for one in made]
         texts = []
         for prompt, one in zip(prompts, made):
-            between = self._split.between if prompt and one.tokens else ""
-            texts.append(prompt + between + self.text_of(one.tokens))
+            texts.append(self._split.continued(prompt, one.tokens))
         return texts
 
     def generate_tokens(
@@ -320,6 +341,8 @@ class SequenceGenerator(SequenceModel):
             raise InputError(
                 "beam_width looks for the likeliest: it goes without temperature, top_k and top_p."
             )
+        if beam_width is None and length_penalty:
+            raise InputError("length_penalty is for the search with beam_width.")
         if prompts is None:
             count = len(styles) if styles is not None else count or 1
             prompts = [[]] * count
@@ -400,6 +423,10 @@ class SequenceGenerator(SequenceModel):
             # All that is read and made, with room for what is to come.
             state["read"] = ops.pad(ids, [[0, 0], [0, max_length]])
             state["place"] = lengths - 1
+        if parts.counted is not None:
+            contexts = parts.counted.contexts(ids)
+            before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
+            state["contexts"] = before_last[:, 0]
         never = np.zeros(len(self._tokens), "float32")
         never[[0, 1]] = float("-inf")
         never = ops.convert_to_tensor(never)
@@ -460,7 +487,6 @@ class SequenceGenerator(SequenceModel):
         import tensorflow as tf
 
         known, names = self._tokens.table(), tf.constant(self._tokens.tokens)
-        between = self._split.between
 
         def generate(prompts, styles, max_length, temperature, seed):
             tokens = self._split.in_graph(prompts).to_tensor("")
@@ -479,10 +505,8 @@ class SequenceGenerator(SequenceModel):
                 ),
             )
             made = tf.ragged.boolean_mask(tf.gather(names, made), (made > 0) & (made != self.end))
-            texts = tf.strings.reduce_join(made, axis=-1, separator=between)
-            both = (prompts != "") & (texts != "")
             return {
-                "texts": prompts + tf.where(both, between, "") + texts,
+                "texts": self._split.continued_in_graph(prompts, made),
                 "log_probs": log_probs,
             }
 

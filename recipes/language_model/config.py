@@ -12,8 +12,10 @@ class Config(recipe.Config):
 
     encoding: str = "utf-8"
     """Of files of your own."""
-    tokens: Literal["characters", "words"] = "characters"
+    tokens: Literal["characters", "words", "subwords"] = "characters"
     """What a step reads and says."""
+    subwords: int = 2_000
+    """How many pieces of words there are at most, if these are the tokens."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
     cell: recipe.Cell = "LSTM"
@@ -38,17 +40,35 @@ class Config(recipe.Config):
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
+    kneser_ney: int = 12
+    """Tokens of the longest n-gram that is counted beside the network; 0 for none."""
+    kneser_ney_share: float = 0.3
+    """Of the counts in what the model says."""
     weight_decay: float = 0.01
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = 0.003
     """The highest of the schedule."""
     batch_size: int = 16
     """Sequences an update."""
-    updates: int = 3_000
+    updates: int = 2_600
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
     objective = "bits_per_character"
     less_is_better = True
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+    "newspaper": Config(
+        data="peoples_daily",
+        embedding=128,
+        tied=True,
+        dropout=0.3,
+        ngrams=0,
+        kneser_ney=6,
+        kneser_ney_share=0.6,
+        batch_size=32,
+        updates=6_000,
+    ),
+}

@@ -15,8 +15,9 @@ LONGEST = 512
 def build(config, train):
     """A generator that knows the tokens of the training paragraphs."""
     tokens = list(itertools.chain.from_iterable(train.inputs))
+    at_least = 1 if config.tokens == "subwords" else config.minimum_count
     model = SequenceGenerator(
-        frequent(tokens, config.minimum_count) or frequent(tokens),
+        frequent(tokens, at_least) or frequent(tokens),
         split=SPLIT[config.tokens],
         embedding=config.embedding,
         tied=config.tied,
@@ -28,6 +29,9 @@ def build(config, train):
         ngram_rows=config.ngram_rows,
         ngram_dropout=config.ngram_dropout,
         recall=config.recall,
+        kneser_ney=config.kneser_ney,
+        kneser_ney_share=config.kneser_ney_share,
+        counted=train.inputs,
         recurrent_dropout=config.recurrent_dropout,
     )
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)

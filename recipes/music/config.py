@@ -45,4 +45,7 @@ class Config(recipe.Config):
     less_is_better = True
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    "large": Config(units=448, dropout=0.5, ngram_dropout=0.7, updates=3_600),
+}

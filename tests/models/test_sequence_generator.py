@@ -26,7 +26,8 @@ def generator(cell="LSTM", styles=("up", "down"), **arguments):
         **{"units": 12, "depth": 2, "dropout": 0.0, "embedding": 8, **arguments},
     )
     # Larger weights than at the start, so that steps differ.
-    model.set_weights([2 * np.asarray(to_numpy(w)) for w in model.weights])
+    for weight in model.trainable_weights:
+        weight.assign(2 * np.asarray(to_numpy(weight)))
     return model
 
 
@@ -39,17 +40,21 @@ def learnt():
     return model
 
 
+COUNTED = {"kneser_ney": 3, "kneser_ney_share": 0.4, "counted": TEXTS}
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
 
 
 @pytest.mark.parametrize(
     ("cell", "temperature"),
-    [*((cell, 0) for cell in CELLS), *(("LSTM with ngrams and recall", t) for t in (0, 1.0))],
+    [
+        *((cell, 0) for cell in CELLS),
+        *(("LSTM with runs, recall and counts", t) for t in (0, 1.0)),
+    ],
 )
 def test_carried_state_equals_the_whole_prefix(cell, temperature):
     more = {}
-    if "ngrams" in cell:
-        more = {"ngrams": 4, "ngram_rows": 64, "ngram_embedding": 3, "recall": 5}
+    if "with" in cell:
+        more = {"ngrams": 4, "ngram_rows": 64, "ngram_embedding": 3, "recall": 5, **COUNTED}
     model, prompts, styles = (
         generator(cell.split()[0], **more),
         [list("he"), [], list("slow")],
@@ -73,7 +78,7 @@ def test_carried_state_equals_the_whole_prefix(cell, temperature):
 
 
 def test_beam_search_finds_what_is_likelier():
-    model = generator(ngrams=4, ngram_rows=64, ngram_embedding=3, recall=5)
+    model = generator(ngrams=4, ngram_rows=64, ngram_embedding=3, recall=5, **COUNTED)
     prompts, styles = [list("he"), [], list("slow")], [0, 1, "down"]
     greedy, one, four = (
         model.generate_tokens(prompts, styles, max_length=8, **how)
@@ -187,7 +192,8 @@ def test_training_carries_the_state_on_too():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"ngrams": 2, "recall": 2}, {"tied": True}, {"embedding": None, "styles": None}]
+    "arguments",
+    [{"ngrams": 2, "recall": 2, **COUNTED}, {"tied": True}, {"embedding": None, "styles": None}],
 )
 def test_saved_and_loaded(tmp_path, arguments):
     model = generator(**arguments)
@@ -236,9 +242,11 @@ def test_exported_with_raw_strings(tmp_path, styles):
         ),
         (
             lambda m: generator(styles=None, stateful_batch=2, ngrams=2),
-            "ngrams and recall do not reach from batch to batch",
+            "ngrams, recall and kneser_ney do not reach from batch",
         ),
         (lambda m: generator(tied=True, embedding=None), "A tied output needs an embedding"),
+        (lambda m: m.generate(["h"], [0], length_penalty=1.0), "for the search with beam_width"),
+        (lambda m: generator(kneser_ney=3), "needs sequences to count: give them as counted"),
         (lambda m: generator(split="lines"), "There is no way to split a text 'lines'"),
     ],
 )

@@ -53,8 +53,9 @@ def mine(workplace):
     return workplace
 
 
-def test_words_end_to_end(mine, capsys):
-    arguments = ["--data", "mine.txt", "--tokens", "words", *SMALL]
+@pytest.mark.parametrize("tokens", ["words", "subwords"])
+def test_other_tokens_end_to_end(mine, capsys, tokens):
+    arguments = ["--data", "mine.txt", "--tokens", tokens, "--subwords", "30", *SMALL]
     assert cli.main(["train", "language_model", *arguments]) == 0
     capsys.readouterr()
     run = "runs/language_model/default"
