@@ -17,12 +17,12 @@ def main():
     parser.add_argument("--task", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--distance", nargs="+", type=int, help="default: those of the task")
     parser.add_argument("--cell", nargs="+", choices=training.CELLS, default=training.CELLS)
-    parser.add_argument("--seed", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--seed", nargs="+", type=int, help="default: those of the task")
     parser.add_argument("--again", action="store_true", help="also what is known")
     options = parser.parse_args()
-    for seed in options.seed:
-        for task in options.task:
-            for distance in options.distance or TASKS[task].distances:
+    for task in options.task:
+        for distance in options.distance or TASKS[task].distances:
+            for seed in options.seed or TASKS[task].seeds:
                 for cell in options.cell:
                     if options.again or (task, distance, cell, seed) not in report.known():
                         row = training.row(task, distance, cell, seed)

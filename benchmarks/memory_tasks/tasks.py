@@ -11,7 +11,7 @@ class Adding:
     """
 
     figure = "mean squared error"
-    distances = (50, 100, 200, 400, 1000)
+    distances, seeds = (50, 200, 400, 1000), (0,)
     outputs, every_step, loss = 1, False, "mse"
     units, rate, updates = 64, 3e-3, 4000
     solved, less_is_better = 1e-3, True
@@ -37,7 +37,7 @@ class Copying:
     """
 
     figure = "share of symbols right"
-    distances = (10, 25, 50, 100, 200)
+    distances, seeds = (10, 25, 50, 100, 200), (0,)
     outputs, every_step, loss = 9, True, "crossentropy"
     units, rate, updates = 64, 3e-3, 4000
     solved, less_is_better = 0.99, False
@@ -66,7 +66,7 @@ class Agreement:
     """
 
     figure = "share of verbs right"
-    distances = (10, 50, 100, 200, 400)
+    distances, seeds = (10, 50, 100, 200, 400), (0,)
     outputs, every_step, loss = 1, False, "binary"
     units, rate, updates = 32, 3e-3, 3000
     solved, less_is_better = 0.99, False
@@ -95,6 +95,7 @@ class _Timing:
     outputs, every_step, loss = 1, True, "binary"
     units, rate, updates = 32, 1e-2, 4000
     solved, less_is_better = 0.998, False
+    seeds = (0, 1, 2)
 
     def judge(self, targets, outputs):
         return float(np.mean(((outputs > 0) == (targets > 0.5)).all(axis=(1, 2))))
