@@ -79,6 +79,9 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
     for mask, backwards, zero_output, sequences in options:
         if mask is None and zero_output:
             continue
+        # On JAX, which compiles each, half of them, with every two in all four ways.
+        if BACKEND == "jax" and (mask is None) + backwards + zero_output + sequences in (1, 3):
+            continue
         truth = reference.run(
             name, cell.get_weights(), x, given, mask, backwards, zero_output_for_mask=zero_output
         )
