@@ -15,8 +15,15 @@ PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 
 def write(name, rows):
     """Writes the rows of one benchmark, then the page of all."""
+    command = shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
+    record(RESULTS / f"{name}.json", command, rows)
+    PAGE.write_text(page())
+
+
+def record(path, command, rows):
+    """Writes the rows, what made them, machine and versions."""
     content = {
-        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": command,
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
         "versions": {
             "python": platform.python_version(),
@@ -24,9 +31,8 @@ def write(name, rows):
         },
         "rows": rows,
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    PAGE.write_text(page())
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def page():

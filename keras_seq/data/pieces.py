@@ -9,8 +9,10 @@ piece is a piece of its own.
 import io
 import itertools
 
-from keras_seq.data.tokens import MARKED, Splitter
-from keras_seq.errors import InputError
+from keras_seq.data.tokens import SPLITTERS, Splitter
+from keras_seq.errors import InputError, unknown
+
+MARKED = SPLITTERS["marked"]
 
 
 def learn_pieces(texts, count, seed=0):
@@ -52,6 +54,23 @@ def learn_pieces(texts, count, seed=0):
         if not (learnt.is_control(n) or learnt.is_unknown(n))
     ]
     return list(dict.fromkeys([*pieces, *sorted(letters)]))
+
+
+def splitter(name, vocabulary):
+    """The way to split a text that has that name.
+
+    Args:
+        name: Of `keras_seq.data.tokens.SPLITTERS`, or "pieces", which are those in the vocabulary.
+        vocabulary: `keras_seq.data.vocabulary.Vocabulary`.
+
+    Raises:
+        InputError: There is none.
+    """
+    if name == "pieces":
+        return into_pieces(vocabulary)
+    if name not in SPLITTERS:
+        raise unknown("way to split a text", name, [*SPLITTERS, "pieces"])
+    return SPLITTERS[name]
 
 
 def into_pieces(vocabulary):

@@ -3,8 +3,6 @@
 import re
 from typing import Any, NamedTuple
 
-from keras_seq.errors import unknown
-
 MARK = "▁"
 """What marked tokens have in the place of a blank."""
 
@@ -33,6 +31,15 @@ class Splitter(NamedTuple):
         text = self.between.join(tokens)
         return text.replace(MARK, " ").strip() if self.marked else text
 
+    def continued(self, text, tokens):
+        """A text and what follows on it."""
+        if not text:
+            return self.joined(tokens)
+        more = self.between.join(tokens)
+        if self.marked:
+            return text + more.replace(MARK, " ")
+        return text + (self.between if tokens else "") + more
+
     def joined_in_graph(self, tokens):
         """The same of a ragged tensor of tokens."""
         import tensorflow as tf
@@ -41,6 +48,16 @@ class Splitter(NamedTuple):
         if not self.marked:
             return texts
         return tf.strings.strip(tf.strings.regex_replace(texts, MARK, " "))
+
+    def continued_in_graph(self, texts, tokens):
+        """Strings `(batch,)` and what follows on them."""
+        import tensorflow as tf
+
+        more = tf.strings.reduce_join(tokens, axis=-1, separator=self.between)
+        more = tf.where(more == "", more, self.between + more)
+        if self.marked:
+            more = tf.strings.regex_replace(more, MARK, " ")
+        return tf.where(texts == "", self.joined_in_graph(tokens), texts + more)
 
 
 def _characters(text):
@@ -84,16 +101,6 @@ def _spaced_in_graph(texts):
     return tf.strings.split(tf.strings.regex_replace(texts, r"[\s\pZ]+", " "))
 
 
-SPLITTERS = {
-    "characters": Splitter(_characters, _characters_in_graph, ""),
-    "text": Splitter(_text, _text_in_graph, ""),
-    "words": Splitter(_words, _words_in_graph, " "),
-    "spaced": Splitter(_spaced, _spaced_in_graph, " "),
-}
-"""Every character but white space; every character; runs of letters and digits, and every other
-character; what stands between white space."""
-
-
 def _marked(text):
     """Words and other characters, with a mark before those that a blank, or nothing, precedes."""
     text = text.replace(MARK, " ")
@@ -112,19 +119,15 @@ def _marked_in_graph(texts):
     return tf.strings.split(tf.strings.regex_replace(apart, f"^{MARK}$", ""))
 
 
-MARKED = Splitter(_marked, _marked_in_graph, "", marked=True)
-"""As "words", but so that blanks are not lost."""
-
-
-def splitter(name):
-    """The way to split a text that has that name.
-
-    Raises:
-        InputError: There is none.
-    """
-    if name not in SPLITTERS:
-        raise unknown("way to split a text", name, SPLITTERS)
-    return SPLITTERS[name]
+SPLITTERS = {
+    "characters": Splitter(_characters, _characters_in_graph, ""),
+    "text": Splitter(_text, _text_in_graph, ""),
+    "words": Splitter(_words, _words_in_graph, " "),
+    "marked": Splitter(_marked, _marked_in_graph, "", marked=True),
+    "spaced": Splitter(_spaced, _spaced_in_graph, " "),
+}
+"""Every character but white space; every character; runs of letters and digits, and every other
+character; the same with marks so that blanks are not lost; what stands between white space."""
 
 
 def written_without_spaces(text):

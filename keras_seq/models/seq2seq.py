@@ -10,8 +10,7 @@ from keras import ops
 
 from keras_seq import decoding, layers
 from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.pieces import into_pieces
-from keras_seq.data.tokens import MARKED, SPLITTERS, splitter
+from keras_seq.data.pieces import splitter
 from keras_seq.data.vocabulary import UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
 from keras_seq.models.decoder import Decoder
@@ -19,9 +18,6 @@ from keras_seq.models.sequence_model import SequenceModel
 
 END = "<EOS>"
 """The token after the last, of both sides; in the decoder also the one before the first."""
-
-SPLITS = (*SPLITTERS, "marked", "pieces")
-"""How texts become tokens, see `keras_seq.data.tokens` and `keras_seq.data.pieces`."""
 
 LEAST = 8
 """To how many time steps a batch is cut at least."""
@@ -117,9 +113,6 @@ class Seq2Seq(SequenceModel):
         name="seq2seq",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        for name_, way in (("split", split), ("target_split", target_split)):
-            if way not in SPLITS:
-                raise unknown(f"way to split a text ({name_})", way, SPLITS)
         if attention not in (None, *ATTENTIONS):
             raise unknown("attention", attention, ATTENTIONS)
         if not source_vocabulary or not target_vocabulary:
@@ -186,7 +179,7 @@ class Seq2Seq(SequenceModel):
         written = keras.Input((None,), dtype="int32", name="target")
         read = [memory, keys, mask, states]
         inputs, logits = {"source": ids, "target": written}, decoder(written, *read)
-        super().__init__(inputs, logits, arguments, source.known, source.split)
+        super().__init__(inputs, logits, arguments, source.known)
         self._encoder = keras.Model(ids, read)
         self._decoder, self._source, self._target = decoder, source, target
         self.loss_of_tokens = TokenCrossentropy(label_smoothing)
@@ -495,10 +488,7 @@ class Texts:
     def __init__(self, vocabulary, split, lower=False):
         self.known, self.lower = Vocabulary([END, *vocabulary]), lower
         self.end = self.known.number(END)
-        if split == "pieces":
-            self.split = into_pieces(self.known)
-        else:
-            self.split = MARKED if split == "marked" else splitter(split)
+        self.split = splitter(split, self.known)
 
     def tokens(self, text):
         text = text.lower() if self.lower else text

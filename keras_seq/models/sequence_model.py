@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_seq.data.tokens import splitter
+from keras_seq.data.pieces import splitter
 from keras_seq.data.vectors import read_vectors
 from keras_seq.errors import InputError
 
@@ -18,13 +18,12 @@ class SequenceModel(keras.Model):
         inputs, outputs: As of `keras.Model`.
         arguments: Those that the model was made with, by name; "split" is one.
         tokens: `keras_seq.data.vocabulary.Vocabulary`.
-        split: `keras_seq.data.tokens.Splitter`; that of the argument "split" if not given.
     """
 
-    def __init__(self, inputs, outputs, arguments, tokens, split=None):
+    def __init__(self, inputs, outputs, arguments, tokens):
         super().__init__(inputs, outputs, name=arguments["name"])
         self._arguments, self._tokens = arguments, tokens
-        self._split = split or splitter(arguments["split"])
+        self._split = splitter(arguments["split"], tokens)
 
     def tokens_of(self, text):
         """The tokens of a text."""

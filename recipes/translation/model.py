@@ -3,7 +3,7 @@
 import itertools
 
 from keras_seq.data.pieces import learn_pieces
-from keras_seq.data.tokens import MARKED, SPLITTERS
+from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import frequent
 from keras_seq.models import Seq2Seq
 from keras_seq.training import adam_w
@@ -34,7 +34,7 @@ def build(config, train):
 def _vocabulary(texts, config):
     if config.tokens == "subwords":
         return learn_pieces(texts, config.subwords)
-    split = MARKED if config.tokens == "words" else SPLITTERS["text"]
+    split = SPLITTERS[SPLITS[config.tokens]]
     tokens = list(itertools.chain.from_iterable(split(text) for text in texts))
     tokens = [token for token, _, _ in tokens]
     return frequent(tokens, config.minimum_count) or frequent(tokens)

@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_seq.data.pieces import into_pieces, learn_pieces
-from keras_seq.data.tokens import MARK, MARKED, SPLITTERS
+from keras_seq.data.tokens import MARK, SPLITTERS
 from keras_seq.data.vectors import read_vectors
 from keras_seq.data.vocabulary import Vocabulary, frequent
 from keras_seq.errors import InputError
+
+MARKED = SPLITTERS["marked"]
 
 
 @settings(deadline=None)
@@ -17,9 +19,10 @@ from keras_seq.errors import InputError
 @pytest.mark.parametrize("split", SPLITTERS)
 def test_tokens_are_where_they_say(split, text):
     tokens = SPLITTERS[split](text)
-    assert all(text[start:end] == token for token, start, end in tokens)
+    bare = [token.removeprefix(MARK) if split == "marked" else token for token, _, _ in tokens]
+    assert [text[start:end] for _, start, end in tokens] == bare
     left = text if split == "text" else "".join(c for c in text if not c.isspace())
-    assert "".join(token for token, _, _ in tokens) == left
+    assert "".join(bare) == left.replace(MARK, "" if split == "marked" else MARK)
 
 
 @pytest.mark.parametrize("split", SPLITTERS)
@@ -64,6 +67,25 @@ def test_marks_and_pieces_in_graphs():
         found = splitter.in_graph(tf.constant(texts)).to_list()
         expected = [[token for token, _, _ in splitter(text)] for text in texts]
         assert [[token.decode() for token in row] for row in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("way", "text", "tokens", "expected"),
+    [
+        ("words", "", ["a", "b"], "a b"),
+        ("words", "x", ["a", "b"], "x a b"),
+        ("words", "x", [], "x"),
+        ("text", "x", ["a", "b"], "xab"),
+        ("marked", "", ["▁a", "b"], "ab"),
+        ("marked", "x y", ["a", "▁b"], "x ya b"),
+    ],
+)
+def test_texts_are_continued(way, text, tokens, expected):
+    tf = pytest.importorskip("tensorflow")
+    split = SPLITTERS[way]
+    assert split.continued(text, tokens) == expected
+    found = split.continued_in_graph(tf.constant([text]), tf.ragged.constant([tokens], tf.string))
+    assert found.numpy()[0].decode() == expected
 
 
 def test_learnt_pieces():

@@ -56,7 +56,7 @@ SEQUENCES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=6), min_si
 
 
 @settings(max_examples=25, deadline=None)
-@given(SEQUENCES, st.integers(1, 4), st.lists(st.integers(1, 5), max_size=5))
+@given(SEQUENCES, st.integers(1, 6), st.lists(st.integers(1, 5), max_size=5))
 def test_equals_the_equation(sequences, order, read):
     sequences = [[2, *sequence, 2] for sequence in sequences]
     layer, counts = made(sequences, order), counted(sequences, order)
