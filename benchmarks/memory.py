@@ -14,8 +14,10 @@ import numpy as np
 
 from benchmarks import page
 from keras_seq import recipe
-from keras_seq.data.tokens import MARK, MARKED
+from keras_seq.data.tokens import MARK, SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary, frequent
+
+MARKED = SPLITTERS["marked"]
 
 LIKE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
 """How like a text must be at least: with 0 there is the memory alone, with 1.01 the dictionary."""
