@@ -119,7 +119,9 @@ class SequenceGenerator(SequenceModel):
         if tied and embedding is None:
             raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
         tokens, found = Vocabulary([END, *vocabulary]), None
-        if kneser_ney and not isinstance(counted[0], int):
+        if not kneser_ney:
+            arguments["counted"] = None  # else the texts would be saved with the model
+        elif not isinstance(counted[0], int):
             rows = [[tokens.number(token) for token in (END, *row, END)] for row in counted]
             found = Ngrams(rows, kneser_ney, len(tokens), kneser_ney_discount)
             arguments["counted"] = found.shape
