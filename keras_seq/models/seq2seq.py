@@ -11,13 +11,10 @@ from keras import ops
 from keras_seq import decoding, layers
 from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.pieces import splitter
-from keras_seq.data.vocabulary import UNKNOWN, Vocabulary
+from keras_seq.data.vocabulary import END, UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
 from keras_seq.models.decoder import Decoder
 from keras_seq.models.sequence_model import SequenceModel
-
-END = "<EOS>"
-"""The token after the last, of both sides; in the decoder also the one before the first."""
 
 LEAST = 8
 """To how many time steps a batch is cut at least."""

@@ -1,9 +1,9 @@
-"""What a memory reaches where the recipe translates: `python -m benchmarks.memory`.
+"""What a memory reaches where the recipe translates: `python -m benchmarks.translation_memory`.
 
 For each text the translation of the training text that is most like it; if none is like it
 enough, its words, one by one, by a dictionary learnt from the training pairs (IBM model 1). A
 Seq2Seq has to beat that. How like is enough is chosen on the validation split. Writes
-`benchmarks/results/memory.json`.
+`benchmarks/results/translation_memory.json`.
 """
 
 import argparse
@@ -141,7 +141,7 @@ def main():
             }
         rows.append(row)
         print(row, flush=True)
-    page.write("memory", rows)
+    page.write("translation_memory", rows)
 
 
 if __name__ == "__main__":
