@@ -127,7 +127,7 @@ def test_alone_or_in_a_batch_is_the_same():
 
 
 def test_runs_of_tokens_are_read_from_either_side():
-    model = small(ngrams=3, ngram_rows=16, ngram_embedding=3)
+    model = small(ngrams=3, ngram_rows=2**12, ngram_embedding=3)
     before, after = (model.get_layer(f"ngrams_{side}") for side in ("before", "after"))
     after.tables.assign(before.tables)
     read = keras.Model(model.input["source"], model.get_layer("dropout_0").input)
