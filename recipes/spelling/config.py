@@ -35,5 +35,5 @@ class Config(recipe.Seq2SeqConfig):
 PRESETS = {
     "default": Config(),
     "stress": Config(stress=True),
-    "large": Config(layers=2, units=256, dropout=0.3, learning_rate=0.004, updates=8_400),
+    "large": Config(layers=2, units=256, dropout=0.3, learning_rate=0.004, updates=16_700),
 }
