@@ -131,7 +131,7 @@ def test_runs_of_tokens_are_read_from_either_side():
     before, after = (model.get_layer(f"ngrams_{side}") for side in ("before", "after"))
     after.tables.assign(before.tables)
     read = keras.Model(model.input["source"], model.get_layer("dropout_0").input)
-    # The token alone, then runs of two and of three that end with it, then those it begins.
+    # Runs of two and of three tokens that end with each, then those that it begins.
     there, back = to_numpy(read(np.array([[3, 4, 5, 6, 0, 0], [6, 5, 4, 3, 0, 0]])))[:, :4, -12:]
     np.testing.assert_array_equal(there[:, :6], back[::-1, 6:])
     np.testing.assert_array_equal(there[:, 6:], back[::-1, :6])
