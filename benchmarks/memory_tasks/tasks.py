@@ -158,7 +158,8 @@ class Generating(_Timing):
 class Doubling(_Timing):
     """Two spikes, D steps apart; the answer is a third one, D steps after the second.
 
-    D is from 30 to `distance`; the first spike comes within the first twenty steps.
+    D is from 30 to `distance`; the first spike comes within the first twenty steps. A sequence is
+    solved when the output is highest at the one right step.
     """
 
     distances = (60,)
@@ -174,6 +175,9 @@ class Doubling(_Timing):
         x[rows, begin, 0] = x[rows, begin + delay, 0] = 1
         targets[rows, begin + 2 * delay, 0] = 1
         return x.astype("float32"), targets.astype("float32")
+
+    def judge(self, targets, outputs):
+        return float(np.mean(outputs[..., 0].argmax(axis=1) == targets[..., 0].argmax(axis=1)))
 
 
 TASKS = {
