@@ -146,12 +146,16 @@ def test_rows_are_merged_and_shown(small, tmp_path):
         assert first["gradients"][when][0] == [0, 1.0]
         assert [distance for distance, _ in first["gradients"][when]] == list(range(6))
     report.merge(first, path)
-    report.merge({**first, "cell": "GRU", "seed": 0, "figure": 0.5}, path)
+    solved = {"figure": 0.5, "solved": True, "updates": 60}
+    report.merge({**first, **solved, "cell": "GRU", "seed": 0}, path)
     report.merge({**first, "figure": 0.25}, path)
     report.merge({**first, "seed": 0, "figure": 0.75}, path)
     rows = report.known(path)
     assert list(rows) == [("adding", 6, *rest) for rest in (("GRU", 0), ("LSTM", 0), ("LSTM", 1))]
-    (line,) = [line for line in report.text([*rows.values()]) if line.startswith("| adding")]
-    assert line == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
+    figures, updates = [
+        line for line in report.text([*rows.values()]) if line.startswith("| adding")
+    ]
+    assert figures == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
+    assert updates == "| adding, at most 4,000 | 6 |  | 60 | - |  |  |"
     report.draw([*rows.values()], tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
