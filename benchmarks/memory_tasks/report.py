@@ -53,7 +53,7 @@ def text(rows):
         *_table(rows, lambda task: f": {task.figure}", _figure),
         "",
         "How many updates that took, where every seed solved its task. Training ends when all of "
-        "1,000 validation sequences are answered as the task asks.",
+        "1,000 validation sequences are right, or, in adding, at half the error asked for.",
         "",
         *_table(rows, lambda task: f", at most {task.updates:,}", _updates),
         "",
