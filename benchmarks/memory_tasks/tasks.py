@@ -14,6 +14,7 @@ class Adding:
     distances, seeds = (50, 200, 400, 1000), (0,)
     outputs, every_step, loss = 1, False, "mse"
     units, rate, updates = 64, 3e-3, 4000
+    chrono = True
     solved, less_is_better = 1e-3, True
 
     def examples(self, rng, count, distance):
@@ -40,6 +41,7 @@ class Copying:
     distances, seeds = (10, 25, 50, 100, 200), (0,)
     outputs, every_step, loss = 9, True, "crossentropy"
     units, rate, updates = 64, 3e-3, 4000
+    chrono = True
     solved, less_is_better = 0.99, False
     length, symbols = 10, 8
 
@@ -69,6 +71,7 @@ class Agreement:
     distances, seeds = (10, 50, 100, 200, 400), (0,)
     outputs, every_step, loss = 1, False, "binary"
     units, rate, updates = 32, 3e-3, 3000
+    chrono = True
     solved, less_is_better = 0.99, False
     between = ("which", "already", "ate", "near", "a", "delicious", "with", "and", "that", "often")
     words = ("the", "cat", "cats", "dog", "dogs", "friend", "friends", *between)
@@ -98,6 +101,7 @@ class _Timing:
     figure = "share of sequences solved"
     outputs, every_step, loss = 1, True, "binary"
     units, rate, updates = 8, 2e-2, 6000
+    chrono = False
     solved, less_is_better = 0.998, False
     seeds = (0, 1, 2)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import keras_seq
 from benchmarks.memory_tasks import report, training
 from benchmarks.memory_tasks.tasks import TASKS
 
@@ -126,6 +127,22 @@ def test_the_loss_of_what_is_due():
     assert float(training.of_what_is_due(targets, outputs)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("cell", training.CELLS)
+def test_gates_begin_with_the_memory_of_the_task(cell):
+    model = training.model_of(TASKS["adding"], cell, (5, 2), 100)
+    before = model.get_weights()
+    training.set_chrono(model.get_layer("memory").cell, 100, 0)
+    gates = keras_seq.trace(model, np.zeros((1, 5, 2), "float32"))["memory"].gates
+    if cell == "SimpleRNN":
+        assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights()))
+        return
+    keeps = gates["update" if cell == "GRU" else "forget"][0, 0]
+    steps = 1 / (1 - keeps)
+    assert 2 <= steps.min() < 20 and 80 < steps.max() <= 100
+    if cell != "GRU":
+        np.testing.assert_allclose(gates["input"][0, 0], 1 - keeps, rtol=1e-4)
+
+
 @pytest.fixture
 def small(monkeypatch):
     for name, value in {"BATCH": 32, "ROUND": 20, "JUDGED": 100}.items():
@@ -142,7 +159,7 @@ def test_rows_are_merged_and_shown(small, tmp_path):
     path = tmp_path / "rows.json"
     first = training.row("adding", 6, "LSTM", 1, updates=20)
     assert not first["solved"] and first["updates"] == 20
-    for when in ("at the start", "after training"):
+    for when in ("by default", "at the start", "after training"):
         assert first["gradients"][when][0] == [0, 1.0]
         assert [distance for distance, _ in first["gradients"][when]] == list(range(6))
     report.merge(first, path)
