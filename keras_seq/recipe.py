@@ -2,8 +2,8 @@
 
 A recipe is a package of a few short modules:
 
-- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, and `PRESETS`,
-  a dict of name to Config, of which "default" is one;
+- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, some fields of
+  it `tunable`, and `PRESETS`, a dict of name to Config, of which "default" is one;
 - `data.py`: `load(config)` returns the splits, a dict of "train", "validation" and "test" to
   `keras_seq.batches.Examples`; a split may be missing, except "train";
 - `model.py`: `build(config, train)` returns a compiled `keras.Model`, its input shapes known, which
@@ -31,7 +31,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from keras_seq.errors import InputError, unknown
 
@@ -39,6 +39,29 @@ ENTRY_POINTS = "keras_seq.recipes"
 
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
+CELLS = get_args(Cell)
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Where `keras-seq tune` looks for the value of a field; see `tunable`."""
+
+    among: tuple = ()
+    between: tuple = ()
+    log: bool = False
+
+
+def tunable(default, among=(), between=(), log=False) -> Any:
+    """A field of a Config whose value `keras-seq tune` may choose.
+
+    Args:
+        default: Its value when nothing is tuned.
+        among: The values to choose from; or else
+        between: the least and the greatest value.
+        log: Whether a factor counts, not a difference: 0.001 to 0.01 is as far as 0.01 to 0.1.
+    """
+    space = Space(tuple(among), tuple(between), log)
+    return dataclasses.field(default=default, metadata={"space": space})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +90,11 @@ class Config:
         for name in ("batch_size", "updates"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
+
+    @classmethod
+    def spaces(cls):
+        """The tunable fields: name to `Space`."""
+        return {f.name: f.metadata["space"] for f in dataclasses.fields(cls) if f.metadata}
 
 
 @dataclasses.dataclass(frozen=True)

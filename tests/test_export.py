@@ -9,9 +9,7 @@ from keras_seq.errors import InputError
 
 def test_models_of_others_are_refused(tmp_path):
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)], name="dense")
-    with pytest.raises(
-        InputError, match=r"dense has no endpoints\(\): it is no model"
-    ):
+    with pytest.raises(InputError, match=r"dense has no endpoints\(\): it is no model"):
         export.savedmodel(model, str(tmp_path / "saved"))
     assert not list(tmp_path.iterdir())
 
