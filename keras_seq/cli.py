@@ -1,6 +1,7 @@
 """The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
 
 import dataclasses
+import functools
 import inspect
 import shlex
 import shutil
@@ -193,7 +194,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             trials=trials,
             fields=tunable if fields is None else fields,
             workers=workers,
-            say=console.print,
+            say=functools.partial(console.print, markup=False),
         )
         if done is None:
             return

@@ -5,6 +5,7 @@ run, without the test split, in a folder of its own, so that an interrupted one 
 """
 
 import contextlib
+import copy
 import csv
 import dataclasses
 import functools
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_seq import pictures, runs, training
 from keras_seq.errors import InputError, unknown
@@ -109,7 +111,7 @@ class Search:
                 self.tuner_ids.add(tuner_id)
             else:
                 self.ended = True
-        return trial
+        return copy.copy(trial)  # what becomes of it is for `end_trial` to say
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
@@ -211,15 +213,15 @@ class Search:
     def row(self, trial):
         """What there is to say of a trial: a dict of name to number or text."""
 
-        def last(name):
-            return trial.metrics.get_last_value(name) if trial.metrics.exists(name) else ""
+        def last(name, kind):
+            return kind(trial.metrics.get_last_value(name)) if trial.metrics.exists(name) else ""
 
         return {
             "trial": trial.trial_id,
             self.objective.name: trial.score if trial.status == "COMPLETED" else "failed",
             **values_of(trial),
-            "epochs": last("epochs"),
-            "seconds": last("seconds"),
+            "epochs": last("epochs", int),
+            "seconds": last("seconds", float),
         }
 
 
@@ -231,6 +233,8 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
     """Values where a Gaussian process over those tried expects much, or knows little."""
 
     def populate_space(self, trial_id):
+        # Not saved with the rest: a search that goes on sees the same as an undisturbed one.
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
         if response["values"] and self._duplicate(response["values"]):
             return self._random_populate_space()
@@ -289,12 +293,10 @@ def tune(
         _work_for_the_chief(make_oracle(search, None, space, trials, config), trainer)
         return None
     settings = {
-        "recipe": named,
-        "preset": preset,
+        **dataclasses.asdict(config),
         "search": search,
         "trials": trials,
         "fields": sorted(field.name for field in space.space),
-        "config": dataclasses.asdict(config),
     }
     _check_settings(run, folder / "settings.json", settings)
     gpus = _gpus()
@@ -596,10 +598,11 @@ def _check_settings(run, path, settings):
     if path.exists():
         was = json.loads(path.read_text())
         for name, value in settings.items():
-            if was[name] != value:
+            if was.get(name) != value:
+                option = name.replace("_", "-")
                 raise InputError(
-                    f"{run.folder} was tuned with {name} {was[name]}, not {value}; choose another "
-                    "name with --run."
+                    f"{run.folder} was tuned with --{option} {was.get(name)}, not {value}; choose "
+                    "another name with --run."
                 )
 
 

@@ -105,7 +105,7 @@ def read_log(path="log"):
 
 
 def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workplace, capsys):
-    command = ["tune", formula, "--search", "bayesian", "--trials", "7", "--seed", "1"]
+    command = ["tune", formula, "--trials", "7", "--seed", "1"]
     assert cli.main(command) == 0, capsys.readouterr().err
     whole, undisturbed = table(workplace / "runs/formula/tuned"), read_log()
     (workplace / "log").unlink()
@@ -119,7 +119,7 @@ def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workp
     assert read_log() == undisturbed[:8]
     command += ["--run", "killed"]
     assert cli.main([*command, "--bad", "1"]) == 2
-    assert "was tuned with config" in capsys.readouterr().err
+    assert "was tuned with --bad 0, not 1" in capsys.readouterr().err
     assert cli.main(command) == 0
     folder = workplace / "runs/formula/killed"
     assert read_log() == undisturbed, "every epoch of every trial once"
@@ -256,20 +256,21 @@ class Work:
         pass
 
 
-def make(path, values=range(1, 7), search="random", less_is_better=False, say=lambda line: None):
+def make(path, trials=6, less_is_better=False, say=lambda line: None, search="random"):
+    """A search for the greatest x of 1 to 40."""
     space = tuning.keras_tuner.HyperParameters()
-    space.Choice("x", list(values), default=values[0])
+    space.Choice("x", list(range(1, 41)), default=20)
     config = type("Config", (recipe.Config,), {"less_is_better": less_is_better})()
-    return tuning.make_oracle(search, path / "search.json", space, len(values), config, say)
+    return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
 
 
 @pytest.mark.parametrize("less_is_better", [False, True])
 def test_a_trial_worse_than_the_median_is_stopped(tmp_path, less_is_better):
     sign = -1 if less_is_better else 1
-    curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 10)}
+    curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 41)}
     work = Work(curves)
-    tuning.work(make(tmp_path, range(1, 10), less_is_better=less_is_better), "tuner0", work)
-    assert len(work.done) == 9
+    tuning.work(make(tmp_path, 12, less_is_better), "tuner0", work)
+    assert len(work.done) == 12
     reached = []
     for number, (x, epochs) in enumerate(work.done):
         expected = 4
@@ -285,12 +286,12 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path, less_is_better):
 
 def test_a_silent_worker_gives_its_trial_back(tmp_path):
     lines = []
-    oracle = make(tmp_path, range(1, 3), say=lines.append)
+    oracle = make(tmp_path, 2, say=lines.append)
     lost = oracle.create_trial("a")
     kept = oracle.create_trial("b")
     assert oracle.create_trial("c").status == "IDLE", "one may yet be given back"
     oracle.heard["a"] -= tuning.SILENCE + 1
-    oracle.heard["b"] -= tuning.SILENCE - 1
+    oracle.heard["b"] -= tuning.SILENCE + 1
     oracle.get_trial(kept.trial_id)
     assert oracle.create_trial("c").trial_id == lost.trial_id
     assert lines == [f"a is gone, trial {lost.trial_id} waits for another"]
@@ -305,7 +306,7 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
 
 
 def test_a_trial_that_kills_its_workers_fails(tmp_path):
-    oracle = make(tmp_path, [1])
+    oracle = make(tmp_path, 1)
     for worker in "abc":
         assert oracle.create_trial(worker).status == "RUNNING"
         oracle.release(worker)
@@ -349,13 +350,18 @@ def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
     oracle = make(tmp_path)
     tuning.serve(oracle, "127.0.0.1:0", Worker, 2)
     assert len(dying) == 1
-    assert [trial.score for trial in oracle.finished] == [6, 5, 4, 3, 2, 1]
+    scores = [trial.score for trial in oracle.finished]
+    assert scores == [trial.hyperparameters.values["x"] for trial in oracle.finished]
+    assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
 
 
-def test_the_state_holds_at_every_moment_of_a_search(tmp_path):
+@pytest.mark.parametrize(
+    "search, trials, every", [("random", 6, 1), ("bayesian", 8, 9), ("hyperband", 23, 19)]
+)
+def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, every):
     """As it is after any one write, it leads to the same trials, each done to its end once."""
-    whole = make(tmp_path)
+    whole = make(tmp_path, trials, search=search)
     states = []
     save = whole.save
 
@@ -365,17 +371,19 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path):
 
     whole.save = remember
     tuning.work(whole, "tuner0", Work())
-    expected = [trial.hyperparameters.values["x"] for trial in whole.trials.values()]
-    assert len(states) > 18
-    for number, state in enumerate(states):
+    expected = [trial.hyperparameters.values for trial in whole.trials.values()]
+    tried = [values["x"] for values in expected if "tuner/trial_id" not in values]
+    assert len(set(tried)) == len(tried) and len(expected) == trials
+    assert len(states) >= 5 * trials
+    for number, state in enumerate(states[::every]):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "search.json").write_bytes(state)
-        again, work = make(folder), Work()
+        again, work = make(folder, trials, search=search), Work()
         ended = len(again.finished)
         tuning.work(again, "tuner0", work)
-        assert [trial.hyperparameters.values["x"] for trial in again.trials.values()] == expected
-        assert len(work.done) == 6 - ended == 6 - json.loads(state)["end_order"].__len__()
+        assert [trial.hyperparameters.values for trial in again.trials.values()] == expected
+        assert len(work.done) == trials - ended == trials - len(json.loads(state)["end_order"])
 
 
 def test_axes_of_the_picture(tmp_path):
