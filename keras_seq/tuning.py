@@ -612,8 +612,9 @@ def _heartbeat(oracle, trial):
     done = threading.Event()
 
     def beat():
-        while not done.wait(HEARTBEAT):
-            oracle.get_trial(trial.trial_id)
+        with contextlib.suppress(grpc.RpcError):  # which the worker itself will meet
+            while not done.wait(HEARTBEAT):
+                oracle.get_trial(trial.trial_id)
 
     threading.Thread(target=beat, daemon=True).start()
     try:
