@@ -66,6 +66,12 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("look", folder, "9" * 5) == 2
     assert "There is no row 99999" in capsys.readouterr().err
 
+    # A finished run is not overwritten.
+    before = (folder / "metrics.json").read_bytes()
+    assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
+    assert "holds a finished run" in capsys.readouterr().err
+    assert (folder / "metrics.json").read_bytes() == before
+
 
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys
@@ -139,15 +145,6 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(workplace, capsys, argum
     assert message in error
     assert error.startswith("keras-seq: ") and error.count("\n") == 1
     assert not (workplace / "runs").exists()
-
-
-def test_a_finished_run_is_not_overwritten(workplace, digits, capsys):
-    options = ("train", "mnist_rows", "--data", digits, *SMALL)
-    assert run(*options) == 0
-    before = (workplace / "runs/mnist_rows/default/metrics.json").read_bytes()
-    assert run(*options) == 2
-    assert "holds a finished run" in capsys.readouterr().err
-    assert (workplace / "runs/mnist_rows/default/metrics.json").read_bytes() == before
 
 
 def test_unreadable_images_are_named(workplace, digits, capsys):

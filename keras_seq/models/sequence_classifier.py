@@ -272,5 +272,5 @@ class SequenceClassifier(SequenceModel):
     def samples(self):
         """Inputs of the endpoints to compare an exported model on."""
         known = self._tokens.tokens[2:]
-        texts = [self._split.between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
+        texts = [self.text_of(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
         return {"classify": (np.array([*texts, ""]),)}

@@ -49,7 +49,8 @@ class SequenceGenerator(SequenceModel):
     Args:
         vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
         styles: Names of the styles, or None for a model without.
-        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`,
+            or "pieces" for those of words that are in the vocabulary.
         embedding: Width of the embedding of a token, or None for one-hot input.
         style_embedding: Width of the embedding of a style.
         tied: Whether the embedding of tokens is also the kernel of the logits (Press & Wolf 2017).
@@ -296,8 +297,7 @@ class SequenceGenerator(SequenceModel):
             return [self.text_of(one.tokens) for one in made]
         texts = []
         for prompt, one in zip(prompts, made):
-            between = self._split.between if prompt and one.tokens else ""
-            texts.append(prompt + between + self.text_of(one.tokens))
+            texts.append(self._split.continued(prompt, one.tokens))
         return texts
 
     def generate_tokens(
@@ -487,7 +487,6 @@ class SequenceGenerator(SequenceModel):
         import tensorflow as tf
 
         known, names = self._tokens.table(), tf.constant(self._tokens.tokens)
-        between = self._split.between
 
         def generate(prompts, styles, max_length, temperature, seed):
             tokens = self._split.in_graph(prompts).to_tensor("")
@@ -506,10 +505,8 @@ class SequenceGenerator(SequenceModel):
                 ),
             )
             made = tf.ragged.boolean_mask(tf.gather(names, made), (made > 0) & (made != self.end))
-            texts = tf.strings.reduce_join(made, axis=-1, separator=between)
-            both = (prompts != "") & (texts != "")
             return {
-                "texts": prompts + tf.where(both, between, "") + texts,
+                "texts": self._split.continued_in_graph(prompts, made),
                 "log_probs": log_probs,
             }
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_seq.data.tokens import splitter
+from keras_seq.data.pieces import splitter
 from keras_seq.data.vectors import read_vectors
 from keras_seq.errors import InputError
 
@@ -23,7 +23,7 @@ class SequenceModel(keras.Model):
     def __init__(self, inputs, outputs, arguments, tokens):
         super().__init__(inputs, outputs, name=arguments["name"])
         self._arguments, self._tokens = arguments, tokens
-        self._split = splitter(arguments["split"])
+        self._split = splitter(arguments["split"], tokens)
 
     def tokens_of(self, text):
         """The tokens of a text."""
@@ -31,7 +31,7 @@ class SequenceModel(keras.Model):
 
     def text_of(self, tokens):
         """The text of tokens."""
-        return self._split.between.join(tokens)
+        return self._split.joined(tokens)
 
     def load_vectors(self, path, encoding="utf-8"):
         """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
