@@ -7,7 +7,6 @@ the model with attention looked to `copy_reverse_attention.png`, and `docs/speed
 """
 
 import argparse
-import time
 
 import keras
 import numpy as np
@@ -89,10 +88,8 @@ def main():
     arguments = parser.parse_args()
     rows = []
     for name, attention in (("with attention", arguments.attention), ("without", None)):
-        began = time.perf_counter()
         model = learnt(attention, arguments)
-        row = {"model": name, "seconds": time.perf_counter() - began}
-        row |= {"updates": arguments.updates, "exact": exact(model, arguments)}
+        row = {"model": name, "updates": arguments.updates, "exact": exact(model, arguments)}
         rows.append(row)
         print(row, flush=True)
         if attention:

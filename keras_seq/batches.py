@@ -20,6 +20,9 @@ class Examples(NamedTuple):
     the longest example (examples, timesteps, ...) are padded at the end."""
     least: int = 16
     """The fewest time steps to which a batch is cut."""
+    an_octave: int = 2
+    """To how many widths batches are cut, an octave: more of them leave less padding, and take
+    longer to compile."""
 
     @property
     def count(self):
@@ -54,7 +57,7 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
             order = random.permutation(count)
             if lengths is not None:
                 # A stable sort: within a width, the order stays random.
-                widths = [width(n, least=examples.least) for n in lengths[order]]
+                widths = [_width(n, examples) for n in lengths[order]]
                 order = order[np.argsort(widths, kind="stable")]
             batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
             if lengths is not None:
@@ -76,7 +79,7 @@ def _gathered(arrays, rows, examples):
     if lengths is None:
         return found
     longest = max(lengths)
-    widths = [width(n, least=examples.least) for n in range(longest + 1)]
+    widths = [_width(n, examples) for n in range(longest + 1)]
     widths = tf.constant(np.array(widths, "int32"))
     cut = tf.gather(widths, tf.reduce_max(tf.gather(tf.constant(lengths, tf.int32), rows)))
 
@@ -86,13 +89,17 @@ def _gathered(arrays, rows, examples):
     return tf.nest.map_structure(trimmed, found)
 
 
+def _width(length, examples):
+    return width(length, examples.an_octave, examples.least)
+
+
 def width(length, an_octave=2, least=16):
     """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave.
 
     Args:
         length: Of the sequence.
         an_octave: How many widths an octave has; a power of two.
-        least: The shortest of them, at least twice as much.
+        least: The shortest of them, at least as much.
     """
     if length <= least:
         return least

@@ -115,6 +115,8 @@ class Seq2SeqConfig(Config):
     """Width of the embeddings of tokens; none for one-hot input."""
     tied: bool = False
     """Use the embedding of what is written as the kernel of the output too."""
+    ngrams: int = 0
+    """Length of the longest run of tokens read that has vectors of its own; 0 for none."""
     attention: Literal["additive", "dot", "general"] = tunable(
         "general", among=("additive", "dot", "general")
     )
@@ -137,8 +139,8 @@ class Seq2SeqConfig(Config):
     @property
     def architecture(self):
         """Arguments of `keras_seq.models.Seq2Seq`."""
-        alike = "cell units embedding tied attention input_feeding dropout recurrent_dropout"
-        alike += " scheduled_sampling label_smoothing"
+        alike = "cell units embedding tied ngrams attention input_feeding dropout"
+        alike += " recurrent_dropout scheduled_sampling label_smoothing"
         return {name: getattr(self, name) for name in alike.split()} | {
             "depth": self.layers,
             "decoder_depth": self.decoder_layers,

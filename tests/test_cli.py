@@ -171,11 +171,13 @@ def test_help_and_ls_need_no_backend():
 
 def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
     command = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
+    code = (
+        f"from keras_seq.cli import main; assert not main({command}); "
+        # oneDNN has a message of its own for these.
+        "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "keras_seq.cli", *command],
-        capture_output=True,
-        text=True,
-        cwd=workplace,
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=workplace
     )
     assert done.returncode == 0
     assert done.stderr == ""

@@ -84,7 +84,7 @@ def into_pieces(vocabulary):
     def in_python(text):
         found = []
         for word, start, end in MARKED(text):
-            shift = start + end - start - len(word)
+            shift = end - len(word)
             place = 0
             while place < len(word):
                 sizes = range(min(longest, len(word) - place), 1, -1)

@@ -4,7 +4,8 @@ import collections
 
 import numpy as np
 
-PADDING, UNKNOWN = "<PAD>", "<UNK>"
+PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
+"""The last is known only where a model adds it: after the last token, and before the first."""
 
 
 class Vocabulary:

@@ -11,13 +11,10 @@ from keras import ops
 from keras_seq import decoding, layers
 from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.pieces import splitter
-from keras_seq.data.vocabulary import UNKNOWN, Vocabulary
+from keras_seq.data.vocabulary import END, UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
 from keras_seq.models.decoder import Decoder
 from keras_seq.models.sequence_model import SequenceModel
-
-END = "<EOS>"
-"""The token after the last, of both sides; in the decoder also the one before the first."""
 
 LEAST = 8
 """To how many time steps a batch is cut at least."""
@@ -67,6 +64,12 @@ class Seq2Seq(SequenceModel):
         embedding: Width of the embeddings of tokens, or None for one-hot input.
         tied: Whether the embedding of the target is also the kernel of the logits (Press & Wolf
             2017).
+        ngrams: Length of the longest run of source tokens that has vectors of its own, one for the
+            token it ends with and one for that it begins with; 0 for none. See
+            `keras_seq.layers.NgramEmbedding`.
+        ngram_rows: Rows of the table of each length, a power of two.
+        ngram_embedding: Width of the vector of a run.
+        ngram_dropout: Share of the steps at which the runs of one length are dropped in training.
         cell: Name of the recurrent layer in `keras_seq.layers`.
         units: Units a layer and direction.
         depth: Number of recurrent layers of the encoder.
@@ -97,6 +100,10 @@ class Seq2Seq(SequenceModel):
         lower=False,
         embedding=128,
         tied=False,
+        ngrams=0,
+        ngram_rows=2**14,
+        ngram_embedding=32,
+        ngram_dropout=0.3,
         cell="LSTM",
         units=256,
         depth=1,
@@ -146,6 +153,12 @@ class Seq2Seq(SequenceModel):
             x = ops.one_hot(ids, len(source.known))
         else:
             x = keras.layers.Embedding(len(source.known), embedding, name="embedding")(ids)
+        if ngrams:
+            sizes = ngrams, ngram_rows, ngram_embedding, ngram_dropout
+            before = layers.NgramEmbedding(*sizes, name="ngrams_before")
+            after = layers.NgramEmbedding(*sizes, name="ngrams_after")
+            runs = after(after.windows(ops.flip(ids, axis=1)))
+            x = ops.concatenate([x, before(before.windows(ids)), ops.flip(runs, axis=1)], axis=-1)
         for number in range(depth):
             x = keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{number}")(x)
             layer = getattr(layers, cell)(

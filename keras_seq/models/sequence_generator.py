@@ -9,15 +9,11 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.vocabulary import Vocabulary
+from keras_seq.data.vocabulary import END, Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel
-
-END = "<EOS>"
-"""The token after the last; also the one before the first."""
-
 
 EARLY = 64
 """How many steps the parts of a long sequence overlap."""
@@ -119,7 +115,9 @@ class SequenceGenerator(SequenceModel):
         if tied and embedding is None:
             raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
         tokens, found = Vocabulary([END, *vocabulary]), None
-        if kneser_ney and not isinstance(counted[0], int):
+        if not kneser_ney:
+            arguments["counted"] = None  # else the texts would be saved with the model
+        elif not isinstance(counted[0], int):
             rows = [[tokens.number(token) for token in (END, *row, END)] for row in counted]
             found = Ngrams(rows, kneser_ney, len(tokens), kneser_ney_discount)
             arguments["counted"] = found.shape
@@ -133,7 +131,7 @@ class SequenceGenerator(SequenceModel):
         super().__init__(inputs, logits, arguments, tokens)
         self._parts = parts
         if found is not None:
-            parts.counted.set_ngrams(found)
+            parts.kneser_ney.set_ngrams(found)
         self.styles = None if styles is None else list(styles)
         self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=0
@@ -423,8 +421,8 @@ class SequenceGenerator(SequenceModel):
             # All that is read and made, with room for what is to come.
             state["read"] = ops.pad(ids, [[0, 0], [0, max_length]])
             state["place"] = lengths - 1
-        if parts.counted is not None:
-            contexts = parts.counted.contexts(ids)
+        if parts.kneser_ney is not None:
+            contexts = parts.kneser_ney.contexts(ids)
             before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
             state["contexts"] = before_last[:, 0]
         never = np.zeros(len(self._tokens), "float32")

@@ -40,5 +40,5 @@ class Config(recipe.Seq2SeqConfig):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=384, embedding=384, dropout=0.5, updates=6_300),
+    "large": Config(units=384, embedding=384, dropout=0.5, updates=5_000),
 }

@@ -325,7 +325,9 @@ def test_each_example_has_its_limit(penalty):
     for row, limit in enumerate([1, 4, 5]):
         sequences, scores, certain = search(step, 3, max_length=limit, **how)
         padding = [(0, 0), (0, 0), (0, 5 - limit)]
-        np.testing.assert_array_equal(together[0][row], np.pad(sequences, padding)[0])
+        # Equally likely ones may come in any order.
+        alone = np.pad(sequences, padding)[0]
+        assert sorted(together[0][row].tolist()) == sorted(alone.tolist())
         np.testing.assert_allclose(together[1][row], scores[0], rtol=1e-6)
         assert together[2][row] == certain[0]
 

@@ -70,6 +70,7 @@ OPTIONS = {
     "additive": {"attention": "additive", "cell": "GRU", "tied": True},
     "dot": {"attention": "dot", "bidirectional": False, "embedding": None, "cell": "PeepholeLSTM"},
     "without attention": {"attention": None, "tied": True, "decoder_depth": 2},
+    "runs": {"ngrams": 3, "ngram_rows": 16, "ngram_embedding": 3},
     "fed": {"input_feeding": True, "decoder_depth": 2, "depth": 2, "recurrent_dropout": 0.1},
 }
 
@@ -123,6 +124,23 @@ def test_alone_or_in_a_batch_is_the_same():
         for one, other in zip(alone, found, strict=True):
             assert one.text == other.text and one.score == pytest.approx(other.score, abs=1e-4)
             np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
+
+
+def test_runs_of_tokens_are_read_from_either_side():
+    model = small(ngrams=3, ngram_rows=2**12, ngram_embedding=3)
+    before, after = (model.get_layer(f"ngrams_{side}") for side in ("before", "after"))
+    after.tables.assign(before.tables)
+    read = keras.Model(model.input["source"], model.get_layer("dropout_0").input)
+    # Runs of two and of three tokens that end with each, then those that it begins.
+    there, back = to_numpy(read(np.array([[3, 4, 5, 6, 0, 0], [6, 5, 4, 3, 0, 0]])))[:, :4, -12:]
+    np.testing.assert_array_equal(there[:, :6], back[::-1, 6:])
+    np.testing.assert_array_equal(there[:, 6:], back[::-1, :6])
+    rows = {tuple(row) for row in to_numpy(before.tables)}
+    assert all(tuple(vector) in rows for vector in there.reshape(-1, 3))
+    # Two words that begin alike are alike until the difference comes within three letters.
+    one, other = to_numpy(read(np.array([[3, 4, 5, 6, 5], [3, 4, 5, 6, 3]])))
+    np.testing.assert_array_equal(one[:2], other[:2])
+    assert (one[2] != other[2]).any()
 
 
 def test_unknown_words_are_copied_from_where_it_looks(uncompiled):

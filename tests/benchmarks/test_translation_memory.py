@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.memory import ModelOne, Nearest
+from benchmarks.translation_memory import ModelOne, Nearest
 
 TEXTS = ["Open the file", "Close the file", "Open a door", "the the file (x)"]
 

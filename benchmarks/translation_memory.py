@@ -1,9 +1,9 @@
-"""What a memory reaches where the recipe translates: `python -m benchmarks.memory`.
+"""What a memory reaches where the recipe translates: `python -m benchmarks.translation_memory`.
 
 For each text the translation of the training text that is most like it; if none is like it
 enough, its words, one by one, by a dictionary learnt from the training pairs (IBM model 1). A
 Seq2Seq has to beat that. How like is enough is chosen on the validation split. Writes
-`benchmarks/results/memory.json`.
+`benchmarks/results/translation_memory.json`.
 """
 
 import argparse
@@ -14,8 +14,10 @@ import numpy as np
 
 from benchmarks import page
 from keras_seq import recipe
-from keras_seq.data.tokens import MARK, MARKED
+from keras_seq.data.tokens import MARK, SPLITTERS
 from keras_seq.data.vocabulary import Vocabulary, frequent
+
+MARKED = SPLITTERS["marked"]
 
 LIKE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
 """How like a text must be at least: with 0 there is the memory alone, with 1.01 the dictionary."""
@@ -139,7 +141,7 @@ def main():
             }
         rows.append(row)
         print(row, flush=True)
-    page.write("memory", rows)
+    page.write("translation_memory", rows)
 
 
 if __name__ == "__main__":
