@@ -1,8 +1,8 @@
 """The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
 
 import dataclasses
-import functools
 import inspect
+import os
 import shlex
 import shutil
 import sys
@@ -179,6 +179,8 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         tunable = [name for name in given.spaces() if not _is_set(name, options)]
         folder = runs.Run(runs_folder / recipe.name / run)
         command = shlex.join(["keras-seq", "tune", *tokens])
+        # Else the first process that sees a GPU takes all of its memory.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
         quiet.import_backend()
         from keras_seq import tuning
 
@@ -194,14 +196,13 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             trials=trials,
             fields=tunable if fields is None else fields,
             workers=workers,
-            say=functools.partial(console.print, markup=False),
         )
         if done is None:
             return
         metrics, rows = done
         table = Table(*rows[0])
         for row in rows:
-            table.add_row(*(f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()))
+            table.add_row(*map(tuning.text, row.values()))
         console.print(table)
         _print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")
@@ -312,7 +313,7 @@ def _run_recipe(verb, name, function, options):
 def _is_set(field, tokens):
     """Whether the options say what the value of a field is."""
     option = field.replace("_", "-")
-    said = {token.partition("=")[0] for token in tokens}
+    said = {token.partition("=")[0].replace("_", "-") for token in tokens}
     return bool(said & {f"--{option}", f"--no-{option}"})
 
 

@@ -1,5 +1,6 @@
-"""Shows how far the training is."""
+"""Shows how far a training is, or a search."""
 
+import contextlib
 import time
 
 import keras
@@ -61,3 +62,26 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.bar.stop()
+
+
+@contextlib.contextmanager
+def trials(total):
+    """Shows one bar over all trials of a search, with lines above it.
+
+    Args:
+        total: How many trials there are.
+
+    Yields:
+        A function of how many are done, which may have a fraction, and of a line to print, if any.
+    """
+    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(highlight=False, soft_wrap=True)
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+
+        def say(done, line=None):
+            if line is not None:
+                console.print(line, markup=False)
+            bar.update(task, completed=done)
+
+        yield say

@@ -25,7 +25,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_seq import pictures, runs, training
+from keras_seq import pictures, progress, runs, training
 from keras_seq.errors import InputError, unknown
 
 try:
@@ -65,7 +65,7 @@ class Search:
 
     Args:
         path: The file; None for a client of a chief, who alone keeps it.
-        say: Called with a line for people to read.
+        say: Called with how many trials are done, and with a line about one that is over.
         prunes: Whether to stop trials by the median.
         **arguments: Of the oracle.
     """
@@ -87,11 +87,12 @@ class Search:
 
     def get_state(self):
         trials = {name: trial.get_state() for name, trial in self.trials.items()}
-        return {**super().get_state(), "trials": trials}
+        return {**super().get_state(), "trials": trials, "ended": self.ended}
 
     def set_state(self, state):
         self.trials = {name: Trial.from_state(found) for name, found in state["trials"].items()}
         super().set_state(state)
+        self.ended = state["ended"]
         # keras-tuner forgets who works on what only after it has saved.
         self.ongoing_trials = {
             worker: trial for worker, trial in self.ongoing_trials.items() if _runs(trial)
@@ -102,8 +103,6 @@ class Search:
     def create_trial(self, tuner_id):
         self.heard[tuner_id] = time.monotonic()
         self.release_silent()
-        if self.hopeless:
-            self.max_trials = len(self.trials)
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED":
             if self.ongoing_trials:  # one of which may yet be given back
@@ -111,7 +110,13 @@ class Search:
                 self.tuner_ids.add(tuner_id)
             else:
                 self.ended = True
+                self.save()  # a chief that is started again has nobody to wait for
         return copy.copy(trial)  # what becomes of it is for `end_trial` to say
+
+    def populate_space(self, trial_id):
+        if len(self.end_order) >= 3 and not self.finished:
+            return {"status": "STOPPED", "values": None}  # nothing goes well here
+        return super().populate_space(trial_id)
 
     @keras_tuner.synchronized
     def update_trial(self, trial_id, metrics, step=0):
@@ -119,6 +124,7 @@ class Search:
         if _runs(trial):
             self.get_trial(trial_id)
             trial = super().update_trial(trial_id, metrics, step)
+            self.say(self.done)
             if not self.is_behind(trial, step):
                 return trial
         return Trial(trial.hyperparameters, trial_id, "STOPPED")
@@ -135,7 +141,7 @@ class Search:
         if ended_well and trial.status != "COMPLETED":
             trial.message = "its score is not a number"
             self.save()
-        self.say(self.line(trial))
+        self.say(self.done, self.line(trial))
 
     def get_trial(self, trial_id):
         """The trial; that a worker asks for its own shows that it lives."""
@@ -160,14 +166,14 @@ class Search:
         if trial is None:
             return
         self._run_times[trial.trial_id] += 1
-        self.say(f"{worker} is gone, trial {trial.trial_id} waits for another")
+        self.say(self.done, f"{worker} is gone, trial {trial.trial_id} waits for another")
         if self._run_times[trial.trial_id] < 3:
             self._retry_queue.append(trial.trial_id)
             self.save()
         else:
             trial.status, trial.message = "FAILED", "three workers died of it"
             super().end_trial(trial)
-            self.say(self.line(trial))
+            self.say(self.done, self.line(trial))
 
     def score_trial(self, trial):
         trial.score = trial.metrics.get_last_value(self.objective.name)
@@ -195,9 +201,14 @@ class Search:
         return sorted(found, key=lambda t: t.score, reverse=self.objective.direction == "max")
 
     @property
-    def hopeless(self):
-        """Whether at least three trials have ended, and none of them well."""
-        return len(self.end_order) >= 3 and not self.finished
+    def done(self):
+        """How many trials have ended, with the shares of those that are under way."""
+        steps = [
+            trial.metrics.get_history(self.objective.name)[-1].step / _share_of(trial)
+            for trial in self.ongoing_trials.values()
+            if _runs(trial) and trial.metrics.exists(self.objective.name)
+        ]
+        return len(self.end_order) + sum(steps) / 100
 
     def _random_values(self):
         if not self.trials:
@@ -207,7 +218,7 @@ class Search:
     def line(self, trial):
         """A trial in one line."""
         row = self.row(trial)
-        values = "  ".join(f"{name} {_text(value)}" for name, value in row.items() if value != "")
+        values = "  ".join(f"{name} {text(value)}" for name, value in row.items() if value != "")
         return values + (f"  {trial.message}" if trial.message else "")
 
     def row(self, trial):
@@ -258,7 +269,6 @@ def tune(
     trials=20,
     fields=None,
     workers=None,
-    say=print,
 ):
     """Searches, or goes on with the search that the run's folder holds, and trains the best.
 
@@ -271,7 +281,6 @@ def tune(
         fields: Names of the fields to tune; by default all that are tunable.
         workers: Processes on this machine to work side by side; by default one a GPU, if there are
             several.
-        say: Called with lines for people to read.
 
     Returns:
         The metrics of the best config, as `train` returns them, and a list of dicts, a row a trial,
@@ -286,10 +295,14 @@ def tune(
     for option, value in (("--trials", trials), ("--workers", workers)):
         if value is not None and value < 1:
             raise InputError(f"{option} must be at least 1.")
+    if search == "hyperband":
+        trials = HYPERBAND_ROUND * max(1, round(trials / HYPERBAND_ROUND))
     space = space_of(config, fields)
     folder = run.folder / "tuning"
     trainer = Trainer(recipe, named, preset, config, folder)
+    gpus = _gpus()
     if role == "worker":
+        print(_devices(gpus))
         _work_for_the_chief(make_oracle(search, None, space, trials, config), trainer)
         return None
     settings = {
@@ -299,22 +312,25 @@ def tune(
         "fields": sorted(field.name for field in space.space),
     }
     _check_settings(run, folder / "settings.json", settings)
-    gpus = _gpus()
-    if workers is None:
-        workers = len(gpus) if len(gpus) > 1 and role is None else 0
-    say(_devices(gpus, workers))
     if "validation" not in recipe.load(config):  # before workers do, since it may be prepared here
         raise InputError(
             f"Tuning chooses by the validation split, and the data {config.data!r} has none."
         )
     runs.write_json(folder / "settings.json", settings)
-    oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
-    if role == "chief":
-        serve(oracle, ":".join(os.environ[name] for name in CLUSTER[1:]))
-    elif workers:
-        serve(oracle, "127.0.0.1:0", functools.partial(_start_worker, arguments, gpus), workers)
-    else:
-        work(oracle, "tuner0", trainer)
+    if workers is None:
+        workers = len(gpus) if len(gpus) > 1 else 0
+    with progress.trials(trials) as say:
+        oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
+        if role == "chief":
+            address = ":".join(os.environ[name] for name in CLUSTER[1:])
+            say(oracle.done, f"Workers are awaited at {address}.")
+            serve(oracle, address)
+        elif workers:
+            say(oracle.done, f"{_devices(gpus)}, {workers} side by side")
+            serve(oracle, "127.0.0.1:0", functools.partial(_start_worker, arguments, gpus), workers)
+        else:
+            say(oracle.done, _devices(gpus))
+            work(oracle, "tuner0", trainer)
     if not oracle.finished:
         why = oracle.trials[oracle.end_order[-1]].message or "see above"
         raise InputError(f"No trial of {folder} ended well; the last: {why}")
@@ -331,10 +347,9 @@ def tune(
     rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
     _write_table(run.folder / "trials.csv", rows)
     best = dataclasses.replace(config, **values_of(oracle.finished[0]))
-    metrics = training.train(recipe, named, preset, best, run, command)
     for checkpoint in folder.glob("trial_*/checkpoint.npz"):
         checkpoint.unlink()
-    return metrics, rows
+    return training.train(recipe, named, preset, best, run, command), rows
 
 
 def space_of(config, fields=None):
@@ -370,7 +385,7 @@ def space_of(config, fields=None):
     return found
 
 
-def make_oracle(search, path, space, trials, config, say=print):
+def make_oracle(search, path, space, trials, config, say=None):
     """What chooses the trials, as its file says it stands."""
     direction = "min" if config.less_is_better else "max"
     arguments = {
@@ -382,7 +397,7 @@ def make_oracle(search, path, space, trials, config, say=print):
         "seed": config.seed + 1,  # 0 would be none
     }
     if search == "hyperband":
-        rounds = max(1, round(trials / HYPERBAND_ROUND))
+        rounds = trials // HYPERBAND_ROUND
         return HyperbandSearch(max_epochs=PARTS, hyperband_iterations=rounds, **arguments)
     if search == "bayesian":
         first = max(3, trials // 4)
@@ -398,6 +413,11 @@ def values_of(trial):
         for name, value in values.items()
         if not name.startswith("tuner/")
     }
+
+
+def text(value):
+    """A value of a row of the table, for people."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -431,7 +451,7 @@ class Trainer:
             config,
             run,
             functools.partial(Report, oracle=oracle, trial=trial),
-            share=values.get("tuner/epochs", PARTS) / PARTS,
+            share=_share_of(trial),
             test=False,
         )
         report(keeper, oracle, trial)
@@ -466,7 +486,8 @@ def report(keeper, oracle, trial):
         "epochs": keeper.epochs_done,
         "seconds": keeper.history[-1]["seconds"],
     }
-    return oracle.update_trial(trial.trial_id, metrics, step=_percent(keeper))
+    percent = round(100 * keeper.epochs_done / keeper.epochs)
+    return oracle.update_trial(trial.trial_id, metrics, step=percent)
 
 
 def work(oracle, name, trainer):
@@ -585,10 +606,10 @@ def _gpus():
     return visible.split(",")[:count] if count else []
 
 
-def _devices(gpus, workers):
-    """What is computed on, in a sentence."""
+def _devices(gpus):
+    """What is computed on."""
     where = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
-    return f"Trials run on {where}" + (f", {workers} side by side." if workers > 1 else ".")
+    return f"Trials run on {where}"
 
 
 def _check_settings(run, path, settings):
@@ -623,16 +644,13 @@ def _heartbeat(oracle, trial):
         done.set()
 
 
-def _percent(keeper):
-    return round(100 * keeper.epochs_done / keeper.epochs)
-
-
 def _runs(trial):
     return trial.status == "RUNNING"
 
 
-def _text(value):
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _share_of(trial):
+    """The share of a whole training that a trial is."""
+    return trial.hyperparameters.values.get("tuner/epochs", PARTS) / PARTS
 
 
 def _write_table(path, rows):

@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import statistics
@@ -232,11 +233,33 @@ def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
     found = recipe.recipes()[name]
     for preset, config in found.presets.items():
         space = tuning.space_of(config)
-        assert len(space.space) >= 4
+        assert {f.name for f in space.space} >= {*"cell units layers dropout learning_rate".split()}
         for field in space.space:
             value = getattr(config, field.name)
             assert field.default == value, preset
             assert field.prob_to_value(field.value_to_prob(value)) == pytest.approx(value)
+
+
+def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
+    @dataclasses.dataclass(frozen=True)
+    class Config(recipe.Config):
+        depth: int = recipe.tunable(2, between=(1, 4))
+        rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
+        width: int = recipe.tunable(4, among=(2, 4, 8))
+
+    space = {
+        field.name: field for field in tuning.space_of(Config(depth=6, rate=0.001, width=5)).space
+    }
+    assert [space["depth"].prob_to_value(p) for p in (0, 1)] == [1, 6]
+    assert isinstance(space["depth"].random_sample(seed=1), int)
+    assert space["rate"].prob_to_value(0.5) == pytest.approx((0.001 * 1) ** 0.5)
+    assert space["width"].values == [2, 4, 5, 8]
+
+
+def test_an_option_says_the_value_of_a_field_however_it_is_spelt():
+    for option in ("--learning-rate", "--learning_rate", "--learning-rate=1", "--no-learning_rate"):
+        assert cli._is_set("learning_rate", ["--units", "3", option])
+    assert not cli._is_set("learning_rate", ["--rate", "3"])
 
 
 class Work:
@@ -257,7 +280,11 @@ class Work:
         pass
 
 
-def make(path, trials=6, less_is_better=False, say=lambda line: None, search="random"):
+def silent(done, line=None):
+    pass
+
+
+def make(path, trials=6, less_is_better=False, say=silent, search="random"):
     """A search for the greatest x of 1 to 40."""
     space = tuning.keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
@@ -287,7 +314,7 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path, less_is_better):
 
 def test_a_silent_worker_gives_its_trial_back(tmp_path):
     lines = []
-    oracle = make(tmp_path, 2, say=lines.append)
+    oracle = make(tmp_path, 2, say=lambda done, line=None: lines.append((done, line)))
     lost = oracle.create_trial("a")
     kept = oracle.create_trial("b")
     assert oracle.create_trial("c").status == "IDLE", "one may yet be given back"
@@ -295,7 +322,7 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
     oracle.heard["b"] -= tuning.SILENCE + 1
     oracle.get_trial(kept.trial_id)
     assert oracle.create_trial("c").trial_id == lost.trial_id
-    assert lines == [f"a is gone, trial {lost.trial_id} waits for another"]
+    assert lines == [(0, f"a is gone, trial {lost.trial_id} waits for another")]
     # The worker was only slow: what comes first counts, the other is told to stop.
     metrics = {SCORE: 3.0}
     oracle.update_trial(lost.trial_id, metrics)
@@ -304,6 +331,40 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
     assert oracle.update_trial(lost.trial_id, {SCORE: 9.0}).status == "STOPPED"
     oracle.end_trial(lost)
     assert oracle.trials[lost.trial_id].score == 3 and oracle.end_order == [lost.trial_id]
+
+
+def test_progress_counts_trials_and_what_is_done_of_those_under_way(tmp_path):
+    seen = []
+    oracle = make(tmp_path, 2, say=lambda done, line=None: seen.append(done))
+    tuning.work(oracle, "tuner0", Work({x: [1, 2] for x in range(1, 41)}))
+    assert seen == [0.25, 0.5, 1, 1.25, 1.5, 2]
+    oracle = make(tmp_path / "hyperband", 23, search="hyperband")
+    trial = oracle.create_trial("a")  # a ninth of a training, that is
+    oracle.update_trial(trial.trial_id, {SCORE: 1.0}, step=11)
+    assert oracle.done == pytest.approx(0.99)
+
+
+def test_a_search_ends_when_three_trials_failed_and_no_other_went_well(tmp_path):
+    def fails(worker):
+        trial = oracle.create_trial(worker)
+        trial.status, trial.message = "FAILED", "it does not fit"
+        oracle.end_trial(trial)
+
+    oracle = make(tmp_path, 9)
+    hopeful = oracle.create_trial("a")
+    for _ in range(3):
+        fails("b")
+    assert oracle.create_trial("b").status == "IDLE", "the other may yet go well"
+    oracle.update_trial(hopeful.trial_id, {SCORE: 1.0})
+    hopeful.status = "COMPLETED"
+    oracle.end_trial(hopeful)
+    assert oracle.create_trial("b").status == "RUNNING"
+
+    for search in ("random", "bayesian", "hyperband"):
+        oracle = make(tmp_path / search, 23, search=search)
+        for _ in range(3):
+            fails("b")
+        assert oracle.create_trial("b").status == "STOPPED" and oracle.ended
 
 
 def test_a_trial_that_kills_its_workers_fails(tmp_path):
@@ -356,6 +417,8 @@ def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
     assert scores == [trial.hyperparameters.values["x"] for trial in oracle.finished]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
+    # A chief that was interrupted after that waits for nobody.
+    tuning.serve(make(tmp_path), "127.0.0.1:0")
 
 
 @pytest.mark.parametrize(
@@ -374,6 +437,7 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
     whole.save = remember
     tuning.work(whole, "tuner0", Work())
     expected = [trial.hyperparameters.values for trial in whole.trials.values()]
+    assert expected[0]["x"] == 20, "the config as it stands"
     tried = [values["x"] for values in expected if "tuner/trial_id" not in values]
     assert len(set(tried)) == len(tried) and len(expected) == trials
     assert len(states) >= 5 * trials
