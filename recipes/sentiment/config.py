@@ -52,7 +52,7 @@ class Config(recipe.Config):
     naive_bayes: bool = True
     """Let naive Bayes over words and pairs, its weights learnt, judge as well."""
     pooling: Literal["attention", "last", "max"] = recipe.tunable(
-        "attention", among=("attention", "last", "max")
+        "attention", among=("attention", "max")
     )
     """How the steps become one vector."""
     dropout: float = recipe.tunable(0.5, between=(0.2, 0.7))
