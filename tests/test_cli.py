@@ -112,7 +112,7 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
 def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
-    config.write_text(config.read_text().replace("units: int = 64", "units: int = 3"))
+    config.write_text(config.read_text().replace("tunable(64, ", "tunable(3, "))
     assert run("train", "mine", "--data", digits, "--layers", 1, "--updates", 1) == 0
     content = json.loads((workplace / "runs/mine/default/config.json").read_text())
     assert content["config"]["units"] == 3
