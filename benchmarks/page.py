@@ -53,6 +53,7 @@ def page():
         "generation": _generation,
         "decoding": _decoding,
         "copy_reverse": _copy_reverse,
+        "tracing": _tracing,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -222,6 +223,24 @@ def _copy_reverse(rows):
     for row in rows:
         cells = [row["model"], f"{row['updates']:,}"]
         lines.append(_row(cells + [f"{row['exact'][length]:.1%}" for length in lengths]))
+    return lines
+
+
+def _tracing(rows):
+    lines = [
+        "## Tracing",
+        "",
+        "A trace of two bidirectional LSTM layers of 128 units a direction over 48 characters a "
+        "sentence. Memory: by how much the peak of the process grows, beyond what the model itself "
+        "and a trace of one sentence took, over what is returned.",
+        "",
+        *_head(["sentences", "megabytes returned", "memory", "model, s", "trace, s", "spread"]),
+    ]
+    for row in rows:
+        time, spread = row["seconds"], row["spread"]["trace"]
+        cells = [str(row["sentences"]), f"{row['megabytes returned']:.0f}"]
+        cells += [f"{row['peak over returned']:.2f}", f"{time['model']:.2f}"]
+        lines.append(_row([*cells, f"{time['trace']:.2f}", f"{spread:.0%}"]))
     return lines
 
 

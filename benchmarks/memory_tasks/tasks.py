@@ -14,6 +14,7 @@ class Adding:
     distances, seeds = (50, 200, 400, 1000), (0,)
     outputs, every_step, loss = 1, False, "mse"
     units, rate, updates = 64, 3e-3, 4000
+    chrono = True
     solved, less_is_better = 1e-3, True
 
     def examples(self, rng, count, distance):
@@ -40,6 +41,7 @@ class Copying:
     distances, seeds = (10, 25, 50, 100, 200), (0,)
     outputs, every_step, loss = 9, True, "crossentropy"
     units, rate, updates = 64, 3e-3, 4000
+    chrono = True
     solved, less_is_better = 0.99, False
     length, symbols = 10, 8
 
@@ -69,6 +71,7 @@ class Agreement:
     distances, seeds = (10, 50, 100, 200, 400), (0,)
     outputs, every_step, loss = 1, False, "binary"
     units, rate, updates = 32, 3e-3, 3000
+    chrono = True
     solved, less_is_better = 0.99, False
     between = ("which", "already", "ate", "near", "a", "delicious", "with", "and", "that", "often")
     words = ("the", "cat", "cats", "dog", "dogs", "friend", "friends", *between)
@@ -89,11 +92,16 @@ class Agreement:
 
 
 class _Timing:
-    """Answers at the right time. A sequence is solved when it is right at every time step."""
+    """Answers at the right time. A sequence is solved when it is right at every time step.
+
+    In small layers, as the paper has them: with 32 units an LSTM generates spikes as well without
+    peepholes (.952 of the sequences at 50 steps, .937 with them, one seed, 4,000 updates).
+    """
 
     figure = "share of sequences solved"
     outputs, every_step, loss = 1, True, "binary"
-    units, rate, updates = 32, 1e-2, 4000
+    units, rate, updates = 8, 2e-2, 6000
+    chrono = False
     solved, less_is_better = 0.998, False
     seeds = (0, 1, 2)
 
@@ -138,7 +146,7 @@ class Generating(_Timing):
     steps, so that the next signal does not give the spike away.
     """
 
-    distances = (10, 30, 50)
+    distances = (10, 30)
     signals, delays = 3, 10
 
     def examples(self, rng, count, distance):
@@ -158,12 +166,13 @@ class Generating(_Timing):
 class Doubling(_Timing):
     """Two spikes, D steps apart; the answer is a third one, D steps after the second.
 
-    D is from 30 to `distance`; the first spike comes within the first twenty steps.
+    D is from 30 to `distance`; the first spike comes within the first twenty steps. A sequence is
+    solved when the output is highest at the one right step.
     """
 
     distances = (60,)
     first, shortest = 20, 30
-    updates = 8000
+    units, rate, updates = 32, 1e-2, 8000
 
     def examples(self, rng, count, distance):
         """Spikes (count, timesteps, 1) and the one that is due (count, timesteps, 1)."""
@@ -174,6 +183,9 @@ class Doubling(_Timing):
         x[rows, begin, 0] = x[rows, begin + delay, 0] = 1
         targets[rows, begin + 2 * delay, 0] = 1
         return x.astype("float32"), targets.astype("float32")
+
+    def judge(self, targets, outputs):
+        return float(np.mean(outputs[..., 0].argmax(axis=1) == targets[..., 0].argmax(axis=1)))
 
 
 TASKS = {

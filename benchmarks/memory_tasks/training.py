@@ -8,7 +8,7 @@ from keras import ops
 
 import keras_seq
 from benchmarks.memory_tasks.tasks import TASKS
-from keras_seq import layers
+from keras_seq import cells, layers
 from keras_seq.training import adam_w
 
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
@@ -20,13 +20,14 @@ as many are the test."""
 def row(task, distance, cell, seed, updates=None):
     """Trains and tests.
 
-    It ends when every validation sequence is answered as well as the task asks, or after
-    `updates`; the test sequences are read once, at the end.
+    It ends when all validation sequences are right, or their error is half of what the task asks
+    for, or after `updates`; the test sequences are read once, at the end.
 
     Returns:
         A dict for `benchmarks/results/memory_tasks.json`: what was run, the figure on the test
         sequences, that of the validation sequences over the updates, CPU seconds, and, of the
-        problem of adding, the gradient over the distance before and after.
+        problem of adding, the gradient over the distance: of a layer as Keras begins it, of this
+        one before it has learnt, and after.
     """
     name, task, started = task, TASKS[task], time.process_time()
     updates = updates or task.updates
@@ -35,13 +36,17 @@ def row(task, distance, cell, seed, updates=None):
     keras.utils.set_random_seed(seed)
     model = model_of(task, cell, held_out[0].shape[1:], updates)
     found = {"task": name, "distance": distance, "cell": cell, "seed": seed}
-    gradients = {"at the start": over_distance(model, held_out[0])} if name == "adding" else {}
+    gradients = {"by default": over_distance(model, held_out[0])} if name == "adding" else {}
+    if task.chrono:
+        set_chrono(model.get_layer("memory").cell, distance, seed)
+    if gradients:
+        gradients["at the start"] = over_distance(model, held_out[0])
     curve = []
     for done in range(ROUND, updates + 1, ROUND):
         x, y = task.examples(train, ROUND * BATCH, distance)
         model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0)
         curve.append([done, judged(task, model, *held_out)])
-        best = 0.2 * task.solved if task.less_is_better else 1.0
+        best = 0.5 * task.solved if task.less_is_better else 1.0
         if (curve[-1][1] <= best) if task.less_is_better else (curve[-1][1] >= best):
             break
     figure = judged(task, model, *task.examples(test, JUDGED, distance))
@@ -70,6 +75,20 @@ def model_of(task, cell, shape, updates):
     }[task.loss]
     model.compile(adam_w(task.rate, updates, weight_decay=0.0), loss=loss)
     return model
+
+
+def set_chrono(cell, timesteps, seed):
+    """Begins with gates that forget, without input, over 2 to `timesteps` steps.
+
+    Chrono initialisation, Tallec & Ollivier (2018). SimpleRNN has no such gate, and stays.
+    """
+    units, bias = cell.units, ops.convert_to_numpy(cell.bias).copy()
+    keeps = np.log(np.random.default_rng(seed).uniform(1, timesteps - 1, units))
+    if isinstance(cell, cells.GRUCell):
+        bias[0, :units] = keeps
+    elif not isinstance(cell, cells.SimpleRNNCell):
+        bias[:units], bias[units : 2 * units] = -keeps, keeps
+    cell.bias.assign(bias)
 
 
 def of_what_is_due(targets, outputs):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import keras_seq
 from benchmarks.memory_tasks import report, training
 from benchmarks.memory_tasks.tasks import TASKS
 
@@ -95,12 +96,12 @@ def test_every_delay_and_both_numbers_come():
 
 def test_how_answers_are_judged():
     rng = np.random.default_rng(0)
-    for name in ("generating", "doubling"):
+    for name, wrong in (("generating", 0.5), ("doubling", 3.0)):
         task = TASKS[name]
         _, targets = task.examples(rng, 10, task.distances[0])
         outputs = 4 * targets - 2
         assert task.judge(targets, outputs) == 1
-        outputs[3, 5] *= -1
+        outputs[3, 5] = wrong
         assert task.judge(targets, outputs) == 0.9
     task = TASKS["measuring"]
     _, targets = task.examples(rng, 10, 30)
@@ -126,6 +127,22 @@ def test_the_loss_of_what_is_due():
     assert float(training.of_what_is_due(targets, outputs)) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("cell", training.CELLS)
+def test_gates_begin_with_the_memory_of_the_task(cell):
+    model = training.model_of(TASKS["adding"], cell, (5, 2), 100)
+    before = model.get_weights()
+    training.set_chrono(model.get_layer("memory").cell, 100, 0)
+    gates = keras_seq.trace(model, np.zeros((1, 5, 2), "float32"))["memory"].gates
+    if cell == "SimpleRNN":
+        assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights()))
+        return
+    keeps = gates["update" if cell == "GRU" else "forget"][0, 0]
+    steps = 1 / (1 - keeps)
+    assert 2 <= steps.min() < 20 and 80 < steps.max() <= 100
+    if cell != "GRU":
+        np.testing.assert_allclose(gates["input"][0, 0], 1 - keeps, rtol=1e-4)
+
+
 @pytest.fixture
 def small(monkeypatch):
     for name, value in {"BATCH": 32, "ROUND": 20, "JUDGED": 100}.items():
@@ -142,16 +159,20 @@ def test_rows_are_merged_and_shown(small, tmp_path):
     path = tmp_path / "rows.json"
     first = training.row("adding", 6, "LSTM", 1, updates=20)
     assert not first["solved"] and first["updates"] == 20
-    for when in ("at the start", "after training"):
+    for when in ("by default", "at the start", "after training"):
         assert first["gradients"][when][0] == [0, 1.0]
         assert [distance for distance, _ in first["gradients"][when]] == list(range(6))
     report.merge(first, path)
-    report.merge({**first, "cell": "GRU", "seed": 0, "figure": 0.5}, path)
+    solved = {"figure": 0.5, "solved": True, "updates": 60}
+    report.merge({**first, **solved, "cell": "GRU", "seed": 0}, path)
     report.merge({**first, "figure": 0.25}, path)
     report.merge({**first, "seed": 0, "figure": 0.75}, path)
     rows = report.known(path)
     assert list(rows) == [("adding", 6, *rest) for rest in (("GRU", 0), ("LSTM", 0), ("LSTM", 1))]
-    (line,) = [line for line in report.text([*rows.values()]) if line.startswith("| adding")]
-    assert line == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
+    figures, updates = [
+        line for line in report.text([*rows.values()]) if line.startswith("| adding")
+    ]
+    assert figures == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
+    assert updates == "| adding, at most 4,000 | 6 |  | 60 | - |  |  |"
     report.draw([*rows.values()], tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000
