@@ -233,7 +233,8 @@ def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
     found = recipe.recipes()[name]
     for preset, config in found.presets.items():
         space = tuning.space_of(config)
-        assert {f.name for f in space.space} >= {*"cell units layers dropout learning_rate".split()}
+        names = {field.name for field in space.space}
+        assert names >= {"cell", "units", "layers", "dropout", "learning_rate"}
         for field in space.space:
             value = getattr(config, field.name)
             assert field.default == value, preset
