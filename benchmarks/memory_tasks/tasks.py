@@ -119,6 +119,7 @@ class Measuring(_Timing):
 
     distances = (10, 30, 50)
     loss, spikes, delays = "marked", 5, 10
+    rate = 1e-2
 
     def examples(self, rng, count, distance):
         """Spikes (count, timesteps, 1); answers and whether one is due (count, timesteps, 2)."""
