@@ -12,8 +12,10 @@ from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
+from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel
+from keras_seq.scan.compiled import portable
 
 END = "<EOS>"
 """The token after the last; also the one before the first."""
@@ -427,15 +429,14 @@ class SequenceGenerator(SequenceModel):
             contexts = parts.counted.contexts(ids)
             before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
             state["contexts"] = before_last[:, 0]
+        return self._next, state, last
+
+    def _next(self, tokens, state):
+        """One step, as `keras_seq.decoding` takes it: `<PAD>` and `<UNK>` are never made."""
+        logits, state = self._parts.step(tokens, state)
         never = np.zeros(len(self._tokens), "float32")
         never[[0, 1]] = float("-inf")
-        never = ops.convert_to_tensor(never)
-
-        def step(tokens, state):
-            logits, state = parts.step(tokens, state)
-            return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
-
-        return step, state, last
+        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
 
     # Training over long streams.
 
@@ -532,11 +533,91 @@ class SequenceGenerator(SequenceModel):
         styles = tf.TensorSpec([None], tf.int32, name="styles")
         return {"generate": (generate, [texts, styles, *scalars])}
 
-    def samples(self):
-        """Inputs of the endpoints to compare an exported model on."""
-        prompts = ["", self.text_of(self._tokens.tokens[3:6])]
-        styles = [] if self.styles is None else [np.zeros(2, "int32")]
-        return {"generate": (np.array(prompts), *styles, 20, 0.0, 0)}
+    def samples(self, sequences=None):
+        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
+
+        Args:
+            sequences: Lists of tokens; some of its own if not given.
+        """
+        texts = self._some_texts(sequences)
+        found = []
+        for prompts in (texts[-1:], ["", *texts]):
+            styles = [] if self.styles is None else [[0] * len(prompts)]
+            found.append([prompts, *styles, 20, 0.0, 0])
+        return {"generate": found}
+
+    def portable(self, sequences=None):
+        """For `keras_seq.export.onnx` and `litert`: `begin` and `step`, from numbers to numbers.
+
+        `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
+        styles their numbers `style` `(batch,)`, and with `recall` how many tokens are to be made at
+        most, `max_length`. It returns a dict of the last `token` `(batch,)` and the state before
+        it. `step` takes a `token`, the `style` and the state, and returns a dict of `log_probs`
+        `(batch, tokens)`, of what comes next, and the state after it, by the same names.
+
+        Args:
+            sequences: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        def begin(tokens, *others):
+            others = list(others)
+            style = None if self.styles is None else others.pop(0)
+            _, state, last = self._beginning(tokens, style, others.pop() if others else 0)
+            return {"token": last, **_flat(state)}
+
+        def step(token, *state):
+            named = dict(zip(names, state))
+            layers = [[named.pop(name) for name in group] for group in of_layers]
+            log_probs, after = self._next(token, {"layers": layers, **named})
+            return {"log_probs": log_probs, **_flat(after)}
+
+        sequences = self._some_tokens(sequences)
+        styles = None if self.styles is None else np.zeros(len(sequences), "int32")
+        whole, one = [], []
+        for rows, batch in ((whole, sequences), (one, sequences[-1:])):
+            inputs = self.encode(batch, None if styles is None else styles[: len(batch)]).inputs
+            rows += inputs.values()
+            if self._parts.recall is not None:
+                rows.append(np.int32(20))
+        of_layers = [
+            [f"layer_{number}_{'hc'[place]}" for place, _ in enumerate(layer.state_size)]
+            for number, layer in enumerate(self._parts.recurrent)
+        ]
+        with portable():
+            states = [begin(*map(ops.convert_to_tensor, rows)) for rows in (one, whole)]
+        token = tf.TensorSpec([None], tf.int32, "token")
+        style = [] if styles is None else [tf.TensorSpec([None], tf.int32, "style")]
+        known = [tf.TensorSpec([None] * 2, tf.int32, "tokens"), *style]
+        if self._parts.recall is not None:
+            known.append(tf.TensorSpec([], tf.int32, "max_length"))
+        state = {name: tensor for name, tensor in states[0].items() if name != "token"}
+        names = [spec.name for spec in style] + list(state)
+        given = [token, *style]
+        for name, tensor in state.items():
+            wide = None if name == "read" else tensor.shape[-1]
+            given.append(tf.TensorSpec([None, wide][: len(tensor.shape)], tensor.dtype, name))
+        steps = []
+        for rows, found in zip((one, whole), states):
+            last, *rest = found.values()
+            steps.append([last, *([] if styles is None else [rows[1]]), *rest])
+        return {
+            "begin": Endpoint(begin, known, [one, whole]),
+            "step": Endpoint(step, given, steps),
+        }
+
+    def tables(self):
+        """What a text becomes numbers by, and back; lists begin at number 0."""
+        tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
+        return tables | ({} if self.styles is None else {"styles": self.styles})
+
+
+def _flat(state):
+    """The state by names, without the style, which is given to each step."""
+    flat = {name: tensor for name, tensor in state.items() if name not in ("layers", "style")}
+    for number, states in enumerate(state["layers"]):
+        flat |= {f"layer_{number}_{name}": tensor for name, tensor in zip("hc", states)}
+    return flat
 
 
 def _scores(logits, targets):
