@@ -77,7 +77,7 @@ def portable(model, examples):
             f"What is exported of {model.name} is compared with it: give inputs as examples."
         )
     names: list = []
-    for name in model.output_names:
+    for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
         names.append(free(name, names))
 
     def predict(*arguments):

@@ -32,13 +32,14 @@ def with_mask(*ours):
         keras.Input((None,), dtype="bool", name="mask"),
         *(keras.Input((4,), name=name) for name in "hc"),
     ]
-    outputs = []
-    for layer in ours:
+    outputs = {}
+    for number, layer in enumerate(ours):
         given = {"mask": inputs[1]}
         if not isinstance(layer, keras.layers.Bidirectional):
             given["initial_state"] = inputs[2 : 2 + len(layer.state_size)]
         found = layer(inputs[0], **given)
-        outputs += found if isinstance(found, (list, tuple)) else [found]
+        found = found if isinstance(found, (list, tuple)) else [found]
+        outputs |= {f"{number}_{place}": output for place, output in enumerate(found)}
     model = keras.Model(inputs, outputs)
     rng = np.random.default_rng(2)
     model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
@@ -69,11 +70,13 @@ def check(model, folder, masks=(ANY, RIGHT)):
     report, found, session = exported(model, folder, given)
     assert report["largest difference"] < 1e-5
     with general_only():
-        wanted = [ops.convert_to_numpy(output) for output in model(given)]
+        wanted = model(given)
     known = {value.name for value in session.get_inputs()}
     named = {n: a for n, a in zip(["x", "mask", "h", "c"], given) if n in known}
-    for ours, theirs in zip(wanted, session.run(None, named), strict=True):
-        np.testing.assert_allclose(theirs, ours, atol=1e-5)
+    names = [output.name for output in session.get_outputs()]
+    assert set(names) == set(wanted)
+    for name, theirs in zip(names, session.run(names, named)):
+        np.testing.assert_allclose(theirs, ops.convert_to_numpy(wanted[name]), atol=1e-5)
     return found
 
 
