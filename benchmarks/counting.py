@@ -15,7 +15,7 @@ from keras_seq.data.vocabulary import frequent
 from keras_seq.models import SequenceGenerator
 
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
-ORDERS, DISCOUNTS = (4, 6, 8, 12, 16), (0.75, 0.9)
+ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)
 
 
 def counted(train, minimum_count, order, discount):

@@ -15,8 +15,15 @@ PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 
 def write(name, rows):
     """Writes the rows of one benchmark, then the page of all."""
+    command = shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
+    record(RESULTS / f"{name}.json", command, rows)
+    PAGE.write_text(page())
+
+
+def record(path, command, rows):
+    """Writes the rows, what made them, machine and versions."""
     content = {
-        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": command,
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
         "versions": {
             "python": platform.python_version(),
@@ -24,9 +31,8 @@ def write(name, rows):
         },
         "rows": rows,
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
-    PAGE.write_text(page())
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def page():
@@ -45,6 +51,8 @@ def page():
         "fit": _fit,
         "tagging": _tagging,
         "generation": _generation,
+        "decoding": _decoding,
+        "copy_reverse": _copy_reverse,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -182,6 +190,38 @@ def _generation(rows):
     for row in rows:
         cells = [str(row["rows"]), f"{row['tokens']:,}", f"{row['milliseconds a token']:.2f}"]
         lines.append(_row([*cells, f"{row['spread']:.0%}"]))
+    return lines
+
+
+def _decoding(rows):
+    lines = [
+        "## Translation",
+        "",
+        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs: it is "
+        "searched only for words of which it is not certain that a beam of 1 found the best.",
+        "",
+        *_head(["words at once", "beam", "words a second", "spread", "time over a beam of 1"]),
+    ]
+    for row in rows:
+        cells = [str(row["batch"]), str(row["beam"]), f"{row['words a second']:,.0f}"]
+        lines.append(_row([*cells, f"{row['spread']:.0%}", f"{row['of greedy']:.2f}"]))
+    return lines
+
+
+def _copy_reverse(rows):
+    lengths = list(rows[0]["exact"])
+    lines = [
+        "## Attention",
+        "",
+        "Random letters said again, forwards or backwards: share of the sequences without a "
+        "mistake, by length. Pictures: [by length](../benchmarks/results/copy_reverse.png), "
+        "[where it looks](../benchmarks/results/copy_reverse_attention.png).",
+        "",
+        *_head(["model", "updates", *map(str, lengths)]),
+    ]
+    for row in rows:
+        cells = [row["model"], f"{row['updates']:,}"]
+        lines.append(_row(cells + [f"{row['exact'][length]:.1%}" for length in lengths]))
     return lines
 
 

@@ -55,7 +55,7 @@ def main():
                 found.append(_trained("sentiment", config, Path(folder) / f"{name} {seed}"))
             rows.append(_row(name, found))
             print(rows[-1], flush=True)
-    page.write("sentiment_parts", rows)
+            page.write("sentiment_parts", rows)
 
 
 def _row(name, measures):

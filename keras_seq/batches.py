@@ -18,6 +18,11 @@ class Examples(NamedTuple):
     lengths: Any = None
     """Time steps of each example (examples,), if they differ: then all arrays that are as wide as
     the longest example (examples, timesteps, ...) are padded at the end."""
+    least: int = 16
+    """The fewest time steps to which a batch is cut."""
+    an_octave: int = 2
+    """To how many widths batches are cut, an octave: more of them leave less padding, and take
+    longer to compile."""
 
     @property
     def count(self):
@@ -52,7 +57,8 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
             order = random.permutation(count)
             if lengths is not None:
                 # A stable sort: within a width, the order stays random.
-                order = order[np.argsort([width(n) for n in lengths[order]], kind="stable")]
+                widths = [_width(n, examples) for n in lengths[order]]
+                order = order[np.argsort(widths, kind="stable")]
             batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
             if lengths is not None:
                 random.shuffle(batches)
@@ -61,18 +67,20 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
     rows = tf.data.Dataset.from_generator(
         rows_of_batches, output_signature=tf.TensorSpec([None], tf.int32)
     )
-    return rows.map(lambda rows: _gathered(arrays, rows, lengths)).prefetch(2)
+    return rows.map(lambda rows: _gathered(arrays, rows, examples)).prefetch(2)
 
 
-def _gathered(arrays, rows, lengths):
+def _gathered(arrays, rows, examples):
     """The rows of arrays, cut to the width of the longest."""
     import tensorflow as tf
 
     found = tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
+    lengths = examples.lengths
     if lengths is None:
         return found
     longest = max(lengths)
-    widths = tf.constant(np.array([width(n) for n in range(longest + 1)], "int32"))
+    widths = [_width(n, examples) for n in range(longest + 1)]
+    widths = tf.constant(np.array(widths, "int32"))
     cut = tf.gather(widths, tf.reduce_max(tf.gather(tf.constant(lengths, tf.int32), rows)))
 
     def trimmed(array):
@@ -81,15 +89,20 @@ def _gathered(arrays, rows, lengths):
     return tf.nest.map_structure(trimmed, found)
 
 
-def width(length, an_octave=2):
+def _width(length, examples):
+    return width(length, examples.an_octave, examples.least)
+
+
+def width(length, an_octave=2, least=16):
     """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave.
 
     Args:
         length: Of the sequence.
         an_octave: How many widths an octave has; a power of two.
+        least: The shortest of them, at least as much.
     """
-    if length <= 16:
-        return 16
+    if length <= least:
+        return least
     step = 2 ** math.floor(math.log2(length - 1)) // an_octave
     return -(-length // step) * step
 

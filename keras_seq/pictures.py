@@ -70,3 +70,62 @@ def calibration(bins, path):
     axes.set(xlabel="probability", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
+
+
+MOST = 60
+"""Tokens of either side in a picture of attention; of longer texts there is the beginning."""
+
+
+def attention(translations, path):
+    """Draws where was looked, a picture for each translation: darker is more.
+
+    Args:
+        translations: `keras_seq.models.seq2seq.Translation`s with their weights; of those without
+            a token there is no picture.
+        path: PNG file; without pictures it is not written.
+    """
+    looks = [
+        (one.source[:MOST], one.tokens[:MOST], one.attention[:MOST, :MOST])
+        for one in translations
+        if one.tokens
+    ]
+    if not looks:
+        return
+    width = 1.2 + 0.3 * max(len(source) for source, _, _ in looks)
+    height = 1.2 + 0.3 * max(len(tokens) for _, tokens, _ in looks)
+    columns = min(len(looks), max(1, int(14 / width)))
+    rows = -(-len(looks) // columns)
+    figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, (source, tokens, weights) in zip(grid, looks):
+        axes.imshow(weights, cmap="Greys", vmin=0, vmax=1)
+        axes.set_xticks(range(len(source)), source, rotation=90)
+        axes.set_yticks(range(len(tokens)), tokens)
+        axes.xaxis.tick_top()
+    for axes in grid[len(looks) :]:
+        axes.axis("off")
+    figure.savefig(path, dpi=120)
+
+
+def attention_of_each(texts, translations, folder):
+    """Draws where was looked for the best translation of each text.
+
+    Args:
+        texts: Strings.
+        translations: Of each a list, the best first, see `attention`.
+        folder: Where to write; it is made.
+
+    Yields:
+        For every translation its text, itself, and the path of the text's picture.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for text, found in zip(texts, translations):
+        path = folder / f"{file_name(text)}.png"
+        attention(found[:1], path)
+        for one in found:
+            yield text, one, str(path)
+
+
+def file_name(text):
+    """A name for the picture of a text: its letters and digits, at most 40."""
+    return "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"

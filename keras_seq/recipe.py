@@ -70,6 +70,53 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
+class Seq2SeqConfig(Config):
+    """What the configs of recipes with a `keras_seq.models.Seq2Seq` share."""
+
+    cell: Cell = "LSTM"
+    """The recurrent cell."""
+    units: int = 256
+    """Hidden units a layer and direction."""
+    layers: int = 1
+    """Recurrent layers that read, each from both ends."""
+    decoder_layers: int = 1
+    """Recurrent layers that write."""
+    embedding: int | None = 128
+    """Width of the embeddings of tokens; none for one-hot input."""
+    tied: bool = False
+    """Use the embedding of what is written as the kernel of the output too."""
+    ngrams: int = 0
+    """Length of the longest run of tokens read that has vectors of its own; 0 for none."""
+    attention: Literal["additive", "dot", "general"] = "general"
+    """How the decoder finds the tokens to look at."""
+    input_feeding: bool = False
+    """Let the decoder read where it has looked, for about twice the time."""
+    dropout: float = 0.3
+    """Share of the features dropped between layers."""
+    recurrent_dropout: float = 0.0
+    """Share of the state dropped from step to step."""
+    scheduled_sampling: float = 0.0
+    """Share of the tokens written that are, in training, the model's own, in the end."""
+    label_smoothing: float = 0.0
+    """Share of the probability that the loss spreads over all tokens."""
+    weight_decay: float = 0.01
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = 0.003
+    """The highest of the schedule."""
+
+    @property
+    def architecture(self):
+        """Arguments of `keras_seq.models.Seq2Seq`."""
+        alike = "cell units embedding tied ngrams attention input_feeding dropout"
+        alike += " recurrent_dropout scheduled_sampling label_smoothing"
+        return {name: getattr(self, name) for name in alike.split()} | {
+            "depth": self.layers,
+            "decoder_depth": self.decoder_layers,
+            "sampling_updates": self.updates // 2,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class Recipe:
     """A recipe, its modules imported when they are first used.
 

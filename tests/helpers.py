@@ -115,7 +115,8 @@ def gradients(layer, inputs, initial_state, mask, weighting):
 
             return weighted_sum(call, *given)
 
-        by_all = jax.grad(of_all, argnums=tuple(range(1 + len(given))), has_aux=True)
+        # One program, where outside of `jit` every operation would be one.
+        by_all = jax.jit(jax.grad(of_all, argnums=tuple(range(1 + len(given))), has_aux=True))
         (d_weights, *d_given), results = by_all(weights, *given)
         found = d_weights + d_given
     return to_numpy(list(results)), to_numpy(list(found))

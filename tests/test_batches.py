@@ -8,18 +8,22 @@ from hypothesis import strategies as st
 from keras_seq.batches import Examples, by_length, epochs_of_batches, filled, width
 
 
-def examples(count=23, longest=70):
+def examples(count=23, longest=70, **widths):
     lengths = np.random.default_rng(0).integers(1, longest + 1, count)
     lengths[0] = longest
     inputs = np.zeros((count, longest), "int32")
     for row, n in enumerate(lengths):
         inputs[row, :n] = row + 1
-    return Examples({"tokens": inputs, "number": np.arange(count)}, inputs + 0, lengths)
+    return Examples({"tokens": inputs, "number": np.arange(count)}, inputs + 0, lengths, **widths)
 
 
-@pytest.mark.parametrize("by", ["length", "chance"])
-def test_every_example_once_an_epoch(by):
-    here = examples() if by == "length" else examples()._replace(lengths=None)
+@pytest.mark.parametrize(
+    ("by", "least", "an_octave"),
+    [("length", 16, 2), ("length", 4, 2), ("length", 4, 4), ("chance", 16, 2)],
+)
+def test_every_example_once_an_epoch(by, least, an_octave):
+    here = examples(least=least, an_octave=an_octave)
+    here = here if by == "length" else here._replace(lengths=None)
     batches = list(epochs_of_batches(here, 5, seed=1, first_epoch=0, epochs=2))
     assert len(batches) == 10
     for epoch in (batches[:5], batches[5:]):
@@ -30,7 +34,7 @@ def test_every_example_once_an_epoch(by):
         assert x["number"].shape[0] == x["tokens"].shape[0]
         if by == "length":
             longest = max(here.lengths[n] for n in x["number"].numpy())
-            assert y.shape[1] == min(width(longest), 70)
+            assert y.shape[1] == min(width(longest, an_octave, least), 70)
     second = list(epochs_of_batches(here, 5, seed=1, first_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
@@ -38,6 +42,8 @@ def test_every_example_once_an_epoch(by):
 
 def test_widths_an_octave():
     assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
+    assert [width(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
+    assert [width(n, least=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
 
 
 def test_widths_are_few_and_wide_enough():

@@ -73,6 +73,12 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("export", folder, "--format", "onnx") == 2
     assert "exists already" in capsys.readouterr().err
 
+    # A finished run is not overwritten.
+    before = (folder / "metrics.json").read_bytes()
+    assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
+    assert "holds a finished run" in capsys.readouterr().err
+    assert (folder / "metrics.json").read_bytes() == before
+
 
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys
@@ -148,15 +154,6 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(workplace, capsys, argum
     assert not (workplace / "runs").exists()
 
 
-def test_a_finished_run_is_not_overwritten(workplace, digits, capsys):
-    options = ("train", "mnist_rows", "--data", digits, *SMALL)
-    assert run(*options) == 0
-    before = (workplace / "runs/mnist_rows/default/metrics.json").read_bytes()
-    assert run(*options) == 2
-    assert "holds a finished run" in capsys.readouterr().err
-    assert (workplace / "runs/mnist_rows/default/metrics.json").read_bytes() == before
-
-
 def test_unreadable_images_are_named(workplace, digits, capsys):
     (digits / "4/broken.png").write_text("this is not a picture")
     assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
@@ -181,11 +178,13 @@ def test_help_and_ls_need_no_backend():
 
 def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
     command = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
+    code = (
+        f"from keras_seq.cli import main; assert not main({command}); "
+        # oneDNN has a message of its own for these.
+        "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
+    )
     done = subprocess.run(
-        [sys.executable, "-m", "keras_seq.cli", *command],
-        capture_output=True,
-        text=True,
-        cwd=workplace,
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=workplace
     )
     assert done.returncode == 0
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from keras_seq.data.files import (
     split_in,
 )
 from keras_seq.data.prepare import arrays, prepare, public
-from keras_seq.data.sdist import read_from_sdist
+from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import split_of
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "public",
     "read_columns",
     "read_from_sdist",
+    "read_from_wheel",
     "read_spans",
     "split_in",
     "split_of",

@@ -4,7 +4,8 @@ import collections
 
 import numpy as np
 
-PADDING, UNKNOWN = "<PAD>", "<UNK>"
+PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
+"""The last is known only where a model adds it: after the last token, and before the first."""
 
 
 class Vocabulary:
@@ -17,6 +18,7 @@ class Vocabulary:
     def __init__(self, tokens):
         self.tokens = [PADDING, UNKNOWN, *tokens]
         self._numbers = {token: number for number, token in enumerate(self.tokens)}
+        self._table = None
 
     def __len__(self):
         return len(self.tokens)
@@ -47,12 +49,14 @@ class Vocabulary:
         return rows
 
     def table(self):
-        """The same for TensorFlow graphs: a lookup table from strings to int32."""
+        """The same for TensorFlow graphs: a lookup table from strings to int32, made once."""
         import tensorflow as tf
 
-        numbers = tf.range(len(self.tokens), dtype=tf.int32)
-        content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), numbers)
-        return tf.lookup.StaticHashTable(content, default_value=1)
+        if self._table is None:
+            numbers = tf.range(len(self.tokens), dtype=tf.int32)
+            content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), numbers)
+            self._table = tf.lookup.StaticHashTable(content, default_value=1)
+        return self._table
 
 
 def frequent(tokens, at_least=1, at_most=None):

@@ -20,6 +20,8 @@ def beam_search(
     forbidden=(),
     coverage=None,
     n_best=None,
+    limits=None,
+    certain=False,
 ):
     """Sequences (hypotheses) of a high score (Wu et al. 2016),
 
@@ -49,11 +51,14 @@ def beam_search(
         coverage: Function of a state to `(rows,)`, which must not be positive.
         n_best: How many sequences to return, `beam_width` by default. The fewer, the earlier the
             search may end.
+        limits: Tokens at most of each example, `(batch,)`, none of them more than `max_length`.
+        certain: Whether to return also of which examples it is certain that there is no better
+            sequence than the best found, so that a wider beam would be in vain.
 
     Returns:
         Sequences, int32 `(batch, n_best, max_length)`, the best first, the end token included and
         zeros after it, and their scores `(batch, n_best)`. Where no more were found, the sequence
-        is all zeros and its score minus infinity.
+        is all zeros and its score minus infinity. If `certain`, then also bools `(batch,)`.
     """
     n_best = beam_width if n_best is None else n_best
     for name, value in (
@@ -63,6 +68,7 @@ def beam_search(
     ):
         if isinstance(value, int) and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}.")
+    limits = max_length if limits is None else ops.cast(limits, "int32")
     inf = float("inf")
     batch = ops.shape(keras.tree.flatten(initial_state)[0])[0]
     first_rows = beam_width * ops.arange(batch, dtype="int32")[:, None]
@@ -73,14 +79,16 @@ def beam_search(
     def score(sums, length):
         return sums / ((5 + ops.cast(length, "float32")) / 6) ** length_penalty
 
-    def going_on(number, tokens, state, written, sums, leading, finished, scores):
+    def attainable(sums, length):
         # Log probabilities only fall: the best length is the next or the last, whatever the sign
         # of the penalty.
-        best = ops.max(sums, axis=1)
-        attainable = ops.maximum(score(best, number + 1), score(best, max_length))
-        return (number < max_length) & ops.any(attainable > scores[:, -1])
+        return ops.maximum(score(sums, length), score(sums, limits))
 
-    def body(number, tokens, state, written, sums, leading, finished, scores):
+    def going_on(number, tokens, state, written, sums, leading, finished, scores, missed):
+        best = attainable(ops.max(sums, axis=1), number + 1)
+        return (number < max_length) & ops.any(best > scores[:, -1])
+
+    def body(number, tokens, state, written, sums, leading, finished, scores, missed):
         log_probs, state = step(tokens, state)
         size = log_probs.shape[-1]
         barred = ops.convert_to_tensor(np.isin(np.arange(size), list(forbidden)))
@@ -91,13 +99,17 @@ def beam_search(
         # The greedy hypothesis, while it is in the beam, is in its first place.
         greedy = ops.arange(beam_width * size) == ops.argmax(log_probs[:, :1], axis=-1)
         ranked = ops.where(leading[:, None] & greedy, inf, candidates)
-        chosen = ops.cast(ops.top_k(ranked, beam_width)[1], "int32")
+        chosen = ops.cast(ops.top_k(ranked, min(beam_width + 1, beam_width * size))[1], "int32")
         sums = ops.take_along_axis(candidates, chosen, axis=1)
+        # The best of those that have no place in the beam.
+        best = ops.max(sums[:, beam_width:], axis=1, initial=-inf)
+        missed = ops.maximum(missed, attainable(best, number + 1))
+        chosen, sums = chosen[:, :beam_width], sums[:, :beam_width]
         parents, tokens = ops.reshape(first_rows + chosen // size, (-1,)), chosen % size
         state, written = keras.tree.map_structure(
             lambda rows: ops.take(rows, parents, axis=0), (state, written)
         )
-        done = (tokens == end_id) | (number + 1 == max_length)
+        done = (tokens == end_id) | ops.reshape(number + 1 == limits, (-1, 1))
         tokens = ops.reshape(tokens, (-1,))
         written = ops.where(ops.arange(max_length) == number, tokens[:, None], written)
         ended = score(sums, number + 1)
@@ -110,7 +122,7 @@ def beam_search(
         finished = ops.take_along_axis(pool, kept[:, :, None], axis=1)
         sums = ops.where(done, -inf, sums)
         leading = leading & (sums[:, 0] > -inf)
-        return number + 1, tokens, state, written, sums, leading, finished, scores
+        return number + 1, tokens, state, written, sums, leading, finished, scores, missed
 
     start = (
         ops.convert_to_tensor(0, dtype="int32"),
@@ -122,6 +134,8 @@ def beam_search(
         ops.ones((batch,), "bool"),
         ops.zeros((batch, n_best, max_length), "int32"),
         ops.full((batch, n_best), -inf, "float32"),
+        ops.full((batch,), -inf, "float32"),
     )
-    *_, finished, scores = ops.while_loop(going_on, body, start)
-    return ops.where(scores[:, :, None] > -inf, finished, 0), scores
+    *_, finished, scores, missed = ops.while_loop(going_on, body, start)
+    finished = ops.where(scores[:, :, None] > -inf, finished, 0)
+    return (finished, scores, scores[:, 0] >= missed) if certain else (finished, scores)

@@ -66,15 +66,21 @@ def portable(model, examples):
             or None for some of its own; for others inputs, a batch.
 
     Raises:
-        InputError: There are no examples.
+        InputError: There are no examples, or the model answers texts alone.
     """
     if hasattr(model, "portable"):
         return model.portable(examples)
+    if hasattr(model, "endpoints"):
+        raise InputError(
+            f"{model.name} searches for the best text, which neither ONNX nor LiteRT does: export "
+            "it as a SavedModel."
+        )
     import tensorflow as tf
 
     if examples is None:
         raise InputError(
-            f"What is exported of {model.name} is compared with it: give inputs as examples."
+            f"{model.name} has no endpoints(): it is no model of keras_seq.models, and needs "
+            "examples, inputs to compare what is exported on."
         )
     names: list = []
     for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:

@@ -1,5 +1,6 @@
 """What users put in a model: the cells of `keras_seq.cells` over whole sequences, and a CRF."""
 
+from keras_seq.layers.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
@@ -16,6 +17,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "AttentionDecoderCell",
     "AttentionPooling",
     "BigramEmbedding",
     "Bigrams",

@@ -186,7 +186,7 @@ class Ngrams:
             rest.insert(0, np.where(sums > 0, discount * kinds / spread, 1.0))
             fan = np.bincount(beginnings[n], minlength=sizes[n])
             first.insert(0, starts[n + 1] + np.cumsum(fan) - fan)
-            widest.insert(0, int(fan.max()))
+            widest.insert(0, int(fan.max(initial=0)))
             counts = np.bincount(ends[n], counts > 0, sizes[n]) + (begun[n - 1] if n else 0)
         # The longest have none longer; and one n-gram more, for those that are not there.
         count, leaves = int(starts[-1]), sizes[-1] + 2

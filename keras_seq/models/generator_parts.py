@@ -43,10 +43,10 @@ class Parts:
         self.recall = None
         if arguments["recall"]:
             self.recall = layers.Recall(tokens, arguments["recall"], name="recall")
-        self.counted = None
+        self.kneser_ney = None
         if arguments["kneser_ney"]:
             how = [arguments[name] for name in ("kneser_ney", "kneser_ney_share", "counted")]
-            self.counted = layers.KneserNey(tokens, *how, name="kneser_ney")
+            self.kneser_ney = layers.KneserNey(tokens, *how, name="kneser_ney")
         if self.tied:
             self.embedding = keras.layers.ReversibleEmbedding(tokens, width, name="embedding")
             self.embedding.supports_masking = True  # else it warns of a mask, which logits need not
@@ -93,7 +93,7 @@ class Parts:
             x, *new = layer(x, initial_state=None if states is None else states[number], mask=mask)
             after.append(new)
         logits = self.read_out(_beside(self.dropouts[-1](x), *runs))
-        return (logits if self.counted is None else self.counted(logits, ids)), after
+        return (logits if self.kneser_ney is None else self.kneser_ney(logits, ids)), after
 
     def step(self, ids, state):
         """Logits (rows, tokens) and the state after one step."""
@@ -113,9 +113,9 @@ class Parts:
             x, new = layer.cell(x, before)
             after.append(list(new))
         logits, state = self.read_out(_beside(x, *runs)), {**state, "layers": after}
-        if self.counted is not None:
-            contexts = self.counted.after(state["contexts"], ids)
-            logits, state = self.counted.mixed(logits, contexts), {**state, "contexts": contexts}
+        if self.kneser_ney is not None:
+            contexts = self.kneser_ney.after(state["contexts"], ids)
+            logits, state = self.kneser_ney.mixed(logits, contexts), {**state, "contexts": contexts}
         return logits, state
 
     def of_runs(self, windows, style):

@@ -9,17 +9,13 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.vocabulary import Vocabulary
+from keras_seq.data.vocabulary import END, Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.scan.compiled import portable
-
-END = "<EOS>"
-"""The token after the last; also the one before the first."""
-
 
 EARLY = 64
 """How many steps the parts of a long sequence overlap."""
@@ -51,7 +47,8 @@ class SequenceGenerator(SequenceModel):
     Args:
         vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
         styles: Names of the styles, or None for a model without.
-        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`,
+            or "pieces" for those of words that are in the vocabulary.
         embedding: Width of the embedding of a token, or None for one-hot input.
         style_embedding: Width of the embedding of a style.
         tied: Whether the embedding of tokens is also the kernel of the logits (Press & Wolf 2017).
@@ -120,7 +117,9 @@ class SequenceGenerator(SequenceModel):
         if tied and embedding is None:
             raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
         tokens, found = Vocabulary([END, *vocabulary]), None
-        if kneser_ney and not isinstance(counted[0], int):
+        if not kneser_ney:
+            arguments["counted"] = None  # else the texts would be saved with the model
+        elif not isinstance(counted[0], int):
             rows = [[tokens.number(token) for token in (END, *row, END)] for row in counted]
             found = Ngrams(rows, kneser_ney, len(tokens), kneser_ney_discount)
             arguments["counted"] = found.shape
@@ -134,7 +133,7 @@ class SequenceGenerator(SequenceModel):
         super().__init__(inputs, logits, arguments, tokens)
         self._parts = parts
         if found is not None:
-            parts.counted.set_ngrams(found)
+            parts.kneser_ney.set_ngrams(found)
         self.styles = None if styles is None else list(styles)
         self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
             from_logits=True, ignore_class=0
@@ -298,8 +297,7 @@ class SequenceGenerator(SequenceModel):
             return [self.text_of(one.tokens) for one in made]
         texts = []
         for prompt, one in zip(prompts, made):
-            between = self._split.between if prompt and one.tokens else ""
-            texts.append(prompt + between + self.text_of(one.tokens))
+            texts.append(self._split.continued(prompt, one.tokens))
         return texts
 
     def generate_tokens(
@@ -425,8 +423,8 @@ class SequenceGenerator(SequenceModel):
             # All that is read and made, with room for what is to come.
             state["read"] = ops.pad(ids, [[0, 0], [0, max_length]])
             state["place"] = lengths - 1
-        if parts.counted is not None:
-            contexts = parts.counted.contexts(ids)
+        if parts.kneser_ney is not None:
+            contexts = parts.kneser_ney.contexts(ids)
             before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
             state["contexts"] = before_last[:, 0]
         return self._next, state, last
@@ -488,7 +486,6 @@ class SequenceGenerator(SequenceModel):
         import tensorflow as tf
 
         known, names = self._tokens.table(), tf.constant(self._tokens.tokens)
-        between = self._split.between
 
         def generate(prompts, styles, max_length, temperature, seed):
             tokens = self._split.in_graph(prompts).to_tensor("")
@@ -507,10 +504,8 @@ class SequenceGenerator(SequenceModel):
                 ),
             )
             made = tf.ragged.boolean_mask(tf.gather(names, made), (made > 0) & (made != self.end))
-            texts = tf.strings.reduce_join(made, axis=-1, separator=between)
-            both = (prompts != "") & (texts != "")
             return {
-                "texts": prompts + tf.where(both, between, "") + texts,
+                "texts": self._split.continued_in_graph(prompts, made),
                 "log_probs": log_probs,
             }
 

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keras_seq.data.tokens import splitter
+from keras_seq.data.pieces import splitter
 from keras_seq.data.vectors import read_vectors
+from keras_seq.data.vocabulary import END
 from keras_seq.errors import InputError
 
 
@@ -23,7 +24,7 @@ class SequenceModel(keras.Model):
     def __init__(self, inputs, outputs, arguments, tokens):
         super().__init__(inputs, outputs, name=arguments["name"])
         self._arguments, self._tokens = arguments, tokens
-        self._split = splitter(arguments["split"])
+        self._split = splitter(arguments["split"], tokens)
 
     def tokens_of(self, text):
         """The tokens of a text."""
@@ -31,7 +32,7 @@ class SequenceModel(keras.Model):
 
     def text_of(self, tokens):
         """The text of tokens."""
-        return self._split.between.join(tokens)
+        return self._split.joined(tokens)
 
     def load_vectors(self, path, encoding="utf-8"):
         """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
@@ -88,7 +89,7 @@ class SequenceModel(keras.Model):
         """Those lists of tokens, or some of our own, to compare an exported model on."""
         if sentences is not None:
             return sentences
-        known = self._tokens.tokens[2:]
+        known = [token for token in self._tokens.tokens[2:] if token != END]
         return [known[i : i + n] or known for i, n in enumerate((1, 5, 20, 60))]
 
     def _some_texts(self, sentences):

@@ -12,8 +12,10 @@ class Config(recipe.Config):
 
     encoding: str = "utf-8"
     """Of files of your own."""
-    tokens: Literal["characters", "words"] = "characters"
+    tokens: Literal["characters", "words", "subwords"] = "characters"
     """What a step reads and says."""
+    subwords: int = 2_000
+    """How many pieces of words there are at most, if these are the tokens."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
     cell: recipe.Cell = "LSTM"
@@ -58,4 +60,15 @@ class Config(recipe.Config):
 PRESETS = {
     "default": Config(),
     "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+    "newspaper": Config(
+        data="peoples_daily",
+        embedding=128,
+        tied=True,
+        dropout=0.3,
+        ngrams=0,
+        kneser_ney=6,
+        kneser_ney_share=0.6,
+        batch_size=32,
+        updates=6_000,
+    ),
 }

@@ -1,5 +1,6 @@
 """Paragraphs: the manual of the running Python, other builtin texts, or texts of your own."""
 
+import itertools
 import re
 
 import numpy as np
@@ -8,10 +9,12 @@ import tensorflow_datasets as tfds
 from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data import peoples_daily, vader
+from keras_seq.data.pieces import into_pieces, learn_pieces
 from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vocabulary import Vocabulary, frequent
 from keras_seq.errors import InputError
 
-SPLIT = {"characters": "text", "words": "words"}
+SPLIT = {"characters": "text", "words": "words", "subwords": "pieces"}
 """How a text becomes tokens, see `keras_seq.data.tokens`."""
 
 
@@ -24,11 +27,22 @@ def load(config):
             split: [text for _, text in sorted(zip(columns["number"], columns["text"]))]
             for split, columns in data.arrays(_prepared(config)).items()
         }
-    split = SPLITTERS[SPLIT[config.tokens]]
-    return {
-        name: Examples([[token for token, _, _ in split(t.decode("utf-8"))] for t in found], None)
-        for name, found in texts.items()
-    }
+    texts = {name: [text.decode("utf-8") for text in found] for name, found in texts.items()}
+    if config.tokens == "subwords":
+        split = _pieces(texts.get("train", []), config.subwords)
+    else:
+        split = SPLITTERS[SPLIT[config.tokens]]
+    return {name: Examples(_tokens(split, found), None) for name, found in texts.items()}
+
+
+def _tokens(split, texts):
+    return [[token for token, _, _ in split(text)] for text in texts]
+
+
+def _pieces(texts, count):
+    """The way to split texts into pieces, of which each occurs in these."""
+    learnt = into_pieces(Vocabulary(learn_pieces(texts, count)))
+    return into_pieces(Vocabulary(frequent(itertools.chain.from_iterable(_tokens(learnt, texts)))))
 
 
 def _prepared(config):

@@ -15,8 +15,9 @@ LONGEST = 512
 def build(config, train):
     """A generator that knows the tokens of the training paragraphs."""
     tokens = list(itertools.chain.from_iterable(train.inputs))
+    at_least = 1 if config.tokens == "subwords" else config.minimum_count
     model = SequenceGenerator(
-        frequent(tokens, config.minimum_count) or frequent(tokens),
+        frequent(tokens, at_least) or frequent(tokens),
         split=SPLIT[config.tokens],
         embedding=config.embedding,
         tied=config.tied,

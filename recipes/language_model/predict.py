@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_seq.models.sequence_generator import END
+from keras_seq.data.vocabulary import END
 
 
 def predict(

@@ -74,7 +74,7 @@ def _of_user(folder):
 
 def _hold_back(train):
     """A validation split for a set that brings none, taken from its training split by content."""
-    images, labels, _ = train
+    images, labels = train[:2]
     held = np.array([data.split_of(image.tobytes()) == "validation" for image in images])
     return {
         "train": Examples(images[~held], labels[~held]),

@@ -7,13 +7,13 @@ from keras_seq import pictures
 
 def evaluate(model, splits, name):
     """Accuracy and mean cross-entropy of a split."""
-    images, digits, _ = splits[name]
+    images, digits = splits[name][:2]
     metrics = model.evaluate(images, digits, batch_size=256, verbose=0, return_dict=True)
     return {"accuracy": metrics["accuracy"], "loss": metrics["loss"]}
 
 
 def show(model, splits, name, folder):
     """Draws which digits were taken for which."""
-    images, digits, _ = splits[name]
+    images, digits = splits[name][:2]
     predicted = np.argmax(model.predict(images, batch_size=256, verbose=0), axis=-1)
     pictures.confusion_matrix(digits, predicted, range(10), folder / "confusion_matrix.png")

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from keras_seq.data.vocabulary import END
 from keras_seq.errors import InputError
-from keras_seq.models.sequence_generator import END
 
 from . import data, files
 

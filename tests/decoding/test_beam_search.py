@@ -13,6 +13,7 @@ from keras_seq.decoding import beam_search, greedy
 from keras_seq.errors import InputError
 
 END, BATCH = 1, 2
+EXAMPLES = 40 if BACKEND == "tensorflow" else 10
 
 
 def compiled(function):
@@ -129,7 +130,7 @@ def searching(max_length, **how):
         (3, 2, {"beam_width": 10}),
     ],
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_a_wide_beam_finds_the_best_of_all(tokens, max_length, how, data):
     table, penalty = data.draw(tables(tokens, max_length)), data.draw(PENALTIES)
@@ -150,7 +151,7 @@ def test_a_wide_beam_finds_the_best_of_thousands():
 
 
 @pytest.mark.parametrize("beam_width", [1, 2, 3])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
 def test_never_worse_than_greedy(beam_width, data):
     table, penalty = data.draw(tables(5, 4)), data.draw(PENALTIES)
@@ -162,6 +163,17 @@ def test_never_worse_than_greedy(beam_width, data):
         if beam_width == 1 and of_greedy > -np.inf:
             np.testing.assert_array_equal(sequences[0], tokens)
             np.testing.assert_allclose(scores[0], of_greedy, atol=1e-5)
+
+
+@pytest.mark.parametrize("beam_width", [1, 2])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_what_is_certain_is_the_best_of_all(beam_width, data):
+    table, penalty = data.draw(tables(3, 4)), data.draw(PENALTIES)
+    _, scores, certain, *_ = searching(4, beam_width=beam_width, certain=True)(table, penalty)
+    for example in np.flatnonzero(certain):
+        best = max(every_hypothesis(table[example], 4, penalty).values(), default=-np.inf)
+        np.testing.assert_allclose(scores[example, 0], best, atol=1e-4)
 
 
 # Chains, in which a token depends on the one before.
@@ -286,6 +298,38 @@ def test_each_example_by_itself():
     np.testing.assert_array_equal(
         sequences[:, 0], [[END, 0, 0, 0, 0], [3, 4, 3, 4, 3], [4, 3, 4, 3, 4]]
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "penalty", "certain"),
+    [
+        (0.55, 0.0, True),
+        # Greedy's has 0.55 * 0.6, the end at once more.
+        (0.45, 0.0, False),
+        # log(0.45) as that of five tokens, over 10 / 6, is more than log(0.55) of one.
+        (0.55, 1.0, False),
+        (0.8, 1.0, True),
+    ],
+)
+def test_certain(end, penalty, certain):
+    step = chain(4, _2={END: end, 3: 1 - end}, _3={END: 0.6, 3: 0.4})
+    *_, found = search(step, 1, length_penalty=penalty, certain=True)
+    assert found.tolist() == [certain]
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_each_example_has_its_limit(penalty):
+    step = chain(5, _2={3: 0.6, 4: 0.3, END: 0.1}, _3={3: 0.5, 4: 0.5}, _4={3: 0.8, END: 0.2})
+    how = {"length_penalty": penalty, "certain": True}
+    together = search(step, 3, rows=3, limits=[1, 4, 5], **how)
+    for row, limit in enumerate([1, 4, 5]):
+        sequences, scores, certain = search(step, 3, max_length=limit, **how)
+        padding = [(0, 0), (0, 0), (0, 5 - limit)]
+        # Equally likely ones may come in any order.
+        alone = np.pad(sequences, padding)[0]
+        assert sorted(together[0][row].tolist()) == sorted(alone.tolist())
+        np.testing.assert_allclose(together[1][row], scores[0], rtol=1e-6)
+        assert together[2][row] == certain[0]
 
 
 @pytest.mark.parametrize("what", ["min_length", "forbidden", "coverage"])

@@ -100,6 +100,12 @@ def test_beam_search_finds_what_is_likelier():
     assert len(longer.tokens) == 8 >= len(four[1].tokens)
 
 
+def test_the_texts_are_not_saved_with_the_model():
+    for order in (0, 3):
+        config = generator(**{**COUNTED, "kneser_ney": order}).get_config()
+        assert not set(TEXTS) & set(config["counted"] or [])
+
+
 def test_learns_and_says_its_texts():
     model = learnt()
     assert model.generate(["h", "lo"], [0, 1], temperature=0, max_length=20) == [

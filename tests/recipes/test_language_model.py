@@ -45,16 +45,34 @@ def test_bits():
     assert found["bits_per_character"] == pytest.approx(6 * 3 / 4)
 
 
-@pytest.mark.parametrize("tokens", ["characters", "words"])
-def test_the_users_own_text_end_to_end(workplace, capsys, tokens):
+@pytest.fixture
+def mine(workplace):
+    """A file of sixty paragraphs."""
     paragraphs = [f"the cat number {n}\nsat on mat {n % 3}" for n in range(60)]
     (workplace / "mine.txt").write_text("\n\n".join(paragraphs))
-    arguments = ["train", "language_model", "--data", "mine.txt", "--tokens", tokens, *SMALL]
-    assert cli.main(arguments) == 0
-    metrics = json.loads((workplace / "runs/language_model/default/metrics.json").read_text())
+    return workplace
+
+
+def test_words(mine):
+    splits = data.load(Config(data="mine.txt", tokens="words"))
+    assert all(row[:3] == ["the", "cat", "number"] for row in splits["train"].inputs)
+
+
+def test_subwords_end_to_end(mine, capsys):
+    arguments = ["--data", "mine.txt", "--tokens", "subwords", "--subwords", "30", *SMALL]
+    assert cli.main(["train", "language_model", *arguments]) == 0
+    capsys.readouterr()
+    run = "runs/language_model/default"
+    assert cli.main(["predict", run, "the cat", "--generate", "--beam", "2", "--length", "9"]) == 0
+    assert "the cat" in capsys.readouterr().out
+
+
+def test_the_users_own_text_end_to_end(mine, capsys):
+    assert cli.main(["train", "language_model", "--data", "mine.txt", *SMALL]) == 0
+    metrics = json.loads((mine / "runs/language_model/default/metrics.json").read_text())
     assert metrics["test"]["perplexity"] > 1
     assert metrics["shown"]["adapting_bits_per_character"] > 0
-    samples = (workplace / "runs/language_model/default/samples.txt").read_text()
+    samples = (mine / "runs/language_model/default/samples.txt").read_text()
     assert "temperature 0.5" in samples
     capsys.readouterr()
     run = "runs/language_model/default"
@@ -62,8 +80,6 @@ def test_the_users_own_text_end_to_end(workplace, capsys, tokens):
     out = capsys.readouterr().out
     assert "log2 p" in out and "bits a character" in out
     assert cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--length", "9"]) == 0
-    assert "the cat" in capsys.readouterr().out
-    assert cli.main(["predict", run, "the cat", "--generate", "--beam", "2", "--length", "9"]) == 0
     assert "the cat" in capsys.readouterr().out
 
 
@@ -87,7 +103,12 @@ def test_a_mocked_public_set(workplace, online):
         return tf.data.Dataset.from_tensor_slices({"text": texts})
 
     with tfds.testing.mock_data(as_dataset_fn=two_paragraphs):
-        assert cli.main(["train", "language_model", "--data", "tfds:tiny_shakespeare", *SMALL]) == 0
+        splits = data.load(Config(data="tfds:tiny_shakespeare"))
+    assert set(splits) == {"train", "validation", "test"}
+    for found in splits.values():
+        texts = ["".join(tokens) for tokens in found.inputs]
+        expected = [(f"line {n}\nanother", f"paragraph {n}") for n in range(8)]
+        assert texts == [text for pair in expected for text in pair]
 
 
 def test_what_the_recipe_refuses(workplace, online, capsys):

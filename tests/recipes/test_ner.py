@@ -40,9 +40,24 @@ def conll(scheme):
     return "\n\n".join(blocks) + "\n"
 
 
+def config(**fields):
+    return type(RECIPE.preset("default"))(**fields)
+
+
 @pytest.mark.parametrize("scheme", spans.SCHEMES)
-def test_a_conll_file_in_each_scheme(workplace, scheme, capsys):
+def test_each_scheme_is_read(workplace, scheme):
     (workplace / "mine.conll").write_text(conll(scheme))
+    loaded = RECIPE.load(config(data="mine.conll", token_column=-1, tag_column=0))
+    found = {
+        " ".join(tokens): spans.spans_of(tags, "IOBES")
+        for split in loaded.values()
+        for tokens, tags in zip(split.inputs, split.targets["tags"])
+    }
+    assert found == {" ".join(tokens): expected for tokens, expected in sentences()}
+
+
+def test_a_conll_file_end_to_end(workplace, capsys):
+    (workplace / "mine.conll").write_text(conll("IOB1"))
     columns = ("--token-column", -1, "--tag-column", 0)
     assert run("train", "ner", "--data", "mine.conll", *columns, *SMALL) == 0, capsys.readouterr()
     folder = workplace / "runs/ner/default"
@@ -51,15 +66,6 @@ def test_a_conll_file_in_each_scheme(workplace, scheme, capsys):
         *metrics["test"]
     }
     assert {"predictions.html", "confusion_matrix.png"} <= {f.name for f in folder.iterdir()}
-    config = RECIPE.preset("default")
-    config = type(config)(data="mine.conll", token_column=-1, tag_column=0)
-    loaded = RECIPE.load(config)
-    found = {
-        " ".join(tokens): spans.spans_of(tags, "IOBES")
-        for split in loaded.values()
-        for tokens, tags in zip(split.inputs, split.targets["tags"])
-    }
-    assert found == {" ".join(tokens): expected for tokens, expected in sentences()}
     assert run("evaluate", folder) == 0
     assert f"f1 {metrics['test']['f1']:.4f}" in capsys.readouterr().out
     assert run("predict", folder, "Ada met Grace Hopper .") == 0
@@ -77,7 +83,7 @@ def test_json_lines_and_a_folder_with_its_own_split(workplace):
     assert run("train", "ner", "--data", "mine", *SMALL, "--no-test") == 0
     metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())
     assert "test" not in metrics
-    splits = RECIPE.load(type(RECIPE.preset("default"))(data="mine"))
+    splits = RECIPE.load(config(data="mine"))
     test = splits["test"]
     assert dict(zip(map(" ".join, test.inputs), test.targets["tags"])) == {
         "Ada met Rome .": ["S-PER", "O", "O", "O"],
@@ -85,13 +91,12 @@ def test_json_lines_and_a_folder_with_its_own_split(workplace):
     }
 
 
-def test_chinese_paragraphs_with_words_and_their_tags(workplace, capsys):
+def test_chinese_paragraphs_with_words_and_their_tags(workplace):
     text = "[中央/n [电视台/n 北京/ns]ns]nt 江/nr 泽民/nr 说/v ：/w “/w 好/a 。/w ”/w"
     text += " 上海/ns 李/nr 四/nr"
     listed = "19980101-01-001-001/m 张/nr 一/nr 王/nr 二/nr"
     (workplace / "daily.txt").write_text(f"{text}\n" * 3 + f"{listed}\n" * 9)
-    assert run("train", "ner", "--data", "daily.txt", *SMALL) == 0, capsys.readouterr()
-    splits = RECIPE.load(type(RECIPE.preset("default"))(data="daily.txt"))
+    splits = RECIPE.load(config(data="daily.txt"))
     found = {
         "".join(tokens): [
             ("".join(tokens[s.start : s.end]), s.label) for s in spans.spans_of(tags, "IOBES")
@@ -106,7 +111,7 @@ def test_chinese_paragraphs_with_words_and_their_tags(workplace, capsys):
     }
 
 
-def test_conll2003_of_tfds(workplace, online, capsys):
+def test_conll2003_of_tfds(workplace, online):
     tf = pytest.importorskip("tensorflow")
     tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -126,9 +131,14 @@ def test_conll2003_of_tfds(workplace, online, capsys):
         )
 
     with tfds.testing.mock_data(as_dataset_fn=examples):
-        assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 0, capsys.readouterr()
-    metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())
-    assert "f1 PER" in metrics["test"]
+        splits = RECIPE.load(config(data="tfds:conll2003"))
+    expected = {" ".join(tokens): found for tokens, found in sentences(40)}
+    assert {"train", "test"} <= set(splits)
+    for split in splits.values():
+        assert expected == {
+            " ".join(tokens): spans.spans_of(tags, "IOBES")
+            for tokens, tags in zip(split.inputs, split.targets["tags"])
+        }
 
 
 def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
@@ -140,7 +150,6 @@ def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
 MISTAKES = {
     "no such file": (None, "There is no file or folder mine.txt"),
     "a tag outside of the scheme": ("a B-PER\nb X-PER\n", "sentence at line 1: 'X-PER' is no tag"),
-    "a broken scheme": ("".join(f"a{i} O\nb I-PER\nc B-PER\n\n" for i in range(40)), None),
     "too few columns": ("a B-PER\nb\n", "line 2: 'b' has 1 column"),
     "a word without its tag": ("中国/ns 人\n", "line 1"),
 }
@@ -151,12 +160,17 @@ def test_mistakes_are_named(workplace, mistake, capsys):
     text, message = MISTAKES[mistake]
     if text is not None:
         (workplace / "mine.txt").write_text(text)
-    code = run("train", "ner", "--data", "mine.txt", *SMALL)
-    if message is None:
-        assert code == 0  # of IOB1 it is a fair sentence
-    else:
-        assert code == 2 and message in capsys.readouterr().err
-        assert not (workplace / "runs").exists()
+    assert run("train", "ner", "--data", "mine.txt", *SMALL) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+
+
+def test_what_begins_with_i_is_a_fair_sentence_of_iob1(workplace):
+    (workplace / "mine.txt").write_text("".join(f"a{i} O\nb I-PER\nc B-PER\n\n" for i in range(40)))
+    loaded = RECIPE.load(config(data="mine.txt"))
+    assert {tuple(tags) for split in loaded.values() for tags in split.targets["tags"]} == {
+        ("O", "S-PER", "S-PER")
+    }
 
 
 def test_metrics_are_strict():

@@ -109,10 +109,17 @@ def public(builder, split=None, **_):
     return tf.data.Dataset.from_tensor_slices({name: list(texts), "label": numbers})
 
 
-@pytest.mark.parametrize("name", ["imdb_reviews", "glue/sst2"])
-def test_a_mocked_public_set(workplace, online, name):
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("imdb_reviews", ["neg", "pos"]), ("glue/sst2", ["negative", "positive"])],
+)
+def test_a_mocked_public_set(workplace, online, name, labels):
     with tfds.testing.mock_data(as_dataset_fn=public):
-        assert cli.main(["train", "sentiment", "--data", f"tfds:{name}", *SMALL]) == 0
+        splits = data.load(Config(data=f"tfds:{name}"))
+    expected = [(text, labels[list(WORDS).index(label) % 2]) for text, label in rows(60)]
+    assert set(splits) == {"train", "validation", "test"}
+    for found in splits.values():
+        assert list(zip(found.inputs, found.targets["labels"])) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Seq2SeqConfig):
+    """Many to many, unaligned: one network reads the letters, another writes the phonemes."""
+
+    encoding: str = "utf-8"
+    """Of files of your own."""
+    stress: bool = False
+    """Keep the stress of vowels, which the built-in lexicon has as digits."""
+    units: int = 192
+    """Hidden units a layer and direction."""
+    embedding: int | None = 64
+    """Width of the embeddings of tokens; none for one-hot input."""
+    ngrams: int = 4
+    """Length of the longest run of letters that has vectors of its own; 0 for none."""
+    dropout: float = 0.2
+    """Share of the features dropped between layers."""
+    learning_rate: float = 0.006
+    """The highest of the schedule."""
+    batch_size: int = 128
+    """Pronunciations an update."""
+    updates: int = 6_700
+    """Optimizer steps in all, rounded to whole passes over the training words (epochs)."""
+
+    objective = "wer"
+    less_is_better = True
+
+
+PRESETS = {
+    "default": Config(),
+    "stress": Config(stress=True),
+    "large": Config(layers=2, units=256, dropout=0.3, learning_rate=0.004, updates=16_700),
+}

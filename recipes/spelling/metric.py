@@ -1,0 +1,73 @@
+"""How good it is: words that are said wrong, and phonemes."""
+
+import jiwer
+
+from keras_seq import pictures
+
+BEAMS = (1, 5, 10)
+"""Widths of the beam to compare."""
+
+SHOWN = 12
+"""Words in the picture."""
+
+
+def evaluate(model, splits, name):
+    """Share of the words that are said in no listed way; phoneme errors to the nearest way.
+
+    The validation split, which is measured after every epoch, is read with a beam of one.
+    """
+    examples = splits[name]
+    return rates(model, examples, _said(model, examples, 1 if name == "validation" else 5))
+
+
+def _said(model, examples, beam_width):
+    return model.translate(examples.inputs, beam_width=beam_width, batch_size=256)
+
+
+def rates(model, examples, said):
+    """Word and phoneme error rate (`wer`, `per`).
+
+    Args:
+        model: Tells the phonemes of a string apart.
+        examples: The targets are lists of the ways to say each word.
+        said: What the model says, strings.
+    """
+    wrong, nearest = 0, []
+    for ways, sounds in zip(examples.targets, said):
+        if sounds not in ways:
+            wrong += 1
+            # To compare takes time, and most words are said in one way.
+            one = len(ways) == 1
+            sounds = ways[0] if one else min(ways, key=lambda way: _errors(model, way, sounds))
+        nearest.append(_apart(model, sounds))
+    said = [_apart(model, sounds) for sounds in said]
+    return {"wer": wrong / len(said), "per": jiwer.wer(nearest, said)}
+
+
+def _errors(model, way, said):
+    found = jiwer.process_words(_apart(model, way), _apart(model, said))
+    return found.substitutions + found.deletions + found.insertions
+
+
+def _apart(model, sounds):
+    """Phonemes with blanks between them."""
+    return " ".join(model.target_tokens(sounds))
+
+
+def show(model, splits, name, folder):
+    """Draws where the model looks, writes what it says wrong, and compares widths of the beam.
+
+    Returns:
+        The rates by the width of the beam.
+    """
+    examples = splits[name]
+    by_beam = {width: _said(model, examples, width) for width in BEAMS}
+    rows = ["word\tsaid\tlisted"]
+    for word, ways, sounds in zip(examples.inputs, examples.targets, by_beam[5]):
+        if sounds not in ways:
+            rows.append(f"{word}\t{sounds}\t{' | '.join(ways)}")
+    (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+    some = [word for word in examples.inputs if 6 <= len(word) <= 12] or examples.inputs
+    found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
+    pictures.attention(found, folder / "attention.png")
+    return {"beam": {width: rates(model, examples, said) for width, said in by_beam.items()}}

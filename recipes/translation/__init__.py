@@ -1,0 +1,1 @@
+"""Sentences in another language, by an encoder, attention and a decoder."""

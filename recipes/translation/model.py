@@ -1,0 +1,49 @@
+"""The model: sentences to sentences, by attention."""
+
+import itertools
+
+from keras_seq.data.pieces import learn_pieces
+from keras_seq.data.tokens import SPLITTERS
+from keras_seq.data.vocabulary import frequent
+from keras_seq.models import Seq2Seq
+from keras_seq.training import adam_w
+
+from .data import fitting
+
+LONGEST = 100
+"""Tokens, on either side, of the longest pair that is trained on."""
+
+SPLITS = {"subwords": "pieces", "words": "marked", "characters": "text"}
+"""How a text becomes tokens, see `keras_seq.models.Seq2Seq`."""
+
+
+def build(config, train):
+    """A model that knows the tokens of the training pairs."""
+    vocabularies = [_vocabulary(texts, config) for texts in (train.inputs, train.targets)]
+    model = Seq2Seq(
+        *vocabularies,
+        split=SPLITS[config.tokens],
+        target_split=SPLITS[config.tokens],
+        **config.architecture,
+    )
+    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
+    model.compile(optimizer, loss=model.loss_of_tokens)
+    return model
+
+
+def _vocabulary(texts, config):
+    if config.tokens == "subwords":
+        return learn_pieces(texts, config.subwords)
+    split = SPLITTERS[SPLITS[config.tokens]]
+    tokens = list(itertools.chain.from_iterable(split(text) for text in texts))
+    tokens = [token for token, _, _ in tokens]
+    return frequent(tokens, config.minimum_count) or frequent(tokens)
+
+
+def arrays(model, examples):
+    """Pairs as the model is trained on them."""
+    pairs = [
+        (model.tokens_of(text), model.target_tokens(said))
+        for text, said in zip(examples.inputs, examples.targets)
+    ]
+    return model.encode(*zip(*fitting(pairs, LONGEST)))

