@@ -491,7 +491,7 @@ class Seq2Seq(SequenceModel):
             sentences: Lists of tokens; some of its own if not given.
         """
         texts = self._some_texts(sentences)
-        return dict.fromkeys(("translate", "greedy"), [[texts[-1:]], [[*texts, ""]]])
+        return {name: [[texts[-1:]], [[*texts, ""]]] for name in ("translate", "greedy")}
 
 
 class Texts:
