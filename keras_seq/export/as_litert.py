@@ -71,7 +71,7 @@ def _converted(model, endpoint):
     traced = tf.function(function, autograph=False, input_signature=endpoint.signature)
     with compiled.portable(), ends.plain_argmax(), _without_search(model):
         concrete = traced.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     try:
         return converter.convert()
     except Exception as error:  # whatever is wrong, the converter raises as Exception or worse

@@ -82,13 +82,13 @@ def portable(model, examples):
             f"{model.name} has no endpoints(): it is no model of keras_seq.models, and needs "
             "examples, inputs to compare what is exported on."
         )
-    names: list = []
+    inputs, names = [i.name for i in model.inputs], []
     for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
-        names.append(free(name, names))
+        names.append(free(name, inputs + names))
 
     def predict(*arguments):
         outputs = model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
-        return dict(zip(names, keras.tree.flatten(outputs)))
+        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
     signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
     arrays = keras.tree.flatten(examples)
@@ -171,7 +171,8 @@ def _difference(ours, theirs, what):
     if not np.issubdtype(ours.dtype, np.floating):
         difference = float((ours != theirs).sum())
     else:
-        gaps = np.abs(np.where(ours == theirs, 0.0, ours - theirs))
+        with np.errstate(invalid="ignore"):  # of infinities
+            gaps = np.abs(np.where(ours == theirs, 0.0, ours - theirs))
         difference = float(gaps.max(initial=0.0))
     if not difference <= TOLERANCE:
         raise InputError(f"{what} differs by {difference:.3g} when exported; nothing was written.")
