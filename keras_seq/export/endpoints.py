@@ -66,15 +66,20 @@ def portable(model, examples):
             or None for some of its own; for others inputs, a batch.
 
     Raises:
-        InputError: There are no examples, or the model answers texts alone.
+        InputError: There are no examples, the model answers texts alone, or a layer is stateful.
     """
-    if hasattr(model, "portable"):
-        return model.portable(examples)
-    if hasattr(model, "endpoints"):
+    if hasattr(model, "endpoints") and not hasattr(model, "portable"):
         raise InputError(
             f"{model.name} searches for the best text, which neither ONNX nor LiteRT does: export "
             "it as a SavedModel."
         )
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            raise InputError(
+                f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
+            )
+    if hasattr(model, "portable"):
+        return model.portable(examples)
     import tensorflow as tf
 
     if examples is None:

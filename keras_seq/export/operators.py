@@ -70,9 +70,6 @@ def operators(model):
 
     Args:
         model: Built; on TensorFlow.
-
-    Raises:
-        InputError: A layer cannot be exported.
     """
     marks: dict[str, Operator] = {}
     token = _marks.set(marks)
@@ -81,7 +78,6 @@ def operators(model):
             stack.enter_context(loops_by(_scan))
             for layer in model._flatten_layers():
                 if isinstance(layer, RECURRENT):
-                    _check(layer)
                     stack.enter_context(replaced(layer, "inner_loop", _alone(layer)))
                 elif isinstance(layer, keras.layers.Bidirectional):
                     stack.enter_context(replaced(layer, "call", _together(layer)))
@@ -90,13 +86,6 @@ def operators(model):
             yield marks
     finally:
         _marks.reset(token)
-
-
-def _check(layer):
-    if layer.stateful:
-        raise InputError(
-            f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
-        )
 
 
 # Layers, as they are called while the model is traced.
