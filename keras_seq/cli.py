@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
@@ -282,6 +282,45 @@ def look(run: Path, text: str):
     from keras_seq.tracing.look import look
 
     console.print(f"[bold]page[/] {look(recipe, config, model, text, run)}")
+
+
+@app.command
+def export(
+    run: Path,
+    *,
+    format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
+    to: Path | None = None,
+    examples: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+):
+    """Export a finished run, once it has answered test examples as the run itself does.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    format
+        What for: TensorFlow (texts in, readable answers out), ONNX, or LiteRT (numbers for both,
+        with tables of what they mean).
+    to
+        Folder to write, RUN/FORMAT if not given.
+
+    Examples:
+        How many to compare on.
+    """
+    recipe, config, model = runs.Run(run).load()
+    from keras_seq import export as exports
+
+    splits = recipe.load(config)
+    inputs = splits.get("test", splits["train"]).inputs[:examples]
+    if hasattr(model, "tokens_of"):
+        split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
+        inputs = [tokens for tokens in split if len(tokens)]
+    folder = to or run / format
+    report = exports.FORMATS[format](model, folder, inputs)
+    for name, milliseconds in report["milliseconds"].items():
+        console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
+    console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
+    console.print(f"[bold]exported to[/] {folder}")
 
 
 @app.command

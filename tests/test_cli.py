@@ -66,6 +66,13 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("look", folder, "9" * 5) == 2
     assert "There is no row 99999" in capsys.readouterr().err
 
+    assert run("export", folder, "--format", "onnx") == 0
+    out = capsys.readouterr().out
+    assert "predict" in out and "largest difference" in out
+    assert (folder / "onnx/predict.onnx").exists()
+    assert run("export", folder, "--format", "onnx") == 2
+    assert "exists already" in capsys.readouterr().err
+
     # A finished run is not overwritten.
     before = (folder / "metrics.json").read_bytes()
     assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
