@@ -96,7 +96,8 @@ def portable(model, examples):
         return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
     signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
-    arrays = keras.tree.flatten(examples)
+    given = zip(keras.tree.flatten(examples), model.inputs, strict=True)
+    arrays = [np.asarray(a, i.dtype) for a, i in given]
     return {"predict": Endpoint(predict, signature, [[a[:1] for a in arrays], arrays])}
 
 
