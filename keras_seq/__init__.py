@@ -12,6 +12,7 @@ __all__ = [
     "data",
     "decoding",
     "errors",
+    "export",
     "layers",
     "models",
     "scan",

@@ -2,13 +2,14 @@
 
 import dataclasses
 import inspect
+import os
 import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
@@ -125,13 +126,88 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         _print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")
 
-    recipe_app = App(
-        name=f"keras-seq train {tokens[0]}",
-        version_flags=[],
-        suppress_keyboard_interrupt=False,
-    )
-    recipe_app.default(train_recipe)
-    recipe_app(options, **HANDLED_HERE)
+    _run_recipe("train", tokens[0], train_recipe, options)
+
+
+@app.command(help_flags=[])
+def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]):
+    """Tune a recipe: `keras-seq tune RECIPE`; `keras-seq tune RECIPE --help` lists its options.
+
+    Fields that are tunable are chosen by the validation split, but for those that you set. The same
+    command goes on after an interruption.
+    """
+    if not tokens or tokens[0] in HELP:
+        app.help_print(["tune"])
+        return
+    recipe = recipes.find(tokens[0])
+    options = tokens[1:]
+    preset = _value_of("--preset", options) or "default"
+    defaults = recipe.preset(preset)
+    config_class = _with_defaults(defaults)
+
+    def tune_recipe(
+        *,
+        config: Annotated[config_class, Parameter(name="*")] = config_class(),  # type: ignore[valid-type]  # noqa: B008
+        preset: Literal[tuple(recipe.presets)] = preset,  # type: ignore[valid-type]
+        search: Literal["random", "bayesian", "hyperband"] = "random",
+        trials: int = 20,
+        fields: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+        workers: int | None = None,
+        run: str = "tuned",
+        runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
+    ):
+        """Search, then train the best that was found, measure it on the test split and save it.
+
+        Parameters
+        ----------
+        preset
+            Where the other options take their defaults from, and the first trial its values.
+        search
+            How what to try is chosen; Hyperband trains many a little, and the better ones longer.
+        trials
+            How many to try; Hyperband takes whole rounds of 23.
+        fields
+            What to tune; all that is tunable by default, but for what is set.
+        workers
+            Processes to try side by side; one a GPU by default, where there are several.
+        run
+            Name of the run; it lies in RUNS/RECIPE/RUN.
+        runs_folder
+            Folder of all runs.
+        """
+        given = type(defaults)(**dataclasses.asdict(config))
+        tunable = [name for name in given.spaces() if not _is_set(name, options)]
+        folder = runs.Run(runs_folder / recipe.name / run)
+        command = shlex.join(["keras-seq", "tune", *tokens])
+        # Else the first process that sees a GPU takes all of its memory.
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+        quiet.import_backend()
+        from keras_seq import tuning
+
+        done = tuning.tune(
+            recipe,
+            tokens[0],
+            preset,
+            given,
+            folder,
+            command,
+            tokens,
+            search=search,
+            trials=trials,
+            fields=tunable if fields is None else fields,
+            workers=workers,
+        )
+        if done is None:
+            return
+        metrics, rows = done
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*map(tuning.text, row.values()))
+        console.print(table)
+        _print_metrics(metrics)
+        console.print(f"[bold]run[/] {folder.folder}")
+
+    _run_recipe("tune", tokens[0], tune_recipe, options)
 
 
 @app.command
@@ -188,11 +264,7 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     ask.__signature__ = inspect.Signature([inputs, *options])  # type: ignore[attr-defined]
     ask.__annotations__ = {p.name: p.annotation for p in (inputs, *options)}
     ask.__doc__ = recipe.predict.__doc__
-    asking = App(
-        name=f"keras-seq predict {tokens[0]}", version_flags=[], suppress_keyboard_interrupt=False
-    )
-    asking.default(ask)
-    asking(tokens[1:], **HANDLED_HERE)
+    _run_recipe("predict", tokens[0], ask, tokens[1:])
 
 
 @app.command
@@ -213,6 +285,45 @@ def look(run: Path, text: str):
 
 
 @app.command
+def export(
+    run: Path,
+    *,
+    format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
+    to: Path | None = None,
+    examples: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+):
+    """Export a finished run, once it has answered test examples as the run itself does.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    format
+        What for: TensorFlow (texts in, readable answers out), ONNX, or LiteRT (numbers for both,
+        with tables of what they mean).
+    to
+        Folder to write, RUN/FORMAT if not given.
+
+    Examples:
+        How many to compare on.
+    """
+    recipe, config, model = runs.Run(run).load()
+    from keras_seq import export as exports
+
+    splits = recipe.load(config)
+    inputs = splits.get("test", splits["train"]).inputs[:examples]
+    if hasattr(model, "tokens_of"):
+        split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
+        inputs = [tokens for tokens in split if len(tokens)]
+    folder = to or run / format
+    report = exports.FORMATS[format](model, folder, inputs)
+    for name, milliseconds in report["milliseconds"].items():
+        console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
+    console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
+    console.print(f"[bold]exported to[/] {folder}")
+
+
+@app.command
 def cp(recipe: str, folder: Path):
     """Copy a recipe into a folder of your own, to edit; `keras-seq train FOLDER` runs it there.
 
@@ -229,6 +340,20 @@ def cp(recipe: str, folder: Path):
     with runs.replaced(folder) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "results.json"))
     console.print(f"Copied to {folder}; run it with: keras-seq train {folder}")
+
+
+def _run_recipe(verb, name, function, options):
+    """Parses the options of a verb for one recipe or run, and calls the function."""
+    one = App(name=f"keras-seq {verb} {name}", version_flags=[], suppress_keyboard_interrupt=False)
+    one.default(function)
+    one(options, **HANDLED_HERE)
+
+
+def _is_set(field, tokens):
+    """Whether the options say what the value of a field is."""
+    option = field.replace("_", "-")
+    said = {token.partition("=")[0].replace("_", "-") for token in tokens}
+    return bool(said & {f"--{option}", f"--no-{option}"})
 
 
 def _value_of(option, tokens):

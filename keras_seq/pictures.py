@@ -1,5 +1,8 @@
 """Pictures of a run, as PNG files."""
 
+import math
+
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 
@@ -70,6 +73,50 @@ def calibration(bins, path):
     axes.set(xlabel="probability", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
+
+
+def parallel_coordinates(rows, fields, score, less_is_better, path):
+    """Draws trials as lines over an axis a field and, last, their score; good ones are light.
+
+    Args:
+        rows: Dicts, one a trial.
+        fields: Field name to whether its axis is logarithmic; fields may be numbers or not.
+        score: Name of the score.
+        less_is_better: Whether it is to be small.
+        path: PNG file.
+    """
+    rows = sorted(rows, key=lambda row: row[score], reverse=less_is_better)
+    names = [*fields, score]
+    figure = Figure(figsize=(2 + 1.4 * len(names), 4.5), layout="constrained")
+    axes = figure.subplots()
+    columns = []
+    for x, name in enumerate(names):
+        heights, ticks = _axis([row[name] for row in rows], fields.get(name, False))
+        columns.append(heights)
+        axes.axvline(x, color="grey", linewidth=1)
+        for label, y in ticks:
+            axes.annotate(label, (x, y), textcoords="offset points", xytext=(3, 2), fontsize=8)
+    for rank, line in enumerate(zip(*columns)):  # the best is drawn last
+        colour = colormaps["viridis"]((rank + 1) / len(rows))
+        axes.plot(line, color=colour, linewidth=3 if rank == len(rows) - 1 else 1.2)
+    axes.set(xlim=(-0.2, len(names) - 0.5), ylim=(-0.05, 1.1), yticks=[])
+    axes.set_xticks(range(len(names)), names, rotation=20)
+    axes.spines[:].set_visible(False)
+    figure.savefig(path, dpi=120)
+
+
+def _axis(values, log):
+    """Heights from 0 to 1 for the values, and the labels to write at heights."""
+    if any(isinstance(value, str | bool) for value in values):
+        kinds = sorted(set(values))
+        heights = {kind: (n + 0.5) / len(kinds) for n, kind in enumerate(kinds)}
+        return [heights[v] for v in values], [(str(kind), y) for kind, y in heights.items()]
+    scale = math.log if log else float
+    low, high = min(values), max(values)
+    if low == high:
+        return [0.5] * len(values), [(f"{low:.4g}", 0.5)]
+    heights = [(scale(v) - scale(low)) / (scale(high) - scale(low)) for v in values]
+    return heights, [(f"{low:.4g}", 0), (f"{high:.4g}", 1)]
 
 
 MOST = 60

@@ -1,5 +1,6 @@
-"""Shows how far the training is."""
+"""Shows how far a training is, or a search."""
 
+import contextlib
 import time
 
 import keras
@@ -12,14 +13,13 @@ class Progress(keras.callbacks.Callback):
     """One bar over all epochs with the running loss, and a line of metrics after every epoch.
 
     Args:
-        epochs: Epochs in all.
-        updates_an_epoch: Optimizer steps an epoch.
-        keeper: Has `history`, whose last row is the epoch that has just ended.
+        keeper: Has `epochs`, how many there are in all, and `history`, whose last row is the epoch
+            that has just ended.
     """
 
-    def __init__(self, epochs, updates_an_epoch, keeper):
+    def __init__(self, keeper):
         super().__init__()
-        self.epochs, self.updates_an_epoch, self.keeper = epochs, updates_an_epoch, keeper
+        self.keeper, self.epochs = keeper, keeper.epochs
         self.bar = Bar(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -30,11 +30,11 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs=None):
-        done = self.keeper.epochs_done
+        done, updates_an_epoch = self.keeper.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",
-            total=self.epochs * self.updates_an_epoch,
-            completed=done * self.updates_an_epoch,
+            total=self.epochs * updates_an_epoch,
+            completed=done * updates_an_epoch,
             epoch=done,
             epochs=self.epochs,
             loss=float("nan"),
@@ -62,3 +62,26 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         self.bar.stop()
+
+
+@contextlib.contextmanager
+def trials(total):
+    """Shows one bar over all trials of a search, with lines above it.
+
+    Args:
+        total: How many trials there are.
+
+    Yields:
+        A function of how many are done, which may have a fraction, and of a line to print, if any.
+    """
+    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(highlight=False, soft_wrap=True)
+    with Bar(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+
+        def say(done, line=None):
+            if line is not None:
+                console.print(line, markup=False)
+            bar.update(task, completed=done)
+
+        yield say

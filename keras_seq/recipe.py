@@ -2,8 +2,8 @@
 
 A recipe is a package of a few short modules:
 
-- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, and `PRESETS`,
-  a dict of name to Config, of which "default" is one;
+- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.recipe.Config`, some fields of
+  it `tunable`, and `PRESETS`, a dict of name to Config, of which "default" is one;
 - `data.py`: `load(config)` returns the splits, a dict of "train", "validation" and "test" to
   `keras_seq.batches.Examples`; a split may be missing, except "train";
 - `model.py`: `build(config, train)` returns a compiled `keras.Model`, its input shapes known, which
@@ -31,7 +31,7 @@ import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from keras_seq.errors import InputError, unknown
 
@@ -39,6 +39,29 @@ ENTRY_POINTS = "keras_seq.recipes"
 
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
+CELLS = get_args(Cell)
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Where `keras-seq tune` looks for the value of a field; see `tunable`."""
+
+    among: tuple = ()
+    between: tuple = ()
+    log: bool = False
+
+
+def tunable(default, among=(), between=(), log=False) -> Any:
+    """A field of a Config whose value `keras-seq tune` may choose.
+
+    Args:
+        default: Its value when nothing is tuned.
+        among: The values to choose from; or else
+        between: the least and the greatest value.
+        log: Whether a factor counts, not a difference: 0.001 to 0.01 is as far as 0.01 to 0.1.
+    """
+    space = Space(tuple(among), tuple(between), log)
+    return dataclasses.field(default=default, metadata={"space": space})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,16 +91,23 @@ class Config:
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
 
+    @classmethod
+    def spaces(cls):
+        """The tunable fields: name to `Space`."""
+        return {
+            f.name: f.metadata["space"] for f in dataclasses.fields(cls) if "space" in f.metadata
+        }
+
 
 @dataclasses.dataclass(frozen=True)
 class Seq2SeqConfig(Config):
     """What the configs of recipes with a `keras_seq.models.Seq2Seq` share."""
 
-    cell: Cell = "LSTM"
+    cell: Cell = tunable("LSTM", among=CELLS)
     """The recurrent cell."""
-    units: int = 256
+    units: int = tunable(256, among=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
-    layers: int = 1
+    layers: int = tunable(1, among=(1, 2))
     """Recurrent layers that read, each from both ends."""
     decoder_layers: int = 1
     """Recurrent layers that write."""
@@ -87,11 +117,13 @@ class Seq2SeqConfig(Config):
     """Use the embedding of what is written as the kernel of the output too."""
     ngrams: int = 0
     """Length of the longest run of tokens read that has vectors of its own; 0 for none."""
-    attention: Literal["additive", "dot", "general"] = "general"
+    attention: Literal["additive", "dot", "general"] = tunable(
+        "general", among=("additive", "dot", "general")
+    )
     """How the decoder finds the tokens to look at."""
     input_feeding: bool = False
     """Let the decoder read where it has looked, for about twice the time."""
-    dropout: float = 0.3
+    dropout: float = tunable(0.3, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
@@ -99,9 +131,9 @@ class Seq2SeqConfig(Config):
     """Share of the tokens written that are, in training, the model's own, in the end."""
     label_smoothing: float = 0.0
     """Share of the probability that the loss spreads over all tokens."""
-    weight_decay: float = 0.01
+    weight_decay: float = tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = 0.003
+    learning_rate: float = tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
 
     @property

@@ -26,31 +26,8 @@ def train(recipe, named, preset, config, run, command, test=True):
     Returns:
         The metrics that are written to metrics.json.
     """
-    started = time.perf_counter()
-    splits = recipe.load(config)
-    if not test:
-        splits.pop("test", None)
-    if "train" not in splits:
-        raise InputError(f"The data {config.data!r} is so small that it has no training examples.")
-    keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
-    model = recipe.build(config, splits["train"])
-    examples = recipe.arrays(model, splits["train"])
-    if not run.started:
-        run.start(named, preset, config)
-    updates_an_epoch = math.ceil(examples.count / config.batch_size)
-    epochs = max(1, round(config.updates / updates_an_epoch))
-    keeper = Keeper(run, recipe, config, splits, started)
-    keeper.restore(model)
-    if keeper.epochs_done < epochs:
-        model.fit(
-            epochs_of_batches(examples, config.batch_size, config.seed, keeper.epochs_done, epochs),
-            steps_per_epoch=updates_an_epoch,
-            initial_epoch=keeper.epochs_done,
-            epochs=epochs,
-            callbacks=[keeper, Progress(epochs, updates_an_epoch, keeper)],
-            shuffle=False,  # the batches come in an order of their own
-            verbose=0,
-        )
+    model, keeper = fit(recipe, named, preset, config, run, Progress, test=test)
+    splits = keeper.splits
     if keeper.best_weights is not None:
         model.set_weights(keeper.best_weights)
     shown = next(name for name in ("test", "validation", "train") if name in splits)
@@ -68,8 +45,8 @@ def train(recipe, named, preset, config, run, command, test=True):
             if split in splits
         },
         **({"shown": measured} if measured else {}),
-        "epochs": epochs,
-        "kept_epoch": keeper.best_epoch or epochs,
+        "epochs": keeper.epochs,
+        "kept_epoch": keeper.best_epoch or keeper.epochs,
         "parameters": model.count_params(),
         "seconds": round(keeper.seconds(), 1),
         "versions": runs.versions(),
@@ -77,6 +54,46 @@ def train(recipe, named, preset, config, run, command, test=True):
     }
     run.finish(metrics)
     return metrics
+
+
+def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True):
+    """Trains, or goes on from the run's checkpoint, and leaves a checkpoint behind.
+
+    Args:
+        recipe, named, preset, config, run, test: As for `train`.
+        watch: Makes of the Keeper a callback, which is called after it.
+        share: Of the training, after which to stop; the schedules are those of the whole.
+
+    Returns:
+        The model as it is after the last epoch, and its `Keeper`.
+    """
+    started = time.perf_counter()
+    splits = recipe.load(config)
+    if not test:
+        splits.pop("test", None)
+    if "train" not in splits:
+        raise InputError(f"The data {config.data!r} is so small that it has no training examples.")
+    keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
+    model = recipe.build(config, splits["train"])
+    examples = recipe.arrays(model, splits["train"])
+    if not run.started:
+        run.start(named, preset, config)
+    updates_an_epoch = math.ceil(examples.count / config.batch_size)
+    epochs = max(1, round(config.updates / updates_an_epoch))
+    keeper = Keeper(run, recipe, config, splits, epochs, started)
+    keeper.restore(model)
+    last = max(1, round(share * epochs))
+    if keeper.epochs_done < last:
+        model.fit(
+            epochs_of_batches(examples, config.batch_size, config.seed, keeper.epochs_done, last),
+            steps_per_epoch=updates_an_epoch,
+            initial_epoch=keeper.epochs_done,
+            epochs=last,
+            callbacks=[keeper, watch(keeper)],
+            shuffle=False,  # the batches come in an order of their own
+            verbose=0,
+        )
+    return model, keeper
 
 
 class Keeper(keras.callbacks.Callback):
@@ -87,13 +104,14 @@ class Keeper(keras.callbacks.Callback):
         recipe: The `keras_seq.recipe.Recipe`, which measures.
         config: The recipe's Config.
         splits: As the recipe loads them.
+        epochs: Of the whole training.
         started: `time.perf_counter()` when this process began to work on the run.
     """
 
-    def __init__(self, run, recipe, config, splits, started):
+    def __init__(self, run, recipe, config, splits, epochs, started):
         super().__init__()
         self.run, self.recipe, self.config = run, recipe, config
-        self.splits, self.started = splits, started
+        self.splits, self.epochs, self.started = splits, epochs, started
         self.history = []
         self.best_weights, self.best_epoch, self.best = None, None, -math.inf
         self.seconds_before = 0.0

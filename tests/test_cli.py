@@ -66,6 +66,13 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("look", folder, "9" * 5) == 2
     assert "There is no row 99999" in capsys.readouterr().err
 
+    assert run("export", folder, "--format", "onnx") == 0
+    out = capsys.readouterr().out
+    assert "predict" in out and "largest difference" in out
+    assert (folder / "onnx/predict.onnx").exists()
+    assert run("export", folder, "--format", "onnx") == 2
+    assert "exists already" in capsys.readouterr().err
+
     # A finished run is not overwritten.
     before = (folder / "metrics.json").read_bytes()
     assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
@@ -112,7 +119,7 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
 def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
-    config.write_text(config.read_text().replace("units: int = 64", "units: int = 3"))
+    config.write_text(config.read_text().replace("tunable(64, ", "tunable(3, "))
     assert run("train", "mine", "--data", digits, "--layers", 1, "--updates", 1) == 0
     content = json.loads((workplace / "runs/mine/default/config.json").read_text())
     assert content["config"]["units"] == 3

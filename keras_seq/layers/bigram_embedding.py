@@ -36,11 +36,15 @@ class Bigrams(keras.layers.Layer):
     def call(self, inputs):
         ids = ops.pad(ops.cast(inputs, "int32"), [[0, 0], [1, 1]])
         first, second = ids[:, :-1], ids[:, 1:]
-        codes = first * self.base + second
+        known = (first < self.base) & (second < self.base)
+        return ops.where(known, self.numbers(first * self.base + second), 0)
+
+    def numbers(self, codes):
+        """The numbers of pairs, 0 for one that is not known, by `first * base + second`."""
         rows = ops.searchsorted(self.codes, ops.reshape(codes, (-1,)))
         rows = ops.reshape(ops.minimum(rows, len(self.codes) - 1), ops.shape(codes))
-        known = (ops.take(self.codes, rows) == codes) & (first < self.base) & (second < self.base)
-        return ops.where(known, ops.cast(rows, "int32") + 1, 0)
+        found = ops.take(self.codes, rows) == codes
+        return ops.where(found, ops.cast(rows, "int32") + 1, 0)
 
     def compute_output_spec(self, inputs):
         batch, timesteps = inputs.shape

@@ -484,11 +484,14 @@ class Seq2Seq(SequenceModel):
             "greedy": (lambda texts: translate(texts, 1), signature),
         }
 
-    def samples(self):
-        """Inputs of the endpoints to compare an exported model on."""
-        known = self._source.known.tokens[3:]
-        texts = [self.text_of(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
-        return dict.fromkeys(("translate", "greedy"), (np.array([*texts, ""]),))
+    def samples(self, sentences=None):
+        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
+
+        Args:
+            sentences: Lists of tokens; some of its own if not given.
+        """
+        texts = self._some_texts(sentences)
+        return {name: [[texts[-1:]], [[*texts, ""]]] for name in ("translate", "greedy")}
 
 
 class Texts:

@@ -10,6 +10,7 @@ from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
 
 POOLINGS = ("attention", "last", "max")
@@ -269,8 +270,35 @@ class SequenceClassifier(SequenceModel):
         self._table = known  # what is exported must be reachable from the model
         return {"classify": (classify, [tf.TensorSpec([None], tf.string, name="texts")])}
 
-    def samples(self):
-        """Inputs of the endpoints to compare an exported model on."""
-        known = self._tokens.tokens[2:]
-        texts = [self.text_of(known[i : i + n]) for i, n in enumerate((1, 5, 20))]
-        return {"classify": (np.array([*texts, ""]),)}
+    def samples(self, sentences=None):
+        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
+
+        Args:
+            sentences: Lists of tokens; some of its own if not given.
+        """
+        texts = self._some_texts(sentences)
+        return {"classify": [[texts[-1:]], [[*texts, ""]]]}
+
+    def portable(self, sentences=None):
+        """For `keras_seq.export.onnx` and `litert`: `classify`, from numbers to probabilities.
+
+        It takes `tokens` `(batch, timesteps)` as `encode` makes them by the list in `tables`, and
+        returns a dict of `probabilities` `(batch, labels)` and, if it pools by attention, the
+        `weights` of the tokens `(batch, timesteps)`.
+
+        Args:
+            sentences: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        def classify(tokens):
+            answers = dict(self._answers({"tokens": tokens}, training=False))
+            return {"probabilities": tf.nn.softmax(answers.pop("logits")), **answers}
+
+        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        return {"classify": Endpoint(classify, signature, self._examples(sentences))}
+
+    def tables(self):
+        """What a text becomes numbers by, and numbers become labels by; lists begin at number 0."""
+        names = {"split": self._arguments["split"], "lower": self._lower}
+        return {**names, "tokens": self._tokens.tokens, "labels": self.labels}

@@ -12,8 +12,10 @@ from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.vocabulary import END, Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
+from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel
+from keras_seq.scan.compiled import portable
 
 EARLY = 64
 """How many steps the parts of a long sequence overlap."""
@@ -425,15 +427,14 @@ class SequenceGenerator(SequenceModel):
             contexts = parts.kneser_ney.contexts(ids)
             before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
             state["contexts"] = before_last[:, 0]
+        return self._next, state, last
+
+    def _next(self, tokens, state):
+        """One step, as `keras_seq.decoding` takes it: `<PAD>` and `<UNK>` are never made."""
+        logits, state = self._parts.step(tokens, state)
         never = np.zeros(len(self._tokens), "float32")
         never[[0, 1]] = float("-inf")
-        never = ops.convert_to_tensor(never)
-
-        def step(tokens, state):
-            logits, state = parts.step(tokens, state)
-            return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
-
-        return step, state, last
+        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
 
     # Training over long streams.
 
@@ -527,11 +528,90 @@ class SequenceGenerator(SequenceModel):
         styles = tf.TensorSpec([None], tf.int32, name="styles")
         return {"generate": (generate, [texts, styles, *scalars])}
 
-    def samples(self):
-        """Inputs of the endpoints to compare an exported model on."""
-        prompts = ["", self.text_of(self._tokens.tokens[3:6])]
-        styles = [] if self.styles is None else [np.zeros(2, "int32")]
-        return {"generate": (np.array(prompts), *styles, 20, 0.0, 0)}
+    def samples(self, sequences=None):
+        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
+
+        Args:
+            sequences: Lists of tokens; some of its own if not given.
+        """
+        texts = self._some_texts(sequences)
+        found = []
+        for prompts in (texts[-1:], ["", *texts]):
+            styles = [] if self.styles is None else [[0] * len(prompts)]
+            found.append([prompts, *styles, 20, 0.0, 0])
+        return {"generate": found}
+
+    def portable(self, sequences=None):
+        """For `keras_seq.export.onnx` and `litert`: `begin` and `step`, from numbers to numbers.
+
+        `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
+        styles their numbers `style` `(batch,)`, and with `recall` how many tokens are to be made at
+        most, `max_length`. It returns a dict of all that `step` takes, by the same names with
+        `next_` before: the last `token` `(batch,)` and the state before it. `step` returns
+        `log_probs` `(batch, tokens)`, of what comes next, and the state for the step after, to
+        which the `token` chosen must be added.
+
+        Args:
+            sequences: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        known = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        if self.styles is not None:
+            known.append(tf.TensorSpec([None], tf.int32, "style"))
+        if self._parts.recall is not None:
+            known.append(tf.TensorSpec([], tf.int32, "max_length"))
+
+        def begin(tokens, *others):
+            given = dict(zip((spec.name for spec in known[1:]), others))
+            style, max_length = given.get("style"), given.get("max_length", 0)
+            _, state, last = self._beginning(tokens, style, max_length)
+            return {"next_token": last, **_flat(state)}
+
+        def step(token, *others):
+            state = dict(zip((spec.name for spec in taken[1:]), others))
+            layers = [
+                [state.pop(name) for name in _names(number, layer.state_size)]
+                for number, layer in enumerate(self._parts.recurrent)
+            ]
+            log_probs, after = self._next(token, {"layers": layers, **state})
+            return {"log_probs": log_probs, **_flat(after)}
+
+        prompts, sequences = [], self._some_tokens(sequences)
+        for batch in (sequences[-1:], sequences):
+            styles = None if self.styles is None else np.zeros(len(batch), "int32")
+            inputs = self.encode(batch, styles).inputs.values()
+            prompts.append([*inputs, *([] if self._parts.recall is None else [np.int32(20)])])
+        with portable():
+            begun = [begin(*map(ops.convert_to_tensor, prompt)) for prompt in prompts]
+        taken = []
+        for name, tensor in begun[0].items():
+            name = name.removeprefix("next_")
+            shape = [None, None] if name == "read" else [None, *tensor.shape[1:]]
+            taken.append(tf.TensorSpec(shape, tensor.dtype, name))
+        return {
+            "begin": Endpoint(begin, known, prompts),
+            "step": Endpoint(step, taken, [list(found.values()) for found in begun]),
+        }
+
+    def tables(self):
+        """What a text becomes numbers by, and back; lists begin at number 0."""
+        tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
+        return tables | ({} if self.styles is None else {"styles": self.styles})
+
+
+def _flat(state):
+    """The state by names, for an exported step."""
+    flat = {name: tensor for name, tensor in state.items() if name != "layers"}
+    for number, states in enumerate(state["layers"]):
+        flat |= zip(_names(number, states), states)
+    # What a graph of ONNX returns must have another name than what it takes.
+    return {f"next_{name}": tensor for name, tensor in flat.items()}
+
+
+def _names(number, states):
+    """The names of the states of a layer."""
+    return [f"layer_{number}_{name}" for name, _ in zip("hc", states)]
 
 
 def _scores(logits, targets):

@@ -10,6 +10,7 @@ from keras_seq import layers, spans
 from keras_seq.batches import Examples, by_length, filled
 from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
 
 LETTERS = 20
@@ -270,14 +271,44 @@ class SequenceTagger(SequenceModel):
         self._tables = known, letters  # what is exported must be reachable from the model
         return {"tag": (tag, [tf.TensorSpec([None], tf.string, name="texts")])}
 
-    def samples(self):
-        """Inputs of the endpoints to compare an exported model on."""
+    def samples(self, sentences=None):
+        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
+
+        Args:
+            sentences: Lists of tokens; some of its own if not given.
+        """
+        texts = self._some_texts(sentences)
+        return {"tag": [[texts[-1:]], [[*texts, ""]]]}
+
+    def portable(self, sentences=None):
+        """For `keras_seq.export.onnx` and `litert`: `tag`, from numbers to numbers.
+
+        It takes `tokens` `(batch, timesteps)` and, if it reads them, `letters` `(batch, timesteps,
+        20)`, as `encode` makes them by the lists in `tables`, and returns a dict of `tags`, their
+        numbers, and `probabilities`, both `(batch, timesteps)`, zeros where there is no token.
+
+        Args:
+            sentences: Lists of tokens to compare on.
+        """
         import tensorflow as tf
 
-        between = "" if self._arguments["split"] == "characters" else " "
-        known = self._tokens.tokens[2:]
-        texts = [between.join(known[i : i + n]) for i, n in enumerate((1, 5, 20, 60))]
-        return {"tag": (tf.constant([*texts, ""]),)}
+        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        if self._spelling is not None:
+            signature.append(tf.TensorSpec([None, None, LETTERS], tf.int32, "letters"))
+
+        def tag(*arguments):
+            numbers = {spec.name: given for spec, given in zip(signature, arguments)}
+            tags, probabilities = self._to_tags(numbers, training=False)
+            return {"tags": tags, "probabilities": probabilities}
+
+        return {"tag": Endpoint(tag, signature, self._examples(sentences))}
+
+    def tables(self):
+        """What a text becomes numbers by, and numbers become tags by; lists begin at number 0."""
+        tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
+        if self._spelling is not None:
+            tables |= {"letters": self._spelling.tokens, "letters a token": LETTERS}
+        return {**tables, "tags": self.tags, "scheme": self.scheme}
 
 
 class _BestTags(keras.layers.Layer):

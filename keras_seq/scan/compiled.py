@@ -1,5 +1,7 @@
 """Programs over time that are compiled whatever the user's own code does."""
 
+import contextlib
+import contextvars
 import functools
 import os
 import sys
@@ -9,6 +11,18 @@ from keras import ops
 
 EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
+
+_portable = contextvars.ContextVar("portable", default=False)
+
+
+@contextlib.contextmanager
+def portable():
+    """Within this context nothing is compiled: what is traced is to run elsewhere."""
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
 
 
 def not_here():
@@ -136,7 +150,9 @@ def gpu():
 
 
 def _exporting():
-    """Whether Keras is tracing a model for `export`, which it tells in no other way."""
+    """Whether a model is being traced for export, of which Keras tells in no other way."""
+    if _portable.get():
+        return True
     frame = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__", "").startswith("keras.src.export."):

@@ -43,21 +43,10 @@ def general_scan(
     Returns:
         As `keras_seq.scan.scan`.
     """
-    projected = cell.project(sequences)
-    _check_projected(cell, projected, sequences)
-    states = list(initial_state)
-    if mask is None:
-        step = _plain_step(cell)
-    else:
-        # The mask travels as one more column, since Keras's loop takes a single tensor when the
-        # number of time steps is unknown. The last output travels with the states.
-        column = ops.cast(ops.expand_dims(mask, -1), projected.dtype)
-        projected = ops.concatenate([projected, column], axis=-1)
-        states.append(_zero_output(cell, sequences))
-        step = _masked_step(cell, zero_output_for_mask)
+    inputs, states, step = one_step(cell, sequences, initial_state, mask, zero_output_for_mask)
     last_output, outputs, states = rnn(
         step,
-        projected,
+        inputs,
         states,
         go_backwards=go_backwards,
         unroll=unroll,
@@ -65,6 +54,29 @@ def general_scan(
         return_all_outputs=return_sequences,
     )
     return last_output, outputs, list(states if mask is None else states[:-1])
+
+
+def one_step(cell, sequences, initial_state, mask, zero_output_for_mask):
+    """What a loop over time steps needs.
+
+    Args:
+        cell, sequences, initial_state, mask, zero_output_for_mask: As in `general_scan`.
+
+    Returns:
+        What each step takes of the sequences, `(batch, timesteps, n)`; the list of what goes from
+        step to step, the states first; and `step(inputs, states)`, which returns the output
+        `(batch, units)` and the new list.
+    """
+    projected = cell.project(sequences)
+    _check_projected(cell, projected, sequences)
+    if mask is None:
+        return projected, list(initial_state), _plain_step(cell)
+    # The mask travels as one more column, since Keras's loop takes a single tensor when the
+    # number of time steps is unknown. The last output travels with the states.
+    column = ops.cast(ops.expand_dims(mask, -1), projected.dtype)
+    states = [*initial_state, _zero_output(cell, sequences)]
+    inputs = ops.concatenate([projected, column], axis=-1)
+    return inputs, states, _masked_step(cell, zero_output_for_mask)
 
 
 def _plain_step(cell):
@@ -116,8 +128,14 @@ def _checked_step(cell, projected, states):
     return new
 
 
-def _zero_output(cell, sequences):
+def output_size(cell):
+    """The width of the output of a cell."""
     units = getattr(cell, "output_size", None)
     if units is None:
         units = cell.state_size if isinstance(cell.state_size, int) else cell.state_size[0]
-    return ops.zeros((ops.shape(sequences)[0], units), dtype=cell.compute_dtype)
+    return units
+
+
+def _zero_output(cell, sequences):
+    shape = ops.shape(sequences)[0], output_size(cell)
+    return ops.zeros(shape, dtype=cell.compute_dtype)

@@ -10,15 +10,15 @@ from keras_seq import recipe
 class Config(recipe.Config):
     """Many to one: recurrent layers read the rows, the state at the end names the digit."""
 
-    cell: recipe.Cell = "LSTM"
+    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
     """The recurrent cell."""
-    units: int = 64
+    units: int = recipe.tunable(64, among=(32, 48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = 2
+    layers: int = recipe.tunable(2, among=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the rows from the top and from the bottom."""
-    dropout: float = 0.3
+    dropout: float = recipe.tunable(0.3, between=(0.0, 0.5))
     """Share of the features dropped after each recurrent layer."""
     augment: bool = True
     """Turn, scale, shear, shift and bend the training digits, differently every time."""
@@ -26,7 +26,7 @@ class Config(recipe.Config):
     """How weights start: as Keras's layers do, or uniform within 1/sqrt(units) as PyTorch's."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW with warm-up and a cosine schedule, or plain SGD."""
-    learning_rate: float = 0.003
+    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.02), log=True)
     """The highest of the schedule, or SGD's."""
     momentum: float = 0.0
     """Of SGD."""

@@ -31,11 +31,11 @@ class Config(recipe.Config):
     """What a step reads; characters for Chinese and Japanese."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
-    cell: recipe.Cell = "LSTM"
+    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
     """The recurrent cell."""
-    units: int = 96
+    units: int = recipe.tunable(96, among=(32, 64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = 1
+    layers: int = recipe.tunable(1, among=(1, 2))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the sentence from both ends."""
@@ -51,15 +51,17 @@ class Config(recipe.Config):
     """How often two neighbouring tokens must occur in training to be known as a pair."""
     naive_bayes: bool = True
     """Let naive Bayes over words and pairs, its weights learnt, judge as well."""
-    pooling: Literal["attention", "last", "max"] = "attention"
+    pooling: Literal["attention", "last", "max"] = recipe.tunable(
+        "attention", among=("attention", "max")
+    )
     """How the steps become one vector."""
-    dropout: float = 0.5
+    dropout: float = recipe.tunable(0.5, between=(0.2, 0.7))
     """Share of the features dropped between layers."""
-    token_dropout: float = 0.1
+    token_dropout: float = recipe.tunable(0.1, between=(0.0, 0.3))
     """Share of the tokens not read in training."""
-    weight_decay: float = 0.05
+    weight_decay: float = recipe.tunable(0.05, between=(0.005, 0.2), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = 0.003
+    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Sentences an update."""

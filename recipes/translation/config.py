@@ -26,7 +26,7 @@ class Config(recipe.Seq2SeqConfig):
     """Width of the embeddings of tokens; none for one-hot input."""
     tied: bool = True
     """Use the embedding of what is written as the kernel of the output too."""
-    dropout: float = 0.4
+    dropout: float = recipe.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     label_smoothing: float = 0.1
     """Share of the probability that the loss spreads over all tokens."""

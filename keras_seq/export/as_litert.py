@@ -1,0 +1,114 @@
+"""Models for LiteRT, the runtime of small devices."""
+
+import contextlib
+
+import numpy as np
+from keras import ops
+
+from keras_seq import runs
+from keras_seq.errors import InputError
+from keras_seq.export import endpoints as ends
+from keras_seq.layers import Bigrams
+from keras_seq.scan import compiled
+from keras_seq.tracing.watching import replaced
+
+
+def litert(model, path, examples=None):
+    """Exports a model from numbers to numbers for LiteRT, each endpoint a file `NAME.tflite`.
+
+    It answers one example at a time, of any length, and needs the operators that LiteRT has built
+    in, no others. `tables.json` beside is as of `onnx`.
+
+    Args:
+        model: Of `keras_seq.models`, or any functional `keras.Model`.
+        path: Folder to write.
+        examples: What to compare the exported with the original on: lists of tokens, or for other
+            models inputs, a batch.
+
+    Returns:
+        Report: the endpoints by name, the largest difference seen, and the milliseconds that
+        LiteRT's interpreter takes for one example.
+
+    Raises:
+        InputError: The backend is not TensorFlow, there is something at the path, the model cannot
+            be exported, or what was exported does not give the same.
+    """
+    ends.check_backend("LiteRT")
+    interpreter = ends.imported("ai_edge_litert.interpreter")
+    ends.check_free(path)
+    endpoints = ends.portable(model, examples)
+    endpoints = {name: _one_by_one(endpoint) for name, endpoint in endpoints.items()}
+    with runs.replaced(path) as folder:
+        folder.mkdir()
+        runners = {}
+        for name, endpoint in endpoints.items():
+            file = folder / f"{name}.tflite"
+            file.write_bytes(_converted(model, endpoint))
+            runners[name] = _runner(interpreter.Interpreter(str(file)), endpoint)
+        ends.write_tables(model, folder)
+        return ends.compared(endpoints, runners)
+
+
+def _one_by_one(endpoint):
+    """The endpoint for batches of one."""
+    import tensorflow as tf
+
+    signature = [
+        tf.TensorSpec([1, *spec.shape[1:]] if spec.shape.rank else [], spec.dtype, spec.name)
+        for spec in endpoint.signature
+    ]
+    one, whole = ([np.asarray(a) for a in arguments] for arguments in endpoint.examples)
+    rows = max((len(array) for array in whole if array.ndim), default=0)
+    parts = [[a[row : row + 1] if a.ndim else a for a in whole] for row in range(rows)]
+    return endpoint._replace(signature=signature, examples=[one, *parts])
+
+
+def _converted(model, endpoint):
+    """The bytes of a file for LiteRT."""
+    import tensorflow as tf
+
+    function = ends.with_constants(model, endpoint.function)
+    traced = tf.function(function, autograph=False, input_signature=endpoint.signature)
+    with compiled.portable(), ends.plain_argmax(), _without_search(model):
+        concrete = traced.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
+    try:
+        return converter.convert()
+    except Exception as error:  # whatever is wrong, the converter raises as Exception or worse
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"LiteRT cannot run {model.name}: {reason}") from error
+
+
+def _runner(interpreter, endpoint):
+    runner = interpreter.get_signature_runner()
+    known = runner.get_input_details()
+
+    def run(*arguments):
+        pairs = zip(endpoint.signature, arguments, strict=True)
+        return runner(**{spec.name: np.asarray(a) for spec, a in pairs if spec.name in known})
+
+    return run
+
+
+@contextlib.contextmanager
+def _without_search(model):
+    """Within this context pairs of tokens are looked for by halving, since LiteRT cannot search."""
+
+    def halving(layer):
+        known = np.append(layer.codes, np.int32(-1))  # where the search ends at the latest
+
+        def numbers(codes):
+            low, high = ops.zeros_like(codes), ops.full_like(codes, len(layer.codes))
+            for _ in range(len(layer.codes).bit_length()):
+                middle = (low + high) // 2
+                less = (low < high) & (ops.take(known, middle) < codes)
+                low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
+            return ops.where(ops.take(known, low) == codes, low + 1, 0)
+
+        return numbers
+
+    with contextlib.ExitStack() as stack:
+        for layer in model._flatten_layers():
+            if isinstance(layer, Bigrams):
+                stack.enter_context(replaced(layer, "numbers", lambda _, own=layer: halving(own)))
+        yield

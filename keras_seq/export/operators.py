@@ -1,0 +1,464 @@
+"""Recurrent layers as operators of ONNX, put into a graph of TensorFlow.
+
+While a model is traced within `operators(model)`, its recurrent layers and loops leave a mark in
+the graph, one for each operator of ONNX, with all that the operator needs; tf2onnx converts what is
+around them, and `in_place` puts the operators where the marks are.
+
+The operators `LSTM`, `GRU` and `RNN` know lengths but no masks. So the steps that a mask leaves are
+moved together before them, and what they put out is moved apart again: that holds for any mask.
+"""
+
+import contextlib
+import contextvars
+import functools
+import logging
+import warnings
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import onnx
+import tensorflow as tf
+from keras import tree
+from onnx import helper, numpy_helper
+
+from keras_seq import cells
+from keras_seq.errors import InputError
+from keras_seq.export.endpoints import imported
+from keras_seq.layers import Bigrams
+from keras_seq.scan.bptt.loop import Piece, loops_by
+from keras_seq.scan.general import one_step, output_size, projects
+from keras_seq.tracing.watching import RECURRENT, replaced
+
+MARK = "PyFuncStateless"
+"""The operator of TensorFlow that a mark is: any number of inputs and outputs, and a name."""
+
+ACTIVATIONS = {
+    keras.activations.tanh: "Tanh",
+    keras.activations.sigmoid: "Sigmoid",
+    keras.activations.relu: "Relu",
+    keras.activations.softsign: "Softsign",
+    keras.activations.softplus: "Softplus",
+}
+"""Those that the operators of ONNX have themselves."""
+
+GATES = {"LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh"), "RNN": ("h", "h")}
+"""The order of the gates in the weights of Keras, and in those of ONNX."""
+
+OPSET = 18
+"""The version of ONNX's operators: the newest that tf2onnx knows."""
+
+OPSETS = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 2)]
+
+_marks: contextvars.ContextVar = contextvars.ContextVar("marks")
+
+
+class Operator(NamedTuple):
+    """What is to stand where a mark is."""
+
+    type: str
+    inputs: list
+    """For each input the number of the mark's input, an array, or None if it is left out."""
+    attributes: dict
+    captured: dict
+    """For the body of a loop: name within it to what stands for it, as for `inputs`."""
+
+
+@contextlib.contextmanager
+def operators(model):
+    """Within this context a model that is traced leaves marks, which are yielded by their names.
+
+    Args:
+        model: Built; on TensorFlow.
+    """
+    marks: dict[str, Operator] = {}
+    token = _marks.set(marks)
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(loops_by(_scan))
+            for layer in model._flatten_layers():
+                if isinstance(layer, RECURRENT):
+                    stack.enter_context(replaced(layer, "inner_loop", _alone(layer)))
+                elif isinstance(layer, keras.layers.Bidirectional):
+                    stack.enter_context(replaced(layer, "call", _together(layer)))
+                elif isinstance(layer, Bigrams):
+                    stack.enter_context(replaced(layer, "numbers", _looked_up(layer)))
+            yield marks
+    finally:
+        _marks.reset(token)
+
+
+# Layers, as they are called while the model is traced.
+
+
+def _alone(layer):
+    """In place of the `inner_loop` of a layer."""
+    native = _native(layer.cell)
+
+    def make(inner_loop):
+        def run(sequences, initial_state, mask, training=False):
+            given = sequences, list(initial_state), mask
+            if native is not None:
+                return _run([layer], [native], *given)[0]
+            if projects(layer.cell):
+                return _step_by_step(layer, *given)
+            return inner_loop(*given, training)
+
+        return run
+
+    return make
+
+
+def _together(layer):
+    """In place of the `call` of a Bidirectional layer: one operator for both halves."""
+    halves = layer.forward_layer, layer.backward_layer
+    natives = [_native(half.cell) for half in halves]
+    alike = _alike(halves, natives)
+
+    def make(call):
+        def run(sequences, initial_state=None, mask=None, training=None):
+            if not alike or initial_state is not None:
+                return call(sequences, initial_state, mask, training)
+            with contextlib.ExitStack() as stack:
+                for half, result in zip(halves, _run(halves, natives, sequences, None, mask)):
+                    known = replaced(half, "inner_loop", lambda _, r=result: lambda **_: r)
+                    stack.enter_context(known)
+                return call(sequences, mask=mask, training=training)
+
+        return run
+
+    return make
+
+
+def _alike(halves, natives):
+    """Whether the halves of a Bidirectional layer can be one operator."""
+    if None in natives or [half.go_backwards for half in halves] != [False, True]:
+        return False
+    forward, backward = (
+        (native.type, native.attributes, [weight.shape for weight in native.weights])
+        for native in natives
+    )
+    return forward == backward
+
+
+def _run(halves, found, sequences, states, mask):
+    """One operator: for each layer its last output, outputs in the order computed, and states."""
+    type_, units = found[0].type, halves[0].cell.units
+    count = 2 if type_ == "LSTM" else 1
+    x, lengths = tf.cast(sequences, tf.float32), None
+    if mask is not None:
+        mask = tf.cast(tree.flatten(mask)[0], tf.bool)
+        seen, timesteps = tf.cast(mask, tf.int32), tf.shape(mask)[1]
+        lengths, until = tf.reduce_sum(seen, axis=1), tf.cumsum(seen, axis=1)
+        # The steps that are seen first, in their order.
+        order = tf.math.top_k(seen * timesteps - tf.range(timesteps), k=timesteps).indices
+        x = tf.gather(x, order, batch_dims=1)
+    before = [None] * count
+    if states is not None:
+        before = [tf.cast(state, tf.float32)[None] for state in states]
+    weights = [np.stack(w) for w in zip(*(native.weights for native in found))]
+    inputs = [tf.transpose(x, [1, 0, 2]), *weights[:3], lengths, *before]
+    inputs += [None] * (7 - len(inputs)) + weights[3:]
+    backward = [half.go_backwards for half in halves]
+    y, *after = _mark(
+        type_,
+        inputs,
+        [(None, len(halves), None, units)] + [(len(halves), None, units)] * count,
+        hidden_size=units,
+        direction="bidirectional" if len(halves) == 2 else ("forward", "reverse")[backward[0]],
+        activations=[name for native in found for name in native.activations],
+        **found[0].attributes,
+    )
+    results = []
+    for number, half in enumerate(halves):
+        outputs, last = tf.transpose(y[:, number], [1, 0, 2]), after[0][number]
+        finals = [state[number] for state in after]
+        if mask is not None:
+            # A step that is not seen repeats the step before it, in the order computed.
+            place = until - seen if backward[number] else tf.maximum(until - 1, 0)
+            outputs = tf.gather(outputs, place, batch_dims=1)
+            if half.zero_output_for_mask:
+                outputs = tf.where(mask[:, :, None], outputs, 0.0)
+                last = outputs[:, 0 if backward[number] else -1]
+            elif not backward[number]:
+                outputs = tf.where(until[:, :, None] > 0, outputs, 0.0)
+            if states is not None:
+                pairs = zip(finals, before)
+                finals = [tf.where(lengths[:, None] > 0, new, old[0]) for new, old in pairs]
+        if backward[number]:
+            outputs = outputs[:, ::-1]
+        cast = half.compute_dtype
+        results.append(tree.map_structure(lambda t, d=cast: tf.cast(t, d), (last, outputs, finals)))
+    return results
+
+
+def _looked_up(layer):
+    """In place of the `numbers` of a `Bigrams`: a table of ONNX's, in place of a search."""
+
+    def make(numbers):
+        def run(codes):
+            (found,) = _mark(
+                "LabelEncoder",
+                [tf.cast(codes, tf.int64)],
+                [codes.shape],
+                dtype=tf.int64,
+                domain="ai.onnx.ml",
+                keys_int64s=layer.codes.tolist(),
+                values_int64s=list(range(1, len(layer.codes) + 1)),
+                default_int64=0,
+            )
+            return tf.cast(found, tf.int32)
+
+        return run
+
+    return make
+
+
+def _step_by_step(layer, sequences, initial_state, mask):
+    """As `keras_seq.scan.general`, for a cell that ONNX has no operator for."""
+    cell, backward = layer.cell, layer.go_backwards
+    mask = tree.flatten(mask)[0]
+    if hasattr(cell, "begin"):
+        sequences = cell.begin(sequences, training=False)
+    inputs, carry, step = one_step(cell, sequences, initial_state, mask, layer.zero_output_for_mask)
+
+    def next_one(carry, elements):
+        output, states = step(elements[0], carry)
+        return tuple(states), (output,)
+
+    after, (outputs,) = _scan(next_one, tuple(carry), [inputs], [output_size(cell)], backward)
+    if backward:
+        outputs = outputs[:, ::-1]
+    return outputs[:, -1], outputs, list(after)[: len(initial_state)]
+
+
+# What ONNX has an operator for.
+
+
+class _Native(NamedTuple):
+    type: str
+    weights: list
+    """W, R and B, and P if there are peepholes, of one direction."""
+    activations: list
+    attributes: dict
+
+
+def _native(cell):
+    """The operator of ONNX that computes what a cell does, or None."""
+    kinds = {
+        "LSTM": (cells.LSTMCell, cells.DiagonalPeepholeLSTMCell, keras.layers.LSTMCell),
+        "GRU": (cells.GRUCell, keras.layers.GRUCell),
+        "RNN": (cells.SimpleRNNCell, keras.layers.SimpleRNNCell),
+    }
+    type_ = next((name for name, classes in kinds.items() if type(cell) in classes), None)
+    names = ["activation"] if type_ == "RNN" else ["recurrent_activation", "activation"]
+    if (
+        type_ is None
+        or not cell.built
+        or any(getattr(cell, name) not in ACTIVATIONS for name in names)
+    ):
+        return None
+    activations = [ACTIVATIONS[getattr(cell, name)] for name in names]
+    if type_ == "LSTM":
+        activations.append(activations[-1])
+    ours, theirs = GATES[type_]
+
+    def blocks(array):
+        """The rows in the order of ONNX's gates."""
+        parts = dict(zip(ours, np.split(array, len(ours))))
+        return np.concatenate([parts[gate] for gate in theirs])
+
+    kernel, recurrent = _array(cell.kernel), _array(cell.recurrent_kernel)
+    bias = np.zeros((2, kernel.shape[1]), "float32")
+    if cell.use_bias:
+        given = _array(cell.bias)
+        bias[: 2 if given.ndim == 2 else 1] = given
+    both = np.concatenate([blocks(row) for row in bias])
+    weights = [blocks(kernel.T), blocks(recurrent.T), both]
+    if isinstance(cell, cells.DiagonalPeepholeLSTMCell):
+        gates = ("input", "output", "forget")
+        peepholes = [_array(getattr(cell, f"{gate}_gate_peephole_weights")) for gate in gates]
+        weights.append(np.concatenate(peepholes))
+    attributes = {"linear_before_reset": int(cell.reset_after)} if type_ == "GRU" else {}
+    return _Native(type_, weights, activations, attributes)
+
+
+def _array(weight):
+    return keras.ops.convert_to_numpy(weight).astype("float32")
+
+
+def _scan(step, carry, sequences, widths, reverse=False):
+    """As `keras_seq.scan.bptt.loop.loop`, by the operator `Scan`."""
+    sequences = [
+        s.sequence[:, :, s.start : s.start + s.width] if isinstance(s, Piece) else s
+        for s in sequences
+        if s is not None
+    ]
+    specs = [tf.TensorSpec([None, t.shape[-1]], t.dtype) for t in (*carry, *sequences)]
+
+    @tf.function(autograph=False, input_signature=specs)
+    def body(*elements):
+        after, out = step(elements[: len(carry)], list(elements[len(carry) :]))
+        return [tf.identity(t) for t in (*after, *out)]
+
+    graph = body.get_concrete_function().graph
+    inside = [t for t in graph.inputs if t.dtype != tf.resource]
+    names = [[tensor.name for tensor in tensors] for tensors in (inside, graph.outputs)]
+    proto = converted(
+        "from_graph_def", graph.as_graph_def(), input_names=names[0], output_names=names[1]
+    ).graph
+    captured = {inner.name: outer for outer, inner in graph.captures}
+    axes = {
+        "scan_input_axes": [1] * len(sequences),
+        "scan_output_axes": [1] * len(widths),
+        "scan_input_directions": [int(reverse)] * len(sequences),
+        "scan_output_directions": [int(reverse)] * len(widths),
+    }
+    results = _mark(
+        "Scan",
+        [*carry, *sequences],
+        [c.shape for c in carry] + [(None, None, width) for width in widths],
+        captured,
+        body=proto,
+        num_scan_inputs=len(sequences),
+        **axes,
+    )
+    return tuple(results[: len(carry)]), tuple(results[len(carry) :])
+
+
+# Marks, and what is put in their place.
+
+
+def _mark(type_, inputs, shapes, captured=None, dtype=tf.float32, **attributes):
+    """Tensors of these shapes, which an operator of ONNX will compute."""
+    given = []
+
+    def noted(value):
+        if value is None or isinstance(value, np.ndarray):
+            return value
+        if isinstance(value, tf.__internal__.EagerTensor):
+            return value.numpy()
+        given.append(value)
+        return len(given) - 1
+
+    marks = _marks.get()
+    name = f"{type_.lower()}_{len(marks)}"
+    marks[name] = Operator(
+        type_,
+        [noted(value) for value in inputs],
+        attributes,
+        {inner: noted(outer) for inner, outer in (captured or {}).items()},
+    )
+    types = [dtype] * len(shapes)
+    results = getattr(tf.raw_ops, MARK)(input=given, token=name, Tout=types)
+    return [tf.ensure_shape(result, shape) for result, shape in zip(results, shapes)]
+
+
+def converted(source, *arguments, **named):
+    """What tf2onnx makes of a graph or function of TensorFlow; marks stay.
+
+    Args:
+        source: The function of `tf2onnx.convert`.
+        arguments, named: What it takes.
+
+    Raises:
+        InputError: There is an operator that ONNX has no match for.
+    """
+    handlers = {MARK: (_as_it_is, []), "SelectV2": (_where, []), "UnsortedSegmentSum": (_sums, [])}
+    model, _ = _tf2onnx().convert.__dict__[source](
+        *arguments, **named, opset=OPSET, custom_op_handlers=handlers
+    )
+    strange = {node.op_type for node in model.graph.node if not _known(node.op_type)} - {MARK}
+    if strange:
+        raise InputError(f"ONNX has no match for {', '.join(sorted(strange))} of TensorFlow.")
+    return model
+
+
+def _as_it_is(ctx, node, name, args):
+    """For tf2onnx: a mark stays."""
+
+
+def _where(ctx, node, name, args):
+    """For tf2onnx, which would choose by products with 0 and 1: infinity times 0 is not 0."""
+    node.type = "Where"
+
+
+def _sums(ctx, node, name, args):
+    """For tf2onnx, which would lay out all sums as wide as that of the most numbers."""
+    numbers, places, count = node.input
+    shape = ctx.make_node("Cast", [count], attr={"to": onnx.TensorProto.INT64}).output[0]
+    shape = ctx.make_node("Reshape", [shape, ctx.make_const(f"{name}/1", np.array([1])).output[0]])
+    zeros = ctx.make_node("ConstantOfShape", shape.output)
+    node.type = "ScatterElements"
+    node.set_attr("reduction", "add")
+    ctx.replace_inputs(node, [zeros.output[0], places, numbers])
+
+
+def _known(operator):
+    return onnx.defs.has(operator, max_inclusive_version=OPSET)
+
+
+@functools.cache
+def _tf2onnx():
+    """tf2onnx, which speaks of errors alone, and knows NumPy 2."""
+    module = imported("tf2onnx")
+    # Keras exports no name for it, and itself needs it until tf2onnx is mended.
+    from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        patch_tf2onnx()
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    return module
+
+
+def in_place(model, marks):
+    """The model with the operators in the place of their marks."""
+    graph, nodes = model.graph, []
+    for node in graph.node:
+        if node.op_type != MARK:
+            nodes.append(node)
+            continue
+        name = next(a for a in node.attribute if a.name == "token").s.decode()
+        operator = marks[name]
+
+        def named(value, at, node=node, name=name):
+            if value is None:
+                return ""
+            if isinstance(value, int):
+                return node.input[value]
+            graph.initializer.append(numpy_helper.from_array(value, f"{name}/{at}"))
+            return f"{name}/{at}"
+
+        inputs = [named(value, at) for at, value in enumerate(operator.inputs)]
+        while not inputs[-1]:
+            inputs.pop()
+        attributes: dict[str, Any] = dict(operator.attributes)
+        if "body" in attributes:
+            outer = {inner: named(value, inner) for inner, value in operator.captured.items()}
+            attributes["body"] = _body(attributes["body"], outer, name)
+        outputs = list(node.output)
+        nodes.append(helper.make_node(operator.type, inputs, outputs, name=name, **attributes))
+    made = helper.make_graph(nodes, graph.name, graph.input, graph.output, graph.initializer)
+    placed = helper.make_model(made, opset_imports=OPSETS)
+    placed.ir_version = model.ir_version
+    return placed
+
+
+def _body(graph, outer, prefix):
+    """The body of a loop, its names apart from those outside, but for what it takes from there."""
+
+    def name(inner):
+        return outer.get(inner, f"{prefix}/{inner}") if inner else ""
+
+    body = onnx.GraphProto()
+    body.CopyFrom(graph)
+    for node in body.node:
+        node.name = f"{prefix}/{node.name}"
+        for names in (node.input, node.output):
+            names[:] = [name(inner) for inner in names]
+    for value in (*body.input, *body.output, *body.initializer):
+        value.name = name(value.name)
+    inputs = [value for value in body.input if value.name not in outer.values()]
+    del body.input[:], body.value_info[:]
+    body.input.extend(inputs)
+    return body

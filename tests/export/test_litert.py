@@ -1,0 +1,74 @@
+"""What LiteRT's interpreter answers, against the models."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seq import export, layers
+from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
+)
+
+
+def runner(file):
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(str(file)).get_signature_runner()
+
+
+def test_rows_of_pixels(tmp_path):
+    inputs = keras.Input((5, 2), name="x")
+    both = keras.layers.Bidirectional(layers.DiagonalPeepholeLSTM(3))
+    model = keras.Model(inputs, keras.layers.Dense(4, name="digit")(both(inputs)))
+    x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
+    report = export.litert(model, tmp_path / "it", x)
+    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-5
+    found = runner(tmp_path / "it/predict.tflite")(x=x[:1])["digit"]
+    np.testing.assert_allclose(found, model(x[:1]), atol=1e-5)
+
+
+def test_a_tagger_of_any_length(tmp_path):
+    tagger = SequenceTagger(
+        "abcdefg", ["PER"], bigrams=["ab", "bc"], embedding=3, bigram_embedding=2, units=3
+    )
+    report = export.litert(tagger, tmp_path / "it")
+    assert report["largest difference"] <= 1e-5
+    tables = json.loads((tmp_path / "it/tables.json").read_text())
+    tag = runner(tmp_path / "it/tag.tflite")
+    for text in ("abcab", "g"):
+        ids = np.int32([[tables["tokens"].index(c) for c in text]])
+        found = tag(tokens=ids)
+        ((names, chances),) = tagger.tag_tokens([text])
+        assert [tables["tags"][n] for n in found["tags"][0]] == names
+        np.testing.assert_allclose(found["probabilities"][0], chances, atol=1e-5)
+
+
+def test_a_classifier(tmp_path):
+    model = SequenceClassifier(
+        ["good", "bad"], ["no", "yes"], embedding=3, units=3, cell="PeepholeLSTM"
+    )
+    assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
+    found = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
+    (ours,) = model.classify(["bad good good"])
+    assert found["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
+
+
+def test_a_generator(tmp_path):
+    counted = {"kneser_ney": 2, "counted": ["abca", "bcc"]}
+    model = SequenceGenerator("abc", embedding=3, units=4, ngrams=2, ngram_rows=8, **counted)
+    (ours,) = model.generate_tokens(["ab"], max_length=5, temperature=0)
+    assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
+    begin, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("begin", "step"))
+    state, made = begin(tokens=np.int32([[model.end, 3, 4]])), []
+    while len(made) < 5:
+        state = step(**{name.removeprefix("next_"): array for name, array in state.items()})
+        token = int(state.pop("log_probs").argmax())
+        if token == model.end:
+            break
+        made.append(model._tokens.tokens[token])
+        state["token"] = np.int32([token])
+    assert made == ours.tokens

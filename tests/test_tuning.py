@@ -1,0 +1,464 @@
+"""Searches over a recipe whose training takes no time and whose score is a formula."""
+
+import collections
+import contextlib
+import csv
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import keras
+import pytest
+
+pytest.importorskip("keras_tuner")
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
+
+from keras_seq import cli, pictures, recipe, tuning
+
+RECIPE = {
+    "__init__.py": '"""A formula."""',
+    "config.py": """
+import dataclasses
+from keras_seq import recipe
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    width: int = recipe.tunable(4, among=(2, 4, 8))
+    rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
+    kind: str = recipe.tunable("plain", among=("plain", "fine"))
+    bias: bool = recipe.tunable(True, among=(True, False))
+    bad: int = 0
+    updates: int = 3
+
+PRESETS = {"default": Config()}
+""",
+    "data.py": """
+import numpy as np
+from keras_seq.batches import Examples
+
+def load(config):
+    examples = Examples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))
+    names = ("train", "test") if config.data == "unheld" else ("train", "validation", "test")
+    return dict.fromkeys(names, examples)
+""",
+    "model.py": """
+import keras
+
+def build(config, train):
+    if config.width <= config.bad:
+        raise ValueError("too narrow")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.config = config
+    return model
+""",
+    "metric.py": """
+import os, pathlib, signal
+
+def evaluate(model, splits, name):
+    # The optimizer counts, since that goes on after an interruption.
+    config, step = model.config, int(model.optimizer.iterations)
+    log = pathlib.Path("log")
+    lines = log.read_text().splitlines() if log.exists() else []
+    if str(len(lines)) == os.environ.get("KILL_AT"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    line = f"{name} {config.width} {config.rate} {config.kind} {config.bias} {step}"
+    log.write_text("\\n".join([*lines, line]) + "\\n")
+    score = config.width / (1 + config.rate) + config.bias - 1 / step
+    return {"accuracy": score if config.kind == "fine" else score / 2}
+
+def show(model, splits, name, folder):
+    pass
+""",
+}
+SCORE = "val_accuracy"
+
+
+@pytest.fixture
+def formula(workplace, monkeypatch):
+    """The name of the recipe, in an empty folder."""
+    for name in tuning.CLUSTER:
+        monkeypatch.delenv(name, raising=False)
+    (workplace / "formula").mkdir()
+    for name, text in RECIPE.items():
+        (workplace / "formula" / name).write_text(text)
+    yield "formula"
+    for name in [name for name in sys.modules if name.startswith("keras_seq_recipe_in_folder_")]:
+        del sys.modules[name]
+
+
+def table(folder):
+    with (folder / "trials.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def without_seconds(rows):
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+
+def read_log(path="log"):
+    return Path(path).read_text().splitlines()
+
+
+def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workplace, capsys):
+    command = ["tune", formula, "--trials", "7", "--seed", "1"]
+    assert cli.main(command) == 0, capsys.readouterr().err
+    whole, undisturbed = table(workplace / "runs/formula/tuned"), read_log()
+    (workplace / "log").unlink()
+    # In the third trial, after its second of three epochs.
+    killed = subprocess.run(
+        [sys.executable, "-m", "keras_seq.cli", *command, "--run", "killed"],
+        env={**os.environ, "KILL_AT": "8"},
+        capture_output=True,
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert read_log() == undisturbed[:8]
+    command += ["--run", "killed"]
+    assert cli.main([*command, "--bad", "1"]) == 2
+    assert "was tuned with --bad 0, not 1" in capsys.readouterr().err
+    assert cli.main(command) == 0
+    folder = workplace / "runs/formula/killed"
+    assert read_log() == undisturbed, "every epoch of every trial once"
+    assert without_seconds(table(folder)) == without_seconds(whole) and len(whole) == 7
+
+    out = capsys.readouterr().out
+    assert "Trials run on the CPU" in out and "test accuracy" in out
+    assert sum(line.startswith("test") for line in undisturbed) == 1
+    scores = [float(row[SCORE]) for row in whole]
+    assert scores == sorted(scores, reverse=True)
+    config = json.loads((folder / "config.json").read_text())["config"]
+    assert {name: str(config[name]) for name in ("width", "rate", "kind", "bias")} == {
+        name: whole[0][name] for name in ("width", "rate", "kind", "bias")
+    }
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["validation"]["accuracy"] == pytest.approx(scores[0])
+    first = next(row for row in whole if row["trial"] == "0")
+    assert (first["width"], first["rate"], first["kind"]) == ("4", "0.1", "plain")
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json",
+        "history.csv",
+        "learning_curve.png",
+        "metrics.json",
+        "model.keras",
+        "trials.csv",
+        "trials.png",
+        "tuning",
+    }
+    assert not list(folder.rglob("*.npz"))
+    assert cli.main(command) == 2
+    assert "holds a finished run" in capsys.readouterr().err
+
+
+def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):
+    options = ["--search", "hyperband", "--updates", "9", "--fields", "rate", "--width", "8"]
+    assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
+    rows = table(workplace / "runs/formula/tuned")
+    epochs = collections.Counter(row["epochs"] for row in rows)
+    assert epochs == {"1": 9, "3": 3 + 5, "9": 1 + 2 + 3}
+    *lines, _, _ = read_log()  # at the end, validation and test once more
+    seen = collections.Counter(line for line in lines if line.startswith("validation"))
+    best = rows[0]["rate"]
+    again = {line for line, count in seen.items() if count > 1}
+    assert all(line.split()[2] == best for line in again), "only the best is trained anew"
+    assert not list((workplace / "runs").rglob("*.npz"))
+
+
+def test_values_that_cannot_be_trained_fail_alone(formula, workplace, capsys):
+    options = ["--trials", "5", "--fields", "width", "--bad", "2"]
+    assert cli.main(["tune", formula, *options]) == 0
+    rows = table(workplace / "runs/formula/tuned")
+    assert [(row["width"], row[SCORE] == "failed") for row in rows] == [
+        ("8", False),
+        ("4", False),
+        ("2", True),
+    ], "a space of three values is done after three trials"
+    assert "too narrow" in capsys.readouterr().out
+    assert cli.main(["tune", formula, "--bad", "9", "--trials", "9", "--run", "none"]) == 2
+    assert "ended well; the last: too narrow" in capsys.readouterr().err
+    state = json.loads((workplace / "runs/formula/none/tuning/search.json").read_text())
+    assert len(state["trials"]) == 3
+
+
+MISTAKES = {
+    "unknown field": (["--fields", "widht"], {}, "did you mean 'width'?"),
+    "no trials": (["--trials", "0"], {}, "--trials must be at least 1"),
+    "no workers": (["--workers", "0"], {}, "--workers must be at least 1"),
+    "unknown search": (["--search", "grid"], {}, '"grid" for --search'),
+    "no validation split": (["--data", "unheld"], {}, "the data 'unheld' has none"),
+    "all is set": (
+        ["--width=2", "--rate", "1", "--kind", "fine", "--no-bias"],
+        {},
+        "nothing to tune",
+    ),
+    "half a cluster": ([], {tuning.CLUSTER[0]: "chief"}, "KERASTUNER_ORACLE_PORT must be set"),
+    "no port": ([], dict(zip(tuning.CLUSTER, ("chief", "here", "a"))), "must be a number, not 'a'"),
+    "workers of a worker": (
+        ["--workers", "2"],
+        dict(zip(tuning.CLUSTER, ("w", "127.0.0.1", "1"))),
+        "--workers starts workers on one machine",
+    ),
+    "not this machine": (
+        [],
+        dict(zip(tuning.CLUSTER, ("chief", "192.0.2.1", "80"))),
+        "cannot listen at 192.0.2.1:80",
+    ),
+}
+
+
+@pytest.mark.parametrize("options, environment, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_sentence(formula, monkeypatch, capsys, options, environment, message):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert cli.main(["tune", formula, *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("keras-seq: ") and error.count("\n") == 1
+
+
+def test_without_keras_tuner_it_says_what_to_install(formula, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras_tuner", None)
+    monkeypatch.delitem(sys.modules, "keras_seq.tuning")
+    monkeypatch.delattr("keras_seq.tuning")
+    assert cli.main(["tune", formula]) == 2
+    assert "pip install 'keras-seq[tune]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(recipe.recipes()))
+def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
+    found = recipe.recipes()[name]
+    for preset, config in found.presets.items():
+        space = tuning.space_of(config)
+        names = {field.name for field in space.space}
+        assert names >= {"cell", "units", "layers", "dropout", "learning_rate"}
+        for field in space.space:
+            value = getattr(config, field.name)
+            assert field.default == value, preset
+            assert field.prob_to_value(field.value_to_prob(value)) == pytest.approx(value)
+
+
+def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
+    @dataclasses.dataclass(frozen=True)
+    class Config(recipe.Config):
+        depth: int = recipe.tunable(2, between=(1, 4))
+        rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
+        width: int = recipe.tunable(4, among=(2, 4, 8))
+
+    space = {
+        field.name: field for field in tuning.space_of(Config(depth=6, rate=0.001, width=5)).space
+    }
+    assert [space["depth"].prob_to_value(p) for p in (0, 1)] == [1, 6]
+    assert isinstance(space["depth"].random_sample(seed=1), int)
+    assert space["rate"].prob_to_value(0.5) == pytest.approx((0.001 * 1) ** 0.5)
+    assert space["width"].values == [2, 4, 5, 8]
+
+
+def test_an_option_says_the_value_of_a_field_however_it_is_spelt():
+    for option in ("--learning-rate", "--learning_rate", "--learning-rate=1", "--no-learning_rate"):
+        assert cli._is_set("learning_rate", ["--units", "3", option])
+    assert not cli._is_set("learning_rate", ["--rate", "3"])
+
+
+class Work:
+    """A trainer that has its scores from a table: field x to one value an epoch."""
+
+    def __init__(self, scores=None):
+        self.scores, self.done = scores or {}, []
+
+    def train(self, trial, oracle):
+        x = trial.hyperparameters.values["x"]
+        for epoch, score in enumerate(self.scores.get(x, [x]), 1):
+            metrics = {SCORE: score, "epochs": epoch, "seconds": 1.0}
+            if oracle.update_trial(trial.trial_id, metrics, step=25 * epoch).status == "STOPPED":
+                break
+        self.done.append((x, epoch))
+
+    def clean(self, trial):
+        pass
+
+
+def silent(done, line=None):
+    pass
+
+
+def make(path, trials=6, less_is_better=False, say=silent, search="random"):
+    """A search for the greatest x of 1 to 40."""
+    space = tuning.keras_tuner.HyperParameters()
+    space.Choice("x", list(range(1, 41)), default=20)
+    config = type("Config", (recipe.Config,), {"less_is_better": less_is_better})()
+    return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
+
+
+@pytest.mark.parametrize("less_is_better", [False, True])
+def test_a_trial_worse_than_the_median_is_stopped(tmp_path, less_is_better):
+    sign = -1 if less_is_better else 1
+    curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 41)}
+    work = Work(curves)
+    tuning.work(make(tmp_path, 12, less_is_better), "tuner0", work)
+    assert len(work.done) == 12
+    reached = []
+    for number, (x, epochs) in enumerate(work.done):
+        expected = 4
+        for epoch in (1, 2, 3, 4):
+            others = [curves[y][min(epoch, last) - 1] for y, last in reached]
+            if number >= 4 and sign * curves[x][epoch - 1] < sign * statistics.median(others):
+                expected = epoch
+                break
+        assert epochs == expected
+        reached.append((x, epochs))
+    assert min(epochs for _, epochs in work.done) == 1, "else nothing was tested"
+
+
+def test_a_silent_worker_gives_its_trial_back(tmp_path):
+    lines = []
+    oracle = make(tmp_path, 2, say=lambda done, line=None: lines.append((done, line)))
+    lost = oracle.create_trial("a")
+    kept = oracle.create_trial("b")
+    assert oracle.create_trial("c").status == "IDLE", "one may yet be given back"
+    oracle.heard["a"] -= tuning.SILENCE + 1
+    oracle.heard["b"] -= tuning.SILENCE + 1
+    oracle.get_trial(kept.trial_id)
+    assert oracle.create_trial("c").trial_id == lost.trial_id
+    assert lines == [(0, f"a is gone, trial {lost.trial_id} waits for another")]
+    # The worker was only slow: what comes first counts, the other is told to stop.
+    metrics = {SCORE: 3.0}
+    oracle.update_trial(lost.trial_id, metrics)
+    lost.status = "COMPLETED"
+    oracle.end_trial(lost)
+    assert oracle.update_trial(lost.trial_id, {SCORE: 9.0}).status == "STOPPED"
+    oracle.end_trial(lost)
+    assert oracle.trials[lost.trial_id].score == 3 and oracle.end_order == [lost.trial_id]
+
+
+def test_progress_counts_trials_and_what_is_done_of_those_under_way(tmp_path):
+    seen = []
+    oracle = make(tmp_path, 2, say=lambda done, line=None: seen.append(done))
+    tuning.work(oracle, "tuner0", Work({x: [1, 2] for x in range(1, 41)}))
+    assert seen == [0.25, 0.5, 1, 1.25, 1.5, 2]
+    oracle = make(tmp_path / "hyperband", 23, search="hyperband")
+    trial = oracle.create_trial("a")  # a ninth of a training, that is
+    oracle.update_trial(trial.trial_id, {SCORE: 1.0}, step=11)
+    assert oracle.done == pytest.approx(0.99)
+
+
+def test_a_search_ends_when_three_trials_failed_and_no_other_went_well(tmp_path):
+    def fails(worker):
+        trial = oracle.create_trial(worker)
+        trial.status, trial.message = "FAILED", "it does not fit"
+        oracle.end_trial(trial)
+
+    oracle = make(tmp_path, 9)
+    hopeful = oracle.create_trial("a")
+    for _ in range(3):
+        fails("b")
+    assert oracle.create_trial("b").status == "IDLE", "the other may yet go well"
+    oracle.update_trial(hopeful.trial_id, {SCORE: 1.0})
+    hopeful.status = "COMPLETED"
+    oracle.end_trial(hopeful)
+    assert oracle.create_trial("b").status == "RUNNING"
+
+    for search in ("random", "bayesian", "hyperband"):
+        oracle = make(tmp_path / search, 23, search=search)
+        for _ in range(3):
+            fails("b")
+        assert oracle.create_trial("b").status == "STOPPED" and oracle.ended
+
+
+def test_a_trial_that_kills_its_workers_fails(tmp_path):
+    oracle = make(tmp_path, 1)
+    for worker in "abc":
+        assert oracle.create_trial(worker).status == "RUNNING"
+        oracle.release(worker)
+    assert oracle.create_trial("d").status == "STOPPED"
+    assert [trial.status for trial in oracle.trials.values()] == ["FAILED"]
+
+
+def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
+    """All in this process: threads for processes, and the network between."""
+
+    class Worker(threading.Thread):
+        def __init__(self, number, port):
+            super().__init__(daemon=True)
+            for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
+                monkeypatch.setenv(name, value)
+            self.client = tuning.OracleClient(make(tmp_path / "none"))
+            self.number = number
+            self.start()
+
+        def run(self):
+            with contextlib.suppress(SystemExit):
+                tuning.work(self.client, f"worker{self.number}", self)
+
+        def train(self, trial, oracle):
+            if self.number == 0:
+                dying.append(trial.trial_id)
+                raise SystemExit  # what `except Exception` does not see, as no death is
+            Work().train(trial, oracle)
+
+        def clean(self, trial):
+            pass
+
+        def poll(self):
+            return None if self.is_alive() else 1
+
+        def terminate(self):
+            pass
+
+        wait = threading.Thread.join
+
+    dying = []
+    oracle = make(tmp_path)
+    tuning.serve(oracle, "127.0.0.1:0", Worker, 2)
+    assert len(dying) == 1
+    scores = [trial.score for trial in oracle.finished]
+    assert scores == [trial.hyperparameters.values["x"] for trial in oracle.finished]
+    assert len(scores) == 6 and scores == sorted(scores, reverse=True)
+    assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
+    # A chief that was interrupted after that waits for nobody.
+    tuning.serve(make(tmp_path), "127.0.0.1:0")
+
+
+@pytest.mark.parametrize(
+    "search, trials, every", [("random", 6, 1), ("bayesian", 8, 9), ("hyperband", 23, 19)]
+)
+def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, every):
+    """As it is after any one write, it leads to the same trials, each done to its end once."""
+    whole = make(tmp_path, trials, search=search)
+    states = []
+    save = whole.save
+
+    def remember():
+        save()
+        states.append(whole.path.read_bytes())
+
+    whole.save = remember
+    tuning.work(whole, "tuner0", Work())
+    expected = [trial.hyperparameters.values for trial in whole.trials.values()]
+    assert expected[0]["x"] == 20, "the config as it stands"
+    tried = [values["x"] for values in expected if "tuner/trial_id" not in values]
+    assert len(set(tried)) == len(tried) and len(expected) == trials
+    assert len(states) >= 5 * trials
+    for number, state in enumerate(states[::every]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "search.json").write_bytes(state)
+        again, work = make(folder, trials, search=search), Work()
+        ended = len(again.finished)
+        tuning.work(again, "tuner0", work)
+        assert [trial.hyperparameters.values for trial in again.trials.values()] == expected
+        assert len(work.done) == trials - ended == trials - len(json.loads(state)["end_order"])
+
+
+def test_axes_of_the_picture(tmp_path):
+    heights, ticks = pictures._axis([0.01, 0.1, 1.0], True)
+    assert heights == pytest.approx([0, 0.5, 1]) and ticks == [("0.01", 0), ("1", 1)]
+    assert pictures._axis([3, 3], False)[0] == [0.5, 0.5]
+    assert pictures._axis(["b", "a"], False) == ([0.75, 0.25], [("a", 0.25), ("b", 0.75)])
+    rows = [{"x": 1, "kind": "a", "score": 0.3}, {"x": 2, "kind": "b", "score": 0.2}]
+    path = tmp_path / "trials.png"
+    pictures.parallel_coordinates(rows, {"x": False, "kind": False}, "score", True, path)
+    assert path.stat().st_size > 5_000
