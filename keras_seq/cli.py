@@ -290,7 +290,7 @@ def export(
     *,
     format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
     to: Path | None = None,
-    examples: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+    compare: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
 ):
     """Export a finished run, once it has answered test examples as the run itself does.
 
@@ -303,20 +303,20 @@ def export(
         with tables of what they mean).
     to
         Folder to write, RUN/FORMAT if not given.
-
-    Examples:
-        How many to compare on.
+    compare
+        On how many test examples.
     """
     recipe, config, model = runs.Run(run).load()
     from keras_seq import export as exports
 
     splits = recipe.load(config)
-    inputs = splits.get("test", splits["train"]).inputs[:examples]
+    inputs = splits.get("test", splits["train"]).inputs[:compare]
     if hasattr(model, "tokens_of"):
         split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
         inputs = [tokens for tokens in split if len(tokens)]
     folder = to or run / format
-    report = exports.FORMATS[format](model, folder, inputs)
+    with quiet.without_noise():
+        report = exports.FORMATS[format](model, folder, inputs)
     for name, milliseconds in report["milliseconds"].items():
         console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
     console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")

@@ -1,4 +1,4 @@
-"""Imports the backend without its start-up messages."""
+"""Keeps messages off the screen that say nothing to users, those of the backend's start first."""
 
 import contextlib
 import os
@@ -11,13 +11,14 @@ import tempfile
 NOISE = re.compile(
     rb"[IW]\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl"
     rb"|E\d{4} .* (call to cuInit|oneDNN supports DT_INT64)"
+    rb"|INFO: Created TensorFlow Lite XNNPACK delegate"
 )
 
 
 def import_backend():
     """Imports Keras with its backend; only errors of the import reach the screen."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _without_noise():
+    with without_noise():
         import keras
         from absl import logging
 
@@ -26,13 +27,14 @@ def import_backend():
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
+            tf.get_logger().setLevel("ERROR")  # which does not listen to absl's
             tf.config.list_physical_devices()
             # What oneDNN says of 64-bit integers it says once, when the first are transposed.
             tf.transpose(tf.zeros((2, 2), tf.int64))
 
 
 @contextlib.contextmanager
-def _without_noise():
+def without_noise():
     """Holds back the error stream, below Python too, and afterwards shows all of it but noise."""
     sys.stderr.flush()
     stream = os.dup(2)

@@ -177,9 +177,11 @@ def test_help_and_ls_need_no_backend():
 
 
 def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
-    command = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
+    train = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
+    export = ["export", "runs/mnist_rows/default", "--format"]
     code = (
-        f"from keras_seq.cli import main; assert not main({command}); "
+        f"from keras_seq.cli import main; assert not main({train}); "
+        f"assert not main({[*export, 'onnx']}); assert not main({[*export, 'litert']}); "
         # oneDNN has a message of its own for these.
         "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
     )
