@@ -113,7 +113,7 @@ class Measuring(_Timing):
     five spikes, is solved when every answer is nearer to the right one than to any other.
     """
 
-    distances = (10, 30, 50)
+    distances = (10, 30)
     loss, spikes, delays = "marked", 5, 10
     units = 8
 
