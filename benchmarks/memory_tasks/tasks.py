@@ -96,7 +96,7 @@ class _Timing:
 
     figure = "share of sequences solved"
     outputs, every_step, loss = 1, True, "binary"
-    units, rate, updates = 16, 1e-2, 6000
+    units, rate, updates = 32, 1e-2, 4000
     chrono = False
     solved, less_is_better = 0.998, False
     seeds = (0, 1, 2)
@@ -115,7 +115,7 @@ class Measuring(_Timing):
 
     distances = (10, 30)
     loss, spikes, delays = "marked", 5, 10
-    units = 8
+    units, updates = 8, 6000
 
     def examples(self, rng, count, distance):
         """Spikes (count, timesteps, 1); answers and whether one is due (count, timesteps, 2)."""
@@ -143,7 +143,7 @@ class Generating(_Timing):
     steps, so that the next signal does not give the spike away.
     """
 
-    distances = (10, 30)
+    distances = (30,)
     signals, delays = 3, 10
 
     def examples(self, rng, count, distance):
@@ -169,7 +169,6 @@ class Doubling(_Timing):
 
     distances = (60,)
     first, shortest = 20, 30
-    units, updates = 32, 4000
 
     def examples(self, rng, count, distance):
         """Spikes (count, timesteps, 1) and the one that is due (count, timesteps, 1)."""
