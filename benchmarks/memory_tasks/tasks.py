@@ -169,6 +169,7 @@ class Doubling(_Timing):
 
     distances = (60,)
     first, shortest = 20, 30
+    updates = 8000
 
     def examples(self, rng, count, distance):
         """Spikes (count, timesteps, 1) and the one that is due (count, timesteps, 1)."""
