@@ -24,11 +24,22 @@ def import_backend():
         logging.set_verbosity(logging.ERROR)
 
         if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+            _start_tensorflow()
 
-            tf.config.list_physical_devices()
-            # What oneDNN says of 64-bit integers it says once, when the first are transposed.
-            tf.transpose(tf.zeros((2, 2), tf.int64))
+
+def import_tensorflow():
+    """Imports TensorFlow without Keras; only errors of the import reach the screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _without_noise():
+        _start_tensorflow()
+
+
+def _start_tensorflow():
+    import tensorflow as tf
+
+    tf.config.list_physical_devices()
+    # What oneDNN says of 64-bit integers it says once, when the first are transposed.
+    tf.transpose(tf.zeros((2, 2), tf.int64))
 
 
 @contextlib.contextmanager
