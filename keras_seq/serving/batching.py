@@ -88,7 +88,7 @@ class Batcher:
             self._requests -= 1
             self.gauges.waiting.dec()
         if not self.together:
-            return outputs[0]
+            return self._cut(outputs[0]) if self.signature.by_row else outputs[0]
         order = np.argsort(np.concatenate([piece.rows for piece in pieces]))
         return self._cut({k: padded([o[k] for o in outputs])[order] for k in outputs[0]})
 
@@ -127,15 +127,17 @@ class Batcher:
         return piece
 
     async def _work(self, key, lane):
-        while lane.pieces:
-            if self.together and not lane.full:
-                await asyncio.sleep(self.limits.wait / 1000)
-            pieces = lane.take()
-            if pieces:
-                await self._run(pieces)
-        lane.workers -= 1
-        if not lane.workers:
-            del self._lanes[key]
+        try:
+            while lane.pieces:
+                if self.together and not lane.full:
+                    await asyncio.sleep(self.limits.wait / 1000)
+                pieces = lane.take()
+                if pieces:
+                    await self._run(pieces)
+        finally:
+            lane.workers -= 1
+            if not lane.workers:
+                del self._lanes[key]
 
     async def _run(self, pieces):
         """Answers the pieces; if they fail together, each by itself, so that one is to blame."""

@@ -22,8 +22,8 @@ class Signature:
 
     def __init__(self, loaded, function):
         self._loaded, self._function = loaded, function
-        self.inputs = {n: spec_of(t) for n, t in function.structured_input_signature[1].items()}
-        self.outputs = {n: spec_of(t) for n, t in function.structured_outputs.items()}
+        self.inputs = specs_of(function.structured_input_signature[1])
+        self.outputs = specs_of(function.structured_outputs)
         texts = any(spec.dtype == "string" for spec in self.inputs.values())
         self.padded = [
             name for name, spec in self.outputs.items() if texts and None in (spec.shape or ())[1:]
@@ -58,10 +58,13 @@ class Signature:
         return {n: np.array(v, object) if type(v) is bytes else v for n, v in found.items()}
 
 
-def spec_of(tensor):
-    """The `Spec` of a `tf.TensorSpec` or symbolic tensor."""
-    shape = tensor.shape
-    return Spec(tensor.dtype.name, None if shape.rank is None else tuple(shape.as_list()))
+def specs_of(tensors):
+    """A `Spec` for each `tf.TensorSpec` by its name, which SavedModels keep in no order."""
+    specs = {}
+    for name in sorted(tensors):
+        dtype, shape = tensors[name].dtype, tensors[name].shape
+        specs[name] = Spec(dtype.name, None if shape.rank is None else tuple(shape.as_list()))
+    return specs
 
 
 def reason(error):

@@ -72,7 +72,7 @@ def twice(save, tmp_path_factory):
 
 
 @contextlib.asynccontextmanager
-async def client_of(app):
+async def _client_of(app):
     """A client of the application while it runs, in this process."""
     transport = httpx.ASGITransport(app)
     async with (
@@ -84,6 +84,11 @@ async def client_of(app):
         yield client
 
 
+@pytest.fixture(scope="session")
+def client_of():
+    return _client_of
+
+
 @pytest.fixture
 def session():
     """Runs an `async` function with a client of a server of the folders."""
@@ -91,7 +96,7 @@ def session():
     def run(test, folders, limits=None, **options):
         async def with_client():
             app = application(folders, limits or Limits(), poll=0.02, **options)
-            async with client_of(app) as client:
+            async with _client_of(app) as client:
                 return await test(client)
 
         return asyncio.run(with_client())
@@ -106,7 +111,7 @@ def ask(toy):
 
     def run(method, address, **body):
         async def with_client():
-            async with client_of(app) as client:
+            async with _client_of(app) as client:
                 return await client.request(method, address, **body)
 
         answer = asyncio.run(with_client())

@@ -11,8 +11,6 @@ from keras_seq.errors import InputError
 from keras_seq.serving import Limits
 from keras_seq.serving.app import application
 
-from .conftest import client_of
-
 V1, V2 = "/v1/models/toy:predict", "/v2/models/toy/infer"
 
 
@@ -196,7 +194,7 @@ def damaged(draw):
     return bytes(body[: draw(st.integers(0, len(body)))]) if draw(st.booleans()) else bytes(body)
 
 
-def test_no_body_brings_the_server_down(toy):
+def test_no_body_brings_the_server_down(toy, client_of):
     app, seen = application({"toy": toy}, Limits(wait=0)), set()
     with asyncio.Runner() as runner:
         context = client_of(app)
