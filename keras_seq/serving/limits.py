@@ -26,9 +26,9 @@ class Limits:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value, least = getattr(self, field.name), 0 if field.name == "wait" else 1
-            if not value >= least:
-                raise InputError(f"{field.name} must be at least {least}, not {value}.")
+            value = getattr(self, field.name)
+            if not (value > 0 or field.name == "wait" and value == 0):
+                raise InputError(f"{field.name} must be positive, not {value}.")
 
     def check(self, specs, arrays):
         """Refuses the inputs of one request that are too many, too long, or empty.
@@ -52,7 +52,7 @@ class Limits:
             if array.dtype == object:
                 self._check_texts(name, array)
             # So `SequenceGenerator` calls what decides how long an answer takes.
-            if name == "max_length" and array.max() > self.length:
+            elif name == "max_length" and array.max() > self.length:
                 raise InputError(f"{name!r} is {array.max()}; at most {self.length} is taken.")
         if len(set(rows.values())) > 1:
             counts = ", ".join(f"{name!r} {size}" for name, size in rows.items())

@@ -216,5 +216,5 @@ def test_no_body_brings_the_server_down(toy, client_of):
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(InputError, match="batch must be at least 1, not 0"):
+    with pytest.raises(InputError, match="batch must be positive, not 0"):
         Limits(batch=0)

@@ -30,8 +30,8 @@ class Letters:
         if "?" in "".join(texts):
             raise InputError("What is that?")
         longest = max(map(len, texts))
-        letters = np.array([[c.encode() for c in t.ljust(longest, "\0")] for t in texts], object)
-        letters[letters == b"\0"] = b""
+        padded = [[*text, *[""] * (longest - len(text))] for text in texts]
+        letters = np.array([[c.encode() for c in row] for row in padded], object)
         places = np.where(letters != b"", np.arange(1, longest + 1), 0)
         return {"letters": letters, "places": places, "length": (places > 0).sum(1)}
 

@@ -82,7 +82,7 @@ MISTAKES = {
     "no folder": (["nowhere"], "There is no folder nowhere"),
     "twice": (["a=.", "a=."], "Two models are called 'a'"),
     "a name of two parts": (["a/b=."], "cannot be called 'a/b'"),
-    "no batch": (["a=.", "--batch", "0"], "batch must be at least 1"),
+    "no batch": (["a=.", "--batch", "0"], "batch must be positive"),
     "no version": (["a=.", "--keep", "0"], "--keep"),
 }
 
