@@ -27,7 +27,7 @@ class Limits:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not (value > 0 or field.name == "wait" and value == 0):
+            if not (value > 0 or (field.name == "wait" and value == 0)):
                 raise InputError(f"{field.name} must be positive, not {value}.")
 
     def check(self, specs, arrays):

@@ -84,6 +84,14 @@ class Version(NamedTuple):
     """Name to what answers it."""
 
 
+class Failure(NamedTuple):
+    """One version that could not be loaded."""
+
+    trace: tuple
+    """What its files looked like."""
+    why: str
+
+
 class Model:
     """A model, and which of its versions answer.
 
@@ -99,7 +107,7 @@ class Model:
         self.ready: dict = {}
         """Number to `Version`, which lives until its last request is answered."""
         self.failed: dict = {}
-        """Number to what its files looked like, and why they could not be loaded."""
+        """Number to `Failure`."""
         self.looked = False
 
     def refresh(self):
@@ -118,40 +126,36 @@ class Model:
             if len(ready) == self.keep:
                 break
             folder, trace = found[number]
-            before, failure = self.ready.get(number), self.failed.get(number, (None, ""))
-            if before is None or before.trace != trace:
-                if failure[0] != trace:
-                    failure = trace, self._load(number, folder, trace, ready)
-                if failure[1]:
-                    failed[number] = failure
-            if before is not None:
-                ready.setdefault(number, before)
-        for number in self.ready.keys() - ready.keys():
-            if ready:
-                logger.info("%s: version %d answers no more requests", self.name, number)
-        self.ready, self.failed, self.looked = ready or self.ready, failed, True
+            version, failure = self.ready.get(number), self.failed.get(number)
+            if trace not in (version and version.trace, failure and failure.trace):
+                try:
+                    version, failure = self._load(number, folder, trace), None
+                    logger.info("%s: version %d answers requests", self.name, number)
+                except Exception as error:  # whatever is wrong with one, others go on
+                    lines = str(error).strip().splitlines() or [type(error).__name__]
+                    failure = Failure(trace, f"{folder} cannot be loaded: {lines[0]}")
+                    logger.warning("%s: version %d: %s", self.name, number, failure.why)
+            if version:
+                ready[number] = version
+            if failure and failure.trace == trace:
+                failed[number] = failure
+        ready = ready or self.ready
+        for number in sorted(self.ready.keys() - ready.keys()):
+            logger.info("%s: version %d answers no more requests", self.name, number)
+        self.ready, self.failed, self.looked = ready, failed, True
 
-    def _load(self, number, folder, trace, ready):
-        """Adds a version to those that are ready, or says why it could not be loaded."""
+    def _load(self, number, folder, trace):
         import tensorflow as tf
 
-        try:
-            loaded = tf.saved_model.load(str(folder))
-            functions = getattr(loaded, "signatures", None)
-            if not functions:
-                raise InputError("it has no signatures.")
-            signatures = {
-                name: self.answering(self.name, name, Signature(loaded, function))
-                for name, function in functions.items()
-            }
-        except Exception as error:  # whatever is wrong with one model, others go on
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            message = f"{folder} cannot be loaded: {lines[0]}"
-            logger.warning("%s: version %d: %s", self.name, number, message)
-            return message
-        logger.info("%s: version %d answers requests", self.name, number)
-        ready[number] = Version(number, trace, signatures)
-        return ""
+        loaded = tf.saved_model.load(str(folder))
+        functions = getattr(loaded, "signatures", None)
+        if not functions:
+            raise InputError("it has no signatures.")
+        signatures = {
+            name: self.answering(self.name, name, Signature(loaded, function))
+            for name, function in functions.items()
+        }
+        return Version(number, trace, signatures)
 
     @property
     def problem(self):
@@ -159,7 +163,7 @@ class Model:
         if not self.looked:
             return f"{self.name} is being loaded."
         if self.failed:
-            return self.failed[max(self.failed)][1]
+            return self.failed[max(self.failed)].why
         return f"There is no SavedModel in {self.folder}."
 
 

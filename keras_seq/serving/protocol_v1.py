@@ -14,7 +14,9 @@ def status(model, number=None):
     """The states of the versions of a model, or of one."""
     states = [(n, "AVAILABLE", "OK", "") for n in model.ready]
     states += [
-        (n, "END", "UNKNOWN", why) for n, (_, why) in model.failed.items() if n not in model.ready
+        (n, "END", "UNKNOWN", failure.why)
+        for n, failure in model.failed.items()
+        if n not in model.ready
     ]
     rows = [
         {

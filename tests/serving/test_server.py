@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,8 +35,9 @@ def server(toy):
         raise AssertionError("".join(lines))
     threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True).start()
     process.address, process.lines = found[1], lines
-    while httpx.get(process.address + "/v2/health/ready").status_code != 200:
-        pass
+    with httpx.Client() as client:
+        while client.get(process.address + "/v2/health/ready").status_code != 200:
+            time.sleep(0.05)
     yield process
     process.kill()
     process.wait()
@@ -67,6 +69,7 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
         thread.start()
     while len(answered) < 100:
         assert not failed
+        time.sleep(0.01)
     server.send_signal(signal.SIGTERM)
     assert server.wait(60) in (0, -signal.SIGTERM)
     stopped.set()
