@@ -71,7 +71,7 @@ def _converted(model, endpoint):
     traced = tf.function(function, autograph=False, input_signature=endpoint.signature)
     with compiled.portable(), ends.plain_argmax(), _without_search(model):
         concrete = traced.get_concrete_function()
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     try:
         return converter.convert()
     except Exception as error:  # whatever is wrong, the converter raises as Exception or worse
@@ -95,14 +95,15 @@ def _without_search(model):
     """Within this context pairs of tokens are looked for by halving, since LiteRT cannot search."""
 
     def halving(layer):
+        known = np.append(layer.codes, np.int32(-1))  # where the search ends at the latest
+
         def numbers(codes):
             low, high = ops.zeros_like(codes), ops.full_like(codes, len(layer.codes))
             for _ in range(len(layer.codes).bit_length()):
                 middle = (low + high) // 2
-                less = (low < high) & (ops.take(layer.codes, middle) < codes)
+                less = (low < high) & (ops.take(known, middle) < codes)
                 low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
-            found = ops.take(layer.codes, ops.minimum(low, len(layer.codes) - 1)) == codes
-            return ops.where(found, low + 1, 0)
+            return ops.where(ops.take(known, low) == codes, low + 1, 0)
 
         return numbers
 

@@ -66,15 +66,20 @@ def portable(model, examples):
             or None for some of its own; for others inputs, a batch.
 
     Raises:
-        InputError: There are no examples, or the model answers texts alone.
+        InputError: There are no examples, the model answers texts alone, or a layer is stateful.
     """
-    if hasattr(model, "portable"):
-        return model.portable(examples)
-    if hasattr(model, "endpoints"):
+    if hasattr(model, "endpoints") and not hasattr(model, "portable"):
         raise InputError(
             f"{model.name} searches for the best text, which neither ONNX nor LiteRT does: export "
             "it as a SavedModel."
         )
+    for layer in model._flatten_layers():
+        if getattr(layer, "stateful", False):
+            raise InputError(
+                f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
+            )
+    if hasattr(model, "portable"):
+        return model.portable(examples)
     import tensorflow as tf
 
     if examples is None:
@@ -82,13 +87,13 @@ def portable(model, examples):
             f"{model.name} has no endpoints(): it is no model of keras_seq.models, and needs "
             "examples, inputs to compare what is exported on."
         )
-    names: list = []
+    inputs, names = [i.name for i in model.inputs], []
     for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
-        names.append(free(name, names))
+        names.append(free(name, inputs + names))
 
     def predict(*arguments):
         outputs = model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
-        return dict(zip(names, keras.tree.flatten(outputs)))
+        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
     signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
     arrays = keras.tree.flatten(examples)
@@ -164,14 +169,15 @@ def compared(endpoints, runners):
 
 
 def _difference(ours, theirs, what):
-    """The largest difference of two arrays, refused if it is too large; equal infinities are 0."""
+    """The largest difference of two arrays, refused if it is too large."""
     theirs = np.asarray(theirs)
     if ours.shape != theirs.shape:
         raise InputError(f"{what} has the shape {theirs.shape} exported, {ours.shape} here.")
     if not np.issubdtype(ours.dtype, np.floating):
         difference = float((ours != theirs).sum())
     else:
-        gaps = np.abs(np.where(ours == theirs, 0.0, ours - theirs))
+        most = np.finfo(ours.dtype).max  # LiteRT has it in the place of infinity
+        gaps = np.abs(np.clip(ours, -most, most) - np.clip(theirs, -most, most))
         difference = float(gaps.max(initial=0.0))
     if not difference <= TOLERANCE:
         raise InputError(f"{what} differs by {difference:.3g} when exported; nothing was written.")

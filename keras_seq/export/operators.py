@@ -70,9 +70,6 @@ def operators(model):
 
     Args:
         model: Built; on TensorFlow.
-
-    Raises:
-        InputError: A layer cannot be exported.
     """
     marks: dict[str, Operator] = {}
     token = _marks.set(marks)
@@ -81,7 +78,6 @@ def operators(model):
             stack.enter_context(loops_by(_scan))
             for layer in model._flatten_layers():
                 if isinstance(layer, RECURRENT):
-                    _check(layer)
                     stack.enter_context(replaced(layer, "inner_loop", _alone(layer)))
                 elif isinstance(layer, keras.layers.Bidirectional):
                     stack.enter_context(replaced(layer, "call", _together(layer)))
@@ -90,13 +86,6 @@ def operators(model):
             yield marks
     finally:
         _marks.reset(token)
-
-
-def _check(layer):
-    if layer.stateful:
-        raise InputError(
-            f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
-        )
 
 
 # Layers, as they are called while the model is traced.
@@ -375,7 +364,7 @@ def converted(source, *arguments, **named):
     Raises:
         InputError: There is an operator that ONNX has no match for.
     """
-    handlers = {MARK: (_as_it_is, []), "SelectV2": (_where, [])}
+    handlers = {MARK: (_as_it_is, []), "SelectV2": (_where, []), "UnsortedSegmentSum": (_sums, [])}
     model, _ = _tf2onnx().convert.__dict__[source](
         *arguments, **named, opset=OPSET, custom_op_handlers=handlers
     )
@@ -394,6 +383,17 @@ def _where(ctx, node, name, args):
     node.type = "Where"
 
 
+def _sums(ctx, node, name, args):
+    """For tf2onnx, which would lay out all sums as wide as that of the most numbers."""
+    numbers, places, count = node.input
+    shape = ctx.make_node("Cast", [count], attr={"to": onnx.TensorProto.INT64}).output[0]
+    shape = ctx.make_node("Reshape", [shape, ctx.make_const(f"{name}/1", np.array([1])).output[0]])
+    zeros = ctx.make_node("ConstantOfShape", shape.output)
+    node.type = "ScatterElements"
+    node.set_attr("reduction", "add")
+    ctx.replace_inputs(node, [zeros.output[0], places, numbers])
+
+
 def _known(operator):
     return onnx.defs.has(operator, max_inclusive_version=OPSET)
 
@@ -401,12 +401,12 @@ def _known(operator):
 @functools.cache
 def _tf2onnx():
     """tf2onnx, which speaks of errors alone, and knows NumPy 2."""
+    module = imported("tf2onnx")
     # Keras exports no name for it, and itself needs it until tf2onnx is mended.
     from keras.src.export.tf2onnx_lib import patch_tf2onnx
 
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         patch_tf2onnx()
-    module = imported("tf2onnx")
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     return module
 

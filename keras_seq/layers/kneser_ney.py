@@ -45,6 +45,7 @@ class KneserNey(keras.layers.Layer):
             )
         self.tokens, self.order, self.share, self.shape = tokens, order, share, list(shape)
         self.nothing, *self.widest = self.shape
+        self.supports_masking = True  # else it warns of a mask, which logits need not
         self.halvings = int(max(self.widest)).bit_length()
 
     def build(self, *shapes):
@@ -65,13 +66,11 @@ class KneserNey(keras.layers.Layer):
 
     def mixed(self, logits, contexts):
         """Log probabilities (..., tokens) after contexts (..., order), see `contexts`."""
-        known = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        logits = ops.cast(logits, "float32")
         if self.share == 0:
-            return known
-        counted = ops.log(self.probabilities(contexts))
-        if self.share == 1:
-            return counted
-        return ops.logaddexp(known + np.log(1 - self.share), counted + np.log(self.share))
+            return ops.log_softmax(logits, axis=-1)
+        known, counted = ops.softmax(logits, axis=-1), self.probabilities(contexts)
+        return ops.log((1 - self.share) * known + self.share * counted)
 
     def contexts(self, ids):
         """For each step the n-grams that end there: of no token, of one, up to `order` - 1.

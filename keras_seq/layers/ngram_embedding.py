@@ -69,7 +69,7 @@ class NgramEmbedding(keras.layers.Layer):
         for n in range(1, self.longest):
             mixed = mixed + (window[..., n] + 1) * self.factors[n]
             hashed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15))
-            row = ops.bitwise_and(hashed, self.rows - 1) + (n - 1) * self.rows
+            row = ops.mod(hashed, self.rows) + (n - 1) * self.rows
             found.append(ops.take(self.tables, row, axis=0))
         vectors = ops.stack(found, axis=-2)
         if training and self.dropout:

@@ -546,59 +546,52 @@ class SequenceGenerator(SequenceModel):
 
         `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
         styles their numbers `style` `(batch,)`, and with `recall` how many tokens are to be made at
-        most, `max_length`. It returns a dict of the last `token` `(batch,)` and the state before
-        it. `step` takes a `token`, the `style` and the state, and returns a dict of `log_probs`
-        `(batch, tokens)`, of what comes next, and the state after it, by the same names.
+        most, `max_length`. It returns a dict of all that `step` takes, by the same names with
+        `next_` before: the last `token` `(batch,)` and the state before it. `step` returns
+        `log_probs` `(batch, tokens)`, of what comes next, and the state for the step after, to
+        which the `token` chosen must be added.
 
         Args:
             sequences: Lists of tokens to compare on.
         """
         import tensorflow as tf
 
-        def begin(tokens, *others):
-            others = list(others)
-            style = None if self.styles is None else others.pop(0)
-            _, state, last = self._beginning(tokens, style, others.pop() if others else 0)
-            return {"token": last, **_flat(state)}
-
-        def step(token, *state):
-            named = dict(zip(names, state))
-            layers = [[named.pop(name) for name in group] for group in of_layers]
-            log_probs, after = self._next(token, {"layers": layers, **named})
-            return {"log_probs": log_probs, **_flat(after)}
-
-        sequences = self._some_tokens(sequences)
-        styles = None if self.styles is None else np.zeros(len(sequences), "int32")
-        whole, one = [], []
-        for rows, batch in ((whole, sequences), (one, sequences[-1:])):
-            inputs = self.encode(batch, None if styles is None else styles[: len(batch)]).inputs
-            rows += inputs.values()
-            if self._parts.recall is not None:
-                rows.append(np.int32(20))
-        of_layers = [
-            [f"layer_{number}_{'hc'[place]}" for place, _ in enumerate(layer.state_size)]
-            for number, layer in enumerate(self._parts.recurrent)
-        ]
-        with portable():
-            states = [begin(*map(ops.convert_to_tensor, rows)) for rows in (one, whole)]
-        token = tf.TensorSpec([None], tf.int32, "token")
-        style = [] if styles is None else [tf.TensorSpec([None], tf.int32, "style")]
-        known = [tf.TensorSpec([None] * 2, tf.int32, "tokens"), *style]
+        known = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        if self.styles is not None:
+            known.append(tf.TensorSpec([None], tf.int32, "style"))
         if self._parts.recall is not None:
             known.append(tf.TensorSpec([], tf.int32, "max_length"))
-        state = {name: tensor for name, tensor in states[0].items() if name != "token"}
-        names = [spec.name for spec in style] + list(state)
-        given = [token, *style]
-        for name, tensor in state.items():
-            wide = None if name == "read" else tensor.shape[-1]
-            given.append(tf.TensorSpec([None, wide][: len(tensor.shape)], tensor.dtype, name))
-        steps = []
-        for rows, found in zip((one, whole), states):
-            last, *rest = found.values()
-            steps.append([last, *([] if styles is None else [rows[1]]), *rest])
+
+        def begin(tokens, *others):
+            given = dict(zip((spec.name for spec in known[1:]), others))
+            style, max_length = given.get("style"), given.get("max_length", 0)
+            _, state, last = self._beginning(tokens, style, max_length)
+            return {"next_token": last, **_flat(state)}
+
+        def step(token, *others):
+            state = dict(zip((spec.name for spec in taken[1:]), others))
+            layers = [
+                [state.pop(name) for name in _names(number, layer.state_size)]
+                for number, layer in enumerate(self._parts.recurrent)
+            ]
+            log_probs, after = self._next(token, {"layers": layers, **state})
+            return {"log_probs": log_probs, **_flat(after)}
+
+        prompts, sequences = [], self._some_tokens(sequences)
+        for batch in (sequences[-1:], sequences):
+            styles = None if self.styles is None else np.zeros(len(batch), "int32")
+            inputs = self.encode(batch, styles).inputs.values()
+            prompts.append([*inputs, *([] if self._parts.recall is None else [np.int32(20)])])
+        with portable():
+            begun = [begin(*map(ops.convert_to_tensor, prompt)) for prompt in prompts]
+        taken = []
+        for name, tensor in begun[0].items():
+            name = name.removeprefix("next_")
+            shape = [None, None] if name == "read" else [None, *tensor.shape[1:]]
+            taken.append(tf.TensorSpec(shape, tensor.dtype, name))
         return {
-            "begin": Endpoint(begin, known, [one, whole]),
-            "step": Endpoint(step, given, steps),
+            "begin": Endpoint(begin, known, prompts),
+            "step": Endpoint(step, taken, [list(found.values()) for found in begun]),
         }
 
     def tables(self):
@@ -608,11 +601,17 @@ class SequenceGenerator(SequenceModel):
 
 
 def _flat(state):
-    """The state by names, without the style, which is given to each step."""
-    flat = {name: tensor for name, tensor in state.items() if name not in ("layers", "style")}
+    """The state by names, for an exported step."""
+    flat = {name: tensor for name, tensor in state.items() if name != "layers"}
     for number, states in enumerate(state["layers"]):
-        flat |= {f"layer_{number}_{name}": tensor for name, tensor in zip("hc", states)}
-    return flat
+        flat |= zip(_names(number, states), states)
+    # What a graph of ONNX returns must have another name than what it takes.
+    return {f"next_{name}": tensor for name, tensor in flat.items()}
+
+
+def _names(number, states):
+    """The names of the states of a layer."""
+    return [f"layer_{number}_{name}" for name, _ in zip("hc", states)]
 
 
 def _scores(logits, targets):

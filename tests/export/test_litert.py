@@ -48,7 +48,9 @@ def test_a_tagger_of_any_length(tmp_path):
 
 
 def test_a_classifier(tmp_path):
-    model = SequenceClassifier(["good", "bad"], ["no", "yes"], embedding=3, units=3, cell="GRU")
+    model = SequenceClassifier(
+        ["good", "bad"], ["no", "yes"], embedding=3, units=3, cell="PeepholeLSTM"
+    )
     assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
     found = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
     (ours,) = model.classify(["bad good good"])
@@ -56,13 +58,14 @@ def test_a_classifier(tmp_path):
 
 
 def test_a_generator(tmp_path):
-    model = SequenceGenerator("abc", embedding=3, units=4, ngrams=2, ngram_rows=8)
+    counted = {"kneser_ney": 2, "counted": ["abca", "bcc"]}
+    model = SequenceGenerator("abc", embedding=3, units=4, ngrams=2, ngram_rows=8, **counted)
     (ours,) = model.generate_tokens(["ab"], max_length=5, temperature=0)
     assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
     begin, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("begin", "step"))
     state, made = begin(tokens=np.int32([[model.end, 3, 4]])), []
     while len(made) < 5:
-        state = step(**state)
+        state = step(**{name.removeprefix("next_"): array for name, array in state.items()})
         token = int(state.pop("log_probs").argmax())
         if token == model.end:
             break

@@ -219,7 +219,10 @@ def test_a_classifier_classifies(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"styles": ["a", "b"], "ngrams": 3, "ngram_rows": 16, "ngram_embedding": 2, "recall": 2}],
+    [
+        {"cell": "PeepholeLSTM", "kneser_ney": 3, "counted": ["abca", "bcc"]},
+        {"styles": ["a", "b"], "ngrams": 3, "ngram_rows": 16, "ngram_embedding": 2, "recall": 2},
+    ],
 )
 def test_a_generator_goes_on(tmp_path, options):
     model = SequenceGenerator("abc", embedding=3, units=4, **options)
@@ -232,16 +235,20 @@ def test_a_generator_goes_on(tmp_path, options):
         onnxruntime.InferenceSession(tmp_path / f"it/{name}.onnx") for name in ("begin", "step")
     )
     tokens = json.loads((tmp_path / "it/tables.json").read_text())["tokens"]
-    given = {"tokens": np.int32([[2, 3, 4]]), "max_length": np.int32(6), "style": np.int32([1])}
+    given = {
+        "tokens": np.int32([[2, 3, 4]]),
+        "max_length": np.array(6, "int32"),
+        "style": np.int32([1]),
+    }
     state, made = run(begin, given), []
-    for _ in range(6):
-        state = run(step, {**given, **state})
-        made.append(int(state.pop("log_probs").argmax()))
-        if tokens[made[-1]] == "<EOS>":
-            made.pop()
+    while len(made) < 6:
+        state = run(step, {name.removeprefix("next_"): array for name, array in state.items()})
+        token = int(state["log_probs"].argmax())
+        if tokens[token] == "<EOS>":
             break
-        state["token"] = np.int32(made[-1:])
-    assert [tokens[number] for number in made] == ours.tokens
+        made.append(tokens[token])
+        state["token"] = np.int32([token])
+    assert made == ours.tokens
 
 
 def run(session, given):

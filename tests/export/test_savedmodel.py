@@ -1,0 +1,31 @@
+"""What TensorFlow alone answers of a model that has no endpoints; ours are tested with each."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_seq import export, layers
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
+)
+
+
+def test_any_functional_model(tmp_path):
+    import tensorflow as tf
+
+    x, mask = keras.Input((None, 2), name="x"), keras.Input((None,), dtype="bool", name="mask")
+    last, *_, c = layers.LSTM(3, return_state=True)(x, mask=mask)
+    # An output may have the name of an input, which ONNX could not tell apart.
+    model = keras.Model({"x": x, "mask": mask}, {"x": last, "c": c})
+    examples = {
+        "x": np.random.default_rng(0).normal(size=(2, 4, 2)).astype("float32"),
+        "mask": np.array([[1, 1, 1, 1], [0, 1, 0, 0]], bool),
+    }
+    report = export.savedmodel(model, tmp_path / "it", examples)
+    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-6
+    loaded = tf.saved_model.load(tmp_path / "it")
+    found = loaded.predict(examples["mask"], examples["x"])
+    wanted = model(examples)
+    np.testing.assert_allclose(found["x#2"], wanted["x"], atol=1e-6)
+    np.testing.assert_allclose(found["c"], wanted["c"], atol=1e-6)
