@@ -84,7 +84,7 @@ MISTAKES = {
     "no model": ([], "at least one model"),
     "no folder": (["nowhere"], "There is no folder nowhere"),
     "twice": (["a=.", "a=."], "Two models are called 'a'"),
-    "a name of two parts": (["a/b=."], "cannot be called 'a/b'"),
+    "a name of two parts": (["a/b=."], "'a/b' cannot be the name of a model"),
     "no batch": (["a=.", "--batch", "0"], "batch must be positive"),
     "no version": (["a=.", "--keep", "0"], "--keep"),
 }
