@@ -31,7 +31,7 @@ class Limits:
                 raise InputError(f"{field.name} must be positive, not {value}.")
 
     def check(self, specs, arrays):
-        """Refuses the inputs of one request that are too many, too long, or empty.
+        """Refuses the inputs of one request that are too many or too long.
 
         Args:
             specs: Name to `Spec`.
@@ -45,8 +45,8 @@ class Limits:
             known = specs[name].shape or (None,) * array.ndim
             for axis, (size, fixed) in enumerate(zip(array.shape, known)):
                 most, what = (self.length, "timesteps") if axis else (self.instances, "instances")
-                if fixed is None and not 1 <= size <= most:
-                    raise InputError(f"{name!r} has {size} {what}; 1 to {most} are taken.")
+                if fixed is None and size > most:
+                    raise InputError(f"{name!r} has {size} {what}; at most {most} are taken.")
                 if fixed is None and axis == 0:
                     rows[name] = size
             if array.dtype == object:
@@ -59,7 +59,7 @@ class Limits:
             raise InputError(f"The inputs must have equally many instances, not {counts}.")
 
     def _check_texts(self, name, texts):
-        longest = max(texts.flat, key=len, default=b"")
+        longest = max(texts.flat, key=len)
         # There are never more characters than bytes.
         if len(longest) > self.length:
             characters = len(longest.decode(errors="replace"))

@@ -2,7 +2,7 @@
 
 from keras_seq.errors import InputError, unknown
 from keras_seq.serving.protocol_v1 import DEFAULT, find
-from keras_seq.serving.tensors import array, as_lists, count, flattened
+from keras_seq.serving.tensors import DEEPEST, array, as_lists, count, flattened
 
 TYPES = {"float16": "FP16", "bfloat16": "BF16", "float32": "FP32", "float64": "FP64"}
 TYPES |= {"string": "BYTES", "bool": "BOOL"}
@@ -87,8 +87,11 @@ def _read(name, spec, tensor):
     if tensor.get("datatype") != type_of(spec):
         given = str(tensor.get("datatype"))[:50]
         raise InputError(f"{name!r} has the datatype {given}; the model takes {type_of(spec)}.")
-    if type(shape) is not list or not all(type(size) is int and size >= 0 for size in shape):
-        raise InputError(f"The shape of {name!r} must be a list of whole numbers, none negative.")
+    if type(shape) is not list or len(shape) > DEEPEST or not all(map(_is_size, shape)):
+        raise InputError(
+            f"The shape of {name!r} must be a list of at most {DEEPEST} whole numbers, none "
+            "negative."
+        )
     if type(data) is not list:
         raise InputError(f"The data of {name!r} must be a list.")
     flat = not data or type(data[0]) is not list
@@ -96,6 +99,10 @@ def _read(name, spec, tensor):
     if count(shape) != len(values) if flat else list(sizes) != shape:
         raise InputError(f"The data of {name!r} has the shape {sizes}, which is not {shape}.")
     return array(repr(name), spec, tuple(shape), values)
+
+
+def _is_size(value):
+    return type(value) is int and 0 <= value < 2**63
 
 
 def write(model, version, body, outputs, wanted):

@@ -9,6 +9,9 @@ import numpy as np
 
 from keras_seq.errors import InputError
 
+DEEPEST = 32
+"""Axes that an array may have."""
+
 
 class Spec(NamedTuple):
     """What a signature says of an input or output."""
@@ -31,6 +34,8 @@ def flattened(what, value, rank):
         InputError: They are not nested so deep, or lists beside each other differ in length.
     """
     shape, values = [], [value]
+    if rank > DEEPEST:
+        raise InputError(f"{what} has lists nested {rank} deep; {DEEPEST} is the most.")
     for _ in range(rank):
         sizes = {len(v) if type(v) is list else -1 for v in values} or {0}
         if -1 in sizes:
@@ -67,8 +72,10 @@ def array(what, spec, shape, values):
         values: List of what JSON can hold, one after the other.
 
     Raises:
-        InputError: The shape or a value does not fit.
+        InputError: The shape or a value does not fit, or there is nothing in it.
     """
+    if 0 in shape:
+        raise InputError(f"{what} is empty: it has the shape {shape}.")
     if spec.shape is not None and not fits(shape, spec.shape):
         raise InputError(f"{what} has the shape {shape}; the model takes {readable(spec.shape)}.")
     if spec.dtype == "string":
