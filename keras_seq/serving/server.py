@@ -40,7 +40,8 @@ def serve(folders, host, port, limits, keep, poll):
         folders, limits, keep, poll: As in `keras_seq.serving.app.application`.
         host, port: Where to listen.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    # By force, since what has exported a run before may have set up a log of its own.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     quiet.import_tensorflow()
     app = application(folders, limits, keep, poll)
     Server(uvicorn.Config(app, host=host, port=port, access_log=False, log_config=None)).run()
