@@ -104,9 +104,9 @@ class Model:
 
     def __init__(self, name, folder, keep, answering):
         self.name, self.folder, self.keep, self.answering = name, Path(folder), keep, answering
-        self.ready: dict = {}
+        self.ready = {}
         """Number to `Version`, which lives until its last request is answered."""
-        self.failed: dict = {}
+        self.failed = {}
         """Number to `Failure`."""
         self.looked = False
 
