@@ -17,6 +17,9 @@ from starlette.exceptions import HTTPException
 STEPS = 65_536
 """Instances times length that run together at most: memory grows with it."""
 
+SHORT = 32
+"""Bytes up to which texts count as equally long."""
+
 POOL = ThreadPoolExecutor(64, "keras_seq.serving")
 """Where models run, apart from the threads that load others."""
 
@@ -101,8 +104,9 @@ class Batcher:
         for array in arrays.values():
             if array.dtype == object:
                 sizes = np.fromiter(map(len, array.flat), int).reshape(len(array), -1).max(axis=1)
-                # To the next power of two: no text is padded to more than twice its length.
-                lengths = np.maximum(lengths, 2 ** np.ceil(np.log2(np.maximum(sizes, 1))))
+                # To the next power of two: no text is padded to more than twice its length, but
+                # for short ones, of which there would be too few of each length.
+                lengths = np.maximum(lengths, 2 ** np.ceil(np.log2(np.maximum(sizes, SHORT))))
             shapes.append(array.shape[1:])
         timesteps = max((max(shape, default=1) for shape in shapes), default=1)
         lengths = np.broadcast_to(np.maximum(lengths, timesteps).astype(int), len(array))

@@ -1,5 +1,6 @@
 """Models in folders: their versions, loaded beside each other and exchanged."""
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import NamedTuple
@@ -56,6 +57,20 @@ class Signature:
             raise InputError(f"The model refuses the inputs: {reason(error)}") from error
         found = {name: value.numpy() for name, value in outputs.items()}
         return {n: np.array(v, object) if type(v) is bytes else v for n, v in found.items()}
+
+    def warm_up(self):
+        """Runs once on next to nothing, since TensorFlow makes its plans at the first run."""
+        if any(spec.shape is None for spec in self.inputs.values()):
+            return
+        nothing = {
+            name: np.full([size or 1 for size in spec.shape], b"", object)
+            if spec.dtype == "string"
+            else np.zeros([size or 1 for size in spec.shape], spec.dtype)
+            for name, spec in self.inputs.items()
+        }
+        # Whether it has an answer to that says nothing about others.
+        with contextlib.suppress(Exception):
+            self(nothing)
 
 
 def specs_of(tensors):
@@ -151,11 +166,11 @@ class Model:
         functions = getattr(loaded, "signatures", None)
         if not functions:
             raise InputError("it has no signatures.")
-        signatures = {
-            name: self.answering(self.name, name, Signature(loaded, function))
-            for name, function in functions.items()
-        }
-        return Version(number, trace, signatures)
+        signatures = {name: Signature(loaded, function) for name, function in functions.items()}
+        for signature in signatures.values():
+            signature.warm_up()
+        answering = {n: self.answering(self.name, n, s) for n, s in signatures.items()}
+        return Version(number, trace, answering)
 
     @property
     def problem(self):

@@ -2,10 +2,12 @@
 
 import asyncio
 import shutil
+import threading
 
 import pytest
 
 from keras_seq.serving import Limits
+from keras_seq.serving.models import Signature, reason
 
 TEXT = {"instances": ["ab"]}
 
@@ -130,16 +132,32 @@ def test_a_model_that_is_broken_takes_no_other_down(session, toy, tmp_path):
     session(test, folders)
 
 
+def test_every_signature_has_run_before_the_first_request(session, toy, monkeypatch):
+    ran = []
+    call = Signature.__call__
+
+    def noted(signature, arrays):
+        ran.append(sorted(signature.outputs))
+        return call(signature, arrays)
+
+    monkeypatch.setattr(Signature, "__call__", noted)
+
+    async def test(client):
+        spelt = ["lengths", "numbers", "tokens"]
+        made, echoed, total = ["log_probs", "texts"], ["image_bytes", "size"], ["sums"]
+        assert sorted(ran) == [echoed, spelt, spelt, made, total]
+
+    session(test, {"toy": toy})
+
+
 def test_an_answer_that_takes_too_long(session, toy, monkeypatch):
-    import threading
-
-    from keras_seq.serving.models import Signature
-
     go = threading.Event()
+    go.set()
     call = Signature.__call__
     monkeypatch.setattr(Signature, "__call__", lambda *args: go.wait(60) and call(*args))
 
     async def test(client):
+        go.clear()
         answer = await client.post("/v1/models/toy:predict", json=TEXT)
         assert (answer.status_code, answer.json()["error"]) == (
             504,
@@ -179,8 +197,6 @@ def test_metrics(session, toy):
 
 @pytest.mark.parametrize("text", ["Graph execution error:\n\nDetected at node x\n<stack>\n", ""])
 def test_errors_of_tensorflow_have_a_sentence(text):
-    from keras_seq.serving.models import reason
-
     error = ValueError()
     error.message = text
     assert reason(error) in ("<stack>", "ValueError")
