@@ -133,7 +133,8 @@ class Batcher:
     async def _work(self, key, lane):
         try:
             while lane.pieces:
-                if self.together and not lane.full:
+                # A request that is the only one has nobody to wait for.
+                if self.together and self._requests > 1 and not lane.full:
                     await asyncio.sleep(self.limits.wait / 1000)
                 pieces = lane.take()
                 if pieces:

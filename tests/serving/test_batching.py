@@ -80,6 +80,14 @@ def test_lengths_that_differ_do_not_run_together():
     )
 
 
+def test_a_request_that_is_the_only_one_does_not_wait():
+    async def alone():
+        answering = batcher(Letters(), wait=600_000)
+        return await asyncio.wait_for(answering(inputs("ab", "c" * 50)), 60)
+
+    assert asyncio.run(alone())["length"].tolist() == [2, 50]
+
+
 def test_no_more_run_together_than_the_limits_say():
     signature = Letters()
     ask_all(signature, [inputs("ab")] * 5 + [inputs(*["cd"] * 7)], batch=3)
