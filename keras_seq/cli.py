@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -16,6 +17,7 @@ from rich.table import Table
 from keras_seq import __version__, quiet, results, runs
 from keras_seq import recipe as recipes
 from keras_seq.errors import InputError
+from keras_seq.serving import Limits
 
 app = App(
     name="keras-seq",
@@ -324,6 +326,46 @@ def export(
 
 
 @app.command
+def serve(
+    *models: str,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    keep: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    poll: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
+    limits: Annotated[Limits, Parameter(name="*")] = Limits(),  # noqa: B008
+):
+    """Answer requests over the network, as TensorFlow Serving does and by the protocol v2.
+
+    Parameters
+    ----------
+    models
+        FOLDER or NAME=FOLDER: of a run, which is exported first if it is not yet; a SavedModel; or
+        one of its versions, SavedModels whose names are numbers, of which the latest answers.
+    host
+        Where to listen; 0.0.0.0 for every address of this machine.
+    port
+        Where to listen.
+    keep
+        How many versions of a model answer, the latest ones.
+    poll
+        Seconds between two looks for new versions.
+    """
+    if not models:
+        raise InputError("serve needs at least one model.")
+    try:
+        from keras_seq.serving import server
+    except ImportError as error:
+        raise InputError(f"serve needs {error.name}: pip install 'keras-seq[serve]'.") from error
+    folders: dict = {}
+    for given in models:
+        name, folder = _served(given)
+        if name in folders:
+            raise InputError(f"Two models are called {name!r}: give one as NAME=FOLDER.")
+        folders[name] = folder
+    server.serve(folders, host, port, limits, keep, poll)
+
+
+@app.command
 def cp(recipe: str, folder: Path):
     """Copy a recipe into a folder of your own, to edit; `keras-seq train FOLDER` runs it there.
 
@@ -363,6 +405,25 @@ def _value_of(option, tokens):
         if name == option:
             return value if equals else "".join(tokens[index + 1 : index + 2])
     return None
+
+
+def _served(given):
+    """The name and folder of a model that is served, from what the command line says."""
+    name, _, path = given.rpartition("=")
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {path}.")
+    if runs.Run(folder).started:
+        run, folder = folder, folder / "savedmodel"
+        name = name or runs.Run(run).read_config()[0].name
+        if not folder.exists():
+            export(run)
+    name = name or folder.resolve().name
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise InputError(
+            f"{name!r} cannot be the name of a model: only letters, digits, _, . and -."
+        )
+    return name, folder
 
 
 def _with_defaults(config):

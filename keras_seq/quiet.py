@@ -25,12 +25,23 @@ def import_backend():
         logging.set_verbosity(logging.ERROR)
 
         if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+            _start_tensorflow()
 
-            tf.get_logger().setLevel("ERROR")  # which does not listen to absl's
-            tf.config.list_physical_devices()
-            # What oneDNN says of 64-bit integers it says once, when the first are transposed.
-            tf.transpose(tf.zeros((2, 2), tf.int64))
+
+def import_tensorflow():
+    """Imports TensorFlow without Keras; only errors of the import reach the screen."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with without_noise():
+        _start_tensorflow()
+
+
+def _start_tensorflow():
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # which does not listen to absl's
+    tf.config.list_physical_devices()
+    # What oneDNN says of 64-bit integers it says once, when the first are transposed.
+    tf.transpose(tf.zeros((2, 2), tf.int64))
 
 
 @contextlib.contextmanager

@@ -1,0 +1,266 @@
+"""The server as an ASGI application: what is asked at which address, and errors as sentences."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from keras_seq import __version__
+from keras_seq.errors import InputError, unknown
+from keras_seq.serving import protocol_v1, protocol_v2
+from keras_seq.serving.batching import Batcher
+from keras_seq.serving.limits import Limits
+from keras_seq.serving.metrics import Metrics
+from keras_seq.serving.models import Model
+
+logger = logging.getLogger("keras_seq.serving")
+
+
+def application(folders, limits=None, keep=1, poll=2.0):
+    """The server for any ASGI runner.
+
+    Args:
+        folders: Name of a model to its folder: a SavedModel, or one of them a version, in folders
+            whose names are numbers.
+        limits: `Limits`.
+        keep: How many versions of a model answer, the latest ones.
+        poll: Seconds between two looks for new versions.
+    """
+    service = Service(folders, limits or Limits(), keep)
+
+    def answer(path, function, method="GET"):
+        return Route(path, service.handler(function), methods=[method])
+
+    def both(path, function, method="GET"):
+        before, after = path.split("{name}")
+        for middle in ("{name}", "{name}/versions/{version}"):
+            yield answer(before + middle + after, function, method)
+
+    routes = [
+        *both("/v1/models/{name}:predict", service.predict, "POST"),
+        *both("/v1/models/{name}/metadata", service.metadata_v1),
+        *both("/v1/models/{name}", service.status),
+        answer("/v2", service.server),
+        answer("/v2/health/live", service.live),
+        answer("/v2/health/ready", service.all_ready),
+        *both("/v2/models/{name}/infer", service.infer, "POST"),
+        *both("/v2/models/{name}/ready", service.model_ready),
+        *both("/v2/models/{name}", service.metadata_v2),
+        Route("/metrics", service.prometheus),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_):
+        watching = asyncio.create_task(service.watch(poll))
+        yield
+        watching.cancel()
+
+    handlers = dict.fromkeys((InputError, HTTPException, ClientDisconnect, Exception), refused)
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.add_middleware(Observed, service=service)
+    return app
+
+
+class Observed:
+    """Counts and times what is answered."""
+
+    def __init__(self, app, service):
+        self.app, self.service = app, service
+
+    async def __call__(self, scope, receive, send):
+        """Handles one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status, begin = 500, time.perf_counter()
+
+        async def sending(message):
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            name = scope.get("path_params", {}).get("name", "")
+            # Names that clients make up are no labels: there would be no end of them.
+            known = name if name in self.service.models else ""
+            self.service.metrics.answered(known, status, time.perf_counter() - begin)
+
+
+class Service:
+    """What the addresses share, and what stands behind each.
+
+    Args:
+        folders, limits, keep: As in `application`.
+    """
+
+    def __init__(self, folders, limits, keep):
+        self.limits, self.metrics = limits, Metrics()
+
+        def answering(model, name, signature):
+            return Batcher(signature, limits, self.metrics.of(model, name))
+
+        self.models = {n: Model(n, folder, keep, answering) for n, folder in folders.items()}
+
+    async def watch(self, poll):
+        """Loads what is new, as long as the server lives."""
+        while True:
+            for model in self.models.values():
+                try:
+                    await asyncio.to_thread(model.refresh)
+                except Exception:
+                    logger.exception("%s: its folder cannot be looked at", model.name)
+            await asyncio.sleep(poll)
+
+    def handler(self, function):
+        """A handler of Starlette for a method that returns what JSON can hold."""
+
+        async def handle(request):
+            content = function(request)
+            return as_json(await content if asyncio.iscoroutine(content) else content)
+
+        return handle
+
+    def model(self, request):
+        """The model that the address names."""
+        name = request.path_params["name"]
+        if name not in self.models:
+            raise HTTPException(404, str(unknown("model", name[:50], self.models)))
+        return self.models[name]
+
+    def version(self, request):
+        """The model that the address names, and its version, the latest if it names none."""
+        model = self.model(request)
+        if not model.ready:
+            raise HTTPException(503, model.problem, {"Retry-After": "5"})
+        number = request.path_params.get("version", str(max(model.ready)))
+        for version in model.ready.values():
+            if str(version.number) == number:
+                return model, version
+        numbers = ", ".join(map(str, sorted(model.ready)))
+        raise HTTPException(
+            404, f"{model.name} has no version {number[:50]!r} to answer; there are: {numbers}."
+        )
+
+    async def answer(self, answering, arrays):
+        """The outputs for the inputs of one request."""
+        self.limits.check(answering.signature.inputs, arrays)
+        try:
+            async with asyncio.timeout(self.limits.timeout):
+                return await answering(arrays)
+        except TimeoutError:
+            message = f"There was no answer within {self.limits.timeout:g} seconds."
+            raise HTTPException(504, message) from None
+
+    async def body(self, request):
+        """What the JSON of a request holds."""
+        most, body = self.limits.body, bytearray()
+        try:
+            async with asyncio.timeout(self.limits.timeout):
+                async for part in request.stream():
+                    body += part
+                    if len(body) > most:
+                        raise HTTPException(
+                            413,
+                            f"The body has more than {most} bytes, which is the most taken.",
+                            {"Connection": "close"},
+                        )
+        except TimeoutError:
+            message = f"The body did not arrive within {self.limits.timeout:g} seconds."
+            raise HTTPException(408, message, {"Connection": "close"}) from None
+        try:
+            return json.loads(body.decode(), parse_constant=_no_number)
+        except InputError:
+            raise
+        except UnicodeDecodeError as error:
+            raise InputError(f"The body is not UTF-8 at byte {error.start}.") from None
+        except RecursionError:
+            raise InputError("The body is nested too deep.") from None
+        except ValueError as error:
+            raise InputError(f"The body is no JSON: {error}.") from None
+
+    async def predict(self, request):
+        """TensorFlow Serving's `:predict`."""
+        body = await self.body(request)
+        _, version = self.version(request)
+        answering, arrays, by_rows = protocol_v1.read(body, version.signatures)
+        return protocol_v1.write(await self.answer(answering, arrays), by_rows)
+
+    def status(self, request):
+        """TensorFlow Serving's status of a model."""
+        model, number = self.model(request), request.path_params.get("version")
+        if number is None and (model.ready or model.failed):
+            return protocol_v1.status(model)
+        if number in map(str, (*model.ready, *model.failed)):
+            return protocol_v1.status(model, int(number))
+        if model.ready:
+            self.version(request)
+        raise HTTPException(404 if model.looked else 503, model.problem)
+
+    def metadata_v1(self, request):
+        """TensorFlow Serving's description of a model."""
+        return protocol_v1.metadata(*self.version(request))
+
+    async def infer(self, request):
+        """The Open Inference Protocol's `infer`."""
+        body = await self.body(request)
+        model, version = self.version(request)
+        answering, arrays, wanted = protocol_v2.read(body, version.signatures)
+        outputs = await self.answer(answering, arrays)
+        return protocol_v2.write(model, version, body, outputs, wanted)
+
+    def metadata_v2(self, request):
+        """The Open Inference Protocol's description of a model."""
+        return protocol_v2.metadata(*self.version(request))
+
+    def model_ready(self, request):
+        """Whether a model answers."""
+        model, _ = self.version(request)
+        return {"name": model.name, "ready": True}
+
+    def all_ready(self, _):
+        """Whether every model has been loaded, or has failed and left others that answer."""
+        models = self.models.values()
+        if not (all(m.looked for m in models) and any(m.ready for m in models)):
+            raise HTTPException(503, " ".join(m.problem for m in models if not m.ready))
+        return {"live": True, "ready": True}
+
+    def live(self, _):
+        """That the server answers at all."""
+        return {"live": True}
+
+    async def prometheus(self, _):
+        """What Prometheus reads."""
+        return PlainTextResponse(self.metrics.text())
+
+    def server(self, _):
+        """What server this is."""
+        return {"name": "keras-seq", "version": __version__, "extensions": []}
+
+
+def as_json(content, status=200, headers=None):
+    """A response; numbers that are not finite are `NaN`, `Infinity` and `-Infinity`."""
+    return Response(json.dumps(content), status, headers, "application/json")
+
+
+async def refused(_, error):
+    """The response to a request that failed: one sentence."""
+    if isinstance(error, HTTPException):
+        return as_json({"error": error.detail}, error.status_code, error.headers)
+    if isinstance(error, InputError):
+        return as_json({"error": str(error)}, 400)
+    if isinstance(error, ClientDisconnect):
+        return as_json({"error": "The connection ended before the body did."}, 400)
+    return as_json({"error": "The server failed; its log says where."}, 500)
+
+
+def _no_number(constant):
+    raise InputError(f"The body holds {constant}, which is no number.")

@@ -1,0 +1,47 @@
+"""The application behind a socket, until it is told to stop."""
+
+import asyncio
+import logging
+import time
+
+import uvicorn
+
+from keras_seq import quiet
+from keras_seq.serving.app import application
+
+DRAIN = 1.0
+"""Seconds that open connections have to send a last request when the server stops."""
+
+
+class Server(uvicorn.Server):
+    """Stops without a request that came in and is not answered.
+
+    No connections are accepted any more, and each that is open is told with its next answer that
+    it was the last. To close them at once would lose what a client was just sending.
+    """
+
+    async def shutdown(self, sockets=None):
+        self.server_state.default_headers = [
+            *self.server_state.default_headers,
+            (b"connection", b"close"),
+        ]
+        for server in self.servers:
+            server.close()
+        end = time.monotonic() + DRAIN
+        while self.server_state.connections and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+
+def serve(folders, host, port, limits, keep, poll):
+    """Serves models until SIGTERM or SIGINT, then answers what came in and returns.
+
+    Args:
+        folders, limits, keep, poll: As in `keras_seq.serving.app.application`.
+        host, port: Where to listen.
+    """
+    # By force, since what has exported a run before may have set up a log of its own.
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    quiet.import_tensorflow()
+    app = application(folders, limits, keep, poll)
+    Server(uvicorn.Config(app, host=host, port=port, access_log=False, log_config=None)).run()

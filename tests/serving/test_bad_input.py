@@ -1,0 +1,225 @@
+"""Whatever a client sends, it gets one sentence and the server lives on."""
+
+import asyncio
+import json
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from keras_seq.errors import InputError
+from keras_seq.serving import Limits
+from keras_seq.serving.app import application
+
+V1, V2 = "/v1/models/toy:predict", "/v2/models/toy/infer"
+
+
+def v2(**changes):
+    tensor = {"name": "texts", "datatype": "BYTES", "shape": [1], "data": ["a"]} | changes
+    return {"inputs": [{name: value for name, value in tensor.items() if value is not None}]}
+
+
+def total(x):
+    return {"signature_name": "total", "inputs": {"x": x}}
+
+
+MISTAKES = {
+    "nothing": (V1, b"", "no JSON"),
+    "cut off midway": (V1, b'{"instances": ["a", "b', "no JSON"),
+    "not UTF-8": (V1, b'{"instances": ["\xff"]}', "not UTF-8 at byte 16"),
+    "half a surrogate pair": (V1, rb'{"instances": ["\ud800"]}', "surrogate"),
+    "NaN": (V1, b'{"signature_name": "total", "instances": [[[NaN, 1]]]}', "NaN"),
+    "infinity by another name": (V1, total([[[1e39, 0]]]), "not finite"),
+    "a number of 5000 digits": (V1, b'{"instances": [1%s]}' % (b"0" * 5000), "limit"),
+    "a number of 400 digits": (V1, total([[[10**400, 0]]]), "no float32"),
+    "nested 100,000 deep": (V1, b"[" * 100_000, "nested too deep"),
+    "nested 900 deep": (V1, b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", "strings"),
+    "no object": (V1, ["a"], "must be a JSON object"),
+    "neither": (V1, {"signature_name": "spell"}, "either"),
+    "both": (V1, {"instances": ["a"], "inputs": ["a"]}, "either"),
+    "wrong field": (V1, {"instance": ["a"]}, "did you mean 'instances'?"),
+    "wrong signature": (V1, {"instances": ["a"], "signature_name": "spel"}, "'spell'?"),
+    "no name of a signature": (V1, {"instances": ["a"], "signature_name": [1]}, "signature"),
+    "wrong input": (V1, {"instances": [{"text": "a"}]}, "did you mean 'texts'?"),
+    "no input": (V1, {"inputs": {}}, "'texts' is missing"),
+    "no instances": (V1, {"instances": []}, "at least one instance"),
+    "no list": (V1, {"instances": "a"}, "at least one instance"),
+    "no rows": (V1, {"inputs": []}, "is empty: it has the shape (0,)"),
+    "no timesteps": (V1, total([[]]), "is empty: it has the shape (1, 0, 0)"),
+    "different names": (V1, {"instances": [{"texts": "a"}, {"text": "a"}]}, "same names"),
+    "number for text": (V1, {"instances": ["a", 1]}, "holds a number; the model takes strings"),
+    "text for number": (V1, total([[["1", 2]]]), "holds a string; the model takes float32"),
+    "truth for number": (V1, total([[[True, 2]]]), "true or false"),
+    "fraction for whole": (
+        V1,
+        {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 1.5}},
+        "fraction",
+    ),
+    "whole too large": (
+        V1,
+        {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 2**31}},
+        "no int32",
+    ),
+    "a length too large": (
+        V1,
+        {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 2_000_000_000}},
+        "at most 10000",
+    ),
+    "a length below zero": (
+        V1,
+        {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": -1}},
+        "The model refuses",
+    ),
+    "lists too shallow": (V1, total([1, 2]), "lists nested 3 deep"),
+    "lists too deep": (V1, total([[[[1]]]]), "takes (any, any, 2)"),
+    "ragged": (V1, total([[[1, 2]], [[1, 2], [3, 4]]]), "different lengths"),
+    "wrong shape": (V1, total([[[1, 2, 3]]]), "has the shape (1, 1, 3); the model takes"),
+    "what the model refuses": (V1, total([[[-1, 2]]]), "x must not be negative"),
+    "no Base64": (V1, {"instances": [{"b64": "!"}]}, "no Base64"),
+    "too many instances": (V1, {"instances": ["a"] * 257}, "257 instances; at most 256"),
+    "a text of 1 MB": (V1, {"instances": ["a" * 2**20]}, "1048576 characters; at most 10000"),
+    "a long sequence": (V1, total([[[1, 2]] * 10_001]), "10001 timesteps"),
+    "v2: no object": (V2, 3, "must be a JSON object"),
+    "v2: no inputs": (V2, {}, "must be a list of objects"),
+    "v2: too few inputs": (V2, {"inputs": []}, "'texts' is missing"),
+    "v2: twice": (V2, {"inputs": v2()["inputs"] * 2}, "two of the same name"),
+    "v2: wrong name": (V2, v2(name="text"), "did you mean 'texts'?"),
+    "v2: no name": (V2, v2(name=None), "no input"),
+    "v2: wrong type": (V2, v2(datatype="FP32"), "takes BYTES"),
+    "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 whole"),
+    "v2: shape of truth": (V2, v2(shape=[True]), "must be a list of at most 32 whole"),
+    "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 whole"),
+    "v2: a huge shape": (V2, v2(shape=[2**62, 2**62]), "is not [4611686018427387904"),
+    "v2: nothing of a huge shape": (V2, v2(shape=[0, 2**62], data=[]), "is empty"),
+    "v2: a size of 64 bits": (V2, v2(shape=[2**63]), "must be a list of at most 32 whole"),
+    "v2: too many axes": (V2, v2(shape=[1] * 33), "must be a list of at most 32 whole"),
+    "v2: a wrong shape": (V2, v2(shape=[1, 1]), "takes (any)"),
+    "v2: too little data": (V2, v2(shape=[2]), "is not [2]"),
+    "v2: no data": (V2, v2(data=None), "must be a list"),
+    "v2: no rows": (V2, v2(shape=[0], data=[]), "is empty: it has the shape (0,)"),
+    "v2: wrong output": (V2, v2() | {"outputs": [{"name": "token"}]}, "did you mean 'tokens'?"),
+    "v2: id no string": (V2, v2() | {"id": 1}, "'id' must be a string"),
+    "v2: parameters": (V2, v2() | {"parameters": [1]}, "'parameters' must be an object"),
+    "v2: half a surrogate pair": (V2, v2(name="\ud800"), "no input"),
+}
+
+
+@pytest.mark.parametrize("address, body, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_sentence(ask, address, body, message):
+    content = body if type(body) is bytes else json.dumps(body).encode()
+    status, answer = ask("POST", address, content=content)
+    assert status == 400
+    assert message in answer["error"]
+    assert "\n" not in answer["error"] and len(answer["error"]) < 300
+
+
+def test_other_addresses_and_verbs(ask):
+    assert ask("GET", "/v1/models/toy:classify")[0] == 404
+    assert ask("GET", "/nowhere")[0] == 404
+    assert ask("GET", V2)[0] == 405
+    assert ask("DELETE", "/v1/models/toy")[0] == 405
+
+
+def test_a_body_that_is_too_large_is_not_read_to_its_end(session, toy):
+    sent = 0
+
+    async def endless():
+        nonlocal sent
+        while True:
+            sent += 1
+            yield b" " * 1000
+
+    async def test(client):
+        answer = await client.post(V1, content=endless())
+        assert answer.status_code == 413 and "10000 bytes" in answer.json()["error"]
+        assert sent == 11
+
+    session(test, {"toy": toy}, Limits(body=10_000))
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(session, toy):
+    async def stuck():
+        yield b"{"
+        await asyncio.sleep(60)
+
+    async def test(client):
+        answer = await client.post(V1, content=stuck())
+        assert answer.status_code == 408 and "0.05 seconds" in answer.json()["error"]
+
+    session(test, {"toy": toy}, Limits(timeout=0.05))
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.sampled_from(["a", "江", "\ud800", "\n", "\0"]), max_size=3)
+    | st.sampled_from(
+        ["a", "texts", "x", "total", "FP32", "BYTES", {"b64": "YQ=="}, [1], [[[1, 2]]]]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "shape", "datatype", "data", "texts", "x", "b64", "?"]), inner
+        )
+    ),
+    max_leaves=10,
+)
+bodies = st.dictionaries(
+    st.sampled_from(["instances", "inputs", "signature_name", "parameters", "outputs", "id"]),
+    values
+    | st.just({"signature_name": "total"})
+    | st.lists(
+        st.fixed_dictionaries(
+            {
+                "name": st.sampled_from(["texts", "x"]),
+                "datatype": st.sampled_from(["BYTES", "FP32"]),
+            },
+            optional={"shape": st.lists(st.integers(-1, 3), max_size=3), "data": values},
+        ),
+        max_size=2,
+    ),
+).map(lambda body: json.dumps(body).encode())
+
+
+@st.composite
+def damaged(draw):
+    """A body that is right but for some bytes, or right."""
+    right = st.sampled_from([{"instances": ["a", "bc"]}, total([[[1, 2]]]), v2()])
+    body = bytearray(json.dumps(draw(right)).encode())
+    for _ in range(draw(st.integers(0, 3))):
+        body[draw(st.integers(0, len(body) - 1))] = draw(st.integers(0, 255))
+    return bytes(body)
+
+
+def test_no_body_brings_the_server_down(toy, client_of):
+    app, seen = application({"toy": toy}, Limits(wait=0)), set()
+    with asyncio.Runner() as runner:
+        context = client_of(app)
+        client = runner.run(context.__aenter__())
+
+        @hypothesis.settings(
+            max_examples=300,
+            deadline=None,
+            suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        )
+        @hypothesis.given(st.sampled_from([V1, V2]), bodies | damaged() | st.binary())
+        def check(address, body):
+            answer = runner.run(client.post(address, content=body))
+            seen.add(answer.status_code)
+            if answer.status_code != 200:
+                assert answer.status_code == 400
+                assert list(answer.json()) == ["error"] and "\n" not in answer.json()["error"]
+
+        try:
+            check()
+            assert seen == {200, 400}, "some of the bodies are right"
+            assert runner.run(client.post(V1, json={"instances": ["a"]})).status_code == 200
+        finally:
+            runner.run(context.__aexit__(None, None, None))
+
+
+def test_limits_must_be_positive():
+    with pytest.raises(InputError, match="batch must be positive, not 0"):
+        Limits(batch=0)

@@ -1,0 +1,225 @@
+"""Requests that come together run together, and nobody can tell by the answers."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+from starlette.exceptions import HTTPException
+
+from keras_seq.errors import InputError
+from keras_seq.serving import Limits
+from keras_seq.serving.batching import Batcher
+from keras_seq.serving.metrics import Metrics
+
+
+class Letters:
+    """A signature that pads as exported models do, and remembers what ran together.
+
+    The letters of a text, and the place of each, from 1; a text with "?" is refused.
+    """
+
+    by_row, padded = True, ["letters", "places"]
+
+    def __init__(self):
+        self.ran = []
+
+    def __call__(self, arrays):
+        texts = [text.decode() for text in arrays["texts"]]
+        self.ran.append(texts)
+        if "?" in "".join(texts):
+            raise InputError("What is that?")
+        longest = max(map(len, texts))
+        padded = [[*text, *[""] * (longest - len(text))] for text in texts]
+        letters = np.array([[c.encode() for c in row] for row in padded], object)
+        places = np.where(letters != b"", np.arange(1, longest + 1), 0)
+        return {"letters": letters, "places": places, "length": (places > 0).sum(1)}
+
+
+def inputs(*texts):
+    return {"texts": np.array([text.encode() for text in texts], object)}
+
+
+def batcher(signature, **limits):
+    return Batcher(signature, Limits(**limits), Metrics().of("toy", "letters"))
+
+
+def ask_all(signature, requests, **limits):
+    async def together():
+        answering = batcher(signature, **limits)
+        return await asyncio.gather(*map(answering, requests), return_exceptions=True)
+
+    return asyncio.run(together())
+
+
+def listed(outputs):
+    return {name: output.tolist() for name, output in outputs.items()}
+
+
+REQUESTS = [
+    inputs("abc"),
+    inputs("a"),
+    inputs("x" * 40, "", "yz"),
+    inputs("de", "fgh"),
+    inputs("z" * 35),
+    inputs(""),
+]
+
+
+def test_answers_are_those_of_each_request_alone():
+    answers = ask_all(Letters(), REQUESTS)
+    for request, answer in zip(REQUESTS, answers):
+        assert listed(answer) == listed(Letters()(request))
+
+
+def test_lengths_that_differ_do_not_run_together():
+    signature = Letters()
+    ask_all(signature, REQUESTS)
+    assert sorted(map(sorted, signature.ran)) == sorted(
+        [["", "", "a", "abc", "de", "fgh", "yz"], ["x" * 40, "z" * 35]]
+    )
+
+
+def test_a_request_that_is_the_only_one_does_not_wait():
+    async def alone():
+        answering = batcher(Letters(), wait=600_000)
+        return await asyncio.wait_for(answering(inputs("ab", "c" * 50)), 60)
+
+    assert asyncio.run(alone())["length"].tolist() == [2, 50]
+
+
+def test_no_more_run_together_than_the_limits_say():
+    signature = Letters()
+    ask_all(signature, [inputs("ab")] * 5 + [inputs(*["cd"] * 7)], batch=3)
+    assert sorted(map(len, signature.ran)) == [1, 2, 3, 3, 3]
+    signature = Letters()
+    ask_all(signature, [inputs("a" * 9_000)] * 6)
+    assert sorted(map(len, signature.ran)) == [2, 4], "65,536 characters, padded"
+
+
+def test_without_batches_every_request_runs_as_it_is():
+    signature = Letters()
+    answers = ask_all(signature, REQUESTS, batch=1)
+    assert sorted(map(len, signature.ran)) == [1, 1, 1, 1, 2, 3]
+    for request, answer in zip(REQUESTS, answers):
+        assert listed(answer) == listed(Letters()(request))
+
+
+def test_one_that_is_refused_harms_no_other():
+    answers = ask_all(Letters(), [inputs("ab"), inputs("?!"), inputs("cd")])
+    assert isinstance(answers[1], InputError)
+    assert [a["letters"].tolist() for a in (answers[0], answers[2])] == [
+        [[b"a", b"b"]],
+        [[b"c", b"d"]],
+    ]
+
+
+def test_a_long_text_does_not_make_short_ones_wait():
+    short_is_answered = threading.Event()
+
+    class Slow(Letters):
+        def __call__(self, arrays):
+            if len(arrays["texts"][0]) > 100:
+                assert short_is_answered.wait(60)
+            return super().__call__(arrays)
+
+    async def both():
+        answering = batcher(Slow())
+        long = asyncio.create_task(answering(inputs("a" * 1000)))
+        while not answering.signature.ran and not long.done():
+            await answering(inputs("ab"))
+        assert not long.done()
+        short_is_answered.set()
+        assert (await long)["length"].tolist() == [1000]
+
+    asyncio.run(both())
+
+
+def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
+    go = threading.Event()
+
+    class Stuck(Letters):
+        def __call__(self, arrays):
+            assert go.wait(60)
+            return super().__call__(arrays)
+
+    async def crowd():
+        signature = Stuck()
+        answering = batcher(signature, queue=3, wait=0)
+        tasks = [asyncio.create_task(answering(inputs(c * 2))) for c in "abc"]
+        await asyncio.sleep(0)
+        with pytest.raises(HTTPException, match="3 requests wait already") as refused:
+            await answering(inputs("dd"))
+        assert refused.value.status_code == 429 and refused.value.headers["Retry-After"] == "1"
+        await asyncio.sleep(0.05)  # they run now
+        late = asyncio.create_task(answering(inputs("ee")))
+        tasks[0].cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        waiting = asyncio.create_task(answering(inputs("ff")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        go.set()
+        await asyncio.gather(*tasks[1:])
+        assert (await answering(inputs("gg")))["length"].tolist() == [2], "there is room again"
+        assert signature.ran == [["aa", "bb", "cc"], ["gg"]]
+
+    asyncio.run(crowd())
+
+
+def test_what_cannot_be_split_by_rows_runs_request_by_request():
+    class Whole(Letters):
+        by_row = False
+
+    signature = Whole()
+    answers = ask_all(signature, [inputs("a", "bcd"), inputs("a")])
+    assert sorted(signature.ran) == [["a"], ["a", "bcd"]]
+    assert answers[0]["letters"].shape == (2, 3)
+
+
+def test_outputs_that_are_not_by_row_are_told():
+    class Flat(Letters):
+        padded = []
+
+        def __call__(self, arrays):
+            return {"letters": np.array(list("".join(map(bytes.decode, arrays["texts"]))))}
+
+    (error,) = ask_all(Flat(), [inputs("ab")])
+    assert isinstance(error, HTTPException) and "--batch 1" in error.detail
+
+
+@pytest.mark.parametrize("name", ["spell", "total"])
+def test_a_saved_model_answers_as_without_batches(toy, name):
+    import tensorflow as tf
+
+    from keras_seq.serving.models import Signature
+
+    loaded = tf.saved_model.load(str(toy))
+    signature = Signature(loaded, loaded.signatures[name])
+    assert signature.by_row
+    rng = np.random.default_rng(0)
+    if name == "spell":
+        requests = [
+            inputs(*("江" * n for n in rng.integers(1, 30, rng.integers(1, 5)))) for _ in range(20)
+        ]
+    else:
+        shapes = rng.integers(1, 4, (20, 2))
+        requests = [{"x": rng.random((*shape, 2), "float32")} for shape in shapes]
+    for request, answer in zip(requests, ask_all(signature, requests)):
+        alone = signature(request)
+        assert answer.keys() == alone.keys()
+        for key, value in alone.items():
+            if value.dtype == object:
+                assert answer[key].tolist() == value.tolist()
+            else:
+                np.testing.assert_allclose(answer[key], value, rtol=1e-6)
+
+
+def test_signatures_that_cannot_be_split_are_seen(toy):
+    import tensorflow as tf
+
+    from keras_seq.serving.models import Signature
+
+    loaded = tf.saved_model.load(str(toy))
+    made = Signature(loaded, loaded.signatures["make"])
+    assert not made.by_row, "the length of all texts is one number"
+    assert Signature(loaded, loaded.signatures["spell"]).padded == ["numbers", "tokens"]

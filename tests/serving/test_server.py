@@ -1,0 +1,120 @@
+"""The server as a process: what the command line takes, sockets, and how it stops."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from keras_seq import cli
+
+TEXT = {"instances": ["ab", "c"]}
+
+
+@pytest.fixture
+def server(toy):
+    """A server in a process of its own, and its address."""
+    command = "import sys; from keras_seq.cli import main; sys.exit(main(sys.argv[1:]))"
+    arguments = ["serve", f"words={toy}", "--port", "0", "--timeout", "20"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"running on (http://\S+)", line):
+            break
+    else:
+        raise AssertionError("".join(lines))
+    threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True).start()
+    process.address, process.lines = found[1], lines
+    with httpx.Client() as client:
+        while client.get(process.address + "/v2/health/ready").status_code != 200:
+            time.sleep(0.05)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_bodies_cut_off_and_sigterm_under_load(server):
+    address = urlsplit(server.address)
+    head = b"POST /v1/models/words:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    for begun in (head + b'{"instances": [', head[:30], b"\x00\xff\r\n\r\n"):
+        with socket.create_connection((address.hostname, address.port)) as connection:
+            connection.sendall(begun)
+
+    answered, failed, stopped = [], [], threading.Event()
+
+    def ask():
+        with httpx.Client(timeout=60) as client:
+            while not stopped.is_set():
+                try:
+                    answer = client.post(f"{server.address}/v1/models/words:predict", json=TEXT)
+                except httpx.ConnectError:  # it takes no more
+                    return
+                except httpx.HTTPError as error:
+                    failed.append(repr(error))
+                    return
+                answered.append((answer.status_code, len(answer.json()["predictions"])))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    while len(answered) < 100:
+        assert not failed
+        time.sleep(0.01)
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(60) in (0, -signal.SIGTERM)
+    stopped.set()
+    for thread in threads:
+        thread.join(60)
+    assert not failed, "what the server took it answered"
+    assert set(answered) == {(200, 2)}
+    assert "Traceback" not in "".join(server.lines)
+
+
+MISTAKES = {
+    "no model": ([], "at least one model"),
+    "no folder": (["nowhere"], "There is no folder nowhere"),
+    "twice": (["a=.", "a=."], "Two models are called 'a'"),
+    "a name of two parts": (["a/b=."], "'a/b' cannot be the name of a model"),
+    "no batch": (["a=.", "--batch", "0"], "batch must be positive"),
+    "no version": (["a=.", "--keep", "0"], "--keep"),
+}
+
+
+@pytest.mark.parametrize("arguments, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["serve", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_what_is_served_under_which_name(tmp_path, monkeypatch):
+    served = {}
+    from keras_seq.serving import server
+
+    monkeypatch.setattr(server, "serve", lambda folders, *_: served.update(folders))
+    exported = []
+    monkeypatch.setattr(cli, "export", exported.append)
+    run = tmp_path / "runs/ner/default"
+    run.mkdir(parents=True)
+    config = {"recipe": "ner", "preset": "default", "config": {}}
+    (run / "config.json").write_text(json.dumps(config))
+    other = tmp_path / "tunes"
+    other.mkdir()
+    assert cli.main(["serve", str(run), str(other), f"again={run}"]) == 0
+    assert served == {
+        "ner": run / "savedmodel",
+        "tunes": other,
+        "again": run / "savedmodel",
+    }
+    assert exported == [run, run], "since there is no SavedModel yet"
