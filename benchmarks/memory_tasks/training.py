@@ -74,6 +74,9 @@ def model_of(task, cell, shape, updates):
         "crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     }[task.loss]
     model.compile(adam_w(task.rate, updates, weight_decay=0.0), loss=loss)
+    for weight in model.get_layer("memory").cell.weights:
+        if "peephole_weights" in weight.name:  # diagonal: the layer begins as an LSTM
+            weight.assign(ops.zeros_like(weight))
     return model
 
 

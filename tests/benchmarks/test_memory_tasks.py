@@ -143,6 +143,14 @@ def test_gates_begin_with_the_memory_of_the_task(cell):
         np.testing.assert_allclose(gates["input"][0, 0], 1 - keeps, rtol=1e-4)
 
 
+def test_diagonal_peepholes_begin_at_zero():
+    model = training.model_of(TASKS["doubling"], "DiagonalPeepholeLSTM", (5, 1), 100)
+    cell = model.get_layer("memory").cell
+    peepholes = [w for w in cell.weights if w.shape == (32,)]
+    assert len(peepholes) == 3 and not any(np.any(w) for w in peepholes)
+    assert np.all(np.std(cell.recurrent_kernel, axis=0) > 0)
+
+
 @pytest.fixture
 def small(monkeypatch):
     for name, value in {"BATCH": 32, "ROUND": 20, "JUDGED": 100}.items():
