@@ -15,7 +15,6 @@ from pathlib import Path
 import keras
 import pytest
 
-pytest.importorskip("keras_tuner")
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
 

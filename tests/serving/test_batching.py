@@ -136,10 +136,11 @@ def test_a_long_text_does_not_make_short_ones_wait():
 
 
 def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
-    go = threading.Event()
+    begun, go = threading.Event(), threading.Event()
 
     class Stuck(Letters):
         def __call__(self, arrays):
+            begun.set()
             assert go.wait(60)
             return super().__call__(arrays)
 
@@ -151,7 +152,7 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
         with pytest.raises(HTTPException, match="3 requests wait already") as refused:
             await answering(inputs("dd"))
         assert refused.value.status_code == 429 and refused.value.headers["Retry-After"] == "1"
-        await asyncio.sleep(0.05)  # they run now
+        assert await asyncio.to_thread(begun.wait, 60)
         late = asyncio.create_task(answering(inputs("ee")))
         tasks[0].cancel()
         await asyncio.gather(late, return_exceptions=True)
