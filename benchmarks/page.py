@@ -54,6 +54,7 @@ def page():
         "decoding": _decoding,
         "copy_reverse": _copy_reverse,
         "tracing": _tracing,
+        "serving": _serving,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -241,6 +242,33 @@ def _tracing(rows):
         cells = [str(row["sentences"]), f"{row['megabytes returned']:.0f}"]
         cells += [f"{row['peak over returned']:.2f}", f"{time['model']:.2f}"]
         lines.append(_row([*cells, f"{time['trace']:.2f}", f"{spread:.0%}"]))
+    return lines
+
+
+def _serving(rows):
+    lines = [
+        "## Serving",
+        "",
+        "`keras-seq serve` asked for test sentences, one a request, by so many clients of `wrk` on "
+        "the same cores, at once; batched, and with `--batch 1`.",
+        "",
+        *_head(
+            ["run", "characters (5%, 50%, 95%)", "clients", "server", "requests a second", "spread"]
+            + ["over one by one", "p50, ms", "p99, ms", "errors", "requests"]
+        ),
+    ]
+    rates = {(row["run"], row["clients"], row["server"]): row["requests a second"] for row in rows}
+    for row in rows:
+        rate = row["requests a second"]
+        lines.append(
+            _row(
+                [row["run"], ", ".join(map(str, row["characters"])), str(row["clients"])]
+                + [row["server"], f"{rate:,.0f}", f"{row['spread']:.0%}"]
+                + [f"{rate / rates[row['run'], row['clients'], 'one by one']:.2f}"]
+                + [f"{row[p]:.1f}" for p in ("p50, ms", "p99, ms")]
+                + [str(row["errors"]), f"{row['requests']:,}"]
+            )
+        )
     return lines
 
 
