@@ -246,29 +246,27 @@ def _tracing(rows):
 
 
 def _serving(rows):
+    named, times = ("run", "clients", "server"), ("p50, ms", "p99, ms")
+    counts = ("errors", "requests")
+    lengths = {row["run"]: row["characters"] for row in rows}
     lines = [
         "## Serving",
         "",
         "`keras-seq serve` asked for test sentences, one a request, by so many clients of `wrk` on "
-        "the same cores, at once; batched, and with `--batch 1`.",
+        "the same cores at once, batched and with `--batch 1`. Lengths at 5, 50 and 95%: "
+        + "; ".join(f"{run} {', '.join(map(str, c))} characters" for run, c in lengths.items())
+        + ".",
         "",
-        *_head(
-            ["run", "characters (5%, 50%, 95%)", "clients", "server", "requests a second", "spread"]
-            + ["over one by one", "p50, ms", "p99, ms", "errors", "requests"]
-        ),
+        *_head([*named, "requests a second", "spread", "over one by one", *times, *counts]),
     ]
     rates = {(row["run"], row["clients"], row["server"]): row["requests a second"] for row in rows}
     for row in rows:
         rate = row["requests a second"]
-        lines.append(
-            _row(
-                [row["run"], ", ".join(map(str, row["characters"])), str(row["clients"])]
-                + [row["server"], f"{rate:,.0f}", f"{row['spread']:.0%}"]
-                + [f"{rate / rates[row['run'], row['clients'], 'one by one']:.2f}"]
-                + [f"{row[p]:.1f}" for p in ("p50, ms", "p99, ms")]
-                + [str(row["errors"]), f"{row['requests']:,}"]
-            )
-        )
+        over = rate / rates[row["run"], row["clients"], "one by one"]
+        cells = [*(str(row[n]) for n in named), f"{rate:,.0f}", f"{row['spread']:.0%}"]
+        cells += [f"{over:.2f}", *(f"{row[n]:.1f}" for n in times)]
+        cells += [f"{row[n]:,}" for n in counts]
+        lines.append(_row(cells))
     return lines
 
 
