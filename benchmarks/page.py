@@ -54,6 +54,7 @@ def page():
         "decoding": _decoding,
         "copy_reverse": _copy_reverse,
         "tracing": _tracing,
+        "exports": _exports,
         "serving": _serving,
     }.items():
         path = RESULTS / f"{name}.json"
@@ -242,6 +243,35 @@ def _tracing(rows):
         cells = [str(row["sentences"]), f"{row['megabytes returned']:.0f}"]
         cells += [f"{row['peak over returned']:.2f}", f"{time['model']:.2f}"]
         lines.append(_row([*cells, f"{time['trace']:.2f}", f"{spread:.0%}"]))
+    return lines
+
+
+def _exports(rows):
+    formats = list(dict.fromkeys(row["format"] for row in rows))
+    lines = [
+        "## Exported models",
+        "",
+        "Milliseconds for one example of the test split, by endpoint where a format has several; "
+        "and the largest difference from the model. SavedModels take texts and give readable "
+        "answers, the others numbers.",
+        "",
+        *_head(["run", *formats, *(f"difference, {name}" for name in formats[1:])]),
+    ]
+    for run in dict.fromkeys(row["run"] for row in rows):
+        of_run = [row for row in rows if row["run"] == run]
+        cells, differences = [run], []
+        for name in formats:
+            found = [row for row in of_run if row["format"] == name]
+            several = len(found) > 1
+            cells.append(
+                ", ".join(
+                    (f"{row['endpoint']} " if several else "") + f"{row['milliseconds']:.2f}"
+                    for row in found
+                )
+            )
+            if name in formats[1:]:
+                differences.append(f"{found[0]['largest difference']:.1e}" if found else "")
+        lines.append(_row([*cells, *differences]))
     return lines
 
 

@@ -311,11 +311,7 @@ def export(
     recipe, config, model = runs.Run(run).load()
     from keras_seq import export as exports
 
-    splits = recipe.load(config)
-    inputs = splits.get("test", splits["train"]).inputs[:compare]
-    if hasattr(model, "tokens_of"):
-        split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
-        inputs = [tokens for tokens in split if len(tokens)]
+    inputs = runs.examples(recipe, config, model, compare)
     folder = to or run / format
     with quiet.without_noise():
         report = exports.FORMATS[format](model, folder, inputs)
