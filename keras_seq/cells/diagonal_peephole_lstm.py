@@ -34,8 +34,8 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
 
     Args:
         peephole_initializer: For the peepholes. By default that of the kernel, as in TensorFlow
-            Addons; with "zeros" the layer begins as an LSTM, which learns precise timing from
-            more seeds. The other arguments are those of `LSTMCell`.
+            Addons; with "zeros" the layer begins as an LSTM. The other arguments are those of
+            `LSTMCell`.
     """
 
     def __init__(self, units, *args, peephole_initializer=None, **kwargs):
