@@ -13,6 +13,8 @@ RESULTS = page.RESULTS / "memory_tasks.json"
 PICTURE = page.RESULTS / "memory_tasks.png"
 PAGE = page.PAGE.parent / "memory_tasks.md"
 KEY = ("task", "distance", "cell", "seed")
+STYLES = {"by default": ":", "at the start": "--", "after training": "-"}
+"""Of the gradients of a row."""
 
 
 def known(path=RESULTS):
@@ -134,13 +136,9 @@ def draw(rows, path):
         if cell in added:
             color = f"C{number}"
             learning.semilogy(*zip(*added[cell]["curve"]), color=color, label=cell)
-            for when, style in (
-                ("by default", ":"),
-                ("at the start", "--"),
-                ("after training", "-"),
-            ):
+            for when, style in STYLES.items():
                 values = np.array(added[cell]["gradients"][when])
-                gradient.semilogy(*values.T, style, color=color, label=f"{cell}, {when}")
+                gradient.semilogy(*values.T, style, color=color)
     learning.set(title=f"adding, {farthest} steps", xlabel="updates", ylabel="mean squared error")
     gradient.set(
         title="adding: gradient for the state",
@@ -150,7 +148,9 @@ def draw(rows, path):
     for axes in figure_.axes:
         axes.grid(alpha=0.3)
     figure_.axes[0].legend(fontsize="small")
-    gradient.legend(fontsize="x-small")
+    for when, style in STYLES.items():
+        gradient.plot([], [], style, color="gray", label=when)
+    gradient.legend(fontsize="small")
     figure_.savefig(path, dpi=100)
 
 
