@@ -1,6 +1,7 @@
 """What the models that read text have in common."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq.data.pieces import splitter
@@ -128,3 +129,14 @@ class SequenceModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def log_probs_to_write(logits):
+    """Log probabilities of tokens to choose from: `<PAD>` and `<UNK>` are never made.
+
+    Args:
+        logits: `(rows, tokens)`.
+    """
+    never = np.zeros(logits.shape[-1], "float32")
+    never[[0, 1]] = float("-inf")
+    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never
