@@ -129,7 +129,7 @@ def attention(translations, path):
     Args:
         translations: `keras_seq.models.seq2seq.Translation`s with their weights; of those without
             a token there is no picture.
-        path: PNG file; without pictures it is not written.
+        path: PNG file, or one that is open; without pictures nothing is written.
     """
     looks = [
         (one.source[:MOST], one.tokens[:MOST], one.attention[:MOST, :MOST])

@@ -294,10 +294,7 @@ class SequenceGenerator(SequenceModel):
         made = self.generate_tokens(given, styles, count=count, **how)
         if prompts is None:
             return [self.text_of(one.tokens) for one in made]
-        texts = []
-        for prompt, one in zip(prompts, made):
-            texts.append(self._split.continued(prompt, one.tokens))
-        return texts
+        return [self.continued(prompt, one.tokens) for prompt, one in zip(prompts, made)]
 
     def generate_tokens(
         self,

@@ -35,6 +35,10 @@ class SequenceModel(keras.Model):
         """The text of tokens."""
         return self._split.joined(tokens)
 
+    def continued(self, text, tokens):
+        """A text and the tokens that follow on it, as one text."""
+        return self._split.continued(text, tokens)
+
     def load_vectors(self, path, encoding="utf-8"):
         """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
 
