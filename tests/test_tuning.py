@@ -18,7 +18,10 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
 
+import keras_tuner
+
 from keras_seq import cli, pictures, recipe, tuning
+from keras_seq.tuning import cluster
 
 RECIPE = {
     "__init__.py": '"""A formula."""',
@@ -286,7 +289,7 @@ def silent(done, line=None):
 
 def make(path, trials=6, less_is_better=False, say=silent, search="random"):
     """A search for the greatest x of 1 to 40."""
-    space = tuning.keras_tuner.HyperParameters()
+    space = keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
     config = type("Config", (recipe.Config,), {"less_is_better": less_is_better})()
     return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
@@ -384,7 +387,7 @@ def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
             super().__init__(daemon=True)
             for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
                 monkeypatch.setenv(name, value)
-            self.client = tuning.OracleClient(make(tmp_path / "none"))
+            self.client = cluster.OracleClient(make(tmp_path / "none"))
             self.number = number
             self.start()
 
