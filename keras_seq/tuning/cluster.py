@@ -13,7 +13,7 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, disk_is_full
 
 CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 """keras-tuner's environment variables: who a process is, and where the chief is to be found."""
@@ -58,6 +58,8 @@ def work(oracle, name, trainer):
             except grpc.RpcError:
                 raise
             except Exception as error:
+                if isinstance(error, OSError) and disk_is_full(error):
+                    raise  # which is no fault of the trial
                 # Some values may be impossible together, or too large for the machine.
                 trial.status, trial.message = "FAILED", " ".join(str(error).split())[:500]
                 if isinstance(oracle, OracleClient):  # which does not tell the chief why

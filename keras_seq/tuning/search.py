@@ -1,8 +1,10 @@
 """What a search tries next and what came of it: keras-tuner's oracles, and what they lack."""
 
 import copy
+import functools
 import json
 import statistics
+import threading
 import time
 
 import keras_tuner
@@ -20,6 +22,27 @@ PARTS = 9
 HYPERBAND_ROUND = 23
 
 
+def synchronized(method):
+    """Lets one thread at a time work on a search, and none after an error such as a full disk.
+
+    keras-tuner's own decorator, which the methods of its oracles have, keeps its lock for ever
+    when there is an error, and a chief would wait for it.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        with self.lock:
+            if self.failure is not None:
+                raise self.failure
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:
+                self.failure = error
+                raise
+
+    return run
+
+
 class Search:
     """What a search needs beyond keras-tuner's oracles.
 
@@ -28,6 +51,7 @@ class Search:
     - The trial of a worker that is silent for `SILENCE` goes to another, and the search ends when
       all trials have, not when the last has begun.
     - The first trial is the config as it stands.
+    - An error while it is saved ends it, for workers and chief alike.
     - A trial is stopped when it is worse than the median of all finished trials was at the same
       share of their training (the rule of Golovin et al. 2017, Google Vizier).
 
@@ -44,6 +68,7 @@ class Search:
         self.verbose = 0
         self.heard = {}  # worker to the time of its last word
         self.ended = False
+        self.lock, self.failure = threading.RLock(), None
         if self.path is not None and self.path.exists():
             self.set_state(json.loads(self.path.read_text()))
 
@@ -67,7 +92,7 @@ class Search:
         }
         self.heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
-    @keras_tuner.synchronized
+    @synchronized
     def create_trial(self, tuner_id):
         self.heard[tuner_id] = time.monotonic()
         self.release_silent()
@@ -86,7 +111,7 @@ class Search:
             return {"status": "STOPPED", "values": None}  # nothing goes well here
         return super().populate_space(trial_id)
 
-    @keras_tuner.synchronized
+    @synchronized
     def update_trial(self, trial_id, metrics, step=0):
         trial = self.trials[trial_id]
         if _runs(trial):
@@ -97,7 +122,7 @@ class Search:
                 return trial
         return Trial(trial.hyperparameters, trial_id, "STOPPED")
 
-    @keras_tuner.synchronized
+    @synchronized
     def end_trial(self, trial):
         if not _runs(self.trials[trial.trial_id]):
             return  # a worker taken for dead came back after another had done its work
@@ -118,7 +143,7 @@ class Search:
                 self.heard[worker] = time.monotonic()
         return super().get_trial(trial_id)
 
-    @keras_tuner.synchronized
+    @synchronized
     def release_silent(self):
         """Gives back the trials of workers that have not been heard of for `SILENCE` seconds."""
         now = time.monotonic()
@@ -126,7 +151,7 @@ class Search:
             if now - self.heard[worker] > SILENCE:
                 self.release(worker)
 
-    @keras_tuner.synchronized
+    @synchronized
     def release(self, worker):
         """Gives back the trial of a worker that has died; the third such death fails the trial."""
         self.tuner_ids.discard(worker)

@@ -1,6 +1,5 @@
 """A whole tuning: the search, then the training of the best that it found."""
 
-import csv
 import dataclasses
 import functools
 import json
@@ -84,40 +83,29 @@ def tune(
         raise InputError(
             f"Tuning chooses by the validation split, and the data {config.data!r} has none."
         )
-    runs.write_json(folder / "settings.json", settings)
-    if workers is None:
-        workers = len(gpus) if len(gpus) > 1 else 0
-    with progress.trials(trials) as say:
-        oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
-        if role == "chief":
-            address = ":".join(os.environ[name] for name in CLUSTER[1:])
-            say(oracle.done, f"Workers are awaited at {address}.")
-            serve(oracle, address)
-        elif workers:
-            say(oracle.done, f"{devices(gpus)}, {workers} side by side")
-            serve(oracle, "127.0.0.1:0", functools.partial(start_worker, arguments, gpus), workers)
-        else:
-            say(oracle.done, devices(gpus))
-            work(oracle, "tuner0", trainer)
-    if not oracle.finished:
-        why = oracle.trials[oracle.end_order[-1]].message or "see above"
-        raise InputError(f"No trial of {folder} ended well; the last: {why}")
-    rows = [oracle.row(trial) for trial in oracle.finished]
-    score = oracle.objective.name
-    logarithmic = {name: found.log for name, found in type(config).spaces().items()}
-    pictures.parallel_coordinates(
-        rows,
-        {field.name: logarithmic[field.name] for field in space.space},
-        score,
-        config.less_is_better,
-        run.folder / "trials.png",
-    )
-    rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
-    _write_table(run.folder / "trials.csv", rows)
-    best = dataclasses.replace(config, **values_of(oracle.finished[0]))
-    for checkpoint in folder.glob("trial_*/checkpoint.npz"):
-        checkpoint.unlink()
-    return training.train(recipe, named, preset, best, run, command), rows
+    with runs.alone(folder):
+        _check_settings(run, folder / "settings.json", settings)  # another may just have ended
+        runs.write_json(folder / "settings.json", settings)
+        if workers is None:
+            workers = len(gpus) if len(gpus) > 1 else 0
+        with progress.trials(trials) as say:
+            oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
+            if role == "chief":
+                address = ":".join(os.environ[name] for name in CLUSTER[1:])
+                say(oracle.done, f"Workers are awaited at {address}.")
+                serve(oracle, address)
+            elif workers:
+                say(oracle.done, f"{devices(gpus)}, {workers} side by side")
+                start = functools.partial(start_worker, arguments, gpus)
+                serve(oracle, "127.0.0.1:0", start, workers)
+            else:
+                say(oracle.done, devices(gpus))
+                work(oracle, "tuner0", trainer)
+        rows = _table(oracle, config, run.folder)
+        best = dataclasses.replace(config, **values_of(oracle.finished[0]))
+        for checkpoint in folder.glob("trial_*/checkpoint.npz"):
+            checkpoint.unlink()
+        return training.train(recipe, named, preset, best, run, command), rows
 
 
 def _check_settings(run, path, settings):
@@ -135,8 +123,20 @@ def _check_settings(run, path, settings):
                 )
 
 
-def _write_table(path, rows):
-    with runs.replaced(path) as new, new.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def _table(oracle, config, folder):
+    """The rows of all trials, the best first; writes them into the folder, and draws them."""
+    if not oracle.finished:
+        why = oracle.trials[oracle.end_order[-1]].message or "see above"
+        raise InputError(f"No trial of {folder} ended well; the last: {why}")
+    rows = [oracle.row(trial) for trial in oracle.finished]
+    logarithmic = {name: found.log for name, found in type(config).spaces().items()}
+    pictures.parallel_coordinates(
+        rows,
+        {field.name: logarithmic[field.name] for field in oracle.hyperparameters.space},
+        oracle.objective.name,
+        config.less_is_better,
+        folder / "trials.png",
+    )
+    rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
+    runs.write_csv(folder / "trials.csv", rows)
+    return rows
