@@ -18,7 +18,7 @@ from rich.table import Table
 
 from keras_seq import __version__, quiet, results, runs
 from keras_seq import recipe as recipes
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, disk_is_full
 from keras_seq.serving import Limits
 
 app = App(
@@ -46,6 +46,12 @@ def main(arguments=None):
         app(arguments, **HANDLED_HERE)
     except (InputError, CycloptsError) as error:
         print(f"keras-seq: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        where = f" of {error.filename}" if error.filename else ""
+        print(f"keras-seq: The disk{where} is full; make room and go on.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("keras-seq: interrupted.", file=sys.stderr)
