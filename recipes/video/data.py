@@ -68,10 +68,10 @@ def _filmed(config):
         _, files = data.files_by_class(config.data, data.VIDEOS)
 
         def examples():
+            splits = [(split, file) for file, _, split in files]
             for file, label, split in files:
                 clip = data.read_video(file, frame, config.rate, config.frames)
-                known = [(split, file) for file, _, split in files]
-                yield clip, label, data.split_in(known, split, clip.tobytes())
+                yield clip, label, data.split_in(splits, split, clip.tobytes())
 
         source = data.fingerprint(files)
     return _prepared(frame, examples, repr((source, frame, config.rate, config.frames)))
@@ -97,16 +97,15 @@ def public(name, frame, rate, most):
             f"The data set {name} has the features {', '.join(features)}; needed are a video and "
             "a label."
         )
-    names = [split for split in builder.info.splits or data.SPLITS if split in data.SPLITS]
-    if not builder.info.splits:  # a mocked set names none
-        names = ["train", "test"]
-    files = [(split, None) for split in names]
+    # A mocked set names no splits.
+    names = [split for split in builder.info.splits or ("train", "test") if split in data.SPLITS]
+    splits = [(split, None) for split in names]
     for split in names:
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             video = row["video"][:: max(1, round(FILMED / rate))]
             clip = _scaled(data.evenly(video, most), frame)
             label = features["label"].names[row["label"]]
-            yield clip, label, data.split_in(files, split, clip.tobytes())
+            yield clip, label, data.split_in(splits, split, clip.tobytes())
 
 
 def _scaled(frames, frame):
