@@ -40,11 +40,13 @@ class VideoClassifier(keras.Model):
     makes the dict, `classify` takes clips.
 
     Args:
-        frame: Shape of a frame: (height, width), or (height, width, channels), of values 0..255.
+        frame: Shape of a frame: (height, width), or (height, width, 3), of values 0..255.
         labels: What a clip can show; at least two.
         encoder: "small" (convolutions that halve height and width until they are 4 or less), or
             the name of a model in `keras.applications`, such as "MobileNetV2".
         frozen: Whether the weights of such a model stay as they are, see `start_from_imagenet`.
+        pairs: Whether the small encoder sees, beside each frame, what has changed since the one
+            before, so that what moves stands out. Of the first frame nothing has.
         channels: Of the first convolution of the small encoder; each has twice those of the one
             before, at most four times these.
         features: Width of what the encoder says of a frame.
@@ -64,6 +66,7 @@ class VideoClassifier(keras.Model):
         *,
         encoder=SMALL,
         frozen=False,
+        pairs=True,
         channels=16,
         features=128,
         cell="GRU",
@@ -78,14 +81,14 @@ class VideoClassifier(keras.Model):
         frame = tuple(frame)
         if len(labels) < 2:
             raise InputError(f"A VideoClassifier needs at least two labels, got {len(labels)}.")
-        if len(frame) not in (2, 3):
-            raise InputError(
-                f"A frame is (height, width) or (height, width, channels), not {frame}."
-            )
+        if len(frame) not in (2, 3) or frame[2:] not in ((), (3,)):
+            raise InputError(f"A frame is (height, width) or (height, width, 3), not {frame}.")
+        pairs = pairs and encoder == SMALL
+        *size, colours = (*frame, 1)[:3]
         if encoder == SMALL:
-            eye = _small(frame, channels, features)
+            eye = _small((*size, colours * (1 + pairs)), channels, features)
         else:
-            eye = _application(encoder, frame, frozen, features)
+            eye = _application(encoder, (*size, colours), frozen, features)
         steps = [layers.TimeDistributed(eye, name="frame_by_frame")]
         for number in range(depth):
             steps.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
@@ -100,6 +103,10 @@ class VideoClassifier(keras.Model):
 
         def logits(frames, mask=None):
             x = ops.cast(frames, "float32")
+            x = x if len(frame) == 3 else x[..., None]
+            if pairs:
+                before = ops.concatenate([x[:, :1], x[:, :-1]], axis=1)
+                x = ops.concatenate([x, x - before], axis=-1)
             for step in steps:
                 recurrent = isinstance(step, keras.layers.RNN | keras.layers.Bidirectional)
                 x = step(x, mask=mask) if recurrent else step(x)
@@ -258,8 +265,7 @@ class VideoClassifier(keras.Model):
 def _small(shape, channels, features):
     """Convolutions that halve height and width until they are 4 or less, from values 0..255."""
     frame = keras.Input(shape, name="frame")
-    x = frame if len(shape) == 3 else frame[..., None]
-    x = keras.layers.Rescaling(1 / 127.5, -1)(x)
+    x = keras.layers.Rescaling(1 / 127.5)(frame)
     width = channels
     while max(x.shape[1:3]) > 4:
         x = keras.layers.Conv2D(width, 3, 2, padding="same", activation="relu")(x)
@@ -275,7 +281,7 @@ def _application(name, shape, frozen, features):
         raise unknown("encoder", name, [SMALL, *known])
     make, prepare = known[name]
     frame = keras.Input(shape, name="frame")
-    x = frame if len(shape) == 3 else ops.stack([frame] * 3, axis=-1)
+    x = frame if shape[-1] == 3 else ops.repeat(frame, 3, axis=-1)
     body = make(
         include_top=False, weights=None, input_shape=x.shape[1:], pooling="avg", name="application"
     )

@@ -22,6 +22,8 @@ class Config(recipe.Config):
     """What sees a frame: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False
     """Start that model from what it learnt on ImageNet, and leave it so."""
+    pairs: bool = True
+    """Let the small encoder see what has changed since the frame before, too."""
     channels: int = recipe.tunable(16, among=(8, 16, 24, 32))
     """Of the first convolution of the small encoder."""
     features: int = recipe.tunable(128, among=(64, 128, 256))

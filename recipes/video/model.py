@@ -17,6 +17,7 @@ def build(config, train):
         labels,
         encoder=config.encoder,
         frozen=config.pretrained,
+        pairs=config.pairs,
         channels=config.channels,
         features=config.features,
         cell=config.cell,
