@@ -39,7 +39,7 @@ def read_video(path, frame, rate=8.0, most=32):
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:
-                raise InputError(f"{path} has sound, but no pictures.")
+                raise InputError(f"{path} has no pictures in it.")
             for number, one in enumerate(container.decode(video=0)):
                 # Without a clock, as many frames a second as films usually have.
                 seconds = number / 25 if one.time is None else one.time

@@ -1,5 +1,7 @@
 """How good it is: the share of clips whose action is named right."""
 
+import math
+
 import numpy as np
 from PIL import Image
 
@@ -50,6 +52,7 @@ def over_time(model, clip):
 
 
 def save_gif(clip, path, rate):
-    """Writes a clip as a file to look at, so many frames a second."""
+    """Writes a clip as a file to look at, not quite so many frames a second."""
     first, *others = (Image.fromarray(frame) for frame in clip)
-    first.save(path, save_all=True, append_images=others, duration=round(1000 / rate), loop=0)
+    duration = 10 * math.ceil(100 / rate)  # GIF counts hundredths of a second
+    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
