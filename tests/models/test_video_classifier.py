@@ -29,10 +29,10 @@ TRUE = LABELS * 8
 @functools.cache
 def learnt():
     keras.utils.set_random_seed(0)
-    model = VideoClassifier((8, 8), LABELS, channels=8, features=16, units=16, dropout=0.0)
-    model.compile(keras.optimizers.Adam(0.02), loss=model.loss_of_labels)
+    model = VideoClassifier((8, 8), LABELS, channels=8, features=32, units=16, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.01), loss=model.loss_of_labels)
     examples = model.encode(CLIPS, TRUE)
-    model.fit(examples.inputs, examples.targets, epochs=60, batch_size=16, verbose=0)
+    model.fit(examples.inputs, examples.targets, epochs=100, batch_size=16, verbose=0)
     return model
 
 
