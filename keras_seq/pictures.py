@@ -173,6 +173,32 @@ def attention_of_each(texts, translations, folder):
             yield text, one, str(path)
 
 
+def filmstrips(clips, path):
+    """Draws the frames of clips, and below them how likely was what by then.
+
+    Args:
+        clips: (title, frames (time, height, width) or (time, height, width, 3) of uint8, dict of
+            label to probabilities (time,)); the three labels that are likeliest at some time are
+            drawn.
+        path: PNG file.
+    """
+    longest = max(len(frames) for _, frames, _ in clips)
+    figure = Figure(figsize=(1.5 + 0.6 * longest, 2.2 * len(clips)), layout="constrained")
+    grid = figure.subplots(2 * len(clips), 1, height_ratios=[2, 3] * len(clips), squeeze=False)
+    for number, (title, frames, chances) in enumerate(clips):
+        strip, axes = grid[2 * number : 2 * number + 2, 0]
+        for time, frame in enumerate(frames):
+            strip.imshow(frame, cmap="gray", extent=(time - 0.48, time + 0.48, 0, 1))
+        strip.set(title=title, xlim=(-0.5, longest - 0.5), ylim=(0, 1), aspect="auto")
+        strip.axis("off")
+        for label in sorted(chances, key=lambda label: -max(chances[label]))[:3]:
+            axes.plot(chances[label], marker=".", label=label)
+        axes.set(xlim=(-0.5, longest - 0.5), ylim=(-0.05, 1.05), ylabel="probability")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="center left")
+    figure.savefig(path, dpi=100)
+
+
 def file_name(text):
     """A name for the picture of a text: its letters and digits, at most 40."""
     return "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"

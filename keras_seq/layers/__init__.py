@@ -10,6 +10,7 @@ from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
+from keras_seq.layers.time_distributed import TimeDistributed
 from keras_seq.layers.token_dropout import TokenDropout
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "PeepholeLSTM",
     "Recall",
     "SimpleRNN",
+    "TimeDistributed",
     "TokenDropout",
 ]

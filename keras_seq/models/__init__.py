@@ -4,5 +4,12 @@ from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.sequence_classifier import SequenceClassifier
 from keras_seq.models.sequence_generator import SequenceGenerator
 from keras_seq.models.sequence_tagger import SequenceTagger
+from keras_seq.models.video_classifier import VideoClassifier
 
-__all__ = ["Seq2Seq", "SequenceClassifier", "SequenceGenerator", "SequenceTagger"]
+__all__ = [
+    "Seq2Seq",
+    "SequenceClassifier",
+    "SequenceGenerator",
+    "SequenceTagger",
+    "VideoClassifier",
+]
