@@ -165,10 +165,9 @@ class CTCRecognizer(keras.Model):
         """
         counts, sums, squares = 0, 0.0, 0.0
         for recording in recordings:
-            samples = _floats(recording)
-            if len(samples) < self._front.log_mel.window:
+            if len(recording) < self._front.log_mel.window:
                 continue
-            log_mel = ops.convert_to_numpy(self._front.log_mel(samples[None]))[0]
+            log_mel = self.spectrogram(recording)
             counts += len(log_mel)
             sums = sums + log_mel.sum(axis=0, dtype="float64")
             squares = squares + (log_mel.astype("float64") ** 2).sum(axis=0)
@@ -221,7 +220,7 @@ class CTCRecognizer(keras.Model):
             InputError: A letter is not in the alphabet.
         """
         numbers = {letter: number for number, letter in enumerate(self.alphabet, 1)}
-        targets = np.zeros((len(texts), max(1, *map(len, texts), 1)), "int32")
+        targets = np.zeros((len(texts), max([1, *map(len, texts)])), "int32")
         for number, (row, text) in enumerate(zip(targets, texts), 1):
             for position, letter in enumerate(text):
                 if letter not in numbers:
@@ -232,15 +231,24 @@ class CTCRecognizer(keras.Model):
                 row[position] = numbers[letter]
         return targets
 
-    def text_of(self, path):
-        """The text of the likeliest number at each step: of equals in a row one, and no blank.
+    def letters_of(self, path):
+        """The letters of a path, and their steps: of equals in a row the first, and no blank.
 
         Args:
-            path: Numbers (steps,).
+            path: The number of a letter, or of the blank, at each step.
         """
-        path = np.asarray(path)
-        first = np.append(True, path[1:] != path[:-1])[: len(path)]
-        return "".join(self.alphabet[n - 1] for n in path[first & (path != BLANK)])
+        before = [BLANK, *path]
+        return [
+            (self.alphabet[number - 1], step)
+            for step, number in enumerate(path)
+            if number not in (BLANK, before[step])
+        ]
+
+    def spectrogram(self, recording):
+        """The log-mel spectrogram that the model sees of a recording, `(frames, bands)`."""
+        samples = _floats(recording)
+        samples = np.pad(samples, (0, max(0, self._front.log_mel.window - len(samples))))
+        return ops.convert_to_numpy(self._front.log_mel(samples[None]))[0]
 
     # What was said.
 
@@ -408,11 +416,12 @@ class Stream:
                 "a stream needs bidirectional=False."
             )
         self._recognizer, self._front = recognizer, recognizer._front
-        self._samples = np.zeros(0, "float32")
-        """Those of which no step has been read yet, or that the next step needs too."""
-        self._states = [
-            np.zeros((1, state.shape[-1]), "float32") for state in recognizer._from_steps.inputs[1:]
-        ]
+        self._begin()
+
+    def _begin(self):
+        states = self._recognizer._from_steps.inputs[1:]
+        self._states = [np.zeros((1, state.shape[-1]), "float32") for state in states]
+        self._samples = np.zeros(0, "float32")  # from the first that the next step needs
         self._last = BLANK
 
     def feed(self, samples):
@@ -422,12 +431,12 @@ class Stream:
         return self._read(0 if beyond < 0 else 1 + beyond // self._front.advance)
 
     def finish(self):
-        """What the last samples add (`Heard`), to which silence is added until a step is full."""
+        """What the last samples add (`Heard`), filled up with silence; then another may begin."""
         steps = -(-len(self._samples) // self._front.advance)
         wanted = self._front.span + (steps - 1) * self._front.advance
         self._samples = np.pad(self._samples, (0, max(0, wanted - len(self._samples))))
         heard = self._read(steps)
-        self.__init__(self._recognizer)
+        self._begin()
         return heard
 
     def _read(self, steps):
@@ -440,9 +449,9 @@ class Stream:
         log_probs, *self._states = found
         self._samples = self._samples[steps * front.advance :]
         path = [self._last, *log_probs[0].argmax(axis=-1)]
-        before = recognizer.text_of(path[:1])
         self._last = path[-1]
-        return Heard(recognizer.text_of(path)[len(before) :], log_probs[0])
+        text = "".join(letter for letter, step in recognizer.letters_of(path) if step)
+        return Heard(text, log_probs[0])
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -518,6 +527,10 @@ class FrontEnd(keras.layers.Layer):
 class EndedByBlanks(keras.layers.Layer):
     """Log probabilities of logits, float32; where the mask is False, the first is certain."""
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
     def call(self, logits, mask):
         logits = ops.cast(logits, "float32")
         certain = np.full(logits.shape[-1], NEVER, "float32")
@@ -540,7 +553,6 @@ def _floats(recording):
         return recording.astype("float32") / 2**15
     if not np.issubdtype(recording.dtype, np.floating):
         raise InputError(
-            f"Samples are floats within -1 to 1 or whole numbers of 16 bits, got "
-            f"{recording.dtype}."
+            f"Samples are floats within -1 to 1 or whole numbers of 16 bits, got {recording.dtype}."
         )
     return recording.astype("float32")
