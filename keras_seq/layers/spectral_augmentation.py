@@ -64,9 +64,9 @@ def _unit(power):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SpectralMasking(keras.layers.Layer):
-    """Blots out bands and stretches of time of `(batch, steps, bands)` (SpecAugment, Park et al. 2019).
+    """Blots out bands and stretches of time of `(batch, steps, bands)`, in training only.
 
-    In training only; what is blotted out is zero.
+    What is blotted out is zero (SpecAugment, Park et al. 2019).
 
     Args:
         masks: How many blots of either kind.

@@ -206,9 +206,9 @@ class CTCRecognizer(keras.Model):
             for number, (need, there) in enumerate(zip(needed, self.steps(lengths)), 1):
                 if need > there:
                     raise InputError(
-                        f"Text {number} needs {need} time steps, but its recording of "
-                        f"{lengths[number - 1] / self.sample_rate:.2f} s has {there}: is it the "
-                        "right one? Fewer frames a step (stack) make more steps."
+                        f"Text {number}, {texts[number - 1][:40]!r}, needs {need} time steps, but "
+                        f"its recording of {lengths[number - 1] / self.sample_rate:.2f} s has "
+                        f"{there}: is it the right one? Fewer frames a step make more steps."
                     )
         inputs = {"samples": samples, "lengths": lengths}
         return Examples(inputs, targets, lengths, least=self.sample_rate // 4, an_octave=4)
@@ -249,6 +249,10 @@ class CTCRecognizer(keras.Model):
         samples = _floats(recording)
         samples = np.pad(samples, (0, max(0, self._front.log_mel.window - len(samples))))
         return ops.convert_to_numpy(self._front.log_mel(samples[None]))[0]
+
+    def text_of(self, path):
+        """The text of a path, see `letters_of`."""
+        return "".join(letter for letter, _ in self.letters_of(path))
 
     # What was said.
 
@@ -339,7 +343,7 @@ class CTCRecognizer(keras.Model):
         return {"recognize": (recognize, self._signature())}
 
     def samples(self, recordings=None):
-        """Inputs of the endpoints to compare an exported model on: of one recording, and of several.
+        """Inputs of the endpoints to compare an exported model on: of one recording, and of some.
 
         Args:
             recordings: As in `encode`; noises if not given.

@@ -4,11 +4,11 @@ import numpy as np
 
 from keras_seq.data import audio, espeak
 
-DIGITS = "zero one two three four five six seven eight nine".split()
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COMMANDS = (
-    "yes no up down left right on off stop go "
-    "open close start pause play next back louder quieter help"
-).split()
+    *("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"),
+    *("open", "close", "start", "pause", "play", "next", "back", "louder", "quieter", "help"),
+)
 
 COUNTS = {"train": 8_000, "validation": 500, "test": 1_000}
 
@@ -20,13 +20,16 @@ ACCENTS = {
     "test": ("en-us-nyc", "en-gb-x-gbcwmd"),
 }
 VARIANTS = {
-    "validation": "Andy Annie Lee adam anika aunty f2 m4 max michel".split(),
-    "test": "Alicia Jacky belinda f3 iven iven2 iven3 iven4 linda m7 pablo robert victor".split(),
+    "validation": ("Andy", "Annie", "Lee", "adam", "anika", "aunty", "f2", "m4", "max", "michel"),
+    "test": (
+        *("Alicia", "Jacky", "belinda", "f3", "iven", "iven2", "iven3", "iven4"),
+        *("linda", "m7", "pablo", "robert", "victor"),
+    ),
 }
 NO_PERSONS = (
-    "Demonic Storm Tweaky UniRobot anikaRobot croak fast whisper whisperf "
-    "robosoft robosoft2 robosoft3 robosoft4 robosoft5 robosoft6 robosoft7 robosoft8"
-).split()
+    *("Demonic", "Storm", "Tweaky", "UniRobot", "anikaRobot", "croak", "fast"),
+    *("whisper", "whisperf", *(f"robosoft{number or ''}" for number in (0, *range(2, 9)))),
+)
 
 DECIBELS = 10
 """Ratio of signal to noise, but for training."""
