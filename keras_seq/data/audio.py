@@ -108,12 +108,12 @@ def noisy(samples, noise, decibels):
     """Samples and noise, whose power is so many decibels below that of the samples.
 
     Args:
-        samples, noise: Floats `(samples,)`.
+        samples, noise: Floats `(samples,)`; where the samples are 60 decibels below their loudest,
+            they are silence, which has no part in their power.
         decibels: Ratio of signal to noise.
     """
-    power, of_noise = np.mean(np.square(samples)), np.mean(np.square(noise))
-    if not of_noise:
-        return samples
+    loud = np.abs(samples) > np.abs(samples).max() / 1000
+    power, of_noise = np.mean(np.square(samples[loud])), np.mean(np.square(noise))
     return samples + noise * np.sqrt(power / of_noise) * 10 ** (-decibels / 20)
 
 

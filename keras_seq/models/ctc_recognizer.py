@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
+from keras_seq.decoding import ctc_beam_search
 from keras_seq.errors import InputError
 from keras_seq.models.endpoint import Endpoint
 
@@ -276,7 +277,7 @@ class CTCRecognizer(keras.Model):
                 results[row] = array[: self.steps(examples.lengths[row])]
         return results
 
-    def transcribe(self, recordings, beam_width=None, batch_size=32):
+    def transcribe(self, recordings, beam_width=None, batch_size=32, **how):
         """The texts of recordings.
 
         Args:
@@ -284,20 +285,27 @@ class CTCRecognizer(keras.Model):
             beam_width: If given, how many texts are followed at a time, all alignments of a text
                 added up; if not, the text of the likeliest alignment is taken (greedy).
             batch_size: As in `log_probs`.
+            how: A language model, see `decode`.
         """
-        return self.decode(self.log_probs(recordings, batch_size), beam_width)
+        return self.decode(self.log_probs(recordings, batch_size), beam_width, **how)
 
-    def decode(self, log_probs, beam_width=None):
+    def decode(self, log_probs, beam_width=None, language_model=None, weight=0.5, bonus=0.0):
         """Texts of the log probabilities that `log_probs` gives.
 
         Args:
             log_probs: For each recording `(steps, letters + 1)`.
-            beam_width: As in `transcribe`.
+            beam_width: As in `transcribe`; with a language model 16 if not given.
+            language_model: A `SequenceGenerator` over letters (`split="text"`), without styles.
+            weight, bonus: Of the language model, see `keras_seq.decoding.ctc_beam_search`.
         """
-        if not log_probs:
-            return []
         if beam_width is not None and beam_width < 1:
             raise InputError(f"beam_width must be at least 1, got {beam_width}.")
+        if not log_probs:
+            return []
+        if language_model is not None:
+            beam, foretell = beam_width or 16, self._foretelling(language_model)
+            found = [ctc_beam_search(one, beam, foretell, weight, bonus)[0] for one in log_probs]
+            return [self._joined(numbers) for numbers in found]
         lengths = np.array([len(one) for one in log_probs], "int32")
         together = np.zeros((len(log_probs), lengths.max(), len(self.alphabet) + 1), "float32")
         for row, one in zip(together, log_probs):
@@ -306,8 +314,27 @@ class CTCRecognizer(keras.Model):
         if beam_width is not None:
             how = {"strategy": "beam_search", "beam_width": beam_width}
         found, _ = ops.ctc_decode(together, lengths, mask_index=BLANK, **how)
-        found = ops.convert_to_numpy(found)[0]
-        return ["".join(self.alphabet[n - 1] for n in row[row > 0]) for row in found]
+        return [self._joined(row[row > BLANK]) for row in ops.convert_to_numpy(found)[0]]
+
+    def _joined(self, numbers):
+        return "".join(self.alphabet[number - 1] for number in numbers)
+
+    def _foretelling(self, language_model):
+        """What `ctc_beam_search` asks of a language model."""
+        config = language_model.get_config()
+        if config.get("split") != "text" or config.get("styles") is not None:
+            raise InputError(
+                f"{language_model.name} cannot be the language model: needed is one over letters "
+                "(`--tokens characters`), without styles."
+            )
+        columns = [language_model.end]
+        columns += [language_model._tokens.number(letter) for letter in self.alphabet]
+
+        def foretell(beginnings):
+            texts = [self._joined(numbers) for numbers in beginnings]
+            return language_model.next_log_probs(texts)[:, columns]
+
+        return foretell
 
     def stream(self):
         """A `Stream`: recognizes while it hears.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_seq import pictures
+from keras_seq import pictures, runs
 from keras_seq.data.audio import read_audio
 from keras_seq.errors import InputError
 
@@ -15,6 +15,9 @@ def predict(
     inputs,
     *,
     beam_width: int | None = None,
+    language_model: Path | None = None,
+    weight: float = 0.5,
+    bonus: float = 0.0,
     pieces: float | None = None,
     folder: Path = Path("heard"),
 ):
@@ -24,14 +27,25 @@ def predict(
     ----------
     beam_width
         How many texts are followed at a time; by default the likeliest alignment is taken.
+    language_model
+        The folder of a run of language_model, over characters, that judges texts too.
+    weight
+        Of the language model.
+    bonus
+        For each letter, since a language model favours short texts.
     pieces
         Hear the file in pieces of so many seconds, and show the text after each (--no-bidirectional
         models).
     folder
         Where to write the pictures.
     """
-    if pieces is not None and (beam_width is not None or pieces <= 0):
-        raise InputError("--pieces are seconds, more than 0, and go without --beam-width.")
+    searched = beam_width is not None or language_model is not None
+    if pieces is not None and (searched or pieces <= 0):
+        raise InputError("--pieces are seconds, more than 0, and go without a search.")
+    how = {}
+    if language_model is not None:
+        _, _, foretelling = runs.Run(language_model).load()
+        how = {"language_model": foretelling, "weight": weight, "bonus": bonus}
     # All are read before the first is answered: a mistake is known at once.
     recordings = [read_audio(path, model.sample_rate) for path in inputs]
     for path, recording in zip(inputs, recordings):
@@ -41,7 +55,7 @@ def predict(
         picture = folder / f"{pictures.file_name(Path(path).stem)}.png"
         folder.mkdir(parents=True, exist_ok=True)
         pictures.heard(model, recording, picture)
-        [text] = model.transcribe([recording], beam_width)
+        [text] = model.transcribe([recording], beam_width, **how)
         seconds = f"{len(recording) / model.sample_rate:.2f}"
         yield {"file": path, "seconds": seconds, "text": text, "picture": str(picture)}
 

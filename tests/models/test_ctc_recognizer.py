@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_seq import export
 from keras_seq.errors import InputError
-from keras_seq.models import CTCRecognizer
+from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.models.ctc_recognizer import EndedByBlanks
 
 RATE = 4_000
@@ -199,6 +199,22 @@ def test_a_stream_speaks_before_the_end(learnt):
     texts = [stream.feed(sound[begin : begin + 100]).text for begin in range(0, len(sound), 100)]
     assert "".join(texts) + stream.finish().text == "abba"
     assert "a" in "".join(texts[: len(texts) // 2])
+
+
+def test_a_language_model_decides_between_what_sounds_alike():
+    recognizer = small()
+    model = SequenceGenerator("ab", units=4, embedding=None, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.1), loss=model.loss_of_tokens)
+    examples = model.encode(["ab"] * 8)
+    model.fit(examples.inputs, examples.targets, epochs=30, verbose=0)
+    # An "a", then "a" or "b", the former a little likelier.
+    p = np.array([[0.02, 0.96, 0.02], [0.96, 0.02, 0.02], [0.04, 0.5, 0.46]])
+    assert recognizer.decode([np.log(p)]) == ["aa"]
+    assert recognizer.decode([np.log(p)], language_model=model, weight=0.0) == ["aa"]
+    assert recognizer.decode([np.log(p)], 8, language_model=model, weight=0.5) == ["ab"]
+    words = SequenceGenerator(["a", "b"], split="words", units=4, embedding=4)
+    with pytest.raises(InputError, match="needed is one over letters"):
+        recognizer.decode([np.log(p)], language_model=words)
 
 
 # Exported.
