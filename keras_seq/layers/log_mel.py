@@ -69,8 +69,8 @@ class LogMel(keras.layers.Layer):
         self.waves = waves.astype("float32")[:, None, :]
 
     def call(self, samples):
-        samples = ops.cast(samples, "float32")
-        parts = ops.conv(samples[:, :, None], self.waves, strides=self.hop, padding="valid")
+        samples = ops.expand_dims(ops.cast(samples, "float32"), -1)
+        parts = ops.conv(samples, self.waves, strides=self.hop, padding="valid")
         cosines, sines = ops.split(ops.square(parts), 2, axis=-1)
         power = ops.matmul(cosines + sines, self.matrix)
         return ops.log(ops.maximum(power, self.floor))

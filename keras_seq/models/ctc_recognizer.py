@@ -527,7 +527,8 @@ class FrontEnd(keras.layers.Layer):
 
     def call(self, samples, lengths, training=False):
         count = ops.shape(samples)[1]
-        steps = ops.maximum(-(-count // self.advance), 1)
+        # In whole numbers above zero, which any runtime divides alike.
+        steps = ops.maximum((count + self.advance - 1) // self.advance, 1)
         more = (steps - 1) * self.advance + self.span - count
         features = self.of_whole_steps(ops.pad(samples, [[0, 0], [0, more]]), training)
         there = ops.arange(ops.shape(features)[1]) * self.advance
@@ -567,6 +568,9 @@ class EndedByBlanks(keras.layers.Layer):
         certain = np.full(logits.shape[-1], NEVER, "float32")
         certain[BLANK] = 0.0
         return ops.where(mask[:, :, None], ops.log_softmax(logits, axis=-1), certain)
+
+    def compute_mask(self, inputs, previous_mask):
+        return None  # all steps count from here on
 
     def compute_output_spec(self, logits, mask):
         return keras.KerasTensor(logits.shape, "float32")
