@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
@@ -151,6 +152,39 @@ def attention(translations, path):
         axes.xaxis.tick_top()
     for axes in grid[len(looks) :]:
         axes.axis("off")
+    figure.savefig(path, dpi=120)
+
+
+def heard(recognizer, recording, path):
+    """Draws a recording on one axis of time: spectrogram, probabilities of letters, and the text.
+
+    Args:
+        recognizer: A `keras_seq.models.CTCRecognizer`.
+        recording: Samples.
+        path: PNG file.
+    """
+    log_mel = recognizer.spectrogram(recording).T
+    [log_probs] = recognizer.log_probs([recording])
+    seconds = len(recording) / recognizer.sample_rate
+    times = np.arange(len(log_probs) + 1) * recognizer.seconds_a_step
+    figure = Figure(figsize=(max(6, min(24, 5 * seconds)), 6), layout="constrained")
+    sound, letters, text = figure.subplots(3, sharex=True, height_ratios=[3, 3, 0.6])
+    sound.imshow(
+        log_mel, aspect="auto", origin="lower", cmap="magma", extent=(0, seconds, 0, len(log_mel))
+    )
+    sound.set(ylabel="mel band")
+    written = recognizer.letters_of(log_probs.argmax(axis=1))
+    letters.stairs(np.exp(log_probs[:, 0]), times, color="lightgrey", label="blank")
+    names = sorted({letter for letter, _ in written})
+    for number, name in enumerate(names):
+        column = 1 + recognizer.alphabet.index(name)
+        colour = colormaps["turbo"]((number + 0.5) / len(names))
+        letters.stairs(np.exp(log_probs[:, column]), times, color=colour, label=name)
+    letters.set(ylabel="probability", ylim=(0, 1.05))
+    letters.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+    for letter, step in written:
+        text.text(times[step], 0.3, "\u2423" if letter == " " else letter, family="monospace")
+    text.set(xlabel="seconds", yticks=[], ylim=(0, 1), xlim=(0, times[-1]))
     figure.savefig(path, dpi=120)
 
 

@@ -1,5 +1,6 @@
 """The shapes of sequence model: ordinary `keras.Model`s that take and return what people read."""
 
+from keras_seq.models.ctc_recognizer import CTCRecognizer
 from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.sequence_classifier import SequenceClassifier
 from keras_seq.models.sequence_generator import SequenceGenerator
@@ -7,6 +8,7 @@ from keras_seq.models.sequence_tagger import SequenceTagger
 from keras_seq.models.video_classifier import VideoClassifier
 
 __all__ = [
+    "CTCRecognizer",
     "Seq2Seq",
     "SequenceClassifier",
     "SequenceGenerator",

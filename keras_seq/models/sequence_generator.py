@@ -279,6 +279,20 @@ class SequenceGenerator(SequenceModel):
         best = np.argsort(-p, kind="stable")[:count]
         return [(self._tokens.tokens[n], float(p[n])) for n in best]
 
+    def next_log_probs(self, prompts):
+        """The log probability (natural) of every token to be the next.
+
+        Args:
+            prompts: Lists of tokens so far, at least one; the model has no styles.
+
+        Returns:
+            `(prompts, tokens)`, by the numbers of the tokens.
+        """
+        lengths = [len(prompt) for prompt in prompts]
+        inputs = filled(self.encode(prompts).inputs, range(len(prompts)), width(max(lengths) + 1))
+        logits = self.predict_on_batch(inputs)[np.arange(len(prompts)), lengths]
+        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
+
     # What the model makes.
 
     def generate(self, prompts=None, styles=None, *, count=None, **how):
