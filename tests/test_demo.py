@@ -1,11 +1,17 @@
 """`keras-seq demo`: what each kind of model answers on the page, and the page as an application."""
 
+import asyncio
 import contextlib
 import html
 import json
+import os
 import re
+import signal
 import socket
+import sys
+import threading
 
+import httpx
 import numpy as np
 import pytest
 from helpers import BACKEND
@@ -189,6 +195,12 @@ def test_the_page_answers_and_lives_on(monkeypatch):
     assert not asked_for, "no other host"
 
 
+def test_the_model_does_one_thing_at_a_time():
+    blocks = application(recipe.find("ner"), Builtin, tagger()).routes[-1].app.get_blocks()
+    found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
+    assert found["ask"] == found["look"] == ("model", 1)
+
+
 def test_the_page_needs_no_other_host():
     with page_of("ner", tagger()) as client:
         page, style = client.get("/").text, client.get("/theme.css").text
@@ -250,5 +262,34 @@ def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
     assert "cannot be at nowhere.invalid" in refused(run, "--host", "nowhere.invalid")
     (run / "metrics.json").unlink()
     assert "not finished" in refused(run)
-    monkeypatch.setitem(__import__("sys").modules, "gradio", None)
+    monkeypatch.setitem(sys.modules, "gradio", None)
     assert "demo needs gradio: pip install 'keras-seq[demo]'" in refused(run)
+
+
+def test_an_open_page_does_not_hold_up_the_end():
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await asyncio.Event().wait()
+
+    listening, address = server.listen("127.0.0.1", 0)
+    read = []
+
+    def interrupt():
+        with httpx.stream("GET", address, timeout=60) as answer:
+            parts = answer.iter_bytes()
+            read.append(next(parts))
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                list(parts)
+            except httpx.RemoteProtocolError:
+                read.append("cut")
+            except httpx.ReadTimeout:
+                os.kill(os.getpid(), signal.SIGINT)  # the second one it obeys at once
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        server.serve(page, listening)
+    thread.join()
+    assert read == [b"first", "cut"]

@@ -11,9 +11,6 @@ from keras_seq.errors import InputError
 from keras_seq.tracing.page import page_of
 from keras_seq.tracing.trace import trace
 
-OFFLINE = {"analytics_enabled": False}
-"""Else gradio tells of its use, and asks for its newest version."""
-
 BARE = {"footer_links": [], "run_history": False, "ssr_mode": False, "pwa": False}
 """No links to other hosts, no history in the browser, no server of Node."""
 
@@ -55,7 +52,8 @@ def application(recipe, config, model):
             page = page_of(found, answer.steps, tags=getattr(model, "tags", None))
         return FRAME.format(html.escape(page))
 
-    with gr.Blocks(title=recipe.name, delete_cache=(KEPT, KEPT), **OFFLINE) as blocks:
+    # With analytics gradio would tell of its use, and ask for its newest version.
+    with gr.Blocks(title=recipe.name, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as blocks:
         gr.Markdown(f"# {recipe.name}\n{recipe.description}")
         with gr.Row():
             with gr.Column():

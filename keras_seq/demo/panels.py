@@ -126,19 +126,24 @@ def seq2seq(model, **how):
     """
     attends = model.get_config()["attention"] is not None
     width = gr.Slider(1, 10, 5, step=1, label="Answers that are followed at a time")
-    table = {"headers": ["answer", "log p"], "column_widths": ["80%", "20%"], "wrap": True}
-    outputs = [gr.Dataframe(label="Answers, best first", **table)]
+    found = gr.Dataframe(
+        label="Answers, best first",
+        headers=["answer", "log p"],
+        column_widths=["80%", "20%"],
+        wrap=True,
+    )
+    outputs = [found]
     if attends:
         outputs.append(gr.Image(label="Where it looked for the first", buttons=[]))
 
     def answer(text, width):
         read(model, text)
         beam = {"n_best": int(width), "beam_width": int(width)}
-        [found] = model.translations([text], attention=attends, **beam, **how)
-        values = [[[one.text, round(one.score, 2)] for one in found]]
+        [best] = model.translations([text], attention=attends, **beam, **how)
+        values = [[[one.text, round(one.score, 2)] for one in best]]
         if attends:
-            values.append(picture(pictures.attention, found[:1]))
-        return Answer(values, *model.side_by_side(text, found[0].text))
+            values.append(picture(pictures.attention, best[:1]))
+        return Answer(values, *model.side_by_side(text, best[0].text))
 
     return Panel([_text("Text"), width], outputs, answer)
 
