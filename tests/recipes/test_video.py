@@ -73,7 +73,8 @@ def test_the_built_in_clips(workplace, monkeypatch):
     splits = data.load(Config())
     again = list(actions.clips())
     for name, examples in splits.items():
-        assert sorted(examples.targets) == sorted([*actions.ACTIONS] * (2 if name == "train" else 1))
+        times = 2 if name == "train" else 1
+        assert sorted(examples.targets) == sorted([*actions.ACTIONS] * times)
         here = {frames.tobytes(): action for split, frames, action in again if split == name}
         found = (clip.tobytes() for clip in examples.inputs)
         assert dict(zip(found, examples.targets)) == here
@@ -235,7 +236,10 @@ def videos(builder, split=None, **_):
             label = names.index(["Archery", "Biking"][number % 2])
             yield {"video": np.stack([bar] * 3, axis=-1), "label": label}
 
-    shapes = {"video": tf.TensorSpec([None, 32, 48, 3], tf.uint8), "label": tf.TensorSpec([], tf.int64)}
+    shapes = {
+        "video": tf.TensorSpec([None, 32, 48, 3], tf.uint8),
+        "label": tf.TensorSpec([], tf.int64),
+    }
     return tf.data.Dataset.from_generator(rows, output_signature=shapes)
 
 
