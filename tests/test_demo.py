@@ -266,7 +266,15 @@ def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
     assert "demo needs gradio: pip install 'keras-seq[demo]'" in refused(run)
 
 
-def test_an_open_page_does_not_hold_up_the_end():
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, even where a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_open_page_does_not_hold_up_the_end(interruptible):
     async def page(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
