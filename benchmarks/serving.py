@@ -113,7 +113,7 @@ def measured(run, clients, seconds, turns):
             "clients": count,
             "server": name,
             "requests a second": float(np.median(rates)),
-            "spread": spread(rates),
+            "spread": spread(rates) if turns > 1 else 0.0,
             "p50, ms": float(np.median([one["p50"] for one in results]) / 1000),
             "p99, ms": float(np.median([one["p99"] for one in results]) / 1000),
             "errors": sum(one["errors"] for one in results),
