@@ -42,7 +42,7 @@ def bodies_of(run, most=1000):
     from keras_seq import runs
 
     recipe, config, _ = runs.Run(run).load()
-    texts = [str(text) for text in recipe.load(config)["test"].inputs]
+    texts = ["".join(text) for text in recipe.load(config)["test"].inputs]  # some are in tokens
     texts = list(np.random.default_rng(0).permutation(texts)[:most])
     bodies = [json.dumps({"instances": [text]}) for text in texts]
     # A string of Lua is one of JSON, if nothing in it is escaped but quotes and backslashes.
