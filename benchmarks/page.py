@@ -253,7 +253,7 @@ def _exports(rows):
         "",
         "Milliseconds for one example of the test split, by endpoint where a format has several; "
         "and the largest difference from the model. SavedModels take texts and give readable "
-        "answers, the others numbers.",
+        "answers, the others numbers. The runs were trained for one or a few epochs only.",
         "",
         *_head(["run", *formats, *(f"difference, {name}" for name in formats[1:])]),
     ]
