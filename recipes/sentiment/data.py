@@ -1,9 +1,6 @@
 """Rated sentences: the evaluation sets of VADER, sets of TFDS, or a table of your own."""
 
-import csv
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -11,9 +8,8 @@ import tensorflow_datasets as tfds
 from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data.vader import rated_sentences
-from keras_seq.errors import InputError
 
-TEXTS, LABELS = ("text", "sentence"), ("label",)
+TEXTS = "text", "sentence"
 """Features of sets of TFDS."""
 
 
@@ -24,11 +20,7 @@ def load(config):
         InputError: A label is in the validation or test split but in no training text.
     """
     splits = _splits(config)
-    known = set(splits["train"].targets["labels"]) if "train" in splits else ()
-    for name, found in splits.items():
-        for label in found.targets["labels"]:
-            if known and label not in known:
-                raise InputError(f"The {name} split has the label {label!r}; no training text has.")
+    data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
     return splits
 
 
@@ -38,7 +30,8 @@ def _splits(config):
     With `pooled`, the training split has the sentences of all domains; the others have one.
     """
     if config.data.startswith("tfds:"):
-        return _public(config.data.removeprefix("tfds:"))
+        public = data.labelled(config.data.removeprefix("tfds:"), TEXTS)
+        return {split: examples(*zip(*rows)) for split, rows in public.items()}
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),
@@ -101,87 +94,8 @@ def _builtin():
 
 
 def _of_user(files, config):
+    columns = {"text": config.text_column, "label": config.label_column}
     for split, file in files:
-        for text, label in read(file, config):
+        for _, (text, label) in data.read_table(file, columns, config.encoding):
             row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
             yield text, row, data.split_in(files, split, text)
-
-
-def read(file, config):
-    """Texts and labels of a table: .csv, .tsv, or JSON lines.
-
-    Raises:
-        InputError: There is no such column, or a text is empty; the message gives the line.
-    """
-    file = Path(file)
-    rows = data.lines(file, config.encoding)
-    if file.suffix in (".jsonl", ".json"):
-        table = _objects(file, rows)
-    else:
-        text = (line + "\n" for _, line in rows)
-        reader = csv.DictReader(text, delimiter="\t" if file.suffix in (".tsv", ".txt") else ",")
-        table = ((reader.line_num, row) for row in reader)
-    for number, row in table:
-        for column in (config.text_column, config.label_column):
-            if row.get(column) is None:
-                there = ", ".join(str(name) for name in row if name)
-                raise InputError(
-                    f"{file}, line {number}: there is no column {column!r}; there are {there}. "
-                    "Say which with --text-column and --label-column."
-                )
-        text, label = str(row[config.text_column]).strip(), str(row[config.label_column]).strip()
-        if not text:
-            raise InputError(f"{file}, line {number}: the text is empty.")
-        if not label:
-            raise InputError(f"{file}, line {number}: the label is empty.")
-        yield text, label
-
-
-def _objects(file, rows):
-    for number, line in rows:
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{file}, line {number}: this is no JSON ({error}).") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file}, line {number}: this is no JSON object.")
-            yield number, row
-
-
-def _public(name):
-    """Any set of TFDS with a text and a label, such as imdb_reviews or glue/sst2."""
-    builder = data.public(name)
-    features = builder.info.features
-    text, label = (next((n for n in names if n in features), None) for names in (TEXTS, LABELS))
-    if text is None or label is None:
-        raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed are a text "
-            "(text or sentence) and a label."
-        )
-    names, splits = features[label].names, {}
-    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
-        if split in data.SPLITS:
-            rows = [
-                (row[text].decode("utf-8"), names[row[label]])
-                for row in tfds.as_numpy(builder.as_dataset(split=split))
-                if row[label] >= 0  # some keep the labels of the test split to themselves
-            ]
-            rows = [row for row in rows if row[0].strip()]
-            if rows:
-                splits[split] = examples(*zip(*rows))
-    if "validation" not in splits:
-        splits = _held_out(splits)
-    return splits
-
-
-def _held_out(splits):
-    """Takes a validation split from the training split, by content."""
-    train = splits.get("train")
-    if train is None:
-        return splits
-    rows = list(zip(train.inputs, train.targets["labels"]))
-    parts = {"train": [], "validation": []}
-    for row in rows:
-        parts["validation" if data.split_of(row[0]) == "validation" else "train"].append(row)
-    return splits | {name: examples(*zip(*part)) for name, part in parts.items() if part}
