@@ -1,0 +1,34 @@
+"""What it says of a sequence, or of those in a FASTA file."""
+
+from keras_seq.errors import InputError
+
+from .bases import checked
+from .fasta import is_fasta, read_fasta
+
+
+def predict(model, config, inputs):
+    """The class of every sequence, or of every one in a FASTA file, and how sure the model is."""
+    named = [found for given in inputs for found in _sequences(given, config.encoding)]
+    answers = model.classify_tokens([sequence for _, sequence in named])
+    for (name, _), found in zip(named, answers, strict=True):
+        yield {"sequence": name, "class": found.label, "probability": f"{found.probability:.3f}"}
+
+
+def _sequences(given, encoding="utf-8"):
+    """Names and sequences of what people type."""
+    if is_fasta(given):
+        return list(read_fasta(given, encoding))
+    sequence = checked(given, f"{given[:20]!r} is no name of a FASTA file (such as x.fa), and")
+    if not sequence:
+        raise InputError("A sequence is empty.")
+    return [(sequence, sequence)]
+
+
+def look(model, example, target):
+    """A sequence as the model reads it; its time steps are runs of bases, by their own letters."""
+    if target is None:
+        (_, example), *_ = _sequences(example)
+    convolutions = (layer for layer in model.layers if layer.name == "convolution")
+    stride = next((layer.strides[0] for layer in convolutions), 1)
+    runs = [example[place : place + stride] for place in range(0, len(example), stride)]
+    return model.encode([example]).inputs, runs
