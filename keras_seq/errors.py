@@ -1,6 +1,7 @@
 """Errors that speak to the user in one sentence."""
 
 import difflib
+import errno
 
 
 class InputError(ValueError):
@@ -8,6 +9,11 @@ class InputError(ValueError):
 
     # Keras would add all arguments of each layer that the error passes on its way up.
     _keras_call_info_injected = True
+
+
+def disk_is_full(error):
+    """Whether that is what an OSError says."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def unknown(kind, name, known):

@@ -1,5 +1,6 @@
 """The folder of a run: what is in it, and how it is written so that no half file stays behind."""
 
+import contextlib
 import csv
 import dataclasses
 import importlib.metadata
@@ -14,6 +15,11 @@ import numpy as np
 from keras_seq import quiet
 from keras_seq import recipe as recipe_module
 from keras_seq.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is locked
+    fcntl = None  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,10 +115,7 @@ class Run:
 
     def write_history(self, rows):
         """Rows are dicts with the same keys, one an epoch."""
-        with replaced(self.folder / "history.csv") as path, path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(self.folder / "history.csv", rows)
 
     def write_checkpoint(self, arrays, progress):
         """Saves lists of arrays by name, and what JSON can hold."""
@@ -155,6 +158,36 @@ def write_json(path, content):
         new.write_text(json.dumps(content, indent=2) + "\n")
 
 
+def write_csv(path, rows):
+    """Writes dicts with the same keys as a table, at once or not at all."""
+    with replaced(path) as new, new.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@contextlib.contextmanager
+def alone(folder):
+    """Keeps a folder for this process; however the process ends, that ends with it.
+
+    Args:
+        folder: A `Path`; the file "lock" in it, which is empty, stays.
+
+    Raises:
+        InputError: Another process keeps it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as file:
+        try:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"Another process is at work in {folder}.") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
 class replaced:
     """A path to write to, beside the real one, which it replaces when all went well."""
 
@@ -171,3 +204,13 @@ class replaced:
         if error is None:
             (self.folder / self.path.name).replace(self.path)
         shutil.rmtree(self.folder)
+
+
+def examples(recipe, config, model, count):
+    """Test inputs of a recipe as its model takes them: texts as lists of tokens, none empty."""
+    splits = recipe.load(config)
+    inputs = splits.get("test", splits["train"]).inputs[:count]
+    if not hasattr(model, "tokens_of"):
+        return inputs
+    split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
+    return [tokens for tokens in split if len(tokens)]

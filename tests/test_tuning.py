@@ -4,6 +4,7 @@ import collections
 import contextlib
 import csv
 import dataclasses
+import errno
 import json
 import os
 import statistics
@@ -18,7 +19,11 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
 
-from keras_seq import cli, pictures, recipe, tuning
+import grpc
+import keras_tuner
+
+from keras_seq import cli, pictures, recipe, runs, tuning
+from keras_seq.tuning import cluster
 
 RECIPE = {
     "__init__.py": '"""A formula."""',
@@ -154,6 +159,41 @@ def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workp
     assert "holds a finished run" in capsys.readouterr().err
 
 
+def test_a_second_process_is_refused(formula, workplace, capsys):
+    folder = Path("runs/formula/tuned/tuning")
+    # A lock belongs to a file that is open: so it is as if another process had it.
+    with runs.alone(folder):
+        assert cli.main(["tune", formula, "--trials", "1"]) == 2
+    assert capsys.readouterr().err == f"keras-seq: Another process is at work in {folder}.\n"
+    assert [path.name for path in folder.iterdir()] == ["lock"] and not Path("log").exists()
+    assert cli.main(["tune", formula, "--trials", "1"]) == 0
+
+
+def test_a_full_disk_ends_a_search_which_goes_on_later(formula, workplace, monkeypatch, capsys):
+    command = ["tune", formula, "--trials", "2", "--seed", "1"]
+    for name in ("search.json", "checkpoint.npz"):
+        with monkeypatch.context() as patch:
+            fill_the_disk(patch, name, after=4)
+            assert cli.main(command) == 2
+        error = capsys.readouterr().err
+        assert "The disk" in error and "is full; make room" in error and error.count("\n") == 1
+    assert cli.main(command) == 0
+    rows = table(workplace / "runs/formula/tuned")
+    assert len(rows) == 2 and all(row[SCORE] != "failed" for row in rows)
+
+
+def fill_the_disk(monkeypatch, name, after):
+    """Lets writing a file of this name fail once it has been written a few times."""
+    replaced, times = runs.replaced, iter(range(after))
+
+    def full(path):
+        if Path(path).name == name and next(times, None) is None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return replaced(path)
+
+    monkeypatch.setattr(runs, "replaced", full)
+
+
 def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):
     options = ["--search", "hyperband", "--updates", "9", "--fields", "rate", "--width", "8"]
     assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
@@ -286,7 +326,7 @@ def silent(done, line=None):
 
 def make(path, trials=6, less_is_better=False, say=silent, search="random"):
     """A search for the greatest x of 1 to 40."""
-    space = tuning.keras_tuner.HyperParameters()
+    space = keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
     config = type("Config", (recipe.Config,), {"less_is_better": less_is_better})()
     return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
@@ -376,42 +416,42 @@ def test_a_trial_that_kills_its_workers_fails(tmp_path):
     assert [trial.status for trial in oracle.trials.values()] == ["FAILED"]
 
 
+class Worker(threading.Thread):
+    """A worker of a chief in this process: a thread for a process, and the network between."""
+
+    def __init__(self, monkeypatch, trainer, number, port):
+        super().__init__(daemon=True)
+        for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
+            monkeypatch.setenv(name, value)
+        self.client = cluster.OracleClient(make(Path("none")))
+        self.name, self.trainer = f"worker{number}", trainer
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(SystemExit, grpc.RpcError):
+            tuning.work(self.client, self.name, self.trainer)
+
+    def poll(self):
+        return None if self.is_alive() else 1
+
+    def terminate(self):
+        pass
+
+    wait = threading.Thread.join
+
+
 def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
-    """All in this process: threads for processes, and the network between."""
-
-    class Worker(threading.Thread):
-        def __init__(self, number, port):
-            super().__init__(daemon=True)
-            for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
-                monkeypatch.setenv(name, value)
-            self.client = tuning.OracleClient(make(tmp_path / "none"))
-            self.number = number
-            self.start()
-
-        def run(self):
-            with contextlib.suppress(SystemExit):
-                tuning.work(self.client, f"worker{self.number}", self)
-
+    class Dies(Work):
         def train(self, trial, oracle):
-            if self.number == 0:
-                dying.append(trial.trial_id)
-                raise SystemExit  # what `except Exception` does not see, as no death is
-            Work().train(trial, oracle)
+            dying.append(trial.trial_id)
+            raise SystemExit  # what `except Exception` does not see, as no death is
 
-        def clean(self, trial):
-            pass
-
-        def poll(self):
-            return None if self.is_alive() else 1
-
-        def terminate(self):
-            pass
-
-        wait = threading.Thread.join
+    def start(number, port):
+        return Worker(monkeypatch, Work() if number else Dies(), number, port)
 
     dying = []
     oracle = make(tmp_path)
-    tuning.serve(oracle, "127.0.0.1:0", Worker, 2)
+    tuning.serve(oracle, "127.0.0.1:0", start, 2)
     assert len(dying) == 1
     scores = [trial.score for trial in oracle.finished]
     assert scores == [trial.hyperparameters.values["x"] for trial in oracle.finished]
@@ -419,6 +459,20 @@ def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
     # A chief that was interrupted after that waits for nobody.
     tuning.serve(make(tmp_path), "127.0.0.1:0")
+
+
+def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch):
+    oracle, started = make(tmp_path), []
+    fill_the_disk(monkeypatch, "search.json", after=7)
+
+    def start(number, port):
+        started.append(Worker(monkeypatch, Work(), number, port))
+        return started[-1]
+
+    with pytest.raises(OSError, match="No space left"):
+        tuning.serve(oracle, "127.0.0.1:0", start, 2)
+    assert not any(worker.is_alive() for worker in started)
+    assert 0 < len(make(tmp_path).end_order) < 6, "what was saved before is not lost"
 
 
 @pytest.mark.parametrize(

@@ -1,68 +1,9 @@
-"""Texts with labels: of tables, and of public sets."""
+"""Texts with labels of public sets."""
 
-import csv
-import json
-from pathlib import Path
-
-from keras_seq.data.files import SPLITS, lines
+from keras_seq.data.files import SPLITS
 from keras_seq.data.prepare import public
 from keras_seq.data.split import split_of
 from keras_seq.errors import InputError
-
-
-def read_table(file, columns, encoding="utf-8"):
-    """Rows of a table: .csv, .tsv, or JSON lines.
-
-    Args:
-        file: Path.
-        columns: What a row is to have, to the name of its column.
-        encoding: Of the file.
-
-    Yields:
-        The number of the line, and what is in each of the columns, without blanks around it.
-
-    Raises:
-        InputError: There is no such column, or nothing in it; the message gives the line.
-    """
-    file = Path(file)
-    for number, row in _rows(file, encoding):
-        found = []
-        for what, column in columns.items():
-            if row.get(column) is None:
-                there = ", ".join(str(name) for name in row if name)
-                options = " and ".join(f"--{name}-column" for name in columns)
-                raise InputError(
-                    f"{file}, line {number}: there is no column {column!r}; there are {there}. "
-                    f"Say which with {options}."
-                )
-            found.append(str(row[column]).strip())
-            if not found[-1]:
-                raise InputError(f"{file}, line {number}: the {what} is empty.")
-        yield number, found
-
-
-def _rows(file, encoding):
-    numbered = lines(file, encoding)
-    suffix = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
-    if suffix in (".jsonl", ".json"):
-        yield from _objects(file, numbered)
-        return
-    text = (line + "\n" for _, line in numbered)
-    reader = csv.DictReader(text, delimiter="\t" if suffix in (".tsv", ".txt") else ",")
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _objects(file, numbered):
-    for number, line in numbered:
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{file}, line {number}: this is no JSON ({error}).") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file}, line {number}: this is no JSON object.")
-            yield number, row
 
 
 def labelled(name, texts):

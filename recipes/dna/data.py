@@ -132,5 +132,6 @@ def _read(file, columns, encoding):
         for _, sequence in read_fasta(file, encoding):
             yield sequence, stem(file)
     else:
-        for number, (text, label) in data.read_table(file, columns, encoding):
+        hint = "Say which with --sequence-column and --label-column."
+        for number, text, label in data.read_table(file, columns, encoding, hint):
             yield checked(text, f"{file}, line {number}"), label

@@ -95,7 +95,8 @@ def _builtin():
 
 def _of_user(files, config):
     columns = {"text": config.text_column, "label": config.label_column}
+    hint = "Say which with --text-column and --label-column."
     for split, file in files:
-        for _, (text, label) in data.read_table(file, columns, config.encoding):
+        for _, text, label in data.read_table(file, columns, config.encoding, hint):
             row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
             yield text, row, data.split_in(files, split, text)

@@ -1,0 +1,166 @@
+"""Who does the trials: this process, or workers of a chief, over gRPC."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent import futures
+
+import grpc
+from keras_tuner.src import protos
+from keras_tuner.src.distribute.oracle_chief import OracleServicer
+from keras_tuner.src.distribute.oracle_client import OracleClient
+
+from keras_seq.errors import InputError, disk_is_full
+
+CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+"""keras-tuner's environment variables: who a process is, and where the chief is to be found."""
+LOCAL = "KERAS_SEQ_LOCAL_WORKER"
+"""Set for the workers that a chief starts on its own machine: they end with it."""
+HEARTBEAT = 10
+"""Seconds after which a worker that is training says so."""
+
+
+def cluster_role():
+    """What this process is by keras-tuner's environment variables: "chief", "worker" or None.
+
+    Raises:
+        InputError: Some of the three are set, but not all.
+    """
+    missing = [name for name in CLUSTER if not os.environ.get(name)]
+    if len(missing) == len(CLUSTER):
+        return None
+    if missing:
+        raise InputError(f"Of {', '.join(CLUSTER)}, {' and '.join(missing)} must be set too.")
+    if not os.environ[CLUSTER[2]].isdecimal():
+        raise InputError(f"{CLUSTER[2]} must be a number, not {os.environ[CLUSTER[2]]!r}.")
+    return "chief" if "chief" in os.environ[CLUSTER[0]] else "worker"
+
+
+def work(oracle, name, trainer):
+    """Does trials until there are no more.
+
+    Args:
+        oracle: A `Search`, or a client of it.
+        name: Of this worker.
+        trainer: Has `train(trial, oracle)` and `clean(trial)`.
+    """
+    while (trial := oracle.create_trial(name)).status != "STOPPED":
+        if trial.status == "IDLE":
+            time.sleep(1)
+            continue
+        with _heartbeat(oracle, trial):
+            try:
+                trainer.train(trial, oracle)
+                trial.status = "COMPLETED"
+            except grpc.RpcError:
+                raise
+            except Exception as error:
+                if isinstance(error, OSError) and disk_is_full(error):
+                    raise  # which is no fault of the trial
+                # Some values may be impossible together, or too large for the machine.
+                trial.status, trial.message = "FAILED", " ".join(str(error).split())[:500]
+                if isinstance(oracle, OracleClient):  # which does not tell the chief why
+                    print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
+        oracle.end_trial(trial)
+        trainer.clean(trial)
+
+
+def serve(oracle, address, start=None, workers=0):
+    """Answers workers until all trials have ended and all workers know.
+
+    Args:
+        oracle: A `Search`.
+        address: Host and port to listen at; port 0 is any free one.
+        start: Called with a number and the port, starts a worker: a `subprocess.Popen`.
+        workers: How many to start.
+    """
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
+    protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError:
+        raise InputError(
+            f"The chief cannot listen at {address}: KERASTUNER_ORACLE_IP must be an address of "
+            "its machine, KERASTUNER_ORACLE_PORT a free port."
+        ) from None
+    server.start()
+    started = {f"worker{number}": start(number, port) for number in range(workers)}
+    try:
+        while not oracle.ended or oracle.ongoing_trials or oracle.tuner_ids:
+            time.sleep(0.2)
+            oracle.release_silent()
+            gone = [name for name, process in started.items() if process.poll() is not None]
+            for name in gone:
+                oracle.release(name)
+            if started and len(gone) == workers and not oracle.ended:
+                raise InputError("All workers have ended; the same command goes on.")
+    finally:
+        server.stop(grace=2).wait()
+        for process in started.values():
+            process.terminate()
+            process.wait()
+
+
+def work_for_the_chief(oracle, trainer):
+    """Does the trials that the chief hands out, wherever it is."""
+    if LOCAL in os.environ:
+        # The chief never writes into this pipe: it is closed when the chief is no more.
+        def end_with_the_chief():
+            sys.stdin.read()
+            os._exit(1)
+
+        threading.Thread(target=end_with_the_chief, daemon=True).start()
+    try:
+        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer)
+    except grpc.RpcError as error:
+        chief = ":".join(os.environ[name] for name in CLUSTER[1:])
+        raise InputError(f"The chief at {chief} does not answer: {error.details()}") from None
+
+
+def start_worker(arguments, gpus, number, port):
+    """Starts a worker of a chief on this machine, on a GPU of its own if there are enough."""
+    values = (f"worker{number}", "127.0.0.1", str(port))
+    environment = {**os.environ, **dict(zip(CLUSTER, values)), LOCAL: "1"}
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "keras_seq.cli", "tune", *arguments],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def gpus_seen():
+    """The GPUs that TensorFlow sees, as CUDA_VISIBLE_DEVICES names them."""
+    import tensorflow as tf
+
+    count = len(tf.config.list_physical_devices("GPU"))
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+    return visible.split(",")[:count] if count else []
+
+
+def devices(gpus):
+    """What is computed on."""
+    where = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
+    return f"Trials run on {where}"
+
+
+@contextlib.contextmanager
+def _heartbeat(oracle, trial):
+    """Shows the oracle now and then that a trial is being worked on."""
+    done = threading.Event()
+
+    def beat():
+        with contextlib.suppress(grpc.RpcError):  # which the worker itself will meet
+            while not done.wait(HEARTBEAT):
+                oracle.get_trial(trial.trial_id)
+
+    threading.Thread(target=beat, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()

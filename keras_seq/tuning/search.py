@@ -1,0 +1,283 @@
+"""What a search tries next and what came of it: keras-tuner's oracles, and what they lack."""
+
+import copy
+import functools
+import json
+import statistics
+import threading
+import time
+
+import keras_tuner
+import numpy as np
+from keras_tuner.engine.trial import Trial
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
+
+from keras_seq import runs
+from keras_seq.tuning.space import values_of
+
+SILENCE = 60
+"""Seconds after the last word of a worker when it is taken for dead."""
+PARTS = 9
+"""Hyperband trains for 1, 3 or all 9 parts of a training, in rounds of 23 trials."""
+HYPERBAND_ROUND = 23
+
+
+def synchronized(method):
+    """Lets one thread at a time work on a search, and none after an error such as a full disk.
+
+    keras-tuner's own decorator, which the methods of its oracles have, keeps its lock for ever
+    when there is an error, and a chief would wait for it.
+    """
+
+    @functools.wraps(method)
+    def run(self, *args, **kwargs):
+        with self.lock:
+            if self.failure is not None:
+                raise self.failure
+            try:
+                return method(self, *args, **kwargs)
+            except Exception as error:
+                self.failure = error
+                raise
+
+    return run
+
+
+class Search:
+    """What a search needs beyond keras-tuner's oracles.
+
+    - Its state is one file, which is replaced as a whole, so that a kill at any moment loses
+      nothing; who asks again under the same name gets the trial back that it had.
+    - The trial of a worker that is silent for `SILENCE` goes to another, and the search ends when
+      all trials have, not when the last has begun.
+    - The first trial is the config as it stands.
+    - An error while it is saved ends it, for workers and chief alike.
+    - A trial is stopped when it is worse than the median of all finished trials was at the same
+      share of their training (the rule of Golovin et al. 2017, Google Vizier).
+
+    Args:
+        path: The file; None for a client of a chief, who alone keeps it.
+        say: Called with how many trials are done, and with a line about one that is over.
+        prunes: Whether to stop trials by the median.
+        **arguments: Of the oracle.
+    """
+
+    def __init__(self, path, say, prunes, **arguments):
+        super().__init__(max_consecutive_failed_trials=None, **arguments)
+        self.path, self.say, self.prunes = path, say, prunes
+        self.verbose = 0
+        self.heard = {}  # worker to the time of its last word
+        self.ended = False
+        self.lock, self.failure = threading.RLock(), None
+        if self.path is not None and self.path.exists():
+            self.set_state(json.loads(self.path.read_text()))
+
+    def save(self):
+        runs.write_json(self.path, self.get_state())
+
+    def _save_trial(self, trial):
+        self.save()  # trials are in the same file
+
+    def get_state(self):
+        trials = {name: trial.get_state() for name, trial in self.trials.items()}
+        return {**super().get_state(), "trials": trials, "ended": self.ended}
+
+    def set_state(self, state):
+        self.trials = {name: Trial.from_state(found) for name, found in state["trials"].items()}
+        super().set_state(state)
+        self.ended = state["ended"]
+        # keras-tuner forgets who works on what only after it has saved.
+        self.ongoing_trials = {
+            worker: trial for worker, trial in self.ongoing_trials.items() if _runs(trial)
+        }
+        self.heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
+
+    @synchronized
+    def create_trial(self, tuner_id):
+        self.heard[tuner_id] = time.monotonic()
+        self.release_silent()
+        trial = super().create_trial(tuner_id)
+        if trial.status == "STOPPED":
+            if self.ongoing_trials:  # one of which may yet be given back
+                trial.status = "IDLE"
+                self.tuner_ids.add(tuner_id)
+            else:
+                self.ended = True
+                self.save()  # a chief that is started again has nobody to wait for
+        return copy.copy(trial)  # what becomes of it is for `end_trial` to say
+
+    def populate_space(self, trial_id):
+        if len(self.end_order) >= 3 and not self.finished:
+            return {"status": "STOPPED", "values": None}  # nothing goes well here
+        return super().populate_space(trial_id)
+
+    @synchronized
+    def update_trial(self, trial_id, metrics, step=0):
+        trial = self.trials[trial_id]
+        if _runs(trial):
+            self.get_trial(trial_id)
+            trial = super().update_trial(trial_id, metrics, step)
+            self.say(self.done)
+            if not self.is_behind(trial, step):
+                return trial
+        return Trial(trial.hyperparameters, trial_id, "STOPPED")
+
+    @synchronized
+    def end_trial(self, trial):
+        if not _runs(self.trials[trial.trial_id]):
+            return  # a worker taken for dead came back after another had done its work
+        if trial.trial_id in self._retry_queue:
+            self._retry_queue.remove(trial.trial_id)
+        ended_well = trial.status == "COMPLETED"
+        super().end_trial(trial)
+        trial = self.trials[trial.trial_id]
+        if ended_well and trial.status != "COMPLETED":
+            trial.message = "its score is not a number"
+            self.save()
+        self.say(self.done, self.line(trial))
+
+    def get_trial(self, trial_id):
+        """The trial; that a worker asks for its own shows that it lives."""
+        for worker, trial in list(self.ongoing_trials.items()):
+            if trial.trial_id == trial_id:
+                self.heard[worker] = time.monotonic()
+        return super().get_trial(trial_id)
+
+    @synchronized
+    def release_silent(self):
+        """Gives back the trials of workers that have not been heard of for `SILENCE` seconds."""
+        now = time.monotonic()
+        for worker in self.tuner_ids | set(self.ongoing_trials):
+            if now - self.heard[worker] > SILENCE:
+                self.release(worker)
+
+    @synchronized
+    def release(self, worker):
+        """Gives back the trial of a worker that has died; the third such death fails the trial."""
+        self.tuner_ids.discard(worker)
+        trial = self.ongoing_trials.pop(worker, None)
+        if trial is None:
+            return
+        self._run_times[trial.trial_id] += 1
+        self.say(self.done, f"{worker} is gone, trial {trial.trial_id} waits for another")
+        if self._run_times[trial.trial_id] < 3:
+            self._retry_queue.append(trial.trial_id)
+            self.save()
+        else:
+            trial.status, trial.message = "FAILED", "three workers died of it"
+            super().end_trial(trial)
+            self.say(self.done, self.line(trial))
+
+    def score_trial(self, trial):
+        trial.score = trial.metrics.get_last_value(self.objective.name)
+
+    def is_behind(self, trial, step):
+        """Whether a trial is worse than the median of the finished ones; asked for four of them."""
+        if not self.prunes or step < 20:
+            return False
+        others = [self.value_at(other, step) for other in self.finished]
+        if len(others) < 4:
+            return False
+        mine, median = self.value_at(trial, step), statistics.median(others)
+        return mine < median if self.objective.direction == "max" else mine > median
+
+    def value_at(self, trial, step):
+        """What a trial had reached at a share of the training, or where it was stopped before."""
+        history = trial.metrics.get_history(self.objective.name)
+        before = [seen for seen in history if seen.step <= step] or history[:1]
+        return before[-1].mean()
+
+    @property
+    def finished(self):
+        """The trials that have ended well, the best first."""
+        found = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        return sorted(found, key=lambda t: t.score, reverse=self.objective.direction == "max")
+
+    @property
+    def done(self):
+        """How many trials have ended, with the shares of those that are under way."""
+        steps = [
+            trial.metrics.get_history(self.objective.name)[-1].step / share_of(trial)
+            for trial in self.ongoing_trials.values()
+            if _runs(trial) and trial.metrics.exists(self.objective.name)
+        ]
+        return len(self.end_order) + sum(steps) / 100
+
+    def _random_values(self):
+        if not self.trials:
+            return {field.name: field.default for field in self.hyperparameters.space}
+        return super()._random_values()
+
+    def line(self, trial):
+        """A trial in one line."""
+        row = self.row(trial)
+        values = "  ".join(f"{name} {text(value)}" for name, value in row.items() if value != "")
+        return values + (f"  {trial.message}" if trial.message else "")
+
+    def row(self, trial):
+        """What there is to say of a trial: a dict of name to number or text."""
+
+        def last(name, kind):
+            return kind(trial.metrics.get_last_value(name)) if trial.metrics.exists(name) else ""
+
+        return {
+            "trial": trial.trial_id,
+            self.objective.name: trial.score if trial.status == "COMPLETED" else "failed",
+            **values_of(trial),
+            "epochs": last("epochs", int),
+            "seconds": last("seconds", float),
+        }
+
+
+class RandomSearch(Search, RandomSearchOracle):
+    """Values at random."""
+
+
+class BayesianSearch(Search, BayesianOptimizationOracle):
+    """Values where a Gaussian process over those tried expects much, or knows little."""
+
+    def populate_space(self, trial_id):
+        # Not saved with the rest: a search that goes on sees the same as an undisturbed one.
+        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        response = super().populate_space(trial_id)
+        if response["values"] and self._duplicate(response["values"]):
+            return self._random_populate_space()
+        return response
+
+
+class HyperbandSearch(Search, HyperbandOracle):
+    """Many values a little, the better ones longer (Li et al. 2018)."""
+
+
+def make_oracle(search, path, space, trials, config, say=None):
+    """What chooses the trials, as its file says it stands."""
+    direction = "min" if config.less_is_better else "max"
+    arguments = {
+        "path": path,
+        "say": say,
+        "prunes": search != "hyperband",
+        "objective": keras_tuner.Objective(f"val_{config.objective}", direction),
+        "hyperparameters": space,
+        "seed": config.seed + 1,  # 0 would be none
+    }
+    if search == "hyperband":
+        rounds = trials // HYPERBAND_ROUND
+        return HyperbandSearch(max_epochs=PARTS, hyperband_iterations=rounds, **arguments)
+    if search == "bayesian":
+        first = max(3, trials // 4)
+        return BayesianSearch(max_trials=trials, num_initial_points=first, **arguments)
+    return RandomSearch(max_trials=trials, **arguments)
+
+
+def text(value):
+    """A value of a row of the table, for people."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def share_of(trial):
+    """The share of a whole training that a trial is."""
+    return trial.hyperparameters.values.get("tuner/epochs", PARTS) / PARTS
+
+
+def _runs(trial):
+    return trial.status == "RUNNING"

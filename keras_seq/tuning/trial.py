@@ -1,0 +1,84 @@
+"""One trial: a training like any other, which tells the oracle after every epoch how it goes."""
+
+import dataclasses
+import functools
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_seq import runs, training
+from keras_seq.tuning.search import share_of
+from keras_seq.tuning.space import values_of
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """Trains what is to be tried, and tells the oracle after every epoch."""
+
+    recipe: Any
+    named: str
+    preset: str
+    config: Any
+    folder: Path
+
+    def run(self, trial):
+        """The run of a trial, which for Hyperband may go on from where an earlier one stopped."""
+        return runs.Run(self.folder / f"trial_{trial.trial_id}")
+
+    def train(self, trial, oracle):
+        """Trains until the end, or until the oracle says that it is enough."""
+        values = trial.hyperparameters.values
+        config = dataclasses.replace(self.config, **values_of(trial))
+        past = self.folder / f"trial_{values.get('tuner/trial_id')}" / "checkpoint.npz"
+        run = self.run(trial)
+        if past.exists() and not run.started:
+            with runs.replaced(run.folder / past.name) as path:
+                shutil.copy(past, path)
+        keras.utils.clear_session()
+        _, keeper = training.fit(
+            self.recipe,
+            self.named,
+            self.preset,
+            config,
+            run,
+            functools.partial(Report, oracle=oracle, trial=trial),
+            share=share_of(trial),
+            test=False,
+        )
+        report(keeper, oracle, trial)
+
+    def clean(self, trial):
+        """Removes what only Hyperband would need again."""
+        if "tuner/epochs" not in trial.hyperparameters.values:
+            (self.run(trial).folder / "checkpoint.npz").unlink(missing_ok=True)
+
+
+class Report(keras.callbacks.Callback):
+    """Tells the oracle after every epoch how far a trial has come; it may say that it is enough."""
+
+    def __init__(self, keeper, oracle, trial):
+        super().__init__()
+        self.keeper, self.oracle, self.trial = keeper, oracle, trial
+
+    def on_epoch_end(self, epoch, logs=None):
+        if report(self.keeper, self.oracle, self.trial).status == "STOPPED":
+            self.model.stop_training = True
+
+
+def report(keeper, oracle, trial):
+    """Tells the oracle the score of a trial, at a step that is a percentage of the training."""
+    config, name = keeper.config, f"val_{keeper.config.objective}"
+    scores = [row[name] for row in keeper.history]
+    if config.keep_best:
+        best = min if config.less_is_better else max
+        scores = [best((s for s in scores if not math.isnan(s)), default=math.nan)]
+    metrics = {
+        name: scores[-1],
+        "epochs": keeper.epochs_done,
+        "seconds": keeper.history[-1]["seconds"],
+    }
+    percent = round(100 * keeper.epochs_done / keeper.epochs)
+    return oracle.update_trial(trial.trial_id, metrics, step=percent)
