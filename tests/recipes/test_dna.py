@@ -223,6 +223,19 @@ def test_exports(workplace, how):
         np.testing.assert_allclose(out[0], out[1], atol=1e-6)
 
 
+def test_a_page_to_try_it_on():
+    pytest.importorskip("gradio")
+    model, _ = tiny()
+    panel = RECIPE.demo(model, None)
+    [likely], inputs, steps = panel.answer("acg tracc\n")
+    assert set(likely) == {"donor", "acceptor"}
+    assert steps == ["ACG", "TRA", "CC"] and inputs["tokens"].shape == (1, 8)
+    with pytest.raises(InputError, match="In what you gave, position 2: 'x' is no letter of DNA"):
+        panel.answer("ax.fa")
+    with pytest.raises(InputError, match="There is no text yet"):
+        panel.answer(None)
+
+
 class Counting:
     """A model whose log-odds of "many" are the number of times that G is there."""
 
