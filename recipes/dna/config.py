@@ -30,24 +30,24 @@ class Config(recipe.Config):
     """Bases from one run to the next."""
     cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(48, among=(32, 48, 64, 96))
+    units: int = recipe.tunable(96, among=(32, 48, 64, 96))
     """Hidden units a layer and direction."""
     layers: int = recipe.tunable(1, among=(1, 2))
     """Recurrent layers, each from both ends."""
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """How the steps become one vector; the middle is where a junction is, for sequences in which
     the place says nothing there are attention and max."""
-    dropout: float = recipe.tunable(0.4, between=(0.2, 0.6))
+    dropout: float = recipe.tunable(0.5, between=(0.2, 0.6))
     """Share of the features dropped between layers."""
     base_dropout: float = recipe.tunable(0.0, between=(0.0, 0.2))
     """Share of the bases that may be any in training."""
-    weight_decay: float = recipe.tunable(0.01, between=(0.005, 0.2), log=True)
+    weight_decay: float = recipe.tunable(0.1, between=(0.005, 0.2), log=True)
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = recipe.tunable(0.005, between=(0.001, 0.02), log=True)
     """The highest of the schedule."""
     batch_size: int = 128
     """Sequences an update."""
-    updates: int = 300
+    updates: int = 330
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
     keep_best: bool = False
     """Keep the weights of the epoch that did best on the validation split, not the last."""
