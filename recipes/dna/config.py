@@ -30,7 +30,7 @@ class Config(recipe.Config):
     """Bases from one run to the next."""
     cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(96, among=(32, 48, 64, 96))
+    units: int = recipe.tunable(96, among=(48, 64, 96, 128))
     """Hidden units a layer and direction."""
     layers: int = recipe.tunable(1, among=(1, 2))
     """Recurrent layers, each from both ends."""
