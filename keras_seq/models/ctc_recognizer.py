@@ -233,6 +233,11 @@ class CTCRecognizer(keras.Model):
                 row[position] = numbers[letter]
         return targets
 
+    def step_by_step(self, recording):
+        """What the model reads of a recording, a batch of one, and when each time step begins."""
+        begins = np.arange(self.steps(len(recording))) * self.seconds_a_step
+        return self.encode([recording]).inputs, [f"{second:.2f} s" for second in begins]
+
     def letters_of(self, path):
         """The letters of a path, and their steps: of equals in a row the first, and no blank.
 
