@@ -25,7 +25,7 @@ def _sequences(given, encoding="utf-8"):
     """Names and sequences of what people type."""
     if is_fasta(given):
         return list(read_fasta(given, encoding))
-    sequence = checked(given, f"{given[:20]!r} is no name of a FASTA file (such as x.fa), and")
+    sequence = checked(given, f"In {given[:20]!r} (no FASTA file such as x.fa)")
     if not sequence:
         raise InputError("A sequence is empty.")
     return [(sequence, sequence)]
