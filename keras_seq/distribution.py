@@ -4,7 +4,9 @@ TensorFlow's strategies keep the copies alike; Keras's `fit` trains under them. 
 done with a model (measuring, saving) is done with an ordinary one, as after any training.
 """
 
+import contextlib
 import dataclasses
+import functools
 import json
 import os
 from typing import Any
@@ -22,6 +24,7 @@ def is_chief(kind):
     return here == workers[0]
 
 
+@functools.cache  # strategies of one process get into each other's way
 def devices_of(kind):
     """All devices that a kind of distribution has, which TensorFlow must not have used before.
 
@@ -109,16 +112,30 @@ class Devices:
         Raises:
             InputError: The workers were not started alike, or one of them is gone.
         """
-        import tensorflow as tf
-
         from keras_seq import state
 
-        try:
+        with self._together():
             self._check(alike)
             copy = self._copy(build, examples)
             state.assign(copy, state.values(model))
             self._draw_apart(copy)
             copy.fit(self._shared_out(batches), **how)
+
+    def wait(self):
+        """Waits until all workers have come as far as this: none can do without the others.
+
+        Raises:
+            InputError: One of them is gone.
+        """
+        with self._together():
+            self._gather([0])
+
+    @contextlib.contextmanager
+    def _together(self):
+        import tensorflow as tf
+
+        try:
+            yield
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
             if not self.several:
                 raise
@@ -126,10 +143,6 @@ class Devices:
                 "Another worker is gone; started again with --resume, all of them go on from the "
                 "last epoch."
             ) from None
-
-    def wait(self):
-        """Waits until all workers have come as far as this."""
-        self._gather([0])
 
     def _gather(self, numbers):
         """The whole numbers of all workers: a row each."""
