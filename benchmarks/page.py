@@ -54,6 +54,8 @@ def page():
         "decoding": _decoding,
         "copy_reverse": _copy_reverse,
         "tracing": _tracing,
+        "exports": _exports,
+        "serving": _serving,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -241,6 +243,60 @@ def _tracing(rows):
         cells = [str(row["sentences"]), f"{row['megabytes returned']:.0f}"]
         cells += [f"{row['peak over returned']:.2f}", f"{time['model']:.2f}"]
         lines.append(_row([*cells, f"{time['trace']:.2f}", f"{spread:.0%}"]))
+    return lines
+
+
+def _exports(rows):
+    formats = list(dict.fromkeys(row["format"] for row in rows))
+    lines = [
+        "## Exported models",
+        "",
+        "Milliseconds for one example of the test split, by endpoint where a format has several; "
+        "and the largest difference from the model. SavedModels take texts and give readable "
+        "answers, the others numbers. The runs were trained for one or a few epochs only.",
+        "",
+        *_head(["run", *formats, *(f"difference, {name}" for name in formats[1:])]),
+    ]
+    for run in dict.fromkeys(row["run"] for row in rows):
+        of_run = [row for row in rows if row["run"] == run]
+        cells, differences = [run], []
+        for name in formats:
+            found = [row for row in of_run if row["format"] == name]
+            several = len(found) > 1
+            cells.append(
+                ", ".join(
+                    (f"{row['endpoint']} " if several else "") + f"{row['milliseconds']:.2f}"
+                    for row in found
+                )
+            )
+            if name in formats[1:]:
+                differences.append(f"{found[0]['largest difference']:.1e}" if found else "")
+        lines.append(_row([*cells, *differences]))
+    return lines
+
+
+def _serving(rows):
+    named, times = ("run", "clients", "server"), ("p50, ms", "p99, ms")
+    counts = ("errors", "requests")
+    lengths = {row["run"]: row["characters"] for row in rows}
+    lines = [
+        "## Serving",
+        "",
+        "`keras-seq serve` asked for test sentences, one a request, by so many clients of `wrk` on "
+        "the same cores at once, batched and with `--batch 1`. Lengths at 5, 50 and 95%: "
+        + "; ".join(f"{run} {', '.join(map(str, c))} characters" for run, c in lengths.items())
+        + ".",
+        "",
+        *_head([*named, "requests a second", "spread", "over one by one", *times, *counts]),
+    ]
+    rates = {(row["run"], row["clients"], row["server"]): row["requests a second"] for row in rows}
+    for row in rows:
+        rate = row["requests a second"]
+        over = rate / rates[row["run"], row["clients"], "one by one"]
+        cells = [*(str(row[n]) for n in named), f"{rate:,.0f}", f"{row['spread']:.0%}"]
+        cells += [f"{over:.2f}", *(f"{row[n]:.1f}" for n in times)]
+        cells += [f"{row[n]:,}" for n in counts]
+        lines.append(_row(cells))
     return lines
 
 

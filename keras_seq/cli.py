@@ -1,12 +1,14 @@
 """The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
 
 import dataclasses
+import importlib.util
 import inspect
 import os
 import re
 import shlex
 import shutil
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -319,11 +321,7 @@ def export(
     recipe, config, model = runs.Run(run).load()
     from keras_seq import export as exports
 
-    splits = recipe.load(config)
-    inputs = splits.get("test", splits["train"]).inputs[:compare]
-    if hasattr(model, "tokens_of"):
-        split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
-        inputs = [tokens for tokens in split if len(tokens)]
+    inputs = runs.examples(recipe, config, model, compare)
     folder = to or run / format
     with quiet.without_noise():
         report = exports.FORMATS[format](model, folder, inputs)
@@ -371,6 +369,41 @@ def serve(
             raise InputError(f"Two models are called {name!r}: give one as NAME=FOLDER.")
         folders[name] = folder
     server.serve(folders, host, port, limits, keep, poll)
+
+
+@app.command
+def demo(
+    run: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 7860,
+    open: bool = True,
+):
+    """Try a finished run in the browser: ask, and see the answer and the gates that led to it.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    host
+        Where the page is; 0.0.0.0 for every address of this machine.
+    port
+        Where the page is; 0 for any port that is free.
+    open
+        Open the page in the browser.
+    """
+    if importlib.util.find_spec("gradio") is None:
+        raise InputError("demo needs gradio: pip install 'keras-seq[demo]'.")
+    recipe, config, model = runs.Run(run).load()
+    from keras_seq.demo import server
+    from keras_seq.demo.app import application
+
+    page = application(recipe, config, model)
+    listening, address = server.listen(host, port)
+    console.print(f"[bold]page[/] {address}")
+    if open:
+        webbrowser.open(address)
+    server.serve(page, listening)
 
 
 @app.command

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
@@ -129,7 +130,7 @@ def attention(translations, path):
     Args:
         translations: `keras_seq.models.seq2seq.Translation`s with their weights; of those without
             a token there is no picture.
-        path: PNG file; without pictures it is not written.
+        path: PNG file, or one that is open; without pictures nothing is written.
     """
     looks = [
         (one.source[:MOST], one.tokens[:MOST], one.attention[:MOST, :MOST])
@@ -154,6 +155,39 @@ def attention(translations, path):
     figure.savefig(path, dpi=120)
 
 
+def heard(recognizer, recording, path):
+    """Draws a recording on one axis of time: spectrogram, probabilities of letters, and the text.
+
+    Args:
+        recognizer: A `keras_seq.models.CTCRecognizer`.
+        recording: Samples.
+        path: PNG file.
+    """
+    log_mel = recognizer.spectrogram(recording).T
+    [log_probs] = recognizer.log_probs([recording])
+    seconds = len(recording) / recognizer.sample_rate
+    times = np.arange(len(log_probs) + 1) * recognizer.seconds_a_step
+    figure = Figure(figsize=(max(6, min(24, 5 * seconds)), 6), layout="constrained")
+    sound, letters, text = figure.subplots(3, sharex=True, height_ratios=[3, 3, 0.6])
+    sound.imshow(
+        log_mel, aspect="auto", origin="lower", cmap="magma", extent=(0, seconds, 0, len(log_mel))
+    )
+    sound.set(ylabel="mel band")
+    written = recognizer.letters_of(log_probs.argmax(axis=1))
+    letters.stairs(np.exp(log_probs[:, 0]), times, color="lightgrey", label="blank")
+    names = sorted({letter for letter, _ in written})
+    for number, name in enumerate(names):
+        column = 1 + recognizer.alphabet.index(name)
+        colour = colormaps["turbo"]((number + 0.5) / len(names))
+        letters.stairs(np.exp(log_probs[:, column]), times, color=colour, label=name)
+    letters.set(ylabel="probability", ylim=(0, 1.05))
+    letters.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+    for letter, step in written:
+        text.text(times[step], 0.3, "\u2423" if letter == " " else letter, family="monospace")
+    text.set(xlabel="seconds", yticks=[], ylim=(0, 1), xlim=(0, times[-1]))
+    figure.savefig(path, dpi=120)
+
+
 def attention_of_each(texts, translations, folder):
     """Draws where was looked for the best translation of each text.
 
@@ -171,6 +205,32 @@ def attention_of_each(texts, translations, folder):
         attention(found[:1], path)
         for one in found:
             yield text, one, str(path)
+
+
+def filmstrips(clips, path):
+    """Draws the frames of clips, and below them how likely was what by then.
+
+    Args:
+        clips: (title, frames (time, height, width) or (time, height, width, 3) of uint8, dict of
+            label to probabilities (time,)); the three labels that are likeliest at some time are
+            drawn.
+        path: PNG file.
+    """
+    longest = max(len(frames) for _, frames, _ in clips)
+    figure = Figure(figsize=(1.5 + 0.6 * longest, 2.2 * len(clips)), layout="constrained")
+    grid = figure.subplots(2 * len(clips), 1, height_ratios=[2, 3] * len(clips), squeeze=False)
+    for number, (title, frames, chances) in enumerate(clips):
+        strip, axes = grid[2 * number : 2 * number + 2, 0]
+        for time, frame in enumerate(frames):
+            strip.imshow(frame, cmap="gray", extent=(time - 0.48, time + 0.48, 0, 1))
+        strip.set(title=title, xlim=(-0.5, longest - 0.5), ylim=(0, 1), aspect="auto")
+        strip.axis("off")
+        for label in sorted(chances, key=lambda label: -max(chances[label]))[:3]:
+            axes.plot(chances[label], marker=".", label=label)
+        axes.set(xlim=(-0.5, longest - 0.5), ylim=(-0.05, 1.05), ylabel="probability")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, loc="center left")
+    figure.savefig(path, dpi=100)
 
 
 def file_name(text):

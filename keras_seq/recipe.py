@@ -16,7 +16,9 @@ A recipe is a package of a few short modules:
   and yields a dict of what to show for each; its keyword arguments become options;
   `look(model, example, target)` returns one example as inputs of the model, and the names of its
   time steps, for `keras-seq look`. The example is what people type (and the target None), or a row
-  of `load`. It is not needed where the model has `tokens_of(text)` and `encode(sentences)`.
+  of `load`. It is not needed where the model has `tokens_of(text)` and `encode(sentences)`;
+  `demo(model, config)` returns the `keras_seq.demo.panels.Panel` of `keras-seq demo`, where that of
+  the kind of model will not do; `EXAMPLES` are texts to try there, if the data is builtin.
 
 The docstring of the package is its description. Packages register under the entry-point group
 `keras_seq.recipes`; a folder on disk is a recipe too. Listing recipes and reading their configs
@@ -233,6 +235,16 @@ class Recipe:
             return own(model, example, target)
         tokens = model.tokens_of(example) if isinstance(example, str) else list(example)
         return model.encode([tokens]).inputs, tokens
+
+    def demo(self, model, config):
+        """The `keras_seq.demo.panels.Panel` that the recipe has of its own, or None."""
+        own = getattr(self._module("predict"), "demo", None)
+        return None if own is None else own(model, config)
+
+    @property
+    def examples(self):
+        """What one could ask a model that was trained on the builtin data, as people type it."""
+        return getattr(self._module("predict"), "EXAMPLES", [])
 
 
 def recipes():

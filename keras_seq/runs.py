@@ -204,3 +204,13 @@ class replaced:
         if error is None:
             (self.folder / self.path.name).replace(self.path)
         shutil.rmtree(self.folder)
+
+
+def examples(recipe, config, model, count):
+    """Test inputs of a recipe as its model takes them: texts as lists of tokens, none empty."""
+    splits = recipe.load(config)
+    inputs = splits.get("test", splits["train"]).inputs[:count]
+    if not hasattr(model, "tokens_of"):
+        return inputs
+    split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
+    return [tokens for tokens in split if len(tokens)]

@@ -65,7 +65,10 @@ def row(task, distance, cell, seed, updates=None):
 
 def model_of(task, cell, shape, updates):
     """One recurrent layer and what answers from its outputs."""
-    layer = getattr(layers, cell)(task.units, return_sequences=task.every_step, name="memory")
+    arguments = {"return_sequences": task.every_step, "name": "memory"}
+    if cell == "DiagonalPeepholeLSTM":
+        arguments["peephole_initializer"] = "zeros"
+    layer = getattr(layers, cell)(task.units, **arguments)
     model = keras.Sequential([keras.Input(shape), layer, keras.layers.Dense(task.outputs)])
     loss = {
         "mse": "mse",
@@ -74,9 +77,6 @@ def model_of(task, cell, shape, updates):
         "crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     }[task.loss]
     model.compile(adam_w(task.rate, updates, weight_decay=0.0), loss=loss)
-    for weight in model.get_layer("memory").cell.weights:
-        if "peephole_weights" in weight.name:  # diagonal: the layer begins as an LSTM
-            weight.assign(ops.zeros_like(weight))
     return model
 
 
@@ -106,11 +106,12 @@ def judged(task, model, x, targets):
 
 
 def over_distance(model, x, sequences=16, points=50):
-    """How much the answer depends on h so many steps before it: [distance, norm] pairs.
+    """How much the answer depends on the state so many steps before it: [distance, norm] pairs.
 
-    The norm of the gradient for h_t, its mean over some sequences, over that for the last h.
+    The norm of the gradient for all of the state (h, and c where there is one), its mean over
+    some sequences, over that for the last one.
     """
-    trace = keras_seq.trace(model, x[:sequences])
-    norms = trace.gradients(ops.sum)["memory"]["h"].mean(axis=0)[::-1]
+    gradients = keras_seq.trace(model, x[:sequences]).gradients(ops.sum)["memory"]
+    norms = np.linalg.norm(list(gradients.values()), axis=0).mean(axis=0)[::-1]
     picked = np.unique(np.linspace(0, len(norms) - 1, points).astype(int))
     return [[int(distance), float(norms[distance] / norms[0])] for distance in picked]

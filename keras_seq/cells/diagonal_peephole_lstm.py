@@ -25,14 +25,22 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
       `output_gate_peephole_weights`, each (units,)
     - sigma: `recurrent_activation`
 
-    These are the weights, in this order, of TensorFlow Addons' `PeepholeLSTMCell`. As there, the
-    peepholes take the kernel's initializer; nothing drops what they see.
+    These are the weights, in this order, of TensorFlow Addons' `PeepholeLSTMCell`. Nothing drops
+    what the peepholes see.
 
     States: [h, c]. Output: h. Gates: `input`, `forget`, `candidate`, `output`.
-    Arguments as `LSTMCell`.
 
     Source: Gers, Schraudolph and Schmidhuber (2002); Sak et al. (2014), arXiv:1402.1128.
+
+    Args:
+        peephole_initializer: For the peepholes. By default that of the kernel, as in TensorFlow
+            Addons; with "zeros" the layer begins as an LSTM. The other arguments are those of
+            `LSTMCell`.
     """
+
+    def __init__(self, units, *args, peephole_initializer=None, **kwargs):
+        super().__init__(units, *args, **kwargs)
+        self.peephole_initializer = keras.initializers.get(peephole_initializer)
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -44,7 +52,7 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
         return self.add_weight(
             name=f"{gate}_gate_peephole_weights",
             shape=(self.units,),
-            initializer=self.kernel_initializer,
+            initializer=self.peephole_initializer or self.kernel_initializer,
         )
 
     def step(self, projected, states):
@@ -58,3 +66,9 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
         o = self.recurrent_activation(z_o + self.output_gate_peephole_weights * c)
         h = o * self.activation(c)
         return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "peephole_initializer": keras.initializers.serialize(self.peephole_initializer),
+        }

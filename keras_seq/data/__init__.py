@@ -12,10 +12,14 @@ from keras_seq.data.files import (
 from keras_seq.data.prepare import arrays, prepare, public
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import split_of
+from keras_seq.data.tables import read_table
+from keras_seq.data.videos import VIDEOS, evenly, read_video
 
 __all__ = [
     "SPLITS",
+    "VIDEOS",
     "arrays",
+    "evenly",
     "files_by_class",
     "files_by_split",
     "fingerprint",
@@ -26,6 +30,8 @@ __all__ = [
     "read_from_sdist",
     "read_from_wheel",
     "read_spans",
+    "read_table",
+    "read_video",
     "split_in",
     "split_of",
 ]

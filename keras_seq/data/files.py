@@ -76,19 +76,20 @@ def files_by_class(folder, suffixes):
         The class names, sorted, and a sorted list of (file, class name, split or None).
 
     Raises:
-        InputError: The folder does not exist or has not at least two classes with files.
+        InputError: The folder does not exist, has not at least two classes, or one has no files.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     own_split = (folder / "train").is_dir() and (folder / "test").is_dir()
     roots = [(folder / split, split) for split in SPLITS] if own_split else [(folder, None)]
-    found = [
-        (file, file.parent.name, split)
-        for root, split in roots
-        for file in sorted(root.glob("*/*"))
-        if file.suffix.lower() in suffixes
-    ]
+    found = []
+    for root, split in roots:
+        for sub in sorted(root.glob("[!.]*/")):
+            files = [file for file in sorted(sub.iterdir()) if file.suffix.lower() in suffixes]
+            if not files:
+                raise InputError(f"The folder {sub} has no {', '.join(suffixes)} file in it.")
+            found += [(file, sub.name, split) for file in files]
     classes = sorted({name for _, name, _ in found})
     if len(classes) < 2:
         raise InputError(

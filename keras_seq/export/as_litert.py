@@ -5,7 +5,6 @@ import contextlib
 import numpy as np
 from keras import ops
 
-from keras_seq import runs
 from keras_seq.errors import InputError
 from keras_seq.export import endpoints as ends
 from keras_seq.layers import Bigrams
@@ -20,33 +19,17 @@ def litert(model, path, examples=None):
     in, no others. `tables.json` beside is as of `onnx`.
 
     Args:
-        model: Of `keras_seq.models`, or any functional `keras.Model`.
-        path: Folder to write.
-        examples: What to compare the exported with the original on: lists of tokens, or for other
-            models inputs, a batch.
+        model, path, examples: As `onnx` takes them.
 
     Returns:
-        Report: the endpoints by name, the largest difference seen, and the milliseconds that
-        LiteRT's interpreter takes for one example.
+        Report, as `onnx` does; the milliseconds are those of LiteRT's interpreter.
 
     Raises:
-        InputError: The backend is not TensorFlow, there is something at the path, the model cannot
-            be exported, or what was exported does not give the same.
+        InputError: As `onnx` does.
     """
     ends.check_backend("LiteRT")
-    interpreter = ends.imported("ai_edge_litert.interpreter")
-    ends.check_free(path)
-    endpoints = ends.portable(model, examples)
-    endpoints = {name: _one_by_one(endpoint) for name, endpoint in endpoints.items()}
-    with runs.replaced(path) as folder:
-        folder.mkdir()
-        runners = {}
-        for name, endpoint in endpoints.items():
-            file = folder / f"{name}.tflite"
-            file.write_bytes(_converted(model, endpoint))
-            runners[name] = _runner(interpreter.Interpreter(str(file)), endpoint)
-        ends.write_tables(model, folder)
-        return ends.compared(endpoints, runners)
+    ends.imported("ai_edge_litert.interpreter")
+    return ends.written(model, path, examples, _write, fitted=_one_by_one)
 
 
 def _one_by_one(endpoint):
@@ -79,8 +62,13 @@ def _converted(model, endpoint):
         raise InputError(f"LiteRT cannot run {model.name}: {reason}") from error
 
 
-def _runner(interpreter, endpoint):
-    runner = interpreter.get_signature_runner()
+def _write(model, endpoint, path):
+    """Writes an endpoint; returns what runs it in LiteRT's interpreter."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    file = path.with_suffix(".tflite")
+    file.write_bytes(_converted(model, endpoint))
+    runner = Interpreter(str(file)).get_signature_runner()
     known = runner.get_input_details()
 
     def run(*arguments):

@@ -2,7 +2,6 @@
 
 import keras
 
-from keras_seq import runs
 from keras_seq.export import endpoints as ends
 from keras_seq.scan import compiled
 
@@ -30,21 +29,17 @@ def onnx(model, path, examples=None):
             be exported, or what was exported does not give the same.
     """
     ends.check_backend("ONNX")
-    onnxruntime = ends.imported("onnxruntime")
-    ends.check_free(path)
-    endpoints, runners = ends.portable(model, examples), {}
-    with runs.replaced(path) as folder:
-        folder.mkdir()
-        for name, endpoint in endpoints.items():
-            file = folder / f"{name}.onnx"
-            file.write_bytes(_graph(model, endpoint).SerializeToString())
-            session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-            runners[name] = _runner(session, endpoint)
-        ends.write_tables(model, folder)
-        return ends.compared(endpoints, runners)
+    ends.imported("onnxruntime")
+    return ends.written(model, path, examples, _write)
 
 
-def _runner(session, endpoint):
+def _write(model, endpoint, path):
+    """Writes an endpoint; returns what runs it in ONNX Runtime."""
+    import onnxruntime
+
+    file = path.with_suffix(".onnx")
+    file.write_bytes(_graph(model, endpoint).SerializeToString())
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     known = {value.name for value in session.get_inputs()}
 

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import statistics
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from keras_seq.tracing.watching import free
 
 TOLERANCE = 1e-4
 """The largest difference between a number of the model and of what is exported."""
+
+_patching = threading.Lock()
 
 
 def check_backend(what):
@@ -66,13 +69,8 @@ def portable(model, examples):
             or None for some of its own; for others inputs, a batch.
 
     Raises:
-        InputError: There are no examples, the model answers texts alone, or a layer is stateful.
+        InputError: There are no examples, or a layer is stateful.
     """
-    if hasattr(model, "endpoints") and not hasattr(model, "portable"):
-        raise InputError(
-            f"{model.name} searches for the best text, which neither ONNX nor LiteRT does: export "
-            "it as a SavedModel."
-        )
     for layer in model._flatten_layers():
         if getattr(layer, "stateful", False):
             raise InputError(
@@ -116,27 +114,51 @@ def with_constants(model, function):
 
 @contextlib.contextmanager
 def plain_argmax():
-    """Within this context zero and minus zero are equal to `ops.argmax`.
+    """Within this context zero and minus zero are equal to `ops.argmax`, in this thread.
 
     Keras tells them apart by their bits, which neither ONNX nor LiteRT can look at.
     """
     import tensorflow as tf
 
-    def argmax(x, axis=None, keepdims=False):
-        found = tf.argmax(x, axis, output_type=tf.int32)
-        return tf.expand_dims(found, axis) if keepdims else found
+    with _patching:
+        keras_argmax, tracing = backend.numpy.argmax, threading.get_ident()
 
-    before, backend.numpy.argmax = backend.numpy.argmax, argmax
-    try:
-        yield
-    finally:
-        backend.numpy.argmax = before
+        def argmax(x, axis=None, keepdims=False):
+            if threading.get_ident() != tracing:
+                return keras_argmax(x, axis, keepdims)
+            found = tf.argmax(x, axis, output_type=tf.int32)
+            return tf.expand_dims(found, axis) if keepdims else found
+
+        backend.numpy.argmax = argmax
+        try:
+            yield
+        finally:
+            backend.numpy.argmax = keras_argmax
 
 
-def write_tables(model, folder):
-    """Writes what texts become numbers by, if the model reads texts."""
-    if hasattr(model, "tables"):
-        runs.write_json(folder / "tables.json", model.tables())
+def written(model, path, examples, write, fitted=lambda endpoint: endpoint):
+    """Exports a model from numbers to numbers: writes each endpoint, holds it against the model.
+
+    Args:
+        model, path, examples: As `keras_seq.export.onnx` takes them.
+        write: Takes the model, an endpoint, and a path without suffix; writes it there, and returns
+            its runner, see `compared`.
+        fitted: An endpoint as the runtime can have it.
+
+    Returns:
+        As `compared`.
+
+    Raises:
+        InputError: As `keras_seq.export.onnx`.
+    """
+    check_free(path)
+    endpoints = {name: fitted(endpoint) for name, endpoint in portable(model, examples).items()}
+    with runs.replaced(path) as folder:
+        folder.mkdir()
+        runners = {n: write(model, endpoint, folder / n) for n, endpoint in endpoints.items()}
+        if hasattr(model, "tables"):
+            runs.write_json(folder / "tables.json", model.tables())
+        return compared(endpoints, runners)
 
 
 def compared(endpoints, runners):

@@ -364,7 +364,12 @@ def converted(source, *arguments, **named):
     Raises:
         InputError: There is an operator that ONNX has no match for.
     """
-    handlers = {MARK: (_as_it_is, []), "SelectV2": (_where, []), "UnsortedSegmentSum": (_sums, [])}
+    handlers = {
+        MARK: (_as_it_is, []),
+        "ReverseV2": (_backwards, []),
+        "SelectV2": (_where, []),
+        "UnsortedSegmentSum": (_sums, []),
+    }
     model, _ = _tf2onnx().convert.__dict__[source](
         *arguments, **named, opset=OPSET, custom_op_handlers=handlers
     )
@@ -381,6 +386,19 @@ def _as_it_is(ctx, node, name, args):
 def _where(ctx, node, name, args):
     """For tf2onnx, which would choose by products with 0 and 1: infinity times 0 is not 0."""
     node.type = "Where"
+
+
+def _backwards(ctx, node, name, args):
+    """For tf2onnx, which would take nine operators for it."""
+    axes = node.inputs[1].get_tensor_value(as_list=False).reshape(-1).astype(np.int64)
+    first = np.full_like(axes, -1)
+    bounds = {"starts": first, "ends": np.full_like(axes, np.iinfo(np.int64).min), "axes": axes}
+    node.type = "Slice"
+    constants = [
+        ctx.make_const(f"{name}/{what}", values).output[0]
+        for what, values in {**bounds, "steps": first}.items()
+    ]
+    ctx.replace_inputs(node, [node.input[0], *constants])
 
 
 def _sums(ctx, node, name, args):

@@ -5,11 +5,14 @@ from keras_seq.layers.attention_pooling import AttentionPooling
 from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.kneser_ney import KneserNey
+from keras_seq.layers.log_mel import LogMel
 from keras_seq.layers.naive_bayes import NaiveBayes
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
+from keras_seq.layers.spectral_augmentation import SpectralMasking, SpectralNoise
+from keras_seq.layers.time_distributed import TimeDistributed
 from keras_seq.layers.token_dropout import TokenDropout
 
 __all__ = [
@@ -23,10 +26,14 @@ __all__ = [
     "Bigrams",
     "DiagonalPeepholeLSTM",
     "KneserNey",
+    "LogMel",
     "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",
     "Recall",
     "SimpleRNN",
+    "SpectralMasking",
+    "SpectralNoise",
+    "TimeDistributed",
     "TokenDropout",
 ]

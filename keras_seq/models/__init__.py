@@ -1,8 +1,17 @@
 """The shapes of sequence model: ordinary `keras.Model`s that take and return what people read."""
 
+from keras_seq.models.ctc_recognizer import CTCRecognizer
 from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.sequence_classifier import SequenceClassifier
 from keras_seq.models.sequence_generator import SequenceGenerator
 from keras_seq.models.sequence_tagger import SequenceTagger
+from keras_seq.models.video_classifier import VideoClassifier
 
-__all__ = ["Seq2Seq", "SequenceClassifier", "SequenceGenerator", "SequenceTagger"]
+__all__ = [
+    "CTCRecognizer",
+    "Seq2Seq",
+    "SequenceClassifier",
+    "SequenceGenerator",
+    "SequenceTagger",
+    "VideoClassifier",
+]

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from keras_seq import decoding, layers
 from keras_seq.batches import Examples, by_length, filled, width
@@ -15,7 +15,8 @@ from keras_seq.data.vocabulary import END, UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
 from keras_seq.losses import OverTokens
 from keras_seq.models.decoder import Decoder
-from keras_seq.models.sequence_model import SequenceModel
+from keras_seq.models.endpoint import Endpoint, anew, begin_and_step, state_names
+from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
 
 LEAST = 8
 """To how many time steps a batch is cut at least."""
@@ -24,6 +25,9 @@ BEAM = 5
 """How many translations are followed at a time, if not said."""
 
 ATTENTIONS = ("additive", "dot", "general")
+
+MEMORY = ("keys", "values", "mask")
+"""What the decoder looks at, by the names that exported models have for it."""
 
 
 class Translation(NamedTuple):
@@ -401,10 +405,10 @@ class Seq2Seq(SequenceModel):
         limits = None
         if max_length is None:
             max_length = 2 * ops.shape(ids)[1] + 16
-            limits = 2 * ops.sum(ops.cast(ids > 0, "int32"), axis=1) + 16
+            limits = _limits(ids)
         if length_penalty is None:
             length_penalty = self._arguments["length_penalty"]
-        state, memory = self._decoder.start(*self._encoder(ids, training=False))
+        state, memory = self._begin(ids)
         state, coverage = {"layers": state}, None
         if coverage_penalty:
             state["looked"], seen = ops.zeros_like(memory[2]), memory[2]
@@ -437,6 +441,10 @@ class Seq2Seq(SequenceModel):
             certain=True,
         )
 
+    def _begin(self, ids):
+        """What was read: the state before the first step, and the memory to look at, if any."""
+        return self._decoder.start(*self._encoder(ids, training=False))
+
     def _weights(self, ids, made):
         """The attention weights `(rows, beam, timesteps, n)` of what was made."""
         made = made[:, :, : width(int((made > 0).sum(axis=-1).max()), 4)]
@@ -449,7 +457,7 @@ class Seq2Seq(SequenceModel):
     @functools.cached_property
     def _looking(self):
         def run(ids, before):
-            state, memory = self._decoder.start(*self._encoder(ids, training=False))
+            state, memory = self._begin(ids)
             beam = ops.shape(before)[0] // ops.shape(ids)[0]
             state = keras.tree.map_structure(lambda part: ops.repeat(part, beam, axis=0), state)
             return self._decoder.over_time(before, state, memory)[1]
@@ -493,6 +501,75 @@ class Seq2Seq(SequenceModel):
         """
         texts = self._some_texts(sentences)
         return {name: [[texts[-1:]], [[*texts, ""]]] for name in ("translate", "greedy")}
+
+    def portable(self, sentences=None):
+        """For `keras_seq.export.onnx` and `litert`: `greedy`, and `begin` and `step` for a search.
+
+        All are from numbers to numbers. `greedy` takes `tokens` `(batch, timesteps)` as `encode`
+        makes them, `<EOS>` last, and returns a dict of `target_tokens` `(batch, length)`, always
+        the likeliest, and their `log_probs`, zeros after `<EOS>`.
+
+        `begin` takes the same. It returns a dict of all that `step` takes: with `next_` before
+        their names the first `token` `(batch,)`, which is `<EOS>`, and the state; as they are, if
+        there is attention, `keys`, `values` and `mask` of what was read, `(batch, timesteps, ...)`.
+        `step` returns `log_probs` `(rows, tokens)` of what comes next, the weights `attention`
+        `(rows, timesteps)`, and the state for the step after, to which the `token` chosen must be
+        added. It may have several rows, one after the other, to each source, as in a beam search.
+
+        Args:
+            sentences: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        names = state_names(self._decoder.state_sizes)
+        if self._arguments["input_feeding"]:
+            names[-1].append("fed")
+
+        def begin(tokens):
+            state, memory = self._begin(tokens)
+            token = ops.full_like(tokens[:, 0], self.end)
+            return anew(names, state, token=token) | dict(zip(MEMORY, memory or ()))
+
+        def step(given):
+            state = tree.map_structure(given.get, names)
+            memory = [given[name] for name in MEMORY if name in given]
+            logits, weights, after = self._decoder.step(given["token"], state, memory)
+            found = {} if weights is None else {"attention": weights}
+            found["log_probs"] = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+            return found | anew(names, after)
+
+        def greedy(tokens):
+            state, memory = self._begin(tokens)
+
+            def write(token, state):
+                logits, _, state = self._decoder.step(token, state, memory)
+                return log_probs_to_write(logits), state
+
+            limits = _limits(tokens)
+            how = {"start_id": self.end, "end_id": self.end, "max_length": ops.max(limits)}
+            made, log_probs = decoding.greedy(write, state, **how)
+            within = ops.arange(ops.shape(made)[1]) < limits[:, None]
+            return {
+                "target_tokens": ops.where(within, made, 0),
+                "log_probs": ops.where(within, log_probs, 0),
+            }
+
+        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        examples = self._examples(sentences)
+        return {
+            "greedy": Endpoint(greedy, signature, examples),
+            **begin_and_step(begin, step, signature, examples, over_time=MEMORY),
+        }
+
+    def tables(self):
+        """What texts become numbers by on either side, and back; lists begin at number 0."""
+        return {
+            "split": self._arguments["split"],
+            "lower": self._arguments["lower"],
+            "tokens": self._source.known.tokens,
+            "target_split": self._arguments["target_split"],
+            "target_tokens": self._target.known.tokens,
+        }
 
 
 class Texts:
@@ -575,6 +652,11 @@ class TokenCrossentropy(OverTokens, keras.losses.Loss):
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
+
+
+def _limits(ids):
+    """How many tokens are made of each source at most, `(batch,)`."""
+    return 2 * ops.sum(ops.cast(ids > 0, "int32"), axis=1) + 16
 
 
 def _compiled(run):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from keras_seq import decoding
 from keras_seq.batches import Examples, by_length, filled, width
@@ -13,10 +13,9 @@ from keras_seq.data.vocabulary import END, Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
 from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.endpoint import Endpoint
+from keras_seq.models.endpoint import anew, begin_and_step, state_names
 from keras_seq.models.generator_parts import Parts
-from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.scan.compiled import portable
+from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
 
 EARLY = 64
 """How many steps the parts of a long sequence overlap."""
@@ -279,6 +278,20 @@ class SequenceGenerator(SequenceModel):
         best = np.argsort(-p, kind="stable")[:count]
         return [(self._tokens.tokens[n], float(p[n])) for n in best]
 
+    def next_log_probs(self, prompts):
+        """The log probability (natural) of every token to be the next.
+
+        Args:
+            prompts: Lists of tokens so far, at least one; the model has no styles.
+
+        Returns:
+            `(prompts, tokens)`, by the numbers of the tokens.
+        """
+        lengths = [len(prompt) for prompt in prompts]
+        inputs = filled(self.encode(prompts).inputs, range(len(prompts)), width(max(lengths) + 1))
+        logits = self.predict_on_batch(inputs)[np.arange(len(prompts)), lengths]
+        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
+
     # What the model makes.
 
     def generate(self, prompts=None, styles=None, *, count=None, **how):
@@ -294,10 +307,7 @@ class SequenceGenerator(SequenceModel):
         made = self.generate_tokens(given, styles, count=count, **how)
         if prompts is None:
             return [self.text_of(one.tokens) for one in made]
-        texts = []
-        for prompt, one in zip(prompts, made):
-            texts.append(self._split.continued(prompt, one.tokens))
-        return texts
+        return [self.continued(prompt, one.tokens) for prompt, one in zip(prompts, made)]
 
     def generate_tokens(
         self,
@@ -429,11 +439,9 @@ class SequenceGenerator(SequenceModel):
         return self._next, state, last
 
     def _next(self, tokens, state):
-        """One step, as `keras_seq.decoding` takes it: `<PAD>` and `<UNK>` are never made."""
+        """One step, as `keras_seq.decoding` takes it."""
         logits, state = self._parts.step(tokens, state)
-        never = np.zeros(len(self._tokens), "float32")
-        never[[0, 1]] = float("-inf")
-        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never, state
+        return log_probs_to_write(logits), state
 
     # Training over long streams.
 
@@ -560,57 +568,30 @@ class SequenceGenerator(SequenceModel):
             known.append(tf.TensorSpec([None], tf.int32, "style"))
         if self._parts.recall is not None:
             known.append(tf.TensorSpec([], tf.int32, "max_length"))
+        names = state_names(layer.state_size for layer in self._parts.recurrent)
 
         def begin(tokens, *others):
             given = dict(zip((spec.name for spec in known[1:]), others))
             style, max_length = given.get("style"), given.get("max_length", 0)
             _, state, last = self._beginning(tokens, style, max_length)
-            return {"next_token": last, **_flat(state)}
+            return anew(names, **state, token=last)
 
-        def step(token, *others):
-            state = dict(zip((spec.name for spec in taken[1:]), others))
-            layers = [
-                [state.pop(name) for name in _names(number, layer.state_size)]
-                for number, layer in enumerate(self._parts.recurrent)
-            ]
-            log_probs, after = self._next(token, {"layers": layers, **state})
-            return {"log_probs": log_probs, **_flat(after)}
+        def step(given):
+            layers = tree.map_structure(given.pop, names)
+            log_probs, after = self._next(given.pop("token"), {"layers": layers, **given})
+            return {"log_probs": log_probs, **anew(names, **after)}
 
         prompts, sequences = [], self._some_tokens(sequences)
         for batch in (sequences[-1:], sequences):
             styles = None if self.styles is None else np.zeros(len(batch), "int32")
             inputs = self.encode(batch, styles).inputs.values()
             prompts.append([*inputs, *([] if self._parts.recall is None else [np.int32(20)])])
-        with portable():
-            begun = [begin(*map(ops.convert_to_tensor, prompt)) for prompt in prompts]
-        taken = []
-        for name, tensor in begun[0].items():
-            name = name.removeprefix("next_")
-            shape = [None, None] if name == "read" else [None, *tensor.shape[1:]]
-            taken.append(tf.TensorSpec(shape, tensor.dtype, name))
-        return {
-            "begin": Endpoint(begin, known, prompts),
-            "step": Endpoint(step, taken, [list(found.values()) for found in begun]),
-        }
+        return begin_and_step(begin, step, known, prompts, over_time=("read",))
 
     def tables(self):
         """What a text becomes numbers by, and back; lists begin at number 0."""
         tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
         return tables | ({} if self.styles is None else {"styles": self.styles})
-
-
-def _flat(state):
-    """The state by names, for an exported step."""
-    flat = {name: tensor for name, tensor in state.items() if name != "layers"}
-    for number, states in enumerate(state["layers"]):
-        flat |= zip(_names(number, states), states)
-    # What a graph of ONNX returns must have another name than what it takes.
-    return {f"next_{name}": tensor for name, tensor in flat.items()}
-
-
-def _names(number, states):
-    """The names of the states of a layer."""
-    return [f"layer_{number}_{name}" for name, _ in zip("hc", states)]
 
 
 def _scores(logits, targets):

@@ -1,6 +1,7 @@
 """What the models that read text have in common."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_seq.data.pieces import splitter
@@ -33,6 +34,10 @@ class SequenceModel(keras.Model):
     def text_of(self, tokens):
         """The text of tokens."""
         return self._split.joined(tokens)
+
+    def continued(self, text, tokens):
+        """A text and the tokens that follow on it, as one text."""
+        return self._split.continued(text, tokens)
 
     def load_vectors(self, path, encoding="utf-8"):
         """Starts the embedding of known tokens from a file of word2vec, fastText or GloVe.
@@ -128,3 +133,14 @@ class SequenceModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+
+def log_probs_to_write(logits):
+    """Log probabilities of tokens to choose from: `<PAD>` and `<UNK>` are never made.
+
+    Args:
+        logits: `(rows, tokens)`.
+    """
+    never = np.zeros(logits.shape[-1], "float32")
+    never[[0, 1]] = float("-inf")
+    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1) + never

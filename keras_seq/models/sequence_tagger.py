@@ -323,8 +323,9 @@ class _BestTags(keras.layers.Layer):
     def call(self, scores):
         crf = self._crf()
         tags, _ = crf.decode(scores)
-        chosen = ops.take_along_axis(crf.marginals(scores), tags[:, :, None], axis=2)
-        return tags, chosen[:, :, 0]
+        marginals = crf.marginals(scores)
+        hot = ops.one_hot(tags, marginals.shape[-1], dtype=marginals.dtype)
+        return tags, ops.sum(hot * marginals, axis=-1)
 
     def compute_output_spec(self, scores):
         shape = scores.shape[:-1]

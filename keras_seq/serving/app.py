@@ -211,6 +211,11 @@ class Service:
 
     async def infer(self, request):
         """The Open Inference Protocol's `infer`."""
+        if "inference-header-content-length" in request.headers:
+            raise InputError(
+                "The body holds tensors as bytes, an extension that this server does not have: "
+                "send them as JSON (in tritonclient, binary_data=False)."
+            )
         body = await self.body(request)
         model, version = self.version(request)
         answering, arrays, wanted = protocol_v2.read(body, version.signatures)

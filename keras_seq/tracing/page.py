@@ -17,8 +17,22 @@ def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=Non
     """Writes one sequence of a trace as a page, whose values show where the mouse is.
 
     Args:
-        trace: A `keras_seq.tracing.Trace`.
+        trace, steps, sequence, title, gradients, tags: As in `page_of`.
         path: HTML file to write.
+
+    Raises:
+        InputError: As `page_of`.
+    """
+    content = page_of(trace, steps, sequence, title, gradients, tags)
+    with replaced(path) as new:
+        new.write_text(content, "utf-8")
+
+
+def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
+    """The page as a string of HTML.
+
+    Args:
+        trace: A `keras_seq.tracing.Trace`.
         steps: What stands at each time step, such as tokens; numbers by default.
         sequence: Which of the batch.
         title: What to read above.
@@ -66,8 +80,7 @@ def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=Non
     # In a script no "<" may stand, since "</script>" would end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
     head, tail = (Path(__file__).parent / "page.html").read_text("utf-8").split("{{data}}")
-    with replaced(path) as new:
-        new.write_text(head.replace("{{title}}", html.escape(title)) + data + tail, "utf-8")
+    return head.replace("{{title}}", html.escape(title)) + data + tail
 
 
 def _layer(name, layer, sequence):

@@ -4,6 +4,8 @@ import numpy as np
 
 from keras_seq.data.vocabulary import END
 
+EXAMPLES = ["A class definition ", "If the exception "]
+
 
 def predict(
     model,

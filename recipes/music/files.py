@@ -20,25 +20,31 @@ def write(tokens, path, title, book=""):
         title: Of the tune.
         book: The style, noted in the ABC file.
     """
+    from scipy.io import wavfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".abc").write_text(
         tunes.abc_of(tokens, title=title, book=book), encoding="utf-8"
     )
-    lines = {
+    _midi(tokens).write(str(path.with_suffix(".mid")))
+    wavfile.write(path.with_suffix(".wav"), *sound(tokens))
+    draw(tokens, title, path.with_suffix(".png"))
+
+
+def _lines(tokens):
+    """The notes of each voice by its name, without rests."""
+    return {
         tunes.VOICES.get(voice, "melody"): [
             note for note in tunes.notes_of(line) if note.pitch is not None
         ]
         for voice, line in tunes.lines_of(tokens).items()
     }
-    midi = _midi(lines)
-    midi.write(str(path.with_suffix(".mid")))
-    _write_wav(midi, path.with_suffix(".wav"))
-    _draw(lines, tokens, title, path.with_suffix(".png"))
 
 
-def _midi(lines):
+def _midi(tokens):
     import pretty_midi
 
+    lines = _lines(tokens)
     quarter, program = (TEMPO, VIOLIN) if len(lines) == 1 else (SLOW, CHOIR)
     midi = pretty_midi.PrettyMIDI(initial_tempo=60 / quarter)
     for voice, notes in lines.items():
@@ -51,21 +57,30 @@ def _midi(lines):
     return midi
 
 
-def _write_wav(midi, path):
-    from scipy.io import wavfile
+def sound(tokens):
+    """How a tune sounds, a silent second if it has no notes: samples a second, int16 samples."""
 
     def wave(phase):
         """A tone with overtones that get weaker."""
         return sum(np.sin(n * phase) / n**1.5 for n in range(1, 7))
 
+    midi = _midi(tokens)
     silent = not any(track.notes for track in midi.instruments)
-    sound = np.zeros(RATE) if silent else midi.synthesize(RATE, wave)
-    wavfile.write(path, RATE, (sound / max(np.abs(sound).max(), 1e-9) * 30_000).astype("int16"))
+    waves = np.zeros(RATE) if silent else midi.synthesize(RATE, wave)
+    return RATE, (waves / max(np.abs(waves).max(), 1e-9) * 30_000).astype("int16")
 
 
-def _draw(lines, tokens, title, path):
+def draw(tokens, title, path):
+    """Draws a tune as a piano roll.
+
+    Args:
+        tokens: The tune.
+        title: To read above.
+        path: PNG file, or one that is open.
+    """
     from matplotlib.figure import Figure
 
+    lines = _lines(tokens)
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     axes = figure.subplots()
     for voice, notes in lines.items():

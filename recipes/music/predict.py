@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_seq.data.vocabulary import END
 from keras_seq.errors import InputError
 
-from . import data, files
+from . import data, files, tunes
 
 
 def predict(
@@ -32,6 +32,23 @@ def predict(
     folder
         Where to write the tune as ABC, MIDI, sound and picture.
     """
+    styles = [int(style) if style.isdecimal() else style for style in inputs]
+    for name, tokens in compose(model, config, styles, prompt, temperature, seed):
+        path = folder / f"{name.replace(' ', '_')}_{seed}"
+        files.write(tokens, path, f"{name} {seed}", name)
+        yield {"style": name, "tune": f"{path}.abc .mid .png .wav"}
+
+
+def compose(model, config, styles, prompt, temperature, seed):
+    """A tune in each of the styles.
+
+    Args:
+        styles: Numbers or names.
+        prompt, temperature, seed: As in `predict`.
+
+    Returns:
+        For each the name of the style, and the tokens, those of the prompt among them.
+    """
     begin = data.prompt_of(prompt, 4 if config.data == "chorales" else 1) if prompt else []
     known = set(model.get_config()["vocabulary"])
     if unknown := [token for token in begin if token not in known]:
@@ -39,15 +56,11 @@ def predict(
             f"The prompt has {unknown[0]}, which the model does not know (a note is semitones "
             "above the tonic, and quarters)."
         )
-    styles = [int(style) if style.isdecimal() else style for style in inputs]
     made = model.generate_tokens(
         [begin] * len(styles), styles, max_length=600, temperature=temperature, seed=seed
     )
-    for style, one in zip(styles, made):
-        name = model.styles[style] if isinstance(style, int) else style
-        path = folder / f"{name.replace(' ', '_')}_{seed}"
-        files.write([*begin, *one.tokens], path, f"{name} {seed}", name)
-        yield {"style": name, "tune": f"{path}.abc .mid .png .wav"}
+    names = [model.styles[style] if isinstance(style, int) else style for style in styles]
+    return [(name, [*begin, *one.tokens]) for name, one in zip(names, made)]
 
 
 def look(model, example, target):
@@ -62,3 +75,33 @@ def look(model, example, target):
             )
         tokens, style = data.prompt_of(notes), int(number)
     return model.encode([tokens], [style]).inputs, [END, *tokens]
+
+
+def demo(model, config):
+    """A style and perhaps a beginning; the tune to hear, and its score."""
+    import gradio as gr
+
+    from keras_seq.demo import panels
+
+    begin = gr.Textbox(
+        label="How it begins, in ABC notation, or nothing",
+        placeholder=data.EXAMPLES[config.data == "chorales"],
+    )
+    outputs = [
+        gr.Audio(label="Tune", editable=False, buttons=["download"]),
+        gr.Image(label="Piano roll", buttons=[]),
+        gr.Textbox(label="Score, in ABC notation", lines=8, buttons=["copy"], interactive=False),
+    ]
+
+    def answer(style, prompt, temperature, seed):
+        [(name, tokens)] = compose(model, config, [style], prompt or "", temperature, seed)
+        title = f"{name} {seed}"
+        values = [
+            files.sound(tokens),
+            panels.picture(files.draw, tokens, title),
+            tunes.abc_of(tokens, title=title, book=name),
+        ]
+        inputs = model.encode([tokens], [style]).inputs
+        return panels.Answer(values, inputs, [END, *tokens])
+
+    return panels.Panel([panels.style(model), begin, *panels.drawing()], outputs, answer)

@@ -1,9 +1,6 @@
 """Rated sentences: the evaluation sets of VADER, sets of TFDS, or a table of your own."""
 
-import csv
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -108,45 +105,11 @@ def _of_user(files, config):
 
 
 def read(file, config):
-    """Texts and labels of a table: .csv, .tsv, or JSON lines.
-
-    Raises:
-        InputError: There is no such column, or a text is empty; the message gives the line.
-    """
-    file = Path(file)
-    rows = data.lines(file, config.encoding)
-    if file.suffix in (".jsonl", ".json"):
-        table = _objects(file, rows)
-    else:
-        text = (line + "\n" for _, line in rows)
-        reader = csv.DictReader(text, delimiter="\t" if file.suffix in (".tsv", ".txt") else ",")
-        table = ((reader.line_num, row) for row in reader)
-    for number, row in table:
-        for column in (config.text_column, config.label_column):
-            if row.get(column) is None:
-                there = ", ".join(str(name) for name in row if name)
-                raise InputError(
-                    f"{file}, line {number}: there is no column {column!r}; there are {there}. "
-                    "Say which with --text-column and --label-column."
-                )
-        text, label = str(row[config.text_column]).strip(), str(row[config.label_column]).strip()
-        if not text:
-            raise InputError(f"{file}, line {number}: the text is empty.")
-        if not label:
-            raise InputError(f"{file}, line {number}: the label is empty.")
+    """Texts and labels of a table."""
+    columns = {"text": config.text_column, "label": config.label_column}
+    hint = "Say which with --text-column and --label-column."
+    for _, text, label in data.read_table(file, columns, config.encoding, hint):
         yield text, label
-
-
-def _objects(file, rows):
-    for number, line in rows:
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{file}, line {number}: this is no JSON ({error}).") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file}, line {number}: this is no JSON object.")
-            yield number, row
 
 
 def _public(name):

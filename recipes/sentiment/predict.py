@@ -1,5 +1,7 @@
 """What it says of a sentence."""
 
+EXAMPLES = ["A film to fall asleep in.", "I laughed until I cried."]
+
 
 def predict(model, config, inputs):
     """The label of every sentence, how sure the model is, and the words that decided."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from keras_seq import pictures
 
+EXAMPLES = ["attention", "seqeval"]
+
 
 def look(model, example, target):
     """A word, and what is said of it, as inputs of the model."""

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from keras_seq import pictures
 
+EXAMPLES = ["Delete this page?", "The file could not be saved."]
+
 
 def look(model, example, target):
     """A sentence, and its translation, as inputs of the model."""
@@ -48,3 +50,10 @@ def predict(
             "score": f"{best.score:.2f}",
             "attention": picture,
         }
+
+
+def demo(model, config):
+    """A sentence in, the translations of the beam out."""
+    from keras_seq.demo.panels import seq2seq
+
+    return seq2seq(model, copy_unknown=True)

@@ -96,6 +96,15 @@ def test_each_weight_has_its_own_initializer_regularizer_and_constraint(cls):
     assert sorted(to_numpy(cell.losses)) == pytest.approx(sorted(losses))
 
 
+def test_peepholes_begin_like_the_kernel_or_by_their_own_initializer():
+    like_the_kernel = built(cells.DiagonalPeepholeLSTMCell, kernel_initializer="ones")
+    of_their_own = built(cells.DiagonalPeepholeLSTMCell, peephole_initializer="zeros")
+    for cell, begins in ((like_the_kernel, 1.0), (of_their_own, 0.0)):
+        for gate in ("input", "forget", "output"):
+            assert (to_numpy(getattr(cell, f"{gate}_gate_peephole_weights")) == begins).all()
+    assert np.any(to_numpy(of_their_own.kernel))
+
+
 NOT_DEFAULT = {
     "activation": "relu",
     "use_bias": False,
@@ -122,6 +131,8 @@ def test_config_gives_the_same_cell_back(cls):
     arguments |= {"recurrent_activation": "hard_sigmoid"} if cls in GATED else {}
     arguments |= {"unit_forget_bias": False} if cls in LSTMS else {}
     arguments |= {"reset_after": False} if cls is cells.GRUCell else {}
+    if cls is cells.DiagonalPeepholeLSTMCell:
+        arguments["peephole_initializer"] = "ones"
     known = {p for c in cls.__mro__ if c.__module__.startswith("keras_seq") for p in parameters(c)}
     assert known - {"self", "args", "kwargs"} <= set(arguments)  # the table names them all
 

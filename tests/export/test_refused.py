@@ -46,18 +46,6 @@ def test_a_package_that_is_missing_is_named(tmp_path, monkeypatch):
         export.onnx(object(), tmp_path / "it")
 
 
-class Searching:
-    name = "translator"
-    endpoints = None
-
-
-@pytest.mark.parametrize("format", ["onnx", "litert"])
-def test_a_model_that_searches(tmp_path, format):
-    with pytest.raises(InputError, match="translator searches for the best text, which neither"):
-        export.FORMATS[format](Searching(), tmp_path / "it")
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_a_stateful_layer(tmp_path, format):
     model = last_of(layers.LSTM(3, stateful=True, name="memory"), batch=1)

@@ -98,7 +98,11 @@ OWN = {
         "use_cudnn": False,
     },
     layers.PeepholeLSTM: {"recurrent_activation": "relu", "unit_forget_bias": False},
-    layers.DiagonalPeepholeLSTM: {"recurrent_activation": "relu", "unit_forget_bias": False},
+    layers.DiagonalPeepholeLSTM: {
+        "recurrent_activation": "relu",
+        "unit_forget_bias": False,
+        "peephole_initializer": "zeros",
+    },
 }
 
 

@@ -262,6 +262,28 @@ TEXTS = ["A cat sat.", "the Cats (2)", "unknown wörds", ""]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+@pytest.mark.parametrize("options", [OPTIONS["dot"], OPTIONS["without attention"]])
+def test_steps_from_numbers_to_numbers(uncompiled, options):
+    model, words = small(**options), ["abcd", "b"]
+    begin, step, greedy = (model.portable(words)[name] for name in ("begin", "step", "greedy"))
+    ids = model.encode(words).inputs["source"]
+    names = [spec.name for spec in step.signature]
+    attending = options["attention"] is not None
+    assert names[0] == "token" and ({"keys", "values", "mask"} <= {*names}) == attending
+    found, made = begin.function(ids), to_numpy(greedy.function(ids)["target_tokens"])
+    known = model.tables()["target_tokens"]
+    said = [" ".join(known[n] for n in row if n not in (0, model.end)) for row in made]
+    assert said == model.translate(words, beam_width=1)
+    for tokens in made.T[:6]:
+        given = [found.get(f"next_{name}", found.get(name)) for name in names]
+        found |= step.function(*given)
+        assert ("attention" in found) == attending
+        best = 2 + to_numpy(found["log_probs"])[:, 2:].argmax(axis=1)
+        assert ((best == tokens) | (tokens == 0)).all()
+        found["next_token"] = tokens
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 def test_exported_translates_raw_strings_without_this_package(tmp_path):
     pytest.importorskip("sentencepiece")
     keras.utils.set_random_seed(0)

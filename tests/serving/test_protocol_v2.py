@@ -80,3 +80,14 @@ def test_an_unknown_model_is_not_found(ask, end):
     method = "POST" if end.endswith("infer") else "GET"
     status, answer = ask(method, "/v2/models/tox" + end, json={"inputs": [TEXTS]})
     assert (status, answer) == (404, {"error": "There is no model 'tox': did you mean 'toy'?"})
+
+
+def test_tensors_as_bytes_are_refused_by_name(ask):
+    """As Triton's own client sends them unless it is told not to."""
+    status, answer = ask(
+        "POST",
+        "/v2/models/toy/infer",
+        content=b'{"inputs": []}\1\0\0\0a',
+        headers={"Inference-Header-Content-Length": "14"},
+    )
+    assert status == 400 and "binary_data=False" in answer["error"]

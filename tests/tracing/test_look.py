@@ -2,39 +2,17 @@
 
 import json
 
-import keras
 import numpy as np
 import pytest
 from helpers import BACKEND
+from tiny_models import WORDS, classifier, generator, rows, tagger
 
-from keras_seq import layers, recipe
+from keras_seq import recipe
 from keras_seq.batches import Examples
 from keras_seq.errors import InputError
-from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
 from keras_seq.tracing.look import look
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
-
-WORDS = ["Ada", "met", "Grace", "."]
-
-
-def tagger():
-    options = {"letters": "Adametrc", "letter_units": 2, "split": "words"}
-    return SequenceTagger(WORDS, ["PER"], embedding=4, units=4, **options)
-
-
-def classifier():
-    return SequenceClassifier(WORDS, ["bad", "good"], embedding=4, units=4, lower=False)
-
-
-def generator(styles=None, split="text"):
-    return SequenceGenerator("abc", styles, split=split, embedding=4, units=4)
-
-
-def rows():
-    inputs = keras.Input((28, 28))
-    return keras.Model(inputs, keras.layers.Dense(10)(layers.GRU(4, name="gru")(inputs)))
-
 
 LOOKS = {
     "ner": (

@@ -1,0 +1,69 @@
+"""The likeliest text of CTC under a language model."""
+
+import numpy as np
+
+from keras_seq.errors import InputError
+
+
+def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
+    """The text of the highest score (prefix search: Graves 2012; Hannun et al. 2014),
+
+        log p(text | sound) + weight * log p(text) + bonus * letters
+
+    where the first adds up all alignments, and the second is of the language model, the end of the
+    text counted in. Without a language model, `keras.ops.ctc_decode` does the same.
+
+    Args:
+        log_probs: Natural logarithms, `(steps, letters + 1)`; column 0 is the blank's.
+        beam_width: Beginnings of texts that are followed at a time.
+        foretell: Takes a list of beginnings, tuples of letters from 1, and returns the log
+            probability of what comes next, `(beginnings, letters + 1)`; column 0 is the end's.
+        weight: Of the language model.
+        bonus: For each letter, since a language model favours short texts.
+
+    Returns:
+        The letters, a tuple of numbers from 1, and the score.
+
+    Raises:
+        InputError: The beam has no width.
+    """
+    if beam_width < 1:
+        raise InputError(f"beam_width must be at least 1, got {beam_width}.")
+    never = -np.inf
+    # Of each beginning the log probability that it ends in a blank, or in its last letter.
+    beam = {(): (0.0, never)}
+    # Of each beginning its own score, and what may come next.
+    prior, next_ones = {(): 0.0}, {}
+
+    def know(beginnings):
+        new = [one for one in beginnings if one not in next_ones]
+        if new:
+            next_ones.update(zip(new, foretell(new)))
+
+    for row in np.asarray(log_probs, "float64"):
+        know(beam)
+        after: dict = {}
+
+        def add(text, blank, letter, after=after):
+            before = after.get(text, (never, never))
+            after[text] = np.logaddexp(before[0], blank), np.logaddexp(before[1], letter)
+
+        for text, (blank, letter) in beam.items():
+            either = np.logaddexp(blank, letter)
+            add(text, either + row[0], letter + row[text[-1]] if text else never)
+            for number in range(1, len(row)):
+                # The same letter again is another one only behind a blank.
+                again = text and text[-1] == number
+                longer = (*text, number)
+                add(longer, never, (blank if again else either) + row[number])
+                if longer not in prior:
+                    prior[longer] = prior[text] + weight * next_ones[text][number] + bonus
+        ranked = sorted(after, key=lambda text: np.logaddexp(*after[text]) + prior[text])
+        beam = {text: after[text] for text in ranked[-beam_width:]}
+    know(beam)
+    scores = {
+        text: np.logaddexp(*ends) + prior[text] + weight * next_ones[text][0]
+        for text, ends in beam.items()
+    }
+    best = max(scores, key=lambda text: scores[text])
+    return best, float(scores[best])

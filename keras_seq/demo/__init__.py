@@ -1,0 +1,1 @@
+"""A finished run in the browser: ask it, and see inside; what `keras-seq demo` shows."""

@@ -1,0 +1,107 @@
+"""What recurrent layers read of sound."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq import layers
+from keras_seq.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class FrontEnd(keras.layers.Layer):
+    """What recurrent layers read of a recording: `(batch, samples)` to `(batch, steps, features)`.
+
+    Frames of a log-mel spectrogram, each band made even by its mean and deviation, some of them
+    side by side.
+
+    Args:
+        window, hop, sample_rate, bands: As of `keras_seq.layers.LogMel`.
+        stack: Frames a step.
+        stride: Frames from step to step.
+        noise: Whether `keras_seq.layers.SpectralNoise` is added in training.
+        masks: Of `keras_seq.layers.SpectralMasking`, in training.
+
+    Returns:
+        The features, and which steps there are of each recording, bools `(batch, steps)`.
+    """
+
+    def __init__(self, window, hop, sample_rate, bands, stack, stride, noise, masks, **kwargs):
+        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
+        super().__init__(**kwargs)
+        if not 1 <= stride <= stack:
+            raise InputError(
+                f"A step strides over 1 frame at least and no more than it reads, {stack}; got "
+                f"{stride}."
+            )
+        self._arguments = arguments
+        self.stack, self.stride, self.bands = stack, stride, bands
+        self.log_mel = layers.LogMel(sample_rate, window, hop, bands, name="log_mel")
+        self.noise = layers.SpectralNoise(name="noise") if noise else None
+        self.masking = layers.SpectralMasking(masks, name="masking") if masks else None
+        self.advance = stride * hop
+        self.span = (stack - 1) * hop + window
+        self.features = stack * bands
+        self.mean = self._fixed("mean", "zeros")
+        self.deviation = self._fixed("deviation", "ones")
+
+    def _fixed(self, name, initializer):
+        return self.add_weight(
+            shape=(self.bands,), name=name, initializer=initializer, trainable=False
+        )
+
+    def call(self, samples, lengths, training=False):
+        count = ops.shape(samples)[1]
+        # In whole numbers above zero, which any runtime divides alike.
+        steps = ops.maximum((count + self.advance - 1) // self.advance, 1)
+        more = (steps - 1) * self.advance + self.span - count
+        features = self.of_whole_steps(ops.pad(samples, [[0, 0], [0, more]]), training)
+        there = ops.arange(ops.shape(features)[1]) * self.advance
+        return features, there[None, :] < lengths[:, None]
+
+    def of_whole_steps(self, samples, training=False):
+        """Features of samples that end with the last sample of a step."""
+        x = self.log_mel(samples)
+        if self.noise is not None:
+            x = self.noise(x, training=training)
+        x = (x - self.mean) / self.deviation
+        if self.masking is not None:
+            x = self.masking(x, training=training)
+        steps = 1 + (ops.shape(x)[1] - self.stack) // self.stride
+        last = (steps - 1) * self.stride + 1
+        parts = [x[:, first : first + last : self.stride] for first in range(self.stack)]
+        return ops.concatenate(parts, axis=-1)
+
+    def compute_output_spec(self, samples, lengths, training=False):
+        batch = samples.shape[0]
+        return (
+            keras.KerasTensor((batch, None, self.features), "float32"),
+            keras.KerasTensor((batch, None), "bool"),
+        )
+
+    def get_config(self):
+        return {**super().get_config(), **self._arguments}
+
+
+def floats(recording):
+    """Samples within -1 to 1, float32.
+
+    Args:
+        recording: `(samples,)`, floats within -1 to 1 or whole numbers of 16 bits.
+
+    Raises:
+        InputError: It is neither.
+    """
+    recording = np.asarray(recording)
+    if recording.ndim != 1:
+        raise InputError(
+            f"A recording is one row of samples, got an array of shape {recording.shape}; mix "
+            "channels down first."
+        )
+    if recording.dtype == np.int16:
+        return recording.astype("float32") / 2**15
+    if not np.issubdtype(recording.dtype, np.floating):
+        raise InputError(
+            f"Samples are floats within -1 to 1 or whole numbers of 16 bits, got {recording.dtype}."
+        )
+    return recording.astype("float32")

@@ -1,0 +1,1 @@
+"""Speech to text: spoken digits and commands, letter by letter, also while they are spoken."""

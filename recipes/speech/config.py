@@ -1,0 +1,63 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+
+from keras_seq import recipe
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to fewer: recurrent layers read a spectrogram, CTC says which letters there are."""
+
+    sample_rate: int = 16_000
+    """Samples a second; sound of another rate is resampled."""
+    encoding: str = "utf-8"
+    """Of tables of your own."""
+    file_column: str = "file"
+    """Of tables of your own: where the sound is, seen from the table."""
+    text_column: str = "text"
+    """Of tables of your own: what is said; nothing for silence."""
+    alphabet: str | None = None
+    """Letters that may be written, the blank between words too; those of the training texts if
+    not given."""
+    lower: bool = True
+    """Write small letters only."""
+    hours: float = 10.0
+    """Of each split of a set of TFDS at most, since sound is held in memory."""
+    bands: int = 40
+    """Of the spectrogram, whose frames come every 10 ms and last 25."""
+    stack: int = recipe.tunable(4, among=(2, 3, 4))
+    """Frames that make a time step."""
+    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    """The recurrent cell."""
+    units: int = recipe.tunable(128, among=(64, 96, 128, 192, 256))
+    """Hidden units a layer and direction."""
+    layers: int = recipe.tunable(2, among=(1, 2, 3))
+    """Recurrent layers."""
+    bidirectional: bool = True
+    """Read from both ends; if not, the model can recognize while it hears."""
+    dropout: float = recipe.tunable(0.2, between=(0.0, 0.5))
+    """Share of the features dropped after each recurrent layer."""
+    recurrent_dropout: float = 0.0
+    """Share of the state dropped from step to step."""
+    noise: bool = True
+    """Add noise to the spectrogram in training, and change its loudness."""
+    masks: int = recipe.tunable(2, among=(0, 1, 2))
+    """How many bands, and stretches of time, are blotted out in training."""
+    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = recipe.tunable(0.004, between=(0.0005, 0.01), log=True)
+    """The highest of the schedule."""
+    batch_size: int = 32
+    """Recordings an update."""
+    updates: int = 2_500
+    """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
+
+    objective = "wer"
+    less_is_better = True
+
+
+PRESETS = {
+    "default": Config(),
+    "streaming": Config(bidirectional=False, units=256),
+}

@@ -1,0 +1,59 @@
+"""How good it is: words and letters that are heard wrong."""
+
+import time
+
+import jiwer
+
+from keras_seq import pictures
+
+BEAMS = (5, 25)
+"""Widths of the beam to compare."""
+
+SHOWN = 4
+"""Recordings with a picture."""
+
+
+def evaluate(model, splits, name):
+    """Word error rate and character error rate (`wer`, `cer`) of the likeliest alignments."""
+    examples = splits[name]
+    return rates(examples.targets, model.transcribe(examples.inputs))
+
+
+def rates(texts, heard):
+    """Words and letters to change, of those there are (`wer`, `cer`)."""
+    return {"wer": jiwer.wer(texts, heard), "cer": jiwer.cer(texts, heard)}
+
+
+def show(model, splits, name, folder):
+    """Draws what is heard when, writes what is heard wrong, and compares widths of the beam.
+
+    Returns:
+        The rates by the width of the beam, and the real-time factor: seconds that it takes to
+        recognize a second of sound, recordings together and one by one.
+    """
+    recordings, texts = splits[name][:2]
+    log_probs = model.log_probs(recordings)
+    heard = model.decode(log_probs)
+    rows = ["heard\tsaid"]
+    rows += [f"{ours}\t{theirs}" for ours, theirs in zip(heard, texts) if ours != theirs]
+    (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+    for number in range(min(SHOWN, len(recordings))):
+        pictures.heard(model, recordings[number], folder / f"heard_{number}.png")
+    beams = {width: rates(texts, model.decode(log_probs, width)) for width in BEAMS}
+    many, few = recordings[:200], recordings[:20]
+    return {
+        "beam": beams,
+        "real_time_factor": _pace(model, many, lambda: model.transcribe(many)),
+        "real_time_factor_one_by_one": _pace(
+            model, few, lambda: [model.transcribe([recording]) for recording in few]
+        ),
+    }
+
+
+def _pace(model, recordings, run):
+    """Seconds that a second of sound takes, once all is compiled."""
+    run()
+    begin = time.perf_counter()
+    run()
+    seconds = sum(map(len, recordings)) / model.sample_rate
+    return round((time.perf_counter() - begin) / seconds, 5)

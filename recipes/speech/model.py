@@ -1,0 +1,38 @@
+"""The model: a CTC recognizer over the letters of the training texts."""
+
+from keras_seq.errors import InputError
+from keras_seq.models import CTCRecognizer
+from keras_seq.training import adam_w
+
+ENOUGH = 500
+"""Recordings by which the bands of the spectrogram are made even."""
+
+
+def build(config, train):
+    """A recognizer that writes the letters of the training texts."""
+    alphabet = config.alphabet or "".join(sorted(set("".join(train.targets))))
+    if not alphabet:
+        raise InputError("No training recording has a text, so that there is nothing to learn.")
+    model = CTCRecognizer(
+        alphabet,
+        sample_rate=config.sample_rate,
+        bands=config.bands,
+        stack=config.stack,
+        noise=config.noise,
+        masks=config.masks,
+        cell=config.cell,
+        units=config.units,
+        depth=config.layers,
+        bidirectional=config.bidirectional,
+        dropout=config.dropout,
+        recurrent_dropout=config.recurrent_dropout,
+    )
+    model.adapt(train.inputs[:ENOUGH])
+    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
+    model.compile(optimizer, loss=model.loss_of_texts)
+    return model
+
+
+def arrays(model, examples):
+    """Recordings and texts as the model is trained on them."""
+    return model.encode(examples.inputs, examples.targets)

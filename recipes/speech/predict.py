@@ -1,0 +1,80 @@
+"""What it hears in sound files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_seq import pictures, runs
+from keras_seq.data.audio import read_audio
+from keras_seq.errors import InputError
+
+
+def predict(
+    model,
+    config,
+    inputs,
+    *,
+    beam_width: int | None = None,
+    language_model: Path | None = None,
+    weight: float = 0.5,
+    bonus: float = 0.0,
+    pieces: float | None = None,
+    folder: Path = Path("heard"),
+):
+    """What is said in every sound file, and a picture of what was heard when.
+
+    Parameters
+    ----------
+    beam_width
+        How many texts are followed at a time; by default the likeliest alignment is taken.
+    language_model
+        The folder of a run of language_model, over characters, that judges texts too.
+    weight
+        Of the language model.
+    bonus
+        For each letter, since a language model favours short texts.
+    pieces
+        Hear the file in pieces of so many seconds, and show the text after each (--no-bidirectional
+        models).
+    folder
+        Where to write the pictures.
+    """
+    searched = beam_width is not None or language_model is not None
+    if pieces is not None and (searched or pieces <= 0):
+        raise InputError("--pieces are seconds, more than 0, and go without a search.")
+    how = {}
+    if language_model is not None:
+        _, _, foretelling = runs.Run(language_model).load()
+        how = {"language_model": foretelling, "weight": weight, "bonus": bonus}
+    # All are read before the first is answered: a mistake is known at once.
+    recordings = [read_audio(path, model.sample_rate) for path in inputs]
+    for path, recording in zip(inputs, recordings):
+        if pieces is not None:
+            yield from _in_pieces(model, path, recording, pieces)
+            continue
+        picture = folder / f"{pictures.file_name(Path(path).stem)}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures.heard(model, recording, picture)
+        [text] = model.transcribe([recording], beam_width, **how)
+        seconds = f"{len(recording) / model.sample_rate:.2f}"
+        yield {"file": path, "seconds": seconds, "text": text, "picture": str(picture)}
+
+
+def _in_pieces(model, path, recording, seconds):
+    stream, text, count = model.stream(), "", max(1, round(seconds * model.sample_rate))
+    for begin in range(0, len(recording), count):
+        piece = recording[begin : begin + count]
+        text += stream.feed(piece).text
+        if begin + count >= len(recording):
+            text += stream.finish().text
+        until = f"{(begin + len(piece)) / model.sample_rate:.2f}"
+        yield {"file": path, "until": until, "text": text}
+
+
+def look(model, example, target):
+    """A sound file or a recording, step by step."""
+    if isinstance(example, str):
+        example = read_audio(example, model.sample_rate)
+    inputs = model.encode([example]).inputs
+    steps = np.arange(model.steps(len(example))) * model.seconds_a_step
+    return inputs, [f"{second:.2f} s" for second in steps]

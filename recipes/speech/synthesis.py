@@ -1,0 +1,95 @@
+"""Digits and commands, spoken by voices of eSpeak NG in rooms, beside noise."""
+
+import numpy as np
+
+from keras_seq.data import audio, espeak
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+COMMANDS = (
+    *("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"),
+    *("open", "close", "start", "pause", "play", "next", "back", "louder", "quieter", "help"),
+)
+
+COUNTS = {"train": 8_000, "validation": 500, "test": 1_000}
+
+# A voice is an accent and a variant. What is heard in one split is in no other, neither accents
+# nor variants; variants of one name, such as iven and iven2, are together.
+ACCENTS = {
+    "train": ("en-us", "en", "en-gb-scotland", "en-gb-x-gbclan", "en-029"),
+    "validation": ("en-gb-x-rp",),
+    "test": ("en-us-nyc", "en-gb-x-gbcwmd"),
+}
+VARIANTS = {
+    "validation": ("Andy", "Annie", "Lee", "adam", "anika", "aunty", "f2", "m4", "max", "michel"),
+    "test": (
+        *("Alicia", "Jacky", "belinda", "f3", "iven", "iven2", "iven3", "iven4"),
+        *("linda", "m7", "pablo", "robert", "victor"),
+    ),
+}
+NO_PERSONS = (
+    *("Demonic", "Storm", "Tweaky", "UniRobot", "anikaRobot", "croak", "fast"),
+    *("whisper", "whisperf", *(f"robosoft{number or ''}" for number in (0, *range(2, 9)))),
+)
+
+DECIBELS = 10
+"""Ratio of signal to noise, but for training."""
+
+SEED = 0
+
+
+def utterances(sample_rate, counts=COUNTS, seed=SEED):
+    """What is said, by whom, and how it sounds.
+
+    Args:
+        sample_rate: Samples a second.
+        counts: How many utterances each split has.
+        seed: The same numbers give the same sound.
+
+    Yields:
+        The split, the text, the voice, and the samples, int16.
+    """
+    taken = {*VARIANTS["validation"], *VARIANTS["test"], *NO_PERSONS}
+    others = [name for name in espeak.variants() if name not in taken]
+    variants = {"train": others, **VARIANTS}
+    for number, (split, count) in enumerate(counts.items()):
+        random = np.random.default_rng([seed, number])
+        said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
+        clean = []
+        for rate, samples in espeak.speech(said):
+            spoken = audio.resampled(samples / np.float32(2**15), rate, sample_rate)
+            clean.append(spoken / max(np.abs(spoken).max(), 1e-6))
+        for one, spoken in zip(said, clean):
+            heard = _heard(spoken, clean, sample_rate, split == "train", random)
+            yield split, one.text, one.voice, heard
+
+
+def _utterance(random, accents, variants):
+    """One to five digits, commands, or both."""
+    words = [DIGITS, DIGITS, COMMANDS, DIGITS + COMMANDS][random.integers(4)]
+    return espeak.Utterance(
+        " ".join(random.choice(words, random.integers(1, 6))),
+        f"{random.choice(accents)}+{random.choice(variants)}",
+        words_a_minute=int(random.integers(130, 221)),
+        pitch=int(random.integers(30, 71)),
+        range=int(random.integers(30, 81)),
+        gap=int(random.integers(0, 7)),
+    )
+
+
+def _heard(spoken, others, sample_rate, training, random):
+    """An utterance between silences, in a room or not, beside noise or others who speak."""
+    before, after = random.integers(sample_rate // 20, sample_rate // 2, 2)
+    sound = np.pad(spoken, (before, after))
+    if random.random() < 0.6:
+        seconds, direct = random.uniform(0.1, 0.5), random.uniform(0, 15)
+        sound = audio.reverberated(sound, sample_rate, seconds, direct, random)
+    decibels = random.uniform(3, 30) if training else DECIBELS
+    if random.random() < 0.7:
+        noise = audio.coloured_noise(len(sound), random.uniform(0, 2), random)
+    else:
+        noise = np.zeros(len(sound))
+        for other in random.integers(len(others), size=random.integers(3, 7)):
+            noise += np.roll(np.resize(others[other], len(sound)), random.integers(len(sound)))
+    if not training or random.random() < 0.9:
+        sound = audio.noisy(sound, noise, decibels)
+    return audio.as_int16(sound / np.abs(sound).max() * random.uniform(0.1, 0.9))

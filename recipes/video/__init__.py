@@ -1,0 +1,1 @@
+"""Actions in videos: a convolutional encoder sees each frame, recurrent layers see what happens."""

@@ -1,0 +1,57 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+
+from keras_seq import recipe
+from keras_seq.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to one: an encoder sees each frame, the state at the end names the action."""
+
+    size: int = 32
+    """Height and width to which the frames of your own videos and of public sets are scaled."""
+    colour: bool = False
+    """Keep the colours of these."""
+    rate: float = 8.0
+    """Frames a second to take of these."""
+    frames: int = 32
+    """Frames to take of each at most, evenly apart."""
+    encoder: str = "small"
+    """What sees a frame: small, or a model of keras.applications, such as MobileNetV2."""
+    pretrained: bool = False
+    """Start that model from what it learnt on ImageNet, and leave it so."""
+    pairs: bool = True
+    """Let the small encoder see what has changed since the frame before, too."""
+    channels: int = recipe.tunable(16, among=(8, 16, 24, 32))
+    """Of the first convolution of the small encoder."""
+    features: int = recipe.tunable(128, among=(64, 128, 256))
+    """Width of what the encoder says of a frame."""
+    cell: recipe.Cell = recipe.tunable("GRU", among=recipe.CELLS)
+    """The recurrent cell."""
+    units: int = recipe.tunable(128, among=(64, 96, 128, 192))
+    """Hidden units a layer and direction."""
+    layers: int = recipe.tunable(1, among=(1, 2))
+    """Recurrent layers."""
+    bidirectional: bool = False
+    """Read the clip from both ends."""
+    dropout: float = recipe.tunable(0.2, between=(0.0, 0.5))
+    """Share of the features dropped before the first and after each recurrent layer."""
+    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = recipe.tunable(0.002, between=(0.0005, 0.01), log=True)
+    """The highest of the schedule."""
+    batch_size: int = 64
+    """Clips an update."""
+    updates: int = 4_000
+    """Optimizer steps in all, rounded to whole passes over the training clips (epochs)."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("size", "rate", "frames"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"--{name} must be more than 0.")
+
+
+PRESETS = {"default": Config()}

@@ -1,0 +1,26 @@
+import numpy as np
+
+from benchmarks import video_controls
+
+
+def test_played_backwards():
+    labels = ["moving left", "spinning clockwise", "circling counter-clockwise", "growing"]
+    labels += ["moving up", "bouncing", "shaking"]
+    found = video_controls.backwards(labels)
+    assert found == [
+        "moving right",
+        "spinning counter-clockwise",
+        "circling clockwise",
+        "shrinking",
+        "moving down",
+        "bouncing",
+        "shaking",
+    ]
+    assert video_controls.backwards(found) == labels
+
+
+def test_single_frames():
+    clips = [np.arange(n)[:, None] for n in (3, 5)]
+    found = video_controls.single(clips, 4, np.random.default_rng(0))
+    assert [clip.shape for clip in found] == [(1, 1)] * 8
+    assert {int(clip[0, 0]) for clip in found[:4]} <= set(range(3))

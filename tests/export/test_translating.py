@@ -1,0 +1,120 @@
+"""Exported sequence-to-sequence models, searched as docs/export.md says, against the models."""
+
+import functools
+import json
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from keras_seq import export, scan
+from keras_seq.data.pieces import into_pieces
+from keras_seq.data.vocabulary import Vocabulary
+from keras_seq.models import Seq2Seq, seq2seq
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
+)
+
+PAGE = (Path(__file__).parents[2] / "docs/export.md").read_text("utf-8")
+WITH_ONNX, WITH_LITERT, PIECES = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+
+EXAMPLES = ["abcd", "ba"]
+"""What is exported is compared on these before it is written."""
+
+WORDS = ["", "a", "cab", "xa bc", "acbdabca", "bad" * 7]
+
+
+@pytest.fixture(autouse=True)
+def uncompiled(monkeypatch):
+    """What is done a few times only: compiling would take longer."""
+    monkeypatch.setattr(seq2seq, "_compiled", lambda run: run)
+    with scan.general_only():
+        yield
+
+
+def shaken(**options):
+    """A model that says something else of each word."""
+    options = {"split": "characters", "target_split": "spaced", "units": 6, **options}
+    model = Seq2Seq("abcd", "ABCDEF", embedding=5, **options)
+    rng = np.random.default_rng(4)
+    for weight in model.trainable_variables:
+        weight.assign(rng.normal(size=weight.shape))
+    return model
+
+
+def run(session, given):
+    """What a session answers, by name, of what it takes."""
+    names = [value.name for value in session.get_outputs()]
+    inputs = {value.name: given[value.name] for value in session.get_inputs()}
+    return dict(zip(names, session.run(names, inputs)))
+
+
+def operators(file):
+    return [node.op_type for node in onnx.load(file).graph.node]
+
+
+def test_as_the_page_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    model = shaken(ngrams=3, ngram_rows=16, ngram_embedding=2)
+    wanted = model.translate(WORDS, beam_width=1)
+    assert len(set(wanted)) > 4
+    page = {}
+    for format, lines in (("onnx", WITH_ONNX), ("litert", WITH_LITERT)):
+        folder = Path("runs/spelling/default") / format
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        report = export.FORMATS[format](model, folder, EXAMPLES)
+        assert report["endpoints"] == ["begin", "greedy", "step"]
+        assert report["largest difference"] <= 1e-5
+        exec(lines, page)
+        assert [" ".join(page["translate"](model.tokens_of(word))) for word in WORDS] == wanted
+    [[said]] = model.translations(["attention"], beam_width=1)
+    assert capsys.readouterr().out == f"{said.tokens}\n"
+    # Both directions are one operator, and a step has no loop.
+    assert operators("runs/spelling/default/onnx/begin.onnx").count("LSTM") == 1
+    assert not {"Loop", "Scan"} & {*operators("runs/spelling/default/onnx/step.onnx")}
+
+
+def test_a_batch_of_any_lengths(tmp_path):
+    model = shaken(attention="additive", cell="GRU", input_feeding=True, depth=2)
+    assert export.onnx(model, tmp_path / "it", EXAMPLES)["largest difference"] <= 1e-5
+    found = operators(tmp_path / "it/begin.onnx")
+    assert found.count("GRU") == 2 and not {"Loop", "Scan"} & {*found}
+    begin, step, greedy = (
+        functools.partial(run, onnxruntime.InferenceSession(tmp_path / f"it/{name}.onnx"))
+        for name in ("begin", "step", "greedy")
+    )
+    tables = json.loads((tmp_path / "it/tables.json").read_text())
+    ids = np.zeros((len(WORDS), 30), "int32")
+    for row, word in zip(ids, WORDS):
+        read = [*model.tokens_of(word), "<EOS>"]
+        row[: len(read)] = [tables["tokens"].index(t) if t != "x" else 1 for t in read]
+    made = greedy({"tokens": ids})
+    said = [[tables["target_tokens"][n] for n in row if n] for row in made["target_tokens"]]
+    wanted = model.translate(WORDS, beam_width=1)
+    assert [" ".join(t for t in tokens if t != "<EOS>") for tokens in said] == wanted
+    assert len({len(tokens) for tokens in said}) > 2  # some end, some are cut off
+    # The same by steps, of which two rows look at each source.
+    state = {name.removeprefix("next_"): array for name, array in begin({"tokens": ids}).items()}
+    memory = {name: state.pop(name) for name in ("keys", "values", "mask")}
+    state = {name: np.repeat(array, 2, axis=0) for name, array in state.items()}
+    for tokens, log_probs in list(zip(made["target_tokens"].T, made["log_probs"].T))[:20]:
+        found = step(state | memory)
+        of_each = np.take_along_axis(found["log_probs"], np.repeat(tokens, 2)[:, None], axis=1)
+        alive = np.repeat(tokens > 0, 2)
+        np.testing.assert_allclose(of_each[alive, 0], np.repeat(log_probs, 2)[alive], atol=1e-4)
+        state = {name: found[f"next_{name}"] for name in state if name != "token"}
+        state["token"] = np.repeat(tokens, 2)
+
+
+def test_pieces_as_the_page_says():
+    known = Vocabulary(["▁", "▁ab", "ab", "abc", "c", "▁d_", "_", "▁.", "é"])
+    page = {"tables": {"tokens": known.tokens}}
+    exec(PIECES, page)
+    split = into_pieces(known)
+    for text in ("", "abc ab", "abcab. d_e", "▁ab\u3000\tcé é", " . x1 "):
+        assert page["pieces"](text) == [token for token, _, _ in split(text)]

@@ -1,0 +1,286 @@
+"""The CTC recognizer: against all alignments written out; whole and in pieces; exported."""
+
+import itertools
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from helpers import BACKEND
+from keras import ops
+
+from keras_seq import export
+from keras_seq.errors import InputError
+from keras_seq.models import CTCRecognizer, SequenceGenerator
+from keras_seq.models.ctc_recognizer import EndedByBlanks
+
+RATE = 4_000
+RANDOM = np.random.default_rng(0)
+
+
+def small(alphabet="ab", **options):
+    keras.utils.set_random_seed(0)
+    defaults = {"sample_rate": RATE, "bands": 12, "units": 8, "depth": 1, "dropout": 0.0}
+    return CTCRecognizer(alphabet, **defaults | options)
+
+
+def noises(*lengths):
+    return [RANDOM.uniform(-0.5, 0.5, n).astype("float16").astype("float32") for n in lengths]
+
+
+# All alignments, written out in float64.
+
+
+def collapsed(path):
+    """The text of a path: of equals in a row one, and no blank."""
+    return tuple(n for n, _ in itertools.groupby(path) if n)
+
+
+def paths(logits):
+    """Every path with its probability, logits (steps, letters + 1)."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    for path in itertools.product(range(logits.shape[1]), repeat=len(logits)):
+        yield path, np.prod(p[np.arange(len(path)), list(path)])
+
+
+def loss_and_gradient(logits, text):
+    """-log p(text), and its derivative by the logits: the softmax less what the text expects."""
+    total, expected = 0.0, np.zeros(logits.shape)
+    for path, probability in paths(logits):
+        if collapsed(path) == tuple(text):
+            total += probability
+            expected[np.arange(len(path)), list(path)] += probability
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return -np.log(total), p / p.sum(axis=1, keepdims=True) - expected / total
+
+
+@pytest.mark.parametrize("text", [[], [1], [1, 2], [2, 2], [1, 2, 1], [1, 1, 2]])
+def test_loss_and_gradient_are_those_of_all_alignments(text):
+    logits = np.random.default_rng(len(text)).normal(0, 1.5, (5, 3))
+    wanted, gradient = loss_and_gradient(logits, text)
+    # One step of plain descent moves the only weights there are by the gradient.
+    table = keras.layers.Embedding(1, 15)
+    model = keras.Sequential([keras.Input((), dtype="int32"), table, keras.layers.Reshape((5, 3))])
+    table.set_weights([logits.reshape(1, 15)])
+    model.compile(keras.optimizers.SGD(1.0), loss=small().loss_of_texts)
+    targets = np.array([text + [0] * (4 - len(text))], "int32")
+    found = model.train_on_batch(np.zeros(1, "int32"), targets)
+    assert float(np.ravel(found)[0]) == pytest.approx(wanted, abs=1e-5)
+    moved = logits.reshape(1, 15) - ops.convert_to_numpy(table.embeddings)
+    np.testing.assert_allclose(moved.reshape(5, 3), gradient, atol=1e-5)
+
+
+@pytest.mark.skipif(BACKEND == "torch", reason="Keras has no beam search of CTC on torch")
+def test_decoding_finds_the_likeliest_of_all_texts():
+    recognizer, differs = small(), 0
+    for seed in range(12):
+        logits = np.random.default_rng(seed).normal(0, 0.7, (5, 3))
+        sums = {}
+        for path, probability in paths(logits):
+            sums[collapsed(path)] = sums.get(collapsed(path), 0) + probability
+        best = "".join(".ab"[n] for n in max(sums, key=sums.get))
+        alignment = "".join(".ab"[n] for n in collapsed(logits.argmax(axis=1)))
+        log_probs = [ops.convert_to_numpy(ops.log_softmax(logits.astype("float32")))]
+        assert recognizer.decode(log_probs, beam_width=100) == [best]
+        assert recognizer.decode(log_probs) == [alignment]
+        assert recognizer.text_of(logits.argmax(axis=1)) == alignment
+        differs += best != alignment
+    assert differs  # else this would tell nothing of the sums
+
+
+def test_after_the_end_only_the_blank():
+    """So the loss of a padded recording is its own, and so is what is decoded."""
+    logits = np.random.default_rng(1).normal(size=(2, 7, 3)).astype("float32")
+    mask = np.arange(7) < np.array([[4], [7]])
+    ended = ops.convert_to_numpy(EndedByBlanks()(logits, mask))
+    loss = keras.losses.CTC(reduction=None)
+    together = ops.convert_to_numpy(loss(np.array([[1, 2], [2, 0]]), ended))
+    wanted = [loss_and_gradient(logits[0, :4], [1, 2])[0], loss_and_gradient(logits[1], [2])[0]]
+    np.testing.assert_allclose(together, wanted, atol=1e-4)
+
+
+# From samples to texts.
+
+TONES = {"a": 400, "b": 1200, " ": None}
+
+
+def melody(text):
+    """Each letter a tone of 0.12 s, a blank a silence, and a pause after each."""
+    times = np.arange(480) / RATE
+    parts = [np.zeros(200)]
+    for letter in text:
+        tone = TONES[letter]
+        parts += [0.3 * np.sin(2 * np.pi * tone * times) if tone else 0 * times, np.zeros(200)]
+    sound = np.concatenate(parts)
+    return (sound + RANDOM.normal(0, 0.01, len(sound))).astype("float32")
+
+
+TEXTS = ["a", "b", "ab", "ba", "aab", "bb", "", "abba"]
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    recognizer = small(units=16, bidirectional=False, noise=True, masks=1)
+    recordings = [melody(text) for text in TEXTS * 4]
+    recognizer.adapt(recordings)
+    recognizer.compile(keras.optimizers.Adam(0.02), loss=recognizer.loss_of_texts)
+    examples = recognizer.encode(recordings, TEXTS * 4)
+    recognizer.fit(examples.inputs, examples.targets, epochs=40, batch_size=16, verbose=0)
+    return recognizer
+
+
+def test_learns_and_transcribes(learnt):
+    recordings = [melody(text) for text in TEXTS]
+    assert learnt.transcribe(recordings) == TEXTS
+    assert learnt.transcribe([]) == []
+    if BACKEND != "torch":
+        assert learnt.transcribe(recordings, beam_width=10) == TEXTS
+    # Silence is no mistake, be it as short as can be.
+    assert learnt.transcribe([np.zeros(2000), np.zeros(1)]) == ["", ""]
+    # Whole numbers are as good as floats.
+    assert learnt.transcribe([(recordings[-1] * 2**15).astype("int16")]) == ["abba"]
+
+
+def test_letters_stand_where_they_are_heard(learnt):
+    [log_probs] = learnt.log_probs([melody("ab")])
+    (a, first), (b, second) = learnt.letters_of(log_probs.argmax(axis=1))
+    assert a + b == "ab"
+    # The tones begin after 0.05 s and 0.22 s.
+    assert 0.0 < first * learnt.seconds_a_step < second * learnt.seconds_a_step < 0.45
+
+
+def test_saved_and_loaded(learnt, tmp_path):
+    recordings = noises(2000, 900)
+    learnt.save(tmp_path / "it.keras")
+    loaded = keras.saving.load_model(tmp_path / "it.keras")
+    for ours, theirs in zip(loaded.log_probs(recordings), learnt.log_probs(recordings)):
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert loaded.alphabet == "ab" and loaded.sample_rate == RATE
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_alone_or_in_a_batch_is_the_same(bidirectional):
+    recognizer, recordings = small(bidirectional=bidirectional), noises(3000, 1700, 5, 900)
+    together = recognizer.log_probs(recordings)
+    for recording, found in zip(recordings, together):
+        assert len(found) == recognizer.steps(len(recording))
+        np.testing.assert_allclose(found, recognizer.log_probs([recording])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"cell": "GRU", "depth": 2, "stack": 3, "stride": 2},
+        {"cell": "SimpleRNN", "stack": 1, "window": 0.01, "hop": 0.01},
+    ],
+    ids=lambda options: options.get("cell", "LSTM"),
+)
+def test_a_stream_gives_what_the_whole_gives(options):
+    recognizer, [recording] = small(bidirectional=False, **options), noises(1345)
+    [whole] = recognizer.log_probs([recording])
+    text = recognizer.decode([whole])[0]
+    stream = recognizer.stream()
+    # Whole; with a piece of nothing, and one of a single sample; less than a step at a time.
+    for cuts in ([], [600, 600, 601], range(0, 1345, 61)):
+        heard = [stream.feed(piece) for piece in np.split(recording, np.array(cuts, int))]
+        heard.append(stream.finish())  # after which the same stream hears another recording
+        found = np.concatenate([piece.log_probs for piece in heard])
+        np.testing.assert_allclose(found, whole, atol=1e-5)
+        assert "".join(piece.text for piece in heard) == text
+    assert stream.finish().text == ""
+
+
+def test_a_stream_speaks_before_the_end(learnt):
+    stream, sound = learnt.stream(), melody("abba")
+    texts = [stream.feed(sound[begin : begin + 160]).text for begin in range(0, len(sound), 160)]
+    assert "".join(texts) + stream.finish().text == "abba"
+    assert "a" in "".join(texts[: len(texts) // 2])
+
+
+def test_a_language_model_decides_between_what_sounds_alike():
+    recognizer = small()
+    model = SequenceGenerator("ab", units=4, embedding=None, dropout=0.0)
+    model.compile(keras.optimizers.Adam(0.1), loss=model.loss_of_tokens)
+    examples = model.encode(["ab"] * 8)
+    model.fit(examples.inputs, examples.targets, epochs=30, verbose=0)
+    # An "a", then "a" or "b", the former a little likelier.
+    p = np.array([[0.02, 0.96, 0.02], [0.96, 0.02, 0.02], [0.04, 0.5, 0.46]])
+    assert recognizer.decode([np.log(p)]) == ["aa"]
+    assert recognizer.decode([np.log(p)], language_model=model, weight=0.0) == ["aa"]
+    assert recognizer.decode([np.log(p)], 8, language_model=model, weight=0.5) == ["ab"]
+    words = SequenceGenerator(["a", "b"], split="words", units=4, embedding=4)
+    with pytest.raises(InputError, match="needed is one over letters"):
+        recognizer.decode([np.log(p)], language_model=words)
+
+
+# Exported.
+
+LOAD = """
+import sys
+import numpy as np
+import tensorflow as tf
+loaded = tf.saved_model.load(sys.argv[1])
+with np.load(sys.argv[2]) as file:
+    found = loaded.recognize(file["samples"], file["lengths"])
+assert not any(name.startswith("keras_seq") for name in sys.modules)
+print([text.decode() for text in found["texts"].numpy()])
+"""
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path):
+    recordings = [melody(text) for text in ("abba", "b", "")]
+    report = export.savedmodel(learnt, tmp_path / "it", recordings)
+    assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
+    inputs = learnt.encode(recordings).inputs
+    arrays = {"samples": inputs["samples"].astype("float32"), "lengths": inputs["lengths"]}
+    np.savez(tmp_path / "sound.npz", **arrays)
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, tmp_path / "it", tmp_path / "sound.npz"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.strip() == "['abba', 'b', '']"
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("name", ["onnx", "litert"])
+def test_exported_from_samples_to_probabilities(name, bidirectional, tmp_path):
+    """The spectrogram is part of it; any length."""
+    pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[name])
+    recognizer = small(bidirectional=bidirectional)
+    report = export.FORMATS[name](recognizer, tmp_path / "it", noises(2000, 900, 3001))
+    assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
+    assert '"letters"' in (tmp_path / "it/tables.json").read_text()
+
+
+MISTAKES = {
+    "no alphabet": (lambda: small(""), "an alphabet of different letters, got ''"),
+    "a letter twice": (lambda: small("aba"), "different letters, got 'aba'"),
+    "too far a stride": (lambda: small(stack=2, stride=3), "no more than it reads, 2; got 3"),
+    "a strange letter": (
+        lambda: small().encode(noises(900, 900), ["a", "aé"]),
+        "Text 2 has 'é' at position 2, which is not in the alphabet 'ab'",
+    ),
+    "too long a text": (
+        lambda: small().encode(noises(9, 480), ["a", "aab"]),
+        r"Text 2, 'aab', needs 4 time steps, but its recording of 0.12 s has 3",
+    ),
+    "two channels": (lambda: small().transcribe([np.zeros((9, 2))]), r"shape \(9, 2\); mix"),
+    "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "whole numbers of 16 bits"),
+    "a stream from both ends": (lambda: small().stream(), "needs bidirectional=False"),
+    "nothing to adapt to": (lambda: small().adapt(noises(3)), "as long as a frame"),
+    "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be at"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(mistake):
+    call, message = MISTAKES[mistake]
+    with pytest.raises(InputError, match=message):
+        call()

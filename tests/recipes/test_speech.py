@@ -1,0 +1,262 @@
+"""The recipe speech on recordings of every kind, end to end; what its sound is made of."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow_datasets as tfds
+from keras_seq_recipes.speech import data, metric, synthesis
+from keras_seq_recipes.speech.config import Config
+
+from keras_seq import cli
+from keras_seq.data import audio, espeak
+from keras_seq.errors import InputError
+
+SMALL = ["--units", "4", "--layers", "1", "--updates", "2", "--batch-size", "8", "--bands", "10"]
+RATE = 8_000
+COUNTS = {"train": 12, "validation": 4, "test": 6}
+
+
+def run(*arguments):
+    return cli.main(list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    return list(synthesis.utterances(RATE, COUNTS))
+
+
+def test_the_same_sound_every_time(spoken):
+    again = synthesis.utterances(RATE, COUNTS)
+    for (*ours, sound), (*theirs, other) in zip(spoken, again, strict=True):
+        assert ours == theirs
+        np.testing.assert_array_equal(sound, other)
+    assert len({sound.tobytes() for *_, sound in spoken}) == sum(COUNTS.values())
+
+
+def test_no_voice_is_heard_in_two_splits(spoken):
+    words = {*synthesis.DIGITS, *synthesis.COMMANDS}
+    accents, variants = {}, {}
+    for split, text, voice, sound in spoken:
+        assert set(text.split()) <= words and 1 <= len(text.split()) <= 5
+        assert sound.dtype == np.int16 and 0.4 * RATE < len(sound) < 6 * RATE
+        accent, variant = voice.split("+")
+        accents.setdefault(split, set()).add(accent)
+        variants.setdefault(split, set()).add(variant)
+    assert {split: [s for s, *_ in spoken].count(split) for split in COUNTS} == COUNTS
+    for parts in (accents, variants, synthesis.ACCENTS, synthesis.VARIANTS):
+        parts = [set(part) for part in parts.values()]
+        assert len(set.union(*parts)) == sum(map(len, parts))
+    known = set(espeak.variants())
+    assert {*synthesis.NO_PERSONS, *sum(synthesis.VARIANTS.values(), ())} <= known
+
+
+def test_a_voice_that_is_not_there():
+    with pytest.raises(InputError, match=r"there is no voice 'xx\+f9'"):
+        list(espeak.speech([espeak.Utterance("one", "xx+f9")]))
+
+
+def test_noise_is_ten_decibels_below_what_is_said():
+    random = np.random.default_rng(0)
+    said = np.concatenate([np.zeros(5000), random.normal(0, 0.2, 5000)])
+    # The share of power in the lowest tenth of the frequencies: 1/10, ln 500 / ln 5000, nearly all.
+    for colour, low_part in ((0, 0.1), (1, 0.73), (2, 1.0)):
+        noise = audio.coloured_noise(10_000, colour, random)
+        added = audio.noisy(said, noise, 10) - said
+        # The silence before does not count.
+        assert np.mean(added**2) == pytest.approx(np.mean(said[5000:] ** 2) / 10, rel=0.02)
+        power = np.abs(np.fft.rfft(noise)) ** 2
+        assert power[:500].sum() / power.sum() == pytest.approx(low_part, abs=0.15)
+
+
+def test_an_echo_fades_by_sixty_decibels():
+    click = np.zeros(4000)
+    click[100] = 1.0
+    heard = audio.reverberated(click, RATE, 0.4, 5.0, np.random.default_rng(0))
+    assert (np.abs(heard[:100]) < 1e-9).all() and heard[100] == pytest.approx(1.0)
+    echo = heard[101:] ** 2
+    assert echo.sum() == pytest.approx(10**-0.5, rel=0.02)
+    # After 0.2 s it is 30 decibels down.
+    assert np.log10(echo[:200].mean() / echo[1500:1700].mean()) == pytest.approx(3, abs=0.4)
+
+
+# Recordings of the user's own.
+
+
+def tone(seconds, rate, frequency=440):
+    return 0.5 * np.sin(2 * np.pi * frequency * np.arange(int(seconds * rate)) / rate)
+
+
+def folder_of_recordings(folder, count=30):
+    """A WAV in stereo, a FLAC of another rate, and so on, with a table."""
+    (folder / "sound").mkdir(parents=True)
+    rows = ["file,text"]
+    for number in range(count):
+        sound, rate = tone(0.5 + number / 100, 22_050 if number % 2 else RATE), RATE
+        name = f"sound/{number}.wav"
+        if number % 2:
+            name, rate = f"sound/{number}.flac", 22_050
+        stereo = number % 3 == 0
+        soundfile.write(folder / name, np.stack([sound, 0 * sound], 1) if stereo else sound, rate)
+        rows.append(f"{name},{'' if number == 4 else f'Tone  {chr(97 + number % 5)}'}")
+    (folder / "said.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_recordings_are_mixed_down_and_resampled(workplace):
+    folder = folder_of_recordings(workplace / "mine")
+    splits = data.load(Config(data=str(folder), sample_rate=RATE))
+    found = {
+        len(samples): (samples, text)
+        for split in splits.values()
+        for samples, text in zip(split.inputs, split.targets)
+    }
+    assert len(found) == 30 and set(splits) == {"train", "validation", "test"}
+    for number in range(30):
+        seconds = 0.5 + number / 100
+        close = [n for n in found if abs(n - seconds * RATE) <= 1]
+        samples, text = found[close[0]]
+        assert text == ("" if number == 4 else f"tone {chr(97 + number % 5)}")
+        wanted = tone(seconds, RATE)[500:3500] * (0.5 if number % 3 == 0 else 1)
+        np.testing.assert_allclose(samples[500:3500] / 2**15, wanted, atol=2e-3)
+
+
+def test_end_to_end_on_the_users_own(workplace, capsys):
+    folder = folder_of_recordings(workplace / "mine")
+    options = ["--data", folder, "--sample-rate", RATE, "--no-bidirectional", *SMALL]
+    assert run("train", "speech", *options) == 0, capsys.readouterr()
+    ran = workplace / "runs/speech/default"
+    metrics = json.loads((ran / "metrics.json").read_text())
+    assert {"wer", "cer"} == set(metrics["test"])
+    assert set(metrics["shown"]["beam"]) == {"5", "25"}
+    assert metrics["shown"]["real_time_factor"] > 0
+    assert (ran / "heard_0.png").stat().st_size > 5_000
+    assert (ran / "mistakes.tsv").read_text().startswith("heard\tsaid\n")
+    capsys.readouterr()
+    files = folder / "sound/1.flac", folder / "sound/3.flac"
+    assert run("predict", ran, *files, "--beam-width", 4) == 0
+    assert capsys.readouterr().out.count("heard/") == 2
+    assert (workplace / "heard/1.png").stat().st_size > 5_000
+    assert run("predict", ran, files[0], "--pieces", 0.2) == 0
+    assert "0.51" in capsys.readouterr().out
+    assert run("look", ran, files[0]) == 0
+    assert "0.04 s" in next(ran.glob("look_*.html")).read_text()
+    (workplace / "no.wav").write_bytes(b"")
+    assert run("predict", ran, files[0], "no.wav") == 2
+    assert "no.wav is empty" in capsys.readouterr().err
+
+
+def test_builtin_at_another_rate(workplace, monkeypatch, spoken):
+    monkeypatch.setattr(data, "utterances", lambda rate: spoken if rate == RATE else [])
+    splits = data.load(Config(sample_rate=RATE))
+    pairs = {
+        (split, text, sound.tobytes())
+        for split, found in splits.items()
+        for sound, text in zip(found.inputs, found.targets)
+    }
+    assert pairs == {(split, text, sound.tobytes()) for split, text, _, sound in spoken}
+
+
+def wav(sound, rate=RATE):
+    import io
+
+    file = io.BytesIO()
+    soundfile.write(file, sound, rate, format="WAV")
+    return file.getvalue()
+
+
+GOOD = wav(tone(0.5, RATE))
+TABLE = "file,text\na.wav,one\n"
+MISTAKES = {
+    "nothing there": ({}, "There is no file or folder mine"),
+    "no table": ({"a.wav": GOOD}, "mine has no table of what is said in which file"),
+    "no audio": ({"t.csv": TABLE}, "t.csv, line 2: there is no file mine/a.wav"),
+    "no transcript": (
+        {"t.csv": TABLE, "a.wav": GOOD, "b.wav": GOOD},
+        "mine/b.wav is in no table: add what is said in it",
+    ),
+    "no such column": ({"t.csv": "path,text\na.wav,x\n"}, "no column 'file'; there are path, text"),
+    "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty: it has not even a header"),
+    "no sample": ({"t.csv": TABLE, "a.wav": wav(np.zeros(0))}, "a.wav has no sound in it"),
+    "cut off": ({"t.csv": TABLE, "a.wav": GOOD[:4000]}, "a.wav is cut off: it ends 4044 bytes"),
+    "no sound": ({"t.csv": TABLE, "a.wav": b"hello" * 99}, "a.wav is no sound file that can be"),
+    "a strange letter": (
+        {"t.csv": "file,text\na.wav,one é\n", "a.wav": GOOD},
+        "t.csv, line 2: 'é' at position 5 of the text is not in the alphabet",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(workplace, mistake, capsys):
+    files, message = MISTAKES[mistake]
+    for name, content in files.items():
+        (workplace / "mine").mkdir(exist_ok=True)
+        content = content.encode("utf-8") if isinstance(content, str) else content
+        (workplace / "mine" / name).write_bytes(content)
+    assert run("train", "speech", "--data", "mine", "--alphabet", "eno ", *SMALL) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+
+
+# Sets of TFDS.
+
+
+def public(builder, split=None, **_):
+    import tensorflow as tf
+
+    sound = "speech" if builder.name == "librispeech" else "audio"
+    rows = [{sound: (tone(0.1, 16_000) * 2**15).astype("int64")[: 1600 - n]} for n in range(30)]
+    for number, row in enumerate(rows):
+        if builder.name == "librispeech":
+            row["text"] = f"MISTER {number}"
+        else:
+            row["label"] = number % len(builder.info.features["label"].names)
+    text = {key: tf.string if key == "text" else tf.int64 for key in rows[0] if key != sound}
+    return tf.data.Dataset.from_generator(
+        lambda: rows,
+        output_signature={
+            sound: tf.TensorSpec([None], tf.int64),
+            **{key: tf.TensorSpec([], dtype) for key, dtype in text.items()},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "factor"),
+    [
+        # Two silences, of which the texts are empty; what has no transcript is left out.
+        ("speech_commands", {"", "down", "go", "left", "no", "off", "on", "right", "stop"}, 0.5),
+        ("librispeech", {"mister 0", "mister 29"}, 0.5),
+        ("spoken_digit", set(synthesis.DIGITS), 1),
+    ],
+)
+def test_mocked_public_sets(workplace, online, name, texts, factor):
+    with tfds.testing.mock_data(as_dataset_fn=public):
+        splits = data.load(Config(data=f"tfds:{name}", sample_rate=RATE))
+    assert set(splits) == {"train", "validation", "test"}
+    for found in splits.values():
+        assert texts <= set(found.targets) and "_unknown_" not in found.targets
+        assert found.inputs[0].dtype == np.int16
+        assert len(found.inputs[0]) == 1600 * factor
+
+
+def test_splits_that_are_not_there_are_taken_from_the_training_split():
+    pairs = [(np.array([n], "int16"), str(n)) for n in range(300)]
+    found = data._all_three({"train": pairs})
+    assert {len(found[name]) > 10 for name in ("train", "validation", "test")} == {True}
+    assert sorted(int(text) for part in found.values() for _, text in part) == list(range(300))
+    assert data._all_three({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
+
+
+def test_no_more_than_so_many_hours(workplace, online):
+    with tfds.testing.mock_data(as_dataset_fn=public):
+        splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, hours=1 / 3600))
+    assert 10 <= len(splits["train"].inputs) <= 12
+
+
+def test_rates_by_hand():
+    found = metric.rates(["one two", "", "go"], ["one too two", "", "no"])
+    assert found["wer"] == pytest.approx(2 / 3)
+    assert found["cer"] == pytest.approx((4 + 1) / 9)

@@ -1,0 +1,300 @@
+"""The recipe video: the built-in clips, videos of the user's own, a mocked set of TFDS."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from keras_seq_recipes.video import actions, data, metric
+from keras_seq_recipes.video.config import Config
+
+from keras_seq import cli
+from keras_seq.data import read_video, split_of
+
+av = pytest.importorskip("av")
+
+SMALL = ["--size", "8", "--channels", "2", "--features", "4", "--units", "4", "--updates", "2"]
+
+
+def test_a_single_frame_says_nothing():
+    # Whatever the action, its digit is anywhere, of any size and angle, in the first frame and in
+    # the last: the deciles of 500 clips are those of a uniform variable, within five errors.
+    whole = {"x": actions.SIDE, "y": actions.SIDE, "size": 1, "angle": 2 * np.pi}
+    deciles = np.arange(1, 10) / 10
+    for number, action in enumerate(actions.ACTIONS):
+        random = np.random.default_rng(number)
+        paths = [actions.path(random, action, np.array([0, 11]), 0.8) for _ in range(500)]
+        for name, range_ in whole.items():
+            found = np.array([path[name] for path in paths]) / range_
+            shares = (found[:, :, None] < deciles).mean(axis=0)
+            assert abs(shares - deciles).max() < 5 * np.sqrt(0.25 / 500), (action, name)
+
+
+def way(action, speed=0.5, frames=12):
+    path = actions.path(np.random.default_rng(3), action, np.arange(frames), speed)
+    step = np.diff([path["x"], path["y"]], axis=1)
+    step = np.mod(step + actions.SIDE / 2, actions.SIDE) - actions.SIDE / 2
+    size = np.mod(np.diff(path["size"]) + 0.5, 1) - 0.5
+    turned = np.mod(np.diff(path["angle"]) + np.pi, 2 * np.pi) - np.pi
+    return *step, size, turned
+
+
+def test_actions_are_what_they_are_called():
+    for action, (x, y) in {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}.items():
+        across, down, *_ = way(f"moving {action}")
+        np.testing.assert_allclose(across, x * 0.8 * 3**0.5, atol=1e-6)
+        np.testing.assert_allclose(down, y * 0.8 * 3**0.5, atol=1e-6)
+    for sense, sign in {"clockwise": 1, "counter-clockwise": -1}.items():
+        across, down, *_ = way(f"circling {sense}")
+        # With y downwards, who turns right goes clockwise.
+        assert (sign * (across[:-1] * down[1:] - down[:-1] * across[1:]) > 0).all()
+        assert (sign * way(f"spinning {sense}")[3] > 0).all()
+    assert (way("growing")[2] > 0).all() and (way("shrinking")[2] < 0).all()
+    across, down, *_ = way("shaking")
+    assert across.any() and not down.any() and abs(across.sum()) < 6
+    across, down, *_ = way("bouncing")
+    assert down.any() and not across.any()
+
+
+def test_what_is_drawn():
+    image = np.zeros((14, 14))
+    image[2:5, 7] = 1  # a stroke above the centre, which is between four pixels
+    frames = np.zeros((2, 32, 32), "float32")
+    ones = np.ones(2)
+    actions.draw(frames, image, 31.5 * ones, 16.5 * ones, ones, np.array([0, np.pi / 2]))
+    expected = np.zeros((2, 32, 32))
+    expected[0, 12:15, 0] = 1  # over the edge
+    expected[1, 17, 2:5] = 1  # turned clockwise, to the right
+    np.testing.assert_allclose(frames, expected, atol=1e-6)
+
+
+def test_the_built_in_clips(workplace, monkeypatch):
+    monkeypatch.setattr(actions, "CLIPS", {"train": 24, "validation": 12, "test": 12})
+    splits = data.load(Config())
+    again = list(actions.clips())
+    for name, examples in splits.items():
+        times = 2 if name == "train" else 1
+        assert sorted(examples.targets) == sorted([*actions.ACTIONS] * times)
+        here = {frames.tobytes(): action for split, frames, action in again if split == name}
+        found = (clip.tobytes() for clip in examples.inputs)
+        assert dict(zip(found, examples.targets)) == here
+    clips = splits["train"].inputs
+    assert {clip.dtype for clip in clips} == {np.dtype("uint8")}
+    assert all(12 <= len(clip) <= 20 and clip.shape[1:] == (32, 32) for clip in clips)
+
+
+def test_digits_and_speeds_of_the_splits_are_apart():
+    digits = {
+        split: {image.tobytes() for image in found} for split, found in actions._digits().items()
+    }
+    assert [len(found) for found in digits.values()] == [4047, 483, 470]
+    assert not digits["train"] & (digits["validation"] | digits["test"])
+    random = np.random.default_rng(0)
+    stripes = {
+        split: {int(10 * actions.speed_of(random, split)) for _ in range(200)} for split in digits
+    }
+    assert stripes["test"] == {2, 7} and stripes["validation"] == {4}
+    assert stripes["train"] == {0, 1, 3, 5, 6, 8, 9}
+
+
+def film(path, frames, rate=8, codec="mpeg4"):
+    """Writes frames (time, height, width) as a video file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = frames.shape[1:]
+        stream.pix_fmt = "yuv420p"
+        container.start_encoding()
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "gray")))
+        container.mux(stream.encode())
+    return path
+
+
+def stripes(rows, count=8, step=1):
+    """A bright bar that goes down or up, 32 x 48."""
+    frames = np.zeros((count, 32, 48), "uint8")
+    for time in range(count):
+        frames[time, (rows + step * 3 * time) % 32 :][:4] = 250
+    return frames
+
+
+def folder_of_videos(root, classes=("falls", "rises"), each=12):
+    for step, name in zip((1, -1), classes):
+        for number in range(each):
+            film(root / name / f"{number}.mp4", stripes(number, 5 + number % 4, step))
+    return root
+
+
+def test_frames_of_a_video(workplace):
+    frames = np.repeat(np.arange(0, 250, 10, dtype="uint8"), 16 * 16).reshape(25, 16, 16)
+    path = film(workplace / "a.mp4", frames, rate=25)
+
+    def levels(**sampling):
+        clip = read_video(path, (4, 6), **sampling)
+        assert clip.shape[1:] == (4, 6) and clip.dtype == np.uint8
+        return [round(float(frame.mean()) / 10) for frame in clip]
+
+    assert levels(rate=5) == [0, 5, 10, 15, 20]
+    assert levels(rate=100, most=50) == list(range(25))
+    assert levels(rate=100, most=5) == [0, 5, 10, 15, 20]
+    assert read_video(path, (4, 6, 3)).shape == (8, 4, 6, 3)
+
+
+def test_the_users_own_videos_end_to_end(workplace, capsys):
+    folder_of_videos(workplace / "mine")
+    assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 0
+    run = workplace / "runs/video/default"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert 0 <= metrics["test"]["accuracy"] <= 1 and metrics["test"]["cross_entropy"] > 0
+    for name in ("confusion_matrix.png", "filmstrips.png"):
+        assert (run / name).stat().st_size > 500
+    gif = next(run.glob("row_*.gif"))
+    film(workplace / "one.mp4", stripes(3, 1))
+    capsys.readouterr()
+    assert cli.main(["predict", str(run), str(gif), "one.mp4"]) == 0
+    shown = capsys.readouterr().out
+    assert "falls" in shown or "rises" in shown
+    assert (workplace / "filmstrips" / "one_mp4.png").stat().st_size > 500
+    # A file that the run wrote is read as the clip that it was made of.
+    row = int(gif.stem.removeprefix("row_"))
+    clip = data.load(Config(data="mine", size=8))["test"].inputs[row]
+    np.testing.assert_array_equal(read_video(gif, (8, 8)), clip)
+    assert cli.main(["look", str(run), "one.mp4"]) == 0
+    assert "frame 0" in (run / "look_one_mp4.html").read_text()
+    (workplace / "bad.mp4").write_bytes(b"no video" * 99)
+    assert cli.main(["predict", str(run), "bad.mp4"]) == 2
+    assert "bad.mp4 is not a video that can be read" in capsys.readouterr().err
+
+
+def empty(root):
+    (folder_of_videos(root, each=1) / "stands").mkdir()
+
+
+def undecoded(root):
+    (folder_of_videos(root, each=1) / "falls/x.mp4").write_bytes(bytes(99))
+
+
+def without_frames(root):
+    film(folder_of_videos(root, each=1) / "falls/x.avi", stripes(0, 1)[:0])
+
+
+def of_unknown_kind(root):
+    folder_of_videos(root, each=1)
+    for file in (root / "rises").iterdir():
+        file.rename(file.with_suffix(".txt"))
+
+
+def of_one_class(root):
+    folder_of_videos(root, classes=("falls",), each=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (empty, "The folder mine/stands has no .avi"),
+        (undecoded, "mine/falls/x.mp4 is not a video that can be read"),
+        (without_frames, "mine/falls/x.avi has no frames"),
+        (of_unknown_kind, "The folder mine/rises has no .avi"),
+        (of_one_class, "at least two classes"),
+        (lambda root: None, "There is no folder mine"),
+    ],
+)
+def test_bad_folders(workplace, capsys, make, message):
+    make(workplace / "mine")
+    capsys.readouterr()
+    assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (workplace / "runs").exists() and not list(workplace.glob("tfds/video/*/*.*.*"))
+
+
+def test_files_that_are_no_videos(workplace):
+    (workplace / "a.txt").write_text("moving")
+    with pytest.raises(ValueError, match=r"a\.txt is no video: its name must end in \.avi"):
+        read_video("a.txt", (4, 4))
+    with pytest.raises(ValueError, match=r"There is no file b\.mp4"):
+        read_video("b.mp4", (4, 4))
+    with av.open("sound.mp4", "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), "float32"), "fltp", "mono")
+        silence.rate = 8000
+        container.mux(stream.encode(silence))
+        container.mux(stream.encode())
+    with pytest.raises(ValueError, match=r"sound\.mp4 has no pictures in it"):
+        read_video("sound.mp4", (4, 4))
+
+
+def videos(builder, split=None, **_):
+    import tensorflow as tf
+
+    names = builder.info.features["label"].names
+
+    def rows():
+        for number in range(20):
+            bar = stripes(number, 20 + number % 3, -1 if number % 2 else 1)
+            label = names.index(["Archery", "Biking"][number % 2])
+            yield {"video": np.stack([bar] * 3, axis=-1), "label": label}
+
+    shapes = {
+        "video": tf.TensorSpec([None, 32, 48, 3], tf.uint8),
+        "label": tf.TensorSpec([], tf.int64),
+    }
+    return tf.data.Dataset.from_generator(rows, output_signature=shapes)
+
+
+def test_a_mocked_public_set(workplace, online, monkeypatch):
+    public = data.public
+
+    def mocked(*args):
+        with tfds.testing.mock_data(as_dataset_fn=videos):
+            return list(public(*args))
+
+    monkeypatch.setattr(data, "public", mocked)
+    splits = data.load(Config(data="tfds:ucf101/ucf101_1", size=8, rate=12.5, frames=9))
+    assert set(splits) == {"train", "validation", "test"}
+    assert [len(splits["test"].inputs), sum(len(s.targets) for s in splits.values())] == [20, 40]
+    assert {clip.shape for clip in splits["test"].inputs} == {(9, 8, 8)}
+    assert set(splits["train"].targets) == {"Archery", "Biking"}
+    held = [split_of(clip.tobytes()) for clip in splits["validation"].inputs]
+    assert set(held) == {"validation"}
+
+
+def test_a_public_set_without_videos(workplace, online, capsys):
+    with (
+        tfds.testing.mock_data(),
+        pytest.raises(ValueError, match="mnist has the features image, label; needed are a video"),
+    ):
+        list(data.public("mnist", (8, 8), 8, 9))
+
+
+def test_a_label_never_seen_in_training(workplace, capsys):
+    folder_of_videos(workplace / "mine/train", each=2)
+    folder_of_videos(workplace / "mine/test", classes=("falls", "stands"), each=1)
+    assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 2
+    assert "The test split has the label 'stands'" in capsys.readouterr().err
+
+
+class Fixed:
+    """A model that is sure to a known degree."""
+
+    labels = ["a", "b"]
+
+    def __init__(self, chances):
+        self.chances = chances
+
+    def classify(self, clips):
+        from keras_seq.models.video_classifier import Seen
+
+        return [
+            Seen("a" if p > 0.5 else "b", max(p, 1 - p), {"a": p, "b": 1 - p}) for p in self.chances
+        ]
+
+
+def test_metrics_by_hand():
+    from keras_seq.batches import Examples
+
+    splits = {"test": Examples([None] * 4, ["a", "a", "b", "b"])}
+    found = metric.evaluate(Fixed([0.9, 0.2, 0.2, 0.1]), splits, "test")
+    assert found["accuracy"] == 0.75
+    assert found["cross_entropy"] == pytest.approx(-np.log([0.9, 0.2, 0.8, 0.9]).mean())

@@ -1,0 +1,303 @@
+"""`keras-seq demo`: what each kind of model answers on the page, and the page as an application."""
+
+import asyncio
+import contextlib
+import html
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+
+import httpx
+import numpy as np
+import pytest
+from helpers import BACKEND
+from starlette.testclient import TestClient
+from tiny_models import WORDS, classifier, generator, rows, seq2seq, tagger
+
+from keras_seq import cli, recipe, runs
+from keras_seq.data.vocabulary import END
+from keras_seq.demo import panels, server
+from keras_seq.demo.app import application
+from keras_seq.errors import InputError
+
+pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
+
+TEXT = "Ada met Grace."
+TUNE = ["M:4/4", "K:C_major", "0:1", "4:1", "7:2", "|"]
+
+
+class Builtin:
+    """The part of a config that the demo reads."""
+
+    data = "builtin"
+
+
+def length(inputs):
+    """Time steps of what a model reads."""
+    return next(iter(inputs.values())).shape[1]
+
+
+def test_a_tagger_shows_its_spans():
+    model = tagger()
+    [shown], inputs, steps = panels.tagger(model).answer(TEXT)
+    found = [(e["entity"], e["start"], e["end"]) for e in shown["entities"]]
+    assert shown["text"] == TEXT
+    assert found == [(span.label, span.start, span.end) for span in model.tag([TEXT])[0]]
+    assert steps == WORDS and length(inputs) == 4
+
+
+def test_a_classifier_shows_its_words():
+    [likely, words], inputs, steps = panels.classifier(classifier()).answer(TEXT)
+    assert set(likely) == {"bad", "good"} and sum(likely.values()) == pytest.approx(1, abs=1e-5)
+    assert [token for token, _ in words] == steps == WORDS
+    assert max(weight for _, weight in words) == 1 and length(inputs) == 4
+    panel = panels.classifier(classifier(pooling="last"))
+    assert len(panel.outputs) == 1 and len(panel.answer(TEXT).values) == 1
+
+
+@pytest.mark.parametrize("styles", [None, ["jig", "reel"]])
+def test_a_generator_goes_on(styles):
+    model = generator(styles)
+    panel = panels.generator(model)
+    style = [] if styles is None else [1]
+    how = {"max_length": 20, "temperature": 0.8, "seed": 3}
+    for text in ("ab", "", None):
+        [shown], inputs, steps = panel.answer(text, *style, 20, 0.8, 3)
+        [expected] = model.generate([text or ""], style or None, **how)
+        assert shown[0] == (text or "", None) and shown[1][1] == "made"
+        assert "".join(part for part, _ in shown) == expected
+        assert steps == [END, *expected] and length(inputs) == len(steps)
+    assert len(panel.inputs) == 4 + len(style)
+
+
+def test_a_translation_shows_where_it_looked():
+    panel = panels.seq2seq(seq2seq(), min_length=2)
+    [answers, attention], inputs, steps = panel.answer("abz", 2)
+    scores = [score for _, score in answers]
+    assert len(answers) == 2 and scores == sorted(scores, reverse=True)
+    assert all(text for text, _ in answers) and attention.ndim == 3
+    assert steps[0].startswith("a | ") and length(inputs) == len(steps)
+    blind = panels.seq2seq(seq2seq(attention=None))
+    assert len(blind.outputs) == 1 and len(blind.answer("abc", 1).values) == 1
+
+
+def test_a_recipe_may_say_how_it_translates():
+    model = seq2seq()
+
+    def translations(texts, **how):
+        raise InputError(f"copy_unknown={how['copy_unknown']}")
+
+    model.translations = translations
+    with pytest.raises(InputError, match="copy_unknown=True"):
+        recipe.find("translation").demo(model, Builtin).answer("a", 1)
+
+
+def test_a_digit_is_drawn():
+    panel = recipe.find("mnist_rows").demo(rows(), Builtin)
+    layer = np.zeros((280, 280, 4), "uint8")
+    layer[10:210, 40:60] = 255  # a one, off the middle
+    [likely, seen], inputs, steps = panel.answer({"layers": [layer]})
+    assert list(likely) == list("0123456789")
+    assert sum(likely.values()) == pytest.approx(1, abs=1e-5)
+    assert inputs.shape == (1, 28, 28) and len(steps) == 28
+    tall, wide = (np.flatnonzero(inputs[0].any(axis=axis)).tolist() for axis in (1, 0))
+    assert tall == list(range(4, 24)), "as tall as MNIST's"
+    assert wide == [13, 14], "in the middle, as thin as drawn"
+    assert (seen[::10, ::10] == inputs[0]).all()
+    for nothing in (None, {"layers": []}, {"layers": [np.zeros_like(layer)]}):
+        with pytest.raises(InputError, match="Nothing is drawn yet"):
+            panel.answer(nothing)
+
+
+def test_the_mass_of_a_drawing_is_in_the_middle():
+    from keras_seq_recipes.mnist_rows.drawing import as_digit
+
+    ink = np.zeros((100, 100), "uint8")
+    ink[0:100, 0:10] = 255
+    ink[90:100, 0:60] = 255  # an L: its mass is down and to the left
+    image = as_digit(ink).astype(float)
+    centre = [(place * image).sum() / image.sum() for place in np.indices(image.shape)]
+    assert centre == pytest.approx([13.5, 13.5], abs=0.6)
+    assert image.max() == 255
+
+
+def test_a_tune_is_heard():
+    model = generator(["jig", "reel"], "spaced", TUNE)
+    panel = recipe.find("music").demo(model, Builtin)
+    values, inputs, steps = panel.answer(1, "", 0.9, 4)
+    (rate, samples), roll, score = values
+    assert rate > 8_000 and samples.dtype == np.int16 and len(samples) > rate / 2
+    assert roll.ndim == 3 and "T:reel 4\n" in score and "X:1" in score
+    assert inputs["style"] == [1] and steps[0] == END and length(inputs) == len(steps)
+
+
+MISTAKES = {
+    "nothing": (tagger, [""], "There is no text yet"),
+    "None": (classifier, [None], "There is no text yet"),
+    "blanks": (tagger, ["  \n"], "There is no text yet"),
+    "nothing to translate": (seq2seq, ["", 3], "There is no text yet"),
+    "too long": (tagger, ["a" * 1001], "has 1,001 characters: at most 1,000"),
+    "a beginning too long": (generator, ["a" * 1001, 50, 1, 0], "at most 1,000"),
+    "unknown": (generator, ["ä", 50, 1, 0], "unknown token 'ä'"),
+}
+
+
+@pytest.mark.parametrize("make, given, message", MISTAKES.values(), ids=MISTAKES)
+def test_what_is_no_input(make, given, message):
+    with pytest.raises(InputError, match=message):
+        panels.panel_of(recipe.find("ner"), Builtin, make()).answer(*given)
+
+
+def test_a_model_without_a_demo():
+    with pytest.raises(InputError, match=r"A Functional has no demo.* recipe ner"):
+        panels.panel_of(recipe.find("ner"), Builtin, rows())
+
+
+@contextlib.contextmanager
+def page_of(name, model):
+    """A client of the page."""
+    with TestClient(application(recipe.find(name), Builtin, model)) as client:
+        yield client
+
+
+def asked(client, name, *given):
+    """The kind of event that a call of the page ends with, and its data."""
+    body = {"data": list(given), "session_hash": "somebody"}
+    number = client.post(f"/gradio_api/call/{name}", json=body).json()["event_id"]
+    lines = client.get(f"/gradio_api/call/{name}/{number}").text.splitlines()
+    kind, data = lines[-3:-1] if not lines[-1] else lines[-2:]
+    return kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def test_the_page_answers_and_lives_on(monkeypatch):
+    asked_for = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_: asked_for.append(host))
+    model = tagger()
+    with page_of("ner", model) as client:
+        for _ in range(2):
+            kind, data = asked(client, "ask", "  ")
+            assert kind == "error" and "There is no text yet: type one." in str(data)
+            kind, data = asked(client, "ask", "Ada <b> met")
+            assert kind == "complete"
+            assert "".join(part["token"] for part in data[0]) == "Ada <b> met"
+            kind, [frame] = asked(client, "look")
+            assert kind == "complete" and frame.startswith("<iframe srcdoc=")
+            page = html.unescape(frame)
+            assert '"steps": ["Ada", "\\u003c", "b", ">", "met"]' in page
+            assert "bidirectional_0/forward" in page and "probability of tags: crf" in page
+            assert "<" not in frame[1:].partition('"></iframe>')[0], "it cannot leave its frame"
+        kind, data = asked(client, "ask", "<img>" * 201)
+        assert kind == "error"
+    assert not asked_for, "no other host"
+
+
+def test_the_model_does_one_thing_at_a_time():
+    blocks = application(recipe.find("ner"), Builtin, tagger()).routes[-1].app.get_blocks()
+    found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
+    assert found["ask"] == found["look"] == ("model", 1)
+
+
+def test_the_page_needs_no_other_host():
+    with page_of("ner", tagger()) as client:
+        page, style = client.get("/").text, client.get("/theme.css").text
+        assert recipe.find("ner").examples[0] in page
+        config = json.loads(re.search(r"window\.gradio_config = (.*?);</script>", page)[1])
+        assert config["analytics_enabled"] is False and config["footer_links"] == []
+        assert not config["stylesheets"]
+        assert set(re.findall(r"""url\(["']?(\w+)""", style)) == {"data", "static"}
+        fetched = re.findall(r'<(?:script|link|img)[^>]*(?:src|href)="([^"]*)"', page)
+        assert fetched and not [address for address in fetched if "//" in address]
+        assert client.get("/docs").status_code == 404
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a finished run."""
+    folder = runs.Run(tmp_path / "run")
+    folder.start("ner", "default", recipe.find("ner").preset("default"))
+    tagger().save(folder.model_path)
+    folder.finish({})
+    return folder.folder
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """What would be served and opened, in place of which nothing happens."""
+    found = []
+    monkeypatch.setattr(cli.webbrowser, "open", found.append)
+    monkeypatch.setattr(
+        server, "serve", lambda page, listening: (listening.close(), found.append(page))
+    )
+    return found
+
+
+def test_the_command(run, served, capsys):
+    assert cli.main(["demo", str(run), "--port", "0"]) == 0
+    address, page = served
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
+    assert f"page {address}" in capsys.readouterr().out
+    with TestClient(page) as client:
+        assert asked(client, "ask", TEXT)[0] == "complete"
+    assert cli.main(["demo", str(run), "--port", "0", "--no-open", "--host", "0.0.0.0"]) == 0
+    assert len(served) == 3 and "page http://127.0.0.1:" in capsys.readouterr().out
+
+
+def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
+    def refused(*arguments):
+        assert cli.main(["demo", *map(str, arguments)]) == 2 and not served
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        return error
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"cannot be at 127.0.0.1, port {port}: Address already" in refused(
+            run, "--port", port
+        )
+    assert "--port" in refused(run, "--port", "70000")
+    assert "cannot be at nowhere.invalid" in refused(run, "--host", "nowhere.invalid")
+    (run / "metrics.json").unlink()
+    assert "not finished" in refused(run)
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert "demo needs gradio: pip install 'keras-seq[demo]'" in refused(run)
+
+
+@pytest.fixture
+def interruptible():
+    """SIGINT raises KeyboardInterrupt, even where a shell's background job ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_open_page_does_not_hold_up_the_end(interruptible):
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await asyncio.Event().wait()
+
+    listening, address = server.listen("127.0.0.1", 0)
+    read = []
+
+    def interrupt():
+        with httpx.stream("GET", address, timeout=60) as answer:
+            parts = answer.iter_bytes()
+            read.append(next(parts))
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                list(parts)
+            except httpx.RemoteProtocolError:
+                read.append("cut")
+            except httpx.ReadTimeout:
+                os.kill(os.getpid(), signal.SIGINT)  # the second one it obeys at once
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        server.serve(page, listening)
+    thread.join()
+    assert read == [b"first", "cut"]

@@ -1,0 +1,31 @@
+"""A tiny model of each kind, untrained."""
+
+import keras
+
+from keras_seq import layers
+from keras_seq.models import Seq2Seq, SequenceClassifier, SequenceGenerator, SequenceTagger
+
+WORDS = ["Ada", "met", "Grace", "."]
+
+
+def tagger():
+    options = {"letters": "Adametrc", "letter_units": 2, "split": "words"}
+    return SequenceTagger(WORDS, ["PER"], embedding=4, units=4, **options)
+
+
+def classifier(**options):
+    return SequenceClassifier(WORDS, ["bad", "good"], embedding=4, units=4, lower=False, **options)
+
+
+def generator(styles=None, split="text", vocabulary="abc"):
+    return SequenceGenerator(vocabulary, styles, split=split, embedding=4, units=4)
+
+
+def seq2seq(**options):
+    options = {"split": "characters", "embedding": 4, "units": 4, **options}
+    return Seq2Seq("abc", ["x", "y"], **options)
+
+
+def rows():
+    inputs = keras.Input((28, 28))
+    return keras.Model(inputs, keras.layers.Dense(10)(layers.GRU(4, name="gru")(inputs)))
