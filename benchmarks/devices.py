@@ -46,7 +46,7 @@ def examples(name, count, random):
     noise = [random.integers(-9999, 9999, 800 * len(row)).astype("int16") for row in rows]
     clips = [random.integers(0, 256, (len(row), 32, 32)).astype("uint8") for row in rows]
     ones = np.ones(count)
-    tags = [["B-PER" if word == words[0] else "O" for word in row] for row in rows]
+    tags = [["S-PER" if word == words[0] else "O" for word in row] for row in rows]
     return {
         "mnist_rows": lambda: Examples(
             random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
