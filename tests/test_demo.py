@@ -14,15 +14,19 @@ import threading
 import httpx
 import numpy as np
 import pytest
+import soundfile
 from helpers import BACKEND
+from PIL import Image
 from starlette.testclient import TestClient
-from tiny_models import WORDS, classifier, generator, rows, seq2seq, tagger
+from tiny_models import WORDS, classifier, generator, recognizer, rows, seq2seq, tagger
 
 from keras_seq import cli, recipe, runs
+from keras_seq.data import audio
 from keras_seq.data.vocabulary import END
 from keras_seq.demo import panels, server
 from keras_seq.demo.app import application
 from keras_seq.errors import InputError
+from keras_seq.models import VideoClassifier
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
 
@@ -133,6 +137,38 @@ def test_a_tune_is_heard():
     assert rate > 8_000 and samples.dtype == np.int16 and len(samples) > rate / 2
     assert roll.ndim == 3 and "T:reel 4\n" in score and "X:1" in score
     assert inputs["style"] == [1] and steps[0] == END and length(inputs) == len(steps)
+
+
+def test_what_was_said(tmp_path):
+    model = recognizer()
+    panel = panels.recognizer(model)
+    file = tmp_path / "said.wav"
+    samples = np.random.default_rng(0).integers(-(2**14), 2**14, 4_000).astype("int16")
+    soundfile.write(file, samples, 8_000)
+    [text, heard], inputs, steps = panel.answer(file)
+    recording = audio.read_audio(file, 4_000)
+    assert text == model.transcribe([recording])[0]
+    assert heard.ndim == 3 and (inputs["lengths"] == [2_000]).all()
+    assert steps[:2] == ["0.00 s", "0.04 s"] and len(steps) == 13
+    with pytest.raises(InputError, match="There is no sound yet"):
+        panel.answer(None)
+    soundfile.write(file, np.zeros(61 * 50), 50)
+    with pytest.raises(InputError, match="lasts 61 seconds: at most 60"):
+        panel.answer(file)
+
+
+def test_what_happens(tmp_path):
+    model = VideoClassifier((8, 8), ["falls", "rises"], channels=2, features=4, units=4)
+    panel = recipe.find("video").demo(model, Builtin)
+    frames = [Image.fromarray(np.full((8, 8), 80 * n, "uint8")) for n in range(4)]
+    file = tmp_path / "clip.gif"
+    frames[0].save(file, save_all=True, append_images=frames[1:], duration=200)
+    [likely, strip], inputs, steps = panel.answer(file)
+    assert set(likely) == {"falls", "rises"} and strip.ndim == 3
+    assert inputs["frames"].shape == (1, 4, 8, 8)
+    assert steps == ["frame 0", "frame 1", "frame 2", "frame 3"]
+    with pytest.raises(InputError, match="There is no video yet"):
+        panel.answer(None)
 
 
 MISTAKES = {

@@ -3,7 +3,13 @@
 import keras
 
 from keras_seq import layers
-from keras_seq.models import Seq2Seq, SequenceClassifier, SequenceGenerator, SequenceTagger
+from keras_seq.models import (
+    CTCRecognizer,
+    Seq2Seq,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+)
 
 WORDS = ["Ada", "met", "Grace", "."]
 
@@ -24,6 +30,10 @@ def generator(styles=None, split="text", vocabulary="abc"):
 def seq2seq(**options):
     options = {"split": "characters", "embedding": 4, "units": 4, **options}
     return Seq2Seq("abc", ["x", "y"], **options)
+
+
+def recognizer():
+    return CTCRecognizer("ab ", sample_rate=4_000, bands=12, units=4, depth=1)
 
 
 def rows():

@@ -9,11 +9,15 @@ import gradio as gr
 import numpy as np
 
 from keras_seq import models, pictures
+from keras_seq.data.audio import read_audio
 from keras_seq.data.vocabulary import END
 from keras_seq.errors import InputError
 
 LONGEST = 1_000
 """Characters of the longest text that is read."""
+
+LONGEST_SOUND = 60
+"""Seconds of the longest recording that is heard."""
 
 COLOURS = ("red", "blue", "green", "orange", "purple", "teal", "pink", "lime")
 """Of labels, in their order."""
@@ -148,11 +152,36 @@ def seq2seq(model, **how):
     return Panel([_text("Text"), width], outputs, answer)
 
 
+def recognizer(model):
+    """Sound in, recorded or of a file; what was said, and what was heard when, out."""
+    sound = gr.Audio(label="Sound", sources=["microphone", "upload"], type="filepath")
+    outputs = [
+        gr.Textbox(label="What was said", interactive=False),
+        gr.Image(label="What was heard when", buttons=[]),
+    ]
+
+    def answer(path):
+        if path is None:
+            raise InputError("There is no sound yet: record some, or choose a file.")
+        recording = read_audio(path, model.sample_rate)
+        seconds = len(recording) / model.sample_rate
+        if seconds > LONGEST_SOUND:
+            raise InputError(
+                f"The recording lasts {seconds:.0f} seconds: at most {LONGEST_SOUND} are heard "
+                "here."
+            )
+        values = [*model.transcribe([recording]), picture(pictures.heard, model, recording)]
+        return Answer(values, *model.step_by_step(recording))
+
+    return Panel([sound], outputs, answer)
+
+
 KINDS = {
     models.SequenceTagger: tagger,
     models.SequenceClassifier: classifier,
     models.SequenceGenerator: generator,
     models.Seq2Seq: seq2seq,
+    models.CTCRecognizer: recognizer,
 }
 
 

@@ -11,7 +11,11 @@ from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
-from keras_seq.layers.spectral_augmentation import SpectralMasking, SpectralNoise
+from keras_seq.layers.spectral_augmentation import (
+    SpectralMasking,
+    SpectralNoise,
+    SpectralWarping,
+)
 from keras_seq.layers.time_distributed import TimeDistributed
 from keras_seq.layers.token_dropout import TokenDropout
 
@@ -34,6 +38,7 @@ __all__ = [
     "SimpleRNN",
     "SpectralMasking",
     "SpectralNoise",
+    "SpectralWarping",
     "TimeDistributed",
     "TokenDropout",
 ]

@@ -53,6 +53,8 @@ class CTCRecognizer(keras.Model):
         stride: Frames from step to step, at most `stack`, which is the default.
         noise: Whether noise is added to the spectrogram in training, and its loudness changed
             (`keras_seq.layers.SpectralNoise`).
+        warp: In training, frequencies are up to this share higher or lower
+            (`keras_seq.layers.SpectralWarping`).
         masks: How many bands and stretches of time are blotted out in training.
         cell: Name of the recurrent layer in `keras_seq.layers`.
         units: Units a layer and direction.
@@ -74,6 +76,7 @@ class CTCRecognizer(keras.Model):
         stack=4,
         stride=None,
         noise=False,
+        warp=0.0,
         masks=0,
         cell="LSTM",
         units=160,
@@ -97,6 +100,7 @@ class CTCRecognizer(keras.Model):
             stack,
             stack if stride is None else stride,
             noise,
+            warp,
             masks,
             name="front_end",
         )
@@ -232,6 +236,11 @@ class CTCRecognizer(keras.Model):
                     )
                 row[position] = numbers[letter]
         return targets
+
+    def step_by_step(self, recording):
+        """What the model reads of a recording, a batch of one, and when each time step begins."""
+        begins = np.arange(self.steps(len(recording))) * self.seconds_a_step
+        return self.encode([recording]).inputs, [f"{second:.2f} s" for second in begins]
 
     def letters_of(self, path):
         """The letters of a path, and their steps: of equals in a row the first, and no blank.

@@ -20,13 +20,16 @@ class FrontEnd(keras.layers.Layer):
         stack: Frames a step.
         stride: Frames from step to step.
         noise: Whether `keras_seq.layers.SpectralNoise` is added in training.
+        warp: `most` of `keras_seq.layers.SpectralWarping`, in training.
         masks: Of `keras_seq.layers.SpectralMasking`, in training.
 
     Returns:
         The features, and which steps there are of each recording, bools `(batch, steps)`.
     """
 
-    def __init__(self, window, hop, sample_rate, bands, stack, stride, noise, masks, **kwargs):
+    def __init__(
+        self, window, hop, sample_rate, bands, stack, stride, noise, warp, masks, **kwargs
+    ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         super().__init__(**kwargs)
         if not 1 <= stride <= stack:
@@ -37,6 +40,8 @@ class FrontEnd(keras.layers.Layer):
         self._arguments = arguments
         self.stack, self.stride, self.bands = stack, stride, bands
         self.log_mel = layers.LogMel(sample_rate, window, hop, bands, name="log_mel")
+        high = sample_rate / 2
+        self.warp = layers.SpectralWarping(warp, high=high, name="warp") if warp else None
         self.noise = layers.SpectralNoise(name="noise") if noise else None
         self.masking = layers.SpectralMasking(masks, name="masking") if masks else None
         self.advance = stride * hop
@@ -62,6 +67,8 @@ class FrontEnd(keras.layers.Layer):
     def of_whole_steps(self, samples, training=False):
         """Features of samples that end with the last sample of a step."""
         x = self.log_mel(samples)
+        if self.warp is not None:
+            x = self.warp(x, training=training)
         if self.noise is not None:
             x = self.noise(x, training=training)
         x = (x - self.mean) / self.deviation

@@ -40,8 +40,10 @@ class Config(recipe.Config):
     """Share of the features dropped after each recurrent layer."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
-    noise: bool = True
+    noise: bool = False
     """Add noise to the spectrogram in training, and change its loudness."""
+    warp: float = recipe.tunable(0.15, between=(0.0, 0.25))
+    """Share by which frequencies are higher or lower in training, at most."""
     masks: int = recipe.tunable(2, among=(0, 1, 2))
     """How many bands, and stretches of time, are blotted out in training."""
     weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)

@@ -19,6 +19,7 @@ def build(config, train):
         bands=config.bands,
         stack=config.stack,
         noise=config.noise,
+        warp=config.warp,
         masks=config.masks,
         cell=config.cell,
         units=config.units,

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from keras_seq import pictures, runs
 from keras_seq.data.audio import read_audio
 from keras_seq.errors import InputError
@@ -75,6 +73,4 @@ def look(model, example, target):
     """A sound file or a recording, step by step."""
     if isinstance(example, str):
         example = read_audio(example, model.sample_rate)
-    inputs = model.encode([example]).inputs
-    steps = np.arange(model.steps(len(example))) * model.seconds_a_step
-    return inputs, [f"{second:.2f} s" for second in steps]
+    return model.step_by_step(example)

@@ -16,7 +16,7 @@ SIDE = 32
 """Height and width of a frame in pixels."""
 FRAMES = 12, 20
 """The fewest and the most frames of a clip."""
-CLIPS = {"train": 9_000, "validation": 1_200, "test": 1_200}
+CLIPS = {"train": 20_000, "validation": 1_200, "test": 1_200}
 FRAGMENTS = 3
 SEED = 7
 

@@ -46,7 +46,7 @@ def _prepared(frame, examples, source="builtin"):
         for frames, label, split in examples():
             yield frames.tobytes(), {"frames": frames, "label": label}, split
 
-    return data.prepare("video", "1.0.0", features, rows, source)
+    return data.prepare("video", "1.1.0", features, rows, source)
 
 
 def _builtin():

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_seq import data, pictures
+from keras_seq.errors import InputError
 
 from .metric import over_time
 
@@ -35,5 +36,31 @@ def look(model, example, target):
     clip = example
     if isinstance(example, str):
         clip = data.read_video(example, model.frame, **model.sampling)
+    return _frame_by_frame(clip)
+
+
+def demo(model, config):
+    """A video file; how likely each action is, and its frames."""
+    import gradio as gr
+
+    from keras_seq.demo import panels
+
+    video = gr.File(label="Video", file_types=["video", ".gif"])
+    outputs = [gr.Label(label="What happens"), gr.Image(label="By then", buttons=[])]
+
+    def answer(path):
+        if path is None:
+            raise InputError("There is no video yet: choose a file.")
+        clip = data.read_video(path, model.frame, **model.sampling)
+        [seen] = model.classify([clip])
+        strip = (Path(path).name, clip, over_time(model, clip))
+        values = [seen.probabilities, panels.picture(pictures.filmstrips, [strip])]
+        return panels.Answer(values, *_frame_by_frame(clip))
+
+    return panels.Panel([video], outputs, answer)
+
+
+def _frame_by_frame(clip):
+    """What the model reads of a clip, a batch of one, and the names of the time steps."""
     inputs = {"frames": clip[None], "mask": np.ones((1, len(clip)), bool)}
     return inputs, [f"frame {number}" for number in range(len(clip))]

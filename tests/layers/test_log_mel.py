@@ -47,7 +47,8 @@ def test_pieces_have_the_frames_of_the_whole():
 def test_saved_and_loaded(tmp_path):
     x = keras.Input((None,))
     y = layers.LogMel(8000, window=200, hop=80, bands=10)(x)
-    y = layers.SpectralMasking(1, 2, 3)(layers.SpectralNoise(20.0, 10.0)(y))
+    y = layers.SpectralWarping(0.1)(layers.SpectralNoise(20.0, 10.0)(y))
+    y = layers.SpectralMasking(1, 2, 3)(y)
     model = keras.Model(x, y)
     model.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
@@ -83,6 +84,27 @@ def test_gain_moves_all_bands_alike():
     moved = to_numpy(layer(log_mel, training=True)) - log_mel
     np.testing.assert_allclose(moved, np.broadcast_to(moved[:, :1, :1], moved.shape), atol=1e-3)
     assert 1 < np.abs(moved).max() <= np.log(10) + 1e-3
+
+
+def test_warping_moves_tones():
+    layer = layers.LogMel(16_000, bands=40)
+    time = np.arange(2_000) / 16_000
+
+    def spectrogram(hertz):
+        return to_numpy(layer(np.sin(2 * np.pi * hertz * time)[None].astype("float32")))
+
+    def band(spectrogram):
+        return spectrogram.mean(axis=1).argmax(axis=1)
+
+    many = np.repeat(spectrogram(2_000), 300, axis=0)
+    warping = layers.SpectralWarping(0.2, seed=1)
+    np.testing.assert_array_equal(to_numpy(warping(many)), many)
+    found = band(to_numpy(warping(many, training=True)))
+    assert abs(found.min() - band(spectrogram(2_000 / 1.2))[0]) <= 1
+    assert abs(found.max() - band(spectrogram(2_000 / 0.8))[0]) <= 1
+    assert found.max() - found.min() >= 4
+    same = layers.SpectralWarping(0.0)(many, training=True)
+    np.testing.assert_allclose(to_numpy(same), many, atol=1e-3)
 
 
 def test_masks_blot_out_bands_and_stretches_of_time():
