@@ -31,7 +31,7 @@ OTHERS = {
     "music": {"ngram_dropout": 0.0},
     "translation": {"subwords": 60},
     "spelling": {"scheduled_sampling": 0.0, "recurrent_dropout": 0.0},
-    "speech": {"noise": False, "masks": 0},
+    "speech": {"warp": 0.0, "masks": 0},
     "video": {"channels": 2},
 }
 """Fields of the configs beside those of `SMALL`."""
@@ -54,7 +54,7 @@ def examples(name, count, random):
         "sentiment": lambda: Examples(texts, {"labels": labels, "sure": ones, "weights": ones}),
         "ner": lambda: Examples(rows, {"tags": tags, "words": None}),
         "language_model": lambda: Examples(rows, None),
-        "music": lambda: Examples(rows, labels),
+        "music": lambda: Examples([[f"{len(word)}:1" for word in row] for row in rows], labels),
         "translation": lambda: Examples(texts, [text[::-1] for text in texts]),
         "spelling": lambda: Examples(["".join(row) for row in rows], [[text] for text in texts]),
         "speech": lambda: Examples(noise, texts),
