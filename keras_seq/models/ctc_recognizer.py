@@ -56,6 +56,11 @@ class CTCRecognizer(keras.Model):
         warp: In training, frequencies are up to this share higher or lower
             (`keras_seq.layers.SpectralWarping`).
         masks: How many bands and stretches of time are blotted out in training.
+        centred: Whether the mean of each feature over a recording is taken off, with which goes how
+            loud it is and how it was recorded; not for who recognizes while it hears.
+        filters: Of a convolution over the bands of each step, of which the largest of some
+            neighbours counts, so that a voice that is higher is much the same
+            (Abdel-Hamid et al. 2014); 0 for none.
         cell: Name of the recurrent layer in `keras_seq.layers`.
         units: Units a layer and direction.
         depth: Number of recurrent layers.
@@ -78,6 +83,8 @@ class CTCRecognizer(keras.Model):
         noise=False,
         warp=0.0,
         masks=0,
+        centred=False,
+        filters=0,
         cell="LSTM",
         units=160,
         depth=2,
@@ -92,6 +99,11 @@ class CTCRecognizer(keras.Model):
             raise InputError(
                 f"A CTCRecognizer needs an alphabet of different letters, got {alphabet!r}."
             )
+        if centred and not bidirectional:
+            raise InputError(
+                "A model that reads in one direction cannot know the mean of a recording that goes "
+                "on: centred=True needs bidirectional=True."
+            )
         front = FrontEnd(
             round(window * sample_rate),
             round(hop * sample_rate),
@@ -102,8 +114,10 @@ class CTCRecognizer(keras.Model):
             noise,
             warp,
             masks,
+            centred,
             name="front_end",
         )
+        bank = _over_bands(stack, bands, filters) if filters else []
         recurrent, drops = [], []
         for number in range(depth):
             layer = getattr(layers, cell)(
@@ -124,6 +138,8 @@ class CTCRecognizer(keras.Model):
             "lengths": keras.Input((), dtype="int32", name="lengths"),
         }
         x, mask = front(inputs["samples"], inputs["lengths"])
+        for layer in bank:
+            x = layer(x)
         for layer, drop in zip(recurrent, drops):
             x = layer(x, mask=mask)
             x = drop(x if bidirectional else x[0])
@@ -136,6 +152,8 @@ class CTCRecognizer(keras.Model):
             # From some steps and the states before them to the states after them.
             steps = keras.Input((None, front.features), name="steps")
             x, before, after = steps, [], []
+            for layer in bank:
+                x = layer(x)
             for number, layer in enumerate(recurrent):
                 sizes = layer.cell.state_size
                 sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
@@ -493,6 +511,22 @@ class Stream:
         self._last = path[-1]
         text = "".join(letter for letter, step in recognizer.letters_of(path) if step)
         return Heard(text, log_probs[0])
+
+
+def _over_bands(stack, bands, filters, width=8, pool=3):
+    """Layers of a convolution over the bands of a step, whose frames are the channels."""
+    features = (bands - width + 1) // pool * filters
+    if features <= 0:
+        raise InputError(
+            f"A convolution over {bands} bands is too wide; {width + pool - 1} would do."
+        )
+    return [
+        keras.layers.Reshape((-1, stack, bands), name="frames"),
+        keras.layers.Permute((1, 3, 2), name="bands"),
+        keras.layers.Conv2D(filters, (1, width), activation="relu", name="over_bands"),
+        keras.layers.MaxPooling2D((1, pool), name="largest"),
+        keras.layers.Reshape((-1, features), name="features"),
+    ]
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

@@ -22,13 +22,14 @@ class FrontEnd(keras.layers.Layer):
         noise: Whether `keras_seq.layers.SpectralNoise` is added in training.
         warp: `most` of `keras_seq.layers.SpectralWarping`, in training.
         masks: Of `keras_seq.layers.SpectralMasking`, in training.
+        centred: Whether the mean over the steps is taken off each feature.
 
     Returns:
         The features, and which steps there are of each recording, bools `(batch, steps)`.
     """
 
     def __init__(
-        self, window, hop, sample_rate, bands, stack, stride, noise, warp, masks, **kwargs
+        self, window, hop, sample_rate, bands, stack, stride, noise, warp, masks, centred, **kwargs
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         super().__init__(**kwargs)
@@ -38,7 +39,7 @@ class FrontEnd(keras.layers.Layer):
                 f"{stride}."
             )
         self._arguments = arguments
-        self.stack, self.stride, self.bands = stack, stride, bands
+        self.stack, self.stride, self.bands, self.centred = stack, stride, bands, centred
         self.log_mel = layers.LogMel(sample_rate, window, hop, bands, name="log_mel")
         high = sample_rate / 2
         self.warp = layers.SpectralWarping(warp, high=high, name="warp") if warp else None
@@ -62,7 +63,12 @@ class FrontEnd(keras.layers.Layer):
         more = (steps - 1) * self.advance + self.span - count
         features = self.of_whole_steps(ops.pad(samples, [[0, 0], [0, more]]), training)
         there = ops.arange(ops.shape(features)[1]) * self.advance
-        return features, there[None, :] < lengths[:, None]
+        mask = there[None, :] < lengths[:, None]
+        if self.centred:
+            counts = ops.cast(mask, features.dtype)[:, :, None]
+            means = ops.sum(features * counts, axis=1, keepdims=True)
+            features -= means / ops.maximum(ops.sum(counts, axis=1, keepdims=True), 1)
+        return features, mask
 
     def of_whole_steps(self, samples, training=False):
         """Features of samples that end with the last sample of a step."""

@@ -28,6 +28,8 @@ class Config(recipe.Config):
     """Of the spectrogram, whose frames come every 10 ms and last 25."""
     stack: int = recipe.tunable(4, among=(2, 3, 4))
     """Frames that make a time step."""
+    filters: int = recipe.tunable(32, among=(0, 16, 32, 64))
+    """Of a convolution over the bands of each time step; 0 for none."""
     cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
     """The recurrent cell."""
     units: int = recipe.tunable(128, among=(64, 96, 128, 192, 256))

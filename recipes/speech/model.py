@@ -21,6 +21,8 @@ def build(config, train):
         noise=config.noise,
         warp=config.warp,
         masks=config.masks,
+        centred=config.bidirectional,
+        filters=config.filters,
         cell=config.cell,
         units=config.units,
         depth=config.layers,
