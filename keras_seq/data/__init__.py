@@ -9,9 +9,10 @@ from keras_seq.data.files import (
     lines,
     split_in,
 )
+from keras_seq.data.labelled import check_labels, labelled
 from keras_seq.data.prepare import arrays, prepare, public
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
-from keras_seq.data.split import split_of
+from keras_seq.data.split import split_of, tenth_of
 from keras_seq.data.tables import read_table
 from keras_seq.data.videos import VIDEOS, evenly, read_video
 
@@ -19,10 +20,12 @@ __all__ = [
     "SPLITS",
     "VIDEOS",
     "arrays",
+    "check_labels",
     "evenly",
     "files_by_class",
     "files_by_split",
     "fingerprint",
+    "labelled",
     "lines",
     "prepare",
     "public",
@@ -34,4 +37,5 @@ __all__ = [
     "read_video",
     "split_in",
     "split_of",
+    "tenth_of",
 ]

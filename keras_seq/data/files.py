@@ -1,6 +1,8 @@
 """The user's own files, sorted into folders."""
 
 import codecs
+import gzip
+import zlib
 from pathlib import Path
 
 from keras_seq.data.split import split_of
@@ -100,10 +102,10 @@ def files_by_class(folder, suffixes):
 
 
 def lines(path, encoding="utf-8"):
-    """The lines of a text file with their numbers from 1.
+    """The lines of a text file, or of one that gzip has packed (.gz), with their numbers from 1.
 
     Raises:
-        InputError: There is no such file, or a line is not in that encoding.
+        InputError: There is no such file, it is not whole, or a line is not in that encoding.
     """
     path = Path(path)
     if not path.is_file():
@@ -112,8 +114,8 @@ def lines(path, encoding="utf-8"):
         codecs.lookup(encoding)
     except LookupError:
         raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        for number, line in enumerate(_whole(file, path), 1):
             try:
                 text = line.decode(encoding)
             except UnicodeDecodeError as error:
@@ -122,3 +124,11 @@ def lines(path, encoding="utf-8"):
                     "--encoding, or convert the file to one encoding."
                 ) from None
             yield number, text.rstrip("\r\n").removeprefix("\ufeff")
+
+
+def _whole(file, path):
+    """The lines of a file of which gzip may find that it is none of its own, or cut short."""
+    try:
+        yield from file
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is no whole gzip file: {error}") from None

@@ -1,4 +1,4 @@
-"""Tables of the user's own: .csv, .tsv, or JSON lines."""
+"""Tables of the user's own: .csv, .tsv, or JSON lines, perhaps packed by gzip."""
 
 import csv
 import json
@@ -12,7 +12,7 @@ def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
     """Some columns of a table, row by row.
 
     Args:
-        file: .csv; .tsv or .txt, with tabs; .jsonl or .json, an object a line.
+        file: .csv; .tsv or .txt, with tabs; .jsonl or .json, an object a line; or such with .gz.
         columns: What is read to what it is called in the file: `{"text": "review"}`.
         encoding: Of the file.
         hint: What the user may do where a column is missing, a sentence.
@@ -26,11 +26,12 @@ def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
     """
     file = Path(file)
     rows = lines(file, encoding)
-    if file.suffix in (".jsonl", ".json"):
+    suffix = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
+    if suffix in (".jsonl", ".json"):
         table = _objects(file, rows)
     else:
         text = (line + "\n" for _, line in rows)
-        reader = csv.DictReader(text, delimiter="\t" if file.suffix in (".tsv", ".txt") else ",")
+        reader = csv.DictReader(text, delimiter="\t" if suffix in (".tsv", ".txt") else ",")
         table = ((reader.line_num, row) for row in reader)
     for number, row in table:
         found = []

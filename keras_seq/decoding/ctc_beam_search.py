@@ -18,6 +18,7 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
         beam_width: Beginnings of texts that are followed at a time.
         foretell: Takes a list of beginnings, tuples of letters from 1, and returns the log
             probability of what comes next, `(beginnings, letters + 1)`; column 0 is the end's.
+            What is impossible (minus infinity) is never written, such as by a `Lexicon`.
         weight: Of the language model.
         bonus: For each letter, since a language model favours short texts.
 
@@ -33,12 +34,14 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
     # Of each beginning the log probability that it ends in a blank, or in its last letter.
     beam = {(): (0.0, never)}
     # Of each beginning its own score, and what may come next.
-    prior, next_ones = {(): 0.0}, {}
+    prior, next_ones, possible = {(): 0.0}, {}, {}
 
     def know(beginnings):
         new = [one for one in beginnings if one not in next_ones]
         if new:
             next_ones.update(zip(new, foretell(new)))
+            for one in new:
+                possible[one] = (1 + np.flatnonzero(next_ones[one][1:] > never)).tolist()
 
     for row in np.asarray(log_probs, "float64"):
         know(beam)
@@ -51,7 +54,7 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
         for text, (blank, letter) in beam.items():
             either = np.logaddexp(blank, letter)
             add(text, either + row[0], letter + row[text[-1]] if text else never)
-            for number in range(1, len(row)):
+            for number in possible[text]:
                 # The same letter again is another one only behind a blank.
                 again = text and text[-1] == number
                 longer = (*text, number)

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
-from keras_seq.decoding import ctc_beam_search
+from keras_seq.decoding import Lexicon, ctc_beam_search
 from keras_seq.errors import InputError
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.front_end import FrontEnd, floats
@@ -46,6 +46,8 @@ class CTCRecognizer(keras.Model):
 
     Args:
         alphabet: The letters that are written, a blank between words among them: a string.
+        lexicon: Words; if given, texts are of these alone, unless they are streamed or exported,
+            which takes the likeliest alignment whatever it spells.
         sample_rate: Samples a second.
         window, hop: Of the spectrogram, in seconds, see `keras_seq.layers.LogMel`.
         bands: Of the spectrogram.
@@ -74,6 +76,7 @@ class CTCRecognizer(keras.Model):
         self,
         alphabet,
         *,
+        lexicon=None,
         sample_rate=16_000,
         window=0.025,
         hop=0.01,
@@ -144,9 +147,14 @@ class CTCRecognizer(keras.Model):
             x = layer(x, mask=mask)
             x = drop(x if bidirectional else x[0])
         super().__init__(inputs, ended(head(x), mask), name=name)
-        self._arguments = {**arguments, "alphabet": alphabet}
+        self._arguments = {
+            **arguments,
+            "alphabet": alphabet,
+            "lexicon": None if lexicon is None else list(lexicon),
+        }
         self.alphabet, self.sample_rate = alphabet, sample_rate
         self.loss_of_texts = keras.losses.CTC()
+        self._lexicon = None if lexicon is None else Lexicon(lexicon, alphabet)
         self._front, self._from_steps = front, None
         if not bidirectional:
             # From some steps and the states before them to the states after them.
@@ -310,29 +318,48 @@ class CTCRecognizer(keras.Model):
 
         Args:
             recordings: As in `encode`; silence has an empty text.
-            beam_width: If given, how many texts are followed at a time, all alignments of a text
-                added up; if not, the text of the likeliest alignment is taken (greedy).
+            beam_width: How many texts are followed at a time, all alignments of a text added up.
+                If not given, the text of the likeliest alignment is taken (greedy), or with a
+                lexicon or a language model 8 texts are followed.
             batch_size: As in `log_probs`.
-            how: A language model, see `decode`.
+            how: A language model, or no lexicon, see `decode`.
         """
         return self.decode(self.log_probs(recordings, batch_size), beam_width, **how)
 
-    def decode(self, log_probs, beam_width=None, language_model=None, weight=0.5, bonus=0.0):
+    def decode(
+        self,
+        log_probs,
+        beam_width=None,
+        language_model=None,
+        weight=0.5,
+        bonus=0.0,
+        any_words=False,
+    ):
         """Texts of the log probabilities that `log_probs` gives.
 
         Args:
             log_probs: For each recording `(steps, letters + 1)`.
-            beam_width: As in `transcribe`; with a language model 16 if not given.
+            beam_width: As in `transcribe`.
             language_model: A `SequenceGenerator` over letters (`split="text"`), without styles.
             weight, bonus: Of the language model, see `keras_seq.decoding.ctc_beam_search`.
+            any_words: Whether words may be written that are not in the lexicon, if there is one.
         """
         if beam_width is not None and beam_width < 1:
             raise InputError(f"beam_width must be at least 1, got {beam_width}.")
         if not log_probs:
             return []
+        guides = []
         if language_model is not None:
-            beam, foretell = beam_width or 16, self._foretelling(language_model)
-            found = [ctc_beam_search(one, beam, foretell, weight, bonus)[0] for one in log_probs]
+            guides.append(self._foretelling(language_model, weight))
+        if self._lexicon is not None and not any_words:
+            guides.append(self._lexicon)
+        if guides:
+
+            def foretell(beginnings):
+                return sum(guide(beginnings) for guide in guides)
+
+            beam = beam_width or 8
+            found = [ctc_beam_search(one, beam, foretell, 1.0, bonus)[0] for one in log_probs]
             return [self._joined(numbers) for numbers in found]
         lengths = np.array([len(one) for one in log_probs], "int32")
         together = np.zeros((len(log_probs), lengths.max(), len(self.alphabet) + 1), "float32")
@@ -347,8 +374,8 @@ class CTCRecognizer(keras.Model):
     def _joined(self, numbers):
         return "".join(self.alphabet[number - 1] for number in numbers)
 
-    def _foretelling(self, language_model):
-        """What `ctc_beam_search` asks of a language model."""
+    def _foretelling(self, language_model, weight):
+        """What `ctc_beam_search` asks of a language model, times its weight."""
         config = language_model.get_config()
         if config.get("split") != "text" or config.get("styles") is not None:
             raise InputError(
@@ -360,7 +387,7 @@ class CTCRecognizer(keras.Model):
 
         def foretell(beginnings):
             texts = [self._joined(numbers) for numbers in beginnings]
-            return language_model.next_log_probs(texts)[:, columns]
+            return weight * language_model.next_log_probs(texts)[:, columns]
 
         return foretell
 
@@ -435,6 +462,7 @@ class CTCRecognizer(keras.Model):
             "sample_rate": self.sample_rate,
             "seconds_a_step": self.seconds_a_step,
             "letters": ["", *self.alphabet],
+            "lexicon": self._arguments["lexicon"],
         }
 
     def _signature(self):

@@ -13,7 +13,7 @@ from keras_seq.errors import InputError, unknown
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
 
-POOLINGS = ("attention", "last", "max")
+POOLINGS = ("attention", "last", "max", "middle")
 
 
 class Classified(NamedTuple):
@@ -25,7 +25,7 @@ class Classified(NamedTuple):
     """Of every label."""
     words: list
     """`(token, weight)` in the order of the text; the weights add up to 1. None unless the model
-    pools by attention."""
+    pools by attention, token by token."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -47,14 +47,19 @@ class SequenceClassifier(SequenceModel):
         split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
         lower: Whether capitals are read as small letters.
         bigrams: Pairs of tokens that have an embedding of their own.
-        embedding: Width of the embedding of a token, or None for one-hot input.
+        embedding: Width of the embedding of a token, None for one-hot input, or a dict of token to
+            its vector, which stays as it is; what has none, as `<UNK>` may have, has zeros.
         bigram_embedding: Width of the embedding of a pair.
         cell: Name of the recurrent layer in `keras_seq.layers`.
         units: Units a layer and direction.
         depth: Number of recurrent layers.
         bidirectional: Whether each layer reads from both ends.
-        pooling: "attention" (a learned weight a step), "last" (the states after the last step) or
-            "max" (the largest value of each feature).
+        pooling: "attention" (a learned weight a step), "last" (the states after the last step),
+            "max" (the largest value of each feature) or "middle" (the states where the two
+            directions meet, each one step past the middle if there are two middle steps), for what
+            the middle of a sequence decides.
+        convolution: `(filters, width, stride)` of a convolution whose outputs the first recurrent
+            layer reads in place of the tokens: a step is then a run of tokens. None for none.
         dropout: Share of the features dropped before the first and after each recurrent layer.
         token_dropout: Share of the tokens that are read as `<UNK>` in training.
         foretell: How many of the most frequent tokens the first recurrent layer, which must be
@@ -82,6 +87,7 @@ class SequenceClassifier(SequenceModel):
         depth=1,
         bidirectional=True,
         pooling="attention",
+        convolution=None,
         dropout=0.3,
         token_dropout=0.0,
         recurrent_dropout=0.0,
@@ -97,19 +103,18 @@ class SequenceClassifier(SequenceModel):
                 "A SequenceClassifier needs at least one known token and two labels, got "
                 f"{len(vocabulary)} and {len(labels)}."
             )
-        if foretell and not (bidirectional and (depth > 1 or pooling != "last")):
+        if pooling == "middle" and not bidirectional:
+            raise InputError("The pooling middle needs layers that read from both ends.")
+        if foretell and (convolution or not bidirectional or (depth == 1 and pooling == "last")):
             raise InputError(
-                "foretell needs a bidirectional first layer that gives out every step: more "
-                "layers, or another pooling than last."
+                "foretell needs a bidirectional first layer that reads tokens and gives out every "
+                "step: no convolution; more layers, or another pooling than last."
             )
         tokens = Vocabulary(vocabulary)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         mask = ops.not_equal(ids, 0)
         read = layers.TokenDropout(token_dropout, name="token_dropout")(ids)
-        if embedding is None:
-            features = [ops.one_hot(read, len(tokens))]
-        else:
-            features = [keras.layers.Embedding(len(tokens), embedding, name="embedding")(read)]
+        features = [_vectors(read, tokens, embedding)]
         there = [ids]
         if bigrams:
             numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
@@ -118,6 +123,8 @@ class SequenceClassifier(SequenceModel):
             known = layers.Bigrams(numbers, name="bigrams")(ids)
             there.append(ops.where(known > 0, known + len(tokens) - 1, 0))
         x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
+        if convolution:
+            x, mask = _convolved(x, mask, *convolution)
         outputs = {}
         for number in range(depth):
             x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
@@ -139,8 +146,11 @@ class SequenceClassifier(SequenceModel):
         if pooling == "attention":
             pool = layers.AttentionPooling(units, name="pooling")
             x, weights = pool(x, mask=mask, return_weights=True)
+            weights = None if convolution else weights
         elif pooling == "max":
             x = ops.max(ops.where(mask[:, :, None], x, -1e9), axis=1)
+        elif pooling == "middle":
+            x = _in_the_middle(x, mask)
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
         answer = logits
@@ -302,3 +312,69 @@ class SequenceClassifier(SequenceModel):
         """What a text becomes numbers by, and numbers become labels by; lists begin at number 0."""
         names = {"split": self._arguments["split"], "lower": self._lower}
         return {**names, "tokens": self._tokens.tokens, "labels": self.labels}
+
+
+def _vectors(ids, tokens, embedding):
+    """The vectors of numbered tokens `(batch, timesteps, width)`; padding has zeros if they stay.
+
+    Args:
+        ids: Integers `(batch, timesteps)`.
+        tokens: `keras_seq.data.vocabulary.Vocabulary`.
+        embedding: As of `SequenceClassifier`.
+    """
+    if embedding is None:
+        return ops.one_hot(ids, len(tokens))
+    if not isinstance(embedding, dict):
+        return keras.layers.Embedding(len(tokens), embedding, name="embedding")(ids)
+    widths = {len(vector) for vector in embedding.values()}
+    if len(widths) != 1:
+        raise InputError(f"The vectors of tokens must be of one width, got {sorted(widths)}.")
+    nothing = [0.0] * widths.pop()
+    table = np.array([embedding.get(token, nothing) for token in tokens.tokens], "float32")
+    layer = keras.layers.Embedding(
+        *table.shape, embeddings_initializer=lambda *_, **__: table, trainable=False, name="vectors"
+    )
+    return layer(ids)
+
+
+def _convolved(x, mask, filters, width, stride):
+    """Features of runs of steps, and their mask: a run is there if the first of its own steps is.
+
+    A run has `stride` steps of its own, in the middle of the `width` that are read, so that how far
+    sequences are padded makes no difference.
+
+    Args:
+        x: `(batch, timesteps, features)`.
+        mask: `(batch, timesteps)`, False after the end alone.
+
+    Returns:
+        `(batch, runs, filters)` and `(batch, runs)`, `timesteps / stride` runs, rounded up.
+    """
+    if min(filters, stride) < 1 or width < stride:
+        raise InputError(
+            "A convolution needs at least 1 filter, and a width of at least its stride, got "
+            f"{(filters, width, stride)}."
+        )
+    before = (width - stride) // 2
+    x = ops.where(mask[:, :, None], x, 0.0)
+    x = ops.pad(x, [[0, 0], [before, width - 1 - before], [0, 0]])
+    layer = keras.layers.Conv1D(
+        filters, width, strides=stride, activation="relu", name="convolution"
+    )
+    return layer(x), mask[:, ::stride]
+
+
+def _in_the_middle(x, mask):
+    """What both directions know where they meet: `(batch, features)` of two directions.
+
+    Args:
+        x: `(batch, timesteps, features)`, the first half of the features of the forward direction.
+        mask: `(batch, timesteps)`, False after the end alone.
+    """
+    number = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # from 1, and on after the end
+    count = number[:, -1:]
+    parts = [
+        ops.sum(ops.where((mask & ops.equal(number, place))[:, :, None], half, 0.0), axis=1)
+        for half, place in zip(ops.split(x, 2, axis=-1), (count // 2 + 1, (count + 1) // 2))
+    ]
+    return ops.concatenate(parts, axis=-1)

@@ -73,7 +73,7 @@ class SequenceModel(keras.Model):
             InputError: There is no embedding, none of the tokens is known there, or the embedding
                 has another width.
         """
-        if other._arguments["embedding"] is None:
+        if not isinstance(other._arguments["embedding"], int):
             raise InputError(f"{other.name} has no embedding to start from.")
         table = ops.convert_to_numpy(other.get_layer("embedding").embeddings)
         known = [token for token in self._tokens.tokens[2:] if token in other._tokens]
@@ -113,8 +113,11 @@ class SequenceModel(keras.Model):
         return self.get_layer("recurrent_0")
 
     def _embed(self, vectors, whose):
-        if self._arguments["embedding"] is None:
-            raise InputError("Vectors need an embedding to go to; embedding=None is one-hot.")
+        if not isinstance(self._arguments["embedding"], int):
+            raise InputError(
+                "Vectors need an embedding to go to; embedding=None is one-hot, a dict stays as "
+                "it is."
+            )
         table = self.get_layer("embedding").embeddings
         width = len(next(iter(vectors.values())))
         if width != table.shape[1]:

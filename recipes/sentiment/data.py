@@ -8,9 +8,8 @@ import tensorflow_datasets as tfds
 from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data.vader import rated_sentences
-from keras_seq.errors import InputError
 
-TEXTS, LABELS = ("text", "sentence"), ("label",)
+TEXTS = "text", "sentence"
 """Features of sets of TFDS."""
 
 
@@ -21,11 +20,7 @@ def load(config):
         InputError: A label is in the validation or test split but in no training text.
     """
     splits = _splits(config)
-    known = set(splits["train"].targets["labels"]) if "train" in splits else ()
-    for name, found in splits.items():
-        for label in found.targets["labels"]:
-            if known and label not in known:
-                raise InputError(f"The {name} split has the label {label!r}; no training text has.")
+    data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
     return splits
 
 
@@ -35,7 +30,8 @@ def _splits(config):
     With `pooled`, the training split has the sentences of all domains; the others have one.
     """
     if config.data.startswith("tfds:"):
-        return _public(config.data.removeprefix("tfds:"))
+        public = data.labelled(config.data.removeprefix("tfds:"), TEXTS)
+        return {split: examples(*zip(*rows)) for split, rows in public.items()}
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),
@@ -98,53 +94,9 @@ def _builtin():
 
 
 def _of_user(files, config):
-    for split, file in files:
-        for text, label in read(file, config):
-            row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
-            yield text, row, data.split_in(files, split, text)
-
-
-def read(file, config):
-    """Texts and labels of a table."""
     columns = {"text": config.text_column, "label": config.label_column}
     hint = "Say which with --text-column and --label-column."
-    for _, text, label in data.read_table(file, columns, config.encoding, hint):
-        yield text, label
-
-
-def _public(name):
-    """Any set of TFDS with a text and a label, such as imdb_reviews or glue/sst2."""
-    builder = data.public(name)
-    features = builder.info.features
-    text, label = (next((n for n in names if n in features), None) for names in (TEXTS, LABELS))
-    if text is None or label is None:
-        raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed are a text "
-            "(text or sentence) and a label."
-        )
-    names, splits = features[label].names, {}
-    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
-        if split in data.SPLITS:
-            rows = [
-                (row[text].decode("utf-8"), names[row[label]])
-                for row in tfds.as_numpy(builder.as_dataset(split=split))
-                if row[label] >= 0  # some keep the labels of the test split to themselves
-            ]
-            rows = [row for row in rows if row[0].strip()]
-            if rows:
-                splits[split] = examples(*zip(*rows))
-    if "validation" not in splits:
-        splits = _held_out(splits)
-    return splits
-
-
-def _held_out(splits):
-    """Takes a validation split from the training split, by content."""
-    train = splits.get("train")
-    if train is None:
-        return splits
-    rows = list(zip(train.inputs, train.targets["labels"]))
-    parts = {"train": [], "validation": []}
-    for row in rows:
-        parts["validation" if data.split_of(row[0]) == "validation" else "train"].append(row)
-    return splits | {name: examples(*zip(*part)) for name, part in parts.items() if part}
+    for split, file in files:
+        for _, text, label in data.read_table(file, columns, config.encoding, hint):
+            row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
+            yield text, row, data.split_in(files, split, text)

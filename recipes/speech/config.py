@@ -22,6 +22,8 @@ class Config(recipe.Config):
     not given."""
     lower: bool = True
     """Write small letters only."""
+    lexicon: bool = True
+    """Write words of the training texts alone."""
     hours: float = 10.0
     """Of each split of a set of TFDS at most, since sound is held in memory."""
     bands: int = 40

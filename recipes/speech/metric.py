@@ -14,7 +14,7 @@ SHOWN = 4
 
 
 def evaluate(model, splits, name):
-    """Word error rate and character error rate (`wer`, `cer`) of the likeliest alignments."""
+    """Word error rate and character error rate (`wer`, `cer`)."""
     examples = splits[name]
     return rates(examples.targets, model.transcribe(examples.inputs))
 
@@ -28,8 +28,9 @@ def show(model, splits, name, folder):
     """Draws what is heard when, writes what is heard wrong, and compares widths of the beam.
 
     Returns:
-        The rates by the width of the beam, and the real-time factor: seconds that it takes to
-        recognize a second of sound, recordings together and one by one.
+        The rates by the width of the beam; those of the likeliest alignments, whatever words they
+        spell (`greedy`); and the real-time factor: seconds that it takes to recognize a second of
+        sound, recordings together and one by one.
     """
     recordings, texts = splits[name][:2]
     log_probs = model.log_probs(recordings)
@@ -43,6 +44,7 @@ def show(model, splits, name, folder):
     many, few = recordings[:200], recordings[:20]
     return {
         "beam": beams,
+        "greedy": rates(texts, model.decode(log_probs, any_words=True)),
         "real_time_factor": _pace(model, many, lambda: model.transcribe(many)),
         "real_time_factor_one_by_one": _pace(
             model, few, lambda: [model.transcribe([recording]) for recording in few]

@@ -15,6 +15,7 @@ def build(config, train):
         raise InputError("No training recording has a text, so that there is nothing to learn.")
     model = CTCRecognizer(
         alphabet,
+        lexicon=_words(train.targets, alphabet) if config.lexicon else None,
         sample_rate=config.sample_rate,
         bands=config.bands,
         stack=config.stack,
@@ -34,6 +35,11 @@ def build(config, train):
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
     model.compile(optimizer, loss=model.loss_of_texts)
     return model
+
+
+def _words(texts, alphabet):
+    """The words of texts that the alphabet has all letters of."""
+    return sorted(word for word in {*" ".join(texts).split()} if {*word} <= {*alphabet})
 
 
 def arrays(model, examples):

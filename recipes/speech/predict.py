@@ -16,6 +16,7 @@ def predict(
     language_model: Path | None = None,
     weight: float = 0.5,
     bonus: float = 0.0,
+    any_words: bool = False,
     pieces: float | None = None,
     folder: Path = Path("heard"),
 ):
@@ -24,26 +25,29 @@ def predict(
     Parameters
     ----------
     beam_width
-        How many texts are followed at a time; by default the likeliest alignment is taken.
+        How many texts are followed at a time; by default 8, or without a lexicon and a language
+        model the likeliest alignment is taken.
     language_model
         The folder of a run of language_model, over characters, that judges texts too.
     weight
         Of the language model.
     bonus
         For each letter, since a language model favours short texts.
+    any_words
+        Write words that are not in the lexicon, too.
     pieces
         Hear the file in pieces of so many seconds, and show the text after each (--no-bidirectional
-        models).
+        models); the likeliest alignment is taken, whatever words it spells.
     folder
         Where to write the pictures.
     """
     searched = beam_width is not None or language_model is not None
     if pieces is not None and (searched or pieces <= 0):
         raise InputError("--pieces are seconds, more than 0, and go without a search.")
-    how = {}
+    how = {"any_words": any_words}
     if language_model is not None:
         _, _, foretelling = runs.Run(language_model).load()
-        how = {"language_model": foretelling, "weight": weight, "bonus": bonus}
+        how |= {"language_model": foretelling, "weight": weight, "bonus": bonus}
     # All are read before the first is answered: a mistake is known at once.
     recordings = [read_audio(path, model.sample_rate) for path in inputs]
     for path, recording in zip(inputs, recordings):

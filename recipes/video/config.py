@@ -36,7 +36,7 @@ class Config(recipe.Config):
     """Recurrent layers."""
     bidirectional: bool = False
     """Read the clip from both ends."""
-    dropout: float = recipe.tunable(0.2, between=(0.0, 0.5))
+    dropout: float = recipe.tunable(0.4, between=(0.0, 0.6))
     """Share of the features dropped before the first and after each recurrent layer."""
     weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
@@ -44,7 +44,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 64
     """Clips an update."""
-    updates: int = 4_000
+    updates: int = 3_000
     """Optimizer steps in all, rounded to whole passes over the training clips (epochs)."""
 
     def __post_init__(self):

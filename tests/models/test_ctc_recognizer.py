@@ -25,6 +25,10 @@ def small(alphabet="ab", **options):
     return CTCRecognizer(alphabet, **defaults | options)
 
 
+FULL = {"centred": True, "filters": 2, "warp": 0.1, "masks": 1}
+"""What the streaming models of most tests lack."""
+
+
 def noises(*lengths):
     return [RANDOM.uniform(-0.5, 0.5, n).astype("float16").astype("float32") for n in lengths]
 
@@ -160,9 +164,9 @@ def test_saved_and_loaded(learnt, tmp_path):
     assert loaded.alphabet == "ab" and loaded.sample_rate == RATE
 
 
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_alone_or_in_a_batch_is_the_same(bidirectional):
-    recognizer, recordings = small(bidirectional=bidirectional), noises(3000, 1700, 5, 900)
+@pytest.mark.parametrize("options", [{"bidirectional": False}, FULL])
+def test_alone_or_in_a_batch_is_the_same(options):
+    recognizer, recordings = small(**options), noises(3000, 1700, 5, 900)
     together = recognizer.log_probs(recordings)
     for recording, found in zip(recordings, together):
         assert len(found) == recognizer.steps(len(recording))
@@ -174,7 +178,7 @@ def test_alone_or_in_a_batch_is_the_same(bidirectional):
     [
         {},
         {"cell": "GRU", "depth": 2, "stack": 3, "stride": 2},
-        {"cell": "SimpleRNN", "stack": 1, "window": 0.01, "hop": 0.01},
+        {"cell": "SimpleRNN", "stack": 1, "window": 0.01, "hop": 0.01, "filters": 3},
     ],
     ids=lambda options: options.get("cell", "LSTM"),
 )
@@ -216,6 +220,44 @@ def test_a_language_model_decides_between_what_sounds_alike():
         recognizer.decode([np.log(p)], language_model=words)
 
 
+def test_how_loud_it_is_does_not_matter_to_a_centred_model():
+    [recording] = noises(3040)  # no frame is behind the end: what is silent is no louder
+    louder = 2 * recording
+    for centred in (True, False):
+        recognizer = small(centred=centred)
+        one, other = recognizer.log_probs([recording, louder])
+        assert (np.abs(one - other).max() < 1e-3) == centred
+
+
+def test_a_convolution_hears_a_pattern_wherever_it_is():
+    recognizer = small(bands=13, stack=1, filters=2)
+    bank = [recognizer.get_layer(name) for name in ("frames", "bands", "over_bands")]
+    low = np.zeros((1, 1, 13), "float32")
+    low[0, 0, :3] = 1.0, 2.0, -1.0
+    high = np.roll(low, 4, axis=-1)
+    for layer in bank:
+        low, high = layer(low), layer(high)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(low)[0, 0, 0], ops.convert_to_numpy(high)[0, 0, 4]
+    )
+
+
+def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
+    recognizer = small("ab ", lexicon=["ab", "bba"])
+    p = np.full((5, 4), 0.01)
+    # "aab b", of which "ab bba" is the next of the lexicon that has time enough.
+    for step, number in enumerate((1, 0, 2, 3, 2)):
+        p[step, number] = 0.9
+    p[4, 0] += 0.05
+    found = np.log(p / p.sum(axis=1, keepdims=True))
+    assert recognizer.decode([found], any_words=True) == ["ab b"]
+    assert recognizer.decode([found]) == ["ab"]
+    recognizer.save(tmp_path / "it.keras")
+    loaded = keras.saving.load_model(tmp_path / "it.keras")
+    assert loaded.decode([found]) == ["ab"]
+    assert loaded.tables()["lexicon"] == ["ab", "bba"]
+
+
 # Exported.
 
 LOAD = """
@@ -248,12 +290,12 @@ def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("options", [{"bidirectional": False}, FULL])
 @pytest.mark.parametrize("name", ["onnx", "litert"])
-def test_exported_from_samples_to_probabilities(name, bidirectional, tmp_path):
+def test_exported_from_samples_to_probabilities(name, options, tmp_path):
     """The spectrogram is part of it; any length."""
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[name])
-    recognizer = small(bidirectional=bidirectional)
+    recognizer = small(**options)
     report = export.FORMATS[name](recognizer, tmp_path / "it", noises(2000, 900, 3001))
     assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
     assert '"letters"' in (tmp_path / "it/tables.json").read_text()
@@ -275,6 +317,15 @@ MISTAKES = {
     "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "whole numbers of 16 bits"),
     "a stream from both ends": (lambda: small().stream(), "needs bidirectional=False"),
     "nothing to adapt to": (lambda: small().adapt(noises(3)), "as long as a frame"),
+    "centred while it hears": (
+        lambda: small(bidirectional=False, centred=True),
+        "centred=True needs bidirectional=True",
+    ),
+    "too few bands": (lambda: small(bands=9, filters=1), "over 9 bands is too wide; 10 would do"),
+    "a word that cannot be written": (
+        lambda: small("ab", lexicon=["ab", "aé"]),
+        "The word 'aé' of the lexicon has 'é', which is not in the alphabet 'ab'",
+    ),
     "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be at"),
 }
 

@@ -42,6 +42,11 @@ def usual():
         {"pooling": "last", "cell": "SimpleRNN", "depth": 2},
         {"pooling": "max", "cell": "PeepholeLSTM", "bidirectional": False},
         {"embedding": None, "bigrams": [("very", "good"), ("so", "bad")]},
+        {
+            "pooling": "middle",
+            "convolution": (8, 3, 2),
+            "embedding": dict(zip(WORDS, np.eye(8).tolist())),
+        },
     ],
 )
 def test_learns(arguments):
@@ -66,6 +71,55 @@ def test_alone_or_in_a_batch_is_the_same():
         alone = usual().classify([text])[0]
         np.testing.assert_allclose(alone.probability, found.probability, atol=1e-5)
     assert usual().classify([]) == []
+
+
+@pytest.mark.parametrize("pooling", ["max", "middle"])
+def test_padding_is_not_read(pooling):
+    keras.utils.set_random_seed(1)
+    model = SequenceClassifier(
+        WORDS, ["bad", "good"], units=4, pooling=pooling, convolution=(3, 4, 2)
+    )
+    for count in (1, 5, 6):
+        tokens = model.encode([WORDS[:count]]).inputs["tokens"]
+        padded = np.pad(tokens, [[0, 0], [0, 3]])
+        alone, found = (to_numpy(model({"tokens": ids})) for ids in (tokens, padded))
+        np.testing.assert_allclose(found, alone, atol=1e-6)
+
+
+def test_a_run_reads_its_own_tokens_and_those_around_it():
+    vectors = {word: [float(n), 0.0] for n, word in enumerate(WORDS, 1)}
+    model = SequenceClassifier(
+        WORDS, ["bad", "good"], embedding=vectors, units=2, convolution=(1, 4, 2)
+    )
+    layer = model.get_layer("convolution")
+    layer.set_weights([10.0 ** np.arange(4)[:, None, None] * [[[1], [0]]], np.zeros(1)])
+    runs = keras.Model(model.input, layer.output)(model.encode([WORDS[:5]]).inputs)
+    # Two tokens a run, and one more on either side: 0 1 2 3, 2 3 4 5, 4 5 0 0.
+    np.testing.assert_allclose(to_numpy(runs)[0, :, 0], [3210, 5432, 54])
+
+
+def test_the_directions_meet_in_the_middle():
+    model = SequenceClassifier(WORDS, ["bad", "good"], embedding=3, units=2, pooling="middle")
+    recurrent = model.get_layer("bidirectional_0").output
+    logits = model.get_layer("logits")
+    both = keras.Model(model.input, [recurrent, logits.input])
+    for count, forward, backward in ((1, 0, 0), (4, 2, 1), (5, 2, 2)):
+        tokens = model.encode([WORDS[:count]]).inputs["tokens"]
+        states, found = to_numpy(both({"tokens": np.pad(tokens, [[0, 0], [0, 2]])}))
+        expected = [*states[0, forward, :2], *states[0, backward, 2:]]
+        np.testing.assert_allclose(found[0], expected, atol=1e-6)
+
+
+def test_given_vectors_stay(tmp_path):
+    vectors = {word: [float(n), 1.0] for n, word in enumerate(WORDS)} | {"<UNK>": [0.5, 0.5]}
+    model = SequenceClassifier(WORDS, ["bad", "good"], embedding=vectors, units=2)
+    assert not model.get_layer("vectors").trainable_weights
+    model.save(tmp_path / "classifier.keras")
+    for one in (model, keras.saving.load_model(tmp_path / "classifier.keras")):
+        (table,) = one.get_layer("vectors").get_weights()
+        np.testing.assert_array_equal(table, [[0, 0], [0.5, 0.5], *map(vectors.get, WORDS)])
+        with pytest.raises(InputError, match="Vectors need an embedding to go to"):
+            one.start_from(usual())
 
 
 def test_naive_bayes_judges_as_well(tmp_path):
@@ -131,6 +185,22 @@ def test_exported_with_raw_strings(tmp_path):
         (lambda: SequenceClassifier(["a"], ["x"]), "at least one known token and two labels"),
         (lambda: SequenceClassifier(["a"], ["x", "y"], pooling="sum"), "There is no pooling 'sum'"),
         (lambda: SequenceClassifier(["a"], ["x", "y"], split="lines"), "way to split a text"),
+        (
+            lambda: SequenceClassifier(["a"], ["x", "y"], convolution=(4, 2, 3)),
+            "at least its strid",
+        ),
+        (
+            lambda: SequenceClassifier(["a"], ["x", "y"], embedding={"a": [1], "b": [1, 2]}),
+            r"must be of one width, got \[1, 2\]",
+        ),
+        (
+            lambda: SequenceClassifier(["a"], ["x", "y"], pooling="middle", bidirectional=False),
+            "needs layers that read from both ends",
+        ),
+        (
+            lambda: SequenceClassifier(["a"], ["x", "y"], convolution=(4, 3, 1), foretell=1),
+            "no convolution",
+        ),
     ],
 )
 def test_bad_input(call, message):

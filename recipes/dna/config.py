@@ -1,0 +1,65 @@
+"""What can be set, and the presets."""
+
+import dataclasses
+from typing import Literal
+
+from keras_seq import recipe
+from keras_seq.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """Many to one: a recurrent network reads a sequence from both ends and says what it is."""
+
+    encoding: str = "utf-8"
+    """Of files of your own."""
+    sequence_column: str = "sequence"
+    """Of tables of your own."""
+    label_column: str = "label"
+    """Of tables of your own."""
+    fold: int | None = None
+    """Cross-validation: which tenth, 0 to 9, is tested on; the other nine train, none validates."""
+    strands: Literal["one", "both"] = "one"
+    """Whether training reads the reverse complement of every sequence as well; not where the
+    direction says what a sequence is, as at a splice junction."""
+    filters: int = recipe.tunable(64, among=(32, 64, 96))
+    """Features of a run of bases; 0 lets the recurrent layer read each base."""
+    width: int = recipe.tunable(9, among=(6, 9, 12, 15))
+    """Bases that a run is seen with."""
+    stride: int = recipe.tunable(3, among=(1, 2, 3, 5))
+    """Bases from one run to the next."""
+    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    """The recurrent cell."""
+    units: int = recipe.tunable(96, among=(48, 64, 96, 128))
+    """Hidden units a layer and direction."""
+    layers: int = recipe.tunable(1, among=(1, 2))
+    """Recurrent layers, each from both ends."""
+    pooling: Literal["attention", "last", "max", "middle"] = "middle"
+    """How the steps become one vector; the middle is where a junction is, for sequences in which
+    the place says nothing there are attention and max."""
+    dropout: float = recipe.tunable(0.5, between=(0.2, 0.6))
+    """Share of the features dropped between layers."""
+    base_dropout: float = recipe.tunable(0.0, between=(0.0, 0.2))
+    """Share of the bases that may be any in training."""
+    weight_decay: float = recipe.tunable(0.1, between=(0.005, 0.2), log=True)
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = recipe.tunable(0.005, between=(0.001, 0.02), log=True)
+    """The highest of the schedule."""
+    batch_size: int = 128
+    """Sequences an update."""
+    updates: int = 330
+    """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
+    keep_best: bool = False
+    """Keep the weights of the epoch that did best on the validation split, not the last."""
+
+    # Less subject to chance than the accuracy of three hundred sequences.
+    objective = "cross_entropy"
+    less_is_better = True
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.fold is not None and not 0 <= self.fold < 10:
+            raise InputError(f"--fold must be 0 to 9, got {self.fold}.")
+
+
+PRESETS = {"default": Config()}

@@ -1,0 +1,53 @@
+"""Sequences in files of the format FASTA (Pearson & Lipman 1988)."""
+
+from pathlib import Path
+
+from keras_seq import data
+from keras_seq.errors import InputError
+
+from .bases import checked
+
+SUFFIXES = (".fa", ".fasta", ".fas", ".fna", ".ffn", ".frn")
+
+
+def is_fasta(path):
+    """Whether that is what the name of a file says."""
+    return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
+
+
+def stem(path):
+    """The name of a FASTA file without its endings."""
+    return Path(path.name.removesuffix(".gz")).stem
+
+
+def read_fasta(path, encoding="utf-8"):
+    """The sequences of a FASTA file, which may be packed by gzip (.gz).
+
+    Yields:
+        The text after ">", and the sequence as `bases.checked` returns it.
+
+    Raises:
+        InputError: It is no such file, or not whole; the message gives the line.
+    """
+    name, parts, begun = None, [], 0
+    for number, line in data.lines(path, encoding):
+        if line.startswith(">"):
+            if name is not None:
+                yield name, _joined(parts, path, begun)
+            name, parts, begun = line[1:].strip(), [], number
+        elif line.strip():
+            if name is None:
+                raise InputError(
+                    f"{path}, line {number}: before the first sequence, FASTA has a line with > "
+                    f"and its name, not {line[:20]!r}."
+                )
+            parts.append(checked(line, f"{path}, line {number}"))
+    if name is None:
+        raise InputError(f"{path} is empty: it has no line with > and the name of a sequence.")
+    yield name, _joined(parts, path, begun)
+
+
+def _joined(parts, path, begun):
+    if not parts:
+        raise InputError(f"{path}, line {begun}: after this name there is no sequence.")
+    return "".join(parts)

@@ -1,0 +1,60 @@
+"""How good it is: sequences named right, in all and class by class."""
+
+import math
+
+import numpy as np
+
+from keras_seq import pictures
+
+from . import logo
+
+
+def evaluate(model, splits, name):
+    """Accuracy with its 95% confidence interval, cross-entropy; precision and recall by class."""
+    found, true = _found(model, splits[name]), np.array(splits[name].targets["labels"])
+    guessed = np.array([one.label for one in found])
+    right = guessed == true
+    least, most = interval(right.sum(), len(right))
+    chances = [one.probabilities[label] for one, label in zip(found, true)]
+    metrics = {
+        "accuracy": float(right.mean()),
+        "accuracy from": least,
+        "accuracy to": most,
+        "cross_entropy": -float(np.mean(np.log(np.maximum(chances, 1e-12)))),
+    }
+    for label in model.labels:
+        hits = float((right & (true == label)).sum())
+        metrics[f"precision {label}"] = hits / max(1, (guessed == label).sum())
+        metrics[f"recall {label}"] = hits / max(1, (true == label).sum())
+    return metrics
+
+
+def interval(hits, count, deviations=1.96):
+    """The confidence interval of a share (Wilson 1927), of 95% unless told.
+
+    Args:
+        hits: How many of
+        count: so many.
+        deviations: Standard deviations either way.
+    """
+    share, spread = hits / count, deviations**2 / count
+    middle = share + spread / 2
+    half = deviations * math.sqrt(share * (1 - share) / count + spread / count / 4)
+    return float((middle - half) / (1 + spread)), float((middle + half) / (1 + spread))
+
+
+def show(model, splits, name, folder):
+    """Draws which classes were taken for which, and which bases say what a class is."""
+    examples = splits[name]
+    numbers = {label: number for number, label in enumerate(model.labels)}
+    pictures.confusion_matrix(
+        [numbers[label] for label in examples.targets["labels"]],
+        [numbers[one.label] for one in _found(model, examples)],
+        model.labels,
+        folder / "confusion_matrix.png",
+    )
+    logo.draw(logo.saliency(model, examples), folder / "logo.png")
+
+
+def _found(model, examples):
+    return model.classify_tokens(examples.inputs, batch_size=256)

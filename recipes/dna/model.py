@@ -1,0 +1,38 @@
+"""The model: a sequence classifier over runs of bases."""
+
+from keras_seq.errors import InputError
+from keras_seq.models import SequenceClassifier
+from keras_seq.training import adam_w
+
+from .bases import vectors
+
+
+def build(config, train):
+    """A classifier that knows the labels of the training sequences."""
+    labels = sorted(set(train.targets["labels"]))
+    if len(labels) < 2:
+        raise InputError(
+            f"All training sequences have one label, {labels[0]!r}; there is nothing to learn."
+        )
+    known = vectors()
+    model = SequenceClassifier(
+        [letter for letter in known if len(letter) == 1],
+        labels,
+        split="characters",
+        embedding=known,
+        convolution=(config.filters, config.width, config.stride) if config.filters else None,
+        cell=config.cell,
+        units=config.units,
+        depth=config.layers,
+        pooling=config.pooling,
+        dropout=config.dropout,
+        token_dropout=config.base_dropout,
+    )
+    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
+    model.compile(optimizer, loss=model.loss_of_labels)
+    return model
+
+
+def arrays(model, examples):
+    """Sequences and labels as numbers."""
+    return model.encode(examples.inputs, examples.targets["labels"])

@@ -1,0 +1,31 @@
+"""Lines of files as they are, and of files that gzip has packed."""
+
+import gzip
+
+import pytest
+
+from keras_seq.data import lines, read_table
+from keras_seq.errors import InputError
+
+CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_lines_and_tables(tmp_path, packed):
+    path = tmp_path / ("a.csv.gz" if packed else "a.csv")
+    path.write_bytes(gzip.compress(CONTENT) if packed else CONTENT)
+    assert list(lines(path)) == [(1, "text,label"), (2, "üben,good")]
+    columns = {"text": "text", "label": "label"}
+    assert list(read_table(path, columns)) == [(2, "üben", "good")]
+    with pytest.raises(InputError, match=r"no column 'x'; there are text, label\. Say"):
+        list(read_table(path, {"text": "x"}, hint="Say which."))
+    with pytest.raises(InputError, match="line 1: byte 1 is not ascii"):
+        list(lines(path, "ascii"))
+
+
+@pytest.mark.parametrize("content", [gzip.compress(CONTENT)[:-9], CONTENT, b"\x1f\x8b\x08" * 9])
+def test_what_gzip_cannot_unpack(tmp_path, content):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.txt\.gz is no whole gzip file"):
+        list(lines(path))

@@ -1,0 +1,278 @@
+"""The recipe dna on every kind of data, end to end, and its parts."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+from keras_seq_recipes.dna import bases, data, logo, metric
+from keras_seq_recipes.dna.config import Config
+from keras_seq_recipes.dna.fasta import read_fasta
+
+from keras_seq import cli, export, recipe
+from keras_seq.errors import InputError
+from keras_seq.models.sequence_classifier import Classified
+
+RECIPE = recipe.find("dna")
+SMALL = ["--units", "4", "--filters", "4", "--updates", "6", "--batch-size", "32"]
+
+
+def rows(count=90, length=None):
+    """Sequences with their classes: of one the middle is GT, of the other AG."""
+    random = np.random.default_rng(0)
+    for number in range(count):
+        label, site = ("donor", "GT") if number % 2 else ("acceptor", "AG")
+        half = length or random.integers(5, 12)
+        around = "".join(random.choice([*"ACGT"], 2 * half))
+        yield around[:half] + site + around[half:], label
+
+
+def table(path):
+    path.write_text("sequence,label\n" + "".join(f"{s.lower()},{c}\n" for s, c in rows()))
+
+
+def fasta(folder, packed=False):
+    """A file a class: wrapped lines, small letters, lines of white space."""
+    folder.mkdir(parents=True)
+    for label in ("donor", "acceptor"):
+        text = "\n"
+        for number, (sequence, of) in enumerate(rows()):
+            if of == label:
+                wrapped = "\r\n".join(sequence[i : i + 7] for i in range(0, len(sequence), 7))
+                text += f">s{number} of {label}\n{wrapped.lower() if number % 3 else wrapped}\n\n"
+        if packed:
+            (folder / f"{label}.fna.gz").write_bytes(gzip.compress(text.encode()))
+        else:
+            (folder / f"{label}.fa").write_text(text)
+
+
+def read(**fields):
+    """All examples that are loaded, as a dict."""
+    loaded = data.load(Config(**fields))
+    return {
+        sequence: label
+        for split in loaded.values()
+        for sequence, label in zip(split.inputs, split.targets["labels"])
+    }
+
+
+def test_tables_and_fasta_files_are_read(workplace):
+    table(workplace / "mine.csv")
+    fasta(workplace / "mine")
+    fasta(workplace / "packed", packed=True)
+    for name in ("mine.csv", "mine", "packed"):
+        assert read(data=name) == dict(rows()), name
+
+
+def test_folders_bring_their_own_split(workplace):
+    fasta(workplace / "mine/train")
+    fasta(workplace / "mine/test")
+    splits = data.load(Config(data="mine"))
+    assert set(splits) == {"train", "validation", "test"}
+    assert sorted(splits["test"].inputs) == sorted(sequence for sequence, _ in rows())
+    with pytest.raises(InputError, match="--fold parts data anew, but mine brings a split"):
+        data.load(Config(data="mine", fold=1))
+
+
+def test_folds_part_all_sequences_and_keep_equal_ones_together(workplace):
+    twice, tested = [*rows(), *rows()], []
+    for fold in range(10):
+        parts = data._fold(twice, fold)
+        assert not set(parts.get("test", ())) & set(parts["train"])
+        tested += parts.get("test", ())
+    assert sorted(tested) == sorted(twice)
+    table(workplace / "mine.csv")
+    content, fold = (data.load(Config(data="mine.csv", fold=fold)) for fold in (None, 0))
+    assert set(fold) == {"train", "test"}
+    assert sorted(fold["test"].inputs) == sorted(content["test"].inputs)
+
+
+def test_both_strands_train(workplace):
+    assert bases.reverse_complement("AACGRN") == "NYCGTT"
+    table(workplace / "mine.csv")
+    one, both = (data.load(Config(data="mine.csv", strands=s)) for s in ("one", "both"))
+    added = both["train"].inputs[len(one["train"].inputs) :]
+    assert added == [bases.reverse_complement(s) for s in one["train"].inputs]
+    assert both["train"].targets["labels"] == 2 * one["train"].targets["labels"]
+    assert both["test"] == one["test"] and both["validation"] == one["validation"]
+
+
+def test_a_letter_is_the_bases_that_it_may_be():
+    vectors = bases.vectors()
+    assert vectors["a"] == [1, 0, 0, 0] and vectors["y"] == [0, 0.5, 0, 0.5]
+    assert vectors["u"] == vectors["t"] and vectors["<UNK>"] == vectors["n"] == [0.25] * 4
+    np.testing.assert_allclose([sum(vector) for vector in vectors.values()], 1)
+    for letter, of in bases.LETTERS.items():
+        other = bases.LETTERS[bases.reverse_complement(letter.replace("U", "T"))]
+        assert sorted(map(bases.reverse_complement, of)) == sorted(other)
+
+
+def test_a_public_set(workplace, online):
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    def examples(builder, split=None, **_):
+        names = builder.info.features["label"].names
+        sequences, labels = zip(*rows(60))
+        numbers = [names.index({"donor": "Yersinia", "acceptor": "Bacillus"}[c]) for c in labels]
+        return tf.data.Dataset.from_tensor_slices({"seq": list(sequences), "label": numbers})
+
+    with tfds.testing.mock_data(as_dataset_fn=examples):
+        splits = data.load(Config(data="tfds:genomics_ood"))
+        with pytest.raises(InputError, match="brings a split of its own"):
+            data.load(Config(data="tfds:genomics_ood", fold=0))
+    assert set(splits) == {"train", "validation", "test"}
+    genera = {"donor": "Yersinia", "acceptor": "Bacillus"}
+    for found in splits.values():
+        expected = [(sequence, genera[label]) for sequence, label in rows(60)]
+        assert list(zip(found.inputs, found.targets["labels"])) == expected
+
+
+def test_splice_junctions_as_the_package_writes_them(monkeypatch):
+    from keras_seq_recipes.dna import splice
+
+    text = "@relation x\n@attribute a {A, C}\n@data\nA, c, N, EI\nG, T, T, N\n"
+    monkeypatch.setattr("keras_seq.data.read_from_wheel", lambda *_: {splice.MEMBER: text.encode()})
+    assert list(splice.junctions()) == [("AcN", "EI"), ("GTT", "N")]
+
+
+def test_end_to_end(workplace, capsys):
+    table(workplace / "mine.csv")
+    assert cli.main(["train", "dna", "--data", "mine.csv", *SMALL]) == 0, capsys.readouterr()
+    folder = workplace / "runs/dna/default"
+    found = json.loads((folder / "metrics.json").read_text())["test"]
+    assert found["accuracy from"] < found["accuracy"] < found["accuracy to"]
+    assert {"precision donor", "recall donor", "recall acceptor"} <= set(found)
+    for name in ("confusion_matrix.png", "logo.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    (workplace / "new.fasta").write_text(">mine\nacg\ntnn\n>other\nGGGGU\n")
+    capsys.readouterr()
+    assert cli.main(["predict", str(folder), "new.fasta", "acgtrac"]) == 0
+    out = capsys.readouterr().out
+    assert "mine" in out and "other" in out and "ACGTRAC" in out and "donor" in out
+    assert cli.main(["predict", str(folder), "acgxt"]) == 2
+    assert "position 4: 'x' is no letter of DNA" in capsys.readouterr().err
+    assert cli.main(["look", str(folder), "acgtracc"]) == 0
+    page = (folder / "look_acgtracc.html").read_text()
+    assert '["acg", "tra", "cc"]' in page.replace('","', '", "').lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "sequence,label\nAC GT,x\nACZGT,y\n", "a.csv, line 3, position 3: 'Z' is no"),
+        ("a.csv", "seq,label\nACGT,x\n", "no column 'sequence'; there are seq, label"),
+        ("a.csv", "sequence,label\n,x\n", "a.csv, line 2: the sequence is empty"),
+        ("a.csv", "sequence,label\n" + "".join(f"{s},x\n" for s, _ in rows()), "one label, 'x'"),
+        ("a/x.fa", ">s\nACGT\nAC-T\n", "x.fa, line 3, position 3: '-' is no letter of DNA"),
+        ("a/x.fa", "ACGT\n", "x.fa, line 1: before the first sequence, FASTA has a line with >"),
+        ("a/x.fa", ">s\nACGT\n>cut\n", "x.fa, line 3: after this name there is no sequence"),
+        ("a/x.fa", "", "x.fa is empty"),
+        ("a/x.fa.gz", gzip.compress(b">s\nACGT\n" * 99)[:-20], "x.fa.gz is no whole gzip file"),
+        ("a/x.fa.gz", b">s\nACGT\n", "x.fa.gz is no whole gzip file"),
+        ("a/y.fa", ">s\nACGT\n", "a folder with one for each of at least two classes"),
+        ("a/train.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
+        ("x.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
+    ],
+)
+def test_bad_files(workplace, capsys, name, content, message):
+    path = workplace / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if (path.name.startswith("x") and path.parent != workplace) or "train" in name:
+        (workplace / "a/y.fa").write_text(">s\nACGT\n")
+    given = name.split("/")[0]
+    assert cli.main(["train", "dna", "--data", given, *SMALL]) == 2
+    assert message in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+
+
+def test_no_such_fold():
+    with pytest.raises(InputError, match="--fold must be 0 to 9, got 10"):
+        Config(fold=10)
+
+
+def test_names_and_sequences_of_a_file(workplace):
+    (workplace / "x.fa").write_text("\ufeff>one  two\nac\nGU\n\n>\nr\n")
+    assert list(read_fasta("x.fa")) == [("one  two", "ACGT"), ("", "R")]
+
+
+def tiny():
+    """A model of sequences of one length, built but hardly trained."""
+    train = data.Examples(*map(list, zip(*rows(40, 6))))
+    train = train._replace(targets={"labels": train.targets})
+    config = Config(units=4, filters=4)
+    return RECIPE.build(config, train), train
+
+
+@pytest.mark.parametrize("how", ["savedmodel", "onnx", "litert"])
+def test_exports(workplace, how):
+    pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}.get(how, "tensorflow"))
+    model, train = tiny()
+    tokens = [model.tokens_of(sequence) for sequence in train.inputs[:3]]
+    report = export.FORMATS[how](model, workplace / how, [*tokens, tokens[0][:5]])
+    assert report["largest difference"] < 1e-5
+    if how == "savedmodel":
+        import tensorflow as tf
+
+        loaded = tf.saved_model.load(workplace / how)
+        texts = [train.inputs[0], train.inputs[0].lower(), "acgRn"]
+        out = loaded.classify(tf.constant(texts))["probabilities"].numpy()
+        expected = [list(one.probabilities.values()) for one in model.classify(texts)]
+        np.testing.assert_allclose(out, expected, atol=1e-5)
+        np.testing.assert_allclose(out[0], out[1], atol=1e-6)
+
+
+def test_a_page_to_try_it_on():
+    pytest.importorskip("gradio")
+    model, _ = tiny()
+    panel = RECIPE.demo(model, None)
+    [likely], inputs, steps = panel.answer("acg tracc\n")
+    assert set(likely) == {"donor", "acceptor"}
+    assert steps == ["ACG", "TRA", "CC"] and inputs["tokens"].shape == (1, 8)
+    with pytest.raises(InputError, match="In what you gave, position 2: 'x' is no letter of DNA"):
+        panel.answer("ax.fa")
+    with pytest.raises(InputError, match="There is no text yet"):
+        panel.answer(None)
+
+
+class Counting:
+    """A model whose log-odds of "many" are the number of times that G is there."""
+
+    labels = ["few", "many"]
+
+    def classify_tokens(self, sentences, batch_size=64):
+        for sentence in sentences:
+            p = float(1 / (1 + np.exp(-sentence.count("G"))))
+            label = "many" if p > 0.5 else "few"
+            yield Classified(label, max(p, 1 - p), {"few": 1 - p, "many": p}, None)
+
+
+def test_saliency_is_what_a_base_adds(workplace):
+    examples = data.Examples(["AGC", "GGC", "CCT", "ACGTT"], {"labels": ["many"] * 2 + ["few"] * 2})
+    found = logo.saliency(Counting(), examples)
+    assert set(found) == {"few", "many"}
+    np.testing.assert_allclose(found["few"], np.zeros((3, 4)), atol=1e-6)
+    expected = [[0, 0, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    np.testing.assert_allclose(found["many"], expected, atol=1e-6)
+    logo.draw({"a": np.array([[1.0, -2.0, 0, 0.5]]), "b": found["many"]}, workplace / "logo.png")
+    assert (workplace / "logo.png").stat().st_size > 1000
+
+
+def test_metrics_by_hand():
+    class Fixed:
+        labels = ["few", "many"]
+
+        def classify_tokens(self, sentences, batch_size):
+            return list(Counting().classify_tokens(sentences))
+
+    examples = data.Examples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
+    found = metric.evaluate(Fixed(), {"test": examples}, "test")
+    assert found["accuracy"] == 0.75
+    assert found["precision many"] == 2 / 3 and found["recall many"] == 1
+    assert found["recall few"] == 0.5
+    # Wilson's interval of 3 of 4, by the formula in its paper.
+    low, high = metric.interval(3, 4)
+    for end in (low, high):
+        np.testing.assert_allclose((end - 0.75) ** 2, 1.96**2 * end * (1 - end) / 4, rtol=1e-6)
+    assert low < 0.75 < high
