@@ -30,11 +30,15 @@ class Examples(NamedTuple):
         return len(keras.tree.flatten(self.targets)[0])
 
 
-def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
+def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs, mine=(0,), parts=1):
     """Batches of all epochs from `first_epoch` on, one after the other.
 
     A run that stops after an epoch and goes on later sees what an undisturbed one sees. Examples
     of about the same length come together, cut to one of a few widths.
+
+    For several devices a batch comes in parts of the same size and width. One that cannot be
+    divided, such as the last of an epoch may be, has some of its examples twice, or more often if
+    there are fewer of them than parts.
 
     Args:
         examples: `Examples`.
@@ -42,6 +46,8 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
         seed: Of the order.
         first_epoch: Epochs already done.
         epochs: Epochs in all.
+        mine: The parts of every batch that are wanted, one after the other.
+        parts: How many there are.
 
     Returns:
         A `tf.data.Dataset` of (inputs, targets).
@@ -62,31 +68,27 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs):
             batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
             if lengths is not None:
                 random.shuffle(batches)
-            yield from batches
+            for rows in batches:
+                wide = 0 if lengths is None else _width(max(lengths[rows]), examples)
+                rows = np.resize(rows, -(-len(rows) // parts) * parts)
+                for part in mine:
+                    yield rows[part::parts], wide
 
     rows = tf.data.Dataset.from_generator(
-        rows_of_batches, output_signature=tf.TensorSpec([None], tf.int32)
+        rows_of_batches,
+        output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
     )
-    return rows.map(lambda rows: _gathered(arrays, rows, examples)).prefetch(2)
+    longest = None if lengths is None else max(lengths)
 
+    def gathered(rows, wide):
+        def found(array):
+            timed = longest is not None and array.shape.rank > 1 and array.shape[1] == longest
+            array = tf.gather(array, rows)
+            return array[:, :wide] if timed else array
 
-def _gathered(arrays, rows, examples):
-    """The rows of arrays, cut to the width of the longest."""
-    import tensorflow as tf
+        return tf.nest.map_structure(found, arrays)
 
-    found = tf.nest.map_structure(lambda array: tf.gather(array, rows), arrays)
-    lengths = examples.lengths
-    if lengths is None:
-        return found
-    longest = max(lengths)
-    widths = [_width(n, examples) for n in range(longest + 1)]
-    widths = tf.constant(np.array(widths, "int32"))
-    cut = tf.gather(widths, tf.reduce_max(tf.gather(tf.constant(lengths, tf.int32), rows)))
-
-    def trimmed(array):
-        return array[:, :cut] if array.shape.rank > 1 and array.shape[1] == longest else array
-
-    return tf.nest.map_structure(trimmed, found)
+    return rows.map(gathered).prefetch(2)
 
 
 def _width(length, examples):

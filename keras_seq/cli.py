@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter, validators
 from rich.console import Console
 from rich.table import Table
 
-from keras_seq import __version__, quiet, results, runs
+from keras_seq import __version__, distribution, quiet, results, runs
 from keras_seq import recipe as recipes
 from keras_seq.errors import InputError, disk_is_full
 from keras_seq.serving import Limits
@@ -76,13 +76,9 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
 
     RECIPE is a name that `keras-seq ls` lists, or the folder of a recipe of your own.
     """
-    if not tokens or tokens[0] in HELP:
-        app.help_print(["train"])
+    if (asked := _asked("train", tokens)) is None:
         return
-    recipe = recipes.find(tokens[0])
-    options = tokens[1:]
-    preset = _value_of("--preset", options) or "default"
-    defaults = recipe.preset(preset)
+    recipe, options, preset, defaults = asked
     if "--resume" in options:
         name = _value_of("--run", options) or preset
         unfinished = runs.Run(Path(_value_of("--runs", options) or "runs") / recipe.name / name)
@@ -98,6 +94,7 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         resume: Annotated[bool, Parameter(negative="")] = False,
         record: Annotated[bool, Parameter(negative="")] = False,
         test: bool = True,
+        distribute: Literal["mirrored", "multiworker"] | None = None,
     ):
         """Train, measure and save.
 
@@ -115,6 +112,9 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
             Add the result to the recipe's results.json.
         test
             Read the test split at the end; without it nothing can be chosen by the result.
+        distribute
+            Share every batch out: mirrored, among all GPUs of this machine; multiworker, among the
+            machines of TF_CONFIG, on each of which this command runs.
         """
         given = type(defaults)(**dataclasses.asdict(config))
         folder = runs.Run(runs_folder / recipe.name / (run or preset))
@@ -125,12 +125,14 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
                 raise InputError("--record records the result on the test split.")
         if resume:
             _check_unchanged(defaults, given, folder)
-        else:
+        elif distribution.is_chief(distribute):
             folder.check_free()
-        quiet.import_backend()
+        devices = _begin(distribute)
         from keras_seq import training
 
-        metrics = training.train(recipe, tokens[0], preset, given, folder, command, test)
+        metrics = training.train(recipe, tokens[0], preset, given, folder, command, test, devices)
+        if metrics is None:
+            return
         if record:
             results.record(recipe, metrics)
         _print_metrics(metrics)
@@ -146,13 +148,9 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
     Fields that are tunable are chosen by the validation split, but for those that you set. The same
     command goes on after an interruption.
     """
-    if not tokens or tokens[0] in HELP:
-        app.help_print(["tune"])
+    if (asked := _asked("tune", tokens)) is None:
         return
-    recipe = recipes.find(tokens[0])
-    options = tokens[1:]
-    preset = _value_of("--preset", options) or "default"
-    defaults = recipe.preset(preset)
+    recipe, options, preset, defaults = asked
     config_class = _with_defaults(defaults)
 
     def tune_recipe(
@@ -163,6 +161,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         trials: int = 20,
         fields: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
         workers: int | None = None,
+        distribute: Literal["mirrored"] | None = None,
         run: str = "tuned",
         runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
     ):
@@ -180,6 +179,8 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             What to tune; all that is tunable by default, but for what is set.
         workers
             Processes to try side by side; one a GPU by default, where there are several.
+        distribute
+            Share every batch of a trial out among all GPUs of this machine, one trial at a time.
         run
             Name of the run; it lies in RUNS/RECIPE/RUN.
         runs_folder
@@ -191,7 +192,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         command = shlex.join(["keras-seq", "tune", *tokens])
         # Else the first process that sees a GPU takes all of its memory.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        quiet.import_backend()
+        devices = _begin(distribute)
         from keras_seq import tuning
 
         done = tuning.tune(
@@ -206,6 +207,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             trials=trials,
             fields=tunable if fields is None else fields,
             workers=workers,
+            devices=devices,
         )
         if done is None:
             return
@@ -423,11 +425,29 @@ def cp(recipe: str, folder: Path):
     console.print(f"Copied to {folder}; run it with: keras-seq train {folder}")
 
 
+def _asked(verb, tokens):
+    """Recipe, options, preset and its config of `verb RECIPE`; None if only help was wanted."""
+    if not tokens or tokens[0] in HELP:
+        app.help_print([verb])
+        return None
+    recipe, options = recipes.find(tokens[0]), tokens[1:]
+    preset = _value_of("--preset", options) or "default"
+    return recipe, options, preset, recipe.preset(preset)
+
+
 def _run_recipe(verb, name, function, options):
     """Parses the options of a verb for one recipe or run, and calls the function."""
     one = App(name=f"keras-seq {verb} {name}", version_flags=[], suppress_keyboard_interrupt=False)
     one.default(function)
     one(options, **HANDLED_HERE)
+
+
+def _begin(distribute):
+    """Imports the backend; returns the `Devices` to train on, or None for TensorFlow's choice."""
+    devices = quiet.import_backend(lambda: distribution.devices_of(distribute))
+    if devices is not None:
+        console.print(f"Training on {devices}.")
+    return devices
 
 
 def _is_set(field, tokens):

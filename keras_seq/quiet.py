@@ -15,17 +15,25 @@ NOISE = re.compile(
 )
 
 
-def import_backend():
-    """Imports Keras with its backend; only errors of the import reach the screen."""
+def import_backend(begin=None):
+    """Imports Keras with its backend; only errors of the import reach the screen.
+
+    Args:
+        begin: Called before TensorFlow computes anything.
+
+    Returns:
+        What `begin` returns.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with without_noise():
         import keras
         from absl import logging
 
         logging.set_verbosity(logging.ERROR)
-
+        begun = begin() if begin is not None else None
         if keras.backend.backend() == "tensorflow":
             _start_tensorflow()
+    return begun
 
 
 def import_tensorflow():

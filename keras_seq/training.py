@@ -1,17 +1,19 @@
 """Trains a recipe: from its config to a finished run."""
 
+import contextlib
+import functools
 import math
 import time
 
 import keras
 
-from keras_seq import pictures, runs
+from keras_seq import pictures, runs, state
 from keras_seq.batches import epochs_of_batches
 from keras_seq.errors import InputError
 from keras_seq.progress import Progress
 
 
-def train(recipe, named, preset, config, run, command, test=True):
+def train(recipe, named, preset, config, run, command, test=True, devices=None):
     """Trains, evaluates and saves; goes on from the run's checkpoint if there is one.
 
     Args:
@@ -22,11 +24,15 @@ def train(recipe, named, preset, config, run, command, test=True):
         run: A `keras_seq.runs.Run`, free or interrupted.
         command: The command line, noted in the metrics.
         test: Whether to read the test split; if not, pictures are of the validation split.
+        devices: `keras_seq.distribution.Devices` to train on, if not where TensorFlow does.
 
     Returns:
-        The metrics that are written to metrics.json.
+        The metrics that are written to metrics.json; None, if another worker writes them.
     """
-    model, keeper = fit(recipe, named, preset, config, run, Progress, test=test)
+    model, keeper = fit(recipe, named, preset, config, run, Progress, test=test, devices=devices)
+    if devices is not None and not devices.chief:
+        devices.wait()
+        return None
     splits = keeper.splits
     if keeper.best_weights is not None:
         model.set_weights(keeper.best_weights)
@@ -53,14 +59,17 @@ def train(recipe, named, preset, config, run, command, test=True):
         "command": command,
     }
     run.finish(metrics)
+    if devices is not None:
+        with contextlib.suppress(InputError):  # what the others do now does not matter
+            devices.wait()
     return metrics
 
 
-def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True):
+def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True, devices=None):
     """Trains, or goes on from the run's checkpoint, and leaves a checkpoint behind.
 
     Args:
-        recipe, named, preset, config, run, test: As for `train`.
+        recipe, named, preset, config, run, test, devices: As for `train`.
         watch: Makes of the Keeper a callback, which is called after it.
         share: Of the training, after which to stop; the schedules are those of the whole.
 
@@ -68,31 +77,52 @@ def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True):
         The model as it is after the last epoch, and its `Keeper`.
     """
     started = time.perf_counter()
+    if devices is not None:
+        devices.check(config.batch_size)
     splits = recipe.load(config)
     if not test:
         splits.pop("test", None)
     if "train" not in splits:
         raise InputError(f"The data {config.data!r} is so small that it has no training examples.")
-    keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
-    model = recipe.build(config, splits["train"])
+
+    def build():
+        keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
+        return recipe.build(config, splits["train"])
+
+    model = build()
     examples = recipe.arrays(model, splits["train"])
-    if not run.started:
+    chief = devices is None or devices.chief
+    if chief and not run.started:
         run.start(named, preset, config)
     updates_an_epoch = math.ceil(examples.count / config.batch_size)
     epochs = max(1, round(config.updates / updates_an_epoch))
-    keeper = Keeper(run, recipe, config, splits, epochs, started)
-    keeper.restore(model)
+    keeper = Keeper(run, recipe, config, splits, model, epochs, started)
+    keeper.restore()
     last = max(1, round(share * epochs))
+    batches = functools.partial(
+        epochs_of_batches, examples, config.batch_size, config.seed, keeper.epochs_done, last
+    )
     if keeper.epochs_done < last:
-        model.fit(
-            epochs_of_batches(examples, config.batch_size, config.seed, keeper.epochs_done, last),
-            steps_per_epoch=updates_an_epoch,
-            initial_epoch=keeper.epochs_done,
-            epochs=last,
-            callbacks=[keeper, watch(keeper)],
-            shuffle=False,  # the batches come in an order of their own
-            verbose=0,
-        )
+        how = {
+            "steps_per_epoch": updates_an_epoch,
+            "initial_epoch": keeper.epochs_done,
+            "epochs": last,
+            "callbacks": [keeper, watch(keeper)] if chief else [],
+            "shuffle": False,  # the batches come in an order of their own
+            "verbose": 0,
+        }
+        if devices is None:
+            model.fit(batches(), **how)
+        else:
+            alike = {
+                "seed": config.seed,
+                "batch size": config.batch_size,
+                "number of examples": examples.count,
+                "number of weights": model.count_params(),
+                "number of epochs": last,
+                "number of epochs done": keeper.epochs_done,
+            }
+            devices.fit(model, build, examples, batches, alike, **how)
     return model, keeper
 
 
@@ -104,14 +134,17 @@ class Keeper(keras.callbacks.Callback):
         recipe: The `keras_seq.recipe.Recipe`, which measures.
         config: The recipe's Config.
         splits: As the recipe loads them.
+        measured: The model to measure and to save: that which is trained, or one with the same
+            weights after every epoch.
         epochs: Of the whole training.
         started: `time.perf_counter()` when this process began to work on the run.
     """
 
-    def __init__(self, run, recipe, config, splits, epochs, started):
+    def __init__(self, run, recipe, config, splits, measured, epochs, started):
         super().__init__()
         self.run, self.recipe, self.config = run, recipe, config
-        self.splits, self.epochs, self.started = splits, epochs, started
+        self.splits, self.measured = splits, measured
+        self.epochs, self.started = epochs, started
         self.history = []
         self.best_weights, self.best_epoch, self.best = None, None, -math.inf
         self.seconds_before = 0.0
@@ -124,20 +157,20 @@ class Keeper(keras.callbacks.Callback):
         """Seconds spent on the run, those before an interruption included."""
         return self.seconds_before + time.perf_counter() - self.started
 
-    def restore(self, model):
-        """Puts a model, its optimizer and this object back to where the checkpoint stands."""
+    def restore(self):
+        """Puts the model, its optimizer and this object back to where the checkpoint stands."""
         checkpoint = self.run.read_checkpoint()
         if checkpoint is None:
             return
         arrays, progress = checkpoint
-        model.optimizer.build(model.trainable_variables)
-        for variable, value in zip(_all_variables(model), arrays["variables"], strict=True):
-            variable.assign(value)
+        state.assign(self.measured, arrays["variables"])
         self.best_weights = arrays.get("best_weights")
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]
         self.best, self.seconds_before = progress["best"], progress["seconds"]
 
     def on_epoch_end(self, epoch, logs=None):
+        if self.model is not self.measured:
+            state.assign(self.measured, state.values(self.model))
         row = {"epoch": epoch + 1, **{name: float(value) for name, value in logs.items()}}
         row |= self.measure("validation", "val_")
         if self.config.test_every_epoch:
@@ -149,18 +182,17 @@ class Keeper(keras.callbacks.Callback):
             score = -row[name] if self.config.less_is_better else row[name]
         if self.config.keep_best and score >= self.best:
             self.best, self.best_epoch = score, epoch + 1
-            self.best_weights = self.model.get_weights()
+            self.best_weights = self.measured.get_weights()
         self.save()
 
     def measure(self, split, prefix):
         if split not in self.splits:
             return {}
-        metrics = self.recipe.evaluate(self.model, self.splits, split)
+        metrics = self.recipe.evaluate(self.measured, self.splits, split)
         return {prefix + name: float(value) for name, value in metrics.items()}
 
     def save(self):
-        variables = [keras.ops.convert_to_numpy(v) for v in _all_variables(self.model)]
-        arrays = {"variables": variables}
+        arrays = {"variables": state.values(self.measured)}
         if self.best_weights is not None:
             arrays["best_weights"] = self.best_weights
         progress = {
@@ -199,8 +231,3 @@ def warm_up_and_cosine(learning_rate, updates):
     return keras.optimizers.schedules.CosineDecay(
         learning_rate / 20, updates - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
     )
-
-
-def _all_variables(model):
-    # `variables`, unlike `weights`, hold the states of the random generators too.
-    return [*model.variables, *model.optimizer.variables]

@@ -40,6 +40,22 @@ def test_every_example_once_an_epoch(by, least, an_octave):
         np.testing.assert_array_equal(x["number"], again["number"])
 
 
+@pytest.mark.parametrize("batch_size, count", [(6, 24), (6, 23), (12, 13)])
+def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
+    whole = list(epochs_of_batches(examples(count), batch_size, 1, 0, 2))
+    others = [
+        list(epochs_of_batches(examples(count), batch_size, 1, 0, 2, mine, 3))
+        for mine in ((0, 1), (2,))
+    ]
+    assert len(others[0]) == 2 * len(whole) and len(others[1]) == len(whole)
+    for step, (x, y) in enumerate(whole):
+        parts = [*others[0][2 * step : 2 * step + 2], others[1][step]]
+        assert len({part.shape for _, part in parts}) == 1 and parts[0][1].shape[1] == y.shape[1]
+        seen = np.concatenate([x["number"] for x, _ in parts])
+        assert set(seen) == set(x["number"].numpy())
+        assert len(seen) == 3 * -(-len(x["number"]) // 3), "no more than it takes"
+
+
 def test_widths_an_octave():
     assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
     assert [width(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]

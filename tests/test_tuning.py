@@ -224,10 +224,23 @@ def test_values_that_cannot_be_trained_fail_alone(formula, workplace, capsys):
     assert len(state["trials"]) == 3
 
 
+def test_a_trial_on_all_devices(formula, workplace, capsys):
+    options = ["--trials", "2", "--fields", "width", "--distribute", "mirrored"]
+    assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
+    assert "Training on 1 device: CPU:0." in capsys.readouterr().out
+    # The last is read after every update, on the model that is measured.
+    assert [line.split()[-1] for line in read_log()] == [*"123" * 3, "3", "3"]
+
+
 MISTAKES = {
     "unknown field": (["--fields", "widht"], {}, "did you mean 'width'?"),
     "no trials": (["--trials", "0"], {}, "--trials must be at least 1"),
     "no workers": (["--workers", "0"], {}, "--workers must be at least 1"),
+    "side by side and one by one": (
+        ["--workers", "2", "--distribute", "mirrored"],
+        {},
+        "not both",
+    ),
     "unknown search": (["--search", "grid"], {}, '"grid" for --search'),
     "no validation split": (["--data", "unheld"], {}, "the data 'unheld' has none"),
     "all is set": (

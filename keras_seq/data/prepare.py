@@ -53,7 +53,12 @@ def prepare(name, version, features, examples, source="builtin"):
         # TFDS would announce a download; the progress worth showing is that of the examples.
         tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):
-            builder.download_and_prepare()
+            try:
+                builder.download_and_prepare()
+            except OSError:
+                builder = Prepared()
+                if not builder.is_prepared():  # by another process, meanwhile
+                    raise
         tfds.enable_progress_bar()
     return builder
 

@@ -4,6 +4,7 @@ import weakref
 
 import keras
 from keras import ops
+from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports no name for it
 
 from keras_seq import spans
 from keras_seq.decoding import linear_chain
@@ -253,14 +254,15 @@ class CRFLoss(_OfLayer, keras.losses.Loss):
         # Keras's own would apply the mask of the steps to what is one number a sequence.
         losses = self.call(y_true, y_pred)
         if sample_weight is None:
-            return ops.mean(losses)
+            return scale_loss_for_distribution(ops.mean(losses))
         sample_weight = ops.cast(sample_weight, losses.dtype)
         if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
             raise InputError(
                 "A CRF scores whole sequences: sample_weight must be (batch,), got shape "
                 f"{tuple(sample_weight.shape)}; padding is told by a mask."
             )
-        return ops.mean(losses * ops.reshape(sample_weight, (-1,)))
+        weighted = losses * ops.reshape(sample_weight, (-1,))
+        return scale_loss_for_distribution(ops.mean(weighted))
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

@@ -13,6 +13,7 @@ from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.pieces import splitter
 from keras_seq.data.vocabulary import END, UNKNOWN, Vocabulary
 from keras_seq.errors import InputError, unknown
+from keras_seq.losses import OverTokens
 from keras_seq.models.decoder import Decoder
 from keras_seq.models.endpoint import Endpoint, anew, begin_and_step, state_names
 from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
@@ -623,7 +624,7 @@ class Texts:
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class TokenCrossentropy(keras.losses.Loss):
+class TokenCrossentropy(OverTokens, keras.losses.Loss):
     """The cross-entropy of tokens, the mean over those that are no padding.
 
     Args:

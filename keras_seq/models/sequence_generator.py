@@ -12,6 +12,7 @@ from keras_seq.batches import Examples, by_length, filled, width
 from keras_seq.data.vocabulary import END, Vocabulary
 from keras_seq.errors import InputError
 from keras_seq.layers.kneser_ney import Ngrams
+from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.endpoint import anew, begin_and_step, state_names
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
@@ -134,9 +135,7 @@ class SequenceGenerator(SequenceModel):
         if found is not None:
             parts.kneser_ney.set_ngrams(found)
         self.styles = None if styles is None else list(styles)
-        self.loss_of_tokens = keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, ignore_class=0
-        )
+        self.loss_of_tokens = MaskedCrossentropy()
 
     # From what people read to numbers.
 

@@ -143,10 +143,10 @@ def gpus_seen():
     return visible.split(",")[:count] if count else []
 
 
-def devices(gpus):
+def where(gpus):
     """What is computed on."""
-    where = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
-    return f"Trials run on {where}"
+    text = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
+    return f"Trials run on {text}"
 
 
 @contextlib.contextmanager

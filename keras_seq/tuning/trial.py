@@ -23,6 +23,7 @@ class Trainer:
     preset: str
     config: Any
     folder: Path
+    devices: Any = None
 
     def run(self, trial):
         """The run of a trial, which for Hyperband may go on from where an earlier one stopped."""
@@ -47,6 +48,7 @@ class Trainer:
             functools.partial(Report, oracle=oracle, trial=trial),
             share=share_of(trial),
             test=False,
+            devices=self.devices,
         )
         report(keeper, oracle, trial)
 

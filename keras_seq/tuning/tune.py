@@ -11,10 +11,10 @@ from keras_seq.tuning.cluster import (
     CLUSTER,
     LOCAL,
     cluster_role,
-    devices,
     gpus_seen,
     serve,
     start_worker,
+    where,
     work,
     work_for_the_chief,
 )
@@ -36,6 +36,7 @@ def tune(
     trials=20,
     fields=None,
     workers=None,
+    devices=None,
 ):
     """Searches, or goes on with the search that the run's folder holds, and trains the best.
 
@@ -48,6 +49,7 @@ def tune(
         fields: Names of the fields to tune; by default all that are tunable.
         workers: Processes on this machine to work side by side; by default one a GPU, if there are
             several.
+        devices: `keras_seq.distribution.Devices`, for one trial at a time, on all of them.
 
     Returns:
         The metrics of the best config, as `train` returns them, and a list of dicts, a row a trial,
@@ -59,6 +61,10 @@ def tune(
     role = cluster_role()
     if role is not None and workers is not None and LOCAL not in os.environ:
         raise InputError(f"--workers starts workers on one machine; it takes no {CLUSTER[0]}.")
+    if devices is not None and workers is not None:
+        raise InputError(
+            "--workers tries side by side, --distribute one after the other: not both."
+        )
     for option, value in (("--trials", trials), ("--workers", workers)):
         if value is not None and value < 1:
             raise InputError(f"{option} must be at least 1.")
@@ -66,10 +72,10 @@ def tune(
         trials = HYPERBAND_ROUND * max(1, round(trials / HYPERBAND_ROUND))
     space = space_of(config, fields)
     folder = run.folder / "tuning"
-    trainer = Trainer(recipe, named, preset, config, folder)
+    trainer = Trainer(recipe, named, preset, config, folder, devices)
     gpus = gpus_seen()
     if role == "worker":
-        print(devices(gpus))
+        print(where(gpus))
         work_for_the_chief(make_oracle(search, None, space, trials, config), trainer)
         return None
     settings = {
@@ -87,7 +93,7 @@ def tune(
         _check_settings(run, folder / "settings.json", settings)  # another may just have ended
         runs.write_json(folder / "settings.json", settings)
         if workers is None:
-            workers = len(gpus) if len(gpus) > 1 else 0
+            workers = len(gpus) if len(gpus) > 1 and devices is None else 0
         with progress.trials(trials) as say:
             oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
             if role == "chief":
@@ -95,17 +101,17 @@ def tune(
                 say(oracle.done, f"Workers are awaited at {address}.")
                 serve(oracle, address)
             elif workers:
-                say(oracle.done, f"{devices(gpus)}, {workers} side by side")
+                say(oracle.done, f"{where(gpus)}, {workers} side by side")
                 start = functools.partial(start_worker, arguments, gpus)
                 serve(oracle, "127.0.0.1:0", start, workers)
             else:
-                say(oracle.done, devices(gpus))
+                say(oracle.done, where(gpus))
                 work(oracle, "tuner0", trainer)
         rows = _table(oracle, config, run.folder)
         best = dataclasses.replace(config, **values_of(oracle.finished[0]))
         for checkpoint in folder.glob("trial_*/checkpoint.npz"):
             checkpoint.unlink()
-        return training.train(recipe, named, preset, best, run, command), rows
+        return training.train(recipe, named, preset, best, run, command, devices=devices), rows
 
 
 def _check_settings(run, path, settings):

@@ -2,10 +2,9 @@
 
 import itertools
 
-import keras
-
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
+from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceTagger
 from keras_seq.training import adam_w
 
@@ -56,9 +55,7 @@ def build(config, train):
         optimizer,
         loss={
             "tags": model.crf.loss,
-            "auxiliary": keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, ignore_class=0
-            ),
+            "auxiliary": MaskedCrossentropy(),
         },
         loss_weights={"tags": 1.0, "auxiliary": config.word_tags},
     )

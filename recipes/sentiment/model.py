@@ -11,6 +11,7 @@ from keras_seq import runs
 from keras_seq.data.tokens import SPLITTERS
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
+from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceClassifier
 from keras_seq.training import adam_w
 
@@ -60,7 +61,7 @@ def build(config, train):
     if config.naive_bayes:
         losses["counted"], weights["counted"] = soft_cross_entropy, 1.0
     for name in ("next", "previous") if config.language_model else ():
-        losses[name] = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+        losses[name] = MaskedCrossentropy()
         weights[name] = config.language_model
     if len(losses) > 1:
         model.compile(optimizer, loss=losses, loss_weights=weights)

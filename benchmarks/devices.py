@@ -1,0 +1,116 @@
+"""Whether two devices train as one does: `python -m benchmarks.devices [RECIPE ...]`.
+
+Trains a small model of each recipe by the recipe's own code on 40 random examples, in batches of
+16, for 12 updates without dropout: on one CPU, and on two logical CPUs as `--distribute mirrored`
+does. Prints how far the weights moved, and by how much the weights and the rows of `history.csv`
+are apart in the end.
+"""
+
+import dataclasses
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+import keras  # noqa: E402
+
+from keras_seq import distribution, recipe, runs, training  # noqa: E402
+from keras_seq.batches import Examples  # noqa: E402
+
+SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "updates": 12}
+OTHERS = {
+    "mnist_rows": {"augment": False},
+    "sentiment": {"token_dropout": 0.0, "minimum_count": 1, "minimum_pair_count": 1},
+    "ner": {"bigram_dropout": 0.0, "minimum_count": 1},
+    "language_model": {"ngram_dropout": 0.0, "minimum_count": 1},
+    "music": {"ngram_dropout": 0.0},
+    "translation": {"subwords": 60},
+    "spelling": {"ngrams": 0, "scheduled_sampling": 0.0, "recurrent_dropout": 0.0},
+    "speech": {"warp": 0.0, "masks": 0},
+    "video": {"channels": 2},
+}
+"""Fields of the configs beside those of `SMALL`."""
+
+
+def examples(name, count, random):
+    """Random ones, as the recipe's `load` returns them; of many lengths."""
+    words = ["".join(random.choice(list("abcde"), 1 + n % 5)) for n in range(30)]
+    rows = [list(random.choice(words, n)) for n in random.integers(2, 30, count)]
+    texts = [" ".join(row) for row in rows]
+    labels = [("good", "bad")[len(row) % 2] for row in rows]
+    noise = [random.integers(-9999, 9999, 1600 * len(row)).astype("int16") for row in rows]
+    clips = [random.integers(0, 256, (len(row), 32, 32)).astype("uint8") for row in rows]
+    ones = np.ones(count)
+    tags = [["S-PER" if word == words[0] else "O" for word in row] for row in rows]
+    return {
+        "mnist_rows": lambda: Examples(
+            random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
+        ),
+        "sentiment": lambda: Examples(texts, {"labels": labels, "sure": ones, "weights": ones}),
+        "ner": lambda: Examples(rows, {"tags": tags, "words": None}),
+        "language_model": lambda: Examples(rows, None),
+        "music": lambda: Examples([[f"{len(word)}:1" for word in row] for row in rows], labels),
+        "translation": lambda: Examples(texts, [text[::-1] for text in texts]),
+        "spelling": lambda: Examples(["".join(row) for row in rows], [[text] for text in texts]),
+        "speech": lambda: Examples(noise, [text[: len(text) // 9] for text in texts]),
+        "video": lambda: Examples(clips, labels),
+    }[name]()
+
+
+def train(name, devices, folder):
+    """The weights before, those after, and the rows of the history."""
+    found = recipe.find(name)
+    random = np.random.default_rng(0)
+    splits = {split: examples(name, n, random) for split, n in (("train", 40), ("validation", 9))}
+    fixed = Fixed(found, splits)
+    config = dataclasses.replace(found.preset("default"), **SMALL, **OTHERS[name])
+    before = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            before.extend(self.model.get_weights())
+
+    model, keeper = training.fit(
+        fixed, name, "default", config, runs.Run(folder), lambda keeper: Watch(), devices=devices
+    )
+    return before, model.get_weights(), keeper.history
+
+
+class Fixed:
+    """A recipe with examples of ours."""
+
+    def __init__(self, found, splits):
+        self.found, self.splits = found, splits
+
+    def __getattr__(self, name):
+        return getattr(self.found, name)
+
+    def load(self, config):
+        return dict(self.splits)
+
+
+def main():
+    """Prints a row for each recipe."""
+    devices = distribution.devices_of("mirrored")
+    print("| recipe | weights moved | weights apart | history apart |\n| --- | --- | --- | --- |")
+    for name in sys.argv[1:] or OTHERS:
+        with tempfile.TemporaryDirectory() as folder:
+            before, one, rows = train(name, None, Path(folder) / "one")
+            _, two, others = train(name, devices, Path(folder) / "two")
+        apart = max(
+            abs(row[key] - other[key]) / max(abs(row[key]), 1e-9)
+            for row, other in zip(rows, others, strict=True)
+            for key in row
+            if key != "seconds"
+        )
+        moved, weights = (max(abs(a - b).max() for a, b in zip(one, w)) for w in (before, two))
+        print(f"| {name} | {moved:.0e} | {weights:.0e} | {apart:.0e} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
