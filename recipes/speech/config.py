@@ -54,9 +54,9 @@ class Config(recipe.Config):
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = recipe.tunable(0.004, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
-    batch_size: int = 32
+    batch_size: int = 16
     """Recordings an update."""
-    updates: int = 2_500
+    updates: int = 7_000
     """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
 
     objective = "wer"
