@@ -1,5 +1,7 @@
 """The likeliest text of CTC under a language model."""
 
+import math
+
 import numpy as np
 
 from keras_seq.errors import InputError
@@ -43,16 +45,16 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
             for one in new:
                 possible[one] = (1 + np.flatnonzero(next_ones[one][1:] > never)).tolist()
 
-    for row in np.asarray(log_probs, "float64"):
+    for row in np.asarray(log_probs, "float64").tolist():
         know(beam)
         after: dict = {}
 
         def add(text, blank, letter, after=after):
             before = after.get(text, (never, never))
-            after[text] = np.logaddexp(before[0], blank), np.logaddexp(before[1], letter)
+            after[text] = _added(before[0], blank), _added(before[1], letter)
 
         for text, (blank, letter) in beam.items():
-            either = np.logaddexp(blank, letter)
+            either = _added(blank, letter)
             add(text, either + row[0], letter + row[text[-1]] if text else never)
             for number in possible[text]:
                 # The same letter again is another one only behind a blank.
@@ -61,12 +63,18 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
                 add(longer, never, (blank if again else either) + row[number])
                 if longer not in prior:
                     prior[longer] = prior[text] + weight * next_ones[text][number] + bonus
-        ranked = sorted(after, key=lambda text: np.logaddexp(*after[text]) + prior[text])
+        ranked = sorted(after, key=lambda text: _added(*after[text]) + prior[text])
         beam = {text: after[text] for text in ranked[-beam_width:]}
     know(beam)
     scores = {
-        text: np.logaddexp(*ends) + prior[text] + weight * next_ones[text][0]
+        text: _added(*ends) + prior[text] + weight * next_ones[text][0]
         for text, ends in beam.items()
     }
     best = max(scores, key=lambda text: scores[text])
     return best, float(scores[best])
+
+
+def _added(one, other):
+    """log(exp(one) + exp(other)), of which NumPy's takes long for two single numbers."""
+    less, more = sorted((one, other))
+    return more if less == -np.inf else more + math.log1p(math.exp(less - more))
