@@ -23,7 +23,7 @@ def measured(run, turns):
     from keras_seq.export.endpoints import latency
 
     inputs = runs.examples(recipe, config, model, 8)
-    one = model.encode(inputs[-1:]).inputs if hasattr(model, "encode") else inputs[:1]
+    one = recipe.arrays(model, _first(recipe.load(config)["test"])).inputs
     found, differences = {}, {}
     for _ in range(turns):
         milliseconds = latency(lambda: model.predict(one, verbose=0), ())
@@ -43,6 +43,18 @@ def measured(run, turns):
             "spread": spread(times) if turns > 1 else 0.0,
             "largest difference": differences.get(name),
         }
+
+
+def _first(examples):
+    """The first of some examples."""
+
+    def of(part):
+        return None if part is None else part[:1]
+
+    targets = examples.targets
+    named = isinstance(targets, dict)
+    targets = {name: of(part) for name, part in targets.items()} if named else of(targets)
+    return examples._replace(inputs=of(examples.inputs), targets=targets)
 
 
 def main():
