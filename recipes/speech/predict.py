@@ -44,7 +44,7 @@ def predict(
     searched = beam_width is not None or language_model is not None
     if pieces is not None and (searched or pieces <= 0):
         raise InputError("--pieces are seconds, more than 0, and go without a search.")
-    how = {"any_words": any_words}
+    how: dict = {"any_words": any_words}
     if language_model is not None:
         _, _, foretelling = runs.Run(language_model).load()
         how |= {"language_model": foretelling, "weight": weight, "bonus": bonus}
