@@ -5,6 +5,7 @@ import contextlib
 import csv
 import dataclasses
 import errno
+import functools
 import json
 import os
 import statistics
@@ -89,6 +90,9 @@ def formula(workplace, monkeypatch):
     """The name of the recipe, in an empty folder."""
     for name in tuning.CLUSTER:
         monkeypatch.delenv(name, raising=False)
+    # To look through all that the tests before have left behind takes seconds, for every trial.
+    clear = functools.partial(keras.utils.clear_session, free_memory=False)
+    monkeypatch.setattr(keras.utils, "clear_session", clear)
     (workplace / "formula").mkdir()
     for name, text in RECIPE.items():
         (workplace / "formula" / name).write_text(text)
