@@ -234,3 +234,9 @@ def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
     devices = distribution.Devices(None, "here", several=True)
     with pytest.raises(InputError, match=r"started alike, but the batch size is \[16, 32\]"):
         devices._check({"seed": 0, "batch size": 16})
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(InputError, match="needs Keras's TensorFlow backend, and this is jax"):
+        distribution.devices_of("mirrored")

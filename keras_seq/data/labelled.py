@@ -1,4 +1,4 @@
-"""Texts with labels of public sets."""
+"""Examples with labels: those of public sets with texts, and labels that nobody could learn."""
 
 from keras_seq.data.files import SPLITS
 from keras_seq.data.prepare import public
@@ -49,10 +49,10 @@ def labelled(name, texts):
 
 
 def check_labels(labels):
-    """Refuses labels that no training text has.
+    """Refuses labels that no training example has.
 
     Args:
-        labels: By split, the label of each text.
+        labels: By split, the label of each example.
 
     Raises:
         InputError: There is one in the validation or test split.
@@ -62,5 +62,5 @@ def check_labels(labels):
         for label in found if known else ():
             if label not in known:
                 raise InputError(
-                    f"The {split} split has the label {label!r}; no training text has."
+                    f"The {split} split has the label {label!r}; no training example has."
                 )

@@ -28,11 +28,7 @@ def load(config):
         rows = list(tfds.as_numpy(builder.as_dataset(split=split)))
         labels = [row["label"].decode("utf-8") for row in rows]
         splits[split] = Examples([row["frames"] for row in rows], labels)
-    known = set(splits["train"].targets) if "train" in splits else ()
-    for name, found in splits.items():
-        for label in found.targets:
-            if known and label not in known:
-                raise InputError(f"The {name} split has the label {label!r}; no training clip has.")
+    data.check_labels({split: found.targets for split, found in splits.items()})
     return splits
 
 
