@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from keras import ops
 
+from keras_seq.exchangeable import Exchangeable
 from keras_seq.scan.bptt.loop import loop, previous
 from keras_seq.scan.compiled import over_time
 
@@ -70,6 +71,16 @@ def viterbi(scores, chain, mask):
     return ops.cast(tags[:, :, 0], "int32"), score
 
 
+def viterbi_and_marginals(scores, chain, mask):
+    """The tags that `viterbi` gives, and `marginals`, hardly slower than one of them.
+
+    Args:
+        scores, chain, mask: As in `log_likelihood`.
+    """
+    tags, probabilities = over_time(_viterbi_and_marginals, [scores, mask], chain)
+    return ops.cast(tags[:, :, 0], "int32"), probabilities
+
+
 LOWEST = -1e30
 """Below all scores, yet far from what overflows."""
 
@@ -91,29 +102,66 @@ def _steps(mask):
     return _Steps(*(ops.expand_dims(flag, 2) for flag in flags))
 
 
-def _recursion(reduce, scores, transitions, begin, seen, first):
-    """At every step, over all chains until there: `reduce` of their scores, for each last tag.
+FORWARD, BACKWARD, BEST = "forward", "backward", "best"
+"""What recurs: logarithms of sums over all chains until a step, and of those from a step on (the
+forward and backward variables, Rabiner 1989), and the best of the chains until a step."""
 
-    Returns:
-        `(batch, timesteps, tags)` relative to the best tag; the last of these; what was taken off
-        over all steps, `(batch,)`.
-    """
+
+class _Recursion(NamedTuple):
+    stack: object
+    """At each step, for each tag there, relative to the best: `(batch, timesteps, tags)`."""
+    final: object
+    """The last of these in the order computed."""
+    taken: object
+    """What was taken off over all steps, `(batch,)`; only where it was asked for."""
+
+
+def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
+    """A `_Recursion` of each kind: parts of one batch, so that their steps cost as one."""
+    seen, first, last = _steps(mask)
+    part = ops.arange(len(kinds) * ops.shape(scores)[0]) // ops.shape(scores)[0]
+
+    def sequences(forward, backward):
+        flipped = ops.flip(backward, 1)
+        return ops.concatenate([flipped if k == BACKWARD else forward for k in kinds], axis=0)
+
+    def each(values):
+        return ops.take(ops.stack(values), part, axis=0)
+
+    into = ops.transpose(transitions)
+    transitions = each([into if kind == BACKWARD else transitions for kind in kinds])
+    begin = each([end if kind == BACKWARD else start for kind in kinds])
+    summed = each([ops.ones((1,), "bool") if k != BEST else ops.zeros((1,), "bool") for k in kinds])
+
+    def reduce(x):
+        if BEST not in kinds:
+            return logsumexp(x, axis=1)
+        best = ops.max(x, axis=1)
+        return best if kinds == (BEST,) else ops.where(summed, logsumexp(x, axis=1), best)
 
     def step(carry, elements):
         (relative,) = carry
         score, seen, first = elements
-        arrived = reduce(ops.expand_dims(relative, 2) + transitions, axis=1)
+        arrived = reduce(ops.expand_dims(relative, 2) + transitions)
         new = ops.where(first, begin, arrived) + score
         best = _finite(ops.max(new, axis=-1, keepdims=True))
         relative = ops.where(seen, new - best, relative)
-        return (relative,), (relative, best)
+        return (relative,), (relative, best) if scored else (relative,)
 
-    carry, sequences = (ops.zeros_like(scores[:, 0]),), (scores, seen, first)
-    (final,), (stack, best) = loop(step, carry, sequences, (scores.shape[-1], 1))
-    return stack, final, ops.sum(ops.where(seen, best, 0), axis=(1, 2))
+    scores, seen, first = (
+        sequences(*pair) for pair in ((scores, scores), (seen, seen), (first, last))
+    )
+    widths = (scores.shape[-1], 1) if scored else (scores.shape[-1],)
+    carry = (ops.zeros_like(scores[:, 0]),)
+    (final,), (stack, *best) = loop(step, carry, (scores, seen, first), widths)
+    found = [stack, final, *(ops.sum(ops.where(seen, b, 0), axis=(1, 2)) for b in best)]
+    for kind, *parts in zip(kinds, *(ops.split(whole, len(kinds), axis=0) for whole in found)):
+        stack, final, taken = (*parts, None)[:3]
+        yield _Recursion(ops.flip(stack, 1) if kind == BACKWARD else stack, final, taken)
 
 
-def _logsumexp(x, axis):
+@Exchangeable
+def logsumexp(x, axis):
     """As `ops.logsumexp`, in half as many operations, which is what a short step costs."""
     best = _finite(ops.max(x, axis=axis, keepdims=True))
     total = ops.sum(ops.exp(x - best), axis=axis, keepdims=True)
@@ -125,46 +173,28 @@ def _finite(best):
     return ops.maximum(best, LOWEST)
 
 
-def _marginals(*arguments):
+def _marginals(scores, mask, *chain):
     """The probability of each tag."""
-    return [_forward_backward(*arguments)[0]], []
+    both = _recursions((FORWARD, BACKWARD), scores, mask, *chain, scored=False)
+    return [_probabilities(scores, mask, *both)], []
 
 
-def _forward_backward(scores, mask, transitions, start, end):
-    """The probability of each tag; log Z; both recursions, relative to their best tags."""
-    seen, first, last = _steps(mask)
-
-    def both(forward, backward):
-        """Two halves of one batch, so that the steps of both directions cost as one."""
-        return ops.concatenate([forward, backward], axis=0)
-
-    def repeated(tensor):
-        return ops.broadcast_to(tensor[None], (ops.shape(scores)[0], *tensor.shape))
-
-    stack, final, taken = _recursion(
-        _logsumexp,
-        both(scores, ops.flip(scores, 1)),
-        both(repeated(transitions), repeated(ops.transpose(transitions))),
-        both(repeated(start), repeated(end)),
-        both(seen, ops.flip(seen, 1)),
-        both(first, ops.flip(last, 1)),
-    )
-    alphas, betas = ops.split(stack, 2, axis=0)
-    betas = ops.flip(betas, 1)
-    half = ops.shape(scores)[0]
-    log_z = _logsumexp(final[:half] + end, axis=-1) + taken[:half]
-    log_z = ops.where(ops.any(mask, axis=1), log_z, 0)
+def _probabilities(scores, mask, forward, backward):
+    """The probability of each tag, of the recursions in both directions."""
     # Both have the score of the step itself.
-    together = alphas + betas - scores
+    together = forward.stack + backward.stack - scores
     weights = ops.exp(together - ops.max(together, axis=-1, keepdims=True))
-    probabilities = ops.where(seen, weights / ops.sum(weights, axis=-1, keepdims=True), 0)
-    return probabilities, log_z, alphas, betas
+    return ops.where(mask[:, :, None], weights / ops.sum(weights, axis=-1, keepdims=True), 0)
 
 
 def _expected(scores, mask, transitions, start, end):
     """The gradient of log Z for scores and chain, that is expected counts; log Z."""
     seen, first, last = _steps(mask)
-    probabilities, log_z, alphas, betas = _forward_backward(scores, mask, transitions, start, end)
+    chain = transitions, start, end
+    forward, backward = _recursions((FORWARD, BACKWARD), scores, mask, *chain)
+    probabilities = _probabilities(scores, mask, forward, backward)
+    log_z = logsumexp(forward.final + end, axis=-1) + forward.taken
+    log_z = ops.where(ops.any(mask, axis=1), log_z, 0)
 
     def step(carry, elements):
         before, beta, inner = elements
@@ -173,10 +203,10 @@ def _expected(scores, mask, transitions, start, end):
         share = inner[:, :, None] / ops.sum(pairs, axis=(1, 2), keepdims=True)
         return (carry[0] + pairs * share,), ()
 
-    before = previous(ops.zeros_like(alphas[:, 0]), alphas)
+    before = previous(ops.zeros_like(forward.final), forward.stack)
     zeros = ops.zeros_like(before[:, 0, :, None] + transitions)
     inner = ops.cast(seen & ops.logical_not(first), scores.dtype)
-    (pairs,), () = loop(step, (zeros,), (before, betas, inner), ())
+    (pairs,), () = loop(step, (zeros,), (before, backward.stack, inner), ())
     at_start, at_end = (ops.sum(ops.where(at, probabilities, 0), axis=1) for at in (first, last))
     return [probabilities, pairs, at_start, at_end], log_z
 
@@ -207,12 +237,23 @@ def _log_likelihood(scores, mask, tags, transitions, start, end):
     return [hot - expected], [value, *gradients]
 
 
-def _viterbi(scores, mask, transitions, start, end):
+def _viterbi(scores, mask, *chain):
     """The tags of the best chain, (batch, timesteps, 1) in the type of the scores; its score."""
-    seen, first, _ = _steps(mask)
-    deltas, final, taken = _recursion(ops.max, scores, transitions, start, seen, first)
-    best = ops.max(final + end, axis=-1) + taken
-    into = ops.transpose(transitions)
+    (best,) = _recursions((BEST,), scores, mask, *chain)
+    score = ops.max(best.final + chain[-1], axis=-1) + best.taken
+    return [_best_chain(best, mask, *chain)], [ops.where(ops.any(mask, axis=1), score, 0)]
+
+
+def _viterbi_and_marginals(scores, mask, *chain):
+    """The tags of the best chain, as `_viterbi`; the probability of each tag."""
+    found = _recursions((FORWARD, BACKWARD, BEST), scores, mask, *chain, scored=False)
+    forward, backward, best = found
+    return [_best_chain(best, mask, *chain), _probabilities(scores, mask, forward, backward)], []
+
+
+def _best_chain(best, mask, transitions, start, end):
+    """Its tags, from the last to the first."""
+    seen, into = ops.expand_dims(mask, 2), ops.transpose(transitions)
 
     def step(carry, elements):
         (onward,) = carry
@@ -221,5 +262,6 @@ def _viterbi(scores, mask, transitions, start, end):
         onward = ops.where(seen, ops.take(into, tag, axis=0), onward)
         return (onward,), (ops.expand_dims(ops.cast(tag, delta.dtype), 1),)
 
-    _, (tags,) = loop(step, (ops.zeros_like(final) + end,), (deltas, seen), (1,), reverse=True)
-    return [ops.where(seen, tags, 0)], [ops.where(ops.any(mask, axis=1), best, 0)]
+    carry = (ops.zeros_like(best.final) + end,)
+    _, (tags,) = loop(step, carry, (best.stack, seen), (1,), reverse=True)
+    return ops.where(seen, tags, 0)

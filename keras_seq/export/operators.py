@@ -23,10 +23,11 @@ from keras import tree
 from onnx import helper, numpy_helper
 
 from keras_seq import cells
+from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
 from keras_seq.export.endpoints import imported
 from keras_seq.layers import Bigrams
-from keras_seq.scan.bptt.loop import Piece, loops_by
+from keras_seq.scan.bptt.loop import Piece, loop
 from keras_seq.scan.general import one_step, output_size, projects
 from keras_seq.tracing.watching import RECURRENT, replaced
 
@@ -75,7 +76,8 @@ def operators(model):
     token = _marks.set(marks)
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(loops_by(_scan))
+            stack.enter_context(loop.by(_scan))
+            stack.enter_context(linear_chain.logsumexp.by(_logsumexp))
             for layer in model._flatten_layers():
                 if isinstance(layer, RECURRENT):
                     stack.enter_context(replaced(layer, "inner_loop", _alone(layer)))
@@ -304,9 +306,10 @@ def _scan(step, carry, sequences, widths, reverse=False):
     graph = body.get_concrete_function().graph
     inside = [t for t in graph.inputs if t.dtype != tf.resource]
     names = [[tensor.name for tensor in tensors] for tensors in (inside, graph.outputs)]
-    proto = converted(
+    made = converted(
         "from_graph_def", graph.as_graph_def(), input_names=names[0], output_names=names[1]
-    ).graph
+    )
+    proto = in_place(made, _marks.get()).graph
     captured = {inner.name: outer for outer, inner in graph.captures}
     axes = {
         "scan_input_axes": [1] * len(sequences),
@@ -324,6 +327,12 @@ def _scan(step, carry, sequences, widths, reverse=False):
         **axes,
     )
     return tuple(results[: len(carry)]), tuple(results[len(carry) :])
+
+
+def _logsumexp(x, axis):
+    """As `keras_seq.decoding.linear_chain.logsumexp`, by one operator."""
+    shape = [size for number, size in enumerate(x.shape) if number != axis % len(x.shape)]
+    return _mark("ReduceLogSumExp", [x, np.array([axis])], [shape], keepdims=0)[0]
 
 
 # Marks, and what is put in their place.
@@ -386,6 +395,25 @@ def _as_it_is(ctx, node, name, args):
 def _where(ctx, node, name, args):
     """For tf2onnx, which would choose by products with 0 and 1: infinity times 0 is not 0."""
     node.type = "Where"
+    negative, from_end, index = node.inputs
+    readers = ctx.find_output_consumers(node.output[0])
+    # Keras makes indices that count from the end count from the start, of which ONNX has no need.
+    if (
+        all(reader.type in ("GatherV2", "Gather") for reader in readers)
+        and (negative.type, from_end.type) == ("Less", "Add")
+        and node.input[2] in from_end.input
+        and _before_casts(negative.inputs[0]) is _before_casts(index)
+        and (limit := _before_casts(negative.inputs[1])).is_const()
+        and not limit.get_tensor_value(as_list=False).any()
+    ):
+        ctx.replace_all_inputs(node.output[0], node.input[2])
+
+
+def _before_casts(node):
+    """What a number was before its type changed."""
+    while node.type == "Cast":
+        node = node.inputs[0]
+    return node
 
 
 def _backwards(ctx, node, name, args):

@@ -321,9 +321,7 @@ class _BestTags(keras.layers.Layer):
         self._crf = lambda: crf
 
     def call(self, scores):
-        crf = self._crf()
-        tags, _ = crf.decode(scores)
-        marginals = crf.marginals(scores)
+        tags, marginals = self._crf().decode_with_marginals(scores)
         hot = ops.one_hot(tags, marginals.shape[-1], dtype=marginals.dtype)
         return tags, ops.sum(hot * marginals, axis=-1)
 

@@ -79,6 +79,9 @@ def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     )
     marginals = to_numpy(linear_chain.marginals(given_scores, given_chain, given_mask))
     decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_chain, given_mask))
+    together = linear_chain.viterbi_and_marginals(given_scores, given_chain, given_mask)
+    tags_together, marginals_together = to_numpy(list(together))
+    np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)
     for row in range(BATCH):
         here = mask[row]
         values = dict(all_paths(scores[row], chain, here))
@@ -88,9 +91,10 @@ def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
         np.testing.assert_allclose(marginals[row], expected, atol=2e-5)
         np.testing.assert_allclose(best[row], expected_best, rtol=1e-5, atol=1e-5)
         # Of equally good chains any will do.
-        found = values[tuple(decoded[row][here])]
-        np.testing.assert_allclose(found, expected_best, rtol=1e-5, atol=1e-5)
-        assert not decoded[row][~here].any()
+        for tags in (decoded[row], tags_together[row]):
+            found = values[tuple(tags[here])]
+            np.testing.assert_allclose(found, expected_best, rtol=1e-5, atol=1e-5)
+            assert not tags[~here].any()
 
 
 def value_and_gradients(scores, chain, mask, path):

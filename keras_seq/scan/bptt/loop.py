@@ -1,22 +1,10 @@
 """The loop over time steps that the hand-derived passes share: no gradient flows through it."""
 
-import contextlib
-import contextvars
 from typing import Any, NamedTuple
 
 from keras import ops
 
-_made_by: contextvars.ContextVar = contextvars.ContextVar("made_by", default=None)
-
-
-@contextlib.contextmanager
-def loops_by(make):
-    """Within this context `make`, a function like `loop`, takes its place."""
-    token = _made_by.set(make)
-    try:
-        yield
-    finally:
-        _made_by.reset(token)
+from keras_seq.exchangeable import Exchangeable
 
 
 class Piece(NamedTuple):
@@ -36,6 +24,7 @@ def pieces(sequence, *widths):
     return [Piece(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
+@Exchangeable
 def loop(step, carry, sequences, widths, reverse=False):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 
@@ -52,8 +41,6 @@ def loop(step, carry, sequences, widths, reverse=False):
     Returns:
         The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
     """
-    if _made_by.get() is not None:
-        return _made_by.get()(step, carry, sequences, widths, reverse)
     sequences = [s for s in sequences if s is not None]
     read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
     batch, timesteps, _ = ops.shape(read[0].sequence)
