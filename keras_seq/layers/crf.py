@@ -171,7 +171,9 @@ class CRF(keras.layers.Layer):
         return linear_chain.marginals(scores, self.chain, mask)
 
     def decode_with_marginals(self, scores, mask=None):
-        """The tags that `decode` gives, and `marginals`, hardly slower than one of them.
+        """The tags that `decode` gives, and `marginals`, in one pass over time.
+
+        That is faster where each operation of a step has its price, as in exported models.
 
         Args:
             scores, mask: As in `log_likelihood`.

@@ -2,9 +2,11 @@
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from keras_seq.exchangeable import Exchangeable
+from keras_seq.scan import compiled
 
 
 class Piece(NamedTuple):
@@ -45,11 +47,17 @@ def loop(step, carry, sequences, widths, reverse=False):
     read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
     batch, timesteps, _ = ops.shape(read[0].sequence)
 
+    def at(t, carry):
+        elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
+        return step(carry, [e[:, 0] for e in elements])
+
+    if keras.backend.backend() == "tensorflow" and compiled.not_here() is not None:
+        return _by_tensorflow(at, carry, timesteps, widths, reverse)
+
     def body(count, state):
         carry, stacks = state
         t = timesteps - 1 - count if reverse else count
-        elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
-        carry, out = step(carry, [e[:, 0] for e in elements])
+        carry, out = at(t, carry)
         pairs = zip(stacks, out, strict=True)
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
@@ -58,6 +66,31 @@ def loop(step, carry, sequences, widths, reverse=False):
     # TensorFlow forgets even the rank of what is updated where it does not know the length.
     shapes = [(batch, timesteps, width) for width in widths]
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
+
+
+def _by_tensorflow(step, carry, timesteps, widths, reverse):
+    """As `loop`, where XLA compiles nothing.
+
+    An update of a slice is an operation of XLA's there, which it compiles for every shape it meets:
+    tens of milliseconds for a batch of a new length.
+    """
+    import tensorflow as tf
+
+    arrays = tuple(
+        tf.TensorArray(carry[0].dtype, timesteps, element_shape=(carry[0].shape[0], width))
+        for width in widths
+    )
+
+    def body(count, carry, arrays):
+        t = timesteps - 1 - count if reverse else count
+        carry, out = step(t, carry)
+        pairs = zip(arrays, out, strict=True)
+        return count + 1, carry, tuple(array.write(t, element) for array, element in pairs)
+
+    _, carry, arrays = tf.while_loop(
+        lambda count, *_: count < timesteps, body, (0, carry, arrays), maximum_iterations=timesteps
+    )
+    return carry, tuple(tf.transpose(array.stack(), (1, 0, 2)) for array in arrays)
 
 
 def pair(squashed):
