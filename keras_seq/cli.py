@@ -362,6 +362,9 @@ def serve(
         from keras_seq.serving import server
     except ImportError as error:
         raise InputError(f"serve needs {error.name}: pip install 'keras-seq[serve]'.") from error
+    # Requests run beside each other; operations that each use all cores as well cost a tenth of
+    # the throughput. TensorFlow reads it when it starts, which an export below may make it do.
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     folders: dict = {}
     for given in models:
         name, folder = _served(given)

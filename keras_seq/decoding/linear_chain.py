@@ -19,6 +19,7 @@ from typing import NamedTuple
 from keras import ops
 
 from keras_seq.exchangeable import Exchangeable
+from keras_seq.scan import compiled
 from keras_seq.scan.bptt.loop import loop, previous
 from keras_seq.scan.compiled import over_time
 
@@ -72,36 +73,22 @@ def viterbi(scores, chain, mask):
 
 
 def viterbi_and_marginals(scores, chain, mask):
-    """The tags that `viterbi` gives, and `marginals`, in one pass.
+    """The tags that `viterbi` gives, and `marginals`.
 
-    That is faster where each operation of a step has its price, as in exported models.
+    An exported model does what both need at a step at once, since there each operation has its
+    price; what is compiled is faster one after the other.
 
     Args:
         scores, chain, mask: As in `log_likelihood`.
     """
+    if not compiled.exporting():
+        return viterbi(scores, chain, mask)[0], marginals(scores, chain, mask)
     tags, probabilities = over_time(_viterbi_and_marginals, [scores, mask], chain)
     return ops.cast(tags[:, :, 0], "int32"), probabilities
 
 
 LOWEST = -1e30
 """Below all scores, yet far from what overflows."""
-
-
-class _Steps(NamedTuple):
-    """Which steps are in the chain, which is the first, which the last.
-
-    Bools (batch, timesteps, 1).
-    """
-
-    seen: object
-    first: object
-    last: object
-
-
-def _steps(mask):
-    count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
-    flags = mask, mask & (count == 1), mask & (count == count[:, -1:])
-    return _Steps(*(ops.expand_dims(flag, 2) for flag in flags))
 
 
 FORWARD, BACKWARD, BEST = "forward", "backward", "best"
@@ -119,21 +106,28 @@ class _Recursion(NamedTuple):
 
 
 def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
-    """A `_Recursion` of each kind: parts of one batch, so that their steps cost as one."""
-    seen, first, last = _steps(mask)
-    part = ops.arange(len(kinds) * ops.shape(scores)[0]) // ops.shape(scores)[0]
+    """A `_Recursion` of each kind: parts of one batch, so that their steps cost as one.
 
-    def sequences(forward, backward):
-        flipped = ops.flip(backward, 1)
-        return ops.concatenate([flipped if k == BACKWARD else forward for k in kinds], axis=0)
+    Before its first step a chain is at a tag of its own, the boundary, from which it starts and to
+    which nothing leads. So the first step is one like the others, wherever the mask has it. What is
+    impossible is `LOWEST`, since minus infinity less itself is no number.
+    """
+    count = scores.shape[-1]
+    boundary = ops.concatenate([ops.full((count,), LOWEST), ops.zeros((1,))])
+
+    def table(kind):
+        back = kind == BACKWARD
+        inner, begin = (ops.transpose(transitions), end) if back else (transitions, start)
+        rows = ops.concatenate([inner, begin[None]], axis=0)
+        return ops.maximum(ops.pad(rows, [[0, 0], [0, 1]], constant_values=LOWEST), LOWEST)
 
     def each(values):
-        return ops.take(ops.stack(values), part, axis=0)
+        rows = ops.shape(scores)[0]
+        return ops.take(ops.stack(values), ops.arange(len(kinds) * rows) // rows, axis=0)
 
-    into = ops.transpose(transitions)
-    transitions = each([into if kind == BACKWARD else transitions for kind in kinds])
-    begin = each([end if kind == BACKWARD else start for kind in kinds])
-    summed = each([ops.ones((1,), "bool") if k != BEST else ops.zeros((1,), "bool") for k in kinds])
+    def sequences(forward):
+        backward = ops.flip(forward, 1)
+        return ops.concatenate([backward if k == BACKWARD else forward for k in kinds], axis=0)
 
     def reduce(x):
         if BEST not in kinds:
@@ -143,36 +137,39 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
 
     def step(carry, elements):
         (relative,) = carry
-        score, seen, first = elements
-        arrived = reduce(ops.expand_dims(relative, 2) + transitions)
-        new = ops.where(first, begin, arrived) + score
-        best = _finite(ops.max(new, axis=-1, keepdims=True))
+        score, seen = elements
+        new = reduce(ops.expand_dims(relative, 2) + tables) + score
+        best = ops.max(new, axis=-1, keepdims=True)
         relative = ops.where(seen, new - best, relative)
         return (relative,), (relative, best) if scored else (relative,)
 
-    scores, seen, first = (
-        sequences(*pair) for pair in ((scores, scores), (seen, seen), (first, last))
-    )
-    widths = (scores.shape[-1], 1) if scored else (scores.shape[-1],)
-    carry = (ops.zeros_like(scores[:, 0]),)
-    (final,), (stack, *best) = loop(step, carry, (scores, seen, first), widths)
-    found = [stack, final, *(ops.sum(ops.where(seen, b, 0), axis=(1, 2)) for b in best)]
+    tables = each([table(kind) for kind in kinds])
+    summed = each([ops.ones((1,), "bool") if k != BEST else ops.zeros((1,), "bool") for k in kinds])
+    scores = sequences(ops.pad(scores, [[0, 0], [0, 0], [0, 1]]))
+    seen = sequences(ops.expand_dims(mask, 2))
+    carry = (ops.zeros_like(scores[:, 0]) + ops.cast(boundary, scores.dtype),)
+    widths = (count + 1, 1) if scored else (count + 1,)
+    (final,), (stack, *best) = loop(step, carry, (scores, seen), widths)
+    found = [stack[:, :, :-1], final[:, :-1]]
+    found += [ops.sum(ops.where(seen, b, 0), axis=(1, 2)) for b in best]
     for kind, *parts in zip(kinds, *(ops.split(whole, len(kinds), axis=0) for whole in found)):
         stack, final, taken = (*parts, None)[:3]
         yield _Recursion(ops.flip(stack, 1) if kind == BACKWARD else stack, final, taken)
 
 
+def _score(recursion, mask, reduce, end):
+    """Of all chains, by what `reduce` makes of those that end in each tag; 0 for an empty one."""
+    score = reduce(recursion.final + ops.maximum(end, LOWEST), axis=-1) + recursion.taken
+    score = ops.where(score < LOWEST / 2, float("-inf"), score)
+    return ops.where(ops.any(mask, axis=1), score, 0)
+
+
 @Exchangeable
 def logsumexp(x, axis):
-    """As `ops.logsumexp`, in half as many operations, which is what a short step costs."""
-    best = _finite(ops.max(x, axis=axis, keepdims=True))
+    """As `ops.logsumexp`, of finite numbers, in half as many operations, which cost by number."""
+    best = ops.max(x, axis=axis, keepdims=True)
     total = ops.sum(ops.exp(x - best), axis=axis, keepdims=True)
     return ops.squeeze(ops.log(total) + best, axis)
-
-
-def _finite(best):
-    """The largest of some numbers to be taken off them: where all are minus infinity, they stay."""
-    return ops.maximum(best, LOWEST)
 
 
 def _marginals(scores, mask, *chain):
@@ -191,12 +188,10 @@ def _probabilities(scores, mask, forward, backward):
 
 def _expected(scores, mask, transitions, start, end):
     """The gradient of log Z for scores and chain, that is expected counts; log Z."""
-    seen, first, last = _steps(mask)
     chain = transitions, start, end
     forward, backward = _recursions((FORWARD, BACKWARD), scores, mask, *chain)
     probabilities = _probabilities(scores, mask, forward, backward)
-    log_z = logsumexp(forward.final + end, axis=-1) + forward.taken
-    log_z = ops.where(ops.any(mask, axis=1), log_z, 0)
+    log_z = _score(forward, mask, logsumexp, end)
 
     def step(carry, elements):
         before, beta, inner = elements
@@ -207,7 +202,9 @@ def _expected(scores, mask, transitions, start, end):
 
     before = previous(ops.zeros_like(forward.final), forward.stack)
     zeros = ops.zeros_like(before[:, 0, :, None] + transitions)
-    inner = ops.cast(seen & ops.logical_not(first), scores.dtype)
+    count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+    first, last = (ops.expand_dims(mask & at, 2) for at in (count == 1, count == count[:, -1:]))
+    inner = ops.cast(ops.expand_dims(mask, 2) & ops.logical_not(first), scores.dtype)
     (pairs,), () = loop(step, (zeros,), (before, backward.stack, inner), ())
     at_start, at_end = (ops.sum(ops.where(at, probabilities, 0), axis=1) for at in (first, last))
     return [probabilities, pairs, at_start, at_end], log_z
@@ -242,8 +239,7 @@ def _log_likelihood(scores, mask, tags, transitions, start, end):
 def _viterbi(scores, mask, *chain):
     """The tags of the best chain, (batch, timesteps, 1) in the type of the scores; its score."""
     (best,) = _recursions((BEST,), scores, mask, *chain)
-    score = ops.max(best.final + chain[-1], axis=-1) + best.taken
-    return [_best_chain(best, mask, *chain)], [ops.where(ops.any(mask, axis=1), score, 0)]
+    return [_best_chain(best, mask, *chain)], [_score(best, mask, ops.max, chain[-1])]
 
 
 def _viterbi_and_marginals(scores, mask, *chain):

@@ -171,9 +171,7 @@ class CRF(keras.layers.Layer):
         return linear_chain.marginals(scores, self.chain, mask)
 
     def decode_with_marginals(self, scores, mask=None):
-        """The tags that `decode` gives, and `marginals`, in one pass over time.
-
-        That is faster where each operation of a step has its price, as in exported models.
+        """The tags that `decode` gives, and `marginals`; in exported models in one pass over time.
 
         Args:
             scores, mask: As in `log_likelihood`.

@@ -29,7 +29,7 @@ def not_here():
     """Why TensorFlow must not run programs that XLA compiled for themselves, or None."""
     if gpu():
         return "there is a GPU"
-    if _exporting():
+    if exporting():
         return "the model is being exported, and XLA's programs are not portable"
     return None
 
@@ -149,8 +149,10 @@ def gpu():
     return bool(tf.config.list_logical_devices("GPU"))
 
 
-def _exporting():
-    """Whether a model is being traced for export, of which Keras tells in no other way."""
+def exporting():
+    """Whether TensorFlow traces a model for export, of which Keras tells in no other way."""
+    if keras.backend.backend() != "tensorflow":
+        return False
     if _portable.get():
         return True
     frame = sys._getframe()

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from keras import ops
 
 from keras_seq.decoding import linear_chain
+from keras_seq.scan import compiled
 
 BATCH, TIMESTEPS = 2, 5
 
@@ -79,7 +80,8 @@ def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     )
     marginals = to_numpy(linear_chain.marginals(given_scores, given_chain, given_mask))
     decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_chain, given_mask))
-    together = linear_chain.viterbi_and_marginals(given_scores, given_chain, given_mask)
+    with compiled.portable():  # as an exported model does it
+        together = linear_chain.viterbi_and_marginals(given_scores, given_chain, given_mask)
     tags_together, marginals_together = to_numpy(list(together))
     np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)
     for row in range(BATCH):

@@ -1,6 +1,7 @@
 """The server as a process: what the command line takes, sockets, and how it stops."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -93,6 +94,7 @@ MISTAKES = {
 @pytest.mark.parametrize("arguments, message", MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {**os.environ})
     assert cli.main(["serve", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
@@ -103,6 +105,7 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
     from keras_seq.serving import server
 
     monkeypatch.setattr(server, "serve", lambda folders, *_: served.update(folders))
+    monkeypatch.setattr(os, "environ", {})
     exported = []
     monkeypatch.setattr(cli, "export", exported.append)
     run = tmp_path / "runs/ner/default"
@@ -118,3 +121,4 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
         "again": run / "savedmodel",
     }
     assert exported == [run, run], "since there is no SavedModel yet"
+    assert os.environ == {"TF_NUM_INTRAOP_THREADS": "1"}
