@@ -195,6 +195,12 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         devices = _begin(distribute)
         from keras_seq import tuning
 
+        def afresh():
+            # The search is on disk, and its lock is not handed on.
+            sys.stdout.flush()
+            again = [sys.executable, "-m", "keras_seq.cli", "tune", *tokens]
+            os.execv(sys.executable, again)
+
         done = tuning.tune(
             recipe,
             tokens[0],
@@ -208,6 +214,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             fields=tunable if fields is None else fields,
             workers=workers,
             devices=devices,
+            afresh=afresh,
         )
         if done is None:
             return

@@ -163,6 +163,23 @@ def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workp
     assert "holds a finished run" in capsys.readouterr().err
 
 
+def test_a_search_that_has_grown_goes_on_in_a_new_process(formula, workplace):
+    command = ["tune", formula, "--trials", "3", "--seed", "1"]
+    grown = f"""
+import sys
+from keras_seq import cli
+from keras_seq.tuning import cluster
+cluster.GROWN = -(2**40)  # not so in the process that takes its place
+sys.exit(cli.main({command}))
+"""
+    done = subprocess.run([sys.executable, "-c", grown], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Trials run on the CPU") == 2
+    assert [row[SCORE] != "failed" for row in table(workplace / "runs/formula/tuned")] == [True] * 3
+    # Three epochs each of three trials and of the best, whose splits are measured at its end.
+    assert sum(line.startswith("validation") for line in read_log()) == 3 * 4 + 1
+
+
 def test_a_second_process_is_refused(formula, workplace, capsys):
     folder = Path("runs/formula/tuned/tuning")
     # A lock belongs to a file that is open: so it is as if another process had it.

@@ -9,6 +9,7 @@ import time
 from concurrent import futures
 
 import grpc
+import psutil
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
@@ -21,6 +22,9 @@ LOCAL = "KERAS_SEQ_LOCAL_WORKER"
 """Set for the workers that a chief starts on its own machine: they end with it."""
 HEARTBEAT = 10
 """Seconds after which a worker that is training says so."""
+GROWN = 4 * 2**30
+"""Bytes that trials may leave in a process before it is replaced: what XLA has compiled for one of
+other sizes, it keeps as long as the process lives, up to half a gigabyte a trial."""
 
 
 def cluster_role():
@@ -39,14 +43,16 @@ def cluster_role():
     return "chief" if "chief" in os.environ[CLUSTER[0]] else "worker"
 
 
-def work(oracle, name, trainer):
+def work(oracle, name, trainer, afresh=None):
     """Does trials until there are no more.
 
     Args:
         oracle: A `Search`, or a client of it.
         name: Of this worker.
         trainer: Has `train(trial, oracle)` and `clean(trial)`.
+        afresh: Called after a trial that left more than `GROWN` in all: goes on in a new process.
     """
+    before = psutil.Process().memory_info().rss
     while (trial := oracle.create_trial(name)).status != "STOPPED":
         if trial.status == "IDLE":
             time.sleep(1)
@@ -66,6 +72,8 @@ def work(oracle, name, trainer):
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
         oracle.end_trial(trial)
         trainer.clean(trial)
+        if afresh is not None and psutil.Process().memory_info().rss - before > GROWN:
+            afresh()
 
 
 def serve(oracle, address, start=None, workers=0):
@@ -104,8 +112,8 @@ def serve(oracle, address, start=None, workers=0):
             process.wait()
 
 
-def work_for_the_chief(oracle, trainer):
-    """Does the trials that the chief hands out, wherever it is."""
+def work_for_the_chief(oracle, trainer, afresh):
+    """Does the trials that the chief hands out, wherever it is; `afresh` as for `work`."""
     if LOCAL in os.environ:
         # The chief never writes into this pipe: it is closed when the chief is no more.
         def end_with_the_chief():
@@ -114,7 +122,7 @@ def work_for_the_chief(oracle, trainer):
 
         threading.Thread(target=end_with_the_chief, daemon=True).start()
     try:
-        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer)
+        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, afresh)
     except grpc.RpcError as error:
         chief = ":".join(os.environ[name] for name in CLUSTER[1:])
         raise InputError(f"The chief at {chief} does not answer: {error.details()}") from None
