@@ -10,6 +10,7 @@ from keras_seq import layers
 from keras_seq.batches import Examples, by_length, filled
 from keras_seq.decoding import Lexicon, ctc_beam_search
 from keras_seq.errors import InputError
+from keras_seq.losses import CTC
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.models.front_end import FrontEnd, floats
 
@@ -153,7 +154,7 @@ class CTCRecognizer(keras.Model):
             "lexicon": None if lexicon is None else list(lexicon),
         }
         self.alphabet, self.sample_rate = alphabet, sample_rate
-        self.loss_of_texts = keras.losses.CTC()
+        self.loss_of_texts = CTC()
         self._lexicon = None if lexicon is None else Lexicon(lexicon, alphabet)
         self._front, self._from_steps = front, None
         if not bidirectional:

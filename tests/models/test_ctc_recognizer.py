@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_seq import export
 from keras_seq.errors import InputError
+from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.models.ctc_recognizer import EndedByBlanks
 
@@ -99,7 +100,7 @@ def test_after_the_end_only_the_blank():
     logits = np.random.default_rng(1).normal(size=(2, 7, 3)).astype("float32")
     mask = np.arange(7) < np.array([[4], [7]])
     ended = ops.convert_to_numpy(EndedByBlanks()(logits, mask))
-    loss = keras.losses.CTC(reduction=None)
+    loss = CTC(reduction=None)
     together = ops.convert_to_numpy(loss(np.array([[1, 2], [2, 0]]), ended))
     wanted = [loss_and_gradient(logits[0, :4], [1, 2])[0], loss_and_gradient(logits[1], [2])[0]]
     np.testing.assert_allclose(together, wanted, atol=1e-4)
