@@ -121,9 +121,11 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
         rows = ops.concatenate([inner, begin[None]], axis=0)
         return ops.maximum(ops.pad(rows, [[0, 0], [0, 1]], constant_values=LOWEST), LOWEST)
 
+    rows = ops.shape(scores)[0]
+    part = ops.arange(len(kinds) * rows) // rows
+
     def each(values):
-        rows = ops.shape(scores)[0]
-        return ops.take(ops.stack(values), ops.arange(len(kinds) * rows) // rows, axis=0)
+        return ops.take(ops.stack(values), part, axis=0)
 
     def sequences(forward):
         backward = ops.flip(forward, 1)
@@ -147,7 +149,7 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
     summed = each([ops.ones((1,), "bool") if k != BEST else ops.zeros((1,), "bool") for k in kinds])
     scores = sequences(ops.pad(scores, [[0, 0], [0, 0], [0, 1]]))
     seen = sequences(ops.expand_dims(mask, 2))
-    carry = (ops.zeros_like(scores[:, 0]) + ops.cast(boundary, scores.dtype),)
+    carry = (ops.cast(each([boundary] * len(kinds)), scores.dtype),)
     widths = (count + 1, 1) if scored else (count + 1,)
     (final,), (stack, *best) = loop(step, carry, (scores, seen), widths)
     found = [stack[:, :, :-1], final[:, :-1]]

@@ -121,6 +121,8 @@ def _together(layer):
         def run(sequences, initial_state=None, mask=None, training=None):
             if not alike or initial_state is not None:
                 return call(sequences, initial_state, mask, training)
+            if _simply_joined(layer, mask):
+                return _joined(halves, natives, sequences, mask)
             with contextlib.ExitStack() as stack:
                 for half, result in zip(halves, _run(halves, natives, sequences, None, mask)):
                     known = replaced(half, "inner_loop", lambda _, r=result: lambda **_: r)
@@ -143,51 +145,97 @@ def _alike(halves, natives):
     return forward == backward
 
 
-def _run(halves, found, sequences, states, mask):
-    """One operator: for each layer its last output, outputs in the order computed, and states."""
+def _simply_joined(layer, mask):
+    """Whether a Bidirectional layer puts out both halves of what the operator does, or zeros."""
+    halves = layer.forward_layer, layer.backward_layer
+    zeros = mask is None or all(half.zero_output_for_mask for half in halves)
+    whole = layer.return_sequences and not layer.return_state
+    return zeros and whole and (layer.merge_mode, layer.compute_dtype) == ("concat", "float32")
+
+
+def _joined(halves, found, sequences, mask):
+    """What a Bidirectional layer puts out if it is so simple."""
+    seen = _Seen(mask)
+    y, *_ = _operator(halves, found, sequences, [], seen)
+    outputs = tf.transpose(y, [2, 0, 1, 3])
+    if mask is not None:
+        outputs = tf.gather(outputs, tf.maximum(seen.until - 1, 0), batch_dims=1)
+        outputs = tf.where(seen.mask[:, :, None, None], outputs, 0.0)
+    width = 2 * halves[0].cell.units
+    (joined,) = _mark("Reshape", [outputs, np.array([0, 0, width])], [(None, None, width)])
+    return joined
+
+
+class _Seen:
+    """The steps that a mask leaves.
+
+    Attributes:
+        mask: Bools (batch, timesteps); None if there is no mask.
+        lengths: How many steps are seen, (batch,).
+        until: How many are until each step, it included.
+    """
+
+    def __init__(self, mask):
+        self.mask = self.lengths = self.until = None
+        if mask is not None:
+            self.mask = tf.cast(tree.flatten(mask)[0], tf.bool)
+            self._flags = tf.cast(self.mask, tf.int32)
+            self.lengths = tf.reduce_sum(self._flags, axis=1)
+            self.until = tf.cumsum(self._flags, axis=1)
+
+    def first(self, x):
+        """A sequence with the steps that are seen first, in their order."""
+        if self.mask is None:
+            return x
+        timesteps = tf.shape(self.mask)[1]
+        order = tf.math.top_k(self._flags * timesteps - tf.range(timesteps), k=timesteps).indices
+        return tf.gather(x, order, batch_dims=1)
+
+
+def _operator(halves, found, sequences, before, seen):
+    """What ONNX's operator puts out: y (timesteps, halves, batch, units), and the last states."""
     type_, units = found[0].type, halves[0].cell.units
     count = 2 if type_ == "LSTM" else 1
-    x, lengths = tf.cast(sequences, tf.float32), None
-    if mask is not None:
-        mask = tf.cast(tree.flatten(mask)[0], tf.bool)
-        seen, timesteps = tf.cast(mask, tf.int32), tf.shape(mask)[1]
-        lengths, until = tf.reduce_sum(seen, axis=1), tf.cumsum(seen, axis=1)
-        # The steps that are seen first, in their order.
-        order = tf.math.top_k(seen * timesteps - tf.range(timesteps), k=timesteps).indices
-        x = tf.gather(x, order, batch_dims=1)
-    before = [None] * count
-    if states is not None:
-        before = [tf.cast(state, tf.float32)[None] for state in states]
+    x = seen.first(tf.cast(sequences, tf.float32))
     weights = [np.stack(w) for w in zip(*(native.weights for native in found))]
-    inputs = [tf.transpose(x, [1, 0, 2]), *weights[:3], lengths, *before]
+    inputs = [tf.transpose(x, [1, 0, 2]), *weights[:3], seen.lengths, *before]
     inputs += [None] * (7 - len(inputs)) + weights[3:]
-    backward = [half.go_backwards for half in halves]
-    y, *after = _mark(
+    return _mark(
         type_,
         inputs,
         [(None, len(halves), None, units)] + [(len(halves), None, units)] * count,
         hidden_size=units,
-        direction="bidirectional" if len(halves) == 2 else ("forward", "reverse")[backward[0]],
+        direction="bidirectional"
+        if len(halves) == 2
+        else ("reverse" if halves[0].go_backwards else "forward"),
         activations=[name for native in found for name in native.activations],
         **found[0].attributes,
     )
+
+
+def _run(halves, found, sequences, states, mask):
+    """One operator: for each layer its last output, outputs in the order computed, and states."""
+    seen, before = _Seen(mask), []
+    if states is not None:
+        before = [tf.cast(state, tf.float32)[None] for state in states]
+    y, *after = _operator(halves, found, sequences, before, seen)
     results = []
     for number, half in enumerate(halves):
         outputs, last = tf.transpose(y[:, number], [1, 0, 2]), after[0][number]
         finals = [state[number] for state in after]
         if mask is not None:
             # A step that is not seen repeats the step before it, in the order computed.
-            place = until - seen if backward[number] else tf.maximum(until - 1, 0)
-            outputs = tf.gather(outputs, place, batch_dims=1)
+            place = seen.until - tf.cast(seen.mask if half.go_backwards else True, tf.int32)
+            outputs = tf.gather(outputs, tf.maximum(place, 0), batch_dims=1)
             if half.zero_output_for_mask:
-                outputs = tf.where(mask[:, :, None], outputs, 0.0)
-                last = outputs[:, 0 if backward[number] else -1]
-            elif not backward[number]:
-                outputs = tf.where(until[:, :, None] > 0, outputs, 0.0)
+                outputs = tf.where(seen.mask[:, :, None], outputs, 0.0)
+                last = outputs[:, 0 if half.go_backwards else -1]
+            elif not half.go_backwards:
+                outputs = tf.where(seen.until[:, :, None] > 0, outputs, 0.0)
             if states is not None:
-                pairs = zip(finals, before)
-                finals = [tf.where(lengths[:, None] > 0, new, old[0]) for new, old in pairs]
-        if backward[number]:
+                some, pairs = seen.lengths[:, None] > 0, zip(finals, before)
+                finals = [tf.where(some, new, old[0]) for new, old in pairs]
+        if half.go_backwards:
             outputs = outputs[:, ::-1]
         cast = half.compute_dtype
         results.append(tree.map_structure(lambda t, d=cast: tf.cast(t, d), (last, outputs, finals)))

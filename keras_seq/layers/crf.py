@@ -116,7 +116,8 @@ class CRF(keras.layers.Layer):
     def call(self, inputs, mask=None):
         scores = inputs
         if self.use_kernel:
-            scores = ops.matmul(inputs, self.kernel) + self.bias
+            # A batch of one, since a matrix alone would be a `tensordot`, of a dozen operations.
+            scores = ops.matmul(inputs, self.kernel[None]) + self.bias
         scores = ops.cast(scores, self.variable_dtype)
         if mask is None:
             return scores
