@@ -372,6 +372,8 @@ def serve(
     # Requests run beside each other; operations that each use all cores as well cost a tenth of
     # the throughput. TensorFlow reads it when it starts, which an export below may make it do.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    # It makes a program for every shape it meets, which with requests of all lengths are many.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     folders: dict = {}
     for given in models:
         name, folder = _served(given)

@@ -98,7 +98,8 @@ forward and backward variables, Rabiner 1989), and the best of the chains until 
 
 class _Recursion(NamedTuple):
     stack: object
-    """At each step, for each tag there, relative to the best: `(batch, timesteps, tags)`."""
+    """At each step, for each tag there, relative to the best: `(batch, timesteps, tags)`; where
+    masked, it is as at the step before if the taken is asked for, else it is nothing."""
     final: object
     """The last of these in the order computed."""
     taken: object
@@ -142,8 +143,9 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
         score, seen = elements
         new = reduce(ops.expand_dims(relative, 2) + tables) + score
         best = ops.max(new, axis=-1, keepdims=True)
-        relative = ops.where(seen, new - best, relative)
-        return (relative,), (relative, best) if scored else (relative,)
+        moved = new - best
+        relative = ops.where(seen, moved, relative)
+        return (relative,), (relative, best) if scored else (moved,)
 
     tables = each([table(kind) for kind in kinds])
     summed = each([ops.ones((1,), "bool") if k != BEST else ops.zeros((1,), "bool") for k in kinds])

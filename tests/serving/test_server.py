@@ -121,4 +121,4 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
         "again": run / "savedmodel",
     }
     assert exported == [run, run], "since there is no SavedModel yet"
-    assert os.environ == {"TF_NUM_INTRAOP_THREADS": "1"}
+    assert os.environ == {"TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
