@@ -56,7 +56,7 @@ class Config(recipe.Config):
     """The highest of the schedule."""
     batch_size: int = 16
     """Recordings an update."""
-    updates: int = 9_000
+    updates: int = 6_000
     """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
 
     objective = "wer"
