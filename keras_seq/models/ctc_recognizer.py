@@ -532,7 +532,7 @@ class Stream:
         if not steps:
             return Heard("", np.zeros((0, len(recognizer.alphabet) + 1), "float32"))
         needed = self._samples[: front.span + (steps - 1) * front.advance]
-        features = front.of_whole_steps(needed[None])
+        features = ops.convert_to_numpy(front.of_whole_steps(needed[None]))
         found = recognizer._from_steps.predict_on_batch([features, *self._states])
         log_probs, *self._states = found
         self._samples = self._samples[steps * front.advance :]
