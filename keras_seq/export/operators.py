@@ -196,6 +196,7 @@ def _operator(halves, found, sequences, before, seen):
     """What ONNX's operator puts out: y (timesteps, halves, batch, units), and the last states."""
     type_, units = found[0].type, halves[0].cell.units
     count = 2 if type_ == "LSTM" else 1
+    direction = "reverse" if halves[0].go_backwards else "forward"
     x = seen.first(tf.cast(sequences, tf.float32))
     weights = [np.stack(w) for w in zip(*(native.weights for native in found))]
     inputs = [tf.transpose(x, [1, 0, 2]), *weights[:3], seen.lengths, *before]
@@ -205,9 +206,7 @@ def _operator(halves, found, sequences, before, seen):
         inputs,
         [(None, len(halves), None, units)] + [(len(halves), None, units)] * count,
         hidden_size=units,
-        direction="bidirectional"
-        if len(halves) == 2
-        else ("reverse" if halves[0].go_backwards else "forward"),
+        direction="bidirectional" if len(halves) == 2 else direction,
         activations=[name for native in found for name in native.activations],
         **found[0].attributes,
     )

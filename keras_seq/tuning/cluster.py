@@ -52,7 +52,7 @@ def work(oracle, name, trainer, afresh=None):
         trainer: Has `train(trial, oracle)` and `clean(trial)`.
         afresh: Called after a trial that left more than `GROWN` in all: goes on in a new process.
     """
-    before = psutil.Process().memory_info().rss
+    before = _memory()
     while (trial := oracle.create_trial(name)).status != "STOPPED":
         if trial.status == "IDLE":
             time.sleep(1)
@@ -72,8 +72,13 @@ def work(oracle, name, trainer, afresh=None):
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
         oracle.end_trial(trial)
         trainer.clean(trial)
-        if afresh is not None and psutil.Process().memory_info().rss - before > GROWN:
+        if afresh is not None and _memory() - before > GROWN:
             afresh()
+
+
+def _memory():
+    """Bytes that this process holds."""
+    return psutil.Process().memory_info().rss
 
 
 def serve(oracle, address, start=None, workers=0):

@@ -137,7 +137,6 @@ def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
     assert_close(found.values(), [np.stack(d, axis=1) for d in zip(*expected)], 1e-12)
 
 
-@pytest.mark.skipif(not THOROUGH, reason="JAX compiles every operation anew")
 def test_gradients_pass_through_what_stands_above():
     """Cells in one stack, or the same as two layers, of which one is not opened."""
     x, options = sequences(), {"return_sequences": True}

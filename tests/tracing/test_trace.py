@@ -19,9 +19,6 @@ from keras_seq.scan import general_only
 # See tests/cells/test_equations.py.
 DTYPE, TOLERANCE = ("float64", 1e-10) if BACKEND == "tensorflow" else ("float32", 1e-6)
 
-# Enough of JAX is seen in the others.
-thorough = pytest.mark.skipif(not THOROUGH, reason="JAX compiles every operation anew")
-
 KERAS = {
     "SimpleRNN": (keras.layers.SimpleRNN, {}),
     "GRU": (keras.layers.GRU, {}),
@@ -114,7 +111,6 @@ def test_outputs_are_those_of_the_model_to_the_last_bit():
     np.testing.assert_array_equal(np.concatenate(halves, axis=-1), both)
 
 
-@thorough
 def test_a_bidirectional_layer_is_shown_in_the_order_of_the_input():
     both = keras.layers.Bidirectional(layers.LSTM(UNITS, dtype=DTYPE), dtype=DTYPE)
     x = masked_inputs()
@@ -203,7 +199,6 @@ class Subclassed(keras.Model):
         return self.outer(x)
 
 
-@thorough
 def test_cells_of_all_kinds_wherever_they_stand():
     x, options = sequences(dtype=DTYPE), {"return_sequences": True, "dtype": DTYPE}
     cell = cells.PeepholeLSTMCell(UNITS, dtype=DTYPE)
@@ -240,7 +235,6 @@ def test_cells_of_all_kinds_wherever_they_stand():
     assert len(trace) == 9 and max(found.difference for found in trace.values()) < TOLERANCE
 
 
-@thorough
 def test_a_subclassed_model_and_names_of_layers():
     x = sequences(dtype=DTYPE)
     model = Subclassed()
@@ -253,7 +247,6 @@ def test_a_subclassed_model_and_names_of_layers():
     assert list(keras_seq.trace(layer, x)) == ["alone"]
 
 
-@thorough
 def test_a_cell_that_does_more_than_its_step_is_given_away():
     class More(Mine):
         def call(self, inputs, states):
@@ -322,7 +315,6 @@ def test_attention_and_marginals_join():
     assert_close([trace.marginals["crf"]], [ops.convert_to_numpy(crf.marginals(trace.outputs[0]))])
 
 
-@thorough
 def test_half_precision_is_shown_in_single():
     x = sequences()
     layer = layers.GRU(UNITS, name="gru", dtype="mixed_bfloat16", return_sequences=True)
@@ -392,7 +384,6 @@ def test_mistakes_get_one_sentence(model, x, options, message):
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
-@thorough
 def test_a_layer_that_is_not_in_the_trace():
     trace = keras_seq.trace(small(), sequences())
     with pytest.raises(InputError, match="no layer 'both' in the trace; there are both/forward"):
@@ -400,7 +391,6 @@ def test_a_layer_that_is_not_in_the_trace():
     assert "both" not in trace and trace.get("both") is None
 
 
-@thorough
 def test_the_first_nan_is_named():
     """In a layer that goes backwards the last time step comes first."""
     x = sequences()
