@@ -13,7 +13,7 @@ def table():
     """The table in Markdown, a row a preset."""
     lines = ["| recipe | preset | seeds | test | minutes |", "| --- | --- | --- | --- | --- |"]
     for name, found in sorted(recipe.recipes().items()):
-        for row in results.summary(found.results):
+        for row in results.summary(found):
             lines.append(f"| [{name}](recipes/{name}) | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 

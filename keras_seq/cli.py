@@ -64,7 +64,7 @@ def ls():
     """List the recipes with the results recorded for their presets."""
     table = Table("recipe", "preset", "seeds", "test", "minutes", "what it is")
     for name, recipe in sorted(recipes.recipes().items()):
-        rows = results.summary(recipe.results) or [("", "", "", "")]
+        rows = results.summary(recipe) or [("", "", "", "")]
         for number, row in enumerate(rows):
             table.add_row(*((name, *row, recipe.description) if number == 0 else ("", *row, "")))
     console.print(table)
@@ -134,7 +134,7 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         if metrics is None:
             return
         if record:
-            results.record(recipe, metrics)
+            results.record(recipe, metrics, given)
         _print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")
 

@@ -7,10 +7,10 @@ from keras_seq.errors import InputError
 from keras_seq.runs import write_json
 
 
-def record(recipe, metrics):
-    """Adds the metrics of a finished run to the results of its recipe."""
+def record(recipe, metrics, config):
+    """Adds the metrics of a finished run to the results of its recipe, with all its settings."""
     keys = ("preset", "seed")
-    rows = [*recipe.results, metrics]
+    rows = [*recipe.results, {**metrics, "config": dataclasses.asdict(config)}]
     rows.sort(key=lambda row: [row[key] for key in keys])
     write_json(recipe.folder / "results.json", rows)
 
@@ -23,7 +23,7 @@ def check_recordable(recipe, preset, config):
     """
     if dataclasses.replace(config, seed=0) != dataclasses.replace(recipe.preset(preset), seed=0):
         raise InputError("--record takes a preset as it is; only --seed may differ.")
-    for row in recipe.results:
+    for row in current(recipe):
         if (row["preset"], row["seed"]) == (preset, config.seed):
             raise InputError(
                 f"The result of preset {preset!r} with seed {config.seed} is recorded in "
@@ -31,13 +31,23 @@ def check_recordable(recipe, preset, config):
             )
 
 
-def summary(rows):
-    """A line a preset: its name, the number of seeds, the mean test metrics, the mean minutes.
+def current(recipe):
+    """The results of presets as they stand: what had other settings is of the past.
 
-    Args:
-        rows: Records of one recipe, as `record` wrote them.
+    A row without settings was recorded before they were noted, of a preset that has not changed.
     """
-    lines = []
+    rows = []
+    for row in recipe.results:
+        if row["preset"] in recipe.presets:
+            preset = dataclasses.replace(recipe.preset(row["preset"]), seed=row["seed"])
+            if row.get("config", dataclasses.asdict(preset)) == dataclasses.asdict(preset):
+                rows.append(row)
+    return rows
+
+
+def summary(recipe):
+    """A line a preset: its name, the number of seeds, the mean test metrics, the mean minutes."""
+    rows, lines = current(recipe), []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]
         # What is measured label by label, with a space in its name, would be too much here.

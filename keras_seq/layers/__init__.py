@@ -6,7 +6,7 @@ from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.kneser_ney import KneserNey
 from keras_seq.layers.log_mel import LogMel
-from keras_seq.layers.naive_bayes import NaiveBayes
+from keras_seq.layers.naive_bayes import NaiveBayes, WeightArray
 from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
@@ -41,4 +41,5 @@ __all__ = [
     "SpectralWarping",
     "TimeDistributed",
     "TokenDropout",
+    "WeightArray",
 ]

@@ -69,7 +69,10 @@ class SequenceClassifier(SequenceModel):
         recurrent_dropout: Share of the state dropped from step to step.
         naive_bayes: Whether a `keras_seq.layers.NaiveBayes` over tokens and pairs scores the labels
             beside, see `count`. Each learns for itself: the output is a dict of "labels" and
-            "counted" (logits), and so are the targets; `classify` goes by the sum of both.
+            "counted" (logits), and so are the targets; `classify` goes by the sum of both. Or
+            `(run, places)` of a `keras_seq.layers.WeightArray`, which scores runs of tokens by
+            their place from the middle; the tokens then need vectors that stay. It sees all that
+            the recurrent layers see, so that `classify` goes by the mean of both.
     """
 
     def __init__(
@@ -110,11 +113,15 @@ class SequenceClassifier(SequenceModel):
                 "foretell needs a bidirectional first layer that reads tokens and gives out every "
                 "step: no convolution; more layers, or another pooling than last."
             )
+        by_place = naive_bayes if isinstance(naive_bayes, (list, tuple)) else None
+        if by_place and not (embedding is None or isinstance(embedding, dict)):
+            raise InputError("Runs of tokens by place need vectors that stay, or none: embedding.")
         tokens = Vocabulary(vocabulary)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         mask = ops.not_equal(ids, 0)
         read = layers.TokenDropout(token_dropout, name="token_dropout")(ids)
         features = [_vectors(read, tokens, embedding)]
+        symbols, there_at = features[0], mask
         there = [ids]
         if bigrams:
             numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
@@ -154,10 +161,15 @@ class SequenceClassifier(SequenceModel):
         x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
         answer = logits
-        if naive_bayes:
-            there = ops.concatenate(there, axis=1)
+        if by_place:
+            there = [symbols, there_at]
+            layer = layers.WeightArray(len(labels), *by_place, name="naive_bayes")
+            outputs["counted"] = layer(symbols, mask=there_at)
+            answer = (logits + outputs["counted"]) / 2
+        elif naive_bayes:
+            there = [ops.concatenate(there, axis=1)]
             size = len(tokens) - 1 + len(bigrams or [])
-            outputs["counted"] = layers.NaiveBayes(size, len(labels), name="naive_bayes")(there)
+            outputs["counted"] = layers.NaiveBayes(size, len(labels), name="naive_bayes")(*there)
             answer = logits + outputs["counted"]
         outputs = {"labels": logits, **outputs} if outputs else logits
         super().__init__({"tokens": ids}, outputs, arguments, tokens)
@@ -208,14 +220,14 @@ class SequenceClassifier(SequenceModel):
         return Examples(inputs, targets, lengths)
 
     def count(self, inputs, labels):
-        """Counts which tokens and pairs go with which labels, for a model with `naive_bayes`.
+        """Counts which tokens, pairs or runs go with which labels, for a model with `naive_bayes`.
 
         Args:
             inputs: As `encode` makes them.
             labels: How much each label is that of each sequence, `(sequences, labels)`.
         """
-        there = ops.convert_to_numpy(self._there(inputs))
-        self.get_layer("naive_bayes").count(there, labels)
+        there = map(ops.convert_to_numpy, keras.tree.flatten(self._there(inputs)))
+        self.get_layer("naive_bayes").count(*there, labels)
 
     def classify(self, texts, batch_size=64):
         """What texts are.

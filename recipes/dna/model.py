@@ -1,10 +1,15 @@
 """The model: a sequence classifier over runs of bases."""
 
+import numpy as np
+
 from keras_seq.errors import InputError
 from keras_seq.models import SequenceClassifier
 from keras_seq.training import adam_w
 
 from .bases import vectors
+
+PLACES = 200
+"""Bases around the middle whose runs are counted, at most."""
 
 
 def build(config, train):
@@ -14,7 +19,9 @@ def build(config, train):
         raise InputError(
             f"All training sequences have one label, {labels[0]!r}; there is nothing to learn."
         )
-    known = vectors()
+    known, longest = vectors(), max(map(len, train.inputs))
+    # Where the middle is no special place, neither is any other.
+    by_place = config.run and config.pooling == "middle"
     model = SequenceClassifier(
         [letter for letter in known if len(letter) == 1],
         labels,
@@ -27,9 +34,15 @@ def build(config, train):
         pooling=config.pooling,
         dropout=config.dropout,
         token_dropout=config.base_dropout,
+        naive_bayes=(config.run, max(config.run, min(longest, PLACES))) if by_place else False,
     )
+    losses = model.loss_of_labels
+    if by_place:
+        counted = arrays(model, train)
+        model.count(counted.inputs, np.eye(len(labels))[counted.targets["counted"]])
+        losses = dict.fromkeys(counted.targets, losses)
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    model.compile(optimizer, loss=model.loss_of_labels)
+    model.compile(optimizer, loss=losses)
     return model
 
 

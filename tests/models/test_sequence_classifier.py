@@ -148,6 +148,27 @@ def test_naive_bayes_judges_as_well(tmp_path):
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
+def test_runs_of_tokens_judge_by_their_place(tmp_path):
+    vectors = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    how = {"units": 2, "split": "characters", "dropout": 0.0}
+    model = SequenceClassifier(["a", "b"], ["x", "y"], embedding=vectors, naive_bayes=(2, 4), **how)
+    # The same pairs; what is in the middle decides.
+    texts, labels = ["aabb", "bbaa", "bbbaabbb", "aaabbaaa"], [0, 0, 1, 1]
+    examples = model.encode([[*text] for text in texts], [model.labels[n] for n in labels])
+    model.count(examples.inputs, np.eye(2)[labels])
+    out = {name: to_numpy(value) for name, value in model(examples.inputs).items()}
+    assert (out["counted"].argmax(1) == labels).all()
+    logits = (out["labels"] + out["counted"]) / 2
+    p = np.exp(logits[:, 1]) / np.exp(logits).sum(axis=1)
+    found = [one.probabilities[model.labels[1]] for one in model.classify(texts)]
+    np.testing.assert_allclose(found, p, atol=1e-5)
+    model.save(tmp_path / "classifier.keras")
+    loaded = keras.saving.load_model(tmp_path / "classifier.keras")
+    assert loaded.classify(texts) == model.classify(texts)
+    with pytest.raises(InputError, match="need vectors that stay"):
+        SequenceClassifier(["a", "b"], ["x", "y"], embedding=3, naive_bayes=(2, 4))
+
+
 def test_small_letters_only_if_asked():
     assert len({usual().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
     model = learnt(lower=False)
