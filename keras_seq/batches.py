@@ -8,6 +8,35 @@ import keras
 import numpy as np
 
 
+class Ragged:
+    """Rows of different lengths, end to end, where an array would pad them to the longest.
+
+    Args:
+        rows: Arrays `(timesteps,)`.
+        dtype: That the numbers are kept in.
+    """
+
+    ndim = 2
+
+    def __init__(self, rows, dtype):
+        self.lengths = np.array([len(row) for row in rows], "int64")
+        self.values = np.empty(self.lengths.sum(), dtype)
+        self._ends = np.cumsum(self.lengths)
+        for row, end in zip(rows, self._ends):
+            self.values[end - len(row) : end] = row
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def __getitem__(self, rows):
+        """Some rows as an array, zeros after the end of each: a slice, or an array of numbers."""
+        ends, lengths = self._ends[rows], self.lengths[rows]
+        found = np.zeros((len(lengths), max(lengths, default=0)), self.values.dtype)
+        for row, end, length in zip(found, ends, lengths):
+            row[:length] = self.values[end - length : end]
+        return found
+
+
 class Examples(NamedTuple):
     """Examples of one split, as arrays with the same first axis."""
 
@@ -17,7 +46,7 @@ class Examples(NamedTuple):
     """What it is to find: a nest of arrays (examples, ...)."""
     lengths: Any = None
     """Time steps of each example (examples,), if they differ: then all arrays that are as wide as
-    the longest example (examples, timesteps, ...) are padded at the end."""
+    the longest example (examples, timesteps, ...) are padded at the end, and all `Ragged` are."""
     least: int = 16
     """The fewest time steps to which a batch is cut."""
     an_octave: int = 2
@@ -54,7 +83,12 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs, mine=(0,)
     """
     import tensorflow as tf
 
-    arrays = tf.nest.map_structure(tf.convert_to_tensor, examples[:2])
+    def as_tensor(array):
+        if isinstance(array, Ragged):
+            return tf.RaggedTensor.from_row_lengths(array.values, array.lengths)
+        return tf.convert_to_tensor(array)
+
+    arrays = tf.nest.map_structure(as_tensor, examples[:2])
     count, lengths = examples.count, examples.lengths
 
     def rows_of_batches():
@@ -82,6 +116,9 @@ def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs, mine=(0,)
 
     def gathered(rows, wide):
         def found(array):
+            if isinstance(array, tf.RaggedTensor):
+                shape = tf.stack([-1, tf.minimum(wide, longest)])
+                return tf.gather(array, rows).to_tensor(shape=shape)
             timed = longest is not None and array.shape.rank > 1 and array.shape[1] == longest
             array = tf.gather(array, rows)
             return array[:, :wide] if timed else array
@@ -135,7 +172,7 @@ def filled(nest, rows, wide):
     """Rows of arrays in one of few shapes, so that little is compiled for them.
 
     Args:
-        nest: Arrays (examples, ...); of more than one axis, the second is time.
+        nest: Arrays (examples, ...); of more than one axis, the second is time; or `Ragged`.
         rows: Numbers of at least one row.
         wide: Time steps, not fewer than any of the rows has.
 
@@ -147,9 +184,10 @@ def filled(nest, rows, wide):
     rows = np.asarray(rows)[np.minimum(np.arange(count), len(rows) - 1)]
 
     def fill(array):
+        array = array[rows]
         if array.ndim == 1:
-            return array[rows]
-        array = array[rows, :wide]
+            return array
+        array = array[:, :wide]
         return np.pad(array, [(0, 0), (0, wide - array.shape[1])] + [(0, 0)] * (array.ndim - 2))
 
     return keras.tree.map_structure(fill, nest)

@@ -230,7 +230,12 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
 
 
 @app.command
-def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test"):
+def evaluate(
+    run: Path,
+    *,
+    split: Literal["test", "validation", "train"] = "test",
+    record: Annotated[bool, Parameter(negative="")] = False,
+):
     """Measure a finished run again.
 
     Parameters
@@ -239,12 +244,27 @@ def evaluate(run: Path, *, split: Literal["test", "validation", "train"] = "test
         Folder of the run.
     split
         The examples to measure on.
+    record
+        Add the result to the recipe's results.json, of a run of a preset as it is that was trained
+        with --no-test, as long as it was one of several to choose from.
     """
-    recipe, config, model = runs.Run(run).load()
+    finished = runs.Run(run)
+    recipe, preset, config = finished.read_config()
+    if record:
+        results.check_recordable(recipe, preset, config)
+        if split != "test":
+            raise InputError("--record records the result on the test split.")
+    _, _, model = finished.load()
     splits = recipe.load(config)
     if split not in splits:
         raise InputError(f"The data {config.data!r} has no {split} split.")
-    _print_metrics({split: recipe.evaluate(model, splits, split)})
+    measured = {split: recipe.evaluate(model, splits, split)}
+    _print_metrics(measured)
+    if record:
+        shown = recipe.show(model, splits, split, finished.folder)
+        metrics = finished.metrics | measured | ({"shown": shown} if shown else {})
+        finished.write_json("metrics.json", metrics)
+        results.record(recipe, metrics, config)
 
 
 @app.command(help_flags=[])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_seq.batches import Examples, by_length, epochs_of_batches, filled, width
+from keras_seq.batches import Examples, Ragged, by_length, epochs_of_batches, filled, width
 
 
 def examples(count=23, longest=70, **widths):
@@ -54,6 +54,28 @@ def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
         seen = np.concatenate([x["number"] for x, _ in parts])
         assert set(seen) == set(x["number"].numpy())
         assert len(seen) == 3 * -(-len(x["number"]) // 3), "no more than it takes"
+
+
+def ragged(array, lengths):
+    return Ragged([row[:n] for row, n in zip(array, lengths)], array.dtype)
+
+
+def test_ragged_rows_come_as_padded_ones_do():
+    padded = examples()
+    rows = ragged(padded.targets, padded.lengths)
+    inputs = {**padded.inputs, "tokens": rows}
+    assert len(rows) == 23 and len(rows.values) == padded.lengths.sum()
+    np.testing.assert_array_equal(rows[:], padded.targets)
+    np.testing.assert_array_equal(rows[:0], np.zeros((0, 0)))
+    with_ragged = epochs_of_batches(padded._replace(inputs=inputs), 5, 1, 0, 2)
+    both = zip(epochs_of_batches(padded, 5, 1, 0, 2), with_ragged, strict=True)
+    for (x, y), (again, _) in both:
+        np.testing.assert_array_equal(x["number"], again["number"])
+        np.testing.assert_array_equal(again["tokens"], y)
+    few = [3, 11, 4]
+    wide = max(padded.lengths[few]) + 2
+    one, other = (filled(nest, few, wide)["tokens"] for nest in (padded.inputs, inputs))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_widths_an_octave():

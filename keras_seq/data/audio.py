@@ -128,3 +128,35 @@ def coloured_noise(count, colour, random):
     spectrum = np.fft.rfft(random.normal(size=count))
     frequency = np.maximum(np.arange(len(spectrum)), 1) / len(spectrum)
     return np.fft.irfft(spectrum * frequency ** (-colour / 2), count)
+
+
+def backgrounds(recordings, sample_rate, seconds=8, noises=56, talks=24, seed=0):
+    """Noise of every kind, as it is behind what is said.
+
+    Args:
+        recordings: Floats `(samples,)`, of which three to six talk at the same time.
+        sample_rate: Samples a second.
+        seconds: Of each track.
+        noises: How many tracks are noise, from white to brown.
+        talks: How many are talk, if a recording is not silent.
+        seed: The same numbers give the same sound.
+
+    Returns:
+        float32 `(tracks, samples)`.
+    """
+    random, count = np.random.default_rng(seed), round(seconds * sample_rate)
+    tracks = [coloured_noise(count, colour, random) for colour in np.linspace(0, 2, noises)]
+    loud = [recording for recording in recordings if np.abs(recording).max(initial=0) > 0]
+    for _ in range(talks if loud else 0):
+        chosen = random.integers(len(loud), size=random.integers(3, 7))
+        tracks.append(babble([loud[number] for number in chosen], count, random))
+    return np.array(tracks, "float32")
+
+
+def babble(recordings, count, random):
+    """Recordings at the same time, each as loud as the others, from anywhere on, `(count,)`."""
+    found = np.zeros(count)
+    for recording in recordings:
+        again = np.resize(recording / np.abs(recording).max(), count)
+        found += np.roll(again, random.integers(count))
+    return found

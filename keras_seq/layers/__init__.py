@@ -2,6 +2,7 @@
 
 from keras_seq.layers.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention_pooling import AttentionPooling
+from keras_seq.layers.background_noise import BackgroundNoise
 from keras_seq.layers.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.kneser_ney import KneserNey
@@ -11,11 +12,7 @@ from keras_seq.layers.ngram_embedding import NgramEmbedding
 from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
-from keras_seq.layers.spectral_augmentation import (
-    SpectralMasking,
-    SpectralNoise,
-    SpectralWarping,
-)
+from keras_seq.layers.spectral_augmentation import SpectralMasking, SpectralWarping
 from keras_seq.layers.time_distributed import TimeDistributed
 from keras_seq.layers.token_dropout import TokenDropout
 
@@ -26,6 +23,7 @@ __all__ = [
     "RNN",
     "AttentionDecoderCell",
     "AttentionPooling",
+    "BackgroundNoise",
     "BigramEmbedding",
     "Bigrams",
     "DiagonalPeepholeLSTM",
@@ -37,7 +35,6 @@ __all__ = [
     "Recall",
     "SimpleRNN",
     "SpectralMasking",
-    "SpectralNoise",
     "SpectralWarping",
     "TimeDistributed",
     "TokenDropout",

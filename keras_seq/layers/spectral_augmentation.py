@@ -6,63 +6,6 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SpectralNoise(keras.layers.Layer):
-    """Adds noise to log-mel spectrograms `(batch, frames, bands)`, in training only.
-
-    Powers add up, but for chance. For each spectrogram is drawn how loud the noise is, whether its
-    power falls with frequency as that of white, pink or brown noise or between them, and whether it
-    is another of the batch, as when others speak too.
-
-    Args:
-        quietest, loudest: Ratio of signal to noise in decibels, uniform between the two.
-        babble: Share of the spectrograms to which another of the batch is added.
-        gain: All becomes as much louder or less loud, in decibels, at most.
-        seed: Of the random numbers.
-    """
-
-    def __init__(self, quietest=30.0, loudest=5.0, babble=0.3, gain=10.0, seed=None, **kwargs):
-        super().__init__(**kwargs)
-        self.quietest, self.loudest, self.babble = quietest, loudest, babble
-        self.gain, self.seed = gain, seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-
-    def call(self, log_mel, training=False):
-        if not training:
-            return log_mel
-        batch, frames, bands = ops.shape(log_mel)
-
-        def drawn(*shape, low=0.0, high=1.0):
-            return keras.random.uniform((batch, *shape), low, high, seed=self.seed_generator)
-
-        power = ops.exp(log_mel)
-        # Of white noise a band has as much as it is wide, and bands are nearly as wide as they are
-        # high, but for the low ones.
-        high = ops.cast(np.linspace(0.1, 1, log_mel.shape[-1]) ** 2, "float32")
-        tilt = high ** drawn(1, 1, low=-1.0, high=1.0)
-        # The mean of two of what is distributed exponentially, as the power of noise is.
-        chance = -ops.log(drawn(frames, bands, low=1e-6) * drawn(frames, bands, low=1e-6)) / 2
-        noise = _unit(tilt * ops.ones_like(power)) * chance
-        other = _unit(ops.roll(power, 1, axis=0))
-        noise = ops.where(drawn(1, 1) < self.babble, other, noise)
-        decibels = drawn(1, 1, low=self.loudest, high=self.quietest)
-        level = ops.mean(power, axis=(1, 2), keepdims=True) * 10 ** (-decibels / 10)
-        gain = drawn(1, 1, low=-self.gain, high=self.gain) * (np.log(10) / 10)
-        return ops.log(power + level * noise) + gain
-
-    def compute_output_spec(self, log_mel, training=False):
-        return keras.KerasTensor(log_mel.shape, log_mel.dtype)
-
-    def get_config(self):
-        names = ("quietest", "loudest", "babble", "gain", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _unit(power):
-    """Powers with a mean of one."""
-    return power / (ops.mean(power, axis=(1, 2), keepdims=True) + 1e-12)
-
-
-@keras.saving.register_keras_serializable(package="keras_seq")
 class SpectralWarping(keras.layers.Layer):
     """Moves the frequencies of log-mel spectrograms `(batch, frames, bands)`, in training only.
 

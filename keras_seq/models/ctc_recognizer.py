@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.batches import Examples, by_length, filled
+from keras_seq.batches import Examples, Ragged, by_length, filled
+from keras_seq.data.audio import backgrounds
 from keras_seq.decoding import Lexicon, ctc_beam_search
 from keras_seq.errors import InputError
 from keras_seq.losses import CTC
@@ -54,8 +55,9 @@ class CTCRecognizer(keras.Model):
         bands: Of the spectrogram.
         stack: Frames that a time step reads.
         stride: Frames from step to step, at most `stack`, which is the default.
-        noise: Whether noise is added to the spectrogram in training, and its loudness changed
-            (`keras_seq.layers.SpectralNoise`).
+        noise: Whether in training there is noise beside each recording, another every time: white
+            to brown noise, or the talk of several recordings that `adapt` has heard
+            (`keras_seq.layers.BackgroundNoise`).
         warp: In training, frequencies are up to this share higher or lower
             (`keras_seq.layers.SpectralWarping`).
         masks: How many bands and stretches of time are blotted out in training.
@@ -71,6 +73,8 @@ class CTCRecognizer(keras.Model):
             while it hears, see `stream`.
         dropout: Share of the features dropped after each recurrent layer.
         recurrent_dropout: Share of the state dropped from step to step.
+        normalization: Whether what the first recurrent layer reads and what each of them gives is
+            normalized at every step (layer normalization, Ba, Kiros & Hinton 2016).
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class CTCRecognizer(keras.Model):
         bidirectional=True,
         dropout=0.2,
         recurrent_dropout=0.0,
+        normalization=False,
         name="ctc_recognizer",
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
@@ -122,7 +127,9 @@ class CTCRecognizer(keras.Model):
             name="front_end",
         )
         bank = _over_bands(stack, bands, filters) if filters else []
-        recurrent, drops = [], []
+        if normalization:
+            bank.append(keras.layers.LayerNormalization(name="normalization"))
+        recurrent, after = [], []
         for number in range(depth):
             layer = getattr(layers, cell)(
                 units,
@@ -134,7 +141,9 @@ class CTCRecognizer(keras.Model):
             if bidirectional:
                 layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
             recurrent.append(layer)
-            drops.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
+            after.append([keras.layers.Dropout(dropout, name=f"dropout_{number}")])
+            if normalization:
+                after[-1].append(keras.layers.LayerNormalization(name=f"normalization_{number}"))
         head = keras.layers.Dense(len(alphabet) + 1, name="letters")
         ended = EndedByBlanks(name="log_probs")
         inputs = {
@@ -142,11 +151,10 @@ class CTCRecognizer(keras.Model):
             "lengths": keras.Input((), dtype="int32", name="lengths"),
         }
         x, mask = front(inputs["samples"], inputs["lengths"])
-        for layer in bank:
-            x = layer(x)
-        for layer, drop in zip(recurrent, drops):
+        x = _through(bank, x)
+        for layer, followed in zip(recurrent, after):
             x = layer(x, mask=mask)
-            x = drop(x if bidirectional else x[0])
+            x = _through(followed, x if bidirectional else x[0])
         super().__init__(inputs, ended(head(x), mask), name=name)
         self._arguments = {
             **arguments,
@@ -160,9 +168,7 @@ class CTCRecognizer(keras.Model):
         if not bidirectional:
             # From some steps and the states before them to the states after them.
             steps = keras.Input((None, front.features), name="steps")
-            x, before, after = steps, [], []
-            for layer in bank:
-                x = layer(x)
+            x, states_before, states_after = _through(bank, steps), [], []
             for number, layer in enumerate(recurrent):
                 sizes = layer.cell.state_size
                 sizes = sizes if isinstance(sizes, (list, tuple)) else [sizes]
@@ -170,10 +176,13 @@ class CTCRecognizer(keras.Model):
                     keras.Input((size,), name=f"layer_{number}_{name}")
                     for name, size in zip("hc", sizes)
                 ]
-                x, *states_after = layer(x, initial_state=states)
-                before, after = before + states, after + states_after
+                x, *later = layer(x, initial_state=states)
+                x = _through(after[number], x)
+                states_before, states_after = states_before + states, states_after + later
             x = ops.log_softmax(head(x), axis=-1)
-            self._from_steps = keras.Model([steps, *before], [x, *after], name="from_steps")
+            self._from_steps = keras.Model(
+                [steps, *states_before], [x, *states_after], name="from_steps"
+            )
 
     @property
     def seconds_a_step(self):
@@ -193,6 +202,8 @@ class CTCRecognizer(keras.Model):
     def adapt(self, recordings):
         """Learns the mean and the deviation of each band, by which what is read is made even.
 
+        If there is noise in training, the talk of others in it is of these recordings.
+
         Args:
             recordings: Arrays of samples, see `encode`; a few hundred will do.
         """
@@ -206,17 +217,22 @@ class CTCRecognizer(keras.Model):
             squares = squares + (log_mel.astype("float64") ** 2).sum(axis=0)
         if not counts:
             raise InputError("adapt() needs a recording that is as long as a frame.")
+        if self._front.noise is not None:
+            heard = [floats(recording) for recording in recordings]
+            self._front.noise.hear(backgrounds(heard, self.sample_rate))
         mean = sums / counts
         self._front.mean.assign(mean)
         self._front.deviation.assign(np.sqrt(np.maximum(squares / counts - mean**2, 1e-2)))
 
-    def encode(self, recordings, texts=None):
-        """Recordings as the model takes them, all padded to the longest.
+    def encode(self, recordings, texts=None, padded=True):
+        """Recordings as the model takes them.
 
         Args:
             recordings: For each an array of its samples: whole numbers of 16 bits, or floats within
                 -1 to 1.
             texts: What is said in each; "" for silence.
+            padded: Whether all are padded to the longest; if not, they take less memory, for `fit`
+                with `keras_seq.batches.epochs_of_batches`.
 
         Returns:
             `keras_seq.batches.Examples`, whose lengths are in samples, float16 since no more is in
@@ -227,9 +243,10 @@ class CTCRecognizer(keras.Model):
                 recording; the message gives its number from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
-        samples = np.zeros((len(recordings), max(1, lengths.max(initial=0))), "float16")
-        for row, recording in zip(samples, recordings):
-            row[: len(recording)] = floats(recording)
+        rows = [floats(recording).astype("float16") for recording in recordings]
+        samples = Ragged(rows, "float16")
+        if padded:
+            samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
         targets = None
         if texts is not None:
             targets = self.numbers(texts)
@@ -540,6 +557,13 @@ class Stream:
         self._last = path[-1]
         text = "".join(letter for letter, step in recognizer.letters_of(path) if step)
         return Heard(text, log_probs[0])
+
+
+def _through(sequence, x):
+    """What some layers make of `x`, one after the other."""
+    for layer in sequence:
+        x = layer(x)
+    return x
 
 
 def _over_bands(stack, bands, filters, width=8, pool=3):

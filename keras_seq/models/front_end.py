@@ -19,7 +19,7 @@ class FrontEnd(keras.layers.Layer):
         window, hop, sample_rate, bands: As of `keras_seq.layers.LogMel`.
         stack: Frames a step.
         stride: Frames from step to step.
-        noise: Whether `keras_seq.layers.SpectralNoise` is added in training.
+        noise: Whether there is a `keras_seq.layers.BackgroundNoise`, for training.
         warp: `most` of `keras_seq.layers.SpectralWarping`, in training.
         masks: Of `keras_seq.layers.SpectralMasking`, in training.
         centred: Whether the mean over the steps is taken off each feature.
@@ -43,7 +43,7 @@ class FrontEnd(keras.layers.Layer):
         self.log_mel = layers.LogMel(sample_rate, window, hop, bands, name="log_mel")
         high = sample_rate / 2
         self.warp = layers.SpectralWarping(warp, high=high, name="warp") if warp else None
-        self.noise = layers.SpectralNoise(name="noise") if noise else None
+        self.noise = layers.BackgroundNoise(name="noise") if noise else None
         self.masking = layers.SpectralMasking(masks, name="masking") if masks else None
         self.advance = stride * hop
         self.span = (stack - 1) * hop + window
@@ -57,6 +57,8 @@ class FrontEnd(keras.layers.Layer):
         )
 
     def call(self, samples, lengths, training=False):
+        if self.noise is not None:
+            samples = self.noise(samples, training=training)
         count = ops.shape(samples)[1]
         # In whole numbers above zero, which any runtime divides alike.
         steps = ops.maximum((count + self.advance - 1) // self.advance, 1)
@@ -75,8 +77,6 @@ class FrontEnd(keras.layers.Layer):
         x = self.log_mel(samples)
         if self.warp is not None:
             x = self.warp(x, training=training)
-        if self.noise is not None:
-            x = self.noise(x, training=training)
         x = (x - self.mean) / self.deviation
         if self.masking is not None:
             x = self.masking(x, training=training)

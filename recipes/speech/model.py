@@ -30,6 +30,7 @@ def build(config, train):
         bidirectional=config.bidirectional,
         dropout=config.dropout,
         recurrent_dropout=config.recurrent_dropout,
+        normalization=config.normalization,
     )
     model.adapt(train.inputs[:ENOUGH])
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
@@ -44,4 +45,4 @@ def _words(texts, alphabet):
 
 def arrays(model, examples):
     """Recordings and texts as the model is trained on them."""
-    return model.encode(examples.inputs, examples.targets)
+    return model.encode(examples.inputs, examples.targets, padded=False)

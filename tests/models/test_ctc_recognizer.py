@@ -26,7 +26,7 @@ def small(alphabet="ab", **options):
     return CTCRecognizer(alphabet, **defaults | options)
 
 
-FULL = {"centred": True, "filters": 2, "warp": 0.1, "masks": 1}
+FULL = {"centred": True, "filters": 2, "warp": 0.1, "masks": 1, "normalization": True}
 """What the streaming models of most tests lack."""
 
 
@@ -178,7 +178,7 @@ def test_alone_or_in_a_batch_is_the_same(options):
     "options",
     [
         {},
-        {"cell": "GRU", "depth": 2, "stack": 3, "stride": 2},
+        {"cell": "GRU", "depth": 2, "stack": 3, "stride": 2, "normalization": True},
         {"cell": "SimpleRNN", "stack": 1, "window": 0.01, "hop": 0.01, "filters": 3},
     ],
     ids=lambda options: options.get("cell", "LSTM"),
@@ -241,6 +241,17 @@ def test_a_convolution_hears_a_pattern_wherever_it_is():
     np.testing.assert_allclose(
         ops.convert_to_numpy(low)[0, 0, 0], ops.convert_to_numpy(high)[0, 0, 4]
     )
+
+
+def test_normalization_gives_the_next_layer_even_features():
+    recognizer = small(depth=2, normalization=True)
+    names = ("normalization", "normalization_0", "normalization_1")
+    parts = keras.Model(recognizer.input, [recognizer.get_layer(name).output for name in names])
+    inputs = recognizer.encode(noises(3040)).inputs
+    for found in map(ops.convert_to_numpy, parts(inputs)):
+        np.testing.assert_allclose(found.mean(axis=-1), 0, atol=1e-4)
+        np.testing.assert_allclose(found.std(axis=-1), 1, atol=0.1)
+    assert not any(layer.name in names for layer in small().layers)
 
 
 def test_a_lexicon_lets_only_its_words_be_written(tmp_path):

@@ -141,7 +141,7 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
     assert run("predict", ran, files[0], "--pieces", 0.2) == 0
     assert "0.51" in capsys.readouterr().out
     assert run("look", ran, files[0]) == 0
-    assert "0.04 s" in next(ran.glob("look_*.html")).read_text()
+    assert "0.03 s" in next(ran.glob("look_*.html")).read_text()
     (workplace / "no.wav").write_bytes(b"")
     assert run("predict", ran, files[0], "no.wav") == 2
     assert "no.wav is empty" in capsys.readouterr().err
