@@ -11,9 +11,9 @@ from keras_seq.errors import InputError
 class BackgroundNoise(keras.layers.Layer):
     """Adds noise to sound `(batch, samples)`, in training only.
 
-    For each recording is drawn which of some tracks of noise is heard, from where on, and how loud.
-    So no recording sounds twice the same, and none can be told by its noise. The tracks are given
-    by `hear` and are not saved; before it, and in a loaded model, there is no noise.
+    For each recording is drawn which of some tracks of noise is heard, and how loud; from where on,
+    for each batch. So no recording sounds twice the same, and none can be told by its noise. The
+    tracks are given by `hear` and are not saved; before it, and in a loaded model, there is none.
 
     Args:
         quietest, loudest: Ratio of signal to noise in decibels, uniform between the two.
@@ -43,14 +43,16 @@ class BackgroundNoise(keras.layers.Layer):
         samples = ops.cast(samples, "float32")
         tracks, long = self._tracks.shape
 
-        def drawn(low, high):
-            return keras.random.uniform((batch, 1), low, high, seed=self.seed_generator)
+        def drawn(low, high, shape=(batch, 1)):
+            return keras.random.uniform(shape, low, high, seed=self.seed_generator)
 
-        def number(below):
-            return ops.minimum(ops.cast(drawn(0, below), "int32"), below - 1)
+        def number(below, shape):
+            return ops.minimum(ops.cast(drawn(0, below, shape), "int32"), below - 1)
 
-        place = number(tracks) * long + (number(long) + ops.arange(count)) % long
-        noise = ops.cast(ops.take(self._tracks.reshape(-1), place), "float32")
+        noise = ops.take(self._tracks, number(tracks, (batch,)), axis=0)
+        noise = ops.roll(noise, number(long, ()), axis=1)
+        noise = ops.tile(noise, (1, (count + long - 1) // long))[:, :count]
+        noise = ops.cast(noise, "float32")
         # Where it is silent, also after the end, has no part in the power of the signal.
         size = ops.abs(samples)
         loud = size > ops.max(size, axis=1, keepdims=True) / 1000

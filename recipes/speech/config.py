@@ -61,6 +61,8 @@ class Config(recipe.Config):
     """Recordings an update."""
     updates: int = 4_000
     """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
+    keep_best: bool = False
+    """Keep the weights of the epoch that did best on the validation split, not the last."""
 
     objective = "wer"
     less_is_better = True

@@ -46,11 +46,11 @@ def test_noise_is_a_stretch_of_a_track_which_goes_round():
         for track in tracks / np.sqrt(np.square(tracks).mean(axis=1, keepdims=True))
         for start in range(7)
     }
-    ones = np.ones((60, 9), "float32")
-    found = noisy(layer, ones) * np.sqrt(10)
+    ones = np.ones((4, 9), "float32")
+    found = np.concatenate([noisy(layer, ones) for _ in range(20)]) * np.sqrt(10)
     np.testing.assert_allclose(found[:, 7:], found[:, :2], atol=1e-2)
     assert {tuple(row.round(2)) for row in found[:, :7]} <= near(stretches, found[:, :7])
-    assert len({tuple(row.round(1)) for row in found}) > 10
+    assert len({tuple(row.round(1)) for row in found}) > 5
 
 
 def near(stretches, found):
