@@ -97,6 +97,21 @@ def test_both_strands_train(workplace):
     assert both["test"] == one["test"] and both["validation"] == one["validation"]
 
 
+@pytest.mark.parametrize(
+    ("settings", "counted"), [({}, True), ({"run": 0}, False), ({"pooling": "max"}, False)]
+)
+def test_places_count_where_the_middle_says_what_they_are(workplace, settings, counted):
+    table(workplace / "mine.csv")
+    config = Config(data="mine.csv", units=2, filters=2, **settings)
+    train = data.load(config)["train"]
+    model = RECIPE.build(config, train)
+    assert isinstance(model.output, dict) == counted
+    if counted:
+        layer = model.get_layer("naive_bayes")
+        assert (layer.run, layer.places) == (3, max(map(len, train.inputs)))
+        assert np.abs(layer.ratios.numpy()).max() > 1
+
+
 def test_a_letter_is_the_bases_that_it_may_be():
     vectors = bases.vectors()
     assert vectors["a"] == [1, 0, 0, 0] and vectors["y"] == [0, 0.5, 0, 0.5]
