@@ -23,7 +23,11 @@ def test_lines_and_tables(tmp_path, packed):
         list(lines(path, "ascii"))
 
 
-@pytest.mark.parametrize("content", [gzip.compress(CONTENT)[:-9], CONTENT, b"\x1f\x8b\x08" * 9])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(CONTENT)[:-9], CONTENT, b"\x1f\x8b\x08" * 9],
+    ids=["cut off", "not packed", "a head alone"],  # what is packed has the time of day in it
+)
 def test_what_gzip_cannot_unpack(tmp_path, content):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(content)
