@@ -128,19 +128,19 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
 
 
 def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
-    assert run("cp", "mnist_rows", "mine") == 0
+    assert run("cp", "mnist_rows", "chosen") == 0
     small = f'Config(data="{digits}", layers=1, units=4, updates=1)'
-    with (workplace / "mine/config.py").open("a") as config:
+    with (workplace / "chosen/config.py").open("a") as config:
         config.write(f'\nPRESETS = {{"default": {small}}}\n')
-    (workplace / "mine/results.json").unlink(missing_ok=True)
-    assert run("train", "mine", "--no-test") == 0
-    assert run("train", "mine", "--no-test", "--units", 5, "--run", "larger") == 0
-    folder = workplace / "runs/mine"
+    (workplace / "chosen/results.json").unlink(missing_ok=True)
+    assert run("train", "chosen", "--no-test") == 0
+    assert run("train", "chosen", "--no-test", "--units", 5, "--run", "larger") == 0
+    folder = workplace / "runs/chosen"
     assert run("evaluate", folder / "larger", "--record") == 2
     assert run("evaluate", folder / "default", "--record", "--split", "train") == 2
-    assert not (workplace / "mine/results.json").exists()
+    assert not (workplace / "chosen/results.json").exists()
     assert run("evaluate", folder / "default", "--record") == 0
-    [row] = json.loads((workplace / "mine/results.json").read_text())
+    [row] = json.loads((workplace / "chosen/results.json").read_text())
     assert {"validation", "test"} <= set(row) and row["config"]["units"] == 4
     metrics = json.loads((folder / "default/metrics.json").read_text())
     assert row == metrics | {"config": row["config"]}
