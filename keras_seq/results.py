@@ -1,6 +1,7 @@
 """The recorded results of the recipes' presets, and the tables made of them."""
 
 import dataclasses
+import json
 from statistics import mean
 
 from keras_seq.errors import InputError
@@ -40,7 +41,8 @@ def current(recipe):
     for row in recipe.results:
         if row["preset"] in recipe.presets:
             preset = dataclasses.replace(recipe.preset(row["preset"]), seed=row["seed"])
-            if row.get("config", dataclasses.asdict(preset)) == dataclasses.asdict(preset):
+            now = json.loads(json.dumps(dataclasses.asdict(preset)))  # lists for tuples
+            if row.get("config", now) == now:
                 rows.append(row)
     return rows
 

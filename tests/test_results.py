@@ -12,6 +12,7 @@ from keras_seq.errors import InputError
 @dataclasses.dataclass(frozen=True)
 class Config(recipe.Config):
     units: int = 3
+    sizes: tuple = (1, 2)
 
 
 class Small(recipe.Recipe):
