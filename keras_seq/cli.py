@@ -245,8 +245,8 @@ def evaluate(
     split
         The examples to measure on.
     record
-        Add the result to the recipe's results.json, of a run of a preset as it is that was trained
-        with --no-test, as long as it was one of several to choose from.
+        Add the result to the recipe's results.json: of a preset as it is, whose run was trained
+        with --no-test and chosen by what it does on the validation split.
     """
     finished = runs.Run(run)
     recipe, preset, config = finished.read_config()

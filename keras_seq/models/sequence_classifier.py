@@ -121,7 +121,7 @@ class SequenceClassifier(SequenceModel):
         mask = ops.not_equal(ids, 0)
         read = layers.TokenDropout(token_dropout, name="token_dropout")(ids)
         features = [_vectors(read, tokens, embedding)]
-        symbols, there_at = features[0], mask
+        of_tokens = mask  # which a convolution replaces by that of its runs
         there = [ids]
         if bigrams:
             numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
@@ -162,9 +162,9 @@ class SequenceClassifier(SequenceModel):
         logits = keras.layers.Dense(len(labels), name="logits")(x)
         answer = logits
         if by_place:
-            there = [symbols, there_at]
+            there = [features[0], of_tokens]
             layer = layers.WeightArray(len(labels), *by_place, name="naive_bayes")
-            outputs["counted"] = layer(symbols, mask=there_at)
+            outputs["counted"] = layer(*there)
             answer = (logits + outputs["counted"]) / 2
         elif naive_bayes:
             there = [ops.concatenate(there, axis=1)]

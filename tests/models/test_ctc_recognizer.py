@@ -254,6 +254,22 @@ def test_normalization_gives_the_next_layer_even_features():
     assert not any(layer.name in names for layer in small().layers)
 
 
+def test_noise_is_beside_what_is_trained_on_once_some_was_heard():
+    recognizer, recordings = small(noise=True), noises(3040, 2000)
+    inputs = recognizer.encode(recordings).inputs
+    front = recognizer.get_layer("front_end")
+
+    def read(training):
+        found, _ = front(inputs["samples"], inputs["lengths"], training=training)
+        return ops.convert_to_numpy(found)
+
+    np.testing.assert_array_equal(read(True), read(False))
+    recognizer.adapt(recordings)
+    quiet, one, other = read(False), read(True), read(True)
+    assert min(np.abs(one - quiet).max(), np.abs(other - one).max()) > 0.1
+    np.testing.assert_array_equal(read(False), quiet)
+
+
 def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
     recognizer = small("ab ", lexicon=["ab", "bba"])
     p = np.full((5, 4), 0.01)
