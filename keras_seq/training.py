@@ -220,6 +220,27 @@ def adam_w(learning_rate, updates, weight_decay=0.01):
     )
 
 
+def muon(learning_rate, updates, weight_decay=0.01, output="output"):
+    """Muon (Jordan et al. 2024; scaled as by Liu et al. 2025): all that a matrix multiplies changes
+    alike, since its update is the nearest orthogonal matrix to the mean gradient, times 0.2 of the
+    root of its longer side.
+
+    What is no matrix, and the output layer, is left to Adam with the same rate and decay. The
+    gradients of these are clipped as by `adam_w`.
+
+    Args:
+        learning_rate, updates, weight_decay: As of `adam_w`.
+        output: Name of the output layer.
+    """
+    return keras.optimizers.Muon(
+        warm_up_and_cosine(learning_rate, updates),
+        weight_decay=weight_decay,
+        adam_weight_decay=weight_decay,
+        global_clipnorm=1.0,
+        exclude_layers=[output],
+    )
+
+
 def warm_up_and_cosine(learning_rate, updates):
     """A learning rate that rises for a twentieth of the updates, then falls as a cosine to zero.
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import to_numpy
 
-from keras_seq.training import adam_w, warm_up_and_cosine
+from keras_seq.training import adam_w, muon, warm_up_and_cosine
 
 
 def test_the_rate_rises_and_falls():
@@ -27,3 +27,32 @@ def test_adam_with_decoupled_decay_and_clipped_gradients():
         w = w - float(to_numpy(rate(n))) * (m_hat / (np.sqrt(v_hat) + 1e-7) + 0.3 * w)
         found = np.concatenate([to_numpy(weight.value) for weight in weights])
         np.testing.assert_allclose(found, w, rtol=1e-4)
+
+
+def test_muon_changes_matrices_by_orthogonal_ones_and_leaves_the_rest_to_adam():
+    random, rate = np.random.default_rng(0), 0.1 / 20  # of the first update
+    shapes = {"recurrent/kernel": (6, 16), "recurrent/bias": (16,), "letters/kernel": (6, 3)}
+    weights, gradients = [], []
+    for path, shape in shapes.items():
+        layer, name = path.split("/")
+        with keras.name_scope(layer):
+            weights.append(keras.Variable(random.normal(size=shape).astype("float32"), name=name))
+        gradients.append(
+            (random.normal(size=shape) * np.arange(1, 1 + shape[-1])).astype("float32")
+        )
+    before = [to_numpy(weight.value) for weight in weights]
+    optimizer = muon(0.1, 200, weight_decay=0.3, output="letters")
+    optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients], weights)
+    kernel, *others = [
+        (old * (1 - rate * 0.3) - to_numpy(weight.value)) / rate
+        for old, weight in zip(before, weights)
+    ]
+    # Newton and Schulz's iteration leaves singular values of about one.
+    found = np.linalg.svd(kernel / (0.2 * np.sqrt(16)))
+    wanted = np.linalg.svd(gradients[0])
+    assert 0.6 < found.S.min() < found.S.max() < 1.3
+    assert wanted.S.max() > 2 * wanted.S.min()
+    np.testing.assert_allclose(kernel, kernel @ wanted.Vh[:6].T @ wanted.Vh[:6], atol=1e-3)
+    assert (kernel * (wanted.U @ wanted.Vh[:6])).sum() > 0.95 * np.linalg.norm(kernel) * 6**0.5
+    for update, gradient in zip(others, gradients[1:]):
+        np.testing.assert_allclose(update, np.sign(gradient), atol=0.01)

@@ -21,7 +21,7 @@ class BackgroundNoise(keras.layers.Layer):
         seed: Of the random numbers.
     """
 
-    def __init__(self, quietest=20.0, loudest=5.0, clean=0.05, seed=None, **kwargs):
+    def __init__(self, quietest=15.0, loudest=5.0, clean=0.05, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.quietest, self.loudest = quietest, loudest
         self.clean, self.seed = clean, seed

@@ -55,6 +55,9 @@ class CTCRecognizer(keras.Model):
         bands: Of the spectrogram.
         stack: Frames that a time step reads.
         stride: Frames from step to step, at most `stack`, which is the default.
+        polyphase: Whether a recording is heard once from each frame of the first stride on, the
+            probabilities of a step being the mean; in training from one of them, another for each
+            batch. It takes `stride` times as long to recognize, and no longer to train.
         noise: Whether in training there is noise beside each recording, another every time: white
             to brown noise, or the talk of several recordings that `adapt` has heard
             (`keras_seq.layers.BackgroundNoise`).
@@ -88,6 +91,7 @@ class CTCRecognizer(keras.Model):
         bands=40,
         stack=4,
         stride=None,
+        polyphase=False,
         noise=False,
         warp=0.0,
         masks=0,
@@ -124,6 +128,7 @@ class CTCRecognizer(keras.Model):
             warp,
             masks,
             centred,
+            polyphase,
             name="front_end",
         )
         bank = _over_bands(stack, bands, filters) if filters else []
@@ -145,7 +150,7 @@ class CTCRecognizer(keras.Model):
             if normalization:
                 after[-1].append(keras.layers.LayerNormalization(name=f"normalization_{number}"))
         head = keras.layers.Dense(len(alphabet) + 1, name="letters")
-        ended = EndedByBlanks(name="log_probs")
+        ended = EndedByBlanks(front.phases, name="log_probs")
         inputs = {
             "samples": keras.Input((None,), dtype="float32", name="samples"),
             "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -338,7 +343,7 @@ class CTCRecognizer(keras.Model):
             recordings: As in `encode`; silence has an empty text.
             beam_width: How many texts are followed at a time, all alignments of a text added up.
                 If not given, the text of the likeliest alignment is taken (greedy), or with a
-                lexicon or a language model 8 texts are followed.
+                lexicon or a language model 16 texts are followed.
             batch_size: As in `log_probs`.
             how: A language model, or no lexicon, see `decode`.
         """
@@ -350,7 +355,7 @@ class CTCRecognizer(keras.Model):
         beam_width=None,
         language_model=None,
         weight=0.5,
-        bonus=0.0,
+        bonus=0.5,
         any_words=False,
     ):
         """Texts of the log probabilities that `log_probs` gives.
@@ -359,7 +364,9 @@ class CTCRecognizer(keras.Model):
             log_probs: For each recording `(steps, letters + 1)`.
             beam_width: As in `transcribe`.
             language_model: A `SequenceGenerator` over letters (`split="text"`), without styles.
-            weight, bonus: Of the language model, see `keras_seq.decoding.ctc_beam_search`.
+            weight: Of the language model.
+            bonus: For each letter, in a search by a lexicon or a language model, since CTC misses
+                more than it makes up, see `keras_seq.decoding.ctc_beam_search`.
             any_words: Whether words may be written that are not in the lexicon, if there is one.
         """
         if beam_width is not None and beam_width < 1:
@@ -376,7 +383,7 @@ class CTCRecognizer(keras.Model):
             def foretell(beginnings):
                 return sum(guide(beginnings) for guide in guides)
 
-            beam = beam_width or 8
+            beam = beam_width or 16
             found = [ctc_beam_search(one, beam, foretell, 1.0, bonus)[0] for one in log_probs]
             return [self._joined(numbers) for numbers in found]
         lengths = np.array([len(one) for one in log_probs], "int32")
@@ -525,7 +532,8 @@ class Stream:
 
     def _begin(self):
         states = self._recognizer._from_steps.inputs[1:]
-        self._states = [np.zeros((1, state.shape[-1]), "float32") for state in states]
+        phases = self._front.phases
+        self._states = [np.zeros((phases, state.shape[-1]), "float32") for state in states]
         self._samples = np.zeros(0, "float32")  # from the first that the next step needs
         self._last = BLANK
 
@@ -552,11 +560,12 @@ class Stream:
         features = ops.convert_to_numpy(front.of_whole_steps(needed[None]))
         found = recognizer._from_steps.predict_on_batch([features, *self._states])
         log_probs, *self._states = found
+        log_probs = np.logaddexp.reduce(log_probs, axis=0) - np.float32(np.log(front.phases))
         self._samples = self._samples[steps * front.advance :]
-        path = [self._last, *log_probs[0].argmax(axis=-1)]
+        path = [self._last, *log_probs.argmax(axis=-1)]
         self._last = path[-1]
         text = "".join(letter for letter, step in recognizer.letters_of(path) if step)
-        return Heard(text, log_probs[0])
+        return Heard(text, log_probs)
 
 
 def _through(sequence, x):
@@ -584,20 +593,33 @@ def _over_bands(stack, bands, filters, width=8, pool=3):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class EndedByBlanks(keras.layers.Layer):
-    """Log probabilities of logits, float32; where the mask is False, the first is certain."""
+    """Log probabilities of logits, float32; where the mask is False, the first is certain.
 
-    def __init__(self, **kwargs):
+    Args:
+        phases: How many hearings of a recording follow each other in the batch, unless it is in
+            training: their mean probabilities are given.
+    """
+
+    def __init__(self, phases=1, **kwargs):
         super().__init__(**kwargs)
+        self.phases = phases
         self.supports_masking = True
 
-    def call(self, logits, mask):
-        logits = ops.cast(logits, "float32")
+    def call(self, logits, mask, training=False):
+        found = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        if self.phases > 1 and not training:
+            found = ops.reshape(found, (-1, self.phases, *ops.shape(found)[1:]))
+            found = ops.logsumexp(found, axis=1) - np.float32(np.log(self.phases))
+            mask = mask[:: self.phases]
         certain = np.full(logits.shape[-1], NEVER, "float32")
         certain[BLANK] = 0.0
-        return ops.where(mask[:, :, None], ops.log_softmax(logits, axis=-1), certain)
+        return ops.where(mask[:, :, None], found, certain)
 
     def compute_mask(self, inputs, previous_mask):
         return None  # all steps count from here on
 
-    def compute_output_spec(self, logits, mask):
+    def compute_output_spec(self, logits, mask, training=False):
         return keras.KerasTensor(logits.shape, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "phases": self.phases}

@@ -23,13 +23,27 @@ class FrontEnd(keras.layers.Layer):
         warp: `most` of `keras_seq.layers.SpectralWarping`, in training.
         masks: Of `keras_seq.layers.SpectralMasking`, in training.
         centred: Whether the mean over the steps is taken off each feature.
+        polyphase: Whether steps are read from each frame of the first stride on: a recording is
+            `phases` in a row in the batch, or in training one of them, drawn for each batch.
 
     Returns:
         The features, and which steps there are of each recording, bools `(batch, steps)`.
     """
 
     def __init__(
-        self, window, hop, sample_rate, bands, stack, stride, noise, warp, masks, centred, **kwargs
+        self,
+        window,
+        hop,
+        sample_rate,
+        bands,
+        stack,
+        stride,
+        noise,
+        warp,
+        masks,
+        centred,
+        polyphase,
+        **kwargs,
     ):
         arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
         super().__init__(**kwargs)
@@ -45,8 +59,10 @@ class FrontEnd(keras.layers.Layer):
         self.warp = layers.SpectralWarping(warp, high=high, name="warp") if warp else None
         self.noise = layers.BackgroundNoise(name="noise") if noise else None
         self.masking = layers.SpectralMasking(masks, name="masking") if masks else None
+        self.phases = stride if polyphase else 1
+        self.phase = keras.random.SeedGenerator() if polyphase else None
         self.advance = stride * hop
-        self.span = (stack - 1) * hop + window
+        self.span = (stack + self.phases - 2) * hop + window
         self.features = stack * bands
         self.mean = self._fixed("mean", "zeros")
         self.deviation = self._fixed("deviation", "ones")
@@ -66,6 +82,8 @@ class FrontEnd(keras.layers.Layer):
         features = self.of_whole_steps(ops.pad(samples, [[0, 0], [0, more]]), training)
         there = ops.arange(ops.shape(features)[1]) * self.advance
         mask = there[None, :] < lengths[:, None]
+        if self.phases > 1 and not training:
+            mask = ops.repeat(mask, self.phases, axis=0)
         if self.centred:
             counts = ops.cast(mask, features.dtype)[:, :, None]
             means = ops.sum(features * counts, axis=1, keepdims=True)
@@ -80,8 +98,20 @@ class FrontEnd(keras.layers.Layer):
         x = (x - self.mean) / self.deviation
         if self.masking is not None:
             x = self.masking(x, training=training)
-        steps = 1 + (ops.shape(x)[1] - self.stack) // self.stride
-        last = (steps - 1) * self.stride + 1
+        if self.phases == 1:
+            return self._side_by_side(x)
+        batch, frames = ops.shape(x)[:2]
+        steps = 1 + (frames - self.stack - self.phases + 1) // self.stride
+        read = (steps - 1) * self.stride + self.stack
+        if training:
+            phase = ops.cast(self.phases * keras.random.uniform((), seed=self.phase), "int32")
+            return self._side_by_side(ops.slice(x, (0, phase, 0), (batch, read, self.bands)))
+        phases = [self._side_by_side(x[:, phase : phase + read]) for phase in range(self.phases)]
+        return ops.reshape(ops.stack(phases, axis=1), (-1, steps, self.features))
+
+    def _side_by_side(self, x):
+        """Steps of frames: `stack` of them beside each other, every `stride`."""
+        last = (ops.shape(x)[1] - self.stack) // self.stride * self.stride + 1
         parts = [x[:, first : first + last : self.stride] for first in range(self.stack)]
         return ops.concatenate(parts, axis=-1)
 

@@ -2,7 +2,7 @@
 
 from keras_seq.errors import InputError
 from keras_seq.models import CTCRecognizer
-from keras_seq.training import adam_w
+from keras_seq.training import muon
 
 ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""
@@ -19,6 +19,7 @@ def build(config, train):
         sample_rate=config.sample_rate,
         bands=config.bands,
         stack=config.stack,
+        polyphase=config.polyphase,
         noise=config.noise,
         warp=config.warp,
         masks=config.masks,
@@ -33,7 +34,7 @@ def build(config, train):
         normalization=config.normalization,
     )
     model.adapt(train.inputs[:ENOUGH])
-    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
+    optimizer = muon(config.learning_rate, config.updates, config.weight_decay, output="letters")
     model.compile(optimizer, loss=model.loss_of_texts)
     return model
 

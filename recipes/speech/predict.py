@@ -15,7 +15,7 @@ def predict(
     beam_width: int | None = None,
     language_model: Path | None = None,
     weight: float = 0.5,
-    bonus: float = 0.0,
+    bonus: float = 0.5,
     any_words: bool = False,
     pieces: float | None = None,
     folder: Path = Path("heard"),
@@ -25,14 +25,15 @@ def predict(
     Parameters
     ----------
     beam_width
-        How many texts are followed at a time; by default 8, or without a lexicon and a language
+        How many texts are followed at a time; by default 16, or without a lexicon and a language
         model the likeliest alignment is taken.
     language_model
         The folder of a run of language_model, over characters, that judges texts too.
     weight
         Of the language model.
     bonus
-        For each letter, since a language model favours short texts.
+        For each letter, in a search by the lexicon or a language model: the more, the longer the
+        texts.
     any_words
         Write words that are not in the lexicon, too.
     pieces
@@ -44,10 +45,10 @@ def predict(
     searched = beam_width is not None or language_model is not None
     if pieces is not None and (searched or pieces <= 0):
         raise InputError("--pieces are seconds, more than 0, and go without a search.")
-    how: dict = {"any_words": any_words}
+    how: dict = {"any_words": any_words, "bonus": bonus}
     if language_model is not None:
         _, _, foretelling = runs.Run(language_model).load()
-        how |= {"language_model": foretelling, "weight": weight, "bonus": bonus}
+        how |= {"language_model": foretelling, "weight": weight}
     # All are read before the first is answered: a mistake is known at once.
     recordings = [read_audio(path, model.sample_rate) for path in inputs]
     for path, recording in zip(inputs, recordings):

@@ -54,13 +54,11 @@ def utterances(sample_rate, counts=COUNTS, seed=SEED):
     for number, (split, count) in enumerate(counts.items()):
         random = np.random.default_rng([seed, number])
         said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
-        clean = []
-        for rate, samples in espeak.speech(said):
-            spoken = audio.resampled(samples / np.float32(2**15), rate, sample_rate)
-            clean.append(spoken / max(np.abs(spoken).max(), 1e-6))
-        for one, spoken in zip(said, clean):
-            heard = _heard(spoken, clean, sample_rate, split == "train", random)
-            yield split, one.text, one.voice, heard
+        spoken = _spoken(said, sample_rate)
+        # Without noise, one is done while eSpeak makes the next.
+        others = [] if split == "train" else list(spoken)
+        for one, samples in zip(said, others or spoken):
+            yield split, one.text, one.voice, _heard(samples, others, sample_rate, random)
 
 
 def _utterance(random, accents, variants):
@@ -76,14 +74,21 @@ def _utterance(random, accents, variants):
     )
 
 
-def _heard(spoken, others, sample_rate, training, random):
-    """An utterance between silences, in a room or not, and not in training beside noise."""
+def _spoken(said, sample_rate):
+    """Utterances as eSpeak makes them, each as loud as can be."""
+    for rate, samples in espeak.speech(said):
+        spoken = audio.resampled(samples / np.float32(2**15), rate, sample_rate)
+        yield spoken / max(np.abs(spoken).max(), 1e-6)
+
+
+def _heard(spoken, others, sample_rate, random):
+    """An utterance between silences, in a room or not; if there are others, beside noise."""
     before, after = random.integers(sample_rate // 20, sample_rate // 2, 2)
     sound = np.pad(spoken, (before, after))
     if random.random() < 0.6:
         seconds, direct = random.uniform(0.1, 0.5), random.uniform(0, 15)
         sound = audio.reverberated(sound, sample_rate, seconds, direct, random)
-    if not training:
+    if others:
         if random.random() < 0.7:
             noise = audio.coloured_noise(len(sound), random.uniform(0, 2), random)
         else:

@@ -26,7 +26,10 @@ def small(alphabet="ab", **options):
     return CTCRecognizer(alphabet, **defaults | options)
 
 
-FULL = {"centred": True, "filters": 2, "warp": 0.1, "masks": 1, "normalization": True}
+FULL = {
+    **{"centred": True, "filters": 2, "warp": 0.1, "masks": 1, "normalization": True},
+    **{"polyphase": True, "stack": 3, "stride": 2},
+}
 """What the streaming models of most tests lack."""
 
 
@@ -179,6 +182,7 @@ def test_alone_or_in_a_batch_is_the_same(options):
     [
         {},
         {"cell": "GRU", "depth": 2, "stack": 3, "stride": 2, "normalization": True},
+        {"cell": "PeepholeLSTM", "stack": 4, "stride": 3, "polyphase": True},
         {"cell": "SimpleRNN", "stack": 1, "window": 0.01, "hop": 0.01, "filters": 3},
     ],
     ids=lambda options: options.get("cell", "LSTM"),
@@ -219,6 +223,36 @@ def test_a_language_model_decides_between_what_sounds_alike():
     words = SequenceGenerator(["a", "b"], split="words", units=4, embedding=4)
     with pytest.raises(InputError, match="needed is one over letters"):
         recognizer.decode([np.log(p)], language_model=words)
+
+
+def test_a_polyphase_model_hears_from_each_frame_of_a_stride_on():
+    options = {"stack": 3, "centred": True, "normalization": True}
+    polyphase, single = small(polyphase=True, **options), small(**options)
+    polyphase.adapt(noises(3000))
+    single.set_weights(polyphase.get_weights())
+    [recording] = noises(120 * 20 + 100)  # 20 strides; the last step of each phase is whole
+    hearings = [single.log_probs([recording[40 * frame :]])[0][:19] for frame in range(3)]
+    [found] = polyphase.log_probs([recording])
+    assert len(found) == 21
+    # Means over the recording are of other frames in each: so they differ a little.
+    wanted = np.log(np.mean(np.exp(hearings), axis=0))
+    np.testing.assert_allclose(found[:19], wanted, atol=0.02)
+    assert np.abs(hearings[0] - wanted).max() > 0.05
+
+
+def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
+    recognizer = small(polyphase=True, stack=3)
+    front, inputs = recognizer.get_layer("front_end"), recognizer.encode(noises(3040)).inputs
+    every, mask = front(**inputs)
+    every = ops.convert_to_numpy(every)
+    assert every.shape[0] == mask.shape[0] == 3
+    drawn = set()
+    for _ in range(30):
+        found, mask = front(**inputs, training=True)
+        assert found.shape[0] == mask.shape[0] == 1
+        [phase] = [n for n, one in enumerate(every) if np.array_equal(one[None], found)]
+        drawn.add(phase)
+    assert drawn == {0, 1, 2}
 
 
 def test_how_loud_it_is_does_not_matter_to_a_centred_model():
