@@ -4,6 +4,7 @@ What eSpeak makes depends on all that it has made before in its process. So `spe
 a process of its own, which is this module run as a program: the same list, the same sound.
 """
 
+import contextlib
 import ctypes
 import json
 import struct
@@ -36,6 +37,9 @@ class Utterance(NamedTuple):
     """Of the pitch, 0 to 100."""
     gap: int = 0
     """Between words, in units of 10 ms."""
+    variant: str = ""
+    """Of the voice, if it is none of eSpeak's: what its file has, as `docs/voices.md` of eSpeak NG
+    describes it."""
 
 
 def variants():
@@ -83,8 +87,25 @@ def _loader() -> Any:
     return espeakng_loader
 
 
-def _speak(utterances, file):
-    """Writes the speech of utterances as `speech` reads it."""
+@contextlib.contextmanager
+def _open_to_variants(folder):
+    """A folder of eSpeak's data to which variants can be written."""
+    with tempfile.TemporaryDirectory() as name:
+        copy, variants = Path(name), "voices/!v"
+        (copy / variants).mkdir(parents=True)
+        for part in ("", "voices", variants):
+            for file in (folder / part).iterdir():
+                if not (copy / part / file.name).exists():
+                    (copy / part / file.name).symlink_to(file)
+        yield copy
+
+
+def _speak(utterances, folder, file):
+    """Writes the speech of utterances as `speech` reads it.
+
+    Args:
+        folder: eSpeak's data, see `_open_to_variants`.
+    """
     loader = _loader()
     library = ctypes.CDLL(loader.get_library_path())
     library.espeak_Synth.argtypes = [
@@ -93,7 +114,7 @@ def _speak(utterances, file):
         *[ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint],
         *[ctypes.c_void_p] * 2,
     ]
-    rate = library.espeak_Initialize(SYNCHRONOUS, 0, loader.get_data_path().encode(), 0)
+    rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(folder).encode(), 0)
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of the breath of some voices
     parts = []
 
@@ -105,8 +126,13 @@ def _speak(utterances, file):
 
     library.espeak_SetSynthCallback(heard)
     for one in utterances:
-        if library.espeak_SetVoiceByName(one.voice.encode()):
-            sys.exit(f"there is no voice {one.voice!r}.")
+        voice = one.voice
+        if one.variant:
+            # Read when it is chosen. One name for all: eSpeak knows 350 voices and no more.
+            (folder / "voices/!v/own").write_text(one.variant, "utf-8")
+            voice = f"{one.voice}+own"
+        if library.espeak_SetVoiceByName(voice.encode()):
+            sys.exit(f"there is no voice {voice!r}.")
         settings = {RATE: one.words_a_minute, PITCH: one.pitch, RANGE: one.range, GAP: one.gap}
         for number, value in settings.items():
             library.espeak_SetParameter(number, value, 0)
@@ -119,4 +145,5 @@ def _speak(utterances, file):
 
 
 if __name__ == "__main__":
-    _speak([Utterance(*row) for row in json.load(sys.stdin)], sys.stdout.buffer)
+    with _open_to_variants(Path(_loader().get_data_path())) as data:
+        _speak([Utterance(*row) for row in json.load(sys.stdin)], data, sys.stdout.buffer)

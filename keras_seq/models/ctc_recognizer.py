@@ -355,7 +355,7 @@ class CTCRecognizer(keras.Model):
         beam_width=None,
         language_model=None,
         weight=0.5,
-        bonus=0.5,
+        bonus=0.0,
         any_words=False,
     ):
         """Texts of the log probabilities that `log_probs` gives.
@@ -365,8 +365,8 @@ class CTCRecognizer(keras.Model):
             beam_width: As in `transcribe`.
             language_model: A `SequenceGenerator` over letters (`split="text"`), without styles.
             weight: Of the language model.
-            bonus: For each letter, in a search by a lexicon or a language model, since CTC misses
-                more than it makes up, see `keras_seq.decoding.ctc_beam_search`.
+            bonus: For each letter, in a search by a lexicon or a language model, see
+                `keras_seq.decoding.ctc_beam_search`.
             any_words: Whether words may be written that are not in the lexicon, if there is one.
         """
         if beam_width is not None and beam_width < 1:

@@ -45,7 +45,7 @@ class Config(recipe.Config):
     """Read from both ends; if not, the model can recognize while it hears."""
     normalization: bool = True
     """Normalize what each recurrent layer reads and gives (layer normalization)."""
-    dropout: float = recipe.tunable(0.05, between=(0.0, 0.5))
+    dropout: float = recipe.tunable(0.1, between=(0.0, 0.5))
     """Share of the features dropped after each recurrent layer."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""

@@ -33,7 +33,7 @@ def load(config):
     )
     if config.data == "builtin":
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
-        builder = data.prepare("speech", "1.1.0", features, lambda: _synthesised(config), source)
+        builder = data.prepare("speech", "1.2.0", features, lambda: _synthesised(config), source)
     else:
         tables = _tables(config.data)
         files = [file for _, table in tables for file in _sounds(table.parent)]

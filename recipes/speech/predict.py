@@ -15,7 +15,7 @@ def predict(
     beam_width: int | None = None,
     language_model: Path | None = None,
     weight: float = 0.5,
-    bonus: float = 0.5,
+    bonus: float = 0.0,
     any_words: bool = False,
     pieces: float | None = None,
     folder: Path = Path("heard"),

@@ -50,10 +50,12 @@ def utterances(sample_rate, counts=COUNTS, seed=SEED):
     """
     taken = {*VARIANTS["validation"], *VARIANTS["test"], *NO_PERSONS}
     others = [name for name in espeak.variants() if name not in taken]
-    variants = {"train": others, **VARIANTS}
     for number, (split, count) in enumerate(counts.items()):
         random = np.random.default_rng([seed, number])
-        said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
+        variants = VARIANTS.get(split, others)
+        said = [_utterance(random, ACCENTS[split], variants) for _ in range(count)]
+        if split == "train":
+            said[::2] = [_in_a_voice_of_its_own(one, random) for one in said[::2]]
         spoken = _spoken(said, sample_rate)
         # Without noise, one is done while eSpeak makes the next.
         others = [] if split == "train" else list(spoken)
@@ -72,6 +74,47 @@ def _utterance(random, accents, variants):
         range=int(random.integers(30, 81)),
         gap=int(random.integers(0, 7)),
     )
+
+
+def _in_a_voice_of_its_own(utterance, random):
+    """The same in a voice that nobody has: a vocal tract, a pitch, and ways to stress."""
+
+    def about(middle, factor):
+        return round(middle * factor ** random.uniform(-1, 1))
+
+    def several(*values, factor):
+        return " ".join(str(about(value, factor)) for value in values)
+
+    low, size = about(140, 2), about(100, 1.2)
+    rows = [
+        f"pitch {low} {about(low * 1.4, 1.25)}",
+        f"voicing {about(75, 2.5)}",
+        f"consonants {several(80, 80, factor=1.6)}",
+        f"flutter {random.integers(0, 11)}",
+        f"roughness {random.integers(0, 4)}",
+        f"intonation {random.integers(1, 4)}",
+        f"stressAmp {several(18, 18, 20, 20, 20, 22, 22, 20, factor=1.4)}",
+    ]
+    # Of each formant its frequency, height and width, in hundredths of eSpeak's. Some voices have
+    # none of the highest.
+    highest = random.choice([6, 9])
+    for formant in range(9):
+        height = about(90, 1.7) if formant < highest else 0
+        rows.append(f"formant {formant} {about(size, 1.08)} {height} {about(110, 1.3)}")
+    if random.random() < 0.5:
+        heights = [min(255, about(middle, 2)) for middle in (240, 100, 60, 60, 40)]
+        pairs = (f"{hz} {height}" for hz, height in zip((100, 600, 1200, 2000, 3000), heights))
+        rows.append(f"tone {' '.join(pairs)}")
+    if random.random() < 0.5:
+        # To as short as can be, which eSpeak takes zero for.
+        lengths = np.array([182, 140, 220, 220, 220, 240, 260, 280]) * random.uniform(0, 1.2)
+        rows.append(f"stressLength {several(*lengths, factor=1.1)}")
+    if random.random() < 0.4:
+        rows.append(f"stressAdd {several(*[70] * 8, factor=2.5)}")
+    if random.random() < 0.2:
+        rows.append(f"breath {several(*[6] * 8, factor=3)}")
+    variant = "\n".join(["language variant", "name own", *rows, ""])
+    return utterance._replace(voice=utterance.voice.split("+")[0], variant=variant)
 
 
 def _spoken(said, sample_rate):

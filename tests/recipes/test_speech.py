@@ -37,14 +37,16 @@ def test_the_same_sound_every_time(spoken):
 
 def test_no_voice_is_heard_in_two_splits(spoken):
     words = {*synthesis.DIGITS, *synthesis.COMMANDS}
-    accents, variants = {}, {}
+    accents, variants, own = {}, {}, []
     for split, text, voice, sound in spoken:
         assert set(text.split()) <= words and 1 <= len(text.split()) <= 5
         assert sound.dtype == np.int16 and 0.4 * RATE < len(sound) < 6 * RATE
-        accent, variant = voice.split("+")
+        accent, *variant = voice.split("+")
         accents.setdefault(split, set()).add(accent)
-        variants.setdefault(split, set()).add(variant)
+        variants.setdefault(split, set()).update(variant)
+        own += [] if variant else [split]
     assert {split: [s for s, *_ in spoken].count(split) for split in COUNTS} == COUNTS
+    assert own == ["train"] * 6  # voices that nobody has
     for parts in (accents, variants, synthesis.ACCENTS, synthesis.VARIANTS):
         parts = [set(part) for part in parts.values()]
         assert len(set.union(*parts)) == sum(map(len, parts))
@@ -55,6 +57,23 @@ def test_no_voice_is_heard_in_two_splits(spoken):
 def test_a_voice_that_is_not_there():
     with pytest.raises(InputError, match=r"there is no voice 'xx\+f9'"):
         list(espeak.speech([espeak.Utterance("one", "xx+f9")]))
+
+
+def test_a_voice_of_its_own_has_its_own_pitch():
+    """Read anew for each utterance, among voices of eSpeak's."""
+
+    def pitch(rate, samples):
+        """In Hz: where the samples are most like themselves."""
+        spectrum = np.fft.rfft(samples, 2 * len(samples))
+        alike = np.fft.irfft(np.abs(spectrum) ** 2)
+        lags = np.arange(rate // 400, rate // 60)
+        return rate / lags[alike[lags].argmax()]
+
+    low, high = (f"language variant\nname own\npitch {hz} {hz}\n" for hz in (80, 240))
+    said = [espeak.Utterance("no", "en-us", variant=text) for text in (low, high, low, "")]
+    first, second, third, known = (pitch(*found) for found in espeak.speech(said))
+    assert first == pytest.approx(third, rel=0.05) and second == pytest.approx(3 * first, rel=0.2)
+    assert 1.2 * first < known < second
 
 
 def test_noise_is_ten_decibels_below_what_is_said():
