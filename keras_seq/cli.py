@@ -120,9 +120,7 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
         folder = runs.Run(runs_folder / recipe.name / (run or preset))
         command = shlex.join(["keras-seq", "train", *tokens])
         if record:
-            results.check_recordable(recipe, preset, given)
-            if not test:
-                raise InputError("--record records the result on the test split.")
+            results.check_recordable(recipe, preset, given, test)
         if resume:
             _check_unchanged(defaults, given, folder)
         elif distribution.is_chief(distribute):
@@ -251,10 +249,13 @@ def evaluate(
     finished = runs.Run(run)
     recipe, preset, config = finished.read_config()
     if record:
-        results.check_recordable(recipe, preset, config)
-        if split != "test":
-            raise InputError("--record records the result on the test split.")
+        results.check_recordable(recipe, preset, config, split == "test")
     _, _, model = finished.load()
+    if record and "test" in finished.metrics:
+        raise InputError(
+            f"{run} was trained without --no-test: its result on the test split was known before "
+            "it was chosen."
+        )
     splits = recipe.load(config)
     if split not in splits:
         raise InputError(f"The data {config.data!r} has no {split} split.")

@@ -16,14 +16,20 @@ def record(recipe, metrics, config):
     write_json(recipe.folder / "results.json", rows)
 
 
-def check_recordable(recipe, preset, config):
+def check_recordable(recipe, preset, config, test):
     """Refuses to record what is no preset as it stands, or what is recorded already.
+
+    Args:
+        recipe, preset, config: Of the run.
+        test: Whether the test split is measured, of which results are.
 
     Raises:
         InputError: So it is.
     """
     if dataclasses.replace(config, seed=0) != dataclasses.replace(recipe.preset(preset), seed=0):
         raise InputError("--record takes a preset as it is; only --seed may differ.")
+    if not test:
+        raise InputError("--record records the result on the test split.")
     for row in current(recipe):
         if (row["preset"], row["seed"]) == (preset, config.seed):
             raise InputError(

@@ -138,6 +138,10 @@ def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     folder = workplace / "runs/chosen"
     assert run("evaluate", folder / "larger", "--record") == 2
     assert run("evaluate", folder / "default", "--record", "--split", "train") == 2
+    assert run("train", "chosen", "--run", "read") == 0
+    capsys.readouterr()
+    assert run("evaluate", folder / "read", "--record") == 2
+    assert "was known before it was chosen" in " ".join(capsys.readouterr().err.split())
     assert not (workplace / "chosen/results.json").exists()
     assert run("evaluate", folder / "default", "--record") == 0
     [row] = json.loads((workplace / "chosen/results.json").read_text())
@@ -152,6 +156,10 @@ def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
 MISTAKES = {
     "no such recipe": (["train", "mnist_row"], "did you mean 'mnist_rows'?"),
     "no such preset": (["train", "mnist_rows", "--preset", "note"], "did you mean 'notes'?"),
+    "no test to record": (
+        ["train", "mnist_rows", "--no-test", "--record"],
+        "records the result on the test split",
+    ),
     "no such verb": (["trane", "mnist_rows"], 'Did you mean "train"?'),
     "no such field": (["train", "mnist_rows", "--unit", "3"], "Did you mean --units?"),
     "no such cell": (["train", "mnist_rows", "--cell", "LSTN"], '"LSTN" for --cell'),

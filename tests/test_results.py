@@ -34,18 +34,18 @@ def metrics(preset, seed, accuracy):
 
 def test_a_first_reading_stays_as_long_as_its_preset(small):
     config = small.preset("default")
-    results.check_recordable(small, "default", config)
+    results.check_recordable(small, "default", config, True)
     results.record(small, metrics("default", 0, 0.25), config)
     with pytest.raises(InputError, match="the first reading stands"):
-        results.check_recordable(small, "default", config)
+        results.check_recordable(small, "default", config, True)
     another = dataclasses.replace(config, seed=1)
-    results.check_recordable(small, "default", another)
+    results.check_recordable(small, "default", another, True)
     results.record(small, metrics("default", 1, 0.75), another)
     assert results.summary(small) == [("default", "2", "accuracy 0.500", "1.0")]
     # What is another preset now may be read for the first time; what was read is kept.
     small.presets["default"] = Config(units=4)
     assert results.summary(small) == []
-    results.check_recordable(small, "default", Config(units=4))
+    results.check_recordable(small, "default", Config(units=4), True)
     results.record(small, metrics("default", 0, 1.0), Config(units=4))
     assert results.summary(small) == [("default", "1", "accuracy 1.000", "1.0")]
     rows = json.loads((small.folder / "results.json").read_text())
@@ -57,4 +57,4 @@ def test_rows_without_settings_are_of_presets_that_have_not_changed(small):
     (small.folder / "results.json").write_text(json.dumps(rows))
     assert [row["preset"] for row in results.current(small)] == ["large"]
     with pytest.raises(InputError, match="the first reading stands"):
-        results.check_recordable(small, "large", small.preset("large"))
+        results.check_recordable(small, "large", small.preset("large"), True)

@@ -194,6 +194,11 @@ class CTCRecognizer(keras.Model):
         """Seconds from one time step to the next."""
         return self._front.advance / self.sample_rate
 
+    @property
+    def hearings(self):
+        """How often it hears each recording, in rows of the batch after each other."""
+        return self._front.phases
+
     def steps(self, lengths):
         """How many time steps recordings have.
 

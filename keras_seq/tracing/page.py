@@ -46,6 +46,8 @@ def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
     batch = len(tree.flatten(trace.outputs)[0])
     if not 0 <= sequence < batch:
         raise InputError(f"There is no sequence {sequence} in a batch of {batch}.")
+    # What is heard several times is so many rows after each other, of which the first is shown.
+    sequence, batch = sequence * trace.hearings, batch * trace.hearings
     # What a layer within reads of another batch, such as the letters of each word, is left out.
     layers = {name: layer for name, layer in trace.items() if len(layer.outputs) == batch}
     if steps is None:

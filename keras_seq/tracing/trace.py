@@ -33,6 +33,11 @@ class Trace(dict):
         raise InputError(f"There is no layer {name!r} in the trace; there are {', '.join(self)}.")
 
     @property
+    def hearings(self):
+        """How often layers read each sequence; a polyphase `CTCRecognizer` hears several times."""
+        return getattr(self._model, "hearings", 1)
+
+    @property
     def nbytes(self):
         """Bytes of the arrays of all layers."""
         return sum(

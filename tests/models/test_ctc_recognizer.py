@@ -15,6 +15,8 @@ from keras_seq.errors import InputError
 from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.models.ctc_recognizer import EndedByBlanks
+from keras_seq.tracing import trace
+from keras_seq.tracing.page import _packed, page_of
 
 RATE = 4_000
 RANDOM = np.random.default_rng(0)
@@ -253,6 +255,16 @@ def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
         [phase] = [n for n, one in enumerate(every) if np.array_equal(one[None], found)]
         drawn.add(phase)
     assert drawn == {0, 1, 2}
+
+
+def test_a_page_shows_the_first_of_several_hearings():
+    recognizer = small(polyphase=True, stack=3)
+    inputs, steps = recognizer.step_by_step(noises(3040)[0])
+    found = trace(recognizer, inputs)
+    shown = page_of(found, steps)
+    first, second, third = found["bidirectional_0/forward"].states["h"]
+    assert _packed(first)["data"] in shown
+    assert not any(_packed(other)["data"] in shown for other in (second, third))
 
 
 def test_how_loud_it_is_does_not_matter_to_a_centred_model():
