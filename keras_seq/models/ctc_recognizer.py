@@ -544,7 +544,9 @@ class Stream:
 
     def feed(self, samples):
         """Hears the next piece, of any length, and returns what it adds (`Heard`)."""
-        self._samples = np.concatenate([self._samples, floats(samples)])
+        # Rounded as `encode` rounds them, else what is heard could differ from the whole.
+        heard = floats(samples).astype("float16").astype("float32")
+        self._samples = np.concatenate([self._samples, heard])
         beyond = len(self._samples) - self._front.span
         return self._read(0 if beyond < 0 else 1 + beyond // self._front.advance)
 
