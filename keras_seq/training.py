@@ -220,13 +220,12 @@ def adam_w(learning_rate, updates, weight_decay=0.01):
     )
 
 
-def muon(learning_rate, updates, weight_decay=0.01, output="output"):
-    """Muon (Jordan et al. 2024; scaled as by Liu et al. 2025): all that a matrix multiplies changes
-    alike, since its update is the nearest orthogonal matrix to the mean gradient, times 0.2 of the
-    root of its longer side.
+def muon(learning_rate, updates, weight_decay, output):
+    """Muon (Jordan et al. 2024; scaled as by Liu et al. 2025), for kernels that are matrices.
 
-    What is no matrix, and the output layer, is left to Adam with the same rate and decay. The
-    gradients of these are clipped as by `adam_w`.
+    What is taken off a kernel is the orthogonal matrix nearest to the mean of its gradients, times
+    0.2 and the root of its longer side: so no direction of what it multiplies changes faster than
+    another. All other weights, and the output layer, are left to Adam, as by `adam_w`.
 
     Args:
         learning_rate, updates, weight_decay: As of `adam_w`.

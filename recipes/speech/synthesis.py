@@ -49,11 +49,10 @@ def utterances(sample_rate, counts=COUNTS, seed=SEED):
         The split, the text, the voice, and the samples, int16.
     """
     taken = {*VARIANTS["validation"], *VARIANTS["test"], *NO_PERSONS}
-    others = [name for name in espeak.variants() if name not in taken]
+    variants = {"train": [v for v in espeak.variants() if v not in taken], **VARIANTS}
     for number, (split, count) in enumerate(counts.items()):
         random = np.random.default_rng([seed, number])
-        variants = VARIANTS.get(split, others)
-        said = [_utterance(random, ACCENTS[split], variants) for _ in range(count)]
+        said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
         if split == "train":
             said[::2] = [_in_a_voice_of_its_own(one, random) for one in said[::2]]
         spoken = _spoken(said, sample_rate)
