@@ -38,8 +38,8 @@ class Utterance(NamedTuple):
     gap: int = 0
     """Between words, in units of 10 ms."""
     variant: str = ""
-    """Of the voice, if it is none of eSpeak's: what its file has, as `docs/voices.md` of eSpeak NG
-    describes it."""
+    """Of the voice, if it is none of eSpeak's: the lines that set it apart ("pitch 80 120"), as
+    `docs/voices.md` of eSpeak NG describes them."""
 
 
 def variants():
@@ -129,7 +129,8 @@ def _speak(utterances, folder, file):
         voice = one.voice
         if one.variant:
             # Read when it is chosen. One name for all: eSpeak knows 350 voices and no more.
-            (folder / "voices/!v/own").write_text(one.variant, "utf-8")
+            text = f"language variant\nname own\n{one.variant}\n"
+            (folder / "voices/!v/own").write_text(text, "utf-8")
             voice = f"{one.voice}+own"
         if library.espeak_SetVoiceByName(voice.encode()):
             sys.exit(f"there is no voice {voice!r}.")
@@ -137,8 +138,8 @@ def _speak(utterances, folder, file):
         for number, value in settings.items():
             library.espeak_SetParameter(number, value, 0)
         parts.clear()
-        text = one.text.encode("utf-8")
-        library.espeak_Synth(text, len(text) + 1, 0, 0, 0, UTF8, None, None)
+        said = one.text.encode("utf-8")
+        library.espeak_Synth(said, len(said) + 1, 0, 0, 0, UTF8, None, None)
         samples = b"".join(parts)
         file.write(struct.pack("<II", rate, len(samples) // 2))
         file.write(samples)

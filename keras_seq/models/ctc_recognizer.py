@@ -253,7 +253,7 @@ class CTCRecognizer(keras.Model):
                 recording; the message gives its number from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
-        rows = [floats(recording).astype("float16") for recording in recordings]
+        rows = [_rounded(recording) for recording in recordings]
         samples = Ragged(rows, "float16")
         if padded:
             samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
@@ -544,9 +544,7 @@ class Stream:
 
     def feed(self, samples):
         """Hears the next piece, of any length, and returns what it adds (`Heard`)."""
-        # Rounded as `encode` rounds them, else what is heard could differ from the whole.
-        heard = floats(samples).astype("float16").astype("float32")
-        self._samples = np.concatenate([self._samples, heard])
+        self._samples = np.concatenate([self._samples, _rounded(samples)])
         beyond = len(self._samples) - self._front.span
         return self._read(0 if beyond < 0 else 1 + beyond // self._front.advance)
 
@@ -573,6 +571,11 @@ class Stream:
         self._last = path[-1]
         text = "".join(letter for letter, step in recognizer.letters_of(path) if step)
         return Heard(text, log_probs)
+
+
+def _rounded(recording):
+    """Samples as the model takes them, float16, in pieces the same as in the whole."""
+    return floats(recording).astype("float16")
 
 
 def _through(sequence, x):

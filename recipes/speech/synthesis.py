@@ -112,8 +112,7 @@ def _in_a_voice_of_its_own(utterance, random):
         rows.append(f"stressAdd {several(*[70] * 8, factor=2.5)}")
     if random.random() < 0.2:
         rows.append(f"breath {several(*[6] * 8, factor=3)}")
-    variant = "\n".join(["language variant", "name own", *rows, ""])
-    return utterance._replace(voice=utterance.voice.split("+")[0], variant=variant)
+    return utterance._replace(voice=utterance.voice.split("+")[0], variant="\n".join(rows))
 
 
 def _spoken(said, sample_rate):

@@ -11,20 +11,8 @@ from keras_seq_recipes.language_model.config import Config
 from keras_seq import cli
 from keras_seq.batches import Examples
 
-SMALL = [
-    "--units",
-    "16",
-    "--layers",
-    "1",
-    "--embedding",
-    "8",
-    "--updates",
-    "8",
-    "--dropout",
-    "0",
-    "--kneser-ney",
-    "4",
-]
+SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "8", "--dropout", "0"]
+SMALL += ["--kneser-ney", "4"]
 
 
 def test_paragraphs():
