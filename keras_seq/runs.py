@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_seq import quiet
 from keras_seq import recipe as recipe_module
+from keras_seq._internal import leftovers
 from keras_seq.errors import InputError
 
 try:
@@ -189,21 +190,29 @@ def alone(folder):
 
 
 class replaced:
-    """A path to write to, beside the real one, which it replaces when all went well."""
+    """A path to write to, beside the real one, which it replaces when all went well.
+
+    What killed processes left beside the real one is removed.
+    """
 
     def __init__(self, path):
         self.path = Path(path)
 
     def __enter__(self):
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        parent = self.path.parent
+        parent.mkdir(parents=True, exist_ok=True)
+        leftovers.remove(parent, r"\.writing-\w{8}")
         # In a folder of its own, since what is written may depend on the name.
-        self.folder = Path(tempfile.mkdtemp(dir=self.path.parent, prefix=".writing-"))
+        self.folder = Path(tempfile.mkdtemp(dir=parent, prefix=".writing-"))
+        self.held = contextlib.ExitStack()
+        self.held.enter_context(leftovers.hold(self.folder))
         return self.folder / self.path.name
 
     def __exit__(self, error, *_):
-        if error is None:
-            (self.folder / self.path.name).replace(self.path)
-        shutil.rmtree(self.folder)
+        with self.held:
+            if error is None:
+                (self.folder / self.path.name).replace(self.path)
+            shutil.rmtree(self.folder)
 
 
 def examples(recipe, config, model, count):

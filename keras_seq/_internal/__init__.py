@@ -1,0 +1,1 @@
+"""Parts that other parts of the package share; not for users."""

@@ -1,0 +1,68 @@
+"""Folders of killed processes are removed, those of live ones are not."""
+
+import os
+import subprocess
+import sys
+import time
+
+from keras_seq._internal import leftovers
+from keras_seq.runs import write_json
+
+
+def age(folder, seconds):
+    """Make a folder look older."""
+    then = time.time() - seconds
+    os.utime(folder, (then, then))
+
+
+def test_a_new_write_removes_what_a_killed_process_left(tmp_path):
+    left, held, young, other = (
+        tmp_path / name
+        for name in (".writing-killed_1", ".writing-alive_01", ".writing-young_01", ".writing-o")
+    )
+    for folder in (left, held, young, other):
+        folder.mkdir()
+        (folder / "half").touch()
+        age(folder, 2 * leftovers.YOUNG)
+    age(young, 0)
+    with leftovers.hold(held):
+        write_json(tmp_path / "new.json", {})
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {held.name, young.name, other.name, "new.json"}
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    hold = (
+        "import sys; from pathlib import Path; from keras_seq._internal import leftovers\n"
+        "with leftovers.hold(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with leftovers.hold(tmp_path, wait=False) as held:
+            assert not held
+        process.kill()
+    with leftovers.hold(tmp_path, wait=False) as held:
+        assert held
+
+
+def test_without_locks_only_age_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(leftovers, "fcntl", None)
+    for name, seconds in {"new": 2 * leftovers.YOUNG, "old": 2 * leftovers.OLD}.items():
+        (tmp_path / name).mkdir()
+        age(tmp_path / name, seconds)
+    leftovers.remove(tmp_path, "new|old")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    with leftovers.hold(tmp_path, wait=False) as held:
+        assert held
+
+
+def test_links_stay(tmp_path):
+    target = tmp_path / "target"
+    target.mkdir()
+    age(target, 2 * leftovers.OLD)
+    link = tmp_path / "link"
+    link.symlink_to(target)
+    leftovers.remove(tmp_path, "link")
+    assert link.is_symlink() and target.is_dir()
+    leftovers.remove(tmp_path / "nowhere", "link")
