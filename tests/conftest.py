@@ -1,8 +1,11 @@
 """Settings that must be made before Keras is imported."""
 
+import contextlib
 import importlib
 import os
+import types
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -11,6 +14,84 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
+
+# The same examples in every run and on every machine, however slow it is.
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("same")
+
+
+def pytest_make_parametrize_id(val, argname):
+    """Names no test by bytes, such as those of an archive, which hold the time of day."""
+    return argname if isinstance(val, bytes) else None
+
+
+@contextlib.contextmanager
+def _cores(count):
+    """As if the fast path ran on so many cores: it splits a batch into as many shares."""
+    compiled = importlib.import_module("keras_seq.scan.compiled")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "os", types.SimpleNamespace(cpu_count=lambda: count))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_core():
+    """Leaves a batch whole on every machine: of several shares each is a program to compile."""
+    with _cores(1):
+        yield
+
+
+@pytest.fixture
+def two_cores(one_core):
+    """Splits a batch in two, for tests of what is split."""
+    with _cores(2):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_graphs():
+    """Leaves TensorFlow's graphs as they are traced, and traces each train step once.
+
+    Keras traces the first step again if it creates the variables of the optimizer.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+
+    import tensorflow as tf
+
+    fit = keras.Model.fit
+
+    def built_fit(model, *args, **kwargs):
+        if model.optimizer is not None and not model.optimizer.built:
+            model.optimizer.build(model.trainable_variables)
+        return fit(model, *args, **kwargs)
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "fit", built_fit)
+        yield
+
+
+@pytest.fixture
+def eagerly():
+    """Traces and compiles nothing, which takes longer than what is run a few times only."""
+    import tensorflow as tf
+
+    from keras_seq import scan
+
+    tf.config.run_functions_eagerly(True)
+    with scan.general_only():
+        yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq.data.pieces import into_pieces, learn_pieces
@@ -14,7 +14,6 @@ from keras_seq.errors import InputError
 MARKED = SPLITTERS["marked"]
 
 
-@settings(deadline=None)
 @given(st.text())
 @pytest.mark.parametrize("split", SPLITTERS)
 def test_tokens_are_where_they_say(split, text):
@@ -34,7 +33,6 @@ def test_graphs_split_alike(split):
     assert [[token.decode() for token in row] for row in found] == expected
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters=MARK)))
 def test_marked_tokens_keep_blanks(text):
     tokens = MARKED(text)
@@ -42,7 +40,6 @@ def test_marked_tokens_keep_blanks(text):
     assert MARKED.joined(token for token, _, _ in tokens) == " ".join(text.split())
 
 
-@settings(deadline=None)
 @given(st.text("abcé ▁(", max_size=12))
 def test_pieces_are_the_longest(text):
     known = Vocabulary(["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc"])

@@ -130,7 +130,7 @@ def searching(max_length, **how):
         (3, 2, {"beam_width": 10}),
     ],
 )
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_wide_beam_finds_the_best_of_all(tokens, max_length, how, data):
     table, penalty = data.draw(tables(tokens, max_length)), data.draw(PENALTIES)
@@ -151,7 +151,7 @@ def test_a_wide_beam_finds_the_best_of_thousands():
 
 
 @pytest.mark.parametrize("beam_width", [1, 2, 3])
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_never_worse_than_greedy(beam_width, data):
     table, penalty = data.draw(tables(5, 4)), data.draw(PENALTIES)
@@ -166,7 +166,7 @@ def test_never_worse_than_greedy(beam_width, data):
 
 
 @pytest.mark.parametrize("beam_width", [1, 2])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_is_certain_is_the_best_of_all(beam_width, data):
     table, penalty = data.draw(tables(3, 4)), data.draw(PENALTIES)

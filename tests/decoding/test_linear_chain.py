@@ -70,7 +70,7 @@ def tensors(*nest):
     ]
 
 
-@settings(deadline=None, max_examples=100 if BACKEND == "tensorflow" else 20)
+@settings(max_examples=100 if BACKEND == "tensorflow" else 20)
 @given(problems())
 def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     scores, chain, mask, path = problem

@@ -52,6 +52,7 @@ def test_learns_with_plain_fit(functional):
     assert accuracy == 1 and loss < history["loss"][0]
 
 
+@pytest.mark.usefixtures("two_cores")
 def test_padding_counts_nowhere():
     crf = layers.CRF(5)
     model = model_of(crf)

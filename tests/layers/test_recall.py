@@ -35,7 +35,7 @@ LAYER.build((None, None))
 SEQUENCES = st.lists(st.integers(1, TOKENS - 1), min_size=1, max_size=24)
 
 
-@settings(max_examples=30 if BACKEND == "tensorflow" else 8, deadline=None)
+@settings(max_examples=30 if BACKEND == "tensorflow" else 8)
 @given(SEQUENCES, SEQUENCES)
 def test_equals_the_search(first, second):
     table = to_numpy(LAYER.table)

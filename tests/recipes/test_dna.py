@@ -14,6 +14,7 @@ from keras_seq.errors import InputError
 from keras_seq.models.sequence_classifier import Classified
 
 RECIPE = recipe.find("dna")
+CUT_OFF = gzip.compress(b">s\nACGT\n" * 99, mtime=0)[:-20]
 SMALL = ["--units", "4", "--filters", "4", "--updates", "6", "--batch-size", "32"]
 
 
@@ -41,7 +42,7 @@ def fasta(folder, packed=False):
                 wrapped = "\r\n".join(sequence[i : i + 7] for i in range(0, len(sequence), 7))
                 text += f">s{number} of {label}\n{wrapped.lower() if number % 3 else wrapped}\n\n"
         if packed:
-            (folder / f"{label}.fna.gz").write_bytes(gzip.compress(text.encode()))
+            (folder / f"{label}.fna.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         else:
             (folder / f"{label}.fa").write_text(text)
 
@@ -183,7 +184,11 @@ def test_end_to_end(workplace, capsys):
         ("a/x.fa", "ACGT\n", "x.fa, line 1: before the first sequence, FASTA has a line with >"),
         ("a/x.fa", ">s\nACGT\n>cut\n", "x.fa, line 3: after this name there is no sequence"),
         ("a/x.fa", "", "x.fa is empty"),
-        ("a/x.fa.gz", gzip.compress(b">s\nACGT\n" * 99)[:-20], "x.fa.gz is no whole gzip file"),
+        (
+            "a/x.fa.gz",
+            CUT_OFF,
+            "x.fa.gz is no whole gzip file",
+        ),
         ("a/x.fa.gz", b">s\nACGT\n", "x.fa.gz is no whole gzip file"),
         ("a/y.fa", ">s\nACGT\n", "a folder with one for each of at least two classes"),
         ("a/train.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),

@@ -94,7 +94,7 @@ TUNES = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TUNES)
 def test_abc_says_what_the_tokens_say(tokens):
     again = tunes.tokens_of_abc(tunes.abc_of(tokens))
@@ -109,7 +109,7 @@ LINES = st.integers(2, 4).flatmap(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from(KEYS), LINES)
 def test_four_voices_together_and_apart(key, lines):
     from music21 import converter

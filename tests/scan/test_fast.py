@@ -38,6 +38,7 @@ def both_ways(function):
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("mask", [None, MASK])
+@pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("name", FAST)
 def test_equals_the_general_loop(name, mask, backwards):
     # A batch that does not divide by the cores, and a length that is no compiled one.
@@ -82,6 +83,7 @@ def test_in_graphs_with_and_without_xla(jit):
     assert_close(*both_ways(compiled), 1e-5)
 
 
+@pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("wrap", [False, True] if THOROUGH else [True])
 def test_fit_takes_it_and_learns_the_same(wrap, caplog):
     def trained():
@@ -184,6 +186,7 @@ def test_bfloat16_computes_in_float32_what_is_not_a_product_of_the_whole_sequenc
 
 
 @on_tensorflow
+@pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("backwards", [False, True])
 def test_lengths_unknown_when_the_graph_is_made(backwards):
     import tensorflow as tf

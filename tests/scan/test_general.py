@@ -22,7 +22,7 @@ from keras import ops, tree
 from keras_seq import cells, layers, scan
 from keras_seq.errors import InputError
 
-law = settings(max_examples=15 if THOROUGH else 2, deadline=None, derandomize=True, database=None)
+law = settings(max_examples=15 if THOROUGH else 2)
 
 name = st.sampled_from(sorted(CELLS))
 shape = st.tuples(st.integers(1, 3), st.integers(2, 5), st.integers(1, 3))

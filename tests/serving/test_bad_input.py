@@ -199,11 +199,7 @@ def test_no_body_brings_the_server_down(toy, client_of):
         context = client_of(app)
         client = runner.run(context.__aenter__())
 
-        @hypothesis.settings(
-            max_examples=300,
-            deadline=None,
-            suppress_health_check=[hypothesis.HealthCheck.too_slow],
-        )
+        @hypothesis.settings(max_examples=300)
         @hypothesis.given(st.sampled_from([V1, V2]), bodies | damaged() | st.binary())
         def check(address, body):
             answer = runner.run(client.post(address, content=body))
