@@ -1,5 +1,6 @@
 """The command `keras-seq`: one function a verb. Nothing here imports a backend before it trains."""
 
+import contextlib
 import dataclasses
 import importlib.util
 import inspect
@@ -8,6 +9,7 @@ import re
 import shlex
 import shutil
 import sys
+import traceback
 import webbrowser
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,12 +20,16 @@ from rich.table import Table
 
 from keras_seq import __version__, distribution, quiet, results, runs
 from keras_seq import recipe as recipes
-from keras_seq.errors import InputError, disk_is_full
+from keras_seq._internal.files import atomic_write
+from keras_seq.errors import InputError, explain
 from keras_seq.serving import Limits
 
 app = App(
     name="keras-seq",
-    help="Recurrent sequence models: recipes to train, to measure and to use.",
+    help=(
+        "Recurrent sequence models: recipes to train, to measure and to use. With --debug, any "
+        "command also shows where in the code an error comes from."
+    ),
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
@@ -38,25 +44,49 @@ HANDLED_HERE: dict[str, Any] = {
 }
 """`main` turns errors into sentences and exit codes, not the library that parses."""
 
+RecipeOption = Annotated[
+    str | None,
+    Parameter(help="Folder of the run's recipe, if it has no name: its code is run."),
+]
 
-def main(arguments=None):
-    """Runs a command line; returns the exit code: 0, or 2 for what the user can mend."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line.
+
+    An error that a file or option of the user caused becomes one sentence here, and nowhere else.
+    Any other error is a programming error and keeps its traceback.
+
+    Args:
+        arguments: Words after `keras-seq`; those of this process by default. With `--debug` among
+            them, every error shows its traceback.
+
+    Returns:
+        The exit code: 0; 2 for what the user can mend; 130 after an interruption.
+    """
+    arguments, debug = _without_debug(sys.argv[1:] if arguments is None else list(arguments))
     try:
         app(arguments, **HANDLED_HERE)
-    except (InputError, CycloptsError) as error:
-        print(f"keras-seq: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        if not disk_is_full(error):
-            raise
-        where = f" of {error.filename}" if error.filename else ""
-        print(f"keras-seq: The disk{where} is full; make room and go on.", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("keras-seq: interrupted.", file=sys.stderr)
         return 130
+    except Exception as error:
+        sentence = (
+            " ".join(str(error).split()) if isinstance(error, CycloptsError) else explain(error)
+        )
+        if sentence is None:
+            raise
+        if debug:
+            traceback.print_exc()
+        print(f"keras-seq: {sentence}", file=sys.stderr)
+        return 2
     return 0
+
+
+def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
+    """Return arguments without `--debug`, and whether it was among them, before any `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return options + arguments[end:], len(options) < end
 
 
 @app.command
@@ -74,15 +104,16 @@ def ls():
 def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]):
     """Train a recipe: `keras-seq train RECIPE`; `keras-seq train RECIPE --help` lists its options.
 
-    RECIPE is a name that `keras-seq ls` lists, or the folder of a recipe of your own.
+    RECIPE is a name that `keras-seq ls` lists, or the folder of a recipe of your own, written with
+    a separator: `./my_digits`.
     """
     if (asked := _asked("train", tokens)) is None:
         return
     recipe, options, preset, defaults = asked
     if "--resume" in options:
         name = _value_of("--run", options) or preset
-        unfinished = runs.Run(Path(_value_of("--runs", options) or "runs") / recipe.name / name)
-        preset, defaults = unfinished.read_unfinished()
+        runs_folder = Path(_value_of("--runs", options) or "runs")
+        preset, defaults = runs.named_run(runs_folder, recipe, name).read_unfinished(recipe)
     config_class = _with_defaults(defaults)
 
     def train_recipe(
@@ -117,22 +148,27 @@ def train(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=Tru
             machines of TF_CONFIG, on each of which this command runs.
         """
         given = type(defaults)(**dataclasses.asdict(config))
-        folder = runs.Run(runs_folder / recipe.name / (run or preset))
+        folder = runs.named_run(runs_folder, recipe, preset if run is None else run)
         command = shlex.join(["keras-seq", "train", *tokens])
         if record:
             results.check_recordable(recipe, preset, given, test)
-        if resume:
-            _check_unchanged(defaults, given, folder)
-        elif distribution.is_chief(distribute):
-            folder.check_free()
-        devices = _begin(distribute)
-        from keras_seq import training
+        chief = distribution.is_chief(distribute)
+        with folder.lock() if chief else contextlib.nullcontext():
+            if resume:
+                folder.read_unfinished(recipe)  # again, since another process may just have ended
+                _check_unchanged(defaults, given, folder)
+            elif chief:
+                folder.check_free()
+            devices = _begin(distribute)
+            from keras_seq import training
 
-        metrics = training.train(recipe, tokens[0], preset, given, folder, command, test, devices)
-        if metrics is None:
-            return
-        if record:
-            results.record(recipe, metrics, given)
+            metrics = training.train(
+                recipe, tokens[0], preset, given, folder, command, test, devices
+            )
+            if metrics is None:
+                return
+            if record:
+                results.record(recipe, metrics, given)
         _print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")
 
@@ -186,12 +222,11 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         """
         given = type(defaults)(**dataclasses.asdict(config))
         tunable = [name for name in given.spaces() if not _is_set(name, options)]
-        folder = runs.Run(runs_folder / recipe.name / run)
+        folder = runs.named_run(runs_folder, recipe, run)
         command = shlex.join(["keras-seq", "tune", *tokens])
+        is_worker = distribution.tuning_role() == "worker"
         # Else the first process that sees a GPU takes all of its memory.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-        devices = _begin(distribute)
-        from keras_seq import tuning
 
         def afresh():
             # The search is on disk, and its lock is not handed on.
@@ -199,21 +234,25 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
             again = [sys.executable, "-m", "keras_seq.cli", "tune", *tokens]
             os.execv(sys.executable, again)
 
-        done = tuning.tune(
-            recipe,
-            tokens[0],
-            preset,
-            given,
-            folder,
-            command,
-            tokens,
-            search=search,
-            trials=trials,
-            fields=tunable if fields is None else fields,
-            workers=workers,
-            devices=devices,
-            afresh=afresh,
-        )
+        with contextlib.nullcontext() if is_worker else folder.lock():
+            devices = _begin(distribute)
+            from keras_seq import tuning
+
+            done = tuning.tune(
+                recipe,
+                tokens[0],
+                preset,
+                given,
+                folder,
+                command,
+                tokens,
+                search=search,
+                trials=trials,
+                fields=tunable if fields is None else fields,
+                workers=workers,
+                devices=devices,
+                afresh=afresh,
+            )
         if done is None:
             return
         metrics, rows = done
@@ -233,6 +272,7 @@ def evaluate(
     *,
     split: Literal["test", "validation", "train"] = "test",
     record: Annotated[bool, Parameter(negative="")] = False,
+    recipe: RecipeOption = None,
 ):
     """Measure a finished run again.
 
@@ -247,25 +287,26 @@ def evaluate(
         with --no-test and chosen by what it does on the validation split.
     """
     finished = runs.Run(run)
-    recipe, preset, config = finished.read_config()
-    if record:
-        results.check_recordable(recipe, preset, config, split == "test")
-    _, _, model = finished.load()
-    if record and "test" in finished.metrics:
-        raise InputError(
-            f"{run} was trained without --no-test: its result on the test split was known before "
-            "it was chosen."
-        )
-    splits = recipe.load(config)
-    if split not in splits:
-        raise InputError(f"The data {config.data!r} has no {split} split.")
-    measured = {split: recipe.evaluate(model, splits, split)}
-    _print_metrics(measured)
-    if record:
-        shown = recipe.show(model, splits, split, finished.folder)
-        metrics = finished.metrics | measured | ({"shown": shown} if shown else {})
-        finished.write_json("metrics.json", metrics)
-        results.record(recipe, metrics, config)
+    with finished.lock() if record else contextlib.nullcontext():
+        used, preset, config = finished.read_config(recipe)
+        if record:
+            results.check_recordable(used, preset, config, split == "test")
+        used, _, model = finished.load(used)
+        if record and "test" in finished.metrics:
+            raise InputError(
+                f"{run} was trained without --no-test: its result on the test split was known "
+                "before it was chosen."
+            )
+        splits = used.load(config)
+        if split not in splits:
+            raise InputError(f"The data {config.data!r} has no {split} split.")
+        measured = {split: used.evaluate(model, splits, split)}
+        _print_metrics(measured)
+        if record:
+            shown = used.show(model, splits, split, finished.folder)
+            metrics = finished.metrics | measured | ({"shown": shown} if shown else {})
+            finished.write_json("metrics.json", metrics)
+            results.record(used, metrics, config)
 
 
 @app.command(help_flags=[])
@@ -280,15 +321,15 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     nothing = InputError("predict needs at least one input after the run.")
     if len(tokens) == 1:
         raise nothing
-    run = Path(tokens[0])
-    recipe, _, _ = runs.Run(run).read_config()
+    run = runs.Run(Path(tokens[0]))
+    used, _, _ = run.read_config(_value_of("--recipe", tokens[1:]))
 
-    def ask(*inputs, **options):
+    def ask(*inputs, recipe=None, **options):  # `recipe` is read above
         if not inputs:
             raise nothing
-        _, config, model = runs.Run(run).load()
+        _, config, model = run.load(used)
         table = None
-        for row in recipe.predict(model, config, inputs, **options):
+        for row in used.predict(model, config, inputs, **options):
             if table is None:
                 table = Table(*row)
             table.add_row(*map(str, row.values()))
@@ -297,18 +338,23 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
     # The options are the keyword arguments of the recipe's function.
     options = [
         parameter
-        for parameter in inspect.signature(recipe.predict).parameters.values()
+        for parameter in inspect.signature(used.predict).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
+    options.append(
+        inspect.Parameter(
+            "recipe", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=RecipeOption
+        )
+    )
     inputs = inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL, annotation=str)
     ask.__signature__ = inspect.Signature([inputs, *options])  # type: ignore[attr-defined]
     ask.__annotations__ = {p.name: p.annotation for p in (inputs, *options)}
-    ask.__doc__ = recipe.predict.__doc__
+    ask.__doc__ = used.predict.__doc__
     _run_recipe("predict", tokens[0], ask, tokens[1:])
 
 
 @app.command
-def look(run: Path, text: str):
+def look(run: Path, text: str, *, recipe: RecipeOption = None):
     """Open a finished run while it reads: every gate at every time step, on a page in its folder.
 
     Parameters
@@ -318,10 +364,10 @@ def look(run: Path, text: str):
     text
         What the recipe reads, such as a sentence; or the number of a row of its test split, from 0.
     """
-    recipe, config, model = runs.Run(run).load()
+    used, config, model = runs.Run(run).load(recipe)
     from keras_seq.tracing.look import look
 
-    console.print(f"[bold]page[/] {look(recipe, config, model, text, run)}")
+    console.print(f"[bold]page[/] {look(used, config, model, text, run)}")
 
 
 @app.command
@@ -331,6 +377,7 @@ def export(
     format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
     to: Path | None = None,
     compare: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+    recipe: RecipeOption = None,
 ):
     """Export a finished run, once it has answered test examples as the run itself does.
 
@@ -346,10 +393,10 @@ def export(
     compare
         On how many test examples.
     """
-    recipe, config, model = runs.Run(run).load()
+    used, config, model = runs.Run(run).load(recipe)
     from keras_seq import export as exports
 
-    inputs = runs.examples(recipe, config, model, compare)
+    inputs = runs.examples(used, config, model, compare)
     folder = to or run / format
     with quiet.without_noise():
         report = exports.FORMATS[format](model, folder, inputs)
@@ -411,6 +458,7 @@ def demo(
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 7860,
     open: bool = True,
+    recipe: RecipeOption = None,
 ):
     """Try a finished run in the browser: ask, and see the answer and the gates that led to it.
 
@@ -427,11 +475,11 @@ def demo(
     """
     if importlib.util.find_spec("gradio") is None:
         raise InputError("demo needs gradio: pip install 'keras-seq[demo]'.")
-    recipe, config, model = runs.Run(run).load()
+    used, config, model = runs.Run(run).load(recipe)
     from keras_seq.demo import server
     from keras_seq.demo.app import application
 
-    page = application(recipe, config, model)
+    page = application(used, config, model)
     listening, address = server.listen(host, port)
     console.print(f"[bold]page[/] {address}")
     if open:
@@ -441,7 +489,7 @@ def demo(
 
 @app.command
 def cp(recipe: str, folder: Path):
-    """Copy a recipe into a folder of your own, to edit; `keras-seq train FOLDER` runs it there.
+    """Copy a recipe into a folder of your own, to edit; `keras-seq train ./FOLDER` runs it there.
 
     Parameters
     ----------
@@ -453,9 +501,11 @@ def cp(recipe: str, folder: Path):
     source = recipes.find(recipe).folder
     if folder.exists():
         raise InputError(f"{folder} exists already.")
-    with runs.replaced(folder) as new:
+    with atomic_write(folder) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "results.json"))
-    console.print(f"Copied to {folder}; run it with: keras-seq train {folder}")
+    name = str(folder)
+    name = name if recipes.is_folder(name) else os.path.join(os.curdir, name)  # noqa: PTH118
+    console.print(f"Copied to {folder}; run it with: keras-seq train {shlex.quote(name)}")
 
 
 def _asked(verb, tokens):
@@ -507,8 +557,13 @@ def _served(given):
         raise InputError(f"There is no folder {path}.")
     if runs.Run(folder).started:
         run, folder = folder, folder / "savedmodel"
-        name = name or runs.Run(run).read_config()[0].name
+        name = name or runs.Run(run).recipe_name
         if not folder.exists():
+            if recipe_folder := runs.Run(run).recipe_folder:
+                raise InputError(
+                    f"{run} is not exported yet, and its recipe is in the folder {recipe_folder}: "
+                    f"export it first, with `keras-seq export {run} --recipe {recipe_folder}`."
+                )
             export(run)
     name = name or folder.resolve().name
     if not re.fullmatch(r"[\w.-]+", name):

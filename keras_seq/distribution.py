@@ -9,11 +9,13 @@ import dataclasses
 import functools
 import json
 import os
-from typing import Any
+from typing import Any, Literal
 
 from keras_seq.errors import InputError
 
 VARIABLE = "TF_CONFIG"
+TUNING_CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+"""keras-tuner's environment variables: name of a process, and address of the chief."""
 
 
 def is_chief(kind):
@@ -22,6 +24,24 @@ def is_chief(kind):
         return True
     workers, here = _cluster()
     return here == workers[0]
+
+
+def tuning_role() -> Literal["chief", "worker"] | None:
+    """Return the role of this process in a search, by keras-tuner's environment variables.
+
+    Raises:
+        InputError: If some of the three are set, but not all, or the port is no number.
+    """
+    missing = [name for name in TUNING_CLUSTER if not os.environ.get(name)]
+    if len(missing) == len(TUNING_CLUSTER):
+        return None
+    if missing:
+        raise InputError(
+            f"Of {', '.join(TUNING_CLUSTER)}, {' and '.join(missing)} must be set too."
+        )
+    if not (port := os.environ[TUNING_CLUSTER[2]]).isdecimal():
+        raise InputError(f"{TUNING_CLUSTER[2]} must be a number, not {port!r}.")
+    return "chief" if "chief" in os.environ[TUNING_CLUSTER[0]] else "worker"
 
 
 @functools.cache  # strategies of one process get into each other's way

@@ -21,8 +21,8 @@ A recipe is a package of a few short modules:
   the kind of model will not do; `EXAMPLES` are texts to try there, if the data is builtin.
 
 The docstring of the package is its description. Packages register under the entry-point group
-`keras_seq.recipes`; a folder on disk is a recipe too. Listing recipes and reading their configs
-imports no backend.
+`keras_seq.recipes`; a folder on disk is a recipe too, which runs only where a command names it by a
+path with a separator (`./my_digits`). Listing recipes and reading their configs imports no backend.
 """
 
 import dataclasses
@@ -31,6 +31,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
@@ -42,6 +44,9 @@ ENTRY_POINTS = "keras_seq.recipes"
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
 CELLS = get_args(Cell)
+RESERVED = ("distribute", "fields", "preset", "record", "resume", "run", "runs", "search", "test")
+RESERVED += ("trials", "workers")
+"""Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,6 +94,12 @@ class Config:
     """Whether that metric is to be small."""
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):
+            if field.name in RESERVED:
+                raise InputError(
+                    f"The field {field.name!r} of {type(self).__module__} has the name of an "
+                    "option of keras-seq; rename it."
+                )
         for name in ("batch_size", "updates"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
@@ -253,33 +264,50 @@ def recipes():
     return {point.name: Recipe(point.name, point.value) for point in points}
 
 
-def find(name):
-    """The recipe of a registered name, or in the folder of that path.
+def find(name: str) -> Recipe:
+    """Return the recipe of a registered name, or the one in a folder, whose code runs now.
+
+    Args:
+        name: Registered name, or a path with a separator, such as `./my_digits`. A folder in the
+            current directory never takes the place of a registered recipe.
 
     Raises:
-        InputError: There is none.
+        InputError: If there is none.
     """
-    folder = Path(name)
-    if (folder / "config.py").is_file():
-        return _in_folder(folder)
+    if is_folder(name):
+        return _in_folder(Path(name))
     known = recipes()
-    if name not in known:
-        if folder.is_dir():
-            raise InputError(f"The folder {name} is no recipe: it has no config.py.")
-        raise unknown("recipe", name, known)
-    return known[name]
+    if name in known:
+        return known[name]
+    if (Path(name) / "config.py").is_file():
+        raise InputError(
+            f"There is no recipe {name!r}: for that in the folder {name}, write .{os.sep}{name}."
+        )
+    raise unknown("recipe", name, known)
 
 
-def _in_folder(folder):
-    name = folder.resolve().name
-    package = f"keras_seq_recipe_in_folder_{name}"
+def is_folder(name: str) -> bool:
+    """Return whether what a command calls a recipe is the path of a folder, not a name."""
+    separators = [os.sep] if os.altsep is None else [os.sep, os.altsep]
+    return name in (os.curdir, os.pardir) or any(separator in name for separator in separators)
+
+
+def _in_folder(folder: Path) -> Recipe:
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    if not (folder / "config.py").is_file():
+        raise InputError(f"The folder {folder} is no recipe: it has no config.py.")
+    folder = folder.resolve()
+    package = "keras_seq_recipe_in_folder_" + re.sub(r"\W", "_", folder.name)
+    if package in sys.modules and sys.modules[package].__path__ != [str(folder)]:
+        # Another folder of the same name.
+        for module in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
+            del sys.modules[module]
     if package not in sys.modules:
         spec = importlib.util.spec_from_file_location(
-            package,
-            folder.resolve() / "__init__.py",
-            submodule_search_locations=[str(folder.resolve())],
+            package, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
         module = importlib.util.module_from_spec(spec)
         sys.modules[package] = module
         spec.loader.exec_module(module)
-    return Recipe(name, package)
+    return Recipe(folder.name, package)

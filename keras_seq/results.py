@@ -4,16 +4,25 @@ import dataclasses
 import json
 from statistics import mean
 
+from keras_seq._internal.files import exclusive_lock, write_json
 from keras_seq.errors import InputError
-from keras_seq.runs import write_json
+
+LOCK_SECONDS = 60.0
+"""Longest wait for other runs that record a result of the same recipe, in seconds."""
 
 
 def record(recipe, metrics, config):
-    """Adds the metrics of a finished run to the results of its recipe, with all its settings."""
+    """Add the metrics of a finished run to the results of its recipe, with all its settings.
+
+    Raises:
+        InputError: As `check_recordable`, if another run was recorded meanwhile.
+    """
     keys = ("preset", "seed")
-    rows = [*recipe.results, {**metrics, "config": dataclasses.asdict(config)}]
-    rows.sort(key=lambda row: [row[key] for key in keys])
-    write_json(recipe.folder / "results.json", rows)
+    with exclusive_lock(recipe.folder, timeout=LOCK_SECONDS):
+        check_recordable(recipe, metrics["preset"], config, test=True)
+        rows = [*recipe.results, {**metrics, "config": dataclasses.asdict(config)}]
+        rows.sort(key=lambda row: [row[key] for key in keys])
+        write_json(recipe.folder / "results.json", rows)
 
 
 def check_recordable(recipe, preset, config, test):

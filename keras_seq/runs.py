@@ -1,61 +1,83 @@
-"""The folder of a run: what is in it, and how it is written so that no half file stays behind."""
+"""The folder of a run: its files, and what they say."""
 
 import contextlib
-import csv
 import dataclasses
-import importlib.metadata
 import json
-import platform
-import shutil
-import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_seq import quiet
 from keras_seq import recipe as recipe_module
-from keras_seq._internal import leftovers
+from keras_seq._internal import files
+from keras_seq._internal.files import write_json as write_json  # for recipes
 from keras_seq.errors import InputError
+from keras_seq.recipe import Config, Recipe
+from keras_seq.train import fingerprints
 
-try:
-    import fcntl
-except ImportError:  # Windows, where nothing is locked
-    fcntl = None  # type: ignore[assignment]
+SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
+"""Members of a model file of Keras, the architecture first."""
+LAMBDA = b'"__lambda__"'
+"""Class of what Keras saves as the code of a function, and does not load."""
+Checkpoint = tuple[dict[str, list[np.ndarray]], dict[str, Any]]
+"""Lists of arrays by name, and what JSON can hold."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
     """A training run on disk.
 
-    - `config.json`: recipe, preset and every field of the config;
+    - `config.json`: recipe, preset, every field of the config, and fingerprints of the recipe's
+      code and of the data;
     - `history.csv`: a row an epoch; `learning_curve.png`: the same as a picture;
-    - `checkpoint.npz`: all that a resumed run needs; gone when the run has finished;
+    - `checkpoint.npz`: all that a resumed run needs, and `checkpoint.previous.npz`, that of the
+      epoch before; gone when the run has finished;
     - `model.keras`, `metrics.json`: the result; `metrics.json` is written last.
+
+    Args:
+        folder: Folder of the run.
     """
 
     folder: Path
 
     @property
-    def finished(self):
-        return (self.folder / "metrics.json").exists()
+    def finished(self) -> bool:
+        """Whether the training and all measurements have ended."""
+        return (self.folder / "metrics.json").is_file()
 
     @property
-    def started(self):
-        return (self.folder / "config.json").exists()
+    def started(self) -> bool:
+        """Whether the training has begun."""
+        return (self.folder / "config.json").is_file()
 
     @property
-    def model_path(self):
+    def model_path(self) -> Path:
+        """File of the trained model."""
         return self.folder / "model.keras"
 
     @property
-    def metrics(self):
-        return json.loads((self.folder / "metrics.json").read_text())
+    def checkpoint_path(self) -> Path:
+        """File of all that a resumed run needs."""
+        return self.folder / "checkpoint.npz"
 
-    def check_free(self):
-        """Refuses a folder in which a run lies already.
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Content of `metrics.json`."""
+        return files.read_checked_json(
+            self.folder / "metrics.json", "`keras-seq evaluate` measures the run again"
+        )
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Keep the folder for this process; see `keras_seq._internal.files.exclusive_lock`."""
+        return files.exclusive_lock(self.folder)
+
+    def check_free(self) -> None:
+        """Check that no run lies in the folder.
 
         Raises:
-            InputError: So it is.
+            InputError: If one does.
         """
         if self.finished:
             raise InputError(f"{self.folder} holds a finished run; choose another name with --run.")
@@ -65,154 +87,232 @@ class Run:
                 "name with --run."
             )
 
-    def start(self, recipe, preset, config):
-        """Makes the folder and notes what runs in it."""
-        content = {"recipe": recipe, "preset": preset, "config": dataclasses.asdict(config)}
-        self.write_json("config.json", content)
+    def start(
+        self,
+        recipe: str,
+        preset: str,
+        config: Config,
+        fingerprint: fingerprints.Fingerprint | None = None,
+        recipe_folder: str | None = None,
+    ) -> None:
+        """Create the folder and note what runs in it.
 
-    def read_config(self):
-        """The recipe, preset name and Config that the run was started with."""
+        Args:
+            recipe: Name of the recipe.
+            preset: Name of the preset.
+            config: Config of the recipe.
+            fingerprint: Fingerprint of the recipe's code and of the data.
+            recipe_folder: Folder of a recipe that is not registered, as the command names it.
+        """
+        content = {
+            "recipe": recipe,
+            "recipe_folder": recipe_folder,
+            "preset": preset,
+            "config": dataclasses.asdict(config),
+            "fingerprint": fingerprint,
+        }
+        self.write_json("config.json", {k: v for k, v in content.items() if v is not None})
+
+    def _read_start(self) -> dict[str, Any]:
         path = self.folder / "config.json"
-        if not path.exists():
+        if not path.is_file():
             raise InputError(f"{self.folder} is no run: it has no config.json.")
-        content = json.loads(path.read_text())
-        recipe = recipe_module.find(content["recipe"])
-        config = dataclasses.replace(recipe.preset("default"), **content["config"])
-        return recipe, content["preset"], config
+        content = files.read_checked_json(path, "restore it from a copy, or train another run")
+        for key, kind in {"recipe": str, "preset": str, "config": dict}.items():
+            if not isinstance(content.get(key), kind):
+                raise InputError(f"{path} is not of a run: it has no {key!r}.")
+        return content
 
-    def read_unfinished(self):
-        """The preset name and Config of a run that was interrupted.
+    @property
+    def _fingerprint(self) -> fingerprints.Fingerprint:
+        return self._read_start().get("fingerprint", {})
+
+    @property
+    def recipe_name(self) -> str:
+        """Name of the recipe, of which no code runs."""
+        return Path(self._read_start()["recipe"]).name
+
+    @property
+    def recipe_folder(self) -> str | None:
+        """Folder of a recipe that is not registered, as the command named it, or None."""
+        content = self._read_start()
+        # Older versions wrote the folder in place of the name.
+        old = content["recipe"] if recipe_module.is_folder(content["recipe"]) else None
+        return content.get("recipe_folder", old)
+
+    def read_config(self, recipe: Recipe | str | None = None) -> tuple[Recipe, str, Config]:
+        """Return the recipe, preset name and Config that the run was started with.
+
+        Args:
+            recipe: Recipe that the command names, which a run of a recipe in a folder needs: the
+                code of a folder never runs because a file in a run says so.
 
         Raises:
-            InputError: It has finished, or never began.
+            InputError: If there is no run; if its recipe is not the one that is named, or is in a
+                folder and not named, or has no such fields any more.
+        """
+        content = self._read_start()
+        name = self.recipe_name
+        if isinstance(recipe, str):
+            recipe = recipe_module.find(recipe)
+        if recipe is None:
+            if (folder := self.recipe_folder) is not None:
+                raise InputError(
+                    f"{self.folder} was trained with the recipe in the folder {folder}, whose code "
+                    f"runs only if you trust and name it: add --recipe {folder}."
+                )
+            recipe = recipe_module.find(name)
+        elif recipe.name != name:
+            raise InputError(f"{self.folder} is a run of the recipe {name}, not {recipe.name}.")
+        default = recipe.preset("default")
+        fields = {field.name for field in dataclasses.fields(default)}
+        for field in content["config"]:
+            if field not in fields:
+                raise InputError(
+                    f"{self.folder} was trained with the field {field!r}, which the recipe "
+                    f"{recipe.name} no longer has: its code has changed since."
+                )
+        return recipe, content["preset"], dataclasses.replace(default, **content["config"])
+
+    def read_unfinished(self, recipe: Recipe) -> tuple[str, Config]:
+        """Return the preset name and Config of a run that was interrupted.
+
+        Args:
+            recipe: Recipe that the command names.
+
+        Raises:
+            InputError: If the run has finished, or never began; or if the recipe's code is not that
+                of the start.
         """
         if self.finished:
             raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
-        _, preset, config = self.read_config()
+        fingerprints.check_code(self._fingerprint, recipe, self.folder)
+        _, preset, config = self.read_config(recipe)
         return preset, config
 
-    def load(self):
-        """The recipe, Config and model of a finished run.
+    def check_fingerprint(self, current: fingerprints.Fingerprint, recipe: Recipe) -> None:
+        """Refuse to go on with other code or data than at the start; warn of other packages.
+
+        Args:
+            current: Fingerprint as it is now.
+            recipe: Recipe as it is now.
 
         Raises:
-            InputError: It has not finished, or there is none.
+            InputError: If the code or the data is not that of the start.
         """
-        recipe, _, config = self.read_config()
+        fingerprints.check(self._fingerprint, current, recipe, self.folder)
+
+    def load(self, recipe: Recipe | str | None = None) -> tuple[Recipe, Config, Any]:
+        """Return the recipe, Config and model of a finished run.
+
+        Args:
+            recipe: As for `read_config`.
+
+        Raises:
+            InputError: As for `read_config`; if the run has not finished; if the model is damaged,
+                holds code, or does not fit the code of the recipe, which has changed.
+        """
+        found, _, config = self.read_config(recipe)
         if not self.finished:
             raise InputError(
                 f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
             )
+        remedy = "restore it from a copy, or train another run"
+        files.check_zip(self.model_path, SAVED_MODEL, remedy)
+        with zipfile.ZipFile(self.model_path) as archive:
+            if LAMBDA in archive.read(SAVED_MODEL[0]):
+                raise InputError(
+                    f"{self.model_path} holds a Python lambda, which is code that could do "
+                    "anything: write it as a layer of its own, and train again."
+                )
         quiet.import_backend()
         import keras
 
         import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
 
-        recipe.import_model()
-        return recipe, config, keras.saving.load_model(self.model_path)
+        found.import_model()
+        try:
+            model = keras.saving.load_model(self.model_path, safe_mode=True)  # no code of the file
+        except (TypeError, ValueError):
+            fingerprints.check_code(self._fingerprint, found, self.folder)
+            raise
+        return found, config, model
 
-    def write_json(self, name, content):
-        """Writes a JSON file into the folder."""
-        write_json(self.folder / name, content)
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file with a checksum into the folder."""
+        files.write_checked_json(self.folder / name, content)
 
-    def write_history(self, rows):
-        """Rows are dicts with the same keys, one an epoch."""
-        write_csv(self.folder / "history.csv", rows)
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Write `history.csv`.
 
-    def write_checkpoint(self, arrays, progress):
-        """Saves lists of arrays by name, and what JSON can hold."""
+        Args:
+            rows: A dict per epoch, all with the same keys.
+        """
+        files.write_csv(self.folder / "history.csv", rows)
+
+    def write_checkpoint(
+        self, arrays: dict[str, list[np.ndarray]], progress: dict[str, Any]
+    ) -> None:
+        """Save a checkpoint, and keep the one before it.
+
+        Args:
+            arrays: Lists of arrays by name.
+            progress: What JSON can hold.
+        """
         flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
-        with replaced(self.folder / "checkpoint.npz") as path:
+        with files.atomic_write(self.checkpoint_path, keep_previous=True) as path:
             np.savez(path, progress=np.array(json.dumps(progress)), **flat)
 
-    def read_checkpoint(self):
-        """What `write_checkpoint` saved last, or None."""
-        path = self.folder / "checkpoint.npz"
-        if not path.exists():
-            return None
-        with np.load(path) as file:
-            progress = json.loads(str(file["progress"]))
-            arrays = {}
-            for key in file.files:
-                if key != "progress":
-                    name, _, index = key.rpartition("/")
-                    arrays.setdefault(name, {})[int(index)] = file[key]
-        return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
+    def read_checkpoint(self) -> Checkpoint | None:
+        """Return what `write_checkpoint` saved last, or None.
 
-    def finish(self, metrics):
-        """Writes the metrics, which makes the run a finished one."""
+        Of a damaged checkpoint the one before it is returned, and a warning is printed.
+
+        Raises:
+            DamagedFile: If both are damaged.
+        """
+        return files.read_or_previous(self.checkpoint_path, _read_checkpoint)
+
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint and the one before it, if there are any."""
+        files.previous_path(self.checkpoint_path).unlink(missing_ok=True)
+        self.checkpoint_path.unlink(missing_ok=True)
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the metrics, which makes the run a finished one."""
         self.write_json("metrics.json", metrics)
-        (self.folder / "checkpoint.npz").unlink(missing_ok=True)
+        self.remove_checkpoint()
 
 
-def versions():
-    """Versions of what a result depends on."""
-    packages = ("keras", "keras-seq", "numpy", "tensorflow")
-    return {
-        "python": platform.python_version(),
-        **{package: importlib.metadata.version(package) for package in packages},
-    }
+def _read_checkpoint(path: Path) -> Checkpoint:
+    remedy = "remove the folder of the run and train it from the start"
+    files.check_zip(path, ["progress.npy"], remedy)
+    arrays: dict[str, dict[int, np.ndarray]] = {}
+    with np.load(path) as file:
+        progress = json.loads(str(file["progress"]))
+        for key in file.files:
+            if key != "progress":
+                name, _, index = key.rpartition("/")
+                arrays.setdefault(name, {})[int(index)] = file[key]
+    return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
 
 
-def write_json(path, content):
-    """Writes JSON at once or not at all."""
-    with replaced(path) as new:
-        new.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def write_csv(path, rows):
-    """Writes dicts with the same keys as a table, at once or not at all."""
-    with replaced(path) as new, new.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-@contextlib.contextmanager
-def alone(folder):
-    """Keeps a folder for this process; however the process ends, that ends with it.
+def named_run(folder: Path, recipe: Recipe, name: str) -> Run:
+    """Return the run of a recipe by its name.
 
     Args:
-        folder: A `Path`; the file "lock" in it, which is empty, stays.
+        folder: Folder of all runs.
+        recipe: Recipe.
+        name: Name of a folder in FOLDER/RECIPE.
 
     Raises:
-        InputError: Another process keeps it.
+        InputError: If the name is not that of a single folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(f"Another process is at work in {folder}.") from None
-        except OSError:
-            pass  # a file system without locks
-        yield
-
-
-class replaced:
-    """A path to write to, beside the real one, which it replaces when all went well.
-
-    What killed processes left beside the real one is removed.
-    """
-
-    def __init__(self, path):
-        self.path = Path(path)
-
-    def __enter__(self):
-        parent = self.path.parent
-        parent.mkdir(parents=True, exist_ok=True)
-        leftovers.remove(parent, r"\.writing-\w{8}")
-        # In a folder of its own, since what is written may depend on the name.
-        self.folder = Path(tempfile.mkdtemp(dir=parent, prefix=".writing-"))
-        self.held = contextlib.ExitStack()
-        self.held.enter_context(leftovers.hold(self.folder))
-        return self.folder / self.path.name
-
-    def __exit__(self, error, *_):
-        with self.held:
-            if error is None:
-                (self.folder / self.path.name).replace(self.path)
-            shutil.rmtree(self.folder)
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise InputError(
+            f"--run takes a name without separators, not {name!r}; --runs says where runs lie."
+        )
+    return Run(folder / recipe.name / name)
 
 
 def examples(recipe, config, model, count):

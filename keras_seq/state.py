@@ -1,5 +1,7 @@
 """All that training changes in a model: its weights, its optimizer, its random generators."""
 
+import keras
+import numpy as np
 from keras import ops
 
 
@@ -12,6 +14,12 @@ def assign(model, state):
     """Puts a compiled model back to a state, or to that of another model of the same kind."""
     for variable, value in zip(_variables(model), state, strict=True):
         variable.assign(value)
+
+
+def fits(model: keras.Model, state: list[np.ndarray]) -> bool:
+    """Return whether a compiled model can be put to a state: whether all shapes are the same."""
+    shapes = [tuple(variable.shape) for variable in _variables(model)]
+    return shapes == [value.shape for value in state]
 
 
 def _variables(model):

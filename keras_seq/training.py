@@ -7,10 +7,13 @@ import time
 
 import keras
 
-from keras_seq import pictures, runs, state
+from keras_seq import pictures, state
+from keras_seq import recipe as recipe_module
+from keras_seq._internal.files import atomic_write
 from keras_seq.batches import epochs_of_batches
 from keras_seq.errors import InputError
 from keras_seq.progress import Progress
+from keras_seq.train.fingerprints import fingerprint, versions
 
 
 def train(recipe, named, preset, config, run, command, test=True, devices=None):
@@ -39,7 +42,7 @@ def train(recipe, named, preset, config, run, command, test=True, devices=None):
     shown = next(name for name in ("test", "validation", "train") if name in splits)
     measured = recipe.show(model, splits, shown, run.folder)
     pictures.learning_curve(keeper.history, config.objective, run.folder / "learning_curve.png")
-    with runs.replaced(run.model_path) as path:
+    with atomic_write(run.model_path) as path:
         model.save(path)
     metrics = {
         "recipe": recipe.name,
@@ -55,7 +58,7 @@ def train(recipe, named, preset, config, run, command, test=True, devices=None):
         "kept_epoch": keeper.best_epoch or keeper.epochs,
         "parameters": model.count_params(),
         "seconds": round(keeper.seconds(), 1),
-        "versions": runs.versions(),
+        "versions": versions(),
         "command": command,
     }
     run.finish(metrics)
@@ -80,6 +83,9 @@ def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True, devi
     if devices is not None:
         devices.check(config.batch_size)
     splits = recipe.load(config)
+    current = fingerprint(recipe, splits)
+    if run.started:
+        run.check_fingerprint(current, recipe)
     if not test:
         splits.pop("test", None)
     if "train" not in splits:
@@ -93,7 +99,8 @@ def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True, devi
     examples = recipe.arrays(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.started:
-        run.start(named, preset, config)
+        folder = named if recipe_module.is_folder(named) else None
+        run.start(recipe.name, preset, config, current, folder)
     updates_an_epoch = math.ceil(examples.count / config.batch_size)
     epochs = max(1, round(config.updates / updates_an_epoch))
     keeper = Keeper(run, recipe, config, splits, model, epochs, started)
@@ -163,6 +170,12 @@ class Keeper(keras.callbacks.Callback):
         if checkpoint is None:
             return
         arrays, progress = checkpoint
+        if not state.fits(self.measured, arrays["variables"]):
+            raise InputError(
+                f"The checkpoint of {self.run.folder} is of another model than the recipe builds "
+                "now: go on with the packages and files that it was started with, or start another "
+                "run with --run."
+            )
         state.assign(self.measured, arrays["variables"])
         self.best_weights = arrays.get("best_weights")
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]

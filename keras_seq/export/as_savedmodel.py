@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_seq import runs
+from keras_seq._internal.files import atomic_write
 from keras_seq.export.endpoints import check_backend, check_free, compared, portable
 from keras_seq.models.endpoint import Endpoint
 
@@ -41,7 +41,7 @@ def savedmodel(model, path, examples=None):
     archive.track(model)
     for name, endpoint in endpoints.items():
         archive.add_endpoint(name, endpoint.function, endpoint.signature)
-    with runs.replaced(path) as folder:
+    with atomic_write(path) as folder:
         archive.write_out(folder, verbose=False)
         loaded = tf.saved_model.load(folder)
 

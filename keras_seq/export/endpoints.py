@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras.src import backend  # Keras exports no name for it
 
-from keras_seq import runs
+from keras_seq._internal.files import atomic_write, write_json
 from keras_seq.errors import InputError
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.scan.compiled import portable as nothing_compiled
@@ -153,11 +153,11 @@ def written(model, path, examples, write, fitted=lambda endpoint: endpoint):
     """
     check_free(path)
     endpoints = {name: fitted(endpoint) for name, endpoint in portable(model, examples).items()}
-    with runs.replaced(path) as folder:
+    with atomic_write(path) as folder:
         folder.mkdir()
         runners = {n: write(model, endpoint, folder / n) for n, endpoint in endpoints.items()}
         if hasattr(model, "tables"):
-            runs.write_json(folder / "tables.json", model.tables())
+            write_json(folder / "tables.json", model.tables())
         return compared(endpoints, runners)
 
 

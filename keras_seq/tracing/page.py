@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from keras import tree
 
+from keras_seq._internal.files import atomic_write
 from keras_seq.errors import InputError
-from keras_seq.runs import replaced
 from keras_seq.tracing import statistics
 
 
@@ -24,7 +24,7 @@ def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=Non
         InputError: As `page_of`.
     """
     content = page_of(trace, steps, sequence, title, gradients, tags)
-    with replaced(path) as new:
+    with atomic_write(path) as new:
         new.write_text(content, "utf-8")
 
 

@@ -14,7 +14,7 @@ except ImportError as error:
         f"Tuning needs keras-tuner ({error}): pip install 'keras-seq[tune]'."
     ) from None
 
-from keras_seq.tuning.cluster import CLUSTER, cluster_role, serve, work
+from keras_seq.tuning.cluster import CLUSTER, serve, work
 from keras_seq.tuning.search import (
     SILENCE,
     BayesianSearch,
@@ -36,7 +36,6 @@ __all__ = [
     "RandomSearch",
     "Search",
     "Trainer",
-    "cluster_role",
     "make_oracle",
     "serve",
     "space_of",

@@ -10,14 +10,14 @@ from concurrent import futures
 
 import grpc
 import psutil
+import tensorflow as tf
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
-from keras_seq.errors import InputError, disk_is_full
+from keras_seq.distribution import TUNING_CLUSTER as CLUSTER
+from keras_seq.errors import InputError
 
-CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-"""keras-tuner's environment variables: who a process is, and where the chief is to be found."""
 LOCAL = "KERAS_SEQ_LOCAL_WORKER"
 """Set for the workers that a chief starts on its own machine: they end with it."""
 HEARTBEAT = 10
@@ -25,22 +25,9 @@ HEARTBEAT = 10
 GROWN = 4 * 2**30
 """Bytes that trials may leave in a process before it is replaced: what XLA has compiled for one of
 other sizes, it keeps as long as the process lives, up to half a gigabyte a trial."""
-
-
-def cluster_role():
-    """What this process is by keras-tuner's environment variables: "chief", "worker" or None.
-
-    Raises:
-        InputError: Some of the three are set, but not all.
-    """
-    missing = [name for name in CLUSTER if not os.environ.get(name)]
-    if len(missing) == len(CLUSTER):
-        return None
-    if missing:
-        raise InputError(f"Of {', '.join(CLUSTER)}, {' and '.join(missing)} must be set too.")
-    if not os.environ[CLUSTER[2]].isdecimal():
-        raise InputError(f"{CLUSTER[2]} must be a number, not {os.environ[CLUSTER[2]]!r}.")
-    return "chief" if "chief" in os.environ[CLUSTER[0]] else "worker"
+TRIAL_ERRORS = (ArithmeticError, MemoryError, ValueError, tf.errors.OpError)
+"""Errors of values that are impossible together, or too large for the machine. Any other error is
+no fault of the trial: it ends the search, which goes on when it is mended."""
 
 
 def work(oracle, name, trainer, afresh=None):
@@ -61,12 +48,7 @@ def work(oracle, name, trainer, afresh=None):
             try:
                 trainer.train(trial, oracle)
                 trial.status = "COMPLETED"
-            except grpc.RpcError:
-                raise
-            except Exception as error:
-                if isinstance(error, OSError) and disk_is_full(error):
-                    raise  # which is no fault of the trial
-                # Some values may be impossible together, or too large for the machine.
+            except TRIAL_ERRORS as error:
                 trial.status, trial.message = "FAILED", " ".join(str(error).split())[:500]
                 if isinstance(oracle, OracleClient):  # which does not tell the chief why
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
@@ -149,8 +131,6 @@ def start_worker(arguments, gpus, number, port):
 
 def gpus_seen():
     """The GPUs that TensorFlow sees, as CUDA_VISIBLE_DEVICES names them."""
-    import tensorflow as tf
-
     count = len(tf.config.list_physical_devices("GPU"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
     return visible.split(",")[:count] if count else []

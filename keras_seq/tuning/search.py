@@ -2,17 +2,18 @@
 
 import copy
 import functools
-import json
 import statistics
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import keras_tuner
 import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
-from keras_seq import runs
+from keras_seq._internal.files import read_checked_json, read_or_previous, write_checked_json
 from keras_seq.tuning.space import values_of
 
 SILENCE = 60
@@ -69,11 +70,13 @@ class Search:
         self.heard = {}  # worker to the time of its last word
         self.ended = False
         self.lock, self.failure = threading.RLock(), None
-        if self.path is not None and self.path.exists():
-            self.set_state(json.loads(self.path.read_text()))
+        if self.path is not None:
+            state = read_or_previous(self.path, _read_state)
+            if state is not None:
+                self.set_state(state)
 
     def save(self):
-        runs.write_json(self.path, self.get_state())
+        write_checked_json(self.path, self.get_state(), keep_previous=True)
 
     def _save_trial(self, trial):
         self.save()  # trials are in the same file
@@ -277,6 +280,10 @@ def text(value):
 def share_of(trial):
     """The share of a whole training that a trial is."""
     return trial.hyperparameters.values.get("tuner/epochs", PARTS) / PARTS
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    return read_checked_json(path, f"remove {path.parent} to search again from the start")
 
 
 def _runs(trial):

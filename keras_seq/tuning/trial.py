@@ -4,12 +4,15 @@ import dataclasses
 import functools
 import math
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from keras_seq import runs, training
+from keras_seq._internal.files import atomic_write
+from keras_seq.errors import DamagedFile
 from keras_seq.tuning.search import share_of
 from keras_seq.tuning.space import values_of
 
@@ -30,14 +33,26 @@ class Trainer:
         return runs.Run(self.folder / f"trial_{trial.trial_id}")
 
     def train(self, trial, oracle):
-        """Trains until the end, or until the oracle says that it is enough."""
+        """Train until the end, or until the oracle says that it is enough.
+
+        A trial whose files are damaged is trained again from its start.
+        """
+        try:
+            self._fit(trial, oracle)
+        except DamagedFile as error:
+            folder = self.run(trial).folder
+            print(f"keras-seq: warning: {error} {folder} starts again.", file=sys.stderr)
+            shutil.rmtree(folder)
+            self._fit(trial, oracle, from_earlier=False)
+
+    def _fit(self, trial, oracle, from_earlier=True):
         values = trial.hyperparameters.values
         config = dataclasses.replace(self.config, **values_of(trial))
-        past = self.folder / f"trial_{values.get('tuner/trial_id')}" / "checkpoint.npz"
         run = self.run(trial)
-        if past.exists() and not run.started:
-            with runs.replaced(run.folder / past.name) as path:
-                shutil.copy(past, path)
+        earlier = runs.Run(self.folder / f"trial_{values.get('tuner/trial_id')}").checkpoint_path
+        if from_earlier and earlier.exists() and not run.started:
+            with atomic_write(run.checkpoint_path) as path:
+                shutil.copy(earlier, path)
         keras.utils.clear_session()
         _, keeper = training.fit(
             self.recipe,
@@ -53,9 +68,9 @@ class Trainer:
         report(keeper, oracle, trial)
 
     def clean(self, trial):
-        """Removes what only Hyperband would need again."""
+        """Remove what only Hyperband would need again."""
         if "tuner/epochs" not in trial.hyperparameters.values:
-            (self.run(trial).folder / "checkpoint.npz").unlink(missing_ok=True)
+            self.run(trial).remove_checkpoint()
 
 
 class Report(keras.callbacks.Callback):

@@ -2,15 +2,20 @@
 
 import dataclasses
 import functools
-import json
 import os
+from pathlib import Path
+from typing import Any
 
-from keras_seq import pictures, progress, runs, training
+from keras_seq import pictures, progress, training
+from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
+from keras_seq.distribution import tuning_role
 from keras_seq.errors import InputError
+from keras_seq.recipe import Config, Recipe
+from keras_seq.runs import Run
+from keras_seq.train import fingerprints
 from keras_seq.tuning.cluster import (
     CLUSTER,
     LOCAL,
-    cluster_role,
     gpus_seen,
     serve,
     start_worker,
@@ -61,7 +66,7 @@ def tune(
     Raises:
         InputError: The settings make no sense, or are not those that the search began with.
     """
-    role = cluster_role()
+    role = tuning_role()
     if role is not None and workers is not None and LOCAL not in os.environ:
         raise InputError(f"--workers starts workers on one machine; it takes no {CLUSTER[0]}.")
     if devices is not None and workers is not None:
@@ -87,49 +92,68 @@ def tune(
         "trials": trials,
         "fields": sorted(field.name for field in space.space),
     }
-    _check_settings(run, folder / "settings.json", settings)
-    if "validation" not in recipe.load(config):  # before workers do, since it may be prepared here
+    _start(recipe, config, run, folder / "settings.json", settings)
+    if workers is None:
+        workers = len(gpus) if len(gpus) > 1 and devices is None else 0
+    with progress.trials(trials) as say:
+        oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
+        if role == "chief":
+            address = ":".join(os.environ[name] for name in CLUSTER[1:])
+            say(oracle.done, f"Workers are awaited at {address}.")
+            serve(oracle, address)
+        elif workers:
+            say(oracle.done, f"{where(gpus)}, {workers} side by side")
+            start = functools.partial(start_worker, arguments, gpus)
+            serve(oracle, "127.0.0.1:0", start, workers)
+        else:
+            say(oracle.done, where(gpus))
+            work(oracle, "tuner0", trainer, afresh)
+    rows = _table(oracle, config, run.folder)
+    best = dataclasses.replace(config, **values_of(oracle.finished[0]))
+    for trial in folder.glob("trial_*"):
+        Run(trial).remove_checkpoint()
+    return training.train(recipe, named, preset, best, run, command, devices=devices), rows
+
+
+def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:
+    """Note the settings, code and data of a search that begins, or compare with those noted.
+
+    Raises:
+        InputError: If they are not those noted, the folder holds another run, or the data has no
+            validation split.
+    """
+    stored = _check_settings(run, path, settings)
+    fingerprints.check_code(stored, recipe, run.folder)
+    splits = recipe.load(config)  # before workers do, since it may be prepared here
+    if "validation" not in splits:
         raise InputError(
             f"Tuning chooses by the validation split, and the data {config.data!r} has none."
         )
-    with runs.alone(folder):
-        _check_settings(run, folder / "settings.json", settings)  # another may just have ended
-        runs.write_json(folder / "settings.json", settings)
-        if workers is None:
-            workers = len(gpus) if len(gpus) > 1 and devices is None else 0
-        with progress.trials(trials) as say:
-            oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
-            if role == "chief":
-                address = ":".join(os.environ[name] for name in CLUSTER[1:])
-                say(oracle.done, f"Workers are awaited at {address}.")
-                serve(oracle, address)
-            elif workers:
-                say(oracle.done, f"{where(gpus)}, {workers} side by side")
-                start = functools.partial(start_worker, arguments, gpus)
-                serve(oracle, "127.0.0.1:0", start, workers)
-            else:
-                say(oracle.done, where(gpus))
-                work(oracle, "tuner0", trainer, afresh)
-        rows = _table(oracle, config, run.folder)
-        best = dataclasses.replace(config, **values_of(oracle.finished[0]))
-        for checkpoint in folder.glob("trial_*/checkpoint.npz"):
-            checkpoint.unlink()
-        return training.train(recipe, named, preset, best, run, command, devices=devices), rows
+    current = fingerprints.fingerprint(recipe, splits)
+    fingerprints.check(stored, current, recipe, run.folder)
+    if not path.exists():
+        write_checked_json(path, settings | {"fingerprint": current})
 
 
-def _check_settings(run, path, settings):
-    """A search goes on with what it was begun with; it does not begin where a run lies already."""
+def _check_settings(run: Run, path: Path, settings: dict[str, Any]) -> fingerprints.Fingerprint:
+    """Refuse other settings than the search began with, and a folder in which another run lies.
+
+    Returns:
+        The fingerprint that the search began with; empty for a search that begins.
+    """
     if run.finished or (run.started and not path.exists()):
         run.check_free()
-    if path.exists():
-        was = json.loads(path.read_text())
-        for name, value in settings.items():
-            if was.get(name) != value:
-                option = name.replace("_", "-")
-                raise InputError(
-                    f"{run.folder} was tuned with --{option} {was.get(name)}, not {value}; choose "
-                    "another name with --run."
-                )
+    if not path.exists():
+        return {}
+    was = read_checked_json(path, "restore it from a copy, or choose another name with --run")
+    for name, value in settings.items():
+        if was.get(name) != value:
+            option = name.replace("_", "-")
+            raise InputError(
+                f"{run.folder} was tuned with --{option} {was.get(name)}, not {value}; choose "
+                "another name with --run."
+            )
+    return was.get("fingerprint", {})
 
 
 def _table(oracle, config, folder):
@@ -147,5 +171,5 @@ def _table(oracle, config, folder):
         folder / "trials.png",
     )
     rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
-    runs.write_csv(folder / "trials.csv", rows)
+    write_csv(folder / "trials.csv", rows)
     return rows

@@ -37,9 +37,9 @@ class Config(recipe.Config):
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """How the steps become one vector; the middle is where a junction is, for sequences in which
     the place says nothing there are attention and max."""
-    run: int = recipe.tunable(3, among=(0, 2, 3))
-    """Bases in a row of which is counted how often each class has them at each place from the
-    middle, which judges as well; 0 for none, and none unless the pooling is middle."""
+    kmer: int = recipe.tunable(3, among=(0, 2, 3))
+    """Length of the k-mers of a position-weight model that is scored next to the network; 0 for no
+    such model. It needs `--pooling middle`."""
     dropout: float = recipe.tunable(0.5, between=(0.2, 0.6))
     """Share of the features dropped between layers."""
     base_dropout: float = recipe.tunable(0.0, between=(0.0, 0.2))

@@ -21,7 +21,7 @@ def build(config, train):
         )
     known, longest = vectors(), max(map(len, train.inputs))
     # Where the middle is no special place, neither is any other.
-    by_place = config.run and config.pooling == "middle"
+    by_place = config.kmer and config.pooling == "middle"
     model = SequenceClassifier(
         [letter for letter in known if len(letter) == 1],
         labels,
@@ -34,7 +34,7 @@ def build(config, train):
         pooling=config.pooling,
         dropout=config.dropout,
         token_dropout=config.base_dropout,
-        naive_bayes=(config.run, max(config.run, min(longest, PLACES))) if by_place else False,
+        naive_bayes=(config.kmer, max(config.kmer, min(longest, PLACES))) if by_place else False,
     )
     losses = model.loss_of_labels
     if by_place:
