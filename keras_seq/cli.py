@@ -23,6 +23,7 @@ from keras_seq import recipe as recipes
 from keras_seq._internal.files import atomic_write
 from keras_seq.errors import InputError, explain
 from keras_seq.serving import Limits
+from keras_seq.train import fingerprints
 
 app = App(
     name="keras-seq",
@@ -300,6 +301,12 @@ def evaluate(
         splits = used.load(config)
         if split not in splits:
             raise InputError(f"The data {config.data!r} has no {split} split.")
+        now = fingerprints.of_data(splits)
+        if difference := fingerprints.data_difference(finished.fingerprint, now):
+            problem = f"{run} was trained with other data: {difference}"
+            if record:
+                raise InputError(f"{problem}; no result on other data is recorded.")
+            print(f"keras-seq: warning: {problem}.", file=sys.stderr)
         measured = {split: used.evaluate(model, splits, split)}
         _print_metrics(measured)
         if record:

@@ -124,7 +124,8 @@ class Run:
         return content
 
     @property
-    def _fingerprint(self) -> fingerprints.Fingerprint:
+    def fingerprint(self) -> fingerprints.Fingerprint:
+        """What the run was started from; empty for runs of older versions."""
         return self._read_start().get("fingerprint", {})
 
     @property
@@ -186,21 +187,9 @@ class Run:
         """
         if self.finished:
             raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
-        fingerprints.check_code(self._fingerprint, recipe, self.folder)
+        fingerprints.check_code(self.fingerprint, recipe, self.folder)
         _, preset, config = self.read_config(recipe)
         return preset, config
-
-    def check_fingerprint(self, current: fingerprints.Fingerprint, recipe: Recipe) -> None:
-        """Refuse to go on with other code or data than at the start; warn of other packages.
-
-        Args:
-            current: Fingerprint as it is now.
-            recipe: Recipe as it is now.
-
-        Raises:
-            InputError: If the code or the data is not that of the start.
-        """
-        fingerprints.check(self._fingerprint, current, recipe, self.folder)
 
     def load(self, recipe: Recipe | str | None = None) -> tuple[Recipe, Config, Any]:
         """Return the recipe, Config and model of a finished run.
@@ -234,7 +223,7 @@ class Run:
         try:
             model = keras.saving.load_model(self.model_path, safe_mode=True)  # no code of the file
         except (TypeError, ValueError):
-            fingerprints.check_code(self._fingerprint, found, self.folder)
+            fingerprints.check_code(self.fingerprint, found, self.folder)
             raise
         return found, config, model
 

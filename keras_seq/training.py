@@ -13,7 +13,7 @@ from keras_seq._internal.files import atomic_write
 from keras_seq.batches import epochs_of_batches
 from keras_seq.errors import InputError
 from keras_seq.progress import Progress
-from keras_seq.train.fingerprints import fingerprint, versions
+from keras_seq.train import fingerprints
 
 
 def train(recipe, named, preset, config, run, command, test=True, devices=None):
@@ -58,7 +58,7 @@ def train(recipe, named, preset, config, run, command, test=True, devices=None):
         "kept_epoch": keeper.best_epoch or keeper.epochs,
         "parameters": model.count_params(),
         "seconds": round(keeper.seconds(), 1),
-        "versions": versions(),
+        "versions": fingerprints.versions(),
         "command": command,
     }
     run.finish(metrics)
@@ -83,9 +83,9 @@ def fit(recipe, named, preset, config, run, watch, *, share=1.0, test=True, devi
     if devices is not None:
         devices.check(config.batch_size)
     splits = recipe.load(config)
-    current = fingerprint(recipe, splits)
+    current = fingerprints.fingerprint(recipe, splits)
     if run.started:
-        run.check_fingerprint(current, recipe)
+        fingerprints.check(run.fingerprint, current, recipe, run.folder)
     if not test:
         splits.pop("test", None)
     if "train" not in splits:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from keras_seq import cli
+from keras_seq import cli, runs
 
 
 def run(*arguments):
@@ -120,7 +120,7 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
     config.write_text(config.read_text().replace("tunable(64, ", "tunable(3, "))
-    assert run("train", "mine", "--data", digits, "--layers", 1, "--updates", 1) == 0
+    assert run("train", "./mine", "--data", digits, "--layers", 1, "--updates", 1) == 0
     content = json.loads((workplace / "runs/mine/default/config.json").read_text())
     assert content["config"]["units"] == 3
     assert run("cp", "mnist_rows", "mine") == 2
@@ -133,23 +133,24 @@ def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     with (workplace / "chosen/config.py").open("a") as config:
         config.write(f'\nPRESETS = {{"default": {small}}}\n')
     (workplace / "chosen/results.json").unlink(missing_ok=True)
-    assert run("train", "chosen", "--no-test") == 0
-    assert run("train", "chosen", "--no-test", "--units", 5, "--run", "larger") == 0
+    assert run("train", "./chosen", "--no-test") == 0
+    assert run("train", "./chosen", "--no-test", "--units", 5, "--run", "larger") == 0
     folder = workplace / "runs/chosen"
-    assert run("evaluate", folder / "larger", "--record") == 2
-    assert run("evaluate", folder / "default", "--record", "--split", "train") == 2
-    assert run("train", "chosen", "--run", "read") == 0
+    named = ("--recipe", "./chosen", "--record")
+    assert run("evaluate", folder / "larger", *named) == 2
+    assert run("evaluate", folder / "default", *named, "--split", "train") == 2
+    assert run("train", "./chosen", "--run", "read") == 0
     capsys.readouterr()
-    assert run("evaluate", folder / "read", "--record") == 2
+    assert run("evaluate", folder / "read", *named) == 2
     assert "was known before it was chosen" in " ".join(capsys.readouterr().err.split())
     assert not (workplace / "chosen/results.json").exists()
-    assert run("evaluate", folder / "default", "--record") == 0
+    assert run("evaluate", folder / "default", *named) == 0
     [row] = json.loads((workplace / "chosen/results.json").read_text())
     assert {"validation", "test"} <= set(row) and row["config"]["units"] == 4
-    metrics = json.loads((folder / "default/metrics.json").read_text())
+    metrics = runs.Run(folder / "default").metrics
     assert row == metrics | {"config": row["config"]}
     capsys.readouterr()
-    assert run("evaluate", folder / "default", "--record") == 2
+    assert run("evaluate", folder / "default", *named) == 2
     assert "the first reading stands" in capsys.readouterr().err
 
 

@@ -90,7 +90,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         patch.setattr(training.Keeper, "save", save_and_copy)
-        assert cli.main(["train", "again", "--run", "one"]) == 0
+        assert cli.main(["train", "./again", "--run", "one"]) == 0
     return place
 
 
@@ -143,7 +143,7 @@ import keras
 
 from keras_seq import cli, distribution, layers
 
-assert cli.main("train again --distribute mirrored --resume --run half".split()) == 0
+assert cli.main("train ./again --distribute mirrored --resume --run half".split()) == 0
 
 # What is random is so on every device by itself; of a CRF's loss each has its share.
 devices = distribution.devices_of("mirrored")
@@ -173,7 +173,7 @@ def test_two_workers_train_as_one_does(place):
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
     for one in sockets:
         one.close()
-    command = ["-m", "keras_seq.cli", "train", "again", "--distribute", "multiworker"]
+    command = ["-m", "keras_seq.cli", "train", "./again", "--distribute", "multiworker"]
     workers = [start(place, *command, TF_CONFIG=config(addresses, "worker", n)) for n in range(2)]
     chief, other = map(end, workers)
     assert "This is worker 0 of 2, which waits for the others." in chief

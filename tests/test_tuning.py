@@ -20,85 +20,26 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
 
+import formula_recipe
 import grpc
 import keras_tuner
 
 from keras_seq import cli, pictures, recipe, runs, tuning
+from keras_seq._internal import files
 from keras_seq.tuning import cluster
 
-RECIPE = {
-    "__init__.py": '"""A formula."""',
-    "config.py": """
-import dataclasses
-from keras_seq import recipe
-
-@dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
-    width: int = recipe.tunable(4, among=(2, 4, 8))
-    rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
-    kind: str = recipe.tunable("plain", among=("plain", "fine"))
-    bias: bool = recipe.tunable(True, among=(True, False))
-    bad: int = 0
-    updates: int = 3
-
-PRESETS = {"default": Config()}
-""",
-    "data.py": """
-import numpy as np
-from keras_seq.batches import Examples
-
-def load(config):
-    examples = Examples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))
-    names = ("train", "test") if config.data == "unheld" else ("train", "validation", "test")
-    return dict.fromkeys(names, examples)
-""",
-    "model.py": """
-import keras
-
-def build(config, train):
-    if config.width <= config.bad:
-        raise ValueError("too narrow")
-    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse", run_eagerly=True)
-    model.config = config
-    return model
-""",
-    "metric.py": """
-import os, pathlib, signal
-
-def evaluate(model, splits, name):
-    # The optimizer counts, since that goes on after an interruption.
-    config, step = model.config, int(model.optimizer.iterations)
-    log = pathlib.Path("log")
-    lines = log.read_text().splitlines() if log.exists() else []
-    if str(len(lines)) == os.environ.get("KILL_AT"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    line = f"{name} {config.width} {config.rate} {config.kind} {config.bias} {step}"
-    log.write_text("\\n".join([*lines, line]) + "\\n")
-    score = config.width / (1 + config.rate) + config.bias - 1 / step
-    return {"accuracy": score if config.kind == "fine" else score / 2}
-
-def show(model, splits, name, folder):
-    pass
-""",
-}
 SCORE = "val_accuracy"
 
 
 @pytest.fixture
 def formula(workplace, monkeypatch):
-    """The name of the recipe, in an empty folder."""
+    """What a command calls the recipe, in an empty folder."""
     for name in tuning.CLUSTER:
         monkeypatch.delenv(name, raising=False)
     # To look through all that the tests before have left behind takes seconds, for every trial.
     clear = functools.partial(keras.utils.clear_session, free_memory=False)
     monkeypatch.setattr(keras.utils, "clear_session", clear)
-    (workplace / "formula").mkdir()
-    for name, text in RECIPE.items():
-        (workplace / "formula" / name).write_text(text)
-    yield "formula"
-    for name in [name for name in sys.modules if name.startswith("keras_seq_recipe_in_folder_")]:
-        del sys.modules[name]
+    return formula_recipe.write(workplace / "formula")
 
 
 def table(folder):
@@ -168,6 +109,7 @@ def test_a_search_that_has_grown_goes_on_in_a_new_process(formula, workplace):
     grown = f"""
 import sys
 from keras_seq import cli
+from keras_seq._internal import files
 from keras_seq.tuning import cluster
 cluster.GROWN = -(2**40)  # not so in the process that takes its place
 sys.exit(cli.main({command}))
@@ -181,12 +123,14 @@ sys.exit(cli.main({command}))
 
 
 def test_a_second_process_is_refused(formula, workplace, capsys):
-    folder = Path("runs/formula/tuned/tuning")
+    folder = Path("runs/formula/tuned")
     # A lock belongs to a file that is open: so it is as if another process had it.
-    with runs.alone(folder):
+    with runs.Run(folder).lock():
         assert cli.main(["tune", formula, "--trials", "1"]) == 2
-    assert capsys.readouterr().err == f"keras-seq: Another process is at work in {folder}.\n"
-    assert [path.name for path in folder.iterdir()] == ["lock"] and not Path("log").exists()
+        error = f"Another process is at work in {folder}; wait until it ends."
+        assert capsys.readouterr().err == f"keras-seq: {error}\n"
+        assert [path.name for path in folder.iterdir()] == [".lock"] and not Path("log").exists()
+    assert not Path("runs").exists()
     assert cli.main(["tune", formula, "--trials", "1"]) == 0
 
 
@@ -205,14 +149,14 @@ def test_a_full_disk_ends_a_search_which_goes_on_later(formula, workplace, monke
 
 def fill_the_disk(monkeypatch, name, after):
     """Lets writing a file of this name fail once it has been written a few times."""
-    replaced, times = runs.replaced, iter(range(after))
+    write, times = files.atomic_write, iter(range(after))
 
-    def full(path):
+    def full(path, *arguments, **options):
         if Path(path).name == name and next(times, None) is None:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
-        return replaced(path)
+        return write(path, *arguments, **options)
 
-    monkeypatch.setattr(runs, "replaced", full)
+    monkeypatch.setattr(files, "atomic_write", full)
 
 
 def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):

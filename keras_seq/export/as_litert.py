@@ -57,7 +57,7 @@ def _converted(model, endpoint):
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     try:
         return converter.convert()
-    except Exception as error:  # whatever is wrong, the converter raises as Exception or worse
+    except Exception as error:  # of the converter alone, which raises `Exception` itself
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"LiteRT cannot run {model.name}: {reason}") from error
 

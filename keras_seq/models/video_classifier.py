@@ -131,7 +131,10 @@ class VideoClassifier(keras.Model):
             raise InputError("The small encoder has no weights that were trained before.")
         try:
             trained = _applications()[name][0](include_top=False, weights="imagenet")
-        except Exception as error:  # what keras.utils.get_file raises without a network
+        except Exception as error:
+            # keras.utils.get_file raises `Exception` itself without a network.
+            if type(error) is not Exception and not isinstance(error, OSError | ValueError):
+                raise
             raise InputError(f"The weights of {name} cannot be fetched: {error}") from error
         eye = self.get_layer("frame_by_frame").layer
         eye.get_layer("application").set_weights(trained.get_weights())

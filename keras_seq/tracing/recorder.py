@@ -144,7 +144,8 @@ def _has_values(tensor):
     """Whether a tensor is more than a symbol."""
     try:
         ops.convert_to_numpy(tensor)
-    except Exception:  # each backend has an error of its own
+    # Each backend has an error of its own for a symbol.
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
     return True
 

@@ -110,14 +110,11 @@ def check(stored: Fingerprint, current: Fingerprint, recipe: Recipe, place: Any)
         InputError: If the recipe's code or its data is not that of the start.
     """
     check_code(stored, recipe, place)
-    before = stored.get("data", current["data"])
-    for split in {**before, **current["data"]}:
-        was, now = before.get(split), current["data"].get(split)
-        if was != now:
-            raise InputError(
-                f"{place} was started with other data: the {split} split {_difference(was, now)}; "
-                "put the data back, or start another run with --run."
-            )
+    if difference := data_difference(stored, current["data"]):
+        raise InputError(
+            f"{place} was started with other data: {difference}; put the data back, or start "
+            "another run with --run."
+        )
     changed = [
         f"{name} {version} (now {current['versions'].get(name, 'missing')})"
         for name, version in stored.get("versions", {}).items()
@@ -131,9 +128,20 @@ def check(stored: Fingerprint, current: Fingerprint, recipe: Recipe, place: Any)
         )
 
 
-def _difference(was: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
-    if was is None or now is None:
-        return "is new" if was is None else "is missing"
-    if was["examples"] != now["examples"]:
-        return f"had {was['examples']} examples and has {now['examples']}"
-    return f"has other content in its {now['examples']} examples"
+def data_difference(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str | None:
+    """Return a clause on the first split that is not what it was, or None.
+
+    Args:
+        stored: Fingerprint of the start; empty for runs of older versions, which had none.
+        current: What `of_data` returns now.
+    """
+    before = stored.get("data", current)
+    for split in {**before, **current}:
+        was, now = before.get(split), current.get(split)
+        if was is None or now is None:
+            return f"the {split} split is {'new' if was is None else 'missing'}"
+        if was["examples"] != now["examples"]:
+            return f"the {split} split had {was['examples']} examples and has {now['examples']}"
+        if was != now:
+            return f"the {now['examples']} examples of the {split} split have other content"
+    return None

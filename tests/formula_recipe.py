@@ -1,0 +1,73 @@
+"""A recipe whose training takes no time and whose score is a formula."""
+
+from pathlib import Path
+
+FILES = {
+    "__init__.py": '"""A formula."""',
+    "config.py": """
+import dataclasses
+from keras_seq import recipe
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    width: int = recipe.tunable(4, among=(2, 4, 8))
+    rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
+    kind: str = recipe.tunable("plain", among=("plain", "fine"))
+    bias: bool = recipe.tunable(True, among=(True, False))
+    bad: int = 0
+    updates: int = 3
+
+PRESETS = {"default": Config()}
+""",
+    "data.py": """
+import numpy as np
+from keras_seq.batches import Examples
+
+def load(config):
+    examples = Examples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))
+    names = ("train", "test") if config.data == "unheld" else ("train", "validation", "test")
+    return dict.fromkeys(names, examples)
+""",
+    "model.py": """
+import keras
+
+def build(config, train):
+    if config.width <= config.bad:
+        raise ValueError("too narrow")
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.config = config
+    return model
+""",
+    "metric.py": """
+import os, pathlib, signal
+
+def evaluate(model, splits, name):
+    # The optimizer counts, since that goes on after an interruption.
+    config, step = model.config, int(model.optimizer.iterations)
+    log = pathlib.Path("log")
+    lines = log.read_text().splitlines() if log.exists() else []
+    if str(len(lines)) == os.environ.get("KILL_AT"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    line = f"{name} {config.width} {config.rate} {config.kind} {config.bias} {step}"
+    log.write_text("\\n".join([*lines, line]) + "\\n")
+    score = config.width / (1 + config.rate) + config.bias - 1 / step
+    return {"accuracy": score if config.kind == "fine" else score / 2}
+
+def show(model, splits, name, folder):
+    pass
+""",
+    "predict.py": """
+def predict(model, config, inputs):
+    for text in inputs:
+        yield {"input": text, "width": config.width}
+""",
+}
+
+
+def write(folder: Path) -> str:
+    """Write the recipe into a new folder; return what a command calls it in the folder above."""
+    folder.mkdir()
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    return f"./{folder.name}"
