@@ -60,7 +60,7 @@ def show(model, splits, name, folder):
     "predict.py": """
 def predict(model, config, inputs):
     for text in inputs:
-        yield {"input": text, "width": config.width}
+        yield {"input": text, "weights": sum(weight.numpy().sum() for weight in model.weights)}
 """,
 }
 

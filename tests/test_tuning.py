@@ -8,6 +8,7 @@ import errno
 import functools
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -20,11 +21,12 @@ import pytest
 if keras.backend.backend() != "tensorflow":
     pytest.skip("tuned on TensorFlow alone", allow_module_level=True)
 
+import damage
 import formula_recipe
 import grpc
 import keras_tuner
 
-from keras_seq import cli, pictures, recipe, runs, tuning
+from keras_seq import cli, pictures, recipe, runs, training, tuning
 from keras_seq._internal import files
 from keras_seq.tuning import cluster
 
@@ -157,6 +159,76 @@ def fill_the_disk(monkeypatch, name, after):
         return write(path, *arguments, **options)
 
     monkeypatch.setattr(files, "atomic_write", full)
+
+
+@pytest.fixture(scope="module")
+def searches(tmp_path_factory):
+    """A folder with the search `whole`, and `half`, interrupted after the fifth epoch of nine."""
+    folder = tmp_path_factory.mktemp("searches")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name in tuning.CLUSTER:
+            patch.delenv(name, raising=False)
+        command = ["tune", formula_recipe.write(folder / "formula"), *THREE]
+        assert cli.main([*command, "--run", "whole"]) == 0
+        save, times = training.Keeper.save, iter(range(4))
+
+        def stop_after_five(keeper):
+            save(keeper)
+            if next(times, None) is None:
+                raise KeyboardInterrupt
+
+        patch.setattr(training.Keeper, "save", stop_after_five)
+        assert cli.main([*command, "--run", "half"]) == 130
+    return folder
+
+
+THREE = ("--trials", "3", "--seed", "1", "--fields", "rate")
+
+
+@pytest.mark.parametrize("kind", ["cut", "flipped"])
+@pytest.mark.parametrize(
+    "name, message",
+    {
+        "settings.json": "settings.json is damaged",
+        "search.json": "going on from search.previous.json",
+        "trial_1/checkpoint.npz": "going on from checkpoint.previous.npz",
+        "trial_1/config.json": "trial_1 starts again",
+    }.items(),
+)
+def test_a_damaged_search(searches, tmp_path, monkeypatch, capsys, name, message, kind):
+    shutil.copytree(searches, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    path = Path("runs/formula/half/tuning") / name
+    [damaged] = damage.versions(path.read_bytes(), kind, 1, seed=1)
+    path.write_bytes(damaged)
+    code = cli.main(["tune", "./formula", *THREE, "--run", "half"])
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    if name == "settings.json":
+        assert code == 2
+        return
+    assert code == 0, error
+    whole, half = (table(Path("runs/formula") / run) for run in ("whole", "half"))
+    assert without_seconds(half) == without_seconds(whole) and len(whole) == 3
+
+
+def test_a_search_goes_on_with_the_same_code_only(searches, tmp_path, monkeypatch, capsys):
+    shutil.copytree(searches, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    Path("formula/model.py").write_text(formula_recipe.FILES["model.py"] + "# changed")
+    assert cli.main(["tune", "./formula", *THREE, "--run", "half"]) == 2
+    error = capsys.readouterr().err
+    assert "code of the recipe formula: model.py changed since" in error and error.count("\n") == 1
+
+
+def test_a_programming_error_ends_a_search(formula, monkeypatch):
+    def build(self, config, train):
+        return None + 1
+
+    monkeypatch.setattr(recipe.Recipe, "build", build)
+    with pytest.raises(TypeError):
+        cli.main(["tune", formula, "--trials", "2"])
 
 
 def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):

@@ -149,8 +149,8 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
     Raises:
         InputError: If another process holds the lock.
     """
-    created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     try:
+        created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         if disk_is_full(error):
@@ -215,8 +215,8 @@ def read_checked_json(path: Path, remedy: str) -> dict[str, Any]:
         raise DamagedFile(path, "it holds no JSON object", remedy)
     checksum = content.pop(CHECKSUM, None)
     if checksum is not None and checksum != _checksum(content):
-        reason = f'its content does not match its "{CHECKSUM}"'
-        raise DamagedFile(path, reason, f"{remedy}; if you edited it, remove that line")
+        reason = f'its content does not match its "{CHECKSUM}" (if you edited it, remove that line)'
+        raise DamagedFile(path, reason, remedy)
     return content
 
 

@@ -1,0 +1,177 @@
+"""Files that are written as a whole, locked folders, and what damage is told from content."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import damage
+import numpy as np
+import pytest
+
+from keras_seq._internal import files
+from keras_seq.errors import DamagedFile, InputError
+
+CONTENT = {"recipe": "ner", "numbers": [1, 2.5, float("inf")], "text": "汉字", "deep": {"a": None}}
+
+
+def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "new/file.json"
+    files.write_json(path, [1])
+    with pytest.raises(KeyError), files.atomic_write(path) as new:
+        new.write_text("half")
+        raise KeyError
+    assert json.loads(path.read_text()) == [1]
+    with files.atomic_write(path, keep_previous=True) as new:
+        new.write_text("[2]")
+    assert files.previous_path(path).read_text() == "[\n  1\n]\n" and path.read_text() == "[2]"
+    assert {file.name for file in path.parent.iterdir()} == {"file.json", "file.previous.json"}
+
+
+def test_what_killed_processes_left_is_removed_by_the_next_write(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    host = files.platform.node()
+    dead = f"{files.TEMPORARY}{host}-{process.pid}-a1_b2c3d"
+    earlier = f"{files.TEMPORARY}{host}-{os.getpid()}-a1_b2c3d"  # of another boot, or container
+    running = f"{files.TEMPORARY}{host}-{os.getppid()}-a1_b2c3d"
+    elsewhere = f"{files.TEMPORARY}else-where-{process.pid}-a1_b2c3d"
+    before = f"{files.TEMPORARY}{host}-else-1-a1_b2c3d"
+    oldest = f"{files.TEMPORARY}k3jd82_1"  # named as by older versions
+    for name in (dead, earlier, running, elsewhere, before, oldest):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "half").write_text("half")
+    for name in (before, oldest):
+        os.utime(tmp_path / name, (0, 0))
+    with files.atomic_write(tmp_path / "a") as first, files.atomic_write(tmp_path / "b") as second:
+        assert {path.name for path in tmp_path.iterdir()} == {
+            running,
+            elsewhere,
+            first.parent.name,
+            second.parent.name,
+        }
+        first.touch()
+        second.touch()
+    assert {path.name for path in tmp_path.iterdir()} == {running, elsewhere, "a", "b"}
+
+
+def test_one_process_at_a_time(tmp_path):
+    folder = tmp_path / "runs/ner/default"
+    with files.exclusive_lock(folder):
+        with pytest.raises(InputError, match=f"Another process is at work in {folder}"):  # noqa: SIM117
+            with files.exclusive_lock(folder):
+                raise AssertionError
+        code = f"""
+from pathlib import Path
+from keras_seq._internal import files
+with files.exclusive_lock(Path({str(folder)!r})):
+    pass
+"""
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert other.returncode == 1 and "Another process is at work" in other.stderr
+    assert not (tmp_path / "runs").exists(), "nothing was written"
+    with files.exclusive_lock(folder):
+        (folder / "config.json").touch()
+    assert [path.name for path in folder.iterdir()] == ["config.json"]
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = f"""
+import os
+from pathlib import Path
+from keras_seq._internal import files
+with files.exclusive_lock(Path({str(tmp_path)!r})):
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -9
+    with files.exclusive_lock(tmp_path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file/run", tmp_path / ("long" * 100)):
+        with pytest.raises(InputError, match=r"The folder .* cannot be created: "):
+            files.exclusive_lock(folder).__enter__()
+
+
+def read_json(path):
+    return files.read_checked_json(path, "remedy")
+
+
+def read_zip(path):
+    files.check_zip(path, ["a.npy", "b.npy"], "remedy")
+    with np.load(path) as arrays:
+        return {name: arrays[name].tolist() for name in ("a", "b")}
+
+
+def write_zip(path):
+    np.savez(path, a=np.arange(30.0), b=np.array("text"))
+
+
+@pytest.mark.parametrize("kind", damage.KINDS)
+@pytest.mark.parametrize(
+    "name, write, read",
+    [
+        ("state.json", lambda path: files.write_checked_json(path, CONTENT), read_json),
+        ("arrays.npz", write_zip, read_zip),
+    ],
+    ids=["json", "zip"],
+)
+def test_damage_is_seen(tmp_path, name, write, read, kind):
+    path = tmp_path / name
+    write(path)
+    whole, intact = path.read_bytes(), read(path)
+    seen = 0
+    for damaged in damage.versions(whole, kind, 200):
+        path.write_bytes(damaged)
+        try:
+            # A byte that says nothing, such as a time in a directory, may be any.
+            content = read(path)
+            assert {key: content[key] for key in intact} == intact
+        except DamagedFile as error:
+            seen += 1
+            message = str(error)
+            assert message.startswith(f"{path} is damaged: ") and message.endswith("; remedy.")
+            assert "\n" not in message
+    assert seen > 180 * (kind != "emptied") if kind != "flipped" else seen > 120
+
+
+def test_json_that_is_not_an_object_or_was_written_by_hand(tmp_path):
+    path = tmp_path / "state.json"
+    for text in ("[1]", "[" * 100_000, '"a"', "1", "null"):
+        path.write_text(text)
+        with pytest.raises(DamagedFile):
+            read_json(path)
+    path.write_text('{"recipe": "ner"}')
+    assert read_json(path) == {"recipe": "ner"}, "older versions wrote no checksum"
+
+
+def test_a_member_that_is_missing(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(DamagedFile, match=r"model.weights.h5 is missing in it; remedy"):
+        files.check_zip(path, ["config.json", "model.weights.h5"], "remedy")
+
+
+def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, capsys):
+    path = tmp_path / "state.json"
+    assert files.read_or_previous(path, read_json) is None
+    for number in range(3):
+        files.write_checked_json(path, {"number": number}, keep_previous=True)
+    assert files.read_or_previous(path, read_json) == {"number": 2}
+    assert capsys.readouterr().err == ""
+    path.write_text("")
+    assert files.read_or_previous(path, read_json) == {"number": 1}
+    assert capsys.readouterr().err == (
+        f"keras-seq: warning: {path} is damaged: it is empty; going on from state.previous.json, "
+        "which was written before it.\n"
+    )
+    files.previous_path(path).write_text("{")
+    with pytest.raises(DamagedFile, match=r"state.json is damaged: it is empty"):
+        files.read_or_previous(path, read_json)
+    files.write_checked_json(files.previous_path(path), {"number": 1})
+    path.unlink()  # as by a kill between the two renames
+    assert files.read_or_previous(path, read_json) == {"number": 1}

@@ -1,0 +1,122 @@
+"""Fingerprints of code and data: the same for the same, another for another."""
+
+import copy
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_seq import recipe
+from keras_seq.batches import Examples, Ragged
+from keras_seq.errors import InputError
+from keras_seq.train import fingerprints
+
+
+def splits():
+    """Examples of all the kinds that recipes load."""
+    arrays = Examples(np.arange(12, dtype="int16").reshape(3, 4), np.array(["a", "bc", "d"]))
+    ragged = Ragged([np.array([1, 2]), np.array([3])], "int32")
+    return {
+        "arrays": arrays,
+        "tokens": Examples([["a", "汉"], []], {"tags": [["O", "B-X"], []], "words": None}),
+        "ragged": Examples({"tokens": ragged}, {"labels": ["x", "y"]}, np.array([2, 1])),
+        "frames": Examples([np.zeros((2, 3, 3), "uint8")] * 2, [b"a", np.float32(0.5)]),
+        "untold": Examples(["a"], None),
+    }
+
+
+def test_it_is_the_same_in_another_process():
+    code = f"""
+import sys, json
+sys.path.insert(0, {str(__file__.rpartition("/")[0])!r})
+import test_fingerprints as here
+print(json.dumps(here.fingerprints.of_data(here.splits())))
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    found = fingerprints.of_data(splits())
+    assert fingerprints.json.loads(out) == found
+    assert {name: row["examples"] for name, row in found.items()} == {
+        "arrays": 3,
+        "tokens": 2,
+        "ragged": 2,
+        "frames": 2,
+        "untold": 1,
+    }
+    assert len({row["sha256"] for row in found.values()}) == 5
+
+
+CHANGES = {
+    "arrays": lambda e: e._replace(inputs=e.inputs + (e.inputs == 5).astype("int16")),
+    "tokens": lambda e: e._replace(inputs=[["a", "漢"], []]),
+    "ragged": lambda e: e._replace(
+        inputs={"tokens": Ragged([np.array([1]), np.array([2, 3])], "int32")}
+    ),
+    "frames": lambda e: e._replace(targets=[b"a", np.float32(0.25)]),
+    "untold": lambda e: e._replace(inputs=["b"]),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_other_content_has_another(name):
+    before = fingerprints.of_data(splits())
+    changed = splits()
+    changed[name] = CHANGES[name](changed[name])
+    now = fingerprints.of_data(changed)
+    assert [split for split in now if now[split] != before[split]] == [name]
+    count = now[name]["examples"]
+    assert fingerprints.data_difference({"data": before}, now) == (
+        f"the {count} examples of the {name} split have other content"
+    )
+
+
+def test_another_type_or_shape_has_another():
+    rows = [
+        np.zeros((2, 3), "int16"),
+        np.zeros((3, 2), "int16"),
+        np.zeros((2, 3), "uint16"),
+        np.zeros((2, 3), "float16"),
+    ]
+    found = [
+        fingerprints.of_data({"train": Examples(row, None)})["train"]["sha256"] for row in rows
+    ]
+    assert len(set(found)) == len(rows)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A recipe in a folder."""
+    (tmp_path / "own").mkdir()
+    for name in ("__init__.py", "config.py", "model.py"):
+        (tmp_path / "own" / name).touch()
+    return recipe.find(str(tmp_path / "own"))
+
+
+def test_what_is_refused_and_what_is_warned_of(own, capsys):
+    before = fingerprints.fingerprint(own, splits())
+    fingerprints.check(before, before, own, "runs/a")
+    fingerprints.check({}, before, own, "runs/a")  # of an older version
+    assert capsys.readouterr().err == ""
+
+    other = copy.deepcopy(before)
+    other["versions"]["keras"] = "3.0"
+    fingerprints.check(before, other, own, "runs/a")
+    version = before["versions"]["keras"]
+    assert f"runs/a was started with keras {version} (now 3.0)" in capsys.readouterr().err
+
+    for change, message in (
+        (lambda data: data.pop("tokens"), "the tokens split is missing"),
+        (lambda data: data["tokens"].update(examples=3), "the tokens split had 2 examples and has"),
+    ):
+        other = copy.deepcopy(before)
+        change(other["data"])
+        with pytest.raises(InputError, match=message):
+            fingerprints.check(before, other, own, "runs/a")
+
+    (own.folder / "model.py").write_text("# changed")
+    (own.folder / "more.py").touch()
+    (own.folder / "README.md").touch()
+    with pytest.raises(InputError, match=r"code of the recipe own: model\.py, more\.py changed"):
+        fingerprints.check(before, before, own, "runs/a")
