@@ -64,7 +64,7 @@ def explain(error: BaseException) -> str | None:
         return f"The disk{f' of {os.fsdecode(name)}' if name else ''} is full; make room and go on."
     if not isinstance(name, str | bytes):
         return None  # sockets and the like
-    reason = OS_ERRORS.get(error.errno) or f"cannot be used: {error.strerror or error}"
+    reason = OS_ERRORS.get(error.errno or 0) or f"cannot be used: {error.strerror or error}"
     return f"{os.fsdecode(name)} {reason}."
 
 

@@ -44,8 +44,9 @@ ENTRY_POINTS = "keras_seq.recipes"
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
 CELLS = get_args(Cell)
-RESERVED = ("distribute", "fields", "preset", "record", "resume", "run", "runs", "search", "test")
-RESERVED += ("trials", "workers")
+RESERVED = frozenset(
+    "distribute fields preset record resume run runs search test trials workers".split()
+)
 """Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
 
 
@@ -301,12 +302,13 @@ def _in_folder(folder: Path) -> Recipe:
     package = "keras_seq_recipe_in_folder_" + re.sub(r"\W", "_", folder.name)
     if package in sys.modules and sys.modules[package].__path__ != [str(folder)]:
         # Another folder of the same name.
-        for module in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
-            del sys.modules[module]
+        for name in [m for m in sys.modules if m == package or m.startswith(f"{package}.")]:
+            del sys.modules[name]
     if package not in sys.modules:
         spec = importlib.util.spec_from_file_location(
             package, folder / "__init__.py", submodule_search_locations=[str(folder)]
         )
+        assert spec is not None and spec.loader is not None  # for a path with .py
         module = importlib.util.module_from_spec(spec)
         sys.modules[package] = module
         spec.loader.exec_module(module)

@@ -250,7 +250,7 @@ class Run:
         """
         flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
         with files.atomic_write(self.checkpoint_path, keep_previous=True) as path:
-            np.savez(path, progress=np.array(json.dumps(progress)), **flat)
+            np.savez(path, **flat, progress=np.array(json.dumps(progress)))  # type: ignore[arg-type]
 
     def read_checkpoint(self) -> Checkpoint | None:
         """Return what `write_checkpoint` saved last, or None.

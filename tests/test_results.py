@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+import threading
 
 import pytest
 
 from keras_seq import recipe, results
+from keras_seq._internal.files import exclusive_lock, write_json
 from keras_seq.errors import InputError
 
 
@@ -50,6 +52,21 @@ def test_a_first_reading_stays_as_long_as_its_preset(small):
     assert results.summary(small) == [("default", "1", "accuracy 1.000", "1.0")]
     rows = json.loads((small.folder / "results.json").read_text())
     assert [row["config"]["units"] for row in rows] == [3, 4, 3]
+
+
+def test_who_records_waits_for_others_and_reads_what_they_wrote(small):
+    config = small.preset("default")
+    with exclusive_lock(small.folder):
+        thread = threading.Thread(
+            target=results.record, args=(small, metrics("default", 0, 0.5), config)
+        )
+        thread.start()
+        write_json(small.folder / "results.json", [metrics("large", 0, 0.25)])
+    thread.join()
+    assert [row["preset"] for row in small.results] == ["default", "large"]
+    with pytest.raises(InputError, match="the first reading stands"):
+        results.record(small, metrics("default", 0, 0.75), config)
+    assert len(small.results) == 2
 
 
 def test_rows_without_settings_are_of_presets_that_have_not_changed(small):

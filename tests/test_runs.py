@@ -172,6 +172,21 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     assert metrics(HALF) == metrics(WHOLE)
 
 
+def test_a_result_on_other_data_is_not_recorded(place, capsys):
+    config = json.loads((WHOLE / "config.json").read_text())
+    del config["checksum"]
+    config["fingerprint"]["data"]["test"]["examples"] = 9
+    (WHOLE / "config.json").write_text(json.dumps(config))
+    found = json.loads((WHOLE / "metrics.json").read_text())
+    del found["checksum"], found["test"]
+    (WHOLE / "metrics.json").write_text(json.dumps(found))
+    assert run("evaluate", WHOLE, *NAMED) == 0
+    assert "other data: the test split had 9 examples and has 4." in sentence(capsys)
+    assert run("evaluate", WHOLE, *NAMED, "--record") == 2
+    assert "no result on other data is recorded" in sentence(capsys)
+    assert not Path("formula/results.json").exists()
+
+
 def test_a_checkpoint_of_another_model(place, capsys):
     checkpoint = runs.Run(HALF)
     arrays, progress = checkpoint.read_checkpoint()

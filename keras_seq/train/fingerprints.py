@@ -64,7 +64,7 @@ def _describe(value: Any) -> Any:
     array = np.asarray(value)
     if array.dtype != object:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        return [array.dtype.str, array.shape, hashlib.sha256(content).hexdigest()]
+        return [array.dtype.str, array.shape, hashlib.sha256(content.data).hexdigest()]
     # Of an unknown object nothing but its type is the same in another process.
     return value.tolist() if isinstance(value, np.ndarray) else type(value).__qualname__
 

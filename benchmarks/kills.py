@@ -1,0 +1,144 @@
+"""Trainings and searches that are killed and go on: `python -m benchmarks.kills`.
+
+A small training of `mnist_rows` and a search of a few trials run once undisturbed. Then each is
+started again ten times, ended by `kill -9` at a random moment, and started again to go on to its
+end. Its metrics, its history and, for a search, the table of its trials must be those of the
+undisturbed one, and nothing may be left over. Prints a table, writes
+`benchmarks/results/kills.json`, and ends with exit code 1 if anything differs.
+"""
+
+import argparse
+import csv
+import dataclasses
+import itertools
+import random
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import page
+from keras_seq.runs import Run
+
+SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024 --updates 40"
+VERBS = {"train": SMALL, "tune": f"{SMALL} --trials 3 --fields learning-rate dropout"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What is left of a run, apart from times."""
+
+    metrics: dict[str, Any]
+    tables: list[list[dict[str, str]]]
+    files: set[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Result":
+        """Read the folder of a finished run."""
+        keys = ("validation", "test", "epochs", "kept_epoch", "parameters")
+        metrics = {key: Run(folder).metrics[key] for key in keys}
+        tables = [_without_seconds(path) for path in sorted(folder.rglob("*.csv"))]
+        files = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+        return cls(metrics, tables, files)
+
+
+def _without_seconds(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def _command(verb: str, runs: Path, name: str) -> list[str]:
+    """Return the command that starts a run, or goes on with it if it has started."""
+    command = [sys.executable, "-m", "keras_seq.cli", verb, "mnist_rows"]
+    goes_on = verb == "train" and Run(runs / "mnist_rows" / name).started
+    options = ["--resume"] if goes_on else VERBS[verb].split()
+    return [*command, *options, "--runs", str(runs), "--run", name]
+
+
+def _progress(folder: Path) -> str:
+    """Return how far a run has come."""
+    trials = len(list(folder.glob("tuning/trial_*")))
+    history = folder / "history.csv"
+    if history.exists():
+        return f"epoch {len(_without_seconds(history))}"
+    if trials:
+        return f"trial {trials}"
+    return "started" if Run(folder).started else "not started"
+
+
+def _killed(verb: str, runs: Path, name: str, seconds: float) -> str | None:
+    """Start a run and kill it; return how far it had come, or None if it had ended before."""
+    process = subprocess.Popen(
+        _command(verb, runs, name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return _progress(runs / "mnist_rows" / name)
+    return None
+
+
+def _trials(verb: str, runs: Path, kills: int, seed: int) -> list[dict[str, Any]]:
+    """Return a row for each run that was killed."""
+    begun = time.perf_counter()
+    subprocess.run(_command(verb, runs, verb), check=True, stdout=subprocess.DEVNULL)
+    whole_seconds = time.perf_counter() - begun
+    whole = Result.read(runs / "mnist_rows" / verb)
+    moments, rows = random.Random(seed), []
+    for number in itertools.count():
+        if len(rows) == kills:
+            break
+        name = f"{verb}_{number}"
+        seconds = moments.uniform(0, whole_seconds)
+        progress = _killed(verb, runs, name, seconds)
+        if progress is None:  # this time it was faster
+            continue
+        done = subprocess.run(
+            _command(verb, runs, name), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        identical = done.returncode == 0 and Result.read(runs / "mnist_rows" / name) == whole
+        rows.append(
+            {
+                "verb": verb,
+                "killed_after_seconds": round(seconds, 1),
+                "undisturbed_seconds": round(whole_seconds, 1),
+                "progress": progress,
+                "exit_code": done.returncode,
+                "identical": identical,
+            }
+        )
+        print(rows[-1], *[done.stderr] * (not identical), flush=True)
+    return rows
+
+
+def main() -> int:
+    """Print, write, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=10, help="number of kills of each command")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as runs:
+        rows = [
+            row for verb in VERBS for row in _trials(verb, Path(runs), options.kills, options.seed)
+        ]
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console().print(table)
+    command = shlex.join(["python", "-m", "benchmarks.kills", *sys.argv[1:]])
+    page.record(page.RESULTS / "kills.json", command, rows)
+    return 0 if all(row["identical"] for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
