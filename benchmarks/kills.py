@@ -94,7 +94,8 @@ def _trials(verb: str, runs: Path, kills: int, seed: int) -> list[dict[str, Any]
     subprocess.run(_command(verb, runs, verb), check=True, stdout=subprocess.DEVNULL)
     whole_seconds = time.perf_counter() - begun
     whole = Result.read(runs / "mnist_rows" / verb)
-    moments, rows = random.Random(seed), []
+    moments = random.Random(seed)
+    rows: list[dict[str, Any]] = []
     for number in itertools.count():
         if len(rows) == kills:
             break

@@ -44,9 +44,8 @@ ENTRY_POINTS = "keras_seq.recipes"
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
 CELLS = get_args(Cell)
-RESERVED = frozenset(
-    "distribute fields preset record resume run runs search test trials workers".split()
-)
+RESERVED = {"distribute", "fields", "preset", "record", "resume", "run", "runs", "search", "test"}
+RESERVED |= {"trials", "workers"}
 """Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
 
 

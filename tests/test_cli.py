@@ -199,7 +199,7 @@ def test_no_field_of_a_recipe_is_called_as_an_option(monkeypatch):
     monkeypatch.setattr(cli, "_run_recipe", take_options)
     for verb in ("train", "tune"):
         assert run(verb, "mnist_rows") == 0
-    assert found == set(recipe.RESERVED)
+    assert found == recipe.RESERVED
 
     @dataclasses.dataclass(frozen=True)
     class Config(recipe.Config):

@@ -172,7 +172,8 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     assert metrics(HALF) == metrics(WHOLE)
 
 
-def test_a_result_on_other_data_is_not_recorded(place, capsys):
+def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
+    monkeypatch.setattr(recipe.Recipe, "evaluate", lambda *_: {"accuracy": 0.5})
     config = json.loads((WHOLE / "config.json").read_text())
     del config["checksum"]
     config["fingerprint"]["data"]["test"]["examples"] = 9

@@ -99,7 +99,7 @@ def test_both_strands_train(workplace):
 
 
 @pytest.mark.parametrize(
-    ("settings", "counted"), [({}, True), ({"run": 0}, False), ({"pooling": "max"}, False)]
+    ("settings", "counted"), [({}, True), ({"kmer": 0}, False), ({"pooling": "max"}, False)]
 )
 def test_places_count_where_the_middle_says_what_they_are(workplace, settings, counted):
     table(workplace / "mine.csv")
