@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from keras_seq import quiet
 from keras_seq import recipe as recipe_module
-from keras_seq._internal import files
+from keras_seq._internal import files, leftovers
 from keras_seq._internal.files import write_json as write_json  # for recipes
 from keras_seq.errors import InputError
 from keras_seq.recipe import Config, Recipe
@@ -69,9 +70,18 @@ class Run:
             self.folder / "metrics.json", "`keras-seq evaluate` measures the run again"
         )
 
-    def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Keep the folder for this process; see `keras_seq._internal.files.exclusive_lock`."""
-        return files.exclusive_lock(self.folder)
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep the folder for this process, and remove what killed ones left in it.
+
+        Raises:
+            InputError: If another process keeps it.
+        """
+        tuning = self.folder / "tuning"
+        with files.exclusive_lock(self.folder):
+            for folder in (self.folder, tuning, *tuning.glob("trial_*")):
+                leftovers.remove(folder, files.TEMPORARY, min_age=0.0)
+            yield
 
     def check_free(self) -> None:
         """Check that no run lies in the folder.

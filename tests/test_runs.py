@@ -12,6 +12,7 @@ import keras
 import pytest
 
 from keras_seq import cli, recipe, runs
+from keras_seq._internal import leftovers
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("trained on TensorFlow alone", allow_module_level=True)
@@ -88,6 +89,16 @@ def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, c
             assert f"Another process is at work in {folder}; wait" in sentence(capsys)
     assert run(*RESUME) == 0
     assert metrics(HALF) == metrics(WHOLE)
+
+
+def test_what_killed_processes_left_is_removed_at_the_next_start(place):
+    left = [HALF / ".writing-killed_1", HALF / "tuning/trial_0/.writing-killed_2"]
+    held = HALF / "tuning/.writing-alive_01"
+    for folder in (*left, held):
+        folder.mkdir(parents=True)
+        (folder / "half").touch()
+    with leftovers.hold(held), runs.Run(HALF).lock():
+        assert held.exists() and not any(folder.exists() for folder in left)
 
 
 def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):

@@ -5,12 +5,10 @@ import csv
 import hashlib
 import json
 import os
-import platform
 import shutil
 import struct
 import sys
 import tempfile
-import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,20 +17,17 @@ from typing import Any, TypeVar
 
 import filelock
 
+from keras_seq._internal import leftovers
 from keras_seq.errors import DamagedFile, InputError, disk_is_full
 
-TEMPORARY = ".writing-"
-"""Start of the name of a folder that a file is written in, before host, process and random part."""
-ABANDONED_SECONDS = 24 * 3600
-"""Age at which a temporary folder of another machine is taken for a leftover."""
+TEMPORARY = r"\.writing-\w{8}"
+"""Pattern of the names of the folders that files are written in."""
 LOCK = ".lock"
 """Name of the file in a locked folder."""
 CHECKSUM = "checksum"
 """Key of the SHA-256 that `write_checked_json` adds."""
 
 T = TypeVar("T")
-
-_in_progress: set[Path] = set()
 
 
 @contextlib.contextmanager
@@ -48,20 +43,18 @@ def atomic_write(path: str | os.PathLike, keep_previous: bool = False) -> Iterat
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(path.parent)
-    prefix = f"{TEMPORARY}{platform.node()}-{os.getpid()}-"
+    leftovers.remove(path.parent, TEMPORARY)
     # A folder for one file, because some formats depend on the name of the file.
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=prefix))
-    _in_progress.add(folder)
-    try:
-        new = folder / path.name
-        yield new
-        if keep_previous and path.exists():
-            path.replace(previous_path(path))
-        new.replace(path)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        _in_progress.discard(folder)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".writing-"))
+    with leftovers.hold(folder):
+        try:
+            new = folder / path.name
+            yield new
+            if keep_previous and path.exists():
+                path.replace(previous_path(path))
+            new.replace(path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def previous_path(path: Path) -> Path:
@@ -103,41 +96,6 @@ def read_or_previous(path: Path, read: Callable[[Path], T]) -> T | None:
     return None
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes were writing into a folder.
-
-    Processes of another machine cannot be seen: their temporary folders are removed after a day.
-
-    Args:
-        folder: Folder that `atomic_write` wrote into.
-    """
-    for path in folder.glob(f"{TEMPORARY}*"):
-        if path not in _in_progress and _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_abandoned(path: Path) -> bool:
-    host, _, process = path.name.removeprefix(TEMPORARY).rpartition("-")[0].rpartition("-")
-    # On Windows, `os.kill` would end the process instead of asking for it.
-    if host == platform.node() and process.isdecimal() and os.name == "posix":
-        # A process of the same id that wrote this folder is an earlier one.
-        return int(process) == os.getpid() or not _is_running(int(process))
-    try:
-        return time.time() - path.stat().st_mtime > ABANDONED_SECONDS
-    except FileNotFoundError:  # removed by another process
-        return False
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # a process of another user
-        pass
-    return True
-
-
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
     """Keep a folder for this process until the block ends, or the process, however it ends.
@@ -163,7 +121,6 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
     except filelock.Timeout:
         raise InputError(f"Another process is at work in {folder}; wait until it ends.") from None
     try:
-        remove_leftovers(folder)
         yield
     finally:
         # Removed before the release: a process that has opened the file sees that it is gone.

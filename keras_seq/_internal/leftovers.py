@@ -44,23 +44,24 @@ def hold(folder: Path, wait: bool = True) -> Iterator[bool]:
             os.close(lock)
 
 
-def remove(parent: Path, pattern: str) -> None:
+def remove(parent: Path, pattern: str, min_age: float = YOUNG) -> None:
     """Remove the sub-folders that no live process holds.
 
     Args:
         parent: Folder to look in; it need not exist.
         pattern: Regular expression for the whole name of a sub-folder.
+        min_age: Age in seconds below which a sub-folder stays.
     """
     with contextlib.suppress(OSError):
         for entry in os.scandir(parent):
             if re.fullmatch(pattern, entry.name) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    _remove_if_left(Path(entry.path), time.time() - entry.stat().st_mtime)
+                    age = time.time() - entry.stat().st_mtime
+                    if age >= min_age:
+                        _remove_if_left(Path(entry.path), age)
 
 
 def _remove_if_left(folder: Path, age: float) -> None:
-    if age < YOUNG:
-        return
     lock = _open(folder)
     try:
         locked = _try_lock(lock, wait=False)

@@ -1,7 +1,6 @@
 """Files that are written as a whole, locked folders, and what damage is told from content."""
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -29,33 +28,6 @@ def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
     assert {file.name for file in path.parent.iterdir()} == {"file.json", "file.previous.json"}
 
 
-def test_what_killed_processes_left_is_removed_by_the_next_write(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", ""]) as process:
-        pass
-    host = files.platform.node()
-    dead = f"{files.TEMPORARY}{host}-{process.pid}-a1_b2c3d"
-    earlier = f"{files.TEMPORARY}{host}-{os.getpid()}-a1_b2c3d"  # of another boot, or container
-    running = f"{files.TEMPORARY}{host}-{os.getppid()}-a1_b2c3d"
-    elsewhere = f"{files.TEMPORARY}else-where-{process.pid}-a1_b2c3d"
-    before = f"{files.TEMPORARY}{host}-else-1-a1_b2c3d"
-    oldest = f"{files.TEMPORARY}k3jd82_1"  # named as by older versions
-    for name in (dead, earlier, running, elsewhere, before, oldest):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "half").write_text("half")
-    for name in (before, oldest):
-        os.utime(tmp_path / name, (0, 0))
-    with files.atomic_write(tmp_path / "a") as first, files.atomic_write(tmp_path / "b") as second:
-        assert {path.name for path in tmp_path.iterdir()} == {
-            running,
-            elsewhere,
-            first.parent.name,
-            second.parent.name,
-        }
-        first.touch()
-        second.touch()
-    assert {path.name for path in tmp_path.iterdir()} == {running, elsewhere, "a", "b"}
-
-
 def test_one_process_at_a_time(tmp_path):
     folder = tmp_path / "runs/ner/default"
     with files.exclusive_lock(folder):
@@ -78,7 +50,6 @@ with files.exclusive_lock(Path({str(folder)!r})):
 
 def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
-import os
 from pathlib import Path
 from keras_seq._internal import files
 with files.exclusive_lock(Path({str(tmp_path)!r})):
