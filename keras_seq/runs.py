@@ -22,6 +22,8 @@ SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
 """Members of a model file of Keras, the architecture first."""
 LAMBDA = b'"__lambda__"'
 """Class of what Keras saves as the code of a function, and does not load."""
+REMEDY = "restore it from a copy, or train another run"
+"""Advice on files of which nothing else holds the content."""
 Checkpoint = tuple[dict[str, list[np.ndarray]], dict[str, Any]]
 """Lists of arrays by name, and what JSON can hold."""
 
@@ -66,9 +68,7 @@ class Run:
     @property
     def metrics(self) -> dict[str, Any]:
         """Content of `metrics.json`."""
-        return files.read_checked_json(
-            self.folder / "metrics.json", "`keras-seq evaluate` measures the run again"
-        )
+        return files.read_checked_json(self.folder / "metrics.json", REMEDY)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -127,7 +127,7 @@ class Run:
         path = self.folder / "config.json"
         if not path.is_file():
             raise InputError(f"{self.folder} is no run: it has no config.json.")
-        content = files.read_checked_json(path, "restore it from a copy, or train another run")
+        content = files.read_checked_json(path, REMEDY)
         for key, kind in {"recipe": str, "preset": str, "config": dict}.items():
             if not isinstance(content.get(key), kind):
                 raise InputError(f"{path} is not of a run: it has no {key!r}.")
@@ -216,8 +216,7 @@ class Run:
             raise InputError(
                 f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
             )
-        remedy = "restore it from a copy, or train another run"
-        files.check_zip(self.model_path, SAVED_MODEL, remedy)
+        files.check_zip(self.model_path, SAVED_MODEL, REMEDY)
         with zipfile.ZipFile(self.model_path) as archive:
             if LAMBDA in archive.read(SAVED_MODEL[0]):
                 raise InputError(

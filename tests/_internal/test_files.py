@@ -50,6 +50,7 @@ with files.exclusive_lock(Path({str(folder)!r})):
 
 def test_a_lock_ends_with_its_process(tmp_path):
     code = f"""
+import os
 from pathlib import Path
 from keras_seq._internal import files
 with files.exclusive_lock(Path({str(tmp_path)!r})):
