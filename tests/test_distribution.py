@@ -239,4 +239,4 @@ def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="needs Keras's TensorFlow backend, and this is jax"):
-        distribution.devices_of("mirrored")
+        distribution.devices_of.__wrapped__("mirrored")  # not one of an earlier test
