@@ -27,8 +27,11 @@ from rich.table import Table
 from benchmarks import page
 from keras_seq.runs import Run
 
-SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024 --updates 40"
-VERBS = {"train": SMALL, "tune": f"{SMALL} --trials 3 --fields learning-rate dropout"}
+SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024"
+VERBS = {
+    "train": f"{SMALL} --updates 320",
+    "tune": f"{SMALL} --updates 80 --trials 3 --fields learning-rate dropout",
+}
 
 
 @dataclasses.dataclass(frozen=True)

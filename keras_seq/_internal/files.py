@@ -182,7 +182,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
-    """Compare all members of a zip archive, such as a saved model, with their checksums.
+    """Compare all members of a saved model or of saved arrays with their checksums.
 
     Args:
         path: Archive to read.
@@ -190,12 +190,15 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
         remedy: Advice for the user whose file is damaged; ends the sentence of the error.
 
     Raises:
-        DamagedFile: If it is no archive, a member is missing, or one does not match its checksum.
+        DamagedFile: If it is no zip archive, a member is missing, one does not match its checksum,
+            or one is compressed, as neither Keras nor NumPy writes it: it may unpack to any size.
     """
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:
-                damaged, names = archive.testzip(), archive.namelist()
+                kinds = {info.filename: info.compress_type for info in archive.infolist()}
+                compressed = [name for name, kind in kinds.items() if kind != zipfile.ZIP_STORED]
+                damaged = None if compressed else archive.testzip()
         # Raised by `zipfile` for archives whose directory is damaged.
         except (
             zipfile.BadZipFile,
@@ -209,10 +212,12 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
             ValueError,
         ) as error:
             raise DamagedFile(path, f"it cannot be read ({error})", remedy) from error
+    if compressed:
+        raise DamagedFile(path, f"{compressed[0]} in it is compressed", remedy)
     if damaged is not None:
         raise DamagedFile(path, f"{damaged} in it does not match its checksum", remedy)
     for name in members:
-        if name not in names:
+        if name not in kinds:
             raise DamagedFile(path, f"{name} is missing in it", remedy)
 
 

@@ -128,6 +128,14 @@ def test_a_member_that_is_missing(tmp_path):
         files.check_zip(path, ["config.json", "model.weights.h5"], "remedy")
 
 
+def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", " " * 100_000)
+    with pytest.raises(DamagedFile, match=r"config.json in it is compressed"):
+        files.check_zip(path, ["config.json"], "remedy")
+
+
 def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, capsys):
     path = tmp_path / "state.json"
     assert files.read_or_previous(path, read_json) is None
