@@ -1,12 +1,20 @@
 """Sound files, and what becomes of sound in a room."""
 
+import contextlib
 import math
 import struct
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_seq.data import limits
+from keras_seq.data.opening import reading, regular_file
 from keras_seq.errors import InputError
+
+if TYPE_CHECKING:
+    import soundfile
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")
 """Endings of files that are read as sound."""
@@ -29,18 +37,18 @@ def read_audio(path, sample_rate):
         import soundfile
     except ImportError:
         raise InputError("Sound is read with soundfile: pip install 'keras-seq[data]'.") from None
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    path = regular_file(path)
     if not path.stat().st_size:
         raise InputError(f"{path} is empty: it has not even a header.")
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate, announced = file.samplerate, file.frames
-            samples = file.read(dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
-        raise InputError(f"{path} is no sound file that can be read: {reason}.") from None
+    with contextlib.ExitStack() as stack:
+        # soundfile asks for the rate of files without a header by a TypeError.
+        with reading(path, "a sound file", (soundfile.SoundFileError, TypeError)):
+            file = stack.enter_context(soundfile.SoundFile(path))
+        rate, announced = file.samplerate, file.frames
+        limits.check("max_sample_rate", rate, path, "the sampling rate in Hz")
+        limits.check("max_audio_seconds", announced / rate, path, "the duration in seconds")
+        limits.check("max_audio_samples", announced * file.channels, path, "the number of samples")
+        samples = _mixed_down(file, path, soundfile.SoundFileError)
     missing = _missing(path)
     if missing or len(samples) < announced:
         raise InputError(
@@ -49,7 +57,33 @@ def read_audio(path, sample_rate):
         )
     if not len(samples):
         raise InputError(f"{path} has no sound in it: not one sample.")
-    return as_int16(resampled(samples.mean(axis=1), rate, sample_rate))
+    return as_int16(resampled(samples, rate, sample_rate))
+
+
+def _mixed_down(
+    file: "soundfile.SoundFile", path: Path, errors: type[Exception]
+) -> "np.ndarray[Any, Any]":
+    """Read the mean of all channels, block by block: the header may promise any length.
+
+    Args:
+        file: Open file.
+        path: Its path, for messages.
+        errors: Exception of soundfile for damaged files.
+
+    Returns:
+        float32 `(samples,)`.
+    """
+    begun, blocks, count = time.monotonic(), [np.zeros(0, "float32")], 0
+    while True:
+        with reading(path, "a sound file", errors):
+            block = file.read(2**16, dtype="float32", always_2d=True)
+        if not len(block):
+            return np.concatenate(blocks)
+        blocks.append(block.mean(axis=1))
+        count += block.size
+        limits.check("max_audio_samples", count, path, "the number of samples")
+        seconds = time.monotonic() - begun
+        limits.check("max_decoding_seconds", seconds, path, "the time to decode it in seconds")
 
 
 def _missing(path):

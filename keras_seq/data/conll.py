@@ -1,9 +1,10 @@
 """Tagged sentences in files with a token a line (CoNLL shared tasks), and in JSON lines."""
 
-import json
+from typing import Any
 
 from keras_seq import spans as spans_module
-from keras_seq.data.files import lines
+from keras_seq.data.files import check_text, lines
+from keras_seq.data.json_lines import parse_object
 from keras_seq.errors import InputError
 
 
@@ -70,16 +71,8 @@ def read_spans(path, split, encoding="utf-8"):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        try:
-            content = json.loads(line)
-            text = content["text"]
-            given = [(str(s["label"]), int(s["start"]), int(s["end"])) for s in content["spans"]]
-            tokens = split(text)
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(
-                f"{where}: expected an object with text and spans, each with start, end and "
-                f"label: {type(error).__name__}: {error}."
-            ) from None
+        text, given = _text_and_spans(parse_object(line, where), where)
+        tokens = split(text)
         if not tokens:
             raise InputError(f"{where}: the text is empty.")
         begins = {start: i for i, (_, start, _) in enumerate(tokens)}
@@ -96,3 +89,23 @@ def read_spans(path, split, encoding="utf-8"):
     if not found:
         raise InputError(f"{path} has no sentence in it.")
     return found
+
+
+def _text_and_spans(content: dict[str, Any], where: str) -> tuple[str, list[tuple[str, int, int]]]:
+    """Return the text of an object, and label, start and end of its spans."""
+    text, given = content.get("text"), content.get("spans")
+    if not isinstance(text, str) or not isinstance(given, list):
+        raise InputError(f"{where}: expected an object with a string text and a list spans.")
+    check_text(text, where)
+    spans = []
+    for span in given:
+        try:
+            label, start, end = str(span["label"]), int(span["start"]), int(span["end"])
+        except (KeyError, OverflowError, TypeError, ValueError):
+            raise InputError(
+                f"{where}: expected a span with a label and whole numbers start and end, not "
+                f"{str(span)[:60]}."
+            ) from None
+        check_text(label, where)
+        spans.append((label, start, end))
+    return text, spans

@@ -1,10 +1,16 @@
 """The user's own files, sorted into folders."""
 
-import codecs
-import gzip
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
+from keras_seq.data import limits
+from keras_seq.data.opening import (
+    is_file,
+    listing,
+    open_unpacked,
+    regular_file,
+    regular_folder,
+)
 from keras_seq.data.split import split_of
 from keras_seq.errors import InputError
 
@@ -19,7 +25,7 @@ def fingerprint(files):
     Args:
         files: As `files_by_class` returns them.
     """
-    stats = [(str(path.resolve()), path.stat(), rest) for path, *rest in files]
+    stats = [(str(path.resolve()), regular_file(path).stat(), rest) for path, *rest in files]
     return repr([(name, stat.st_size, stat.st_mtime_ns, rest) for name, stat, rest in stats])
 
 
@@ -33,15 +39,16 @@ def files_by_split(path):
         InputError: There is nothing, or a folder without train.*.
     """
     path = Path(path)
-    if path.is_file():
-        return [(None, path)]
+    if is_file(path):
+        return [(None, regular_file(path))]
     if not path.is_dir():
         raise InputError(f"There is no file or folder {path}.")
+    entries = listing(path)
     found = [
-        (split, file)
+        (split, regular_file(file))
         for split, stems in STEMS.items()
-        for file in sorted(path.iterdir())
-        if file.is_file() and file.name.split(".")[0] in stems
+        for file in entries
+        if file.name.split(".")[0] in stems and not file.is_dir()
     ]
     if "train" not in dict(found):
         raise InputError(
@@ -80,15 +87,13 @@ def files_by_class(folder, suffixes):
     Raises:
         InputError: The folder does not exist, has not at least two classes, or one has no files.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}.")
+    folder = regular_folder(folder)
     own_split = (folder / "train").is_dir() and (folder / "test").is_dir()
     roots = [(folder / split, split) for split in SPLITS] if own_split else [(folder, None)]
     found = []
     for root, split in roots:
-        for sub in sorted(root.glob("[!.]*/")):
-            files = [file for file in sorted(sub.iterdir()) if file.suffix.lower() in suffixes]
+        for sub in listing(root, "[!.]*/"):
+            files = [file for file in listing(sub) if file.suffix.lower() in suffixes]
             if not files:
                 raise InputError(f"The folder {sub} has no {', '.join(suffixes)} file in it.")
             found += [(file, sub.name, split) for file in files]
@@ -101,34 +106,71 @@ def files_by_class(folder, suffixes):
     return classes, found
 
 
-def lines(path, encoding="utf-8"):
-    """The lines of a text file, or of one that gzip has packed (.gz), with their numbers from 1.
+def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Read the lines of a text file, or of one that gzip has packed (.gz).
+
+    Args:
+        path: File.
+        encoding: Encoding of the file.
+
+    Yields:
+        Number of the line, from 1, and the line without its end.
 
     Raises:
-        InputError: There is no such file, it is not whole, or a line is not in that encoding.
+        InputError: If there is no such file, it is not whole, or a line is not in that encoding.
+        LimitError: If the file, a line, or the number of lines is too large.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"There is no file {path}.")
+    _check_encoding(encoding)
+    with open_unpacked(path) as file:
+        # One byte more than a line may have shows that it has more.
+        most = limits.get().max_line_bytes + 1
+        number = 0
+        while line := file.readline(most):
+            number += 1
+            limits.check("max_lines", number, path, "the number of lines")
+            where = f"{path}, line {number}"
+            limits.check("max_line_bytes", len(line), where, "the size in bytes")
+            yield number, _decoded(line, encoding, where)
+
+
+def _decoded(line: bytes, encoding: str, where: str) -> str:
+    """Decode one line, without its end and without a byte order mark."""
     try:
-        codecs.lookup(encoding)
-    except LookupError:
+        text = line.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{where}: byte {error.start + 1} is not {encoding}; give --encoding, or convert the "
+            "file to one encoding."
+        ) from None
+    except UnicodeError as error:
+        raise InputError(f"{where}: this is not {encoding} ({error}).") from None
+    check_text(text, where)
+    return text.rstrip("\r\n").removeprefix("\ufeff")
+
+
+def check_text(text: str, where: str) -> None:
+    """Refuse text that no encoding can hold.
+
+    Args:
+        text: Text.
+        where: File and line, or what the text is, for the message.
+
+    Raises:
+        InputError: If there is half a surrogate pair in it.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where}: character {error.start + 1} is half a surrogate pair "
+            f"(U+{ord(text[error.start]):04X}), which is not text."
+        ) from None
+
+
+def _check_encoding(encoding: str) -> None:
+    try:
+        b"a".decode(encoding)
+    except UnicodeError:
+        return  # It has more than one byte a character, such as UTF-16.
+    except (LookupError, ValueError):
         raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        for number, line in enumerate(_whole(file, path), 1):
-            try:
-                text = line.decode(encoding)
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    f"{path}, line {number}: byte {error.start + 1} is not {encoding}; give "
-                    "--encoding, or convert the file to one encoding."
-                ) from None
-            yield number, text.rstrip("\r\n").removeprefix("\ufeff")
-
-
-def _whole(file, path):
-    """The lines of a file of which gzip may find that it is none of its own, or cut short."""
-    try:
-        yield from file
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is no whole gzip file: {error}") from None

@@ -3,7 +3,7 @@
 import contextlib
 import contextvars
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from keras_seq.errors import InputError, unknown
 
@@ -15,16 +15,60 @@ class DataLimits:
     Override single fields with `override`, or on the command line with `--limit NAME=VALUE`.
     """
 
-    max_file_bytes: int = 4 * 2**30
+    max_file_bytes: int = 8 * 2**30
     """Size of one file, in bytes."""
+    max_document_bytes: int = 32 * 2**20
+    """Size of one file that is read as a whole (picture, tune book, catalogue), in bytes."""
     max_unpacked_bytes: int = 8 * 2**30
     """Size of what one compressed file unpacks to, in bytes."""
+    max_unpack_ratio: int = 200
+    """Unpacked bytes per compressed byte, beyond the first MiB."""
+    max_archive_members: int = 1_000
+    """Number of files in one archive (.mxl)."""
+    max_files: int = 1_000_000
+    """Number of files and folders in one data folder."""
+    max_lines: int = 100_000_000
+    """Number of lines in one text file."""
+    max_line_bytes: int = 16 * 2**20
+    """Size of one line of text, or of one unit of XML, in bytes."""
+    max_cell_characters: int = 1_000_000
+    """Length of one cell of a table, in characters."""
+    max_depth: int = 64
+    """Depth of nesting in JSON, in XML, and of slurs in ABC."""
+    max_elements: int = 2_000_000
+    """Number of elements in one XML document that is read as a whole."""
+    max_number_digits: int = 1_000
+    """Length of one number in JSON, in digits."""
+    max_vector_width: int = 10_000
+    """Length of one word vector, in numbers."""
+    max_sequence_letters: int = 10_000_000
+    """Length of one FASTA sequence, in letters."""
     max_audio_seconds: float = 3600.0
     """Duration of one recording, in seconds."""
     max_sample_rate: int = 768_000
     """Sampling rate of one recording, in Hz."""
+    max_audio_samples: int = 400_000_000
+    """Number of samples in one recording, over all channels."""
     max_pixels: int = 50_000_000
     """Width times height of one picture or video frame."""
+    max_video_seconds: float = 900.0
+    """Duration of one video, in seconds."""
+    max_video_frames: int = 100_000
+    """Number of frames in one video."""
+    max_tune_characters: int = 100_000
+    """Length of one tune in ABC, in characters."""
+    max_midi_bytes: int = 2**18
+    """Size of one MIDI file, in bytes."""
+    max_tune_notes: int = 5_000
+    """Number of notes and rests in one tune, over all voices."""
+    max_tune_bars: int = 500
+    """Number of bars in one tune, over all voices."""
+    max_tune_quarters: float = 4_000.0
+    """Duration of one tune, over all voices, in quarter notes."""
+    max_bar_beats: int = 64
+    """Number of beats in one bar, the upper number of a time signature."""
+    max_decoding_seconds: float = 60.0
+    """Time to decode one recording or video, in seconds."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -33,7 +77,11 @@ class DataLimits:
                 raise InputError(f"The limit {field.name} must be positive, not {value}.")
 
 
-_current = contextvars.ContextVar("keras_seq_data_limits", default=DataLimits())
+class LimitError(InputError):
+    """An input exceeds one of the `DataLimits`."""
+
+
+_current = contextvars.ContextVar("keras_seq_data_limits", default=DataLimits())  # noqa: B039  (it is frozen)
 
 
 def get() -> DataLimits:
@@ -51,12 +99,63 @@ def override(**fields: float) -> Iterator[DataLimits]:
     Raises:
         InputError: If a name is not a field, or a value is not positive.
     """
-    known = [field.name for field in dataclasses.fields(DataLimits)]
     for name in fields:
-        if name not in known:
-            raise unknown("limit", name, known)
+        _check_name(name)
     token = _current.set(dataclasses.replace(get(), **fields))
     try:
         yield get()
     finally:
         _current.reset(token)
+
+
+def parse(options: Iterable[str]) -> dict[str, float]:
+    """Parse limits as the option `--limit` takes them.
+
+    Args:
+        options: Strings such as `max_pixels=1000000`.
+
+    Returns:
+        Keyword arguments for `override`.
+
+    Raises:
+        InputError: If a string is not NAME=VALUE, a name is not a field, or a value not a number.
+    """
+    fields = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals:
+            raise InputError(f"--limit {option} must be NAME=VALUE, such as max_pixels=1000000.")
+        _check_name(name)
+        number = type(getattr(DataLimits, name))
+        try:
+            fields[name] = number(value)
+        except ValueError:
+            kind = "a whole number" if number is int else "a number"
+            raise InputError(f"--limit {option}: {value!r} is not {kind}.") from None
+    return fields
+
+
+def check(name: str, value: float, where: object, what: str) -> None:
+    """Raise an error if a value exceeds a limit.
+
+    Args:
+        name: Field of `DataLimits`.
+        value: Value to compare with the limit.
+        where: File, perhaps with the line, for the message.
+        what: Description of the value, for example "the sampling rate in Hz".
+
+    Raises:
+        LimitError: If the value exceeds the limit, or is not a number.
+    """
+    limit = getattr(get(), name)
+    if not value <= limit:
+        raise LimitError(
+            f"{where}: {what} is {value}, above the limit of {limit}; raise it with "
+            f"--limit {name}=VALUE."
+        )
+
+
+def _check_name(name: str) -> None:
+    known = [field.name for field in dataclasses.fields(DataLimits)]
+    if name not in known:
+        raise unknown("limit", name, known)

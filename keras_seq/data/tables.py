@@ -1,10 +1,14 @@
 """Tables of the user's own: .csv, .tsv, or JSON lines, perhaps packed by gzip."""
 
 import csv
-import json
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
-from keras_seq.data.files import lines
+from keras_seq.data import limits
+from keras_seq.data.files import check_text, lines
+from keras_seq.data.json_lines import parse_object
+from keras_seq.data.opening import reading
 from keras_seq.errors import InputError
 
 
@@ -25,14 +29,13 @@ def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
         InputError: There is no such column, or a value is empty; the message gives the line.
     """
     file = Path(file)
-    rows = lines(file, encoding)
     suffix = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
     if suffix in (".jsonl", ".json"):
-        table = _objects(file, rows)
+        table = _objects(file, encoding)
     else:
-        text = (line + "\n" for _, line in rows)
-        reader = csv.DictReader(text, delimiter="\t" if suffix in (".tsv", ".txt") else ",")
-        table = ((reader.line_num, row) for row in reader)
+        delimiter = "\t" if suffix in (".tsv", ".txt") else ","
+        table = _rows(file, encoding, delimiter, columns.values())
+    number = 0
     for number, row in table:
         found = []
         for name, column in columns.items():
@@ -42,20 +45,42 @@ def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
                     f"{file}, line {number}: there is no column {column!r}; there are {there}. "
                     f"{hint}".strip()
                 )
-            value = str(row[column]).strip()
+            value, where = str(row[column]).strip(), f"{file}, line {number}"
             if not value and name not in may_be_empty:
-                raise InputError(f"{file}, line {number}: the {name} is empty.")
+                raise InputError(f"{where}: the {name} is empty.")
+            limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
+            check_text(value, where)
             found.append(value)
         yield number, *found
+    if not number:
+        raise InputError(f"{file} has no row in it.")
 
 
-def _objects(file, rows):
-    for number, line in rows:
+def _rows(
+    file: Path, encoding: str, delimiter: str, wanted: Collection[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the rows below the header of a table with a delimiter.
+
+    Raises:
+        InputError: If the header has a wanted name twice, or the table is damaged.
+    """
+    # The limit of the module counts for everyone, so it is raised and never lowered.
+    csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
+    reader = csv.DictReader((line + "\n" for _, line in lines(file, encoding)), delimiter=delimiter)
+    while True:
+        where = f"{file}, after line {reader.line_num}"
+        with reading(where, "a table", csv.Error):
+            row = next(reader, None)
+        if row is None:
+            return
+        names = list(reader.fieldnames or ())
+        for name in wanted:
+            if names.count(name) > 1:
+                raise InputError(f"{file}: the header has the name {name!r} twice.")
+        yield reader.line_num, row
+
+
+def _objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in lines(file, encoding):
         if line.strip():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise InputError(f"{file}, line {number}: this is no JSON ({error}).") from None
-            if not isinstance(row, dict):
-                raise InputError(f"{file}, line {number}: this is no JSON object.")
-            yield number, row
+            yield number, parse_object(line, f"{file}, line {number}")

@@ -1,9 +1,15 @@
 """Vectors of words that others have trained, from text files."""
 
+import re
+
 import numpy as np
 
+from keras_seq.data import limits
 from keras_seq.data.files import lines
 from keras_seq.errors import InputError
+
+COUNT = re.compile(r"[1-9][0-9]{0,17}")
+"""A number in the first line of a file of word2vec."""
 
 
 def read_vectors(path, wanted, encoding="utf-8"):
@@ -27,13 +33,14 @@ def read_vectors(path, wanted, encoding="utf-8"):
     lowered = {token.lower() for token in wanted}
     for number, line in lines(path, encoding):
         parts = line.rstrip().split(" ")
-        if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
+        if number == 1 and len(parts) == 2 and all(map(COUNT.fullmatch, parts)):
             width = int(parts[1])
             continue
         if len(parts) < 2:
             continue
         # A token may have spaces in it, its numbers come last.
         width = len(parts) - 1 if width is None else width
+        limits.check("max_vector_width", width, f"{path}, line {number}", "the width of a vector")
         token = " ".join(parts[: len(parts) - width])
         if len(parts) <= width or not token:
             raise InputError(
@@ -42,11 +49,14 @@ def read_vectors(path, wanted, encoding="utf-8"):
             )
         if token in wanted or token in lowered:
             try:
-                found[token] = np.array(parts[len(parts) - width :], "float32")
+                vector = np.array(parts[len(parts) - width :], "float32")
             except ValueError:
+                vector = np.array(np.nan)
+            if not np.isfinite(vector).all():
                 raise InputError(
-                    f"{path}, line {number}: what follows {token!r} is not {width} numbers."
-                ) from None
+                    f"{path}, line {number}: what follows {token!r} is not {width} finite numbers."
+                )
+            found[token] = vector
     spellings = {t: t if t in found else t.lower() for t in wanted}
     found = {t: found[spelt] for t, spelt in spellings.items() if spelt in found}
     if not found:

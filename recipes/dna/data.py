@@ -6,6 +6,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
+from keras_seq.data.opening import listing
 from keras_seq.errors import InputError
 
 from .bases import checked, reverse_complement
@@ -103,7 +104,7 @@ def _files(path):
             (split, file)
             for split, folder in folders
             if folder.is_dir()
-            for file in sorted(folder.iterdir())
+            for file in listing(folder)
             if is_fasta(file)
         ]
     elif path.is_file() and is_fasta(path):

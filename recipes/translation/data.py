@@ -1,13 +1,14 @@
 """Pairs of sentences: gettext catalogues, sets of TFDS, or files of your own."""
 
 import sys
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
+from keras_seq.data import xml_tree
+from keras_seq.data.opening import read_document
 from keras_seq.errors import InputError
 
 from . import catalogues
@@ -89,7 +90,7 @@ def read(files, config):
     if len(files) == 2:
         pairs = _aligned(*files, config.encoding)
     elif (suffix := files[0].suffix.lower()) in READERS:
-        pairs = READERS[suffix](files[0].read_bytes(), files[0])
+        pairs = READERS[suffix](read_document(files[0]), files[0])
     elif suffix == ".tmx":
         pairs = _memory(files[0], config.source, config.target)
     else:
@@ -129,11 +130,7 @@ def _aligned(file, other, encoding):
 
 def _memory(file, source, target):
     """The units of a translation memory (TMX) that both languages have."""
-    try:
-        units = list(ElementTree.parse(file).iter("tu"))
-    except ElementTree.ParseError as error:
-        raise InputError(f"{file} is no TMX: {error}.") from None
-    for unit in units:
+    for unit in xml_tree.units(file, "tu"):
         texts = {}
         for variant in unit.iter("tuv"):
             names = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")

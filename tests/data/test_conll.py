@@ -72,9 +72,9 @@ def test_mixed_encodings_and_missing_files(tmp_path):
 
 
 BROKEN = {
-    "not JSON": ("Ada", "line 1: expected an object with text and spans"),
-    "no spans": ('{"text": "a"}', "KeyError: 'spans'"),
-    "a list": ("[]", "expected an object"),
+    "not JSON": ("Ada", "line 1: this is not JSON: Expecting value at character 1"),
+    "no spans": ('{"text": "a"}', "expected an object with a string text"),
+    "a list": ("[]", "this is not a JSON object"),
     "a span that cuts a token": (
         '{"text": "Ada", "spans": [{"start": 0, "end": 2, "label": "X"}]}',
         "the span X from 0 to 2 does not begin and end with a token of 'Ada'",

@@ -31,5 +31,5 @@ def test_lines_and_tables(tmp_path, packed):
 def test_what_gzip_cannot_unpack(tmp_path, content):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.txt\.gz is no whole gzip file"):
+    with pytest.raises(InputError, match=r"a\.txt\.gz is damaged or is not a gzip file"):
         list(lines(path))

@@ -190,7 +190,7 @@ TABLE = "file,text\na.wav,one\n"
 MISTAKES = {
     "nothing there": ({}, "There is no file or folder mine"),
     "no table": ({"a.wav": GOOD}, "mine has no table of what is said in which file"),
-    "no audio": ({"t.csv": TABLE}, "t.csv, line 2: there is no file mine/a.wav"),
+    "no audio": ({"t.csv": TABLE}, "t.csv, line 2: There is no file mine/a.wav"),
     "no transcript": (
         {"t.csv": TABLE, "a.wav": GOOD, "b.wav": GOOD},
         "mine/b.wav is in no table: add what is said in it",
@@ -199,7 +199,10 @@ MISTAKES = {
     "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty: it has not even a header"),
     "no sample": ({"t.csv": TABLE, "a.wav": wav(np.zeros(0))}, "a.wav has no sound in it"),
     "cut off": ({"t.csv": TABLE, "a.wav": GOOD[:4000]}, "a.wav is cut off: it ends 4044 bytes"),
-    "no sound": ({"t.csv": TABLE, "a.wav": b"hello" * 99}, "a.wav is no sound file that can be"),
+    "no sound": (
+        {"t.csv": TABLE, "a.wav": b"hello" * 99},
+        "a.wav is damaged or is not a sound file",
+    ),
     "a strange letter": (
         {"t.csv": "file,text\na.wav,one é\n", "a.wav": GOOD},
         "t.csv, line 2: 'é' at position 5 of the text is not in the alphabet",

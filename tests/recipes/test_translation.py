@@ -50,9 +50,9 @@ def test_catalogues_give_pairs():
             ("%(n)s files", "%(n)s fichiers"),
             *LAST,
         }
-    with pytest.raises(InputError, match=r"x\.mo is no catalogue"):
+    with pytest.raises(InputError, match=r"x\.mo is damaged or is not a catalogue"):
         catalogues.read_mo(b"nothing", "x.mo")
-    with pytest.raises(InputError, match=r"x\.po is no catalogue"):
+    with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalogue"):
         catalogues.read_po(b"msgid\nmsgfoo", "x.po")
 
 
@@ -188,8 +188,8 @@ def test_a_mocked_public_set(workplace, online, capsys):
         ({"a.tsv": "one\tun\ntwo\t \n"}, "a.tsv, line 2: the translation is empty"),
         ({"a.tsv": "one\tun\ntwo\n"}, "a.tsv, line 2: 'two' has no tab"),
         ({"a.tsv": "\n"}, "a.tsv has no pair in it"),
-        ({"a.tmx": "<tmx>"}, "a.tmx is no TMX"),
-        ({"a.po": "nonsense"}, "a.po is no catalogue"),
+        ({"a.tmx": "<tmx>"}, "a.tmx is damaged or is not XML"),
+        ({"a.po": "nonsense"}, "a.po is damaged or is not a catalogue"),
         ({"a.en": "one", "b.fr": "un", "c.fr": "un"}, "two files are aligned, not 3"),
         ({}, "There is no file or folder no.txt"),
     ],

@@ -164,7 +164,7 @@ def test_the_users_own_videos_end_to_end(workplace, capsys):
     assert "frame 0" in (run / "look_one_mp4.html").read_text()
     (workplace / "bad.mp4").write_bytes(b"no video" * 99)
     assert cli.main(["predict", str(run), "bad.mp4"]) == 2
-    assert "bad.mp4 is not a video that can be read" in capsys.readouterr().err
+    assert "bad.mp4 is damaged or is not a video" in capsys.readouterr().err
 
 
 def empty(root):
@@ -193,7 +193,7 @@ def of_one_class(root):
     ("make", "message"),
     [
         (empty, "The folder mine/stands has no .avi"),
-        (undecoded, "mine/falls/x.mp4 is not a video that can be read"),
+        (undecoded, "mine/falls/x.mp4 is damaged or is not a video"),
         (without_frames, "mine/falls/x.avi has no frames"),
         (of_unknown_kind, "The folder mine/rises has no .avi"),
         (of_one_class, "at least two classes"),

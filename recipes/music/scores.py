@@ -1,0 +1,214 @@
+"""Scores from untrusted text and files, by music21.
+
+What music21 does takes time that grows with the square of the bars, and some numbers that a score
+may give have it count to them. So a score is measured before music21 makes anything of it.
+"""
+
+import contextlib
+import io
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from keras_seq.data import limits, xml_tree
+from keras_seq.data.opening import check_unpacked, read_document, reading, regular_file
+from keras_seq.errors import InputError
+
+METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
+"""A time signature in ABC, in a line or in brackets."""
+MAX_FIFTHS = 14
+"""Sharps or flats of a key signature: each letter has two at most."""
+
+_ZIP_ERRORS = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error)
+_ZIP_ERRORS += (zipfile.BadZipFile, zlib.error)
+
+
+def decoding(where: object) -> contextlib.AbstractContextManager[None]:
+    """Return a context for calls of music21, which meets damage with whatever exception comes up.
+
+    Args:
+        where: File and number of the tune, for the message.
+    """
+    from music21.exceptions21 import Music21Exception
+
+    builtin = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError)
+    builtin += (RuntimeError, StopIteration, TypeError, ValueError)
+    return reading(where, "a tune", (Music21Exception, *builtin))
+
+
+def parse_abc(text: str, where: object) -> Any:
+    """Parse one tune in ABC notation.
+
+    Args:
+        text: The tune, with its version in the first line.
+        where: File and number of the tune, for messages.
+
+    Returns:
+        A stream of music21.
+
+    Raises:
+        InputError: If it is damaged.
+        LimitError: If it is too long or nested too deep.
+    """
+    from music21 import abcFormat, converter
+
+    limits.check("max_tune_characters", len(text), where, "the length in characters")
+    limits.check("max_depth", _depth_of_slurs(text), where, "the depth of slurs")
+    shortest = _shortest_bar([(beats, unit) for beats, unit in METRE.findall(text)], where)
+    with decoding(where):
+        tokens = abcFormat.ABCFile().readstr(text).tokens
+        lengths = [token.quarterLength for token in tokens if isinstance(token, abcFormat.ABCNote)]
+    bars = sum(isinstance(token, abcFormat.ABCBar) for token in tokens)
+    _check_size(where, len(lengths), bars, math.fsum(lengths), shortest)
+    with decoding(where):
+        return converter.parseData(text, format="abc")
+
+
+def parse_file(path: Path) -> Any:
+    """Parse a file of MIDI (.mid, .midi) or MusicXML (.xml, .musicxml, .mxl).
+
+    Returns:
+        A stream of music21.
+
+    Raises:
+        InputError: If there is no such file, or it is damaged.
+        LimitError: If it is too large, or the tune too long.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".mid", ".midi"):
+        return _parse_midi(regular_file(path, "max_midi_bytes").read_bytes(), path)
+    content = read_document(path)
+    return _parse_musicxml(_unzipped(content, path) if suffix == ".mxl" else content, path)
+
+
+def _parse_midi(content: bytes, path: Path) -> Any:
+    from music21 import midi
+
+    with decoding(path):
+        file = midi.MidiFile()
+        file.readstr(content)
+        events = [event for track in file.tracks for event in track.events]
+        ticks = sum(event.time for event in events if event.isDeltaTime())
+        quarters = ticks / file.ticksPerQuarterNote
+        notes = sum(event.isNoteOn() for event in events)
+        metres = [
+            (event.data[0], 2 ** event.data[1])
+            for event in events
+            if event.type == midi.MetaEvents.TIME_SIGNATURE
+        ]
+    _check_size(path, notes, 0, quarters, _shortest_bar(metres, path))
+    with decoding(path):
+        return midi.translate.midiFileToStream(file)
+
+
+def _parse_musicxml(content: bytes, path: Path) -> Any:
+    from music21 import converter
+
+    root = xml_tree.parse(content, path)
+    notes = bars = 0
+    quarters, divisions, metres, fifths = 0.0, 1.0, [], 0
+    with reading(path, "MusicXML", (ArithmeticError, ValueError)):
+        for element in root.iter():
+            text = element.text or ""
+            notes += element.tag == "note"
+            bars += element.tag == "measure"
+            if element.tag == "divisions":
+                divisions = float(text)
+            elif element.tag == "duration":
+                quarters += abs(float(text)) / divisions
+            elif element.tag == "time":
+                pairs = zip(element.findall("beats"), element.findall("beat-type"))
+                metres += [(beats.text or "", unit.text or "") for beats, unit in pairs]
+            elif element.tag == "fifths":
+                fifths = max(fifths, abs(int(text)))
+        if fifths > MAX_FIFTHS:
+            raise ValueError(f"a key has {fifths} sharps or flats")
+        shortest = _shortest_bar(metres, path)
+    _check_size(path, notes, bars, quarters, shortest)
+    # Chord symbols are not read, but music21 would work them out.
+    for parent in root.iter():
+        for harmony in parent.findall("harmony"):
+            parent.remove(harmony)
+    text = ElementTree.tostring(root, encoding="unicode")
+    with decoding(path):
+        return converter.parseData(text, format="musicxml")
+
+
+def _unzipped(content: bytes, path: Path) -> bytes:
+    """Return the score in a compressed MusicXML file."""
+    # Each file of an archive has one such mark in the table at its end, which is read as a whole.
+    members = content.count(b"PK\x01\x02")
+    limits.check("max_archive_members", members, path, "the number of files in it")
+    with contextlib.ExitStack() as stack:
+        with reading(path, "compressed MusicXML", _ZIP_ERRORS):
+            archive = stack.enter_context(zipfile.ZipFile(io.BytesIO(content)))
+            scores = [
+                member
+                for member in archive.infolist()
+                if member.filename.endswith((".xml", ".musicxml"))
+                and not member.filename.startswith("META-INF")
+                and member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            ]
+        if not scores:
+            raise InputError(f"{path} has no score in it.")
+        blocks, count = [], 0
+        with reading(path, "compressed MusicXML", _ZIP_ERRORS):
+            file = stack.enter_context(archive.open(scores[0]))
+            while block := file.read(2**16):
+                blocks.append(block)
+                count += len(block)
+                check_unpacked(path, count, len(content))
+                limits.check("max_document_bytes", count, path, "the unpacked size in bytes")
+    return b"".join(blocks)
+
+
+def _depth_of_slurs(abc: str) -> int:
+    """Return how many slurs are open at a time, those that never close included."""
+    depth = deepest = 0
+    for line in re.findall(r"(?m)^(?![A-Za-z]:|%).*", abc):
+        for mark in re.findall(r"\((?!\d)|\)", re.sub(r'"[^"]*"', "", line)):
+            depth = max(0, depth + (1 if mark == "(" else -1))
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _shortest_bar(metres: Iterable[tuple[str | int, str | int]], where: object) -> float:
+    """Return the length of the shortest bar in quarters, 4 if there is no time signature.
+
+    Args:
+        metres: Upper numbers, perhaps sums such as "2+3", and lower numbers.
+        where: File, for messages.
+
+    Raises:
+        LimitError: If a bar has too many beats.
+    """
+    shortest = 4.0
+    for beats, unit in metres:
+        number = sum(float(part or 0) for part in str(beats).split("+"))
+        limits.check("max_bar_beats", number, where, "the number of beats in a bar")
+        if number > 0 and float(unit) > 0:
+            shortest = min(shortest, 4 * number / float(unit))
+    return shortest
+
+
+def _check_size(where: object, notes: int, bars: int, quarters: float, shortest: float) -> None:
+    """Refuse a tune that is too long.
+
+    Args:
+        where: File, for messages.
+        notes: Number of notes.
+        bars: Number of bar lines.
+        quarters: Duration in quarters.
+        shortest: Length of the shortest bar in quarters.
+    """
+    limits.check("max_tune_notes", notes, where, "the number of notes")
+    limits.check("max_tune_quarters", quarters, where, "the duration in quarter notes")
+    # Where there are no bar lines music21 draws them.
+    bars = max(bars, math.ceil(quarters / shortest))
+    limits.check("max_tune_bars", bars, where, "the number of bars")
