@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import inspect
 import os
@@ -49,6 +50,30 @@ RecipeOption = Annotated[
     str | None,
     Parameter(help="Folder of the run's recipe, if it has no name: its code is run."),
 ]
+
+LimitOption = Annotated[
+    list[str] | None,
+    Parameter(negative="", help="NAME=VALUE: accept larger files, as docs/limits.md lists."),
+]
+
+
+def limited(verb):
+    """Add the option `--limit NAME=VALUE` to the function of a verb that reads files."""
+
+    @functools.wraps(verb)
+    def call(*arguments, limit=None, **options):
+        from keras_seq.data import limits
+
+        with limits.override(**limits.parse(limit or ())):
+            return verb(*arguments, **options)
+
+    option = inspect.Parameter(
+        "limit", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LimitOption
+    )
+    signature = inspect.signature(verb)
+    call.__signature__ = signature.replace(parameters=[*signature.parameters.values(), option])
+    call.__annotations__ = verb.__annotations__ | {"limit": LimitOption}
+    return call
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -268,6 +293,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
 
 
 @app.command
+@limited
 def evaluate(
     run: Path,
     *,
@@ -361,6 +387,7 @@ def predict(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=T
 
 
 @app.command
+@limited
 def look(run: Path, text: str, *, recipe: RecipeOption = None):
     """Open a finished run while it reads: every gate at every time step, on a page in its folder.
 
@@ -378,6 +405,7 @@ def look(run: Path, text: str, *, recipe: RecipeOption = None):
 
 
 @app.command
+@limited
 def export(
     run: Path,
     *,
@@ -459,6 +487,7 @@ def serve(
 
 
 @app.command
+@limited
 def demo(
     run: Path,
     *,
@@ -528,7 +557,7 @@ def _asked(verb, tokens):
 def _run_recipe(verb, name, function, options):
     """Parses the options of a verb for one recipe or run, and calls the function."""
     one = App(name=f"keras-seq {verb} {name}", version_flags=[], suppress_keyboard_interrupt=False)
-    one.default(function)
+    one.default(limited(function))
     one(options, **HANDLED_HERE)
 
 

