@@ -85,3 +85,8 @@ def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}."
     return InputError(f"There is no {kind} {name!r}: {hint}")
+
+
+def excerpt(text: str, length: int = 60) -> str:
+    """Return the beginning of a text from a file, short enough for a message."""
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_seq.errors import InputError, unknown
+from keras_seq.errors import InputError, excerpt, unknown
 
 SCHEMES = {"IOB1": "BIO", "IOB2": "BIO", "IOBES": "BIOES"}
 """The schemes, and the letters that a tag of each begins with."""
@@ -42,7 +42,7 @@ def spans_of(tags, scheme="IOB2", strict=True):
 
     def broken(position, tag, why):
         if strict:
-            raise InputError(f"Tag {position + 1}, {tag!r}, breaks {scheme}: {why}.")
+            raise InputError(f"Tag {position + 1}, {excerpt(tag)!r}, breaks {scheme}: {why}.")
 
     for position, tag in enumerate([*tags, "O"]):
         letter, of = split_tag(tag, scheme)
@@ -157,7 +157,7 @@ def split_tag(tag, scheme):
         return "O", None
     if not dash or not label or len(letter) != 1 or letter not in SCHEMES[_known(scheme)]:
         letters = ", ".join(f"{letter}-LABEL" for letter in SCHEMES[scheme] if letter != "O")
-        raise InputError(f"{tag!r} is no tag of {scheme}, which has O, {letters}.")
+        raise InputError(f"{excerpt(tag)!r} is no tag of {scheme}, which has O, {letters}.")
     return letter, label
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from keras_seq import spans as spans_module
 from keras_seq.data.files import check_text, lines
 from keras_seq.data.json_lines import parse_object
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 
 def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
@@ -36,7 +36,7 @@ def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
             continue
         if len(columns) < needed:
             raise InputError(
-                f"{path}, line {number}: {line.strip()!r} has {len(columns)} column"
+                f"{path}, line {number}: {excerpt(line.strip())!r} has {len(columns)} column"
                 f"{'s' * (len(columns) != 1)}, but token and tag need {needed}."
             )
         begun = begun if tokens else number
@@ -81,8 +81,8 @@ def read_spans(path, split, encoding="utf-8"):
         for label, start, end in given:
             if start not in begins or end not in ends or start >= end:
                 raise InputError(
-                    f"{where}: the span {label} from {start} to {end} does not begin and end with "
-                    f"a token of {text!r}."
+                    f"{where}: the span {excerpt(label)} from {start} to {end} does not begin and "
+                    f"end with a token of {excerpt(text)!r}."
                 )
             spans.append(spans_module.Span(label, begins[start], ends[end]))
         found.append(([token for token, _, _ in tokens], spans))
@@ -104,7 +104,7 @@ def _text_and_spans(content: dict[str, Any], where: str) -> tuple[str, list[tupl
         except (KeyError, OverflowError, TypeError, ValueError):
             raise InputError(
                 f"{where}: expected a span with a label and whole numbers start and end, not "
-                f"{str(span)[:60]}."
+                f"{excerpt(str(span))}."
             ) from None
         check_text(label, where)
         spans.append((label, start, end))

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from keras_seq.data import limits
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:
@@ -31,7 +31,9 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
         names = dict(pairs)
         if len(names) < len(pairs):
             [(name, _)] = collections.Counter(name for name, _ in pairs).most_common(1)
-            raise InputError(f"{where}: the name {name!r} is given twice in one JSON object.")
+            raise InputError(
+                f"{where}: the name {excerpt(name)!r} is given twice in one JSON object."
+            )
         return names
 
     try:

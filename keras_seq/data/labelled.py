@@ -3,7 +3,7 @@
 from keras_seq.data.files import SPLITS
 from keras_seq.data.prepare import public
 from keras_seq.data.split import split_of
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 
 def labelled(name, texts):
@@ -62,5 +62,5 @@ def check_labels(labels):
         for label in found if known else ():
             if label not in known:
                 raise InputError(
-                    f"The {split} split has the label {label!r}; no training example has."
+                    f"The {split} split has the label {excerpt(label)!r}; no training example has."
                 )

@@ -61,12 +61,12 @@ class DataLimits:
     """Size of one MIDI file, in bytes."""
     max_tune_notes: int = 5_000
     """Number of notes and rests in one tune, over all voices."""
-    max_tune_bars: int = 500
+    max_tune_bars: int = 400
     """Number of bars in one tune, over all voices."""
     max_tune_quarters: float = 4_000.0
     """Duration of one tune, over all voices, in quarter notes."""
-    max_bar_beats: int = 64
-    """Number of beats in one bar, the upper number of a time signature."""
+    max_bar_beats: int = 256
+    """Number of beats in one bar: upper number of its time signature, or shortest notes it has."""
     max_decoding_seconds: float = 60.0
     """Time to decode one recording or video, in seconds."""
 

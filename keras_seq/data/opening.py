@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from keras_seq.data import limits
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 """Exceptions of `gzip` for damaged files."""
@@ -189,6 +189,6 @@ def _status(path: Path) -> os.stat_result | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+        raise InputError(f"{excerpt(str(path), 300)} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise InputError(f"{str(path)!r} is not a path: {error}.") from None
+        raise InputError(f"{excerpt(str(path))!r} is not a path: {error}.") from None

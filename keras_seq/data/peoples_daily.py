@@ -7,7 +7,7 @@ organisation; `[中央/n 电视台/n]nt` is one entity of several words.
 import re
 
 from keras_seq.data.sdist import read_from_sdist
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 from keras_seq.spans import Span
 
 LABELS = {"ns": "LOC", "nt": "ORG", "nr": "PER"}
@@ -73,14 +73,17 @@ def _words(line, where):
         item, *closed = re.split(r"\](?=\w+$|\w+\])", item)
         word, slash, tag = item.rpartition("/")
         if not slash or not word:
-            raise InputError(f"{where}: {item!r} is not word/tag.")
+            raise InputError(f"{where}: {excerpt(item)!r} is not word/tag.")
         words.append((word, tag))
         for label in closed:
             if not opened:
-                raise InputError(f"{where}: a bracket closes at {item!r} that never opened.")
+                raise InputError(
+                    f"{where}: a bracket closes at {excerpt(item)!r} that never opened."
+                )
             groups.append(Span(label, opened.pop(), len(words)))
     if opened:
-        raise InputError(f"{where}: a bracket opens at {words[opened[0]][0]!r} and never closes.")
+        word = excerpt(words[opened[0]][0])
+        raise InputError(f"{where}: a bracket opens at {word!r} and never closes.")
     return words, [group for group in groups if group.label in LABELS]
 
 

@@ -9,7 +9,7 @@ from keras_seq.data import limits
 from keras_seq.data.files import check_text, lines
 from keras_seq.data.json_lines import parse_object
 from keras_seq.data.opening import reading
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 
 def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
@@ -40,7 +40,7 @@ def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
         found = []
         for name, column in columns.items():
             if row.get(column) is None:
-                there = ", ".join(str(name) for name in row if name)
+                there = excerpt(", ".join(str(name) for name in row if name), 200)
                 raise InputError(
                     f"{file}, line {number}: there is no column {column!r}; there are {there}. "
                     f"{hint}".strip()

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_seq.data import limits
 from keras_seq.data.files import lines
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 COUNT = re.compile(r"[1-9][0-9]{0,17}")
 """A number in the first line of a file of word2vec."""
@@ -54,7 +54,8 @@ def read_vectors(path, wanted, encoding="utf-8"):
                 vector = np.array(np.nan)
             if not np.isfinite(vector).all():
                 raise InputError(
-                    f"{path}, line {number}: what follows {token!r} is not {width} finite numbers."
+                    f"{path}, line {number}: what follows {excerpt(token)!r} is not {width} "
+                    "finite numbers."
                 )
             found[token] = vector
     spellings = {t: t if t in found else t.lower() for t in wanted}

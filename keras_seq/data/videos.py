@@ -75,6 +75,8 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
         duration = (container.duration or 0) / av.time_base
         limits.check("max_video_seconds", duration, path, "the duration in seconds")
         limits.check("max_video_frames", stream.frames, path, "the number of frames")
+        if stream.codec_context is None:
+            raise InputError(f"{path} is damaged or has pictures of an unknown kind.")
         _check_size(stream.codec_context, path)
         # A stream may change the size of its frames.
         stream.codec_context.options = {"max_pixels": str(limits.get().max_pixels)}

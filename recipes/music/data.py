@@ -11,7 +11,7 @@ from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data.limits import LimitError
 from keras_seq.data.opening import read_document
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 from . import chorales, scores, tunes
 
@@ -54,18 +54,19 @@ def _books():
     corpus = Path(music21.__file__).parent / "corpus"
     for folder, style in BOOKS.items():
         for file in sorted((corpus / folder).glob("*.abc")):
-            yield from _tunes(file, style, None)
+            yield from tunes_of(file, style, None)
 
 
 def _of_files(files):
     for file, style, split in files:
         if file.suffix.lower() == ".abc":
-            yield from _tunes(file, style, split)
+            yield from tunes_of(file, style, split)
         else:
             yield str(file), file, style, split
 
 
-def _tunes(file, style, split):
+def tunes_of(file, style, split):
+    """Yield the tunes of a file of ABC: where each is, its text, the style and the split."""
     text = read_document(file).decode("utf-8", "replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     found = tunes.split_abc(text)
@@ -125,11 +126,13 @@ def prompt_of(text, voices=1):
         InputError: It cannot be read.
     """
     example = f"write it as {EXAMPLES[voices > 1]}."
-    shown = repr(text if len(text) <= 60 else text[:57] + "...")
+    shown = repr(excerpt(text))
     given = dict(re.findall(r"\b([MKL]):(\S+)", text))
     for field, (_, form) in FIELDS.items():
         if field in given and not re.fullmatch(form, given[field], re.IGNORECASE):
-            raise InputError(f"The prompt has {field}:{given[field]}, which is not ABC; {example}")
+            raise InputError(
+                f"The prompt has {field}:{excerpt(given[field])}, which is not ABC; {example}"
+            )
     first, *others = re.split(r"\[?V:\w+\]?", re.sub(r"\b[MKL]:\S+", "", text))
     lines = others if not first.strip() and others else [first, *others]
     if len(lines) != voices:

@@ -12,6 +12,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -24,6 +25,8 @@ METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
 """A time signature in ABC, in a line or in brackets."""
 MAX_FIFTHS = 14
 """Sharps or flats of a key signature: each letter has two at most."""
+MAX_DENOMINATOR = 1_024
+"""Of the length of a note in quarters, as it is measured."""
 
 _ZIP_ERRORS = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error)
 _ZIP_ERRORS += (zipfile.BadZipFile, zlib.error)
@@ -62,10 +65,21 @@ def parse_abc(text: str, where: object) -> Any:
     limits.check("max_depth", _depth_of_slurs(text), where, "the depth of slurs")
     shortest = _shortest_bar([(beats, unit) for beats, unit in METRE.findall(text)], where)
     with decoding(where):
-        tokens = abcFormat.ABCFile().readstr(text).tokens
-        lengths = [token.quarterLength for token in tokens if isinstance(token, abcFormat.ABCNote)]
-    bars = sum(isinstance(token, abcFormat.ABCBar) for token in tokens)
-    _check_size(where, len(lengths), bars, math.fsum(lengths), shortest)
+        bars = [[]]
+        for token in abcFormat.ABCFile().readstr(text).tokens:
+            if isinstance(token, abcFormat.ABCBar):
+                bars.append([])
+            elif isinstance(token, abcFormat.ABCNote):
+                length = Fraction(token.quarterLength)
+                bars[-1].append(length.limit_denominator(MAX_DENOMINATOR))
+    lengths = [length for bar in bars for length in bar]
+    _check_size(where, len(lengths), len(bars) - 1, float(sum(lengths)), shortest)
+    if len(bars) > 2:
+        # For a bar that is too long music21 works out a time signature.
+        for sounding in filter(None, ([length for length in bar if length] for bar in bars)):
+            total = sum(sounding)
+            beats = float(max(total / min(sounding), total.numerator))
+            limits.check("max_bar_beats", beats, where, "the number of beats in a bar")
     with decoding(where):
         return converter.parseData(text, format="abc")
 

@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batches import Examples
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 WORD = re.compile(r"(?:[^\W\d_]|')+")
 """What a word of the built-in lexicon must be: letters and apostrophes."""
@@ -88,8 +88,8 @@ def of_user(files, encoding):
             columns = [" ".join(column.split()) for column in line.split("\t")]
             if len(columns) < 2:
                 raise InputError(
-                    f"{file}, line {number}: {line.strip()!r} has no tab; a line is a word, a tab "
-                    "and its phonemes."
+                    f"{file}, line {number}: {excerpt(line.strip())!r} has no tab; a line is a "
+                    "word, a tab and its phonemes."
                 )
             word, sounds = columns[0].lower(), columns[1]
             if not word or not sounds:

@@ -9,7 +9,7 @@ from keras_seq import data
 from keras_seq.batches import Examples
 from keras_seq.data import xml_tree
 from keras_seq.data.opening import read_document
-from keras_seq.errors import InputError
+from keras_seq.errors import InputError, excerpt
 
 from . import catalogues
 
@@ -108,7 +108,7 @@ def _table(file, encoding):
         columns = line.split("\t")
         if len(columns) < 2:
             raise InputError(
-                f"{file}, line {number}: {_short(line)} has no tab; a line is a text, a tab and "
+                f"{file}, line {number}: {excerpt(line)!r} has no tab; a line is a text, a tab and "
                 "its translation."
             )
         yield _both(*columns[:2], f"{file}, line {number}")
@@ -121,7 +121,7 @@ def _aligned(file, other, encoding):
         number, line = longer[1][min(len(texts), len(said))]
         raise InputError(
             f"{file} has {len(texts)} lines but {other} has {len(said)}: line {number} of "
-            f"{longer[0]}, {_short(line)}, has no partner."
+            f"{longer[0]}, {excerpt(line)!r}, has no partner."
         )
     for (number, text), (_, translation) in zip(texts, said):
         if text.strip() or translation.strip():
@@ -148,10 +148,6 @@ def _both(text, translation, where):
     if not text or not translation:
         raise InputError(f"{where}: the {'translation' if text else 'source'} is empty.")
     return text, translation
-
-
-def _short(line):
-    return repr(line if len(line) <= 60 else line[:57] + "...")
 
 
 def _public(config):

@@ -1,0 +1,261 @@
+"""Readers and damaged files: `python -m benchmarks.fuzzing_files`.
+
+Files of every format that is read are made, damaged at random and read, one after the other, in a
+process of their own. Prints a table and writes `benchmarks/results/fuzzing_files.json`. Ends with 1
+if a file causes anything but a reading or one sentence that names it, takes more than 10 seconds,
+or has the process hold 2 GB.
+"""
+
+import argparse
+import collections
+import gzip
+import json
+import os
+import random
+import resource
+import select
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks import page
+from benchmarks.fuzzing_seeds import READERS, write_seeds
+
+MAX_SECONDS = 10.0
+"""Time to read one file."""
+MAX_MEGABYTES = 2_000
+"""Peak memory of the process that reads."""
+ADDRESS_SPACE_BYTES = 32 * 2**30
+"""Address space of that process, so that no reader brings the machine down."""
+NUMBERS = (b"0", b"-1", b"9999999", b"1e999", b"nan", b"9" * 5_000)
+PIECES = (
+    *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\t", b'"', b"\\", b"\x1f\x8b\x08"),
+    *(b"(" * 20_000, b"[" * 100_000, b"{" * 2_000, b"<a>" * 5_000, b"x" * 200_000, b"\\ud800"),
+    *("é".encode("latin-1"), "é\n".encode("utf-16"), "\u2028\u0085\u3000".encode(), b" " * 1_000),
+)
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """Return the content with one to four changes of random kinds."""
+    for _ in range(rng.randint(1, 4)):
+        content = rng.choice(MUTATIONS)(content, rng)
+    return content
+
+
+def _cut(content: bytes, rng: random.Random) -> bytes:
+    return content[: rng.randrange(len(content) + 1)]
+
+
+def _flip(content: bytes, rng: random.Random) -> bytes:
+    changed = bytearray(content)
+    for _ in range(min(len(changed), rng.choice([1, 4, 32]))):
+        changed[rng.randrange(len(changed))] = rng.randrange(256)
+    return bytes(changed)
+
+
+def _enlarge(content: bytes, rng: random.Random) -> bytes:
+    """Write a large number where a header may have one: most headers are at the beginning."""
+    size = rng.choice([1, 2, 4, 8])
+    end = min(len(content), rng.choice([64, 512, len(content)]))
+    place = rng.randrange(end + 1)
+    number = rng.choice([b"\xff" * size, b"\x7f" + b"\xff" * (size - 1), bytes(size)])
+    return content[:place] + rng.choice([number, number[::-1]]) + content[place + size :]
+
+
+def _renumber(content: bytes, rng: random.Random) -> bytes:
+    """Exchange a number that is written in digits."""
+    places = [place for place, byte in enumerate(content) if 0x30 <= byte <= 0x39]
+    if not places:
+        return content
+    place = rng.choice(places)
+    return content[:place] + rng.choice(NUMBERS) + content[place + 1 :]
+
+
+def _insert(content: bytes, rng: random.Random) -> bytes:
+    place = rng.randrange(len(content) + 1)
+    return content[:place] + rng.choice(PIECES) + content[place:]
+
+
+def _move(content: bytes, rng: random.Random) -> bytes:
+    """Take a piece out and put it in elsewhere, once or many times."""
+    start, end = sorted(rng.randrange(len(content) + 1) for _ in range(2))
+    piece, rest = content[start:end], content[:start] + content[end:]
+    place = rng.randrange(len(rest) + 1)
+    return rest[:place] + piece * rng.choice([1, 1, 2, 20]) + rest[place:]
+
+
+def _reorder(content: bytes, rng: random.Random) -> bytes:
+    """Exchange two lines, or leave one out."""
+    lines = content.splitlines(keepends=True)
+    if len(lines) < 2:
+        return content
+    first, second = rng.sample(range(len(lines)), 2)
+    lines[first], lines[second] = lines[second], rng.choice([lines[first], b""])
+    return b"".join(lines)
+
+
+MUTATIONS = (_cut, _flip, _enlarge, _renumber, _insert, _move, _reorder)
+
+
+def read_files() -> None:
+    """Read files as the lines of the standard input say, and write a line of JSON about each."""
+    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
+    answers = os.fdopen(os.dup(1), "w")
+    # Libraries, and what lies below them, write about damage as they like.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    warnings.simplefilter("ignore")
+    for line in sys.stdin:
+        name, path = json.loads(line)
+        _reset_peak()
+        answer = _outcome(name, Path(path))
+        print(json.dumps({**answer, "megabytes": _peak_megabytes()}), file=answers, flush=True)
+
+
+def _outcome(name: str, path: Path) -> dict[str, str]:
+    from keras_seq.errors import InputError
+
+    try:
+        READERS[name].read(path)
+    except InputError as error:
+        sentence = str(error)
+        clear = path.stem in sentence and "\n" not in sentence and len(sentence) < 1_000
+        return {"outcome": "refused" if clear else "unclear", "detail": sentence[:300]}
+    except BaseException:
+        return {"outcome": "traceback", "detail": traceback.format_exc()[-1_500:]}
+    return {"outcome": "read", "detail": ""}
+
+
+def _reset_peak() -> None:
+    """Forget how much memory the process held at most."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_megabytes() -> int:
+    """Return how much memory the process held at most since then."""
+    status = Path("/proc/self/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) // 1024
+
+
+class Worker:
+    """A process that reads files, begun again after it has hung or crashed."""
+
+    def __init__(self) -> None:
+        self._process: Any = None
+
+    def read(self, name: str, path: Path) -> dict[str, Any]:
+        """Return what came of a file, with the seconds that it took."""
+        if self._process is None:
+            command = [sys.executable, "-m", "benchmarks.fuzzing_files", "--worker"]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            for reader in READERS:  # What they import takes seconds.
+                self._ask(reader, Path("none"), 300)
+        return self._ask(name, path, MAX_SECONDS)
+
+    def _ask(self, name: str, path: Path, patience: float) -> dict[str, Any]:
+        began = time.perf_counter()
+        print(json.dumps([name, str(path)]), file=self._process.stdin, flush=True)
+        ready, _, _ = select.select([self._process.stdout], [], [], patience)
+        line = self._process.stdout.readline() if ready else ""
+        seconds = time.perf_counter() - began
+        if line:
+            return {**json.loads(line), "seconds": seconds}
+        self.close()
+        outcome = "crash" if ready else "hang"
+        return {"outcome": outcome, "detail": "", "megabytes": 0, "seconds": seconds}
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+def fuzz(count: int, seed: int, folder: Path, worker: Worker) -> Iterator[tuple[str, Path, dict]]:
+    """Damage and read files.
+
+    Yields:
+        Reader, file, and what came of it.
+    """
+    seeds = write_seeds(folder / "seeds")
+    for number in range(count):
+        name = list(seeds)[number % len(seeds)]
+        rng = random.Random(f"{seed} {number}")
+        source = rng.choice(seeds[name])
+        path = folder / f"file{number}{''.join(source.suffixes)}"
+        content = source.read_bytes()
+        if source.suffix == ".gz" and rng.random() < 0.7:
+            # Damage of what is packed: other damage seldom gets that far.
+            content = gzip.compress(damaged(gzip.decompress(content), rng), mtime=0)
+        else:
+            content = damaged(content, rng)
+        path.write_bytes(content)
+        yield name, path, worker.read(name, path)
+
+
+def main() -> None:
+    """Damage, read, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for the files that show a fault")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        read_files()
+        return
+    rows: dict = collections.defaultdict(list)
+    faults, worker = [], Worker()
+    with tempfile.TemporaryDirectory() as name:
+        for reader, path, answer in fuzz(options.files, options.seed, Path(name), worker):
+            rows[reader].append(answer)
+            too_much = answer["seconds"] > MAX_SECONDS or answer["megabytes"] > MAX_MEGABYTES
+            if answer["outcome"] not in ("read", "refused") or too_much:
+                faults.append((reader, path.name, answer))
+                print(reader, path.name, *answer.values(), sep="\n", flush=True)
+                if options.keep:
+                    options.keep.mkdir(parents=True, exist_ok=True)
+                    (options.keep / f"{reader}_{path.name}").write_bytes(path.read_bytes())
+            path.unlink()
+        worker.close()
+    table = [_row(reader, answers) for reader, answers in sorted(rows.items())]
+    _print_table(table)
+    print(f"{len(faults)} faults in {options.files} files")
+    command = shlex.join(["python", "-m", "benchmarks.fuzzing_files", *sys.argv[1:]])
+    page.record(page.RESULTS / "fuzzing_files.json", command, table)
+    sys.exit(bool(faults))
+
+
+def _row(reader: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = collections.Counter(answer["outcome"] for answer in answers)
+    return {
+        "reader": reader,
+        "files": len(answers),
+        "read": counts["read"],
+        "refused": counts["refused"],
+        "faults": len(answers) - counts["read"] - counts["refused"],
+        "slowest, s": round(max(answer["seconds"] for answer in answers), 2),
+        "peak, MB": max(answer["megabytes"] for answer in answers),
+    }
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    for row in [dict(zip(rows[0], rows[0])), *rows]:
+        first, *rest = map(str, row.values())
+        print(f"{first:<16}" + "".join(f"{value:>12}" for value in rest))
+
+
+if __name__ == "__main__":
+    main()
