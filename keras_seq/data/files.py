@@ -121,31 +121,35 @@ def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]
         LimitError: If the file, a line, or the number of lines is too large.
     """
     _check_encoding(encoding)
+    current = limits.get()
     with open_unpacked(path) as file:
         # One byte more than a line may have shows that it has more.
-        most = limits.get().max_line_bytes + 1
-        number = 0
-        while line := file.readline(most):
-            number += 1
-            limits.check("max_lines", number, path, "the number of lines")
-            where = f"{path}, line {number}"
-            limits.check("max_line_bytes", len(line), where, "the size in bytes")
-            yield number, _decoded(line, encoding, where)
+        rows = iter(lambda: file.readline(current.max_line_bytes + 1), b"")
+        for number, line in enumerate(rows, 1):
+            if number > current.max_lines:
+                limits.check("max_lines", number, path, "the number of lines")
+            if len(line) > current.max_line_bytes:
+                limits.check(
+                    "max_line_bytes", len(line), f"{path}, line {number}", "the size in bytes"
+                )
+            try:
+                text = line.decode(encoding)
+                text.encode("utf-8")  # Some encodings decode to halves of surrogate pairs.
+            except UnicodeError as error:
+                raise _undecodable(error, encoding, f"{path}, line {number}") from None
+            yield number, text.rstrip("\r\n").removeprefix("\ufeff")
 
 
-def _decoded(line: bytes, encoding: str, where: str) -> str:
-    """Decode one line, without its end and without a byte order mark."""
-    try:
-        text = line.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(
+def _undecodable(error: UnicodeError, encoding: str, where: str) -> InputError:
+    """Return the error for a line that is not in an encoding."""
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(
             f"{where}: byte {error.start + 1} is not {encoding}; give --encoding, or convert the "
             "file to one encoding."
-        ) from None
-    except UnicodeError as error:
-        raise InputError(f"{where}: this is not {encoding} ({error}).") from None
-    check_text(text, where)
-    return text.rstrip("\r\n").removeprefix("\ufeff")
+        )
+    if isinstance(error, UnicodeEncodeError):
+        return _half_a_pair(error, where)
+    return InputError(f"{where}: this is not {encoding} ({error}).")
 
 
 def check_text(text: str, where: str) -> None:
@@ -161,10 +165,15 @@ def check_text(text: str, where: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InputError(
-            f"{where}: character {error.start + 1} is half a surrogate pair "
-            f"(U+{ord(text[error.start]):04X}), which is not text."
-        ) from None
+        raise _half_a_pair(error, where) from None
+
+
+def _half_a_pair(error: UnicodeEncodeError, where: str) -> InputError:
+    code = ord(error.object[error.start])
+    return InputError(
+        f"{where}: character {error.start + 1} is half a surrogate pair (U+{code:04X}), which is "
+        "not text."
+    )
 
 
 def _check_encoding(encoding: str) -> None:

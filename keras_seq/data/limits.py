@@ -4,6 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from keras_seq.errors import InputError, unknown
 
@@ -99,9 +100,11 @@ def override(**fields: float) -> Iterator[DataLimits]:
     Raises:
         InputError: If a name is not a field, or a value is not positive.
     """
-    for name in fields:
+    changes: dict[str, Any] = {}
+    for name, value in fields.items():
         _check_name(name)
-    token = _current.set(dataclasses.replace(get(), **fields))
+        changes[name] = value
+    token = _current.set(dataclasses.replace(get(), **changes))
     try:
         yield get()
     finally:

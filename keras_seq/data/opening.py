@@ -117,12 +117,23 @@ def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
             yield unpacked
 
 
+class _SmallBlocks:
+    """A file that is read a little at a time, so that its position says how far the reader is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, 2**12))
+
+
 class _Unpacked(io.RawIOBase):
     """A gzip file as a stream of unpacked bytes, of which it counts how many there are."""
 
     def __init__(self, packed: BinaryIO, path: Path) -> None:
         self._packed, self._path = packed, path
-        self._file = gzip.GzipFile(fileobj=packed)
+        blocks: Any = _SmallBlocks(packed)
+        self._file = gzip.GzipFile(fileobj=blocks)
         self._count = 0
 
     def readable(self) -> bool:

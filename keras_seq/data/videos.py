@@ -78,8 +78,9 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
         if stream.codec_context is None:
             raise InputError(f"{path} is damaged or has pictures of an unknown kind.")
         _check_size(stream.codec_context, path)
-        # A stream may change the size of its frames.
-        stream.codec_context.options = {"max_pixels": str(limits.get().max_pixels)}
+        # A stream may change the size of its frames, and decoders round sizes up.
+        most = 2 * limits.get().max_pixels + 2**20
+        stream.codec_context.options = {"max_pixels": str(most)}
         frames, first = container.decode(stream), None
         for number in itertools.count(1):
             with _decoding(path):

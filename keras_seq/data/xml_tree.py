@@ -1,6 +1,7 @@
 """XML from untrusted files, of bounded depth and size."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 from xml.etree import ElementTree
 
 from keras_seq.data import limits
@@ -64,7 +65,7 @@ def units(path: object, tag: str) -> Iterator[ElementTree.Element]:
 
 def _events(blocks: Iterable[bytes], where: object) -> Iterator[tuple[str, ElementTree.Element]]:
     """Parse blocks of bytes, yielding "start" or "end" with the element."""
-    parser = ElementTree.XMLPullParser(("start", "end"))
+    parser: Any = ElementTree.XMLPullParser(("start", "end"))
     depth = pending = 0
     for block in blocks:
         with reading(where, "XML", ERRORS):

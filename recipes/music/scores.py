@@ -28,8 +28,10 @@ MAX_FIFTHS = 14
 MAX_DENOMINATOR = 1_024
 """Of the length of a note in quarters, as it is measured."""
 
-_ZIP_ERRORS = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error)
-_ZIP_ERRORS += (zipfile.BadZipFile, zlib.error)
+_ZIP_ERRORS = (
+    *(EOFError, LookupError, OSError, RuntimeError, ValueError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 def decoding(where: object) -> contextlib.AbstractContextManager[None]:
@@ -40,8 +42,10 @@ def decoding(where: object) -> contextlib.AbstractContextManager[None]:
     """
     from music21.exceptions21 import Music21Exception
 
-    builtin = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError)
-    builtin += (RuntimeError, StopIteration, TypeError, ValueError)
+    builtin = (
+        *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
+        *(RuntimeError, StopIteration, TypeError, ValueError),
+    )
     return reading(where, "a tune", (Music21Exception, *builtin))
 
 
@@ -65,7 +69,7 @@ def parse_abc(text: str, where: object) -> Any:
     limits.check("max_depth", _depth_of_slurs(text), where, "the depth of slurs")
     shortest = _shortest_bar([(beats, unit) for beats, unit in METRE.findall(text)], where)
     with decoding(where):
-        bars = [[]]
+        bars: list[list[Fraction]] = [[]]
         for token in abcFormat.ABCFile().readstr(text).tokens:
             if isinstance(token, abcFormat.ABCBar):
                 bars.append([])
@@ -78,7 +82,7 @@ def parse_abc(text: str, where: object) -> Any:
         # For a bar that is too long music21 works out a time signature.
         for sounding in filter(None, ([length for length in bar if length] for bar in bars)):
             total = sum(sounding)
-            beats = float(max(total / min(sounding), total.numerator))
+            beats = max(float(total / min(sounding)), float(total.numerator))
             limits.check("max_bar_beats", beats, where, "the number of beats in a bar")
     with decoding(where):
         return converter.parseData(text, format="abc")
@@ -107,7 +111,7 @@ def _parse_midi(content: bytes, path: Path) -> Any:
     with decoding(path):
         file = midi.MidiFile()
         file.readstr(content)
-        events = [event for track in file.tracks for event in track.events]
+        events: list[Any] = [event for track in file.tracks for event in track.events]
         ticks = sum(event.time for event in events if event.isDeltaTime())
         quarters = ticks / file.ticksPerQuarterNote
         notes = sum(event.isNoteOn() for event in events)

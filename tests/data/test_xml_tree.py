@@ -1,0 +1,48 @@
+"""XML that is deep, large or expands."""
+
+import pytest
+
+from keras_seq.data import limits, xml_tree
+from keras_seq.errors import InputError
+
+
+def test_units_one_at_a_time(tmp_path):
+    path = tmp_path / "a.tmx"
+    path.write_text("<a><b/><u>1<v>2</v></u><b><u>3</u></b></a>" + " " * 200_000)
+    found = ["".join(unit.itertext()) for unit in xml_tree.units(path, "u")]
+    assert found == ["12", "3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<a>" * 100_000, "the depth of XML is 65, above the limit of 64"),
+        (b"<a>" + b"x" * 300_000, r"the size of an XML element in bytes is \d+, above"),
+        (b"<a><b></a>", "is damaged or is not XML: mismatched tag"),
+        (b"<a>", "is damaged or is not XML: no element found"),
+        (b"", "is damaged or is not XML: no element found"),
+        (b'<?xml version="1.0" encoding="x"?><a/>', "is damaged or is not XML"),
+        (
+            b'<!DOCTYPE a [<!ENTITY x0 "'
+            + b"x" * 1_000
+            + b'">'
+            + b"".join(b'<!ENTITY x%d "%s">' % (n + 1, b"&x%d;" % n * 10) for n in range(9))
+            + b"]><a>&x9;</a>",
+            "limit on input amplification",
+        ),
+    ],
+    ids=["deep", "large", "mismatched", "cut", "empty", "encoding", "entities"],
+)
+def test_what_is_refused(tmp_path, content, message):
+    path = tmp_path / "a.tmx"
+    path.write_bytes(content)
+    with limits.override(max_line_bytes=100_000), pytest.raises(InputError, match=message):
+        list(xml_tree.units(path, "u"))
+    with limits.override(max_line_bytes=100_000), pytest.raises(InputError, match=message):
+        xml_tree.parse(content, path)
+
+
+def test_the_number_of_elements():
+    assert len(xml_tree.parse(b"<a><b/><b/></a>", "a.xml")) == 2
+    with limits.override(max_elements=3), pytest.raises(limits.LimitError, match="XML elements"):
+        xml_tree.parse(b"<a><b/><b/></a>", "a.xml")
