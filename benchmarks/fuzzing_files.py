@@ -183,26 +183,31 @@ class Worker:
             self._process = None
 
 
-def fuzz(count: int, seed: int, folder: Path, worker: Worker) -> Iterator[tuple[str, Path, dict]]:
-    """Damage and read files.
+def damaged_files(count: int, seed: object, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Make damaged files, of each reader equally many.
+
+    Args:
+        count: Number of files.
+        seed: Random seed; a file depends on it and on its own number only.
+        folder: Folder to write them to.
 
     Yields:
-        Reader, file, and what came of it.
+        Name of the reader, and the file.
     """
     seeds = write_seeds(folder / "seeds")
     for number in range(count):
         name = list(seeds)[number % len(seeds)]
         rng = random.Random(f"{seed} {number}")
         source = rng.choice(seeds[name])
-        path = folder / f"file{number}{''.join(source.suffixes)}"
         content = source.read_bytes()
         if source.suffix == ".gz" and rng.random() < 0.7:
             # Damage of what is packed: other damage seldom gets that far.
             content = gzip.compress(damaged(gzip.decompress(content), rng), mtime=0)
         else:
             content = damaged(content, rng)
+        path = folder / f"file{number}{''.join(source.suffixes)}"
         path.write_bytes(content)
-        yield name, path, worker.read(name, path)
+        yield name, path
 
 
 def main() -> None:
@@ -219,7 +224,8 @@ def main() -> None:
     rows: dict = collections.defaultdict(list)
     faults, worker = [], Worker()
     with tempfile.TemporaryDirectory() as name:
-        for reader, path, answer in fuzz(options.files, options.seed, Path(name), worker):
+        for reader, path in damaged_files(options.files, options.seed, Path(name)):
+            answer = worker.read(reader, path)
             rows[reader].append(answer)
             too_much = answer["seconds"] > MAX_SECONDS or answer["megabytes"] > MAX_MEGABYTES
             if answer["outcome"] not in ("read", "refused") or too_much:
