@@ -60,11 +60,13 @@ class DataLimits:
     """Length of one tune in ABC, in characters."""
     max_midi_bytes: int = 2**18
     """Size of one MIDI file, in bytes."""
-    max_tune_notes: int = 5_000
+    max_tune_notes: int = 10_000
     """Number of notes and rests in one tune, over all voices."""
-    max_tune_bars: int = 400
+    max_tune_bars: int = 4_000
     """Number of bars in one tune, over all voices."""
-    max_tune_quarters: float = 4_000.0
+    max_abc_bars: int = 400
+    """Number of bars in one tune in ABC, over all voices."""
+    max_tune_quarters: float = 10_000.0
     """Duration of one tune, over all voices, in quarter notes."""
     max_bar_beats: int = 256
     """Number of beats in one bar: upper number of its time signature, or shortest notes it has."""

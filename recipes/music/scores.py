@@ -1,7 +1,7 @@
 """Scores from untrusted text and files, by music21.
 
-What music21 does takes time that grows with the square of the bars, and some numbers that a score
-may give have it count to them. So a score is measured before music21 makes anything of it.
+Some numbers that a score may give have music21 count to them, and of ABC its time grows with the
+square of the bars. So a score is measured before music21 makes anything of it.
 """
 
 import contextlib
@@ -77,7 +77,9 @@ def parse_abc(text: str, where: object) -> Any:
                 length = Fraction(token.quarterLength)
                 bars[-1].append(length.limit_denominator(MAX_DENOMINATOR))
     lengths = [length for bar in bars for length in bar]
-    _check_size(where, len(lengths), len(bars) - 1, float(sum(lengths)), shortest)
+    num_bars = _check_size(where, len(lengths), len(bars) - 1, float(sum(lengths)), shortest)
+    # The time of music21 grows with their square here, and here alone.
+    limits.check("max_abc_bars", num_bars, where, "the number of bars")
     if len(bars) > 2:
         # For a bar that is too long music21 works out a time signature.
         for sounding in filter(None, ([length for length in bar if length] for bar in bars)):
@@ -215,8 +217,8 @@ def _shortest_bar(metres: Iterable[tuple[str | int, str | int]], where: object) 
     return shortest
 
 
-def _check_size(where: object, notes: int, bars: int, quarters: float, shortest: float) -> None:
-    """Refuse a tune that is too long.
+def _check_size(where: object, notes: int, bars: int, quarters: float, shortest: float) -> int:
+    """Refuse a tune that is too long, and return the number of its bars.
 
     Args:
         where: File, for messages.
@@ -230,3 +232,4 @@ def _check_size(where: object, notes: int, bars: int, quarters: float, shortest:
     # Where there are no bar lines music21 draws them.
     bars = max(bars, math.ceil(quarters / shortest))
     limits.check("max_tune_bars", bars, where, "the number of bars")
+    return bars

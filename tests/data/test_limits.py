@@ -1,6 +1,8 @@
 """Limits by name, as options and in errors."""
 
 import dataclasses
+import importlib.util
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +49,13 @@ def test_options():
 def test_wrong_options(option, message):
     with pytest.raises(InputError, match=message), limits.override(**limits.parse([option])):
         pass
+
+
+def test_the_documentation_has_the_table():
+    root = Path(__file__).parents[2]
+    spec = importlib.util.spec_from_file_location("limits_table", root / "docs/limits.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = (root / "docs/limits.md").read_text()
+    assert module.renewed(page) == page, "run python docs/limits.py"
+    assert page.count("| `max_") == len(dataclasses.fields(limits.DataLimits))

@@ -15,7 +15,7 @@ HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
 @pytest.mark.parametrize(
     ("abc", "message"),
     [
-        (HEAD + "G9999999|", "duration in quarter notes is 4999999.5, above the limit of 4000"),
+        (HEAD + "G9999999|", "duration in quarter notes is 4999999.5, above the limit of 10000"),
         (HEAD + "[C400E400]400|", "duration in quarter notes is 80000.0, above"),
         (HEAD + "(" * 20_000 + "G" + ")" * 20_000 + "|", "the depth of slurs is 20000, above"),
         (HEAD + "(" * 20_000, "the depth of slurs is 20000, above"),
@@ -25,7 +25,7 @@ HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
         (HEAD + "GA|" * 401, "the number of bars is 401, above the limit of 400"),
         (HEAD.replace("4/4", "1/64") + "G1000", "the number of bars is 8000, above"),
         (HEAD + "G|A999|" + "GABc|", "the number of beats in a bar is 999.0, above"),
-        (HEAD + "G" * 5_001 + "|", "the number of notes is 5001, above"),
+        (HEAD + "G" * 10_001 + "|", "the number of notes is 10001, above"),
         (HEAD + "G" * 100_000, "the length in characters is"),
         ("X:1\nM:4/4\nK:G\nL:1/0\nG|", "the tune is damaged or is not a tune: division by zero"),
         (HEAD + "|", "the tune: there are no notes in it"),
@@ -65,6 +65,7 @@ def midi(*events, ticks=96):
 
 
 ON, OFF = b"\0\x90\x3c\x40", b"\x60\x80\x3c\x40"
+TIME = b"\0\xff\x58\x04"
 LATE = b"\xff\xff\xff\x7f\x80\x3c\x40"
 
 
@@ -72,10 +73,10 @@ LATE = b"\xff\xff\xff\x7f\x80\x3c\x40"
     ("content", "message"),
     [
         (midi(ON, LATE), r"a\.mid: the duration in quarter notes is 2796202.65625, above"),
-        (midi(*[ON, OFF] * 5_001), "the number of notes is 5001, above"),
-        (midi(*[ON, OFF] * 1_601), "the number of bars is 401, above"),
-        (midi(b"\0\xff\x58\x04\xff\x02\x18\x08", *[ON, OFF] * 2), None),
-        (midi(b"\0\xff\x58\x04\x04\xff\x18\x08", *[ON, OFF] * 2), "the number of bars is"),
+        (midi(*[ON, OFF] * 10_001), "the number of notes is 10001, above"),
+        (midi(TIME + b"\1\2\x18\x08", *[ON, OFF] * 4_001), "the number of bars is 4001, above"),
+        (midi(TIME + b"\xff\x02\x18\x08", *[ON, OFF] * 2), None),
+        (midi(TIME + b"\x04\xff\x18\x08", *[ON, OFF] * 2), "the number of bars is"),
         (midi(ON, OFF, ticks=0), "is damaged or is not a tune"),
         (midi(ON, OFF)[:20], "is damaged or is not a tune"),
         (b"RIFF" * 9, "is damaged or is not a tune"),
@@ -118,7 +119,7 @@ CHORD = f"<harmony><root><root-step>C</root-step></root><kind>major</kind>{DEGRE
     [
         (musicxml(NOTE.replace(">1<", ">9999999<")), "the duration in quarter notes is 9999999"),
         (musicxml(NOTE, "<divisions>1e-9</divisions>"), "the duration in quarter notes is"),
-        (musicxml(NOTE * 5_001), "the number of notes is 5001, above"),
+        (musicxml(NOTE * 10_001), "the number of notes is 10001, above"),
         (musicxml(NOTE, "<key><fifths>9999999</fifths></key>"), "a key has 9999999 sharps or"),
         (
             musicxml(NOTE, "<time><beats>9999999</beats><beat-type>4</beat-type></time>"),
@@ -198,7 +199,7 @@ def test_a_long_tune_is_not_left_out(workplace, capsys):
     assert "y.abc, tune 1 is damaged or is not a tune" in message
     assert "Left out 2 of 4 tunes" in message
     with (
-        limits.override(max_tune_bars=4),
+        limits.override(max_abc_bars=4),
         pytest.raises(limits.LimitError, match=r"b/x\.abc, tune"),
     ):
         list(data._read(data._of_files(files)))
