@@ -160,7 +160,7 @@ class Worker:
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             for reader in READERS:  # What they import takes seconds.
-                self._ask(reader, Path("none"), 300)
+                self._ask(reader, path.with_name("none"), 300)
         return self._ask(name, path, MAX_SECONDS)
 
     def _ask(self, name: str, path: Path, patience: float) -> dict[str, Any]:
