@@ -3,6 +3,8 @@
 import re
 from typing import Any, NamedTuple
 
+from keras_seq.data.files import check_text
+
 MARK = "▁"
 """What marked tokens have in the place of a blank."""
 
@@ -24,6 +26,8 @@ class Splitter(NamedTuple):
     """Whether tokens begin with `MARK` where a blank, or nothing, is before them."""
 
     def __call__(self, text):
+        # TensorFlow could not take such a text either.
+        check_text(text, "the text")
         return self.in_python(text)
 
     def joined(self, tokens):

@@ -98,7 +98,7 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Return a context for calls of PyAV, which passes on what Python raises in its callbacks."""
+    """Return a context for calls of PyAV, which raises its own exceptions and those of Python."""
     import av
 
     damage = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)

@@ -125,3 +125,9 @@ def test_vectors(tmp_path):
     path.write_text("a 1 2\n")
     with pytest.raises(InputError, match="for none of the 1 tokens"):
         read_vectors(path, {"b"})
+
+
+@pytest.mark.parametrize("name", SPLITTERS)
+def test_half_a_surrogate_pair_is_not_text(name):
+    with pytest.raises(InputError, match=r"the text: character 2 is half a surrogate pair"):
+        SPLITTERS[name]("a\ud800")
