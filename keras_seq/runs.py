@@ -128,9 +128,10 @@ class Run:
         if not path.is_file():
             raise InputError(f"{self.folder} is no run: it has no config.json.")
         content = files.read_checked_json(path, REMEDY)
-        for key, kind in {"recipe": str, "preset": str, "config": dict}.items():
-            if not isinstance(content.get(key), kind):
-                raise InputError(f"{path} is not of a run: it has no {key!r}.")
+        optional = {"fingerprint": dict, "recipe_folder": str}
+        for key, kind in {"recipe": str, "preset": str, "config": dict, **optional}.items():
+            if not isinstance(content.get(key, kind() if key in optional else None), kind):
+                raise InputError(f"{path} is not of a run: its {key!r} is not as it should be.")
         return content
 
     @property
@@ -176,12 +177,17 @@ class Run:
         elif recipe.name != name:
             raise InputError(f"{self.folder} is a run of the recipe {name}, not {recipe.name}.")
         default = recipe.preset("default")
-        fields = {field.name for field in dataclasses.fields(default)}
-        for field in content["config"]:
-            if field not in fields:
+        usual = json.loads(json.dumps(dataclasses.asdict(default)))
+        for field, value in content["config"].items():
+            if field not in usual:
                 raise InputError(
                     f"{self.folder} was trained with the field {field!r}, which the recipe "
                     f"{recipe.name} no longer has: its code has changed since."
+                )
+            if not _has_type_of(usual[field], value):
+                raise InputError(
+                    f"{self.folder / 'config.json'} has {field} {value!r}, which is not like the "
+                    f"default, {usual[field]!r}."
                 )
         return recipe, content["preset"], dataclasses.replace(default, **content["config"])
 
@@ -293,6 +299,13 @@ def _read_checkpoint(path: Path) -> Checkpoint:
                 name, _, index = key.rpartition("/")
                 arrays.setdefault(name, {})[int(index)] = file[key]
     return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
+
+
+def _has_type_of(usual: Any, value: Any) -> bool:
+    """Return whether a value that JSON holds can stand in place of a usual one."""
+    if usual is None or value is None:
+        return True
+    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
 
 
 def named_run(folder: Path, recipe: Recipe, name: str) -> Run:

@@ -217,6 +217,26 @@ def test_a_field_that_is_gone(place, capsys):
     assert "the field 'depth', which the recipe formula no longer has" in sentence(capsys)
 
 
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"recipe": 5}, "its 'recipe' is not as it should be"),
+        ({"fingerprint": []}, "its 'fingerprint' is not as it should be"),
+        ({"preset": None}, "its 'preset' is not as it should be"),
+        ({"config": {"width": "many"}}, "has width 'many', which is not like the default, 4"),
+        ({"config": {"width": True}}, "has width True, which is not like the default, 4"),
+        ({"config": {"data": ["a"]}}, "has data ['a'], which is not like the default, 'builtin'"),
+    ],
+    ids=str,
+)
+def test_a_config_that_somebody_made_up(place, capsys, change, message):
+    config = json.loads((WHOLE / "config.json").read_text())
+    del config["checksum"]
+    (WHOLE / "config.json").write_text(json.dumps(config | change))
+    assert run("predict", WHOLE, "text", *NAMED) == 2
+    assert message in sentence(capsys)
+
+
 def test_a_model_with_code_in_it_is_not_loaded(place, capsys):
     path = runs.Run(WHOLE).model_path
     with zipfile.ZipFile(path) as archive:
