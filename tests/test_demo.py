@@ -291,11 +291,11 @@ def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"cannot be at 127.0.0.1, port {port}: Address already" in refused(
+        assert f"Cannot listen at '127.0.0.1', port {port}: Address already" in refused(
             run, "--port", port
         )
     assert "--port" in refused(run, "--port", "70000")
-    assert "cannot be at nowhere.invalid" in refused(run, "--host", "nowhere.invalid")
+    assert "Cannot listen at 'nowhere.invalid'" in refused(run, "--host", "nowhere.invalid")
     (run / "metrics.json").unlink()
     assert "not finished" in refused(run)
     monkeypatch.setitem(sys.modules, "gradio", None)
