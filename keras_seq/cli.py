@@ -21,6 +21,7 @@ from rich.table import Table
 
 from keras_seq import __version__, distribution, quiet, results, runs
 from keras_seq import recipe as recipes
+from keras_seq._internal import sockets
 from keras_seq._internal.files import atomic_write
 from keras_seq.errors import InputError, explain
 from keras_seq.serving import Limits
@@ -475,6 +476,9 @@ def serve(
     # Requests run beside each other; operations that each use all cores as well cost a tenth of
     # the throughput. TensorFlow reads it when it starts, which an export below may make it do.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+    # All models share these threads. One more than a model has runs is left for other models;
+    # each further one costs time, since threads without work keep looking for some.
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limits.max_concurrent_runs + 1))
     # It makes a program for every shape it meets, which with requests of all lengths are many.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     folders: dict = {}
@@ -483,7 +487,13 @@ def serve(
         if name in folders:
             raise InputError(f"Two models are called {name!r}: give one as NAME=FOLDER.")
         folders[name] = folder
-    server.serve(folders, host, port, limits, keep, poll)
+    # Before anything is exported or loaded, which takes minutes.
+    listening, address = sockets.listen(host, port)
+    with listening:
+        for folder in folders.values():
+            if not folder.exists():
+                export(folder.parent)
+        server.serve(folders, listening, address, limits, keep, poll)
 
 
 @app.command
@@ -586,7 +596,7 @@ def _value_of(option, tokens):
 
 
 def _served(given):
-    """The name and folder of a model that is served, from what the command line says."""
+    """Return the name and the folder of a model to serve; the folder of a run may not exist yet."""
     name, _, path = given.rpartition("=")
     folder = Path(path)
     if not folder.is_dir():
@@ -594,13 +604,11 @@ def _served(given):
     if runs.Run(folder).started:
         run, folder = folder, folder / "savedmodel"
         name = name or runs.Run(run).recipe_name
-        if not folder.exists():
-            if recipe_folder := runs.Run(run).recipe_folder:
-                raise InputError(
-                    f"{run} is not exported yet, and its recipe is in the folder {recipe_folder}: "
-                    f"export it first, with `keras-seq export {run} --recipe {recipe_folder}`."
-                )
-            export(run)
+        if not folder.exists() and (recipe_folder := runs.Run(run).recipe_folder):
+            raise InputError(
+                f"{run} is not exported yet, and its recipe is in the folder {recipe_folder}: "
+                f"export it first, with `keras-seq export {run} --recipe {recipe_folder}`."
+            )
     name = name or folder.resolve().name
     if not re.fullmatch(r"[\w.-]+", name):
         raise InputError(

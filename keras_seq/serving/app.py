@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
+import os
 import time
 
 from starlette.applications import Starlette
@@ -14,11 +16,12 @@ from starlette.routing import Route
 
 from keras_seq import __version__
 from keras_seq.errors import InputError, unknown
-from keras_seq.serving import protocol_v1, protocol_v2
-from keras_seq.serving.batching import Batcher
+from keras_seq.serving import bodies, protocol_v1, protocol_v2
+from keras_seq.serving.batching import Batcher, Turns
 from keras_seq.serving.limits import Limits
 from keras_seq.serving.metrics import Metrics
 from keras_seq.serving.models import Model
+from keras_seq.serving.reading import Reader, encoding_of
 
 logger = logging.getLogger("keras_seq.serving")
 
@@ -61,6 +64,7 @@ def application(folders, limits=None, keep=1, poll=2.0):
         watching = asyncio.create_task(service.watch(poll))
         yield
         watching.cancel()
+        service.workers.close()
 
     handlers = dict.fromkeys((InputError, HTTPException, ClientDisconnect, Exception), refused)
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
@@ -104,9 +108,13 @@ class Service:
 
     def __init__(self, folders, limits, keep):
         self.limits, self.metrics = limits, Metrics()
+        # One core is left to the models.
+        self.workers = bodies.Workers(max(1, (os.cpu_count() or 1) - 1))
+        self.reader = Reader(limits)
+        turns = {name: Turns(limits.max_concurrent_runs) for name in folders}
 
         def answering(model, name, signature):
-            return Batcher(signature, limits, self.metrics.of(model, name))
+            return Batcher(signature, limits, self.metrics.of(model, name), turns[model])
 
         self.models = {n: Model(n, folder, keep, answering) for n, folder in folders.items()}
 
@@ -125,7 +133,9 @@ class Service:
 
         async def handle(request):
             content = function(request)
-            return as_json(await content if asyncio.iscoroutine(content) else content)
+            if asyncio.iscoroutine(content):
+                return await content
+            return as_json(content)
 
         return handle
 
@@ -150,49 +160,67 @@ class Service:
             404, f"{model.name} has no version {number[:50]!r} to answer; there are: {numbers}."
         )
 
-    async def answer(self, answering, arrays):
-        """The outputs for the inputs of one request."""
-        self.limits.check(answering.signature.inputs, arrays)
+    async def answer(self, request, read, write):
+        """Answer a request by a protocol.
+
+        Args:
+            request: Starlette's.
+            read: `read` of the protocol.
+            write: Function that makes, of a model, a version and the name of a signature, the
+                `write` of the protocol, which takes the outputs and the form of the request.
+        """
+        self.model(request)
+        encoding = encoding_of(request)
+        async with self.reader.body(request) as raw:
+            model, version = self.version(request)
+            call = await self.run(
+                bool(encoding) or len(raw) > bodies.INLINE_BYTES,
+                *(bodies.decode, read, raw, encoding, version.interfaces, self.limits),
+            )
+        outputs = await self.in_time(version.signatures[call.signature](call.arrays))
+        body = await self.run(
+            sum(array.size for array in outputs.values()) > bodies.INLINE_VALUES,
+            *(bodies.encode, write(model, version, call.signature), outputs, call.form),
+        )
+        return Response(body, media_type="application/json")
+
+    async def in_time(self, awaitable):
+        """Await a part of an answer within the time limit."""
         try:
             async with asyncio.timeout(self.limits.timeout):
-                return await answering(arrays)
+                return await awaitable
         except TimeoutError:
             message = f"There was no answer within {self.limits.timeout:g} seconds."
             raise HTTPException(504, message) from None
 
-    async def body(self, request):
-        """What the JSON of a request holds."""
-        most, body = self.limits.body, bytearray()
+    async def run(self, is_large, function, *arguments):
+        """Run a function of `bodies`, in another process if there is much to do."""
+        if not is_large:
+            return function(*arguments)
         try:
-            async with asyncio.timeout(self.limits.timeout):
-                async for part in request.stream():
-                    body += part
-                    if len(body) > most:
-                        raise HTTPException(
-                            413,
-                            f"The body has more than {most} bytes, which is the most taken.",
-                            {"Connection": "close"},
-                        )
-        except TimeoutError:
-            message = f"The body did not arrive within {self.limits.timeout:g} seconds."
-            raise HTTPException(408, message, {"Connection": "close"}) from None
-        try:
-            return json.loads(body.decode(), parse_constant=_no_number)
-        except InputError:
-            raise
-        except UnicodeDecodeError as error:
-            raise InputError(f"The body is not UTF-8 at byte {error.start}.") from None
-        except RecursionError:
-            raise InputError("The body is nested too deep.") from None
-        except ValueError as error:
-            raise InputError(f"The body is no JSON: {error}.") from None
+            return await self.in_time(self.workers.run(function, *arguments))
+        except bodies.WorkerEnded as error:
+            raise HTTPException(503, str(error), {"Retry-After": "1"}) from error
 
-    async def predict(self, request):
+    def predict(self, request):
         """TensorFlow Serving's `:predict`."""
-        body = await self.body(request)
-        _, version = self.version(request)
-        answering, arrays, by_rows = protocol_v1.read(body, version.signatures)
-        return protocol_v1.write(await self.answer(answering, arrays), by_rows)
+        return self.answer(request, protocol_v1.read, lambda *_: protocol_v1.write)
+
+    def infer(self, request):
+        """The Open Inference Protocol's `infer`."""
+        if "inference-header-content-length" in request.headers:
+            raise InputError(
+                "The body holds tensors as bytes, an extension that this server does not have: "
+                "send them as JSON (in tritonclient, binary_data=False)."
+            )
+
+        def write(model, version, signature):
+            specs = version.interfaces[signature].outputs
+            return functools.partial(
+                protocol_v2.write, specs=specs, model=model.name, version=version.number
+            )
+
+        return self.answer(request, protocol_v2.read, write)
 
     def status(self, request):
         """TensorFlow Serving's status of a model."""
@@ -208,19 +236,6 @@ class Service:
     def metadata_v1(self, request):
         """TensorFlow Serving's description of a model."""
         return protocol_v1.metadata(*self.version(request))
-
-    async def infer(self, request):
-        """The Open Inference Protocol's `infer`."""
-        if "inference-header-content-length" in request.headers:
-            raise InputError(
-                "The body holds tensors as bytes, an extension that this server does not have: "
-                "send them as JSON (in tritonclient, binary_data=False)."
-            )
-        body = await self.body(request)
-        model, version = self.version(request)
-        answering, arrays, wanted = protocol_v2.read(body, version.signatures)
-        outputs = await self.answer(answering, arrays)
-        return protocol_v2.write(model, version, body, outputs, wanted)
 
     def metadata_v2(self, request):
         """The Open Inference Protocol's description of a model."""
@@ -261,11 +276,8 @@ async def refused(_, error):
     if isinstance(error, HTTPException):
         return as_json({"error": error.detail}, error.status_code, error.headers)
     if isinstance(error, InputError):
-        return as_json({"error": str(error)}, 400)
+        status = 413 if isinstance(error, bodies.TooLarge) else 400
+        return as_json({"error": str(error)}, status)
     if isinstance(error, ClientDisconnect):
         return as_json({"error": "The connection ended before the body did."}, 400)
     return as_json({"error": "The server failed; its log says where."}, 500)
-
-
-def _no_number(constant):
-    raise InputError(f"The body holds {constant}, which is no number.")

@@ -1,8 +1,8 @@
-"""Many requests, one run: what arrives together is answered together, if it is about as long.
+"""Dynamic batching of requests with similar lengths.
 
 Every signature of a model has lanes. Instances of about the same length wait in the same lane, at
-most a few milliseconds, and run as one batch. Lanes run beside each other, so that a long text
-neither makes short ones wait nor pads them.
+most a few milliseconds, and run as one batch, so that a long text does not pad short ones. Lanes of
+a model take turns, several of them at the same time, which are counted for each model.
 """
 
 import asyncio
@@ -20,8 +20,20 @@ STEPS = 65_536
 SHORT = 32
 """Bytes up to which texts count as equally long."""
 
-POOL = ThreadPoolExecutor(64, "keras_seq.serving")
-"""Where models run, apart from the threads that load others."""
+
+class Turns:
+    """The runs of one model that may take place at the same time, and threads for them.
+
+    Each model has its own, so that none takes all threads and cores from another. Those that wait
+    for a turn get it in the order in which they came.
+
+    Args:
+        most: Number of runs.
+    """
+
+    def __init__(self, most: int):
+        self.turn = asyncio.Semaphore(most)
+        self.threads = ThreadPoolExecutor(most, "keras_seq.serving")
 
 
 @dataclasses.dataclass(eq=False)
@@ -62,10 +74,12 @@ class Batcher:
         signature: `keras_seq.serving.models.Signature`; called in a thread.
         limits: `Limits`.
         gauges: `keras_seq.serving.metrics.Gauges`.
+        turns: `Turns` of the model.
     """
 
-    def __init__(self, signature, limits, gauges):
+    def __init__(self, signature, limits, gauges, turns):
         self.signature, self.limits, self.gauges = signature, limits, gauges
+        self.turns = turns
         self.together = signature.by_row and limits.batch > 1
         self._lanes, self._tasks, self._requests = {}, set(), 0
 
@@ -136,9 +150,11 @@ class Batcher:
                 # A request that is the only one has nobody to wait for.
                 if self.together and self._requests > 1 and not lane.full:
                     await asyncio.sleep(self.limits.wait / 1000)
-                pieces = lane.take()
-                if pieces:
-                    await self._run(pieces)
+                # Until there is a turn, more pieces come to be answered together.
+                async with self.turns.turn:
+                    pieces = lane.take()
+                    if pieces:
+                        await self._run(pieces)
         finally:
             lane.workers -= 1
             if not lane.workers:
@@ -164,7 +180,7 @@ class Batcher:
         if len(pieces) > 1:
             arrays = {name: np.concatenate([p.arrays[name] for p in pieces]) for name in arrays}
         loop = asyncio.get_running_loop()
-        outputs = await loop.run_in_executor(POOL, self.signature, arrays)
+        outputs = await loop.run_in_executor(self.turns.threads, self.signature, arrays)
         if not self.together:
             return [outputs]
         ends = np.cumsum([len(piece.rows) for piece in pieces])

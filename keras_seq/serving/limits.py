@@ -1,13 +1,17 @@
-"""How much one server takes, and what is too much."""
+"""Limits of a server, in one table."""
 
 import dataclasses
+import os
 
 from keras_seq.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What a server takes at once; more is refused in one sentence."""
+    """Limits of one server; what exceeds one is refused in one sentence.
+
+    All values must be positive; `wait` may be 0. Each field is an option of `keras-seq serve`.
+    """
 
     batch: int = 32
     """Instances, of one or more requests, that a model answers together; 1 for none together."""
@@ -18,11 +22,25 @@ class Limits:
     length: int = 10_000
     """Characters or timesteps an instance."""
     body: int = 4_194_304
-    """Bytes a request."""
+    """Bytes of the body of a request, unpacked."""
     queue: int = 512
     """Requests that wait for one signature of a model; more get the status 429."""
     timeout: float = 30.0
-    """Seconds, both for a request to arrive and for its answer."""
+    """Seconds for a body to arrive, for its answer, and for the client to read it, each."""
+    max_header_bytes: int = 65_536
+    """Bytes of the request line and the header fields of a request."""
+    max_connections: int = 512
+    """Open connections. Beyond it, the one whose request has been arriving longest is closed."""
+    max_pipelined_requests: int = 16
+    """Requests that one connection sends before the first of them is answered."""
+    max_buffered_bytes: int = 268_435_456
+    """Bytes of all bodies that are arriving or being parsed; more get the status 503."""
+    max_concurrent_runs: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    """Runs of one model at the same time; one per core by default."""
+    header_timeout: float = 10.0
+    """Seconds for the request line and the header fields to arrive."""
+    keep_alive_timeout: float = 5.0
+    """Seconds that a connection stays open between two requests."""
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -31,14 +49,14 @@ class Limits:
                 raise InputError(f"{field.name} must be positive, not {value}.")
 
     def check(self, specs, arrays):
-        """Refuses the inputs of one request that are too many or too long.
+        """Check the number and the lengths of the inputs of one request.
 
         Args:
             specs: Name to `Spec`.
             arrays: Name to an array that fits it.
 
         Raises:
-            InputError: So they are.
+            InputError: If there are too many instances, or one is too long.
         """
         rows = {}
         for name, array in arrays.items():

@@ -1,9 +1,12 @@
 """The REST interface of TensorFlow Serving: bodies and answers, without the network."""
 
 import base64
+from typing import Any
+
+import numpy as np
 
 from keras_seq.errors import InputError, unknown
-from keras_seq.serving.tensors import as_lists, nested
+from keras_seq.serving.tensors import Call, Interface, as_lists, nested
 
 DEFAULT = "serving_default"
 TYPES = {"float16": "HALF", "float32": "FLOAT", "float64": "DOUBLE"}
@@ -34,11 +37,11 @@ def metadata(model, version):
     """What a version takes and gives."""
     signatures = {
         name: {
-            "inputs": {n: _tensor(n, spec) for n, spec in answering.signature.inputs.items()},
-            "outputs": {n: _tensor(n, spec) for n, spec in answering.signature.outputs.items()},
+            "inputs": {n: _tensor(n, spec) for n, spec in interface.inputs.items()},
+            "outputs": {n: _tensor(n, spec) for n, spec in interface.outputs.items()},
             "method_name": "tensorflow/serving/predict",
         }
-        for name, answering in version.signatures.items()
+        for name, interface in version.interfaces.items()
     }
     return {
         "model_spec": {
@@ -59,18 +62,18 @@ def _tensor(name, spec):
     }
 
 
-def read(body, signatures):
-    """What a `:predict` request asks.
+def read(body: Any, interfaces: dict[str, Interface]) -> Call:
+    """Parse a `:predict` request.
 
     Args:
-        body: What its JSON holds.
-        signatures: Name to `Batcher`.
+        body: Value of its JSON.
+        interfaces: `Interface` by the name of a signature.
 
     Returns:
-        What answers it, its inputs by name as arrays, and whether they were given row by row.
+        A `Call`; its `form` says whether the inputs were given row by row.
 
     Raises:
-        InputError: It is none.
+        InputError: If it is not such a request, or does not fit the signature.
     """
     if type(body) is not dict:
         raise InputError("The body must be a JSON object with 'instances' or 'inputs'.")
@@ -79,8 +82,8 @@ def read(body, signatures):
             raise unknown("field", field[:50], ["instances", "inputs", "signature_name"])
     if ("instances" in body) == ("inputs" in body):
         raise InputError("The body must have either 'instances' or 'inputs'.")
-    answering = find(body.get("signature_name", DEFAULT), signatures)
-    specs = answering.signature.inputs
+    signature = find(body.get("signature_name", DEFAULT), interfaces)
+    specs = interfaces[signature].inputs
     by_rows = "instances" in body
     if by_rows:
         columns = _columns(body["instances"], specs)
@@ -95,14 +98,20 @@ def read(body, signatures):
         if name not in columns:
             raise InputError(f"The input {name!r} is missing.")
     arrays = {name: nested(repr(name), spec, columns[name]) for name, spec in specs.items()}
-    return answering, arrays, by_rows
+    return Call(signature, arrays, by_rows)
 
 
-def find(name, signatures):
-    """What answers the signature of this name."""
-    if type(name) is not str or name not in signatures:
-        raise unknown("signature", str(name)[:50], signatures)
-    return signatures[name]
+def find(name: Any, interfaces: dict[str, Interface]) -> str:
+    """Return the name of the signature that a request names; empty is the default signature.
+
+    Raises:
+        InputError: If there is no such signature.
+    """
+    if name == "":
+        name = DEFAULT
+    if type(name) is not str or name not in interfaces:
+        raise unknown("signature", str(name)[:50], interfaces)
+    return name
 
 
 def _named(value):
@@ -130,15 +139,15 @@ def _columns(instances, specs):
     return {name: [instance[name] for instance in instances] for name in instances[0]}
 
 
-def write(outputs, by_rows):
-    """The answer to a `:predict` request.
+def write(outputs: dict[str, np.ndarray], by_rows: bool) -> dict:
+    """Format the answer to a `:predict` request.
 
     Args:
-        outputs: Name to array.
-        by_rows: As `read` gave it.
+        outputs: Arrays by name.
+        by_rows: `Call.form`.
 
     Raises:
-        InputError: The outputs have no rows to be given by.
+        InputError: If the answer is to be given row by row, and the outputs have no rows.
     """
     columns = {name: as_lists(array, _text(name)) for name, array in outputs.items()}
     if len(columns) == 1:

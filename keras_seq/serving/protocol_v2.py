@@ -1,8 +1,21 @@
 """The Open Inference Protocol, version 2: bodies and answers, without the network."""
 
+from typing import Any, NamedTuple
+
+import numpy as np
+
 from keras_seq.errors import InputError, unknown
 from keras_seq.serving.protocol_v1 import DEFAULT, find
-from keras_seq.serving.tensors import DEEPEST, array, as_lists, count, flattened
+from keras_seq.serving.tensors import (
+    DEEPEST,
+    Call,
+    Interface,
+    Spec,
+    array,
+    as_lists,
+    count,
+    flattened,
+)
 
 TYPES = {"float16": "FP16", "bfloat16": "BF16", "float32": "FP32", "float64": "FP64"}
 TYPES |= {"string": "BYTES", "bool": "BOOL"}
@@ -16,7 +29,7 @@ def type_of(spec):
 
 def metadata(model, version):
     """What a version takes and gives, by the signature that answers if none is named."""
-    signature = find(DEFAULT, version.signatures).signature
+    interface = version.interfaces[find(DEFAULT, version.interfaces)]
 
     def described(specs):
         return [
@@ -32,23 +45,32 @@ def metadata(model, version):
         "name": model.name,
         "versions": [str(number) for number in sorted(model.ready)],
         "platform": "tensorflow_savedmodel",
-        "inputs": described(signature.inputs),
-        "outputs": described(signature.outputs),
+        "inputs": described(interface.inputs),
+        "outputs": described(interface.outputs),
     }
 
 
-def read(body, signatures):
-    """What an `/infer` request asks.
+class Form(NamedTuple):
+    """What the answer to a request depends on, besides its outputs."""
+
+    id: str | None
+    """The client's name of the request."""
+    wanted: list[str]
+    """Names of outputs."""
+
+
+def read(body: Any, interfaces: dict[str, Interface]) -> Call:
+    """Parse an `/infer` request; its `parameters.signature_name` names the signature.
 
     Args:
-        body: What its JSON holds.
-        signatures: Name to `Batcher`. `parameters.signature_name` of the body says which.
+        body: Value of its JSON.
+        interfaces: `Interface` by the name of a signature.
 
     Returns:
-        What answers it, its inputs by name as arrays, and the names of the outputs it wants.
+        A `Call`, whose `form` is a `Form`.
 
     Raises:
-        InputError: It is none.
+        InputError: If it is not such a request, or does not fit the signature.
     """
     if type(body) is not dict:
         raise InputError("The body must be a JSON object with 'inputs'.")
@@ -57,16 +79,16 @@ def read(body, signatures):
     parameters = body.get("parameters", {})
     if type(parameters) is not dict:
         raise InputError("'parameters' must be an object.")
-    answering = find(parameters.get("signature_name", DEFAULT), signatures)
-    specs, arrays = answering.signature.inputs, {}
+    signature = find(parameters.get("signature_name", DEFAULT), interfaces)
+    specs, known = interfaces[signature]
+    arrays = {}
     for name, tensor in _by_name("inputs", body.get("inputs"), specs):
         arrays[name] = _read(name, specs[name], tensor)
     for name in specs:
         if name not in arrays:
             raise InputError(f"The input {name!r} is missing.")
-    known = answering.signature.outputs
     wanted = [name for name, _ in _by_name("outputs", body.get("outputs", []), known)]
-    return answering, arrays, wanted or list(known)
+    return Call(signature, arrays, Form(body.get("id"), wanted or list(known)))
 
 
 def _by_name(field, tensors, known):
@@ -105,27 +127,28 @@ def _is_size(value):
     return type(value) is int and 0 <= value < 2**63
 
 
-def write(model, version, body, outputs, wanted):
-    """The answer to an `/infer` request.
+def write(
+    outputs: dict[str, np.ndarray], form: Form, specs: dict[str, Spec], model: str, version: int
+) -> dict:
+    """Format the answer to an `/infer` request.
 
     Args:
-        model: `Model`.
-        version: `Version` of it.
-        body: The request.
-        outputs: Name to array.
-        wanted: Names, as `read` gave them.
+        outputs: Arrays by name.
+        form: `Call.form`.
+        specs: Outputs of the signature.
+        model: Name of the model.
+        version: Number of its version.
     """
-    specs = find(body.get("parameters", {}).get("signature_name", DEFAULT), version.signatures)
     tensors = [
         {
             "name": name,
-            "datatype": type_of(specs.signature.outputs[name]),
+            "datatype": type_of(specs[name]),
             "shape": list(outputs[name].shape),
             "data": as_lists(
                 outputs[name].reshape(-1), lambda value: value.decode(errors="replace")
             ),
         }
-        for name in wanted
+        for name in form.wanted
     ]
-    answer = {"model_name": model.name, "model_version": str(version.number), "outputs": tensors}
-    return answer | {key: body[key] for key in ("id",) if key in body}
+    answer = {"model_name": model, "model_version": str(version), "outputs": tensors}
+    return answer if form.id is None else answer | {"id": form.id}

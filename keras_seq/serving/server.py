@@ -8,6 +8,9 @@ import uvicorn
 
 from keras_seq import quiet
 from keras_seq.serving.app import application
+from keras_seq.serving.connections import protocol
+
+logger = logging.getLogger("keras_seq.serving")
 
 DRAIN = 1.0
 """Seconds that open connections have to send a last request when the server stops."""
@@ -33,15 +36,23 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(folders, host, port, limits, keep, poll):
-    """Serves models until SIGTERM or SIGINT, then answers what came in and returns.
+def serve(folders, listening, address, limits, keep, poll):
+    """Serve models until SIGTERM or SIGINT, then answer what came in and return.
 
     Args:
         folders, limits, keep, poll: As in `keras_seq.serving.app.application`.
-        host, port: Where to listen.
+        listening: Socket that listens.
+        address: URL of it, for the log.
     """
     # By force, since what has exported a run before may have set up a log of its own.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     quiet.import_tensorflow()
-    app = application(folders, limits, keep, poll)
-    Server(uvicorn.Config(app, host=host, port=port, access_log=False, log_config=None)).run()
+    config = uvicorn.Config(
+        application(folders, limits, keep, poll),
+        http=protocol(limits),
+        ws="none",
+        access_log=False,
+        log_config=None,
+    )
+    logger.info("keras-seq is running on %s", address)
+    Server(config).run(sockets=[listening])

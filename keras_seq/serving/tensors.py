@@ -3,7 +3,7 @@
 import base64
 import math
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,24 @@ class Spec(NamedTuple):
     """TensorFlow's name of it."""
     shape: tuple | None
     """Sizes, None where any is taken; None if even their number is open."""
+
+
+class Interface(NamedTuple):
+    """Inputs and outputs of a signature."""
+
+    inputs: dict[str, Spec]
+    outputs: dict[str, Spec]
+
+
+class Call(NamedTuple):
+    """What a request asks."""
+
+    signature: str
+    """Name."""
+    arrays: dict[str, np.ndarray]
+    """Inputs by name."""
+    form: Any
+    """What the protocol needs to format the answer."""
 
 
 def flattened(what, value, rank):

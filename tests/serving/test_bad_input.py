@@ -1,7 +1,11 @@
 """Whatever a client sends, it gets one sentence and the server lives on."""
 
 import asyncio
+import dataclasses
+import gzip
 import json
+import zlib
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import strategies as st
 from keras_seq.errors import InputError
 from keras_seq.serving import Limits
 from keras_seq.serving.app import application
+from keras_seq.serving.bodies import Workers
 
 V1, V2 = "/v1/models/toy:predict", "/v2/models/toy/infer"
 
@@ -32,6 +37,11 @@ MISTAKES = {
     "infinity by another name": (V1, total([[[1e39, 0]]]), "not finite"),
     "a number of 5000 digits": (V1, b'{"instances": [1%s]}' % (b"0" * 5000), "limit"),
     "a number of 400 digits": (V1, total([[[10**400, 0]]]), "no float32"),
+    "a name twice": (
+        V1,
+        b'{"instances": ["a"], "instances": ["b"]}',
+        "two members called 'instances'",
+    ),
     "nested 100,000 deep": (V1, b"[" * 100_000, "nested too deep"),
     "nested 900 deep": (V1, b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", "strings"),
     "no object": (V1, ["a"], "must be a JSON object"),
@@ -111,6 +121,82 @@ def test_a_mistake_gets_one_sentence(ask, address, body, message):
     assert status == 400
     assert message in answer["error"]
     assert "\n" not in answer["error"] and len(answer["error"]) < 300
+
+
+def test_compressed_bodies(session, toy):
+    right = json.dumps({"instances": ["ab"]}).encode()
+    packed = gzip.compress(right)
+    refused = (
+        ("identity", packed, 400, "not UTF-8"),
+        ("gzip", right, 400, "not valid gzip"),
+        ("gzip", packed[:-1], 400, "ends before its gzip data does"),
+        ("gzip", gzip.compress(b" " * 2**23), 413, "unpacks to more than 4194304 bytes"),
+        ("br", packed, 415, "'br' is unknown: send gzip, deflate or none"),
+        ("gzip, gzip", packed, 415, "'gzip, gzip' is unknown"),
+    )
+
+    async def test(client):
+        async def post(address, content, encoding):
+            headers = {"Content-Encoding": encoding}
+            answer = await client.post(address, content=content, headers=headers)
+            return answer.status_code, answer.json()
+
+        for encoding, compress in (
+            ("gzip", gzip.compress),
+            ("GZIP", gzip.compress),
+            ("deflate", zlib.compress),
+        ):
+            status, answer = await post(V1, compress(right), encoding)
+            assert status == 200 and answer["predictions"][0]["lengths"] == 2
+            status, answer = await post(V2, compress(json.dumps(v2()).encode()), encoding)
+            assert status == 200 and answer["model_name"] == "toy"
+        for encoding, content, wanted, message in refused:
+            status, answer = await post(V1, content, encoding)
+            assert status == wanted and message in answer["error"]
+
+    session(test, {"toy": toy})
+
+
+def test_all_bodies_together_are_limited(session, toy):
+    async def body(size):
+        yield b" " * size
+        await go.wait()
+        yield b'{"instances": ["ab"]}'
+
+    async def test(client):
+        first = asyncio.create_task(client.post(V1, content=body(900)))
+        await asyncio.sleep(0)
+        answer = await client.post(V1, content=body(200))
+        assert answer.status_code == 503 and "all memory" in answer.json()["error"]
+        go.set()
+        assert (await first).status_code == 200
+        assert (await client.post(V1, content=body(900))).status_code == 200, "there is room again"
+
+    go = asyncio.Event()
+    session(test, {"toy": toy}, Limits(max_buffered_bytes=1000))
+
+
+def test_large_bodies_and_answers_are_left_to_another_process(session, toy, monkeypatch):
+    left, run = [], Workers.run
+
+    def noted(self, function, *arguments):
+        left.append(function.__name__)
+        return run(self, function, *arguments)
+
+    monkeypatch.setattr(Workers, "run", noted)
+
+    async def test(client):
+        for instances, wanted in (
+            (["ab"] * 100, []),
+            (["ab"] * 100 + ["a" * 5000], ["encode"]),
+            (["a" * 200] * 200, ["decode", "encode"]),
+        ):
+            left.clear()
+            answer = await client.post(V1, json={"instances": instances})
+            assert [p["lengths"] for p in answer.json()["predictions"]] == list(map(len, instances))
+            assert left == wanted
+
+    session(test, {"toy": toy})
 
 
 def test_other_addresses_and_verbs(ask):
@@ -219,3 +305,22 @@ def test_no_body_brings_the_server_down(toy, client_of):
 def test_limits_must_be_positive():
     with pytest.raises(InputError, match="batch must be positive, not 0"):
         Limits(batch=0)
+
+
+def test_the_documentation_has_every_limit_and_its_default():
+    page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
+    for field in dataclasses.fields(Limits):
+        assert f"`--{field.name.replace('_', '-')}`" in page
+        if field.name not in ("batch", "wait", "max_concurrent_runs"):
+            value = getattr(Limits(), field.name)
+            written = {
+                f"{value:,.0f}",
+                f"{value / 2**10:.0f} KiB",
+                f"{value / 2**20:.0f} MiB",
+            }
+            row = next(
+                line
+                for line in page.splitlines()
+                if f"| `--{field.name.replace('_', '-')}`" in line
+            )
+            assert row.split(" | ")[1] in written

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from keras_seq.errors import InputError
 from keras_seq.serving import Limits
-from keras_seq.serving.batching import Batcher
+from keras_seq.serving.batching import Batcher, Turns
 from keras_seq.serving.metrics import Metrics
 
 
@@ -40,8 +40,9 @@ def inputs(*texts):
     return {"texts": np.array([text.encode() for text in texts], object)}
 
 
-def batcher(signature, **limits):
-    return Batcher(signature, Limits(**limits), Metrics().of("toy", "letters"))
+def batcher(signature, turns=None, **limits):
+    gauges = Metrics().of("toy", "letters")
+    return Batcher(signature, Limits(**limits), gauges, turns or Turns(4))
 
 
 def ask_all(signature, requests, **limits):

@@ -1,6 +1,7 @@
 """Versions come and go while requests are answered; what is broken harms nothing else."""
 
 import asyncio
+import os
 import shutil
 import threading
 
@@ -101,7 +102,8 @@ def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp
         answer = await until(client, "/v1/models/toy", state_of(2, "END"))
         states = answer["model_version_status"]
         assert [(s["version"], s["state"]) for s in states] == [("2", "END"), ("1", "AVAILABLE")]
-        assert "toy/2 cannot be loaded" in states[0]["status"]["error_message"]
+        why = states[0]["status"]["error_message"]
+        assert why == "version 2 cannot be loaded: it has no saved_model.pb"
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
         # It is tried again when its files change.
         shutil.copytree(twice, tmp_path / "toy/2", dirs_exist_ok=True)
@@ -111,27 +113,202 @@ def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp
     session(test, {"toy": tmp_path / "toy"})
 
 
-def test_a_model_that_is_broken_takes_no_other_down(session, toy, tmp_path):
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken/saved_model.pb").write_bytes(b"nothing of the kind")
-    (tmp_path / "empty").mkdir()
-    folders = {"broken": tmp_path / "broken", "empty": tmp_path / "empty", "toy": toy}
+def damage(folder, how):
+    """Makes a version of the folder that cannot be loaded."""
+    if how == "a link to nothing":
+        folder.symlink_to("nowhere")
+        return
+    if how == "a file":
+        folder.write_text("")
+        return
+    folder.mkdir()
+    if how == "no saved_model.pb":
+        (folder / "variables").mkdir()
+    elif how == "a saved_model.pb that is none":
+        (folder / "saved_model.pb").write_bytes(b"nothing of the kind")
+    elif how == "a saved_model.pb that is a link to nothing":
+        (folder / "saved_model.pb").symlink_to("nowhere")
+    elif how == "a saved_model.pb without end":
+        os.mkfifo(folder / "saved_model.pb")
+    elif how == "a saved_model.pb that is a device":
+        (folder / "saved_model.pb").symlink_to("/dev/zero")
+
+
+DAMAGES = {
+    "a link to nothing": "it is not a folder, or a link to nothing",
+    "a file": "it is not a folder, or a link to nothing",
+    "no saved_model.pb": "it has no saved_model.pb",
+    "a saved_model.pb that is none": "OSError, described in the server's log",
+    "a saved_model.pb that is a link to nothing": "it has no saved_model.pb",
+    "a saved_model.pb without end": "its saved_model.pb is not a file, or a link to nothing",
+    "a saved_model.pb that is a device": "its saved_model.pb is not a file, or a link to nothing",
+}
+
+
+def test_what_is_broken_is_unavailable_alone_and_says_why(session, toy, tmp_path):
+    folders = {"toy": tmp_path / "toy", "empty": tmp_path / "empty", "gone": tmp_path / "gone"}
+    for folder in (folders["toy"], folders["empty"]):
+        folder.mkdir()
+    publish(toy, folders["toy"] / "1")
+    for number, how in enumerate(DAMAGES, 2):
+        damage(folders["toy"] / str(number), how)
+        folders[f"broken{number}"] = tmp_path / f"broken{number}"
+        damage(folders[f"broken{number}"], how)
 
     async def test(client):
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
-        answer = (await client.get("/v1/models/broken")).json()
-        (state,) = answer["model_version_status"]
-        assert state["state"] == "END"
-        assert "cannot be loaded" in state["status"]["error_message"]
-        for name, why in (("broken", "cannot be loaded"), ("empty", "There is no SavedModel")):
+        states = (await client.get("/v1/models/toy")).json()["model_version_status"]
+        assert [(int(s["version"]), s["state"]) for s in states] == [
+            *((number, "END") for number in range(len(DAMAGES) + 1, 1, -1)),
+            (1, "AVAILABLE"),
+        ]
+        for state, why in zip(states, reversed(DAMAGES.values())):
+            assert state["status"]["error_message"] == (
+                f"version {state['version']} cannot be loaded: {why}"
+            )
+        for name in folders.keys() - {"toy"}:
             for method, address in (
                 ("POST", f"/v1/models/{name}:predict"),
+                ("GET", f"/v1/models/{name}"),
                 ("GET", f"/v2/models/{name}/ready"),
             ):
                 answer = await client.request(method, address, json=TEXT)
-                assert answer.status_code == 503 and why in answer.json()["error"]
+                assert str(tmp_path) not in answer.text
+                if address != f"/v1/models/{name}":
+                    assert answer.status_code == 503
+                    sentence = answer.json()["error"]
+                    assert sentence.startswith(f"{name} is not available: ")
+        # A version that comes later is loaded.
+        publish(toy, folders["toy"] / "20")
+        await until(client, "/v1/models/toy", state_of(20, "AVAILABLE"))
 
     session(test, folders)
+
+
+@pytest.mark.parametrize("name", ["variables/variables.index", "notes.txt"])
+def test_a_link_to_nothing_within_a_version(session, toy, twice, tmp_path, name):
+    publish(toy, tmp_path / "toy/1")
+    publish(twice, tmp_path / "toy/2")
+    (tmp_path / "toy/2" / name).unlink(missing_ok=True)
+    (tmp_path / "toy/2" / name).symlink_to("nowhere")
+
+    async def test(client):
+        assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
+        states = (await client.get("/v1/models/toy")).json()["model_version_status"]
+        why = f"version 2 cannot be loaded: its {name} is not a file, or a link to nothing"
+        assert states[0]["status"]["error_message"] == why
+        publish(toy, tmp_path / "toy/3")
+        await until(client, "/v1/models/toy", state_of(3, "AVAILABLE"))
+
+    session(test, {"toy": tmp_path / "toy"})
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """Folder of SavedModels that can never answer, and one that refuses the first input."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("strange")
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(["a"], [1.0]), default_value=0.0
+    )
+
+    class Strange(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def upper(self, texts):
+            return {"texts": tf.strings.upper(texts)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def of_other_hardware(self, texts):
+            chosen = tf.raw_ops.TPUOrdinalSelector()
+            return {"texts": texts + tf.strings.as_string(chosen)[0]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def not_initialized(self, texts):
+            made = tf.raw_ops.HashTableV2(
+                key_dtype=tf.string, value_dtype=tf.float32, shared_name=f"of nobody {table}"
+            )
+            found = tf.raw_ops.LookupTableFindV2(table_handle=made, keys=texts, default_value=0.0)
+            return {"found": found}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def numbers(self, texts):
+            return {"numbers": tf.strings.to_number(texts)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "names")])
+        def files(self, names):
+            return {"contents": tf.map_fn(tf.io.read_file, names)}
+
+    module = Strange()
+    for name in ("upper", "of_other_hardware", "not_initialized", "numbers", "files"):
+        signatures = {"serving_default": getattr(module, name)}
+        tf.saved_model.save(module, str(folder / name), signatures)
+    path = folder / "upper/saved_model.pb"
+    path.write_bytes(path.read_bytes().replace(b"StringUpper", b"StringOpper"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("upper", "RuntimeError, described in the server's log"),
+        ("of_other_hardware", "its signature 'serving_default' can answer nothing"),
+        ("not_initialized", "its signature 'serving_default' can answer nothing"),
+    ],
+)
+def test_a_model_that_can_never_answer_is_not_available(session, toy, strange, name, why):
+    async def test(client):
+        (state,) = (await client.get("/v1/models/never")).json()["model_version_status"]
+        assert state["state"] == "END"
+        assert state["status"]["error_message"] == f"version 1 cannot be loaded: {why}"
+        for method, address in (
+            ("POST", "/v1/models/never:predict"),
+            ("GET", "/v2/models/never/ready"),
+        ):
+            assert (await client.request(method, address, json=TEXT)).status_code == 503
+
+    session(test, {"never": strange / name, "toy": toy})
+
+
+@pytest.mark.parametrize("name, text, answer", [("numbers", "1.5", 1.5), ("files", os.devnull, "")])
+def test_a_model_that_refuses_the_first_input_is_available(session, strange, name, text, answer):
+    async def test(client):
+        answered = await client.post("/v1/models/picky:predict", json={"instances": [text]})
+        assert answered.json() == {"predictions": [answer]}
+
+    session(test, {"picky": strange / name})
+
+
+def test_a_slow_model_leaves_the_others_their_turns(session, toy, monkeypatch):
+    go, call = threading.Event(), Signature.__call__
+    go.set()
+
+    def wait_for_long_ones(signature, arrays):
+        if len(next(iter(arrays.values())).shape) == 3:
+            assert go.wait(60)
+        return call(signature, arrays)
+
+    monkeypatch.setattr(Signature, "__call__", wait_for_long_ones)
+
+    async def test(client):
+        go.clear()
+        asked = [
+            {"signature_name": "total", "instances": [[[1, 1]] * length]} for length in range(1, 71)
+        ]
+        slow = [
+            asyncio.create_task(client.post("/v1/models/slow:predict", json=body)) for body in asked
+        ]
+        while "slow" not in (text := (await client.get("/metrics")).text) or (
+            'waiting_requests{model="slow",signature="total"} 70.0' not in text
+        ):
+            await asyncio.sleep(0.01)
+        assert numbers(await client.post("/v1/models/other:predict", json=TEXT)) == [1.0, 1.0]
+        assert not any(task.done() for task in slow)
+        go.set()
+        answers = [(await task).json()["predictions"][0] for task in slow]
+        assert answers == [2.0 * length for length in range(1, 71)]
+
+    session(test, {"slow": toy, "other": toy})
 
 
 def test_every_signature_has_run_before_the_first_request(session, toy, monkeypatch):

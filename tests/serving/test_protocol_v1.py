@@ -27,6 +27,12 @@ def test_one_output_has_no_name(ask):
     assert ask("POST", PREDICT, json=body) == (200, {"outputs": [3.0]})
 
 
+def test_a_signature_without_a_name_is_the_default(ask):
+    body = {"signature_name": "", "instances": ["ab"]}
+    status, answer = ask("POST", PREDICT, json=body)
+    assert status == 200 and answer["predictions"][0]["tokens"] == ["a", "b"]
+
+
 def test_scalars_stand_in_columns_and_infinity_is_written(ask):
     inputs = {"prompts": ["a", "b"], "max_length": 1}
     status, answer = ask("POST", PREDICT, json={"signature_name": "make", "inputs": inputs})

@@ -82,6 +82,13 @@ def test_an_unknown_model_is_not_found(ask, end):
     assert (status, answer) == (404, {"error": "There is no model 'tox': did you mean 'toy'?"})
 
 
+def test_a_signature_without_a_name_is_the_default(ask):
+    body = {"parameters": {"signature_name": ""}, "inputs": [TEXTS]}
+    status, answer = ask("POST", "/v2/models/toy/infer", json=body)
+    assert status == 200
+    assert [o["name"] for o in answer["outputs"]] == ["lengths", "numbers", "tokens"]
+
+
 def test_tensors_as_bytes_are_refused_by_name(ask):
     """As Triton's own client sends them unless it is told not to."""
     status, answer = ask(

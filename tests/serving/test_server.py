@@ -34,7 +34,8 @@ def server(toy):
             break
     else:
         raise AssertionError("".join(lines))
-    threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True).start()
+    process.reading = threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True)
+    process.reading.start()
     process.address, process.lines = found[1], lines
     with httpx.Client() as client:
         while client.get(process.address + "/v2/health/ready").status_code != 200:
@@ -71,6 +72,11 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
     while len(answered) < 100:
         assert not failed
         time.sleep(0.01)
+    # One that is silent, one that stops midway, and one whose large body had a process of its own.
+    idle = [socket.create_connection((address.hostname, address.port)) for _ in range(2)]
+    idle[0].sendall(head[:30])
+    large = {"instances": ["a" * 500] * 100}
+    assert httpx.post(f"{server.address}/v1/models/words:predict", json=large).status_code == 200
     server.send_signal(signal.SIGTERM)
     assert server.wait(60) in (0, -signal.SIGTERM)
     stopped.set()
@@ -78,7 +84,12 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
         thread.join(60)
     assert not failed, "what the server took it answered"
     assert set(answered) == {(200, 2)}
-    assert "Traceback" not in "".join(server.lines)
+    for connection in idle:
+        connection.close()
+    server.reading.join(60)
+    assert not server.reading.is_alive(), "a process of the server still holds its log"
+    log = "".join(server.lines)
+    assert "Traceback" not in log and "leaked" not in log
 
 
 MISTAKES = {
@@ -88,6 +99,11 @@ MISTAKES = {
     "a name of two parts": (["a/b=."], "'a/b' cannot be the name of a model"),
     "no batch": (["a=.", "--batch", "0"], "batch must be positive"),
     "no version": (["a=.", "--keep", "0"], "--keep"),
+    "no header": (["a=.", "--max-header-bytes", "0"], "max_header_bytes must be positive"),
+    "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, not 99999"),
+    "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, not -1"),
+    "another's host": (["a=.", "--host", "203.0.113.1"], "Cannot listen at '203.0.113.1', port"),
+    "no host": (["a=.", "--host", "nowhere.invalid"], "Cannot listen at 'nowhere.invalid', port"),
 }
 
 
@@ -98,6 +114,20 @@ def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, m
     assert cli.main(["serve", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
+
+
+def test_a_port_in_use_is_told_before_anything_is_exported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(os, "environ", {**os.environ})
+    exported = []
+    monkeypatch.setattr(cli, "export", exported.append)
+    config = {"recipe": "ner", "preset": "default", "config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        assert cli.main(["serve", str(tmp_path), "--port", port]) == 2
+    error = capsys.readouterr().err
+    assert f"port {port}: Address already in use" in error and error.count("\n") == 1
+    assert not exported
 
 
 def test_what_is_served_under_which_name(tmp_path, monkeypatch):
@@ -114,11 +144,15 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
     (run / "config.json").write_text(json.dumps(config))
     other = tmp_path / "tunes"
     other.mkdir()
-    assert cli.main(["serve", str(run), str(other), f"again={run}"]) == 0
+    assert cli.main(["serve", str(run), str(other), f"again={run}", "--port", "0"]) == 0
     assert served == {
         "ner": run / "savedmodel",
         "tunes": other,
         "again": run / "savedmodel",
     }
     assert exported == [run, run], "since there is no SavedModel yet"
-    assert os.environ == {"TF_NUM_INTRAOP_THREADS": "1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    assert os.environ == {
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": str(os.cpu_count() + 1),
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+    }

@@ -1,0 +1,115 @@
+"""Bodies: compressed, twice the same name, and large ones in another process."""
+
+import asyncio
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+from keras_seq.errors import InputError
+from keras_seq.serving import Limits, bodies, protocol_v1
+from keras_seq.serving.tensors import Interface, Spec
+
+INTERFACES = {"serving_default": Interface({"x": Spec("float32", (None,))}, {})}
+TEXT = b'{"inputs": [1, 2]}'
+
+
+@pytest.mark.parametrize(
+    "encoding, raw",
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("x-gzip", gzip.compress(TEXT)),
+        ("deflate", zlib.compress(TEXT)),
+    ],
+)
+def test_compressed_bodies_are_unpacked(encoding, raw):
+    assert bodies.unpack(raw, encoding, len(TEXT)) == TEXT
+    call = bodies.decode(protocol_v1.read, raw, encoding, INTERFACES, Limits())
+    assert call.arrays["x"].tolist() == [1, 2]
+
+
+BOMB = gzip.compress(b" " * 10_000_000)
+DAMAGED = {
+    "a bomb": (BOMB, bodies.TooLarge, "unpacks to more than 1000 bytes"),
+    "one byte too many": (gzip.compress(b" " * 1001), bodies.TooLarge, "more than 1000"),
+    "cut off": (gzip.compress(TEXT)[:-1], InputError, "ends before its gzip data"),
+    "nothing": (b"", InputError, "ends before"),
+    "something behind": (gzip.compress(TEXT) + b"a", InputError, "goes on after"),
+    "not compressed": (TEXT, InputError, "not valid gzip"),
+    "another compression": (zlib.compress(TEXT), InputError, "not valid gzip"),
+    "a flipped bit": (gzip.compress(TEXT)[:-8] + b"\0" * 8, InputError, "not valid gzip"),
+}
+
+
+@pytest.mark.parametrize("raw, error, message", DAMAGED.values(), ids=DAMAGED)
+def test_what_cannot_be_unpacked(raw, error, message):
+    with pytest.raises(error, match=message):
+        bodies.unpack(raw, "gzip", 1000)
+
+
+def test_the_size_that_is_allowed_is_unpacked():
+    assert bodies.unpack(gzip.compress(b" " * 1000), "gzip", 1000) == b" " * 1000
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a": 1, "a": 1}',
+        b'[{"b": {"a": 1, "b": 2, "\\u0061": 3}}]',
+        b"{%s}" % b",".join(b'"%d": 0' % (n % 99_999) for n in range(100_000)),
+    ],
+    ids=["twice", "within, and escaped", "the last of many"],
+)
+def test_an_object_has_no_name_twice(raw):
+    with pytest.raises(InputError, match=r"has an object with two members called '[a0]'"):
+        bodies.parse(raw)
+
+
+def test_workers_run_apart_and_are_replaced_when_they_end():
+    async def test():
+        workers = bodies.Workers(1)
+        raw = json.dumps({"inputs": list(range(100_000))}).encode()
+        call = await workers.run(
+            bodies.decode, protocol_v1.read, raw, None, INTERFACES, Limits(instances=10**6)
+        )
+        np.testing.assert_array_equal(call.arrays["x"], np.arange(100_000, dtype="float32"))
+        with pytest.raises(InputError, match="no JSON"):
+            await workers.run(bodies.parse, b"[1")
+        first = await workers.run(os.getpid)
+        assert first != os.getpid()
+        assert os.getpriority(os.PRIO_PROCESS, first) > os.getpriority(os.PRIO_PROCESS, 0)
+        for number in (signal.SIGINT, signal.SIGTERM):  # as a terminal sends them to all
+            os.kill(first, number)
+        assert await workers.run(os.getpid) == first
+        with pytest.raises(bodies.WorkerEnded, match="try again"):
+            await workers.run(os.kill, first, signal.SIGKILL)
+        assert await workers.run(os.getpid) != first
+        workers.close()
+
+    asyncio.run(test())
+
+
+SCRIPT = """
+import asyncio, os
+from keras_seq.serving import bodies
+if __name__ == "__main__":
+    async def main():
+        await bodies.Workers(1).run(os.getpid)
+        os.abort()
+    asyncio.run(main())
+"""
+
+
+def test_workers_end_with_the_server_however_it_ends(tmp_path):
+    path = tmp_path / "server.py"
+    path.write_text(SCRIPT)
+    server = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE)
+    # The worker holds the other end of the pipe as long as it lives.
+    assert server.communicate(timeout=60) == (b"", None)
+    assert server.returncode == -signal.SIGABRT

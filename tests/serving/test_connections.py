@@ -1,0 +1,340 @@
+"""Connections that are too slow, too many, too large or not HTTP."""
+
+import asyncio
+import contextlib
+import json
+import re
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from keras_seq.serving import Limits, connections
+from keras_seq.serving.connections import protocol
+
+GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def linger(monkeypatch):
+    monkeypatch.setattr(connections, "LINGER", 0.05)
+
+
+class App:
+    """An ASGI application that answers with the path and the body; `/slow` waits for `go`."""
+
+    def __init__(self):
+        self.asked, self.gone, self.go = [], 0, asyncio.Event()
+
+    async def __call__(self, scope, receive, send):
+        self.asked.append(scope["path"])
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.gone += 1
+                return
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        if scope["path"].startswith("/slow"):
+            await self.go.wait()
+        size = 30_000_000 if scope["path"] == "/large" else 0
+        content = scope["path"].encode() + b" " + body + b"." * size
+        headers = [(b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+
+class Client:
+    """A connection."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    def send(self, data):
+        self.writer.write(data)
+
+    async def end(self):
+        """All that was answered, once the server has closed."""
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := await self.reader.read(65_536):
+                received += part
+        return received
+
+    async def answer(self):
+        """The status and the body of the next answer."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += await self.reader.readexactly(1)
+        size = int(re.search(rb"content-length: (\d+)", head)[1])
+        return int(head[9:12]), (await self.reader.readexactly(size)).decode()
+
+
+def serving(test, **limits):
+    """Runs `async test(app, connect)` with a server that has the limits."""
+
+    async def run():
+        app, clients, loop = App(), [], asyncio.get_running_loop()
+        config = uvicorn.Config(app, http=protocol(Limits(**limits)), ws="none")
+        config.load()
+        state = ServerState()
+        app.open = lambda: len(state.connections)
+
+        def make():
+            return config.http_protocol_class(
+                config=config, server_state=state, app_state={}, _loop=loop
+            )
+
+        async def connect():
+            clients.append(Client(*await asyncio.open_connection(*address)))
+            return clients[-1]
+
+        server = await loop.create_server(make, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()
+        try:
+            async with asyncio.timeout(60):
+                await test(app, connect)
+        finally:
+            app.go.set()
+            for client in clients:
+                client.writer.transport.abort()
+            server.close()
+            while state.connections or state.tasks:
+                await asyncio.sleep(0)
+
+    asyncio.run(run())
+
+
+def refusal(received):
+    """The status and the sentence of an answer that is the last."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head and b"connection: close" in head
+    assert f"content-length: {len(body)}".encode() in head
+    content = json.loads(body)
+    assert list(content) == ["error"] and "\n" not in content["error"]
+    return int(head[9:12]), content["error"]
+
+
+LARGE = {
+    "one field": GET[:-2] % b"" + b"A: " + b"a" * 10_000_000,
+    "many fields": GET[:-2] % b"" + b"".join(b"A%d: b\r\n" % n for n in range(200)) + b"\r\n",
+    "the path": b"GET /" + b"a" * 2_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "the name of a field": GET[:-2] % b"" + b"a" * 100_000,
+    "a trailer": POST + b"1\r\na\r\n0\r\nA: " + b"a" * 1_000_000,
+    "an extension of a chunk": POST + b"1;a=" + b"a" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("data", LARGE.values(), ids=LARGE)
+def test_a_header_that_is_too_large_is_refused(data):
+    async def test(app, connect):
+        client = await connect()
+        client.send(data)
+        status, sentence = refusal(await client.end())
+        assert status == 431 and "more than 1000 bytes" in sentence
+        assert not app.asked or app.gone == 1
+        other = await connect()
+        other.send(GET % b"a")
+        assert await other.answer() == (200, "/a ")
+
+    serving(test, max_header_bytes=1000)
+
+
+def test_a_header_within_the_limit_is_taken_however_it_arrives():
+    async def test(app, connect):
+        client = await connect()
+        head = b"GET /a HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 900 + b"\r\n\r\n"
+        client.send(head * 5)
+        for part in range(0, len(head), 100):
+            client.send(head[part : part + 100])
+            await client.writer.drain()
+        for _ in range(6):
+            assert await client.answer() == (200, "/a ")
+
+    serving(test, max_header_bytes=1000)
+
+
+def test_a_header_that_does_not_arrive_is_not_waited_for():
+    async def test(app, connect):
+        silent, begun, dripping = [await connect() for _ in range(3)]
+        begun.send(b"GET / HT")
+        dripping.send(b"GET / HTTP/1.1\r\nA: ")
+
+        async def drip():
+            while True:
+                dripping.send(b"a")
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(drip())
+        assert await silent.end() == b""
+        for client in (begun, dripping):
+            assert refusal(await client.end()) == (
+                408,
+                "The header did not arrive within 0.1 seconds.",
+            )
+        task.cancel()
+        assert not app.asked
+
+    serving(test, header_timeout=0.1)
+
+
+@pytest.mark.parametrize("drip", [b"", b"\r\n"], ids=["silent", "empty lines"])
+def test_a_connection_that_asks_no_more_is_closed(linger, drip):
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET % b"a")
+        assert await client.answer() == (200, "/a ")
+        ended = asyncio.create_task(client.end())
+        while not ended.done():
+            client.send(drip)
+            await asyncio.sleep(0.01)
+        assert (await ended)[:12] in (b"", b"HTTP/1.1 408")
+
+    serving(test, header_timeout=0.1, keep_alive_timeout=0.1)
+
+
+def test_a_slow_header_does_not_cut_the_answer_before_it():
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET % b"slow" + b"GET / HT")
+        await asyncio.sleep(0.2)
+        app.go.set()
+        assert await client.answer() == (200, "/slow ")
+        assert refusal(await client.end())[0] == 408
+
+    serving(test, header_timeout=0.05)
+
+
+def test_a_client_that_does_not_read_is_left(linger):
+    async def test(app, connect):
+        client = await connect()
+        client.reader._limit = 1  # asyncio reads no further than twice that
+        client.send(GET % b"large")
+        while not app.asked or app.open():
+            await asyncio.sleep(0.01)
+
+    serving(test, keep_alive_timeout=0.05, timeout=0.05)
+
+
+def test_a_client_that_reads_slowly_gets_all(linger):
+    async def test(app, connect):
+        client = await connect()
+        client.reader._limit = 1
+        client.send(GET % b"large")
+        while not app.asked:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)  # longer than a connection stays open after an answer
+        status, content = await client.answer()
+        assert status == 200 and len(content) > 30_000_000
+
+    serving(test, keep_alive_timeout=0.05)
+
+
+def test_who_has_sent_no_request_makes_room():
+    async def test(app, connect):
+        busy = await connect()
+        busy.send(GET % b"slow")
+        while not app.asked:
+            await asyncio.sleep(0)
+        silent, begun = await connect(), await connect()
+        begun.send(b"GET / HT")
+        for oldest in (silent, begun):
+            other = await connect()
+            assert refusal(await oldest.end()) == (
+                408,
+                "Too many connections are open: try again later.",
+            )
+        other.send(GET % b"a")
+        assert await other.answer() == (200, "/a ")
+        app.go.set()
+        assert await busy.answer() == (200, "/slow ")
+
+    serving(test, max_connections=3)
+
+
+def test_requests_that_are_answered_are_not_cut_for_others():
+    async def test(app, connect):
+        busy = [await connect() for _ in range(2)]
+        for client in busy:
+            client.send(GET % b"slow")
+        while len(app.asked) < 2:
+            await asyncio.sleep(0)
+        assert refusal(await (await connect()).end())[0] == 503
+        app.go.set()
+        for client in busy:
+            assert await client.answer() == (200, "/slow ")
+
+    serving(test, max_connections=2)
+
+
+MALFORMED = {
+    "bytes": b"\x00\xff\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    "words": b"let me in\r\n\r\n",
+    "two lengths": b"POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    "length and chunks": POST[:-2] + b"Content-Length: 2\r\n\r\n",
+    "a negative length": b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    "a field without a colon": b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+    "a path that is not ASCII": b"GET /\xff HTTP/1.1\r\n\r\n",
+    "a chunk without a size": POST + b"x\r\n",
+}
+
+
+@pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
+def test_what_is_not_http_gets_a_sentence(data):
+    async def test(app, connect):
+        client = await connect()
+        client.send(data)
+        assert refusal(await client.end()) == (400, "The request is not valid HTTP/1.1.")
+        assert app.gone == len(app.asked), "an application that waited for the rest has ended"
+
+    serving(test)
+
+
+def test_requests_before_garbage_are_answered():
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET % b"slow" + GET % b"b" + b"\x00garbage")
+        await asyncio.sleep(0)
+        app.go.set()
+        assert await client.answer() == (200, "/slow ")
+        assert await client.answer() == (200, "/b ")
+        assert await client.end() == b""
+
+    serving(test)
+
+
+def test_a_broken_body_behind_other_requests_is_refused_in_its_turn():
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET % b"slow" + POST + b"x\r\n")
+        await asyncio.sleep(0)
+        app.go.set()
+        assert await client.answer() == (200, "/slow ")
+        assert refusal(await client.end())[0] == 400
+
+    serving(test)
+
+
+def test_no_more_requests_at_once_than_the_limit():
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET % b"slow" + b"".join(GET % b"%d" % n for n in range(10_000)))
+        await asyncio.sleep(0)
+        app.go.set()
+        answers = (await client.end()).decode()
+        assert re.findall(r"/(\S+) ", answers.replace("HTTP/1.1 ", "")) == ["slow", "0", "1", "2"]
+
+    serving(test, max_pipelined_requests=3)
+
+
+def test_an_upgrade_is_answered_as_if_not_asked_for():
+    async def test(app, connect):
+        client = await connect()
+        client.send(GET[:-2] % b"a" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+        assert b"200 OK" in await client.end(), "the client has to connect again"
+
+    serving(test)
