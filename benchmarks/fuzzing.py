@@ -1,21 +1,35 @@
-"""A server and bodies that nobody should send: `python -m benchmarks.fuzzing runs/ner/default`.
+"""A server and what nobody should send: `python -m benchmarks.fuzzing`, or with a run.
 
 Valid requests of both protocols are damaged at random: bytes changed, cut out, put twice, values
-exchanged for others; some connections end in the middle of a body. Prints how many got which
-status and what the server's memory did; ends with 1 if one got a status from 500, or if the server
-does not answer as before in the end.
+exchanged for others. Meanwhile connections are abused in the ways of `benchmarks.abuse`. A client
+that does nothing wrong asks all the time, first alone. Without a run, a tiny model is made.
+
+Prints how many got which status, the times of that client alone and meanwhile, and the memory of
+the server with its processes; writes them to `benchmarks/results/fuzzing.json`. Ends with 1 if
+
+- one got a status from 500, an answer without a sentence, or an end that `abuse` does not allow;
+- the proper client was refused, or its 99th percentile was above three times its quiet value;
+- memory grew by more than a fifth after the first third of the time;
+- the server does not answer as before in the end.
 """
 
 import argparse
+import asyncio
 import collections
+import http.client
 import json
+import multiprocessing
+import os
 import random
-import socket
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import httpx
+import numpy as np
 
+from benchmarks import abuse, page
 from benchmarks.serving import Server
 
 V1, V2 = "/v1/models/model:predict", "/v2/models/model/infer"
@@ -66,50 +80,195 @@ def damaged(rng):
     return path, bytes(raw)
 
 
-def cut_off(server, path, raw):
-    """Sends half of a body and goes."""
-    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
-        head = f"POST {path} HTTP/1.1\r\nHost: server\r\nContent-Length: {len(raw) + 10}\r\n\r\n"
-        connection.sendall(head.encode() + raw[: len(raw) // 2])
+def tiny(folder):
+    """Write a SavedModel that reads texts and runs in a millisecond."""
+    import tensorflow as tf
+
+    class Tiny(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def read(self, texts):
+            tokens = tf.strings.unicode_split(texts, "UTF-8").to_tensor("")
+            return {"tokens": tokens, "lengths": tf.strings.length(texts, "UTF8_CHAR")}
+
+    module = Tiny()
+    tf.saved_model.save(module, str(folder), {"serving_default": module.read})
+    return folder
 
 
 def megabytes(server):
-    """What the server's process holds."""
-    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) // 1024
-    raise RuntimeError("The server is gone.")
+    """Return what the server and its processes hold."""
+    main = server.process.pid
+    children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+    held = 0
+    for pid in (main, *children):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                held += int(line.split()[1]) // 1024
+    return held
+
+
+class Bystander(multiprocessing.get_context("spawn").Process):
+    """A client that does nothing wrong, in a process of its own; every 20th request reconnects.
+
+    Args:
+        port: Port of the server.
+        rate: Requests per second.
+    """
+
+    def __init__(self, port, rate=40):
+        super().__init__(daemon=True)
+        self.port, self.rate = port, rate
+        self.ours, self.its = multiprocessing.Pipe()
+
+    def run(self):
+        """Ask until told to stop; send the milliseconds of each answer, and those refused."""
+        milliseconds, refused, client, count = [], [], None, 0
+        body = json.dumps({"instances": ["A good film ."]})
+        while not self.its.poll():
+            begin = time.perf_counter()
+            if count % 20 == 0:
+                client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+            count += 1
+            try:
+                client.request("POST", V1, body)
+                answer = client.getresponse()
+                content = answer.read()
+                if answer.status != 200:
+                    refused.append(f"{answer.status} {content[:100]}")
+            except (OSError, http.client.HTTPException) as error:
+                refused.append(repr(error))
+                count = 0
+            seconds = time.perf_counter() - begin
+            milliseconds.append(1000 * seconds)
+            time.sleep(max(0, 1 / self.rate - seconds))
+        self.its.send((milliseconds, refused))
+
+    def stop(self):
+        """Return the milliseconds and what was refused."""
+        self.ours.send(None)
+        found = self.ours.recv()
+        self.join()
+        return found
+
+
+async def send_bodies(server, options, found):
+    """Send damaged bodies at a steady rate."""
+    rng = random.Random(options.seed)
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
+        for count in range(options.bodies):
+            await found.pace(count / options.bodies)
+            path, raw = damaged(rng)
+            answer = await client.post(path, content=raw)
+            found.statuses[str(answer.status_code)] += 1
+            sentence = answer.status_code == 200 or answer.json().get("error")
+            if answer.status_code >= 500 or not sentence:
+                found.strange.append(f"{answer.status_code} {path} {raw[:200]} {answer.text[:200]}")
+
+
+async def weigh(server, options, found):
+    """Note the server's memory ten times."""
+    for tenth in range(1, 11):
+        await found.pace(tenth / 10)
+        found.memory.append(megabytes(server))
+
+
+async def send_connections(server, options, found):
+    """Open abusive connections at a steady rate, and the silent ones all at once."""
+    rng = random.Random(options.seed)
+
+    async def one(kind):
+        end = await abuse.abuse(kind, server.port, rng)
+        found.ends[kind.__name__][end] += 1
+        if end not in abuse.KINDS[kind] | {"408"}:
+            found.strange.append(f"{kind.__name__}: {end}")
+
+    others = [kind for kind in abuse.KINDS if kind is not abuse.silent]
+    silent = options.connections * 3 // 10
+    async with asyncio.TaskGroup() as group:
+        for count in range(options.connections - silent):
+            await found.pace(count / (options.connections - silent))
+            if count == options.connections // 3:
+                for _ in range(silent):
+                    group.create_task(one(abuse.silent))
+            group.create_task(one(others[count % len(others)]))
+
+
+class Found:
+    """What was seen."""
+
+    def __init__(self, seconds):
+        self.seconds, self.begin = seconds, time.monotonic()
+        self.statuses, self.strange, self.memory = collections.Counter(), [], []
+        self.ends = collections.defaultdict(collections.Counter)
+
+    async def pace(self, share):
+        """Wait until a share of the time has passed."""
+        await asyncio.sleep(max(0, self.begin + share * self.seconds - time.monotonic()))
 
 
 def main():
-    """Sends, counts, prints."""
+    """Send, count, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
+    parser.add_argument("run", type=Path, nargs="?")
     parser.add_argument("--bodies", type=int, default=10_000)
+    parser.add_argument("--connections", type=int, default=2_000)
+    parser.add_argument("--seconds", type=float, default=120, help="that all this takes")
+    parser.add_argument("--quiet", type=float, default=30, help="seconds without anything else")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
-    rng, statuses, strange = random.Random(options.seed), collections.Counter(), []
-    with Server(options.run, []) as server, httpx.Client(base_url=server.url, timeout=60) as client:
-        good = {"instances": ["A good film .", "江泽民在上海"]}
-        before = client.post(V1, json=good).json()
-        memory = [megabytes(server)]
-        for count in range(1, options.bodies + 1):
-            path, raw = damaged(rng)
-            if rng.random() < 0.02:
-                cut_off(server, path, raw)
-                statuses["cut off"] += 1
-            else:
-                answer = client.post(path, content=raw)
-                statuses[answer.status_code] += 1
-                sentence = answer.status_code == 200 or answer.json().get("error")
-                if answer.status_code >= 500 or not sentence:
-                    strange.append((answer.status_code, path, raw[:200], answer.text[:200]))
-            if count % (options.bodies // 5) == 0:
-                memory.append(megabytes(server))
-        as_before = client.post(V1, json=good).json() == before
-    print(json.dumps({str(k): v for k, v in statuses.items()}), f"memory, MB: {memory}")
-    print(f"answers as before: {as_before}", *strange[:5], sep="\n")
-    sys.exit(bool(strange) or not as_before)
+    with tempfile.TemporaryDirectory() as folder:
+        run = options.run or tiny(Path(folder) / "model")
+        with Server(run, []) as server:
+            row, problems = fuzzed(server, options)
+    print(json.dumps(row, indent=1), *problems[:20], sep="\n")
+    if not options.dry:
+        command = "python " + " ".join(["-m", "benchmarks.fuzzing", *sys.argv[1:]])
+        page.record(page.RESULTS / "fuzzing.json", command, [row])
+    sys.exit(bool(problems))
+
+
+def fuzzed(server, options):
+    """Return what was measured, and sentences about what is wrong with it."""
+    good = {"instances": ["A good film .", "江泽民在上海"]}
+    before = httpx.post(server.url + V1, json=good).json()
+    bystander = Bystander(server.port)
+    bystander.start()
+    time.sleep(options.quiet)
+    quiet, refused = bystander.stop()
+    found = Found(options.seconds)
+
+    async def send():
+        async with asyncio.TaskGroup() as group:
+            for sending in (send_bodies, send_connections, weigh):
+                group.create_task(sending(server, options, found))
+
+    bystander = Bystander(server.port)
+    bystander.start()
+    # What machines of others would do gets what the server leaves of this one.
+    os.nice(19)
+    asyncio.run(send())
+    loaded, more = bystander.stop()
+    as_before = httpx.post(server.url + V1, json=good).json() == before
+    p50, p99 = (
+        [round(float(np.percentile(times, q)), 1) for times in (quiet, loaded)] for q in (50, 99)
+    )
+    third = found.memory[2]
+    checks = {
+        f"refused: {(refused + more)[:3]}": not refused + more,
+        f"p99 {p99[0]} ms became {p99[1]} ms": p99[1] <= 3 * p99[0],
+        f"memory grew: {found.memory}": found.memory[-1] <= 1.2 * third,
+        "it does not answer as before": as_before,
+    }
+    row = {
+        "bodies": dict(found.statuses),
+        "connections": {kind: dict(ends) for kind, ends in found.ends.items()},
+        "a proper client's p50, quiet and meanwhile, ms": p50,
+        "a proper client's p99, quiet and meanwhile, ms": p99,
+        "its requests": [len(quiet), len(loaded)],
+        "memory, MB": found.memory,
+    }
+    return row, found.strange + [text for text, right in checks.items() if not right]
 
 
 if __name__ == "__main__":
