@@ -15,7 +15,7 @@ PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 
 def write(name, rows):
     """Writes the rows of one benchmark, then the page of all."""
-    command = shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     record(RESULTS / f"{name}.json", command, rows)
     PAGE.write_text(page())
 
@@ -56,6 +56,7 @@ def page():
         "tracing": _tracing,
         "exports": _exports,
         "serving": _serving,
+        "serving_before": _serving_before,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -297,6 +298,27 @@ def _serving(rows):
         cells += [f"{over:.2f}", *(f"{row[n]:.1f}" for n in times)]
         cells += [f"{row[n]:,}" for n in counts]
         lines.append(_row(cells))
+    return lines
+
+
+def _serving_before(rows):
+    lines = [
+        "### Against the code before limits of connections",
+        "",
+        "The same models served by this code and by that of commit 0a37917, in turn. A ratio above "
+        "1 means that this code is faster: in requests a second, and in requests a second of the "
+        "server's processor time, which other processes disturb less.",
+        "",
+        *_head(["run", "clients", "requests a second", "before", "ratio", "ratio by processor"]),
+    ]
+    by_server = {(row["run"], row["clients"], row["server"]): row for row in rows}
+    rate, cpu = "requests a second", "CPU, ms a request"
+    for (run, clients, server), now in by_server.items():
+        if server == "now":
+            before = by_server[run, clients, "before"]
+            cells = [run, str(clients), f"{now[rate]:,.0f}", f"{before[rate]:,.0f}"]
+            cells += [f"{now[rate] / before[rate]:.2f}", f"{before[cpu] / now[cpu]:.2f}"]
+            lines.append(_row(cells))
     return lines
 
 

@@ -7,6 +7,7 @@ and without batching take turns. Writes `benchmarks/results/serving.json` and `d
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 from benchmarks import page
 from benchmarks.interleaved import spread
 
-SERVERS = {"batched": [], "one by one": ["--batch", "1"]}
+SERVERS = {"batched": [[]], "one by one": [["--batch", "1"]]}
 SCRIPT = """
 local bodies, n = BODIES, 0
 request = function()
@@ -51,9 +52,16 @@ def bodies_of(run, most=1000):
 
 
 class Server:
-    """`keras-seq serve` in a process of its own, until the block ends."""
+    """`keras-seq serve` in a process of its own, until the block ends.
 
-    def __init__(self, run, options):
+    Args:
+        run: Folder to serve.
+        options: Further arguments of the command.
+        code: Folder of the code, this one by default.
+    """
+
+    def __init__(self, run, options, code=None):
+        self.code = code
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -64,8 +72,14 @@ class Server:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def cpu_seconds(self):
+        """Time of the processor that the server has taken."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL, cwd=self.code)
         for _ in range(600):
             try:
                 urllib.request.urlopen(f"{self.url}/v2/health/ready")
@@ -80,7 +94,8 @@ class Server:
 
 
 def load(server, script, clients, seconds):
-    """What `wrk` measures."""
+    """Return what `wrk` measures, and the server's time of the processor in seconds."""
+    before = server.cpu_seconds
     command = ["wrk", "--threads", "1", "--connections", str(clients), "--timeout", "30s"]
     command += ["--duration", f"{seconds}s", "--latency", "--script", script]
     printed = subprocess.run(
@@ -89,26 +104,34 @@ def load(server, script, clients, seconds):
         capture_output=True,
         text=True,
     ).stdout
-    return json.loads(printed.splitlines()[-1])
+    return json.loads(printed.splitlines()[-1]) | {"cpu": server.cpu_seconds - before}
 
 
-def measured(run, clients, seconds, turns):
-    """Rows, one a server and number of clients."""
+def measured(run, clients, seconds, turns, servers):
+    """Yield rows, one per server and number of clients.
+
+    Args:
+        run: Folder of a run.
+        clients: Numbers of clients.
+        seconds: Duration of each measurement.
+        turns: Number of turns of the servers.
+        servers: Name to further arguments of `Server`.
+    """
     script, lengths = bodies_of(run)
-    found = {(count, name): [] for count in clients for name in SERVERS}
+    found = {(count, name): [] for count in clients for name in servers}
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         for _ in range(turns):
-            for name, options in SERVERS.items():
-                with Server(run, options) as server:
+            for name, arguments in servers.items():
+                with Server(run, *arguments) as server:
                     load(server, file.name, 4, 5)  # each length once, or nearly so
                     for count in clients:
                         found[count, name].append(load(server, file.name, count, seconds))
     for (count, name), results in found.items():
         rates = [1e6 * one["requests"] / one["microseconds"] for one in results]
         yield {
-            "run": str(run),
+            "run": os.path.relpath(run),
             "characters": [int(np.percentile(lengths, p)) for p in (5, 50, 95)],
             "clients": count,
             "server": name,
@@ -116,6 +139,9 @@ def measured(run, clients, seconds, turns):
             "spread": spread(rates) if turns > 1 else 0.0,
             "p50, ms": float(np.median([one["p50"] for one in results]) / 1000),
             "p99, ms": float(np.median([one["p99"] for one in results]) / 1000),
+            "CPU, ms a request": float(
+                np.median([1000 * one["cpu"] / one["requests"] for one in results])
+            ),
             "errors": sum(one["errors"] for one in results),
             "requests": sum(one["requests"] for one in results),
         }
@@ -128,15 +154,18 @@ def main():
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 16, 64])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--before", type=Path, help="a checkout of other code to compare with")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
+    runs = [run.resolve() if options.before else run for run in options.runs]
+    servers = {"now": [[]], "before": [[], options.before]} if options.before else SERVERS
     rows = []
-    for run in options.runs:
-        for row in measured(run, options.clients, options.seconds, options.turns):
+    for run in runs:
+        for row in measured(run, options.clients, options.seconds, options.turns, servers):
             print(row, flush=True)
             rows.append(row)
     if not options.dry:
-        page.write("serving", rows)
+        page.write("serving_before" if options.before else "serving", rows)
 
 
 if __name__ == "__main__":

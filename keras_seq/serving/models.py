@@ -162,8 +162,10 @@ class Model:
             found = versions(self.folder)
             self._no_versions = "its folder has no SavedModel"
         except OSError as error:
-            logger.warning("%s: %s", self.name, error)
-            self._no_versions, self.looked = "its folder cannot be read", True
+            why = "its folder cannot be read"
+            if self._no_versions != why:  # once, not every few seconds
+                logger.warning("%s: %s", self.name, error)
+            self._no_versions, self.looked = why, True
             return
         ready, failed = {}, {}
         for number in sorted(found, reverse=True):
