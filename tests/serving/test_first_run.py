@@ -1,0 +1,83 @@
+"""The first run of a model tells whether it can answer at all."""
+
+import os
+
+import pytest
+
+TEXT = {"instances": ["ab"]}
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory):
+    """Folder of SavedModels that can never answer, and one that refuses the first input."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("strange")
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(["a"], [1.0]), default_value=0.0
+    )
+
+    class Strange(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def upper(self, texts):
+            return {"texts": tf.strings.upper(texts)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def of_other_hardware(self, texts):
+            chosen = tf.raw_ops.TPUOrdinalSelector()
+            return {"texts": texts + tf.strings.as_string(chosen)[0]}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def not_initialized(self, texts):
+            made = tf.raw_ops.HashTableV2(
+                key_dtype=tf.string, value_dtype=tf.float32, shared_name=f"of nobody {table}"
+            )
+            found = tf.raw_ops.LookupTableFindV2(table_handle=made, keys=texts, default_value=0.0)
+            return {"found": found}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
+        def numbers(self, texts):
+            return {"numbers": tf.strings.to_number(texts)}
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "names")])
+        def files(self, names):
+            return {"contents": tf.map_fn(tf.io.read_file, names)}
+
+    module = Strange()
+    for name in ("upper", "of_other_hardware", "not_initialized", "numbers", "files"):
+        signatures = {"serving_default": getattr(module, name)}
+        tf.saved_model.save(module, str(folder / name), signatures)
+    path = folder / "upper/saved_model.pb"
+    path.write_bytes(path.read_bytes().replace(b"StringUpper", b"StringOpper"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("upper", "RuntimeError, described in the server's log"),
+        ("of_other_hardware", "its signature 'serving_default' can answer nothing"),
+        ("not_initialized", "its signature 'serving_default' can answer nothing"),
+    ],
+)
+def test_a_model_that_can_never_answer_is_not_available(session, toy, strange, name, why):
+    async def test(client):
+        (state,) = (await client.get("/v1/models/never")).json()["model_version_status"]
+        assert state["state"] == "END"
+        assert state["status"]["error_message"] == f"version 1 cannot be loaded: {why}"
+        for method, address in (
+            ("POST", "/v1/models/never:predict"),
+            ("GET", "/v2/models/never/ready"),
+        ):
+            assert (await client.request(method, address, json=TEXT)).status_code == 503
+
+    session(test, {"never": strange / name, "toy": toy})
+
+
+@pytest.mark.parametrize("name, text, answer", [("numbers", "1.5", 1.5), ("files", os.devnull, "")])
+def test_a_model_that_refuses_the_first_input_is_available(session, strange, name, text, answer):
+    async def test(client):
+        answered = await client.post("/v1/models/picky:predict", json={"instances": [text]})
+        assert answered.json() == {"predictions": [answer]}
+
+    session(test, {"picky": strange / name})
