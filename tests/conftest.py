@@ -96,9 +96,10 @@ def eagerly():
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """An empty folder to run in, with a TFDS cache of its own."""
+    """An empty folder to run in, with caches of its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("KERAS_SEQ_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 

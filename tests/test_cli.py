@@ -30,14 +30,6 @@ def digits(tmp_path):
     return tmp_path / "digits"
 
 
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """An empty folder to run in, with a TFDS cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tensorflow_datasets.core.constants.DATA_DIR", str(tmp_path / "tfds"))
-    return tmp_path
-
-
 SMALL = ("--units", 4, "--layers", 1, "--updates", 3)
 
 

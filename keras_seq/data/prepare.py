@@ -3,19 +3,23 @@
 import contextlib
 import hashlib
 import io
-import os
-import socket
-import threading
+import shutil
+import sys
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keras_seq._internal import leftovers
+from keras_seq.data import cache, network, records
 from keras_seq.data.split import split_of
 from keras_seq.errors import InputError
 
 
-def prepare(name, version, features, examples, source="builtin"):
-    """A data set of our own making, prepared and cached where TFDS keeps its data sets.
+def prepare(name, version, features, examples, source="builtin", files=()):
+    """Return a data set of our own making, prepared and cached where TFDS keeps its data sets.
+
+    A cached copy whose files are damaged is made again.
 
     Args:
         name: Name of the data set, in snake_case.
@@ -25,6 +29,8 @@ def prepare(name, version, features, examples, source="builtin"):
             of the content split (bytes or a string), the example, and the split it belongs to or
             None, which leaves the choice to `keras_seq.data.split_of`.
         source: "builtin", or whatever tells one set of user files from another.
+        files: Paths of the user's files that `examples` reads. The copy in the cache is removed
+            once one of them has changed or gone.
 
     Returns:
         A prepared `tfds.core.DatasetBuilder`.
@@ -39,6 +45,8 @@ def prepare(name, version, features, examples, source="builtin"):
             return tfds.core.DatasetInfo(builder=self, features=features)
 
         def _split_generators(self, dl_manager):
+            # Until it is renamed, the data set lies in a temporary folder.
+            held.enter_context(leftovers.hold(Path(self.data_dir)))
             by_split = {}
             for key, example, split in _shown(examples(), f"Preparing {name}"):
                 by_split.setdefault(split or split_of(key), []).append(example)
@@ -48,23 +56,35 @@ def prepare(name, version, features, examples, source="builtin"):
             yield from numbered
 
     Prepared.name = name
-    builder = Prepared()
-    if not builder.is_prepared():
-        # TFDS would announce a download; the progress worth showing is that of the examples.
-        tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(io.StringIO()):
-            try:
+    cache.clean()
+    folder = cache.datasets() / name / _config_name(source) / version
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        _enter_alone(held, folder.parent, name)
+        if folder.exists() and (damage := records.damage(folder)):
+            print(f"{damage}: the data set {name} is prepared again.", file=sys.stderr)
+            shutil.rmtree(folder)
+        builder = Prepared(data_dir=cache.datasets())
+        if not builder.is_prepared():
+            # TFDS would announce a download; the progress worth showing is that of the examples.
+            tfds.disable_progress_bar()
+            with contextlib.redirect_stdout(io.StringIO()):
                 builder.download_and_prepare()
-            except OSError:
-                builder = Prepared()
-                if not builder.is_prepared():  # by another process, meanwhile
-                    raise
-        tfds.enable_progress_bar()
+            tfds.enable_progress_bar()
+            records.write(folder, files)
+    records.touch(folder)
     return builder
 
 
+def _enter_alone(held: contextlib.ExitStack, folder: Path, name: str) -> None:
+    """Hold a folder as long as a stack, and say so if another process must end first."""
+    if not held.enter_context(leftovers.hold(folder, wait=False)):
+        print(f"Another process is preparing the data set {name}: waiting.", file=sys.stderr)
+        held.enter_context(leftovers.hold(folder))
+
+
 def public(name):
-    """A public data set of TFDS, prepared now if it is not yet and the network allows.
+    """Return a public data set of TFDS, prepared now if it is not yet and the network allows.
 
     Args:
         name: NAME or NAME/CONFIG as TFDS lists it.
@@ -73,22 +93,36 @@ def public(name):
         A prepared `tfds.core.DatasetBuilder`.
 
     Raises:
-        InputError: There is no such set, or it is not prepared and there is no network.
+        InputError: If there is no such set, if it is not prepared and there is no network, or if
+            its files are damaged.
     """
     import tensorflow_datasets as tfds
+    from google.protobuf.json_format import ParseError
 
     # Without a network, asking the cloud for a prepared copy hangs for minutes.
     tfds.core.utils.gcs_utils.gcs_dataset_info_files = lambda *_: None
+    data_dir = cache.datasets()
     try:
-        builder = tfds.builder(name, try_gcs=False)
+        builder = tfds.builder(name, try_gcs=False, data_dir=data_dir)
     except tfds.core.registered.DatasetNotFoundError as error:
         raise InputError(f"TFDS has no data set {name!r}.") from error
+    except ParseError:
+        raise _damaged(name, data_dir / name, "dataset_info.json is not JSON") from None
+    folder = Path(builder.data_dir)
+    # Other programs prepare public sets too, without our locks.
+    leftovers.remove(folder.parent, cache.INCOMPLETE, min_age=leftovers.OLD)
     if not builder.is_prepared() and not _online():
         raise InputError(
             f"The data set {name} is not prepared in {builder.data_dir} and there is no network "
             f"to fetch it: run `tfds build {name}` where there is one and copy the folder here."
         )
     builder.download_and_prepare()
+    if not (folder / records.NAME).exists():
+        with contextlib.suppress(OSError):  # a read-only folder of others
+            records.write(folder)
+    elif damage := records.damage(folder):
+        raise _damaged(name, folder, damage)
+    records.touch(folder)
     return builder
 
 
@@ -130,18 +164,13 @@ def _config_name(source):
     return "user_" + hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def _online(seconds=5.0):
-    """Whether names on the network resolve; a proxy resolves them itself."""
-    if any(os.environ.get(key) for key in ("HTTPS_PROXY", "https_proxy")):
-        return True
-    answers = []
+def _online():
+    """Return whether the host that most public data sets come from answers."""
+    return network.answers("https://storage.googleapis.com")
 
-    def ask():
-        with contextlib.suppress(OSError):
-            answers.append(socket.getaddrinfo("storage.googleapis.com", 443))
 
-    # A thread, since a resolver without a network may take a minute to give up.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return bool(answers)
+def _damaged(name: str, folder: Path, damage: str) -> InputError:
+    return InputError(
+        f"The public data set {name} is damaged: {damage}. Remove {folder}, and it is fetched "
+        "again."
+    )

@@ -71,7 +71,10 @@ def _rows(config):
         columns = {"sequence": config.sequence_column, "label": config.label_column}
         settings = columns, config.encoding
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
-        builder = data.prepare("dna", "1.0.0", features, lambda: _of_user(files, *settings), source)
+        paths = [file for _, file in files]
+        builder = data.prepare(
+            "dna", "1.0.0", features, lambda: _of_user(files, *settings), source, paths
+        )
     return {
         split: [
             (sequence.decode("ascii"), label.decode("utf-8"))

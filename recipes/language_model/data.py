@@ -50,7 +50,7 @@ def _prepared(config):
     features = tfds.features.FeaturesDict(
         {"text": tfds.features.Text(), "number": tfds.features.Scalar(np.int64)}
     )
-    source = config.data
+    source, paths = config.data, []
     if source == "builtin":
         read = manual
     elif source == "peoples_daily":
@@ -59,6 +59,7 @@ def _prepared(config):
         read = reviews
     else:
         files = data.files_by_split(source)
+        paths = [file for _, file in files]
         source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
 
         def read():
@@ -71,7 +72,7 @@ def _prepared(config):
         for number, (text, split) in enumerate(read()):
             yield folded(text), {"text": text, "number": number}, split
 
-    return data.prepare("language_model", "1.0.0", features, examples, source)
+    return data.prepare("language_model", "1.0.0", features, examples, source, paths)
 
 
 def paragraphs(text):

@@ -99,9 +99,9 @@ def _of_user(folder):
             image = read_image(file)
             yield image.tobytes(), {"image": image, "label": int(digit)}, split
 
-    return data.prepare(
-        "mnist_rows", "1.0.0", _features(), examples, source=data.fingerprint(files)
-    )
+    paths = [file for file, *_ in files]
+    source = data.fingerprint(files)
+    return data.prepare("mnist_rows", "1.0.0", _features(), examples, source, paths)
 
 
 def _hold_back(train):

@@ -21,7 +21,7 @@ BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 
 def load(config):
     """By split, tunes as lists of tokens; the target is the name of the style of each."""
-    source = "builtin"
+    source, paths = "builtin", []
     if config.data == "chorales":
         name, version, read = "chorales", "1.0.0", chorales.read
     elif config.data == "builtin":
@@ -32,12 +32,12 @@ def load(config):
         )
     else:
         _, files = data.files_by_class(config.data, tunes.SUFFIXES)
-        source = data.fingerprint(files)
+        source, paths = data.fingerprint(files), [file for file, *_ in files]
         name, version, read = "music", "1.1.0", lambda: _read(_of_files(files))
     features = tfds.features.FeaturesDict(
         {column: tfds.features.Text() for column in ("tokens", "style")}
     )
-    builder = data.prepare(name, version, features, read, source)
+    builder = data.prepare(name, version, features, read, source, paths)
     return {
         split: Examples(
             [tokens.decode("utf-8").split() for tokens in columns["tokens"]],

@@ -95,7 +95,8 @@ def _of_user(config):
             for key, example, _ in _prepared(read(file, config), split):
                 yield key, example, data.split_in(files, split, key)
 
-    return data.prepare("ner", "1.0.0", _features(), examples, source=source)
+    paths = [file for _, file in files]
+    return data.prepare("ner", "1.0.0", _features(), examples, source, paths)
 
 
 def read(file, config):

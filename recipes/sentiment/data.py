@@ -46,8 +46,9 @@ def _splits(config):
         files = data.files_by_split(config.data)
         settings = config.encoding, config.text_column, config.label_column
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
+        paths = [file for _, file in files]
         builder = data.prepare(
-            "sentiment", "1.0.0", features, lambda: _of_user(files, config), source
+            "sentiment", "1.0.0", features, lambda: _of_user(files, config), source, paths
         )
     splits = {}
     for split, columns in data.arrays(builder).items():

@@ -40,9 +40,10 @@ def load(config):
         files = [file for _, table in tables for file in _sounds(table.parent)]
         columns = config.file_column, config.text_column, config.encoding
         settings = *columns, config.sample_rate, config.alphabet, config.lower
-        source = data.fingerprint([(file,) for file in (*dict(tables).values(), *files)])
+        paths = [*dict(tables).values(), *files]
+        source = data.fingerprint([(file,) for file in paths]) + repr(settings)
         builder = data.prepare(
-            "speech", "1.0.0", features, lambda: _of_user(tables, config), source + repr(settings)
+            "speech", "1.0.0", features, lambda: _of_user(tables, config), source, paths
         )
     splits = {}
     for split in builder.info.splits:

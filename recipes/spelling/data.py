@@ -36,7 +36,8 @@ def load(config):
         for (split, word), ways in words.items():
             yield word, {"word": word, "sounds": "\n".join(ways)}, split
 
-    builder = data.prepare("spelling", "1.0.0", features, examples, source)
+    paths = [file for _, file in files or ()]
+    builder = data.prepare("spelling", "1.0.0", features, examples, source, paths)
     splits = {}
     for split, columns in data.arrays(builder).items():
         ways = [sounds.decode("utf-8").split("\n") for sounds in columns["sounds"]]

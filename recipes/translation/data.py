@@ -20,7 +20,7 @@ def load(config):
     """By split, sentences; the targets are their translations."""
     if config.data.startswith("tfds:"):
         return _public(config)
-    source = config.data
+    source, paths = config.data, []
     if source == "builtin":
         if config.source != "en":
             raise InputError("The built-in catalogues are of English texts: --source en.")
@@ -31,6 +31,7 @@ def load(config):
         files = _files(config)
         settings = repr((config.encoding, config.source, config.target))
         flat = [(file, split) for split, group in files for file in group]
+        paths = [file for file, _ in flat]
         source = data.fingerprint(flat) + settings
 
         def pairs():
@@ -49,6 +50,7 @@ def load(config):
         tfds.features.FeaturesDict(features),
         examples,
         source,
+        paths,
     )
     return {
         split: Examples(*([text.decode("utf-8") for text in columns[n]] for n in features))

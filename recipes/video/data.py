@@ -32,7 +32,7 @@ def load(config):
     return splits
 
 
-def _prepared(frame, examples, source="builtin"):
+def _prepared(frame, examples, source="builtin", paths=()):
     frames = tfds.features.Tensor(
         shape=(None, *frame), dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
     )
@@ -42,7 +42,7 @@ def _prepared(frame, examples, source="builtin"):
         for frames, label, split in examples():
             yield frames.tobytes(), {"frames": frames, "label": label}, split
 
-    return data.prepare("video", "1.1.0", features, rows, source)
+    return data.prepare("video", "1.1.0", features, rows, source, paths)
 
 
 def _builtin():
@@ -59,7 +59,7 @@ def _filmed(config):
         def examples():
             return public(name, frame, config.rate, config.frames)
 
-        source = config.data
+        source, paths = config.data, []
     else:
         _, files = data.files_by_class(config.data, data.VIDEOS)
 
@@ -69,8 +69,8 @@ def _filmed(config):
                 clip = data.read_video(file, frame, config.rate, config.frames)
                 yield clip, label, data.split_in(splits, split, clip.tobytes())
 
-        source = data.fingerprint(files)
-    return _prepared(frame, examples, repr((source, frame, config.rate, config.frames)))
+        source, paths = data.fingerprint(files), [file for file, *_ in files]
+    return _prepared(frame, examples, repr((source, frame, config.rate, config.frames)), paths)
 
 
 def public(name, frame, rate, most):

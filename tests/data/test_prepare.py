@@ -1,8 +1,15 @@
-"""Preparing examples: what whoever looks on sees of it, and who else does it."""
+"""Prepared data sets: progress, other processes, damage, and what stays in the cache."""
 
 import importlib
+import os
+import threading
+import time
 
+import pytest
 import tensorflow_datasets as tfds
+
+from keras_seq.data import cache, network, records
+from keras_seq.errors import InputError
 
 prepare = importlib.import_module("keras_seq.data.prepare")
 
@@ -15,15 +22,133 @@ def test_examples_are_counted_where_somebody_looks(monkeypatch, capsys):
     assert "12/?" in capsys.readouterr().err
 
 
-def test_another_process_may_prepare_the_same_meanwhile(workplace):
+@pytest.fixture
+def some(workplace):
+    """A function that prepares a data set of one text, and counts how often it had to."""
+    made = []
+
+    def some(source="builtin", files=(), meanwhile=lambda: None):
+        features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+
+        def examples():
+            made.append(source)
+            meanwhile()
+            yield "a", {"text": "a"}, "train"
+
+        builder = prepare.prepare("some", "1.0.0", features, examples, source, files)
+        assert list(prepare.arrays(builder)["train"]["text"]) == [b"a"]
+        return len(made)
+
+    return some
+
+
+FOLDER = "some/builtin/1.0.0"
+"""Folder of that data set."""
+
+
+def test_another_process_waits(some, capsys):
+    thread = threading.Thread(target=some)
+
+    def meanwhile():
+        thread.start()
+        while "waiting" not in capsys.readouterr().err:
+            time.sleep(0.01)
+
+    assert some(meanwhile=meanwhile) == 1
+    thread.join()
+    assert some() == 1
+
+
+DAMAGES = {
+    "flipped": lambda raw: raw[:30] + bytes([raw[30] ^ 1]) + raw[31:],
+    "cut": lambda raw: raw[:-1],
+    "emptied": lambda raw: b"",
+}
+
+
+def test_a_damaged_copy_is_made_again(some, workplace, capsys):
+    assert some() == 1
+    folder, count = workplace / "tfds" / FOLDER, 1
+    names = sorted(path.name for path in folder.iterdir())
+    assert "dataset_info.json" in names and records.NAME in names
+    for name in names:
+        for damage in DAMAGES.values():
+            (folder / name).write_bytes(damage((folder / name).read_bytes()))
+            count += 1
+            assert some() == count
+            error = capsys.readouterr().err
+            assert name in error and "the data set some is prepared again" in error
+    (folder / names[-1]).unlink()
+    assert some() == count + 1 and "is missing" in capsys.readouterr().err
+    (folder / records.NAME).unlink()
+    assert some() == count + 2
+
+
+def test_leftovers_and_stale_copies_go(some, workplace):
+    file = workplace / "texts.csv"
+    file.write_text("a")
+    some("user file, as it was", [file])
+    old = time.time() - 2 * records.RECENT
+    copies = workplace / "tfds" / "some"
+    [copy] = copies.glob("user_*/1.0.0")
+    os.utime(copy / records.NAME, (old, old))
+    some()
+    assert copy.exists(), "the file is as it was"
+    left = copies / "builtin" / "incomplete.AB12CD_1.0.0"
+    left.mkdir()
+    os.utime(left, (old, old))
+    file.write_text("b, another time")
+    os.utime(copy / records.NAME)
+    some()
+    assert not left.exists() and copy.exists(), "which may be in use"
+    os.utime(copy / records.NAME, (old, old))
+    some()
+    assert not copy.exists()
+
+
+def test_a_set_under_way_is_no_leftover(some, workplace):
+    def meanwhile():
+        [incomplete] = (workplace / "tfds/some/builtin").glob("incomplete.*")
+        os.utime(incomplete, (0, 0))
+        cache.clean()
+        assert incomplete.exists()
+
+    some(meanwhile=meanwhile)
+
+
+def test_a_damaged_public_set(workplace, monkeypatch):
     features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
 
-    def examples():
-        yield "a", {"text": "a"}, "train"
+    class KerasSeqTest(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
 
-    def overtaken():
-        prepare.prepare("some", "1.0.0", features, examples)
-        yield from examples()
+        def _info(self):
+            return tfds.core.DatasetInfo(builder=self, features=features)
 
-    builder = prepare.prepare("some", "1.0.0", features, overtaken)
-    assert list(prepare.arrays(builder)["train"]["text"]) == [b"a"]
+        def _split_generators(self, dl_manager):
+            return {"train": [(0, {"text": "a"})]}
+
+        def _generate_examples(self, numbered):
+            yield from numbered
+
+    monkeypatch.setattr(prepare, "_online", lambda: False)
+    with pytest.raises(InputError, match="not prepared in .* no network to fetch it: run `tfds"):
+        prepare.public("keras_seq_test")
+    monkeypatch.setattr(prepare, "_online", lambda: True)
+    folder = workplace / "tfds/keras_seq_test/1.0.0"
+    assert prepare.public("keras_seq_test").data_dir == str(folder)
+    monkeypatch.setattr(prepare, "_online", lambda: False)
+    prepare.public("keras_seq_test")
+    for path in sorted(folder.iterdir()):
+        raw = path.read_bytes()
+        for damage in DAMAGES.values():
+            path.write_bytes(damage(raw))
+            with pytest.raises(InputError, match=f"is damaged: .*Remove .*{folder.parent}"):
+                prepare.public("keras_seq_test")
+        path.write_bytes(raw)
+    assert prepare.public("keras_seq_test").is_prepared()
+
+
+def test_only_an_answer_is_a_network(monkeypatch):
+    monkeypatch.setattr(network, "answers", lambda url: url.startswith("https://storage."))
+    assert prepare._online()

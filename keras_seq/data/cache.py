@@ -1,0 +1,150 @@
+"""Folders in which data is kept from one run to the next: what is in them, and its removal."""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_seq._internal import leftovers
+from keras_seq.data import records
+from keras_seq.errors import InputError, unknown
+
+COPY = r"user_[0-9a-f]{16}"
+"""Name of the TFDS configuration of a data set that was made from files of the user."""
+OURS = rf"builtin|{COPY}"
+"""Names of the TFDS configurations of data sets that `keras_seq.data.prepare` makes."""
+VERSION = r"\d+\.\d+\.\d+"
+INCOMPLETE = r"incomplete\.\w{6}_.+"
+"""Names of the folders in which TFDS prepares a data set."""
+PUBLIC = "tfds:"
+"""Beginning of the names of public data sets."""
+
+
+class Entry(NamedTuple):
+    """One archive, prepared data set, or folder of a page in the cache."""
+
+    name: str
+    """Name for `clear`."""
+    size: int
+    """Size in bytes."""
+    used: float
+    """Time of the last use, in seconds since 1970."""
+    path: Path
+    source: str = ""
+    """Folder of the user's files that a data set was made from, if any."""
+
+
+def archives() -> Path:
+    """Return the folder of downloaded archives, with one sub-folder per SHA-256."""
+    return _folder() / "archives"
+
+
+def pages() -> Path:
+    """Return the folder of what visitors of pages upload, with one sub-folder per page."""
+    return _folder() / "pages"
+
+
+def datasets() -> Path:
+    """Return the folder of prepared data sets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
+
+    Raises:
+        InputError: If it is not on a disk of this machine.
+    """
+    given = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    if "://" in given:
+        raise InputError(f"TFDS_DATA_DIR is {given}: set it to a folder on a disk.")
+    return Path(given).expanduser().absolute()
+
+
+def _folder() -> Path:
+    given = os.environ.get("KERAS_SEQ_CACHE")
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "keras-seq"
+    return Path(given or usual).expanduser().absolute()
+
+
+def entries() -> list[Entry]:
+    """Return what is in the cache, sorted by name."""
+    found = [
+        Entry(f"archives/{file.name}", file.stat().st_size, file.stat().st_mtime, folder)
+        for folder in _folders(archives())
+        for file in folder.iterdir()
+    ]
+    found += [
+        Entry(f"pages/{folder.name}", _size(folder), folder.stat().st_mtime, folder)
+        for folder in _folders(pages())
+    ]
+    for folder in _datasets():
+        name = "/".join(folder.relative_to(datasets()).parts)
+        if not re.fullmatch(OURS, folder.parent.name):
+            name = PUBLIC + name
+        used, source = records.last_used(folder), records.source(folder)
+        found.append(Entry(name, _size(folder), used, folder, source))
+    return sorted(found)
+
+
+def clear(name: str | None = None) -> list[Entry]:
+    """Remove entries that no other process is using.
+
+    Args:
+        name: Name of one entry, or its beginning up to a slash, such as `ner` for all data sets
+            of that recipe. Default: everything but public data sets, which other programs may use.
+
+    Returns:
+        Removed entries.
+
+    Raises:
+        InputError: If there is no such entry.
+    """
+    found = entries()
+    if name is None:
+        chosen = [entry for entry in found if not entry.name.startswith(PUBLIC)]
+    else:
+        chosen = [entry for entry in found if f"{entry.name}/".startswith(f"{name}/")]
+        if not chosen:
+            raise unknown("entry of the cache", name, [entry.name for entry in found])
+    return [entry for entry in chosen if _remove(entry.path)]
+
+
+def clean() -> None:
+    """Remove what killed processes left, and copies of files that have changed or gone."""
+    leftovers.remove(pages(), r".+")
+    leftovers.remove(archives(), r"\.writing-.+")
+    for config in _folders(datasets(), 2):
+        if re.fullmatch(OURS, config.name):
+            leftovers.remove(config, INCOMPLETE)
+    for folder in _datasets():
+        if re.fullmatch(COPY, folder.parent.name) and records.is_stale(folder):
+            _remove(folder)
+
+
+def _datasets() -> list[Path]:
+    """Return the folders of prepared data sets, with a configuration or without."""
+    found = [*_folders(datasets(), 2), *_folders(datasets(), 3)]
+    return [folder for folder in found if re.fullmatch(VERSION, folder.name)]
+
+
+def _folders(parent: Path, depth: int = 1) -> Iterator[Path]:
+    pattern = "/".join("*" * depth)
+    found = sorted(parent.glob(pattern))
+    return (path for path in found if path.is_dir() and not path.is_symlink())
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _remove(folder: Path) -> bool:
+    """Remove a folder unless another process holds it or is preparing a data set next to it."""
+    with (
+        leftovers.hold(folder.parent, wait=False) as nobody_prepares,
+        leftovers.hold(folder, wait=False) as nobody_uses,
+    ):
+        if not (nobody_prepares and nobody_uses):
+            return False
+        shutil.rmtree(folder)
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()  # if it is empty
+    return True

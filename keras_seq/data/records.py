@@ -1,0 +1,114 @@
+"""Record of a prepared data set: sizes and hashes of its files, and what it was made from."""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+NAME = "keras_seq.json"
+"""Name of the record, which lies in the folder of the data set."""
+RECENT = 3600.0
+"""Seconds after its last use for which a data set is not removed by itself."""
+
+
+def write(folder: Path, files: Iterable[Path] = ()) -> None:
+    """Record a data set that was just prepared.
+
+    Args:
+        folder: Folder of the data set.
+        files: Files of the user that it was made from.
+    """
+    content = {
+        "parts": {path.name: _size_and_hash(path) for path in sorted(_parts(folder))},
+        "files": [[str(path.absolute()), *_size_and_time(path)] for path in files],
+    }
+    new = folder / f"{NAME}.{os.getpid()}"
+    new.write_text(json.dumps(content), encoding="utf-8")
+    new.replace(folder / NAME)
+
+
+def damage(folder: Path) -> str | None:
+    """Return what is wrong with a data set, as the beginning of a sentence, or None.
+
+    Args:
+        folder: Folder of the data set, with a record.
+    """
+    try:
+        parts = _read(folder)["parts"]
+        for name, (size, sha256) in parts.items():
+            path = folder / name
+            if not path.is_file():
+                return f"{path} is missing"
+            if path.stat().st_size != size:
+                return f"{path} has {path.stat().st_size} bytes instead of {size}"
+            if _size_and_hash(path)[1] != sha256:
+                return f"{path} is not what was written"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{folder / NAME} is missing or damaged"
+    return None
+
+
+def touch(folder: Path) -> None:
+    """Note that a data set is being used now."""
+    with contextlib.suppress(OSError):  # a folder that others prepared may be read-only
+        os.utime(folder / NAME)
+
+
+def last_used(folder: Path) -> float:
+    """Return the time of the last use, in seconds since 1970."""
+    record = folder / NAME
+    return (record if record.exists() else folder).stat().st_mtime
+
+
+def source(folder: Path) -> str:
+    """Return the folder of the user's files that a data set was made from, or an empty text."""
+    files = _files(folder)
+    return os.path.commonpath([Path(path).parent for path, *_ in files]) if files else ""
+
+
+def is_stale(folder: Path) -> bool:
+    """Return whether a copy of files of the user can never be used again.
+
+    It cannot when one of the files has changed or gone, or when it has no record.
+    """
+    if time.time() - last_used(folder) < RECENT:
+        return False
+    files = _files(folder)
+    return files is None or any(_has_changed(*file) for file in files)
+
+
+def _has_changed(path: str, size: int, time_ns: int) -> bool:
+    try:
+        return _size_and_time(Path(path)) != (size, time_ns)
+    except OSError:
+        return True
+
+
+def _files(folder: Path) -> list[list[Any]] | None:
+    """Return path, size and time of the user's files, or None if that is not known."""
+    try:
+        return [list(file) for file in _read(folder)["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / NAME).read_text(encoding="utf-8"))
+
+
+def _parts(folder: Path) -> Iterable[Path]:
+    return (path for path in folder.iterdir() if path.is_file() and path.name != NAME)
+
+
+def _size_and_hash(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
