@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import files, leftovers
 from keras_seq.data import records
 from keras_seq.errors import InputError, unknown
 
@@ -111,7 +111,8 @@ def clear(name: str | None = None) -> list[Entry]:
 def clean() -> None:
     """Remove what killed processes left, and copies of files that have changed or gone."""
     leftovers.remove(pages(), r".+")
-    leftovers.remove(archives(), r"\.writing-.+")
+    for archive in _folders(archives()):
+        leftovers.remove(archive, files.TEMPORARY)
     for config in _folders(datasets(), 2):
         if re.fullmatch(OURS, config.name):
             leftovers.remove(config, INCOMPLETE)

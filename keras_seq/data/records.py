@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from keras_seq._internal.files import atomic_write
+
 NAME = "keras_seq.json"
 """Name of the record, which lies in the folder of the data set."""
 RECENT = 3600.0
@@ -26,9 +28,8 @@ def write(folder: Path, files: Iterable[Path] = ()) -> None:
         "parts": {path.name: _size_and_hash(path) for path in sorted(_parts(folder))},
         "files": [[str(path.absolute()), *_size_and_time(path)] for path in files],
     }
-    new = folder / f"{NAME}.{os.getpid()}"
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.replace(folder / NAME)
+    with atomic_write(folder / NAME) as new:
+        new.write_text(json.dumps(content), encoding="utf-8")
 
 
 def damage(folder: Path) -> str | None:

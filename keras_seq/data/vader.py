@@ -17,7 +17,7 @@ DOMAINS = {
 def rated_sentences():
     """Domain, text, and mean of twenty ratings (-4 to 4) of each sentence.
 
-    They are in the source distribution of vaderSentiment, which pip fetches once.
+    They are in the source distribution of vaderSentiment, which is fetched once.
     """
     archive = read_from_sdist(
         "vaderSentiment",

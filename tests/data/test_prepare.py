@@ -132,7 +132,7 @@ def test_a_damaged_public_set(workplace, monkeypatch):
             yield from numbered
 
     monkeypatch.setattr(prepare, "_online", lambda: False)
-    with pytest.raises(InputError, match="not prepared in .* no network to fetch it: run `tfds"):
+    with pytest.raises(InputError, match=r"not prepared in .* no network to fetch it: run `tfds"):
         prepare.public("keras_seq_test")
     monkeypatch.setattr(prepare, "_online", lambda: True)
     folder = workplace / "tfds/keras_seq_test/1.0.0"

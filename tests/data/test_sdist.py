@@ -1,64 +1,201 @@
-"""Files out of source distributions and wheels."""
+"""Files out of source distributions and wheels of an index on this machine."""
 
+import contextlib
+import functools
 import hashlib
+import http.server
 import io
-import subprocess
+import socket
+import sys
 import tarfile
+import threading
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from keras_seq import data
+from keras_seq.data import network, packages
 from keras_seq.errors import InputError
+
+SDIST, WHEEL = "thing-1.0.tar.gz", "thing-1.0-py3-none-any.whl"
+
+
+def sdist(**files):
+    """Bytes of an archive; a double underscore in a name stands for a dot."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo("thing-1.0/" + name.replace("__", "."))
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content.encode()))
+    return buffer.getvalue()
+
+
+def wheel():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in ("thing/b.mo", "thing/a.mo", "thing/c.py"):
+            archive.writestr(name, name)
+    return buffer.getvalue()
+
+
+def hash_of(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 @pytest.fixture
-def pip(monkeypatch):
-    """In place of pip: writes an archive, or fails; what it was asked, and both SHA-256."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        info = tarfile.TarInfo("thing-1.0/data/words.txt")
-        info.size = 5
-        archive.addfile(info, io.BytesIO(b"words"))
-    wheel = io.BytesIO()
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name in ("thing/b.mo", "thing/a.mo", "thing/c.py"):
-            archive.writestr(name, name)
-    asked = []
+def index(workplace, monkeypatch):
+    """A function that serves archives as an index; it returns what was asked for."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with contextlib.ExitStack() as stack:
 
-    def run(command, **_):
-        asked.append(command)
-        if "gone==1.0" in command:
-            return subprocess.CompletedProcess(command, 1, "", "ERROR: one\nERROR: no such thing\n")
-        folder = Path(command[command.index("--dest") + 1])
-        name, made = "thing-1.0.tar.gz", buffer
-        if "--only-binary" in command:
-            name, made = "thing-1.0-py3-none-any.whl", wheel
-        (folder / name).write_bytes(made.getvalue())
-        return subprocess.CompletedProcess(command, 0, "", "")
+        def serve(archives, with_hash=True):
+            root, asked = workplace / "index", []
+            (root / "thing").mkdir(parents=True, exist_ok=True)
+            page = "<!DOCTYPE html><html><body>"
+            for name, content in archives.items():
+                (root / name).write_bytes(content)
+                fragment = f"#sha256={hash_of(content)}" if with_hash else ""
+                page += f'<a href="../{name}{fragment}">{name}</a>'
+            (root / "thing" / "index.html").write_text(page)
 
-    monkeypatch.setattr(subprocess, "run", run)
-    return asked, *(hashlib.sha256(made.getvalue()).hexdigest() for made in (buffer, wheel))
+            class Handler(http.server.SimpleHTTPRequestHandler):
+                def log_message(self, *_):
+                    asked.append(self.path)
 
+            handler = functools.partial(Handler, directory=root)
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            address = f"http://127.0.0.1:{server.server_port}"
+            monkeypatch.setattr(packages, "_settings_of_pip", lambda: {"index-url": address})
+            return asked
 
-def test_reads_a_file(pip):
-    asked, sha256, _ = pip
-    assert data.read_from_sdist("thing", "1.0", sha256, "data/words.txt") == b"words"
-    assert asked[0][1:4] == ["-m", "pip", "download"] and "thing==1.0" in asked[0]
+        yield serve
 
 
-def test_reads_files_of_a_wheel(pip):
-    *_, sha256 = pip
-    found = data.read_from_wheel("thing", "1.0", sha256, lambda name: name.endswith(".mo"))
+def test_reads_a_file_and_keeps_the_archive(index, workplace, monkeypatch):
+    content = sdist(words__txt="words")
+    asked = index({"thing-0.9.tar.gz": b"older", WHEEL: wheel(), SDIST: content})
+    read = functools.partial(data.read_from_sdist, "thing", "1.0", hash_of(content), "words.txt")
+    assert read() == b"words"
+    assert asked == ["/thing/", f"/{SDIST}"]
+    monkeypatch.setattr(packages, "_settings_of_pip", lambda: pytest.fail("it is there already"))
+    assert read() == b"words"
+    [kept] = (workplace / "cache" / "archives").rglob(SDIST)
+    assert kept.read_bytes() == content
+
+
+def test_a_damaged_copy_is_fetched_again(index, workplace):
+    content = sdist(words__txt="words")
+    kept = workplace / "cache" / "archives" / hash_of(content) / SDIST
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(content[:-1])
+    index({SDIST: content})
+    assert data.read_from_sdist("thing", "1.0", hash_of(content), "words.txt") == b"words"
+    assert kept.read_bytes() == content
+
+
+def test_reads_files_of_a_wheel(index):
+    index({SDIST: sdist(), WHEEL: wheel()}, with_hash=False)
+    found = data.read_from_wheel("thing", "1.0", hash_of(wheel()), lambda n: n.endswith(".mo"))
     assert list(found.items()) == [("thing/a.mo", b"thing/a.mo"), ("thing/b.mo", b"thing/b.mo")]
 
 
-def test_another_archive_is_refused(pip):
-    with pytest.raises(InputError, match=r"has SHA-256 .*, expected 00"):
-        data.read_from_sdist("thing", "1.0", "00", "data/words.txt")
+BACKEND = """
+import pathlib
+pathlib.Path({marker!r}).touch()
+def get_requires_for_build_sdist(*_): pathlib.Path({marker!r}).touch(); return []
+get_requires_for_build_wheel = prepare_metadata_for_build_wheel = get_requires_for_build_sdist
+"""
+PYPROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
-def test_says_why_pip_failed(pip):
-    with pytest.raises(InputError, match=r"of gone 1\.0, which pip .*no such thing"):
-        data.read_from_sdist("gone", "1.0", "00", "a")
+@pytest.mark.parametrize("with_hash", [True, False])
+@pytest.mark.parametrize("expected", [True, False])
+def test_no_code_of_an_archive_runs(index, workplace, with_hash, expected):
+    marker = workplace / "it_ran"
+    backend = BACKEND.format(marker=str(marker))
+    content = sdist(
+        words__txt="words", setup__py=backend, backend__py=backend, pyproject__toml=PYPROJECT
+    )
+    index({SDIST: content}, with_hash)
+    if expected:
+        assert data.read_from_sdist("thing", "1.0", hash_of(content), "words.txt") == b"words"
+    else:
+        with pytest.raises(InputError, match=rf"has .*SHA-256 {hash_of(content)}"):
+            data.read_from_sdist("thing", "1.0", "00", "words.txt")
+        assert not list((workplace / "cache").rglob("*.tar.gz"))
+    assert not marker.exists() and "backend" not in sys.modules
+
+
+def test_a_folder_and_a_file_index_are_places_too(workplace, monkeypatch):
+    folder = workplace / "some where"
+    folder.mkdir()
+    (folder / SDIST).write_bytes(sdist(words__txt="words"))
+    page = f'<a href="../{SDIST}">it</a>'
+    (folder / "thing").mkdir()
+    (folder / "thing" / "index.html").write_text(page)
+    sha256 = hash_of(sdist(words__txt="words"))
+    for settings in (
+        {"find-links": folder.as_uri(), "no-index": "1"},
+        {"index-url": folder.as_uri()},
+        {"extra-index-url": folder.as_uri(), "index-url": "http://127.0.0.1:9"},
+    ):
+        monkeypatch.setattr(packages, "_settings_of_pip", lambda settings=settings: settings)
+        monkeypatch.setenv("KERAS_SEQ_CACHE", str(workplace / f"cache {len(settings)}"))
+        assert data.read_from_sdist("thing", "1.0", sha256, "words.txt") == b"words"
+
+
+def refused(settings, monkeypatch):
+    monkeypatch.setattr(packages, "_settings_of_pip", lambda: settings)
+    with pytest.raises(InputError) as caught:
+        data.read_from_sdist("thing", "1.0", "ab12", "words.txt")
+    error = str(caught.value)
+    assert "in the source distribution of thing 1.0, and it cannot be fetched: " in error
+    assert "SHA-256 ab12, into" in error and error.endswith("archives/ab12.")
+    return error.partition("fetched: ")[2]
+
+
+def test_without_a_network(workplace, monkeypatch):
+    monkeypatch.setattr(network, "SILENCE", 0.05)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://someone:secret@127.0.0.1:{silent.getsockname()[1]}"
+        error = refused({"index-url": f"{address} http://127.0.0.1:9"}, monkeypatch)
+    assert error.startswith("there is no network (no answer within 0.05 seconds)")
+    error = refused({"index-url": address}, monkeypatch)
+    assert error.startswith("there is no network (ConnectionError)") and "secret" not in error
+
+
+def test_what_an_index_does_not_have(index, monkeypatch, workplace):
+    index({})
+    settings = packages._settings_of_pip()
+    assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
+    (workplace / "index" / "thing" / "index.html").unlink()
+    (workplace / "index" / "thing").rmdir()
+    assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
+    index({"thing-1.0.zip": b"another"})
+    settings = packages._settings_of_pip()
+    error = refused(settings, monkeypatch)
+    assert error.startswith("127.0.0.1 has another one in its place, with SHA-256")
+    (workplace / "index" / "thing-1.0.zip").unlink()
+    (workplace / "index/thing/index.html").write_text('<a href="/thing-1.0.zip">it</a>')
+    assert refused(settings, monkeypatch).startswith("127.0.0.1 answers 404")
+
+
+def test_the_settings_are_those_of_pip(tmp_path, monkeypatch):
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "pip.conf"
+    file.write_text(
+        "[global]\nindex-url = https://one.invalid/simple\nfind-links = /a\n  /b\n"
+        "[download]\nfind-links = /c\n[install]\nindex-url = https://other.invalid\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://two.invalid/simple")
+    found = packages._settings_of_pip()
+    assert found["index-url"] == "https://one.invalid/simple"
+    assert found["find-links"] == "/c"
+    assert found["extra-index-url"] == "https://two.invalid/simple"
