@@ -15,15 +15,21 @@ def read():
     The key of the split is the chorale without metre and key: one that is there twice, or in
     another key again, is taken once.
     """
-    from music21 import corpus
-
     seen = set()
-    for score in corpus.chorales.Iterator():
+    for score in scores():
         tokens = tokens_of(score)
         body = " ".join(token for token in tokens if token[:2] not in ("M:", "K:"))
         if body not in seen:
             seen.add(body)
             yield body, {"tokens": " ".join(tokens), "style": style_of(tokens)}, None
+
+
+def scores():
+    """Yield the chorales, read from their sources: nothing that music21 has cached is loaded."""
+    from music21 import corpus
+
+    for name in corpus.chorales.Iterator(returnType="filename"):
+        yield corpus.parse(name, forceSource=True)
 
 
 def style_of(tokens):

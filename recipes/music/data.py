@@ -3,6 +3,7 @@
 import itertools
 import re
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -107,12 +108,18 @@ def _read(found):
 EXAMPLES = ("M:6/8 K:G GAB c2d", "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2")
 """Prompts of a tune and of a chorale."""
 FIELDS = {
-    "M": ("4/4", r"C\|?|\d+/[1-9]\d*"),
-    "L": ("1/8", r"1/[1-9]\d*"),
+    "M": ("4/4", r"C\|?|[1-9]\d?/(1|2|4|8|16|32)"),
+    "L": ("1/8", r"1/(1|2|4|8|16|32)"),
     "K": ("C", r"[A-G][#b]?(m|((maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*))?"),
 }
 """What a prompt may say, what it says if it does not, and how."""
 NOTATION = r"(\^{1,2}|_{1,2}|=)?[A-Ga-g](,{1,3}|'{1,3})?|z|[-<>|:()\[\]{}~./\d\s]"
+
+
+LONGEST_PROMPT = 500
+"""Characters of the longest prompt."""
+LONGEST_BAR = 8
+"""Whole notes that fit between two bar lines of a prompt; music21 takes minutes for longer ones."""
 
 
 def prompt_of(text, voices=1):
@@ -126,6 +133,10 @@ def prompt_of(text, voices=1):
         InputError: It cannot be read.
     """
     example = f"write it as {EXAMPLES[voices > 1]}."
+    if len(text) > LONGEST_PROMPT:
+        raise InputError(
+            f"The prompt has {len(text):,} characters: at most {LONGEST_PROMPT} are read."
+        )
     shown = repr(excerpt(text))
     given = dict(re.findall(r"\b([MKL]):(\S+)", text))
     for field, (_, form) in FIELDS.items():
@@ -133,6 +144,7 @@ def prompt_of(text, voices=1):
             raise InputError(
                 f"The prompt has {field}:{excerpt(given[field])}, which is not ABC; {example}"
             )
+    metre = Fraction(1 if given.get("M", "C")[0] in "Cc" else given["M"])
     first, *others = re.split(r"\[?V:\w+\]?", re.sub(r"\b[MKL]:\S+", "", text))
     lines = others if not first.strip() and others else [first, *others]
     if len(lines) != voices:
@@ -144,6 +156,13 @@ def prompt_of(text, voices=1):
             raise InputError(f"The prompt has {unknown[0]!r}, which is no note; {example}")
         if not re.search("[A-Ga-gz]", line):
             raise InputError(f"The prompt {shown} has no notes; {example}")
+        for bar in line.split("|"):
+            longest, whole = (length * Fraction(given.get("L", "1/8")) for length in _longest(bar))
+            if longest > metre or whole > LONGEST_BAR:
+                raise InputError(
+                    f"The prompt has {excerpt(bar.strip())!r} between two bar lines: a note may "
+                    f"last a bar, and all at most {LONGEST_BAR} whole notes."
+                )
         closed = re.search(r"[|:]\]?\s*$", line)
         try:
             # Among bar lines, since where there are few music21 makes bars of its own.
@@ -158,3 +177,14 @@ def prompt_of(text, voices=1):
         return read[0] if voices == 1 else tunes.merged(read)
     except ValueError as error:
         raise InputError(f"The prompt {shown} is wrong: {error}.") from None
+
+
+def _longest(bar):
+    """Return bounds on the lengths of the longest note and of all notes in a bar, in units."""
+    notes = [Fraction(int(n or 1)) for n in re.findall(r"[A-Ga-gz][,']*(\d*)", bar)]
+    chords = [int(n) for n in re.findall(r"\]\s*(\d+)", bar)]
+    # A tuplet (p:q:r puts p notes into the time of q; without q, at most two into that of three.
+    tuplets = [Fraction(int(q), int(p)) for p, q in re.findall(r"\((\d+):(\d+)", bar) if int(p)]
+    dotted = 2 if re.search("[<>]", bar) else 1
+    most = max([1, *chords]) * max([Fraction(3, 2) if "(" in bar else 1, *tuplets]) * dotted
+    return max(notes, default=0) * most, sum(notes) * most

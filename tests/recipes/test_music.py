@@ -1,7 +1,14 @@
 """Tunes and chorales as tokens and back, and the recipe on tunes of the user's own."""
 
+import contextlib
+import functools
 import json
+import os
+import pathlib
+import pickle
 import re
+import tempfile
+import zlib
 from fractions import Fraction
 
 import numpy as np
@@ -165,6 +172,40 @@ def test_a_chorale():
         chorales.tokens_of(chorale(*SUNG[:-1]))
 
 
+class Planted:
+    """Object whose pickle creates a file when it is loaded."""
+
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.marker,)
+
+
+def test_no_pickle_of_others_is_loaded(tmp_path, monkeypatch):
+    from music21 import converter, corpus
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    marker, file = tmp_path / "it_ran", tmp_path / "tune.xml"
+    converter.parseData(ABC, format="abc").write("musicxml", file)
+    expected = tunes.tokens_of(converter.parse(file, forceSource=True))
+    bach = corpus.getWork("bach/bwv269")
+    for path in (file, bach):
+        pickled = converter.PickleFilter(path).getPickleFp(zipType="gz")
+        assert pickled.is_relative_to(tmp_path)
+        pickled.write_bytes(zlib.compress(pickle.dumps(Planted(marker))))
+        os.utime(pickled, (2**32, 2**32))
+    [(_, row, _)] = data._read([("a file", file, "mine", None)])
+    assert row["tokens"].split() == expected
+    iterator = functools.partial(corpus.chorales.Iterator, 1, 1)
+    monkeypatch.setattr(corpus.chorales, "Iterator", iterator)
+    assert [chorales.tokens_of(score)[1] for score in chorales.scores()] == ["K:G_major"]
+    assert not marker.exists()
+    with contextlib.suppress(Exception):
+        converter.parse(file)
+    assert marker.exists(), "which music21 would load without being told not to"
+
+
 def test_a_chorale_of_bach():
     from music21 import corpus
 
@@ -270,6 +311,14 @@ def test_prompts():
         ("G,,,,", 1, "has ',', which is no note"),
         ("K:H GAB", 1, "The prompt has K:H, which is not ABC"),
         ("L:0 GAB", 1, "The prompt has L:0, which is not ABC"),
+        ("L:1/7 GAB", 1, "The prompt has L:1/7, which is not ABC"),
+        ("M:0/4 GAB", 1, "The prompt has M:0/4, which is not ABC"),
+        ("K:G G9999", 1, "has 'G9999' between two bar lines: a note may last a bar"),
+        ("M:2/4 GG|[GB]3A5|G", 1, "has '[GB]3A5' between two bar lines"),
+        ("M:2/4 G4>G4", 1, "has 'G4>G4' between two bar lines"),
+        ("M:2/4 (1:9:1G", 1, "has '(1:9:1G' between two bar lines"),
+        ("K:G " + "G8" * 9, 1, "and all at most 8 whole notes"),
+        ("G" * 501, 1, "The prompt has 501 characters: at most 500 are read"),
         ("G7/0", 1, "is not ABC notation: "),
         ("V:1 G V:2 A", 1, "The prompt has 2 voices, not 1"),
         ("K:G GAB", 4, "has 1 voices, not 4; write it as K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2"),
@@ -335,7 +384,7 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
     # A tone higher it is the same chorale.
     scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))
-    monkeypatch.setattr("music21.corpus.chorales.Iterator", lambda: iter(scores))
+    monkeypatch.setattr(chorales, "scores", lambda: iter(scores))
     plain = ["--ngrams", "0", "--recall", "0", "--minimum-count", "1"]
     assert cli.main(["train", "music", "--data", "chorales", *SMALL, *plain]) == 0
     splits = recipe.find("music").load(config.Config(data="chorales"))
