@@ -503,6 +503,7 @@ def demo(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 7860,
+    allow_host: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     open: bool = True,
     recipe: RecipeOption = None,
 ):
@@ -516,6 +517,8 @@ def demo(
         Where the page is; 0.0.0.0 for every address of this machine.
     port
         Where the page is; 0 for any port that is free.
+    allow_host
+        Another name under which the page is reached, for example behind a proxy; may be repeated.
     open
         Open the page in the browser.
     """
@@ -524,13 +527,36 @@ def demo(
     used, config, model = runs.Run(run).load(recipe)
     from keras_seq.demo import server
     from keras_seq.demo.app import application
+    from keras_seq.demo.hosts import Hosts
 
-    page = application(used, config, model)
     listening, address = server.listen(host, port)
+    page = application(used, config, model, Hosts(host, allow_host))
     console.print(f"[bold]page[/] {address}")
     if open:
         webbrowser.open(address)
     server.serve(page, listening)
+
+
+@app.command
+def cache(name: str | None = None, *, clear: Annotated[bool, Parameter(negative="")] = False):
+    """List the archives and prepared data sets that are kept on this machine, or remove them.
+
+    Parameters
+    ----------
+    name
+        Name of one of them, or its beginning up to a slash: ner is all that was prepared for ner.
+    clear
+        Remove them. Without a name, public data sets of TFDS stay.
+    """
+    from keras_seq.data import cache
+
+    cache.clean()
+    table = Table("name", "size", "last used", "path", "made from")
+    found = cache.clear(name) if clear else cache.entries(name)
+    for entry in found:
+        table.add_row(*entry.texts())
+    removed = "Removed:" if clear else ""
+    console.print(removed, table) if found else console.print("There is nothing.")
 
 
 @app.command

@@ -23,7 +23,7 @@ from tiny_models import WORDS, classifier, generator, recognizer, rows, seq2seq,
 from keras_seq import cli, recipe, runs
 from keras_seq.data import audio
 from keras_seq.data.vocabulary import END
-from keras_seq.demo import panels, server
+from keras_seq.demo import app, panels, server
 from keras_seq.demo.app import application
 from keras_seq.errors import InputError
 from keras_seq.models import VideoClassifier
@@ -32,6 +32,9 @@ pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on 
 
 TEXT = "Ada met Grace."
 TUNE = ["M:4/4", "K:C_major", "0:1", "4:1", "7:2", "|"]
+
+
+ADDRESS = "http://127.0.0.1:7860"
 
 
 class Builtin:
@@ -193,10 +196,16 @@ def test_a_model_without_a_demo():
         panels.panel_of(recipe.find("ner"), Builtin, rows())
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_SEQ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+
+
 @contextlib.contextmanager
 def page_of(name, model):
     """A client of the page."""
-    with TestClient(application(recipe.find(name), Builtin, model)) as client:
+    with TestClient(application(recipe.find(name), Builtin, model), ADDRESS) as client:
         yield client
 
 
@@ -232,7 +241,7 @@ def test_the_page_answers_and_lives_on(monkeypatch):
 
 
 def test_the_model_does_one_thing_at_a_time():
-    blocks = application(recipe.find("ner"), Builtin, tagger()).routes[-1].app.get_blocks()
+    blocks = app._blocks(recipe.find("ner"), Builtin, tagger())
     found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
     assert found["ask"] == found["look"] == ("model", 1)
 
@@ -276,7 +285,7 @@ def test_the_command(run, served, capsys):
     address, page = served
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", address)
     assert f"page {address}" in capsys.readouterr().out
-    with TestClient(page) as client:
+    with TestClient(page, address) as client:
         assert asked(client, "ask", TEXT)[0] == "complete"
     assert cli.main(["demo", str(run), "--port", "0", "--no-open", "--host", "0.0.0.0"]) == 0
     assert len(served) == 3 and "page http://127.0.0.1:" in capsys.readouterr().out

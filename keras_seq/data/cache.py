@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,11 @@ class Entry(NamedTuple):
     source: str = ""
     """Folder of the user's files that a data set was made from, if any."""
 
+    def texts(self) -> tuple[str, ...]:
+        """Return the columns of a table, in this order."""
+        used = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.used))
+        return self.name, f"{self.size / 1e6:,.1f} MB", used, str(self.path), self.source
+
 
 def archives() -> Path:
     """Return the folder of downloaded archives, with one sub-folder per SHA-256."""
@@ -65,8 +71,16 @@ def _folder() -> Path:
     return Path(given or usual).expanduser().absolute()
 
 
-def entries() -> list[Entry]:
-    """Return what is in the cache, sorted by name."""
+def entries(name: str | None = None) -> list[Entry]:
+    """Return what is in the cache, sorted by name.
+
+    Args:
+        name: Name of one entry, or its beginning up to a slash, such as `ner` for all data sets
+            that were prepared for the recipe ner. Default: all.
+
+    Raises:
+        InputError: If there is no such entry.
+    """
     found = [
         Entry(f"archives/{file.name}", file.stat().st_size, file.stat().st_mtime, folder)
         for folder in _folders(archives())
@@ -77,20 +91,24 @@ def entries() -> list[Entry]:
         for folder in _folders(pages())
     ]
     for folder in _datasets():
-        name = "/".join(folder.relative_to(datasets()).parts)
+        own = "/".join(folder.relative_to(datasets()).parts)
         if not re.fullmatch(OURS, folder.parent.name):
-            name = PUBLIC + name
+            own = PUBLIC + own
         used, source = records.last_used(folder), records.source(folder)
-        found.append(Entry(name, _size(folder), used, folder, source))
-    return sorted(found)
+        found.append(Entry(own, _size(folder), used, folder, source))
+    if name is None:
+        return sorted(found)
+    chosen = [entry for entry in found if f"{entry.name}/".startswith(f"{name}/")]
+    if not chosen:
+        raise unknown("entry of the cache", name, [entry.name for entry in found])
+    return sorted(chosen)
 
 
 def clear(name: str | None = None) -> list[Entry]:
     """Remove entries that no other process is using.
 
     Args:
-        name: Name of one entry, or its beginning up to a slash, such as `ner` for all data sets
-            of that recipe. Default: everything but public data sets, which other programs may use.
+        name: As for `entries`. Default: all but public data sets, which other programs may use.
 
     Returns:
         Removed entries.
@@ -98,13 +116,9 @@ def clear(name: str | None = None) -> list[Entry]:
     Raises:
         InputError: If there is no such entry.
     """
-    found = entries()
+    chosen = entries(name)
     if name is None:
-        chosen = [entry for entry in found if not entry.name.startswith(PUBLIC)]
-    else:
-        chosen = [entry for entry in found if f"{entry.name}/".startswith(f"{name}/")]
-        if not chosen:
-            raise unknown("entry of the cache", name, [entry.name for entry in found])
+        chosen = [entry for entry in chosen if not entry.name.startswith(PUBLIC)]
     return [entry for entry in chosen if _remove(entry.path)]
 
 

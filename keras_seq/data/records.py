@@ -89,10 +89,10 @@ def _has_changed(path: str, size: int, time_ns: int) -> bool:
         return True
 
 
-def _files(folder: Path) -> list[list[Any]] | None:
+def _files(folder: Path) -> list[tuple[str, int, int]] | None:
     """Return path, size and time of the user's files, or None if that is not known."""
     try:
-        return [list(file) for file in _read(folder)["files"]]
+        return [(str(path), size, time_ns) for path, size, time_ns in _read(folder)["files"]]
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

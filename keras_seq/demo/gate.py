@@ -11,11 +11,13 @@ import json
 import re
 import urllib.parse
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from keras_seq.demo.folder import PageFolder
 
 READABLE = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/(assets|static|svelte)/.+"
@@ -25,8 +27,8 @@ READABLE = re.compile(
 """Paths that are answered to GET."""
 FILE = "/gradio_api/file="
 """Beginning of the paths of files of the page's folder."""
-UPLOADS = re.compile(r"/gradio_api/(upload|component_server/?)")
-"""Paths to which files are posted."""
+UPLOAD, DRAWING = "/gradio_api/upload", "/gradio_api/component_server/"
+"""Paths to which files and parts of drawings are posted."""
 QUESTIONS = re.compile(r"/gradio_api/(queue/join|call/(?P<name>\w+)/?)")
 """Paths to which inputs of a model are posted."""
 OTHERS = re.compile(r"/gradio_api/(cancel|reset/?)")
@@ -41,6 +43,8 @@ class Limits:
     """Size of a question, in bytes."""
     upload_bytes: int = 20 * 2**20
     """Size of an upload, in bytes."""
+    drawing_bytes: int = 2 * 2**20
+    """Size of a part of a drawing, in bytes."""
     folder_bytes: int = 500 * 2**20
     """Size of all files that visitors have uploaded and got, in bytes."""
     files: int = 8
@@ -68,40 +72,41 @@ class Gate:
     Args:
         app: Application of gradio.
         folder: Folder in which gradio keeps uploads and answers.
-        functions: Number of a function of the page to its name and number of inputs; those with a
-            state may be asked without it.
-        room: Function of the address of a visitor that raises `Refusal` if no more of their
-            questions are taken.
+        functions: Number of a function of the page to its name, and to the numbers of inputs that
+            it may be called with.
+        take: Function that takes the address of a visitor with a question, and raises `Refusal` if
+            too many of theirs are waiting.
         limits: Largest requests.
     """
 
     def __init__(
         self,
         app: ASGIApp,
-        folder: Path,
+        folder: PageFolder,
         functions: dict[int, tuple[str, range]],
-        room: Callable[[str], None],
-        limits: Limits = Limits(),  # noqa: B008
+        take: Callable[[str], None],
+        limits: Limits = Limits(),
     ) -> None:
-        self.app, self.folder, self.functions = app, folder.resolve(), functions
-        self.room, self.limits = room, limits
+        self.app, self.folder, self.functions = app, folder, functions
+        self.take, self.limits = take, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        body = _Body(receive, send, self.limits)
         try:
             if scope["type"] != "http":
                 raise Refusal(404, "There is no such page.")
             if scope["method"] in ("GET", "HEAD"):
                 self._check_readable(scope["path"])
+                await self.app(scope, receive, send)
             else:
-                receive = await self._checked(scope, receive)
+                await self._check_writable(scope, body)
+                await self.app(scope, body.receive, body.send)
         except Refusal as refusal:
             answer = JSONResponse({"detail": str(refusal)}, refusal.status)
             await answer(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
 
     def _check_readable(self, path: str) -> None:
         if path.startswith(FILE):
@@ -109,29 +114,28 @@ class Gate:
         elif not READABLE.fullmatch(path):
             raise Refusal(404, "There is no such page.")
 
-    async def _checked(self, scope: Scope, receive: Receive) -> Receive:
-        """Return a function that hands out the body of a request, once it has been checked."""
-        path = scope["path"]
+    async def _check_writable(self, scope: Scope, body: "_Body") -> None:
+        """Check a request and as much of its body as must be known before gradio reads it."""
+        path, headers = scope["path"], Headers(scope=scope)
         question = QUESTIONS.fullmatch(path)
-        uploads = UPLOADS.fullmatch(path)
-        if scope["method"] != "POST" or not (question or uploads or OTHERS.fullmatch(path)):
-            raise Refusal(404, "There is no such page.")
-        if uploads and _size(self.folder) > self.limits.folder_bytes:
-            raise Refusal(507, "There is no room for more files: try again in some minutes.")
-        most = self.limits.upload_bytes if uploads else self.limits.json_bytes
-        try:
-            async with asyncio.timeout(self.limits.seconds):
-                body = await _body(scope, receive, most)
-        except TimeoutError:
-            raise Refusal(408, "The request took too long to arrive.") from None
-        if uploads:
-            _check_multipart(scope)
-        else:
-            content = _parsed(body)
+        if scope["method"] != "POST":
+            raise Refusal(405, "Only GET and POST are answered.")
+        if path in (UPLOAD, DRAWING, DRAWING.rstrip("/")):
+            if not headers.get("content-type", "").startswith("multipart/form-data"):
+                raise Refusal(415, "Files are taken as multipart/form-data.")
+            if not self.folder.has_room(self.limits.folder_bytes):
+                raise Refusal(507, "There is no room for more files: try again in some minutes.")
+            body.drawing = path != UPLOAD
+            limits = self.limits
+            body.limit(limits.drawing_bytes if body.drawing else limits.upload_bytes, headers)
+        elif question or OTHERS.fullmatch(path):
+            body.limit(self.limits.json_bytes, headers)
+            content = _parsed(await body.read())
             if question:
                 self._check_question(content, question["name"])
-                self.room(scope["client"][0] if scope.get("client") else "")
-        return _handing_out(body, receive)
+                self.take(scope["client"][0] if scope.get("client") else "")
+        else:
+            raise Refusal(404, "There is no such page.")
 
     def _check_question(self, content: dict[str, Any], name: str | None) -> None:
         number = content.get("fn_index")
@@ -160,50 +164,73 @@ class Gate:
         self._check_file(urllib.parse.unquote(path) if served else address, 422)
 
     def _check_file(self, path: str, status: int) -> None:
-        try:
-            inside = Path(path).resolve().is_relative_to(self.folder)
-        except (OSError, ValueError, RuntimeError):
-            inside = False
-        if not inside or not Path(path).is_absolute():
+        if not self.folder.has(path):
             raise Refusal(status, "That is not a file of this page.")
 
 
-async def _body(scope: Scope, receive: Receive, most: int) -> bytes:
-    """Return the body of a request, of at most so many bytes."""
-    announced = dict(scope["headers"]).get(b"content-length", b"0")
-    parts, size, more = [], 0, True
-    if not announced.isdigit() or int(announced) > most:
-        _refuse_size(most)
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(400, "The request was cut off.")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > most:
-            _refuse_size(most)
-        more = message.get("more_body", False)
-    return b"".join(parts)
+class _Body:
+    """Body of a request, which arrives in time and within a size or is refused.
 
+    A refusal in the middle of the body interrupts gradio, whose own answer to that is dropped.
+    """
 
-def _refuse_size(most: int) -> NoReturn:
-    raise Refusal(413, f"The request is too large: at most {most:,} bytes are taken.")
+    def __init__(self, receive: Receive, send: Send, limits: Limits) -> None:
+        self._receive, self._send = receive, send
+        self._most, self._seconds = 0, limits.seconds
+        self._deadline = asyncio.get_running_loop().time() + limits.seconds
+        self._size, self._whole, self._refused = 0, False, False
+        self._read: bytes | None = None
+        self.drawing = False
+        """If true, an answer that gradio failed says that the request was wrong."""
 
+    def limit(self, most: int, headers: Headers) -> None:
+        """Take at most so many bytes, none of them if more are announced."""
+        self._most = most
+        announced = headers.get("content-length", "0")
+        if not announced.isdecimal() or int(announced) > most:
+            self._refuse()
 
-def _handing_out(body: bytes, receive: Receive) -> Receive:
-    """Return a function that receives a body again, and then what comes after it."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    async def read(self) -> bytes:
+        """Return the whole body, which can be received once more then."""
+        parts = []
+        while not self._whole:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise Refusal(400, "The request was cut off.")
+            parts.append(message.get("body", b""))
+        self._read = b"".join(parts)
+        return self._read
 
-    async def again() -> Message:
-        return messages.pop() if messages else await receive()
+    async def receive(self) -> Message:
+        """Receive as an ASGI application does."""
+        if self._read is not None:
+            body, self._read = self._read, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            self._refused = True
+            raise Refusal(408, f"The request took more than {self._seconds:g} seconds.") from None
+        self._size += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._size > self._most:
+            self._refuse()
+        return message
 
-    return again
+    async def send(self, message: Message) -> None:
+        """Send as an ASGI application does, unless the request was refused."""
+        if self.drawing and message.get("status") == 500:
+            self._refused = True
+            raise Refusal(400, "That is not a part of a drawing.")
+        if not self._refused:
+            await self._send(message)
 
-
-def _check_multipart(scope: Scope) -> None:
-    kind = dict(scope["headers"]).get(b"content-type", b"")
-    if not re.match(rb"multipart/form-data;.*boundary=", kind, re.IGNORECASE):
-        raise Refusal(415, "Files are taken as multipart/form-data.")
+    def _refuse(self) -> NoReturn:
+        self._refused = True
+        raise Refusal(413, f"The request is too large: at most {self._most:,} bytes are taken.")
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -212,7 +239,9 @@ def _parsed(body: bytes) -> dict[str, Any]:
         content = json.loads(body, parse_constant=_refuse_constant)
         json.dumps(content, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise Refusal(422, "The text has half of a surrogate pair, which is no character.") from None
+        raise Refusal(
+            422, "The text has half of a surrogate pair, which is no character."
+        ) from None
     except (ValueError, RecursionError):
         raise Refusal(400, "The request is not JSON.") from None
     if not isinstance(content, dict):
@@ -234,7 +263,3 @@ def _files(content: object) -> Iterator[dict[str, Any]]:
     elif isinstance(content, list):
         for value in content:
             yield from _files(value)
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

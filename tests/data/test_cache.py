@@ -1,0 +1,120 @@
+"""The cache: what is listed, what is removed, and what is not."""
+
+import json
+import os
+
+import pytest
+
+from keras_seq import cli
+from keras_seq._internal import leftovers
+from keras_seq.data import cache, records
+
+
+@pytest.fixture
+def filled(workplace):
+    """A cache with one entry of each kind, and files of the user."""
+    mine = workplace / "mine"
+    mine.mkdir()
+    (mine / "a.txt").write_text("a")
+    copy = "user_0123456789abcdef"
+    for name in ("ner/builtin/1.0.0", f"ner/{copy}/1.0.0", "mnist/3.0.1", "glue/sst2/2.0.0"):
+        folder = workplace / "tfds" / name
+        folder.mkdir(parents=True)
+        (folder / "dataset_info.json").write_text("{}")
+        records.write(folder, [mine / "a.txt"] if copy in name else [])
+        os.utime(folder / records.NAME, (1e9, 1e9))
+    (workplace / "tfds/ner/.config").mkdir()
+    archive = workplace / "cache/archives/ab12/thing-1.0.tar.gz"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(bytes(1_500_000))
+    os.utime(archive, (1e9, 1e9))
+    return workplace
+
+
+NAMES = [
+    "archives/thing-1.0.tar.gz",
+    "ner/builtin/1.0.0",
+    "ner/user_0123456789abcdef/1.0.0",
+    "tfds:glue/sst2/2.0.0",
+    "tfds:mnist/3.0.1",
+]
+
+
+def names():
+    return [entry.name for entry in cache.entries()]
+
+
+def test_what_is_listed(filled, capsys):
+    assert cli.main(["cache"]) == 0
+    rows = capsys.readouterr().out
+    for name in NAMES:
+        assert name in rows
+    assert "1.5 MB" in rows and "2001-09-0" in rows and str(filled / "mine") in rows
+    assert str(filled / "tfds/mnist/3.0.1") in rows
+    [entry] = cache.entries("archives")
+    assert (entry.size, entry.used) == (1_500_000, 1e9)
+    assert cli.main(["cache", "nre"]) == 2
+    assert "There is no entry of the cache 'nre'" in capsys.readouterr().err
+
+
+def test_what_is_removed(filled, capsys):
+    assert cli.main(["cache", "--clear", "ner/builtin"]) == 0
+    assert "ner/builtin/1.0.0" in capsys.readouterr().out
+    assert names() == [NAMES[0], *NAMES[2:]]
+    assert cli.main(["cache", "--clear"]) == 0
+    assert names() == NAMES[3:], "public sets are not only ours"
+    assert cli.main(["cache", "--clear", "tfds:glue"]) == 0
+    assert names() == NAMES[4:]
+    assert cli.main(["cache", "--clear"]) == 0
+    assert "There is nothing" in capsys.readouterr().out
+    assert (filled / "mine/a.txt").exists()
+
+
+def test_what_is_in_use_stays(filled):
+    with leftovers.hold(filled / "tfds/ner/builtin"):
+        cache.clear("ner")
+    assert "ner/builtin/1.0.0" in names() and len(names()) == len(NAMES) - 1
+
+
+def test_copies_of_files_that_changed_or_went(filled):
+    cache.clean()
+    assert names() == NAMES
+    (filled / "mine/a.txt").unlink()
+    cache.clean()
+    assert names() == NAMES[:2] + NAMES[3:]
+
+
+@pytest.mark.parametrize("record", [None, "", "[]", '{"files": 3}', '{"files": [[1]]}'])
+def test_a_copy_without_a_record_can_never_be_used(filled, record):
+    path = filled / "tfds/ner/user_0123456789abcdef/1.0.0" / records.NAME
+    path.unlink()
+    if record is not None:
+        path.write_text(record)
+        os.utime(path, (1e9, 1e9))
+    os.utime(path.parent, (1e9, 1e9))
+    assert records.damage(path.parent) and len(cache.entries()) == len(NAMES)
+    cache.clean()
+    assert names() == NAMES[:2] + NAMES[3:]
+
+
+def test_a_record_says_what_was_written(tmp_path):
+    (tmp_path / "part").write_text("a")
+    records.write(tmp_path)
+    content = json.loads((tmp_path / records.NAME).read_text())
+    assert list(content["parts"]) == ["part"] and content["parts"]["part"][0] == 1
+    assert records.damage(tmp_path) is None and not records.is_stale(tmp_path)
+
+
+def test_folders_of_pages_that_were_killed(workplace):
+    for name in ("killed", "alive"):
+        (cache.pages() / name).mkdir(parents=True)
+        os.utime(cache.pages() / name, (1e9, 1e9))
+    with leftovers.hold(cache.pages() / "alive"):
+        cache.clean()
+        assert [folder.name for folder in cache.pages().iterdir()] == ["alive"]
+
+
+def test_a_cache_in_a_cloud_is_refused(workplace, monkeypatch, capsys):
+    monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket")
+    assert cli.main(["cache"]) == 2
+    assert "TFDS_DATA_DIR is gs://bucket" in capsys.readouterr().err
