@@ -54,8 +54,8 @@ class Hosts:
         """
         if origin is None:
             return True
-        site = urllib.parse.urlsplit(origin)
-        return site.netloc.lower() == host.lower() or _hostname(origin) in self.allowed
+        _, _, netloc = origin.partition("://")
+        return netloc.lower() == host.lower() or _hostname(origin) in self.allowed
 
 
 class HostCheck:
