@@ -11,7 +11,6 @@ from PIL import Image
 from starlette.types import ASGIApp
 
 from keras_seq.data import limits
-from keras_seq.demo.drawings import bounded
 from keras_seq.demo.folder import KEPT, PageFolder
 from keras_seq.demo.gate import Gate, Limits, Refusal
 from keras_seq.demo.hosts import HostCheck, Hosts
@@ -111,7 +110,7 @@ def _blocks(recipe, config, model) -> gr.Blocks:
         with gr.Row():
             with gr.Column():
                 for component in panel.inputs:
-                    bounded(component).render()
+                    component.render()
                 button = gr.Button("Ask", variant="primary")
                 if config.data == "builtin" and recipe.examples:
                     gr.Examples(recipe.examples, panel.inputs[0], cache_examples=False)

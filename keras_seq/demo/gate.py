@@ -27,8 +27,8 @@ READABLE = re.compile(
 """Paths that are answered to GET."""
 FILE = "/gradio_api/file="
 """Beginning of the paths of files of the page's folder."""
-UPLOAD, DRAWING = "/gradio_api/upload", "/gradio_api/component_server/"
-"""Paths to which files and parts of drawings are posted."""
+UPLOAD = "/gradio_api/upload"
+"""Path to which files are posted."""
 QUESTIONS = re.compile(r"/gradio_api/(queue/join|call/(?P<name>\w+)/?)")
 """Paths to which inputs of a model are posted."""
 OTHERS = re.compile(r"/gradio_api/(cancel|reset/?)")
@@ -43,8 +43,6 @@ class Limits:
     """Size of a question, in bytes."""
     upload_bytes: int = 20 * 2**20
     """Size of an upload, in bytes."""
-    drawing_bytes: int = 2 * 2**20
-    """Size of a part of a drawing, in bytes."""
     folder_bytes: int = 500 * 2**20
     """Size of all files that visitors have uploaded and got, in bytes."""
     files: int = 8
@@ -120,14 +118,12 @@ class Gate:
         question = QUESTIONS.fullmatch(path)
         if scope["method"] != "POST":
             raise Refusal(405, "Only GET and POST are answered.")
-        if path in (UPLOAD, DRAWING, DRAWING.rstrip("/")):
+        if path == UPLOAD:
             if not headers.get("content-type", "").startswith("multipart/form-data"):
                 raise Refusal(415, "Files are taken as multipart/form-data.")
             if not self.folder.has_room(self.limits.folder_bytes):
                 raise Refusal(507, "There is no room for more files: try again in some minutes.")
-            body.drawing = path != UPLOAD
-            limits = self.limits
-            body.limit(limits.drawing_bytes if body.drawing else limits.upload_bytes, headers)
+            body.limit(self.limits.upload_bytes, headers)
         elif question or OTHERS.fullmatch(path):
             body.limit(self.limits.json_bytes, headers)
             content = _parsed(await body.read())
@@ -180,8 +176,6 @@ class _Body:
         self._deadline = asyncio.get_running_loop().time() + limits.seconds
         self._size, self._whole, self._refused = 0, False, False
         self._read: bytes | None = None
-        self.drawing = False
-        """If true, an answer that gradio failed says that the request was wrong."""
 
     def limit(self, most: int, headers: Headers) -> None:
         """Take at most so many bytes, none of them if more are announced."""
@@ -222,9 +216,6 @@ class _Body:
 
     async def send(self, message: Message) -> None:
         """Send as an ASGI application does, unless the request was refused."""
-        if self.drawing and message.get("status") == 500:
-            self._refused = True
-            raise Refusal(400, "That is not a part of a drawing.")
         if not self._refused:
             await self._send(message)
 

@@ -228,7 +228,15 @@ def test_routes_that_the_page_does_not_need(text_page):
         "openapi.json",
     ):
         assert text_page.get(f"/gradio_api/{path}").status_code in (403, 404), path
-    for path in ("run/ask", "api/ask", "process_recording", "vibe-edit", "stream/e", "login"):
+    for path in (
+        "run/ask",
+        "api/ask",
+        "component_server",
+        "process_recording",
+        "vibe-edit",
+        "stream/e",
+        "login",
+    ):
         assert text_page.post(f"/gradio_api/{path}", json={"data": ["a"]}).status_code == 404
     assert text_page.put("/gradio_api/upload").status_code == 405
     for path in ("/assets/../routes.py", "/static/%2e%2e/%2e%2e/x", "/monitoring", "/docs"):
@@ -267,35 +275,6 @@ def test_uploads_that_are_too_large(monkeypatch):
         assert answer.status_code == 507 and "no room for more files" in answer.json()["detail"]
         monkeypatch.setattr(folder, "KEPT", -1)
         assert client.post(upload, files={"files": ("b", bytes(900))}).status_code == 200
-
-
-def test_drawings_that_are_too_large():
-    with client_of(echo(gr.Sketchpad)) as client:
-        blocks = blocks_of(client.app).blocks
-        [pad] = [block for block in blocks.values() if isinstance(block, gr.Sketchpad)]
-        parts = {"component_id": pad._id, "session_hash": "s", "fn_name": "accept_blobs"}
-        parts |= {"type": "layer", "index": "0", "id": "x"}
-
-        def post(content=b"a picture", **changed):
-            files = {"files": ("blob", content)}
-            data = {key: str(value) for key, value in (parts | changed).items()}
-            return client.post("/gradio_api/component_server", data=data, files=files)
-
-        assert post().status_code == 200
-        for changed in (
-            {"index": 1_000_000_000},
-            {"index": -1},
-            {"index": "x"},
-            {"component_id": 999},
-            {"component_id": "x"},
-            {"fn_name": "preprocess"},
-            {"fn_name": "__init__"},
-        ):
-            assert post(**changed).status_code in (400, 404), changed
-        assert post(bytes(3_000_000)).status_code == 413
-        for number in range(50):
-            assert post(id=number).status_code == 200
-        assert list(pad.blob_storage) == [str(number) for number in range(30, 50)]
 
 
 def test_a_picture_that_unpacks_to_much(tmp_path):
