@@ -1,0 +1,110 @@
+"""Times of the longest questions that the page of `keras-seq demo` takes.
+
+    python -m benchmarks.demo
+
+Models have the default size of their recipe and are not trained, so that none stops early. Times
+are those of the first question, which compiles, and of the second one.
+"""
+
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from keras_seq import quiet
+from keras_seq import recipe as recipes
+from keras_seq.batches import Examples
+from keras_seq.data import limits
+from keras_seq.demo import panels
+from keras_seq.demo.app import READ
+from keras_seq.tracing.page import page_of
+from keras_seq.tracing.trace import trace
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
+RANDOM = random.Random(0)
+
+
+def words(count: int) -> list[str]:
+    """Return random words."""
+    return ["".join(RANDOM.choices(LETTERS[:26], k=RANDOM.randint(2, 8))) for _ in range(count)]
+
+
+def training(name: str) -> Examples:
+    """Return examples from which a recipe learns a vocabulary of a usual size."""
+    known = words(5_000)
+    texts = [" ".join(RANDOM.choices(known, k=10)) for _ in range(1_000)]
+    if name == "language_model":
+        return Examples([list(text) for text in texts], None)
+    if name == "music":
+        notes = [f"{pitch}:{length}" for pitch in range(-12, 20) for length in ("1/2", "1", "4")]
+        tunes = [["M:4/4", "K:C_major", *RANDOM.choices(notes, k=30), "|"] for _ in range(300)]
+        return Examples(tunes, ["a", "b"] * 150)
+    if name == "speech":
+        noise = np.random.default_rng(0).integers(-3_000, 3_000, (20, 16_000)).astype("int16")
+        return Examples(list(noise), texts[:20])
+    if name == "ner":
+        sentences = [text.split() for text in texts]
+        tags = [["S-PER", *["O"] * (len(row) - 1)] for row in sentences]
+        return Examples(sentences, {"tags": tags, "words": None})
+    if name == "sentiment":
+        ones = np.ones(len(texts))
+        labels = ["bad", "good"] * 500
+        return Examples(texts, {"labels": labels, "sure": ones, "weights": ones})
+    return Examples(texts, texts)
+
+
+def recording(folder: Path) -> str:
+    """Return the path of the longest recording that the page takes."""
+    import soundfile
+
+    path = folder / "noise.wav"
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000 * panels.LONGEST_SOUND)
+    soundfile.write(path, samples, 16_000)
+    return str(path)
+
+
+def questions(folder: Path) -> dict[str, list]:
+    """Return the longest question of each recipe."""
+    short = "a " * (panels.LONGEST // 2)
+    return {
+        "ner": [short],
+        "sentiment": [short],
+        "language_model": ["ab" * (panels.LONGEST // 2), 500, 0.8, 0],
+        "translation": [short, 10],
+        "speech": [recording(folder)],
+        "music": [0, "", 2.0, 0],
+    }
+
+
+def main() -> None:
+    """Print a table."""
+    quiet.import_backend()
+    table = Table("recipe", "ask, first", "ask", "look, first", "look", title="seconds")
+    with tempfile.TemporaryDirectory() as folder, limits.override(**READ):
+        for name, given in questions(Path(folder)).items():
+            recipe = recipes.find(name)
+            config = recipe.preset("default")
+            model = recipe.build(config, training(name))
+            panel = panels.panel_of(recipe, config, model)
+            row = {"ask": [], "look": []}
+            for _ in range(2):
+                begin = time.perf_counter()
+                answer = panel.answer(*given)
+                row["ask"].append(time.perf_counter() - begin)
+                begin = time.perf_counter()
+                page = page_of(
+                    trace(model, answer.inputs), answer.steps, tags=getattr(model, "tags", None)
+                )
+                row["look"].append(time.perf_counter() - begin)
+            times = [f"{seconds:.1f}" for seconds in (*row["ask"], *row["look"])]
+            table.add_row(name, *times)
+            print(name, *times, f"{len(page) / 1e6:.1f} MB", flush=True)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
