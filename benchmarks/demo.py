@@ -62,7 +62,7 @@ def recording(folder: Path) -> str:
     import soundfile
 
     path = folder / "noise.wav"
-    samples = np.random.default_rng(0).normal(0, 0.1, 16_000 * panels.LONGEST_SOUND)
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000 * READ["max_audio_seconds"])
     soundfile.write(path, samples, 16_000)
     return str(path)
 

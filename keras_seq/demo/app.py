@@ -14,7 +14,7 @@ from keras_seq.data import limits
 from keras_seq.demo.folder import KEPT, PageFolder
 from keras_seq.demo.gate import Gate, Limits, Refusal
 from keras_seq.demo.hosts import HostCheck, Hosts
-from keras_seq.demo.panels import LONGEST_SOUND, panel_of
+from keras_seq.demo.panels import panel_of
 from keras_seq.errors import InputError
 from keras_seq.tracing.page import page_of
 from keras_seq.tracing.trace import trace
@@ -32,11 +32,14 @@ SESSIONS = 50
 """Number of visitors whose last answer is kept."""
 
 READ = {
-    "max_audio_seconds": LONGEST_SOUND,
+    "max_audio_seconds": 60,
+    "max_decoding_seconds": 20,
     "max_file_bytes": Limits.upload_bytes,
     "max_pixels": 12_000_000,
     "max_sample_rate": 192_000,
     "max_unpacked_bytes": 5 * Limits.upload_bytes,
+    "max_video_frames": 3_000,
+    "max_video_seconds": 60,
 }
 """Limits on what readers accept of visitors, see `keras_seq.data.limits`."""
 

@@ -16,9 +16,6 @@ from keras_seq.errors import InputError
 LONGEST = 1_000
 """Characters of the longest text that is read."""
 
-LONGEST_SOUND = 60
-"""Seconds of the longest recording that is heard."""
-
 COLOURS = ("red", "blue", "green", "orange", "purple", "teal", "pink", "lime")
 """Of labels, in their order."""
 
@@ -164,12 +161,6 @@ def recognizer(model):
         if path is None:
             raise InputError("There is no sound yet: record some, or choose a file.")
         recording = read_audio(path, model.sample_rate)
-        seconds = len(recording) / model.sample_rate
-        if seconds > LONGEST_SOUND:
-            raise InputError(
-                f"The recording lasts {seconds:.0f} seconds: at most {LONGEST_SOUND} are heard "
-                "here."
-            )
         values = [*model.transcribe([recording]), picture(pictures.heard, model, recording)]
         return Answer(values, *model.step_by_step(recording))
 
