@@ -69,7 +69,12 @@ def prepare(name, version, features, examples, source="builtin", files=()):
             # TFDS would announce a download; the progress worth showing is that of the examples.
             tfds.disable_progress_bar()
             with contextlib.redirect_stdout(io.StringIO()):
-                builder.download_and_prepare()
+                try:
+                    builder.download_and_prepare()
+                except OSError:
+                    builder = Prepared(data_dir=cache.datasets())
+                    if not builder.is_prepared():  # by another process, where there are no locks
+                        raise
             tfds.enable_progress_bar()
             records.write(folder, files)
     records.touch(folder)

@@ -8,6 +8,7 @@ import time
 import pytest
 import tensorflow_datasets as tfds
 
+from keras_seq._internal import leftovers
 from keras_seq.data import cache, network, records
 from keras_seq.errors import InputError
 
@@ -57,6 +58,12 @@ def test_another_process_waits(some, capsys):
     assert some(meanwhile=meanwhile) == 1
     thread.join()
     assert some() == 1
+
+
+def test_without_locks_another_process_may_be_first(some, monkeypatch):
+    monkeypatch.setattr(leftovers, "fcntl", None)
+    assert some(meanwhile=some) == 2
+    assert some() == 2
 
 
 DAMAGES = {
