@@ -83,15 +83,16 @@ def quick_graphs():
 
 @pytest.fixture
 def eagerly():
-    """Traces and compiles nothing, which takes longer than what is run a few times only."""
-    import tensorflow as tf
-
-    from keras_seq import scan
-
-    tf.config.run_functions_eagerly(True)
-    with scan.general_only():
+    """Traces and compiles nothing during a test that runs its models a few times only."""
+    with importlib.import_module("helpers").eagerly():
         yield
-    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(params=["eagerly", pytest.param("compiled", marks=pytest.mark.slow)])
+def either_way(request):
+    """Runs a test of a whole recipe quickly, and slowly as users do."""
+    if request.param == "eagerly":
+        request.getfixturevalue("eagerly")
 
 
 @pytest.fixture

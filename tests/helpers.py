@@ -1,16 +1,28 @@
 """What the tests share: the cells by name, random weights and inputs, NumPy out, gradients."""
 
+import contextlib
+import io
+import subprocess
+import sys
+from unittest import mock
+
 import keras
 import numpy as np
+import pytest
 from keras import ops, tree
 
-from keras_seq import layers
+from keras_seq import layers, scan
 
 BACKEND = keras.backend.backend()
 BATCH, TIMESTEPS, FEATURES, UNITS = 4, 5, 3, 4
 
 # JAX compiles anew for every call outside `jit`: there, some of the combinations must do.
 THOROUGH = BACKEND != "jax"
+
+# Whether a script runs in a process of its own, which must import TensorFlow first.
+ELSEWHERE = pytest.mark.parametrize(
+    "elsewhere", [False, pytest.param(True, marks=pytest.mark.slow)]
+)
 
 # The reference's name of each cell, and the layer that must equal it.
 CELLS = {
@@ -120,3 +132,45 @@ def gradients(layer, inputs, initial_state, mask, weighting):
         (d_weights, *d_given), results = by_all(weights, *given)
         found = d_weights + d_given
     return to_numpy(list(results)), to_numpy(list(found))
+
+
+def slow_but(quick, every):
+    """Parameters of a test of `every` value, of which all but the `quick` ones are slow."""
+    assert {*quick} <= {*every}
+    return [one if one in quick else pytest.param(one, marks=pytest.mark.slow) for one in every]
+
+
+# Whether a script runs in a process of its own, which must import TensorFlow first.
+ELSEWHERE = pytest.mark.parametrize("elsewhere", slow_but([False], [False, True]))
+
+
+@contextlib.contextmanager
+def eagerly():
+    """Traces and compiles nothing on TensorFlow: for what is run too seldom to be worth it."""
+    if BACKEND != "tensorflow":
+        yield
+        return
+
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        with scan.general_only():
+            yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+def run_script(script, *arguments, elsewhere):
+    """What a script prints that loads a SavedModel, elsewhere without this package."""
+    arguments = [*map(str, arguments)]
+    if not elsewhere:
+        out = io.StringIO()
+        with mock.patch.object(sys, "argv", ["", *arguments]), contextlib.redirect_stdout(out):
+            exec(script, {})
+        return out.getvalue()
+    script += "\nassert not any(name.startswith('keras_seq') for name in sys.modules)"
+    command = [sys.executable, "-c", script, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+MAX_LENGTH = 400
+"""Tokens of a sample."""
+
 
 def evaluate(model, splits, name):
     """Bits a character, the end of each paragraph counted in; perplexity of a token."""
@@ -21,7 +24,7 @@ def show(model, splits, name, folder):
     """
     lines = []
     for temperature in (0.5, 0.8, 1.0):
-        texts = model.generate(count=4, temperature=temperature, max_length=400, seed=0)
+        texts = model.generate(count=4, temperature=temperature, max_length=MAX_LENGTH, seed=0)
         lines += [f"temperature {temperature}\n\n" + "\n\n----\n\n".join(texts)]
     (folder / "samples.txt").write_text("\n\n========\n\n".join(lines) + "\n", encoding="utf-8")
     texts = splits[name].inputs

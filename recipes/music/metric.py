@@ -10,6 +10,9 @@ from .measures import measures, shared_with, style_classifier
 MADE, WRITTEN = 100, 3
 """How many tunes of each style are made to be measured, and how many of these are written."""
 
+MAX_LENGTH = 600
+"""Tokens of a tune."""
+
 
 def evaluate(model, splits, name):
     """Nats an event: the cost of all tokens, a note's or a rest's share of it."""
@@ -31,7 +34,8 @@ def show(model, splits, name, folder):
         The measures over all styles, of what is made and of what is real.
     """
     styles = [style for style in model.styles for _ in range(MADE)]
-    made = [one.tokens for one in model.generate_tokens(styles=styles, max_length=600, seed=0)]
+    generated = model.generate_tokens(styles=styles, max_length=MAX_LENGTH, seed=0)
+    made = [one.tokens for one in generated]
     for number, (tokens, style) in enumerate(zip(made, styles)):
         if (place := number % MADE) < WRITTEN:
             stem = f"{model.styles.index(style)}_{style.replace(' ', '_')}_{place + 1}"

@@ -1,13 +1,11 @@
 """The CTC recognizer: against all alignments written out; whole and in pieces; exported."""
 
 import itertools
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND
+from helpers import BACKEND, ELSEWHERE, run_script
 from keras import ops
 
 from keras_seq import export
@@ -153,6 +151,7 @@ def test_learns_and_transcribes(learnt):
     assert learnt.transcribe([(recordings[-1] * 2**15).astype("int16")]) == ["abba"]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_letters_stand_where_they_are_heard(learnt):
     [log_probs] = learnt.log_probs([melody("ab")])
     (a, first), (b, second) = learnt.letters_of(log_probs.argmax(axis=1))
@@ -161,6 +160,7 @@ def test_letters_stand_where_they_are_heard(learnt):
     assert 0.0 < first * learnt.seconds_a_step < second * learnt.seconds_a_step < 0.45
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_saved_and_loaded(learnt, tmp_path):
     recordings = noises(2000, 900)
     learnt.save(tmp_path / "it.keras")
@@ -170,6 +170,7 @@ def test_saved_and_loaded(learnt, tmp_path):
     assert loaded.alphabet == "ab" and loaded.sample_rate == RATE
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("options", [{"bidirectional": False}, FULL])
 def test_alone_or_in_a_batch_is_the_same(options):
     recognizer, recordings = small(**options), noises(3000, 1700, 5, 900)
@@ -179,6 +180,7 @@ def test_alone_or_in_a_batch_is_the_same(options):
         np.testing.assert_allclose(found, recognizer.log_probs([recording])[0], atol=1e-5)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     "options",
     [
@@ -205,6 +207,7 @@ def test_a_stream_gives_what_the_whole_gives(options):
     assert stream.finish().text == ""
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_stream_speaks_before_the_end(learnt):
     stream, sound = learnt.stream(), melody("abba")
     texts = [stream.feed(sound[begin : begin + 160]).text for begin in range(0, len(sound), 160)]
@@ -228,6 +231,7 @@ def test_a_language_model_decides_between_what_sounds_alike():
         recognizer.decode([np.log(p)], language_model=words)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_polyphase_model_hears_from_each_frame_of_a_stride_on():
     options = {"stack": 3, "centred": True, "normalization": True}
     polyphase, single = small(polyphase=True, **options), small(**options)
@@ -243,6 +247,7 @@ def test_a_polyphase_model_hears_from_each_frame_of_a_stride_on():
     assert np.abs(hearings[0] - wanted).max() > 0.05
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
     recognizer = small(polyphase=True, stack=3)
     front, inputs = recognizer.get_layer("front_end"), recognizer.encode(noises(3040)).inputs
@@ -258,6 +263,7 @@ def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
     assert drawn == {0, 1, 2}
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_page_shows_the_first_of_several_hearings():
     recognizer = small(polyphase=True, stack=3)
     inputs, steps = recognizer.step_by_step(noises(3040)[0])
@@ -268,6 +274,7 @@ def test_a_page_shows_the_first_of_several_hearings():
     assert not any(_packed(other)["data"] in shown for other in (second, third))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_how_loud_it_is_does_not_matter_to_a_centred_model():
     [recording] = noises(3040)  # no frame is behind the end: what is silent is no louder
     louder = 2 * recording
@@ -290,6 +297,7 @@ def test_a_convolution_hears_a_pattern_wherever_it_is():
     )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_normalization_gives_the_next_layer_even_features():
     recognizer = small(depth=2, normalization=True)
     names = ("normalization", "normalization_0", "normalization_1")
@@ -301,6 +309,7 @@ def test_normalization_gives_the_next_layer_even_features():
     assert not any(layer.name in names for layer in small().layers)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_noise_is_beside_what_is_trained_on_once_some_was_heard():
     recognizer, recordings = small(noise=True), noises(3040, 2000)
     inputs = recognizer.encode(recordings).inputs
@@ -317,6 +326,7 @@ def test_noise_is_beside_what_is_trained_on_once_some_was_heard():
     np.testing.assert_array_equal(read(False), quiet)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
     recognizer = small("ab ", lexicon=["ab", "bba"])
     p = np.full((5, 4), 0.01)
@@ -342,31 +352,33 @@ import tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
 with np.load(sys.argv[2]) as file:
     found = loaded.recognize(file["samples"], file["lengths"])
-assert not any(name.startswith("keras_seq") for name in sys.modules)
 print([text.decode() for text in found["texts"].numpy()])
 """
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path):
+@ELSEWHERE
+def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path, elsewhere):
     recordings = [melody(text) for text in ("abba", "b", "")]
     report = export.savedmodel(learnt, tmp_path / "it", recordings)
     assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
     inputs = learnt.encode(recordings).inputs
     arrays = {"samples": inputs["samples"].astype("float32"), "lengths": inputs["lengths"]}
     np.savez(tmp_path / "sound.npz", **arrays)
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, tmp_path / "it", tmp_path / "sound.npz"],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.strip() == "['abba', 'b', '']"
+    out = run_script(LOAD, tmp_path / "it", tmp_path / "sound.npz", elsewhere=elsewhere)
+    assert out.strip() == "['abba', 'b', '']"
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("options", [{"bidirectional": False}, FULL])
-@pytest.mark.parametrize("name", ["onnx", "litert"])
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (FULL, "onnx"),
+        ({"bidirectional": False}, "litert"),
+        pytest.param({"bidirectional": False}, "onnx", marks=pytest.mark.slow),
+        pytest.param(FULL, "litert", marks=pytest.mark.slow),
+    ],
+)
 def test_exported_from_samples_to_probabilities(name, options, tmp_path):
     """The spectrogram is part of it; any length."""
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[name])

@@ -1,19 +1,17 @@
 """Sequence to sequence: what is written step by step is what is read at once; texts in and out."""
 
 import functools
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND, to_numpy
+from helpers import BACKEND, ELSEWHERE, eagerly, run_script, to_numpy
 
-from keras_seq import export, scan
+from keras_seq import export
 from keras_seq.data.pieces import learn_pieces
 from keras_seq.data.vocabulary import frequent
 from keras_seq.errors import InputError
-from keras_seq.models import Seq2Seq, seq2seq
+from keras_seq.models import Seq2Seq
 from keras_seq.models.seq2seq import TokenCrossentropy
 
 WORDS = ["abc", "cab", "bad", "dab", "add", "bcd", "ba", "cc", "dcba", "acca"]
@@ -57,14 +55,6 @@ def log_probs(model, source, translations, longest):
     return [row[: min(len(one) + 1, longest)] for row, one in zip(scores, translations)]
 
 
-@pytest.fixture
-def uncompiled(monkeypatch):
-    """For tests of what is done a few times only: compiling would take longer."""
-    monkeypatch.setattr(seq2seq, "_compiled", lambda run: run)
-    with scan.general_only():
-        yield
-
-
 OPTIONS = {
     "plain": {},
     "additive": {"attention": "additive", "cell": "GRU", "tied": True},
@@ -76,7 +66,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
-def test_what_is_written_step_by_step_is_what_is_read_at_once(uncompiled, options):
+def test_what_is_written_step_by_step_is_what_is_read_at_once(eagerly, options):
     model = small(**options)
     [found] = model.translations(["abcd"], n_best=3, beam_width=3, max_length=5, min_length=2)
     assert len({one.text for one in found}) == len(found) == 3
@@ -92,6 +82,14 @@ def test_what_is_written_step_by_step_is_what_is_read_at_once(uncompiled, option
     assert found[0].source == [*"abcd", "<EOS>"]
 
 
+@pytest.fixture
+def trained(request):
+    """The model that has learnt the words, from now on run eagerly."""
+    model = learnt()
+    request.getfixturevalue("eagerly")
+    return model
+
+
 def test_learns_and_says_it():
     model = learnt()
     assert model.translate(WORDS) == [" ".join(said) for said in SAID]
@@ -102,8 +100,8 @@ def test_learns_and_says_it():
     assert model.translations([]) == model.translate([]) == []
 
 
-def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(monkeypatch):
-    model, words, searched = learnt(), [*WORDS, "abcdabcd"], []
+def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monkeypatch):
+    model, words, searched = trained, [*WORDS, "abcdabcd"], []
     found = Seq2Seq._found
 
     def spied(self, sources, batch_size, max_length, attention, copy_unknown, beam, *how):
@@ -116,8 +114,8 @@ def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(monkeypatch):
     assert searched == [(1, words), (5, ["abcdabcd"])]
 
 
-def test_alone_or_in_a_batch_is_the_same():
-    model, words = learnt(), ["", *WORDS, "abcdabcd"]
+def test_alone_or_in_a_batch_is_the_same(trained):
+    model, words = trained, ["", *WORDS, "abcdabcd"]
     together = model.translations(words, n_best=2, attention=True, batch_size=4)
     for word, found in zip(words[::6], together[::6]):
         [alone] = model.translations([word], n_best=2, attention=True)
@@ -143,7 +141,7 @@ def test_runs_of_tokens_are_read_from_either_side():
     assert (one[2] != other[2]).any()
 
 
-def test_unknown_words_are_copied_from_where_it_looks(uncompiled):
+def test_unknown_words_are_copied_from_where_it_looks(eagerly):
     model = small(attention="general")
     # The logits are the last weights: here they say `<UNK>`, and in the end nothing else.
     *_, kernel, bias = model.get_weights()
@@ -157,7 +155,7 @@ def test_unknown_words_are_copied_from_where_it_looks(uncompiled):
     assert "<UNK>" not in without.tokens and without.tokens != copied.tokens
 
 
-def test_coverage_and_length_count_as_they_say(uncompiled):
+def test_coverage_and_length_count_as_they_say(eagerly):
     model = small()
     how = {"n_best": 3, "attention": True, "max_length": 6, "length_penalty": 1.0}
     [found] = model.translations(["abcd"], coverage_penalty=0.3, min_length=2, **how)
@@ -172,7 +170,7 @@ def test_coverage_and_length_count_as_they_say(uncompiled):
         assert one.score == pytest.approx(wanted, abs=1e-3)
 
 
-def test_scheduled_sampling(uncompiled):
+def test_scheduled_sampling(eagerly):
     """In training, the share of its own tokens grows; these are what it held likeliest."""
     model = small(scheduled_sampling=1.0, sampling_updates=2)
     inputs = model.encode(WORDS, SAID).inputs
@@ -216,11 +214,11 @@ def test_encoded_pairs():
     )
 
 
-def test_side_by_side():
+def test_side_by_side(trained):
     inputs, steps = plain().side_by_side("ab", "C")
     assert steps == ["a | <EOS>", "b | C", "<EOS> | <PAD>"]
     assert {side: ids.shape for side, ids in inputs.items()} == {"source": (1, 3), "target": (1, 3)}
-    _, steps = learnt().side_by_side("ba")
+    _, steps = trained.side_by_side("ba")
     assert steps == ["b | <EOS>", "a | A", "<EOS> | B"]
 
 
@@ -237,8 +235,8 @@ def test_two_thousand_tokens_and_tokens_never_seen():
     assert set(text.split()) <= set("ABCD")
 
 
-def test_saved_and_loaded(tmp_path):
-    model = learnt()
+def test_saved_and_loaded(trained, tmp_path):
+    model = trained
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.translate(WORDS) == model.translate(WORDS)
@@ -256,14 +254,13 @@ for endpoint in ("translate", "greedy"):
     found = getattr(loaded, endpoint)(tf.constant(sys.argv[2:]))
     for text, score in zip(found["texts"].numpy(), found["scores"].numpy()):
         print(f"{text.decode()}|{score:.3f}")
-assert not any(name.startswith("keras_seq") for name in sys.modules)
 """
 TEXTS = ["A cat sat.", "the Cats (2)", "unknown wörds", ""]
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize("options", [OPTIONS["dot"], OPTIONS["without attention"]])
-def test_steps_from_numbers_to_numbers(uncompiled, options):
+def test_steps_from_numbers_to_numbers(eagerly, options):
     model, words = small(**options), ["abcd", "b"]
     begin, step, greedy = (model.portable(words)[name] for name in ("begin", "step", "greedy"))
     ids = model.encode(words).inputs["source"]
@@ -284,21 +281,21 @@ def test_steps_from_numbers_to_numbers(uncompiled, options):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-def test_exported_translates_raw_strings_without_this_package(tmp_path):
+@ELSEWHERE
+def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewhere):
     pytest.importorskip("sentencepiece")
     keras.utils.set_random_seed(0)
     pieces = learn_pieces([text.lower() for text in TEXTS[:2]] * 9, 30)
     words = ["▁a", "▁the", "▁cat", "s", "."]
     model = Seq2Seq(pieces, words, split="pieces", target_split="marked", lower=True, **SMALL)
     model.set_weights([3 * w for w in model.get_weights()])
-    report = export.savedmodel(model, tmp_path / "saved")
+    # Slowly on some of its own, quickly on one token.
+    report = export.savedmodel(model, tmp_path / "saved", None if elsewhere else [["▁a"]])
     assert report["endpoints"] == ["greedy", "translate"] and report["largest difference"] < 1e-4
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, tmp_path / "saved", *TEXTS], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = [line.rsplit("|", 1) for line in done.stdout.splitlines()]
-    here = [model.translations(TEXTS, beam_width=width) for width in (5, 1)]
+    out = run_script(LOAD, tmp_path / "saved", *TEXTS, elsewhere=elsewhere)
+    found = [line.rsplit("|", 1) for line in out.splitlines()]
+    with eagerly():
+        here = [model.translations(TEXTS, beam_width=width) for width in (5, 1)]
     wanted = [best for [best, *_] in here[0] + here[1]]
     assert [text for text, _ in found] == [one.text for one in wanted]
     assert any(one.text for one in wanted)

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND, to_numpy
+from helpers import BACKEND, eagerly, to_numpy
 
 from keras_seq import export
 from keras_seq.data.vocabulary import frequent
@@ -17,13 +17,14 @@ TEXTS, LABELS = GOOD + BAD, ["good"] * 3 + ["bad"] * 3
 WORDS = ["so", "good", "a", "very", "film", "fine", "and", "bad"]
 
 
-def learnt(**arguments):
+def small(**arguments):
     keras.utils.set_random_seed(0)
-    model = SequenceClassifier(
-        frequent(WORDS),
-        ["bad", "good"],
-        **{"units": 8, "embedding": 8, "dropout": 0.0, **arguments},
-    )
+    options = {"units": 8, "embedding": 8, "dropout": 0.0, **arguments}
+    return SequenceClassifier(frequent(WORDS), ["bad", "good"], **options)
+
+
+def learnt(**arguments):
+    model = small(**arguments)
     model.compile(keras.optimizers.Adam(0.03), loss=model.loss_of_labels)
     examples = model.encode([model.tokens_of(text) for text in TEXTS], LABELS)
     model.fit(examples.inputs, examples.targets, epochs=40, verbose=0)
@@ -38,20 +39,34 @@ def usual():
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"pooling": "attention", "cell": "GRU"},
-        {"pooling": "last", "cell": "SimpleRNN", "depth": 2},
-        {"pooling": "max", "cell": "PeepholeLSTM", "bidirectional": False},
-        {"embedding": None, "bigrams": [("very", "good"), ("so", "bad")]},
+        {
+            "pooling": "last",
+            "cell": "GRU",
+            "depth": 2,
+            "embedding": None,
+            "bigrams": [("very", "good"), ("so", "bad")],
+        },
         {
             "pooling": "middle",
             "convolution": (8, 3, 2),
             "embedding": dict(zip(WORDS, np.eye(8).tolist())),
         },
+        *(
+            pytest.param(arguments, marks=pytest.mark.slow)
+            for arguments in (
+                {"pooling": "attention", "cell": "GRU"},
+                {"pooling": "last", "cell": "SimpleRNN", "depth": 2},
+                {"pooling": "max", "cell": "PeepholeLSTM", "bidirectional": False},
+                {"embedding": None, "bigrams": [("very", "good"), ("so", "bad")]},
+            )
+        ),
     ],
+    ids=["pairs", "runs", "attention", "last", "max", "one-hot"],
 )
 def test_learns(arguments):
     model = learnt(**arguments)
-    assert [found.label for found in model.classify(TEXTS)] == LABELS
+    with eagerly():
+        assert [found.label for found in model.classify(TEXTS)] == LABELS
 
 
 def test_says_how_sure_it_is_and_why():
@@ -61,7 +76,8 @@ def test_says_how_sure_it_is_and_why():
     assert [token for token, _ in found.words] == ["A", "very", "GOOD", "film"]
     np.testing.assert_allclose(sum(weight for _, weight in found.words), 1, atol=1e-5)
     assert len({weight for _, weight in found.words}) > 1
-    assert learnt(pooling="last").classify(["so"])[0].words is None
+    with eagerly():
+        assert small(pooling="last").classify(["so"])[0].words is None
 
 
 def test_alone_or_in_a_batch_is_the_same():
@@ -73,6 +89,7 @@ def test_alone_or_in_a_batch_is_the_same():
     assert usual().classify([]) == []
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", ["max", "middle"])
 def test_padding_is_not_read(pooling):
     keras.utils.set_random_seed(1)
@@ -86,6 +103,7 @@ def test_padding_is_not_read(pooling):
         np.testing.assert_allclose(found, alone, atol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_reads_its_own_tokens_and_those_around_it():
     vectors = {word: [float(n), 0.0] for n, word in enumerate(WORDS, 1)}
     model = SequenceClassifier(
@@ -98,6 +116,7 @@ def test_a_run_reads_its_own_tokens_and_those_around_it():
     np.testing.assert_allclose(to_numpy(runs)[0, :, 0], [3210, 5432, 54])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_directions_meet_in_the_middle():
     model = SequenceClassifier(WORDS, ["bad", "good"], embedding=3, units=2, pooling="middle")
     recurrent = model.get_layer("bidirectional_0").output
@@ -122,6 +141,7 @@ def test_given_vectors_stay(tmp_path):
             one.start_from(usual())
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_naive_bayes_judges_as_well(tmp_path):
     model = SequenceClassifier(
         WORDS, ["bad", "good"], bigrams=[("a", "bad")], units=2, embedding=2, naive_bayes=True
@@ -148,6 +168,7 @@ def test_naive_bayes_judges_as_well(tmp_path):
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_runs_of_tokens_judge_by_their_place(tmp_path):
     vectors = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
     how = {"units": 2, "split": "characters", "dropout": 0.0}
@@ -171,14 +192,16 @@ def test_runs_of_tokens_judge_by_their_place(tmp_path):
 
 def test_small_letters_only_if_asked():
     assert len({usual().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
-    model = learnt(lower=False)
-    assert model.classify(["good"])[0].probability != model.classify(["GOOD"])[0].probability
+    with eagerly():
+        one, other = small(lower=False).classify(["good", "GOOD"])
+    assert one.probability != other.probability
 
 
 def test_saved_and_loaded(tmp_path):
     usual().save(tmp_path / "classifier.keras")
     loaded = keras.saving.load_model(tmp_path / "classifier.keras")
-    assert loaded.classify(TEXTS) == usual().classify(TEXTS)
+    with eagerly():
+        assert loaded.classify(TEXTS) == usual().classify(TEXTS)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND, to_numpy
+from helpers import BACKEND, slow_but, to_numpy
 from keras import ops
 
 from keras_seq import decoding, export
@@ -33,6 +33,7 @@ def generator(cell="LSTM", styles=("up", "down"), **arguments):
 
 @functools.cache
 def learnt():
+    """For tests that only read it."""
     model = generator("GRU", units=32)
     model.compile(keras.optimizers.Adam(0.01), loss=model.loss_of_tokens)
     examples = model.encode(TEXTS, STYLES)
@@ -40,10 +41,19 @@ def learnt():
     return model
 
 
+@pytest.fixture
+def trained(request):
+    """The model that has learnt the texts, from now on run eagerly."""
+    model = learnt()
+    request.getfixturevalue("eagerly")
+    return model
+
+
 COUNTED = {"kneser_ney": 3, "kneser_ney_share": 0.4, "counted": TEXTS}
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(
     ("cell", "temperature"),
     [
@@ -77,6 +87,7 @@ def test_carried_state_equals_the_whole_prefix(cell, temperature):
             np.testing.assert_array_equal(log_p[:, 2:].argmax(axis=-1) + 2, chosen)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_beam_search_finds_what_is_likelier():
     model = generator(ngrams=4, ngram_rows=64, ngram_embedding=3, recall=5, **COUNTED)
     prompts, styles = [list("he"), [], list("slow")], [0, 1, "down"]
@@ -119,8 +130,8 @@ def test_learns_and_says_its_texts():
     assert best == "l" and 0.5 < p <= 1
 
 
-def test_alone_or_in_a_batch_is_the_same():
-    model = learnt()
+def test_alone_or_in_a_batch_is_the_same(trained):
+    model = trained
     together = model.log_probs(TEXTS, STYLES)
     for text, style, row in zip(TEXTS, STYLES, together):
         np.testing.assert_allclose(model.log_probs([text], [style])[0], row, atol=1e-5)
@@ -129,8 +140,8 @@ def test_alone_or_in_a_batch_is_the_same():
     assert model.generate(prompts, [0] * 3, temperature=0, max_length=9) == alone
 
 
-def test_style_and_seed_decide():
-    model = learnt()
+def test_style_and_seed_decide(trained):
+    model = trained
     assert model.generate(styles=["up"], temperature=0, max_length=20) == ["hello world"]
     assert model.generate(styles=["down"], temperature=0, max_length=20)[0] in TEXTS[1:]
     once, again, other = (
@@ -160,6 +171,7 @@ def test_parts_of_long_sequences_cover_every_target_once():
     np.testing.assert_array_equal(cut.targets[-1], np.pad(whole.targets[1, :4], (0, 96)))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_windows_carry_the_state_on():
     """What a stateful model says of a stream in windows is what it says of the stream at once."""
     model, plain = (generator(styles=None, stateful_batch=n) for n in (2, None))
@@ -183,6 +195,7 @@ def test_windows_carry_the_state_on():
     assert np.abs(second - first).max() > 1e-3
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_carries_the_state_on_too():
     """What `fit` reports is the loss of windows read in their order, one after the other."""
     model = generator(styles=None, stateful_batch=2, depth=1)
@@ -197,6 +210,7 @@ def test_training_carries_the_state_on_too():
     np.testing.assert_allclose(history["loss"], np.mean(losses), rtol=1e-4)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "arguments",
     [{"ngrams": 2, "recall": 2, **COUNTED}, {"tied": True}, {"embedding": None, "styles": None}],
@@ -211,7 +225,7 @@ def test_saved_and_loaded(tmp_path, arguments):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("styles", [("up", "down"), None])
+@pytest.mark.parametrize("styles", slow_but([None], [("up", "down"), None]))
 def test_exported_with_raw_strings(tmp_path, styles):
     import tensorflow as tf
 

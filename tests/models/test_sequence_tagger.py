@@ -1,12 +1,11 @@
 """The sequence tagger: learns, tags texts, is saved, loaded and exported."""
 
-import subprocess
-import sys
+import functools
 
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND, CELLS
+from helpers import BACKEND, CELLS, eagerly, run_script, slow_but
 
 from keras_seq import export
 from keras_seq.data.vocabulary import frequent
@@ -34,28 +33,38 @@ def small(**options):
     return tagger
 
 
-def learnt(epochs=30, **options):
-    tagger = small(**options)
+LETTERS = {"letters": frequent("AdaGraceAlanHopperLondon"), "letter_units": 4}
+BIGRAMS = {"bigrams": [("Grace", "Hopper"), ("in", "London")], "bigram_embedding": 4}
+SOFTMAX = {"crf": False, "bidirectional": True, "cell": "GRU"}
+ONE_HOT = {"embedding": None, "depth": 2, "dropout": 0.1}
+
+
+@functools.cache
+def learnt(name):
+    """A tagger that has learnt the sentences, for tests that only read it."""
+    tagger = small(**OPTIONS[name])
     examples = tagger.encode(SENTENCES, TAGS)
-    tagger.fit(examples.inputs, examples.targets, epochs=epochs, verbose=0)
+    tagger.fit(examples.inputs, examples.targets, epochs=60, verbose=0)
     return tagger
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"letters": frequent("AdaGraceAlanHopperLondon"), "letter_units": 4},
-        {"crf": False, "bidirectional": True, "cell": "GRU"},
-        {"embedding": None, "depth": 2, "dropout": 0.1},
-        {"bigrams": [("Grace", "Hopper"), ("in", "London")], "bigram_embedding": 4},
-    ],
-    ids=["plain", "letters", "softmax", "one-hot", "bigrams"],
-)
-def test_learns_and_finds_spans(options):
-    tagger = learnt(60, **options)
-    assert [tags for tags, _ in tagger.tag_tokens(SENTENCES)] == TAGS
-    found = tagger.tag(["  Ada met Grace  Hopper.", "", "in London"])
+OPTIONS = {
+    "letters and bigrams": LETTERS | BIGRAMS,
+    "softmax, one-hot": SOFTMAX | ONE_HOT,
+    "plain": {},
+    "letters": LETTERS,
+    "softmax": SOFTMAX,
+    "one-hot": ONE_HOT,
+    "bigrams": BIGRAMS,
+}
+
+
+@pytest.mark.parametrize("name", slow_but([*OPTIONS][:2], OPTIONS))
+def test_learns_and_finds_spans(name):
+    tagger = learnt(name)
+    with eagerly():
+        assert [tags for tags, _ in tagger.tag_tokens(SENTENCES)] == TAGS
+        found = tagger.tag(["  Ada met Grace  Hopper.", "", "in London"])
     assert [(s.text, s.label, s.start, s.end) for s in found[0]] == [
         ("Ada", "PER", 2, 5),
         ("Grace  Hopper", "PER", 10, 23),
@@ -65,10 +74,13 @@ def test_learns_and_finds_spans(options):
     assert all(0.5 < s.score <= 1 for spans in found for s in spans)
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("cell", ["SimpleRNN", "PeepholeLSTM", "DiagonalPeepholeLSTM"])
 def test_takes_any_cell(cell):
     assert cell in CELLS
-    tagger = learnt(1, cell=cell)
+    tagger = small(cell=cell)
+    examples = tagger.encode(SENTENCES, TAGS)
+    tagger.fit(examples.inputs, examples.targets, verbose=0)
     assert type(tagger.get_layer("bidirectional_0").forward_layer).__name__ == cell
 
 
@@ -85,7 +97,7 @@ def test_what_is_learnt_beside():
 
 
 def test_alone_or_in_a_batch_is_the_same():
-    tagger = learnt()
+    tagger = learnt("letters and bigrams")
     together = tagger.tag_tokens([*SENTENCES, []], batch_size=3)
     assert together[-1][0] == []
     for sentence, (tags, p) in zip(SENTENCES, together):
@@ -104,14 +116,15 @@ def test_characters_never_seen_and_very_long_texts():
 
 
 def test_saved_and_loaded(tmp_path):
-    tagger = learnt(letters=frequent("AdaGrace"), letter_units=3)
+    tagger = learnt("letters and bigrams")
     tagger.save(tmp_path / "tagger.keras")
     loaded = keras.saving.load_model(tmp_path / "tagger.keras")
-    assert loaded.tag(TEXTS) == tagger.tag(TEXTS)
-    examples = loaded.encode(SENTENCES, TAGS)
-    before = loaded.evaluate(examples.inputs, examples.targets, verbose=0)[0]
-    loaded.fit(examples.inputs, examples.targets, epochs=3, verbose=0)
-    assert loaded.evaluate(examples.inputs, examples.targets, verbose=0)[0] < before
+    with eagerly():
+        assert loaded.tag(TEXTS) == tagger.tag(TEXTS)
+        examples = loaded.encode(SENTENCES, TAGS)
+        before = loaded.evaluate(examples.inputs, examples.targets, verbose=0)[0]
+        loaded.fit(examples.inputs, examples.targets, epochs=3, verbose=0)
+        assert loaded.evaluate(examples.inputs, examples.targets, verbose=0)[0] < before
 
 
 LOAD = """
@@ -119,7 +132,6 @@ import sys
 import tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
 found = loaded.tag(tf.constant([sys.argv[2], "", sys.argv[3]]))
-assert not any(name.startswith("keras_seq") for name in sys.modules)
 for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", "probabilities"))):
     row = [(a.decode(), b.decode()) for a, b in zip(tokens, tags) if b]
     assert all((x > 0) == bool(b) for x, b in zip(p, tags))
@@ -128,22 +140,17 @@ for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", 
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("options", [{}, {"letters": frequent("AdaGraceXyz"), "letter_units": 3}])
-def test_exported_tags_raw_strings_without_this_package(tmp_path, options):
-    tagger = learnt(**options)
-    report = export.savedmodel(tagger, str(tmp_path / "saved"))
+@pytest.mark.parametrize(
+    "name", slow_but(["letters and bigrams"], ["letters and bigrams", "plain"])
+)
+def test_exported_tags_raw_strings_without_this_package(tmp_path, name):
+    report = export.savedmodel(learnt(name), str(tmp_path / "saved"))
     assert report["endpoints"] == ["tag"] and report["largest difference"] < 1e-5
     # Operations of XLA are compiled for every shape that they meet.
     assert b"Xla" not in (tmp_path / "saved/saved_model.pb").read_bytes()
     texts = TEXTS[0], TEXTS[1].replace(" .", ".")
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, str(tmp_path / "saved"), *texts],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    first, empty, second = done.stdout.splitlines()
+    out = run_script(LOAD, tmp_path / "saved", *texts, elsewhere=True)
+    first, empty, second = out.splitlines()
     assert first == str(list(zip(SENTENCES[0], TAGS[0])))
     assert empty == "[]"
     assert second == str(list(zip(SENTENCES[1], TAGS[1])))

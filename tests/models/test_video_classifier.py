@@ -90,6 +90,7 @@ def test_bad_arguments():
         learnt().start_from_imagenet()
 
 
+@pytest.mark.usefixtures("either_way")
 def test_an_application_of_keras(tmp_path):
     random = np.random.default_rng(0)
     clips = [random.integers(0, 256, (n, 32, 32), "uint8") for n in (2, 3)]

@@ -152,6 +152,7 @@ def test_splice_junctions_as_the_package_writes_them(monkeypatch):
     assert list(splice.junctions()) == [("AcN", "EI"), ("GTT", "N")]
 
 
+@pytest.mark.usefixtures("either_way")
 def test_end_to_end(workplace, capsys):
     table(workplace / "mine.csv")
     assert cli.main(["train", "dna", "--data", "mine.csv", *SMALL]) == 0, capsys.readouterr()

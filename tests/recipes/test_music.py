@@ -358,14 +358,16 @@ def folder_of_tunes(folder, count=24):
 SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "2", "--dropout", "0"]
 
 
+@pytest.mark.usefixtures("either_way")
 def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
-    monkeypatch.setattr("keras_seq_recipes.music.metric.MADE", 4)
+    for name, value in {"MADE": 4, "WRITTEN": 1, "MAX_LENGTH": 30}.items():
+        monkeypatch.setattr(metric, name, value)
     folder = folder_of_tunes(workplace / "mine")
     assert cli.main(["train", "music", "--data", str(folder), *SMALL]) == 0
     out = capsys.readouterr()
     assert "broken.mid" in out.err and "empty.abc" in out.err
     assert "Left out 2 of 52 tunes" in out.err
-    assert len(list((workplace / "runs/music/default/samples").glob("*"))) == 2 * 3 * 4
+    assert len(list((workplace / "runs/music/default/samples").glob("*"))) == 2 * 1 * 4
     assert (workplace / "runs/music/default/measures.json").exists()
     run = "runs/music/default"
     asked = ["predict", run, "1", "down", "--seed", "3", "--prompt", "K:C CDE", "--folder", "made"]
@@ -382,8 +384,10 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     assert "The prompt has 24:1/2, which the model does not know" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("either_way")
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
-    monkeypatch.setattr("keras_seq_recipes.music.metric.MADE", 3)
+    for name, value in {"MADE": 3, "MAX_LENGTH": 30}.items():
+        monkeypatch.setattr(metric, name, value)
     scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
     # A tone higher it is the same chorale.
     scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))

@@ -56,6 +56,7 @@ def test_each_scheme_is_read(workplace, scheme):
     assert found == {" ".join(tokens): expected for tokens, expected in sentences()}
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_conll_file_end_to_end(workplace, capsys):
     (workplace / "mine.conll").write_text(conll("IOB1"))
     columns = ("--token-column", -1, "--tag-column", 0)
@@ -71,6 +72,7 @@ def test_a_conll_file_end_to_end(workplace, capsys):
     assert run("predict", folder, "Ada met Grace Hopper .") == 0
 
 
+@pytest.mark.usefixtures("either_way")
 def test_json_lines_and_a_folder_with_its_own_split(workplace):
     rows = [
         {"text": "Ada met Rome.", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
