@@ -1,6 +1,7 @@
 """Settings that must be made before Keras is imported."""
 
 import contextlib
+import gc
 import importlib
 import os
 import types
@@ -71,7 +72,7 @@ def quick_graphs():
     fit = keras.Model.fit
 
     def built_fit(model, *args, **kwargs):
-        if model.optimizer is not None and not model.optimizer.built:
+        if model.built and model.optimizer is not None and not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         return fit(model, *args, **kwargs)
 
@@ -79,6 +80,12 @@ def quick_graphs():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keras.Model, "fit", built_fit)
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_of_others():
+    """Spares the collector, which Keras calls often, all that the modules before left behind."""
+    gc.freeze()
 
 
 @pytest.fixture
@@ -91,8 +98,11 @@ def eagerly():
 @pytest.fixture(params=["eagerly", pytest.param("compiled", marks=pytest.mark.slow)])
 def either_way(request):
     """Runs a test of a whole recipe quickly, and slowly as users do."""
+    keras = importlib.import_module("keras")
     if request.param == "eagerly":
         request.getfixturevalue("eagerly")
+    elif keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow has two ways")
 
 
 @pytest.fixture

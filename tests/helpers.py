@@ -136,8 +136,12 @@ def gradients(layer, inputs, initial_state, mask, weighting):
 
 def slow_but(quick, every):
     """Parameters of a test of `every` value, of which all but the `quick` ones are slow."""
-    assert {*quick} <= {*every}
-    return [one if one in quick else pytest.param(one, marks=pytest.mark.slow) for one in every]
+    assert all(one in every for one in quick)
+    return [one if one in quick else _slow(one) for one in every]
+
+
+def _slow(one):
+    return pytest.param(*(one if isinstance(one, tuple) else [one]), marks=pytest.mark.slow)
 
 
 # Whether a script runs in a process of its own, which must import TensorFlow first.

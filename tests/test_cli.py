@@ -33,6 +33,7 @@ def digits(tmp_path):
 SMALL = ("--units", 4, "--layers", 1, "--updates", 3)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("train", "mnist_rows", "--data", digits, *SMALL) == 0
     out = capsys.readouterr().out
@@ -75,6 +76,7 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert (folder / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.usefixtures("either_way")
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys
 ):
@@ -111,6 +113,7 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     assert len(history[0]) > 2 and history[0] == history[1]
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
@@ -122,6 +125,7 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert "mine exists already" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("either_way")
 def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "chosen") == 0
     small = f'Config(data="{digits}", layers=1, units=4, updates=1)'
@@ -227,6 +231,7 @@ def test_help_and_ls_need_no_backend():
     assert "--units" in done.stdout and "Hidden units" in done.stdout
 
 
+@pytest.mark.slow
 def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
     train = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
     export = ["export", "runs/mnist_rows/default", "--format"]

@@ -28,7 +28,10 @@ from keras_seq.demo.app import application
 from keras_seq.errors import InputError
 from keras_seq.models import VideoClassifier
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
+pytestmark = [
+    pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
+    pytest.mark.usefixtures("eagerly"),
+]
 
 TEXT = "Ada met Grace."
 TUNE = ["M:4/4", "K:C_major", "0:1", "4:1", "7:2", "|"]

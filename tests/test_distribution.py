@@ -168,6 +168,7 @@ def test_two_devices_go_on_as_one_does(place):
     check_like_one(place, "half")
 
 
+@pytest.mark.slow
 def test_two_workers_train_as_one_does(place):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]

@@ -1,7 +1,5 @@
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -18,7 +16,7 @@ def test_table_is_what_the_results_say():
 def test_python_example_runs():
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
     code += "\nassert gates['forget'].shape == (1, 64) and layer(x[None]).shape == (1, 64)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    exec(code, {})
 
 
 def test_links_lead_somewhere():

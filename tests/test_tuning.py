@@ -106,6 +106,7 @@ def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workp
     assert "holds a finished run" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_search_that_has_grown_goes_on_in_a_new_process(formula, workplace):
     command = ["tune", formula, "--trials", "3", "--seed", "1"]
     grown = f"""
@@ -231,6 +232,7 @@ def test_a_programming_error_ends_a_search(formula, monkeypatch):
         cli.main(["tune", formula, "--trials", "2"])
 
 
+@pytest.mark.slow
 def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):
     options = ["--search", "hyperband", "--updates", "9", "--fields", "rate", "--width", "8"]
     assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
@@ -526,7 +528,13 @@ def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "search, trials, every", [("random", 6, 1), ("bayesian", 8, 9), ("hyperband", 23, 19)]
+    "search, trials, every",
+    [
+        ("random", 6, 1),
+        ("bayesian", 8, 27),
+        ("hyperband", 23, 19),
+        pytest.param("bayesian", 8, 9, marks=pytest.mark.slow),
+    ],
 )
 def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, every):
     """As it is after any one write, it leads to the same trials, each done to its end once."""

@@ -4,7 +4,10 @@ It covers serialization, weights, losses, symbolic and eager calls, a compiled t
 mixed precision. It is no public name of Keras, yet no other check says what a layer must do.
 """
 
+import itertools
+
 import pytest
+from helpers import slow_but
 from keras.src.testing import TestCase
 
 from keras_seq import cells, layers
@@ -57,8 +60,11 @@ def check():
     case.doCleanups()
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("name", LAYERS)
+# Every layer and every case once.
+QUICK = list(zip(LAYERS, itertools.cycle(CASES)))
+
+
+@pytest.mark.parametrize(("name", "case"), slow_but(QUICK, list(itertools.product(LAYERS, CASES))))
 def test_layer(check, name, case):
     cls, weights = LAYERS[name]
     arguments, call_arguments, shape, losses = CASES[case]
@@ -75,7 +81,13 @@ def test_layer(check, name, case):
     )
 
 
-@pytest.mark.parametrize("cell", [cells.PeepholeLSTMCell(5), [cells.GRUCell(4), cells.LSTMCell(5)]])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cells.PeepholeLSTMCell(5), marks=pytest.mark.slow),
+        [cells.GRUCell(4), cells.LSTMCell(5)],
+    ],
+)
 def test_rnn(check, cell):
     check(
         layers.RNN,

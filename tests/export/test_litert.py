@@ -57,6 +57,7 @@ def test_a_classifier(tmp_path):
     assert found["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_generator(tmp_path):
     counted = {"kneser_ney": 2, "counted": ["abca", "bcc"]}
     model = SequenceGenerator("abc", embedding=3, units=4, ngrams=2, ngram_rows=8, **counted)

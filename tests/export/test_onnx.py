@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from helpers import slow_but
 from keras import ops
 
 from keras_seq import export, layers
@@ -83,11 +84,11 @@ def check(model, folder, masks=(ANY, RIGHT)):
 ALL = {"return_sequences": True, "return_state": True}
 
 
-@pytest.mark.parametrize(
-    ("cls", "operator"),
-    [("SimpleRNN", "RNN"), ("GRU", "GRU"), ("LSTM", "LSTM"), ("DiagonalPeepholeLSTM", "LSTM")],
-)
-def test_each_layer_is_its_operator(tmp_path, cls, operator):
+OPERATORS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DiagonalPeepholeLSTM": "LSTM"}
+
+
+@pytest.mark.parametrize("cls", slow_but(["GRU", "DiagonalPeepholeLSTM"], OPERATORS))
+def test_each_layer_is_its_operator(tmp_path, cls):
     make = getattr(layers, cls)
     found = check(
         with_mask(
@@ -100,7 +101,7 @@ def test_each_layer_is_its_operator(tmp_path, cls, operator):
         ),
         tmp_path / "it",
     )
-    assert found[operator] == 6 and not found["Loop"] and not found["Scan"]
+    assert found[OPERATORS[cls]] == 6 and not found["Loop"] and not found["Scan"]
 
 
 def test_what_else_an_operator_can_be(tmp_path):
@@ -221,7 +222,16 @@ def test_a_classifier_classifies(tmp_path):
     "options",
     [
         {"cell": "PeepholeLSTM", "kneser_ney": 3, "counted": ["abca", "bcc"]},
-        {"styles": ["a", "b"], "ngrams": 3, "ngram_rows": 16, "ngram_embedding": 2, "recall": 2},
+        pytest.param(
+            {
+                "styles": ["a", "b"],
+                "ngrams": 3,
+                "ngram_rows": 16,
+                "ngram_embedding": 2,
+                "recall": 2,
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_generator_goes_on(tmp_path, options):

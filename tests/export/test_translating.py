@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from helpers import slow_but
 
 from keras_seq import export, scan
 from keras_seq.data.pieces import into_pieces
@@ -58,13 +59,15 @@ def operators(file):
     return [node.op_type for node in onnx.load(file).graph.node]
 
 
-def test_as_the_page_says(tmp_path, monkeypatch, capsys):
+# The page's second example goes on from its first.
+@pytest.mark.parametrize("formats", slow_but([1], [1, 2]))
+def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
     monkeypatch.chdir(tmp_path)
     model = shaken(ngrams=3, ngram_rows=16, ngram_embedding=2)
     wanted = model.translate(WORDS, beam_width=1)
     assert len(set(wanted)) > 4
     page = {}
-    for format, lines in (("onnx", WITH_ONNX), ("litert", WITH_LITERT)):
+    for format, lines in (("onnx", WITH_ONNX), ("litert", WITH_LITERT))[:formats]:
         folder = Path("runs/spelling/default") / format
         folder.parent.mkdir(parents=True, exist_ok=True)
         report = export.FORMATS[format](model, folder, EXAMPLES)
@@ -79,6 +82,7 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys):
     assert not {"Loop", "Scan"} & {*operators("runs/spelling/default/onnx/step.onnx")}
 
 
+@pytest.mark.slow
 def test_a_batch_of_any_lengths(tmp_path):
     model = shaken(attention="additive", cell="GRU", input_feeding=True, depth=2)
     assert export.onnx(model, tmp_path / "it", EXAMPLES)["largest difference"] <= 1e-5

@@ -21,6 +21,8 @@ from helpers import (
 
 from keras_seq import cells, layers
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 # Our layer, Keras's layer, our cell, Keras's cell, arguments.
 PAIRS = {
     "SimpleRNN": (layers.SimpleRNN, keras.layers.SimpleRNN, {}),

@@ -116,6 +116,7 @@ def test_several_rows_look_at_one_memory():
         np.testing.assert_allclose(to_numpy(one), to_numpy(other), atol=1e-6)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_in_a_model_that_is_saved_and_trained(tmp_path):
     ids = keras.Input((None,), dtype="int32")
     read = keras.layers.Embedding(9, MEMORY)(ids)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from helpers import normal, to_numpy
+from helpers import normal, slow_but, to_numpy
 from keras import ops
 
 from keras_seq import layers
@@ -37,7 +37,7 @@ def model_of(crf, functional=False):
     return model
 
 
-@pytest.mark.parametrize("functional", [False, True])
+@pytest.mark.parametrize("functional", slow_but([True], [False, True]))
 def test_learns_with_plain_fit(functional):
     keras.utils.set_random_seed(0)
     crf = layers.CRF(5, tags=TAGS)
@@ -52,7 +52,7 @@ def test_learns_with_plain_fit(functional):
     assert accuracy == 1 and loss < history["loss"][0]
 
 
-@pytest.mark.usefixtures("two_cores")
+@pytest.mark.usefixtures("either_way", "two_cores")
 def test_padding_counts_nowhere():
     crf = layers.CRF(5)
     model = model_of(crf)
@@ -124,6 +124,7 @@ def test_without_transitions_it_is_a_softmax():
     np.testing.assert_array_equal(to_numpy(crf.decode(scores)[0]), scores.argmax(axis=-1))
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_loaded_model_trains_on(tmp_path):
     """Its loss and metric belong to the layer that was loaded, not to another."""
     crf = layers.CRF(5, tags=TAGS, scheme="IOB2", kernel_regularizer="l2")
@@ -143,6 +144,7 @@ def test_a_loaded_model_trains_on(tmp_path):
     assert len(before) == 5
 
 
+@pytest.mark.usefixtures("either_way")
 def test_scores_are_float32_in_mixed_precision():
     crf = layers.CRF(5, dtype="mixed_bfloat16")
     x, y = data()

@@ -22,6 +22,8 @@ from helpers import (
 from keras_seq import cells, layers
 from keras_seq.errors import InputError
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_argument_of_the_cell_can_be_read_from_the_layer(name):

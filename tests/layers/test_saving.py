@@ -20,6 +20,8 @@ from helpers import (
 
 from keras_seq import cells, layers
 
+pytestmark = pytest.mark.usefixtures("either_way")
+
 X = np.where(MASK[..., None], sequences(), 0).astype("float32")  # masked steps are zeros
 
 

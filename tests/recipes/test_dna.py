@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers import slow_but
 from keras_seq_recipes.dna import bases, data, logo, metric
 from keras_seq_recipes.dna.config import Config
 from keras_seq_recipes.dna.fasta import read_fasta
@@ -226,7 +227,7 @@ def tiny():
     return RECIPE.build(config, train), train
 
 
-@pytest.mark.parametrize("how", ["savedmodel", "onnx", "litert"])
+@pytest.mark.parametrize("how", slow_but(["onnx"], ["savedmodel", "onnx", "litert"]))
 def test_exports(workplace, how):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}.get(how, "tensorflow"))
     model, train = tiny()

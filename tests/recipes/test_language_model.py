@@ -49,7 +49,7 @@ def test_bits():
 @pytest.fixture
 def mine(workplace, monkeypatch):
     """A file of sixty paragraphs, for a model that makes short ones."""
-    monkeypatch.setattr(metric, "MAX_LENGTH", 20)
+    monkeypatch.setattr(metric, "MAX_LENGTH", 5)
     paragraphs = [f"the cat number {n}\nsat on mat {n % 3}" for n in range(60)]
     (workplace / "mine.txt").write_text("\n\n".join(paragraphs))
     return workplace

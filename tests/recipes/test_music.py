@@ -360,7 +360,7 @@ SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "2",
 
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
-    for name, value in {"MADE": 4, "WRITTEN": 1, "MAX_LENGTH": 30}.items():
+    for name, value in {"MADE": 4, "WRITTEN": 1, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     folder = folder_of_tunes(workplace / "mine")
     assert cli.main(["train", "music", "--data", str(folder), *SMALL]) == 0
@@ -386,7 +386,7 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
 
 @pytest.mark.usefixtures("either_way")
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
-    for name, value in {"MADE": 3, "MAX_LENGTH": 30}.items():
+    for name, value in {"MADE": 3, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
     # A tone higher it is the same chorale.

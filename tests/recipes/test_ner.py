@@ -12,7 +12,7 @@ from keras_seq.spans import Span
 
 RECIPE = recipe.find("ner")
 PREPARE = importlib.import_module("keras_seq.data.prepare")
-SMALL = ("--units", 4, "--layers", 1, "--updates", 4, "--batch-size", 8, "--embedding", 4)
+SMALL = ("--units", 4, "--layers", 1, "--updates", 2, "--batch-size", 8, "--embedding", 4)
 NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
 
 

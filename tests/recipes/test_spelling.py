@@ -1,5 +1,6 @@
 """The recipe spelling: the built-in lexicon, lexicons of the user's own, what its numbers mean."""
 
+import functools
 import json
 
 import pytest
@@ -9,8 +10,9 @@ from keras_seq_recipes.spelling.config import Config
 from keras_seq import cli
 from keras_seq.batches import Examples
 from keras_seq.data import split_of
+from keras_seq.models import Seq2Seq
 
-SMALL = ["--units", "8", "--embedding", "6", "--updates", "4", "--batch-size", "8"]
+SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
 
 
 def test_the_built_in_lexicon():
@@ -51,6 +53,9 @@ def lexicon(apart=" "):
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    # What has learnt little goes on until it is stopped.
+    short = functools.partialmethod(Seq2Seq.translations, max_length=4)
+    monkeypatch.setattr(Seq2Seq, "translations", short)
     (workplace / "mine.tsv").write_text("\n".join(lexicon()))
     assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 0
     folder = workplace / "runs/spelling/default"

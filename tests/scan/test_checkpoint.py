@@ -13,6 +13,7 @@ from helpers import (
     make,
     normal,
     run,
+    slow_but,
     states,
 )
 
@@ -36,6 +37,7 @@ CELL_CASES = [("GRU", *case) for case in CASES]
 CELL_CASES += [(name, *CASES[4]) for name in SOME if name != "GRU"]
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(("name", "masked", "backwards", "options"), CELL_CASES)
 def test_equals_the_layer_without(name, masked, backwards, options):
     x, mask = normal(4, TIMESTEPS, 3), np.repeat(MASK, 5, axis=1)[:, :TIMESTEPS]
@@ -69,7 +71,7 @@ def test_a_chunk_is_computed_again_for_its_gradient():
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere lengths are always known")
-@pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
+@pytest.mark.parametrize("name", slow_but(["LSTM"], ["LSTM", "GRUResetBefore"]))
 def test_lengths_unknown_when_the_graph_is_made(name):
     import tensorflow as tf
 
@@ -80,6 +82,7 @@ def test_lengths_unknown_when_the_graph_is_made(name):
         assert_close([call(x).numpy()], run(plain, x), 1e-5)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_fit_learns_the_same():
     def trained(checkpoint):
         keras.utils.set_random_seed(0)

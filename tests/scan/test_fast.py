@@ -18,6 +18,7 @@ from helpers import (
     make,
     normal,
     run,
+    slow_but,
     states,
 )
 
@@ -36,14 +37,17 @@ def both_ways(function):
         return fast, function()
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("mask", [None, MASK])
+EVERY = list(itertools.product(FAST, [False, True], [False, True]))
+QUICK = [(name, *way) for name, way in zip(FAST, itertools.product([True, False], repeat=2))]
+QUICK += [(FAST[-1], True, False)]
+
+
 @pytest.mark.usefixtures("two_cores")
-@pytest.mark.parametrize("name", FAST)
-def test_equals_the_general_loop(name, mask, backwards):
+@pytest.mark.parametrize(("name", "masked", "backwards"), slow_but(QUICK, EVERY))
+def test_equals_the_general_loop(name, masked, backwards):
     # A batch that does not divide by the cores, and a length that is no compiled one.
     x = normal(9, 17, 3, seed=2)
-    mask = None if mask is None else np.resize(MASK, (9, 17))
+    mask = np.resize(MASK, (9, 17)) if masked else None
     layer = make(name, return_sequences=True, return_state=True, go_backwards=backwards)
     initial_state = states(layer, batch=9)
     weighting = [normal(9, 17, UNITS, seed=5)] + [normal(9, UNITS, seed=6)] * len(initial_state)
@@ -52,7 +56,7 @@ def test_equals_the_general_loop(name, mask, backwards):
         assert_close(found, expected, 1e-5)
 
 
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize("name", slow_but(["LSTM"], FAST))
 def test_gradient_without_training_runs_the_forward_pass_again(name):
     x = normal(3, 4, 3)
     layer = make(name, return_state=True)
@@ -84,7 +88,7 @@ def test_in_graphs_with_and_without_xla(jit):
 
 
 @pytest.mark.usefixtures("two_cores")
-@pytest.mark.parametrize("wrap", [False, True] if THOROUGH else [True])
+@pytest.mark.parametrize("wrap", slow_but([True], [False, True]) if THOROUGH else [True])
 def test_fit_takes_it_and_learns_the_same(wrap, caplog):
     def trained():
         keras.utils.set_random_seed(0)
@@ -161,7 +165,7 @@ def test_rounding_a_length_up_leaves_zeroed_outputs_alone(backwards, sequences, 
     assert_close(*both_ways(lambda: run(layer, x, mask=mask)), 1e-5)
 
 
-@pytest.mark.parametrize("name", FAST if THOROUGH else ["GRU"])
+@pytest.mark.parametrize("name", slow_but(["GRU"], FAST) if THOROUGH else ["GRU"])
 def test_bfloat16_computes_in_float32_what_is_not_a_product_of_the_whole_sequence(name):
     """So that it is nearer to float32 than the general loop, which rounds in every step."""
     x, units = normal(3, 32, 16), 16

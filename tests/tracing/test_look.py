@@ -12,7 +12,10 @@ from keras_seq.batches import Examples
 from keras_seq.errors import InputError
 from keras_seq.tracing.look import look
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
+pytestmark = [
+    pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
+    pytest.mark.usefixtures("eagerly"),
+]
 
 LOOKS = {
     "ner": (
