@@ -225,7 +225,7 @@ def test_saved_and_loaded(tmp_path, arguments):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("styles", slow_but([None], [("up", "down"), None]))
+@pytest.mark.parametrize("styles", slow_but([None], [["up", "down"], None]))
 def test_exported_with_raw_strings(tmp_path, styles):
     import tensorflow as tf
 

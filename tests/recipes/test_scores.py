@@ -50,13 +50,6 @@ def test_a_bar_without_bar_lines_may_be_long():
     assert sum(map(tunes.is_event, tunes.tokens_of_abc(HEAD + "G" * 600))) == 600
 
 
-def test_prompts():
-    with pytest.raises(limits.LimitError, match="the prompt: the duration in quarter notes is"):
-        data.prompt_of("K:G G9999999")
-    with pytest.raises(InputError, match=r"The prompt 'G7/0 G?(G|z)* ?.*' is not ABC notation"):
-        data.prompt_of("G7/0" + " G" * 999)
-
-
 def midi(*events, ticks=96):
     """Return a file with one track of events, each with the time before it."""
     track = b"".join(events) + b"\0\xff\x2f\0"
