@@ -14,6 +14,7 @@ __all__ = [
     "errors",
     "export",
     "layers",
+    "migration",
     "models",
     "scan",
     "spans",

@@ -413,6 +413,7 @@ def export(
     format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
     to: Path | None = None,
     compare: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+    portable: bool = False,
     recipe: RecipeOption = None,
 ):
     """Export a finished run, once it has answered test examples as the run itself does.
@@ -428,17 +429,24 @@ def export(
         Folder to write, RUN/FORMAT if not given.
     compare
         On how many test examples.
+    portable
+        With ONNX, whether to avoid what runtimes other than ONNX Runtime compute wrongly.
     """
+    if portable and format != "onnx":
+        raise InputError(f"--portable goes with --format onnx, got {format}.")
     used, config, model = runs.Run(run).load(recipe)
     from keras_seq import export as exports
 
     inputs = runs.examples(used, config, model, compare)
     folder = to or run / format
     with quiet.without_noise():
-        report = exports.FORMATS[format](model, folder, inputs)
+        options = {"portable": True} if portable else {}
+        report = exports.FORMATS[format](model, folder, inputs, **options)
     for name, milliseconds in report["milliseconds"].items():
         console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
     console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
+    for warning in report.get("warnings", []):
+        console.print(f"[yellow]{warning}[/]")
     console.print(f"[bold]exported to[/] {folder}")
 
 

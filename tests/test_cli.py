@@ -68,6 +68,10 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert (folder / "onnx/predict.onnx").exists()
     assert run("export", folder, "--format", "onnx") == 2
     assert "exists already" in capsys.readouterr().err
+    assert run("export", folder, "--format", "onnx", "--portable", "--to", folder / "other") == 0
+    assert (folder / "other/predict.onnx").exists()
+    assert run("export", folder, "--portable") == 2
+    assert "--portable goes with --format onnx" in capsys.readouterr().err
 
     # A finished run is not overwritten.
     before = (folder / "metrics.json").read_bytes()

@@ -1,12 +1,14 @@
 """Models as graphs of ONNX, in which recurrent layers are its own recurrent operators."""
 
+import functools
+
 import keras
 
 from keras_seq.export import endpoints as ends
 from keras_seq.scan import compiled
 
 
-def onnx(model, path, examples=None):
+def onnx(model, path, examples=None, portable: bool = False):
     """Exports a model from numbers to numbers as ONNX, each endpoint a file `NAME.onnx`.
 
     LSTMs with and without diagonal peepholes, GRUs and simple recurrent layers become the operators
@@ -19,10 +21,14 @@ def onnx(model, path, examples=None):
         path: Folder to write.
         examples: What to compare the exported with the original on: lists of tokens, or for other
             models inputs, a batch.
+        portable: Whether to avoid what OpenVINO or onnx.reference compute wrongly: layers with
+            masks, peepholes or other activations than the default become `Scan` then, which is
+            slower.
 
     Returns:
-        Report: the endpoints by name, the largest difference seen, and the milliseconds that ONNX
-        Runtime takes for one example.
+        Report: the endpoints by name, the largest difference seen, the milliseconds that ONNX
+        Runtime takes for one example, and warnings: a sentence for each thing that another
+        runtime is known to compute wrongly.
 
     Raises:
         InputError: The backend is not TensorFlow, there is something at the path, the model cannot
@@ -30,15 +36,20 @@ def onnx(model, path, examples=None):
     """
     ends.check_backend("ONNX")
     ends.imported("onnxruntime")
-    return ends.written(model, path, examples, _write)
+    warnings: set[str] = set()
+    write = functools.partial(_write, portable=portable, warnings=warnings)
+    report = ends.written(model, path, examples, write)
+    return report | {"warnings": sorted(warnings)}
 
 
-def _write(model, endpoint, path):
-    """Writes an endpoint; returns what runs it in ONNX Runtime."""
+def _write(model, endpoint, path, portable, warnings):
+    """Writes an endpoint, adds to the warnings; returns what runs it in ONNX Runtime."""
     import onnxruntime
 
     file = path.with_suffix(".onnx")
-    file.write_bytes(_graph(model, endpoint).SerializeToString())
+    graph, found = _graph(model, endpoint, portable)
+    warnings |= found
+    file.write_bytes(graph.SerializeToString())
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     known = {value.name for value in session.get_inputs()}
@@ -54,16 +65,16 @@ def _write(model, endpoint, path):
     return run
 
 
-def _graph(model, endpoint):
-    """An endpoint as a model of ONNX."""
+def _graph(model, endpoint, portable):
+    """An endpoint as a model of ONNX, and what to be warned of."""
     ends.imported("onnx")
     import tensorflow as tf
     from onnx import checker
 
-    from keras_seq.export.operators import converted, in_place, operators
+    from keras_seq.export.operators import converted, in_place, operators, warnings_of
 
     function = tf.function(ends.with_constants(model, endpoint.function), autograph=False)
-    with compiled.portable(), ends.plain_argmax(), operators(model) as marks:
+    with compiled.portable(), ends.plain_argmax(), operators(model, portable) as marks:
         made = in_place(converted("from_function", function, endpoint.signature), marks)
     checker.check_model(made)
-    return made
+    return made, warnings_of(marks)

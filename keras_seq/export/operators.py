@@ -6,6 +6,9 @@ around them, and `in_place` puts the operators where the marks are.
 
 The operators `LSTM`, `GRU` and `RNN` know lengths but no masks. So the steps that a mask leaves are
 moved together before them, and what they put out is moved apart again: that holds for any mask.
+
+Some runtimes compute some of these operators wrongly, see `PITFALLS`. A portable graph has the
+operator `Scan` in their place.
 """
 
 import contextlib
@@ -29,6 +32,7 @@ from keras_seq.export.endpoints import imported
 from keras_seq.layers import Bigrams
 from keras_seq.scan.bptt.loop import Piece, loop
 from keras_seq.scan.general import one_step, output_size, projects
+from keras_seq.tracing.parts import Part
 from keras_seq.tracing.watching import RECURRENT, replaced
 
 MARK = "PyFuncStateless"
@@ -45,6 +49,21 @@ ACTIVATIONS = {
 
 GATES = {"LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh"), "RNN": ("h", "h")}
 """The order of the gates in the weights of Keras, and in those of ONNX."""
+
+DEFAULT_ACTIVATIONS = {
+    "LSTM": ["Sigmoid", "Tanh", "Tanh"],
+    "GRU": ["Sigmoid", "Tanh"],
+    "RNN": ["Tanh"],
+}
+"""What the operators apply in one direction if they are told nothing."""
+
+PITFALLS = {
+    "lengths": "OpenVINO and onnx.reference ignore `sequence_lens` where the graph computes them",
+    "peepholes": "OpenVINO computes peepholes wrongly",
+    "activations": "onnx.reference ignores `activations`",
+}
+"""What runtimes other than ONNX Runtime get wrong without an error, as of OpenVINO 2026.4.1 and
+ONNX 1.23: a property of a recurrent operator, and the sentence to warn with."""
 
 OPSET = 18
 """The version of ONNX's operators: the newest that tf2onnx knows."""
@@ -66,11 +85,12 @@ class Operator(NamedTuple):
 
 
 @contextlib.contextmanager
-def operators(model):
+def operators(model, portable=False):
     """Within this context a model that is traced leaves marks, which are yielded by their names.
 
     Args:
         model: Built; on TensorFlow.
+        portable: Whether to avoid what is in `PITFALLS`.
     """
     marks: dict[str, Operator] = {}
     token = _marks.set(marks)
@@ -80,9 +100,9 @@ def operators(model):
             stack.enter_context(linear_chain.logsumexp.by(_logsumexp))
             for layer in model._flatten_layers():
                 if isinstance(layer, RECURRENT):
-                    stack.enter_context(replaced(layer, "inner_loop", _alone(layer)))
+                    stack.enter_context(replaced(layer, "inner_loop", _alone(layer, portable)))
                 elif isinstance(layer, keras.layers.Bidirectional):
-                    stack.enter_context(replaced(layer, "call", _together(layer)))
+                    stack.enter_context(replaced(layer, "call", _together(layer, portable)))
                 elif isinstance(layer, Bigrams):
                     stack.enter_context(replaced(layer, "numbers", _looked_up(layer)))
             yield marks
@@ -90,19 +110,51 @@ def operators(model):
         _marks.reset(token)
 
 
+def warnings_of(marks):
+    """Return what to know before a graph runs elsewhere than in ONNX Runtime.
+
+    Args:
+        marks: As `operators` yields them.
+
+    Returns:
+        A set of sentences.
+    """
+    found = set()
+    for mark in marks.values():
+        if mark.type in GATES:
+            lengths, peepholes = mark.inputs[4] is not None, len(mark.inputs) > 7
+            found |= _pitfalls(mark.type, lengths, peepholes, mark.attributes["activations"])
+    return {f"{PITFALLS[name]}: export with portable=True to run there." for name in found}
+
+
+def _pitfalls(type_, lengths, peepholes, activations):
+    """Return the keys of `PITFALLS` that apply to a recurrent operator.
+
+    Args:
+        type_: Type of the operator.
+        lengths: Whether it reads the lengths of sequences.
+        peepholes: Whether it has peepholes.
+        activations: Names of its activations, of one direction or of both.
+    """
+    defaults = DEFAULT_ACTIVATIONS[type_]
+    known = defaults * (len(activations) // len(defaults))
+    applies = {"lengths": lengths, "peepholes": peepholes, "activations": activations != known}
+    return {name for name, true in applies.items() if true}
+
+
 # Layers, as they are called while the model is traced.
 
 
-def _alone(layer):
+def _alone(layer, portable):
     """In place of the `inner_loop` of a layer."""
     native = _native(layer.cell)
 
     def make(inner_loop):
         def run(sequences, initial_state, mask, training=False):
             given = sequences, list(initial_state), mask
-            if native is not None:
+            if native is not None and not (portable and native.pitfalls(mask)):
                 return _run([layer], [native], *given)[0]
-            if projects(layer.cell):
+            if native is not None or projects(layer.cell):
                 return _step_by_step(layer, *given)
             return inner_loop(*given, training)
 
@@ -111,7 +163,7 @@ def _alone(layer):
     return make
 
 
-def _together(layer):
+def _together(layer, portable):
     """In place of the `call` of a Bidirectional layer: one operator for both halves."""
     halves = layer.forward_layer, layer.backward_layer
     natives = [_native(half.cell) for half in halves]
@@ -119,7 +171,8 @@ def _together(layer):
 
     def make(call):
         def run(sequences, initial_state=None, mask=None, training=None):
-            if not alike or initial_state is not None:
+            avoided = portable and any(native and native.pitfalls(mask) for native in natives)
+            if not alike or avoided or initial_state is not None:
                 return call(sequences, initial_state, mask, training)
             if _simply_joined(layer, mask):
                 return _joined(halves, natives, sequences, mask)
@@ -265,7 +318,7 @@ def _looked_up(layer):
 
 def _step_by_step(layer, sequences, initial_state, mask):
     """As `keras_seq.scan.general`, for a cell that ONNX has no operator for."""
-    cell, backward = layer.cell, layer.go_backwards
+    cell, backward = Part(layer.cell).cell, layer.go_backwards
     mask = tree.flatten(mask)[0]
     if hasattr(cell, "begin"):
         sequences = cell.begin(sequences, training=False)
@@ -290,6 +343,10 @@ class _Native(NamedTuple):
     """W, R and B, and P if there are peepholes, of one direction."""
     activations: list
     attributes: dict
+
+    def pitfalls(self, mask):
+        """The keys of `PITFALLS` that apply if the operator runs under this mask."""
+        return _pitfalls(self.type, mask is not None, len(self.weights) > 3, self.activations)
 
 
 def _native(cell):
@@ -343,6 +400,9 @@ def _scan(step, carry, sequences, widths, reverse=False):
         for s in sequences
         if s is not None
     ]
+    # Along the first axis and forward, since onnx.reference scans no other way.
+    direction = -1 if reverse else 1
+    sequences = [tf.transpose(s, [1, 0, 2])[::direction] for s in sequences]
     specs = [tf.TensorSpec([None, t.shape[-1]], t.dtype) for t in (*carry, *sequences)]
 
     @tf.function(autograph=False, input_signature=specs)
@@ -358,12 +418,6 @@ def _scan(step, carry, sequences, widths, reverse=False):
     )
     proto = in_place(made, _marks.get()).graph
     captured = {inner.name: outer for outer, inner in graph.captures}
-    axes = {
-        "scan_input_axes": [1] * len(sequences),
-        "scan_output_axes": [1] * len(widths),
-        "scan_input_directions": [int(reverse)] * len(sequences),
-        "scan_output_directions": [int(reverse)] * len(widths),
-    }
     results = _mark(
         "Scan",
         [*carry, *sequences],
@@ -371,9 +425,9 @@ def _scan(step, carry, sequences, widths, reverse=False):
         captured,
         body=proto,
         num_scan_inputs=len(sequences),
-        **axes,
     )
-    return tuple(results[: len(carry)]), tuple(results[len(carry) :])
+    stacks = [tf.transpose(s[::direction], [1, 0, 2]) for s in results[len(carry) :]]
+    return tuple(results[: len(carry)]), tuple(stacks)
 
 
 def _logsumexp(x, axis):

@@ -22,7 +22,7 @@ class AttentionDecoderCell(keras.layers.Layer):
         h_t, s_t = cell(x_t, s_{t-1})
         weight_tj = softmax_j score(h_t, k_j)
         c_t = sum_j weight_tj m_j
-        a_t = tanh(W_a [c_t; h_t])
+        a_t = activation(W_a [c_t; h_t])
 
     a_t is the output. The score is h . k ("dot") or v . tanh(W_q h + k) ("additive"). The keys k
     are the memory as it is, or what a Dense layer made of it, once a sentence: "dot" then is the
@@ -47,12 +47,23 @@ class AttentionDecoderCell(keras.layers.Layer):
         units: Width of a_t; that of the cell's output if not given.
         input_feeding: Whether the cell reads a_{t-1}; it must then drop nothing itself.
         memory_units: Features of the memory; if not given, those that `start` meets first.
+        activation: Applied to a_t. Default: "tanh"; `None` is linear, as in TensorFlow Addons.
+        key_units: Features of the keys with the score "additive". Default: the width of the
+            cell's output, which "dot" needs.
 
     Weights: of the cell; `query` W_q and `attention` v, if additive; `combine` W_a.
     """
 
     def __init__(
-        self, cell, score="dot", units=None, input_feeding=False, memory_units=None, **kwargs
+        self,
+        cell,
+        score="dot",
+        units=None,
+        input_feeding=False,
+        memory_units=None,
+        activation="tanh",
+        key_units=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if score not in SCORES:
@@ -64,16 +75,22 @@ class AttentionDecoderCell(keras.layers.Layer):
         self._sizes = [sizes] if isinstance(sizes, int) else list(sizes)
         self._width = getattr(cell, "output_size", None) or tree.flatten(self._sizes)[0]
         self.score, self.input_feeding, self.memory_units = score, input_feeding, memory_units
+        self.key_units = self._width if key_units is None else key_units
+        if score == "dot" and self.key_units != self._width:
+            raise InputError(
+                f"AttentionDecoderCell: the score 'dot' needs keys of {self._width} features, the "
+                f"width of the cell's output, got key_units={key_units}."
+            )
         self.units = self.output_size = self._width if units is None else units
         # Of the memory, any size will do.
         self.state_size = [*self._sizes, *[self.units] * input_feeding, None, None, None]
         self.query = None
         if score == "additive":
-            self.query = keras.layers.Dense(self._width, use_bias=False, name="query")
+            self.query = keras.layers.Dense(self.key_units, use_bias=False, name="query")
             self.attention = keras.layers.AdditiveAttention(name="attention")
         else:
             self.attention = keras.layers.Attention(name="attention")
-        self.combine = keras.layers.Dense(self.units, "tanh", use_bias=False, name="combine")
+        self.combine = keras.layers.Dense(self.units, activation, use_bias=False, name="combine")
         if compiles_itself(cell):
             self.supports_jit = False  # see keras_seq.layers.recurrent
 
@@ -87,10 +104,10 @@ class AttentionDecoderCell(keras.layers.Layer):
             raise InputError(NO_MEMORY)
         fed = self.units if self.input_feeding else 0
         self.over.build((None, None, input_shape[-1] + fed))
-        looking = (None, None, self._width)
         if self.query is not None:
-            self.query.build(looking)
-        self.attention.build([looking, (None, None, self.memory_units), looking])
+            self.query.build((None, None, self._width))
+        keys = (None, None, self.key_units)
+        self.attention.build([keys, (None, None, self.memory_units), keys])
         self.combine.build((None, None, self.memory_units + self._width))
 
     def start(self, memory, keys=None, mask=None, states=None):
@@ -98,19 +115,19 @@ class AttentionDecoderCell(keras.layers.Layer):
 
         Args:
             memory: What there is to look at, `(batch, n, features)`.
-            keys: What it is found by, `(batch, n, units of the cell)`; the memory, if not given.
+            keys: What it is found by, `(batch, n, key_units)`; the memory, if not given.
             mask: Bools `(batch, n)`, False where nothing is: there the weight is 0.
             states: Of the cell; zeros if not given.
 
         Raises:
-            InputError: The keys are not as wide as the cell's output, or the memory not as before.
+            InputError: The keys do not have `key_units` features, or the memory not as before.
         """
         keys = memory if keys is None else keys
         if self.memory_units is None:
             self.memory_units = memory.shape[-1]
         for name, found, wanted in (
             ("memory", memory.shape[-1], self.memory_units),
-            ("keys", keys.shape[-1], self._width),
+            ("keys", keys.shape[-1], self.key_units),
         ):
             if found != wanted:
                 raise InputError(
@@ -205,10 +222,11 @@ class AttentionDecoderCell(keras.layers.Layer):
         raise InputError(NO_MEMORY)
 
     def get_config(self):
-        names = ("score", "units", "input_feeding", "memory_units")
+        names = ("score", "units", "input_feeding", "memory_units", "key_units")
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
+            "activation": keras.activations.serialize(self.combine.activation),
             **{name: getattr(self, name) for name in names},
         }
 
