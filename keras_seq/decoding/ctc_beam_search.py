@@ -20,19 +20,24 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
         beam_width: Beginnings of texts that are followed at a time.
         foretell: Takes a list of beginnings, tuples of letters from 1, and returns the log
             probability of what comes next, `(beginnings, letters + 1)`; column 0 is the end's.
-            What is impossible (minus infinity) is never written, such as by a `Lexicon`.
-        weight: Of the language model.
+            What is impossible (minus infinity) is never written, whatever the weight, such as by a
+            `Lexicon`.
+        weight: Weight of the language model, 0 or more.
         bonus: For each letter, since a language model favours short texts.
 
     Returns:
-        The letters, a tuple of numbers from 1, and the score.
+        The letters, a tuple of numbers from 1, and the score. It is minus infinity only if the
+        language model lets neither the empty text end nor any of the texts that were followed.
 
     Raises:
-        InputError: The beam has no width.
+        InputError: If `beam_width` is below 1, or `weight` is negative or not finite.
     """
     if beam_width < 1:
         raise InputError(f"beam_width must be at least 1, got {beam_width}.")
+    if not 0 <= weight < np.inf:
+        raise InputError(f"weight must be a finite number from 0 on, got {weight}.")
     never = -np.inf
+    log_probs = np.asarray(log_probs, "float64")
     # Of each beginning the log probability that it ends in a blank, or in its last letter.
     beam = {(): (0.0, never)}
     # Of each beginning its own score, and what may come next.
@@ -45,9 +50,14 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
             for one in new:
                 possible[one] = (1 + np.flatnonzero(next_ones[one][1:] > never)).tolist()
 
-    for row in np.asarray(log_probs, "float64").tolist():
+    def weighted(log_prob):
+        # Zero times minus infinity is to stay impossible.
+        return weight * log_prob if log_prob > never else never
+
+    after: dict = dict(beam)
+    for row in log_probs.tolist():
         know(beam)
-        after: dict = {}
+        after = {}
 
         def add(text, blank, letter, after=after):
             before = after.get(text, (never, never))
@@ -62,14 +72,22 @@ def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
                 longer = (*text, number)
                 add(longer, never, (blank if again else either) + row[number])
                 if longer not in prior:
-                    prior[longer] = prior[text] + weight * next_ones[text][number] + bonus
+                    prior[longer] = prior[text] + weighted(next_ones[text][number]) + bonus
         ranked = sorted(after, key=lambda text: _added(*after[text]) + prior[text])
         beam = {text: after[text] for text in ranked[-beam_width:]}
-    know(beam)
-    scores = {
-        text: _added(*ends) + prior[text] + weight * next_ones[text][0]
-        for text, ends in beam.items()
-    }
+
+    def ended(texts):
+        """Return the scores of the texts that may end."""
+        know(texts)
+        scores = {
+            text: _added(*ends) + prior[text] + weighted(next_ones[text][0])
+            for text, ends in texts.items()
+        }
+        return {text: score for text, score in scores.items() if score > never}
+
+    # The beam may hold nothing but texts in the middle of a word.
+    empty = {(): (log_probs[:, 0].sum(), never)}
+    scores = ended(beam) or ended(after) or ended(empty) or {(): never}
     best = max(scores, key=lambda text: scores[text])
     return best, float(scores[best])
 

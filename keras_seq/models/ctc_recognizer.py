@@ -417,7 +417,10 @@ class CTCRecognizer(keras.Model):
 
         def foretell(beginnings):
             texts = [self._joined(numbers) for numbers in beginnings]
-            return weight * language_model.next_log_probs(texts)[:, columns]
+            log_probs = language_model.next_log_probs(texts)[:, columns]
+            # Zero times minus infinity is to stay impossible.
+            impossible = np.full_like(log_probs, -np.inf)
+            return np.multiply(weight, log_probs, out=impossible, where=log_probs > -np.inf)
 
         return foretell
 

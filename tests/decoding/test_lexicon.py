@@ -46,3 +46,24 @@ def test_the_search_finds_the_best_text_of_known_words():
 def test_without_a_blank_there_is_one_word():
     [row] = Lexicon(["ab"], "ab")([(1, 2)])
     assert row.tolist() == [0.0, -np.inf, -np.inf]
+
+
+@pytest.mark.parametrize("weight", [0, 0.5])
+@pytest.mark.parametrize("beam_width", [1, 8])
+def test_a_weight_of_zero_still_writes_words_only(weight, beam_width):
+    for seed in range(20):
+        logits = np.random.default_rng(seed).normal(0, 2, (STEPS, len(ALPHABET) + 1))
+        log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        letters, score = ctc_beam_search(
+            log_probs, beam_width, Lexicon(WORDS, ALPHABET), weight=weight
+        )
+        words = "".join(ALPHABET[number - 1] for number in letters).split(" ")
+        assert np.isfinite(score)
+        assert words == [""] or set(words) <= set(WORDS)
+
+
+def test_in_the_middle_of_every_word_the_best_whole_word_is_taken():
+    # "b" leads on to "bb" and is none by itself; the beam holds it alone.
+    log_probs = np.log(np.array([[0.3, 0.1, 0.5, 0.1]]))
+    letters, score = ctc_beam_search(log_probs, 1, Lexicon(WORDS, ALPHABET), weight=0)
+    assert letters == () and score == pytest.approx(np.log(0.3))
