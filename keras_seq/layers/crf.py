@@ -9,6 +9,7 @@ from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports n
 from keras_seq import spans
 from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
+from keras_seq.value_checks import require
 
 _newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""
@@ -132,13 +133,18 @@ class CRF(keras.layers.Layer):
     def log_likelihood(self, scores, tags, mask=None):
         """The log probability of tags, `(batch,)`; 0 for a sequence that is masked as a whole.
 
-        Minus infinity for a chain that the scheme makes impossible, NaN for a tag that does not
-        exist.
+        Minus infinity for a chain that the scheme makes impossible. It can be differentiated any
+        number of times.
 
         Args:
             scores: The layer's output, `(batch, timesteps, units)`.
             tags: Integers `(batch, timesteps)`; where masked, they may be anything.
             mask: Bools `(batch, timesteps)`; if not given, it is known from the scores.
+
+        Raises:
+            InputError: If the shape of the scores or the tags is wrong, or a step that is not
+                masked has a tag that does not exist. In a graph it is the backend's error, with
+                the same sentence; under `jit_compile=True` on TensorFlow the result is NaN.
         """
         scores, mask = self.seen(scores, mask)
         tags = ops.convert_to_tensor(tags)
@@ -147,6 +153,12 @@ class CRF(keras.layers.Layer):
                 "A CRF takes tags as integers (batch, timesteps), one a step, got shape "
                 f"{tuple(tags.shape)}."
             )
+        require(
+            ops.logical_not(mask) | ((tags >= 0) & (tags < self.units)),
+            tags,
+            f"CRF({self.units}) takes tags from 0 to {self.units - 1}, got {{}} in row {{}} of the "
+            "batch, step {}; steps that have no tag must be masked.",
+        )
         return linear_chain.log_likelihood(scores, self.chain, mask, tags)
 
     def decode(self, scores, mask=None):

@@ -81,7 +81,14 @@ def scan(
     if not checkpoint:
         return run(sequences, initial_state, mask)
     return in_chunks(
-        run, sequences, initial_state, mask, go_backwards, return_sequences, zero_output_for_mask
+        run,
+        cell.variables,
+        sequences,
+        initial_state,
+        mask,
+        go_backwards,
+        return_sequences,
+        zero_output_for_mask,
     )
 
 

@@ -11,16 +11,27 @@ import math
 import keras
 from keras import ops
 
+from keras_seq.scan.derivatives import in_forward_mode
 from keras_seq.scan.padding import padded, unpadded
 
 CHUNKS_OF_UNKNOWN_LENGTH = 16
 
 
-def in_chunks(run, sequences, states, mask, go_backwards, return_sequences, zero_output_for_mask):
+def in_chunks(
+    run,
+    weights,
+    sequences,
+    states,
+    mask,
+    go_backwards,
+    return_sequences,
+    zero_output_for_mask,
+):
     """Runs over chunks of the sequences, one after the other, each recomputed for its gradient.
 
     Args:
         run: Takes sequences, a list of states and a mask or None; returns what `scan` returns.
+        weights: Variables that `run` reads.
         sequences, states, mask: As for `scan`.
         go_backwards: Whether `run` starts at the last time step.
         return_sequences: Whether all outputs are wanted.
@@ -44,14 +55,14 @@ def in_chunks(run, sequences, states, mask, go_backwards, return_sequences, zero
         return (last, *states, outputs) if return_sequences else (last, *states)
 
     if mask is None:
-        remembered = _recomputed(lambda x, *states: chunk(x, None, *states))
+        remembered = _recomputed(lambda x, *states: chunk(x, None, *states), weights)
     else:
-        remembered = _recomputed(chunk)
+        remembered = _recomputed(chunk, weights)
     # Split, not sliced one by one: the gradient of each slice would be as long as the sequence.
-    chunks = [(x,) for x in ops.split(sequences, ends, axis=1)]
-    if mask is not None:
-        seen = ops.split(ops.cast(mask, sequences.dtype), ends, axis=1)
-        chunks = [(x, s) for (x,), s in zip(chunks, seen)]
+    parts = [sequences] if mask is None else [sequences, ops.cast(mask, sequences.dtype)]
+    # Keras does not split in one on torch.
+    parts = [ops.split(part, ends, axis=1) if ends else [part] for part in parts]
+    chunks = list(zip(*parts))
     outputs, last = [], None
     for x, *seen in reversed(chunks) if go_backwards else chunks:
         new, *result = remembered(x, *seen, *states)
@@ -69,7 +80,7 @@ def in_chunks(run, sequences, states, mask, go_backwards, return_sequences, zero
     return last, unpadded(ops.concatenate(outputs, axis=1), timesteps), states
 
 
-def _recomputed(function):
+def _recomputed(function, weights):
     """`function`, which keeps its arguments alone and is called again for its gradient."""
     if keras.backend.backend() != "tensorflow":
         return keras.remat(function)
@@ -96,7 +107,12 @@ def _recomputed(function):
 
         return function(*after(arguments, arguments)), gradient
 
-    return once_more
+    def run(*arguments):
+        # In forward mode nothing is kept anyway.
+        forward = in_forward_mode([*arguments, *weights])
+        return function(*arguments) if forward else once_more(*arguments)
+
+    return run
 
 
 def _started(mask, go_backwards):

@@ -149,6 +149,16 @@ def gpu():
     return bool(tf.config.list_logical_devices("GPU"))
 
 
+def under_xla() -> bool:
+    """Return whether TensorFlow traces what is inside a function with `jit_compile=True`."""
+    import tensorflow as tf
+
+    # TensorFlow exports no name for it.
+    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
+
+    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
 def exporting():
     """Whether TensorFlow traces a model for export, of which Keras tells in no other way."""
     if keras.backend.backend() != "tensorflow":

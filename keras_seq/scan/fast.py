@@ -9,6 +9,7 @@ only. On JAX it runs under the user's own `jit`.
 import dataclasses
 import functools
 import operator
+from typing import NamedTuple
 
 import keras
 from keras import ops
@@ -16,6 +17,8 @@ from keras import ops
 from keras_seq import cells
 from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
+from keras_seq.scan.bptt.loop import differentiable_loop, loop
+from keras_seq.scan.derivatives import Derived
 from keras_seq.scan.padding import padded, unpadded
 
 PASSES = {
@@ -143,66 +146,83 @@ def _dtype(tensor):
     return keras.backend.standardize_dtype(tensor.dtype)
 
 
-def _differentiable(programs, shares, training):
-    """A function to y and the final states, with its gradient.
+class _Shares(NamedTuple):
+    """The passes of a cell over shares of a batch, as the parts of a `Derived`.
 
-    Args:
-        programs: `infer`, `forward` and `backward` of `Passes`.
-        shares: In how many shares of the batch they run.
-        training: Whether a gradient is likely; otherwise the forward pass is run again for it.
+    Their arguments are the sequences, the weights of the cell and the initial states; the mask, if
+    there is one, is constant.
     """
-    infer, forward, backward = programs
 
-    def run(x, kernel, weights, states, mask):
-        # JAX wants all that is traced as an argument, the mask too, though it has no gradient.
-        seen = () if mask is None else (ops.cast(mask[:, :, None], states[0].dtype),)
+    passes: Passes
+    programs: tuple
+    """`infer`, `forward` and `backward` of the passes."""
+    num_shares: int
+    num_states: int
+    training: bool
+    """Whether a gradient is likely; otherwise the forward pass is run again for it."""
 
-        @ops.custom_gradient
-        def on_shares(x, kernel, *rest):
-            rest, mask = (rest[:-1], rest[-1]) if seen else (rest, None)
-            weights_, states = list(rest[: len(weights)]), rest[len(weights) :]
-            # In bfloat16 are only the products over the whole sequence.
-            narrow, wide = x.dtype, states[0].dtype
-            projected = ops.cast(_product(x, kernel), wide)
-            whole = (
-                compiled.split(projected, shares),
-                _transposed(states, shares),
-                compiled.split(mask, shares),
-            )
-            inputs = list(zip(*whole))
-            first = forward if training else infer
-            results = [first(z, weights_, states, mask) for z, states, mask in inputs]
+    def forward(self, arguments, constants):
+        """Return y and the final states, and what `backward` needs."""
+        infer, forward, _ = self.programs
+        _, _, weights, states = self._named(arguments)
+        projected = self._projected(arguments)
+        inputs = self._split(projected, states, *constants)
+        run = forward if self.training else infer
+        y, finals, tapes = zip(*(run(z, weights, s, mask) for z, s, mask in inputs))
+        results = compiled.joined(y), *map(compiled.joined, zip(*finals))
+        return results, tapes if self.training else (projected,)
 
-            def gradient(*upstream):
-                d_y, *d_finals = upstream if len(upstream) > 1 else upstream[0]
-                parts = []
-                given = (
-                    compiled.split(x, shares),
-                    compiled.split(d_y, shares),
-                    _transposed(d_finals, shares),
-                )
-                for result, (z, states, mask), x_, d_y_, d_states in zip(results, inputs, *given):
-                    tape = result[2] if training else forward(z, weights_, states, mask)[2]
-                    d_z, d_u, d_rest, d_states = backward(weights_, mask, tape, d_y_, d_states)
-                    d_z = ops.cast(d_z, narrow)
-                    d_u = d_z if d_u is None else ops.cast(d_u, narrow)
-                    d_recurrent = _weight_gradient(ops.cast(tape[-1], narrow), d_u)
-                    d_weights = _weight_gradient(x_, d_z), ops.cast(d_recurrent, wide), *d_rest
-                    parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
-                d_x, d_weights, d_states = zip(*parts)
-                return (
-                    compiled.joined(d_x),
-                    *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
-                    *map(compiled.joined, zip(*d_states)),
-                    *map(ops.zeros_like, seen),
-                )
+    def backward(self, arguments, constants, residuals, upstream):
+        """Return the gradients for the arguments."""
+        _, forward, backward = self.programs
+        x, kernel, weights, states = self._named(arguments)
+        narrow, wide = x.dtype, states[0].dtype
+        tapes = residuals
+        if not self.training:
+            inputs = self._split(*residuals, states, *constants)
+            tapes = [forward(z, weights, s, mask)[2] for z, s, mask in inputs]
+        d_y, *d_finals = upstream
+        parts = []
+        given = zip(
+            tapes, compiled.split(x, self.num_shares), self._split(d_y, d_finals, *constants)
+        )
+        for tape, x, (d_y, d_states, mask) in given:
+            d_z, d_u, d_rest, d_states = backward(weights, mask, tape, d_y, d_states)
+            d_z = ops.cast(d_z, narrow)
+            d_u = d_z if d_u is None else ops.cast(d_u, narrow)
+            d_recurrent = _weight_gradient(ops.cast(tape[-1], narrow), d_u)
+            d_weights = _weight_gradient(x, d_z), ops.cast(d_recurrent, wide), *d_rest
+            parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
+        d_x, d_weights, d_states = zip(*parts)
+        return (
+            compiled.joined(d_x),
+            *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
+            *map(compiled.joined, zip(*d_states)),
+        )
 
-            y, finals = zip(*(result[:2] for result in results))
-            return (compiled.joined(y), *map(compiled.joined, zip(*finals))), gradient
+    def reference(self, arguments, constants):
+        """Return y and the final states, by a loop that can be differentiated again."""
+        _, _, weights, states = self._named(arguments)
+        mask = constants[0] if constants else None
+        with loop.by(differentiable_loop):
+            y, finals, _ = self.passes.infer(self._projected(arguments), weights, states, mask)
+        return y, *finals
 
-        return on_shares(x, kernel, *weights, *states, *seen)
+    def _named(self, arguments):
+        """Return the sequences, the kernel, the other weights and the states."""
+        x, kernel, *rest = arguments
+        return x, kernel, rest[: -self.num_states], rest[-self.num_states :]
 
-    return run
+    def _projected(self, arguments):
+        x, kernel, _, states = self._named(arguments)
+        # In bfloat16 are only the products over the whole sequence.
+        return ops.cast(_product(x, kernel), states[0].dtype)
+
+    def _split(self, sequence, states, mask=None):
+        """Return a sequence, the states and the mask of each share."""
+        states = zip(*(compiled.split(state, self.num_shares) for state in states))
+        sequence, mask = (compiled.split(s, self.num_shares) for s in (sequence, mask))
+        return list(zip(sequence, map(list, states), mask))
 
 
 def _product(sequence, matrix):
@@ -218,10 +238,17 @@ def _weight_gradient(read, d_product):
     return ops.matmul(ops.transpose(read), d_product)
 
 
+def _run(derived, x, kernel, weights, states, mask):
+    constants = () if mask is None else (ops.cast(mask[:, :, None], states[0].dtype),)
+    return derived((x, kernel, *weights, *states), constants)
+
+
 def _on_jax(passes, training, x, kernel, weights, states, mask):
     programs = passes.infer, passes.forward, passes.backward
     # Under `jit` what is not used of the tape is left out, so that it may always be made.
-    return _differentiable(programs, 1, True)(x, kernel, weights, states, mask)
+    shares = _Shares(passes, programs, 1, len(states), training=True)
+    derived = Derived(shares.forward, shares.backward, shares.reference)
+    return _run(derived, x, kernel, weights, states, mask)
 
 
 def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
@@ -231,28 +258,27 @@ def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     if not compiled.exactly(passes, x.shape[1]):
         length = tf.shape(x)[1]
         x, mask = padded(x, mask, compiled.extra(length), passes.go_backwards)
-    # Eager calls need a function around; one a shape, since TensorFlow warns of traces anew.
+    # Eager calls have functions of their own, one a shape, since TensorFlow warns of traces anew.
     shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
-    run = _compiled(passes, training, compiled.shares(x.shape[0]), shapes)
-    y, *finals = run(x, kernel, weights, states, mask)
+    derived = _compiled(passes, training, compiled.shares(x.shape[0]), len(states), shapes)
+    y, *finals = _run(derived, x, kernel, weights, states, mask)
     if length is not None and passes.return_sequences:
         y = unpadded(y, length)
     return (y, *finals)
 
 
 @functools.cache
-def _compiled(passes, training, shares, eager_shapes):
-    """As `_differentiable`, from programs that XLA compiles."""
+def _compiled(passes, training, count, num_states, eager_shapes):
+    """The passes over shares of a batch, from programs that XLA compiles."""
     import tensorflow as tf
 
-    programs = [
+    programs = tuple(
         tf.function(program, jit_compile=True, autograph=False)
         for program in (passes.infer, passes.forward, passes.backward)
-    ]
-    run = _differentiable(programs, shares, training)
-    return tf.function(run, autograph=False) if eager_shapes else run
-
-
-def _transposed(tensors, shares):
-    """A list of tensors for every share."""
-    return [list(parts) for parts in zip(*(compiled.split(tensor, shares) for tensor in tensors))]
+    )
+    shares = _Shares(passes, programs, count, num_states, training)
+    forward, backward = shares.forward, shares.backward
+    if eager_shapes:
+        # In a function the shares run side by side.
+        forward, backward = (tf.function(f, autograph=False) for f in (forward, backward))
+    return Derived(forward, backward, shares.reference)

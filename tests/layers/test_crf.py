@@ -1,9 +1,12 @@
 """The CRF as a layer: in models, with masks, saved and loaded."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
-from helpers import normal, slow_but, to_numpy
+from derivatives import by_differences, of_gradients
+from helpers import BACKEND, normal, slow_but, to_numpy
 from keras import ops
 
 from keras_seq import layers
@@ -151,6 +154,51 @@ def test_scores_are_float32_in_mixed_precision():
     model = model_of(crf)
     assert model.predict(x, verbose=0).dtype == np.float32
     assert np.isfinite(model.fit(x, y, verbose=0).history["loss"][0])
+
+
+@pytest.mark.parametrize("wrong", [5, -100])
+def test_a_tag_that_does_not_exist_is_named(wrong):
+    crf = layers.CRF(5)
+    model = keras.Sequential([keras.Input((3, 2)), crf])
+    model.compile("sgd", loss=crf.loss, jit_compile="auto" if BACKEND == "jax" else False)
+    x, tags = normal(2, 3, 2), np.array([[1, 2, 3], [4, wrong, 1]])
+    sentence = f"CRF\\(5\\) takes tags from 0 to 4, got {wrong} in row"
+    with pytest.raises(InputError, match=f"{sentence} 1 of the batch, step 1; .* must be masked"):
+        crf.log_likelihood(model(x), tags)
+    mask = np.array([[1, 1, 1], [1, 0, 1]], bool)
+    assert np.isfinite(to_numpy(crf.log_likelihood(model(x), tags, mask))).all()
+    with pytest.raises(Exception, match=sentence):
+        model.fit(x, tags, verbose=0)
+
+
+def test_two_derivatives_hold_behind_another_layer():
+    dense = keras.layers.Dense(3, activation="tanh", dtype="float64")
+    crf = layers.CRF(3, use_kernel=False, dtype="float64")
+    dense.build((None, 3, 2))
+    crf.build((None, 3, 3))
+    for i, weight in enumerate([*dense.weights, *crf.weights]):
+        weight.assign(normal(*weight.shape, seed=i, dtype="float64"))
+    tags = np.array([[0, 2, 1]])
+
+    def total(x):
+        return ops.sum(crf.log_likelihood(dense(x), tags) ** 2)
+
+    kernel, bias, transitions, start, end = map(to_numpy, [*dense.weights, *crf.weights])
+
+    def in_numpy(x):
+        scores = np.tanh(x @ kernel + bias)[0]
+
+        def score(path):
+            steps = sum(scores[t, tag] for t, tag in enumerate(path))
+            pairs = sum(transitions[pair] for pair in itertools.pairwise(path))
+            return steps + pairs + start[path[0]] + end[path[-1]]
+
+        scores_of_all = [score(path) for path in itertools.product(range(3), repeat=3)]
+        return (score(tags[0]) - np.log(np.exp(scores_of_all).sum())) ** 2
+
+    x = normal(1, 3, 2, dtype="float64")
+    for found, expected in zip(of_gradients(total, [x]), by_differences(in_numpy, [x])):
+        np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-5)
 
 
 MISTAKES = {

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from derivatives import of_gradients
 from helpers import (
     BACKEND,
     MASK,
@@ -16,6 +17,7 @@ from helpers import (
     slow_but,
     states,
 )
+from keras import ops
 
 from keras_seq import cells, layers
 from keras_seq.errors import InputError
@@ -80,6 +82,25 @@ def test_lengths_unknown_when_the_graph_is_made(name):
     for batch, timesteps in [(1, 1), (2, 9), (3, 40)]:
         x = normal(batch, timesteps, 3)
         assert_close([call(x).numpy()], run(plain, x), 1e-5)
+
+
+def test_one_chunk_is_enough_for_a_short_sequence():
+    x = normal(2, 3, 3)
+    assert_close(run(make("GRU", checkpoint=True), x), run(make("GRU"), x), 1e-6)
+
+
+def test_second_derivatives_equal_those_without():
+    x, mask = normal(4, 7, 3, dtype="float64"), np.repeat(MASK, 2, axis=1)[:, :7]  # 6 steps and 1
+    found = []
+    for checkpoint in (True, False):
+        layer = make("GRU", checkpoint=checkpoint)
+
+        def total(x, layer=layer):
+            return ops.sum(layer(ops.cast(x, "float32"), mask=mask) ** 3)
+
+        found.append(of_gradients(total, [x]))
+    for (one,), (other,) in zip(*found):
+        assert_close([one], [other], 1e-5)
 
 
 @pytest.mark.usefixtures("either_way")

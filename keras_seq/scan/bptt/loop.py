@@ -1,4 +1,4 @@
-"""The loop over time steps that the hand-derived passes share: no gradient flows through it."""
+"""Loops over time steps, a fast one and a differentiable one."""
 
 from typing import Any, NamedTuple
 
@@ -30,7 +30,8 @@ def pieces(sequence, *widths):
 def loop(step, carry, sequences, widths, reverse=False):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 
-    Batches stay outermost, so that nothing is ever transposed.
+    Batches stay outermost, so that nothing is ever transposed. On TensorFlow, what XLA compiles of
+    it has no gradient; `differentiable_loop` has.
 
     Args:
         step: Takes the carry and a tuple of one element of each sequence; returns the new carry
@@ -43,21 +44,17 @@ def loop(step, carry, sequences, widths, reverse=False):
     Returns:
         The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
     """
-    sequences = [s for s in sequences if s is not None]
-    read = [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
+    read = _read(sequences)
+    if keras.backend.backend() == "torch":
+        return _by_scan(step, carry, read, reverse)
     batch, timesteps, _ = ops.shape(read[0].sequence)
-
-    def at(t, carry):
-        elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
-        return step(carry, [e[:, 0] for e in elements])
-
     if keras.backend.backend() == "tensorflow" and compiled.not_here() is not None:
-        return _by_tensorflow(at, carry, timesteps, widths, reverse)
+        return _by_tensorflow(step, carry, lambda t: _at(t, read), timesteps, widths, reverse)
 
     def body(count, state):
         carry, stacks = state
         t = timesteps - 1 - count if reverse else count
-        carry, out = at(t, carry)
+        carry, out = step(carry, _at(t, read))
         pairs = zip(stacks, out, strict=True)
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
@@ -68,11 +65,50 @@ def loop(step, carry, sequences, widths, reverse=False):
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
 
 
-def _by_tensorflow(step, carry, timesteps, widths, reverse):
-    """As `loop`, where XLA compiles nothing.
+def differentiable_loop(step, carry, sequences, widths, reverse=False):
+    """Run as `loop`, by operations that can be differentiated any number of times."""
+    read = _read(sequences)
+    if keras.backend.backend() != "tensorflow":
+        return _by_scan(step, carry, read, reverse)
+    import tensorflow as tf
 
-    An update of a slice is an operation of XLA's there, which it compiles for every shape it meets:
-    tens of milliseconds for a batch of a new length.
+    timesteps = ops.shape(read[0].sequence)[1]
+    # Not sliced, since under XLA the gradient of a slice has no gradient.
+    arrays = [
+        tf.TensorArray(s.dtype, timesteps).unstack(tf.transpose(s, (1, 0, 2)))
+        for s in map(_columns, read)
+    ]
+
+    def elements(t):
+        return [array.read(t) for array in arrays]
+
+    return _by_tensorflow(step, carry, elements, timesteps, widths, reverse)
+
+
+def _read(sequences):
+    """Return the sequences as pieces, without those that are None."""
+    sequences = [s for s in sequences if s is not None]
+    return [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
+
+
+def _columns(piece):
+    """Return the columns of a piece; a width that is not known is the whole."""
+    sequence, start, width = piece
+    return sequence if width is None else sequence[:, :, start : start + width]
+
+
+def _at(t, read):
+    """Return one element of each piece."""
+    batch = ops.shape(read[0].sequence)[0]
+    elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
+    return [e[:, 0] for e in elements]
+
+
+def _by_tensorflow(step, carry, element, timesteps, widths, reverse):
+    """As `loop`, by TensorFlow's own operations.
+
+    Outside of XLA's programs, an update of a slice is an operation of XLA's, which it compiles for
+    every shape it meets: tens of milliseconds for a batch of a new length. It has no gradient.
     """
     import tensorflow as tf
 
@@ -83,7 +119,7 @@ def _by_tensorflow(step, carry, timesteps, widths, reverse):
 
     def body(count, carry, arrays):
         t = timesteps - 1 - count if reverse else count
-        carry, out = step(t, carry)
+        carry, out = step(carry, element(t))
         pairs = zip(arrays, out, strict=True)
         return count + 1, carry, tuple(array.write(t, element) for array, element in pairs)
 
@@ -91,6 +127,13 @@ def _by_tensorflow(step, carry, timesteps, widths, reverse):
         lambda count, *_: count < timesteps, body, (0, carry, arrays), maximum_iterations=timesteps
     )
     return carry, tuple(tf.transpose(array.stack(), (1, 0, 2)) for array in arrays)
+
+
+def _by_scan(step, carry, read, reverse):
+    """As `loop`, by Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
+    sequences = [ops.moveaxis(_columns(piece), 1, 0) for piece in read]
+    carry, stacks = ops.scan(step, carry, sequences, reverse=reverse)
+    return carry, tuple(ops.moveaxis(stack, 0, 1) for stack in stacks)
 
 
 def pair(squashed):

@@ -41,7 +41,6 @@ def forward(weights, projected, states, mask, reverse, tape):
         # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that a single tanh does for all gates.
         is_sigmoid = np.repeat([1, 1, 0, 1], units)
         scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
-        offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
         recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
         inputs = [projected]
 
@@ -58,6 +57,9 @@ def forward(weights, projected, states, mask, reverse, tape):
             o = sigmoid(z_o + u_o + b_o + p_o * c_new)
             gates = ops.concatenate([i, f, g, o], axis=-1)
         else:
+            # Made here, since XLA fails on second derivatives of a loop that is given constants.
+            scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
+            offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
             gates = ops.tanh(elements[0] * scale + u + bias) * scale + offset
             i, f, g, o = ops.split(gates, 4, axis=-1)
             c_new = f * c + i * g
