@@ -2,8 +2,11 @@
 
 import keras
 from keras import ops
+from keras.src.losses.loss import reduce_weighted_values  # Keras exports no name for it
 
-from keras_seq.scan import compiled
+from keras_seq.errors import InputError
+from keras_seq.scan.ctc import ctc_loss
+from keras_seq.value_checks import require
 
 
 class OverTokens:
@@ -37,28 +40,72 @@ class MaskedCrossentropy(OverTokens, keras.losses.SparseCategoricalCrossentropy)
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CTC(keras.losses.CTC):
-    """As `keras.losses.CTC` (Graves et al. 2006), the blank 0 and zeros after the labels.
+    """Connectionist temporal classification (Graves et al. 2006), as `keras.losses.CTC`.
 
-    On TensorFlow's CPU it is one operator of C++, which works on the sequences of a batch side by
-    side; Keras's is a loop over time in the graph.
+    On TensorFlow's CPU it is several times faster than Keras's. On all backends it can be
+    differentiated any number of times, and it compiles with `jit_compile=True`. A text that its
+    recording is too short for has no alignment: it costs 1e5, so that it is seen in the mean, and
+    has no gradient, so that it does not spoil the weights.
+
+    Call arguments:
+        y_true: Labels `(batch, labels)` from 1 to `classes - 1`; 0 is the blank, and no label.
+        y_pred: Logits `(batch, timesteps, classes)`. Steps that are masked do not count.
+        sample_weight: None or weights `(batch,)`.
+        input_lengths: None or number of time steps that count, `(batch,)`.
+        label_lengths: None or number of labels that count, `(batch,)`; then these must not be 0.
+
+    Raises:
+        InputError: If a shape is wrong or a label does not exist. In a graph, a label that does not
+            exist is the backend's error, with the same sentence; under `jit_compile=True` on
+            TensorFlow the result is NaN.
     """
 
-    def call(self, y_true, y_pred):
-        if keras.backend.backend() != "tensorflow" or compiled.gpu():
-            return super().call(y_true, y_pred)
-        import tensorflow as tf
-
-        labels, logits = ops.cast(y_true, "int32"), ops.cast(y_pred, "float32")
-        batch, timesteps, _ = ops.shape(logits)
-        # The operator refuses what has no labels, of which there is but one alignment.
-        silent = ops.all(labels == 0, axis=1)
-        first = ops.where(silent[:, None], 1, labels[:, :1])
-        loss = tf.nn.ctc_loss(
-            tf.sparse.from_dense(ops.concatenate([first, labels[:, 1:]], axis=1)),
-            logits,
-            label_length=None,
-            logit_length=tf.fill((batch,), timesteps),
-            logits_time_major=False,
-            blank_index=0,
+    def __call__(self, y_true, y_pred, sample_weight=None, input_lengths=None, label_lengths=None):
+        mask = getattr(y_pred, "_keras_mask", None)
+        logits = ops.convert_to_tensor(y_pred, dtype=self.dtype)
+        if mask is not None:
+            logits = ops.take_along_axis(logits, _to_front(mask)[:, :, None], axis=1)
+            input_lengths = ops.sum(ops.cast(mask, "int32"), axis=1)
+        losses = self.call(y_true, logits, input_lengths, label_lengths)
+        # The mask of the steps is not one of the sequences.
+        return reduce_weighted_values(
+            losses, sample_weight=sample_weight, reduction=self.reduction, dtype=self.dtype
         )
-        return ops.where(silent, -ops.sum(ops.log_softmax(logits)[:, :, 0], axis=1), loss)
+
+    def call(self, y_true, y_pred, input_lengths=None, label_lengths=None):
+        """Return the loss of each sequence, `(batch,)`."""
+        labels, logits = ops.cast(y_true, "int32"), ops.convert_to_tensor(y_pred)
+        if len(labels.shape) != 2 or len(logits.shape) != 3:
+            raise InputError(
+                "CTC takes labels (batch, labels) and logits (batch, timesteps, classes), got "
+                f"shapes {tuple(labels.shape)} and {tuple(logits.shape)}."
+            )
+        if keras.backend.standardize_dtype(logits.dtype) in ("float16", "bfloat16"):
+            logits = ops.cast(logits, "float32")
+        batch, timesteps, _ = ops.shape(logits)
+        if label_lengths is None:
+            label_lengths = ops.sum(ops.cast(labels != 0, "int32"), axis=1)
+            labels = ops.take_along_axis(labels, _to_front(labels != 0), axis=1)
+        if input_lengths is None:
+            input_lengths = ops.full((batch,), timesteps)
+        label_lengths, input_lengths = (
+            ops.cast(lengths, "int32") for lengths in (label_lengths, input_lengths)
+        )
+        classes = logits.shape[-1]
+        counts = ops.arange(ops.shape(labels)[1]) < label_lengths[:, None]
+        valid = ops.logical_not(counts) | ((labels > 0) & (labels < classes))
+        require(
+            valid,
+            labels,
+            f"CTC takes labels from 1 to {classes - 1}, got {{}} in row {{}} of the batch, label "
+            "number {}; 0 is the blank, and the logits have a class for each label.",
+        )
+        loss = ctc_loss(logits, labels, label_lengths, input_lengths)
+        return ops.where(ops.all(valid, axis=1), loss, float("nan"))
+
+
+def _to_front(chosen):
+    """Return the order of the columns that puts those that are chosen before the others."""
+    count = ops.shape(chosen)[1]
+    columns = ops.arange(count)
+    return ops.argsort(ops.where(chosen, columns, count + columns), axis=1)

@@ -1,0 +1,68 @@
+"""Every gradient that is made or cut by hand, and to which order it may be differentiated again."""
+
+import collections
+import re
+from pathlib import Path
+
+import keras_seq
+
+ROOT = Path(keras_seq.__file__).parent
+TESTS = Path(__file__).parents[1]
+
+MARKS = re.compile(
+    r"(custom_gradient|custom_vjp|custom_jvp|autograd\.Function|recompute_grad|RegisterGradient"
+    r"|\bremat|stop_gradient|\.detach)\b"
+)
+
+# By file, the lines of code that have a mark; the order up to which derivatives are right; and the
+# test that shows it.
+ROWS = {
+    "scan/derivatives.py": (
+        {"custom_gradient": 3, "autograd.Function": 1, "stop_gradient": 2},
+        "any",
+        "scan/test_derivatives.py",
+    ),
+    "scan/checkpoint.py": ({"remat": 1, "custom_gradient": 1}, "any", "scan/test_checkpoint.py"),
+    "scan/ctc.py": ({"stop_gradient": 1, ".detach": 2}, "any", "scan/test_ctc.py"),
+    "decoding/linear_chain.py": (
+        {"stop_gradient": 3},
+        "any, for what is finite",
+        "decoding/test_linear_chain.py",
+    ),
+    "layers/crf.py": ({"stop_gradient": 1}, "none: a copy for a metric", None),
+}
+DERIVED = {
+    "scan/fast.py": "scan/test_derivatives.py",
+    "scan/ctc.py": "scan/test_ctc.py",
+    "decoding/linear_chain.py": "decoding/test_linear_chain.py",
+}
+
+
+def marked():
+    """How often each file of the package has each mark, comments left out."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        code = (line for line in lines if not line.lstrip().startswith("#"))
+        if marks := collections.Counter(m[1] for line in code for m in MARKS.finditer(line)):
+            found[path.relative_to(ROOT).as_posix()] = dict(marks)
+    return found
+
+
+def test_each_has_a_row():
+    expected = {file: marks for file, (marks, _, _) in ROWS.items()}
+    assert marked() == expected, "give it a row, and a test of the orders that it supports"
+
+
+def test_each_function_with_a_reference_has_a_row():
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        if re.search(r"(?<!class )\bDerived\(", path.read_text(encoding="utf-8"))
+    }
+    assert found == set(DERIVED)
+
+
+def test_each_row_names_a_test_of_second_derivatives():
+    for test in {*DERIVED.values(), *(test for _, _, test in ROWS.values() if test)}:
+        assert re.search(r"def test_\w*(second|two)_derivatives", (TESTS / test).read_text()), test
