@@ -2,6 +2,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
@@ -23,3 +25,15 @@ def test_links_lead_somewhere():
     for name in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
             assert (ROOT / target).exists(), f"{name}: {target}"
+
+
+@pytest.mark.slow
+def test_examples_of_derivatives_train():
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/derivatives.md").read_text(), re.DOTALL
+    )
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, "docs/derivatives.md", "exec"), names)
+    assert 0.5 < names["slope"] < 1.5
+    assert sum(names["losses"][-20:]) < 0.8 * sum(names["losses"][:20])
