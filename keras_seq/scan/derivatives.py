@@ -152,16 +152,28 @@ def _reference_function(derived, order, sizes, within_xla):
     """
     import tensorflow as tf
 
-    gradients = functools.partial(tf.gradients, unconnected_gradients="zero")
+    def function(arguments, constants, *upstreams):
+        # Of copies, since in a graph each depends on those before it.
+        groups = [[tf.identity(t) for t in group] for group in (arguments, *upstreams)]
+        return tuple(_derivative(lambda given: derived.reference(given, constants), groups))
 
-    def derivative(arguments, constants, *upstreams):
-        # Of copies, since in a graph the second depends on the first.
-        arguments = [tf.identity(argument) for argument in arguments]
-        results, given = derived.reference(arguments, constants), arguments
-        for upstream in upstreams:
-            upstream = [tf.identity(tensor) for tensor in upstream]
-            results = gradients(results, given, upstream)
-            given = [*given, *upstream]
-        return tuple(results)
+    return tf.function(function, autograph=False, reduce_retracing=True)
 
-    return tf.function(derivative, autograph=False, reduce_retracing=True)
+
+def _derivative(function, groups):
+    """Return what a function makes of the first group, or the derivative with those upstream."""
+    import tensorflow as tf
+
+    *before, upstream = groups
+    if not before:
+        return function(upstream)
+    given = [tensor for group in before for tensor in group]
+    if not tf.executing_eagerly():
+        # Not by a tape, since in forward mode TensorFlow may call this while none records.
+        results = _derivative(function, before)
+        return tf.gradients(results, given, upstream, unconnected_gradients="zero")
+    # There is no graph with `tf.config.run_functions_eagerly`.
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        results = _derivative(function, before)
+    return tape.gradient(results, given, upstream, unconnected_gradients="zero")

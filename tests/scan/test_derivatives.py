@@ -331,13 +331,24 @@ def test_a_train_step_of_ones_own_with_a_persistent_tape():
 
 
 @on_tensorflow
+def test_second_derivatives_where_functions_run_eagerly():
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        check(gradient_penalty, False, None)
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@on_tensorflow
 def test_the_reference_is_not_traced_for_a_first_derivative(monkeypatch):
     import tensorflow as tf
 
     def fail(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(derivatives, "_of_reference", fail)
+    monkeypatch.setattr(derivatives, "_derivative", fail)
     layer, x = make("LSTM"), tf.constant(normal(2, 3, 3))
     tf.function(persistent_tape, autograph=False)(layer, x)
     with pytest.raises(AssertionError):
