@@ -133,7 +133,8 @@ KINDS = {
     bad_chunks: {"400", "431"},
     deaf: {"200"},
 }
-"""How each may end, besides 408: it took too long, or another connection needed its place."""
+"""Statuses that each kind may end with. All may also end with 408, the status for a connection that
+is too slow, or whose place another one needs."""
 
 
 async def abuse(kind, port, rng):

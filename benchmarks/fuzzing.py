@@ -194,7 +194,7 @@ async def send_connections(server, options, found):
 
 
 class Found:
-    """What was seen."""
+    """Statuses, ends of connections and memory during one run."""
 
     def __init__(self, seconds):
         self.seconds, self.begin = seconds, time.monotonic()

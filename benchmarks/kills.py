@@ -36,7 +36,7 @@ VERBS = {
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What is left of a run, apart from times."""
+    """Metrics, tables and file names of a finished run, without times."""
 
     metrics: dict[str, Any]
     tables: list[list[dict[str, str]]]

@@ -255,7 +255,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
         # Else the first process that sees a GPU takes all of its memory.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
-        def afresh():
+        def restart():
             # The search is on disk, and its lock is not handed on.
             sys.stdout.flush()
             again = [sys.executable, "-m", "keras_seq.cli", "tune", *tokens]
@@ -278,7 +278,7 @@ def tune(*tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True
                 fields=tunable if fields is None else fields,
                 workers=workers,
                 devices=devices,
-                afresh=afresh,
+                restart=restart,
             )
         if done is None:
             return

@@ -47,12 +47,12 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the training and all measurements have ended."""
+        """True if the training and all measurements have ended."""
         return (self.folder / "metrics.json").is_file()
 
     @property
     def started(self) -> bool:
-        """Whether the training has begun."""
+        """True if the training has begun."""
         return (self.folder / "config.json").is_file()
 
     @property
@@ -136,7 +136,7 @@ class Run:
 
     @property
     def fingerprint(self) -> fingerprints.Fingerprint:
-        """What the run was started from; empty for runs of older versions."""
+        """Fingerprint of code and data at the start; empty for runs of older versions."""
         return self._read_start().get("fingerprint", {})
 
     @property

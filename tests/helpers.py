@@ -166,7 +166,7 @@ def eagerly():
 
 
 def run_script(script, *arguments, elsewhere):
-    """What a script prints that loads a SavedModel, elsewhere without this package."""
+    """Return the output of a script that loads a SavedModel, elsewhere without this package."""
     arguments = [*map(str, arguments)]
     if not elsewhere:
         out = io.StringIO()

@@ -1,4 +1,4 @@
-"""What an error of the operating system, or of memory, says to the user."""
+"""Sentences for errors of the operating system and of memory."""
 
 import errno
 

@@ -35,7 +35,7 @@ SCORE = "val_accuracy"
 
 @pytest.fixture
 def formula(workplace, monkeypatch):
-    """What a command calls the recipe, in an empty folder."""
+    """Return the name of the recipe for a command, in an empty folder."""
     for name in tuning.CLUSTER:
         monkeypatch.delenv(name, raising=False)
     # To look through all that the tests before have left behind takes seconds, for every trial.

@@ -64,7 +64,7 @@ def _rows(
     Raises:
         InputError: If the header has a wanted name twice, or the table is damaged.
     """
-    # The limit of the module counts for everyone, so it is raised and never lowered.
+    # `csv` has one limit per process. It is only raised, because other code may rely on it.
     csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
     reader = csv.DictReader((line + "\n" for _, line in lines(file, encoding)), delimiter=delimiter)
     while True:

@@ -24,6 +24,7 @@ from keras_seq.scan import compiled
 from keras_seq.scan.bptt.loop import differentiable_loop, loop, previous
 from keras_seq.scan.compiled import over_time
 from keras_seq.scan.derivatives import Derived
+from keras_seq.scan.log_space import LOWEST, finite
 
 
 def log_likelihood(scores, chain, mask, tags):
@@ -87,15 +88,6 @@ def viterbi_and_marginals(scores, chain, mask):
     return ops.cast(tags[:, :, 0], "int32"), probabilities
 
 
-LOWEST = -1e30
-"""Below all scores, yet far from what overflows."""
-
-
-def _finite(scores):
-    """`LOWEST` for minus infinity; not by `ops.maximum`, which in torch rounds to float32."""
-    return ops.where(scores < LOWEST, LOWEST, scores)
-
-
 FORWARD, BACKWARD, BEST = "forward", "backward", "best"
 """What recurs: logarithms of sums over all chains until a step, and of those from a step on (the
 forward and backward variables, Rabiner 1989), and the best of the chains until a step."""
@@ -125,7 +117,7 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
         back = kind == BACKWARD
         inner, begin = (ops.transpose(transitions), end) if back else (transitions, start)
         rows = ops.concatenate([inner, begin[None]], axis=0)
-        return _finite(ops.pad(rows, [[0, 0], [0, 1]], constant_values=LOWEST))
+        return finite(ops.pad(rows, [[0, 0], [0, 1]], constant_values=LOWEST))
 
     rows = ops.shape(scores)[0]
     part = ops.arange(len(kinds) * rows) // rows
@@ -169,7 +161,7 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
 
 def _score(recursion, mask, reduce, end):
     """Of all chains, by what `reduce` makes of those that end in each tag; 0 for an empty one."""
-    score = reduce(recursion.final + _finite(end), axis=-1) + recursion.taken
+    score = reduce(recursion.final + finite(end), axis=-1) + recursion.taken
     score = ops.where(score < LOWEST / 2, float("-inf"), score)
     return ops.where(ops.any(mask, axis=1), score, 0)
 
@@ -235,17 +227,17 @@ def _with_gradient(scores, mask, tags, *chain):
     hot, *counts = _counts(mask, tags, scores)
     value = _score_of((hot, *counts), scores, *chain) - log_z
     value = ops.where(_exist(tags, mask, scores), value, float("nan"))
-    # How often a chain has each tag and each transition, less how often that is to be expected.
+    # The counts of tags and transitions minus their expected counts.
     return [hot - expected], [value, *(n - e for n, e in zip(counts, of_chain))]
 
 
 def _exist(tags, mask, scores):
-    """Whether all tags of a chain are among those that have scores."""
+    """Return whether every step that is not masked has a tag that exists, `(batch,)`."""
     return ops.all(ops.logical_not(mask) | ((tags >= 0) & (tags < scores.shape[-1])), axis=1)
 
 
 def _counts(mask, tags, scores):
-    """How often a chain has each tag at each step, each transition, each start and each end."""
+    """Return the counts of tags per step, of transitions, starts and ends in each chain."""
     count, timesteps = scores.shape[-1], ops.shape(scores)[1]
     # A masked step has no tag at all, so that what it takes part in counts as zero.
     tags = ops.where(mask & (tags < count), tags, -1)

@@ -26,7 +26,7 @@ ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
 """Settings of gradio: a model must not be asked while it is traced."""
 
 WAITING, WAITING_OF_ONE = 16, 2
-"""Numbers of questions that wait at most: of all visitors, and of one address."""
+"""Largest numbers of waiting questions: from all visitors, and from one address."""
 
 SESSIONS = 50
 """Number of visitors whose last answer is kept."""

@@ -1,4 +1,4 @@
-"""What of a request reaches gradio: known routes, small bodies, and files that were uploaded.
+"""Gate in front of gradio: known routes, small bodies and uploaded files pass.
 
 gradio serves more routes than the page needs, and takes the path of any file in place of an
 uploaded one unless it was started in one certain way. The page does not rely on that: what is not

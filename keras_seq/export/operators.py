@@ -55,15 +55,15 @@ DEFAULT_ACTIVATIONS = {
     "GRU": ["Sigmoid", "Tanh"],
     "RNN": ["Tanh"],
 }
-"""What the operators apply in one direction if they are told nothing."""
+"""Default activations of the operators, for one direction."""
 
 PITFALLS = {
     "lengths": "OpenVINO and onnx.reference ignore `sequence_lens` where the graph computes them",
     "peepholes": "OpenVINO computes peepholes wrongly",
     "activations": "onnx.reference ignores `activations`",
 }
-"""What runtimes other than ONNX Runtime get wrong without an error, as of OpenVINO 2026.4.1 and
-ONNX 1.23: a property of a recurrent operator, and the sentence to warn with."""
+"""Warnings about properties of recurrent operators with which other runtimes compute wrong results
+without an error, as of OpenVINO 2026.4.1 and ONNX 1.23."""
 
 OPSET = 18
 """The version of ONNX's operators: the newest that tf2onnx knows."""

@@ -7,9 +7,9 @@ from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports no name for it
 
 from keras_seq import spans
+from keras_seq._internal.value_checks import require
 from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
-from keras_seq.value_checks import require
 
 _newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""

@@ -8,12 +8,10 @@ from keras import ops
 from keras_seq.scan import compiled
 from keras_seq.scan.bptt.loop import differentiable_loop
 from keras_seq.scan.derivatives import Derived, Tensors
+from keras_seq.scan.log_space import LOWEST, finite
 
 NO_ALIGNMENT = 1e5
 """Loss of labels that have no alignment, since there are too few steps for them."""
-
-LOWEST = -1e30
-"""Below all log probabilities, yet far from what overflows."""
 
 
 def ctc_loss(logits: Any, labels: Any, label_lengths: Any, input_lengths: Any) -> Any:
@@ -73,7 +71,7 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
     count = ops.shape(places)[1]
     scores = ops.log_softmax(logits, axis=-1)
     index = ops.broadcast_to(places[:, None], (batch, timesteps, count))
-    scores = _finite(ops.take_along_axis(scores, index, axis=2))
+    scores = finite(ops.take_along_axis(scores, index, axis=2))
     steps = ops.arange(timesteps)
     seen = ops.cast(steps < input_lengths[:, None], scores.dtype)[:, :, None]
     # A blank may be left out between two labels that differ.
@@ -91,7 +89,7 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
         new = ops.logsumexp(ops.stack(ways, axis=2), axis=2) + score
         # What is taken off here and added to the result has no gradient.
         best = ops.stop_gradient(ops.max(new, axis=1, keepdims=True))
-        forward = ops.where(seen > 0, _finite(new - best), forward)
+        forward = ops.where(seen > 0, finite(new - best), forward)
         return (forward, taken + best * seen), ()
 
     at = ops.arange(count)
@@ -101,11 +99,6 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
     ends = (at == 2 * label_lengths[:, None]) | (at == 2 * label_lengths[:, None] - 1)
     result = ops.logsumexp(ops.where(ends, forward, LOWEST), axis=1)
     return (-(result + taken[:, 0]),)
-
-
-def _finite(scores):
-    """Return `LOWEST` for minus infinity; `ops.maximum` would round to float32 in torch."""
-    return ops.where(scores < LOWEST, LOWEST, scores)
 
 
 def _by_tensorflow(arguments, constants):

@@ -159,7 +159,7 @@ class _Shares(NamedTuple):
     num_shares: int
     num_states: int
     training: bool
-    """Whether a gradient is likely; otherwise the forward pass is run again for it."""
+    """True to keep residuals for a gradient; if false, a gradient runs the forward pass again."""
 
     def forward(self, arguments, constants):
         """Return y and the final states, and what `backward` needs."""
@@ -258,7 +258,7 @@ def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     if not compiled.exactly(passes, x.shape[1]):
         length = tf.shape(x)[1]
         x, mask = padded(x, mask, compiled.extra(length), passes.go_backwards)
-    # Eager calls have functions of their own, one a shape, since TensorFlow warns of traces anew.
+    # One function per shape for eager calls, because TensorFlow warns when it traces one again.
     shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
     derived = _compiled(passes, training, compiled.shares(x.shape[0]), len(states), shapes)
     y, *finals = _run(derived, x, kernel, weights, states, mask)

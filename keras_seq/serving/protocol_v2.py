@@ -51,7 +51,7 @@ def metadata(model, version):
 
 
 class Form(NamedTuple):
-    """What the answer to a request depends on, besides its outputs."""
+    """Parts of a request that its answer repeats or selects by."""
 
     id: str | None
     """The client's name of the request."""

@@ -30,14 +30,14 @@ class Interface(NamedTuple):
 
 
 class Call(NamedTuple):
-    """What a request asks."""
+    """Parsed request: signature, inputs and format of the answer."""
 
     signature: str
     """Name."""
     arrays: dict[str, np.ndarray]
     """Inputs by name."""
     form: Any
-    """What the protocol needs to format the answer."""
+    """Format of the answer, as the protocol defines it."""
 
 
 def flattened(what, value, rank):

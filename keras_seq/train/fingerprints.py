@@ -14,7 +14,7 @@ from keras_seq.errors import InputError
 from keras_seq.recipe import Recipe
 
 Fingerprint = dict[str, Any]
-"""What JSON holds in `config.json` under "fingerprint": `code`, `data` and `versions`."""
+"""JSON object under "fingerprint" in `config.json`, with the keys `code`, `data` and `versions`."""
 
 
 def fingerprint(recipe: Recipe, splits: Mapping[str, Any]) -> Fingerprint:

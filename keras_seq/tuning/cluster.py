@@ -30,14 +30,14 @@ TRIAL_ERRORS = (ArithmeticError, MemoryError, ValueError, tf.errors.OpError)
 no fault of the trial: it ends the search, which goes on when it is mended."""
 
 
-def work(oracle, name, trainer, afresh=None):
+def work(oracle, name, trainer, restart=None):
     """Does trials until there are no more.
 
     Args:
         oracle: A `Search`, or a client of it.
         name: Of this worker.
         trainer: Has `train(trial, oracle)` and `clean(trial)`.
-        afresh: Called after a trial that left more than `GROWN` in all: goes on in a new process.
+        restart: Called after a trial that left more than `GROWN` in all: goes on in a new process.
     """
     before = _memory()
     while (trial := oracle.create_trial(name)).status != "STOPPED":
@@ -54,8 +54,8 @@ def work(oracle, name, trainer, afresh=None):
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
         oracle.end_trial(trial)
         trainer.clean(trial)
-        if afresh is not None and _memory() - before > GROWN:
-            afresh()
+        if restart is not None and _memory() - before > GROWN:
+            restart()
 
 
 def _memory():
@@ -99,8 +99,8 @@ def serve(oracle, address, start=None, workers=0):
             process.wait()
 
 
-def work_for_the_chief(oracle, trainer, afresh):
-    """Does the trials that the chief hands out, wherever it is; `afresh` as for `work`."""
+def work_for_the_chief(oracle, trainer, restart):
+    """Does the trials that the chief hands out, wherever it is; `restart` as for `work`."""
     if LOCAL in os.environ:
         # The chief never writes into this pipe: it is closed when the chief is no more.
         def end_with_the_chief():
@@ -109,7 +109,7 @@ def work_for_the_chief(oracle, trainer, afresh):
 
         threading.Thread(target=end_with_the_chief, daemon=True).start()
     try:
-        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, afresh)
+        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, restart)
     except grpc.RpcError as error:
         chief = ":".join(os.environ[name] for name in CLUSTER[1:])
         raise InputError(f"The chief at {chief} does not answer: {error.details()}") from None

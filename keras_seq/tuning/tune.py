@@ -42,7 +42,7 @@ def tune(
     fields=None,
     workers=None,
     devices=None,
-    afresh=None,
+    restart=None,
 ):
     """Searches, or goes on with the search that the run's folder holds, and trains the best.
 
@@ -56,8 +56,8 @@ def tune(
         workers: Processes on this machine to work side by side; by default one a GPU, if there are
             several.
         devices: `keras_seq.distribution.Devices`, for one trial at a time, on all of them.
-        afresh: Called when trials have left much in memory; begins the same search in place of this
-            process. Where there is none, memory grows.
+        restart: Function that replaces this process by a new one with the same search, called when
+            trials have left much in memory. Without it, memory grows.
 
     Returns:
         The metrics of the best config, as `train` returns them, and a list of dicts, a row a trial,
@@ -84,7 +84,7 @@ def tune(
     gpus = gpus_seen()
     if role == "worker":
         print(where(gpus))
-        work_for_the_chief(make_oracle(search, None, space, trials, config), trainer, afresh)
+        work_for_the_chief(make_oracle(search, None, space, trials, config), trainer, restart)
         return None
     settings = {
         **dataclasses.asdict(config),
@@ -107,7 +107,7 @@ def tune(
             serve(oracle, "127.0.0.1:0", start, workers)
         else:
             say(oracle.done, where(gpus))
-            work(oracle, "tuner0", trainer, afresh)
+            work(oracle, "tuner0", trainer, restart)
     rows = _table(oracle, config, run.folder)
     best = dataclasses.replace(config, **values_of(oracle.finished[0]))
     for trial in folder.glob("trial_*"):

@@ -20,7 +20,7 @@ from keras_seq.errors import InputError
 ROWS = COLUMNS = 28
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-"""What these files may hold: Pillow knows formats that run other programs."""
+"""Formats that are read. Pillow knows others, some of which run programs."""
 DAMAGE = (
     *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, SyntaxError),
     *(TypeError, ValueError, struct.error, zlib.error),

@@ -77,7 +77,7 @@ def tunes_of(file, style, split):
 
 
 def _read(found):
-    """What `keras_seq.data.prepare` takes; what is damaged is named and left out.
+    """Yield the examples of files for `keras_seq.data.prepare`, without damaged tunes.
 
     Raises:
         InputError: None could be read.
@@ -112,7 +112,7 @@ FIELDS = {
     "L": ("1/8", r"1/(1|2|4|8|16|32)"),
     "K": ("C", r"[A-G][#b]?(m|((maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*))?"),
 }
-"""What a prompt may say, what it says if it does not, and how."""
+"""Fields of a prompt: default, and pattern of the values that are taken."""
 NOTATION = r"(\^{1,2}|_{1,2}|=)?[A-Ga-g](,{1,3}|'{1,3})?|z|[-<>|:()\[\]{}~./\d\s]"
 
 

@@ -26,7 +26,7 @@ METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
 MAX_FIFTHS = 14
 """Sharps or flats of a key signature: each letter has two at most."""
 MAX_DENOMINATOR = 1_024
-"""Of the length of a note in quarters, as it is measured."""
+"""Largest denominator of the length of a note in quarters."""
 
 _ZIP_ERRORS = (
     *(EOFError, LookupError, OSError, RuntimeError, ValueError),

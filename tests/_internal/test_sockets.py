@@ -1,4 +1,4 @@
-"""Where one can listen, and where not."""
+"""Addresses to listen at, and errors for those that cannot be used."""
 
 import asyncio
 import socket

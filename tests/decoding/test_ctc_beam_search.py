@@ -25,13 +25,13 @@ def language(seed):
     table = np.random.default_rng(seed).normal(0, 2, (LETTERS + 1, LETTERS + 1))
     table -= np.log(np.exp(table).sum(axis=1, keepdims=True))
 
-    def foretell(beginnings):
+    def next_scores(beginnings):
         return table[[text[-1] if text else 0 for text in beginnings]]
 
     def of_whole(text):
         return sum(table[a, b] for a, b in itertools.pairwise((0, *text, 0)))
 
-    return foretell, of_whole
+    return next_scores, of_whole
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.7])
@@ -41,7 +41,7 @@ def test_finds_the_best_of_all_texts(weight, bonus):
     for seed in range(10):
         logits = np.random.default_rng(seed).normal(0, 1, (STEPS, LETTERS + 1))
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        foretell, of_whole = language(seed)
+        next_scores, of_whole = language(seed)
         texts = [
             text
             for length in range(STEPS + 1)
@@ -52,10 +52,10 @@ def test_finds_the_best_of_all_texts(weight, bonus):
             for text in texts
         }
         best = max(scores, key=scores.get)
-        text, score = ctc_beam_search(log_probs, 100, foretell, weight, bonus)
+        text, score = ctc_beam_search(log_probs, 100, next_scores, weight, bonus)
         assert text == best and score == pytest.approx(scores[best], abs=1e-9)
         # What a narrow beam finds has its own score, which is no better.
-        text, score = ctc_beam_search(log_probs, 1, foretell, weight, bonus)
+        text, score = ctc_beam_search(log_probs, 1, next_scores, weight, bonus)
         assert score <= scores[best] + 1e-9
         found_without += best == max(texts, key=lambda text: of_text(log_probs, text))
     assert (found_without < 10) == bool(weight or bonus)
@@ -69,7 +69,7 @@ def test_arguments_out_of_range():
 
 
 def test_without_any_text_that_may_end_the_score_says_so():
-    def foretell(beginnings):
+    def next_scores(beginnings):
         return np.full((len(beginnings), 3), -np.inf)
 
-    assert ctc_beam_search(np.zeros((2, 3)), 4, foretell) == ((), -np.inf)
+    assert ctc_beam_search(np.zeros((2, 3)), 4, next_scores) == ((), -np.inf)

@@ -33,14 +33,6 @@ class Builtin:
     data = "mine"
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_SEQ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    # What a page sets for its process must not outlive the test.
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-
-
 @pytest.fixture
 def secret(tmp_path):
     """Path of a file of the machine."""
@@ -57,7 +49,7 @@ def client_of(page):
 
 
 def blocks_of(page):
-    """What gradio has of a page: behind the host check, the gate and the mount."""
+    """Return gradio's own application of a page: behind the host check, the gate and the mount."""
     return page.app.app.routes[-1].app.get_blocks()
 
 

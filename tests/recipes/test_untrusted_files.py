@@ -1,4 +1,4 @@
-"""What no reader of any recipe takes: special files, bombs, and files that point elsewhere."""
+"""Files that every reader refuses: special files, bombs, and files that point elsewhere."""
 
 import os
 import struct

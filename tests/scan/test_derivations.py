@@ -40,7 +40,7 @@ DERIVED = {
 
 
 def marked():
-    """How often each file of the package has each mark, comments left out."""
+    """Count the marks in each file of the package, without comments."""
     found = {}
     for path in ROOT.rglob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()

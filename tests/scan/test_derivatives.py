@@ -27,7 +27,7 @@ on_jax = pytest.mark.skipif(BACKEND != "jax", reason="forms that JAX has")
 
 
 def both_ways(function):
-    """What a function returns by the fast path and by the general loop, as flat lists."""
+    """Return the results of a function by the fast path and by the general loop, as flat lists."""
     fast = to_numpy(list(function()))
     with scan.general_only():
         return fast, to_numpy(list(function()))
@@ -113,7 +113,7 @@ def two_tapes(layer, x):
 
 
 def gradient_penalty(layer, x):
-    """That of Gulrajani et al. (2017), "Improved training of Wasserstein GANs"."""
+    """Gradient penalty of Gulrajani et al. (2017), "Improved training of Wasserstein GANs"."""
     import tensorflow as tf
 
     with tf.GradientTape() as outer:

@@ -208,14 +208,6 @@ def test_a_model_without_a_demo():
         panels.panel_of(recipe.find("ner"), Builtin, rows())
 
 
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_SEQ_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    # What a page sets for its process must not outlive the test.
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
-
-
 @contextlib.contextmanager
 def page_of(name, model):
     """A client of the page."""
