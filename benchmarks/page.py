@@ -22,12 +22,13 @@ def write(name, rows):
 
 def record(path, command, rows):
     """Writes the rows, what made them, machine and versions."""
+    installed = {found.name: found.version for found in importlib.metadata.distributions()}
     content = {
         "command": command,
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
         "versions": {
             "python": platform.python_version(),
-            **{package: importlib.metadata.version(package) for package in PACKAGES},
+            **{package: installed[package] for package in PACKAGES if package in installed},
         },
         "rows": rows,
     }
