@@ -1,11 +1,16 @@
 """Recurrent sequence models for Keras 3: cells one can see through, layers that are fast, recipes.
 
-Importing the package imports no backend: each part is loaded when it is first used.
+Importing the package imports no backend: each part is loaded when it is first used. Models that
+have layers of the package can then be loaded by `keras.saving.load_model`.
 """
 
 import importlib
 
+from keras_seq._internal.keras_compat import find_saved_classes
+
 __version__ = "0.1.0"
+
+find_saved_classes()
 
 __all__ = [
     "cells",

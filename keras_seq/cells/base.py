@@ -10,6 +10,7 @@ from keras import ops
 # dropout masks before its loop; a cell without it cannot drop inside `keras.layers.RNN`.
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
+from keras_seq._internal import float64
 from keras_seq.errors import InputError, unknown
 
 
@@ -138,6 +139,10 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             return state
         return state * self.get_recurrent_dropout_mask(state)
 
+    def activate(self, z):
+        """Return `activation` of z, in float64 if z is."""
+        return float64.activation(self.activation)(z)
+
     def get_initial_state(self, batch_size=None):
         """Zeros, one tensor `(batch, units)` a state."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
@@ -210,6 +215,10 @@ class GatedCell(RecurrentCell):
     ):
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation = _activation(recurrent_activation)
+
+    def gate(self, z):
+        """Return `recurrent_activation` of z, in float64 if z is."""
+        return float64.activation(self.recurrent_activation)(z)
 
     def get_config(self):
         return {

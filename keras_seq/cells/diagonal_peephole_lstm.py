@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import matmul
 from keras_seq.cells.base import Step
 from keras_seq.cells.lstm import LSTMCell
 
@@ -57,14 +58,14 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
 
     def step(self, projected, states):
         h_previous, c_previous = states
-        u = ops.matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
         z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
-        i = self.recurrent_activation(z_i + self.input_gate_peephole_weights * c_previous)
-        f = self.recurrent_activation(z_f + self.forget_gate_peephole_weights * c_previous)
-        g = self.activation(z_c)
+        i = self.gate(z_i + self.input_gate_peephole_weights * c_previous)
+        f = self.gate(z_f + self.forget_gate_peephole_weights * c_previous)
+        g = self.activate(z_c)
         c = f * c_previous + i * g
-        o = self.recurrent_activation(z_o + self.output_gate_peephole_weights * c)
-        h = o * self.activation(c)
+        o = self.gate(z_o + self.output_gate_peephole_weights * c)
+        h = o * self.activate(c)
         return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})
 
     def get_config(self):

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import matmul
 from keras_seq.cells.base import GatedCell, Step
 
 
@@ -44,7 +45,7 @@ class GRUCell(GatedCell):
         self.bias = self.add_bias((2, 3 * self.units) if self.reset_after else (3 * self.units,))
 
     def project(self, inputs):
-        projected = ops.matmul(inputs, self.kernel)
+        projected = matmul(inputs, self.kernel)
         if not self.use_bias:
             return projected
         return projected + (self.bias[0] if self.reset_after else self.bias)
@@ -54,17 +55,17 @@ class GRUCell(GatedCell):
         h_read = self.recurrent(h_previous)
         x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
         if self.reset_after:
-            u = ops.matmul(h_read, self.recurrent_kernel)
+            u = matmul(h_read, self.recurrent_kernel)
             u_z, u_r, u_h = ops.split(u + self.bias[1] if self.use_bias else u, 3, axis=-1)
         else:
             gates_kernel, candidate_kernel = ops.split(
                 self.recurrent_kernel, [2 * self.units], axis=-1
             )
-            u_z, u_r = ops.split(ops.matmul(h_read, gates_kernel), 2, axis=-1)
-        z = self.recurrent_activation(x_z + u_z)
-        r = self.recurrent_activation(x_r + u_r)
-        g = r * u_h if self.reset_after else ops.matmul(r * h_read, candidate_kernel)
-        g = self.activation(x_h + g)
+            u_z, u_r = ops.split(matmul(h_read, gates_kernel), 2, axis=-1)
+        z = self.gate(x_z + u_z)
+        r = self.gate(x_r + u_r)
+        g = r * u_h if self.reset_after else matmul(r * h_read, candidate_kernel)
+        g = self.activate(x_h + g)
         h = z * h_previous + (1 - z) * g
         return Step(h, [h], {"update": z, "reset": r, "candidate": g})
 

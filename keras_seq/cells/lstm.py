@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import matmul
 from keras_seq.cells.base import GatedCell, Step
 
 
@@ -55,19 +56,19 @@ class LSTMCell(GatedCell):
         )
 
     def project(self, inputs):
-        projected = ops.matmul(inputs, self.kernel)
+        projected = matmul(inputs, self.kernel)
         return projected + self.bias if self.use_bias else projected
 
     def step(self, projected, states):
         h_previous, c_previous = states
-        u = ops.matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
         z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
-        i = self.recurrent_activation(z_i)
-        f = self.recurrent_activation(z_f)
-        g = self.activation(z_c)
-        o = self.recurrent_activation(z_o)
+        i = self.gate(z_i)
+        f = self.gate(z_f)
+        g = self.activate(z_c)
+        o = self.gate(z_o)
         c = f * c_previous + i * g
-        h = o * self.activation(c)
+        h = o * self.activate(c)
         return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})
 
     def get_config(self):

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import matmul
 from keras_seq.cells.base import Step
 from keras_seq.cells.lstm import LSTMCell
 
@@ -40,12 +41,12 @@ class PeepholeLSTMCell(LSTMCell):
     def step(self, projected, states):
         _, c_previous = states
         x_i, x_f, x_c, x_o = ops.split(projected, 4, axis=-1)
-        u = ops.matmul(self.recurrent(c_previous), self.recurrent_kernel)
+        u = matmul(self.recurrent(c_previous), self.recurrent_kernel)
         u_i, u_f, u_o = ops.split(u, 3, axis=-1)
-        i = self.recurrent_activation(x_i + u_i)
-        f = self.recurrent_activation(x_f + u_f)
-        o = self.recurrent_activation(x_o + u_o)
-        g = self.activation(x_c)
+        i = self.gate(x_i + u_i)
+        f = self.gate(x_f + u_f)
+        o = self.gate(x_o + u_o)
+        g = self.activate(x_c)
         c = f * c_previous + i * g
-        h = o * self.activation(c)
+        h = o * self.activate(c)
         return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})

@@ -1,6 +1,6 @@
 import keras
-from keras import ops
 
+from keras_seq._internal.float64 import matmul
 from keras_seq.cells.base import RecurrentCell, Step
 
 
@@ -27,11 +27,11 @@ class SimpleRNNCell(RecurrentCell):
         self.bias = self.add_bias((self.units,))
 
     def project(self, inputs):
-        projected = ops.matmul(inputs, self.kernel)
+        projected = matmul(inputs, self.kernel)
         return projected + self.bias if self.use_bias else projected
 
     def step(self, projected, states):
         (h_previous,) = states
-        u = ops.matmul(self.recurrent(h_previous), self.recurrent_kernel)
-        h = self.activation(projected + u)
+        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        h = self.activate(projected + u)
         return Step(h, [h], {"candidate": h})

@@ -13,7 +13,7 @@ from keras_seq.layers.recall import Recall
 from keras_seq.layers.recurrent import GRU, LSTM, DiagonalPeepholeLSTM, PeepholeLSTM, SimpleRNN
 from keras_seq.layers.rnn import RNN
 from keras_seq.layers.spectral_augmentation import SpectralMasking, SpectralWarping
-from keras_seq.layers.time_distributed import TimeDistributed
+from keras_seq.layers.time_distributed import FlattenTime, TimeDistributed
 from keras_seq.layers.token_dropout import TokenDropout
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "BigramEmbedding",
     "Bigrams",
     "DiagonalPeepholeLSTM",
+    "FlattenTime",
     "KneserNey",
     "LogMel",
     "NaiveBayes",

@@ -5,7 +5,14 @@ from keras import ops, tree
 from keras.src.backend import AutocastScope  # Keras exports no name for it
 
 from keras_seq.errors import InputError
+from keras_seq.layers import nested
 from keras_seq.scan import projects, scan
+
+DENSE = {
+    "ragged": "pad it, as by its `to_tensor()`, and pass a mask",
+    "sparse": "convert it, as by `tf.sparse.to_dense`",
+}
+"""Kinds of tensors that are not taken, and what to do about it."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -23,16 +30,20 @@ class RNN(keras.layers.RNN):
         stateful: Whether a batch starts from the final states of the batch before.
         unroll: Whether to write the loop out: faster for a few steps, slow to start for many.
         zero_output_for_mask: Whether masked time steps put out zeros; otherwise they repeat the
-            output before them.
+            output before them. The last output is that of the last step computed, so that it is
+            zeros too if that step is masked, also without `return_sequences`.
         checkpoint: Whether training keeps only some states and computes the rest again, chunk by
             chunk, for the gradient: for long sequences, in memory that grows as the square root
             of their length. The steps of the cell must not be random.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
-        initial_state: List of states, each `(batch, units)`. Default: zeros.
+        initial_state: List of states, each `(batch, units)`, or `(1, units)` for all rows.
+            Default: zeros.
         mask: Bools `(batch, timesteps)`, False where a time step is to be skipped; it may be
-            False anywhere.
+            False anywhere. Default: the mask of the layer before. What stands at such a step has
+            no influence on outputs or gradients, even if it is NaN. The mask of the outputs is in
+            their order: reversed with `go_backwards`.
         training: Whether dropout applies.
 
     Returns:
@@ -64,6 +75,47 @@ class RNN(keras.layers.RNN):
         self._check(sequences, initial_state, mask)
         return super().__call__(sequences, initial_state=initial_state, mask=mask, **kwargs)
 
+    def build(self, sequences_shape, initial_state_shape=None):
+        shapes = []
+        tree.map_shape_structure(shapes.append, sequences_shape)
+        if len(shapes) > 1 and not self.cell.built:
+            self.cell.build(tree.map_shape_structure(lambda s: (s[0], *s[2:]), sequences_shape))
+            self.cell.built = True
+        super().build(shapes[0], initial_state_shape)
+
+    def get_initial_state(self, batch_size):
+        if hasattr(self.cell, "get_initial_state"):
+            return super().get_initial_state(batch_size)
+        return nested.zero_states(self.cell, batch_size)
+
+    def reset_state(self):
+        for variable in tree.flatten(self.states) if self.states is not None else []:
+            variable.assign(ops.zeros_like(variable))
+
+    def compute_output_spec(self, sequences, *args, **kwargs):
+        if nested.is_nested(self.cell, sequences):
+            # Of nests no shape can be told without a call.
+            return keras.Operation.compute_output_spec(self, sequences, *args, **kwargs)
+        return super().compute_output_spec(sequences, *args, **kwargs)
+
+    def compute_mask(self, inputs, mask):
+        mask = tree.flatten(mask)[0]
+        if mask is not None and self.go_backwards and self.return_sequences:
+            mask = ops.flip(mask, axis=1)
+        return super().compute_mask(inputs, mask)
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        if mask is None:
+            # Keras passes it on only if the sequences are the one tensor in the call.
+            mask = tree.map_structure(lambda s: getattr(s, "_keras_mask", None), sequences)
+        mask = tree.flatten(mask)[0]
+        if mask is not None:
+            sequences = tree.map_structure(lambda s: _hide_masked(s, mask), sequences)
+        if nested.is_nested(self.cell, sequences):
+            return nested.call(self, sequences, initial_state, mask, training)
+        sequences, initial_state = self._share_batch(sequences, initial_state)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         if not projects(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)
@@ -89,13 +141,37 @@ class RNN(keras.layers.RNN):
                 checkpoint=self.checkpoint,
             )
 
+    def _share_batch(self, sequences, initial_state):
+        """Give sequences and states the batch size that either has."""
+        states = []
+        if initial_state is not None and projects(self.cell):
+            states = tree.flatten(initial_state)
+        if sequences.shape[0] is None:
+            sizes = [self._expected_batch_size] if self.stateful else []
+            # A state of one row fits any batch.
+            sizes += [state.shape[0] for state in states if state.shape[0] not in (None, 1)]
+            sequences = _with_batch(sequences, next(iter(sizes), None))
+        batch, rows = sequences.shape[0], ops.shape(sequences)[0]
+
+        def fit(state):
+            if state.shape[0] == 1 and batch != 1:
+                return ops.broadcast_to(state, (rows, *state.shape[1:]))
+            return _with_batch(state, batch)
+
+        return sequences, tree.map_structure(fit, initial_state) if states else initial_state
+
     def _check(self, sequences, initial_state, mask):
         """Refuses, in one sentence, what would otherwise fail deep inside the loop."""
-        name, shape = type(self).__name__, _shape(sequences)
-        dtype = getattr(sequences, "dtype", "")
-        dtype = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
-        if dtype.startswith(("str", "bytes", "bool", "complex", "object")):
-            raise InputError(f"{name}: sequences must be numbers, got dtype {dtype}.")
+        name = type(self).__name__
+        leaves = tree.flatten(sequences)
+        for leaf in leaves:
+            _check_kind(name, leaf)
+            if len(leaves) > 1 and not _agree(_shape(leaf)[:2], _shape(leaves[0])[:2]):
+                raise InputError(
+                    f"{name}: all sequences must have the same batch and timesteps, got the shapes "
+                    f"{[_shape(leaf) for leaf in leaves]}."
+                )
+        shape = _shape(leaves[0])
         if projects(self.cell):
             features = self.input_spec.axes.get(-1) if self.input_spec else None
             if not _agree(shape, (None, None, features)):
@@ -119,11 +195,41 @@ class RNN(keras.layers.RNN):
         if initial_state is not None and projects(self.cell):
             shapes = [_shape(state) for state in tree.flatten(initial_state)]
             wanted = [(*shape[:1], size) for size in self.state_size]
-            if len(shapes) != len(wanted) or not all(map(_agree, shapes, wanted)):
+            one_row = [(1, size) for size in self.state_size]
+            fit = [_agree(s, w) or s == one for s, w, one in zip(shapes, wanted, one_row)]
+            if len(shapes) != len(wanted) or not all(fit):
                 raise InputError(
                     f"{name}: initial_state must be {len(wanted)} tensor(s) of shape (batch, "
                     f"units), {wanted}, got {shapes}."
                 )
+
+
+def _with_batch(tensor, batch):
+    """Tell TensorFlow, the only backend that may not know it, the batch size of a tensor."""
+    if batch is None or tensor.shape[0] is not None:
+        return tensor
+    import tensorflow as tf
+
+    return tf.ensure_shape(tensor, (batch, *tensor.shape[1:]))
+
+
+def _hide_masked(sequences, mask):
+    """Put zeros where the mask is False, since NaN times a gradient of zero is NaN."""
+    kept = ops.cast(mask, "bool")
+    while len(kept.shape) < len(sequences.shape):
+        kept = ops.expand_dims(kept, -1)
+    return ops.where(kept, sequences, ops.zeros_like(sequences))
+
+
+def _check_kind(name, sequences):
+    """Refuse what is no dense tensor of numbers."""
+    dtype = getattr(sequences, "dtype", "")
+    dtype = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+    if dtype.startswith(("str", "bytes", "bool", "complex", "object")):
+        raise InputError(f"{name}: sequences must be numbers, got dtype {dtype}.")
+    for kind, remedy in DENSE.items():
+        if kind in type(sequences).__name__.lower() or getattr(sequences, kind, False):
+            raise InputError(f"{name}: sequences must be dense, got a {kind} tensor: {remedy}.")
 
 
 def _shape(array):

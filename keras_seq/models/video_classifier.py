@@ -89,7 +89,7 @@ class VideoClassifier(keras.Model):
             eye = _small((*size, colours * (1 + pairs)), channels, features)
         else:
             eye = _application(encoder, (*size, colours), frozen, features)
-        steps = [layers.TimeDistributed(eye, name="frame_by_frame")]
+        steps = [layers.FlattenTime(eye, name="frame_by_frame")]
         for number in range(depth):
             steps.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
             layer = getattr(layers, cell)(

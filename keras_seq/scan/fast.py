@@ -228,7 +228,7 @@ class _Shares(NamedTuple):
 def _product(sequence, matrix):
     """A matrix product for all time steps at once."""
     batch, timesteps, n = ops.shape(sequence)
-    product = ops.matmul(ops.reshape(sequence, (-1, n)), matrix)
+    product = ops.matmul(ops.reshape(sequence, (batch * timesteps, n)), matrix)
     return ops.reshape(product, (batch, timesteps, matrix.shape[1]))
 
 

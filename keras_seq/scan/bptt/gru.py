@@ -12,6 +12,7 @@ A masked step passes dh on as it is.
 
 from keras import ops
 
+from keras_seq._internal.float64 import tanh
 from keras_seq.scan.bptt.loop import loop, pair, pieces, previous, sigmoid
 
 
@@ -32,7 +33,7 @@ def forward(weights, projected, states, mask, reverse, tape):
         zr = [sigmoid(x + u + b) for x, u, b in zip(x_zr, u_zr, b_zr)]
         z, r = pair(zr)
         u = u + b_u
-        g = ops.tanh(x_g + b_g + r * u)
+        g = tanh(x_g + b_g + r * u)
         for_backward = (*zr, g, u) if tape else ()
         h_new = g + z * (h - g)
         if mask is not None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import tanh
 from keras_seq.exchangeable import Exchangeable
 from keras_seq.scan import compiled
 
@@ -154,4 +155,4 @@ def previous(first, sequence, reverse=False):
 
 def sigmoid(z):
     """The logistic function; XLA computes tanh faster than exp and a division."""
-    return ops.tanh(0.5 * z) * 0.5 + 0.5
+    return tanh(0.5 * z) * 0.5 + 0.5

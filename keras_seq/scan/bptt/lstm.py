@@ -14,6 +14,7 @@ in brackets what the peepholes add. A masked step passes dh and dc on as they ar
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.float64 import tanh
 from keras_seq.scan.bptt.loop import loop, pieces, previous, sigmoid
 
 
@@ -52,7 +53,7 @@ def forward(weights, projected, states, mask, reverse, tape):
             u_i, u_f, u_g, u_o = ops.split(u, 4, axis=-1)
             i = sigmoid(z_i + u_i + b_i + p_i * c)
             f = sigmoid(z_f + u_f + b_f + p_f * c)
-            g = ops.tanh(z_g + u_g + b_g)
+            g = tanh(z_g + u_g + b_g)
             c_new = f * c + i * g
             o = sigmoid(z_o + u_o + b_o + p_o * c_new)
             gates = ops.concatenate([i, f, g, o], axis=-1)
@@ -60,10 +61,10 @@ def forward(weights, projected, states, mask, reverse, tape):
             # Made here, since XLA fails on second derivatives of a loop that is given constants.
             scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
             offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
-            gates = ops.tanh(elements[0] * scale + u + bias) * scale + offset
+            gates = tanh(elements[0] * scale + u + bias) * scale + offset
             i, f, g, o = ops.split(gates, 4, axis=-1)
             c_new = f * c + i * g
-        h_new = o * ops.tanh(c_new)
+        h_new = o * tanh(c_new)
         for_backward = (gates, c) if tape else ()
         if mask is not None:
             seen = elements[-1] > 0
@@ -100,7 +101,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         d_h, d_c, *d_peepholes = carry
         i, f, g, o, c_previous, *rest = elements
         c = f * c_previous + i * g
-        tanh_c = ops.tanh(c)
+        tanh_c = tanh(c)
         if d_outputs is not None:
             d_h = d_h + rest[0]
         d_o = d_h * tanh_c * o * (1 - o)

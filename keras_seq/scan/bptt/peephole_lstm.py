@@ -12,6 +12,7 @@ sequence after the loop; inside it costs less, since what it needs is in the cac
 
 from keras import ops
 
+from keras_seq._internal.float64 import tanh
 from keras_seq.scan.bptt.loop import loop, pair, pieces, sigmoid
 
 
@@ -30,10 +31,10 @@ def forward(weights, projected, states, mask, reverse, tape):
         u_if = ops.split(u_if, len(widths), axis=-1)
         i_f = [sigmoid(z + u + b) for z, u, b in zip(z_if, u_if, b_if)]
         i, f = pair(i_f)
-        g = ops.tanh(z_g + b_g)
+        g = tanh(z_g + b_g)
         o = sigmoid(z_o + u_o + b_o)
         c_new = f * c + i * g
-        h_new = o * ops.tanh(c_new)
+        h_new = o * tanh(c_new)
         for_backward = (*i_f, g, o, c) if tape else ()
         if mask is not None:
             seen = elements[-1] > 0
@@ -56,7 +57,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     def step(carry, elements):
         d_h, d_c = carry
         i, f, g, o, c_previous, *rest = elements
-        tanh_c = ops.tanh(f * c_previous + i * g)
+        tanh_c = tanh(f * c_previous + i * g)
         if d_outputs is not None:
             d_h = d_h + rest[0]
         d_o = d_h * tanh_c * o * (1 - o)

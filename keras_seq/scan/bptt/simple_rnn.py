@@ -9,6 +9,7 @@ A masked step passes dh on as it is.
 
 from keras import ops
 
+from keras_seq._internal.float64 import tanh
 from keras_seq.scan.bptt.loop import loop, previous
 
 
@@ -18,7 +19,7 @@ def forward(weights, projected, states, mask, reverse, tape):
 
     def step(carry, elements):
         (h,) = carry
-        h_new = ops.tanh(elements[0] + bias + ops.matmul(h, recurrent_kernel))
+        h_new = tanh(elements[0] + bias + ops.matmul(h, recurrent_kernel))
         if mask is not None:
             h_new = ops.where(elements[1] > 0, h_new, h)
         return (h_new,), (h_new,)
