@@ -73,6 +73,15 @@ def fill(layer, seed=30):
     return layer
 
 
+def in_precision(dtype):
+    """A context in which the backend has this type; JAX has float64 only if it is asked for."""
+    if BACKEND != "jax" or dtype != "float64":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
 def to_numpy(nest):
     return tree.map_structure(ops.convert_to_numpy, nest)
 

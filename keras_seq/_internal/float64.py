@@ -9,14 +9,14 @@ from keras import ops
 
 def matmul(x: Any, y: Any) -> Any:
     """Return the matrix product; `keras.ops.matmul` narrows it on torch."""
-    if keras.backend.backend() == "torch" and _is_float64(x):
+    if keras.backend.backend() == "torch" and is_float64(x):
         return ops.convert_to_tensor(x) @ ops.convert_to_tensor(y)
     return ops.matmul(x, y)
 
 
 def tanh(x: Any) -> Any:
     """Return the hyperbolic tangent; `keras.ops.tanh` narrows it on JAX."""
-    if keras.backend.backend() == "jax" and _is_float64(x):
+    if keras.backend.backend() == "jax" and is_float64(x):
         import jax.numpy as jnp
 
         return jnp.tanh(x)
@@ -28,5 +28,6 @@ def activation(function: Callable) -> Callable:
     return tanh if function is keras.activations.tanh else function
 
 
-def _is_float64(x: Any) -> bool:
+def is_float64(x: Any) -> bool:
+    """Return whether a tensor or variable is of this type."""
     return str(x.dtype).endswith("float64")

@@ -7,6 +7,7 @@ from keras.src.backend import rnn  # Keras exports no name for its loop over tim
 from keras_seq.errors import InputError, unknown
 from keras_seq.layers.rnn import RNN
 from keras_seq.scan import compiles_itself
+from keras_seq.scan.padding import hide_masked
 
 SCORES = ("additive", "dot")
 NO_MEMORY = (
@@ -142,8 +143,10 @@ class AttentionDecoderCell(keras.layers.Layer):
         states = zeros(self._sizes) if states is None else states
         fed = [zeros(self.units)] if self.input_feeding else []
         seen = ops.ones_like(memory[:, :, 0]) if mask is None else ops.cast(mask, memory.dtype)
-        # Zeros, so that a row which is masked as a whole has the context 0.
-        return [*states, *fed, keys, memory * seen[:, :, None], seen]
+        if mask is not None:
+            # Zeros, so that a row which is masked as a whole has the context 0.
+            keys, memory = hide_masked(keys, mask), hide_masked(memory, mask)
+        return [*states, *fed, keys, memory, seen]
 
     def attend(self, outputs, memory):
         """The vectors a_t and the weights, of any number of steps at once.

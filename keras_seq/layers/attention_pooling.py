@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+from keras_seq._internal.float64 import matmul, tanh
+from keras_seq.scan.padding import hide_masked
+
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class AttentionPooling(keras.layers.Layer):
@@ -34,7 +37,9 @@ class AttentionPooling(keras.layers.Layer):
         )
 
     def call(self, inputs, mask=None, return_weights=False):
-        scores = ops.tanh(ops.matmul(inputs, self.kernel) + self.bias)
+        if mask is not None:
+            inputs = hide_masked(inputs, mask)
+        scores = tanh(matmul(inputs, self.kernel) + self.bias)
         scores = ops.sum(scores * self.query, axis=-1)
         if mask is not None:
             scores = ops.where(mask, scores, -1e9)

@@ -7,9 +7,11 @@ from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports no name for it
 
 from keras_seq import spans
+from keras_seq._internal.float64 import matmul
 from keras_seq._internal.value_checks import require
 from keras_seq.decoding import linear_chain
 from keras_seq.errors import InputError
+from keras_seq.scan.padding import hide_masked
 
 _newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""
@@ -115,10 +117,10 @@ class CRF(keras.layers.Layer):
             setattr(self, name, weight)
 
     def call(self, inputs, mask=None):
-        scores = inputs
+        scores = inputs if mask is None else hide_masked(inputs, mask)
         if self.use_kernel:
             # A batch of one, since a matrix alone would be a `tensordot`, of a dozen operations.
-            scores = ops.matmul(inputs, self.kernel[None]) + self.bias
+            scores = matmul(scores, self.kernel[None]) + self.bias
         scores = ops.cast(scores, self.variable_dtype)
         if mask is None:
             return scores

@@ -21,9 +21,9 @@ def is_nested(cell: Any, sequences: Any) -> bool:
         return True
     if isinstance(cell, StackedRNNCells):  # whose states Keras's loops know
         return False
-    sizes = [getattr(cell, "output_size", None) or 1]
+    sizes = [getattr(cell, "output_size", None)]
     sizes += cell.state_size if isinstance(cell.state_size, (list, tuple)) else []
-    return not all(isinstance(size, int) for size in sizes)
+    return not all(size is None or isinstance(size, int) for size in sizes)
 
 
 def zero_states(cell: Any, batch_size: Any) -> list:

@@ -7,6 +7,7 @@ from keras.src.backend import AutocastScope  # Keras exports no name for it
 from keras_seq.errors import InputError
 from keras_seq.layers import nested
 from keras_seq.scan import projects, scan
+from keras_seq.scan.padding import hide_masked
 
 DENSE = {
     "ragged": "pad it, as by its `to_tensor()`, and pass a mask",
@@ -90,7 +91,7 @@ class RNN(keras.layers.RNN):
 
     def reset_state(self):
         for variable in tree.flatten(self.states) if self.states is not None else []:
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros_like(variable.value))
 
     def compute_output_spec(self, sequences, *args, **kwargs):
         if nested.is_nested(self.cell, sequences):
@@ -110,7 +111,7 @@ class RNN(keras.layers.RNN):
             mask = tree.map_structure(lambda s: getattr(s, "_keras_mask", None), sequences)
         mask = tree.flatten(mask)[0]
         if mask is not None:
-            sequences = tree.map_structure(lambda s: _hide_masked(s, mask), sequences)
+            sequences = tree.map_structure(lambda s: hide_masked(s, mask), sequences)
         if nested.is_nested(self.cell, sequences):
             return nested.call(self, sequences, initial_state, mask, training)
         sequences, initial_state = self._share_batch(sequences, initial_state)
@@ -211,14 +212,6 @@ def _with_batch(tensor, batch):
     import tensorflow as tf
 
     return tf.ensure_shape(tensor, (batch, *tensor.shape[1:]))
-
-
-def _hide_masked(sequences, mask):
-    """Put zeros where the mask is False, since NaN times a gradient of zero is NaN."""
-    kept = ops.cast(mask, "bool")
-    while len(kept.shape) < len(sequences.shape):
-        kept = ops.expand_dims(kept, -1)
-    return ops.where(kept, sequences, ops.zeros_like(sequences))
 
 
 def _check_kind(name, sequences):

@@ -6,6 +6,7 @@ from keras import ops
 # share: a `while_loop` in TensorFlow, a `scan` in JAX, a Python loop in torch.
 from keras.src.backend import rnn
 
+from keras_seq._internal.float64 import is_float64
 from keras_seq.errors import InputError
 
 
@@ -124,6 +125,12 @@ def _checked_step(cell, projected, states):
     if [shape[1:] for shape in before] != [shape[1:] for shape in after]:
         raise InputError(
             f"{name}.step must return states of the shapes of those before, {before}, got {after}."
+        )
+    if is_float64(states[0]) and not all(map(is_float64, [new.output, *new.states])):
+        raise InputError(
+            f"{name}.step must return float64 as it gets it, got "
+            f"{', '.join(str(t.dtype) for t in [new.output, *new.states])}: some operations of Keras "
+            "narrow it; `keras_seq.cells.RecurrentCell.activate` does not."
         )
     return new
 

@@ -1,6 +1,23 @@
-"""Masked time steps before those that count, for who needs sequences of another length."""
+"""Masked time steps: added to reach another length, and hidden."""
+
+from typing import Any
 
 from keras import ops
+
+
+def hide_masked(sequences: Any, mask: Any) -> Any:
+    """Return sequences with zeros where they are masked.
+
+    A derivative there is zero, but NaN times zero is NaN.
+
+    Args:
+        sequences: `(batch, timesteps, ...)`.
+        mask: Bools `(batch, timesteps)`.
+    """
+    kept = ops.cast(mask, "bool")
+    while len(kept.shape) < len(sequences.shape):
+        kept = ops.expand_dims(kept, -1)
+    return ops.where(kept, sequences, ops.zeros_like(sequences))
 
 
 def padded(sequences, mask, extra, go_backwards):

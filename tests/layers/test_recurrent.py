@@ -218,9 +218,9 @@ BAD_CALLS = {
     ),
     "a state of another batch": (
         (X,),
-        {"initial_state": [normal(1, UNITS)] * 2},
+        {"initial_state": [normal(3, UNITS)] * 2},
         "initial_state",
-        f"(1, {UNITS})",
+        f"(3, {UNITS})",
     ),
     "too many states": (
         (X,),

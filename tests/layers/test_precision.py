@@ -1,0 +1,151 @@
+"""float64 through and through, and training in mixed precision, with the loss scaled or not."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import (
+    BACKEND,
+    CELLS,
+    FEATURES,
+    MASK,
+    UNITS,
+    assert_close,
+    fill,
+    in_precision,
+    make,
+    normal,
+    sequences,
+    states,
+    to_numpy,
+)
+from keras import ops
+
+from keras_seq import cells, layers
+from keras_seq.cells import Step
+from keras_seq.errors import InputError
+
+
+def wide(*shape, seed=0):
+    return ops.convert_to_tensor(normal(*shape, seed=seed, dtype="float64"))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch checks gradients in float64")
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_gradcheck_of_torch_on_recurrent_layers(name, masked):
+    import torch
+
+    layer = make(name, return_sequences=True, dtype="float64")
+    mask = torch.tensor(MASK[:, :3]) if masked else None
+    given = [wide(4, 3, FEATURES), *map(torch.tensor, states(layer, dtype="float64"))]
+
+    def run(x, *initial):
+        return layer(x, initial_state=list(initial), mask=mask)
+
+    assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in given])
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="torch checks gradients in float64")
+@pytest.mark.parametrize("kind", ["CRF", "AttentionPooling"])
+def test_gradcheck_of_torch_on_other_layers(kind):
+    import torch
+
+    layer = getattr(layers, kind)(UNITS, dtype="float64")
+    layer.build((2, 3, FEATURES))
+    fill(layer)
+    tags = torch.tensor([[0, 1, 2], [3, 3, 1]])
+
+    def run(x):
+        y = layer(x)
+        return layer.log_likelihood(y, tags) if kind == "CRF" else y
+
+    assert torch.autograd.gradcheck(run, [wide(2, 3, FEATURES).requires_grad_()])
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "relu", "go_backwards": True}])
+def test_float64_in_a_stack_with_attention_and_a_chain(options):
+    with in_precision("float64"):
+        x, mask = wide(4, 5, FEATURES), ops.convert_to_tensor(MASK)
+        ours = {"return_sequences": True, "dtype": "float64"}
+        both = keras.layers.Bidirectional(layers.LSTM(UNITS, **ours))
+        y = layers.GRU(UNITS, **ours, **options)(both(x, mask=mask))
+        crf = layers.CRF(3, dtype="float64")
+        scores = crf(y)
+        tags = np.array([[0, 1, 2, 1, 0]] * 4)
+        results = [
+            y,
+            scores,
+            layers.AttentionPooling(2, dtype="float64")(y),
+            crf.log_likelihood(scores, tags),
+            crf.decode(scores)[1],
+            crf.marginals(scores),
+        ]
+        assert {keras.backend.standardize_dtype(r.dtype) for r in results} == {"float64"}
+
+
+def test_log_likelihood_in_float64_is_that_of_all_chains():
+    with in_precision("float64"):
+        crf = layers.CRF(2, use_kernel=False, dtype="float64")
+        crf.build((1, 3, 2))
+        fill(crf)
+        scores, tags = normal(1, 3, 2, dtype="float64"), np.indices((2, 2, 2)).reshape(3, 8).T
+        each = to_numpy(crf.log_likelihood(np.repeat(scores, 8, axis=0), tags))
+        assert abs(np.exp(each).sum() - 1) < 1e-14
+
+
+class Narrowing(cells.SimpleRNNCell):
+    """A cell whose step leaves float64."""
+
+    def step(self, projected, states):
+        h = ops.cast(projected + states[0], "float32")
+        return Step(h, [h], {})
+
+
+def test_a_step_that_leaves_float64_is_named():
+    with in_precision("float64"), pytest.raises(InputError, match=r"Narrowing.step .* float64.*32"):
+        layers.RNN(Narrowing(UNITS, dtype="float64"))(wide(4, 5, FEATURES))
+
+
+# Mixed precision
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"])
+def test_training_and_saving_in_mixed_precision(name, policy, tmp_path):
+    def model(policy):
+        keras.utils.set_random_seed(1)
+        cls, fixed = CELLS[name]
+        inputs = keras.Input((None, FEATURES))
+        x = keras.layers.Masking()(inputs)
+        x = cls(16, **fixed, return_sequences=True, dtype=policy)(x)
+        x = keras.layers.Bidirectional(cls(16, **fixed, dtype=policy), dtype=policy)(x)
+        model = keras.Model(inputs, keras.layers.Dense(1, dtype="float32")(x))
+        optimizer = keras.optimizers.SGD(0.1)
+        if policy == "mixed_float16":
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1024)
+        model.compile(optimizer, "mse")
+        return model
+
+    x = np.where(np.resize(MASK, (16, 5))[..., None], sequences(16), 0)
+    y = x.sum(axis=(1, 2))
+    exact, mixed = model("float32"), model(policy)
+    histories = [m.fit(x, y, epochs=3, shuffle=False, verbose=0).history for m in (exact, mixed)]
+    losses = [history["loss"] for history in histories]
+    assert losses[1][-1] < losses[1][0]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.03)
+    assert_close(mixed.get_weights(), exact.get_weights(), 0.03)
+    mixed.save(tmp_path / "mixed.keras")
+    loaded = keras.saving.load_model(tmp_path / "mixed.keras")
+    predicted = [m.predict(x, verbose=0) for m in (loaded, mixed)]
+    np.testing.assert_array_equal(*predicted)
+    assert loaded.layers[2].compute_dtype == policy.removeprefix("mixed_")
+    assert np.isfinite(loaded.fit(x, y, verbose=0).history["loss"][0])
+
+
+def test_an_overflow_is_left_out_by_the_scaled_optimizer():
+    layer = layers.LSTM(UNITS, dtype="mixed_float16")
+    model = keras.Sequential([keras.Input((5, FEATURES)), layer])
+    model.compile(keras.optimizers.LossScaleOptimizer("sgd", initial_scale=1e30), "mse")
+    before = model.get_weights()
+    model.fit(sequences(), normal(4, UNITS), verbose=0)
+    assert_close(model.get_weights(), before, 0)
