@@ -447,6 +447,8 @@ def export(
     console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
     for warning in report.get("warnings", []):
         console.print(f"[yellow]{warning}[/]")
+    if "precision" in report:
+        console.print(f"[bold]precision[/] {report['precision']}")
     console.print(f"[bold]exported to[/] {folder}")
 
 

@@ -30,4 +30,4 @@ def activation(function: Callable) -> Callable:
 
 def is_float64(x: Any) -> bool:
     """Return whether a tensor or variable is of this type."""
-    return str(x.dtype).endswith("float64")
+    return "float64" in str(x.dtype)

@@ -40,10 +40,11 @@ def _one_by_one(endpoint):
         tf.TensorSpec([1, *spec.shape[1:]] if spec.shape.rank else [], spec.dtype, spec.name)
         for spec in endpoint.signature
     ]
-    one, whole = ([np.asarray(a) for a in arguments] for arguments in endpoint.examples)
-    rows = max((len(array) for array in whole if array.ndim), default=0)
-    parts = [[a[row : row + 1] if a.ndim else a for a in whole] for row in range(rows)]
-    return endpoint._replace(signature=signature, examples=[one, *parts])
+    batches = [[np.asarray(a) for a in arguments] for arguments in endpoint.examples]
+    first, last = ([a[:1] if a.ndim else a for a in batches[0]], batches[-1])
+    rows = max((len(array) for array in last if array.ndim), default=0)
+    parts = [[a[row : row + 1] if a.ndim else a for a in last] for row in range(rows)]
+    return endpoint._replace(signature=signature, examples=[first, *parts])
 
 
 def _converted(model, endpoint):

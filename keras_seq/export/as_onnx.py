@@ -29,6 +29,8 @@ def onnx(model, path, examples=None, portable: bool = False):
         Report: the endpoints by name, the largest difference seen, the milliseconds that ONNX
         Runtime takes for one example, and warnings: a sentence for each thing that another
         runtime is known to compute wrongly.
+        For a model in mixed precision also "precision": what is exported computes in float32, and
+        is compared with the model in float32.
 
     Raises:
         InputError: The backend is not TensorFlow, there is something at the path, the model cannot

@@ -13,6 +13,7 @@ from keras.src import backend  # Keras exports no name for it
 
 from keras_seq._internal.files import atomic_write, write_json
 from keras_seq.errors import InputError
+from keras_seq.export.precision import in_float32
 from keras_seq.models.endpoint import Endpoint
 from keras_seq.scan.compiled import portable as nothing_compiled
 from keras_seq.tracing.watching import free
@@ -96,7 +97,21 @@ def portable(model, examples):
     signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
     given = zip(keras.tree.flatten(examples), model.inputs, strict=True)
     arrays = [np.asarray(a, i.dtype) for a, i in given]
-    return {"predict": Endpoint(predict, signature, [[a[:1] for a in arrays], arrays])}
+    return {"predict": Endpoint(predict, signature, _batches(model, arrays))}
+
+
+def _batches(model, arrays):
+    """Return batches to compare on: one row and all rows, or those of a model of a fixed batch."""
+    fixed = {i.shape[0] for i in model.inputs} - {None}
+    if not fixed:
+        return [[a[:1] for a in arrays], arrays]
+    size, rows = max(fixed), min(map(len, arrays))
+    if rows < size:
+        raise InputError(
+            f"{model.name} takes batches of {size}: it needs as many examples, got {rows}."
+        )
+    starts = range(0, rows - size + 1, size)
+    return [[a[start : start + size] for a in arrays] for start in starts]
 
 
 def with_constants(model, function):
@@ -146,19 +161,23 @@ def written(model, path, examples, write, fitted=lambda endpoint: endpoint):
         fitted: An endpoint as the runtime can have it.
 
     Returns:
-        As `compared`.
+        As `compared`. If layers compute in 16 bits, which they do in 32 here, with "precision".
 
     Raises:
         InputError: As `keras_seq.export.onnx`.
     """
     check_free(path)
-    endpoints = {name: fitted(endpoint) for name, endpoint in portable(model, examples).items()}
-    with atomic_write(path) as folder:
-        folder.mkdir()
-        runners = {n: write(model, endpoint, folder / n) for n, endpoint in endpoints.items()}
-        if hasattr(model, "tables"):
-            write_json(folder / "tables.json", model.tables())
-        return compared(endpoints, runners)
+    with in_float32(model) as policies:
+        endpoints = {name: fitted(endpoint) for name, endpoint in portable(model, examples).items()}
+        with atomic_write(path) as folder:
+            folder.mkdir()
+            runners = {n: write(model, endpoint, folder / n) for n, endpoint in endpoints.items()}
+            if hasattr(model, "tables"):
+                write_json(folder / "tables.json", model.tables())
+            report = compared(endpoints, runners)
+    if policies:
+        report["precision"] = f"float32 in place of {', '.join(policies)}"
+    return report
 
 
 def compared(endpoints, runners):

@@ -483,10 +483,22 @@ def converted(source, *arguments, **named):
     model, _ = _tf2onnx().convert.__dict__[source](
         *arguments, **named, opset=OPSET, custom_op_handlers=handlers
     )
-    strange = {node.op_type for node in model.graph.node if not _known(node.op_type)} - {MARK}
+    strange = {node.op_type for node in _nodes(model.graph) if not _known(node.op_type)} - {MARK}
     if strange:
         raise InputError(f"ONNX has no match for {', '.join(sorted(strange))} of TensorFlow.")
     return model
+
+
+def _nodes(graph):
+    """The nodes of a graph, and those of the bodies of its loops."""
+    for node in graph.node:
+        yield node
+        for body in _bodies(node):
+            yield from _nodes(body)
+
+
+def _bodies(node):
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
 
 
 def _as_it_is(ctx, node, name, args):
@@ -560,8 +572,18 @@ def _tf2onnx():
 
 def in_place(model, marks):
     """The model with the operators in the place of their marks."""
-    graph, nodes = model.graph, []
+    _place(model.graph, marks)
+    placed = helper.make_model(model.graph, opset_imports=OPSETS)
+    placed.ir_version = model.ir_version
+    return placed
+
+
+def _place(graph, marks):
+    """Puts the operators in the place of their marks, in the bodies of loops too."""
+    nodes = []
     for node in graph.node:
+        for body in _bodies(node):
+            _place(body, marks)
         if node.op_type != MARK:
             nodes.append(node)
             continue
@@ -585,10 +607,9 @@ def in_place(model, marks):
             attributes["body"] = _body(attributes["body"], outer, name)
         outputs = list(node.output)
         nodes.append(helper.make_node(operator.type, inputs, outputs, name=name, **attributes))
-    made = helper.make_graph(nodes, graph.name, graph.input, graph.output, graph.initializer)
-    placed = helper.make_model(made, opset_imports=OPSETS)
-    placed.ir_version = model.ir_version
-    return placed
+    graph.CopyFrom(
+        helper.make_graph(nodes, graph.name, graph.input, graph.output, graph.initializer)
+    )
 
 
 def _body(graph, outer, prefix):

@@ -8,7 +8,7 @@ import itertools
 import math
 from typing import Any
 
-from keras import KerasTensor, ops, tree
+from keras import ops, tree
 from keras.layers import StackedRNNCells
 
 from keras_seq.cells import Step
@@ -80,9 +80,9 @@ class PackedCell:
         self.cell, self.options, self.compute_dtype = cell, options, cell.compute_dtype
         self.inputs = Layout(sequences, 2, self.compute_dtype)
         self.states = Layout(states, 1, self.compute_dtype)
-        step = tree.map_structure(lambda s: KerasTensor((s.shape[0], *s.shape[2:])), sequences)
-        specs = tree.map_structure(lambda s: KerasTensor(s.shape), states)
-        outputs, _ = cell.compute_output_spec(step, specs)
+        # What the outputs look like, a step alone tells.
+        first = tree.map_structure(lambda s: s[:, 0], sequences)
+        outputs, _ = cell(first, states, **options)
         self.outputs = Layout(outputs, 1, self.compute_dtype)
         self.output_size = sum(self.outputs.sizes)
 

@@ -101,7 +101,7 @@ class FlattenTime(keras.layers.TimeDistributed):
         return ops.reshape(outputs, (batch, timesteps, *outputs.shape[1:]))
 
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
-        if mask is None or len(mask.shape) < len(self.compute_output_shape(inputs.shape)):
+        if mask is None or len(mask.shape) < len(self.compute_output_shape(tuple(inputs.shape))):
             return mask
         return ops.any(mask, axis=tuple(range(2, len(mask.shape))))
 

@@ -127,9 +127,9 @@ def _checked_step(cell, projected, states):
             f"{name}.step must return states of the shapes of those before, {before}, got {after}."
         )
     if is_float64(states[0]) and not all(map(is_float64, [new.output, *new.states])):
+        found = ", ".join(str(t.dtype) for t in [new.output, *new.states])
         raise InputError(
-            f"{name}.step must return float64 as it gets it, got "
-            f"{', '.join(str(t.dtype) for t in [new.output, *new.states])}: some operations of Keras "
+            f"{name}.step gets float64 and must return it, got {found}: some operations of Keras "
             "narrow it; `keras_seq.cells.RecurrentCell.activate` does not."
         )
     return new

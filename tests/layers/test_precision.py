@@ -145,7 +145,8 @@ def test_training_and_saving_in_mixed_precision(name, policy, tmp_path):
 def test_an_overflow_is_left_out_by_the_scaled_optimizer():
     layer = layers.LSTM(UNITS, dtype="mixed_float16")
     model = keras.Sequential([keras.Input((5, FEATURES)), layer])
-    model.compile(keras.optimizers.LossScaleOptimizer("sgd", initial_scale=1e30), "mse")
+    sgd = keras.optimizers.SGD()
+    model.compile(keras.optimizers.LossScaleOptimizer(sgd, initial_scale=1e30), "mse")
     before = model.get_weights()
     model.fit(sequences(), normal(4, UNITS), verbose=0)
     assert_close(model.get_weights(), before, 0)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from helpers import (
     BACKEND,
+    CELLS,
     FEATURES,
     MASK,
     UNITS,
@@ -32,8 +33,11 @@ on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sh
 def test_stateful_after_a_call_fits_batches_of_unknown_size(name):
     import tensorflow as tf
 
-    whole, layer = make(name), make(name, stateful=True)
-    x = sequences(2, 6)
+    (cls, fixed), whole, x = CELLS[name], make(name), sequences(2, 6)
+    layer = cls(UNITS, **fixed, stateful=True)
+    layer(x[:, :2])
+    layer.set_weights(whole.get_weights())
+    layer.reset_state()
     layer(x[:, :2])
     model = keras.Sequential([layer])
     model.compile("sgd", "mse")
