@@ -43,8 +43,9 @@ np.savez(sys.argv[2], *model.predict(np.load(sys.argv[3]), verbose=0))
 
 LOAD = """
 import sys, keras, numpy as np
-from keras_seq import layers  # registers them
+import keras_seq  # imports no layer before there is one to load
 
+assert "keras_seq.layers" not in sys.modules
 model = keras.saving.load_model(sys.argv[1])
 np.savez(sys.argv[2], *model.predict(np.load(sys.argv[3]), verbose=0))
 """
