@@ -13,10 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import page
-from keras_seq import pictures
-from keras_seq.batches import epochs_of_batches
+from keras_seq.batching import epochs_of_batches
 from keras_seq.models import Seq2Seq
-from keras_seq.training import adam_w
+from keras_seq.train import plots
+from keras_seq.train.loop import adam_w
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 FORWARDS, BACKWARDS = "+-"
@@ -96,7 +96,7 @@ def main():
             sources, _ = pairs(2, [min(20, arguments.longest)], seed=4)
             looks = [best for [best] in model.translations(sources, beam_width=1, attention=True)]
             page.RESULTS.mkdir(exist_ok=True)
-            pictures.attention(looks, page.RESULTS / "copy_reverse_attention.png")
+            plots.attention(looks, page.RESULTS / "copy_reverse_attention.png")
     draw(rows, page.RESULTS / "copy_reverse.png")
     page.write("copy_reverse", rows)
 

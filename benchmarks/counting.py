@@ -10,9 +10,9 @@ import dataclasses
 import itertools
 
 from benchmarks import page
-from keras_seq import recipe
-from keras_seq.data.vocabulary import frequent
 from keras_seq.models import SequenceGenerator
+from keras_seq.text.vocabulary import frequent
+from keras_seq.train import recipe
 
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
 ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)

@@ -44,7 +44,7 @@ def unlearnt(units):
 
 def learnt(folder):
     """The model of a run, and its test words."""
-    from keras_seq import runs
+    from keras_seq.train import runs
 
     recipe, config, model = runs.Run(folder).load()
     words = recipe.load(config)["test"].inputs

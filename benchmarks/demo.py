@@ -15,14 +15,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from keras_seq import quiet
-from keras_seq import recipe as recipes
-from keras_seq.batches import Examples
+from keras_seq._internal import startup
+from keras_seq.batching import Examples
 from keras_seq.data import limits
 from keras_seq.demo import panels
 from keras_seq.demo.app import READ
 from keras_seq.tracing.page import page_of
 from keras_seq.tracing.trace import trace
+from keras_seq.train import recipe as recipes
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 RANDOM = random.Random(0)
@@ -82,7 +82,7 @@ def questions(folder: Path) -> dict[str, list]:
 
 def main() -> None:
     """Print a table."""
-    quiet.import_backend()
+    startup.import_backend()
     table = Table("recipe", "ask, first", "ask", "look, first", "look", title="seconds")
     with tempfile.TemporaryDirectory() as folder, limits.override(**READ):
         for name, given in questions(Path(folder)).items():

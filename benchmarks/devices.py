@@ -19,8 +19,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 import keras  # noqa: E402
 
-from keras_seq import distribution, recipe, runs, training  # noqa: E402
-from keras_seq.batches import Examples  # noqa: E402
+from keras_seq.batching import Examples  # noqa: E402
+from keras_seq.train import distribution, loop, recipe, runs  # noqa: E402
 
 SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "updates": 12}
 OTHERS = {
@@ -75,7 +75,7 @@ def train(name, devices, folder):
         def on_train_begin(self, logs=None):
             before.extend(self.model.get_weights())
 
-    model, keeper = training.fit(
+    model, keeper = loop.fit(
         fixed, name, "default", config, runs.Run(folder), lambda keeper: Watch(), devices=devices
     )
     return before, model.get_weights(), keeper.history

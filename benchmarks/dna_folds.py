@@ -17,8 +17,8 @@ from keras_seq_recipes.dna.metric import interval
 from sklearn.svm import SVC
 
 from benchmarks import page
-from keras_seq import recipe, runs, training
-from keras_seq.progress import Progress
+from keras_seq.train import loop, recipe, runs
+from keras_seq.train.progress import Progress
 
 FOLDS = range(10)
 
@@ -74,7 +74,7 @@ def _share(true, guessed):
 def _trained(dna, config):
     with tempfile.TemporaryDirectory() as folder:
         run = runs.Run(Path(folder) / "run")
-        model, keeper = training.fit(dna, "dna", "default", config, run, Progress)
+        model, keeper = loop.fit(dna, "dna", "default", config, run, Progress)
     test = keeper.splits["test"]
     found = model.classify_tokens(test.inputs, batch_size=256)
     return test.targets["labels"], [one.label for one in found]

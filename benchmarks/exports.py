@@ -13,14 +13,15 @@ import numpy as np
 
 from benchmarks import page
 from benchmarks.interleaved import spread
-from keras_seq import quiet, runs
+from keras_seq._internal import startup
+from keras_seq.train import runs
 
 
 def measured(run, turns):
     """Rows, one an endpoint and format; `predict` of Keras is one too."""
     recipe, config, model = runs.Run(run).load()
     from keras_seq import export
-    from keras_seq.export.endpoints import latency
+    from keras_seq.export.verification import latency
 
     inputs = runs.examples(recipe, config, model, 8)
     one = recipe.arrays(model, _first(recipe.load(config)["test"])).inputs
@@ -29,7 +30,7 @@ def measured(run, turns):
         milliseconds = latency(lambda: model.predict(one, verbose=0), ())
         found.setdefault(("Keras", "predict"), []).append(milliseconds)
         for name, write in export.FORMATS.items():
-            with tempfile.TemporaryDirectory() as folder, quiet.without_noise():
+            with tempfile.TemporaryDirectory() as folder, startup.without_noise():
                 report = write(model, Path(folder) / name, inputs)
             differences[name] = report["largest difference"]
             for endpoint, milliseconds in report["milliseconds"].items():

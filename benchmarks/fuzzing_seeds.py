@@ -103,7 +103,7 @@ def _read_table(path: Path) -> Any:
 
 def _read_spans(path: Path) -> Any:
     from keras_seq import data
-    from keras_seq.data.tokens import SPLITTERS
+    from keras_seq.text.tokenizers import SPLITTERS
 
     return data.read_spans(path, SPLITTERS["words"])
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import page
-from keras_seq.runs import Run
+from keras_seq.train.runs import Run
 
 SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024"
 VERBS = {

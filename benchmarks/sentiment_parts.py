@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import page
-from keras_seq import recipe, runs, training
+from keras_seq.train import loop, recipe, runs
 
 WITHOUT = {
     "naive Bayes": {"naive_bayes": False},
@@ -64,7 +64,7 @@ def _row(name, measures):
 
 
 def _trained(name, config, folder):
-    metrics = training.train(
+    metrics = loop.train(
         recipe.find(name), name, "default", config, runs.Run(folder), "", test=False
     )
     return metrics["validation"]

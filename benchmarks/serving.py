@@ -40,7 +40,7 @@ end
 
 def bodies_of(run, most=1000):
     """Requests for the test sentences of a run; as a script of wrk, and their lengths."""
-    from keras_seq import runs
+    from keras_seq.train import runs
 
     recipe, config, _ = runs.Run(run).load()
     texts = ["".join(text) for text in recipe.load(config)["test"].inputs]  # some are in tokens

@@ -37,7 +37,7 @@ def characters(folder, turns, batch_size):
     """A row: characters a second of `tag` on the validation sentences of a run."""
     import keras
 
-    from keras_seq import runs
+    from keras_seq.train import runs
 
     recipe, _, config = (run := runs.Run(Path(folder))).read_config()
     recipe.import_model()

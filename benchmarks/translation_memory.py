@@ -13,9 +13,9 @@ import itertools
 import numpy as np
 
 from benchmarks import page
-from keras_seq import recipe
-from keras_seq.data.tokens import MARK, SPLITTERS
-from keras_seq.data.vocabulary import Vocabulary, frequent
+from keras_seq.text.tokenizers import MARK, SPLITTERS
+from keras_seq.text.vocabulary import Vocabulary, frequent
+from keras_seq.train import recipe
 
 MARKED = SPLITTERS["marked"]
 

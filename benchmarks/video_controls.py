@@ -14,8 +14,8 @@ import keras
 import numpy as np
 
 from benchmarks import page
-from keras_seq import runs
-from keras_seq.batches import Examples, epochs_of_batches
+from keras_seq.batching import Examples, epochs_of_batches
+from keras_seq.train import runs
 
 BACKWARDS = [
     ("left", "right"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_seq import recipe, results
+from keras_seq.train import recipe, results
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN = "<!-- results: written by `python docs/results.py` from the recipes' results.json -->\n"

@@ -6,6 +6,7 @@ have layers of the package can then be loaded by `keras.saving.load_model`.
 
 import importlib
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import find_saved_classes
 
 __version__ = "0.1.0"
@@ -13,18 +14,23 @@ __version__ = "0.1.0"
 find_saved_classes()
 
 __all__ = [
+    "InputError",
     "cells",
     "data",
     "decoding",
-    "errors",
+    "demo",
     "export",
     "layers",
+    "losses",
     "migration",
     "models",
     "scan",
-    "spans",
+    "serving",
+    "text",
     "trace",
     "tracing",
+    "train",
+    "tuning",
 ]
 
 

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 from keras.src.losses.loss import reduce_weighted_values  # Keras exports no name for it
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.value_checks import require
-from keras_seq.errors import InputError
 from keras_seq.scan.ctc import ctc_loss
 
 

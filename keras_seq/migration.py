@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_seq import cells, layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.scan.general import output_size
 
 

@@ -6,7 +6,7 @@ FILES = {
     "__init__.py": '"""A formula."""',
     "config.py": """
 import dataclasses
-from keras_seq import recipe
+from keras_seq.train import recipe
 
 @dataclasses.dataclass(frozen=True)
 class Config(recipe.Config):
@@ -21,7 +21,7 @@ PRESETS = {"default": Config()}
 """,
     "data.py": """
 import numpy as np
-from keras_seq.batches import Examples
+from keras_seq.batching import Examples
 
 def load(config):
     examples = Examples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))

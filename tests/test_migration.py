@@ -14,7 +14,7 @@ from helpers import normal, to_numpy
 from keras import ops
 
 from keras_seq import cells, layers, migration
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 BATCH, STEPS, FEATURES, UNITS, TAGS = 3, 4, 5, 6, 3
 MEMORY_STEPS, MEMORY = 4, 7

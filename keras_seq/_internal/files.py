@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import filelock
 
 from keras_seq._internal import leftovers
-from keras_seq.errors import DamagedFile, InputError, disk_is_full
+from keras_seq._internal.errors import DamagedFile, InputError, disk_is_full
 
 TEMPORARY = r"\.writing-\w{8}"
 """Pattern of the names of the folders that files are written in."""

@@ -2,7 +2,7 @@
 
 import socket
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Address at which this machine itself reaches what listens at all its addresses."""

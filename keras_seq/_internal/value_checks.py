@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.scan.compiled import under_xla
 
 

@@ -11,7 +11,7 @@ from keras import ops
 from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
 
 from keras_seq._internal import float64
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 
 
 class Step(NamedTuple):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal import files, leftovers
+from keras_seq._internal.errors import InputError, unknown
 from keras_seq.data import records
-from keras_seq.errors import InputError, unknown
 
 COPY = r"user_[0-9a-f]{16}"
 """Name of the TFDS configuration of a data set that was made from files of the user."""

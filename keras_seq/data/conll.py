@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from keras_seq import spans as spans_module
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.files import check_text, lines
 from keras_seq.data.json_lines import parse_object
-from keras_seq.errors import InputError, excerpt
+from keras_seq.text import spans as spans_module
 
 
 def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):

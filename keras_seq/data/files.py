@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.data.opening import (
     is_file,
@@ -12,7 +13,6 @@ from keras_seq.data.opening import (
     regular_folder,
 )
 from keras_seq.data.split import split_of
-from keras_seq.errors import InputError
 
 SPLITS = ("train", "validation", "test")
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}

@@ -4,8 +4,8 @@ import collections
 import json
 from typing import Any
 
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
-from keras_seq.errors import InputError, excerpt
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:

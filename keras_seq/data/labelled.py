@@ -1,9 +1,9 @@
 """Examples with labels: those of public sets with texts, and labels that nobody could learn."""
 
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.files import SPLITS
 from keras_seq.data.prepare import public
 from keras_seq.data.split import split_of
-from keras_seq.errors import InputError, excerpt
 
 
 def labelled(name, texts):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
-from keras_seq.errors import InputError, excerpt
 
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 """Exceptions of `gzip` for damaged files."""

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.data import cache, limits
 from keras_seq.data.network import impatiently
-from keras_seq.errors import InputError
 
 if TYPE_CHECKING:
     import requests

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keras_seq._internal import leftovers
+from keras_seq._internal.errors import InputError
 from keras_seq.data import cache, network, records
 from keras_seq.data.split import split_of
-from keras_seq.errors import InputError
 
 
 def prepare(name, version, features, examples, source="builtin", files=()):

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import check_text, lines
 from keras_seq.data.json_lines import parse_object
 from keras_seq.data.opening import reading
-from keras_seq.errors import InputError, excerpt
 
 
 def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):

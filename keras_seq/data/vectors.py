@@ -4,9 +4,9 @@ import re
 
 import numpy as np
 
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import lines
-from keras_seq.errors import InputError, excerpt
 
 COUNT = re.compile(r"[1-9][0-9]{0,17}")
 """A number in the first line of a file of word2vec."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.data.opening import reading, regular_file
-from keras_seq.errors import InputError
 
 if TYPE_CHECKING:
     import av

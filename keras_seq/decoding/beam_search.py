@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 
 def beam_search(
@@ -36,7 +36,8 @@ def beam_search(
     makes always has its place in the beam, so that the best found is never worse.
 
     Args:
-        step: `step(tokens, state) -> (log_probs, state)`, see `keras_seq.decoding.rollout`. Its
+        step: `step(tokens, state) -> (log_probs, state)`, see
+            `keras_seq.decoding.autoregressive`. Its
             rows are the `beam_width` hypotheses of the first example, then those of the next: what
             all of an example share it need not find in the state, which is gathered every time.
         initial_state: Before the first step: any nest of tensors whose first axis is batch.

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 
 def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):

@@ -10,12 +10,12 @@ import gradio as gr
 from PIL import Image
 from starlette.types import ASGIApp
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.demo.folder import KEPT, PageFolder
 from keras_seq.demo.gate import Gate, Limits, Refusal
 from keras_seq.demo.hosts import HostCheck, Hosts
 from keras_seq.demo.panels import panel_of
-from keras_seq.errors import InputError
 from keras_seq.tracing.page import page_of
 from keras_seq.tracing.trace import trace
 
@@ -58,7 +58,7 @@ def application(recipe, config, model, hosts: Hosts | None = None) -> ASGIApp:
     A process has one page at a time, since gradio keeps the folder of files in the environment.
 
     Args:
-        recipe: A `keras_seq.recipe.Recipe`.
+        recipe: A `keras_seq.train.recipe.Recipe`.
         config, model: Config and model of the run.
         hosts: Names and addresses of the page, by default those of the loopback address.
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import gradio as gr
 import numpy as np
 
-from keras_seq import models, pictures
+from keras_seq import models
+from keras_seq._internal.errors import InputError
 from keras_seq.data.audio import read_audio
-from keras_seq.data.vocabulary import END
-from keras_seq.errors import InputError
+from keras_seq.text.vocabulary import END
+from keras_seq.train import plots
 
 LONGEST = 1_000
 """Characters of the longest text that is read."""
@@ -143,7 +144,7 @@ def seq2seq(model, **how):
         [best] = model.translations([text], attention=attends, **beam, **how)
         values = [[[one.text, round(one.score, 2)] for one in best]]
         if attends:
-            values.append(picture(pictures.attention, best[:1]))
+            values.append(picture(plots.attention, best[:1]))
         return Answer(values, *model.side_by_side(text, best[0].text))
 
     return Panel([_text("Text"), width], outputs, answer)
@@ -161,7 +162,7 @@ def recognizer(model):
         if path is None:
             raise InputError("There is no sound yet: record some, or choose a file.")
         recording = read_audio(path, model.sample_rate)
-        values = [*model.transcribe([recording]), picture(pictures.heard, model, recording)]
+        values = [*model.transcribe([recording]), picture(plots.heard, model, recording)]
         return Answer(values, *model.step_by_step(recording))
 
     return Panel([sound], outputs, answer)

@@ -1,8 +1,8 @@
 """Models as files that need neither this package nor Keras."""
 
-from keras_seq.export.as_litert import litert
-from keras_seq.export.as_onnx import onnx
-from keras_seq.export.as_savedmodel import savedmodel
+from keras_seq.export.litert import litert
+from keras_seq.export.onnx.exporter import onnx
+from keras_seq.export.savedmodel import savedmodel
 
 FORMATS = {"savedmodel": savedmodel, "onnx": onnx, "litert": litert}
 """Name of a format to the function that writes it."""

@@ -6,12 +6,12 @@ import keras
 from keras import ops
 from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports no name for it
 
-from keras_seq import spans
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
 from keras_seq._internal.value_checks import require
-from keras_seq.decoding import linear_chain
-from keras_seq.errors import InputError
+from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import hide_masked
+from keras_seq.text import spans
 
 _newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""

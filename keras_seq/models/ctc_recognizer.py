@@ -7,13 +7,13 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.batches import Examples, Ragged, by_length, filled
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples, Ragged, by_length, filled
 from keras_seq.data.audio import backgrounds
 from keras_seq.decoding import Lexicon, ctc_beam_search
-from keras_seq.errors import InputError
+from keras_seq.export.endpoint import Endpoint
+from keras_seq.layers.audio.front_end import FrontEnd, floats
 from keras_seq.losses import CTC
-from keras_seq.models.endpoint import Endpoint
-from keras_seq.models.front_end import FrontEnd, floats
 
 BLANK = 0
 """The number of the blank, which is no letter; that of the first letter is 1."""
@@ -242,10 +242,10 @@ class CTCRecognizer(keras.Model):
                 -1 to 1.
             texts: What is said in each; "" for silence.
             padded: Whether all are padded to the longest; if not, they take less memory, for `fit`
-                with `keras_seq.batches.epochs_of_batches`.
+                with `keras_seq.batching.epochs_of_batches`.
 
         Returns:
-            `keras_seq.batches.Examples`, whose lengths are in samples, float16 since no more is in
+            `keras_seq.batching.Examples`, whose lengths are in samples, float16 since no more is in
             them; `targets` is None without texts.
 
         Raises:

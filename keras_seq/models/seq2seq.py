@@ -9,14 +9,14 @@ import numpy as np
 from keras import ops, tree
 
 from keras_seq import decoding, layers
-from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.pieces import splitter
-from keras_seq.data.vocabulary import END, UNKNOWN, Vocabulary
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
+from keras_seq.batching import Examples, by_length, filled, width
+from keras_seq.export.endpoint import Endpoint, anew, begin_and_step, state_names
+from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.losses import OverTokens
-from keras_seq.models.decoder import Decoder
-from keras_seq.models.endpoint import Endpoint, anew, begin_and_step, state_names
 from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
+from keras_seq.text.subwords import splitter
+from keras_seq.text.vocabulary import END, UNKNOWN, Vocabulary
 
 LEAST = 8
 """To how many time steps a batch is cut at least."""
@@ -212,7 +212,7 @@ class Seq2Seq(SequenceModel):
             targets: The same, one a source.
 
         Returns:
-            `keras_seq.batches.Examples`; `targets` is None without targets.
+            `keras_seq.batching.Examples`; `targets` is None without targets.
 
         Raises:
             InputError: A side is empty, or there are not as many of one as of the other; the

@@ -7,11 +7,11 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.batches import Examples, by_length, filled
-from keras_seq.data.vocabulary import Vocabulary
-from keras_seq.errors import InputError, unknown
-from keras_seq.models.endpoint import Endpoint
+from keras_seq._internal.errors import InputError, unknown
+from keras_seq.batching import Examples, by_length, filled
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
+from keras_seq.text.vocabulary import Vocabulary
 
 POOLINGS = ("attention", "last", "max", "middle")
 
@@ -44,7 +44,7 @@ class SequenceClassifier(SequenceModel):
     Args:
         vocabulary: Tokens that are known, all others are `<UNK>`.
         labels: What a sequence can be; at least two.
-        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`.
+        split: How a text becomes tokens: a name of `keras_seq.text.tokenizers.SPLITTERS`.
         lower: Whether capitals are read as small letters.
         bigrams: Pairs of tokens that have an embedding of their own.
         embedding: Width of the embedding of a token, None for one-hot input, or a dict of token to
@@ -188,7 +188,7 @@ class SequenceClassifier(SequenceModel):
             labels: One a sentence.
 
         Returns:
-            `keras_seq.batches.Examples`; `targets` is None without labels.
+            `keras_seq.batching.Examples`; `targets` is None without labels.
 
         Raises:
             InputError: A sentence is empty, or a label unknown; the message gives its number.
@@ -331,7 +331,7 @@ def _vectors(ids, tokens, embedding):
 
     Args:
         ids: Integers `(batch, timesteps)`.
-        tokens: `keras_seq.data.vocabulary.Vocabulary`.
+        tokens: `keras_seq.text.vocabulary.Vocabulary`.
         embedding: As of `SequenceClassifier`.
     """
     if embedding is None:

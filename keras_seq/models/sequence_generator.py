@@ -8,14 +8,14 @@ import numpy as np
 from keras import ops, tree
 
 from keras_seq import decoding
-from keras_seq.batches import Examples, by_length, filled, width
-from keras_seq.data.vocabulary import END, Vocabulary
-from keras_seq.errors import InputError
-from keras_seq.layers.kneser_ney import Ngrams
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples, by_length, filled, width
+from keras_seq.export.endpoint import anew, begin_and_step, state_names
+from keras_seq.layers.text.kneser_ney import Ngrams
 from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.endpoint import anew, begin_and_step, state_names
 from keras_seq.models.generator_parts import Parts
 from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
+from keras_seq.text.vocabulary import END, Vocabulary
 
 EARLY = 64
 """How many steps the parts of a long sequence overlap."""
@@ -47,7 +47,7 @@ class SequenceGenerator(SequenceModel):
     Args:
         vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
         styles: Names of the styles, or None for a model without.
-        split: How a text becomes tokens: a name of `keras_seq.data.tokens.SPLITTERS`,
+        split: How a text becomes tokens: a name of `keras_seq.text.tokenizers.SPLITTERS`,
             or "pieces" for those of words that are in the vocabulary.
         embedding: Width of the embedding of a token, or None for one-hot input.
         style_embedding: Width of the embedding of a style.
@@ -149,7 +149,7 @@ class SequenceGenerator(SequenceModel):
                 early; these early steps are read, but are no targets a second time.
 
         Returns:
-            `keras_seq.batches.Examples`: the inputs are `<EOS>` and the sequence, the targets the
+            `keras_seq.batching.Examples`: the inputs are `<EOS>` and the sequence, the targets the
             sequence and `<EOS>`.
 
         Raises:

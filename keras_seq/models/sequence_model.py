@@ -4,10 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq.data.pieces import splitter
+from keras_seq._internal.errors import InputError
 from keras_seq.data.vectors import read_vectors
-from keras_seq.data.vocabulary import END
-from keras_seq.errors import InputError
+from keras_seq.text.subwords import splitter
+from keras_seq.text.vocabulary import END
 
 
 class SequenceModel(keras.Model):
@@ -19,7 +19,7 @@ class SequenceModel(keras.Model):
     Args:
         inputs, outputs: As of `keras.Model`.
         arguments: Those that the model was made with, by name; "split" is one.
-        tokens: `keras_seq.data.vocabulary.Vocabulary`.
+        tokens: `keras_seq.text.vocabulary.Vocabulary`.
     """
 
     def __init__(self, inputs, outputs, arguments, tokens):

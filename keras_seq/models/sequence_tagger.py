@@ -6,12 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import layers, spans
-from keras_seq.batches import Examples, by_length, filled
-from keras_seq.data.vocabulary import Vocabulary
-from keras_seq.errors import InputError, unknown
-from keras_seq.models.endpoint import Endpoint
+from keras_seq import layers
+from keras_seq._internal.errors import InputError, unknown
+from keras_seq.batching import Examples, by_length, filled
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
+from keras_seq.text import spans
+from keras_seq.text.vocabulary import Vocabulary
 
 LETTERS = 20
 """How many letters of a token its spelling is read from."""
@@ -146,7 +147,7 @@ class SequenceTagger(SequenceModel):
             auxiliary: Lists of names, one a token; those that the model does not know are `<UNK>`.
 
         Returns:
-            `keras_seq.batches.Examples`; `targets` is None without tags.
+            `keras_seq.batching.Examples`; `targets` is None without tags.
 
         Raises:
             InputError: A sentence is empty, has not as many tags as tokens, or has a tag that the

@@ -8,9 +8,9 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.batches import Examples, by_length, filled
-from keras_seq.errors import InputError, unknown
-from keras_seq.models.endpoint import Endpoint
+from keras_seq._internal.errors import InputError, unknown
+from keras_seq.batching import Examples, by_length, filled
+from keras_seq.export.endpoint import Endpoint
 
 SMALL = "small"
 """The name of the encoder that is no application of Keras."""
@@ -147,7 +147,7 @@ class VideoClassifier(keras.Model):
             labels: One a clip.
 
         Returns:
-            `keras_seq.batches.Examples`; `targets` is None without labels.
+            `keras_seq.batching.Examples`; `targets` is None without labels.
 
         Raises:
             InputError: A clip has no frames or others than the model reads, or a label is unknown;

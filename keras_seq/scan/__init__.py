@@ -10,7 +10,7 @@ import contextvars
 import functools
 import logging
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.scan.checkpoint import in_chunks
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import compiles_itself, fast_scan, why_not

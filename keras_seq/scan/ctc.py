@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_seq.scan import compiled
-from keras_seq.scan.bptt.loop import differentiable_loop
 from keras_seq.scan.derivatives import Derived, Tensors
 from keras_seq.scan.log_space import LOWEST, finite
+from keras_seq.scan.loop import differentiable_loop
 
 NO_ALIGNMENT = 1e5
 """Loss of labels that have no alignment, since there are too few steps for them."""

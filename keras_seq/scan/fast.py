@@ -17,8 +17,8 @@ from keras import ops
 from keras_seq import cells
 from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
-from keras_seq.scan.bptt.loop import differentiable_loop, loop
 from keras_seq.scan.derivatives import Derived
+from keras_seq.scan.loop import differentiable_loop, loop
 from keras_seq.scan.padding import padded, unpadded
 
 PASSES = {

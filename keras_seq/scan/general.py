@@ -6,8 +6,8 @@ from keras import ops
 # share: a `while_loop` in TensorFlow, a `scan` in JAX, a Python loop in torch.
 from keras.src.backend import rnn
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import is_float64
-from keras_seq.errors import InputError
 
 
 def projects(cell):

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from keras_seq import __version__
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 from keras_seq.serving import bodies, protocol_v1, protocol_v2
 from keras_seq.serving.batching import Batcher, Turns
 from keras_seq.serving.limits import Limits

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving.limits import Limits
 from keras_seq.serving.tensors import Call, Interface
 

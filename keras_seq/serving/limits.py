@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)

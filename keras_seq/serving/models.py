@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving.tensors import Interface, Spec
 
 logger = logging.getLogger("keras_seq.serving")

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 from keras_seq.serving.tensors import Call, Interface, as_lists, nested
 
 DEFAULT = "serving_default"

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 from keras_seq.serving.protocol_v1 import DEFAULT, find
 from keras_seq.serving.tensors import (
     DEEPEST,

@@ -6,7 +6,7 @@ import time
 
 import uvicorn
 
-from keras_seq import quiet
+from keras_seq._internal import startup
 from keras_seq.serving.app import application
 from keras_seq.serving.connections import protocol
 
@@ -46,7 +46,7 @@ def serve(folders, listening, address, limits, keep, poll):
     """
     # By force, since what has exported a run before may have set up a log of its own.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
-    quiet.import_tensorflow()
+    startup.import_tensorflow()
     config = uvicorn.Config(
         application(folders, limits, keep, poll),
         http=protocol(limits),

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 DEEPEST = 32
 """Axes that an array may have."""

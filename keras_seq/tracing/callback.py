@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.tracing.trace import trace
 
 
@@ -13,7 +13,8 @@ class GateBoard(keras.callbacks.Callback):
         model.fit(x, y, epochs=10, callbacks=[board])
 
     Of each recurrent layer: `gates/LAYER/GATE/mean`, `closed` and `open` (the shares below 0.1 and
-    above 0.9) and `memory/LAYER`, the median over units (see `keras_seq.tracing.statistics`). With
+    above 0.9) and `memory/LAYER`, the median over units (see
+    `keras_seq.tracing.gate_statistics`). With
     targets, of each state: `gradients/LAYER/STATE/first` and `last`, the mean norm of the gradient
     of the loss at the time steps that the layer computes first and last, and `ratio`, one by the
     other: far below 1, gradients vanish on their way back, far above, they explode.

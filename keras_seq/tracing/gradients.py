@@ -9,8 +9,8 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_seq.errors import InputError
-from keras_seq.tracing.watching import run
+from keras_seq._internal.errors import InputError
+from keras_seq.tracing.hooks import run
 
 BLOCK = 64
 """Rows of a Jacobian that are computed at once."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from keras import tree
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.errors import InputError
-from keras_seq.tracing import statistics
+from keras_seq.tracing import gate_statistics
 
 
 def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=None):
@@ -86,7 +86,7 @@ def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
 
 
 def _layer(name, layer, sequence):
-    memory = statistics.memory(layer)
+    memory = gate_statistics.memory(layer)
     return {
         "name": name,
         "backwards": layer.go_backwards,
@@ -94,7 +94,9 @@ def _layer(name, layer, sequence):
         "gates": {gate: _packed(array[sequence]) for gate, array in layer.gates.items()},
         "states": {state: _packed(array[sequence]) for state, array in layer.states.items()},
         "before": {s: _numbers(array[sequence]) for s, array in layer.initial_states.items()},
-        "statistics": {gate: _numbers(found) for gate, found in statistics.of_gates(layer).items()},
+        "statistics": {
+            gate: _numbers(numbers) for gate, numbers in gate_statistics.of_gates(layer).items()
+        },
         "memory": None if memory is None else _numbers(memory),
     }
 

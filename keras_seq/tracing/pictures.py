@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 WIDEST = 12
 """Time steps of the longest sequence that is drawn with its numbers."""

@@ -6,8 +6,8 @@ import numpy as np
 from keras import ops, tree
 
 from keras_seq import layers
-from keras_seq.errors import InputError
-from keras_seq.tracing.watching import free, replaced
+from keras_seq._internal.errors import InputError
+from keras_seq.tracing.hooks import free, replaced
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LayerTrace:
 
 
 class Recorder:
-    """Fills a trace while the model runs; takes one `keras_seq.tracing.watching.Call` each.
+    """Fills a trace while the model runs; takes one `keras_seq.tracing.hooks.Call` each.
 
     Args:
         trace: A `keras_seq.tracing.Trace`.

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_seq.errors import InputError
-from keras_seq.tracing import gradients, statistics
+from keras_seq._internal.errors import InputError
+from keras_seq.tracing import gate_statistics, gradients
+from keras_seq.tracing.hooks import chosen, run
 from keras_seq.tracing.recorder import Recorder
-from keras_seq.tracing.watching import chosen, run
 
 
 class Trace(dict):
@@ -82,15 +82,15 @@ class Trace(dict):
         return gradients.jacobians(self._model, self._inputs, self._recurrent, name)
 
     def statistics(self):
-        """Layer name to gate name to `keras_seq.tracing.statistics.GateStatistics`."""
-        return {name: statistics.of_gates(layer) for name, layer in self.items()}
+        """Layer name to gate name to `keras_seq.tracing.gate_statistics.GateStatistics`."""
+        return {name: gate_statistics.of_gates(layer) for name, layer in self.items()}
 
     def memory(self):
-        """Layer name to how long each unit remembers: see `keras_seq.tracing.statistics.memory`.
+        """Layer name to how long each unit remembers: see `gate_statistics.memory`.
 
         Layers whose cell has no gate that keeps are left out.
         """
-        found = {name: statistics.memory(layer) for name, layer in self.items()}
+        found = {name: gate_statistics.memory(layer) for name, layer in self.items()}
         return {name: timesteps for name, timesteps in found.items() if timesteps is not None}
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.errors import InputError
-from keras_seq.recipe import Recipe
+from keras_seq._internal.errors import InputError
+from keras_seq.train.recipe import Recipe
 
 Fingerprint = dict[str, Any]
 """JSON object under "fingerprint" in `config.json`, with the keys `code`, `data` and `versions`."""
@@ -22,7 +22,7 @@ def fingerprint(recipe: Recipe, splits: Mapping[str, Any]) -> Fingerprint:
 
     Args:
         recipe: Recipe.
-        splits: `keras_seq.batches.Examples` by split, as the recipe loads them.
+        splits: `keras_seq.batching.Examples` by split, as the recipe loads them.
     """
     return {"code": of_code(recipe), "data": of_data(splits), "versions": versions()}
 
@@ -59,7 +59,7 @@ def _count(inputs: Any) -> int:
 
 def _describe(value: Any) -> Any:
     """Return what JSON can hold in place of an array or object that is part of an example."""
-    if hasattr(value, "lengths") and hasattr(value, "values"):  # keras_seq.batches.Ragged
+    if hasattr(value, "lengths") and hasattr(value, "values"):  # keras_seq.batching.Ragged
         return [value.lengths, value.values]
     array = np.asarray(value)
     if array.dtype != object:

@@ -4,7 +4,7 @@ keras-tuner chooses what to try, and divides the work over machines. Each trial 
 run, without the test split, in a folder of its own, so that an interrupted one goes on.
 """
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 try:
     import grpc  # noqa: F401

@@ -15,8 +15,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
-from keras_seq.distribution import TUNING_CLUSTER as CLUSTER
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.train.distribution import TUNING_CLUSTER as CLUSTER
 
 LOCAL = "KERAS_SEQ_LOCAL_WORKER"
 """Set for the workers that a chief starts on its own machine: they end with it."""

@@ -2,7 +2,7 @@
 
 import keras_tuner
 
-from keras_seq.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown
 
 
 def space_of(config, fields=None):

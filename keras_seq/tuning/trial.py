@@ -10,9 +10,9 @@ from typing import Any
 
 import keras
 
-from keras_seq import runs, training
+from keras_seq._internal.errors import DamagedFile
 from keras_seq._internal.files import atomic_write
-from keras_seq.errors import DamagedFile
+from keras_seq.train import loop, runs
 from keras_seq.tuning.search import share_of
 from keras_seq.tuning.space import values_of
 
@@ -54,7 +54,7 @@ class Trainer:
             with atomic_write(run.checkpoint_path) as path:
                 shutil.copy(earlier, path)
         keras.utils.clear_session()
-        _, keeper = training.fit(
+        _, keeper = loop.fit(
             self.recipe,
             self.named,
             self.preset,

@@ -6,13 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-from keras_seq import pictures, progress, training
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
-from keras_seq.distribution import tuning_role
-from keras_seq.errors import InputError
-from keras_seq.recipe import Config, Recipe
-from keras_seq.runs import Run
-from keras_seq.train import fingerprints
+from keras_seq.train import fingerprints, loop, plots, progress
+from keras_seq.train.distribution import tuning_role
+from keras_seq.train.recipe import Config, Recipe
+from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     CLUSTER,
     LOCAL,
@@ -47,7 +46,7 @@ def tune(
     """Searches, or goes on with the search that the run's folder holds, and trains the best.
 
     Args:
-        recipe, named, preset, config, run, command: As for `keras_seq.training.train`. The config
+        recipe, named, preset, config, run, command: As for `keras_seq.train.loop.train`. The config
             has the values of what is not tuned, and those of the first trial.
         arguments: After `keras-seq tune`, to start workers with.
         search: "random", "bayesian" or "hyperband".
@@ -55,7 +54,7 @@ def tune(
         fields: Names of the fields to tune; by default all that are tunable.
         workers: Processes on this machine to work side by side; by default one a GPU, if there are
             several.
-        devices: `keras_seq.distribution.Devices`, for one trial at a time, on all of them.
+        devices: `keras_seq.train.distribution.Devices`, for one trial at a time, on all of them.
         restart: Function that replaces this process by a new one with the same search, called when
             trials have left much in memory. Without it, memory grows.
 
@@ -112,7 +111,7 @@ def tune(
     best = dataclasses.replace(config, **values_of(oracle.finished[0]))
     for trial in folder.glob("trial_*"):
         Run(trial).remove_checkpoint()
-    return training.train(recipe, named, preset, best, run, command, devices=devices), rows
+    return loop.train(recipe, named, preset, best, run, command, devices=devices), rows
 
 
 def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:
@@ -163,7 +162,7 @@ def _table(oracle, config, folder):
         raise InputError(f"No trial of {folder} ended well; the last: {why}")
     rows = [oracle.row(trial) for trial in oracle.finished]
     logarithmic = {name: found.log for name, found in type(config).spaces().items()}
-    pictures.parallel_coordinates(
+    plots.parallel_coordinates(
         rows,
         {field.name: logarithmic[field.name] for field in oracle.hyperparameters.space},
         oracle.objective.name,

@@ -5,9 +5,9 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
 from keras_seq.data.opening import listing
-from keras_seq.errors import InputError
 
 from .bases import checked, reverse_complement
 from .fasta import is_fasta, read_fasta, stem

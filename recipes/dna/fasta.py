@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from keras_seq import data
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.errors import InputError
 
 from .bases import checked
 

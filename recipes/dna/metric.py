@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 from . import logo
 
@@ -47,7 +47,7 @@ def show(model, splits, name, folder):
     """Draws which classes were taken for which, and which bases say what a class is."""
     examples = splits[name]
     numbers = {label: number for number, label in enumerate(model.labels)}
-    pictures.confusion_matrix(
+    plots.confusion_matrix(
         [numbers[label] for label in examples.targets["labels"]],
         [numbers[one.label] for one in _found(model, examples)],
         model.labels,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceClassifier
-from keras_seq.training import adam_w
+from keras_seq.train.loop import adam_w
 
 from .bases import vectors
 

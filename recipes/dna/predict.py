@@ -1,6 +1,6 @@
 """What it says of a sequence, or of those in a FASTA file."""
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 from .bases import checked
 from .fasta import is_fasta, read_fasta

@@ -7,15 +7,15 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
-from keras_seq.data import peoples_daily, vader
-from keras_seq.data.pieces import into_pieces, learn_pieces
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.data.vocabulary import Vocabulary, frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
+from keras_seq.data.datasets import peoples_daily, vader
+from keras_seq.text.subwords import into_pieces, learn_pieces
+from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.vocabulary import Vocabulary, frequent
 
 SPLIT = {"characters": "text", "words": "words", "subwords": "pieces"}
-"""How a text becomes tokens, see `keras_seq.data.tokens`."""
+"""How a text becomes tokens, see `keras_seq.text.tokenizers`."""
 
 
 def load(config):

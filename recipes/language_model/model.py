@@ -2,9 +2,9 @@
 
 import itertools
 
-from keras_seq.data.vocabulary import frequent
 from keras_seq.models import SequenceGenerator
-from keras_seq.training import adam_w
+from keras_seq.text.vocabulary import frequent
+from keras_seq.train.loop import adam_w
 
 from .data import SPLIT
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_seq.data.vocabulary import END
+from keras_seq.text.vocabulary import END
 
 EXAMPLES = ["A class definition ", "If the exception "]
 

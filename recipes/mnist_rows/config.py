@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq import recipe
+from keras_seq.train import recipe
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,10 +12,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_seq import data
-from keras_seq.batches import Examples
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
 from keras_seq.data import limits
 from keras_seq.data.opening import reading, regular_file
-from keras_seq.errors import InputError
 
 ROWS = COLUMNS = 28
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 
 def evaluate(model, splits, name):
@@ -16,4 +16,4 @@ def show(model, splits, name, folder):
     """Draws which digits were taken for which."""
     images, digits = splits[name][:2]
     predicted = np.argmax(model.predict(images, batch_size=256, verbose=0), axis=-1)
-    pictures.confusion_matrix(digits, predicted, range(10), folder / "confusion_matrix.png")
+    plots.confusion_matrix(digits, predicted, range(10), folder / "confusion_matrix.png")

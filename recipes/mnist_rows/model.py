@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.training import adam_w
+from keras_seq.train.loop import adam_w
 
 from .data import COLUMNS, ROWS
 

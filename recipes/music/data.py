@@ -9,10 +9,10 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
+from keras_seq._internal.errors import InputError, excerpt
+from keras_seq.batching import Examples
 from keras_seq.data.limits import LimitError
 from keras_seq.data.opening import read_document
-from keras_seq.errors import InputError, excerpt
 
 from . import chorales, scores, tunes
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_seq.runs import write_json
+from keras_seq.train.runs import write_json
 
 from . import files, tunes
 from .measures import measures, shared_with, style_classifier

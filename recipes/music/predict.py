@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from keras_seq.data.vocabulary import END
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.text.vocabulary import END
 
 from . import data, files, tunes
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, xml_tree
 from keras_seq.data.opening import check_unpacked, read_document, reading, regular_file
-from keras_seq.errors import InputError
 
 METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
 """A time signature in ABC, in a line or in brackets."""

@@ -2,11 +2,12 @@
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data, spans
-from keras_seq.batches import Examples
-from keras_seq.data import peoples_daily
-from keras_seq.data.tokens import SPLITTERS, written_without_spaces
-from keras_seq.errors import InputError
+from keras_seq import data
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
+from keras_seq.data.datasets import peoples_daily
+from keras_seq.text import spans
+from keras_seq.text.tokenizers import SPLITTERS, written_without_spaces
 
 
 def load(config):

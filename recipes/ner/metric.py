@@ -3,7 +3,8 @@
 import html
 from collections import Counter
 
-from keras_seq import pictures, spans
+from keras_seq.text import spans
+from keras_seq.train import plots
 
 COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
 
@@ -49,7 +50,7 @@ def entity_metrics(true, found):
     """Precision, recall and F1 of spans, in all ("f1") and by label ("f1 PER").
 
     Args:
-        true, found: For each sentence a set of `keras_seq.spans.Span`.
+        true, found: For each sentence a set of `keras_seq.text.spans.Span`.
     """
     counts = {"true": Counter(), "found": Counter(), "right": Counter()}
     for true_here, found_here in zip(true, found, strict=True):
@@ -77,7 +78,7 @@ def show(model, splits, name, folder):
     guessed = [tag[2:] or "O" for row in found for tag in row]
     labels = ["O", *sorted({*outside, *guessed} - {"O"})]
     number = {label: i for i, label in enumerate(labels)}
-    pictures.confusion_matrix(
+    plots.confusion_matrix(
         [number[label] for label in outside],
         [number[label] for label in guessed],
         labels,

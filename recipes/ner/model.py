@@ -2,11 +2,11 @@
 
 import itertools
 
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceTagger
-from keras_seq.training import adam_w
+from keras_seq.text.vocabulary import frequent
+from keras_seq.train.loop import adam_w
 
 
 def build(config, train):

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
-from keras_seq.data.vader import rated_sentences
+from keras_seq.batching import Examples
+from keras_seq.data.datasets.vader import rated_sentences
 
 TEXTS = "text", "sentence"
 """Features of sets of TFDS."""

@@ -4,7 +4,7 @@ import html
 
 import numpy as np
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 BINS = 10
 """Of probability, for the calibration."""
@@ -50,7 +50,7 @@ def show(model, splits, name, folder):
     """Draws which labels were taken for which and how sure is how right; marks what decided."""
     found, true = _found(model, splits[name])
     numbers = {label: number for number, label in enumerate(model.labels)}
-    pictures.confusion_matrix(
+    plots.confusion_matrix(
         [numbers[label] for label in true],
         [numbers[one.label] for one in found],
         model.labels,
@@ -58,7 +58,7 @@ def show(model, splits, name, folder):
     )
     sure = np.array([one.probability for one in found])
     right = np.array([one.label for one in found]) == true
-    pictures.calibration(
+    plots.calibration(
         [(sure[inside].mean(), right[inside].mean(), inside.sum()) for inside in _bins(sure)],
         folder / "calibration.png",
     )

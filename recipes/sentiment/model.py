@@ -7,13 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import runs
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceClassifier
-from keras_seq.training import adam_w
+from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.vocabulary import frequent
+from keras_seq.train import runs
+from keras_seq.train.loop import adam_w
 
 FORETOLD = 4_000
 """How many words are foretold."""

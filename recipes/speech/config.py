@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_seq import recipe
+from keras_seq.train import recipe
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
 from keras_seq.data.audio import SUFFIXES, as_int16, read_audio, resampled
 from keras_seq.data.opening import listing, regular_file
-from keras_seq.errors import InputError
 
 from .synthesis import DIGITS, utterances
 

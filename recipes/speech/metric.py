@@ -4,7 +4,7 @@ import time
 
 import jiwer
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 BEAMS = (5, 25)
 """Widths of the beam to compare."""
@@ -39,7 +39,7 @@ def show(model, splits, name, folder):
     rows += [f"{ours}\t{theirs}" for ours, theirs in zip(heard, texts) if ours != theirs]
     (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     for number in range(min(SHOWN, len(recordings))):
-        pictures.heard(model, recordings[number], folder / f"heard_{number}.png")
+        plots.heard(model, recordings[number], folder / f"heard_{number}.png")
     beams = {width: rates(texts, model.decode(log_probs, width)) for width in BEAMS}
     many, few = recordings[:200], recordings[:20]
     return {

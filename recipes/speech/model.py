@@ -1,8 +1,8 @@
 """The model: a CTC recognizer over the letters of the training texts."""
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import CTCRecognizer
-from keras_seq.training import muon
+from keras_seq.train.loop import muon
 
 ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""

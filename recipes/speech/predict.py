@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from keras_seq import pictures, runs
+from keras_seq._internal.errors import InputError
 from keras_seq.data.audio import read_audio
-from keras_seq.errors import InputError
+from keras_seq.train import plots, runs
 
 
 def predict(
@@ -55,9 +55,9 @@ def predict(
         if pieces is not None:
             yield from _in_pieces(model, path, recording, pieces)
             continue
-        picture = folder / f"{pictures.file_name(Path(path).stem)}.png"
+        picture = folder / f"{plots.file_name(Path(path).stem)}.png"
         folder.mkdir(parents=True, exist_ok=True)
-        pictures.heard(model, recording, picture)
+        plots.heard(model, recording, picture)
         [text] = model.transcribe([recording], beam_width, **how)
         seconds = f"{len(recording) / model.sample_rate:.2f}"
         yield {"file": path, "seconds": seconds, "text": text, "picture": str(picture)}

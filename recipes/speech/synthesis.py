@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_seq.data import audio, espeak
+from keras_seq.data import audio
+from keras_seq.data.datasets import espeak
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COMMANDS = (

@@ -6,8 +6,8 @@ import re
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
-from keras_seq.errors import InputError, excerpt
+from keras_seq._internal.errors import InputError, excerpt
+from keras_seq.batching import Examples
 
 WORD = re.compile(r"(?:[^\W\d_]|')+")
 """What a word of the built-in lexicon must be: letters and apostrophes."""

@@ -2,7 +2,7 @@
 
 import jiwer
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 BEAMS = (1, 5, 10)
 """Widths of the beam to compare."""
@@ -69,5 +69,5 @@ def show(model, splits, name, folder):
     (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     some = [word for word in examples.inputs if 6 <= len(word) <= 12] or examples.inputs
     found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
-    pictures.attention(found, folder / "attention.png")
+    plots.attention(found, folder / "attention.png")
     return {"beam": {width: rates(model, examples, said) for width, said in by_beam.items()}}

@@ -2,10 +2,10 @@
 
 import itertools
 
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.data.vocabulary import frequent
 from keras_seq.models import Seq2Seq
-from keras_seq.training import adam_w
+from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.vocabulary import frequent
+from keras_seq.train.loop import adam_w
 
 
 def build(config, train):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 EXAMPLES = ["attention", "seqeval"]
 
@@ -33,7 +33,7 @@ def predict(
         Where to write the pictures.
     """
     found = model.translations(list(inputs), n_best=n_best, beam_width=beam_width, attention=True)
-    for text, best, picture in pictures.attention_of_each(inputs, found, folder):
+    for text, best, picture in plots.attention_of_each(inputs, found, folder):
         yield {
             "word": text,
             "phonemes": best.text,

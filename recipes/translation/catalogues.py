@@ -9,9 +9,9 @@ import numpy as np
 import polib
 
 from keras_seq import data
+from keras_seq._internal.errors import unknown
 from keras_seq.data import limits
 from keras_seq.data.opening import reading
-from keras_seq.errors import unknown
 
 # Package, version and SHA-256 of the wheel; those with a language have the catalogues of it alone.
 WHEELS = [

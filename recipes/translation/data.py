@@ -6,10 +6,10 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
+from keras_seq._internal.errors import InputError, excerpt
+from keras_seq.batching import Examples
 from keras_seq.data import xml_tree
 from keras_seq.data.opening import read_document
-from keras_seq.errors import InputError, excerpt
 
 from . import catalogues
 

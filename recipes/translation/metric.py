@@ -2,7 +2,7 @@
 
 from sacrebleu.metrics import BLEU, CHRF
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 BEAMS = (1, 5, 10)
 """Widths of the beam to compare."""
@@ -47,7 +47,7 @@ def show(model, splits, name, folder):
     (folder / "translations.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     some = [text for text in examples.inputs if 4 <= len(text.split()) <= 9] or examples.inputs
     found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
-    pictures.attention(found, folder / "attention.png")
+    plots.attention(found, folder / "attention.png")
     measured = {width: scores(said, examples.targets) for width, said in by_beam.items()}
     return {
         "beam": {width: found for width, (found, _) in measured.items()},

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 EXAMPLES = ["Delete this page?", "The file could not be saved."]
 
@@ -43,7 +43,7 @@ def predict(
         copy_unknown=True,
         attention=True,
     )
-    for text, best, picture in pictures.attention_of_each(inputs, found, folder):
+    for text, best, picture in plots.attention_of_each(inputs, found, folder):
         yield {
             "text": text,
             "translation": best.text,

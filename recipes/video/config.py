@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from keras_seq import recipe
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.train import recipe
 
 
 @dataclasses.dataclass(frozen=True)

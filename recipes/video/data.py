@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batches import Examples
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
 
 from . import actions
 

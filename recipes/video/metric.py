@@ -5,7 +5,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from keras_seq import pictures
+from keras_seq.train import plots
 
 SHOWN = 6
 """Clips as filmstrips."""
@@ -30,7 +30,7 @@ def show(model, splits, name, folder):
     clips, true = splits[name][:2]
     found = [one.label for one in model.classify(clips)]
     numbers = {label: number for number, label in enumerate(model.labels)}
-    pictures.confusion_matrix(
+    plots.confusion_matrix(
         [numbers[label] for label in true],
         [numbers[label] for label in found],
         model.labels,
@@ -40,7 +40,7 @@ def show(model, splits, name, folder):
     first = {true[row]: row for row in reversed(range(len(true))) if true[row] == found[row]}
     rows = [*wrong, *sorted(first.values())][:SHOWN]
     strips = [(f"row {row}: {true[row]}", clips[row], over_time(model, clips[row])) for row in rows]
-    pictures.filmstrips(strips, folder / "filmstrips.png")
+    plots.filmstrips(strips, folder / "filmstrips.png")
     for row in rows:
         save_gif(clips[row], folder / f"row_{row}.gif", model.sampling["rate"])
 

@@ -1,8 +1,8 @@
 """The model: a video classifier."""
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import VideoClassifier
-from keras_seq.training import adam_w
+from keras_seq.train.loop import adam_w
 
 
 def build(config, train):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_seq import data, pictures
-from keras_seq.errors import InputError
+from keras_seq import data
+from keras_seq._internal.errors import InputError
+from keras_seq.train import plots
 
 from .metric import over_time
 
@@ -21,8 +22,8 @@ def predict(model, config, inputs, *, folder: Path = Path("filmstrips")):
     clips = [data.read_video(path, model.frame, **model.sampling) for path in inputs]
     folder.mkdir(parents=True, exist_ok=True)
     for path, clip, seen in zip(inputs, clips, model.classify(clips)):
-        picture = folder / f"{pictures.file_name(Path(path).name)}.png"
-        pictures.filmstrips([(Path(path).name, clip, over_time(model, clip))], picture)
+        picture = folder / f"{plots.file_name(Path(path).name)}.png"
+        plots.filmstrips([(Path(path).name, clip, over_time(model, clip))], picture)
         yield {
             "video": path,
             "action": seen.label,
@@ -54,7 +55,7 @@ def demo(model, config):
         clip = data.read_video(path, model.frame, **model.sampling)
         [seen] = model.classify([clip])
         strip = (Path(path).name, clip, over_time(model, clip))
-        values = [seen.probabilities, panels.picture(pictures.filmstrips, [strip])]
+        values = [seen.probabilities, panels.picture(plots.filmstrips, [strip])]
         return panels.Answer(values, *_frame_by_frame(clip))
 
     return panels.Panel([video], outputs, answer)

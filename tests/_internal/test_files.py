@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_seq._internal import files
-from keras_seq.errors import DamagedFile, InputError
+from keras_seq._internal.errors import DamagedFile, InputError
 
 CONTENT = {"recipe": "ner", "numbers": [1, 2.5, float("inf")], "text": "汉字", "deep": {"a": None}}
 

@@ -6,7 +6,7 @@ import sys
 import time
 
 from keras_seq._internal import leftovers
-from keras_seq.runs import write_json
+from keras_seq.train.runs import write_json
 
 
 def age(folder, seconds):

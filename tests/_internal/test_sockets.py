@@ -5,8 +5,8 @@ import socket
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.sockets import listen
-from keras_seq.errors import InputError
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])

@@ -12,7 +12,7 @@ import pytest
 from helpers import assert_close, normal, to_numpy
 
 from keras_seq import cells
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 D, H = 3, 4  # features, units
 

@@ -3,9 +3,9 @@
 import pytest
 
 from keras_seq import data
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.errors import InputError
-from keras_seq.spans import Span
+from keras_seq._internal.errors import InputError
+from keras_seq.text.spans import Span
+from keras_seq.text.tokenizers import SPLITTERS
 
 COLUMNS = """-DOCSTART- -X- O O
 

@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import lines, read_table
-from keras_seq.errors import InputError
 
 CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.errors import InputError
 
 
 def test_a_limit_holds_within_its_block_and_says_how_to_raise_it():

@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, read_video
 from keras_seq.data.audio import read_audio
-from keras_seq.errors import InputError
 
 av = pytest.importorskip("av")
 soundfile = pytest.importorskip("soundfile")

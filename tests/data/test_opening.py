@@ -8,9 +8,9 @@ import socket
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import files_by_class, files_by_split, limits, lines
 from keras_seq.data.opening import reading, regular_file, regular_folder
-from keras_seq.errors import InputError
 
 
 def test_only_regular_files_are_opened(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from keras_seq._internal import leftovers
+from keras_seq._internal.errors import InputError
 from keras_seq.data import cache, network, records
-from keras_seq.errors import InputError
 
 prepare = importlib.import_module("keras_seq.data.prepare")
 

@@ -14,8 +14,8 @@ import zipfile
 import pytest
 
 from keras_seq import data
+from keras_seq._internal.errors import InputError
 from keras_seq.data import network, packages
-from keras_seq.errors import InputError
 
 SDIST, WHEEL = "thing-1.0.tar.gz", "thing-1.0-py3-none-any.whl"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, read_spans, read_table
-from keras_seq.data.tokens import SPLITTERS
-from keras_seq.errors import InputError
+from keras_seq.text.tokenizers import SPLITTERS
 
 
 def table(folder, content, name="a.csv"):

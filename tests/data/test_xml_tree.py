@@ -2,8 +2,8 @@
 
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, xml_tree
-from keras_seq.errors import InputError
 
 
 def test_units_one_at_a_time(tmp_path):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from keras_seq._internal.errors import InputError
 from keras_seq.decoding import beam_search, greedy
-from keras_seq.errors import InputError
 
 END, BATCH = 1, 2
 EXAMPLES = 40 if BACKEND == "tensorflow" else 10

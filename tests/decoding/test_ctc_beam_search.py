@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
+from keras_seq._internal.errors import InputError
 from keras_seq.decoding import ctc_beam_search
-from keras_seq.errors import InputError
 
 LETTERS, STEPS = 2, 4
 

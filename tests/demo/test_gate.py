@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 from tiny_models import recognizer, rows, tagger
 
-from keras_seq import recipe
 from keras_seq.data import cache
 from keras_seq.demo import app, folder, gate, panels
 from keras_seq.demo.app import application
+from keras_seq.train import recipe
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
 

@@ -20,13 +20,14 @@ from PIL import Image
 from starlette.testclient import TestClient
 from tiny_models import WORDS, classifier, generator, recognizer, rows, seq2seq, tagger
 
-from keras_seq import cli, recipe, runs
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
 from keras_seq.data import audio
-from keras_seq.data.vocabulary import END
 from keras_seq.demo import app, panels, server
 from keras_seq.demo.app import application
-from keras_seq.errors import InputError
 from keras_seq.models import VideoClassifier
+from keras_seq.text.vocabulary import END
+from keras_seq.train import recipe, runs
 
 pytestmark = [
     pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_seq import export, layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
@@ -55,7 +55,7 @@ def test_a_stateful_layer(tmp_path, format):
 
 
 def test_wrong_numbers_are_not_written(tmp_path, monkeypatch):
-    from keras_seq.export import operators
+    from keras_seq.export.onnx import operators
 
     # As if ONNX had its gates in another order.
     monkeypatch.setattr(operators, "GATES", {**operators.GATES, "LSTM": ("ifco", "ifco")})

@@ -6,7 +6,7 @@ import onnx
 import pytest
 
 from keras_seq import export, layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"

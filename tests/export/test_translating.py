@@ -13,9 +13,9 @@ import pytest
 from helpers import slow_but
 
 from keras_seq import export, scan
-from keras_seq.data.pieces import into_pieces
-from keras_seq.data.vocabulary import Vocabulary
 from keras_seq.models import Seq2Seq, seq2seq
+from keras_seq.text.subwords import into_pieces
+from keras_seq.text.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"

@@ -10,7 +10,7 @@ from helpers import BACKEND, normal, slow_but, to_numpy
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]
 

@@ -9,7 +9,7 @@ from helpers import BACKEND, ELSEWHERE, run_script
 from keras import ops
 
 from keras_seq import export
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.models.ctc_recognizer import EndedByBlanks

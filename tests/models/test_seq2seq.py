@@ -8,11 +8,11 @@ import pytest
 from helpers import BACKEND, ELSEWHERE, eagerly, run_script, to_numpy
 
 from keras_seq import export
-from keras_seq.data.pieces import learn_pieces
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import Seq2Seq
 from keras_seq.models.seq2seq import TokenCrossentropy
+from keras_seq.text.subwords import learn_pieces
+from keras_seq.text.vocabulary import frequent
 
 WORDS = ["abc", "cab", "bad", "dab", "add", "bcd", "ba", "cc", "dcba", "acca"]
 # Backwards, each letter a word.

@@ -8,9 +8,9 @@ import pytest
 from helpers import BACKEND, eagerly, to_numpy
 
 from keras_seq import export
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceClassifier
+from keras_seq.text.vocabulary import frequent
 
 GOOD, BAD = ["so good", "a very good film", "Fine and good"], ["so bad", "a bad film", "bad bad"]
 TEXTS, LABELS = GOOD + BAD, ["good"] * 3 + ["bad"] * 3

@@ -9,9 +9,9 @@ from helpers import BACKEND, slow_but, to_numpy
 from keras import ops
 
 from keras_seq import decoding, export
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceGenerator
+from keras_seq.text.vocabulary import frequent
 
 TEXTS = ["hello world", "hold the door", "low and slow"]
 STYLES = [0, 1, 1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceClassifier, SequenceGenerator
 
 SMALL = {"embedding": 5, "units": 3, "split": "words"}

@@ -8,9 +8,9 @@ import pytest
 from helpers import BACKEND, CELLS, eagerly, run_script, slow_but
 
 from keras_seq import export
-from keras_seq.data.vocabulary import frequent
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceTagger
+from keras_seq.text.vocabulary import frequent
 
 TEXTS = ["Ada met Grace Hopper .", "in London Alan slept .", "nobody came .", "Grace ."]
 SENTENCES = [text.split() for text in TEXTS]

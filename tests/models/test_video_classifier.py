@@ -8,7 +8,7 @@ import pytest
 from helpers import BACKEND
 
 from keras_seq import export
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.models import VideoClassifier
 
 LABELS = ["falls", "rises"]

@@ -10,9 +10,10 @@ from keras_seq_recipes.dna import bases, data, logo, metric
 from keras_seq_recipes.dna.config import Config
 from keras_seq_recipes.dna.fasta import read_fasta
 
-from keras_seq import cli, export, recipe
-from keras_seq.errors import InputError
+from keras_seq import cli, export
+from keras_seq._internal.errors import InputError
 from keras_seq.models.sequence_classifier import Classified
+from keras_seq.train import recipe
 
 RECIPE = recipe.find("dna")
 CUT_OFF = gzip.compress(b">s\nACGT\n" * 99, mtime=0)[:-20]

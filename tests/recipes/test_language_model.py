@@ -9,7 +9,7 @@ from keras_seq_recipes.language_model import data, metric
 from keras_seq_recipes.language_model.config import Config
 
 from keras_seq import cli
-from keras_seq.batches import Examples
+from keras_seq.batching import Examples
 
 SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "4", "--dropout", "0"]
 SMALL += ["--kneser-ney", "4"]

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras_seq_recipes.music import chorales, config, data, files, measures, metric, tunes
 
-from keras_seq import cli, recipe
-from keras_seq.errors import InputError
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
+from keras_seq.train import recipe
 
 ABC = "X:1\nT:one\nM:6/8\nL:1/8\nK:Edor\nB|E2e dcB|A^cd e3-|e{g}f=c (3BAG z:|\n"
 HEAD, BARS = (

@@ -6,9 +6,11 @@ import json
 import numpy as np
 import pytest
 
-from keras_seq import cli, recipe, spans
-from keras_seq.errors import InputError
-from keras_seq.spans import Span
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
+from keras_seq.text import spans
+from keras_seq.text.spans import Span
+from keras_seq.train import recipe
 
 RECIPE = recipe.find("ner")
 PREPARE = importlib.import_module("keras_seq.data.prepare")
@@ -194,7 +196,7 @@ def test_mistakes_stand_first_on_the_page():
 
 
 def test_a_bracket_without_partner_is_named():
-    from keras_seq.data import peoples_daily
+    from keras_seq.data.datasets import peoples_daily
 
     with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):
         list(peoples_daily.sentences("[中央/n 好/a", "x"))

@@ -6,8 +6,8 @@ import zipfile
 import pytest
 from keras_seq_recipes.music import data, scores, tunes
 
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.errors import InputError
 
 HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
 

@@ -10,8 +10,9 @@ from keras_seq_recipes.speech import data, metric, synthesis
 from keras_seq_recipes.speech.config import Config
 
 from keras_seq import cli
-from keras_seq.data import audio, espeak
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.data import audio
+from keras_seq.data.datasets import espeak
 
 SMALL = ["--units", "4", "--layers", "1", "--updates", "2", "--batch-size", "8", "--bands", "10"]
 RATE = 8_000

@@ -8,7 +8,7 @@ from keras_seq_recipes.spelling import data, metric, model
 from keras_seq_recipes.spelling.config import Config
 
 from keras_seq import cli
-from keras_seq.batches import Examples
+from keras_seq.batching import Examples
 from keras_seq.data import split_of
 from keras_seq.models import Seq2Seq
 

@@ -9,8 +9,8 @@ from keras_seq_recipes.translation import catalogues, data, metric, model
 from keras_seq_recipes.translation.config import Config
 
 from keras_seq import cli
-from keras_seq.batches import Examples
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
 from keras_seq.models import Seq2Seq
 
 SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]

@@ -13,8 +13,8 @@ from PIL import Image
 from benchmarks.fuzzing_files import damaged_files
 from benchmarks.fuzzing_seeds import READERS, write_seeds
 from keras_seq import cli
+from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.errors import InputError
 
 
 @pytest.fixture(scope="module")

@@ -293,7 +293,7 @@ class Fixed:
 
 
 def test_metrics_by_hand():
-    from keras_seq.batches import Examples
+    from keras_seq.batching import Examples
 
     splits = {"test": Examples([None] * 4, ["a", "a", "b", "b"])}
     found = metric.evaluate(Fixed([0.9, 0.2, 0.2, 0.1]), splits, "test")

@@ -20,7 +20,7 @@ from helpers import (
 from keras import ops
 
 from keras_seq import cells, layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 TIMESTEPS = 21  # two chunks of 10 and the rest
 

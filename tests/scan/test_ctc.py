@@ -9,7 +9,7 @@ from derivatives import by_differences, of_gradients
 from helpers import BACKEND, to_numpy
 from keras import ops
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.losses import CTC
 from keras_seq.scan import compiled
 from keras_seq.scan.ctc import NO_ALIGNMENT, ctc_loss

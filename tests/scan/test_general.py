@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from keras import ops, tree
 
 from keras_seq import cells, layers, scan
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 
 law = settings(max_examples=15 if THOROUGH else 2)
 

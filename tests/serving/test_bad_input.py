@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits
 from keras_seq.serving.app import application
 from keras_seq.serving.bodies import Workers

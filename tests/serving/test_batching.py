@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits
 from keras_seq.serving.batching import Batcher, Turns
 from keras_seq.serving.metrics import Metrics

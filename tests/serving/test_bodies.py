@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 import pytest
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits, bodies, protocol_v1
 from keras_seq.serving.tensors import Interface, Spec
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.serving.tensors import Spec, nested
 
 

@@ -9,7 +9,7 @@ from helpers import sequences
 
 import keras_seq
 from keras_seq import layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.tracing import GateBoard
 
 tf = pytest.importorskip("tensorflow")

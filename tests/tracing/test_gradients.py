@@ -19,10 +19,10 @@ from keras import ops
 
 import keras_seq
 from keras_seq import layers
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.scan import general_only
 from keras_seq.scan.fast import PASSES, _weights
-from keras_seq.tracing import LayerTrace, statistics
+from keras_seq.tracing import LayerTrace, gate_statistics
 
 DTYPE = "float64" if BACKEND == "tensorflow" else "float32"
 TOLERANCE = 1e-7 if BACKEND == "tensorflow" else 1e-4
@@ -200,7 +200,7 @@ def layer_trace(**gates):
 
 def test_statistics_leave_out_what_is_masked_and_the_candidate():
     gate = np.array([[[0.05, 0.95], [0.5, 0.92], [0.0, 0.0]]])
-    found = statistics.of_gates(layer_trace(forget=gate, candidate=gate))
+    found = gate_statistics.of_gates(layer_trace(forget=gate, candidate=gate))
     assert list(found) == ["forget"]
     assert found["forget"] == pytest.approx((0.605, 0.25, 0.5))
 
@@ -208,10 +208,10 @@ def test_statistics_leave_out_what_is_masked_and_the_candidate():
 def test_memory_is_the_time_in_which_a_state_decays():
     """What is left after as many steps as the length is 1/e."""
     keep = np.array([[[0.5, 1.0], [0.8, 1.0], [0.0, 0.0]]])
-    length, endless = statistics.memory(layer_trace(input=keep, forget=keep))
+    length, endless = gate_statistics.memory(layer_trace(input=keep, forget=keep))
     assert (0.5 * 0.8) ** (length / 2) == pytest.approx(np.exp(-1))
     assert endless > 1e6
-    assert statistics.memory(layer_trace(candidate=keep)) is None
+    assert gate_statistics.memory(layer_trace(candidate=keep)) is None
     model, x = masked_model(layer_of("GRU"))
     trace = keras_seq.trace(model, x)
     assert trace.memory()["layer"].shape == (UNITS,)

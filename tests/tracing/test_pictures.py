@@ -14,7 +14,7 @@ from helpers import UNITS, sequences
 
 import keras_seq
 from keras_seq import layers, tracing
-from keras_seq.errors import InputError
+from keras_seq._internal.errors import InputError
 from keras_seq.tracing import pictures
 
 STEPS = ["Ada", "</script>", "'\"&<b>", "met", "."]

@@ -12,8 +12,8 @@ from keras import ops
 
 import keras_seq
 from keras_seq import cells, layers
+from keras_seq._internal.errors import InputError
 from keras_seq.cells import Step
-from keras_seq.errors import InputError
 from keras_seq.scan import general_only
 
 # See tests/cells/test_equations.py.

@@ -7,10 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from keras_seq import recipe
-from keras_seq.batches import Examples, Ragged
-from keras_seq.errors import InputError
-from keras_seq.train import fingerprints
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples, Ragged
+from keras_seq.train import fingerprints, recipe
 
 
 def splits():

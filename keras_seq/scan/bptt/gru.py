@@ -13,7 +13,7 @@ A masked step passes dh on as it is.
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.bptt.loop import loop, pair, pieces, previous, sigmoid
+from keras_seq.scan.loop import loop, pair, pieces, previous, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):

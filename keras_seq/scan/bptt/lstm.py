@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.bptt.loop import loop, pieces, previous, sigmoid
+from keras_seq.scan.loop import loop, pieces, previous, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):

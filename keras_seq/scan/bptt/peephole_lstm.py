@@ -13,7 +13,7 @@ sequence after the loop; inside it costs less, since what it needs is in the cac
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.bptt.loop import loop, pair, pieces, sigmoid
+from keras_seq.scan.loop import loop, pair, pieces, sigmoid
 
 
 def forward(weights, projected, states, mask, reverse, tape):

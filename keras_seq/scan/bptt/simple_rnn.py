@@ -10,7 +10,7 @@ A masked step passes dh on as it is.
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.bptt.loop import loop, previous
+from keras_seq.scan.loop import loop, previous
 
 
 def forward(weights, projected, states, mask, reverse, tape):

@@ -1,0 +1,5 @@
+"""The command `keras-seq`."""
+
+from keras_seq.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""Built-in corpora, read from installed packages."""

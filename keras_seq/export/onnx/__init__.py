@@ -1,0 +1,1 @@
+"""ONNX: the exporter and its operators."""

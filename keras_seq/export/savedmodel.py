@@ -1,0 +1,55 @@
+"""Models as TensorFlow saves them: they need nothing but TensorFlow."""
+
+import keras
+
+from keras_seq._internal.files import atomic_write
+from keras_seq.export.endpoint import Endpoint
+from keras_seq.export.verification import check_backend, check_free, compared, portable
+
+
+def savedmodel(model, path, examples=None):
+    """Exports a model of `keras_seq.models` with raw inputs and readable answers.
+
+    `tf.saved_model.load(path)` loads it, without this package. Its endpoints are described with
+    the model; keep a reference to what is loaded while you use them. Any other functional
+    `keras.Model` has one endpoint, `predict`.
+
+    Args:
+        model: Has `endpoints()`, a dict of name to a function and its input signature.
+        path: Folder to write.
+        examples: What to compare the exported with the original on: lists of tokens, or for other
+            models inputs, a batch.
+
+    Returns:
+        Report: the endpoints by name, the largest difference seen between the numbers that the
+        exported and the original model give, and the milliseconds that one example takes.
+
+    Raises:
+        InputError: The backend is not TensorFlow, there is something at the path, or what was
+            exported does not give the same.
+    """
+    check_backend("A saved model")
+    import tensorflow as tf
+
+    check_free(path)
+    if hasattr(model, "endpoints"):
+        samples = model.samples(examples)
+        endpoints = {n: Endpoint(*e, samples[n]) for n, e in model.endpoints().items()}
+    else:
+        endpoints = portable(model, examples)
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    for name, endpoint in endpoints.items():
+        archive.add_endpoint(name, endpoint.function, endpoint.signature)
+    with atomic_write(path) as folder:
+        archive.write_out(folder, verbose=False)
+        loaded = tf.saved_model.load(folder)
+
+        def runner(name):
+            def run(*arguments):
+                found = getattr(loaded, name)(*map(tf.convert_to_tensor, arguments))
+                return {key: value.numpy() for key, value in found.items()}
+
+            return run
+
+        return compared(endpoints, {name: runner(name) for name in endpoints})

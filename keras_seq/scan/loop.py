@@ -1,0 +1,158 @@
+"""Loops over time steps, a fast one and a differentiable one."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from keras_seq._internal.exchangeable import Exchangeable
+from keras_seq._internal.float64 import tanh
+from keras_seq.scan import compiled
+
+
+class Piece(NamedTuple):
+    """Some columns of a sequence, read on their own.
+
+    XLA vectorizes a computation on pieces; if a step read all columns and then split them, XLA
+    would compute one element after the other, several times slower.
+    """
+
+    sequence: Any
+    start: int
+    width: int
+
+
+def pieces(sequence, *widths):
+    """The columns of a sequence in pieces."""
+    return [Piece(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
+
+
+@Exchangeable
+def loop(step, carry, sequences, widths, reverse=False):
+    """Runs `carry, elements_out = step(carry, elements)` over the second axis.
+
+    Batches stay outermost, so that nothing is ever transposed. On TensorFlow, what XLA compiles of
+    it has no gradient; `differentiable_loop` has.
+
+    Args:
+        step: Takes the carry and a tuple of one element of each sequence; returns the new carry
+            and a tuple of elements to stack.
+        carry: Tuple of tensors.
+        sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one; a None is left out.
+        widths: The n of every stack.
+        reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
+
+    Returns:
+        The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
+    """
+    read = _read(sequences)
+    if keras.backend.backend() == "torch":
+        return _by_scan(step, carry, read, reverse)
+    batch, timesteps, _ = ops.shape(read[0].sequence)
+    if keras.backend.backend() == "tensorflow" and compiled.not_here() is not None:
+        return _by_tensorflow(step, carry, lambda t: _at(t, read), timesteps, widths, reverse)
+
+    def body(count, state):
+        carry, stacks = state
+        t = timesteps - 1 - count if reverse else count
+        carry, out = step(carry, _at(t, read))
+        pairs = zip(stacks, out, strict=True)
+        return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
+
+    stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
+    carry, stacks = ops.fori_loop(0, timesteps, body, (carry, stacks))
+    # TensorFlow forgets even the rank of what is updated where it does not know the length.
+    shapes = [(batch, timesteps, width) for width in widths]
+    return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
+
+
+def differentiable_loop(step, carry, sequences, widths, reverse=False):
+    """Run as `loop`, by operations that can be differentiated any number of times."""
+    read = _read(sequences)
+    if keras.backend.backend() != "tensorflow":
+        return _by_scan(step, carry, read, reverse)
+    import tensorflow as tf
+
+    timesteps = ops.shape(read[0].sequence)[1]
+    # Not sliced, since under XLA the gradient of a slice has no gradient.
+    arrays = [
+        tf.TensorArray(s.dtype, timesteps).unstack(tf.transpose(s, (1, 0, 2)))
+        for s in map(_columns, read)
+    ]
+
+    def elements(t):
+        return [array.read(t) for array in arrays]
+
+    return _by_tensorflow(step, carry, elements, timesteps, widths, reverse)
+
+
+def _read(sequences):
+    """Return the sequences as pieces, without those that are None."""
+    sequences = [s for s in sequences if s is not None]
+    return [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
+
+
+def _columns(piece):
+    """Return the columns of a piece; a width that is not known is the whole."""
+    sequence, start, width = piece
+    return sequence if width is None else sequence[:, :, start : start + width]
+
+
+def _at(t, read):
+    """Return one element of each piece."""
+    batch = ops.shape(read[0].sequence)[0]
+    elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
+    return [e[:, 0] for e in elements]
+
+
+def _by_tensorflow(step, carry, element, timesteps, widths, reverse):
+    """As `loop`, by TensorFlow's own operations.
+
+    Outside of XLA's programs, an update of a slice is an operation of XLA's, which it compiles for
+    every shape it meets: tens of milliseconds for a batch of a new length. It has no gradient.
+    """
+    import tensorflow as tf
+
+    arrays = tuple(
+        tf.TensorArray(carry[0].dtype, timesteps, element_shape=(carry[0].shape[0], width))
+        for width in widths
+    )
+
+    def body(count, carry, arrays):
+        t = timesteps - 1 - count if reverse else count
+        carry, out = step(carry, element(t))
+        pairs = zip(arrays, out, strict=True)
+        return count + 1, carry, tuple(array.write(t, element) for array, element in pairs)
+
+    _, carry, arrays = tf.while_loop(
+        lambda count, *_: count < timesteps, body, (0, carry, arrays), maximum_iterations=timesteps
+    )
+    return carry, tuple(tf.transpose(array.stack(), (1, 0, 2)) for array in arrays)
+
+
+def _by_scan(step, carry, read, reverse):
+    """As `loop`, by Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
+    sequences = [ops.moveaxis(_columns(piece), 1, 0) for piece in read]
+    carry, stacks = ops.scan(step, carry, sequences, reverse=reverse)
+    return carry, tuple(ops.moveaxis(stack, 0, 1) for stack in stacks)
+
+
+def pair(squashed):
+    """Two gates that were squashed as one, to be kept for the gradient, or one by one.
+
+    Kept as one they cost one write. If nothing is kept, XLA computes them where they are read,
+    and vectorizes that only if each is read on its own.
+    """
+    return ops.split(squashed[0], 2, axis=-1) if len(squashed) == 1 else squashed
+
+
+def previous(first, sequence, reverse=False):
+    """What every time step finds of a state: the first, then the states after the steps before."""
+    first = first[:, None]
+    parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
+    return ops.concatenate(parts, axis=1)
+
+
+def sigmoid(z):
+    """The logistic function; XLA computes tanh faster than exp and a division."""
+    return tanh(0.5 * z) * 0.5 + 0.5

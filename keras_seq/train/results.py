@@ -1,0 +1,75 @@
+"""The recorded results of the recipes' presets, and the tables made of them."""
+
+import dataclasses
+import json
+from statistics import mean
+
+from keras_seq._internal.errors import InputError
+from keras_seq._internal.files import exclusive_lock, write_json
+
+LOCK_SECONDS = 60.0
+"""Longest wait for other runs that record a result of the same recipe, in seconds."""
+
+
+def record(recipe, metrics, config):
+    """Add the metrics of a finished run to the results of its recipe, with all its settings.
+
+    Raises:
+        InputError: As `check_recordable`, if another run was recorded meanwhile.
+    """
+    keys = ("preset", "seed")
+    with exclusive_lock(recipe.folder, timeout=LOCK_SECONDS):
+        check_recordable(recipe, metrics["preset"], config, test=True)
+        rows = [*recipe.results, {**metrics, "config": dataclasses.asdict(config)}]
+        rows.sort(key=lambda row: [row[key] for key in keys])
+        write_json(recipe.folder / "results.json", rows)
+
+
+def check_recordable(recipe, preset, config, test):
+    """Refuses to record what is no preset as it stands, or what is recorded already.
+
+    Args:
+        recipe, preset, config: Of the run.
+        test: Whether the test split is measured, of which results are.
+
+    Raises:
+        InputError: So it is.
+    """
+    if dataclasses.replace(config, seed=0) != dataclasses.replace(recipe.preset(preset), seed=0):
+        raise InputError("--record takes a preset as it is; only --seed may differ.")
+    if not test:
+        raise InputError("--record records the result on the test split.")
+    for row in current(recipe):
+        if (row["preset"], row["seed"]) == (preset, config.seed):
+            raise InputError(
+                f"The result of preset {preset!r} with seed {config.seed} is recorded in "
+                f"{recipe.folder / 'results.json'}; the first reading stands."
+            )
+
+
+def current(recipe):
+    """The results of presets as they stand: what had other settings is of the past.
+
+    A row without settings was recorded before they were noted, of a preset that has not changed.
+    """
+    rows = []
+    for row in recipe.results:
+        if row["preset"] in recipe.presets:
+            preset = dataclasses.replace(recipe.preset(row["preset"]), seed=row["seed"])
+            now = json.loads(json.dumps(dataclasses.asdict(preset)))  # lists for tuples
+            if row.get("config", now) == now:
+                rows.append(row)
+    return rows
+
+
+def summary(recipe):
+    """A line a preset: its name, the number of seeds, the mean test metrics, the mean minutes."""
+    rows, lines = current(recipe), []
+    for preset in dict.fromkeys(row["preset"] for row in rows):
+        runs = [row for row in rows if row["preset"] == preset]
+        # What is measured label by label, with a space in its name, would be too much here.
+        names = [name for name in runs[0]["test"] if " " not in name]
+        metrics = [f"{name} {mean(run['test'][name] for run in runs):.3f}" for name in names]
+        minutes = mean(run["seconds"] for run in runs) / 60
+        lines.append((preset, str(len(runs)), ", ".join(metrics), f"{minutes:.1f}"))
+    return lines

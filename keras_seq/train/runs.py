@@ -1,0 +1,335 @@
+"""The folder of a run: its files, and what they say."""
+
+import contextlib
+import dataclasses
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_seq._internal import files, leftovers, startup
+from keras_seq._internal.errors import InputError
+from keras_seq._internal.files import write_json as write_json  # for recipes
+from keras_seq.train import fingerprints
+from keras_seq.train import recipe as recipe_module
+from keras_seq.train.recipe import Config, Recipe
+
+SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
+"""Members of a model file of Keras, the architecture first."""
+LAMBDA = b'"__lambda__"'
+"""Class of what Keras saves as the code of a function, and does not load."""
+REMEDY = "restore it from a copy, or train another run"
+"""Advice on files of which nothing else holds the content."""
+Checkpoint = tuple[dict[str, list[np.ndarray]], dict[str, Any]]
+"""Lists of arrays by name, and what JSON can hold."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A training run on disk.
+
+    - `config.json`: recipe, preset, every field of the config, and fingerprints of the recipe's
+      code and of the data;
+    - `history.csv`: a row an epoch; `learning_curve.png`: the same as a picture;
+    - `checkpoint.npz`: all that a resumed run needs, and `checkpoint.previous.npz`, that of the
+      epoch before; gone when the run has finished;
+    - `model.keras`, `metrics.json`: the result; `metrics.json` is written last.
+
+    Args:
+        folder: Folder of the run.
+    """
+
+    folder: Path
+
+    @property
+    def finished(self) -> bool:
+        """True if the training and all measurements have ended."""
+        return (self.folder / "metrics.json").is_file()
+
+    @property
+    def started(self) -> bool:
+        """True if the training has begun."""
+        return (self.folder / "config.json").is_file()
+
+    @property
+    def model_path(self) -> Path:
+        """File of the trained model."""
+        return self.folder / "model.keras"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """File of all that a resumed run needs."""
+        return self.folder / "checkpoint.npz"
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Content of `metrics.json`."""
+        return files.read_checked_json(self.folder / "metrics.json", REMEDY)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep the folder for this process, and remove what killed ones left in it.
+
+        Raises:
+            InputError: If another process keeps it.
+        """
+        tuning = self.folder / "tuning"
+        with files.exclusive_lock(self.folder):
+            for folder in (self.folder, tuning, *tuning.glob("trial_*")):
+                leftovers.remove(folder, files.TEMPORARY, min_age=0.0)
+            yield
+
+    def check_free(self) -> None:
+        """Check that no run lies in the folder.
+
+        Raises:
+            InputError: If one does.
+        """
+        if self.finished:
+            raise InputError(f"{self.folder} holds a finished run; choose another name with --run.")
+        if self.started:
+            raise InputError(
+                f"{self.folder} holds an interrupted run; go on with --resume, or choose another "
+                "name with --run."
+            )
+
+    def start(
+        self,
+        recipe: str,
+        preset: str,
+        config: Config,
+        fingerprint: fingerprints.Fingerprint | None = None,
+        recipe_folder: str | None = None,
+    ) -> None:
+        """Create the folder and note what runs in it.
+
+        Args:
+            recipe: Name of the recipe.
+            preset: Name of the preset.
+            config: Config of the recipe.
+            fingerprint: Fingerprint of the recipe's code and of the data.
+            recipe_folder: Folder of a recipe that is not registered, as the command names it.
+        """
+        content = {
+            "recipe": recipe,
+            "recipe_folder": recipe_folder,
+            "preset": preset,
+            "config": dataclasses.asdict(config),
+            "fingerprint": fingerprint,
+        }
+        self.write_json("config.json", {k: v for k, v in content.items() if v is not None})
+
+    def _read_start(self) -> dict[str, Any]:
+        path = self.folder / "config.json"
+        if not path.is_file():
+            raise InputError(f"{self.folder} is no run: it has no config.json.")
+        content = files.read_checked_json(path, REMEDY)
+        optional = {"fingerprint": dict, "recipe_folder": str}
+        for key, kind in {"recipe": str, "preset": str, "config": dict, **optional}.items():
+            if not isinstance(content.get(key, kind() if key in optional else None), kind):
+                raise InputError(f"{path} is not of a run: its {key!r} is not as it should be.")
+        return content
+
+    @property
+    def fingerprint(self) -> fingerprints.Fingerprint:
+        """Fingerprint of code and data at the start; empty for runs of older versions."""
+        return self._read_start().get("fingerprint", {})
+
+    @property
+    def recipe_name(self) -> str:
+        """Name of the recipe, of which no code runs."""
+        return Path(self._read_start()["recipe"]).name
+
+    @property
+    def recipe_folder(self) -> str | None:
+        """Folder of a recipe that is not registered, as the command named it, or None."""
+        content = self._read_start()
+        # Older versions wrote the folder in place of the name.
+        old = content["recipe"] if recipe_module.is_folder(content["recipe"]) else None
+        return content.get("recipe_folder", old)
+
+    def read_config(self, recipe: Recipe | str | None = None) -> tuple[Recipe, str, Config]:
+        """Return the recipe, preset name and Config that the run was started with.
+
+        Args:
+            recipe: Recipe that the command names, which a run of a recipe in a folder needs: the
+                code of a folder never runs because a file in a run says so.
+
+        Raises:
+            InputError: If there is no run; if its recipe is not the one that is named, or is in a
+                folder and not named, or has no such fields any more.
+        """
+        content = self._read_start()
+        name = self.recipe_name
+        if isinstance(recipe, str):
+            recipe = recipe_module.find(recipe)
+        if recipe is None:
+            if (folder := self.recipe_folder) is not None:
+                raise InputError(
+                    f"{self.folder} was trained with the recipe in the folder {folder}, whose code "
+                    f"runs only if you trust and name it: add --recipe {folder}."
+                )
+            recipe = recipe_module.find(name)
+        elif recipe.name != name:
+            raise InputError(f"{self.folder} is a run of the recipe {name}, not {recipe.name}.")
+        default = recipe.preset("default")
+        usual = json.loads(json.dumps(dataclasses.asdict(default)))
+        for field, value in content["config"].items():
+            if field not in usual:
+                raise InputError(
+                    f"{self.folder} was trained with the field {field!r}, which the recipe "
+                    f"{recipe.name} no longer has: its code has changed since."
+                )
+            if not _has_type_of(usual[field], value):
+                raise InputError(
+                    f"{self.folder / 'config.json'} has {field} {value!r}, which is not like the "
+                    f"default, {usual[field]!r}."
+                )
+        return recipe, content["preset"], dataclasses.replace(default, **content["config"])
+
+    def read_unfinished(self, recipe: Recipe) -> tuple[str, Config]:
+        """Return the preset name and Config of a run that was interrupted.
+
+        Args:
+            recipe: Recipe that the command names.
+
+        Raises:
+            InputError: If the run has finished, or never began; or if the recipe's code is not that
+                of the start.
+        """
+        if self.finished:
+            raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
+        fingerprints.check_code(self.fingerprint, recipe, self.folder)
+        _, preset, config = self.read_config(recipe)
+        return preset, config
+
+    def load(self, recipe: Recipe | str | None = None) -> tuple[Recipe, Config, Any]:
+        """Return the recipe, Config and model of a finished run.
+
+        Args:
+            recipe: As for `read_config`.
+
+        Raises:
+            InputError: As for `read_config`; if the run has not finished; if the model is damaged,
+                holds code, or does not fit the code of the recipe, which has changed.
+        """
+        found, _, config = self.read_config(recipe)
+        if not self.finished:
+            raise InputError(
+                f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
+            )
+        files.check_zip(self.model_path, SAVED_MODEL, REMEDY)
+        with zipfile.ZipFile(self.model_path) as archive:
+            if LAMBDA in archive.read(SAVED_MODEL[0]):
+                raise InputError(
+                    f"{self.model_path} holds a Python lambda, which is code that could do "
+                    "anything: write it as a layer of its own, and train again."
+                )
+        startup.import_backend()
+        import keras
+
+        import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
+
+        found.import_model()
+        try:
+            model = keras.saving.load_model(self.model_path, safe_mode=True)  # no code of the file
+        except (TypeError, ValueError):
+            fingerprints.check_code(self.fingerprint, found, self.folder)
+            raise
+        return found, config, model
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write a JSON file with a checksum into the folder."""
+        files.write_checked_json(self.folder / name, content)
+
+    def write_history(self, rows: list[dict[str, Any]]) -> None:
+        """Write `history.csv`.
+
+        Args:
+            rows: A dict per epoch, all with the same keys.
+        """
+        files.write_csv(self.folder / "history.csv", rows)
+
+    def write_checkpoint(
+        self, arrays: dict[str, list[np.ndarray]], progress: dict[str, Any]
+    ) -> None:
+        """Save a checkpoint, and keep the one before it.
+
+        Args:
+            arrays: Lists of arrays by name.
+            progress: What JSON can hold.
+        """
+        flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
+        with files.atomic_write(self.checkpoint_path, keep_previous=True) as path:
+            np.savez(path, **flat, progress=np.array(json.dumps(progress)))  # type: ignore[arg-type]
+
+    def read_checkpoint(self) -> Checkpoint | None:
+        """Return what `write_checkpoint` saved last, or None.
+
+        Of a damaged checkpoint the one before it is returned, and a warning is printed.
+
+        Raises:
+            DamagedFile: If both are damaged.
+        """
+        return files.read_or_previous(self.checkpoint_path, _read_checkpoint)
+
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint and the one before it, if there are any."""
+        files.previous_path(self.checkpoint_path).unlink(missing_ok=True)
+        self.checkpoint_path.unlink(missing_ok=True)
+
+    def finish(self, metrics: dict[str, Any]) -> None:
+        """Write the metrics, which makes the run a finished one."""
+        self.write_json("metrics.json", metrics)
+        self.remove_checkpoint()
+
+
+def _read_checkpoint(path: Path) -> Checkpoint:
+    remedy = "remove the folder of the run and train it from the start"
+    files.check_zip(path, ["progress.npy"], remedy)
+    arrays: dict[str, dict[int, np.ndarray]] = {}
+    with np.load(path) as file:
+        progress = json.loads(str(file["progress"]))
+        for key in file.files:
+            if key != "progress":
+                name, _, index = key.rpartition("/")
+                arrays.setdefault(name, {})[int(index)] = file[key]
+    return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
+
+
+def _has_type_of(usual: Any, value: Any) -> bool:
+    """Return whether a value that JSON holds can stand in place of a usual one."""
+    if usual is None or value is None:
+        return True
+    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
+
+
+def named_run(folder: Path, recipe: Recipe, name: str) -> Run:
+    """Return the run of a recipe by its name.
+
+    Args:
+        folder: Folder of all runs.
+        recipe: Recipe.
+        name: Name of a folder in FOLDER/RECIPE.
+
+    Raises:
+        InputError: If the name is not that of a single folder.
+    """
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise InputError(
+            f"--run takes a name without separators, not {name!r}; --runs says where runs lie."
+        )
+    return Run(folder / recipe.name / name)
+
+
+def examples(recipe, config, model, count):
+    """Test inputs of a recipe as its model takes them: texts as lists of tokens, none empty."""
+    splits = recipe.load(config)
+    inputs = splits.get("test", splits["train"]).inputs[:count]
+    if not hasattr(model, "tokens_of"):
+        return inputs
+    split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
+    return [tokens for tokens in split if len(tokens)]

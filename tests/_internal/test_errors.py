@@ -1,0 +1,43 @@
+"""Sentences for errors of the operating system and of memory."""
+
+import errno
+
+import pytest
+
+from keras_seq._internal.errors import DamagedFile, InputError, explain
+
+
+@pytest.mark.parametrize(
+    "error, sentence",
+    [
+        (InputError("A\n  text."), "A text."),
+        (DamagedFile("a.npz", "it is empty", "go"), "a.npz is damaged: it is empty; go."),
+        (FileNotFoundError(errno.ENOENT, "", "a/b"), "a/b does not exist."),
+        (PermissionError(errno.EACCES, "", b"a"), "a cannot be used: permission denied."),
+        (IsADirectoryError(errno.EISDIR, "", "a"), "a is a folder, not a file."),
+        (NotADirectoryError(errno.ENOTDIR, "", "a/b"), "a/b needs a folder where there is a file."),
+        (OSError(errno.EROFS, "", "a"), "a cannot be written: its file system is read-only."),
+        (OSError(errno.EIO, "Input/output error", "a"), "a cannot be used: Input/output error."),
+        (OSError(errno.ENOTEMPTY, "", "a", None, "b"), "b exists already and is not empty."),
+        (OSError(errno.ENOSPC, "", "a"), "The disk of a is full; make room and go on."),
+        (OSError(errno.EDQUOT, ""), "The disk is full; make room and go on."),
+    ],
+)
+def test_one_sentence(error, sentence):
+    assert explain(error) == sentence
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("a"), KeyError("a"), TypeError("a"), ConnectionResetError(errno.ECONNRESET, "")],
+)
+def test_a_programming_error_has_none(error):
+    assert explain(error) is None
+
+
+def test_memory():
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow has it."""
+
+    for error in (MemoryError(), ResourceExhaustedError("OOM when allocating")):
+        assert explain(error).startswith("There is not enough memory: try a smaller batch")

@@ -1,0 +1,253 @@
+import dataclasses
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
+from keras_seq.train import recipe, runs
+
+
+def run(*arguments):
+    """Exit code of a command line, run in this process."""
+    return cli.main(list(map(str, arguments)))
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """A folder of small images, ten a digit, told apart by how bright they are."""
+    np = pytest.importorskip("numpy")
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for digit in range(10):
+        folder = tmp_path / "digits" / str(digit)
+        folder.mkdir(parents=True)
+        for number in range(10):
+            pixels = rng.integers(0, 5, (28, 28)) + 25 * digit
+            image.fromarray(pixels.astype("uint8")).save(folder / f"{number}.png")
+    return tmp_path / "digits"
+
+
+SMALL = ("--units", 4, "--layers", 1, "--updates", 3)
+
+
+@pytest.mark.usefixtures("either_way")
+def test_train_evaluate_predict(workplace, digits, capsys):
+    assert run("train", "mnist_rows", "--data", digits, *SMALL) == 0
+    out = capsys.readouterr().out
+    assert "test accuracy" in out and "runs/mnist_rows/default" in out
+    folder = workplace / "runs/mnist_rows/default"
+    assert {file.name for file in folder.iterdir()} == {
+        "config.json",
+        "confusion_matrix.png",
+        "history.csv",
+        "learning_curve.png",
+        "metrics.json",
+        "model.keras",
+    }
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["command"].startswith("keras-seq train mnist_rows --data")
+
+    assert run("evaluate", folder, "--split", "validation") == 0
+    assert f"{metrics['validation']['accuracy']:.4f}" in capsys.readouterr().out
+
+    assert run("predict", folder, digits / "3/0.png", digits / "9/1.png") == 0
+    assert capsys.readouterr().out.count(".png") == 2
+
+    assert run("look", folder, "0") == 0
+    assert "runs/mnist_rows/default/look_0.html" in capsys.readouterr().out
+    assert "row 0 of the test split" in (folder / "look_0.html").read_text()
+    assert run("look", folder, "9" * 5) == 2
+    assert "There is no row 99999" in capsys.readouterr().err
+
+    assert run("export", folder, "--format", "onnx") == 0
+    out = capsys.readouterr().out
+    assert "predict" in out and "largest difference" in out
+    assert (folder / "onnx/predict.onnx").exists()
+    assert run("export", folder, "--format", "onnx") == 2
+    assert "exists already" in capsys.readouterr().err
+    assert run("export", folder, "--format", "onnx", "--portable", "--to", folder / "other") == 0
+    assert (folder / "other/predict.onnx").exists()
+    assert run("export", folder, "--portable") == 2
+    assert "--portable goes with --format onnx" in capsys.readouterr().err
+
+    # A finished run is not overwritten.
+    before = (folder / "metrics.json").read_bytes()
+    assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
+    assert "holds a finished run" in capsys.readouterr().err
+    assert (folder / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("either_way")
+def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
+    workplace, digits, monkeypatch, capsys
+):
+    options = ("train", "mnist_rows", "--data", digits, *SMALL, "--batch-size", 40)
+    assert run(*options, "--run", "whole") == 0
+
+    import keras_seq.train.loop as training
+
+    save = training.Keeper.save
+
+    def stop_after_first_epoch(keeper):
+        save(keeper)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Keeper, "save", stop_after_first_epoch)
+        assert run(*options, "--run", "stopped") == 130
+    assert run(*options, "--run", "stopped") == 2, "an interrupted run is not overwritten"
+    assert "--resume" in capsys.readouterr().err
+    assert run("train", "mnist_rows", "--run", "stopped", "--resume", "--units", 5) == 2
+    assert "was started with --units 4, not 5" in capsys.readouterr().err
+    assert run("train", "mnist_rows", "--run", "stopped", "--resume") == 0
+
+    whole, stopped = (
+        json.loads((workplace / f"runs/mnist_rows/{name}/metrics.json").read_text())
+        for name in ("whole", "stopped")
+    )
+    for split in ("validation", "test"):
+        assert whole[split] == stopped[split]
+    history = [
+        [line.rpartition(",")[0] for line in path.read_text().splitlines()]
+        for path in sorted(workplace.glob("runs/mnist_rows/*/history.csv"))
+    ]
+    assert len(history[0]) > 2 and history[0] == history[1]
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
+    assert run("cp", "mnist_rows", "mine") == 0
+    config = workplace / "mine/config.py"
+    config.write_text(config.read_text().replace("tunable(64, ", "tunable(3, "))
+    assert run("train", "./mine", "--data", digits, "--layers", 1, "--updates", 1) == 0
+    content = json.loads((workplace / "runs/mine/default/config.json").read_text())
+    assert content["config"]["units"] == 3
+    assert run("cp", "mnist_rows", "mine") == 2
+    assert "mine exists already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("either_way")
+def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
+    assert run("cp", "mnist_rows", "chosen") == 0
+    small = f'Config(data="{digits}", layers=1, units=4, updates=1)'
+    with (workplace / "chosen/config.py").open("a") as config:
+        config.write(f'\nPRESETS = {{"default": {small}}}\n')
+    (workplace / "chosen/results.json").unlink(missing_ok=True)
+    assert run("train", "./chosen", "--no-test") == 0
+    assert run("train", "./chosen", "--no-test", "--units", 5, "--run", "larger") == 0
+    folder = workplace / "runs/chosen"
+    named = ("--recipe", "./chosen", "--record")
+    assert run("evaluate", folder / "larger", *named) == 2
+    assert run("evaluate", folder / "default", *named, "--split", "train") == 2
+    assert run("train", "./chosen", "--run", "read") == 0
+    capsys.readouterr()
+    assert run("evaluate", folder / "read", *named) == 2
+    assert "was known before it was chosen" in " ".join(capsys.readouterr().err.split())
+    assert not (workplace / "chosen/results.json").exists()
+    assert run("evaluate", folder / "default", *named) == 0
+    [row] = json.loads((workplace / "chosen/results.json").read_text())
+    assert {"validation", "test"} <= set(row) and row["config"]["units"] == 4
+    metrics = runs.Run(folder / "default").metrics
+    assert row == metrics | {"config": row["config"]}
+    capsys.readouterr()
+    assert run("evaluate", folder / "default", *named) == 2
+    assert "the first reading stands" in capsys.readouterr().err
+
+
+MISTAKES = {
+    "no such recipe": (["train", "mnist_row"], "did you mean 'mnist_rows'?"),
+    "no such preset": (["train", "mnist_rows", "--preset", "note"], "did you mean 'notes'?"),
+    "no test to record": (
+        ["train", "mnist_rows", "--no-test", "--record"],
+        "records the result on the test split",
+    ),
+    "no such verb": (["trane", "mnist_rows"], 'Did you mean "train"?'),
+    "no such field": (["train", "mnist_rows", "--unit", "3"], "Did you mean --units?"),
+    "no such cell": (["train", "mnist_rows", "--cell", "LSTN"], '"LSTN" for --cell'),
+    "wrong type": (["train", "mnist_rows", "--units", "many"], "--units"),
+    "too small": (["train", "mnist_rows", "--batch-size", "0"], "--batch-size must be at least 1"),
+    "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
+    "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
+    "a folder that is no recipe": (["train", "."], "has no config.py"),
+    "nothing to resume": (["train", "mnist_rows", "--resume"], "is no run"),
+    "no run": (["evaluate", "runs"], "runs is no run"),
+    "nothing to predict": (["predict", "runs"], "at least one input"),
+    "not a preset as it is": (["train", "mnist_rows", "--units", "3", "--record"], "--record"),
+}
+
+
+@pytest.mark.parametrize("arguments, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_sentence_and_leaves_nothing(workplace, capsys, arguments, message):
+    assert run(*arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("keras-seq: ") and error.count("\n") == 1
+    assert not (workplace / "runs").exists()
+
+
+def test_no_field_of_a_recipe_is_called_as_an_option(monkeypatch):
+    found = set()
+
+    def take_options(verb, name, function, options):
+        for parameter in list(inspect.signature(function).parameters.values())[1:]:
+            named = [option for extra in _metadata(parameter) for option in extra.name or ()]
+            found.update([option.removeprefix("--") for option in named] or [parameter.name])
+
+    monkeypatch.setattr(cli, "_run_recipe", take_options)
+    for verb in ("train", "tune"):
+        assert run(verb, "mnist_rows") == 0
+    assert found == recipe.RESERVED
+
+    @dataclasses.dataclass(frozen=True)
+    class Config(recipe.Config):
+        run: int = 3
+
+    with pytest.raises(InputError, match=r"The field 'run' of .* has the name of an option"):
+        Config()
+
+
+def _metadata(parameter):
+    return getattr(parameter.annotation, "__metadata__", ())
+
+
+def test_unreadable_images_are_named(workplace, digits, capsys):
+    (digits / "4/broken.png").write_text("this is not a picture")
+    assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
+    assert "4/broken.png is damaged or is not a picture" in capsys.readouterr().err
+    assert not (workplace / "runs").exists()
+    assert not list((workplace / "tfds").rglob("*.tfrecord*"))
+
+
+def test_help_and_ls_need_no_backend():
+    code = (
+        "import sys; from keras_seq.cli import main; "
+        "sys.exit(main({!r}) or any(m in sys.modules for m in ('tensorflow', 'jax', 'torch')))"
+    )
+    for arguments in (["--help"], ["ls"], ["train", "mnist_rows", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(arguments)], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert "mnist_rows" in done.stdout or "train" in done.stdout
+    assert "--units" in done.stdout and "Hidden units" in done.stdout
+
+
+@pytest.mark.slow
+def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
+    train = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
+    export = ["export", "runs/mnist_rows/default", "--format"]
+    code = (
+        f"from keras_seq.cli import main; assert not main({train}); "
+        f"assert not main({[*export, 'onnx']}); assert not main({[*export, 'litert']}); "
+        # oneDNN has a message of its own for these.
+        "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=workplace
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""

@@ -1,0 +1,100 @@
+"""`keras-seq look`: how each recipe's model reads one example."""
+
+import json
+
+import numpy as np
+import pytest
+from helpers import BACKEND
+from tiny_models import WORDS, classifier, generator, rows, tagger
+
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import Examples
+from keras_seq.cli.look import look
+from keras_seq.train import recipe
+
+pytestmark = [
+    pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
+    pytest.mark.usefixtures("eagerly"),
+]
+
+LOOKS = {
+    "ner": (
+        tagger,
+        "Ada met Grace.",
+        WORDS,
+        ["bidirectional_0/forward", "bidirectional_0/backward"],
+    ),
+    "sentiment": (
+        classifier,
+        "Ada met Grace.",
+        WORDS,
+        ["bidirectional_0/forward", "bidirectional_0/backward"],
+    ),
+    "language_model": (generator, "ab!", ["<EOS>", "a", "b", "!"], ["recurrent_0"]),
+}
+
+
+def content(path):
+    text = path.read_text("utf-8")
+    return text, json.loads(text.split('type="application/json">')[1].split("</script>")[0])
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_text(name, tmp_path):
+    make, text, steps, names = LOOKS[name]
+    path = look(recipe.find(name), None, make(), text, tmp_path)
+    assert path.parent == tmp_path and path.name.startswith("look_")
+    page, data = content(path)
+    assert f"<title>{name}: {text}</title>" in page
+    assert data["steps"] == steps
+    # Not the letters of words, which are of another time.
+    assert [layer["name"] for layer in data["layers"]] == names
+    assert all(
+        len(line) == len(steps) for what in data["gradients"].values() for line in what.values()
+    )
+    beside = {"ner": ["probability of tags: crf"], "sentiment": ["attention: pooling"]}
+    assert [one["name"] for one in data["beside"]] == beside.get(name, [])
+
+
+class Rows:
+    """A recipe whose data are at hand."""
+
+    def __init__(self, name, inputs, targets):
+        self.name, self.splits = name, {"test": Examples(inputs, targets)}
+        self.look = recipe.find(name).look
+
+    def load(self, config):
+        return self.splits
+
+
+def test_a_row_of_the_test_split(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
+    path = look(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
+    page, data = content(path)
+    assert path.name == "look_2.html" and "mnist_rows: row 2 of the test split" in page
+    assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
+    music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
+    model = generator(["jig", "reel"], "spaced")
+    _, data = content(look(music, None, model, "0", tmp_path))
+    assert data["steps"] == ["<EOS>", "a", "b"]
+    ner = Rows("ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]})
+    _, data = content(look(ner, None, tagger(), "1", tmp_path))
+    assert data["steps"] == WORDS
+
+
+def test_mistakes():
+    ner, config = Rows("ner", [WORDS], {"tags": [["O"] * 4]}), type("Config", (), {"data": "mine"})
+    with pytest.raises(InputError, match="no row 1: the test split has 1, from 0"):
+        look(ner, config, None, "1", None)
+    ner.splits = {}
+    with pytest.raises(InputError, match="'mine' has no test split; give a text"):
+        look(ner, config, None, "0", None)
+    with pytest.raises(InputError, match="does not begin with the number of a style"):
+        recipe.find("music").look(generator(["jig"], "spaced"), "GAB c2d")
+
+
+def test_a_tune_as_people_type_it():
+    pytest.importorskip("music21")
+    model = generator(["jig", "reel"], "spaced")
+    inputs, steps = recipe.find("music").look(model, "1 M:6/8 K:G GAB")
+    assert inputs["style"] == [1] and steps[0] == "<EOS>" and len(steps) > 4

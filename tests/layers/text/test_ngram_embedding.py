@@ -1,0 +1,77 @@
+"""Runs of tokens: the same run, the same vector; one step alone as within a sequence."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import to_numpy
+
+from keras_seq import layers
+from keras_seq._internal.errors import InputError
+
+
+def made(**arguments):
+    layer = layers.NgramEmbedding(**{"longest": 4, "rows": 2**12, "output_dim": 3, **arguments})
+    layer.build((None, None, layer.longest))
+    return layer
+
+
+def over_time(layer, ids, **how):
+    return to_numpy(layer(layer.windows(ids), **how))
+
+
+def test_equal_runs_have_equal_vectors_and_others_other():
+    ids = np.random.default_rng(0).integers(1, 6, (8, 50)).astype("int32")
+    vectors = over_time(made(), ids).reshape(8, 50, 3, 3)
+    for place, length in enumerate((2, 3, 4)):
+        by_run = {}
+        for row in range(8):
+            for t in range(50):
+                # Before the first token there are zeros.
+                run = tuple([0] * length + ids[row, : t + 1].tolist())[-length:]
+                by_run.setdefault(run, []).append(vectors[row, t, place])
+        for found in by_run.values():
+            assert np.ptp(found, axis=0).max() == 0
+        distinct = {tuple(found[0]) for found in by_run.values()}
+        # Few share a row by chance.
+        assert len(distinct) > 0.9 * len(by_run)
+
+
+def test_a_run_has_a_vector_of_each_length():
+    vectors = over_time(made(), np.full((1, 9), 7, "int32"))[0, -1].reshape(3, 3)
+    assert len({tuple(vector) for vector in vectors}) == 3
+
+
+def test_the_future_does_not_count():
+    layer, ids = made(), np.arange(1, 13, dtype="int32")[None]
+    whole, part = (over_time(layer, x) for x in (ids, ids[:, :5]))
+    np.testing.assert_array_equal(whole[:, :5], part)
+
+
+def test_one_step_alone():
+    layer, ids = made(), np.array([[5, 1, 4, 2, 3]], "int32")
+    window = np.array([[3, 2, 4, 1]], "int32")
+    np.testing.assert_array_equal(over_time(layer, ids)[:, -1], to_numpy(layer(window)))
+
+
+def test_dropout_takes_whole_vectors():
+    layer, ids = made(dropout=0.5, seed=1), np.tile(np.arange(40, dtype="int32"), (50, 1))
+    kept = over_time(layer, ids).reshape(-1, 3)
+    dropped = over_time(layer, ids, training=True).reshape(-1, 3)
+    gone = (dropped == 0).all(axis=1)
+    np.testing.assert_allclose(gone.mean(), 0.5, atol=0.03)
+    np.testing.assert_allclose(dropped[~gone], 2 * kept[~gone], rtol=1e-6)
+
+
+def test_saved_and_loaded(tmp_path):
+    model = keras.Sequential([keras.Input((None, 4), dtype="int32"), made()])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    ids = np.array([[[1, 2, 3, 4]]], "int32")
+    np.testing.assert_array_equal(to_numpy(loaded(ids)), to_numpy(model(ids)))
+
+
+def test_bad_arguments():
+    with pytest.raises(InputError, match="runs of 2 tokens at least, got 1"):
+        made(longest=1)
+    with pytest.raises(InputError, match="must be a power of two, got 100"):
+        made(rows=100)

@@ -1,0 +1,63 @@
+"""What followed on the most like place, against a search written out."""
+
+import numpy as np
+import pytest
+from helpers import BACKEND, to_numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_seq._internal.errors import InputError
+from keras_seq.layers import Recall
+from keras_seq.layers.text.recall import LEVELS
+
+TOKENS = 4
+
+
+def expected(sequence, table):
+    """For each step: the longest common end with a place before it, of equals the last."""
+    vectors = np.zeros((len(sequence), table.shape[1]))
+    for t, token in enumerate(sequence):
+        best, found = 0, None
+        for i in range(t if token else 0):
+            same = 0
+            while same < LEVELS[-1] and i >= same and sequence[i - same] == sequence[t - same]:
+                same += 1
+            if same and same >= best:
+                best, found = same, sequence[i + 1]
+        level = sum(best >= least for least in LEVELS)
+        if level:
+            vectors[t] = table[(level - 1) * TOKENS + found]
+    return vectors
+
+
+LAYER = Recall(TOKENS, 3)
+LAYER.build((None, None))
+SEQUENCES = st.lists(st.integers(1, TOKENS - 1), min_size=1, max_size=24)
+
+
+@settings(max_examples=30 if BACKEND == "tensorflow" else 8)
+@given(SEQUENCES, SEQUENCES)
+def test_equals_the_search(first, second):
+    table = to_numpy(LAYER.table)
+    ids = np.zeros((2, 24), "int32")
+    for row, sequence in zip(ids, (first, second)):
+        row[: len(sequence)] = sequence
+    found = to_numpy(LAYER(ids))
+    for row, vectors in zip(ids, found):
+        np.testing.assert_allclose(vectors, expected(row.tolist(), table), atol=1e-7)
+    # One step alone, whatever stands behind it.
+    place = np.array([len(first) - 1, len(second) // 2], "int32")
+    alone = to_numpy(LAYER.at(ids, place))
+    np.testing.assert_allclose(alone, found[[0, 1], place], atol=1e-7)
+
+
+def test_levels_have_vectors_of_their_own():
+    sequence = [1, 2, 3, 1, 1, 2, 3, 1, 1]
+    found = to_numpy(LAYER(np.array([sequence], "int32")))[0]
+    assert not found[3].any()  # one token agrees
+    assert found[5].any() and found[7].any() and (found[5] != found[7]).all()
+
+
+def test_bad_arguments():
+    with pytest.raises(InputError, match="positive numbers, got 4 and 0"):
+        Recall(4, 0)

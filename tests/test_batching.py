@@ -1,0 +1,123 @@
+"""Batches: every example once an epoch, those of like length together, the same after a pause."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_seq.batching import Examples, Ragged, by_length, epochs_of_batches, filled, width
+
+
+def examples(count=23, longest=70, **widths):
+    lengths = np.random.default_rng(0).integers(1, longest + 1, count)
+    lengths[0] = longest
+    inputs = np.zeros((count, longest), "int32")
+    for row, n in enumerate(lengths):
+        inputs[row, :n] = row + 1
+    return Examples({"tokens": inputs, "number": np.arange(count)}, inputs + 0, lengths, **widths)
+
+
+@pytest.mark.parametrize(
+    ("by", "least", "an_octave"),
+    [("length", 16, 2), ("length", 4, 2), ("length", 4, 4), ("chance", 16, 2)],
+)
+def test_every_example_once_an_epoch(by, least, an_octave):
+    here = examples(least=least, an_octave=an_octave)
+    here = here if by == "length" else here._replace(lengths=None)
+    batches = list(epochs_of_batches(here, 5, seed=1, first_epoch=0, epochs=2))
+    assert len(batches) == 10
+    for epoch in (batches[:5], batches[5:]):
+        numbers = [n for x, _ in epoch for n in x["number"].numpy()]
+        assert sorted(numbers) == list(range(23))
+    for x, y in batches:
+        np.testing.assert_array_equal(x["tokens"], y)
+        assert x["number"].shape[0] == x["tokens"].shape[0]
+        if by == "length":
+            longest = max(here.lengths[n] for n in x["number"].numpy())
+            assert y.shape[1] == min(width(longest, an_octave, least), 70)
+    second = list(epochs_of_batches(here, 5, seed=1, first_epoch=1, epochs=2))
+    for (x, _), (again, _) in zip(batches[5:], second, strict=True):
+        np.testing.assert_array_equal(x["number"], again["number"])
+
+
+@pytest.mark.parametrize("batch_size, count", [(6, 24), (6, 23), (12, 13)])
+def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
+    whole = list(epochs_of_batches(examples(count), batch_size, 1, 0, 2))
+    others = [
+        list(epochs_of_batches(examples(count), batch_size, 1, 0, 2, mine, 3))
+        for mine in ((0, 1), (2,))
+    ]
+    assert len(others[0]) == 2 * len(whole) and len(others[1]) == len(whole)
+    for step, (x, y) in enumerate(whole):
+        parts = [*others[0][2 * step : 2 * step + 2], others[1][step]]
+        assert len({part.shape for _, part in parts}) == 1 and parts[0][1].shape[1] == y.shape[1]
+        seen = np.concatenate([x["number"] for x, _ in parts])
+        assert set(seen) == set(x["number"].numpy())
+        assert len(seen) == 3 * -(-len(x["number"]) // 3), "no more than it takes"
+
+
+def ragged(array, lengths):
+    return Ragged([row[:n] for row, n in zip(array, lengths)], array.dtype)
+
+
+def test_ragged_rows_come_as_padded_ones_do():
+    padded = examples()
+    rows = ragged(padded.targets, padded.lengths)
+    inputs = {**padded.inputs, "tokens": rows}
+    assert len(rows) == 23 and len(rows.values) == padded.lengths.sum()
+    np.testing.assert_array_equal(rows[:], padded.targets)
+    np.testing.assert_array_equal(rows[:0], np.zeros((0, 0)))
+    with_ragged = epochs_of_batches(padded._replace(inputs=inputs), 5, 1, 0, 2)
+    both = zip(epochs_of_batches(padded, 5, 1, 0, 2), with_ragged, strict=True)
+    for (x, y), (again, _) in both:
+        np.testing.assert_array_equal(x["number"], again["number"])
+        np.testing.assert_array_equal(again["tokens"], y)
+    few = [3, 11, 4]
+    wide = max(padded.lengths[few]) + 2
+    one, other = (filled(nest, few, wide)["tokens"] for nest in (padded.inputs, inputs))
+    np.testing.assert_array_equal(one, other)
+
+
+def test_widths_an_octave():
+    assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
+    assert [width(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
+    assert [width(n, least=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
+
+
+def test_widths_are_few_and_wide_enough():
+    widths = {width(n) for n in range(1, 1025)}
+    assert sorted(widths) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
+    assert all(n <= width(n) for n in range(1, 1025))
+
+
+def test_rows_by_length():
+    lengths = [3, 40, 90, 33, 5, 70, 17, 45]
+    assert by_length(lengths, 2) == [([2, 5], 96), ([7, 1], 48), ([3], 40), ([6], 20), ([4, 0], 16)]
+    assert by_length([], 4) == []
+
+
+@given(st.lists(st.integers(1, 3_000), max_size=50), st.integers(1, 9))
+def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
+    batches = by_length(lengths, batch_size)
+    assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
+    for rows, wide in batches:
+        assert len(rows) <= batch_size
+        assert all(wide / 2 <= lengths[row] <= wide or wide == 16 for row in rows)
+
+
+@pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])
+def test_filled_to_few_shapes(rows, count):
+    letters, styles = np.arange(5 * 7 * 2).reshape(5, 7, 2) + 1, np.arange(5)
+    for wide in (4, 16):
+        found = filled({"letters": letters, "style": styles, "ids": letters[..., 0]}, rows, wide)
+        assert {name: array.shape for name, array in found.items()} == {
+            "letters": (count, wide, 2),
+            "style": (count,),
+            "ids": (count, wide),
+        }
+        for place in range(count):
+            row = rows[min(place, len(rows) - 1)]
+            assert found["style"][place] == row
+            np.testing.assert_array_equal(found["letters"][place, :7], letters[row, :wide])
+            assert not found["letters"][place, 7:].any()
+        np.testing.assert_array_equal(found["ids"], found["letters"][..., 0])

@@ -1,0 +1,245 @@
+"""Training on two devices, and by two workers, against training on one."""
+
+import csv
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("distributed by TensorFlow alone", allow_module_level=True)
+
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
+from keras_seq.train import distribution, loop
+
+RECIPE = {
+    "__init__.py": '"""Tokens to say again."""',
+    "config.py": """
+import dataclasses
+from keras_seq.train import recipe
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    batch_size: int = 8
+    updates: int = 6
+
+PRESETS = {"default": Config()}
+""",
+    "data.py": """
+import numpy as np
+from keras_seq.batching import Examples
+
+def load(config):
+    random = np.random.default_rng(0)
+    splits = {}
+    for name, count in (("train", 24), ("validation", 7)):
+        lengths = random.integers(1, 13, count).astype("int32")
+        tokens = random.integers(1, 9, (count, 12)) * (np.arange(12) < lengths[:, None])
+        tokens = tokens.astype("int32")
+        splits[name] = Examples({"tokens": tokens}, tokens, lengths, least=12)
+    return splits
+""",
+    "model.py": """
+import keras
+from keras_seq import layers
+from keras_seq.losses import MaskedCrossentropy
+
+def build(config, train):
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = keras.layers.Embedding(9, 6)(tokens)
+    x = layers.LSTM(5, return_sequences=True)(x, mask=tokens != 0)
+    model = keras.Model({"tokens": tokens}, keras.layers.Dense(9)(x))
+    # Unlike Adam, it does not divide by gradients, whose rounding would be all that is seen.
+    optimizer = keras.optimizers.SGD(1.0, momentum=0.9, global_clipnorm=0.1)
+    model.compile(optimizer, loss=MaskedCrossentropy())
+    return model
+""",
+    "metric.py": """
+def evaluate(model, splits, name):
+    inputs, targets = splits[name][:2]
+    found = model.predict_on_batch(inputs).argmax(-1)
+    return {"accuracy": float((found == targets).mean()), "examples": len(found)}
+
+def show(model, splits, name, folder):
+    pass
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a recipe, its run `one`, and `half`, which is it after the first epoch."""
+    place = tmp_path_factory.mktemp("place")
+    (place / "again").mkdir()
+    for name, text in RECIPE.items():
+        (place / "again" / name).write_text(text)
+    save = loop.Keeper.save
+
+    def save_and_copy(keeper):
+        save(keeper)
+        if keeper.epochs_done == 1:
+            shutil.copytree(keeper.run.folder, place / "runs/again/half")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.setattr(loop.Keeper, "save", save_and_copy)
+        assert cli.main(["train", "./again", "--run", "one"]) == 0
+    return place
+
+
+def check_like_one(place, name):
+    """A run has the same files as `one`, and the same numbers in them."""
+    folder, reference = place / "runs/again" / name, place / "runs/again/one"
+    names = {path.name for path in reference.iterdir()}
+    assert {path.name for path in folder.iterdir()} == names
+    rows, expected = (
+        [
+            {name: float(value) for name, value in row.items() if name != "seconds"}
+            for row in csv.DictReader((run / "history.csv").read_text().splitlines())
+        ]
+        for run in (folder, reference)
+    )
+    assert len(rows) == len(expected) == 2
+    for row, wanted in zip(rows, expected):
+        assert row == pytest.approx(wanted, rel=1e-5) and row["val_examples"] == 7
+    models = [keras.saving.load_model(run / "model.keras") for run in (folder, reference)]
+    found, wanted = ([*model.weights, *model.optimizer.variables] for model in models)
+    for value, other in zip(found, wanted, strict=True):
+        assert value.numpy() == pytest.approx(other.numpy(), abs=1e-5)
+
+
+def start(place, *arguments, **environment):
+    """Starts Python in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=place,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process):
+    """What a process has printed when it has ended well."""
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    return out
+
+
+TWO_DEVICES = """
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+
+from keras_seq import cli, layers
+from keras_seq.train import distribution
+
+assert cli.main("train ./again --distribute mirrored --resume --run half".split()) == 0
+
+# What is random is so on every device by itself; of a CRF's loss each has its share.
+devices = distribution.devices_of("mirrored")
+with devices.strategy.scope():
+    dropout, crf = keras.layers.Dropout(0.5), layers.CRF(3, use_kernel=False)
+    model = keras.Sequential([keras.Input((4, 3)), dropout, crf])
+devices._draw_apart(model)
+scores, tags = tf.ones((2, 4, 3)), tf.zeros((2, 4), tf.int32)
+
+def of_device():
+    return dropout(scores, training=True), crf.loss(tags, scores)
+
+drawn, losses = map(devices.strategy.experimental_local_results, devices.strategy.run(of_device))
+assert not tf.reduce_all(drawn[0] == drawn[1])
+assert abs(sum(losses) - crf.loss(tags, scores)) < 1e-6
+"""
+
+
+def test_two_devices_go_on_as_one_does(place):
+    out = end(start(place, "-c", TWO_DEVICES))
+    assert out.startswith("Training on 2 devices: CPU:0, CPU:1.")
+    check_like_one(place, "half")
+
+
+@pytest.mark.slow
+def test_two_workers_train_as_one_does(place):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    command = ["-m", "keras_seq.cli", "train", "./again", "--distribute", "multiworker"]
+    workers = [start(place, *command, TF_CONFIG=config(addresses, "worker", n)) for n in range(2)]
+    chief, other = map(end, workers)
+    assert "This is worker 0 of 2, which waits for the others." in chief
+    assert "validation accuracy" in chief and "validation accuracy" not in other
+    check_like_one(place, "default")
+
+
+def config(workers, kind, number, **others):
+    task = {"type": kind, "index": number}
+    return json.dumps({"cluster": {"worker": workers, **others}, "task": task})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "worker",
+        "[]",
+        "{}",
+        '{"cluster": {"worker": 3}, "task": {}}',
+        config(["a:1", "b:2"], "worker", 2),
+        config(["a:1"], "evaluator", 0),
+    ],
+)
+def test_without_workers_it_says_what_is_missing(workplace, monkeypatch, capsys, text):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    assert cli.main(["train", "mnist_rows", "--distribute", "multiworker"]) == 2
+    error = capsys.readouterr().err
+    assert "--distribute multiworker needs TF_CONFIG, such as {" in error
+    assert error.startswith("keras-seq: ") and error.count("\n") == 1
+    assert not (workplace / "runs").exists()
+
+
+def test_one_worker_is_the_chief(monkeypatch):
+    for text, expected in (
+        (config(["a:1", "b:2"], "worker", 0), True),
+        (config(["a:1", "b:2"], "worker", 1), False),
+        (config(["a:1"], "worker", 0, chief=["c:3"]), False),
+        (config(["a:1"], "chief", 0, chief=["c:3"]), True),
+    ):
+        monkeypatch.setenv("TF_CONFIG", text)
+        assert distribution.is_chief("multiworker") == expected
+        assert distribution.is_chief("mirrored") and distribution.is_chief(None)
+
+
+def test_what_cannot_be_shared_out_alike_is_refused():
+    devices = distribution.Devices(SimpleNamespace(num_replicas_in_sync=3), "here")
+    devices.check(64 + 2)
+    with pytest.raises(InputError, match="--batch-size 64 cannot be divided among 3 devices; 66"):
+        devices.check(64)
+
+
+def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
+    rows = np.array([[0, 16], [0, 32]])
+    monkeypatch.setattr(distribution.Devices, "_gather", lambda self, numbers: rows)
+    devices = distribution.Devices(None, "here", several=True)
+    with pytest.raises(InputError, match=r"started alike, but the batch size is \[16, 32\]"):
+        devices._check({"seed": 0, "batch size": 16})
+
+
+def test_another_backend_is_refused(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(InputError, match="needs Keras's TensorFlow backend, and this is jax"):
+        distribution.devices_of.__wrapped__("mirrored")  # not one of an earlier test

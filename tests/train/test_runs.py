@@ -1,0 +1,356 @@
+"""Folders of runs: who writes to them, what code they may run, and what damage to them does."""
+
+import json
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import damage
+import formula_recipe
+import keras
+import pytest
+
+from keras_seq import cli
+from keras_seq._internal import leftovers
+from keras_seq.train import recipe, runs
+
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("trained on TensorFlow alone", allow_module_level=True)
+
+
+def run(*arguments):
+    """Return the exit code of a command line, run in this process."""
+    return cli.main(list(map(str, arguments)))
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a recipe, a finished run `whole` and a run `half` stopped after two epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        name = formula_recipe.write(folder / "formula")
+        assert run("train", name, "--run", "whole") == 0
+        from keras_seq.train import loop
+
+        save = loop.Keeper.save
+
+        def stop_after_two(keeper):
+            save(keeper)
+            if keeper.epochs_done == 2:
+                raise KeyboardInterrupt
+
+        patch.setattr(loop.Keeper, "save", stop_after_two)
+        assert run("train", name, "--run", "half") == 130
+    return folder
+
+
+@pytest.fixture
+def place(trained, tmp_path, monkeypatch):
+    """A copy of `trained` to work in."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+WHOLE, HALF = Path("runs/formula/whole"), Path("runs/formula/half")
+NAMED = ("--recipe", "./formula")
+RESUME = ("train", "./formula", "--run", "half", "--resume")
+
+
+def sentence(capsys):
+    """Return what was printed as an error, which must be one line."""
+    error = capsys.readouterr().err
+    assert error.startswith("keras-seq: ") and error.count("\n") == 1, error
+    return error
+
+
+def metrics(folder):
+    found = runs.Run(folder).metrics
+    return {split: found[split] for split in ("validation", "test")}
+
+
+def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, capsys):
+    def load(self, config):
+        raise AssertionError("data is loaded")
+
+    shutil.copytree(WHOLE, "runs/formula/chosen")
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe.Recipe, "load", load)
+        for name, command in {
+            "half": RESUME,
+            "new": ("train", "./formula", "--run", "new"),
+            "tuned": ("tune", "./formula"),
+            "chosen": ("evaluate", "runs/formula/chosen", *NAMED, "--record"),
+        }.items():
+            folder = Path("runs/formula") / name
+            with runs.Run(folder).lock():
+                assert run(*command) == 2
+            assert f"Another process is at work in {folder}; wait" in sentence(capsys)
+    assert run(*RESUME) == 0
+    assert metrics(HALF) == metrics(WHOLE)
+
+
+def test_what_killed_processes_left_is_removed_at_the_next_start(place):
+    left = [HALF / ".writing-killed_1", HALF / "tuning/trial_0/.writing-killed_2"]
+    held = HALF / "tuning/.writing-alive_01"
+    for folder in (*left, held):
+        folder.mkdir(parents=True)
+        (folder / "half").touch()
+    with leftovers.hold(held), runs.Run(HALF).lock():
+        assert held.exists() and not any(folder.exists() for folder in left)
+
+
+def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):
+    ran = place / "ran"
+    (place / "formula/predict.py").write_text(
+        f"open({str(ran)!r}, 'w').close()\n" + formula_recipe.FILES["predict.py"]
+    )
+    for command in (
+        ("predict", WHOLE, "text"),
+        ("evaluate", WHOLE),
+        ("look", WHOLE, "0"),
+        ("export", WHOLE),
+        ("demo", WHOLE),
+    ):
+        assert run(*command) == 2
+        assert "in the folder ./formula, whose code runs only if you" in sentence(capsys)
+    assert run("serve", WHOLE) == 2
+    assert f"with `keras-seq export {WHOLE} --recipe ./formula`" in sentence(capsys)
+    assert not ran.exists()
+    assert run("predict", WHOLE, "text", *NAMED) == 0 and ran.exists()
+    assert "text" in capsys.readouterr().out
+    shutil.copytree("formula", "other")
+    assert run("predict", WHOLE, "text", "--recipe", "./other") == 2
+    assert "is a run of the recipe formula, not other" in sentence(capsys)
+
+
+@pytest.mark.parametrize("key", ["recipe", "recipe_folder"])
+def test_a_planted_folder_is_not_followed(place, capsys, key):
+    content = {"recipe": "ner", "preset": "default", "config": {}, key: f"{place}/formula"}
+    (WHOLE / "config.json").write_text(json.dumps(content))
+    for module in [name for name in sys.modules if name.endswith("_in_folder_formula")]:
+        del sys.modules[module]
+    (place / "formula/__init__.py").write_text("raise AssertionError")
+    assert run("predict", WHOLE, "text") == 2
+    assert f"in the folder {place}/formula, whose code" in sentence(capsys)
+
+
+def test_a_folder_here_does_not_replace_a_registered_recipe(place, capsys):
+    shutil.copytree("formula", "ner")
+    assert recipe.find("ner").package == "keras_seq_recipes.ner"
+    assert recipe.find("./ner").folder == place / "ner"
+    assert run("train", "formula") == 2
+    assert "for that in the folder formula, write ./formula" in sentence(capsys)
+    for name, message in (("./none", "There is no folder none"), (".", "has no config.py")):
+        assert run("train", name) == 2
+        assert message in sentence(capsys)
+
+
+def test_another_folder_of_the_same_name_is_another_recipe(place):
+    (place / "more").mkdir()
+    formula_recipe.write(place / "more/formula")
+    (place / "more/formula/config.py").write_text("PRESETS = {}")
+    assert recipe.find("./formula").presets
+    assert recipe.find("./more/formula").presets == {}
+    assert recipe.find("./formula").presets
+
+
+def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
+    data = place / "formula/data.py"
+    text = data.read_text()
+    data.write_text(text + "# changed\n")
+    assert run(*RESUME) == 2
+    assert "code of the recipe formula: data.py changed since; put the code back" in sentence(
+        capsys
+    )
+    data.write_text(text.replace("(4, 1)", "(5, 1)"))
+    config = json.loads((HALF / "config.json").read_text())
+    del config["checksum"], config["fingerprint"]["code"]
+    (HALF / "config.json").write_text(json.dumps(config))
+    # The module of the data is imported already.
+    for module in [name for name in sys.modules if name.endswith("_in_folder_formula.data")]:
+        del sys.modules[module]
+    assert run(*RESUME) == 2
+    assert "the train split had 4 examples and has 5; put the data back" in sentence(capsys)
+    for module in [name for name in sys.modules if name.endswith("_in_folder_formula.data")]:
+        del sys.modules[module]
+    data.write_text(text)
+    config["fingerprint"]["versions"]["keras"] = "3.0"
+    (HALF / "config.json").write_text(json.dumps(config))
+    assert run(*RESUME) == 0
+    assert "half was started with keras 3.0 (now" in sentence(capsys)
+    assert metrics(HALF) == metrics(WHOLE)
+
+
+def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
+    monkeypatch.setattr(recipe.Recipe, "evaluate", lambda *_: {"accuracy": 0.5})
+    config = json.loads((WHOLE / "config.json").read_text())
+    del config["checksum"]
+    config["fingerprint"]["data"]["test"]["examples"] = 9
+    (WHOLE / "config.json").write_text(json.dumps(config))
+    found = json.loads((WHOLE / "metrics.json").read_text())
+    del found["checksum"], found["test"]
+    (WHOLE / "metrics.json").write_text(json.dumps(found))
+    assert run("evaluate", WHOLE, *NAMED) == 0
+    assert "other data: the test split had 9 examples and has 4." in sentence(capsys)
+    assert run("evaluate", WHOLE, *NAMED, "--record") == 2
+    assert "no result on other data is recorded" in sentence(capsys)
+    assert not Path("formula/results.json").exists()
+
+
+def test_a_checkpoint_of_another_model(place, capsys):
+    checkpoint = runs.Run(HALF)
+    arrays, progress = checkpoint.read_checkpoint()
+    arrays["variables"][0] = arrays["variables"][0][:0]
+    checkpoint.write_checkpoint(arrays, progress)
+    assert run(*RESUME) == 2
+    assert "is of another model than the recipe builds now" in sentence(capsys)
+
+
+def test_a_field_that_is_gone(place, capsys):
+    config = json.loads((WHOLE / "config.json").read_text())
+    del config["checksum"]
+    config["config"]["depth"] = 3
+    (WHOLE / "config.json").write_text(json.dumps(config))
+    assert run("predict", WHOLE, "text", *NAMED) == 2
+    assert "the field 'depth', which the recipe formula no longer has" in sentence(capsys)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"recipe": 5}, "its 'recipe' is not as it should be"),
+        ({"fingerprint": []}, "its 'fingerprint' is not as it should be"),
+        ({"preset": None}, "its 'preset' is not as it should be"),
+        ({"config": {"width": "many"}}, "has width 'many', which is not like the default, 4"),
+        ({"config": {"width": True}}, "has width True, which is not like the default, 4"),
+        ({"config": {"data": ["a"]}}, "has data ['a'], which is not like the default, 'builtin'"),
+    ],
+    ids=str,
+)
+def test_a_config_that_somebody_made_up(place, capsys, change, message):
+    config = json.loads((WHOLE / "config.json").read_text())
+    del config["checksum"]
+    (WHOLE / "config.json").write_text(json.dumps(config | change))
+    assert run("predict", WHOLE, "text", *NAMED) == 2
+    assert message in sentence(capsys)
+
+
+def test_a_model_with_code_in_it_is_not_loaded(place, capsys):
+    path = runs.Run(WHOLE).model_path
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    code = {"class_name": "__lambda__", "config": {"code": "", "defaults": None, "closure": None}}
+    layer = {"module": "keras.layers", "class_name": "Lambda", "config": {"function": code}}
+    config["config"]["layers"].append(layer | {"registered_name": None})
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (members | {"config.json": json.dumps(config)}).items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match="arbitrary code execution"):  # by Keras itself
+        keras.saving.load_model(path)
+    assert run("predict", WHOLE, "text", *NAMED) == 2
+    assert "model.keras holds a Python lambda, which is code" in sentence(capsys)
+
+
+NAMES = {
+    "empty": "",
+    "parent": "..",
+    "here": ".",
+    "nested": "a/b",
+    "absolute": "/proc/a",
+    "slash": "a/",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("verb", ["train", "tune"])
+def test_names_that_are_no_folder(place, capsys, verb, name):
+    assert run(verb, "./formula", "--run", name) == 2
+    assert f"--run takes a name without separators, not {name!r}" in sentence(capsys)
+
+
+def test_folders_that_cannot_be(place, capsys):
+    Path("file").touch()
+    for folder in ("file", "file/below", "/proc/none"):
+        assert run("train", "./formula", "--runs", folder) == 2
+        assert f"The folder {folder}/formula/default cannot be created" in sentence(capsys)
+    assert run("train", "./formula", "--run", "a" * 300) == 2
+    assert "too long" in sentence(capsys)
+    assert run("evaluate", "file") == 2
+    assert "file is no run: it has no config.json" in sentence(capsys)
+
+
+def test_a_programming_error_keeps_its_traceback(place, monkeypatch, capsys):
+    def broken(self, *arguments):
+        return None + 1
+
+    monkeypatch.setattr(runs.Run, "load", broken)
+    with pytest.raises(TypeError):
+        run("look", WHOLE, "0")
+    assert run("evaluate", "file", "--debug") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Traceback") and error.endswith(
+        "file is no run: it has no config.json.\n"
+    )
+    assert cli._without_debug(["a", "--", "--debug"]) == (["a", "--", "--debug"], False)
+
+
+def test_an_error_of_the_operating_system_names_the_file(place, monkeypatch, capsys):
+    def refused(self, *arguments):
+        raise PermissionError(13, "Permission denied", "secret.txt")
+
+    monkeypatch.setattr(runs.Run, "load", refused)
+    assert run("look", WHOLE, "0") == 2
+    assert "secret.txt cannot be used: permission denied." in sentence(capsys)
+
+
+DAMAGE = [
+    (name, kind)
+    for name in ("config.json", "model.keras", "metrics.json", "history.csv")
+    for kind in damage.KINDS
+]
+
+
+@pytest.mark.parametrize("name, kind", DAMAGE, ids=map("-".join, DAMAGE))
+def test_a_damaged_finished_run(place, capsys, name, kind):
+    assert run("predict", WHOLE, "text", *NAMED) == 0
+    intact, path = capsys.readouterr().out, WHOLE / name
+    for damaged in damage.versions(path.read_bytes(), kind, 3):
+        path.write_bytes(damaged)
+        for command in (("predict", WHOLE, "text"), ("evaluate", WHOLE, "--record")):
+            code = run(*command, *NAMED)
+            out, error = capsys.readouterr()
+            if code == 0:
+                assert out == intact
+            else:
+                assert code == 2 and error.startswith("keras-seq: ") and error.count("\n") == 1
+                assert f"{path} is damaged" in error or "known before it was chosen" in error
+            # What is never read, or never trusted, does no harm.
+            if command[0] == "predict" and name in ("metrics.json", "history.csv"):
+                assert code == 0
+
+
+@pytest.mark.parametrize("kind", damage.KINDS)
+@pytest.mark.parametrize("name", ["checkpoint.npz", "config.json", "history.csv"])
+def test_a_damaged_interrupted_run(place, capsys, name, kind):
+    [damaged] = damage.versions((HALF / name).read_bytes(), kind, 1)
+    (HALF / name).write_bytes(damaged)
+    code = run(*RESUME)
+    error = capsys.readouterr().err
+    if name == "config.json":
+        assert code == 2 and f"{HALF / name} is damaged" in error and error.count("\n") == 1
+        return
+    assert code == 0, error
+    assert metrics(HALF) == metrics(WHOLE), "from the checkpoint before"
+    assert ("going on from checkpoint.previous.npz" in error) == (name == "checkpoint.npz")
+
+
+def test_both_checkpoints_damaged(place, capsys):
+    for name in ("checkpoint.npz", "checkpoint.previous.npz"):
+        (HALF / name).write_bytes(b"")
+    assert run(*RESUME) == 2
+    error = sentence(capsys)
+    assert f"{HALF / 'checkpoint.npz'} is damaged" in error and "remove the folder" in error
