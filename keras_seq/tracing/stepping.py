@@ -62,6 +62,12 @@ class _ReadAsOurs:
     def recurrent(self, state):
         return state
 
+    def activate(self, z):
+        return self.equations.activate(self, z)
+
+    def gate(self, z):
+        return self.equations.gate(self, z)
+
     def project(self, inputs):
         return self.equations.project(self, inputs)
 

@@ -24,10 +24,10 @@ ROWS = {
     ),
     "scan/checkpoint.py": ({"remat": 1, "custom_gradient": 1}, "any", "scan/test_checkpoint.py"),
     "scan/ctc.py": ({"stop_gradient": 1, ".detach": 2}, "any", "scan/test_ctc.py"),
-    "decoding/linear_chain.py": (
+    "scan/linear_chain.py": (
         {"stop_gradient": 3},
         "any, for what is finite",
-        "decoding/test_linear_chain.py",
+        "scan/test_linear_chain.py",
     ),
     "layers/crf.py": ({"stop_gradient": 1}, "none: a copy for a metric", None),
     "_internal/sockets.py": ({".detach": 1}, "none: of a socket", None),
@@ -35,7 +35,7 @@ ROWS = {
 DERIVED = {
     "scan/fast.py": "scan/test_derivatives.py",
     "scan/ctc.py": "scan/test_ctc.py",
-    "decoding/linear_chain.py": "decoding/test_linear_chain.py",
+    "scan/linear_chain.py": "scan/test_linear_chain.py",
 }
 
 

@@ -28,7 +28,8 @@ def is_nested(cell: Any, sequences: Any) -> bool:
 
 def zero_states(cell: Any, batch_size: Any) -> list:
     """Return the initial states of a cell that has `state_size` but no `get_initial_state`."""
-    shapes = [(size,) if isinstance(size, int) else tuple(size) for size in cell.state_size]
+    sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
+    shapes = [(size,) if isinstance(size, int) else tuple(size) for size in sizes]
     return [ops.zeros((batch_size, *shape), dtype=cell.compute_dtype) for shape in shapes]
 
 
