@@ -3,8 +3,9 @@
 from keras_seq.export.litert import litert
 from keras_seq.export.onnx.exporter import onnx
 from keras_seq.export.savedmodel import savedmodel
+from keras_seq.export.signatures import Adapter, Endpoint, register
 
 FORMATS = {"savedmodel": savedmodel, "onnx": onnx, "litert": litert}
 """Name of a format to the function that writes it."""
 
-__all__ = ["FORMATS", "litert", "onnx", "savedmodel"]
+__all__ = ["FORMATS", "Adapter", "Endpoint", "litert", "onnx", "register", "savedmodel"]

@@ -3,19 +3,20 @@
 import keras
 
 from keras_seq._internal.files import atomic_write
-from keras_seq.export.endpoint import Endpoint
-from keras_seq.export.verification import check_backend, check_free, compared, portable
+from keras_seq.export.signatures import adapter_for
+from keras_seq.export.verification import check_backend, check_free, compared
 
 
 def savedmodel(model, path, examples=None):
     """Exports a model of `keras_seq.models` with raw inputs and readable answers.
 
-    `tf.saved_model.load(path)` loads it, without this package. Its endpoints are described with
-    the model; keep a reference to what is loaded while you use them. Any other functional
-    `keras.Model` has one endpoint, `predict`.
+    `tf.saved_model.load(path)` loads it, without this package. Its endpoints are described in
+    `keras_seq.export.signatures`; keep a reference to what is loaded while you use them. Any other
+    functional `keras.Model` has one endpoint, `predict`.
 
     Args:
-        model: Has `endpoints()`, a dict of name to a function and its input signature.
+        model: Of `keras_seq.models`, any functional `keras.Model`, or a model of a class that has
+            an adapter, see `register`.
         path: Folder to write.
         examples: What to compare the exported with the original on: lists of tokens, or for other
             models inputs, a batch.
@@ -32,14 +33,13 @@ def savedmodel(model, path, examples=None):
     import tensorflow as tf
 
     check_free(path)
-    if hasattr(model, "endpoints"):
-        samples = model.samples(examples)
-        endpoints = {n: Endpoint(*e, samples[n]) for n, e in model.endpoints().items()}
-    else:
-        endpoints = portable(model, examples)
+    adapter = adapter_for(model)
+    endpoints = adapter.text_signatures(adapter.example_inputs() if examples is None else examples)
     archive = keras.export.ExportArchive()
     archive.track(model)
     for name, endpoint in endpoints.items():
+        for resource in endpoint.resources:
+            archive.track(resource)
         archive.add_endpoint(name, endpoint.function, endpoint.signature)
     with atomic_write(path) as folder:
         archive.write_out(folder, verbose=False)

@@ -13,10 +13,10 @@ from keras.src import backend  # Keras exports no name for it
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write, write_json
-from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.precision import in_float32
+from keras_seq.export.signatures import adapter_for
+from keras_seq.export.signatures.keras_model import require_stateless
 from keras_seq.scan.compiled import portable as nothing_compiled
-from keras_seq.tracing.hooks import free
 
 TOLERANCE = 1e-4
 """The largest difference between a number of the model and of what is exported."""
@@ -59,59 +59,6 @@ def imported(name):
         raise InputError(
             f"This export needs {name} ({error}): pip install 'keras-seq[export]'."
         ) from error
-
-
-def portable(model, examples):
-    """The endpoints of a model from numbers to numbers, by name.
-
-    Args:
-        model: Of `keras_seq.models`, or any functional `keras.Model`.
-        examples: What to compare on: for a model of `keras_seq.models` as its `encode` takes them,
-            or None for some of its own; for others inputs, a batch.
-
-    Raises:
-        InputError: There are no examples, or a layer is stateful.
-    """
-    for layer in model._flatten_layers():
-        if getattr(layer, "stateful", False):
-            raise InputError(
-                f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
-            )
-    if hasattr(model, "portable"):
-        return model.portable(examples)
-    import tensorflow as tf
-
-    if examples is None:
-        raise InputError(
-            f"{model.name} has no endpoints(): it is no model of keras_seq.models, and needs "
-            "examples, inputs to compare what is exported on."
-        )
-    inputs, names = [i.name for i in model.inputs], []
-    for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
-        names.append(free(name, inputs + names))
-
-    def predict(*arguments):
-        outputs = model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
-        return dict(zip(names, keras.tree.flatten(outputs), strict=True))
-
-    signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
-    given = zip(keras.tree.flatten(examples), model.inputs, strict=True)
-    arrays = [np.asarray(a, i.dtype) for a, i in given]
-    return {"predict": Endpoint(predict, signature, _batches(model, arrays))}
-
-
-def _batches(model, arrays):
-    """Return batches to compare on: one row and all rows, or those of a model of a fixed batch."""
-    fixed = {i.shape[0] for i in model.inputs} - {None}
-    if not fixed:
-        return [[a[:1] for a in arrays], arrays]
-    size, rows = max(fixed), min(map(len, arrays))
-    if rows < size:
-        raise InputError(
-            f"{model.name} takes batches of {size}: it needs as many examples, got {rows}."
-        )
-    starts = range(0, rows - size + 1, size)
-    return [[a[start : start + size] for a in arrays] for start in starts]
 
 
 def with_constants(model, function):
@@ -167,13 +114,17 @@ def written(model, path, examples, write, fitted=lambda endpoint: endpoint):
         InputError: As `keras_seq.export.onnx`.
     """
     check_free(path)
+    adapter = adapter_for(model)
+    require_stateless(model)
+    examples = adapter.example_inputs() if examples is None else examples
     with in_float32(model) as policies:
-        endpoints = {name: fitted(endpoint) for name, endpoint in portable(model, examples).items()}
+        endpoints = adapter.tensor_signatures(examples)
+        endpoints = {name: fitted(endpoint) for name, endpoint in endpoints.items()}
         with atomic_write(path) as folder:
             folder.mkdir()
             runners = {n: write(model, endpoint, folder / n) for n, endpoint in endpoints.items()}
-            if hasattr(model, "tables"):
-                write_json(folder / "tables.json", model.tables())
+            if metadata := adapter.metadata():
+                write_json(folder / "tables.json", metadata)
             report = compared(endpoints, runners)
     if policies:
         report["precision"] = f"float32 in place of {', '.join(policies)}"

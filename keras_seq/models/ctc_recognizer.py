@@ -11,7 +11,6 @@ from keras_seq._internal.errors import InputError
 from keras_seq.batching import Examples, Ragged, by_length, filled
 from keras_seq.data.audio import backgrounds
 from keras_seq.decoding import Lexicon, ctc_beam_search
-from keras_seq.export.endpoint import Endpoint
 from keras_seq.layers.audio.front_end import FrontEnd, floats
 from keras_seq.losses import CTC
 
@@ -431,80 +430,6 @@ class CTCRecognizer(keras.Model):
             InputError: The model reads from both ends.
         """
         return Stream(self)
-
-    # For services.
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `recognize`, from samples to texts.
-
-        It takes `samples` float32 `(batch, time)` within -1 to 1, padded at the end, and their
-        `lengths` `(batch,)`. It returns a dict of `texts` `(batch,)` and `scores` `(batch,)`, the
-        log probability of the likeliest alignment, of which the text is.
-        """
-        import tensorflow as tf
-
-        letters = tf.constant(["", *self.alphabet])
-
-        def recognize(samples, lengths):
-            log_probs = self({"samples": samples, "lengths": lengths}, training=False)
-            steps = tf.fill(tf.shape(lengths), tf.shape(log_probs)[1])
-            found, _ = ops.ctc_decode(log_probs, steps, strategy="greedy", mask_index=BLANK)
-            texts = tf.gather(letters, tf.maximum(found[0], 0))
-            return {
-                "texts": tf.strings.reduce_join(texts, axis=-1),
-                "scores": tf.reduce_sum(tf.reduce_max(log_probs, axis=-1), axis=-1),
-            }
-
-        return {"recognize": (recognize, self._signature())}
-
-    def samples(self, recordings=None):
-        """Inputs of the endpoints to compare an exported model on: of one recording, and of some.
-
-        Args:
-            recordings: As in `encode`; noises if not given.
-        """
-        if recordings is None:
-            random = np.random.default_rng(0)
-            lengths = (self.sample_rate // 2, self.sample_rate // 3, 0)
-            recordings = [random.uniform(-0.5, 0.5, length) for length in lengths]
-        found = []
-        for batch in (recordings[:1], recordings):
-            inputs = self.encode(batch).inputs
-            found.append([inputs["samples"].astype("float32"), inputs["lengths"]])
-        return {"recognize": found}
-
-    def portable(self, recordings=None):
-        """For `keras_seq.export.onnx` and `litert`: `recognize`, from samples to probabilities.
-
-        It takes `samples` and `lengths` as the endpoint of that name, and returns a dict of
-        `log_probs` `(batch, steps, letters + 1)`, the blank first, which is certain after the end.
-
-        Args:
-            recordings: As in `samples`.
-        """
-
-        def recognize(samples, lengths):
-            return {"log_probs": self({"samples": samples, "lengths": lengths}, training=False)}
-
-        examples = self.samples(recordings)["recognize"]
-        return {"recognize": Endpoint(recognize, self._signature(), examples)}
-
-    def tables(self):
-        """What the numbers mean; the list begins at number 0, the blank."""
-        return {
-            "sample_rate": self.sample_rate,
-            "seconds_a_step": self.seconds_a_step,
-            "letters": ["", *self.alphabet],
-            "lexicon": self._arguments["lexicon"],
-        }
-
-    def _signature(self):
-        import tensorflow as tf
-
-        return [
-            tf.TensorSpec([None, None], tf.float32, "samples"),
-            tf.TensorSpec([None], tf.int32, "lengths"),
-        ]
 
     def get_config(self):
         return dict(self._arguments)

@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from keras_seq import decoding, layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import Examples, by_length, filled, width
-from keras_seq.export.endpoint import Endpoint, anew, begin_and_step, state_names
 from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.losses import OverTokens
-from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
+from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.text.subwords import splitter
 from keras_seq.text.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -25,9 +24,6 @@ BEAM = 5
 """How many translations are followed at a time, if not said."""
 
 ATTENTIONS = ("additive", "dot", "general")
-
-MEMORY = ("keys", "values", "mask")
-"""What the decoder looks at, by the names that exported models have for it."""
 
 
 class Translation(NamedTuple):
@@ -463,113 +459,6 @@ class Seq2Seq(SequenceModel):
             return self._decoder.over_time(before, state, memory)[1]
 
         return _compiled(run)
-
-    # For services.
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `translate` and `greedy`, from texts to texts.
-
-        Both take strings `(batch,)` and return a dict of `texts` `(batch,)` and `scores`
-        `(batch,)`; `translate`, which follows five at a time, also `n_best` `(batch, 5)`, best
-        first, and their scores `n_best_scores`.
-        """
-        import tensorflow as tf
-
-        read, write = self._source.reader(), self._target.writer()
-
-        def translate(texts, beam_width):
-            ids = read(texts)
-            made, scores, _ = self._write(ids, None, beam_width, beam_width)
-            rows, beam = tf.shape(made)[0], tf.shape(made)[1]
-            found = tf.reshape(write(tf.reshape(made, [rows * beam, -1])), [rows, beam])
-            best = {"texts": found[:, 0], "scores": scores[:, 0]}
-            return best if beam_width == 1 else best | {"n_best": found, "n_best_scores": scores}
-
-        # What is exported must be reachable from the model.
-        self._table = self._source.known.table()
-        signature = [tf.TensorSpec([None], tf.string, name="texts")]
-        return {
-            "translate": (lambda texts: translate(texts, BEAM), signature),
-            "greedy": (lambda texts: translate(texts, 1), signature),
-        }
-
-    def samples(self, sentences=None):
-        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
-
-        Args:
-            sentences: Lists of tokens; some of its own if not given.
-        """
-        texts = self._some_texts(sentences)
-        return {name: [[texts[-1:]], [[*texts, ""]]] for name in ("translate", "greedy")}
-
-    def portable(self, sentences=None):
-        """For `keras_seq.export.onnx` and `litert`: `greedy`, and `begin` and `step` for a search.
-
-        All are from numbers to numbers. `greedy` takes `tokens` `(batch, timesteps)` as `encode`
-        makes them, `<EOS>` last, and returns a dict of `target_tokens` `(batch, length)`, always
-        the likeliest, and their `log_probs`, zeros after `<EOS>`.
-
-        `begin` takes the same. It returns a dict of all that `step` takes: with `next_` before
-        their names the first `token` `(batch,)`, which is `<EOS>`, and the state; as they are, if
-        there is attention, `keys`, `values` and `mask` of what was read, `(batch, timesteps, ...)`.
-        `step` returns `log_probs` `(rows, tokens)` of what comes next, the weights `attention`
-        `(rows, timesteps)`, and the state for the step after, to which the `token` chosen must be
-        added. It may have several rows, one after the other, to each source, as in a beam search.
-
-        Args:
-            sentences: Lists of tokens to compare on.
-        """
-        import tensorflow as tf
-
-        names = state_names(self._decoder.state_sizes)
-        if self._arguments["input_feeding"]:
-            names[-1].append("fed")
-
-        def begin(tokens):
-            state, memory = self._begin(tokens)
-            token = ops.full_like(tokens[:, 0], self.end)
-            return anew(names, state, token=token) | dict(zip(MEMORY, memory or ()))
-
-        def step(given):
-            state = tree.map_structure(given.get, names)
-            memory = [given[name] for name in MEMORY if name in given]
-            logits, weights, after = self._decoder.step(given["token"], state, memory)
-            found = {} if weights is None else {"attention": weights}
-            found["log_probs"] = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-            return found | anew(names, after)
-
-        def greedy(tokens):
-            state, memory = self._begin(tokens)
-
-            def write(token, state):
-                logits, _, state = self._decoder.step(token, state, memory)
-                return log_probs_to_write(logits), state
-
-            limits = _limits(tokens)
-            how = {"start_id": self.end, "end_id": self.end, "max_length": ops.max(limits)}
-            made, log_probs = decoding.greedy(write, state, **how)
-            within = ops.arange(ops.shape(made)[1]) < limits[:, None]
-            return {
-                "target_tokens": ops.where(within, made, 0),
-                "log_probs": ops.where(within, log_probs, 0),
-            }
-
-        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        examples = self._examples(sentences)
-        return {
-            "greedy": Endpoint(greedy, signature, examples),
-            **begin_and_step(begin, step, signature, examples, over_time=MEMORY),
-        }
-
-    def tables(self):
-        """What texts become numbers by on either side, and back; lists begin at number 0."""
-        return {
-            "split": self._arguments["split"],
-            "lower": self._arguments["lower"],
-            "tokens": self._source.known.tokens,
-            "target_split": self._arguments["target_split"],
-            "target_tokens": self._target.known.tokens,
-        }
 
 
 class Texts:

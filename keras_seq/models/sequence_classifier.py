@@ -9,7 +9,6 @@ from keras import ops
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import Examples, by_length, filled
-from keras_seq.export.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.text.vocabulary import Vocabulary
 
@@ -264,66 +263,6 @@ class SequenceClassifier(SequenceModel):
                     words,
                 )
         return results
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `classify`, from texts to labels.
-
-        It takes strings `(batch,)` and returns a dict of `labels` `(batch,)`, strings, and
-        `probabilities` `(batch, labels)`. A text without tokens is read as one unknown token.
-        """
-        import tensorflow as tf
-
-        known, names = self._tokens.table(), tf.constant(self.labels)
-
-        def classify(texts):
-            if self._lower:
-                texts = tf.strings.lower(texts, encoding="utf-8")
-            tokens = self._split.in_graph(texts).to_tensor("")
-            missing = tf.cast(tf.shape(tokens)[1] == 0, tf.int32)
-            tokens = tf.pad(tokens, [[0, 0], [0, missing]])
-            ids = tf.where(tokens != "", known.lookup(tokens), 0)
-            empty = tf.reduce_all(ids == 0, axis=1)[:, None] & (tf.range(tf.shape(ids)[1]) == 0)
-            logits = self._answers({"tokens": tf.where(empty, 1, ids)}, training=False)["logits"]
-            return {
-                "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
-                "probabilities": tf.nn.softmax(logits),
-            }
-
-        self._table = known  # what is exported must be reachable from the model
-        return {"classify": (classify, [tf.TensorSpec([None], tf.string, name="texts")])}
-
-    def samples(self, sentences=None):
-        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
-
-        Args:
-            sentences: Lists of tokens; some of its own if not given.
-        """
-        texts = self._some_texts(sentences)
-        return {"classify": [[texts[-1:]], [[*texts, ""]]]}
-
-    def portable(self, sentences=None):
-        """For `keras_seq.export.onnx` and `litert`: `classify`, from numbers to probabilities.
-
-        It takes `tokens` `(batch, timesteps)` as `encode` makes them by the list in `tables`, and
-        returns a dict of `probabilities` `(batch, labels)` and, if it pools by attention, the
-        `weights` of the tokens `(batch, timesteps)`.
-
-        Args:
-            sentences: Lists of tokens to compare on.
-        """
-        import tensorflow as tf
-
-        def classify(tokens):
-            answers = dict(self._answers({"tokens": tokens}, training=False))
-            return {"probabilities": tf.nn.softmax(answers.pop("logits")), **answers}
-
-        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        return {"classify": Endpoint(classify, signature, self._examples(sentences))}
-
-    def tables(self):
-        """What a text becomes numbers by, and numbers become labels by; lists begin at number 0."""
-        names = {"split": self._arguments["split"], "lower": self._lower}
-        return {**names, "tokens": self._tokens.tokens, "labels": self.labels}
 
 
 def _vectors(ids, tokens, embedding):

@@ -5,12 +5,11 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
-from keras import ops, tree
+from keras import ops
 
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import Examples, by_length, filled, width
-from keras_seq.export.endpoint import anew, begin_and_step, state_names
 from keras_seq.layers.text.kneser_ney import Ngrams
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.generator_parts import Parts
@@ -479,119 +478,6 @@ class SequenceGenerator(SequenceModel):
         """Forgets what a model with `stateful_batch` has read, as before a new epoch."""
         for layer in self._parts.recurrent:
             layer.reset_state()
-
-    # For services.
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `generate`, from the beginnings of texts to texts.
-
-        It takes prompts, strings `(batch,)`; with styles their numbers `(batch,)`; how many tokens
-        to make at most, the temperature (0 takes the likeliest token always), and the seed. It
-        returns a dict of `texts` `(batch,)` and `log_probs` `(batch, max_length)`, zeros after the
-        end. Tokens of a prompt that are not known are read as `<UNK>`.
-        """
-        import tensorflow as tf
-
-        known, names = self._tokens.table(), tf.constant(self._tokens.tokens)
-
-        def generate(prompts, styles, max_length, temperature, seed):
-            tokens = self._split.in_graph(prompts).to_tensor("")
-            ids = tf.where(tokens != "", known.lookup(tokens), 0)
-            ids = tf.pad(ids, [[0, 0], [1, 0]], constant_values=self.end)
-            step, state, start = self._beginning(ids, styles, max_length)
-            made, log_probs = decoding.sample(
-                step,
-                state,
-                start_id=start,
-                end_id=self.end,
-                max_length=max_length,
-                temperature=tf.maximum(temperature, 1e-6),
-                uniform=tf.random.stateless_uniform(
-                    [max_length, tf.shape(prompts)[0]], tf.stack([seed, 0])
-                ),
-            )
-            made = tf.ragged.boolean_mask(tf.gather(names, made), (made > 0) & (made != self.end))
-            return {
-                "texts": self._split.continued_in_graph(prompts, made),
-                "log_probs": log_probs,
-            }
-
-        self._table = known  # what is exported must be reachable from the model
-        scalars = [
-            tf.TensorSpec([], dtype, name)
-            for name, dtype in (
-                ("max_length", tf.int32),
-                ("temperature", tf.float32),
-                ("seed", tf.int32),
-            )
-        ]
-        texts = tf.TensorSpec([None], tf.string, name="prompts")
-        if self.styles is None:
-
-            def without_styles(prompts, max_length, temperature, seed):
-                return generate(prompts, None, max_length, temperature, seed)
-
-            return {"generate": (without_styles, [texts, *scalars])}
-        styles = tf.TensorSpec([None], tf.int32, name="styles")
-        return {"generate": (generate, [texts, styles, *scalars])}
-
-    def samples(self, sequences=None):
-        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
-
-        Args:
-            sequences: Lists of tokens; some of its own if not given.
-        """
-        texts = self._some_texts(sequences)
-        found = []
-        for prompts in (texts[-1:], ["", *texts]):
-            styles = [] if self.styles is None else [[0] * len(prompts)]
-            found.append([prompts, *styles, 20, 0.0, 0])
-        return {"generate": found}
-
-    def portable(self, sequences=None):
-        """For `keras_seq.export.onnx` and `litert`: `begin` and `step`, from numbers to numbers.
-
-        `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
-        styles their numbers `style` `(batch,)`, and with `recall` how many tokens are to be made at
-        most, `max_length`. It returns a dict of all that `step` takes, by the same names with
-        `next_` before: the last `token` `(batch,)` and the state before it. `step` returns
-        `log_probs` `(batch, tokens)`, of what comes next, and the state for the step after, to
-        which the `token` chosen must be added.
-
-        Args:
-            sequences: Lists of tokens to compare on.
-        """
-        import tensorflow as tf
-
-        known = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        if self.styles is not None:
-            known.append(tf.TensorSpec([None], tf.int32, "style"))
-        if self._parts.recall is not None:
-            known.append(tf.TensorSpec([], tf.int32, "max_length"))
-        names = state_names(layer.state_size for layer in self._parts.recurrent)
-
-        def begin(tokens, *others):
-            given = dict(zip((spec.name for spec in known[1:]), others))
-            style, max_length = given.get("style"), given.get("max_length", 0)
-            _, state, last = self._beginning(tokens, style, max_length)
-            return anew(names, **state, token=last)
-
-        def step(given):
-            layers = tree.map_structure(given.pop, names)
-            log_probs, after = self._next(given.pop("token"), {"layers": layers, **given})
-            return {"log_probs": log_probs, **anew(names, **after)}
-
-        prompts, sequences = [], self._some_tokens(sequences)
-        for batch in (sequences[-1:], sequences):
-            styles = None if self.styles is None else np.zeros(len(batch), "int32")
-            inputs = self.encode(batch, styles).inputs.values()
-            prompts.append([*inputs, *([] if self._parts.recall is None else [np.int32(20)])])
-        return begin_and_step(begin, step, known, prompts, over_time=("read",))
-
-    def tables(self):
-        """What a text becomes numbers by, and back; lists begin at number 0."""
-        tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
-        return tables | ({} if self.styles is None else {"styles": self.styles})
 
 
 def _scores(logits, targets):

@@ -7,7 +7,6 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq.data.vectors import read_vectors
 from keras_seq.text.subwords import splitter
-from keras_seq.text.vocabulary import END
 
 
 class SequenceModel(keras.Model):
@@ -89,21 +88,6 @@ class SequenceModel(keras.Model):
                 values[rows] = ops.convert_to_numpy(learnt)[rows]
                 weight.assign(values)
         return len(known), alike
-
-    def _some_tokens(self, sentences=None):
-        """Those lists of tokens, or some of our own, to compare an exported model on."""
-        if sentences is not None:
-            return sentences
-        known = [token for token in self._tokens.tokens[2:] if token != END]
-        return [known[i : i + n] or known for i, n in enumerate((1, 5, 20, 60))]
-
-    def _some_texts(self, sentences):
-        return [self.text_of(tokens) for tokens in self._some_tokens(sentences)]
-
-    def _examples(self, sentences):
-        """The inputs of the last of lists of tokens alone, and those of all: lists of arrays."""
-        sentences = self._some_tokens(sentences)
-        return [list(self.encode(batch).inputs.values()) for batch in (sentences[-1:], sentences)]
 
     @property
     def first_recurrent(self):

@@ -9,7 +9,6 @@ from keras import ops
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import Examples, by_length, filled
-from keras_seq.export.endpoint import Endpoint
 from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.text import spans
 from keras_seq.text.vocabulary import Vocabulary
@@ -234,82 +233,6 @@ class SequenceTagger(SequenceModel):
         """Tag numbers and their probabilities, (sentences, wide)."""
         inputs = filled(self.encode(sentences).inputs, range(len(sentences)), wide)
         return self._to_tags.predict_on_batch(inputs)
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `tag`, from texts to tokens and their tags.
-
-        It takes strings `(batch,)` and returns a dict of `tokens`, `tags` (strings) and
-        `probabilities` (float32), each `(batch, timesteps)`, padded with empty strings and zeros.
-        """
-        import tensorflow as tf
-
-        known, letters = (
-            None if vocabulary is None else vocabulary.table()
-            for vocabulary in (self._tokens, self._spelling)
-        )
-        names = tf.constant(self.tags)
-
-        def tag(texts):
-            ragged = self._split.in_graph(texts)
-            # At least one step, since there may be nothing but empty texts.
-            missing = tf.cast(tf.size(ragged.flat_values) == 0, tf.int32)
-            tokens = tf.pad(ragged.to_tensor(), [[0, 0], [0, missing]])
-            inputs = {"tokens": tf.where(tokens != "", known.lookup(tokens), 0)}
-            if letters is not None:
-                # Row by row of one tensor of tokens, since a ragged one cannot be split further.
-                flat = tf.strings.unicode_split(tf.reshape(tokens, [-1]), "UTF-8")
-                spelt = letters.lookup(flat).to_tensor(shape=[None, LETTERS])
-                shape = tf.concat([tf.shape(tokens), [LETTERS]], 0)
-                inputs["letters"] = tf.reshape(spelt, shape)
-            tags, probabilities = self._to_tags(inputs, training=False)
-            seen = inputs["tokens"] > 0
-            return {
-                "tokens": tokens,
-                "tags": tf.where(seen, tf.gather(names, tags), ""),
-                "probabilities": tf.where(seen, probabilities, 0),
-            }
-
-        self._tables = known, letters  # what is exported must be reachable from the model
-        return {"tag": (tag, [tf.TensorSpec([None], tf.string, name="texts")])}
-
-    def samples(self, sentences=None):
-        """Inputs of the endpoints to compare an exported model on: of one text, and of several.
-
-        Args:
-            sentences: Lists of tokens; some of its own if not given.
-        """
-        texts = self._some_texts(sentences)
-        return {"tag": [[texts[-1:]], [[*texts, ""]]]}
-
-    def portable(self, sentences=None):
-        """For `keras_seq.export.onnx` and `litert`: `tag`, from numbers to numbers.
-
-        It takes `tokens` `(batch, timesteps)` and, if it reads them, `letters` `(batch, timesteps,
-        20)`, as `encode` makes them by the lists in `tables`, and returns a dict of `tags`, their
-        numbers, and `probabilities`, both `(batch, timesteps)`, zeros where there is no token.
-
-        Args:
-            sentences: Lists of tokens to compare on.
-        """
-        import tensorflow as tf
-
-        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        if self._spelling is not None:
-            signature.append(tf.TensorSpec([None, None, LETTERS], tf.int32, "letters"))
-
-        def tag(*arguments):
-            numbers = {spec.name: given for spec, given in zip(signature, arguments)}
-            tags, probabilities = self._to_tags(numbers, training=False)
-            return {"tags": tags, "probabilities": probabilities}
-
-        return {"tag": Endpoint(tag, signature, self._examples(sentences))}
-
-    def tables(self):
-        """What a text becomes numbers by, and numbers become tags by; lists begin at number 0."""
-        tables = {"split": self._arguments["split"], "tokens": self._tokens.tokens}
-        if self._spelling is not None:
-            tables |= {"letters": self._spelling.tokens, "letters a token": LETTERS}
-        return {**tables, "tags": self.tags, "scheme": self.scheme}
 
 
 class _BestTags(keras.layers.Layer):

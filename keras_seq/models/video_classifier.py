@@ -10,7 +10,6 @@ from keras import ops
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import Examples, by_length, filled
-from keras_seq.export.endpoint import Endpoint
 
 SMALL = "small"
 """The name of the encoder that is no application of Keras."""
@@ -200,62 +199,6 @@ class VideoClassifier(keras.Model):
     def over_time(self, clip):
         """What the model would have said after each frame: a list of `Seen`."""
         return self.classify([clip[:end] for end in range(1, len(clip) + 1)])
-
-    def endpoints(self):
-        """For `keras_seq.export.savedmodel`: `classify`, from frames to labels.
-
-        It takes `frames` `(batch, timesteps, *frame)`, uint8, and returns a dict of `labels`
-        `(batch,)`, strings, and `probabilities` `(batch, labels)`.
-        """
-        import tensorflow as tf
-
-        names = tf.constant(self.labels)
-
-        def classify(frames):
-            logits = self._unpadded(frames, training=False)
-            return {
-                "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
-                "probabilities": tf.nn.softmax(logits),
-            }
-
-        return {"classify": (classify, self._signature())}
-
-    def samples(self, clips=None):
-        """Inputs of the endpoints to compare an exported model on: of one clip, and of several.
-
-        Args:
-            clips: As for `classify`; some of its own if not given.
-        """
-        if clips is None:
-            clips = np.random.default_rng(0).integers(0, 256, (3, 6, *self.frame), "uint8")
-        shortest = min(len(clip) for clip in clips)
-        longest = max(clips, key=len)
-        return {"classify": [[longest[None]], [np.stack([clip[:shortest] for clip in clips])]]}
-
-    def portable(self, clips=None):
-        """For `keras_seq.export.onnx` and `litert`: `classify`, from frames to probabilities.
-
-        It takes `frames` `(batch, timesteps, *frame)`, uint8, and returns a dict of `probabilities`
-        `(batch, labels)`.
-
-        Args:
-            clips: To compare on.
-        """
-        import tensorflow as tf
-
-        def classify(frames):
-            return {"probabilities": tf.nn.softmax(self._unpadded(frames, training=False))}
-
-        return {"classify": Endpoint(classify, self._signature(), self.samples(clips)["classify"])}
-
-    def _signature(self):
-        import tensorflow as tf
-
-        return [tf.TensorSpec([None, None, *self.frame], tf.uint8, "frames")]
-
-    def tables(self):
-        """What frames must be, how they are taken from videos, and what probabilities are of."""
-        return {"frame": list(self.frame), "sampling": self.sampling, "labels": self.labels}
 
     def get_config(self):
         return dict(self._arguments)

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 PAGE = (Path(__file__).parents[2] / "docs/export.md").read_text("utf-8")
-WITH_ONNX, WITH_LITERT, PIECES, *_ = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+SECTIONS = PAGE.split("## Translating without this package")[1]
+WITH_ONNX, WITH_LITERT, PIECES, *_ = re.findall(r"```python\n(.*?)```", SECTIONS, re.S)
 
 EXAMPLES = ["abcd", "ba"]
 """What is exported is compared on these before it is written."""

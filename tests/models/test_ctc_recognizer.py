@@ -340,7 +340,7 @@ def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
     recognizer.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     assert loaded.decode([found]) == ["ab"]
-    assert loaded.tables()["lexicon"] == ["ab", "bba"]
+    assert loaded.get_config()["lexicon"] == ["ab", "bba"]
 
 
 # Exported.

@@ -9,6 +9,7 @@ from helpers import BACKEND, ELSEWHERE, eagerly, run_script, to_numpy
 
 from keras_seq import export
 from keras_seq._internal.errors import InputError
+from keras_seq.export.signatures import adapter_for
 from keras_seq.models import Seq2Seq
 from keras_seq.models.seq2seq import TokenCrossentropy
 from keras_seq.text.subwords import learn_pieces
@@ -262,13 +263,15 @@ TEXTS = ["A cat sat.", "the Cats (2)", "unknown wörds", ""]
 @pytest.mark.parametrize("options", [OPTIONS["dot"], OPTIONS["without attention"]])
 def test_steps_from_numbers_to_numbers(eagerly, options):
     model, words = small(**options), ["abcd", "b"]
-    begin, step, greedy = (model.portable(words)[name] for name in ("begin", "step", "greedy"))
+    adapter = adapter_for(model)
+    endpoints = adapter.tensor_signatures(words)
+    begin, step, greedy = (endpoints[name] for name in ("begin", "step", "greedy"))
     ids = model.encode(words).inputs["source"]
     names = [spec.name for spec in step.signature]
     attending = options["attention"] is not None
     assert names[0] == "token" and ({"keys", "values", "mask"} <= {*names}) == attending
     found, made = begin.function(ids), to_numpy(greedy.function(ids)["target_tokens"])
-    known = model.tables()["target_tokens"]
+    known = adapter.metadata()["target_tokens"]
     said = [" ".join(known[n] for n in row if n not in (0, model.end)) for row in made]
     assert said == model.translate(words, beam_width=1)
     for tokens in made.T[:6]:

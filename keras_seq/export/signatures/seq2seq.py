@@ -1,0 +1,126 @@
+"""Export of a `Seq2Seq`."""
+
+from typing import Any
+
+from keras import ops, tree
+
+from keras_seq import decoding
+from keras_seq.export.signatures.base import Endpoint, register
+from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
+from keras_seq.export.signatures.text import TextAdapter
+from keras_seq.models.seq2seq import BEAM, Seq2Seq, _limits
+from keras_seq.models.sequence_model import log_probs_to_write
+
+MEMORY = ("keys", "values", "mask")
+"""Names in exported models of the tensors that the decoder attends to."""
+
+
+class Seq2SeqAdapter(TextAdapter):
+    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `begin` and `step`."""
+
+    def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
+        """Return `translate` and `greedy`, from texts to texts.
+
+        Both take strings `(batch,)` and return a dict of `texts` `(batch,)` and `scores`
+        `(batch,)`; `translate`, which follows five at a time, also `n_best` `(batch, 5)`, best
+        first, and their scores `n_best_scores`.
+
+        Args:
+            examples: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        model = self.model
+        read, write = model._source.reader(), model._target.writer()
+
+        def translate(texts: Any, beam_width: int) -> dict[str, Any]:
+            ids = read(texts)
+            written, scores, _ = model._write(ids, None, beam_width, beam_width)
+            rows, beam = tf.shape(written)[0], tf.shape(written)[1]
+            texts = tf.reshape(write(tf.reshape(written, [rows * beam, -1])), [rows, beam])
+            best = {"texts": texts[:, 0], "scores": scores[:, 0]}
+            return best if beam_width == 1 else best | {"n_best": texts, "n_best_scores": scores}
+
+        signature = [tf.TensorSpec([None], tf.string, name="texts")]
+        rest = signature, self.text_batches(examples), [model._source.known.table()]
+        return {
+            "translate": Endpoint(lambda texts: translate(texts, BEAM), *rest),
+            "greedy": Endpoint(lambda texts: translate(texts, 1), *rest),
+        }
+
+    def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
+        """Return `greedy`, and `begin` and `step` for a search, from numbers to numbers.
+
+        `greedy` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` last, and
+        returns a dict of `target_tokens` `(batch, length)`, always the likeliest, and their
+        `log_probs`, zeros after `<EOS>`.
+
+        `begin` takes the same. It returns a dict of all that `step` takes: with `next_` before
+        their names the first `token` `(batch,)`, which is `<EOS>`, and the state; as they are, if
+        there is attention, `keys`, `values` and `mask` of what was read, `(batch, timesteps, ...)`.
+        `step` returns `log_probs` `(rows, tokens)` of what comes next, the weights `attention`
+        `(rows, timesteps)`, and the state for the step after, to which the `token` chosen must be
+        added. It may have several rows, one after the other, to each source, as in a beam search.
+
+        Args:
+            examples: Lists of tokens to compare on.
+        """
+        import tensorflow as tf
+
+        model = self.model
+        names = state_names(model._decoder.state_sizes)
+        if model._arguments["input_feeding"]:
+            names[-1].append("fed")
+
+        def begin(tokens: Any) -> dict[str, Any]:
+            state, memory = model._begin(tokens)
+            token = ops.full_like(tokens[:, 0], model.end)
+            memory = dict(zip(MEMORY, memory or (), strict=False))
+            return rename_next_state(names, state, token=token) | memory
+
+        def step(arguments: dict[str, Any]) -> dict[str, Any]:
+            state = tree.map_structure(arguments.get, names)
+            memory = [arguments[name] for name in MEMORY if name in arguments]
+            logits, weights, state = model._decoder.step(arguments["token"], state, memory)
+            outputs = {} if weights is None else {"attention": weights}
+            outputs["log_probs"] = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+            return outputs | rename_next_state(names, state)
+
+        signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
+        batches = self.encoded_batches(examples)
+        return {
+            "greedy": Endpoint(self._greedy, signature, batches),
+            **init_and_step(begin, step, signature, batches, over_time=MEMORY),
+        }
+
+    def _greedy(self, tokens: Any) -> dict[str, Any]:
+        model = self.model
+        state, memory = model._begin(tokens)
+
+        def write(token: Any, state: Any) -> tuple[Any, Any]:
+            logits, _, state = model._decoder.step(token, state, memory)
+            return log_probs_to_write(logits), state
+
+        limits = _limits(tokens)
+        target_tokens, log_probs = decoding.greedy(
+            write, state, start_id=model.end, end_id=model.end, max_length=ops.max(limits)
+        )
+        within = ops.arange(ops.shape(target_tokens)[1]) < limits[:, None]
+        return {
+            "target_tokens": ops.where(within, target_tokens, 0),
+            "log_probs": ops.where(within, log_probs, 0),
+        }
+
+    def metadata(self) -> dict[str, Any]:
+        """Return the tokens of either side in the order of their numbers, from 0."""
+        model = self.model
+        return {
+            "split": model._arguments["split"],
+            "lower": model._arguments["lower"],
+            "tokens": model._source.known.tokens,
+            "target_split": model._arguments["target_split"],
+            "target_tokens": model._target.known.tokens,
+        }
+
+
+register(Seq2Seq, Seq2SeqAdapter)
