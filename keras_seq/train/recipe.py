@@ -44,8 +44,10 @@ ENTRY_POINTS = "keras_seq.recipes"
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """The cells, by the names of their layers in `keras_seq.layers`."""
 CELLS = get_args(Cell)
-RESERVED = {"distribute", "fields", "preset", "record", "resume", "run", "runs", "search", "test"}
-RESERVED |= {"trials", "workers"}
+_RESERVED = """
+    debug distribute fields help limit preset record resume run runs search test trials workers
+"""
+RESERVED = frozenset(_RESERVED.split())
 """Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
 
 

@@ -18,7 +18,7 @@ class Config(recipe.Config):
     """Of CoNLL files."""
     file_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
     """The scheme of the tags in CoNLL files."""
-    split: Literal["auto", "characters", "words"] = "auto"
+    tokenizer: Literal["auto", "characters", "words"] = "auto"
     """What the tokens of raw text are; by default characters for Chinese and Japanese."""
     scheme: Literal["IOB2", "IOBES"] = "IOBES"
     """The scheme of the tags that the model learns."""

@@ -87,7 +87,7 @@ def _of_user(config):
         config.token_column,
         config.tag_column,
         config.file_scheme,
-        config.split,
+        config.tokenizer,
     )
     source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
 
@@ -104,7 +104,7 @@ def read(file, config):
     """Sentences of a file, as tokens and spans of tokens: word/tag, JSON lines, or CoNLL."""
     first = next((line for _, line in data.lines(file, config.encoding) if line.strip()), "")
     if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
-        way = config.split
+        way = config.tokenizer
         if way == "auto":
             texts = (line for _, line in data.lines(file, config.encoding))
             chinese = any(map(written_without_spaces, texts))

@@ -29,7 +29,7 @@ def build(config, train):
         frequent(tokens, config.minimum_count) or frequent(tokens),
         sorted(labels),
         scheme=config.scheme,
-        split=split if config.split == "auto" else config.split,
+        split=split if config.tokenizer == "auto" else config.tokenizer,
         letters=letters,
         bigrams=pairs or None,
         embedding=config.embedding,

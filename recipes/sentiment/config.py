@@ -27,7 +27,7 @@ class Config(recipe.Config):
     """Of tables of your own."""
     label_column: str = "label"
     """Of tables of your own."""
-    split: Literal["words", "characters", "text"] = "words"
+    tokenizer: Literal["words", "characters", "text"] = "words"
     """What a step reads; characters for Chinese and Japanese."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""

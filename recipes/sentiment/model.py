@@ -26,7 +26,7 @@ def build(config, train):
         raise InputError(
             f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
         )
-    split = SPLITTERS[config.split]
+    split = SPLITTERS[config.tokenizer]
     texts = [[token.lower() for token, _, _ in split(text)] for text in train.inputs]
     tokens = list(itertools.chain.from_iterable(texts))
     pairs = itertools.chain.from_iterable(itertools.pairwise(text) for text in texts)
@@ -34,7 +34,7 @@ def build(config, train):
     model = SequenceClassifier(
         frequent(tokens, config.minimum_count) or frequent(tokens),
         labels,
-        split=config.split,
+        split=config.tokenizer,
         bigrams=pairs or None,
         embedding=config.embedding,
         bigram_embedding=config.bigram_embedding,

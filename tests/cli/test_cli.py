@@ -1,5 +1,3 @@
-import dataclasses
-import inspect
 import json
 import subprocess
 import sys
@@ -7,8 +5,7 @@ import sys
 import pytest
 
 from keras_seq import cli
-from keras_seq._internal.errors import InputError
-from keras_seq.train import recipe, runs
+from keras_seq.train import runs
 
 
 def run(*arguments):
@@ -187,31 +184,6 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(workplace, capsys, argum
     assert message in error
     assert error.startswith("keras-seq: ") and error.count("\n") == 1
     assert not (workplace / "runs").exists()
-
-
-def test_no_field_of_a_recipe_is_called_as_an_option(monkeypatch):
-    found = set()
-
-    def take_options(verb, name, function, options):
-        for parameter in list(inspect.signature(function).parameters.values())[1:]:
-            named = [option for extra in _metadata(parameter) for option in extra.name or ()]
-            found.update([option.removeprefix("--") for option in named] or [parameter.name])
-
-    monkeypatch.setattr(cli, "_run_recipe", take_options)
-    for verb in ("train", "tune"):
-        assert run(verb, "mnist_rows") == 0
-    assert found == recipe.RESERVED
-
-    @dataclasses.dataclass(frozen=True)
-    class Config(recipe.Config):
-        run: int = 3
-
-    with pytest.raises(InputError, match=r"The field 'run' of .* has the name of an option"):
-        Config()
-
-
-def _metadata(parameter):
-    return getattr(parameter.annotation, "__metadata__", ())
 
 
 def test_unreadable_images_are_named(workplace, digits, capsys):

@@ -9,7 +9,7 @@ from tiny_models import WORDS, classifier, generator, rows, tagger
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import Examples
-from keras_seq.cli.look import look
+from keras_seq.cli._look_page import write_page
 from keras_seq.train import recipe
 
 pytestmark = [
@@ -42,7 +42,7 @@ def content(path):
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_text(name, tmp_path):
     make, text, steps, names = LOOKS[name]
-    path = look(recipe.find(name), None, make(), text, tmp_path)
+    path = write_page(recipe.find(name), None, make(), text, tmp_path)
     assert path.parent == tmp_path and path.name.startswith("look_")
     page, data = content(path)
     assert f"<title>{name}: {text}</title>" in page
@@ -69,26 +69,26 @@ class Rows:
 
 def test_a_row_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
-    path = look(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
+    path = write_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
     page, data = content(path)
     assert path.name == "look_2.html" and "mnist_rows: row 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
     music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
     model = generator(["jig", "reel"], "spaced")
-    _, data = content(look(music, None, model, "0", tmp_path))
+    _, data = content(write_page(music, None, model, "0", tmp_path))
     assert data["steps"] == ["<EOS>", "a", "b"]
     ner = Rows("ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]})
-    _, data = content(look(ner, None, tagger(), "1", tmp_path))
+    _, data = content(write_page(ner, None, tagger(), "1", tmp_path))
     assert data["steps"] == WORDS
 
 
 def test_mistakes():
     ner, config = Rows("ner", [WORDS], {"tags": [["O"] * 4]}), type("Config", (), {"data": "mine"})
     with pytest.raises(InputError, match="no row 1: the test split has 1, from 0"):
-        look(ner, config, None, "1", None)
+        write_page(ner, config, None, "1", None)
     ner.splits = {}
     with pytest.raises(InputError, match="'mine' has no test split; give a text"):
-        look(ner, config, None, "0", None)
+        write_page(ner, config, None, "0", None)
     with pytest.raises(InputError, match="does not begin with the number of a style"):
         recipe.find("music").look(generator(["jig"], "spaced"), "GAB c2d")
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import webbrowser
 
 import httpx
 import numpy as np
@@ -280,7 +281,7 @@ def run(tmp_path):
 def served(monkeypatch):
     """What would be served and opened, in place of which nothing happens."""
     found = []
-    monkeypatch.setattr(cli.webbrowser, "open", found.append)
+    monkeypatch.setattr(webbrowser, "open", found.append)
     monkeypatch.setattr(
         server, "serve", lambda page, listening: (listening.close(), found.append(page))
     )

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from keras_seq import cli
+from keras_seq.cli import serve
 
 TEXT = {"instances": ["ab", "c"]}
 
@@ -119,7 +120,7 @@ def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, m
 def test_a_port_in_use_is_told_before_anything_is_exported(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(os, "environ", {**os.environ})
     exported = []
-    monkeypatch.setattr(cli, "export", exported.append)
+    monkeypatch.setattr(serve, "export", exported.append)
     config = {"recipe": "ner", "preset": "default", "config": {}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -137,7 +138,7 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "serve", lambda folders, *_: served.update(folders))
     monkeypatch.setattr(os, "environ", {})
     exported = []
-    monkeypatch.setattr(cli, "export", exported.append)
+    monkeypatch.setattr(serve, "export", exported.append)
     run = tmp_path / "runs/ner/default"
     run.mkdir(parents=True)
     config = {"recipe": "ner", "preset": "default", "config": {}}

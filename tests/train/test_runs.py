@@ -13,6 +13,7 @@ import pytest
 
 from keras_seq import cli
 from keras_seq._internal import leftovers
+from keras_seq.cli import app
 from keras_seq.train import recipe, runs
 
 if keras.backend.backend() != "tensorflow":
@@ -295,7 +296,7 @@ def test_a_programming_error_keeps_its_traceback(place, monkeypatch, capsys):
     assert error.startswith("Traceback") and error.endswith(
         "file is no run: it has no config.json.\n"
     )
-    assert cli._without_debug(["a", "--", "--debug"]) == (["a", "--", "--debug"], False)
+    assert app._without_debug(["a", "--", "--debug"]) == (["a", "--", "--debug"], False)
 
 
 def test_an_error_of_the_operating_system_names_the_file(place, monkeypatch, capsys):

@@ -349,10 +349,13 @@ def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
     assert space["width"].values == [2, 4, 5, 8]
 
 
-def test_an_option_says_the_value_of_a_field_however_it_is_spelt():
-    for option in ("--learning-rate", "--learning_rate", "--learning-rate=1", "--no-learning_rate"):
-        assert cli._is_set("learning_rate", ["--units", "3", option])
-    assert not cli._is_set("learning_rate", ["--rate", "3"])
+def test_a_field_that_is_set_is_not_tuned_however_it_is_spelt(formula, monkeypatch, capsys):
+    tuned = []
+    monkeypatch.setattr(tuning, "tune", lambda *_, fields, **__: tuned.append(fields))
+    for words in (["--rate", "0.1"], ["--rate=0.1", "--no-bias"], ["--RATE", "0.1", "--bias"]):
+        code = cli.main(["tune", formula, *words])
+        assert code == (2 if "--RATE" in words else 0), capsys.readouterr().err
+    assert tuned == [["width", "kind", "bias"], ["width", "kind"]]
 
 
 class Work:

@@ -1,0 +1,90 @@
+"""The application that all commands are registered with, and what several of them need."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+from rich.console import Console
+
+from keras_seq import __version__
+from keras_seq._internal import startup
+from keras_seq.train import distribution
+
+app = App(
+    name="keras-seq",
+    help=(
+        "Recurrent sequence models: recipes to train, to measure and to use. With --debug, any "
+        "command also shows where in the code an error comes from."
+    ),
+    version=__version__,
+    suppress_keyboard_interrupt=False,
+)
+# Into a pipe, a table takes the width it needs.
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
+
+PARSER_OPTIONS: dict[str, Any] = {
+    "exit_on_error": False,
+    "print_error": False,
+    "result_action": "return_value",
+}
+"""Options of a cyclopts call. `main` turns errors into sentences and exit codes, not cyclopts."""
+
+RecipeOption = Annotated[
+    str | None,
+    Parameter(help="Folder of the run's recipe, if it has no name: its code is run."),
+]
+
+LimitOption = Annotated[
+    list[str] | None,
+    Parameter(negative="", help="NAME=VALUE: accept larger files, as docs/limits.md lists."),
+]
+
+
+def set_signature(function: Callable, parameters: Iterable[inspect.Parameter]) -> None:
+    """Give a function the signature that cyclopts makes options of."""
+    signature = inspect.Signature(list(parameters))
+    function.__signature__ = signature  # type: ignore[attr-defined]
+    function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+
+
+def limited(command: Callable) -> Callable:
+    """Add the option `--limit NAME=VALUE` to a command that reads files."""
+
+    @functools.wraps(command)
+    def call(*arguments, limit=None, **options):
+        from keras_seq.data import limits
+
+        with limits.override(**limits.parse(limit or ())):
+            return command(*arguments, **options)
+
+    option = inspect.Parameter(
+        "limit", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=LimitOption
+    )
+    set_signature(call, [*inspect.signature(command).parameters.values(), option])
+    return call
+
+
+def start_backend(distribute: str | None) -> distribution.Devices | None:
+    """Import the backend.
+
+    Args:
+        distribute: Value of `--distribute`.
+
+    Returns:
+        The devices to train on, or None to leave the choice to TensorFlow.
+    """
+    devices = startup.import_backend(lambda: distribution.devices_of(distribute))
+    if devices is not None:
+        console.print(f"Training on {devices}.")
+    return devices
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Print the metrics of each split on a line of its own."""
+    for split in ("train", "validation", "test"):
+        if split in metrics:
+            numbers = "  ".join(f"{name} {value:.4f}" for name, value in metrics[split].items())
+            console.print(f"[bold]{split}[/] {numbers}")

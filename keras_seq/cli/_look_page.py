@@ -1,0 +1,67 @@
+"""The page of `keras-seq look`: one example as a finished run reads it."""
+
+import re
+
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq.tracing.page import page
+from keras_seq.tracing.trace import trace
+
+
+def write_page(recipe, config, model, example, folder):
+    """Write the page of a model that reads one example.
+
+    Args:
+        recipe: A `keras_seq.train.recipe.Recipe`.
+        config: Of the run.
+        model: Of the run.
+        example: What the recipe reads, as people type it, or the number of a row of its test
+            split, counted from 0.
+        folder: Where to write.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        InputError: There is no such row, or the recipe cannot read the example.
+    """
+    read, target = _row(recipe, config, int(example)) if example.isdecimal() else (example, None)
+    inputs, steps = recipe.look(model, read, target)
+    found = trace(model, inputs)
+    gradients = {"the sum of all answers": found.gradients(lambda y: _answers(y, slice(None)))}
+    if len(_first(found.outputs).shape) == 3:
+        what = "the answer at the last time step"
+        gradients[what] = found.gradients(lambda y: _answers(y, slice(-1, None)))
+    name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
+    path = folder / f"look_{name}.html"
+    title = f"{recipe.name}: {example if read is example else f'row {example} of the test split'}"
+    page(found, path, steps, title=title, gradients=gradients, tags=getattr(model, "tags", None))
+    return path
+
+
+def _row(recipe, config, number):
+    """An example of the test split with its target."""
+    splits = recipe.load(config)
+    if "test" not in splits:
+        raise InputError(f"The data {config.data!r} has no test split; give a text.")
+    inputs, targets, *_ = splits["test"]
+    if number >= len(inputs):
+        raise InputError(f"There is no row {number}: the test split has {len(inputs)}, from 0.")
+    if isinstance(targets, dict):
+        return inputs[number], {name: column[number] for name, column in targets.items()}
+    return inputs[number], None if targets is None else targets[number]
+
+
+def _first(outputs):
+    """Of several outputs the first, which is what a model is for."""
+    if isinstance(outputs, dict):
+        outputs = list(outputs.values())
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
+def _answers(outputs, when):
+    """The scores of what the model finds best, summed over these time steps, if it has any."""
+    scores = _first(outputs)
+    scores = scores[:, when] if len(scores.shape) == 3 else scores
+    return ops.sum(ops.max(scores, axis=-1))

@@ -1,0 +1,119 @@
+"""Commands whose options depend on the recipe or the run that they name.
+
+Their words are parsed twice, both times by cyclopts. The first stage reads the few options that
+the defaults of all others depend on, such as `--preset`, and skips the rest. The second stage
+reads all words, the options among them that the recipe adds.
+"""
+
+import ast
+import dataclasses
+import functools
+import inspect
+import textwrap
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import App, Parameter
+
+from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
+from keras_seq.train.recipe import Config
+
+Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
+"""Type of the words after the name of a command, which `main` leaves to the command."""
+HELP = {"--help", "-h"}
+Options = TypeVar("Options")
+
+
+def is_help(command: str, words: Sequence[str]) -> bool:
+    """Print the help of a command if no recipe or run is named; return whether it was printed."""
+    if words and words[0] not in HELP:
+        return False
+    app.help_print([command])
+    return True
+
+
+def parse_known(options: Callable[..., Options], words: Iterable[str]) -> Options:
+    """Return what a class or function makes of those words that are its options.
+
+    Args:
+        options: Class or function whose arguments are keywords with defaults.
+        words: Words of a command line. Those that are not options of `options` are skipped.
+    """
+    first_stage = App(help_flags=[], version_flags=[])
+    first_stage.default(options)
+    _, bound, _, _ = first_stage.parse_known_args(list(words))
+    return options(*bound.args, **bound.kwargs)
+
+
+def run_command(
+    name: str,
+    function: Callable,
+    words: Iterable[str],
+    parameters: Iterable[inspect.Parameter],
+) -> None:
+    """Parse all options of a command, and call its function with those that are given.
+
+    Args:
+        name: Command and what it is for, such as "train ner".
+        function: Function with a docstring in Google's style.
+        words: Options as typed.
+        parameters: Parameters that the recipe decides. One that the function has under the same
+            name is replaced; the others arrive in `**` of the function.
+    """
+    decided = {parameter.name: parameter for parameter in parameters}
+    own = [
+        decided.pop(parameter.name, parameter)
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    positional = [p for p in own if p.kind is not inspect.Parameter.KEYWORD_ONLY]
+    keywords = [p for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
+
+    @functools.wraps(function)
+    def call(*arguments, **options):
+        return function(*arguments, **options)
+
+    set_signature(call, [*positional, *decided.values(), *keywords])
+    second_stage = App(
+        name=f"keras-seq {name}", version_flags=[], suppress_keyboard_interrupt=False
+    )
+    second_stage.default(limited(call))
+    second_stage(list(words), **PARSER_OPTIONS)
+
+
+def keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    """Return a keyword-only parameter."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def config_parameters(config: Config) -> list[inspect.Parameter]:
+    """Return the fields of a config as keyword-only parameters, with its values as defaults."""
+    types = typing.get_type_hints(type(config), include_extras=True)
+    texts = _field_texts(type(config))
+    return [
+        keyword(
+            field.name,
+            getattr(config, field.name),
+            Annotated[types[field.name], Parameter(help=texts.get(field.name, ""))],
+        )
+        for field in dataclasses.fields(config)
+    ]
+
+
+def _field_texts(config_class: type) -> dict[str, str]:
+    """Return the strings below the fields of a class and of its bases, by field."""
+    texts: dict[str, str] = {}
+    for base in reversed(config_class.__mro__[:-1]):
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                texts[field.target.id] = " ".join(str(text.value.value).split())
+    return texts

@@ -1,0 +1,52 @@
+"""`keras-seq export`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter, validators
+
+from keras_seq._internal import startup
+from keras_seq._internal.errors import InputError
+from keras_seq.cli._common import RecipeOption, app, console, limited
+from keras_seq.train import runs
+
+
+@app.command
+@limited
+def export(
+    run: Path,
+    *,
+    format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
+    to: Path | None = None,
+    compare: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+    portable: bool = False,
+    recipe: RecipeOption = None,
+) -> None:
+    """Export a finished run, once it has answered test examples as the run itself does.
+
+    Args:
+        run: Folder of the run.
+        format: What for: TensorFlow (texts in, readable answers out), ONNX, or LiteRT (numbers for
+            both, with tables of what they mean).
+        to: Folder to write, RUN/FORMAT if not given.
+        compare: On how many test examples.
+        portable: With ONNX, whether to avoid what runtimes other than ONNX Runtime compute wrongly.
+    """
+    if portable and format != "onnx":
+        raise InputError(f"--portable goes with --format onnx, got {format}.")
+    used, config, model = runs.Run(run).load(recipe)
+    from keras_seq import export as exports
+
+    inputs = runs.examples(used, config, model, compare)
+    folder = to or run / format
+    with startup.without_noise():
+        options = {"portable": True} if portable else {}
+        report = exports.FORMATS[format](model, folder, inputs, **options)
+    for name, milliseconds in report["milliseconds"].items():
+        console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
+    console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
+    for warning in report.get("warnings", []):
+        console.print(f"[yellow]{warning}[/]")
+    if "precision" in report:
+        console.print(f"[bold]precision[/] {report['precision']}")
+    console.print(f"[bold]exported to[/] {folder}")

@@ -1,0 +1,113 @@
+"""Options of all commands, and the fields of the recipes' configs, which are options too."""
+
+import dataclasses
+import inspect
+from typing import Literal
+
+import pytest
+
+from keras_seq import cli
+from keras_seq._internal.errors import InputError
+from keras_seq.cli import _common, _two_stages, train, tune
+from keras_seq.train import recipe
+
+OF_ALL_COMMANDS = {"debug", "help", "limit"}
+
+
+def names(parameters):
+    """Return the names of options on the command line, with `_` for `-`."""
+    found = set()
+    for parameter in parameters:
+        extras = getattr(parameter.annotation, "__metadata__", ())
+        given = [name for extra in extras for name in extra.name or ()]
+        found.update([name.removeprefix("--") for name in given] or [parameter.name])
+    return found
+
+
+@pytest.fixture
+def trained_and_tuned(monkeypatch):
+    """Options of `train` and `tune` that no recipe adds."""
+    found = set()
+
+    def collect(name, function, words, parameters):
+        own = inspect.signature(function).parameters.values()
+        found.update(names(p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD))
+
+    for module in (train, tune):
+        monkeypatch.setattr(module, "run_command", collect)
+    for command in ("train", "tune"):
+        assert cli.main([command, "mnist_rows"]) == 0
+    return found
+
+
+def of_other_commands():
+    """Options of the commands that cyclopts parses in one stage."""
+    return {
+        name.removeprefix("--").replace("-", "_")
+        for command in _common.app
+        if not command.startswith("-")
+        for argument in _common.app[command].assemble_argument_collection()
+        for name in argument.names
+        if name.startswith("--")
+    }
+
+
+def test_reserved_names_are_the_options_of_train_and_tune(trained_and_tuned):
+    assert trained_and_tuned | OF_ALL_COMMANDS == recipe.RESERVED
+
+
+@pytest.mark.parametrize("name", sorted(recipe.recipes()))
+def test_no_field_is_called_as_an_option_of_any_command(name, trained_and_tuned):
+    options = trained_and_tuned | of_other_commands() | OF_ALL_COMMANDS
+    assert {"split", "record", "format", "port", "run", "trials"} <= options
+    fields = {field.name for field in dataclasses.fields(recipe.find(name).preset("default"))}
+    assert not fields & options
+
+
+@pytest.mark.parametrize("field", sorted(recipe.RESERVED))
+def test_a_config_with_a_reserved_field_is_refused(field):
+    config = dataclasses.make_dataclass(
+        "Config", [(field, int, 3)], bases=(recipe.Config,), frozen=True
+    )
+    with pytest.raises(InputError, match=f"The field '{field}' of .* has the name of an option"):
+        config()
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(recipe.Config):
+    """A config whose fields are of all kinds."""
+
+    width: int | None = recipe.tunable(4, among=(2, 4))
+    """Units, in
+    two lines."""
+    kind: Literal["plain", "fine"] = "plain"
+    no_text: float = 0.5
+
+
+def test_fields_become_options():
+    given = {}
+
+    def command(*, seed: int = 9, extra: bool = False, **fields):
+        """Do nothing.
+
+        Args:
+            seed: Of the command.
+            extra: More.
+        """
+        given.update(fields, seed=seed, extra=extra)
+
+    parameters = _two_stages.config_parameters(Config(kind="fine"))
+    assert {p.name: p.default for p in parameters}["kind"] == "fine"
+    helps = {p.name: p.annotation.__metadata__[0].help for p in parameters}
+    assert helps["width"] == "Units, in two lines." and helps["no_text"] == ""
+    assert helps["data"].startswith("Where the examples come from")
+    parameters = [p for p in parameters if p.name != "seed"]
+    _two_stages.run_command("do it", command, ["--width", "2", "--kind=plain"], parameters)
+    assert given == {"width": 2, "kind": "plain", "seed": 9, "extra": False}
+
+
+def test_the_first_stage_reads_its_own_options_only():
+    words = ["--units", "-4", "x", "--runs=there", "--run", "a", "--no-augment", "--resume"]
+    start = _two_stages.parse_known(train.FirstStage, words)
+    assert (start.run, str(start.runs_folder), start.resume) == ("a", "there", True)
+    assert start.preset == "default"
