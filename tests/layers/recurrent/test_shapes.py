@@ -213,3 +213,17 @@ def test_a_stateful_cell_of_nests_goes_on_until_it_is_reset():
 def test_nested_sequences_of_different_lengths_are_refused():
     with pytest.raises(InputError, match=r"RNN: all sequences .* \[\(2, 5, 3\), \(2, 4, 2, 2\)\]"):
         layers.RNN(NestedCell())((VECTORS, MATRICES[:, :4]))
+
+
+class Sums(keras.layers.Layer):
+    """A cell with one number as its `state_size`, and no `get_initial_state`."""
+
+    state_size = 3
+
+    def call(self, inputs, states):
+        return states[0] + inputs, [states[0] + inputs]
+
+
+def test_a_cell_of_one_state_needs_no_initial_state():
+    x = sequences(features=3)
+    assert_close(run(layers.RNN(Sums()), x), [x.sum(axis=1)])
