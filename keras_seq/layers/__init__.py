@@ -14,6 +14,7 @@ from keras_seq.layers.recurrent.cell_layers import (
     SimpleRNN,
 )
 from keras_seq.layers.recurrent.rnn import RNN
+from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistributed
 from keras_seq.layers.text.bigram_embedding import BigramEmbedding, Bigrams
 from keras_seq.layers.text.kneser_ney import KneserNey
@@ -39,6 +40,7 @@ __all__ = [
     "NaiveBayes",
     "NgramEmbedding",
     "PeepholeLSTM",
+    "RNNStack",
     "Recall",
     "SimpleRNN",
     "SpectralMasking",
