@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.portable import argmax
 
 
 def greedy(step, initial_state, *, start_id, end_id, max_length):
@@ -27,7 +28,7 @@ def greedy(step, initial_state, *, start_id, end_id, max_length):
     """
 
     def choose(log_probs, _):
-        return ops.argmax(log_probs, axis=-1)
+        return argmax(log_probs)
 
     return _rollout(choose, step, initial_state, start_id, end_id, max_length)
 

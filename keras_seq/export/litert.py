@@ -1,39 +1,46 @@
 """Models for LiteRT, the runtime of small devices."""
 
-import contextlib
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.export import verification as ends
+from keras_seq._internal.export_target import exporting_to, implement
+from keras_seq.export.checks import require_module, require_tensorflow
+from keras_seq.export.signatures import Endpoint
+from keras_seq.export.tensor_files import export_all, with_constants
+from keras_seq.export.verification import Runner
 from keras_seq.layers import Bigrams
-from keras_seq.scan import compiled
-from keras_seq.tracing.hooks import replaced
+
+REMEDIES = {"BitwiseAnd": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax."}
+"""Operation that LiteRT lacks to what can be done about it."""
 
 
-def litert(model, path, examples=None):
-    """Exports a model from numbers to numbers for LiteRT, each endpoint a file `NAME.tflite`.
+def litert(model: keras.Model, path: str | Path, examples: Any = None) -> dict[str, Any]:
+    """Export a model from numbers to numbers for LiteRT, each endpoint a file `NAME.tflite`.
 
     It answers one example at a time, of any length, and needs the operators that LiteRT has built
     in, no others. `tables.json` beside is as of `onnx`.
 
     Args:
-        model, path, examples: As `onnx` takes them.
+        model, path, examples: As of `keras_seq.export.onnx`.
 
     Returns:
-        Report, as `onnx` does; the milliseconds are those of LiteRT's interpreter.
+        Report, as of `keras_seq.export.onnx`; the milliseconds are those of LiteRT's interpreter.
 
     Raises:
-        InputError: As `onnx` does.
+        InputError: As of `keras_seq.export.onnx`.
     """
-    ends.check_backend("LiteRT")
-    ends.imported("ai_edge_litert.interpreter")
-    return ends.written(model, path, examples, _write, fitted=_one_by_one)
+    require_tensorflow("LiteRT")
+    require_module("ai_edge_litert.interpreter")
+    return export_all(model, path, examples, _write, adapt=_one_by_one)
 
 
-def _one_by_one(endpoint):
-    """The endpoint for batches of one."""
+def _one_by_one(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint for batches of one."""
     import tensorflow as tf
 
     signature = [
@@ -43,61 +50,56 @@ def _one_by_one(endpoint):
     batches = [[np.asarray(a) for a in arguments] for arguments in endpoint.examples]
     first, last = ([a[:1] if a.ndim else a for a in batches[0]], batches[-1])
     rows = max((len(array) for array in last if array.ndim), default=0)
-    parts = [[a[row : row + 1] if a.ndim else a for a in last] for row in range(rows)]
-    return endpoint._replace(signature=signature, examples=[first, *parts])
+    single = [[a[row : row + 1] if a.ndim else a for a in last] for row in range(rows)]
+    return endpoint._replace(signature=signature, examples=[first, *single])
 
 
-def _converted(model, endpoint):
-    """The bytes of a file for LiteRT."""
+def _convert(model: keras.Model, endpoint: Endpoint) -> bytes:
+    """Return the content of a file for LiteRT."""
     import tensorflow as tf
 
-    function = ends.with_constants(model, endpoint.function)
+    function = with_constants(model, endpoint.function)
     traced = tf.function(function, autograph=False, input_signature=endpoint.signature)
-    with compiled.portable(), ends.plain_argmax(), _without_search(model):
+    with exporting_to("litert"):
         concrete = traced.get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([concrete], tf.Module())
     try:
         return converter.convert()
-    except Exception as error:  # of the converter alone, which raises `Exception` itself
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"LiteRT cannot run {model.name}: {reason}") from error
+    except Exception as error:  # the converter raises `Exception` itself
+        message = str(error).strip()
+        remedies = [f" {remedy}" for name, remedy in REMEDIES.items() if f"tf.{name}" in message]
+        reason = message.split("\n")[0]
+        raise InputError(f"LiteRT cannot run {model.name}: {reason}{''.join(remedies)}") from error
 
 
-def _write(model, endpoint, path):
-    """Writes an endpoint; returns what runs it in LiteRT's interpreter."""
+def _write(model: keras.Model, endpoint: Endpoint, path: Path) -> Runner:
+    """Write an endpoint, and return what runs it in LiteRT's interpreter."""
     from ai_edge_litert.interpreter import Interpreter
 
     file = path.with_suffix(".tflite")
-    file.write_bytes(_converted(model, endpoint))
+    file.write_bytes(_convert(model, endpoint))
     runner = Interpreter(str(file)).get_signature_runner()
     known = runner.get_input_details()
 
-    def run(*arguments):
+    def run(*arguments: Any) -> dict[str, Any]:
         pairs = zip(endpoint.signature, arguments, strict=True)
         return runner(**{spec.name: np.asarray(a) for spec, a in pairs if spec.name in known})
 
     return run
 
 
-@contextlib.contextmanager
-def _without_search(model):
-    """Within this context pairs of tokens are looked for by halving, since LiteRT cannot search."""
+@implement(Bigrams.numbers, "litert")
+def bigrams_by_halving(bigrams: Bigrams, codes: Any) -> Any:
+    """Look up pairs of tokens as `keras_seq.layers.Bigrams.numbers` does; LiteRT has no search.
 
-    def halving(layer):
-        known = np.append(layer.codes, np.int32(-1))  # where the search ends at the latest
-
-        def numbers(codes):
-            low, high = ops.zeros_like(codes), ops.full_like(codes, len(layer.codes))
-            for _ in range(len(layer.codes).bit_length()):
-                middle = (low + high) // 2
-                less = (low < high) & (ops.take(known, middle) < codes)
-                low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
-            return ops.where(ops.take(known, low) == codes, low + 1, 0)
-
-        return numbers
-
-    with contextlib.ExitStack() as stack:
-        for layer in model._flatten_layers():
-            if isinstance(layer, Bigrams):
-                stack.enter_context(replaced(layer, "numbers", lambda _, own=layer: halving(own)))
-        yield
+    Args:
+        bigrams: Layer that knows the pairs.
+        codes: Codes of pairs, as of `Bigrams.numbers`.
+    """
+    known = np.append(bigrams.codes, np.int32(-1))  # where the search ends at the latest
+    low, high = ops.zeros_like(codes), ops.full_like(codes, len(bigrams.codes))
+    for _ in range(len(bigrams.codes).bit_length()):
+        middle = (low + high) // 2
+        less = (low < high) & (ops.take(known, middle) < codes)
+        low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
+    return ops.where(ops.take(known, low) == codes, low + 1, 0)

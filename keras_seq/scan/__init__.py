@@ -11,6 +11,7 @@ import functools
 import logging
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.export_target import by_target
 from keras_seq.scan.checkpoint import in_chunks
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import compiles_itself, fast_scan, why_not
@@ -39,6 +40,7 @@ def general_only():
         _general_only.reset(token)
 
 
+@by_target
 def scan(
     cell,
     sequences,

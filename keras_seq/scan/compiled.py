@@ -1,35 +1,25 @@
 """Programs over time that are compiled whatever the user's own code does."""
 
-import contextlib
-import contextvars
 import functools
 import os
-import sys
 
 import keras
 from keras import ops
 
+from keras_seq._internal.export_target import export_target, follow_keras_exports
+
 EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
 
-_portable = contextvars.ContextVar("portable", default=False)
-
-
-@contextlib.contextmanager
-def portable():
-    """Within this context nothing is compiled: what is traced is to run elsewhere."""
-    token = _portable.set(True)
-    try:
-        yield
-    finally:
-        _portable.reset(token)
+if keras.backend.backend() == "tensorflow":
+    follow_keras_exports()
 
 
 def not_here():
     """Why TensorFlow must not run programs that XLA compiled for themselves, or None."""
     if gpu():
         return "there is a GPU"
-    if exporting():
+    if export_target() is not None:
         return "the model is being exported, and XLA's programs are not portable"
     return None
 
@@ -157,17 +147,3 @@ def under_xla() -> bool:
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
     return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
-
-
-def exporting():
-    """Whether TensorFlow traces a model for export, of which Keras tells in no other way."""
-    if keras.backend.backend() != "tensorflow":
-        return False
-    if _portable.get():
-        return True
-    frame = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("keras.src.export."):
-            return True
-        frame = frame.f_back
-    return False

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from keras_seq._internal.exchangeable import Exchangeable
-from keras_seq.scan import compiled
+from keras_seq._internal.export_target import by_target, export_target
+from keras_seq._internal.portable import argmax
 from keras_seq.scan.compiled import over_time
 from keras_seq.scan.derivatives import Derived
 from keras_seq.scan.log_space import LOWEST, finite
@@ -82,7 +82,7 @@ def viterbi_and_marginals(scores, chain, mask):
     Args:
         scores, chain, mask: As in `log_likelihood`.
     """
-    if not compiled.exporting():
+    if export_target() is None:
         return viterbi(scores, chain, mask)[0], marginals(scores, chain, mask)
     tags, probabilities = over_time(_viterbi_and_marginals, [scores, mask], chain)
     return ops.cast(tags[:, :, 0], "int32"), probabilities
@@ -103,7 +103,7 @@ class _Recursion(NamedTuple):
     """What was taken off over all steps, `(batch,)`; only where it was asked for."""
 
 
-def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
+def _recursions(kinds, scores, mask, transitions, start, end, scored=True, run_loop=loop):
     """A `_Recursion` of each kind: parts of one batch, so that their steps cost as one.
 
     Before its first step a chain is at a tag of its own, the boundary, from which it starts and to
@@ -151,7 +151,7 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
     seen = sequences(ops.expand_dims(mask, 2))
     carry = (ops.cast(each([boundary] * len(kinds)), scores.dtype),)
     widths = (count + 1, 1) if scored else (count + 1,)
-    (final,), (stack, *best) = loop(step, carry, (scores, seen), widths)
+    (final,), (stack, *best) = run_loop(step, carry, (scores, seen), widths)
     found = [stack[:, :, :-1], final[:, :-1]]
     found += [ops.sum(ops.where(seen, b, 0), axis=(1, 2)) for b in best]
     for kind, *parts in zip(kinds, *(ops.split(whole, len(kinds), axis=0) for whole in found)):
@@ -166,7 +166,7 @@ def _score(recursion, mask, reduce, end):
     return ops.where(ops.any(mask, axis=1), score, 0)
 
 
-@Exchangeable
+@by_target
 def logsumexp(x, axis):
     """As `ops.logsumexp`, of finite numbers, in half as many operations, which cost by number."""
     best = ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))
@@ -214,8 +214,7 @@ def _expected(scores, mask, transitions, start, end):
 
 def _log_likelihood(scores, mask, tags, *chain):
     """The value, differentiable any number of times."""
-    with loop.by(differentiable_loop):
-        (forward,) = _recursions((FORWARD,), scores, mask, *chain)
+    (forward,) = _recursions((FORWARD,), scores, mask, *chain, run_loop=differentiable_loop)
     log_z = _score(forward, mask, logsumexp, chain[-1])
     value = _score_of(_counts(mask, tags, scores), scores, *chain)
     return [], [ops.where(_exist(tags, mask, scores), value - log_z, float("nan"))]
@@ -301,7 +300,7 @@ def _best_chain(best, mask, transitions, start, end):
     def step(carry, elements):
         (onward,) = carry
         delta, seen = elements
-        tag = ops.argmax(delta + onward, axis=-1)
+        tag = argmax(delta + onward)
         onward = ops.where(seen, ops.take(into, tag, axis=0), onward)
         return (onward,), (ops.expand_dims(ops.cast(tag, delta.dtype), 1),)
 

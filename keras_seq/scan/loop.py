@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_seq._internal.exchangeable import Exchangeable
+from keras_seq._internal.export_target import by_target
 from keras_seq._internal.float64 import tanh
 from keras_seq.scan import compiled
 
@@ -27,7 +27,7 @@ def pieces(sequence, *widths):
     return [Piece(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
-@Exchangeable
+@by_target
 def loop(step, carry, sequences, widths, reverse=False):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 

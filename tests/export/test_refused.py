@@ -55,10 +55,10 @@ def test_a_stateful_layer(tmp_path, format):
 
 
 def test_wrong_numbers_are_not_written(tmp_path, monkeypatch):
-    from keras_seq.export.onnx import operators
+    from keras_seq.export.onnx import native
 
     # As if ONNX had its gates in another order.
-    monkeypatch.setattr(operators, "GATES", {**operators.GATES, "LSTM": ("ifco", "ifco")})
+    monkeypatch.setattr(native, "GATES", {**native.GATES, "LSTM": ("ifco", "ifco")})
     examples = np.random.default_rng(0).normal(size=(2, 4, 2)).astype("float32")
     with pytest.raises(InputError, match=r"predict: .* differs by .*; nothing was written"):
         export.onnx(last_of(layers.LSTM(3)), tmp_path / "it", examples)

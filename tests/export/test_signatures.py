@@ -82,3 +82,12 @@ def test_the_adapter_on_the_page(tmp_path, monkeypatch, registry):
 def test_a_recognizer_tells_its_words():
     recognizer = CTCRecognizer("ab", lexicon=["ab", "ba"], units=2, depth=1, bands=8)
     assert adapter_for(recognizer).metadata()["lexicon"] == ["ab", "ba"]
+
+
+def test_the_functions_are_not_hidden_by_modules_of_their_names():
+    import keras_seq.export.litert
+    import keras_seq.export.onnx.keras_layers
+    import keras_seq.export.savedmodel  # noqa: F401
+
+    assert callable(export.onnx) and callable(export.litert) and callable(export.savedmodel)
+    assert {name: getattr(export, name) for name in export.FORMATS} == export.FORMATS

@@ -1,22 +1,38 @@
-"""What exports in all formats stand on."""
-
-from concurrent.futures import ThreadPoolExecutor
+"""Comparison of what was exported with the model."""
 
 import keras
+import numpy as np
 import pytest
-from keras import ops
 
-from keras_seq.export.verification import plain_argmax
+from keras_seq._internal.errors import InputError
+from keras_seq.export import Endpoint
+from keras_seq.export.verification import verify
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
 )
 
 
-def test_other_threads_keep_the_argmax_of_keras():
-    def best():
-        return int(ops.argmax([-0.0, 0.0], axis=0))
+def endpoint(y):
+    return {"it": Endpoint(lambda x: {"y": np.asarray(y)}, [], [[np.zeros(1)]])}
 
-    with plain_argmax(), ThreadPoolExecutor() as elsewhere:
-        assert (best(), elsewhere.submit(best).result()) == (0, 1)
-    assert best() == 1
+
+def test_the_largest_difference_is_in_the_report():
+    y = np.float32([[1, -np.inf]])
+    report = verify(endpoint(y), {"it": lambda x: {"y": y + np.float32(2e-5)}})
+    assert report["endpoints"] == ["it"] and 1e-5 < report["largest difference"] < 3e-5
+    assert report["milliseconds"]["it"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "message"),
+    [
+        (np.float32([1, 2]), np.float32([1, 2.1]), r"it: y differs by 0.1 when exported"),
+        (np.float32([1, 2]), np.float32([1, np.nan]), r"it: y differs by nan when exported"),
+        (np.int32([1, 2]), np.int32([1, 3]), r"it: y differs by 1 when exported"),
+        (np.float32([1, 2]), np.float32([1]), r"it: y has the shape \(1,\) exported, \(2,\) here"),
+    ],
+)
+def test_a_difference_is_refused(ours, theirs, message):
+    with pytest.raises(InputError, match=message):
+        verify(endpoint(ours), {"it": lambda x: {"y": theirs}})

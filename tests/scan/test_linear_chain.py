@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import ops
 
-from keras_seq.scan import compiled, linear_chain
+from keras_seq._internal.export_target import exporting_to
+from keras_seq.scan import linear_chain
 
 BATCH, TIMESTEPS = 2, 5
 
@@ -91,7 +92,7 @@ def check(problem):
     )
     marginals = to_numpy(linear_chain.marginals(given_scores, given_chain, given_mask))
     decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_chain, given_mask))
-    with compiled.portable():  # as an exported model does it
+    with exporting_to("savedmodel"):
         together = linear_chain.viterbi_and_marginals(given_scores, given_chain, given_mask)
     tags_together, marginals_together = to_numpy(list(together))
     np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq.export.checks import require_stateless
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
 from keras_seq.tracing.hooks import free
 
@@ -60,19 +61,6 @@ class KerasModelAdapter(Adapter):
             )
         starts = range(0, rows - size + 1, size)
         return [[a[start : start + size] for a in arrays] for start in starts]
-
-
-def require_stateless(model: keras.Model) -> None:
-    """Refuse a model with a stateful layer.
-
-    Raises:
-        InputError: If a layer is stateful.
-    """
-    for layer in model._flatten_layers():
-        if getattr(layer, "stateful", False):
-            raise InputError(
-                f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
-            )
 
 
 register(keras.Model, KerasModelAdapter)

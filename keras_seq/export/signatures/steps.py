@@ -5,8 +5,8 @@ from typing import Any
 
 from keras import ops, tree
 
+from keras_seq._internal.export_target import exporting_to
 from keras_seq.export.signatures.base import Endpoint
-from keras_seq.scan.compiled import portable
 
 NEXT = "next_"
 """Prefix of the names of the state for the next step."""
@@ -42,7 +42,8 @@ def init_and_step(
         """Return the arguments of `step`, from the outputs of `begin` or `step`."""
         return [outputs.get(f"{NEXT}{name}", outputs.get(name)) for name in names]
 
-    with portable():
+    # Uncompiled, since XLA takes seconds to compile.
+    with exporting_to("savedmodel"):
         first, later = (begin(*map(ops.convert_to_tensor, arguments)) for arguments in examples)
         names = [name.removeprefix(NEXT) for name in first]
         for _ in range(COMPARED_STEPS):

@@ -1,0 +1,38 @@
+"""Operations of Keras in a functional model that ONNX and LiteRT cannot compute."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+
+from keras_seq._internal.portable import argmax
+from keras_seq.tracing.hooks import replaced
+
+
+@contextlib.contextmanager
+def portable_operations(model: keras.Model) -> Iterator[None]:
+    """Let `ops.argmax` in functional models ignore the sign of zero, within a `with` block.
+
+    Keras reads it from the bits of a number, which ONNX and LiteRT cannot do.
+
+    Args:
+        model: Built model; functional models within it count too.
+    """
+    with contextlib.ExitStack() as stack:
+        for layer in model._flatten_layers():
+            operations = getattr(layer, "operations", ()) if isinstance(layer, keras.Model) else ()
+            for operation in operations:
+                if type(operation).__name__ == "Argmax":  # Keras exports no name for the class
+                    stack.enter_context(replaced(operation, "call", _make_call(operation)))
+        yield
+
+
+def _make_call(operation: Any) -> Any:
+    def call(x: Any) -> Any:
+        if operation.axis is not None:
+            return argmax(x, operation.axis, operation.keepdims)
+        best = argmax(keras.ops.reshape(x, (-1,)))
+        return keras.ops.reshape(best, (1,) * len(x.shape)) if operation.keepdims else best
+
+    return lambda _: call

@@ -1,0 +1,150 @@
+"""tf2onnx: its conversion, our handlers for four operations, and what is private of it.
+
+Private or undocumented names, as of tf2onnx 1.17:
+
+- `patch_tf2onnx` of `keras.src.export.tf2onnx_lib`: tf2onnx uses names that NumPy 2 removed. Keras
+  mends that for its own exports, and exports no name for it.
+- `Node` and `Graph` of `tf2onnx.graph`, which handlers get: the methods `find_output_consumers`,
+  `make_const`, `make_node`, `replace_inputs` and `replace_all_inputs` of a graph, and `inputs`,
+  `is_const`, `get_tensor_value` and `set_attr` of a node. Handlers are documented; their arguments
+  are not.
+- The logger "tf2onnx", which also reports what is no error.
+"""
+
+import functools
+import logging
+import warnings
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+
+from keras_seq._internal.errors import InputError
+from keras_seq.export.checks import require_module
+from keras_seq.export.onnx.placeholders import OPSET, PLACEHOLDER, subgraphs
+
+REMEDIES = {"Bitcast": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax there."}
+"""Operation of TensorFlow that has no match to what can be done about it."""
+
+
+def convert_function(function: Any, signature: list[Any]) -> onnx.ModelProto:
+    """Convert a `tf.function`; placeholders stay.
+
+    Args:
+        function: A `tf.function`.
+        signature: A `tf.TensorSpec` for each argument.
+
+    Raises:
+        InputError: If ONNX has no match for an operation.
+    """
+    return _convert("from_function", function, signature)
+
+
+def convert_graph(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
+    """Convert a `tf.compat.v1.GraphDef`; placeholders stay.
+
+    Args:
+        graph: The graph.
+        inputs: Names of its inputs.
+        outputs: Names of its outputs.
+
+    Raises:
+        InputError: If ONNX has no match for an operation.
+    """
+    return _convert("from_graph_def", graph, input_names=inputs, output_names=outputs)
+
+
+def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
+    handlers: dict[str, Any] = {
+        PLACEHOLDER: (_keep, []),
+        "ReverseV2": (_reverse, []),
+        "SelectV2": (_where, []),
+        "UnsortedSegmentSum": (_segment_sum, []),
+    }
+    convert = getattr(_tf2onnx().convert, source)
+    model, _ = convert(*args, **kwargs, opset=OPSET, custom_op_handlers=handlers)
+    types = {node.op_type for node in _nodes(model.graph)} - {PLACEHOLDER}
+    unknown = sorted(t for t in types if not onnx.defs.has(t, max_inclusive_version=OPSET))
+    if unknown:
+        remedies = [f" {REMEDIES[name]}" for name in unknown if name in REMEDIES]
+        raise InputError(
+            f"ONNX has no match for {', '.join(unknown)} of TensorFlow.{''.join(remedies)}"
+        )
+    return model
+
+
+@functools.cache
+def _tf2onnx() -> ModuleType:
+    """Return tf2onnx, mended for NumPy 2 and silent but for errors."""
+    module = require_module("tf2onnx")
+    from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        patch_tf2onnx()
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
+    return module
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """Yield the nodes of a graph, and those of the bodies of its loops."""
+    for node in graph.node:
+        yield node
+        for body in subgraphs(node):
+            yield from _nodes(body)
+
+
+# Handlers: they change a node of TensorFlow in place, or leave it.
+
+
+def _keep(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """Keep a placeholder."""
+
+
+def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """Convert to `Where`; tf2onnx would multiply by 0 and 1, and infinity times 0 is NaN."""
+    node.type = "Where"
+    negative, from_end, index = node.inputs
+    readers = ctx.find_output_consumers(node.output[0])
+    # Keras makes indices that count from the end count from the start, of which ONNX has no need.
+    if (
+        all(reader.type in ("GatherV2", "Gather") for reader in readers)
+        and (negative.type, from_end.type) == ("Less", "Add")
+        and node.input[2] in from_end.input
+        and _before_casts(negative.inputs[0]) is _before_casts(index)
+        and (limit := _before_casts(negative.inputs[1])).is_const()
+        and not limit.get_tensor_value(as_list=False).any()
+    ):
+        ctx.replace_all_inputs(node.output[0], node.input[2])
+
+
+def _before_casts(node: Any) -> Any:
+    """Return the node that computes a number before its type changes."""
+    while node.type == "Cast":
+        node = node.inputs[0]
+    return node
+
+
+def _reverse(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """Convert to one `Slice`; tf2onnx would take nine operators."""
+    axes = node.inputs[1].get_tensor_value(as_list=False).reshape(-1).astype(np.int64)
+    first = np.full_like(axes, -1)
+    bounds = {"starts": first, "ends": np.full_like(axes, np.iinfo(np.int64).min), "axes": axes}
+    node.type = "Slice"
+    constants = [
+        ctx.make_const(f"{name}/{bound}", values).output[0]
+        for bound, values in {**bounds, "steps": first}.items()
+    ]
+    ctx.replace_inputs(node, [node.input[0], *constants])
+
+
+def _segment_sum(ctx: Any, node: Any, name: str, args: Any) -> None:
+    """Convert to `ScatterElements`; tf2onnx would make all sums as wide as the widest."""
+    values, segments, count = node.input
+    shape = ctx.make_node("Cast", [count], attr={"to": onnx.TensorProto.INT64}).output[0]
+    shape = ctx.make_node("Reshape", [shape, ctx.make_const(f"{name}/1", np.array([1])).output[0]])
+    zeros = ctx.make_node("ConstantOfShape", shape.output)
+    node.type = "ScatterElements"
+    node.set_attr("reduction", "add")
+    ctx.replace_inputs(node, [zeros.output[0], segments, values])

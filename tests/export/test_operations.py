@@ -1,0 +1,49 @@
+"""Operations of Keras that a runtime does not have, in models of a user."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_seq import export
+from keras_seq._internal.errors import InputError
+from keras_seq._internal.export_target import exporting_to
+from keras_seq._internal.portable import argmax
+
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
+)
+
+X = np.random.default_rng(0).normal(size=(3, 4, 5)).astype("float32")
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_argmax_in_a_functional_model(tmp_path, format):
+    inputs = keras.Input((4, 5), name="x")
+    inner = keras.Model(inputs, ops.argmax(inputs, axis=1, keepdims=True))
+    outputs = {"best": ops.argmax(inputs, axis=-1), "inner": inner(inputs)}
+    report = export.FORMATS[format](keras.Model(inputs, outputs), tmp_path / "it", X)
+    assert report["largest difference"] == 0
+
+
+class Best(keras.layers.Layer):
+    def call(self, x):
+        return ops.argmax(x, axis=-1)
+
+
+@pytest.mark.parametrize("format", ["onnx", "litert"])
+def test_argmax_in_a_layer_of_a_user_is_refused_with_a_remedy(tmp_path, format):
+    inputs = keras.Input((4, 5), name="x")
+    model = keras.Model(inputs, Best()(inputs))
+    with pytest.raises(InputError, match=r"ops\.argmax .* of floats need it: use tf\.argmax"):
+        export.FORMATS[format](model, tmp_path / "it", X)
+    assert not list(tmp_path.iterdir())
+
+
+def test_zeros_are_equal_in_exports_alone():
+    x = np.float32([-0.0, 0.0])
+    assert int(argmax(x)) == 1
+    with exporting_to("litert"):
+        assert int(argmax(x)) == 0
+        assert argmax(X, axis=1, keepdims=True).shape == (3, 1, 5)
+    np.testing.assert_array_equal(argmax(X, axis=1), X.argmax(axis=1))
