@@ -18,14 +18,6 @@ def last_of(layer, *, batch=None):
 
 
 @pytest.mark.parametrize("format", export.FORMATS)
-def test_without_examples_there_is_nothing_to_compare(tmp_path, format):
-    model = last_of(keras.layers.Dense(1))
-    with pytest.raises(InputError, match=r"mine has no endpoints\(\): it is .* needs examples"):
-        export.FORMATS[format](model, tmp_path / "it")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("format", export.FORMATS)
 def test_other_backends(tmp_path, monkeypatch, format):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="from the TensorFlow backend, not from jax"):

@@ -27,7 +27,8 @@ def onnx(
             an adapter, see `keras_seq.export.register`.
         path: Folder to write.
         examples: What to compare the exported with the original on: lists of tokens, recordings or
-            clips for a model of `keras_seq.models`; for other models inputs, a batch.
+            clips for a model of `keras_seq.models`; for other models inputs, a batch. They are made
+            up if not given, where the inputs are floats, bools, or ids that an `Embedding` reads.
         portable: Whether to avoid what OpenVINO or onnx.reference compute wrongly: layers with
             masks, peepholes or other activations than the default become `Scan` then, which is
             slower.

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq.export.checks import require_stateless
+from keras_seq.export.example_inputs import draw_inputs
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
 from keras_seq.tracing.hooks import free
 
@@ -14,27 +15,32 @@ from keras_seq.tracing.hooks import free
 class KerasModelAdapter(Adapter):
     """Adapter of a functional `keras.Model`; examples are its inputs, a batch."""
 
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__(model)
+        self.functional = _functional(model)
+
     def example_inputs(self) -> Any:
-        """Refuse to make inputs.
+        """Return random inputs, see `keras_seq.export.example_inputs.draw_inputs`.
 
         Raises:
-            InputError: Always.
+            InputError: If none can be drawn.
         """
-        raise InputError(
-            f"{self.model.name} has no endpoints(): it is no model of keras_seq.models, and needs "
-            "examples, inputs to compare what is exported on."
-        )
+        require_stateless(self.model)
+        return draw_inputs(self.functional)
 
     def tensor_signatures(self, examples: Any) -> dict[str, Endpoint]:
         """Return `predict`, from the model's inputs to its outputs by name.
 
         Args:
             examples: Inputs of the model, a batch.
+
+        Raises:
+            InputError: If the model is stateful, or the examples do not fit.
         """
         import tensorflow as tf
 
-        model = self.model
-        require_stateless(model)
+        require_stateless(self.model)
+        model = self.functional
         inputs: list[str] = [i.name for i in model.inputs]
         names: list[str] = []
         for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
@@ -45,13 +51,18 @@ class KerasModelAdapter(Adapter):
             return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
         signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
-        pairs = zip(keras.tree.flatten(examples), model.inputs, strict=True)
-        arrays = [np.asarray(array, i.dtype) for array, i in pairs]
+        given = keras.tree.flatten(examples)
+        if len(given) != len(model.inputs):
+            raise InputError(
+                f"{model.name} takes {len(model.inputs)} inputs, {', '.join(inputs)}; the examples "
+                f"have {len(given)}."
+            )
+        arrays = [np.asarray(a, i.dtype) for a, i in zip(given, model.inputs, strict=True)]
         return {"predict": Endpoint(predict, signature, self._batches(arrays))}
 
     def _batches(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Return one row and all rows, or as many as a model of a fixed batch takes."""
-        fixed = {i.shape[0] for i in self.model.inputs} - {None}
+        fixed = {i.shape[0] for i in self.functional.inputs} - {None}
         if not fixed:
             return [[a[:1] for a in arrays], arrays]
         size, rows = max(fixed), min(map(len, arrays))
@@ -61,6 +72,24 @@ class KerasModelAdapter(Adapter):
             )
         starts = range(0, rows - size + 1, size)
         return [[a[start : start + size] for a in arrays] for start in starts]
+
+
+def _functional(model: keras.Model) -> keras.Model:
+    """Return a functional model that shares the layers of a model, or is it.
+
+    Raises:
+        InputError: If the model is not functional.
+    """
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    if hasattr(model, "output_names"):
+        return model
+    if isinstance(model, keras.Sequential):
+        raise InputError(f"{model.name} cannot be exported before it is built: call it once.")
+    raise InputError(
+        f"{model.name} cannot be exported: it is not functional, so that its inputs are unknown; "
+        f"register an adapter for {type(model).__name__} with keras_seq.export.register()."
+    )
 
 
 register(keras.Model, KerasModelAdapter)
