@@ -2,9 +2,9 @@
 
 import keras
 from keras import ops
-from keras.src.losses.loss import reduce_weighted_values  # Keras exports no name for it
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_compat import get_keras_mask, reduce_weighted_values
 from keras_seq._internal.value_checks import require
 from keras_seq.scan.ctc import ctc_loss
 
@@ -61,7 +61,7 @@ class CTC(keras.losses.CTC):
     """
 
     def __call__(self, y_true, y_pred, sample_weight=None, input_lengths=None, label_lengths=None):
-        mask = getattr(y_pred, "_keras_mask", None)
+        mask = get_keras_mask(y_pred)
         logits = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         if mask is not None:
             logits = ops.take_along_axis(logits, _to_front(mask)[:, :, None], axis=1)

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from keras_seq._internal.keras_compat import without_call_arguments
 
+
+@without_call_arguments
 class InputError(ValueError):
     """Something the user gave is wrong; the message says what, where, and what would be right."""
-
-    # Keras would add all arguments of each layer that the error passes on its way up.
-    _keras_call_info_injected = True
 
 
 class DamagedFile(InputError):

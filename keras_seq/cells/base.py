@@ -6,12 +6,9 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-# Keras exports no name for this mixin, yet `keras.layers.RNN` looks for it by type to draw the
-# dropout masks before its loop; a cell without it cannot drop inside `keras.layers.RNN`.
-from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
-
 from keras_seq._internal import float64
 from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.keras_compat import DropoutRNNCell
 
 
 class Step(NamedTuple):

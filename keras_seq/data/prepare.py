@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keras_seq._internal import leftovers
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.tfds_compat import without_cloud
 from keras_seq.data import cache, network, records
 from keras_seq.data.split import split_of
 
@@ -104,12 +105,11 @@ def public(name):
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
-    # Without a network, asking the cloud for a prepared copy hangs for minutes.
-    tfds.core.utils.gcs_utils.gcs_dataset_info_files = lambda *_: None
     data_dir = cache.datasets()
     try:
-        builder = tfds.builder(name, try_gcs=False, data_dir=data_dir)
-    except tfds.core.registered.DatasetNotFoundError as error:
+        with without_cloud():
+            builder = tfds.builder(name, try_gcs=False, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
         raise InputError(f"TFDS has no data set {name!r}.") from error
     except ParseError:
         raise _damaged(name, data_dir / name, "dataset_info.json is not JSON") from None

@@ -4,10 +4,10 @@ import weakref
 
 import keras
 from keras import ops
-from keras.src.losses.loss import scale_loss_for_distribution  # Keras exports no name for it
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
+from keras_seq._internal.keras_compat import scale_loss_for_distribution
 from keras_seq._internal.value_checks import require
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import hide_masked

@@ -1,8 +1,8 @@
 """LSTM and GRU on an NVIDIA GPU: cuDNN's kernels, by the calls that Keras's layers make."""
 
 import keras
-from keras.src import backend  # Keras exports no name for its cuDNN calls.
 
+from keras_seq._internal.keras_compat import backend
 from keras_seq.cells import GRUCell, LSTMCell
 
 

@@ -2,12 +2,9 @@
 
 from keras import ops
 
-# Keras exports no name for its loop over time steps, which is the one loop that all its backends
-# share: a `while_loop` in TensorFlow, a `scan` in JAX, a Python loop in torch.
-from keras.src.backend import rnn
-
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import is_float64
+from keras_seq._internal.keras_compat import rnn
 
 
 def projects(cell):

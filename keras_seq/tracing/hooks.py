@@ -9,6 +9,7 @@ from keras import ops, tree
 
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_compat import FUSED, all_layers, layers_below
 from keras_seq.tracing.stepping import parts_of, steps
 
 RECURRENT = keras.layers.RNN
@@ -39,8 +40,7 @@ def watched_layers(model):
             visit(layer.forward_layer, f"{path}/forward")
             visit(layer.backward_layer, f"{path}/backward")
         else:
-            # Keras has no public name for the layers right below one that is no model.
-            for below in layer._flatten_layers(include_self=False, recursive=False):
+            for below in layers_below(layer):
                 visit(below, f"{path}/{below.name}".lstrip("/"))
 
     visit(model, "" if isinstance(model, keras.Model) else model.name)
@@ -212,9 +212,9 @@ def _apart(model):
     On a GPU, Keras may run both by one call of cuDNN, and neither layer would be asked.
     """
     with contextlib.ExitStack() as stack:
-        for layer in model._flatten_layers():
+        for layer in all_layers(model):
             if isinstance(layer, keras.layers.Bidirectional):
-                for method in ("_can_attempt_fused_lstm", "_can_attempt_fused_gru"):
+                for method in FUSED:
                     if hasattr(layer, method):
                         stack.enter_context(replaced(layer, method, lambda _: _never))
         yield

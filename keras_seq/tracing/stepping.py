@@ -2,9 +2,9 @@
 
 import keras
 from keras import ops, tree
-from keras.src.backend import AutocastScope  # Keras exports no name for it
 
 from keras_seq import cells
+from keras_seq._internal.keras_compat import AutocastScope
 from keras_seq.cells import Step
 from keras_seq.scan import projects
 

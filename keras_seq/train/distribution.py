@@ -11,6 +11,7 @@ import json
 import os
 from typing import Any, Literal
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 
 VARIABLE = "TF_CONFIG"
@@ -183,11 +184,9 @@ class Devices:
         with self.strategy.scope():
             model = build()
             model.optimizer.build(model.trainable_variables)
-            # `fit` would do this with a batch, which fails for several workers (keras 20585).
             few = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), examples[:2])
-            model._symbolic_build(data_batch=few)
-        model._maybe_symbolic_build = lambda **_: None
-        _clip_the_whole(model.optimizer)
+            keras_compat.build_for_workers(model, few)
+        keras_compat.clip_summed_gradients(model.optimizer)
         if self.several:
             step = model.train_step
             # Of several workers, `fit` takes the mean over the first axis of what a step returns.
@@ -218,18 +217,6 @@ class Devices:
             return batches(mine=range(first, first + here), parts=parts)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
-
-
-def _clip_the_whole(optimizer):
-    """Lets an optimizer clip the gradients of a batch, not those of every part of it by itself."""
-    add_up, apply = optimizer._all_reduce_sum_gradients, optimizer.apply
-
-    def apply_to_sums(grads, trainable_variables):
-        pairs = add_up(zip(grads, trainable_variables))
-        return apply([gradient for gradient, _ in pairs], trainable_variables)
-
-    optimizer.apply = apply_to_sums
-    optimizer._all_reduce_sum_gradients = lambda pairs: pairs
 
 
 def _cluster():

@@ -11,11 +11,9 @@ from concurrent import futures
 import grpc
 import psutil
 import tensorflow as tf
-from keras_tuner.src import protos
-from keras_tuner.src.distribute.oracle_chief import OracleServicer
-from keras_tuner.src.distribute.oracle_client import OracleClient
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_tuner_compat import OracleClient, answer_workers
 from keras_seq.train.distribution import TUNING_CLUSTER as CLUSTER
 
 LOCAL = "KERAS_SEQ_LOCAL_WORKER"
@@ -73,7 +71,7 @@ def serve(oracle, address, start=None, workers=0):
         workers: How many to start.
     """
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=1))
-    protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
+    answer_workers(oracle, server)
     try:
         port = server.add_insecure_port(address)
     except RuntimeError:

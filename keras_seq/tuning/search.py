@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import numpy as np
 from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
 from keras_seq._internal.files import read_checked_json, read_or_previous, write_checked_json
+from keras_seq._internal.keras_tuner_compat import OracleHooks
 from keras_seq.tuning.space import values_of
 
 SILENCE = 60
@@ -44,7 +44,7 @@ def synchronized(method):
     return run
 
 
-class Search:
+class Search(OracleHooks):
     """What a search needs beyond keras-tuner's oracles.
 
     - Its state is one file, which is replaced as a whole, so that a kill at any moment loses
@@ -78,7 +78,7 @@ class Search:
     def save(self):
         write_checked_json(self.path, self.get_state(), keep_previous=True)
 
-    def _save_trial(self, trial):
+    def save_trial(self, trial):
         self.save()  # trials are in the same file
 
     def get_state(self):
@@ -129,8 +129,8 @@ class Search:
     def end_trial(self, trial):
         if not _runs(self.trials[trial.trial_id]):
             return  # a worker taken for dead came back after another had done its work
-        if trial.trial_id in self._retry_queue:
-            self._retry_queue.remove(trial.trial_id)
+        if trial.trial_id in self.retry_queue:
+            self.retry_queue.remove(trial.trial_id)
         ended_well = trial.status == "COMPLETED"
         super().end_trial(trial)
         trial = self.trials[trial.trial_id]
@@ -161,10 +161,10 @@ class Search:
         trial = self.ongoing_trials.pop(worker, None)
         if trial is None:
             return
-        self._run_times[trial.trial_id] += 1
+        self.run_times[trial.trial_id] += 1
         self.say(self.done, f"{worker} is gone, trial {trial.trial_id} waits for another")
-        if self._run_times[trial.trial_id] < 3:
-            self._retry_queue.append(trial.trial_id)
+        if self.run_times[trial.trial_id] < 3:
+            self.retry_queue.append(trial.trial_id)
             self.save()
         else:
             trial.status, trial.message = "FAILED", "three workers died of it"
@@ -206,10 +206,10 @@ class Search:
         ]
         return len(self.end_order) + sum(steps) / 100
 
-    def _random_values(self):
+    def random_values(self):
         if not self.trials:
             return {field.name: field.default for field in self.hyperparameters.space}
-        return super()._random_values()
+        return super().random_values()
 
     def line(self, trial):
         """A trial in one line."""
@@ -241,10 +241,10 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
 
     def populate_space(self, trial_id):
         # Not saved with the rest: a search that goes on sees the same as an undisturbed one.
-        self._random_state = np.random.RandomState(self.seed + len(self.trials))
+        self.reseed(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
-        if response["values"] and self._duplicate(response["values"]):
-            return self._random_populate_space()
+        if response["values"] and self.was_tried(response["values"]):
+            return self.populate_at_random()
         return response
 
 

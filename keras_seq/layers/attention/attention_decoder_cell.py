@@ -2,9 +2,9 @@
 
 import keras
 from keras import ops, tree
-from keras.src.backend import rnn  # Keras exports no name for its loop over time steps
 
 from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.keras_compat import rnn
 from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.scan import compiles_itself
 from keras_seq.scan.padding import hide_masked

@@ -11,6 +11,7 @@ from typing import Any
 from keras import ops, tree
 from keras.layers import StackedRNNCells
 
+from keras_seq._internal.keras_compat import takes_training
 from keras_seq.cells import Step
 from keras_seq.scan import general_scan
 
@@ -108,7 +109,7 @@ def call(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: bo
         rows = ops.shape(tree.flatten(sequences)[0])[0]
         initial_state = layer.states if layer.stateful else layer.get_initial_state(rows)
     states = tree.map_structure(lambda s: ops.cast(s, cell.compute_dtype), initial_state)
-    options = {"training": training} if cell._call_has_training_arg else {}
+    options = {"training": training} if takes_training(cell) else {}
     packed = PackedCell(cell, sequences, states, **options)
     last, outputs, after = general_scan(
         packed,

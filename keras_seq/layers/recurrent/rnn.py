@@ -2,8 +2,8 @@
 
 import keras
 from keras import ops, tree
-from keras.src.backend import AutocastScope  # Keras exports no name for it
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.recurrent import nested
 from keras_seq.scan import projects, scan
@@ -108,7 +108,7 @@ class RNN(keras.layers.RNN):
     def call(self, sequences, initial_state=None, mask=None, training=False):
         if mask is None:
             # Keras passes it on only if the sequences are the one tensor in the call.
-            mask = tree.map_structure(lambda s: getattr(s, "_keras_mask", None), sequences)
+            mask = tree.map_structure(keras_compat.get_keras_mask, sequences)
         mask = tree.flatten(mask)[0]
         if mask is not None:
             sequences = tree.map_structure(lambda s: hide_masked(s, mask), sequences)
@@ -125,7 +125,7 @@ class RNN(keras.layers.RNN):
             # through this loop must not see.
             initial_state = tree.map_structure(ops.copy, initial_state)
         # The cell's own precision holds, as if it had been called.
-        with AutocastScope(self.cell.compute_dtype):
+        with keras_compat.AutocastScope(self.cell.compute_dtype):
             sequences = ops.cast(sequences, self.cell.compute_dtype)
             if hasattr(self.cell, "begin"):
                 sequences = self.cell.begin(sequences, training)
@@ -148,7 +148,7 @@ class RNN(keras.layers.RNN):
         if initial_state is not None and projects(self.cell):
             states = tree.flatten(initial_state)
         if sequences.shape[0] is None:
-            sizes = [self._expected_batch_size] if self.stateful else []
+            sizes = [keras_compat.stateful_batch_size(self)] if self.stateful else []
             # A state of one row fits any batch.
             sizes += [state.shape[0] for state in states if state.shape[0] not in (None, 1)]
             sequences = _with_batch(sequences, next(iter(sizes), None))

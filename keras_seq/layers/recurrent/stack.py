@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops, tree
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.recurrent import layer_factory as factory
 
@@ -153,7 +154,7 @@ class RNNStack(keras.layers.Layer):
     ) -> Any:
         if mask is None:
             # Keras passes it on only if the sequences are the one tensor in the call.
-            mask = getattr(sequences, "_keras_mask", None)
+            mask = keras_compat.get_keras_mask(sequences)
         states = factory.checked_states(initial_state, self.state_sizes)
         x, final_states = self._finish(0, self.dropouts[0](sequences, training=training)), []
         for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_compat import takes_mask, takes_training
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -36,8 +37,8 @@ class TimeDistributed(keras.layers.TimeDistributed):
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
-        options = {"training": training} if self.layer._call_has_training_arg else {}
-        masked = mask is not None and self.layer._call_has_mask_arg
+        options = {"training": training} if takes_training(self.layer) else {}
+        masked = mask is not None and takes_mask(self.layer)
         first = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype.name)
         dtype = self.layer.compute_output_spec(first).dtype
         if keras.backend.is_float_dtype(dtype):
@@ -94,7 +95,7 @@ class FlattenTime(keras.layers.TimeDistributed):
             return ops.reshape(x, (batch * timesteps, *x.shape[2:]))
 
         options = {}
-        if mask is not None and self.layer._call_has_mask_arg:
+        if mask is not None and takes_mask(self.layer):
             options["mask"] = flat(mask)
         # `training` reaches the layer by itself.
         outputs = self.layer(flat(inputs), **options)

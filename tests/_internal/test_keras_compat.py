@@ -1,0 +1,267 @@
+"""The private names of Keras are there, and do what is expected of them: one test for each."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers import BACKEND, assert_close, normal, sequences, to_numpy
+from keras import ops
+
+from keras_seq import cells, layers
+from keras_seq._internal import keras_compat as compat
+from keras_seq._internal.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow alone has it")
+
+
+def nested_model():
+    """A model with layers within layers."""
+    inputs = keras.Input((None, 3))
+    both = keras.layers.Bidirectional(layers.GRU(2, name="gru"), name="both")
+    return keras.Model(inputs, keras.layers.Dense(1, name="dense")(both(inputs)))
+
+
+# Names that are imported.
+
+
+def test_every_name_that_is_imported_has_a_test():
+    tested = Path(__file__).read_text()
+    assert not [name for name in compat.IMPORTED if f"compat.{name}" not in tested]
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        compat.nothing  # noqa: B018
+
+
+def test_autocast_scope_casts_weights():
+    dense = keras.layers.Dense(2)
+    dense.build((1, 3))
+    with compat.AutocastScope("bfloat16"):
+        inside = dense.kernel.value
+    outside = dense.kernel.value
+    found = [keras.backend.standardize_dtype(tensor.dtype) for tensor in (inside, outside)]
+    assert found == ["bfloat16", "float32"]
+
+
+def test_an_rnn_of_keras_draws_the_masks_of_a_cell_with_the_mixin(monkeypatch):
+    cell, drawn = cells.GRUCell(2, dropout=0.5, recurrent_dropout=0.5), []
+    assert isinstance(cell, compat.DropoutRNNCell)
+    for name in ("get_dropout_mask", "get_recurrent_dropout_mask"):
+        method = getattr(compat.DropoutRNNCell, name)
+
+        def draw(self, x, name=name, method=method):
+            drawn.append(name)
+            return method(self, x)
+
+        monkeypatch.setattr(compat.DropoutRNNCell, name, draw)
+    keras.layers.RNN(cell)(sequences(), training=True)
+    assert drawn[:2] == ["get_dropout_mask", "get_recurrent_dropout_mask"], "before the loop"
+    assert cell._dropout_mask is None and cell._recurrent_dropout_mask is None, "and none is left"
+
+
+def test_the_backend_has_cudnn_s_kernels_and_what_an_export_replaces():
+    assert callable(compat.backend.lstm) and callable(compat.backend.gru)
+    if BACKEND == "tensorflow":
+        assert callable(compat.backend.cudnn_ok)
+        assert ops.numpy.argmax is not None and callable(compat.backend.numpy.argmax)
+
+
+def test_masks_are_found_on_tensors():
+    x, found = sequences(), []
+
+    class Reads(keras.layers.Layer):
+        def call(self, inputs):
+            found.append(compat.get_keras_mask(inputs))
+            return ops.ones_like(inputs)
+
+    x[0, 2:] = 0
+    inputs, reads = keras.Input((None, 3)), Reads()
+    reads.supports_masking = True
+    model = keras.Model(inputs, reads(keras.layers.Masking()(inputs)))
+    model.predict(x, verbose=0)
+    assert found[-1] is not None, "of a traced array"
+    assert compat.get_keras_mask(ops.convert_to_tensor(x)) is None
+    masked = keras.layers.Masking()(x)
+    np.testing.assert_array_equal(to_numpy(compat.get_keras_mask(masked)), np.any(x, axis=-1))
+
+
+def test_losses_are_reduced_as_by_keras():
+    values, weights = np.float32([1, 2, 3]), np.float32([1, 0, 1])
+    assert float(compat.reduce_weighted_values(values, reduction="sum")) == 6
+    weighted = compat.reduce_weighted_values(
+        values, sample_weight=weights, reduction="sum_over_batch_size", dtype="float32"
+    )
+    assert float(weighted) == pytest.approx(4 / 3)
+
+
+def test_rnn_is_a_loop_over_time():
+    x, zeros = normal(2, 4, 3), ops.zeros((2, 3))
+
+    def step(inputs, states):
+        return states[0] + inputs, [states[0] + inputs]
+
+    last, outputs, states = compat.rnn(step, ops.convert_to_tensor(x), [zeros], input_length=4)
+    expected = [x.sum(axis=1), x.cumsum(axis=1), x.sum(axis=1)]
+    assert_close(to_numpy([last, outputs, *states]), expected)
+    options = {"go_backwards": True, "unroll": True, "return_all_outputs": False}
+    reverse = compat.rnn(step, ops.convert_to_tensor(x), [zeros], **options)
+    assert_close([to_numpy(reverse[0])], [x.sum(axis=1)])
+
+
+def test_a_loss_is_shared_out_between_devices():
+    value = ops.convert_to_tensor(6.0)
+    assert float(compat.scale_loss_for_distribution(value)) == 6
+    if BACKEND != "tensorflow":
+        return
+    import tensorflow as tf
+
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    strategy.extended.__class__._num_replicas_in_sync = property(lambda self: 3)
+    try:
+        with strategy.scope():
+            assert float(compat.scale_loss_for_distribution(value)) == 2
+    finally:
+        del strategy.extended.__class__._num_replicas_in_sync
+
+
+# Layers and models.
+
+
+def test_all_layers_and_the_layers_below():
+    model = nested_model()
+    names = {layer.name for layer in compat.all_layers(model)}
+    assert {model.name, "both", "forward_gru", "backward_gru", "dense"} <= names
+    both = model.get_layer("both")
+    assert any(layer is both.forward_layer.cell for layer in compat.all_layers(model))
+    assert {layer.name for layer in compat.layers_below(both)} == {"forward_gru", "backward_gru"}
+
+
+def test_what_a_call_takes():
+    class Plain(keras.layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    class Both(keras.layers.Layer):
+        def call(self, inputs, mask=None, training=False):
+            return inputs
+
+    pair = Plain(), Both()
+    found = [(compat.takes_training(layer), compat.takes_mask(layer)) for layer in pair]
+    assert found == [(False, False), (True, True)]
+
+
+def test_a_stateful_layer_knows_its_batch_size():
+    layer = keras.layers.GRU(2, stateful=True)
+    layer.build((4, None, 3))
+    assert int(compat.stateful_batch_size(layer)) == 4
+
+
+@on_tensorflow
+def test_a_model_is_built_before_fit_and_not_again(monkeypatch):
+    model = nested_model()
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = sequences(), normal(4, 1)
+    compat.build_for_workers(model, (ops.convert_to_tensor(x[:2]), ops.convert_to_tensor(y[:2])))
+    assert model.optimizer.built and model._compile_loss.built and model._compile_metrics.built
+    monkeypatch.setattr(keras.Model, "_symbolic_build", lambda *_, **__: pytest.fail("built again"))
+    model.fit(x, y, verbose=0)
+
+
+@on_tensorflow
+def test_gradients_are_added_up_before_they_are_clipped():
+    optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
+    variable = keras.Variable([0.0, 0.0])
+    optimizer.build([variable])
+    # As two devices with these gradients would.
+    optimizer._all_reduce_sum_gradients = lambda pairs: [(2 * g, v) for g, v in pairs]
+    compat.clip_summed_gradients(optimizer)
+    optimizer.apply([ops.convert_to_tensor([0.3, 0.4])], [variable])
+    assert_close([to_numpy(variable.value)], [np.float32([-0.6, -0.8])])
+    assert callable(keras.optimizers.SGD._all_reduce_sum_gradients)
+
+
+def test_both_halves_may_run_as_one_kernel():
+    both = nested_model().get_layer("both")
+    halves = [getattr(keras.layers.Bidirectional, name, None) for name in compat.FUSED]
+    source = Path(keras.layers.Bidirectional.call.__code__.co_filename).read_text()
+    assert all(callable(half) for half in halves)
+    assert all(f"if self.{name}(mask, initial_state):" in source for name in compat.FUSED)
+    assert [getattr(both, name)(None, None) for name in compat.FUSED] == [False, False]
+
+
+# Errors, export, saved models.
+
+
+def test_keras_adds_nothing_to_the_message_of_an_error():
+    class Fails(keras.layers.Layer):
+        def call(self, inputs):
+            raise self.error("Only this.")
+
+    layer = Fails()
+    layer.error = InputError
+    with pytest.raises(InputError) as caught:
+        layer(sequences())
+    assert str(caught.value) == "Only this."
+    layer.error = ValueError
+    with pytest.raises(ValueError, match="Arguments received"):
+        layer(sequences())
+
+
+LOAD = """
+import sys
+import keras_seq
+
+assert not {"keras", "tensorflow", "jax", "torch"} & set(sys.modules)
+import keras
+
+keras.saving.load_model(sys.argv[1])
+assert "keras_seq.layers" in sys.modules
+"""
+
+
+def test_saved_classes_are_found_after_an_import_that_imports_no_backend(tmp_path):
+    nested_model().save(tmp_path / "model.keras")
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "model.keras")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+# The names are nowhere else.
+
+PRIVATE = re.compile(
+    r"keras\.src|keras_tuner\.src|(?<!\w)_keras_mask\b|gcs_utils"
+    r"|\._(all_reduce_sum_gradients|call_has_\w+_arg|can_attempt_fused_\w+|compile_loss"
+    r"|duplicate|expected_batch_size|flatten_layers|keras_call_info_injected|maybe_symbolic_build"
+    r"|random_populate_space|random_state|random_values|retry_queue|run_times|save_trial"
+    r"|symbolic_build)\b"
+)
+FOLDERS = ("keras_seq", "recipes")
+ALLOWED = {f"keras_seq/_internal/{name}_compat.py" for name in ("keras", "keras_tuner", "tfds")}
+
+
+def test_no_other_file_mentions_a_private_name():
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    mentions = {
+        f"{path.relative_to(ROOT)}: {found[0]}"
+        for path in files
+        # keras_seq/export is a temporary exception.
+        if str(path.relative_to(ROOT)) not in ALLOWED and "export" not in path.parts
+        for found in PRIVATE.finditer(path.read_text())
+    }
+    assert not mentions
+    assert len(files) > 100 and all((ROOT / name).exists() for name in ALLOWED)
+
+
+def test_the_pattern_knows_every_private_name_of_the_compatibility_files():
+    attributes = {
+        node.attr
+        for name in ALLOWED
+        for node in ast.walk(ast.parse((ROOT / name).read_text()))
+        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr)
+    } - {"_getframe"}
+    assert attributes and all(PRIVATE.search(f".{attribute}") for attribute in attributes)

@@ -1,0 +1,33 @@
+"""The private names of TensorFlow Datasets are there, and do what is expected of them."""
+
+import pytest
+
+from keras_seq._internal import tfds_compat
+
+tfds = pytest.importorskip("tensorflow_datasets")
+gcs_utils = pytest.importorskip("tensorflow_datasets.core.utils.gcs_utils")
+
+
+class Unprepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        return tfds.core.DatasetInfo(builder=self)
+
+    def _split_generators(self, dl_manager):
+        return {}
+
+    def _generate_examples(self):
+        yield from ()
+
+
+def test_a_builder_asks_the_cloud_by_this_function_alone(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(gcs_utils, "gcs_dataset_info_files", lambda name: asked.append(name))
+    Unprepared(data_dir=tmp_path)
+    assert asked == ["unprepared/1.0.0"], "TFDS asks no longer, or in another way"
+    with tfds_compat.without_cloud():
+        Unprepared(data_dir=tmp_path)
+    assert len(asked) == 1
+    Unprepared(data_dir=tmp_path)
+    assert len(asked) == 2
