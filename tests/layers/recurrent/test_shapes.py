@@ -210,6 +210,24 @@ def test_a_stateful_cell_of_nests_goes_on_until_it_is_reset():
     assert_close(to_numpy(list(layer((VECTORS, MATRICES)))), [first, second])
 
 
+class Sum(keras.layers.Layer):
+    """A cell of Keras's contract, and no more: one size in place of a list, no initial state."""
+
+    state_size = FEATURES
+
+    def call(self, inputs, states):
+        return inputs + states[0], [inputs + states[0]]
+
+
+@pytest.mark.parametrize("size", [FEATURES, [FEATURES], (FEATURES,)])
+@pytest.mark.parametrize("stateful", [False, True])
+def test_a_cell_with_one_size_and_no_initial_state_starts_from_zeros(stateful, size):
+    cell = Sum()
+    cell.state_size = size
+    layer, x = layers.RNN(cell, stateful=stateful), sequences()
+    assert_close(run(layer, x), [x.sum(axis=1)])
+
+
 def test_nested_sequences_of_different_lengths_are_refused():
     with pytest.raises(InputError, match=r"RNN: all sequences .* \[\(2, 5, 3\), \(2, 4, 2, 2\)\]"):
         layers.RNN(NestedCell())((VECTORS, MATRICES[:, :4]))
