@@ -111,10 +111,12 @@ def _check_mask(layer: Any, inputs: Any, mask: Any) -> None:
     """Refuse a mask that is not of these inputs."""
     if mask is None:
         return
+    kind = "FlattenTime" if isinstance(layer, FlattenTime) else "TimeDistributed"
     wanted, found = tuple(inputs.shape[:2]), tuple(mask.shape)
     pairs = zip(found, wanted)
     if len(found) < 2 or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        # Begins as Keras's own sentence does.
         raise InputError(
-            f"{layer.name}: the mask must begin with the axes (batch, timesteps) of the inputs, "
-            f"{wanted}, got the shape {found}."
+            f"{layer.name}: The `mask` passed to the `{kind}` layer has a shape {found}; "
+            f"it must begin with the axes (batch, timesteps) of the inputs, {wanted}."
         )

@@ -66,7 +66,8 @@ WRONG = {"another batch": (3, 5), "other steps": (2, 4), "one axis": (2,)}
 @pytest.mark.parametrize("case", WRONG)
 def test_a_mask_of_another_shape_is_refused(cls, case):
     mask, name = ops.ones(WRONG[case], "bool"), "each"
-    with pytest.raises(InputError, match=r"each: the mask must .* \(2, 5\), got the shape \("):
+    sentence = rf"each: The `mask` passed to the `{cls.__name__}` layer .* \(2, 5\)\.$"
+    with pytest.raises(InputError, match=sentence):
         cls(keras.layers.Dense(3), name=name)(X, mask=mask)
 
 
