@@ -10,6 +10,8 @@ from keras_seq._internal.export_target import export_target, follow_keras_export
 
 EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
+SHORTEST = 32
+"""The shortest of these few."""
 
 if keras.backend.backend() == "tensorflow":
     follow_keras_exports()
@@ -81,9 +83,14 @@ def _compiled_on_jax(program):
 
 
 def exactly(program, timesteps):
-    """Whether a program is compiled for just this length: for the first few known ones it is."""
+    """Whether a program is compiled for just this length: for the first few known ones it is.
+
+    A function that XLA compiles as a whole is compiled for each length anyway.
+    """
     import tensorflow as tf
 
+    if under_xla():
+        return True
     lengths = _exact_lengths(program)
     if timesteps is not None and not tf.executing_eagerly() and len(lengths) < EXACT_LENGTHS:
         lengths.add(timesteps)
@@ -99,14 +106,15 @@ def _exact_lengths(program):
 def extra(timesteps):
     """How many time steps to add to reach one of a few lengths.
 
-    XLA compiles for each length anew; so an octave of lengths has eight programs at the most.
+    XLA compiles for each length anew, which takes longer than many batches of short sequences. So
+    there is one program up to `SHORTEST`, and an octave of longer ones has four at the most.
     """
     import tensorflow as tf
 
-    # The octave's eighth part: 2 ** (floor(log2(timesteps)) - 3), computed in whole numbers.
+    # The octave's fourth part: 2 ** (floor(log2(timesteps)) - 2), computed in whole numbers.
     powers = tf.constant([2**k for k in range(31)])
-    step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 8
-    return -timesteps % tf.maximum(step, 1)
+    step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 4
+    return tf.where(timesteps <= SHORTEST, SHORTEST - timesteps, -timesteps % tf.maximum(step, 1))
 
 
 def shares(batch, rows=4):

@@ -19,7 +19,7 @@ from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
 from keras_seq.scan.derivatives import Derived
 from keras_seq.scan.loop import differentiable_loop, loop
-from keras_seq.scan.padding import padded, unpadded
+from keras_seq.scan.padding import filled, trimmed, unpadded
 
 PASSES = {
     cells.SimpleRNNCell: simple_rnn,
@@ -101,6 +101,8 @@ class Passes:
     They begin with the projected inputs and end with the gradient for these: the products over the
     whole sequence are left to the backend's own, which use all cores. `y` stands for what the layer
     returns: all outputs in the order computed, or the last. `weights` are those but the kernel.
+    `extra` is None, or the number of steps that were added where the computation begins; they are
+    not computed, so that one program serves for several lengths.
     """
 
     module: object
@@ -108,26 +110,30 @@ class Passes:
     zero_output_for_mask: bool
     return_sequences: bool
 
-    def infer(self, projected, weights, states, mask):
+    def infer(self, projected, weights, states, mask, extra=None):
         """As `forward`, but without what `backward` needs."""
-        return self.forward(projected, weights, states, mask, tape=False)
+        return self.forward(projected, weights, states, mask, extra, tape=False)
 
-    def forward(self, projected, weights, states, mask, tape=True):
+    def forward(self, projected, weights, states, mask, extra=None, tape=True):
         """y, the final states and the tape."""
+        span = None if extra is None else (extra, ops.shape(projected)[1])
         hs, finals, tape = self.module.forward(
-            weights, projected, states, mask, self.go_backwards, tape
+            weights, projected, states, mask, self.go_backwards, tape, span
         )
         y = self._as_computed(hs) if self.return_sequences else finals[0]
         return self._shown(y, mask), finals, tape
 
-    def backward(self, weights, mask, tape, d_y, d_states):
+    def backward(self, weights, mask, tape, d_y, d_states, extra=None):
         """As `keras_seq.scan.bptt.lstm.backward`."""
+        span = None if extra is None else (0, ops.shape(tape[-1])[1] - extra)
         d_y, d_outputs = self._shown(d_y, mask), None
         if self.return_sequences:
             d_outputs = self._as_computed(d_y)
         else:
             d_states = [d_states[0] + d_y, *d_states[1:]]
-        return self.module.backward(weights, mask, self.go_backwards, tape, d_outputs, d_states)
+        return self.module.backward(
+            weights, mask, self.go_backwards, tape, d_outputs, d_states, span
+        )
 
     def _as_computed(self, sequence):
         return ops.flip(sequence, 1) if self.go_backwards else sequence
@@ -149,8 +155,8 @@ def _dtype(tensor):
 class _Shares(NamedTuple):
     """The passes of a cell over shares of a batch, as the parts of a `Derived`.
 
-    Their arguments are the sequences, the weights of the cell and the initial states; the mask, if
-    there is one, is constant.
+    Their arguments are the sequences, the weights of the cell and the initial states. Constants are
+    the mask, if there is one, and, if the length was rounded, by how many steps.
     """
 
     passes: Passes
@@ -160,16 +166,24 @@ class _Shares(NamedTuple):
     num_states: int
     training: bool
     """True to keep residuals for a gradient; if false, a gradient runs the forward pass again."""
+    rounded: bool
+    """Whether the last constant is the number of steps to add to reach a length that has a program.
+    Sequences longer than `compiled.SHORTEST` come with these steps. To shorter ones they are added
+    here, so that the products over the whole sequence do not grow several times."""
 
     def forward(self, arguments, constants):
         """Return y and the final states, and what `backward` needs."""
         infer, forward, _ = self.programs
         _, _, weights, states = self._named(arguments)
-        projected = self._projected(arguments)
-        inputs = self._split(projected, states, *constants)
+        mask, extra, added = self._constants(arguments, constants)
+        projected = filled(self._projected(arguments), added, self.passes.go_backwards)
+        inputs = self._split(projected, states, mask)
         run = forward if self.training else infer
-        y, finals, tapes = zip(*(run(z, weights, s, mask) for z, s, mask in inputs))
-        results = compiled.joined(y), *map(compiled.joined, zip(*finals))
+        y, finals, tapes = zip(*(run(z, weights, s, m, extra) for z, s, m in inputs))
+        y = compiled.joined(y)
+        if self.passes.return_sequences:
+            y = trimmed(y, added, False)
+        results = y, *map(compiled.joined, zip(*finals))
         return results, tapes if self.training else (projected,)
 
     def backward(self, arguments, constants, residuals, upstream):
@@ -177,20 +191,24 @@ class _Shares(NamedTuple):
         _, forward, backward = self.programs
         x, kernel, weights, states = self._named(arguments)
         narrow, wide = x.dtype, states[0].dtype
+        mask, extra, added = self._constants(arguments, constants)
         tapes = residuals
         if not self.training:
-            inputs = self._split(*residuals, states, *constants)
-            tapes = [forward(z, weights, s, mask)[2] for z, s, mask in inputs]
+            inputs = self._split(*residuals, states, mask)
+            tapes = [forward(z, weights, s, m, extra)[2] for z, s, m in inputs]
         d_y, *d_finals = upstream
+        if self.passes.return_sequences:
+            d_y = filled(d_y, added, False)
         parts = []
-        given = zip(
-            tapes, compiled.split(x, self.num_shares), self._split(d_y, d_finals, *constants)
-        )
-        for tape, x, (d_y, d_states, mask) in given:
-            d_z, d_u, d_rest, d_states = backward(weights, mask, tape, d_y, d_states)
+        given = zip(tapes, compiled.split(x, self.num_shares), self._split(d_y, d_finals, mask))
+        for tape, x, (d_y, d_states, m) in given:
+            d_z, d_u, d_rest, d_states = backward(weights, m, tape, d_y, d_states, extra)
+            read, d_z, d_u = (
+                trimmed(s, added, self.passes.go_backwards) for s in (tape[-1], d_z, d_u)
+            )
             d_z = ops.cast(d_z, narrow)
             d_u = d_z if d_u is None else ops.cast(d_u, narrow)
-            d_recurrent = _weight_gradient(ops.cast(tape[-1], narrow), d_u)
+            d_recurrent = _weight_gradient(ops.cast(read, narrow), d_u)
             d_weights = _weight_gradient(x, d_z), ops.cast(d_recurrent, wide), *d_rest
             parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
         d_x, d_weights, d_states = zip(*parts)
@@ -203,15 +221,34 @@ class _Shares(NamedTuple):
     def reference(self, arguments, constants):
         """Return y and the final states, by a loop that can be differentiated again."""
         _, _, weights, states = self._named(arguments)
-        mask = constants[0] if constants else None
+        mask, extra, added = self._constants(arguments, constants)
+        projected, before = self._projected(arguments), None
+        if extra is not None:
+            before = extra - added  # came with the sequences
+            projected = trimmed(projected, before, self.passes.go_backwards)
+            mask = trimmed(mask, extra, self.passes.go_backwards)
         with loop.by(differentiable_loop):
-            y, finals, _ = self.passes.infer(self._projected(arguments), weights, states, mask)
+            y, finals, _ = self.passes.infer(projected, weights, states, mask)
+        if self.passes.return_sequences:
+            y = filled(y, before, False)
         return y, *finals
 
     def _named(self, arguments):
         """Return the sequences, the kernel, the other weights and the states."""
         x, kernel, *rest = arguments
         return x, kernel, rest[: -self.num_states], rest[-self.num_states :]
+
+    def _constants(self, arguments, constants):
+        """Return the mask or None, and how many steps are added in all, and how many of them here.
+
+        The mask is as long as the sequences will be.
+        """
+        if not self.rounded:
+            return constants[0] if constants else None, None, None
+        *mask, extra = constants
+        timesteps = ops.shape(arguments[0])[1]
+        added = ops.maximum(compiled.SHORTEST - timesteps, 0)
+        return filled(mask[0] if mask else None, added, self.passes.go_backwards), extra, added
 
     def _projected(self, arguments):
         x, kernel, _, states = self._named(arguments)
@@ -238,15 +275,16 @@ def _weight_gradient(read, d_product):
     return ops.matmul(ops.transpose(read), d_product)
 
 
-def _run(derived, x, kernel, weights, states, mask):
-    constants = () if mask is None else (ops.cast(mask[:, :, None], states[0].dtype),)
+def _run(derived, x, kernel, weights, states, mask, *constants):
+    if mask is not None:
+        constants = (ops.cast(mask[:, :, None], states[0].dtype), *constants)
     return derived((x, kernel, *weights, *states), constants)
 
 
 def _on_jax(passes, training, x, kernel, weights, states, mask):
     programs = passes.infer, passes.forward, passes.backward
     # Under `jit` what is not used of the tape is left out, so that it may always be made.
-    shares = _Shares(passes, programs, 1, len(states), training=True)
+    shares = _Shares(passes, programs, 1, len(states), training=True, rounded=False)
     derived = Derived(shares.forward, shares.backward, shares.reference)
     return _run(derived, x, kernel, weights, states, mask)
 
@@ -254,31 +292,47 @@ def _on_jax(passes, training, x, kernel, weights, states, mask):
 def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     import tensorflow as tf
 
-    length = None
+    constants, length = (), None
     if not compiled.exactly(passes, x.shape[1]):
         length = tf.shape(x)[1]
-        x, mask = padded(x, mask, compiled.extra(length), passes.go_backwards)
+        extra = compiled.extra(length)
+        constants = (extra,)
+        extra = tf.where(length > compiled.SHORTEST, extra, 0)
+        x, mask = (filled(s, extra, passes.go_backwards) for s in (x, mask))
     # One function per shape for eager calls, because TensorFlow warns when it traces one again.
     shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
-    derived = _compiled(passes, training, compiled.shares(x.shape[0]), len(states), shapes)
-    y, *finals = _run(derived, x, kernel, weights, states, mask)
-    if length is not None and passes.return_sequences:
+    count = compiled.shares(x.shape[0])
+    derived = _compiled(passes, training, count, len(states), bool(constants), shapes)
+    y, *finals = _run(derived, x, kernel, weights, states, mask, *constants)
+    if constants and passes.return_sequences:
         y = unpadded(y, length)
     return (y, *finals)
 
 
 @functools.cache
-def _compiled(passes, training, count, num_states, eager_shapes):
+def _compiled(passes, training, count, num_states, rounded, eager_shapes):
     """The passes over shares of a batch, from programs that XLA compiles."""
     import tensorflow as tf
 
-    programs = tuple(
-        tf.function(program, jit_compile=True, autograph=False)
-        for program in (passes.infer, passes.forward, passes.backward)
-    )
-    shares = _Shares(passes, programs, count, num_states, training)
+    program_shapes = None
+    if eager_shapes:
+        (batch, timesteps, _), kernel = eager_shapes
+        program_shapes = batch, max(timesteps, compiled.SHORTEST), kernel
+    programs = _programs(passes, program_shapes)
+    shares = _Shares(passes, programs, count, num_states, training, rounded)
     forward, backward = shares.forward, shares.backward
     if eager_shapes:
         # In a function the shares run side by side.
         forward, backward = (tf.function(f, autograph=False) for f in (forward, backward))
     return Derived(forward, backward, shares.reference)
+
+
+@functools.cache
+def _programs(passes, shapes):
+    """The passes as functions that XLA compiles; others for other shapes, unless they are None."""
+    import tensorflow as tf
+
+    return tuple(
+        tf.function(program, jit_compile=True, autograph=False)
+        for program in (passes.infer, passes.forward, passes.backward)
+    )

@@ -28,7 +28,7 @@ def pieces(sequence, *widths):
 
 
 @by_target
-def loop(step, carry, sequences, widths, reverse=False):
+def loop(step, carry, sequences, widths, reverse=False, span=None):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 
     Batches stay outermost, so that nothing is ever transposed. On TensorFlow, what XLA compiles of
@@ -41,6 +41,8 @@ def loop(step, carry, sequences, widths, reverse=False):
         sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one; a None is left out.
         widths: The n of every stack.
         reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
+        span: Pair `(first, stop)` of the steps to run, counted in the order computed, where XLA
+            compiles the loop. What is stacked of others is zeros. Default: all.
 
     Returns:
         The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
@@ -60,14 +62,14 @@ def loop(step, carry, sequences, widths, reverse=False):
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
     stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
-    carry, stacks = ops.fori_loop(0, timesteps, body, (carry, stacks))
+    carry, stacks = ops.fori_loop(*(span or (0, timesteps)), body, (carry, stacks))
     # TensorFlow forgets even the rank of what is updated where it does not know the length.
     shapes = [(batch, timesteps, width) for width in widths]
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
 
 
-def differentiable_loop(step, carry, sequences, widths, reverse=False):
-    """Run as `loop`, by operations that can be differentiated any number of times."""
+def differentiable_loop(step, carry, sequences, widths, reverse=False, span=None):
+    """Run as `loop`, all steps, by operations that can be differentiated any number of times."""
     read = _read(sequences)
     if keras.backend.backend() != "tensorflow":
         return _by_scan(step, carry, read, reverse)
@@ -146,11 +148,21 @@ def pair(squashed):
     return ops.split(squashed[0], 2, axis=-1) if len(squashed) == 1 else squashed
 
 
-def previous(first, sequence, reverse=False):
-    """What every time step finds of a state: the first, then the states after the steps before."""
+def previous(first, sequence, reverse=False, span=None):
+    """What every time step finds of a state: the first, then the states after the steps before.
+
+    Args:
+        first: The initial state, `(batch, n)`.
+        sequence: The states after each step, `(batch, timesteps, n)`.
+        reverse, span: As in `loop`.
+    """
     first = first[:, None]
     parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
-    return ops.concatenate(parts, axis=1)
+    before = ops.concatenate(parts, axis=1)
+    if span is None:
+        return before
+    start = span[0]
+    return ops.slice_update(before, (0, span[1] - 1 - start if reverse else start, 0), first)
 
 
 def sigmoid(z):

@@ -1,4 +1,4 @@
-"""Masked time steps: added to reach another length, and hidden."""
+"""Time steps that do not count: added to reach another length, and hidden."""
 
 from typing import Any
 
@@ -27,8 +27,25 @@ def padded(sequences, mask, extra, go_backwards):
     """
     if mask is None:
         mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
+    return filled(sequences, extra, go_backwards), filled(mask, extra, go_backwards)
+
+
+def filled(sequence: Any, extra: Any, go_backwards: bool) -> Any:
+    """Return a sequence with `extra` steps of zeros where the computation begins.
+
+    Either may be None, for none.
+    """
+    if sequence is None or extra is None:
+        return sequence
     width = [0, extra] if go_backwards else [extra, 0]
-    return ops.pad(sequences, [[0, 0], width, [0, 0]]), ops.pad(mask, [[0, 0], width])
+    return ops.pad(sequence, [[0, 0], width] + [[0, 0]] * (len(sequence.shape) - 2))
+
+
+def trimmed(sequence: Any, extra: Any, go_backwards: bool) -> Any:
+    """Return a sequence without the steps that `filled` added."""
+    if sequence is None or extra is None:
+        return sequence
+    return sequence[:, : ops.shape(sequence)[1] - extra] if go_backwards else sequence[:, extra:]
 
 
 def unpadded(outputs, timesteps):

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -111,3 +112,48 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
         found += to_numpy([*d_rest, *d_first])
         expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
         assert_close(found, expected, tolerance)
+
+
+WAYS = [(True, True, True), (False, True, False), (False, False, True), (True, False, False)]
+
+
+@pytest.mark.parametrize(
+    ("backwards", "sequences", "masked"), WAYS[:2] if BACKEND == "jax" else WAYS
+)
+@pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"] if BACKEND == "jax" else FAST)
+def test_steps_that_were_added_are_not_computed(name, backwards, sequences, masked):
+    cls, fixed = CELLS[name]
+    cell = cls.cell_class(UNITS, **fixed)
+    cell.build((2, FEATURES))
+    _, *weights = [ops.convert_to_tensor(w) for w in _weights(cell, "float32")]
+    count = len(cell.get_initial_state(1))
+    passes = Passes(PASSES[cls.cell_class], backwards, True, sequences)
+    projected = normal(2, 5, cell.kernel.shape[-1], seed=1)
+    mask = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1]], "float32")[..., None] if masked else None
+    given = [normal(2, UNITS, seed=2 + i) for i in range(count)]
+    d_y = normal(2, 5, UNITS, seed=6) if sequences else normal(2, UNITS, seed=6)
+
+    def passed(z, mask, d_y, extra=None):
+        z, mask, d_y, *states = (
+            a if a is None else ops.convert_to_tensor(a) for a in (z, mask, d_y, *given)
+        )
+        y, finals, tape = compiled(passes.forward)(z, weights, states, mask, extra)
+        d_z, d_u, d_weights, d_states = compiled(passes.backward)(
+            weights, mask, tape, d_y, finals, extra
+        )
+        in_time = [a for a in (tape[-1], d_z, d_u) if a is not None]
+        return y, in_time, [*finals, *d_weights, *d_states]
+
+    def added(a, value, at_end):
+        width = [[0, 0], [0, 3] if at_end else [3, 0], [0, 0]]
+        return a if a is None else np.pad(a, width, constant_values=value)
+
+    y, in_time, others = passed(projected, mask, d_y)
+    z, more = added(projected, math.nan, backwards), added(mask, 0, backwards)
+    # Outputs are in the order computed.
+    d_more = added(d_y, math.nan, False) if sequences else d_y
+    found, found_in_time, found_others = passed(z, more, d_more, ops.convert_to_tensor(3))
+    assert_close(to_numpy([found[:, 3:] if sequences else found]), to_numpy([y]), 1e-6)
+    cut = [a[:, :-3] if backwards else a[:, 3:] for a in to_numpy(found_in_time)]
+    assert_close(cut, to_numpy(in_time), 1e-6)
+    assert_close(to_numpy(found_others), to_numpy(others), 1e-6)

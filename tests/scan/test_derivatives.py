@@ -274,10 +274,12 @@ def test_forms_of_derivatives_in_other_ways(form, checkpoint, jit):
 
 
 @on_tensorflow
-def test_gradients_twice_in_a_graph_of_unknown_length():
+@pytest.mark.parametrize(("backwards", "timesteps"), [(False, 3), (True, 33)])
+def test_gradients_twice_in_a_graph_of_unknown_length(backwards, timesteps):
     import tensorflow as tf
 
-    layer, x = make("LSTM"), normal(2, 3, 3)
+    layer = make("LSTM", return_sequences=backwards, go_backwards=backwards)
+    x = normal(2, timesteps, 3)
 
     def twice(x):
         (gradient,) = tf.gradients(tf.reduce_sum(layer(x) ** 3), x)

@@ -46,11 +46,12 @@ QUICK += [(FAST[-1], True, False)]
 @pytest.mark.parametrize(("name", "masked", "backwards"), slow_but(QUICK, EVERY))
 def test_equals_the_general_loop(name, masked, backwards):
     # A batch that does not divide by the cores, and a length that is no compiled one.
-    x = normal(9, 17, 3, seed=2)
-    mask = np.resize(MASK, (9, 17)) if masked else None
+    length = 33 if masked else 17
+    x = normal(9, length, 3, seed=2)
+    mask = np.resize(MASK, (9, length)) if masked else None
     layer = make(name, return_sequences=True, return_state=True, go_backwards=backwards)
     initial_state = states(layer, batch=9)
-    weighting = [normal(9, 17, UNITS, seed=5)] + [normal(9, UNITS, seed=6)] * len(initial_state)
+    weighting = [normal(9, length, UNITS, seed=5)] + [normal(9, UNITS, seed=6)] * len(initial_state)
     fast, general = both_ways(lambda: gradients(layer, x, initial_state, mask, weighting))
     for found, expected in zip(fast, general):
         assert_close(found, expected, 1e-5)
@@ -122,19 +123,16 @@ def test_a_model_with_it_is_not_compiled_as_a_whole():
 
 @on_tensorflow
 def test_a_hundred_lengths_take_few_programs():
-    """Lengths that are not known beforehand are rounded up to an eighth of their octave."""
+    """Lengths that are not known beforehand are rounded up to a fourth of their octave."""
     import tensorflow as tf
 
     from keras_seq.scan.compiled import extra
 
-    widths = set()
-    for length in range(1, 3201):
-        step = max(1, 2 ** (length.bit_length() - 1) // 8)
-        widths.add(-(-length // step) * step)
-    assert len(widths) <= 8 * 12
-    for length in (1, 7, 8, 9, 17, 100, 257):
-        more = int(extra(tf.constant(length)))
-        assert more >= 0 and length + more in widths
+    lengths = np.arange(1, 301)
+    reached = lengths + [int(extra(tf.constant(length))) for length in lengths.tolist()]
+    assert set(reached[:32]) == {32}
+    assert ((lengths <= reached) & (reached <= 1.25 * lengths))[32:].all()
+    assert len(set(reached)) <= 1 + 4 * 4
 
 
 @on_tensorflow
@@ -197,11 +195,23 @@ def test_lengths_unknown_when_the_graph_is_made(backwards):
 
     layer = make("LSTM", return_sequences=True, go_backwards=backwards)
     call = tf.function(lambda x: layer(x), input_signature=[tf.TensorSpec([None, None, 3])])
-    for batch, timesteps in [(1, 1), (2, 9), (5, 17)]:
+    for batch, timesteps in [(1, 1), (2, 9), (5, 33)]:
         x = normal(batch, timesteps, 3)
         with scan.general_only():
             (expected,) = run(layer, x)
         assert_close([call(x).numpy()], [expected], 1e-5)
+
+
+@on_tensorflow
+def test_lengths_unknown_when_the_graph_is_made_in_a_program_of_the_user():
+    import tensorflow as tf
+
+    layer = make("GRU", return_sequences=True)
+    signature = [tf.TensorSpec([None, None, 3])]
+    call = tf.function(lambda x: layer(x), input_signature=signature, jit_compile=True)
+    for timesteps in (2, 33):
+        x = normal(2, timesteps, 3)
+        assert_close([call(x).numpy()], run(layer, x), 1e-5)
 
 
 WHY_NOT = {

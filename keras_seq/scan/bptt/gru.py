@@ -16,7 +16,7 @@ from keras_seq._internal.float64 import tanh
 from keras_seq.scan.loop import loop, pair, pieces, previous, sigmoid
 
 
-def forward(weights, projected, states, mask, reverse, tape):
+def forward(weights, projected, states, mask, reverse, tape, span=None):
     """As `keras_seq.scan.bptt.lstm.forward`."""
     recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
@@ -42,11 +42,11 @@ def forward(weights, projected, states, mask, reverse, tape):
 
     sequences = [*pieces(projected, *widths, units), mask]
     kept = (gates, units, units) if tape else ()
-    (h,), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
-    return hs, [h], (*stacks, previous(states[0], hs, reverse))
+    (h,), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse, span)
+    return hs, [h], (*stacks, previous(states[0], hs, reverse, span))
 
 
-def backward(weights, mask, reverse, tape, d_outputs, d_states):
+def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
     """As `keras_seq.scan.bptt.lstm.backward`."""
     recurrent_kernel, _ = weights
     units = recurrent_kernel.shape[0]
@@ -70,6 +70,6 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     zr, *others = tape
     sequences = [*pieces(zr, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (3 * units, 3 * units)
-    (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
+    (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse, span)
     d_biases = [ops.sum(d, axis=(0, 1)) for d in (d_projected, d_u)]
     return d_projected, d_u, [ops.stack(d_biases)], [d_h]

@@ -18,7 +18,7 @@ from keras_seq._internal.float64 import tanh
 from keras_seq.scan.loop import loop, pieces, previous, sigmoid
 
 
-def forward(weights, projected, states, mask, reverse, tape):
+def forward(weights, projected, states, mask, reverse, tape, span=None):
     """All outputs, the final states, and the tape: what `backward` needs.
 
     The last of the tape is what the recurrent kernel was multiplied with, `(batch, timesteps, n)`.
@@ -30,6 +30,7 @@ def forward(weights, projected, states, mask, reverse, tape):
         mask: None or 1 and 0, `(batch, timesteps, 1)`.
         reverse: Whether to begin at the last time step.
         tape: Whether `backward` follows; if not, the tape is incomplete.
+        span: As in `loop`.
     """
     recurrent_kernel, bias, *peepholes = weights
     h, c = states
@@ -73,11 +74,11 @@ def forward(weights, projected, states, mask, reverse, tape):
 
     sequences = [*inputs, mask]
     widths = (units, 4 * units, units) if tape else (units,)
-    (h, c), stacks = loop(step, (h, c), sequences, widths, reverse)
-    return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse))
+    (h, c), stacks = loop(step, (h, c), sequences, widths, reverse, span)
+    return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse, span))
 
 
-def backward(weights, mask, reverse, tape, d_outputs, d_states):
+def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
     """The gradients, but for the products over the whole sequence.
 
     Args:
@@ -85,6 +86,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         tape: Of `forward`.
         d_outputs: `(batch, timesteps, units)`, or None if only the final states were used.
         d_states: Of the final states.
+        span: As in `loop`, in the order of this pass.
 
     Returns:
         Of the projected inputs; of the product with the recurrent kernel, or None if it is the
@@ -130,7 +132,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
 
     sequences = [*pieces(gates, *[units] * 4), cs_previous, d_outputs, mask]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
-    (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse)
+    (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse, span)
     d_weights = [ops.sum(d_z, axis=(0, 1))]
     d_weights += [ops.sum(d, axis=0) for d in d_peepholes]
     return d_z, None, d_weights, [d_h, d_c]

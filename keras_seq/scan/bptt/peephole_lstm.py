@@ -16,7 +16,7 @@ from keras_seq._internal.float64 import tanh
 from keras_seq.scan.loop import loop, pair, pieces, sigmoid
 
 
-def forward(weights, projected, states, mask, reverse, tape):
+def forward(weights, projected, states, mask, reverse, tape, span=None):
     """As `keras_seq.scan.bptt.lstm.forward`."""
     recurrent_kernel, bias = weights
     units = recurrent_kernel.shape[0]
@@ -44,11 +44,11 @@ def forward(weights, projected, states, mask, reverse, tape):
     inputs = pieces(projected, *widths, units, units)
     sequences = [*inputs, mask]
     kept = (2 * units, units, units, units) if tape else ()
-    (h, c), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse)
+    (h, c), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse, span)
     return hs, [h, c], stacks
 
 
-def backward(weights, mask, reverse, tape, d_outputs, d_states):
+def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
     """As `keras_seq.scan.bptt.lstm.backward`."""
     recurrent_kernel, _ = weights
     units = recurrent_kernel.shape[0]
@@ -78,6 +78,6 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
     i_f, *others = tape
     sequences = [*pieces(i_f, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (4 * units, 3 * units)
-    d_states, (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse)
+    d_states, (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse, span)
     d_bias = ops.sum(d_projected, axis=(0, 1))
     return d_projected, d_u, [d_bias], list(d_states)

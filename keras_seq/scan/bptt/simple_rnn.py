@@ -13,7 +13,7 @@ from keras_seq._internal.float64 import tanh
 from keras_seq.scan.loop import loop, previous
 
 
-def forward(weights, projected, states, mask, reverse, tape):
+def forward(weights, projected, states, mask, reverse, tape, span=None):
     """As `keras_seq.scan.bptt.lstm.forward`."""
     recurrent_kernel, bias = weights
 
@@ -24,12 +24,12 @@ def forward(weights, projected, states, mask, reverse, tape):
             h_new = ops.where(elements[1] > 0, h_new, h)
         return (h_new,), (h_new,)
 
-    (h,), stacks = loop(step, tuple(states), (projected, mask), (bias.shape[0],), reverse)
+    (h,), stacks = loop(step, tuple(states), (projected, mask), (bias.shape[0],), reverse, span)
     hs = stacks[0]
-    return hs, [h], (hs, previous(states[0], hs, reverse))
+    return hs, [h], (hs, previous(states[0], hs, reverse, span))
 
 
-def backward(weights, mask, reverse, tape, d_outputs, d_states):
+def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
     """As `keras_seq.scan.bptt.lstm.backward`."""
     recurrent_kernel, bias = weights
     hs, _ = tape
@@ -49,6 +49,6 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states):
         return (d_h_previous,), (d_z,)
 
     sequences, widths = (hs, d_outputs, mask), (bias.shape[0],)
-    (d_h,), (d_z,) = loop(step, tuple(d_states), sequences, widths, not reverse)
+    (d_h,), (d_z,) = loop(step, tuple(d_states), sequences, widths, not reverse, span)
     d_bias = ops.sum(d_z, axis=(0, 1))
     return d_z, None, [d_bias], [d_h]
