@@ -2,6 +2,7 @@ import importlib.util
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -21,10 +22,20 @@ def test_python_example_runs():
     exec(code, {})
 
 
+def test_layers_take_the_place_of_those_of_keras():
+    page = (ROOT / "docs/from_keras.md").read_text()
+    names: dict = {}
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+    ours, theirs = (np.asarray(names[name].predict(x, verbose=0)) for name in ("ours", "theirs"))
+    assert abs(ours - theirs).max() < 1e-5 < abs(theirs).min()
+
+
 def test_links_lead_somewhere():
-    for name in ("README.md", "CONTRIBUTING.md"):
-        for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / name).read_text()):
-            assert (ROOT / target).exists(), f"{name}: {target}"
+    for name in ("README.md", "CONTRIBUTING.md", "docs/from_keras.md"):
+        path = ROOT / name
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{name}: {target}"
 
 
 @pytest.mark.slow

@@ -1,0 +1,93 @@
+"""What sequences of many lengths cost at first: `python -m benchmarks.first_epoch`.
+
+Three epochs of `model.fit` over 12 batches (32, timesteps, 64), each of a random length from 1 to
+29, through an LSTM, both directions of another, and a Dense layer, with our layers and Keras's in
+turn: seconds an epoch, seconds of the processor, and megabytes at the peak. Every measurement has a
+process of its own. Writes `benchmarks/results/first_epoch.json` and `docs/speed.md`.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+from benchmarks import page
+
+BATCHES, LONGEST, EPOCHS = 12, 29, 3
+BATCH, FEATURES, UNITS = 32, 64, 64
+
+
+def measure(how):
+    """Seconds an epoch, of the clock and of the processor, and megabytes, in this process."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from keras_seq import layers
+
+    library = {"ours": layers, "keras": keras.layers}[how]
+    rng = np.random.default_rng(0)
+    batches = [
+        (rng.standard_normal((BATCH, length, FEATURES), "float32"), rng.random((BATCH, 1)))
+        for length in rng.integers(1, LONGEST + 1, BATCHES)
+    ]
+    signature = tf.TensorSpec((None, None, FEATURES)), tf.TensorSpec((None, 1), tf.float64)
+    data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    model = keras.Sequential(
+        [
+            keras.Input((None, FEATURES)),
+            library.LSTM(UNITS, return_sequences=True),
+            keras.layers.Bidirectional(library.LSTM(UNITS)),
+            keras.layers.Dense(1),
+        ]
+    )
+    model.compile("adam", "mse")
+    epochs = []
+    for _ in range(EPOCHS):
+        start = time.perf_counter(), time.process_time()
+        model.fit(data, verbose=0)
+        epochs.append([time.perf_counter() - start[0], time.process_time() - start[1]])
+    seconds, processor = zip(*epochs)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": seconds, "processor, seconds": processor, "megabytes": megabytes}
+
+
+def in_a_process(how):
+    """`measure` in a new process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.first_epoch", "--one", how],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def main():
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one)))
+        return
+    rounds = [{how: in_a_process(how) for how in ("ours", "keras")} for _ in range(options.rounds)]
+    rows = []
+    for how in ("ours", "keras"):
+        row = {"layers": how}
+        for key in ("seconds", "processor, seconds"):
+            row[key] = [statistics.median(e) for e in zip(*(found[how][key] for found in rounds))]
+        row["megabytes"] = statistics.median(found[how]["megabytes"] for found in rounds)
+        rows.append(row)
+        print(row, flush=True)
+    page.write("first_epoch", rows)
+
+
+if __name__ == "__main__":
+    main()
