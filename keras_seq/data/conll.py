@@ -3,7 +3,8 @@
 from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq.data.files import check_text, lines
+from keras_seq._internal.unicode import check_text
+from keras_seq.data.files import lines
 from keras_seq.data.json_lines import parse_object
 from keras_seq.text import spans as spans_module
 

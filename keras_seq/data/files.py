@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.unicode import surrogate_error
 from keras_seq.data import limits
 from keras_seq.data.opening import (
     is_file,
@@ -148,32 +149,8 @@ def _undecodable(error: UnicodeError, encoding: str, where: str) -> InputError:
             "file to one encoding."
         )
     if isinstance(error, UnicodeEncodeError):
-        return _half_a_pair(error, where)
+        return surrogate_error(error, where)
     return InputError(f"{where}: this is not {encoding} ({error}).")
-
-
-def check_text(text: str, where: str) -> None:
-    """Refuse text that no encoding can hold.
-
-    Args:
-        text: Text.
-        where: File and line, or what the text is, for the message.
-
-    Raises:
-        InputError: If there is half a surrogate pair in it.
-    """
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise _half_a_pair(error, where) from None
-
-
-def _half_a_pair(error: UnicodeEncodeError, where: str) -> InputError:
-    code = ord(error.object[error.start])
-    return InputError(
-        f"{where}: character {error.start + 1} is half a surrogate pair (U+{code:04X}), which is "
-        "not text."
-    )
 
 
 def _check_encoding(encoding: str) -> None:

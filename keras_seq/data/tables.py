@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.unicode import check_text
 from keras_seq.data import limits
-from keras_seq.data.files import check_text, lines
+from keras_seq.data.files import lines
 from keras_seq.data.json_lines import parse_object
 from keras_seq.data.opening import reading
 

@@ -1,1 +1,1 @@
-"""Text as models read it: tokenizers, subwords, vocabularies, tags and spans."""
+"""Text as models read it: encoders, tokenizers, subwords, vocabularies, tags and spans."""

@@ -1,38 +1,56 @@
-"""Pieces of words: a vocabulary that a few thousand entries suffice for.
+"""Wordpieces: a vocabulary of a few thousand pieces that all words are made of.
 
-Which pieces there are is learnt by SentencePiece (Kudo & Richardson 2018). How a word falls into
-them needs no library, so that a saved or exported model can do it too: the longest piece that the
-word begins with, then the longest that the rest begins with, and so on. A character that begins no
-piece is a piece of its own.
+SentencePiece learns the pieces (Kudo & Richardson 2018). A word is cut into them by greedy longest
+match, as in WordPiece (Wu et al. 2016): the longest piece that the word begins with, then the
+longest that the rest begins with, and so on. A character that begins no piece is a token of its
+own. That needs no library, so that saved and exported models can do it too.
 """
+
+from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
 
-from keras_seq._internal.errors import InputError, unknown
-from keras_seq.text.tokenizers import SPLITTERS, Splitter
+from keras_seq._internal.errors import InputError
+from keras_seq.text.lookup import StringLookup
+from keras_seq.text.tokenizers import (
+    TOKENIZERS,
+    Token,
+    Tokenizer,
+    join_tf,
+    row_ids_tf,
+    tokenizer_name,
+)
+from keras_seq.text.vocabulary import Vocabulary
 
-MARKED = SPLITTERS["marked"]
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+_METASPACE_WORDS = TOKENIZERS["word_metaspace"]
 
 
-def learn_pieces(texts, count, seed=0):
-    """The pieces of the words of texts, with `tokenizers.MARK` before the first of a word.
+def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str]:
+    """Return the pieces that occur most often in texts, found by byte-pair encoding.
+
+    A piece that begins a word has `tokenizers.METASPACE` before it.
 
     Args:
-        texts: Strings.
-        count: How many pieces at most, single characters included.
-        seed: Of SentencePiece, which samples long corpora.
+        texts: Texts.
+        size: Number of pieces at most, single characters included.
+        seed: Random seed of SentencePiece, which samples long corpora.
 
     Raises:
-        InputError: There are more characters in the texts than there are to be pieces.
+        InputError: If the texts have more different characters than there may be pieces.
     """
     import sentencepiece
 
-    words = [[token for token, _, _ in MARKED(text)] for text in texts]
-    letters = set(itertools.chain.from_iterable(itertools.chain.from_iterable(words)))
-    if len(letters) + 4 > count:
+    words = [[token.text for token in _METASPACE_WORDS(text)] for text in texts]
+    characters = set(itertools.chain.from_iterable(itertools.chain.from_iterable(words)))
+    if len(characters) + 4 > size:
         raise InputError(
-            f"{count} pieces are too few for {len(letters)} different characters, each of which "
+            f"{size} pieces are too few for {len(characters)} different characters, each of which "
             "needs one."
         )
     model = io.BytesIO()
@@ -40,84 +58,135 @@ def learn_pieces(texts, count, seed=0):
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts),
         model_writer=model,
-        vocab_size=count,
+        vocab_size=size,
         hard_vocab_limit=False,
         model_type="bpe",
         character_coverage=1.0,
         normalization_rule_name="identity",
         minloglevel=2,
     )
-    learnt = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    trained = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = [
-        learnt.id_to_piece(n)
-        for n in range(learnt.get_piece_size())
-        if not (learnt.is_control(n) or learnt.is_unknown(n))
+        trained.id_to_piece(n)
+        for n in range(trained.get_piece_size())
+        if not (trained.is_control(n) or trained.is_unknown(n))
     ]
-    return list(dict.fromkeys([*pieces, *sorted(letters)]))
+    return list(dict.fromkeys([*pieces, *sorted(characters)]))
 
 
-def splitter(name, vocabulary):
-    """The way to split a text that has that name.
+def wordpiece_tokenizer(pieces: Iterable[str]) -> Tokenizer:
+    """Return a tokenizer into some pieces.
 
-    Args:
-        name: Of `tokenizers.SPLITTERS`, or "pieces", which are those in the vocabulary.
-        vocabulary: `keras_seq.text.vocabulary.Vocabulary`.
-
-    Raises:
-        InputError: There is none.
-    """
-    if name == "pieces":
-        return into_pieces(vocabulary)
-    if name not in SPLITTERS:
-        raise unknown("way to split a text", name, [*SPLITTERS, "pieces"])
-    return SPLITTERS[name]
-
-
-def into_pieces(vocabulary):
-    """A `keras_seq.text.tokenizers.Splitter` into the pieces of a vocabulary.
+    >>> [token.text for token in wordpiece_tokenizer(["▁un", "able", "▁"])("unable to")]
+    ['▁un', 'able', '▁', 't', 'o']
 
     Args:
-        vocabulary: `keras_seq.text.vocabulary.Vocabulary`.
+        pieces: Pieces, as `train_subwords` finds them; at least one.
     """
-    longest = max(map(len, vocabulary.tokens))
+    known = frozenset(pieces)
+    longest = max(map(len, known))
 
-    def in_python(text):
-        found = []
-        for word, start, end in MARKED(text):
+    def split(text: str) -> list[Token]:
+        tokens = []
+        for word, start, end in _METASPACE_WORDS.split(text):
             shift = end - len(word)
             place = 0
             while place < len(word):
                 sizes = range(min(longest, len(word) - place), 1, -1)
-                size = next((n for n in sizes if word[place : place + n] in vocabulary), 1)
-                begin = max(start, shift + place)
-                found.append((word[place : place + size], begin, shift + place + size))
+                size = next((n for n in sizes if word[place : place + n] in known), 1)
+                first = max(start, shift + place)
+                tokens.append(Token(word[place : place + size], first, shift + place + size))
                 place += size
-        return found
+        return tokens
 
-    def in_graph(texts):
+    def split_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
         import tensorflow as tf
 
-        words, table = MARKED.in_graph(texts), vocabulary.table()
-        sizes = tf.range(1, longest + 1)
+        words = _METASPACE_WORDS.split_tf(codes)
+        letters = tf.strings.unicode_decode(words.flat_values, "UTF-8")
+        ends = tf.gather(letters.row_limits(), row_ids_tf(letters))
+        sizes = _longest_known_tf(letters.flat_values, ends, longest, StringLookup(sorted(known)))
+        starts = _reached_tf(letters.row_starts(), sizes)
+        texts = tf.gather(letters.row_splits, words.row_splits)
+        characters = tf.RaggedTensor.from_row_splits(letters.flat_values, texts, validate=False)
+        return join_tf(characters, tf.ones_like(starts), starts)
 
-        def beginning(rest, found):
-            """Moves the longest piece that each rest begins with to the end of what is found."""
-            each = tf.broadcast_to(sizes, [tf.size(rest), longest])
-            repeated = tf.repeat(rest[:, None], longest, axis=1)
-            parts = tf.strings.substr(repeated, tf.zeros_like(each), each, "UTF8_CHAR")
-            size = tf.reduce_max(tf.where(table.lookup(parts) != 1, each, 1), axis=1)
-            size = tf.minimum(size, tf.strings.length(rest, "UTF8_CHAR"))
-            zeros = tf.zeros_like(size)
-            piece = tf.strings.substr(rest, zeros, size, "UTF8_CHAR")
-            rest = tf.strings.substr(rest, size, zeros + 2**30, "UTF8_CHAR")
-            return rest, found + " " + piece
+    return Tokenizer("wordpiece", split, split_tf, metaspace=True)
 
-        _, found = tf.while_loop(
-            lambda rest, _: tf.reduce_any(rest != ""),
-            beginning,
-            [words.flat_values, tf.zeros_like(words.flat_values)],
-        )
-        pieces = words.with_flat_values(found)
-        return tf.strings.split(tf.strings.reduce_join(pieces, axis=1))
 
-    return Splitter(in_python, in_graph, "", marked=True)
+def _longest_known_tf(
+    codes: tf.Tensor, ends: tf.Tensor, longest: int, lookup: StringLookup
+) -> tf.Tensor:
+    """Return the length of the longest known string that begins at each character, at least 1.
+
+    Args:
+        codes: Code points of all words, one after the other, `(n,)`.
+        ends: Place after the last character of the word of each, `(n,)`.
+        longest: Length of the longest known string.
+        lookup: Lookup of the known strings.
+    """
+    import tensorflow as tf
+
+    places = tf.range(tf.size(codes, tf.int64))
+    characters = tf.strings.unicode_encode(codes[:, None], "UTF-8")
+    sizes, beginning = tf.ones_like(places), characters
+    for size in range(2, longest + 1):
+        last = tf.minimum(places + size, ends) - 1
+        beginning += tf.gather(characters, last)
+        known = (lookup(beginning) >= 0) & (places + size <= ends)
+        sizes = tf.where(known, tf.constant(size, tf.int64), sizes)
+    return sizes
+
+
+def _reached_tf(starts: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+    """Return which characters begin a piece: those that steps from the starts of words reach.
+
+    Args:
+        starts: Places where words begin, `(words,)`.
+        sizes: Length of the piece that begins at each character, `(n,)`.
+    """
+    import tensorflow as tf
+
+    count = tf.size(sizes, tf.int64)
+    # One place more, for the end of the last word.
+    jumps = tf.concat([tf.range(count) + sizes, [count]], 0)
+    reached = tf.scatter_nd(starts[:, None], tf.ones_like(starts), [count + 1])
+
+    def double(reached: tf.Tensor, jumps: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Take jumps from all that is reached, and make every jump as long as two."""
+        more = tf.math.unsorted_segment_max(reached, jumps, count + 1)
+        return tf.maximum(reached, more), tf.gather(jumps, jumps), 2 * covered
+
+    reached, _, _ = tf.while_loop(
+        lambda _, __, covered: covered <= count, double, [reached, jumps, tf.constant(1, tf.int64)]
+    )
+    return reached[:-1] > 0
+
+
+def get_tokenizer(name: str, pieces: Iterable[str] = ()) -> Tokenizer:
+    """Return a tokenizer by its name.
+
+    Args:
+        name: A key of `tokenizers.TOKENIZERS`, or "wordpiece".
+        pieces: Pieces for "wordpiece".
+
+    Raises:
+        InputError: If no tokenizer has that name.
+    """
+    name = tokenizer_name(name)
+    return wordpiece_tokenizer(pieces) if name == "wordpiece" else TOKENIZERS[name]
+
+
+# The names that models and recipes use which do not yet take a `TextEncoder`.
+
+learn_pieces = train_subwords
+
+
+def splitter(name: str, vocabulary: Vocabulary) -> Tokenizer:
+    """Return a tokenizer by its name, into the pieces of a vocabulary if it is one into pieces."""
+    return get_tokenizer(name, vocabulary.tokens)
+
+
+def into_pieces(vocabulary: Vocabulary) -> Tokenizer:
+    """Return a tokenizer into the pieces of a vocabulary."""
+    return wordpiece_tokenizer(vocabulary.tokens)

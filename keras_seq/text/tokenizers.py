@@ -1,139 +1,325 @@
-"""How a text becomes tokens: in Python, and alike in TensorFlow graphs."""
+"""How a text becomes tokens: in Python, and with the same result in TensorFlow graphs.
+
+Exported models load with TensorFlow alone, so that the graphs use no other package.
+"""
+
+from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from keras_seq.data.files import check_text
+from keras_seq._internal.errors import unknown
+from keras_seq._internal.unicode import check_text
+from keras_seq.text.code_points import SPACE, WORD, lowercase, lowercase_tf, matches_tf
 
-MARK = "▁"
-"""What marked tokens have in the place of a blank."""
+if TYPE_CHECKING:
+    import tensorflow as tf
 
-_WORD = re.compile(r"[^\W_]+|[^\w\s]|_")
-_SPACED = re.compile(r"\S+")
-_WITHOUT_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+METASPACE = "▁"
+"""Character in place of a blank, at the beginning of a token of `word_metaspace`."""
+
+_WORDS = re.compile(rf"{WORD}+|[^\w\s]|_")
+_NOT_SPACE = re.compile(r"\S+")
+_CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
-class Splitter(NamedTuple):
-    """A way to split a text, and to put the tokens together again."""
+class Token(NamedTuple):
+    """A token, and its place in the text: `text[start:end]`."""
 
-    in_python: Any
-    """From a text to `[(token, start, end)]`."""
-    in_graph: Any
-    """From strings `(batch,)` to a ragged tensor of tokens."""
-    between: str
-    """What stands between two tokens when they are put together."""
-    marked: bool = False
-    """Whether tokens begin with `MARK` where a blank, or nothing, is before them."""
+    text: str
+    start: int
+    end: int
 
-    def __call__(self, text):
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A way to cut texts into tokens, and to join tokens to a text.
+
+    >>> [token.text for token in TOKENIZERS["word"]("Ada's cat.")]
+    ['Ada', "'", 's', 'cat', '.']
+    >>> TOKENIZERS["word_metaspace"].detokenize(["▁Ada", "'", "s", "▁cat", "."])
+    "Ada's cat."
+
+    Args:
+        name: Name of the tokenizer.
+        split: Function from a text to a list of `Token`.
+        split_tf: Function from code points, a ragged int32 tensor `(batch, (characters))`, to
+            tokens, a ragged string tensor `(batch, (tokens))`.
+        separator: String between two tokens when they are joined.
+        metaspace: Whether a token begins with `METASPACE` where a blank, or nothing, is before it.
+    """
+
+    name: str
+    split: Callable[[str], list[Token]]
+    split_tf: Callable[[tf.RaggedTensor], tf.RaggedTensor]
+    separator: str = ""
+    metaspace: bool = False
+
+    def __call__(self, text: str, lower: bool = False) -> list[Token]:
+        """Return the tokens of a text, with their places in it.
+
+        Args:
+            text: Text.
+            lower: Whether to put the tokens into lower case.
+
+        Raises:
+            InputError: If the text contains half a surrogate pair.
+        """
         # TensorFlow could not take such a text either.
         check_text(text, "the text")
-        return self.in_python(text)
+        return self.split(lowercase(text) if lower else text)
 
-    def joined(self, tokens):
-        """The text of tokens."""
-        text = self.between.join(tokens)
-        return text.replace(MARK, " ").strip() if self.marked else text
+    def tokenize_tf(self, texts: tf.Tensor, lower: bool = False) -> tf.RaggedTensor:
+        """Return the tokens of texts, in a TensorFlow graph.
 
-    def continued(self, text, tokens):
-        """A text and what follows on it."""
+        Args:
+            texts: Strings `(batch,)`.
+            lower: As in `__call__`.
+
+        Returns:
+            Ragged strings `(batch, (tokens))`.
+        """
+        import tensorflow as tf
+
+        codes = tf.strings.unicode_decode(texts, "UTF-8")
+        if lower:
+            codes = codes.with_flat_values(lowercase_tf(codes.flat_values))
+        return self.split_tf(codes)
+
+    def detokenize(self, tokens: Iterable[str]) -> str:
+        """Return the text of tokens.
+
+        Args:
+            tokens: Tokens.
+        """
+        text = self.separator.join(tokens)
+        return text.replace(METASPACE, " ").strip(" ") if self.metaspace else text
+
+    def append(self, text: str, tokens: Sequence[str]) -> str:
+        """Return a text and the tokens that follow on it, as one text.
+
+        >>> TOKENIZERS["word_metaspace"].append("The cat", ["s", "▁sleep"])
+        'The cats sleep'
+
+        Args:
+            text: Text; it is not changed.
+            tokens: Tokens that follow.
+        """
         if not text:
-            return self.joined(tokens)
-        more = self.between.join(tokens)
-        if self.marked:
-            return text + more.replace(MARK, " ")
-        return text + (self.between if tokens else "") + more
+            return self.detokenize(tokens)
+        more = self.separator.join(tokens)
+        if self.metaspace:
+            return text + more.replace(METASPACE, " ")
+        return text + (self.separator if tokens else "") + more
 
-    def joined_in_graph(self, tokens):
-        """The same of a ragged tensor of tokens."""
+    def detokenize_tf(self, tokens: tf.RaggedTensor) -> tf.Tensor:
+        """Return the texts of tokens, in a TensorFlow graph.
+
+        Args:
+            tokens: Ragged strings `(batch, (tokens))`.
+
+        Returns:
+            Strings `(batch,)`.
+        """
         import tensorflow as tf
 
-        texts = tf.strings.reduce_join(tokens, axis=-1, separator=self.between)
-        if not self.marked:
+        texts = tf.strings.reduce_join(tokens, axis=-1, separator=self.separator)
+        if not self.metaspace:
             return texts
-        return tf.strings.strip(tf.strings.regex_replace(texts, MARK, " "))
+        return tf.strings.regex_replace(_blanks_tf(texts), "^ +| +$", "")
 
-    def continued_in_graph(self, texts, tokens):
-        """Strings `(batch,)` and what follows on them."""
+    def append_tf(self, texts: tf.Tensor, tokens: tf.RaggedTensor) -> tf.Tensor:
+        """Return texts and the tokens that follow on them, in a TensorFlow graph.
+
+        Args:
+            texts: Strings `(batch,)`.
+            tokens: Ragged strings `(batch, (tokens))`.
+
+        Returns:
+            Strings `(batch,)`.
+        """
         import tensorflow as tf
 
-        more = tf.strings.reduce_join(tokens, axis=-1, separator=self.between)
-        more = tf.where(more == "", more, self.between + more)
-        if self.marked:
-            more = tf.strings.regex_replace(more, MARK, " ")
-        return tf.where(texts == "", self.joined_in_graph(tokens), texts + more)
+        more = tf.strings.reduce_join(tokens, axis=-1, separator=self.separator)
+        more = tf.where(tokens.row_lengths() > 0, self.separator + more, more)
+        more = _blanks_tf(more) if self.metaspace else more
+        return tf.where(texts == "", self.detokenize_tf(tokens), texts + more)
+
+    # The names that models use which do not yet take a `TextEncoder`.
+    in_graph = tokenize_tf
+    joined = detokenize
+    continued = append
+    joined_in_graph = detokenize_tf
+    continued_in_graph = append_tf
 
 
-def _characters(text):
-    return [(c, i, i + 1) for i, c in enumerate(text) if not c.isspace()]
-
-
-def _characters_in_graph(texts):
+def _blanks_tf(texts: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
-    return tf.strings.unicode_split(tf.strings.regex_replace(texts, r"[\s\pZ]+", ""), "UTF-8")
+    return tf.strings.regex_replace(texts, METASPACE, " ")
 
 
-def _words(text):
-    return [(match.group(), match.start(), match.end()) for match in _WORD.finditer(text)]
+def _split_by(pattern: re.Pattern[str]) -> Callable[[str], list[Token]]:
+    """Return a function that makes a token of each match of a pattern."""
+
+    def split(text: str) -> list[Token]:
+        return [Token(match.group(), *match.span()) for match in pattern.finditer(text)]
+
+    return split
 
 
-def _words_in_graph(texts):
-    import tensorflow as tf
-
-    apart = tf.strings.regex_replace(texts, r"([^\pL\pN])", r" \1 ")
-    return tf.strings.split(tf.strings.regex_replace(apart, r"[\s\pZ]+", " "))
+def _split_characters(text: str) -> list[Token]:
+    return [Token(character, i, i + 1) for i, character in enumerate(text)]
 
 
-def _text(text):
-    return [(c, i, i + 1) for i, c in enumerate(text)]
+def _split_characters_nospace(text: str) -> list[Token]:
+    return [token for token in _split_characters(text) if not token.text.isspace()]
 
 
-def _text_in_graph(texts):
-    import tensorflow as tf
-
-    return tf.strings.unicode_split(texts, "UTF-8")
-
-
-def _spaced(text):
-    return [(match.group(), match.start(), match.end()) for match in _SPACED.finditer(text)]
-
-
-def _spaced_in_graph(texts):
-    import tensorflow as tf
-
-    return tf.strings.split(tf.strings.regex_replace(texts, r"[\s\pZ]+", " "))
-
-
-def _marked(text):
-    """Words and other characters, with a mark before those that a blank, or nothing, precedes."""
-    text = text.replace(MARK, " ")
+def _split_metaspace(text: str) -> list[Token]:
+    text = text.replace(METASPACE, " ")
     return [
-        (MARK * (m.start() == 0 or text[m.start() - 1].isspace()) + m.group(), m.start(), m.end())
-        for m in _WORD.finditer(text)
+        Token(METASPACE * (start == 0 or text[start - 1].isspace()) + match.group(), start, end)
+        for match in _WORDS.finditer(text)
+        for start, end in [match.span()]
     ]
 
 
-def _marked_in_graph(texts):
+def _characters_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     import tensorflow as tf
 
-    texts = tf.strings.regex_replace(texts, rf"[\s\pZ{MARK}]+", " ")
-    texts = tf.strings.regex_replace(" " + tf.strings.strip(texts), " ", MARK)
-    apart = tf.strings.regex_replace(texts, rf"({MARK}?(?:[\pL\pN]+|[^\pL\pN{MARK}]))", r"\1 ")
-    return tf.strings.split(tf.strings.regex_replace(apart, f"^{MARK}$", ""))
+    return codes.with_flat_values(tf.strings.unicode_encode(codes.flat_values[:, None], "UTF-8"))
 
 
-SPLITTERS = {
-    "characters": Splitter(_characters, _characters_in_graph, ""),
-    "text": Splitter(_text, _text_in_graph, ""),
-    "words": Splitter(_words, _words_in_graph, " "),
-    "marked": Splitter(_marked, _marked_in_graph, "", marked=True),
-    "spaced": Splitter(_spaced, _spaced_in_graph, " "),
+def _characters_nospace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    keep = ~matches_tf(SPACE, codes.flat_values)
+    return join_tf(codes, keep, keep)
+
+
+def _words_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    space = matches_tf(SPACE, codes.flat_values)
+    return join_tf(codes, ~space, _word_starts_tf(codes, space))
+
+
+def _metaspace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    import tensorflow as tf
+
+    flat = codes.flat_values
+    space = matches_tf(SPACE, flat) | (flat == ord(METASPACE))
+    starts = _word_starts_tf(codes, space)
+    marked = tf.boolean_mask(_after_tf(codes, space), starts)
+    words = join_tf(codes, ~space, starts)
+    return words.with_flat_values(tf.where(marked, METASPACE, "") + words.flat_values)
+
+
+def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
+    space = matches_tf(SPACE, codes.flat_values)
+    return join_tf(codes, ~space, ~space & _after_tf(codes, space))
+
+
+def _word_starts_tf(codes: tf.RaggedTensor, space: tf.Tensor) -> tf.Tensor:
+    """Return which characters begin a token: of a word the first, and all that are in no word."""
+    word = matches_tf(WORD, codes.flat_values)
+    return ~space & (~word | _after_tf(codes, ~word))
+
+
+def _after_tf(codes: tf.RaggedTensor, chosen: tf.Tensor) -> tf.Tensor:
+    """Return which characters come after one that is chosen, or are the first of a text."""
+    import tensorflow as tf
+
+    rows = tf.concat([[-1], row_ids_tf(codes)], 0)
+    return (rows[1:] != rows[:-1]) | tf.concat([[False], chosen], 0)[:-1]
+
+
+def row_ids_tf(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """Return the row of each flat value of a ragged tensor, `(n,)`.
+
+    `value_rowids` of TensorFlow needs memory for all rows times the longest.
+    """
+    import tensorflow as tf
+
+    return tf.searchsorted(
+        ragged.row_limits(), tf.range(tf.size(ragged.flat_values, tf.int64)), "right", tf.int64
+    )
+
+
+def join_tf(codes: tf.RaggedTensor, keep: tf.Tensor, starts: tf.Tensor) -> tf.RaggedTensor:
+    """Return tokens of code points: those of one text that are kept, from one start to the next.
+
+    Args:
+        codes: Code points `(batch, (characters))`.
+        keep: Which of their flat values belong to a token, `(n,)`.
+        starts: Which of these begin one, `(n,)`.
+    """
+    import tensorflow as tf
+
+    numbers = tf.cumsum(tf.cast(starts, tf.int64)) - 1
+    characters = tf.RaggedTensor.from_value_rowids(
+        tf.boolean_mask(codes.flat_values, keep),
+        tf.boolean_mask(numbers, keep),
+        tf.math.count_nonzero(starts),
+        validate=False,
+    )
+    return tf.RaggedTensor.from_value_rowids(
+        tf.strings.unicode_encode(characters, "UTF-8"),
+        tf.boolean_mask(row_ids_tf(codes), starts),
+        codes.nrows(),
+        validate=False,
+    )
+
+
+TOKENIZERS: dict[str, Tokenizer] = {
+    tokenizer.name: tokenizer
+    for tokenizer in (
+        Tokenizer("char", _split_characters, _characters_tf),
+        Tokenizer("char_nospace", _split_characters_nospace, _characters_nospace_tf),
+        Tokenizer("word", _split_by(_WORDS), _words_tf, " "),
+        Tokenizer("word_metaspace", _split_metaspace, _metaspace_tf, metaspace=True),
+        Tokenizer("whitespace", _split_by(_NOT_SPACE), _not_space_tf, " "),
+    )
 }
-"""Every character but white space; every character; runs of letters and digits, and every other
-character; the same with marks so that blanks are not lost; what stands between white space."""
+"""Tokenizers by name. Their tokens are
+
+- `char`: characters,
+- `char_nospace`: characters that are not white space,
+- `word`: runs of letters and digits, and every other character that is not white space,
+- `word_metaspace`: the same; `METASPACE` before a token says that a blank, or nothing, is there,
+- `whitespace`: what stands between white space.
+"""
+
+OLD_NAMES = {
+    "characters": "char_nospace",
+    "text": "char",
+    "words": "word",
+    "marked": "word_metaspace",
+    "spaced": "whitespace",
+    "pieces": "wordpiece",
+}
+"""Names that tokenizers had before, which are still accepted."""
+
+SPLITTERS = {old: TOKENIZERS[new] for old, new in OLD_NAMES.items() if new in TOKENIZERS}
+"""The tokenizers by their old names."""
+
+MARK = METASPACE
 
 
-def written_without_spaces(text):
-    """Whether there is Chinese or Japanese in a text."""
-    return bool(_WITHOUT_SPACES.search(text))
+def tokenizer_name(name: str) -> str:
+    """Return the name of a tokenizer, given that name or the one that it had before.
+
+    Args:
+        name: A key of `TOKENIZERS` or `OLD_NAMES`, or "wordpiece".
+
+    Raises:
+        InputError: If no tokenizer has that name.
+    """
+    name = OLD_NAMES.get(name, name)
+    if name not in TOKENIZERS and name != "wordpiece":
+        raise unknown("tokenizer", name, [*TOKENIZERS, "wordpiece"])
+    return name
+
+
+def written_without_spaces(text: str) -> bool:
+    """Return whether there is Chinese or Japanese in a text."""
+    return bool(_CHINESE_OR_JAPANESE.search(text))

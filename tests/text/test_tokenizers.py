@@ -1,5 +1,8 @@
 """Tokens, vocabularies and vectors."""
 
+import doctest
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,94 +10,70 @@ from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data.vectors import read_vectors
-from keras_seq.text.subwords import into_pieces, learn_pieces
-from keras_seq.text.tokenizers import MARK, SPLITTERS
+from keras_seq.text.subwords import train_subwords, wordpiece_tokenizer
+from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
 from keras_seq.text.vocabulary import Vocabulary, frequent
 
-MARKED = SPLITTERS["marked"]
+MARKED = TOKENIZERS["word_metaspace"]
 
 
 @given(st.text())
-@pytest.mark.parametrize("split", SPLITTERS)
-def test_tokens_are_where_they_say(split, text):
-    tokens = SPLITTERS[split](text)
-    bare = [token.removeprefix(MARK) if split == "marked" else token for token, _, _ in tokens]
-    assert [text[start:end] for _, start, end in tokens] == bare
-    left = text if split == "text" else "".join(c for c in text if not c.isspace())
-    assert "".join(bare) == left.replace(MARK, "" if split == "marked" else MARK)
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_tokens_are_where_they_say(name, text):
+    tokens, marked = TOKENIZERS[name](text), name == "word_metaspace"
+    bare = [token.text.removeprefix(METASPACE) if marked else token.text for token in tokens]
+    assert [text[token.start : token.end] for token in tokens] == bare
+    left = text if name == "char" else "".join(c for c in text if not c.isspace())
+    assert "".join(bare) == left.replace(METASPACE, "" if marked else METASPACE)
 
 
-@pytest.mark.parametrize("split", SPLITTERS)
-def test_graphs_split_alike(split):
-    tf = pytest.importorskip("tensorflow")
-    texts = ["", "Ada's 3 cats (two\tgrey).", "中国 人民，你好！", "naïve_x  öß", "  "]
-    found = SPLITTERS[split].in_graph(tf.constant(texts)).to_list()
-    expected = [[token for token, _, _ in SPLITTERS[split](text)] for text in texts]
-    assert [[token.decode() for token in row] for row in found] == expected
-
-
-@given(st.text(st.characters(codec="utf-8", exclude_characters=MARK)))
+@given(st.text(st.characters(codec="utf-8", exclude_characters=METASPACE)))
 def test_marked_tokens_keep_blanks(text):
     tokens = MARKED(text)
-    assert all(text[start:end] == token.removeprefix(MARK) for token, start, end in tokens)
-    assert MARKED.joined(token for token, _, _ in tokens) == " ".join(text.split())
+    assert all(text[start:end] == token.removeprefix(METASPACE) for token, start, end in tokens)
+    assert MARKED.detokenize(token for token, _, _ in tokens) == " ".join(text.split())
 
 
 @given(st.text("abcé ▁(", max_size=12))
 def test_pieces_are_the_longest(text):
-    known = Vocabulary(["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc"])
-    tokens = into_pieces(known)(text)
+    pieces = ["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc"]
+    tokens = wordpiece_tokenizer(pieces)(text)
     words = MARKED(text)
     assert "".join(token for token, _, _ in tokens) == "".join(word for word, _, _ in words)
-    assert all(text[start:end] == token.removeprefix(MARK) for token, start, end in tokens)
+    assert all(text[start:end] == token.removeprefix(METASPACE) for token, start, end in tokens)
     for word, start, end in words:
         rest = word
         for piece in (token for token, begin, stop in tokens if start <= begin and stop <= end):
-            longest = max((k for k in known.tokens if rest.startswith(k)), key=len, default=rest[0])
+            longest = max((k for k in pieces if rest.startswith(k)), key=len, default=rest[0])
             assert piece == longest
             rest = rest[len(piece) :]
         assert rest == ""
 
 
-def test_marks_and_pieces_in_graphs():
-    tf = pytest.importorskip("tensorflow")
-    texts = ["", "ab abc(cab)", "a▁b  bc\tabcabé", "  ", "中国 abc_ab."]
-    known = Vocabulary(["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc", "."])
-    for splitter in (MARKED, into_pieces(known)):
-        found = splitter.in_graph(tf.constant(texts)).to_list()
-        expected = [[token for token, _, _ in splitter(text)] for text in texts]
-        assert [[token.decode() for token in row] for row in found] == expected
-
-
 @pytest.mark.parametrize(
-    ("way", "text", "tokens", "expected"),
+    ("name", "text", "tokens", "expected"),
     [
-        ("words", "", ["a", "b"], "a b"),
-        ("words", "x", ["a", "b"], "x a b"),
-        ("words", "x", [], "x"),
-        ("text", "x", ["a", "b"], "xab"),
-        ("marked", "", ["▁a", "b"], "ab"),
-        ("marked", "x y", ["a", "▁b"], "x ya b"),
+        ("word", "", ["a", "b"], "a b"),
+        ("word", "x", ["a", "b"], "x a b"),
+        ("word", "x", [], "x"),
+        ("char", "x", ["a", "b"], "xab"),
+        ("word_metaspace", "", ["▁a", "b"], "ab"),
+        ("word_metaspace", "x y", ["a", "▁b"], "x ya b"),
     ],
 )
-def test_texts_are_continued(way, text, tokens, expected):
-    tf = pytest.importorskip("tensorflow")
-    split = SPLITTERS[way]
-    assert split.continued(text, tokens) == expected
-    found = split.continued_in_graph(tf.constant([text]), tf.ragged.constant([tokens], tf.string))
-    assert found.numpy()[0].decode() == expected
+def test_texts_are_continued(name, text, tokens, expected):
+    assert TOKENIZERS[name].append(text, tokens) == expected
 
 
-def test_learnt_pieces():
+def test_learned_pieces():
     pytest.importorskip("sentencepiece")
     texts = ["The cat sat.", "the cats (two)"] * 20
-    pieces = learn_pieces(texts, 24)
-    assert pieces == learn_pieces(texts, 24) and len(set(pieces)) == len(pieces) <= 24
+    pieces = train_subwords(texts, 24)
+    assert pieces == train_subwords(texts, 24) and len(set(pieces)) == len(pieces) <= 24
     assert {"T", "(", ".", "▁"} < set(pieces) and any(len(piece) > 2 for piece in pieces)
-    split = into_pieces(Vocabulary(pieces))
-    assert len(split("the cat")) < 7
+    assert len(wordpiece_tokenizer(pieces)("the cat")) < 7
     with pytest.raises(InputError, match="15 pieces are too few for 13 different characters"):
-        learn_pieces(texts, 15)
+        train_subwords(texts, 15)
 
 
 def test_vocabulary():
@@ -127,7 +106,18 @@ def test_vectors(tmp_path):
         read_vectors(path, {"b"})
 
 
-@pytest.mark.parametrize("name", SPLITTERS)
+@pytest.mark.parametrize("name", TOKENIZERS)
 def test_half_a_surrogate_pair_is_not_text(name):
     with pytest.raises(InputError, match=r"the text: character 2 is half a surrogate pair"):
-        SPLITTERS[name]("a\ud800")
+        TOKENIZERS[name]("a\ud800")
+
+
+MODULES = ["code_points", "encoder", "lookup", "subwords", "tokenizers"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(f"keras_seq.text.{name}")
+    names = {"tf": pytest.importorskip("tensorflow")} if name == "lookup" else {}
+    found = doctest.testmod(module, extraglobs=names)
+    assert found.attempted and not found.failed

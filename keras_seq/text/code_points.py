@@ -1,0 +1,132 @@
+"""Classes of characters and lower case: in Python, and with the same result in TensorFlow graphs.
+
+TensorFlow's own string operations know another version of Unicode than Python does, and another
+definition of white space. So graphs compute on code points, with tables taken from this Python.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SPACE = r"\s"
+"""Regular expression of white space."""
+
+WORD = r"[^\W_]"
+"""Regular expression of a letter or digit."""
+
+
+def lowercase(text: str) -> str:
+    """Return a text in lower case, one character for one.
+
+    That is Unicode's simple case mapping: it does not depend on the characters around, so that
+    Σ becomes σ at the end of a word too, and İ becomes i.
+
+    >>> lowercase("ΟΔΟΣ")
+    'οδοσ'
+    """
+    return text.replace("İ", "i").replace("Σ", "σ").lower()
+
+
+def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
+    """Return code points in lower case, as `lowercase` does in Python.
+
+    Args:
+        code_points: int32 tensor `(n,)`.
+    """
+    import tensorflow as tf
+
+    upper, lower = map(tf.constant, _case_pairs())
+    place = tf.minimum(tf.searchsorted(upper, code_points), len(upper) - 1)
+    return tf.where(tf.gather(upper, place) == code_points, tf.gather(lower, place), code_points)
+
+
+def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
+    """Return which characters match a pattern, as `re.match` does in Python.
+
+    Args:
+        pattern: `SPACE` or `WORD`.
+        code_points: int32 tensor `(n,)`.
+
+    Returns:
+        bool tensor `(n,)`.
+    """
+    import tensorflow as tf
+
+    bounds = tf.constant(_bounds(pattern))
+    return tf.searchsorted(bounds, code_points, side="right") % 2 == 1
+
+
+def token_code_points(
+    sentences: Sequence[Sequence[str]], max_characters: int, length: int | None = None
+) -> np.ndarray:
+    """Return the code points of the first characters of each token.
+
+    >>> token_code_points([["ab", "c"], ["d"]], max_characters=3).tolist()
+    [[[97, 98, 0], [99, 0, 0]], [[100, 0, 0], [0, 0, 0]]]
+
+    Args:
+        sentences: Lists of tokens.
+        max_characters: Characters to keep of each token.
+        length: Tokens to keep of each sentence; those of the longest by default.
+
+    Returns:
+        int32 `(sentences, length, max_characters)`, 0 where there is no character.
+    """
+    if length is None:
+        length = max(map(len, sentences), default=0)
+    result = np.zeros((len(sentences), length, max_characters), "int32")
+    for row, sentence in zip(result, sentences, strict=True):
+        for slots, token in zip(row, sentence, strict=False):
+            codes = [ord(character) for character in token[:max_characters]]
+            slots[: len(codes)] = codes
+    return result
+
+
+def token_code_points_tf(tokens: tf.Tensor, max_characters: int) -> tf.Tensor:
+    """Return the code points of the first characters of each token, in a TensorFlow graph.
+
+    Args:
+        tokens: Strings `(batch, timesteps)`, padded with empty ones.
+        max_characters: Characters to keep of each token.
+
+    Returns:
+        int32 `(batch, timesteps, max_characters)`, 0 where there is no character.
+    """
+    import tensorflow as tf
+
+    # One row per token, since a ragged tensor of tokens cannot be split further.
+    rows = tf.strings.unicode_decode(tf.reshape(tokens, [-1]), "UTF-8")
+    codes = rows.to_tensor(shape=[None, max_characters])
+    return tf.reshape(codes, tf.concat([tf.shape(tokens), [max_characters]], 0))
+
+
+@functools.cache
+def _bounds(pattern: str) -> np.ndarray:
+    """Return the first code point of each run that matches a pattern, and the first after it."""
+    runs = re.finditer(f"{pattern}+", _all_characters())
+    return np.array([bound for run in runs for bound in run.span()], "int32")
+
+
+@functools.cache
+def _case_pairs() -> tuple[np.ndarray, np.ndarray]:
+    """Return the code points that have another lower case, in order, and their lower case."""
+    lower = np.frombuffer(_encode(lowercase(_all_characters())), "int32")
+    upper = np.flatnonzero(lower != np.arange(len(lower))).astype("int32")
+    return upper, lower[upper]
+
+
+def _all_characters() -> str:
+    """Return a string of all code points in order, those of surrogates included."""
+    return np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-32-le", "surrogatepass")

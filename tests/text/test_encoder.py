@@ -1,0 +1,236 @@
+"""Texts to ids and back, in Python and in TensorFlow graphs."""
+
+import functools
+import itertools
+import json
+import re
+
+import numpy as np
+import pytest
+from helpers import slow_but
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_seq._internal.errors import InputError
+from keras_seq.text.code_points import (
+    SPACE,
+    WORD,
+    lowercase,
+    token_code_points,
+    token_code_points_tf,
+)
+from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tokenizers import METASPACE, OLD_NAMES, TOKENIZERS
+
+NAMES = [*TOKENIZERS, "wordpiece"]
+VOCABULARY = [*"aAbéσİß中", "ab", "Ab", "cat", "▁", "▁a", "▁cat", "bab", "x1", "<EOS", "ai̇"]
+CASES = [(name, lower) for name in NAMES for lower in (False, True)]
+SOME_CASES = [("word", False), *((name, True) for name in NAMES)]
+EVERYTHING = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+
+
+def encoder(name, lower=False):
+    return TextEncoder(VOCABULARY, name, lower, end=True)
+
+
+@functools.cache
+def graph(name, lower):
+    """What an encoder does, as one graph for texts of any number and length."""
+    tf = pytest.importorskip("tensorflow")
+    own = encoder(name, lower)
+
+    def run(texts):
+        tokens, encoded = own.tokenize_tf(texts), own.encode_tf(texts, end=True)
+        more = own.append_tf(texts, own.ids_to_tokens_tf(encoded.ids))
+        return tokens, encoded, own.decode_tf(encoded.ids), more
+
+    return tf.function(run, [tf.TensorSpec([None], tf.string)])
+
+
+def strings(nest):
+    return [string.decode() for string in nest.numpy()]
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.text(st.characters(codec="utf-8"), max_size=12),
+        st.text("aAbİΣσß中1_.▁<E>OS\x00\x1c\x85\u3000\ufeff ", max_size=12),
+        st.sampled_from(["", " ", "<PAD>", "<UNK> <EOS>", "ab Ab bab", "ΟΔΟΣ"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@pytest.mark.parametrize(("name", "lower"), slow_but(SOME_CASES, CASES))
+@settings(max_examples=40)
+@given(TEXTS)
+def test_graphs_do_what_python_does(name, lower, texts):
+    own = encoder(name, lower)
+    tokens, (ids, lengths), decoded, more = graph(name, lower)(texts)
+    assert strings(tokens.flat_values) == [t for text in texts for t in own.tokenize(text)]
+    assert tokens.row_lengths().numpy().tolist() == [len(own.tokenize(text)) for text in texts]
+    expected = own.encode_batch(texts, end=True)
+    np.testing.assert_array_equal(ids, expected.ids)
+    np.testing.assert_array_equal(lengths, expected.lengths)
+    assert strings(decoded) == [own.decode(row) for row in expected.ids]
+    rows = [own.ids_to_tokens(row) for row in expected.ids]
+    assert strings(more) == [own.append(text, row) for text, row in zip(texts, rows, strict=True)]
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"start": True}, {"unk_if_empty": True}, {"end": True, "unk_if_empty": True}]
+)
+def test_graphs_frame_texts_as_python_does(how):
+    tf = pytest.importorskip("tensorflow")
+    own, texts = encoder("word"), ["ab b", " ", "b x1 b", ""]
+    for given_texts in (texts, texts[1:2], []):
+        found = own.encode_tf(tf.constant(given_texts, tf.string), **how)
+        expected = own.encode_batch(given_texts, **how)
+        np.testing.assert_array_equal(found.ids, expected.ids)
+        np.testing.assert_array_equal(found.lengths, expected.lengths)
+
+
+def boundaries():
+    """Every character that has another case or class than a neighbour, and these neighbours."""
+    text = "".join(map(chr, range(0x110000)))
+    places = {place for place in range(0x110000) if lowercase(text[place]) != text[place]}
+    for pattern in (SPACE, WORD):
+        for run in re.finditer(f"{pattern}+", text):
+            places |= {run.start() - 1, run.start(), run.end() - 1, run.end()}
+    return [chr(place) for place in sorted(places) if place in range(0xD800)] + [
+        chr(place) for place in sorted(places) if place in range(0xE000, 0x110000)
+    ]
+
+
+@pytest.mark.parametrize(("name", "lower"), SOME_CASES)
+@pytest.mark.parametrize("which", slow_but(["boundaries"], ["boundaries", "everything"]))
+def test_graphs_do_what_python_does_over_all_of_unicode(which, name, lower):
+    """Each character between two letters, and all characters in a row."""
+    characters = boundaries() if which == "boundaries" else EVERYTHING
+    tf = pytest.importorskip("tensorflow")
+    own = encoder(name, lower)
+    for texts in ([f"a{character}B" for character in characters], ["".join(characters)]):
+        found = own.tokenize_tf(tf.constant(texts))
+        expected = [own.tokenize(text) for text in texts]
+        assert found.row_lengths().numpy().tolist() == [*map(len, expected)]
+        # Quicker than to compare a million strings, and shows the first that differ.
+        flat = np.array([t.encode() for t in itertools.chain.from_iterable(expected)], object)
+        differ = found.flat_values.numpy() != flat
+        assert not differ.any(), flat[differ][:9]
+
+
+def test_characters_of_tokens_in_graphs():
+    tf = pytest.importorskip("tensorflow")
+    sentences = [["ab", "中\U0001f600xyz", ""], ["q"]]
+    padded = [[*tokens, *[""] * (3 - len(tokens))] for tokens in sentences]
+    expected = token_code_points(sentences, 3)
+    assert expected[0, 1].tolist() == [ord("中"), 0x1F600, ord("x")]
+    np.testing.assert_array_equal(token_code_points_tf(tf.constant(padded), 3), expected)
+    np.testing.assert_array_equal(token_code_points(sentences, 3, length=1), expected[:, :1])
+
+
+@given(st.text(), st.sampled_from(NAMES), st.booleans())
+def test_offsets_are_of_the_text_that_was_given(text, name, lower):
+    for token, start, end in encoder(name, lower).tokenize_with_offsets(text):
+        bare = token if name in ("char", "char_nospace") else token.removeprefix(METASPACE)
+        assert bare == (lowercase(text[start:end]) if lower else text[start:end]) or not bare
+
+
+def test_lower_case_is_character_for_character():
+    every = "".join(EVERYTHING)
+    lower = lowercase(every)
+    assert len(lower) == len(every) and lowercase(lower) == lower
+    assert all(a == b.lower() for a, b in zip(lower, every, strict=True) if b != "İ")
+    assert lowercase("ΟΔΟΣ İÉ") == "οδοσ ié"
+
+
+def test_ids_and_special_tokens():
+    own = TextEncoder(["a", "b"], end=True)
+    assert own.tokens == ["<PAD>", "<UNK>", "<EOS>", "a", "b"] and own.vocab_size == 5
+    assert (own.pad_id, own.unk_id, own.start_id, own.end_id) == (0, 1, 2, 2)
+    plain = TextEncoder(["a", "b"])
+    assert plain.tokens == ["<PAD>", "<UNK>", "a", "b"] and plain.end_id is None
+    assert own.encode("b a c") == own.encode(["b", "a", "c"]) == [4, 3, 1]
+    batch = own.encode_batch(["a b", [], ["b"]], start=True, end=True)
+    assert batch.ids.tolist() == [[2, 3, 4, 2], [2, 2, 0, 0], [2, 4, 2, 0]]
+    assert batch.lengths.tolist() == [4, 2, 3]
+    cut = own.encode_batch(["a b", ""], unk_if_empty=True, length=1)
+    assert cut.ids.tolist() == [[3], [1]] and cut.lengths.tolist() == [1, 1]
+    assert own.encode_batch([]).ids.shape == (0, 0)
+    assert own.ids_to_tokens([2, 3, 1, 0]) == ["a", "<UNK>"]
+    assert own.decode(np.array([3, 4, 2, 0])) == "a b"
+
+
+def test_text_that_spells_a_special_token_is_text():
+    own = TextEncoder(["a"], "whitespace", end=True)
+    assert own.encode("a <PAD> <EOS> <UNK>") == [3, 1, 1, 1]
+    # A list says itself where a text ends.
+    assert own.encode(["a", "<PAD>", "<EOS>"]) == [3, 1, 2]
+    assert TextEncoder.from_examples(["<PAD> b b", ["<EOS>", "a"]], "whitespace").vocabulary == [
+        "b",
+        "a",
+    ]
+
+
+def test_vocabularies_of_examples():
+    texts = ["B b a c", ["a", "b", "D"]]
+    assert TextEncoder.from_examples(texts).vocabulary == ["a", "b", "B", "D", "c"]
+    lower = TextEncoder.from_examples(texts, lowercase=True, min_count=2, end=True)
+    assert lower.vocabulary == ["b", "a"] and lower.end_id == 2 and lower.lowercase
+    assert TextEncoder.from_examples(texts, max_size=1).vocabulary == ["a"]
+    assert TextEncoder.from_examples(["a b"], min_count=2).vocabulary == ["a", "b"]
+    assert TextEncoder.from_examples(["ab b"], "char").vocabulary == ["b", " ", "a"]
+
+
+def test_wordpieces_of_examples():
+    pytest.importorskip("sentencepiece")
+    texts = ["The cat sat.", "the cats (two)"] * 20
+    own = TextEncoder.from_examples(texts, "wordpiece", lowercase=True, max_size=24)
+    assert len(own.vocabulary) <= 24 and "T" not in own.vocabulary
+    assert own.decode(own.encode("THE cat sat")) == "the cat sat"
+
+
+def test_configuration_survives_json():
+    own = TextEncoder(["a", "▁b"], "wordpiece", lowercase=True, end=True)
+    again = TextEncoder.from_config(json.loads(json.dumps(own.get_config())))
+    assert again.get_config() == own.get_config()
+    assert again.encode("B x") == own.encode("B x")
+    assert repr(own) == "TextEncoder(2 tokens, tokenizer='wordpiece', lowercase=True, end=True)"
+
+
+def test_names_that_tokenizers_had_before():
+    for old, new in OLD_NAMES.items():
+        assert TextEncoder(["a"], old).tokenizer == new
+
+
+MISTAKES = {
+    "no vocabulary": (lambda: TextEncoder([]), "at least one token"),
+    "a token twice": (lambda: TextEncoder(["a", "b", "a"]), "the token 'a' twice"),
+    "a special token": (lambda: TextEncoder(["<PAD>"]), "has <PAD>, which the encoder adds"),
+    "a number": (lambda: TextEncoder([3]), "is a string, not empty, got 3"),
+    "no such tokenizer": (lambda: TextEncoder(["a"], "bytes"), "no tokenizer 'bytes'"),
+    "no examples": (lambda: TextEncoder.from_examples([" "]), "no token in the 1 examples"),
+    "pieces without a number": (
+        lambda: TextEncoder.from_examples(["a"], "wordpiece"),
+        "needs a max_size",
+    ),
+    "pieces of lists": (
+        lambda: TextEncoder.from_examples([["a"]], "wordpiece", max_size=9),
+        "from texts, not from lists",
+    ),
+    "one text": (lambda: encoder("word").encode_batch("abc"), "a list of texts, got one text"),
+    "no end": (
+        lambda: TextEncoder(["a"]).encode_batch(["a"], end=True),
+        "no token for the end of a text, .* make it with end=True",
+    ),
+    "no such id": (lambda: encoder("word").decode([99]), "no id 99: ids are below 21"),
+    "half a pair": (lambda: encoder("word").encode("a\ud800"), "half a surrogate pair"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(mistake):
+    call, message = MISTAKES[mistake]
+    with pytest.raises(InputError, match=message):
+        call()
