@@ -6,7 +6,7 @@ from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
 from keras_seq.data.files import lines
 from keras_seq.data.json_lines import parse_object
-from keras_seq.text import spans as spans_module
+from keras_seq.text.tags import Span
 
 
 def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
@@ -85,7 +85,7 @@ def read_spans(path, split, encoding="utf-8"):
                     f"{where}: the span {excerpt(label)} from {start} to {end} does not begin and "
                     f"end with a token of {excerpt(text)!r}."
                 )
-            spans.append(spans_module.Span(label, begins[start], ends[end]))
+            spans.append(Span(label, begins[start], ends[end]))
         found.append(([token for token, _, _ in tokens], spans))
     if not found:
         raise InputError(f"{path} has no sentence in it.")

@@ -11,7 +11,7 @@ from keras_seq._internal.keras_compat import scale_loss_for_distribution
 from keras_seq._internal.value_checks import require
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import hide_masked
-from keras_seq.text import spans
+from keras_seq.text.tags import allowed_transitions
 
 _newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 """The CRF layers by name, of equal names the one made last."""
@@ -78,7 +78,7 @@ class CRF(keras.layers.Layer):
         self.transitions_initializer = keras.initializers.get(transitions_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.transitions_regularizer = keras.regularizers.get(transitions_regularizer)
-        self.allowed = None if tags is None else spans.allowed(self.tags, scheme)
+        self.allowed = None if tags is None else allowed_transitions(self.tags, scheme)
         self.supports_masking = True
         self.accuracies = weakref.WeakSet()
         _newest[self.name] = self

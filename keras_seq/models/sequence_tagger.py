@@ -10,7 +10,7 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import Examples, by_length, filled
 from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.text import spans
+from keras_seq.text.tags import make_tags, tags_to_spans
 from keras_seq.text.vocabulary import Vocabulary
 
 LETTERS = 20
@@ -94,7 +94,7 @@ class SequenceTagger(SequenceModel):
             raise InputError("A SequenceTagger needs at least one known token and one label.")
         tokens = Vocabulary(vocabulary)
         spelling = None if letters is None else Vocabulary(letters)
-        tags = spans.all_tags(labels, scheme)
+        tags = make_tags(labels, scheme)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         inputs, mask = {"tokens": ids}, ops.not_equal(ids, 0)
         if embedding is None:
@@ -202,7 +202,7 @@ class SequenceTagger(SequenceModel):
             texts, split, self.tag_tokens(sentences, batch_size)
         ):
             results.append([])
-            for label, first, last in spans.spans_of(tags, self.scheme, strict=False):
+            for label, first, last in tags_to_spans(tags, self.scheme, strict=False):
                 start, end = tokens[first][1], tokens[last - 1][2]
                 score = float(scores[first:last].min())
                 results[-1].append(TaggedSpan(text[start:end], label, start, end, score))

@@ -6,7 +6,7 @@ from keras_seq import data
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import Examples
 from keras_seq.data.datasets import peoples_daily
-from keras_seq.text import spans
+from keras_seq.text.tags import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
 from keras_seq.text.tokenizers import SPLITTERS, written_without_spaces
 
 
@@ -39,15 +39,14 @@ def _lines(text):
 
 
 def _examples(tokens, tags, scheme, config, words=None):
-    if scheme != config.scheme:
-        tags = [spans.tags_of(spans.spans_of(row, scheme), len(row), config.scheme) for row in tags]
+    tags = [convert_tags(row, scheme, config.scheme) for row in tags]
     return Examples(tokens, {"tags": tags, "words": words})
 
 
 def _prepared(sentences, split):
     """Tokens with spans as what `keras_seq.data.prepare` takes; the key is the sentence."""
     for tokens, found, *words in sentences:
-        tags = spans.tags_of(found, len(tokens), "IOBES")
+        tags = spans_to_tags(found, len(tokens), "IOBES")
         columns = {"tokens": tokens, "tags": tags, "words": words[0] if words else []}
         joined = {name: "\n".join(column) for name, column in columns.items()}
         yield "".join(tokens), joined, split
@@ -76,7 +75,7 @@ def _public(config):
             if len(row["tokens"]):
                 tokens.append([token.decode("utf-8") for token in row["tokens"]])
                 tags.append([names[number] for number in row["ner"]])
-        splits[split] = _examples(tokens, tags, spans.scheme_of(tags), config)
+        splits[split] = _examples(tokens, tags, guess_scheme(tags), config)
     return splits
 
 
@@ -119,11 +118,11 @@ def read(file, config):
     rows = data.read_columns(file, config.token_column, config.tag_column, config.encoding)
     scheme = config.file_scheme
     if scheme == "auto":
-        scheme = spans.scheme_of([tags for _, tags, _ in rows])
+        scheme = guess_scheme([tags for _, tags, _ in rows])
     sentences = []
     for tokens, tags, line in rows:
         try:
-            sentences.append((tokens, spans.spans_of(tags, scheme)))
+            sentences.append((tokens, tags_to_spans(tags, scheme)))
         except InputError as error:
             raise InputError(f"{file}, sentence at line {line}: {error}") from None
     return sentences

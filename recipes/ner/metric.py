@@ -3,7 +3,7 @@
 import html
 from collections import Counter
 
-from keras_seq.text import spans
+from keras_seq.text.tags import tags_to_spans
 from keras_seq.train import plots
 
 COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
@@ -34,15 +34,15 @@ def _names(examples, scheme):
         tuple(tokens[span.start : span.end])
         for tokens, tags in zip(examples.inputs, examples.targets["tags"])
         if set(tags) != {"O"}
-        for span in spans.spans_of(tags, scheme)
+        for span in tags_to_spans(tags, scheme)
     }
 
 
 def both_spans(model, found, examples):
     """The spans of sentences: those that are true, and those found."""
     return (
-        [set(spans.spans_of(tags, model.scheme)) for tags in examples.targets["tags"]],
-        [set(spans.spans_of(tags, model.scheme, strict=False)) for tags in found],
+        [set(tags_to_spans(tags, model.scheme)) for tags in examples.targets["tags"]],
+        [set(tags_to_spans(tags, model.scheme, strict=False)) for tags in found],
     )
 
 
@@ -50,7 +50,7 @@ def entity_metrics(true, found):
     """Precision, recall and F1 of spans, in all ("f1") and by label ("f1 PER").
 
     Args:
-        true, found: For each sentence a set of `keras_seq.text.spans.Span`.
+        true, found: For each sentence a set of `keras_seq.text.tags.Span`.
     """
     counts = {"true": Counter(), "found": Counter(), "right": Counter()}
     for true_here, found_here in zip(true, found, strict=True):

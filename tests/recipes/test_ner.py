@@ -8,8 +8,7 @@ import pytest
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.text import spans
-from keras_seq.text.spans import Span
+from keras_seq.text.tags import SCHEMES, Span, spans_to_tags, tags_to_spans
 from keras_seq.train import recipe
 
 RECIPE = recipe.find("ner")
@@ -37,7 +36,7 @@ def conll(scheme):
     """A file with the tag first and the token last."""
     blocks = []
     for tokens, found in sentences():
-        tags = spans.tags_of(found, len(tokens), scheme)
+        tags = spans_to_tags(found, len(tokens), scheme)
         blocks.append("\n".join(f"{tag} x {token}" for token, tag in zip(tokens, tags)))
     return "\n\n".join(blocks) + "\n"
 
@@ -46,12 +45,12 @@ def config(**fields):
     return type(RECIPE.preset("default"))(**fields)
 
 
-@pytest.mark.parametrize("scheme", spans.SCHEMES)
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_each_scheme_is_read(workplace, scheme):
     (workplace / "mine.conll").write_text(conll(scheme))
     loaded = RECIPE.load(config(data="mine.conll", token_column=-1, tag_column=0))
     found = {
-        " ".join(tokens): spans.spans_of(tags, "IOBES")
+        " ".join(tokens): tags_to_spans(tags, "IOBES")
         for split in loaded.values()
         for tokens, tags in zip(split.inputs, split.targets["tags"])
     }
@@ -103,7 +102,7 @@ def test_chinese_paragraphs_with_words_and_their_tags(workplace):
     splits = RECIPE.load(config(data="daily.txt"))
     found = {
         "".join(tokens): [
-            ("".join(tokens[s.start : s.end]), s.label) for s in spans.spans_of(tags, "IOBES")
+            ("".join(tokens[s.start : s.end]), s.label) for s in tags_to_spans(tags, "IOBES")
         ]
         for split in splits.values()
         for tokens, tags in zip(split.inputs, split.targets["tags"])
@@ -122,7 +121,7 @@ def test_conll2003_of_tfds(workplace, online):
     def examples(builder, split=None, **_):
         names = builder.info.features["ner"].feature.names
         rows = list(sentences(40))
-        tags = [spans.tags_of(found, len(tokens), "IOB2") for tokens, found in rows]
+        tags = [spans_to_tags(found, len(tokens), "IOB2") for tokens, found in rows]
         return tf.data.Dataset.from_generator(
             lambda: (
                 {"tokens": tokens, "ner": [names.index(tag) for tag in row]}
@@ -140,7 +139,7 @@ def test_conll2003_of_tfds(workplace, online):
     assert {"train", "test"} <= set(splits)
     for split in splits.values():
         assert expected == {
-            " ".join(tokens): spans.spans_of(tags, "IOBES")
+            " ".join(tokens): tags_to_spans(tags, "IOBES")
             for tokens, tags in zip(split.inputs, split.targets["tags"])
         }
 

@@ -1,0 +1,184 @@
+"""Spans as tags and back, in all schemes."""
+
+import doctest
+import itertools
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keras_seq._internal.errors import InputError
+from keras_seq.text import tags as tags_module
+from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tags import (
+    SCHEMES,
+    Span,
+    TagSet,
+    TextSpan,
+    allowed_transitions,
+    convert_tags,
+    guess_scheme,
+    make_tags,
+    spans_to_tags,
+    tags_to_spans,
+)
+
+
+@st.composite
+def sentences(draw):
+    """A length, and spans that do not overlap."""
+    cuts = sorted(draw(st.sets(st.integers(0, 12), min_size=2)))
+    found = [
+        Span(draw(st.sampled_from(["A", "B"])), start, end)
+        for start, end in itertools.pairwise(cuts)
+        if draw(st.booleans())
+    ]
+    return cuts[-1] + draw(st.integers(0, 3)), found
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(sentences())
+def test_spans_to_tags_and_back(scheme, sentence):
+    length, found = sentence
+    tags = spans_to_tags(found, length, scheme)
+    assert len(tags) == length
+    assert tags_to_spans(tags, scheme) == found
+    assert set(tags) <= set(make_tags(["A", "B"], scheme))
+    tag_set = TagSet(["A", "B"], scheme)
+    assert tag_set.to_tags(found, length) == tags and tag_set.to_spans(tags) == found
+    ids = tag_set.encode(tags)
+    assert tag_set.decode(ids) == tags
+    between, first, last = tag_set.transitions
+    assert not ids or (first[ids[0]] and last[ids[-1]])
+    assert all(between[pair] for pair in itertools.pairwise(ids))
+    for other in SCHEMES:
+        assert convert_tags(tags, scheme, other) == spans_to_tags(found, length, other)
+
+
+def test_the_three_schemes():
+    found = [Span("A", 0, 2), Span("A", 2, 3), Span("B", 4, 5)]
+    assert spans_to_tags(found, 5, "IOB1") == ["I-A", "I-A", "B-A", "O", "I-B"]
+    assert spans_to_tags(found, 5, "IOB2") == ["B-A", "I-A", "B-A", "O", "B-B"]
+    assert spans_to_tags(found, 5, "IOBES") == ["B-A", "E-A", "S-A", "O", "S-B"]
+    for scheme in SCHEMES:
+        assert guess_scheme([spans_to_tags(found, 5, scheme)]) == scheme
+
+
+@pytest.mark.parametrize("scheme", ["IOB2", "IOBES"])
+@given(st.data())
+def test_what_is_allowed_is_what_can_be_read(scheme, data):
+    names = make_tags(["A", "B"], scheme)
+    numbers = data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=5))
+    follow, first, last = allowed_transitions(names, scheme)
+    legal = first[numbers[0]] and last[numbers[-1]]
+    legal = legal and all(follow[pair] for pair in itertools.pairwise(numbers))
+    tags = [names[number] for number in numbers]
+    try:
+        tags_to_spans(tags, scheme)
+        assert legal
+    except InputError:
+        assert not legal
+    # Read leniently, it is what seqeval counts in its strict mode: whole spans alone.
+    lenient = tags_to_spans(tags, scheme, strict=False)
+    again = spans_to_tags(lenient, len(tags), scheme)
+    assert all(a == b for a, b in zip(again, tags) if a != "O")
+
+
+@pytest.mark.parametrize(
+    "tags, scheme, message",
+    [
+        (["O", "I-A"], "IOB2", r"Tag 2, 'I-A', breaks IOB2: no span of its kind has begun"),
+        (["B-A", "I-B"], "IOB2", r"Tag 2, 'I-B'"),
+        (["B-A", "O"], "IOBES", r"Tag 2, 'O', breaks IOBES: the span of A before it has no end"),
+        (["B-A"], "IOBES", r"has no end"),
+        (["E-A"], "IOBES", r"no span has begun"),
+        (["X-A"], "IOB2", r"'X-A' is not a tag of IOB2, which has O, B-LABEL, I-LABEL"),
+        (["B"], "IOB2", r"'B' is not a tag"),
+        (["B-A"], "BILOU", r"no tag scheme 'BILOU'"),
+    ],
+)
+def test_broken_tags_are_named(tags, scheme, message):
+    with pytest.raises(InputError, match=message):
+        tags_to_spans(tags, scheme)
+
+
+@pytest.mark.parametrize(
+    "found, message",
+    [
+        ([Span("A", 0, 0)], "does not fit"),
+        ([Span("A", 0, 9)], "does not fit"),
+        ([Span("A", 0, 3), Span("B", 2, 4)], "overlap"),
+    ],
+)
+def test_impossible_spans_are_named(found, message):
+    with pytest.raises(InputError, match=message):
+        spans_to_tags(found, 5)
+
+
+def test_allowed_shapes():
+    follow, first, last = allowed_transitions(["O", "B-A", "I-A"], "IOB2")
+    np.testing.assert_array_equal(follow, [[1, 1, 0], [1, 1, 1], [1, 1, 1]])
+    np.testing.assert_array_equal(first, [1, 1, 0])
+    np.testing.assert_array_equal(last, [1, 1, 1])
+
+
+def test_in_iob1_a_span_begins_with_b_after_one_of_its_kind_alone():
+    tags = ["O", "B-A", "I-A", "I-B"]
+    between, first, last = allowed_transitions(tags, "IOB1")
+    np.testing.assert_array_equal(between, [[1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1]])
+    np.testing.assert_array_equal(first, [1, 0, 1, 1])
+    np.testing.assert_array_equal(last, [1, 1, 1, 1])
+
+
+def test_labels_of_examples():
+    tags = [["O", "B-PER", "E-PER"], ["S-LOC"], []]
+    assert TagSet.from_examples(tags).labels == ["LOC", "PER"]
+    with pytest.raises(InputError, match="'E-PER' is not a tag of IOB2"):
+        TagSet.from_examples(tags, "IOB2")
+
+
+def test_spans_have_their_places_in_the_text():
+    text = " Ada met  Grace Hopper."
+    encoder, tag_set = TextEncoder(["x"], lowercase=True), TagSet(["PER"])
+    found = tag_set.to_text_spans(
+        text,
+        encoder.tokenize_with_offsets(text),
+        ["S-PER", "O", "B-PER", "E-PER", "B-PER"],  # the last has no end
+        np.array([0.75, 0.5, 1.0, 0.25, 1.0], "float32"),
+    )
+    assert found == [
+        TextSpan("Ada", "PER", 1, 4, 0.75),
+        TextSpan("Grace Hopper", "PER", 10, 22, 0.25),
+    ]
+
+
+def test_configuration_survives_json():
+    own = TagSet(["B", "A"], "IOB2")
+    again = TagSet.from_config(json.loads(json.dumps(own.get_config())))
+    assert again.tags == own.tags and again.scheme == "IOB2" and len(own) == 5
+    assert repr(own) == "TagSet(['B', 'A'], scheme='IOB2')"
+
+
+MISTAKES = {
+    "no label": (lambda: TagSet([]), "different labels, at least one"),
+    "a label twice": (lambda: TagSet(["A", "A"]), "different labels"),
+    "an empty label": (lambda: TagSet([""]), "none empty"),
+    "no such scheme": (lambda: TagSet(["A"], "BILOU"), "no tag scheme 'BILOU'"),
+    "no span": (lambda: TagSet.from_examples([["O"]]), "No tag of the examples"),
+    "an unknown tag": (lambda: TagSet(["A"]).encode(["S-B"]), "no tag 'S-B'"),
+    "an unknown label": (lambda: TagSet(["A"]).to_tags([("B", 0, 1)], 1), "no label 'B'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_named(mistake):
+    call, message = MISTAKES[mistake]
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_examples_in_docstrings():
+    found = doctest.testmod(tags_module)
+    assert found.attempted and not found.failed
