@@ -6,6 +6,7 @@ from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.log_mel import LogMel
 from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
 from keras_seq.layers.crf import CRF
+from keras_seq.layers.frame_encoders import ApplicationFrameEncoder, SmallFrameEncoder
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
     LSTM,
@@ -28,6 +29,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "ApplicationFrameEncoder",
     "AttentionDecoderCell",
     "AttentionPooling",
     "BackgroundNoise",
@@ -43,6 +45,7 @@ __all__ = [
     "RNNStack",
     "Recall",
     "SimpleRNN",
+    "SmallFrameEncoder",
     "SpectralMasking",
     "SpectralWarping",
     "TimeDistributed",

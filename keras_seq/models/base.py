@@ -92,7 +92,7 @@ class BaseModel(keras.Model):
             InputError: If an example is not valid. The message gives its number from 1.
         """
         x, y = self._encoded(x, y)
-        if isinstance(validation_data, tuple) and _is_raw(validation_data[0]):
+        if isinstance(validation_data, tuple) and self._is_raw(validation_data[0]):
             validation_data = (*self._encoded(*validation_data[:2]), *validation_data[2:])
         return super().fit(x, y, validation_data=validation_data, **kwargs)
 
@@ -111,7 +111,17 @@ class BaseModel(keras.Model):
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return inputs and targets of the network for raw examples; others as they are."""
-        return tuple(self.encode(x, y)[:2]) if _is_raw(x) else (x, y)
+        return tuple(self.encode(x, y)[:2]) if self._is_raw(x) else (x, y)
+
+    def _is_raw(self, x: Any) -> bool:
+        """Return whether inputs are raw examples: a list, or an array where the network takes none.
+
+        A network with several inputs takes a dict, so that an array can only be raw examples of one
+        shape, such as clips.
+        """
+        if isinstance(x, np.ndarray):
+            return x.dtype.kind in "OSU" or isinstance(self.input, dict)
+        return isinstance(x, (list, tuple))
 
     def predict_by_length(
         self,
@@ -151,10 +161,3 @@ class BaseModel(keras.Model):
             custom_objects: Name to class, as in Keras.
         """
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
-
-
-def _is_raw(x: Any) -> bool:
-    """Return whether inputs are raw examples, which come as a list, not as arrays of a network."""
-    if isinstance(x, np.ndarray):
-        return x.dtype.kind in "OSU"
-    return isinstance(x, (list, tuple))

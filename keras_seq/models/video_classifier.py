@@ -1,7 +1,7 @@
 """Many to one: what happens in a video."""
 
-import inspect
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -9,239 +9,201 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import Examples, by_length, filled
+from keras_seq.batching import Examples
+from keras_seq.models.base import BaseModel
 
-SMALL = "small"
-"""The name of the encoder that is no application of Keras."""
+Clip = Any
+"""Array `(frames, height, width)` or `(frames, height, width, 3)`, uint8, values from 0 to 255."""
 
 
 class Seen(NamedTuple):
-    """What a clip shows, and how sure the model is."""
+    """The label that a model gives to a clip, and how sure it is."""
 
     label: str
     probability: float
-    probabilities: dict
-    """Of every label."""
+    probabilities: dict[str, float]
+    """Label to its probability, for all labels."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class VideoClassifier(keras.Model):
-    """A convolutional encoder of each frame, recurrent layers over time, and a softmax.
+class VideoClassifier(BaseModel):
+    """Classifier of clips: an encoder of each frame, recurrent layers over time, and a softmax.
 
-        classifier = VideoClassifier((32, 32), ["falls", "rises"])
-        classifier.compile("adam", loss=classifier.loss_of_labels)
-        examples = classifier.encode(clips, labels)
-        classifier.fit(examples.inputs, examples.targets)
-        classifier.classify(clips)
+    Example:
+        >>> import numpy as np
+        >>> from keras_seq.layers import RNNStack, SmallFrameEncoder
+        >>> from keras_seq.models import VideoClassifier
+        >>> random = np.random.default_rng(0)
+        >>> clips = [random.integers(0, 256, (n, 8, 8), "uint8") for n in (4, 6)]
+        >>> classifier = VideoClassifier(
+        ...     ["falls", "rises"],
+        ...     frame_shape=(8, 8),
+        ...     encoder=SmallFrameEncoder(channels=4, features=8),
+        ...     stack=RNNStack("LSTM", 8, dropout=0.2, return_sequences=False),
+        ... )
+        >>> classifier.compile("adam")
+        >>> history = classifier.fit(clips, ["falls", "rises"], verbose=0)
+        >>> classifier.classify(clips)[0].label in classifier.labels
+        True
 
-    It is a `keras.Model` from a dict of `frames`, `(batch, timesteps, *frame)`, and `mask`,
-    `(batch, timesteps)`, False where there is no frame, to logits, `(batch, labels)`; `encode`
-    makes the dict, `classify` takes clips.
+    It is a `keras.Model` from a dict of `frames`, `(batch, timesteps, *frame_shape)`, and `mask`,
+    `(batch, timesteps)`, False where there is no frame, to logits `(batch, labels)`. `encode`
+    returns such a dict.
 
     Args:
-        frame: Shape of a frame: (height, width), or (height, width, 3), of values 0..255.
-        labels: What a clip can show; at least two.
-        encoder: "small" (convolutions that halve height and width until they are 4 or less), or
-            the name of a model in `keras.applications`, such as "MobileNetV2".
-        frozen: Whether the weights of such a model stay as they are, see `start_from_imagenet`.
-        pairs: Whether the small encoder sees, beside each frame, what has changed since the one
-            before, so that what moves stands out. Of the first frame nothing has.
-        channels: Of the first convolution of the small encoder; each has twice those of the one
-            before, at most four times these.
-        features: Width of what the encoder says of a frame.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer and direction.
-        depth: Number of recurrent layers.
-        bidirectional: Whether each layer reads from both ends.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        sampling: How clips are taken from videos, for those who ask the model: `rate` and `most` of
-            `keras_seq.data.read_video`.
+        labels: Labels of the classes, at least two.
+        frame_shape: Shape of a frame: (height, width), or (height, width, 3).
+        encoder: Layer or model from clips `(batch, timesteps, height, width, channels)`, values
+            from 0 to 255, to vectors `(batch, timesteps, features)`. A model of single frames is
+            wrapped in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
+        stack: Recurrent layers that return the last output only. Default: a GRU of 96 units with
+            dropout of 0.2.
+        sampling: `rate` and `most` of `keras_seq.data.read_video`, with which the training clips
+            were read, for whoever reads further ones.
+        name: Name of the model.
+
+    Raises:
+        InputError: If there are fewer than two labels, or an argument has a wrong shape.
     """
 
     def __init__(
         self,
-        frame,
-        labels,
-        *,
-        encoder=SMALL,
-        frozen=False,
-        pairs=True,
-        channels=16,
-        features=128,
-        cell="GRU",
-        units=96,
-        depth=1,
-        bidirectional=False,
-        dropout=0.2,
-        sampling=None,
-        name="video_classifier",
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        frame = tuple(frame)
+        labels: Sequence[str],
+        frame_shape: Sequence[int],
+        encoder: keras.layers.Layer | None = None,
+        stack: layers.RNNStack | None = None,
+        sampling: Mapping[str, Any] | None = None,
+        name: str = "video_classifier",
+    ) -> None:
+        frame_shape = tuple(frame_shape)
         if len(labels) < 2:
             raise InputError(f"A VideoClassifier needs at least two labels, got {len(labels)}.")
-        if len(frame) not in (2, 3) or frame[2:] not in ((), (3,)):
-            raise InputError(f"A frame is (height, width) or (height, width, 3), not {frame}.")
-        pairs = pairs and encoder == SMALL
-        *size, colours = (*frame, 1)[:3]
-        if encoder == SMALL:
-            eye = _small((*size, colours * (1 + pairs)), channels, features)
-        else:
-            eye = _application(encoder, (*size, colours), frozen, features)
-        steps = [layers.FlattenTime(eye, name="frame_by_frame")]
-        for number in range(depth):
-            steps.append(keras.layers.Dropout(dropout, name=f"dropout_{number}"))
-            layer = getattr(layers, cell)(
-                units, return_sequences=number + 1 < depth, name=f"recurrent_{number}"
+        if len(frame_shape) not in (2, 3) or frame_shape[2:] not in ((), (3,)):
+            raise InputError(
+                f"frame_shape must be (height, width) or (height, width, 3), got {frame_shape}."
             )
-            if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
-            steps.append(layer)
-        steps.append(keras.layers.Dropout(dropout, name=f"dropout_{depth}"))
-        steps.append(keras.layers.Dense(len(labels), name="logits"))
-
-        def logits(frames, mask=None):
-            x = ops.cast(frames, "float32")
-            x = x if len(frame) == 3 else x[..., None]
-            if pairs:
-                before = ops.concatenate([x[:, :1], x[:, :-1]], axis=1)
-                x = ops.concatenate([x, x - before], axis=-1)
-            for step in steps:
-                recurrent = isinstance(step, keras.layers.RNN | keras.layers.Bidirectional)
-                x = step(x, mask=mask) if recurrent else step(x)
-            return x
-
-        frames = keras.Input((None, *frame), dtype="uint8", name="frames")
+        if encoder is None:
+            encoder = layers.SmallFrameEncoder(name="encoder")
+        if stack is None:
+            stack = layers.RNNStack("GRU", 96, dropout=0.2, return_sequences=False, name="stack")
+        parts = encoder, stack, keras.layers.Dense(len(labels), name="logits")
+        frames = keras.Input((None, *frame_shape), dtype="uint8", name="frames")
         mask = keras.Input((None,), dtype="bool", name="mask")
-        super().__init__({"frames": frames, "mask": mask}, logits(frames, mask), name=name)
-        self._unpadded = keras.Model(frames, logits(frames))
-        self._arguments = arguments
-        self.labels, self.frame, self.sampling = list(labels), frame, dict(sampling or {})
-        self.loss_of_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        inputs = {"frames": frames, "mask": mask}
+        super().__init__(inputs, _logits(parts, frames, mask), name=name)
+        self.labels, self.frame = list(labels), frame_shape
+        self.sampling = dict(sampling or {})
+        self.encoder, self.stack, self.output_layer = parts
 
-    def start_from_imagenet(self):
-        """Gives the encoder, an application of Keras, the weights that Keras offers for it.
-
-        Raises:
-            InputError: The encoder is no application, or the weights cannot be fetched.
-        """
-        name = self._arguments["encoder"]
-        if name == SMALL:
-            raise InputError("The small encoder has no weights that were trained before.")
-        try:
-            trained = _applications()[name][0](include_top=False, weights="imagenet")
-        except Exception as error:
-            # keras.utils.get_file raises `Exception` itself without a network.
-            if type(error) is not Exception and not isinstance(error, OSError | ValueError):
-                raise
-            raise InputError(f"The weights of {name} cannot be fetched: {error}") from error
-        eye = self.get_layer("frame_by_frame").layer
-        eye.get_layer("application").set_weights(trained.get_weights())
-
-    def encode(self, clips, labels=None):
-        """Clips as the model takes them, all padded to the longest.
+    def logits(self, frames: Any, mask: Any = None) -> Any:
+        """Return logits `(batch, labels)`, as the model does for a dict of frames and mask.
 
         Args:
-            clips: Arrays (frames, *frame), uint8.
-            labels: One a clip.
+            frames: `(batch, timesteps, *frame_shape)`.
+            mask: Bools `(batch, timesteps)`, or None if no clip is padded.
+        """
+        return _logits((self.encoder, self.stack, self.output_layer), frames, mask)
+
+    def default_loss(self) -> keras.losses.Loss:
+        """Return the cross-entropy of the labels."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def default_metrics(self) -> list[str]:
+        """Return the accuracy."""
+        return ["accuracy"]
+
+    def encode(self, clips: Sequence[Clip], labels: Sequence[str] | None = None) -> Examples:
+        """Return clips as arrays that the network takes, padded to the longest.
+
+        Args:
+            clips: Arrays `(frames, *frame_shape)`, uint8.
+            labels: One label per clip.
 
         Returns:
-            `keras_seq.batching.Examples`; `targets` is None without labels.
+            `inputs`, `targets`, and `lengths`; `targets` is None without labels.
 
         Raises:
-            InputError: A clip has no frames or others than the model reads, or a label is unknown;
-                the message gives its number.
+            InputError: If a clip has no frames or frames of another kind, or a label is unknown.
+                The message gives its number from 1.
         """
         clips = [np.asarray(clip) for clip in clips]
         for number, clip in enumerate(clips, 1):
-            if clip.ndim != 1 + len(self.frame) or clip.shape[1:] != self.frame:
-                raise InputError(
-                    f"Clip {number} has the shape {clip.shape}; the model reads frames of "
-                    f"{self.frame}, so that it must be (frames, {str(self.frame)[1:]}."
-                )
-            if clip.dtype != np.uint8:
-                raise InputError(f"Clip {number} is of {clip.dtype}; it must be uint8, 0 to 255.")
-            if not len(clip):
-                raise InputError(f"Clip {number} has no frames.")
+            self._check(clip, number)
         lengths = np.array([len(clip) for clip in clips], "int32")
-        frames = np.zeros((len(clips), max(lengths), *self.frame), "uint8")
-        for row, clip in enumerate(clips):
-            frames[row, : len(clip)] = clip
-        inputs = {"frames": frames, "mask": np.arange(max(lengths)) < lengths[:, None]}
+        frames = np.zeros((len(clips), max(lengths, default=0), *self.frame), "uint8")
+        for row, clip in zip(frames, clips, strict=True):
+            row[: len(clip)] = clip
+        inputs = {"frames": frames, "mask": np.arange(frames.shape[1]) < lengths[:, None]}
         if labels is None:
             return Examples(inputs, None, lengths)
-        numbers = {label: number for number, label in enumerate(self.labels)}
+        ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(labels, 1):
-            if label not in numbers:
+            if label not in ids:
                 raise unknown(f"label (clip {number})", label, self.labels)
-        return Examples(inputs, np.array([numbers[label] for label in labels], "int32"), lengths)
+        return Examples(inputs, np.array([ids[label] for label in labels], "int32"), lengths)
 
-    def classify(self, clips, batch_size=64):
-        """What clips show.
+    def _check(self, clip: np.ndarray, number: int) -> None:
+        if clip.ndim != 1 + len(self.frame) or clip.shape[1:] != self.frame:
+            raise InputError(
+                f"Clip {number} has the shape {clip.shape}; the model reads frames of "
+                f"{self.frame}, so that it must be (frames, {str(self.frame)[1:]}."
+            )
+        if clip.dtype != np.uint8:
+            raise InputError(f"Clip {number} is of {clip.dtype}; it must be uint8, 0 to 255.")
+        if not len(clip):
+            raise InputError(f"Clip {number} has no frames.")
+
+    def classify(self, clips: Sequence[Clip], batch_size: int = 64) -> list[Seen]:
+        """Return the label of each clip, with the probabilities of all labels.
 
         Args:
-            clips: Arrays (frames, *frame), uint8.
-            batch_size: Clips to work on together; those of like length are.
+            clips: Arrays `(frames, *frame_shape)`, uint8.
+            batch_size: Number of clips per batch, at most.
 
-        Returns:
-            A list of `Seen`.
+        Raises:
+            InputError: If a clip has no frames or frames of another kind.
         """
-        examples = self.encode(clips)
-        results = [None] * len(clips)
-        for rows, wide in by_length(examples.lengths, batch_size):
-            logits = self.predict_on_batch(filled(examples.inputs, rows, wide))
-            for row, chances in zip(rows, ops.convert_to_numpy(ops.softmax(logits)).tolist()):
-                best = int(np.argmax(chances))
-                by_label = dict(zip(self.labels, chances))
-                results[row] = Seen(self.labels[best], chances[best], by_label)
-        return results
+        inputs, _, lengths, *_ = self.encode(clips)
+        results: dict[int, Seen] = {}
+        for rows, logits in self.predict_by_length(inputs, lengths, batch_size):
+            for row, p in zip(rows, ops.convert_to_numpy(ops.softmax(logits)).tolist()):
+                best = int(np.argmax(p))
+                results[row] = Seen(self.labels[best], p[best], dict(zip(self.labels, p)))
+        return [results[row] for row in range(len(clips))]
 
-    def over_time(self, clip):
-        """What the model would have said after each frame: a list of `Seen`."""
+    def over_time(self, clip: Clip) -> list[Seen]:
+        """Return for each frame what the model says of the clip up to and with that frame.
+
+        Args:
+            clip: Array `(frames, *frame_shape)`, uint8.
+        """
         return self.classify([clip[:end] for end in range(1, len(clip) + 1)])
 
-    def get_config(self):
-        return dict(self._arguments)
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        return cls(**config)
-
-
-def _small(shape, channels, features):
-    """Convolutions that halve height and width until they are 4 or less, from values 0..255."""
-    frame = keras.Input(shape, name="frame")
-    x = keras.layers.Rescaling(1 / 127.5)(frame)
-    width = channels
-    while max(x.shape[1:3]) > 4:
-        x = keras.layers.Conv2D(width, 3, 2, padding="same", activation="relu")(x)
-        width = min(2 * width, 4 * channels)
-    x = keras.layers.Dense(features, activation="relu")(keras.layers.Flatten()(x))
-    return keras.Model(frame, x, name="encoder")
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; layers are serialized."""
+        return {
+            "labels": self.labels,
+            "frame_shape": list(self.frame),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            "stack": keras.saving.serialize_keras_object(self.stack),
+            "sampling": self.sampling,
+            "name": self.name,
+        }
 
 
-def _application(name, shape, frozen, features):
-    """A model of `keras.applications`, from values 0..255."""
-    known = _applications()
-    if name not in known:
-        raise unknown("encoder", name, [SMALL, *known])
-    make, prepare = known[name]
-    frame = keras.Input(shape, name="frame")
-    x = frame if shape[-1] == 3 else ops.repeat(frame, 3, axis=-1)
-    body = make(
-        include_top=False, weights=None, input_shape=x.shape[1:], pooling="avg", name="application"
-    )
-    body.trainable = not frozen
-    x = keras.layers.Dense(features, activation="relu")(body(prepare(x)))
-    return keras.Model(frame, x, name="encoder")
-
-
-def _applications():
-    """Name of a model in `keras.applications` to what makes it, and what prepares its inputs."""
-    modules = [m for _, m in inspect.getmembers(keras.applications, inspect.ismodule)]
-    return {
-        name: (make, module.preprocess_input)
-        for module in modules
-        for name, make in inspect.getmembers(module, inspect.isfunction)
-        if hasattr(module, "preprocess_input") and name[0].isupper()
-    }
+def _logits(parts: tuple[Any, Any, Any], frames: Any, mask: Any) -> Any:
+    encoder, stack, output_layer = parts
+    x = ops.cast(frames, "float32")
+    x = encoder(x if len(x.shape) == 5 else x[..., None])
+    if len(x.shape) != 3:
+        raise InputError(
+            f"The encoder {encoder.name} must return (batch, timesteps, features), got the shape "
+            f"{tuple(x.shape)}: put a model of single frames into keras_seq.layers.FlattenTime."
+        )
+    x = stack(x, mask=mask)
+    if isinstance(x, (list, tuple)) or len(x.shape) != 2:
+        raise InputError(
+            f"The stack {stack.name} must return the last output only: set return_sequences=False "
+            "and return_state=False."
+        )
+    return output_layer(x)

@@ -1,6 +1,7 @@
 """The model: a video classifier."""
 
 from keras_seq._internal.errors import InputError
+from keras_seq.layers import ApplicationFrameEncoder, RNNStack, SmallFrameEncoder
 from keras_seq.models import VideoClassifier
 from keras_seq.train.loop import adam_w
 
@@ -12,26 +13,38 @@ def build(config, train):
         raise InputError(
             f"All training clips have one label, {labels[0]!r}; there is nothing to learn."
         )
-    model = VideoClassifier(
-        train.inputs[0].shape[1:],
-        labels,
-        encoder=config.encoder,
-        frozen=config.pretrained,
-        pairs=config.pairs,
-        channels=config.channels,
-        features=config.features,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        bidirectional=config.bidirectional,
+    stack = RNNStack(
+        config.cell,
+        config.units,
+        config.layers,
+        config.bidirectional,
         dropout=config.dropout,
+        return_sequences=False,
+        name="stack",
+    )
+    model = VideoClassifier(
+        labels,
+        train.inputs[0].shape[1:],
+        _encoder(config),
+        stack,
         sampling={"rate": config.rate, "most": config.frames},
     )
-    if config.pretrained:
-        model.start_from_imagenet()
-    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    model.compile(optimizer, loss=model.loss_of_labels, metrics=["accuracy"])
+    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
     return model
+
+
+def _encoder(config):
+    if config.encoder == "small":
+        return SmallFrameEncoder(
+            config.channels, config.features, frame_difference=config.pairs, name="encoder"
+        )
+    return ApplicationFrameEncoder(
+        config.encoder,
+        config.features,
+        weights="imagenet" if config.pretrained else None,
+        freeze=config.pretrained,
+        name="encoder",
+    )
 
 
 def arrays(model, examples):

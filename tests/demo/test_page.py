@@ -175,7 +175,7 @@ def test_recordings_that_are_too_much(tmp_path):
 
 
 def test_what_happens(tmp_path):
-    model = VideoClassifier((8, 8), ["falls", "rises"], channels=2, features=4, units=4)
+    model = VideoClassifier(["falls", "rises"], (8, 8))
     panel = recipe.find("video").demo(model, Builtin)
     frames = [Image.fromarray(np.full((8, 8), 80 * n, "uint8")) for n in range(4)]
     file = tmp_path / "clip.gif"

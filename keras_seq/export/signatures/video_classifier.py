@@ -30,7 +30,7 @@ class VideoClassifierAdapter(Adapter):
         names = tf.constant(self.model.labels)
 
         def classify(frames: Any) -> dict[str, Any]:
-            logits = self.model._unpadded(frames, training=False)
+            logits = self.model.logits(frames)
             return {
                 "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
                 "probabilities": tf.nn.softmax(logits),
@@ -50,7 +50,7 @@ class VideoClassifierAdapter(Adapter):
         import tensorflow as tf
 
         def classify(frames: Any) -> dict[str, Any]:
-            return {"probabilities": tf.nn.softmax(self.model._unpadded(frames, training=False))}
+            return {"probabilities": tf.nn.softmax(self.model.logits(frames))}
 
         return {"classify": Endpoint(classify, self._signature(), _batches(examples))}
 
