@@ -33,7 +33,8 @@ def seq2seq(**options):
 
 
 def recognizer():
-    return CTCRecognizer("ab ", sample_rate=4_000, bands=12, units=4, depth=1)
+    front_end = layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12))
+    return CTCRecognizer("ab ", front_end, stack=layers.RNNStack("LSTM", 4, bidirectional=True))
 
 
 def rows():

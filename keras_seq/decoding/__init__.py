@@ -3,6 +3,15 @@
 from keras_seq.decoding.autoregressive import greedy, sample
 from keras_seq.decoding.beam_search import beam_search
 from keras_seq.decoding.ctc_beam_search import ctc_beam_search
+from keras_seq.decoding.ctc_decoding import collapse, ctc_decode
 from keras_seq.text.lexicon import Lexicon
 
-__all__ = ["Lexicon", "beam_search", "ctc_beam_search", "greedy", "sample"]
+__all__ = [
+    "Lexicon",
+    "beam_search",
+    "collapse",
+    "ctc_beam_search",
+    "ctc_decode",
+    "greedy",
+    "sample",
+]

@@ -3,6 +3,8 @@
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.audio.background_noise import BackgroundNoise
+from keras_seq.layers.audio.band_convolution import BandConvolution
+from keras_seq.layers.audio.front_end import FrontEnd
 from keras_seq.layers.audio.log_mel import LogMel
 from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
 from keras_seq.layers.crf import CRF
@@ -33,10 +35,12 @@ __all__ = [
     "AttentionDecoderCell",
     "AttentionPooling",
     "BackgroundNoise",
+    "BandConvolution",
     "BigramEmbedding",
     "Bigrams",
     "DiagonalPeepholeLSTM",
     "FlattenTime",
+    "FrontEnd",
     "KneserNey",
     "LogMel",
     "NaiveBayes",

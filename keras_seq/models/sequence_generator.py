@@ -291,6 +291,28 @@ class SequenceGenerator(SequenceModel):
         logits = self.predict_on_batch(inputs)[np.arange(len(prompts)), lengths]
         return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
 
+    def letter_log_probs(self, texts, letters):
+        """Return the log probabilities of what follows texts: their end, or one of some letters.
+
+        Args:
+            texts: Strings, at least one.
+            letters: String of the letters to ask for.
+
+        Returns:
+            `(texts, letters + 1)`; column 0 is that of the end.
+
+        Raises:
+            InputError: If the model is not one over letters, or has styles.
+        """
+        config = self.get_config()
+        if config.get("split") != "text" or config.get("styles") is not None:
+            raise InputError(
+                f"{self.name} cannot be the language model: needed is one over letters "
+                "(`--tokens characters`), without styles."
+            )
+        columns = [self.end, *map(self._tokens.number, letters)]
+        return self.next_log_probs(texts)[:, columns]
+
     # What the model makes.
 
     def generate(self, prompts=None, styles=None, *, count=None, **how):

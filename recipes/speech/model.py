@@ -1,8 +1,20 @@
 """The model: a CTC recognizer over the letters of the training texts."""
 
 from keras_seq._internal.errors import InputError
+from keras_seq.layers import (
+    BackgroundNoise,
+    BandConvolution,
+    FrontEnd,
+    LogMel,
+    RNNStack,
+    SpectralMasking,
+    SpectralWarping,
+)
 from keras_seq.models import CTCRecognizer
 from keras_seq.train.loop import muon
+
+WINDOW, HOP = 0.025, 0.01
+"""Length of a frame of the spectrogram, and time from frame to frame, in seconds."""
 
 ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""
@@ -13,29 +25,41 @@ def build(config, train):
     alphabet = config.alphabet or "".join(sorted(set("".join(train.targets))))
     if not alphabet:
         raise InputError("No training recording has a text, so that there is nothing to learn.")
-    model = CTCRecognizer(
-        alphabet,
-        lexicon=_words(train.targets, alphabet) if config.lexicon else None,
-        sample_rate=config.sample_rate,
-        bands=config.bands,
-        stack=config.stack,
-        polyphase=config.polyphase,
-        noise=config.noise,
-        warp=config.warp,
-        masks=config.masks,
-        centred=config.bidirectional,
-        filters=config.filters,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        bidirectional=config.bidirectional,
-        dropout=config.dropout,
+    front_end = FrontEnd(
+        LogMel(
+            config.sample_rate,
+            window=round(WINDOW * config.sample_rate),
+            hop=round(HOP * config.sample_rate),
+            bands=config.bands,
+        ),
+        frame_stack=config.stack,
+        noise=BackgroundNoise() if config.noise else None,
+        warping=SpectralWarping(config.warp, high=config.sample_rate / 2) if config.warp else None,
+        masking=SpectralMasking(config.masks) if config.masks else None,
+        mean_normalize=config.bidirectional,
+        average_offsets=config.polyphase,
+        name="front_end",
+    )
+    stack = RNNStack(
+        config.cell,
+        config.units,
+        config.layers,
+        config.bidirectional,
+        dropout=[0.0, *[config.dropout] * config.layers],
         recurrent_dropout=config.recurrent_dropout,
         normalization=config.normalization,
+        name="stack",
+    )
+    model = CTCRecognizer(
+        alphabet,
+        front_end,
+        [BandConvolution(config.stack, config.filters)] if config.filters else [],
+        stack,
+        lexicon=_words(train.targets, alphabet) if config.lexicon else None,
     )
     model.adapt(train.inputs[:ENOUGH])
     optimizer = muon(config.learning_rate, config.updates, config.weight_decay, output="letters")
-    model.compile(optimizer, loss=model.loss_of_texts)
+    model.compile(optimizer)
     return model
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
+from keras_seq.layers.audio.noise import babble, coloured_noise
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COMMANDS = (
@@ -132,9 +133,9 @@ def _heard(spoken, others, sample_rate, random):
         sound = audio.reverberated(sound, sample_rate, seconds, direct, random)
     if others:
         if random.random() < 0.7:
-            noise = audio.coloured_noise(len(sound), random.uniform(0, 2), random)
+            noise = coloured_noise(len(sound), random.uniform(0, 2), random)
         else:
             talking = random.integers(len(others), size=random.integers(3, 7))
-            noise = audio.babble([others[number] for number in talking], len(sound), random)
+            noise = babble([others[number] for number in talking], len(sound), random)
         sound = audio.noisy(sound, noise, DECIBELS)
     return audio.as_int16(sound / np.abs(sound).max() * random.uniform(0.1, 0.9))

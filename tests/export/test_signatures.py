@@ -12,6 +12,7 @@ from keras_seq import export
 from keras_seq._internal.errors import InputError
 from keras_seq.export.signatures import adapter_for, base
 from keras_seq.export.signatures.keras_model import KerasModelAdapter
+from keras_seq.layers import RNNStack
 from keras_seq.models import CTCRecognizer
 
 pytestmark = pytest.mark.skipif(
@@ -80,7 +81,7 @@ def test_the_adapter_on_the_page(tmp_path, monkeypatch, registry):
 
 
 def test_a_recognizer_tells_its_words():
-    recognizer = CTCRecognizer("ab", lexicon=["ab", "ba"], units=2, depth=1, bands=8)
+    recognizer = CTCRecognizer("ab", stack=RNNStack("GRU", 2), lexicon=["ab", "ba"])
     assert adapter_for(recognizer).metadata()["lexicon"] == ["ab", "ba"]
 
 

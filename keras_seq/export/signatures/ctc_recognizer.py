@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
-from keras_seq.models.ctc_recognizer import BLANK, CTCRecognizer
+from keras_seq.layers.audio.ended_by_blanks import BLANK
+from keras_seq.models.ctc_recognizer import CTCRecognizer
 
 
 class CTCRecognizerAdapter(Adapter):
@@ -69,7 +70,7 @@ class CTCRecognizerAdapter(Adapter):
             "sample_rate": model.sample_rate,
             "seconds_a_step": model.seconds_a_step,
             "letters": ["", *model.alphabet],
-            "lexicon": model._arguments["lexicon"],
+            "lexicon": model.lexicon,
         }
 
     def _batches(self, examples: Sequence[np.ndarray]) -> list[list[np.ndarray]]:

@@ -1,139 +1,244 @@
 """What recurrent layers read of sound."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import layers
 from keras_seq._internal.errors import InputError
+from keras_seq.layers.audio.background_noise import BackgroundNoise
+from keras_seq.layers.audio.log_mel import LogMel
+from keras_seq.layers.audio.noise import make_noise_tracks
+from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
+
+PARTS = ("log_mel", "noise", "warping", "masking")
+"""Arguments that are layers."""
+SETTINGS = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
+"""Arguments that are saved as they are."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class FrontEnd(keras.layers.Layer):
-    """What recurrent layers read of a recording: `(batch, samples)` to `(batch, steps, features)`.
+    """Time steps of stacked log-mel frames, from the samples of recordings.
 
-    Frames of a log-mel spectrogram, each band made even by its mean and deviation, some of them
-    side by side.
+    Each band of the spectrogram is normalized by a mean and a standard deviation that `adapt`
+    learns. Then some frames together become one time step.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMel
+    >>> front_end = FrontEnd(LogMel(8_000, window=200, hop=80, bands=20), noise=BackgroundNoise())
+    >>> samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4_000))
+    >>> front_end.adapt(list(samples))
+    >>> features, mask = front_end(samples, np.array([4_000, 2_000]))  # 4 frames of 10 ms per step
+    >>> tuple(features.shape), np.array(mask).sum(axis=1)
+    ((2, 13, 80), array([13,  7]))
 
     Args:
-        window, hop, sample_rate, bands: As of `keras_seq.layers.LogMel`.
-        stack: Frames a step.
-        stride: Frames from step to step.
-        noise: Whether there is a `keras_seq.layers.BackgroundNoise`, for training.
-        warp: `most` of `keras_seq.layers.SpectralWarping`, in training.
-        masks: Of `keras_seq.layers.SpectralMasking`, in training.
-        centred: Whether the mean over the steps is taken off each feature.
-        polyphase: Whether steps are read from each frame of the first stride on: a recording is
-            `phases` in a row in the batch, or in training one of them, drawn for each batch.
+        log_mel: Spectrogram. Default: 40 bands, a frame of 25 ms every 10 ms, at 16 kHz.
+        frame_stack: Number of frames per time step.
+        frame_stride: Number of frames from time step to time step, at most `frame_stack`, which is
+            the default.
+        noise: Noise that is added in training. `adapt` gives it its tracks.
+        warping: Warping of the frequencies in training. Its edges must be those of `log_mel`.
+        masking: Masking of bands and frames in training.
+        mean_normalize: Whether to subtract from each feature its mean over the recording (cepstral
+            mean normalization), which removes loudness and channel. Not for streams.
+        average_offsets: Whether to read each recording `frame_stride` times, each time a frame
+            later: the batch then has that many rows per recording, one after the other, of which
+            `EndedByBlanks` returns the mean. In training it is read once, from an offset drawn for
+            each batch, so that training takes no longer.
+
+    Call arguments:
+        samples: Floats from -1 to 1, `(batch, samples)`, padded at the end.
+        lengths: Number of samples of each recording, `(batch,)`.
+        training: Whether to add noise, warp, mask and draw an offset.
 
     Returns:
-        The features, and which steps there are of each recording, bools `(batch, steps)`.
+        The features `(batch * num_offsets, timesteps, frame_stack * bands)`, and which time steps
+        there are of each recording, bools `(batch * num_offsets, timesteps)`.
+
+    Raises:
+        InputError: If arguments contradict each other.
     """
 
     def __init__(
         self,
-        window,
-        hop,
-        sample_rate,
-        bands,
-        stack,
-        stride,
-        noise,
-        warp,
-        masks,
-        centred,
-        polyphase,
-        **kwargs,
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "kwargs", "__class__")}
-        super().__init__(**kwargs)
-        if not 1 <= stride <= stack:
+        log_mel: LogMel | None = None,
+        frame_stack: int = 4,
+        frame_stride: int | None = None,
+        noise: BackgroundNoise | None = None,
+        warping: SpectralWarping | None = None,
+        masking: SpectralMasking | None = None,
+        mean_normalize: bool = False,
+        average_offsets: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        # A spectrogram needs the range of float32.
+        super().__init__(**{"dtype": "float32", **kwargs})
+        self.log_mel = LogMel() if log_mel is None else log_mel
+        self.frame_stack = frame_stack
+        self.frame_stride = frame_stack if frame_stride is None else frame_stride
+        self.noise, self.warping, self.masking = noise, warping, masking
+        self.mean_normalize, self.average_offsets = mean_normalize, average_offsets
+        if not 1 <= self.frame_stride <= frame_stack:
             raise InputError(
-                f"A step strides over 1 frame at least and no more than it reads, {stack}; got "
-                f"{stride}."
+                "FrontEnd: frame_stride must be at least 1 and no more than frame_stack, "
+                f"{frame_stack}; got {self.frame_stride}."
             )
-        self._arguments = arguments
-        self.stack, self.stride, self.bands, self.centred = stack, stride, bands, centred
-        self.log_mel = layers.LogMel(sample_rate, window, hop, bands, name="log_mel")
-        high = sample_rate / 2
-        self.warp = layers.SpectralWarping(warp, high=high, name="warp") if warp else None
-        self.noise = layers.BackgroundNoise(name="noise") if noise else None
-        self.masking = layers.SpectralMasking(masks, name="masking") if masks else None
-        self.phases = stride if polyphase else 1
-        self.phase = keras.random.SeedGenerator() if polyphase else None
-        self.advance = stride * hop
-        self.span = (stack + self.phases - 2) * hop + window
-        self.features = stack * bands
-        self.mean = self._fixed("mean", "zeros")
-        self.deviation = self._fixed("deviation", "ones")
+        edges = self.log_mel.low, self.log_mel.high or self.sample_rate / 2
+        if warping is not None and (warping.low, warping.high) != edges:
+            raise InputError(
+                f"FrontEnd: warping is from {warping.low} to {warping.high} Hz, and the bands of "
+                f"log_mel from {edges[0]} to {edges[1]} Hz: give both the same `low` and `high`."
+            )
+        self.num_offsets = self.frame_stride if average_offsets else 1
+        self.seed_generator = keras.random.SeedGenerator() if average_offsets else None
+        self.step_hop = self.frame_stride * self.log_mel.hop
+        """Number of samples from time step to time step."""
+        frames = frame_stack + self.num_offsets - 1
+        self.receptive_field = (frames - 1) * self.log_mel.hop + self.log_mel.window
+        """Number of samples that a time step is computed from, with all offsets."""
 
-    def _fixed(self, name, initializer):
-        return self.add_weight(
-            shape=(self.bands,), name=name, initializer=initializer, trainable=False
-        )
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second."""
+        return self.log_mel.sample_rate
 
-    def call(self, samples, lengths, training=False):
+    @property
+    def output_size(self) -> int:
+        """Number of features per time step."""
+        return self.frame_stack * self.log_mel.bands
+
+    def build(self, samples_shape: Any, lengths_shape: Any = None) -> None:
+        for layer in (getattr(self, part) for part in PARTS):
+            if layer is not None:
+                layer.build(samples_shape)
+        shape = (self.log_mel.bands,)
+        self.mean = self.add_weight(shape, name="mean", initializer="zeros", trainable=False)
+        self.std = self.add_weight(shape, name="std", initializer="ones", trainable=False)
+
+    def adapt(self, recordings: Sequence[np.ndarray]) -> None:
+        """Learn mean and standard deviation of each band, and make tracks of noise.
+
+        The babble in the noise is of these recordings.
+
+        Args:
+            recordings: Arrays of samples, see `as_floats`; a few hundred will do.
+
+        Raises:
+            InputError: If no recording is as long as a frame.
+        """
+        if not self.built:
+            self.build((None, None))
+        count, total, squares = 0, 0.0, 0.0
+        for recording in recordings:
+            if len(recording) < self.log_mel.window:
+                continue
+            log_mel = self.spectrogram(recording)
+            count += len(log_mel)
+            total = total + log_mel.sum(axis=0, dtype="float64")
+            squares = squares + (log_mel.astype("float64") ** 2).sum(axis=0)
+        if not count:
+            raise InputError("adapt() needs a recording that is as long as a frame.")
+        if self.noise is not None:
+            heard = [as_floats(recording) for recording in recordings]
+            self.noise.hear(make_noise_tracks(heard, self.sample_rate))
+        mean = total / count
+        self.mean.assign(mean)
+        self.std.assign(np.sqrt(np.maximum(squares / count - mean**2, 1e-2)))
+
+    def spectrogram(self, recording: np.ndarray) -> np.ndarray:
+        """Return the log-mel spectrogram of a recording, `(frames, bands)`.
+
+        Args:
+            recording: Samples, see `as_floats`; fewer than a frame has are padded.
+        """
+        samples = as_floats(recording)
+        samples = np.pad(samples, (0, max(0, self.log_mel.window - len(samples))))
+        return ops.convert_to_numpy(self.log_mel(samples[None]))[0]
+
+    def call(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
         if self.noise is not None:
             samples = self.noise(samples, training=training)
         count = ops.shape(samples)[1]
-        # In whole numbers above zero, which any runtime divides alike.
-        steps = ops.maximum((count + self.advance - 1) // self.advance, 1)
-        more = (steps - 1) * self.advance + self.span - count
-        features = self.of_whole_steps(ops.pad(samples, [[0, 0], [0, more]]), training)
-        there = ops.arange(ops.shape(features)[1]) * self.advance
-        mask = there[None, :] < lengths[:, None]
-        if self.phases > 1 and not training:
-            mask = ops.repeat(mask, self.phases, axis=0)
-        if self.centred:
-            counts = ops.cast(mask, features.dtype)[:, :, None]
-            means = ops.sum(features * counts, axis=1, keepdims=True)
-            features -= means / ops.maximum(ops.sum(counts, axis=1, keepdims=True), 1)
+        # In integers above zero, which all runtimes divide alike. JAX pads by known numbers only.
+        larger = max if isinstance(count, int) else ops.maximum
+        steps = larger((count + self.step_hop - 1) // self.step_hop, 1)
+        missing = (steps - 1) * self.step_hop + self.receptive_field - count
+        features = self.features(ops.pad(samples, [[0, 0], [0, missing]]), training)
+        starts = ops.arange(ops.shape(features)[1]) * self.step_hop
+        mask = starts[None, :] < ops.cast(lengths, "int32")[:, None]
+        if self.num_offsets > 1 and not training:
+            mask = ops.repeat(mask, self.num_offsets, axis=0)
+        if self.mean_normalize:
+            weights = ops.cast(mask, features.dtype)[:, :, None]
+            total = ops.sum(features * weights, axis=1, keepdims=True)
+            features -= total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
         return features, mask
 
-    def of_whole_steps(self, samples, training=False):
-        """Features of samples that end with the last sample of a step."""
+    def features(self, samples: Any, training: bool | None = False) -> Any:
+        """Return the features of samples that end with the last sample of a time step.
+
+        Args:
+            samples: `(batch, samples)`.
+            training: Whether to warp, mask and draw an offset.
+        """
         x = self.log_mel(samples)
-        if self.warp is not None:
-            x = self.warp(x, training=training)
-        x = (x - self.mean) / self.deviation
+        if self.warping is not None:
+            x = self.warping(x, training=training)
+        x = (x - self.mean) / self.std
         if self.masking is not None:
             x = self.masking(x, training=training)
-        if self.phases == 1:
-            return self._side_by_side(x)
+        if self.num_offsets == 1:
+            return self._stacked(x)
         batch, frames = ops.shape(x)[:2]
-        steps = 1 + (frames - self.stack - self.phases + 1) // self.stride
-        read = (steps - 1) * self.stride + self.stack
+        steps = 1 + (frames - self.frame_stack - self.num_offsets + 1) // self.frame_stride
+        read = (steps - 1) * self.frame_stride + self.frame_stack
         if training:
-            phase = ops.cast(self.phases * keras.random.uniform((), seed=self.phase), "int32")
-            return self._side_by_side(ops.slice(x, (0, phase, 0), (batch, read, self.bands)))
-        phases = [self._side_by_side(x[:, phase : phase + read]) for phase in range(self.phases)]
-        return ops.reshape(ops.stack(phases, axis=1), (-1, steps, self.features))
+            drawn = keras.random.uniform((), seed=self.seed_generator)
+            offset = ops.cast(self.num_offsets * drawn, "int32")
+            return self._stacked(ops.slice(x, (0, offset, 0), (batch, read, self.log_mel.bands)))
+        rows = [self._stacked(x[:, offset : offset + read]) for offset in range(self.num_offsets)]
+        return ops.reshape(ops.stack(rows, axis=1), (-1, steps, self.output_size))
 
-    def _side_by_side(self, x):
-        """Steps of frames: `stack` of them beside each other, every `stride`."""
-        last = (ops.shape(x)[1] - self.stack) // self.stride * self.stride + 1
-        parts = [x[:, first : first + last : self.stride] for first in range(self.stack)]
-        return ops.concatenate(parts, axis=-1)
+    def _stacked(self, x: Any) -> Any:
+        """Return time steps of `frame_stack` frames, one every `frame_stride`."""
+        stride = self.frame_stride
+        end = (ops.shape(x)[1] - self.frame_stack) // stride * stride + 1
+        frames = [x[:, first : first + end : stride] for first in range(self.frame_stack)]
+        return ops.concatenate(frames, axis=-1)
 
-    def compute_output_spec(self, samples, lengths, training=False):
-        batch = samples.shape[0]
+    def compute_output_spec(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
+        batch = samples.shape[0] if self.num_offsets == 1 else None
         return (
-            keras.KerasTensor((batch, None, self.features), "float32"),
+            keras.KerasTensor((batch, None, self.output_size), "float32"),
             keras.KerasTensor((batch, None), "bool"),
         )
 
-    def get_config(self):
-        return {**super().get_config(), **self._arguments}
+    def get_config(self) -> dict[str, Any]:
+        parts = {part: getattr(self, part) for part in PARTS}
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in SETTINGS},
+            **{part: keras.saving.serialize_keras_object(layer) for part, layer in parts.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "FrontEnd":
+        parts = {part: keras.saving.deserialize_keras_object(config[part]) for part in PARTS}
+        return super().from_config({**config, **parts})
 
 
-def floats(recording):
-    """Samples within -1 to 1, float32.
+def as_floats(recording: np.ndarray) -> np.ndarray:
+    """Return samples from -1 to 1, float32 `(samples,)`.
 
     Args:
-        recording: `(samples,)`, floats within -1 to 1 or whole numbers of 16 bits.
+        recording: `(samples,)`, floats from -1 to 1 or integers of 16 bits.
 
     Raises:
-        InputError: It is neither.
+        InputError: If it is neither.
     """
     recording = np.asarray(recording)
     if recording.ndim != 1:

@@ -7,7 +7,7 @@ from helpers import to_numpy
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.data import audio
+from keras_seq.layers.audio.noise import make_noise_tracks
 
 RANDOM = np.random.default_rng(0)
 SOUND = RANDOM.uniform(-0.5, 0.5, (40, 3_000)).astype("float32")
@@ -81,11 +81,11 @@ def test_saved_without_its_tracks(tmp_path):
 
 def test_backgrounds_are_of_every_colour_and_of_talk():
     recordings = [np.sin(np.arange(500) * step).astype("float32") for step in (0.1, 0.5, 1.0)]
-    tracks = audio.backgrounds([*recordings, np.zeros(9)], 1_000, noises=5, talks=2)
+    tracks = make_noise_tracks([*recordings, np.zeros(9)], 1_000, num_noise=5, num_babble=2)
     assert tracks.shape == (7, 8_000) and tracks.dtype == "float32"
     power = np.abs(np.fft.rfft(tracks)) ** 2
     low = power[:5, 1:1_000].sum(axis=1) / power[:5, 1:].sum(axis=1)
     assert (np.diff(low) > 0).all() and low[0] < 0.3 < 0.9 < low[4]
     # The talk is of tones, which a recording of 500 samples has at multiples of 2 Hz.
     assert (power[5:, ::16].sum(axis=1) > 0.9 * power[5:].sum(axis=1)).all()
-    assert len(audio.backgrounds([np.zeros(9)], 1_000, noises=2)) == 2
+    assert len(make_noise_tracks([np.zeros(9)], 1_000, num_noise=2)) == 2

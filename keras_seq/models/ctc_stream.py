@@ -1,0 +1,99 @@
+"""Speech recognition while the sound arrives."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq._internal.no_gradients import no_gradients
+from keras_seq.decoding import collapse
+from keras_seq.layers.audio.ended_by_blanks import BLANK
+from keras_seq.layers.audio.front_end import as_floats
+
+if TYPE_CHECKING:
+    from keras_seq.models.ctc_recognizer import CTCRecognizer
+
+
+class Heard(NamedTuple):
+    """What a chunk of a recording adds to the text before."""
+
+    text: str
+    log_probs: np.ndarray
+    """`(timesteps, letters + 1)`, the blank first."""
+
+
+class Stream:
+    """Recognition of a recording that arrives in chunks, with the same result as of the whole.
+
+        stream = recognizer.stream()
+        for chunk in chunks:
+            print(stream.feed(chunk).text, end="")
+        print(stream.finish().text)
+
+    The text is that of the most likely alignment.
+
+    Args:
+        recognizer: A `CTCRecognizer` whose stack reads in one direction.
+
+    Raises:
+        InputError: If its stack reads in both directions.
+    """
+
+    def __init__(self, recognizer: "CTCRecognizer") -> None:
+        if recognizer.stack.bidirectional:
+            raise InputError(
+                "A model that reads from both ends must hear the whole before it can say anything: "
+                "a stream needs an RNNStack with bidirectional=False."
+            )
+        self._recognizer = recognizer
+        self._reset()
+
+    def _reset(self) -> None:
+        recognizer = self._recognizer
+        self._states = recognizer.stack.get_initial_state(recognizer.front_end.num_offsets)
+        # From the first sample that the next time step needs.
+        self._samples = np.zeros(0, "float32")
+        self._last = BLANK
+
+    def feed(self, samples: np.ndarray) -> Heard:
+        """Return what the next chunk adds.
+
+        Args:
+            samples: `(samples,)`, any number of them.
+        """
+        front_end = self._recognizer.front_end
+        self._samples = np.concatenate([self._samples, rounded(samples)])
+        rest = len(self._samples) - front_end.receptive_field
+        return self._read(0 if rest < 0 else 1 + rest // front_end.step_hop)
+
+    def finish(self) -> Heard:
+        """Return what the last samples add, padded with silence; then the next recording begins."""
+        front_end = self._recognizer.front_end
+        steps = -(-len(self._samples) // front_end.step_hop)
+        needed = front_end.receptive_field + (steps - 1) * front_end.step_hop
+        self._samples = np.pad(self._samples, (0, max(0, needed - len(self._samples))))
+        heard = self._read(steps)
+        self._reset()
+        return heard
+
+    def _read(self, steps: int) -> Heard:
+        recognizer, front_end = self._recognizer, self._recognizer.front_end
+        if not steps:
+            return Heard("", np.zeros((0, len(recognizer.alphabet) + 1), "float32"))
+        needed = front_end.receptive_field + (steps - 1) * front_end.step_hop
+        with no_gradients():
+            features = front_end.features(ops.convert_to_tensor(self._samples[None, :needed]))
+            log_probs, self._states = recognizer.advance(features, self._states)
+        log_probs = np.logaddexp.reduce(ops.convert_to_numpy(log_probs), axis=0)
+        log_probs -= np.float32(np.log(front_end.num_offsets))
+        self._samples = self._samples[steps * front_end.step_hop :]
+        path = [self._last, *log_probs.argmax(axis=-1)]
+        self._last = path[-1]
+        letters = [recognizer.alphabet[label - 1] for label, step in collapse(path) if step]
+        return Heard("".join(letters), log_probs)
+
+
+def rounded(recording: np.ndarray) -> np.ndarray:
+    """Return samples as the model takes them, float16, whether they come in chunks or at once."""
+    return as_floats(recording).astype("float16")

@@ -1,0 +1,66 @@
+"""The front end of speech models: against its parts one by one; saved; its examples."""
+
+import doctest
+
+import keras
+import numpy as np
+import pytest
+from helpers import to_numpy
+
+from keras_seq import layers
+from keras_seq.layers.audio import band_convolution, front_end
+
+RANDOM = np.random.default_rng(0)
+SAMPLES = RANDOM.uniform(-0.5, 0.5, (2, 1_000)).astype("float32")
+LENGTHS = np.array([1_000, 520], "int32")
+
+
+def make(**options):
+    return layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12), **options)
+
+
+def test_a_time_step_is_some_normalized_frames():
+    layer = make(frame_stack=3, frame_stride=2)
+    layer.adapt(list(SAMPLES))
+    frames = np.concatenate([layer.spectrogram(row) for row in SAMPLES])
+    mean, std = frames.mean(axis=0), frames.std(axis=0)
+    features, mask = layer(SAMPLES, LENGTHS)
+    padded = np.pad(SAMPLES, [(0, 0), (0, 100)])
+    log_mel = (to_numpy(layer.log_mel(padded)) - mean) / std
+    wanted = np.stack([log_mel[:, 2 * t : 2 * t + 3].reshape(2, 36) for t in range(12)], axis=1)
+    np.testing.assert_allclose(to_numpy(features)[:, :12], wanted, atol=1e-3)
+    assert to_numpy(mask).sum(axis=1).tolist() == [13, 7]
+
+
+def test_the_mean_over_a_recording_is_subtracted_without_its_padding():
+    layer = make(mean_normalize=True)
+    features, mask = map(to_numpy, layer(SAMPLES, LENGTHS))
+    for row, steps in zip(features, mask.sum(axis=1)):
+        np.testing.assert_allclose(row[:steps].mean(axis=0), 0, atol=1e-4)
+
+
+def test_saved_with_its_parts(tmp_path):
+    layer = make(
+        frame_stack=2,
+        noise=layers.BackgroundNoise(clean=0.5),
+        warping=layers.SpectralWarping(0.1, high=2_000.0),
+        masking=layers.SpectralMasking(1),
+        average_offsets=True,
+    )
+    samples, lengths = keras.Input((None,)), keras.Input((), dtype="int32")
+    model = keras.Model([samples, lengths], layer(samples, lengths)[0])
+    layer.adapt(list(SAMPLES))
+    model.save(tmp_path / "it.keras")
+    loaded = keras.saving.load_model(tmp_path / "it.keras")
+    found = next(one for one in loaded.layers if isinstance(one, layers.FrontEnd))
+    assert found.noise.clean == 0.5 and found.warping.most == 0.1 and found.masking.masks == 1
+    arrays = (SAMPLES, LENGTHS)
+    expected = to_numpy(model(arrays))
+    assert expected.shape[0] == 4
+    np.testing.assert_allclose(to_numpy(loaded(arrays)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("module", [front_end, band_convolution])
+def test_the_examples_run(module):
+    failed, count = doctest.testmod(module)
+    assert count and not failed
