@@ -152,7 +152,7 @@ def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
 
 MISTAKES = {
     "no such file": (None, "There is no file or folder mine.txt"),
-    "a tag outside of the scheme": ("a B-PER\nb X-PER\n", "sentence at line 1: 'X-PER' is not a tag"),
+    "a tag outside of the scheme": ("a B-PER\nb X-PER\n", "at line 1: 'X-PER' is not a tag"),
     "too few columns": ("a B-PER\nb\n", "line 2: 'b' has 1 column"),
     "a word without its tag": ("中国/ns 人\n", "line 1"),
 }
