@@ -1,7 +1,10 @@
 """What every cell shares: its arguments, its weights, dropout and the cell contract."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -27,7 +30,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     - `project(inputs)`: all that depends on x_t alone. Takes `(batch, features)` or
       `(batch, timesteps, features)`, returns one tensor with the same leading axes.
-    - `step(projected, states)`: one time step, returns a `Step`.
+    - `step(projected, states)`: one time step, returns a `Step`. A cell with recurrent dropout
+      takes `training` too.
 
     That is the whole contract with `keras_seq.scan`: any cell that has these two (and
     `state_size`, as Keras asks of every cell) runs with its projection hoisted out of the loop.
@@ -109,30 +113,39 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.is_training = False
 
     def project(self, inputs):
         raise NotImplementedError(f"{type(self).__name__} has no `project(inputs)`.")
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         raise NotImplementedError(f"{type(self).__name__} has no `step(projected, states)`.")
 
     def call(self, inputs, states, training=False):
-        step = self.step(self.project(self.begin(inputs, training)), states)
+        projected = self.project(self.drop_inputs(inputs, training))
+        step = step_of(self, training)(projected, states)
         return step.output, step.states
 
-    def begin(self, inputs, training):
-        """Inputs of one or all time steps under input dropout; sets whether `recurrent` drops."""
-        self.is_training = bool(training)
-        if not self.is_training or not self.dropout:
+    def drop_inputs(self, inputs: Any, training: bool | None = False) -> Any:
+        """Return the inputs under input dropout, with one mask for all time steps.
+
+        Args:
+            inputs: `(batch, features)` or `(batch, timesteps, features)`.
+            training: Whether dropout applies.
+        """
+        if not training or not self.dropout:
             return inputs
         if len(inputs.shape) == 2:
             return inputs * self.get_dropout_mask(inputs)
         return inputs * ops.expand_dims(self.get_dropout_mask(inputs[:, 0]), 1)
 
-    def recurrent(self, state):
-        """What the recurrent kernel reads of a state: all of it, or what recurrent dropout left."""
-        if not self.is_training or not self.recurrent_dropout:
+    def drop_state(self, state: Any, training: bool | None = False) -> Any:
+        """Return a state under recurrent dropout, as the recurrent kernel reads it.
+
+        Args:
+            state: `(batch, units)`.
+            training: Whether dropout applies.
+        """
+        if not training or not self.recurrent_dropout:
             return state
         return state * self.get_recurrent_dropout_mask(state)
 
@@ -193,6 +206,29 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             "recurrent_dropout": self.recurrent_dropout,
             "seed": self.seed,
         }
+
+
+def step_of(cell: Any, training: bool | None) -> Callable[[Any, list], Step]:
+    """Return `cell.step`, told to apply recurrent dropout if it trains.
+
+    Args:
+        cell: A cell with `step`, which takes `training` if it has recurrent dropout.
+        training: Whether dropout applies.
+
+    Raises:
+        InputError: If the cell has recurrent dropout, but its `step` does not take `training`.
+    """
+    if not training:
+        return cell.step
+    if "training" in inspect.signature(cell.step).parameters:
+        return functools.partial(cell.step, training=True)
+    if getattr(cell, "recurrent_dropout", 0):
+        name = type(cell).__name__
+        raise InputError(
+            f"{name}.step must take `training` and read states by `drop_state(state, training)`, "
+            f"since {name} has recurrent_dropout={cell.recurrent_dropout}."
+        )
+    return cell.step
 
 
 class GatedCell(RecurrentCell):

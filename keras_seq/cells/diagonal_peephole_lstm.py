@@ -56,9 +56,9 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
             initializer=self.peephole_initializer or self.kernel_initializer,
         )
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         h_previous, c_previous = states
-        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        u = matmul(self.drop_state(h_previous, training), self.recurrent_kernel)
         z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
         i = self.gate(z_i + self.input_gate_peephole_weights * c_previous)
         f = self.gate(z_f + self.forget_gate_peephole_weights * c_previous)

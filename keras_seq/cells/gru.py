@@ -50,9 +50,9 @@ class GRUCell(GatedCell):
             return projected
         return projected + (self.bias[0] if self.reset_after else self.bias)
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         (h_previous,) = states
-        h_read = self.recurrent(h_previous)
+        h_read = self.drop_state(h_previous, training)
         x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
         if self.reset_after:
             u = matmul(h_read, self.recurrent_kernel)

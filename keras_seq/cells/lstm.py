@@ -59,9 +59,9 @@ class LSTMCell(GatedCell):
         projected = matmul(inputs, self.kernel)
         return projected + self.bias if self.use_bias else projected
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         h_previous, c_previous = states
-        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        u = matmul(self.drop_state(h_previous, training), self.recurrent_kernel)
         z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
         i = self.gate(z_i)
         f = self.gate(z_f)

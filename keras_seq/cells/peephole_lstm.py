@@ -38,10 +38,10 @@ class PeepholeLSTMCell(LSTMCell):
         self.recurrent_kernel = self.add_recurrent_kernel(3 * self.units)
         self.bias = self.add_bias((4 * self.units,), self.initial_bias)
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         _, c_previous = states
         x_i, x_f, x_c, x_o = ops.split(projected, 4, axis=-1)
-        u = matmul(self.recurrent(c_previous), self.recurrent_kernel)
+        u = matmul(self.drop_state(c_previous, training), self.recurrent_kernel)
         u_i, u_f, u_o = ops.split(u, 3, axis=-1)
         i = self.gate(x_i + u_i)
         f = self.gate(x_f + u_f)

@@ -30,8 +30,8 @@ class SimpleRNNCell(RecurrentCell):
         projected = matmul(inputs, self.kernel)
         return projected + self.bias if self.use_bias else projected
 
-    def step(self, projected, states):
+    def step(self, projected, states, training=False):
         (h_previous,) = states
-        u = matmul(self.recurrent(h_previous), self.recurrent_kernel)
+        u = matmul(self.drop_state(h_previous, training), self.recurrent_kernel)
         h = self.activate(projected + u)
         return Step(h, [h], {"candidate": h})

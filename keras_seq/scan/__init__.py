@@ -52,6 +52,7 @@ def scan(
     return_sequences=True,
     use_cudnn=False,
     checkpoint=False,
+    training=False,
 ):
     """Runs a cell over a sequence.
 
@@ -66,6 +67,7 @@ def scan(
         return_sequences: Whether all outputs are wanted.
         use_cudnn: True to insist on cuDNN, "auto" to use it where it applies.
         checkpoint: Whether to compute again, chunk by chunk, what the gradient needs.
+        training: Whether recurrent dropout applies.
 
     Returns:
         Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed,
@@ -79,6 +81,7 @@ def scan(
         zero_output_for_mask=zero_output_for_mask,
         return_sequences=return_sequences,
         use_cudnn=use_cudnn,
+        training=training,
     )
     if not checkpoint:
         return run(sequences, initial_state, mask)
@@ -104,6 +107,7 @@ def _scan(
     zero_output_for_mask,
     return_sequences,
     use_cudnn,
+    training,
 ):
     """As `scan`, in one go: by cuDNN, the fast path or the general loop."""
     name = type(cell).__name__
@@ -120,7 +124,9 @@ def _scan(
             "activations, a bias, no recurrent dropout, no unroll and no mask; "
             "use_cudnn='auto' runs it in another way."
         )
-    reason = "it was asked for" if _general_only.get() else why_not(cell, sequences, unroll)
+    reason = "it was asked for"
+    if not _general_only.get():
+        reason = why_not(cell, sequences, unroll, training)
     if reason is None:
         logger.debug("%s: fast path", name)
         return fast_scan(
@@ -131,6 +137,7 @@ def _scan(
             go_backwards=go_backwards,
             zero_output_for_mask=zero_output_for_mask,
             return_sequences=return_sequences,
+            training=training,
         )
     logger.debug("%s: general loop, since %s", name, reason)
     return general_scan(
@@ -142,4 +149,5 @@ def _scan(
         unroll=unroll,
         zero_output_for_mask=zero_output_for_mask,
         return_sequences=return_sequences,
+        training=training,
     )

@@ -30,7 +30,7 @@ PASSES = {
 }
 
 
-def why_not(cell, sequences, unroll=False):
+def why_not(cell, sequences, unroll=False, training=False):
     """Why the fast path does not apply, in a few words, or None if it does."""
     if type(cell) not in PASSES:
         return f"it has no passes for {type(cell).__name__}"
@@ -42,7 +42,7 @@ def why_not(cell, sequences, unroll=False):
         return "the recurrent activation is not sigmoid"
     if not getattr(cell, "reset_after", True):
         return "reset_after is off"
-    if cell.recurrent_dropout and cell.is_training:
+    if cell.recurrent_dropout and training:
         return "recurrent dropout is on"
     if unroll:
         return "unroll is on"
@@ -64,7 +64,14 @@ def compiles_itself(cell):
 
 
 def fast_scan(
-    cell, sequences, initial_state, mask, go_backwards, zero_output_for_mask, return_sequences
+    cell,
+    sequences,
+    initial_state,
+    mask,
+    go_backwards,
+    zero_output_for_mask,
+    return_sequences,
+    training,
 ):
     """As `keras_seq.scan.scan`, for a cell and sequences that have no `why_not`."""
     kernel, *weights = (ops.convert_to_tensor(w) for w in _weights(cell, sequences.dtype))
@@ -73,7 +80,7 @@ def fast_scan(
     # Steps are taken in float32 at least.
     wide = "float32" if _dtype(sequences) == "bfloat16" else sequences.dtype
     weights, states = ([ops.cast(t, wide) for t in group] for group in (weights, initial_state))
-    results = run(passes, cell.is_training, sequences, kernel, weights, states, mask)
+    results = run(passes, training, sequences, kernel, weights, states, mask)
     y, *states = (ops.cast(result, sequences.dtype) for result in results)
     if not return_sequences:
         return y, y[:, None], states

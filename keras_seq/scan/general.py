@@ -5,6 +5,7 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import is_float64
 from keras_seq._internal.keras_compat import rnn
+from keras_seq.cells.base import step_of
 
 
 def projects(cell):
@@ -21,6 +22,7 @@ def general_scan(
     unroll=False,
     zero_output_for_mask=False,
     return_sequences=True,
+    training=False,
 ):
     """Projects the whole sequence in one product, then takes one `cell.step` after the other.
 
@@ -37,11 +39,14 @@ def general_scan(
         unroll: Whether to write the loop out; needs a known number of time steps.
         zero_output_for_mask: Whether masked steps put out zeros.
         return_sequences: Whether all outputs are wanted.
+        training: Whether recurrent dropout applies.
 
     Returns:
         As `keras_seq.scan.scan`.
     """
-    inputs, states, step = one_step(cell, sequences, initial_state, mask, zero_output_for_mask)
+    inputs, states, step = one_step(
+        cell, sequences, initial_state, mask, zero_output_for_mask, training
+    )
     last_output, outputs, states = rnn(
         step,
         inputs,
@@ -54,11 +59,11 @@ def general_scan(
     return last_output, outputs, list(states if mask is None else states[:-1])
 
 
-def one_step(cell, sequences, initial_state, mask, zero_output_for_mask):
+def one_step(cell, sequences, initial_state, mask, zero_output_for_mask, training=False):
     """What a loop over time steps needs.
 
     Args:
-        cell, sequences, initial_state, mask, zero_output_for_mask: As in `general_scan`.
+        cell, sequences, initial_state, mask, zero_output_for_mask, training: As in `general_scan`.
 
     Returns:
         What each step takes of the sequences, `(batch, timesteps, n)`; the list of what goes from
@@ -67,29 +72,30 @@ def one_step(cell, sequences, initial_state, mask, zero_output_for_mask):
     """
     projected = cell.project(sequences)
     _check_projected(cell, projected, sequences)
+    take = step_of(cell, training)
     if mask is None:
-        return projected, list(initial_state), _plain_step(cell)
+        return projected, list(initial_state), _plain_step(cell, take)
     # The mask travels as one more column, since Keras's loop takes a single tensor when the
     # number of time steps is unknown. The last output travels with the states.
     column = ops.cast(ops.expand_dims(mask, -1), projected.dtype)
     states = [*initial_state, _zero_output(cell, sequences)]
     inputs = ops.concatenate([projected, column], axis=-1)
-    return inputs, states, _masked_step(cell, zero_output_for_mask)
+    return inputs, states, _masked_step(cell, take, zero_output_for_mask)
 
 
-def _plain_step(cell):
+def _plain_step(cell, take):
     def step(projected, states):
-        new = _checked_step(cell, projected, list(states))
+        new = _checked_step(cell, take, projected, list(states))
         return new.output, list(new.states)
 
     return step
 
 
-def _masked_step(cell, zero_output_for_mask):
+def _masked_step(cell, take, zero_output_for_mask):
     def step(projected_and_mask, states_and_output):
         projected, column = projected_and_mask[:, :-1], projected_and_mask[:, -1:]
         *states, output = states_and_output
-        new = _checked_step(cell, projected, states)
+        new = _checked_step(cell, take, projected, states)
         seen = ops.cast(column, "bool")
         masked_output = ops.zeros_like(output) if zero_output_for_mask else output
         output = ops.where(seen, new.output, masked_output)
@@ -110,9 +116,9 @@ def _check_projected(cell, projected, sequences):
         )
 
 
-def _checked_step(cell, projected, states):
-    """What `cell.step` returns, refused if the loop could not go on with it."""
-    name, new = type(cell).__name__, cell.step(projected, states)
+def _checked_step(cell, take, projected, states):
+    """What a step of the cell returns, refused if the loop could not go on with it."""
+    name, new = type(cell).__name__, take(projected, states)
     if not hasattr(new, "output") or not hasattr(new, "states"):
         raise InputError(
             f"{name}.step must return a `keras_seq.cells.Step` with output, states and gates, "

@@ -45,8 +45,6 @@ class Part:
         # The cell's own precision holds, as if it had been called.
         with AutocastScope(self.dtype):
             x = ops.cast(x, self.dtype) if self.dtype else x
-            if hasattr(self.cell, "begin"):
-                x = self.cell.begin(x, training=False)
             return self.cell.step(self.cell.project(x), states)
 
 
@@ -59,7 +57,7 @@ class _ReadAsOurs:
     def __getattr__(self, name):
         return getattr(self.cell, name)
 
-    def recurrent(self, state):
+    def drop_state(self, state, training=False):
         return state
 
     def activate(self, z):

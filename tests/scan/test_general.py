@@ -201,6 +201,34 @@ def test_a_cell_that_breaks_the_contract_is_named(cls, mask):
         layers.RNN(cls(3))(sequences(), mask=mask)
 
 
+class StepWithoutTraining(cells.SimpleRNNCell):
+    def step(self, projected, states):
+        return super().step(projected, states)
+
+
+@pytest.mark.parametrize("cls", [layers.RNN, keras.layers.RNN])
+def test_a_step_that_does_not_take_training(cls):
+    x = sequences()
+    layer = cls(StepWithoutTraining(3))
+    assert_close(run(layer, x, training=True), run(layer, x))
+    dropping = cls(StepWithoutTraining(3, recurrent_dropout=0.5))
+    assert np.all(run(dropping, x)[0])
+    with pytest.raises(InputError, match=r"StepWithoutTraining.step must take `training` and read"):
+        dropping(x, training=True)
+
+
+def test_a_cell_does_not_remember_whether_it_trained():
+    layer = layers.GRU(8, recurrent_dropout=0.5, dropout=0.5, return_sequences=True)
+    x, h = ops.convert_to_tensor(sequences()), [ops.convert_to_tensor(normal(4, 8))]
+    layer.build(x.shape)
+    projected = layer.cell.project(x[:, 0])
+    before = to_numpy(layer.cell.step(projected, h).output)
+    trained = to_numpy(layer(x, training=True))
+    assert_close([to_numpy(layer.cell.step(projected, h).output)], [before])
+    assert_close([to_numpy(layer.cell(x[:, 0], h)[0])], [before])
+    assert np.any(to_numpy(layer(x)) != trained)
+
+
 def test_a_cell_without_the_two_methods_runs_as_in_keras():
     ours, theirs = (cls(keras.layers.GRUCell(4)) for cls in (layers.RNN, keras.layers.RNN))
     x = sequences()

@@ -127,8 +127,8 @@ class RNN(keras.layers.RNN):
         # The cell's own precision holds, as if it had been called.
         with keras_compat.AutocastScope(self.cell.compute_dtype):
             sequences = ops.cast(sequences, self.cell.compute_dtype)
-            if hasattr(self.cell, "begin"):
-                sequences = self.cell.begin(sequences, training)
+            if hasattr(self.cell, "drop_inputs"):
+                sequences = self.cell.drop_inputs(sequences, training)
             return scan(
                 self.cell,
                 sequences,
@@ -140,6 +140,7 @@ class RNN(keras.layers.RNN):
                 return_sequences=self.return_sequences,
                 use_cudnn=getattr(self, "use_cudnn", False),
                 checkpoint=self.checkpoint,
+                training=bool(training),
             )
 
     def _share_batch(self, sequences, initial_state):
