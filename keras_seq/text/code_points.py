@@ -44,7 +44,7 @@ def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     upper, lower = map(tf.constant, _case_pairs())
-    place = tf.minimum(tf.searchsorted(upper, code_points), len(upper) - 1)
+    place = tf.minimum(tf.searchsorted(upper, code_points), upper.shape[0] - 1)
     return tf.where(tf.gather(upper, place) == code_points, tf.gather(lower, place), code_points)
 
 

@@ -44,7 +44,7 @@ def graph(name, lower):
         more = own.append_tf(texts, own.ids_to_tokens_tf(encoded.ids))
         return tokens, encoded, own.decode_tf(encoded.ids), more
 
-    return tf.function(run, [tf.TensorSpec([None], tf.string)])
+    return tf.function(run, [tf.TensorSpec([None], tf.string)], autograph=False)
 
 
 def strings(nest):
