@@ -14,17 +14,21 @@ from typing import Any, TypeVar
 import wrapt
 
 IMPORTED = {
+    # ONNX and LiteRT cannot compute this operation of a functional model, so that an export finds
+    # it by its class and replaces its `call`.
+    "Argmax": "keras.src.ops.numpy",
     # Layers step through time on their own, outside of Keras's `__call__`, which enters the scope
     # that casts weights to the precision of the layer.
     "AutocastScope": "keras.src.backend",
     # `keras.layers.RNN` looks for this mixin by type to draw the dropout masks of a cell before its
     # loop; a cell without it cannot drop inside `keras.layers.RNN`.
     "DropoutRNNCell": "keras.src.layers.rnn.dropout_rnn_cell",
-    # What differs between backends is in this module: cuDNN's kernels, and functions that an export
-    # replaces.
+    # cuDNN's kernels are in this module.
     "backend": "keras.src",
     # Masks travel on tensors; only this function finds those of JAX's traced arrays.
     "get_keras_mask": "keras.src.backend",
+    # tf2onnx 1.17 uses names that NumPy 2 removed. Keras mends it for its own exports.
+    "patch_tf2onnx": "keras.src.export.tf2onnx_lib",
     # A loss of one number per sequence must not be weighted by the mask of the steps, as
     # `keras.losses.Loss.__call__` would do.
     "reduce_weighted_values": "keras.src.losses.loss",

@@ -7,6 +7,7 @@ from types import ModuleType
 import keras
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_compat import all_layers
 
 
 def require_tensorflow(artifact: str) -> None:
@@ -55,7 +56,7 @@ def require_stateless(model: keras.Model) -> None:
     Raises:
         InputError: If a layer is stateful.
     """
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if getattr(layer, "stateful", False):
             raise InputError(
                 f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.portable import argmax
 from keras_seq.tracing.hooks import replaced
 
@@ -20,10 +21,10 @@ def portable_operations(model: keras.Model) -> Iterator[None]:
         model: Built model; functional models within it count too.
     """
     with contextlib.ExitStack() as stack:
-        for layer in model._flatten_layers():
+        for layer in keras_compat.all_layers(model):
             operations = getattr(layer, "operations", ()) if isinstance(layer, keras.Model) else ()
             for operation in operations:
-                if type(operation).__name__ == "Argmax":  # Keras exports no name for the class
+                if isinstance(operation, keras_compat.Argmax):
                     stack.enter_context(replaced(operation, "call", _make_call(operation)))
         yield
 

@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from keras.src.backend import AutocastScope  # Keras exports no name for it
+from keras_seq._internal import keras_compat
 
 HALVES = ("float16", "bfloat16")
 
 
 @contextlib.contextmanager
 def in_float32(model: Any) -> Iterator[list[str]]:
-    """Within this context the layers of a model that compute in 16 bits do so in 32.
+    """Let the layers of a model that compute in 16 bits do so in 32, within a `with` block.
 
     ONNX Runtime and LiteRT have many operators in float32 only.
 
@@ -23,7 +23,7 @@ def in_float32(model: Any) -> Iterator[list[str]]:
     """
     policies = {
         layer: layer.dtype_policy
-        for layer in model._flatten_layers()
+        for layer in keras_compat.all_layers(model)
         # A quantized layer has its own arithmetic.
         if layer.compute_dtype in HALVES and layer.quantization_mode is None
     }
@@ -31,7 +31,7 @@ def in_float32(model: Any) -> Iterator[list[str]]:
         layer.dtype_policy = "float32"
     try:
         # So that weights of 16 bits are cast too.
-        with AutocastScope("float32") if policies else contextlib.nullcontext():
+        with keras_compat.AutocastScope("float32") if policies else contextlib.nullcontext():
             yield sorted({policy.name for policy in policies.values()})
     finally:
         for layer, policy in policies.items():

@@ -2,13 +2,13 @@
 
 Private or undocumented names, as of tf2onnx 1.17:
 
-- `patch_tf2onnx` of `keras.src.export.tf2onnx_lib`: tf2onnx uses names that NumPy 2 removed. Keras
-  mends that for its own exports, and exports no name for it.
 - `Node` and `Graph` of `tf2onnx.graph`, which handlers get: the methods `find_output_consumers`,
   `make_const`, `make_node`, `replace_inputs` and `replace_all_inputs` of a graph, and `inputs`,
   `is_const`, `get_tensor_value` and `set_attr` of a node. Handlers are documented; their arguments
   are not.
 - The logger "tf2onnx", which also reports what is no error.
+
+What Keras mends of tf2onnx is in `keras_seq._internal.keras_compat`.
 """
 
 import functools
@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import onnx
 
+from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 from keras_seq.export.checks import require_module
 from keras_seq.export.onnx.placeholders import OPSET, PLACEHOLDER, subgraphs
@@ -79,10 +80,8 @@ def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
 def _tf2onnx() -> ModuleType:
     """Return tf2onnx, mended for NumPy 2 and silent but for errors."""
     module = require_module("tf2onnx")
-    from keras.src.export.tf2onnx_lib import patch_tf2onnx
-
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
-        patch_tf2onnx()
+        keras_compat.patch_tf2onnx()
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     return module
 
