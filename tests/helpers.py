@@ -146,10 +146,11 @@ def gradients(layer, inputs, initial_state, mask, weighting):
 def slow_but(quick, every):
     """Parameters of a test of `every` value, of which all but the `quick` ones are slow."""
     assert all(one in every for one in quick)
-    return [one if one in quick else _slow(one) for one in every]
+    return [one if one in quick else slow(one) for one in every]
 
 
-def _slow(one):
+def slow(one):
+    """A parameter, or a tuple of parameters, of a slow test."""
     return pytest.param(*(one if isinstance(one, tuple) else [one]), marks=pytest.mark.slow)
 
 

@@ -37,6 +37,7 @@ class BackgroundNoise(keras.layers.Layer):
         self._tracks = (tracks / np.sqrt(power)).astype("float16")
 
     def call(self, samples, training=False):
+        samples = ops.cast(samples, self.compute_dtype)
         if not training or self._tracks is None:
             return samples
         batch, count = ops.shape(samples)
@@ -59,10 +60,11 @@ class BackgroundNoise(keras.layers.Layer):
         loud = ops.sum(ops.cast(loud, "float32"), axis=1, keepdims=True)
         power = ops.sum(ops.square(samples), axis=1, keepdims=True) / ops.maximum(loud, 1)
         wanted = power * 10 ** (-drawn(self.loudest, self.quietest) / 10)
-        return samples + noise * ops.where(drawn(0, 1) < self.clean, 0.0, ops.sqrt(wanted))
+        samples += noise * ops.where(drawn(0, 1) < self.clean, 0.0, ops.sqrt(wanted))
+        return ops.cast(samples, self.compute_dtype)
 
     def compute_output_spec(self, samples, training=False):
-        return keras.KerasTensor(samples.shape, "float32")
+        return keras.KerasTensor(samples.shape, self.compute_dtype)
 
     def get_config(self):
         names = ("quietest", "loudest", "clean", "seed")

@@ -38,7 +38,7 @@ class SpectralWarping(keras.layers.Layer):
         mel = 1127 * ops.log(1 + factor * centres.astype("float32") / 700)
         place = ops.clip((mel - begin) / width - 1, 0, count - 1)
         share = 1 - ops.abs(place[:, None, :] - np.arange(count, dtype="float32")[:, None])
-        return ops.matmul(log_mel, ops.relu(share))
+        return ops.matmul(log_mel, ops.cast(ops.relu(share), log_mel.dtype))
 
     def compute_output_spec(self, log_mel, training=False):
         return keras.KerasTensor(log_mel.shape, log_mel.dtype)

@@ -101,6 +101,12 @@ class FlattenTime(keras.layers.TimeDistributed):
         outputs = self.layer(flat(inputs), **options)
         return ops.reshape(outputs, (batch, timesteps, *outputs.shape[1:]))
 
+    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        step = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
+        output = self.layer.compute_output_spec(step)
+        shape = (*inputs.shape[:2], *output.shape[1:])
+        return keras.KerasTensor(shape, output.dtype)
+
     def compute_mask(self, inputs: Any, mask: Any) -> Any:
         if mask is None or len(mask.shape) < len(self.compute_output_shape(tuple(inputs.shape))):
             return mask

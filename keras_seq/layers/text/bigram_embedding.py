@@ -76,7 +76,11 @@ class BigramEmbedding(keras.layers.Layer):
         self.bigrams, self.output_dim = Bigrams(pairs), output_dim
         # The first row is that of pairs that are not known.
         self.table = keras.layers.Embedding(
-            len(self.bigrams.codes) + 1, output_dim, embeddings_initializer, name="table"
+            len(self.bigrams.codes) + 1,
+            output_dim,
+            embeddings_initializer,
+            dtype=self.dtype_policy,
+            name="table",
         )
 
     def build(self, input_shape):

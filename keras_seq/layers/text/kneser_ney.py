@@ -48,9 +48,10 @@ class KneserNey(keras.layers.Layer):
         self.supports_masking = True  # else it warns of a mask, which logits need not
         self.halvings = int(max(self.widest)).bit_length()
 
-    def build(self, *shapes):
+    def build(self, logits_shape, ids_shape=None):
         size = (self.nothing + 2,)
-        how = {"trainable": False, "initializer": "zeros"}
+        # In mixed precision too, probabilities are float32.
+        how = {"trainable": False, "initializer": "zeros", "autocast": False}
         self.last = self.add_weight(size, dtype="int32", name="last", **how)
         self.first = self.add_weight(size, dtype="int32", name="first", **how)
         self.value = self.add_weight(size, dtype="float32", name="value", **how)
@@ -62,6 +63,7 @@ class KneserNey(keras.layers.Layer):
             getattr(self, name).assign(getattr(ngrams, name))
 
     def call(self, logits, ids, training=False):
+        logits = ops.cast(logits, "float32")
         return logits if training else self.mixed(logits, self.contexts(ids)[:, 1:])
 
     def mixed(self, logits, contexts):

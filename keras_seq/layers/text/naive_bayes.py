@@ -100,8 +100,8 @@ class WeightArray(keras.layers.Layer):
         self.labels, self.run, self.places, self.start = labels, run, places, start
         self.supports_masking = True
 
-    def build(self, input_shape):
-        shape = ((self.places - self.run + 1) * input_shape[-1] ** self.run, self.labels)
+    def build(self, symbols_shape, mask_shape=None):
+        shape = ((self.places - self.run + 1) * symbols_shape[-1] ** self.run, self.labels)
         self.ratios = self.add_weight(shape, "zeros", name="ratios", trainable=False)
         self.learnt = self.add_weight(
             shape, keras.initializers.Constant(self.start), name="weights"
@@ -137,13 +137,14 @@ class WeightArray(keras.layers.Layer):
         return ops.reshape(runs, (-1, count * symbols.shape[-1] ** self.run))
 
     def call(self, symbols, mask):
-        return ops.matmul(self._runs(symbols, mask), self.ratios * self.learnt)
+        runs = self._runs(symbols, ops.cast(mask, "bool"))
+        return ops.matmul(runs, self.ratios * self.learnt)
 
     def compute_mask(self, symbols, previous_mask):
         return None  # no steps are left
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.labels)
+    def compute_output_shape(self, symbols_shape, mask_shape=None):
+        return (symbols_shape[0], self.labels)
 
     def get_config(self):
         names = ("labels", "run", "places", "start")

@@ -44,18 +44,6 @@ def test_pieces_have_the_frames_of_the_whole():
     np.testing.assert_allclose(part, whole[:, 5:10], atol=1e-5)
 
 
-def test_saved_and_loaded(tmp_path):
-    x = keras.Input((None,))
-    y = layers.LogMel(8000, window=200, hop=80, bands=10)(x)
-    y = layers.SpectralWarping(0.1)(y)
-    y = layers.SpectralMasking(1, 2, 3)(y)
-    model = keras.Model(x, y)
-    model.save(tmp_path / "it.keras")
-    loaded = keras.saving.load_model(tmp_path / "it.keras")
-    samples = RANDOM.uniform(-1, 1, (1, 1000)).astype("float32")
-    np.testing.assert_allclose(to_numpy(loaded(samples)), to_numpy(model(samples)), atol=1e-6)
-
-
 def test_mistakes_are_named():
     with pytest.raises(InputError, match="hop must be from 1 to the window of 200"):
         layers.LogMel(window=200, hop=201)

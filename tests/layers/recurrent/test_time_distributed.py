@@ -48,17 +48,6 @@ def test_training_reaches_the_layer_and_the_mask_what_follows(cls):
     np.testing.assert_allclose(long, short, atol=1e-6)
 
 
-@BOTH
-def test_saved(cls, tmp_path):
-    model = keras.Sequential([keras.Input((None, 6)), cls(keras.layers.Dense(3))])
-    model.save(tmp_path / "it.keras")
-    loaded = keras.saving.load_model(tmp_path / "it.keras")
-    x = X[:, :, 0, :, 0]
-    np.testing.assert_array_equal(
-        loaded.predict(x, verbose=0), model.predict(x, verbose=0), strict=True
-    )
-
-
 WRONG = {"another batch": (3, 5), "other steps": (2, 4), "one axis": (2,)}
 
 

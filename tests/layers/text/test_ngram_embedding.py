@@ -1,6 +1,5 @@
 """Runs of tokens: the same run, the same vector; one step alone as within a sequence."""
 
-import keras
 import numpy as np
 import pytest
 from helpers import to_numpy
@@ -60,14 +59,6 @@ def test_dropout_takes_whole_vectors():
     gone = (dropped == 0).all(axis=1)
     np.testing.assert_allclose(gone.mean(), 0.5, atol=0.03)
     np.testing.assert_allclose(dropped[~gone], 2 * kept[~gone], rtol=1e-6)
-
-
-def test_saved_and_loaded(tmp_path):
-    model = keras.Sequential([keras.Input((None, 4), dtype="int32"), made()])
-    model.save(tmp_path / "model.keras")
-    loaded = keras.saving.load_model(tmp_path / "model.keras")
-    ids = np.array([[[1, 2, 3, 4]]], "int32")
-    np.testing.assert_array_equal(to_numpy(loaded(ids)), to_numpy(model(ids)))
 
 
 def test_bad_arguments():

@@ -1,0 +1,320 @@
+"""Every exported layer and cell, on each backend.
+
+Keras puts its own layers through `run_layer_test`: configuration, weights, losses, symbolic and
+eager calls, a compiled training step and mixed precision. It is not a public name of Keras, yet no
+other check says what a layer must do. The second test saves each layer in a model.
+"""
+
+import itertools
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import pytest
+from helpers import assert_close, slow_but, to_numpy
+from keras.src.testing import TestCase
+
+from keras_seq import cells, layers
+from keras_seq.layers.kneser_ney import Ngrams
+
+# Keras's check feeds a generator, and its own `fit` then warns that it cannot shuffle.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*shuffle=True"),
+    pytest.mark.filterwarnings("ignore:The model does not have any trainable weights"),
+    pytest.mark.filterwarnings("ignore:Gradients do not exist for variables .*transitions"),
+    pytest.mark.filterwarnings("ignore:.*does not apply to tf.data functions"),
+]
+
+BATCH, STEPS, FEATURES, UNITS = 2, 4, 5, 3
+SEQUENCES = {"inputs": ((BATCH, STEPS, FEATURES), "float32")}
+IDS = {"inputs": ((BATCH, STEPS), "int32")}
+"""Keras's check draws numbers from 0 to 2."""
+
+
+class Case(NamedTuple):
+    """A layer, how it is called, and what it has and gives."""
+
+    arguments: dict
+    """Arguments of the constructor."""
+    inputs: dict = SEQUENCES
+    """Name of each call argument to its shape and dtype."""
+    output: tuple = (BATCH, STEPS, UNITS)
+    """Shape of the output."""
+    weights: tuple = (0, 0)
+    """Number of weights that are trained, and that are not."""
+    call: dict = {}
+    """Further call arguments."""
+    losses: int = 0
+    """Number of losses that a call adds."""
+    masking: bool = False
+    """Whether the layer supports masking."""
+    trains: bool = True
+    """Whether Keras's check can train it: its outputs have gradients, its input is one array."""
+    cls: Any = None
+    """Class to test; by default the exported one of that name."""
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class DecodeItself(keras.layers.Layer):
+    """Runs a cell that needs a memory, which is the inputs."""
+
+    def __init__(self, cell, **kwargs):
+        super().__init__(**kwargs)
+        self.rnn = layers.RNN(cell, return_sequences=True)
+
+    def build(self, input_shape):
+        self.rnn.build(input_shape)
+
+    def call(self, inputs):
+        return self.rnn(inputs, initial_state=self.rnn.cell.start(inputs))
+
+    def compute_output_spec(self, inputs):
+        return self.rnn.compute_output_spec(inputs)
+
+    def get_config(self):
+        cell = keras.saving.serialize_keras_object(self.rnn.cell)
+        return {**super().get_config(), "cell": cell}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class TwoNoises(layers.BackgroundNoise):
+    """The layer with tracks, which it does not save."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hear([[1.0, 2.0, -1.0], [3.0, 0.0, 1.0]])
+
+
+# As Keras's own `test_basics` of its LSTM.
+RECURRENT = {
+    "dropout": {"arguments": {"dropout": 0.5}, "call": {"training": True}},
+    "both dropouts": {
+        "arguments": {"dropout": 0.5, "recurrent_dropout": 0.5},
+        "call": {"training": True},
+    },
+    "regularizers": {
+        "arguments": {
+            "return_sequences": True,
+            "bias_regularizer": "l1",
+            "kernel_regularizer": "l2",
+            "recurrent_regularizer": "l2",
+        },
+        "output": (BATCH, STEPS, UNITS),
+        "losses": 3,
+    },
+    "backwards": {
+        "arguments": {
+            "go_backwards": True,
+            "return_sequences": True,
+            "zero_output_for_mask": True,
+        },
+        "output": (BATCH, STEPS, UNITS),
+    },
+}
+
+
+def recurrent(num_weights):
+    """Return the cases of a recurrent layer by name."""
+    common = {"output": (BATCH, UNITS), "weights": (num_weights, 0), "masking": True}
+    return {
+        name: Case(**{**common, **case, "arguments": {"units": UNITS, **case["arguments"]}})
+        for name, case in RECURRENT.items()
+    }
+
+
+def in_rnn(cell, num_weights):
+    """Return the case of a cell, or of a list of cells, that `RNN` runs."""
+    return Case(
+        {"cell": cell},
+        output=(BATCH, UNITS),
+        weights=(num_weights, 0),
+        masking=True,
+        cls=layers.RNN,
+    )
+
+
+NGRAMS = Ngrams([[2, 0, 1, 2], [2, 1, 2]], order=2, tokens=FEATURES, discount=0.9)
+
+CASES = {
+    "SimpleRNN": recurrent(3),
+    "GRU": recurrent(3),
+    "LSTM": recurrent(3),
+    "PeepholeLSTM": recurrent(3),
+    "DiagonalPeepholeLSTM": recurrent(6),
+    "RNN": in_rnn([cells.GRUCell(4), cells.LSTMCell(UNITS)], 6),
+    "SimpleRNNCell": in_rnn(cells.SimpleRNNCell(UNITS), 3),
+    "GRUCell": in_rnn(cells.GRUCell(UNITS), 3),
+    "LSTMCell": in_rnn(cells.LSTMCell(UNITS), 3),
+    "PeepholeLSTMCell": in_rnn(cells.PeepholeLSTMCell(UNITS), 3),
+    "DiagonalPeepholeLSTMCell": in_rnn(cells.DiagonalPeepholeLSTMCell(UNITS), 6),
+    "AttentionDecoderCell": Case(
+        {
+            "cell": layers.AttentionDecoderCell(
+                cells.GRUCell(UNITS), "additive", key_units=FEATURES, memory_units=FEATURES
+            )
+        },
+        weights=(6, 0),
+        cls=DecodeItself,
+    ),
+    "AttentionPooling": Case(
+        {"units": UNITS}, output=(BATCH, FEATURES), weights=(3, 0), masking=True
+    ),
+    "BackgroundNoise": Case(
+        {"clean": 0.1},
+        {"samples": ((BATCH, 9), "float32")},
+        output=(BATCH, 9),
+        call={"training": True},
+        cls=TwoNoises,
+    ),
+    "BigramEmbedding": Case(
+        {"pairs": [(1, 2), (2, 0)], "output_dim": 3}, IDS, (BATCH, STEPS, 6), (1, 0)
+    ),
+    "Bigrams": Case({"pairs": [(1, 2), (2, 0)]}, IDS, (BATCH, STEPS + 1), trains=False),
+    "CRF": Case({"units": UNITS}, weights=(5, 0), masking=True),
+    "FlattenTime": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
+    "KneserNey": Case(
+        {"tokens": FEATURES, "order": 2, "share": 0.5, "shape": NGRAMS.shape},
+        {"logits": SEQUENCES["inputs"], "ids": IDS["inputs"]},
+        SEQUENCES["inputs"][0],
+        (0, 4),
+        masking=True,
+        trains=False,
+    ),
+    "LogMel": Case(
+        {"sample_rate": 4_000, "window": 64, "hop": 32, "bands": 6},
+        {"samples": ((BATCH, 128), "float32")},
+        (BATCH, 3, 6),
+    ),
+    "NaiveBayes": Case({"features": 2, "labels": 2}, IDS, (BATCH, 2), (1, 1)),
+    "NgramEmbedding": Case(
+        {"longest": STEPS, "rows": 8, "output_dim": 2, "dropout": 0.5},
+        IDS,
+        (BATCH, 6),
+        (1, 0),
+        {"training": True},
+    ),
+    "Recall": Case(
+        {"tokens": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
+    ),
+    "SpectralMasking": Case(
+        {"masks": 1, "bands": 2, "steps": 2},
+        output=SEQUENCES["inputs"][0],
+        call={"training": True},
+    ),
+    "SpectralWarping": Case({}, output=SEQUENCES["inputs"][0], call={"training": True}),
+    "TimeDistributed": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
+    "TokenDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
+    "WeightArray": Case(
+        {"labels": 2, "run": 2, "places": 4},
+        {"symbols": SEQUENCES["inputs"], "mask": IDS["inputs"]},
+        (BATCH, 2),
+        (1, 1),
+        masking=True,
+        trains=False,
+    ),
+}
+"""Exported name to its case, or to its cases by name."""
+
+NOT_LAYERS = {"RecurrentCell", "Step"}
+"""Names of `keras_seq.cells` that are not cells: the base class, and what a step returns."""
+
+
+def test_every_exported_layer_and_cell_has_a_case():
+    assert set(CASES) == {*layers.__all__, *cells.__all__} - NOT_LAYERS
+
+
+EVERY = {
+    f"{name}-{case}" if case else name: (name, one)
+    for name, those in CASES.items()
+    for case, one in (those.items() if isinstance(those, dict) else [("", those)])
+}
+
+
+def quick():
+    """Return the keys of each layer once, and of each case of the recurrent layers once.
+
+    A cell alone in `RNN` is slow: the layer of its name runs it too.
+    """
+    names = itertools.cycle(RECURRENT)
+    for name, those in CASES.items():
+        if isinstance(those, dict):
+            yield f"{name}-{next(names)}"
+        elif name not in cells.__all__:
+            yield name
+
+
+EVERY_CASE = pytest.mark.parametrize("key", slow_but([*quick()], EVERY))
+
+
+def make(key):
+    """Return a new layer of a case."""
+    name, case = EVERY[key]
+    config = keras.saving.serialize_keras_object(case.arguments)
+    return (case.cls or getattr(layers, name))(**keras.saving.deserialize_keras_object(config))
+
+
+@pytest.fixture
+def check():
+    case = TestCase()
+    case.setUp()
+    yield case.run_layer_test
+    case.doCleanups()
+
+
+@EVERY_CASE
+def test_conforms(check, key):
+    name, case = EVERY[key]
+    shapes = {f"{one}_shape": shape for one, (shape, _) in case.inputs.items()}
+    dtypes = {f"{one}_shape": dtype for one, (_, dtype) in case.inputs.items()}
+    if len(shapes) == 1:
+        [shapes], [dtypes] = shapes.values(), dtypes.values()
+    check(
+        case.cls or getattr(layers, name),
+        init_kwargs=case.arguments,
+        input_shape=shapes,
+        input_dtype=dtypes,
+        call_kwargs=case.call,
+        expected_output_shape=case.output,
+        expected_num_losses=case.losses,
+        expected_num_trainable_weights=case.weights[0],
+        expected_num_non_trainable_weights=case.weights[1],
+        supports_masking=case.masking,
+        run_training_check=case.trains,
+    )
+
+
+def numbers(shape, dtype):
+    """Return an input of a case: random floats, or the numbers 0, 1, 2 over and over."""
+    if dtype == "int32":
+        return np.resize(np.arange(3, dtype=dtype), shape)
+    return np.random.default_rng(0).random(shape, dtype)
+
+
+@pytest.mark.usefixtures("eagerly")
+@EVERY_CASE
+def test_trains_and_is_the_same_once_loaded(key, tmp_path):
+    """In a model of any batch size and any number of time steps."""
+    case, layer = EVERY[key][1], make(key)
+    x = {name: numbers(*spec) for name, spec in case.inputs.items()}
+    inputs = {
+        name: keras.Input((None, *shape[2:]), dtype=dtype, name=name)
+        for name, (shape, dtype) in case.inputs.items()
+    }
+    model = keras.Model(inputs, layer(*inputs.values()))
+    for weight in layer.weights:
+        if keras.backend.is_float_dtype(weight.dtype):
+            weight.assign(numbers(weight.shape, "float32"))
+    if case.weights[0]:
+        before = layer.get_weights()
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(x, np.ones(case.output), verbose=0)
+        assert any((now != then).any() for now, then in zip(layer.get_weights(), before))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    outputs = to_numpy(model(x))
+    assert outputs.shape == case.output and np.isfinite(outputs).all()
+    assert_close([to_numpy(loaded(x))], [outputs], tolerance=0)
