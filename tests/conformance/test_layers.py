@@ -15,7 +15,7 @@ from helpers import assert_close, slow_but, to_numpy
 from keras.src.testing import TestCase
 
 from keras_seq import cells, layers
-from keras_seq.layers.kneser_ney import Ngrams
+from keras_seq.layers.text.kneser_ney import Ngrams
 
 # Keras's check feeds a generator, and its own `fit` then warns that it cannot shuffle.
 pytestmark = [
