@@ -323,11 +323,8 @@ class CTCRecognizer(BaseModel):
         """
         for layer in self.features:
             features = layer(features)
-        outputs = []
-        for step in range(features.shape[1]):
-            output, states = self.stack.step(features[:, step], states)
-            outputs.append(output)
-        logits = self.output_layer(ops.stack(outputs, axis=1))
+        outputs, states = self.stack.advance(features, states)
+        logits = self.output_layer(outputs)
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), states
 
     def get_config(self) -> dict[str, Any]:

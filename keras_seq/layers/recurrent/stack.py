@@ -178,8 +178,7 @@ class RNNStack(keras.layers.Layer):
         Raises:
             InputError: If the stack reads backwards, or the states are not those of its layers.
         """
-        if self.bidirectional or self.go_backwards:
-            raise InputError("RNNStack: a stack that reads backwards cannot go step by step.")
+        self._check_reads_forwards()
         if not self.built:
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         states = factory.checked_states(states, self.state_sizes)
@@ -189,6 +188,31 @@ class RNNStack(keras.layers.Layer):
             final_states.append(tree.flatten(after))
             x = self._finish(number + 1, y, x)
         return tree.map_structure(lambda t: ops.cast(t, self.compute_dtype), (x, final_states))
+
+    def advance(self, sequences: Any, states: Sequence[Sequence[Any]]) -> tuple[Any, list]:
+        """Return the outputs and the states after further time steps, as if with `return_state`.
+
+        It equals as many calls of `step`, and is faster.
+
+        Args:
+            sequences: `(batch, timesteps, features)`, at least one time step.
+            states: States before the first of them, as `initial_state`.
+
+        Raises:
+            InputError: If the stack reads backwards, or the states are not those of its layers.
+        """
+        self._check_reads_forwards()
+        states = factory.checked_states(states, self.state_sizes)
+        x, final_states = self._finish(0, ops.cast(sequences, self.compute_dtype)), []
+        for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
+            last, outputs, after = layer.inner_loop(x, list(before), mask=None, training=False)
+            final_states.append(tree.flatten(after))
+            x = self._finish(number + 1, outputs if layer.return_sequences else last, x)
+        return tree.map_structure(lambda t: ops.cast(t, self.compute_dtype), (x, final_states))
+
+    def _check_reads_forwards(self) -> None:
+        if self.bidirectional or self.go_backwards:
+            raise InputError("RNNStack: a stack that reads backwards cannot go step by step.")
 
     def _finish(self, place: int, y: Any, x: Any = None) -> Any:
         """Return the output of a layer after residual connection and normalization."""

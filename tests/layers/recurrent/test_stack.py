@@ -247,6 +247,22 @@ def test_the_states_continue_the_sequences(kind):
     assert stack.state_sizes == [[len(s[0]) for s in layer] for layer in to_numpy(states)]
 
 
+@pytest.mark.parametrize("kind", KINDS if THOROUGH else ["GRU"])
+@pytest.mark.parametrize("return_sequences", [True, False])
+def test_a_stack_that_returns_no_states_advances_by_them(kind, return_sequences):
+    cell, options = KINDS[kind]
+    stack = make_stack(cell, 4, 3, return_sequences=return_sequences, dropout=0.5, **options)
+    x, states = sequences(timesteps=5), stack.get_initial_state(4)
+    first, states = stack.advance(x[:, :3], states)
+    second, states = stack.advance(x[:, 3:], states)
+    parts = np.concatenate([to_numpy(first), to_numpy(second)], axis=1)
+    assert_close([parts if return_sequences else to_numpy(second)], [to_numpy(stack(x))])
+    wanted = stack.get_initial_state(4)
+    for time in range(5):
+        _, wanted = stack.step(x[:, time], wanted)
+    assert_close(tree.flatten(to_numpy(states)), tree.flatten(to_numpy(wanted)))
+
+
 def test_a_step_is_all_that_a_stack_without_sequences_does():
     stack = make_stack("GRU", 3, 2, residual=True, return_sequences=False, return_state=True)
     x = sequences(timesteps=1)
@@ -449,6 +465,8 @@ def test_mistakes_in_a_call_are_refused():
     both = make_stack("LSTM", 4, bidirectional=True)
     with pytest.raises(InputError, match="reads backwards cannot go step by step"):
         both.step(x[:, 0], both.get_initial_state(4))
+    with pytest.raises(InputError, match="reads backwards cannot go step by step"):
+        both.advance(x, both.get_initial_state(4))
 
 
 def test_the_example_runs():
