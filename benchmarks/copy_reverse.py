@@ -16,7 +16,7 @@ from benchmarks import page
 from keras_seq.batching import epochs_of_batches
 from keras_seq.models import Seq2Seq
 from keras_seq.train import plots
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 FORWARDS, BACKWARDS = "+-"

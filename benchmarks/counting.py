@@ -12,7 +12,7 @@ import itertools
 from benchmarks import page
 from keras_seq.models import SequenceGenerator
 from keras_seq.text.vocabulary import frequent
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
 ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)
@@ -36,7 +36,7 @@ class Blind:
 
     def __init__(self, model):
         self.model = model
-        self.text_of = model.text_of
+        self.text_of, self.tokens_of = model.text_of, model.tokens_of
 
     def log_probs(self, sequences, styles=None):
         return self.model.log_probs(sequences)
@@ -47,11 +47,13 @@ def main():
     argparse.ArgumentParser(description=__doc__).parse_args()
     rows = []
     for name, data in TASKS:
-        found = recipe.find(name)
+        found = registry.find(name).import_recipe()
         config = dataclasses.replace(found.preset("default"), data=data)
         splits, best = found.load(config), None
         for order, discount in itertools.product(ORDERS, DISCOUNTS):
-            model = Blind(counted(splits["train"].inputs, config.minimum_count, order, discount))
+            # A text is a sequence of characters.
+            train = [list(example) for example in splits["train"].inputs]
+            model = Blind(counted(train, config.minimum_count, order, discount))
             measures = found.evaluate(model, splits, "validation")
             print(f"{name}, {data}, order {order}, discount {discount}: {measures}", flush=True)
             if best is None or measures["perplexity"] < best[0]["perplexity"]:

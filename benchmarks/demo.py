@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.table import Table
 
 from keras_seq._internal import startup
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data import limits
 from keras_seq.demo import panels
 from keras_seq.demo.app import READ
 from keras_seq.tracing.page import page_of
 from keras_seq.tracing.trace import trace
-from keras_seq.train import recipe as recipes
+from keras_seq.train import registry
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 RANDOM = random.Random(0)
@@ -33,28 +33,28 @@ def words(count: int) -> list[str]:
     return ["".join(RANDOM.choices(LETTERS[:26], k=RANDOM.randint(2, 8))) for _ in range(count)]
 
 
-def training(name: str) -> Examples:
+def training(name: str) -> RawExamples:
     """Return examples from which a recipe learns a vocabulary of a usual size."""
     known = words(5_000)
     texts = [" ".join(RANDOM.choices(known, k=10)) for _ in range(1_000)]
     if name == "language_model":
-        return Examples([list(text) for text in texts], None)
+        return RawExamples(texts)
     if name == "music":
         notes = [f"{pitch}:{length}" for pitch in range(-12, 20) for length in ("1/2", "1", "4")]
         tunes = [["M:4/4", "K:C_major", *RANDOM.choices(notes, k=30), "|"] for _ in range(300)]
-        return Examples(tunes, ["a", "b"] * 150)
+        return RawExamples(tunes, ["a", "b"] * 150)
     if name == "speech":
         noise = np.random.default_rng(0).integers(-3_000, 3_000, (20, 16_000)).astype("int16")
-        return Examples(list(noise), texts[:20])
+        return RawExamples(list(noise), texts[:20])
     if name == "ner":
         sentences = [text.split() for text in texts]
         tags = [["S-PER", *["O"] * (len(row) - 1)] for row in sentences]
-        return Examples(sentences, {"tags": tags, "words": None})
+        return RawExamples(sentences, {"tags": tags, "words": None})
     if name == "sentiment":
         ones = np.ones(len(texts))
         labels = ["bad", "good"] * 500
-        return Examples(texts, {"labels": labels, "sure": ones, "weights": ones})
-    return Examples(texts, texts)
+        return RawExamples(texts, {"labels": labels, "sure": ones, "weights": ones})
+    return RawExamples(texts, texts)
 
 
 def recording(folder: Path) -> str:
@@ -86,7 +86,7 @@ def main() -> None:
     table = Table("recipe", "ask, first", "ask", "look, first", "look", title="seconds")
     with tempfile.TemporaryDirectory() as folder, limits.override(**READ):
         for name, given in questions(Path(folder)).items():
-            recipe = recipes.find(name)
+            recipe = registry.find(name).import_recipe()
             config = recipe.preset("default")
             model = recipe.build(config, training(name))
             panel = panels.panel_of(recipe, config, model)

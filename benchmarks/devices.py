@@ -19,8 +19,8 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 
 import keras  # noqa: E402
 
-from keras_seq.batching import Examples  # noqa: E402
-from keras_seq.train import distribution, loop, recipe, runs  # noqa: E402
+from keras_seq.batching import RawExamples  # noqa: E402
+from keras_seq.train import distribution, loop, registry, runs  # noqa: E402
 
 SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "updates": 12}
 OTHERS = {
@@ -48,23 +48,23 @@ def examples(name, count, random):
     ones = np.ones(count)
     tags = [["S-PER" if word == words[0] else "O" for word in row] for row in rows]
     return {
-        "mnist_rows": lambda: Examples(
+        "mnist_rows": lambda: RawExamples(
             random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
         ),
-        "sentiment": lambda: Examples(texts, {"labels": labels, "sure": ones, "weights": ones}),
-        "ner": lambda: Examples(rows, {"tags": tags, "words": None}),
-        "language_model": lambda: Examples(rows, None),
-        "music": lambda: Examples([[f"{len(word)}:1" for word in row] for row in rows], labels),
-        "translation": lambda: Examples(texts, [text[::-1] for text in texts]),
-        "spelling": lambda: Examples(["".join(row) for row in rows], [[text] for text in texts]),
-        "speech": lambda: Examples(noise, [text[: len(text) // 9] for text in texts]),
-        "video": lambda: Examples(clips, labels),
+        "sentiment": lambda: RawExamples(texts, {"labels": labels, "sure": ones, "weights": ones}),
+        "ner": lambda: RawExamples(rows, {"tags": tags, "words": None}),
+        "language_model": lambda: RawExamples(texts),
+        "music": lambda: RawExamples([[f"{len(word)}:1" for word in row] for row in rows], labels),
+        "translation": lambda: RawExamples(texts, [text[::-1] for text in texts]),
+        "spelling": lambda: RawExamples(["".join(row) for row in rows], [[text] for text in texts]),
+        "speech": lambda: RawExamples(noise, [text[: len(text) // 9] for text in texts]),
+        "video": lambda: RawExamples(clips, labels),
     }[name]()
 
 
 def train(name, devices, folder):
     """The weights before, those after, and the rows of the history."""
-    found = recipe.find(name)
+    found = registry.find(name).import_recipe()
     random = np.random.default_rng(0)
     splits = {split: examples(name, n, random) for split, n in (("train", 40), ("validation", 9))}
     fixed = Fixed(found, splits)
@@ -76,7 +76,7 @@ def train(name, devices, folder):
             before.extend(self.model.get_weights())
 
     model, keeper = loop.fit(
-        fixed, name, "default", config, runs.Run(folder), lambda keeper: Watch(), devices=devices
+        fixed, "default", config, runs.Run(folder), lambda keeper: Watch(), devices=devices
     )
     return before, model.get_weights(), keeper.history
 

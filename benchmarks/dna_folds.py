@@ -17,7 +17,7 @@ from keras_seq_recipes.dna.metric import interval
 from sklearn.svm import SVC
 
 from benchmarks import page
-from keras_seq.train import loop, recipe, runs
+from keras_seq.train import loop, registry, runs
 from keras_seq.train.progress import Progress
 
 FOLDS = range(10)
@@ -28,7 +28,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     seed = parser.parse_args().seed
-    dna = recipe.find("dna")
+    dna = registry.find("dna").import_recipe()
     models = {"the default": _trained, "support vector machine": _svm}
     rows = []
     for name, model in models.items():
@@ -74,7 +74,7 @@ def _share(true, guessed):
 def _trained(dna, config):
     with tempfile.TemporaryDirectory() as folder:
         run = runs.Run(Path(folder) / "run")
-        model, keeper = loop.fit(dna, "dna", "default", config, run, Progress)
+        model, keeper = loop.fit(dna, "default", config, run, Progress)
     test = keeper.splits["test"]
     found = model.classify_tokens(test.inputs, batch_size=256)
     return test.targets["labels"], [one.label for one in found]

@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks import page
 from benchmarks.interleaved import spread
 from keras_seq._internal import startup
+from keras_seq.batching import RawExamples
 from keras_seq.train import runs
 
 
@@ -23,8 +24,8 @@ def measured(run, turns):
     from keras_seq import export
     from keras_seq.export.verification import latency
 
-    inputs = runs.examples(recipe, config, model, 8)
-    one = recipe.arrays(model, _first(recipe.load(config)["test"])).inputs
+    inputs = recipe.export_inputs(model, config, 8)
+    one = recipe.encode(model, _first(recipe.load(config)["test"])).inputs
     found, differences = {}, {}
     for _ in range(turns):
         milliseconds = latency(lambda: model.predict(one, verbose=0), ())
@@ -55,7 +56,7 @@ def _first(examples):
     targets = examples.targets
     named = isinstance(targets, dict)
     targets = {name: of(part) for name, part in targets.items()} if named else of(targets)
-    return examples._replace(inputs=of(examples.inputs), targets=targets)
+    return RawExamples(of(examples.inputs), targets)
 
 
 def main():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import page
-from keras_seq.train import loop, recipe, runs
+from keras_seq.train import loop, registry, runs
 
 WITHOUT = {
     "naive Bayes": {"naive_bayes": False},
@@ -29,7 +29,7 @@ LANGUAGE_MODEL = {"data": "reviews", "tokens": "words", "ngrams": 0, "recall": 0
 def main():
     """Trains, prints, writes."""
     argparse.ArgumentParser(description=__doc__).parse_args()
-    sentiment = recipe.find("sentiment")
+    sentiment = registry.find("sentiment")
     default = sentiment.preset("default")
     recorded = {row["seed"]: row["validation"] for row in sentiment.results}
     rows = [_row("the default", list(recorded.values()))]
@@ -37,7 +37,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         learnt = Path(folder) / "language_model"
         taught = dataclasses.replace(
-            recipe.find("language_model").preset("default"),
+            registry.find("language_model").preset("default"),
             **LANGUAGE_MODEL,
             units=default.units,
             embedding=default.embedding,
@@ -65,7 +65,7 @@ def _row(name, measures):
 
 def _trained(name, config, folder):
     metrics = loop.train(
-        recipe.find(name), name, "default", config, runs.Run(folder), "", test=False
+        registry.find(name).import_recipe(), "default", config, runs.Run(folder), "", test=False
     )
     return metrics["validation"]
 

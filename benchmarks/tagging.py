@@ -35,13 +35,9 @@ def steps(turns):
 
 def characters(folder, turns, batch_size):
     """A row: characters a second of `tag` on the validation sentences of a run."""
-    import keras
-
     from keras_seq.train import runs
 
-    recipe, _, config = (run := runs.Run(Path(folder))).read_config()
-    recipe.import_model()
-    model = keras.saving.load_model(run.model_path)
+    recipe, config, model = runs.Run(Path(folder)).load()
     texts = ["".join(tokens) for tokens in recipe.load(config)["validation"].inputs]
     rates = []
     for _ in range(turns + 1):  # the first compiles

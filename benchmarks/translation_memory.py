@@ -11,11 +11,12 @@ import dataclasses
 import itertools
 
 import numpy as np
+from keras_seq_recipes.translation import metric
 
 from benchmarks import page
 from keras_seq.text.tokenizers import MARK, SPLITTERS
 from keras_seq.text.vocabulary import Vocabulary, frequent
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
 MARKED = SPLITTERS["marked"]
 
@@ -110,8 +111,7 @@ def main():
     """Learns, chooses, measures, writes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", nargs="+", default=["fr", "de"])
-    found = recipe.find("translation")
-    metric = found._module("metric")
+    found = registry.find("translation").import_recipe()
     rows = []
     for target in parser.parse_args().target:
         config = dataclasses.replace(found.preset("default"), target=target)
@@ -120,7 +120,7 @@ def main():
         nearest, dictionary = Nearest(train.inputs), ModelOne(train.inputs, train.targets)
         measured = {}
         for name in ("validation", "test"):
-            texts, references = splits[name][:2]
+            texts, references = splits[name].inputs, splits[name].targets
             places = [nearest.find(text) for text in texts]
             by_word = [dictionary.translate(text) for text in texts]
             for like in LIKE:

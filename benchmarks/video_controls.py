@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from benchmarks import page
-from keras_seq.batching import Examples, epochs_of_batches
+from keras_seq.batching import RawExamples, epochs_of_batches
 from keras_seq.train import runs
 
 BACKWARDS = [
@@ -33,12 +33,12 @@ def main():
     parser.add_argument("--run", type=Path, default=Path("runs/video/default"))
     recipe, config, model = runs.Run(parser.parse_args().run).load()
     splits = recipe.load(config)
-    clips, labels = splits["validation"][:2]
+    clips, labels = splits["validation"].inputs, splits["validation"].targets
     random = np.random.default_rng(config.seed)
     rows = []
 
     def add(what, clips, labels, model=model):
-        found = recipe.evaluate(model, {"validation": Examples(clips, labels)}, "validation")
+        found = recipe.evaluate(model, {"validation": RawExamples(clips, labels)}, "validation")
         rows.append({"clips": what, **found})
         print(rows[-1], flush=True)
 
@@ -67,12 +67,12 @@ def backwards(labels):
 def one_frame(recipe, config, train, random):
     """A model that has learnt from single frames of the training clips, for as many updates."""
     frames = single(train.inputs, FRAMES, random)
-    train = Examples(frames, list(np.repeat(train.targets, FRAMES)))
+    train = RawExamples(frames, list(np.repeat(train.targets, FRAMES)))
     config = dataclasses.replace(config, batch_size=FRAMES * config.batch_size)
     keras.utils.set_random_seed(config.seed)
     model = recipe.build(config, train)
-    examples = recipe.arrays(model, train)
-    updates = -(-examples.count // config.batch_size)
+    examples = recipe.encode(model, train)
+    updates = -(-len(examples) // config.batch_size)
     epochs = max(1, round(config.updates / updates))
     batches = epochs_of_batches(examples, config.batch_size, config.seed, 0, epochs)
     model.fit(batches, steps_per_epoch=updates, epochs=epochs, shuffle=False, verbose=0)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_seq.train import recipe, results
+from keras_seq.train import registry, results
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN = "<!-- results: written by `python docs/results.py` from the recipes' results.json -->\n"
@@ -12,7 +12,7 @@ END = "<!-- end of results -->"
 def table():
     """The table in Markdown, a row a preset."""
     lines = ["| recipe | preset | seeds | test | minutes |", "| --- | --- | --- | --- | --- |"]
-    for name, found in sorted(recipe.recipes().items()):
+    for name, found in sorted(registry.recipes().items()):
         for row in results.summary(found):
             lines.append(f"| [{name}](recipes/{name}) | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"

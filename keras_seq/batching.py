@@ -1,10 +1,11 @@
-"""Batches of arrays in an order that depends on the seed and the epoch alone."""
+"""Examples before and after encoding, and batches of them whose order depends on the seed alone."""
 
 import collections
+import dataclasses
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
-import keras
 import numpy as np
 
 
@@ -37,99 +38,230 @@ class Ragged:
         return found
 
 
-class Examples(NamedTuple):
-    """Examples of one split, as arrays with the same first axis."""
+Arrays = Any
+"""An array, a `Ragged`, or a dict of these by name; all have the examples as their first axis."""
 
-    inputs: Any
-    """What the model takes: a nest of arrays (examples, ...)."""
-    targets: Any
-    """What it is to find: a nest of arrays (examples, ...)."""
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class RawExamples:
+    """Examples of one split as the data has them: texts, pictures, sound.
+
+    Args:
+        inputs: What a model is asked about, one per example.
+        targets: What it is to answer: one per example, or a dict of such sequences; None if the
+            inputs say it themselves.
+
+    Example:
+        >>> examples = RawExamples(["fine", "awful"], ["good", "bad"])
+        >>> len(examples)
+        2
+    """
+
+    inputs: Sequence[Any]
+    targets: Any = None
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.inputs)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EncodedDataset:
+    """Examples of one split as arrays that a model is trained on.
+
+    Args:
+        inputs: What the model takes.
+        targets: What it is to answer, or None.
+        lengths: Time steps of each example `(examples,)`, if they differ.
+        sequences: Names of the arrays whose second axis is time, `(examples, timesteps, ...)`,
+            padded at the end to one length: keys of the dicts, or "inputs" and "targets" for what
+            is a single array. A `Ragged` is a sequence without being named. Batches are cut to the
+            length of their longest example in these arrays alone.
+        min_length: Shortest length to which a batch is cut or padded.
+        buckets_per_octave: Number of such lengths between one and its double, a power of two. More
+            of them leave less padding and take longer to compile.
+
+    Raises:
+        ValueError: If the arrays do not fit each other or what is said of them.
+
+    Example:
+        >>> tokens = np.array([[4, 5, 0], [6, 7, 8]])
+        >>> dataset = EncodedDataset({"tokens": tokens}, np.array([0, 1]), [2, 3], ["tokens"])
+        >>> dataset.pad_batch([0], 2)
+        ({'tokens': array([[4, 5]])}, array([0]))
+    """
+
+    inputs: Arrays
+    targets: Arrays = None
     lengths: Any = None
-    """Time steps of each example (examples,), if they differ: then all arrays that are as wide as
-    the longest example (examples, timesteps, ...) are padded at the end, and all `Ragged` are."""
-    least: int = 16
-    """The fewest time steps to which a batch is cut."""
-    an_octave: int = 2
-    """To how many widths batches are cut, an octave: more of them leave less padding, and take
-    longer to compile."""
+    sequences: Collection[str] = ()
+    min_length: int = 16
+    buckets_per_octave: int = 2
 
-    @property
-    def count(self):
-        """How many examples there are."""
-        return len(keras.tree.flatten(self.targets)[0])
+    def __post_init__(self) -> None:
+        arrays = {**_by_name("inputs", self.inputs), **_by_name("targets", self.targets)}
+        if unknown := sorted(set(self.sequences) - set(arrays)):
+            raise ValueError(f"sequences has {unknown[0]!r}; the arrays are {sorted(arrays)}.")
+        counts = {name: len(array) for name, array in arrays.items()}
+        if self.lengths is not None:
+            counts["lengths"] = len(self.lengths)
+        if len(set(counts.values())) > 1:
+            raise ValueError(f"The arrays have different numbers of examples: {counts}.")
+        if self.lengths is None:
+            return
+        longest = max(self.lengths, default=0)
+        timed = {name: array for name, array in arrays.items() if self.is_sequence(name, array)}
+        if not timed:
+            raise ValueError("There are lengths, but sequences names no array.")
+        for name, array in timed.items():
+            if not isinstance(array, Ragged) and (array.ndim < 2 or array.shape[1] < longest):
+                raise ValueError(
+                    f"{name!r} has the shape {array.shape}, and the longest example {longest} time "
+                    "steps."
+                )
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(next(iter(_by_name("inputs", self.inputs).values())))
+
+    def is_sequence(self, name: str, array: Any) -> bool:
+        """Return whether the second axis of an array is time.
+
+        Args:
+            name: Its name, as in `sequences`.
+            array: The array, whose type tells if it is a `Ragged`.
+        """
+        return name in self.sequences or isinstance(array, Ragged)
+
+    def pad_batch(self, rows: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
+        """Return some examples in one of few shapes, so that few programs are compiled for them.
+
+        Args:
+            rows: Numbers of at least one example.
+            length: Time steps, not fewer than any of them has.
+
+        Returns:
+            Inputs and targets with `(rows, length, ...)` for sequences. Zeros follow in time. After
+            the rows given the last of them is repeated until they are as many as a power of two.
+        """
+        numbers = _power_of_two(rows)
+
+        def padded(name: str, array: Any) -> Any:
+            is_sequence = self.is_sequence(name, array)
+            return pad_rows(array, rows, length) if is_sequence else array[numbers]
+
+        return _map(padded, "inputs", self.inputs), _map(padded, "targets", self.targets)
 
 
-def epochs_of_batches(examples, batch_size, seed, first_epoch, epochs, mine=(0,), parts=1):
-    """Batches of all epochs from `first_epoch` on, one after the other.
+def pad_rows(array: Any, rows: Sequence[int], length: int) -> Any:
+    """Return some rows of a sequence array `(examples, timesteps, ...)`; see `pad_batch`."""
+    array = array[_power_of_two(rows)][:, :length]
+    shape = [(0, 0), (0, length - array.shape[1])] + [(0, 0)] * (array.ndim - 2)
+    return np.pad(array, shape)
+
+
+def _power_of_two(rows: Sequence[int]) -> np.ndarray:
+    """Return row numbers, the last repeated until they are as many as a power of two."""
+    count = 2 ** (len(rows) - 1).bit_length()
+    return np.asarray(rows)[np.minimum(np.arange(count), len(rows) - 1)]
+
+
+def _by_name(whole: str, arrays: Arrays) -> Mapping[str, Any]:
+    if arrays is None:
+        return {}
+    return arrays if isinstance(arrays, Mapping) else {whole: arrays}
+
+
+def _map(function: Callable[[str, Any], Any], whole: str, arrays: Arrays) -> Arrays:
+    """Return arrays with a function of name and array applied to each."""
+    if arrays is None:
+        return None
+    if isinstance(arrays, Mapping):
+        return {name: function(name, array) for name, array in arrays.items()}
+    return function(whole, arrays)
+
+
+def epochs_of_batches(
+    examples: EncodedDataset,
+    batch_size: int,
+    seed: int,
+    first_epoch: int,
+    epochs: int,
+    mine: Sequence[int] = (0,),
+    parts: int = 1,
+) -> Any:
+    """Return the batches of all epochs from `first_epoch` on, one after the other.
 
     A run that stops after an epoch and goes on later sees what an undisturbed one sees. Examples
-    of about the same length come together, cut to one of a few widths.
+    of about the same length come together, cut to one of a few lengths.
 
-    For several devices a batch comes in parts of the same size and width. One that cannot be
+    For several devices a batch comes in parts of the same size and length. One that cannot be
     divided, such as the last of an epoch may be, has some of its examples twice, or more often if
     there are fewer of them than parts.
 
     Args:
-        examples: `Examples`.
-        batch_size: Examples a batch; the last batch of an epoch may have fewer.
-        seed: Of the order.
+        examples: Encoded examples.
+        batch_size: Batch size; the last batch of an epoch may be smaller.
+        seed: Random seed of the order.
         first_epoch: Epochs already done.
         epochs: Epochs in all.
-        mine: The parts of every batch that are wanted, one after the other.
-        parts: How many there are.
+        mine: Numbers of the parts of every batch that are wanted, one after the other.
+        parts: Number of parts of a batch.
 
     Returns:
         A `tf.data.Dataset` of (inputs, targets).
     """
     import tensorflow as tf
 
-    def as_tensor(array):
+    def as_tensor(name: str, array: Any) -> Any:
         if isinstance(array, Ragged):
             return tf.RaggedTensor.from_row_lengths(array.values, array.lengths)
         return tf.convert_to_tensor(array)
 
-    arrays = tf.nest.map_structure(as_tensor, examples[:2])
-    count, lengths = examples.count, examples.lengths
+    inputs = _map(as_tensor, "inputs", examples.inputs)
+    targets = _map(as_tensor, "targets", examples.targets)
+    count = len(examples)
+    lengths = None if examples.lengths is None else np.asarray(examples.lengths)
 
     def rows_of_batches():
         for epoch in range(first_epoch, epochs):
             random = np.random.default_rng([seed, epoch])
             order = random.permutation(count)
             if lengths is not None:
-                # A stable sort: within a width, the order stays random.
-                widths = [_width(n, examples) for n in lengths[order]]
-                order = order[np.argsort(widths, kind="stable")]
+                # A stable sort: within a length, the order stays random.
+                buckets = [_bucket(n, examples) for n in lengths[order]]
+                order = order[np.argsort(buckets, kind="stable")]
             batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
             if lengths is not None:
                 random.shuffle(batches)
             for rows in batches:
-                wide = 0 if lengths is None else _width(max(lengths[rows]), examples)
+                length = 0 if lengths is None else _bucket(max(lengths[rows]), examples)
                 rows = np.resize(rows, -(-len(rows) // parts) * parts)
                 for part in mine:
-                    yield rows[part::parts], wide
+                    yield rows[part::parts], length
 
     rows = tf.data.Dataset.from_generator(
         rows_of_batches,
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
     )
-    longest = None if lengths is None else max(lengths)
+    longest = 0 if lengths is None else max(lengths)
 
-    def gathered(rows, wide):
-        def found(array):
+    def gathered(rows, length):
+        def batch(name: str, array: Any) -> Any:
             if isinstance(array, tf.RaggedTensor):
-                shape = tf.stack([-1, tf.minimum(wide, longest)])
+                shape = tf.stack([-1, tf.minimum(length, longest)])
                 return tf.gather(array, rows).to_tensor(shape=shape)
-            timed = longest is not None and array.shape.rank > 1 and array.shape[1] == longest
             array = tf.gather(array, rows)
-            return array[:, :wide] if timed else array
+            is_cut = lengths is not None and name in examples.sequences
+            return array[:, :length] if is_cut else array
 
-        return tf.nest.map_structure(found, arrays)
+        return _map(batch, "inputs", inputs), _map(batch, "targets", targets)
 
     return rows.map(gathered).prefetch(2)
 
 
-def _width(length, examples):
-    return width(length, examples.an_octave, examples.least)
+def _bucket(length: int, examples: EncodedDataset) -> int:
+    return width(length, examples.buckets_per_octave, examples.min_length)
 
 
 def width(length, an_octave=2, least=16):
@@ -142,7 +274,7 @@ def width(length, an_octave=2, least=16):
     """
     if length <= least:
         return least
-    step = 2 ** math.floor(math.log2(length - 1)) // an_octave
+    step = max(1, 2 ** math.floor(math.log2(length - 1)) // an_octave)
     return -(-length // step) * step
 
 
@@ -166,28 +298,3 @@ def by_length(lengths, batch_size):
         for rows in octaves.values()
         for i in range(0, len(rows), batch_size)
     ]
-
-
-def filled(nest, rows, wide):
-    """Rows of arrays in one of few shapes, so that little is compiled for them.
-
-    Args:
-        nest: Arrays (examples, ...); of more than one axis, the second is time; or `Ragged`.
-        rows: Numbers of at least one row.
-        wide: Time steps, not fewer than any of the rows has.
-
-    Returns:
-        The nest with arrays (rows, wide, ...): zeros follow in time, and after the rows given the
-        last of them again, until they are as many as a power of two.
-    """
-    count = 2 ** (len(rows) - 1).bit_length()
-    rows = np.asarray(rows)[np.minimum(np.arange(count), len(rows) - 1)]
-
-    def fill(array):
-        array = array[rows]
-        if array.ndim == 1:
-            return array
-        array = array[:, :wide]
-        return np.pad(array, [(0, 0), (0, wide - array.shape[1])] + [(0, 0)] * (array.ndim - 2))
-
-    return keras.tree.map_structure(fill, nest)

@@ -115,7 +115,25 @@ def workplace(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def online(monkeypatch):
-    """As if there were a network: sets that TFDS's mock stands for are not prepared."""
+def mock_public(monkeypatch):
+    """Return a context in which there are public sets of TFDS, as if there were a network.
+
+    It takes the names of their splits, and what `tfds.testing.mock_data` takes.
+    """
+    tfds = pytest.importorskip("tensorflow_datasets")
     prepare = importlib.import_module("keras_seq.data.prepare")
     monkeypatch.setattr(prepare, "_online", lambda: True)
+
+    @contextlib.contextmanager
+    def mock(splits=("train", "validation", "test"), **options):
+        def name_splits(builder, **_):  # which `mock_data` alone does not
+            infos = [
+                tfds.core.splits.SplitInfo(name=s, shard_lengths=[1], num_bytes=0) for s in splits
+            ]
+            builder.info.set_splits(tfds.core.splits.SplitDict(infos))
+
+        with tfds.testing.mock_data(**options), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", name_splits)
+            yield
+
+    return mock

@@ -6,25 +6,27 @@ FILES = {
     "__init__.py": '"""A formula."""',
     "config.py": """
 import dataclasses
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
-    width: int = recipe.tunable(4, among=(2, 4, 8))
-    rate: float = recipe.tunable(0.1, between=(0.01, 1), log=True)
-    kind: str = recipe.tunable("plain", among=("plain", "fine"))
-    bias: bool = recipe.tunable(True, among=(True, False))
+class Config(config.Config):
+    width: int = config.tunable(4, among=(2, 4, 8))
+    rate: float = config.tunable(0.1, between=(0.01, 1), log=True)
+    kind: str = config.tunable("plain", among=("plain", "fine"))
+    bias: bool = config.tunable(True, among=(True, False))
     bad: int = 0
     updates: int = 3
 
 PRESETS = {"default": Config()}
 """,
     "data.py": """
+import os
 import numpy as np
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 
 def load(config):
-    examples = Examples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))
+    assert "NO_DATA" not in os.environ, "data is loaded"
+    examples = RawExamples(np.ones((4, 1), "float32"), np.ones((4, 1), "float32"))
     names = ("train", "test") if config.data == "unheld" else ("train", "validation", "test")
     return dict.fromkeys(names, examples)
 """,
@@ -39,8 +41,25 @@ def build(config, train):
     model.config = config
     return model
 """,
-    "metric.py": """
+    "recipe.py": """
 import os, pathlib, signal
+from keras_seq.batching import EncodedDataset
+from keras_seq.train import recipe
+from . import data, model
+
+class Recipe(recipe.Recipe):
+    load = staticmethod(data.load)
+    build = staticmethod(model.build)
+
+    def encode(self, model, examples):
+        return EncodedDataset(examples.inputs, examples.targets)
+
+    def evaluate(self, model, splits, name):
+        return evaluate(model, splits, name)
+
+    def predict(self, model, config, inputs):
+        for text in inputs:
+            yield {"input": text, "weights": sum(weight.numpy().sum() for weight in model.weights)}
 
 def evaluate(model, splits, name):
     # The optimizer counts, since that goes on after an interruption.
@@ -53,14 +72,6 @@ def evaluate(model, splits, name):
     log.write_text("\\n".join([*lines, line]) + "\\n")
     score = config.width / (1 + config.rate) + config.bias - 1 / step
     return {"accuracy": score if config.kind == "fine" else score / 2}
-
-def show(model, splits, name, folder):
-    pass
-""",
-    "predict.py": """
-def predict(model, config, inputs):
-    for text in inputs:
-        yield {"input": text, "weights": sum(weight.numpy().sum() for weight in model.weights)}
 """,
 }
 

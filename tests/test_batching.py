@@ -1,11 +1,20 @@
 """Batches: every example once an epoch, those of like length together, the same after a pause."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_seq.batching import Examples, Ragged, by_length, epochs_of_batches, filled, width
+from keras_seq.batching import (
+    EncodedDataset,
+    Ragged,
+    by_length,
+    epochs_of_batches,
+    pad_rows,
+    width,
+)
 
 
 def examples(count=23, longest=70, **widths):
@@ -14,16 +23,17 @@ def examples(count=23, longest=70, **widths):
     inputs = np.zeros((count, longest), "int32")
     for row, n in enumerate(lengths):
         inputs[row, :n] = row + 1
-    return Examples({"tokens": inputs, "number": np.arange(count)}, inputs + 0, lengths, **widths)
+    arrays = {"tokens": inputs, "number": np.arange(count)}
+    return EncodedDataset(arrays, inputs + 0, lengths, ["tokens", "targets"], **widths)
 
 
 @pytest.mark.parametrize(
-    ("by", "least", "an_octave"),
+    ("by", "min_length", "buckets_per_octave"),
     [("length", 16, 2), ("length", 4, 2), ("length", 4, 4), ("chance", 16, 2)],
 )
-def test_every_example_once_an_epoch(by, least, an_octave):
-    here = examples(least=least, an_octave=an_octave)
-    here = here if by == "length" else here._replace(lengths=None)
+def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
+    here = examples(min_length=min_length, buckets_per_octave=buckets_per_octave)
+    here = here if by == "length" else dataclasses.replace(here, lengths=None)
     batches = list(epochs_of_batches(here, 5, seed=1, first_epoch=0, epochs=2))
     assert len(batches) == 10
     for epoch in (batches[:5], batches[5:]):
@@ -34,7 +44,7 @@ def test_every_example_once_an_epoch(by, least, an_octave):
         assert x["number"].shape[0] == x["tokens"].shape[0]
         if by == "length":
             longest = max(here.lengths[n] for n in x["number"].numpy())
-            assert y.shape[1] == min(width(longest, an_octave, least), 70)
+            assert y.shape[1] == min(width(longest, buckets_per_octave, min_length), 70)
     second = list(epochs_of_batches(here, 5, seed=1, first_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
@@ -67,14 +77,14 @@ def test_ragged_rows_come_as_padded_ones_do():
     assert len(rows) == 23 and len(rows.values) == padded.lengths.sum()
     np.testing.assert_array_equal(rows[:], padded.targets)
     np.testing.assert_array_equal(rows[:0], np.zeros((0, 0)))
-    with_ragged = epochs_of_batches(padded._replace(inputs=inputs), 5, 1, 0, 2)
+    with_ragged = epochs_of_batches(dataclasses.replace(padded, inputs=inputs), 5, 1, 0, 2)
     both = zip(epochs_of_batches(padded, 5, 1, 0, 2), with_ragged, strict=True)
     for (x, y), (again, _) in both:
         np.testing.assert_array_equal(x["number"], again["number"])
         np.testing.assert_array_equal(again["tokens"], y)
     few = [3, 11, 4]
     wide = max(padded.lengths[few]) + 2
-    one, other = (filled(nest, few, wide)["tokens"] for nest in (padded.inputs, inputs))
+    one, other = (pad_rows(array, few, wide) for array in (padded.inputs["tokens"], rows))
     np.testing.assert_array_equal(one, other)
 
 
@@ -82,6 +92,7 @@ def test_widths_an_octave():
     assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
     assert [width(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
     assert [width(n, least=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
+    assert [width(n, least=1) for n in range(1, 6)] == [1, 2, 3, 4, 6]
 
 
 def test_widths_are_few_and_wide_enough():
@@ -106,18 +117,62 @@ def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
 
 
 @pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])
-def test_filled_to_few_shapes(rows, count):
+def test_padded_to_few_shapes(rows, count):
     letters, styles = np.arange(5 * 7 * 2).reshape(5, 7, 2) + 1, np.arange(5)
-    for wide in (4, 16):
-        found = filled({"letters": letters, "style": styles, "ids": letters[..., 0]}, rows, wide)
+    inputs = {"letters": letters, "style": styles, "ids": letters[..., 0]}
+    labels = np.arange(5 * 7).reshape(5, 7)
+    dataset = EncodedDataset(inputs, labels, [7] * 5, ["letters", "ids"])
+    for length in (4, 16):
+        found, targets = dataset.pad_batch(rows, length)
         assert {name: array.shape for name, array in found.items()} == {
-            "letters": (count, wide, 2),
+            "letters": (count, length, 2),
             "style": (count,),
-            "ids": (count, wide),
+            "ids": (count, length),
         }
         for place in range(count):
             row = rows[min(place, len(rows) - 1)]
             assert found["style"][place] == row
-            np.testing.assert_array_equal(found["letters"][place, :7], letters[row, :wide])
+            np.testing.assert_array_equal(found["letters"][place, :7], letters[row, :length])
             assert not found["letters"][place, 7:].any()
+            np.testing.assert_array_equal(targets[place], labels[row])
         np.testing.assert_array_equal(found["ids"], found["letters"][..., 0])
+
+
+def test_labels_as_wide_as_the_longest_sentence_are_not_cut():
+    tokens, soft = (
+        np.array([[4, 5], [6, 0], [7, 0]]),
+        np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]),
+    )
+    dataset = EncodedDataset({"tokens": tokens}, soft, [2, 1, 1], ["tokens"], min_length=1)
+    batches = list(epochs_of_batches(dataset, 1, seed=0, first_epoch=0, epochs=1))
+    assert sorted(x["tokens"].shape[1] for x, _ in batches) == [1, 1, 2]
+    assert all(y.shape == (1, 2) for _, y in batches)
+    inputs, targets = dataset.pad_batch([1], 1)
+    assert inputs["tokens"].shape == (1, 1) and targets.tolist() == [[0.2, 0.8]]
+
+
+MISTAKES = {
+    "an unknown name": (
+        lambda x: EncodedDataset({"x": x}, x, [2, 3], ["y"]),
+        r"sequences has 'y'; the arrays are \['targets', 'x'\]",
+    ),
+    "no sequence": (lambda x: EncodedDataset(x, x, [2, 3]), "sequences names no array"),
+    "too few examples": (
+        lambda x: EncodedDataset(x, x[:1], [2, 3], ["inputs"]),
+        r"different numbers of examples: \{'inputs': 2, 'targets': 1, 'lengths': 2\}",
+    ),
+    "too short": (
+        lambda x: EncodedDataset({"x": x}, None, [2, 4], ["x"]),
+        r"'x' has the shape \(2, 3\), and the longest example 4 time steps",
+    ),
+    "no time axis": (
+        lambda x: EncodedDataset(x, x[:, 0], [2, 3], ["inputs", "targets"]),
+        r"'targets' has the shape \(2,\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("make, message", MISTAKES.values(), ids=MISTAKES)
+def test_arrays_that_do_not_fit(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(np.zeros((2, 3)))

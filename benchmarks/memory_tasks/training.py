@@ -9,7 +9,7 @@ from keras import ops
 import keras_seq
 from benchmarks.memory_tasks.tasks import TASKS
 from keras_seq import cells, layers
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
 
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
 BATCH, ROUND, JUDGED = 64, 100, 1000

@@ -1,33 +1,35 @@
 """The page of `keras-seq look`: one example as a finished run reads it."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.tracing.page import page
 from keras_seq.tracing.trace import trace
+from keras_seq.train.config import Config
+from keras_seq.train.recipe import Recipe
 
 
-def write_page(recipe, config, model, example, folder):
+def write_page(recipe: Recipe, config: Config, model: Any, example: str, folder: Path) -> Path:
     """Write the page of a model that reads one example.
 
     Args:
-        recipe: A `keras_seq.train.recipe.Recipe`.
-        config: Of the run.
-        model: Of the run.
+        recipe, config, model: Those of the run.
         example: What the recipe reads, as people type it, or the number of a row of its test
             split, counted from 0.
-        folder: Where to write.
+        folder: Folder to write to.
 
     Returns:
         Path of the page.
 
     Raises:
-        InputError: There is no such row, or the recipe cannot read the example.
+        InputError: If there is no such row, or the recipe cannot read the example.
     """
     read, target = _row(recipe, config, int(example)) if example.isdecimal() else (example, None)
-    inputs, steps = recipe.look(model, read, target)
+    inputs, steps = recipe.trace_inputs(model, read, target)
     found = trace(model, inputs)
     gradients = {"the sum of all answers": found.gradients(lambda y: _answers(y, slice(None)))}
     if len(_first(found.outputs).shape) == 3:
@@ -40,12 +42,12 @@ def write_page(recipe, config, model, example, folder):
     return path
 
 
-def _row(recipe, config, number):
-    """An example of the test split with its target."""
+def _row(recipe: Recipe, config: Config, number: int) -> tuple[Any, Any]:
+    """Return an example of the test split with its target."""
     splits = recipe.load(config)
     if "test" not in splits:
         raise InputError(f"The data {config.data!r} has no test split; give a text.")
-    inputs, targets, *_ = splits["test"]
+    inputs, targets = splits["test"].inputs, splits["test"].targets
     if number >= len(inputs):
         raise InputError(f"There is no row {number}: the test split has {len(inputs)}, from 0.")
     if isinstance(targets, dict):

@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 from cyclopts import App, Parameter
 
 from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
-from keras_seq.train.recipe import Config
+from keras_seq.train.config import Config
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 """Type of the words after the name of a command, which `main` leaves to the command."""

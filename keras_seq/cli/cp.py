@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.cli._common import app, console
-from keras_seq.train import recipe as recipes
+from keras_seq.train import registry
 
 
 @app.command
@@ -19,11 +19,11 @@ def cp(recipe: str, folder: Path) -> None:
         recipe: Name of the recipe.
         folder: The folder to make.
     """
-    source = recipes.find(recipe).folder
+    source = registry.find(recipe).folder
     if folder.exists():
         raise InputError(f"{folder} exists already.")
     with atomic_write(folder) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "results.json"))
     name = str(folder)
-    name = name if recipes.is_folder(name) else os.path.join(os.curdir, name)  # noqa: PTH118
+    name = name if registry.is_folder(name) else os.path.join(os.curdir, name)  # noqa: PTH118
     console.print(f"Copied to {folder}; run it with: keras-seq train {shlex.quote(name)}")

@@ -31,10 +31,10 @@ def evaluate(
     """
     finished = runs.Run(run)
     with finished.lock() if record else contextlib.nullcontext():
-        used, preset, config = finished.read_config(recipe)
+        info, preset, config = finished.read_config(recipe)
         if record:
-            results.check_recordable(used, preset, config, split == "test")
-        used, _, model = finished.load(used)
+            results.check_recordable(info, preset, config, split == "test")
+        used, _, model = finished.load(info)
         if record and "test" in finished.metrics:
             raise InputError(
                 f"{run} was trained without --no-test: its result on the test split was known "
@@ -52,7 +52,7 @@ def evaluate(
         measured: dict[str, Any] = {split: used.evaluate(model, splits, split)}
         print_metrics(measured)
         if record:
-            shown = used.show(model, splits, split, finished.folder)
-            metrics = finished.metrics | measured | ({"shown": shown} if shown else {})
+            report = used.report(model, splits, split, finished.folder)
+            metrics = finished.metrics | measured | ({"shown": report} if report else {})
             finished.write_json("metrics.json", metrics)
             results.record(used, metrics, config)

@@ -37,7 +37,7 @@ def export(
     used, config, model = runs.Run(run).load(recipe)
     from keras_seq import export as exports
 
-    inputs = runs.examples(used, config, model, compare)
+    inputs = used.export_inputs(model, config, compare)
     folder = to or run / format
     with startup.without_noise():
         options = {"portable": True} if portable else {}

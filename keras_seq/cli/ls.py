@@ -3,15 +3,14 @@
 from rich.table import Table
 
 from keras_seq.cli._common import app, console
-from keras_seq.train import recipe as recipes
-from keras_seq.train import results
+from keras_seq.train import registry, results
 
 
 @app.command
 def ls() -> None:
     """List the recipes with the results recorded for their presets."""
     table = Table("recipe", "preset", "seeds", "test", "minutes", "what it is")
-    for name, recipe in sorted(recipes.recipes().items()):
+    for name, recipe in sorted(registry.recipes().items()):
         rows = results.summary(recipe) or [("", "", "", "")]
         for number, row in enumerate(rows):
             table.add_row(*((name, *row, recipe.description) if number == 0 else ("", *row, "")))

@@ -2,7 +2,9 @@
 
 import dataclasses
 import inspect
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 
@@ -32,24 +34,26 @@ def predict(*words: Words) -> None:
     if not options:
         raise nothing
     run = runs.Run(Path(folder))
-    used, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
+    info, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
+    answer: Callable[..., Iterable[dict[str, Any]]] = info.import_recipe().predict
 
-    def ask(*inputs: str, recipe: RecipeOption = None, **how) -> None:  # `recipe` is read above
+    # Its option `recipe` has been read above.
+    def ask(*inputs: str, recipe: RecipeOption = None, **how: Any) -> None:
         if not inputs:
             raise nothing
-        _, config, model = run.load(used)
+        _, config, model = run.load(info)
         table = None
-        for row in used.predict(model, config, inputs, **how):
+        for row in answer(model, config, inputs, **how):
             if table is None:
                 table = Table(*row)
             table.add_row(*map(str, row.values()))
         console.print(table if table is not None else "Nothing was found.")
 
-    # The options are the keyword arguments of the recipe's function.
+    # The options are the keyword arguments of the recipe's method.
     decided = [
         parameter
-        for parameter in inspect.signature(used.predict).parameters.values()
+        for parameter in inspect.signature(answer).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
-    ask.__doc__ = used.predict.__doc__
+    ask.__doc__ = answer.__doc__
     run_command(f"predict {folder}", ask, options, decided)

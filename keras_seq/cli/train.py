@@ -18,9 +18,8 @@ from keras_seq.cli._two_stages import (
     parse_known,
     run_command,
 )
-from keras_seq.train import distribution, results, runs
-from keras_seq.train import recipe as recipes
-from keras_seq.train.recipe import Config
+from keras_seq.train import distribution, registry, results, runs
+from keras_seq.train.config import Config
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ def train(*words: Words) -> None:
     if is_help("train", words):
         return
     named, *options = words
-    recipe = recipes.find(named)
+    recipe = registry.find(named)
     start = parse_known(FirstStage, options)
     preset, defaults = start.preset, recipe.preset(start.preset)
     if start.resume:
@@ -88,7 +87,8 @@ def train(*words: Words) -> None:
             devices = start_backend(distribute)
             from keras_seq.train import loop
 
-            metrics = loop.train(recipe, named, preset, config, folder, command, test, devices)
+            code = recipe.import_recipe()
+            metrics = loop.train(code, preset, config, folder, command, test, devices)
             if metrics is None:
                 return
             if record:

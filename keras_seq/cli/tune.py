@@ -20,8 +20,7 @@ from keras_seq.cli._two_stages import (
     parse_known,
     run_command,
 )
-from keras_seq.train import distribution, runs
-from keras_seq.train import recipe as recipes
+from keras_seq.train import distribution, registry, runs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,7 @@ def tune(*words: Words) -> None:
     if is_help("tune", words):
         return
     named, *options = words
-    recipe = recipes.find(named)
+    recipe = registry.find(named)
     preset = parse_known(FirstStage, options).preset
     defaults = recipe.preset(preset)
 
@@ -90,8 +89,7 @@ def tune(*words: Words) -> None:
             from keras_seq import tuning
 
             done = tuning.tune(
-                recipe,
-                named,
+                recipe.import_recipe(),
                 preset,
                 config,
                 folder,

@@ -116,7 +116,7 @@ def _blocks(recipe, config, model) -> gr.Blocks:
                     component.render()
                 button = gr.Button("Ask", variant="primary")
                 if config.data == "builtin" and recipe.examples:
-                    gr.Examples(recipe.examples, panel.inputs[0], cache_examples=False)
+                    gr.Examples(list(recipe.examples), panel.inputs[0], cache_examples=False)
             with gr.Column():
                 for component in panel.outputs:
                     component.render()

@@ -57,7 +57,7 @@ def panel_of(recipe, config, model):
             return panel(model)
     raise InputError(
         f"A {type(model).__name__} has no demo, only {', '.join(k.__name__ for k in KINDS)}: write "
-        f"a function demo(model, config) into predict.py of the recipe {recipe.name}."
+        f"a method demo(model, config) into the class Recipe of the recipe {recipe.name}."
     )
 
 

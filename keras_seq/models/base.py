@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
-from keras_seq.batching import Examples, by_length, filled
+from keras_seq.batching import EncodedDataset, by_length
 
 
 class BaseModel(keras.Model):
@@ -22,7 +22,7 @@ class BaseModel(keras.Model):
     `tf.data.Dataset` of such pairs.
     """
 
-    def encode(self, examples: Any, targets: Any = None) -> Examples:
+    def encode(self, examples: Any, targets: Any = None) -> EncodedDataset:
         """Return raw examples as arrays that the network takes.
 
         Args:
@@ -125,8 +125,7 @@ class BaseModel(keras.Model):
 
     def predict_by_length(
         self,
-        inputs: Any,
-        lengths: Sequence[int],
+        dataset: EncodedDataset,
         batch_size: int,
         function: Callable[[Any], Any] | None = None,
     ) -> Iterator[tuple[list[int], Any]]:
@@ -135,8 +134,7 @@ class BaseModel(keras.Model):
         Batches are padded to one of few shapes, so that little is compiled for them.
 
         Args:
-            inputs: Nest of arrays `(examples, timesteps, ...)`.
-            lengths: Number of time steps of each example.
+            dataset: Encoded examples, with their lengths.
             batch_size: Number of examples per batch, at most.
             function: Function from inputs to a nest of arrays; `predict_on_batch` by default.
 
@@ -144,8 +142,8 @@ class BaseModel(keras.Model):
             Numbers of the examples of a batch, and a nest of arrays with as many rows.
         """
         function = self.predict_on_batch if function is None else function
-        for rows, length in by_length(lengths, batch_size):
-            outputs = function(filled(inputs, rows, length))
+        for rows, length in by_length(dataset.lengths, batch_size):
+            outputs = function(dataset.pad_batch(rows, length)[0])
             yield rows, keras.tree.map_structure(operator.itemgetter(slice(len(rows))), outputs)
 
     def get_config(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples, Ragged
+from keras_seq.batching import EncodedDataset, Ragged
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
 from keras_seq.layers.audio.ended_by_blanks import EndedByBlanks
@@ -152,7 +152,7 @@ class CTCRecognizer(BaseModel):
         recordings: Sequence[np.ndarray],
         texts: Sequence[str] | None = None,
         padded: bool = True,
-    ) -> Examples:
+    ) -> EncodedDataset:
         """Return recordings and texts as arrays that the network takes.
 
         Args:
@@ -180,7 +180,14 @@ class CTCRecognizer(BaseModel):
             targets = self._letters.encode(texts)
             self._check_lengths(texts, targets, lengths)
         inputs = {"samples": samples, "lengths": lengths}
-        return Examples(inputs, targets, lengths, least=self.sample_rate // 4, an_octave=4)
+        return EncodedDataset(
+            inputs,
+            targets,
+            lengths,
+            sequences=["samples"],
+            min_length=self.sample_rate // 4,
+            buckets_per_octave=4,
+        )
 
     def _check_lengths(self, texts: Sequence[str], targets: Any, lengths: Any) -> None:
         # Between two equal letters there must be a blank.
@@ -239,9 +246,9 @@ class CTCRecognizer(BaseModel):
         Returns:
             For each recording `(timesteps, letters + 1)`.
         """
-        inputs, _, lengths, *_ = self.encode(recordings)
-        steps, results = self.steps(lengths), {}
-        for rows, outputs in self.predict_by_length(inputs, lengths, batch_size):
+        dataset = self.encode(recordings)
+        steps, results = self.steps(dataset.lengths), {}
+        for rows, outputs in self.predict_by_length(dataset, batch_size):
             results.update({row: out[: steps[row]] for row, out in zip(rows, outputs)})
         return [results[row] for row in range(len(recordings))]
 

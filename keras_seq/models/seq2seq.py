@@ -10,7 +10,7 @@ from keras import ops
 
 from keras_seq import decoding, layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import Examples, by_length, filled, width
+from keras_seq.batching import EncodedDataset, by_length, pad_rows, width
 from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.losses import OverTokens
 from keras_seq.models.sequence_model import SequenceModel
@@ -208,7 +208,7 @@ class Seq2Seq(SequenceModel):
             targets: The same, one a source.
 
         Returns:
-            `keras_seq.batching.Examples`; `targets` is None without targets.
+            `keras_seq.batching.EncodedDataset`; `targets` is None without targets.
 
         Raises:
             InputError: A side is empty, or there are not as many of one as of the other; the
@@ -221,7 +221,8 @@ class Seq2Seq(SequenceModel):
         lengths = np.array([len(source) + 1 for source in sources], int)
         if targets is None:
             wide = int(lengths.max(initial=1))
-            return Examples({"source": self._source.numbers(sources, wide)}, None, lengths)
+            inputs = {"source": self._source.numbers(sources, wide)}
+            return EncodedDataset(inputs, None, lengths, ["source"])
         if len(sources) != len(targets):
             raise InputError(f"There are {len(sources)} sources but {len(targets)} targets.")
         lengths = np.maximum(lengths, [len(target) + 1 for target in targets])
@@ -231,7 +232,8 @@ class Seq2Seq(SequenceModel):
         before[before == self.end] = 0
         before[:, 0] = self.end
         inputs = {"source": self._source.numbers(sources, wide), "target": before}
-        return Examples(inputs, after, lengths, least=LEAST)
+        sequences = ["source", "target", "targets"]
+        return EncodedDataset(inputs, after, lengths, sequences, min_length=LEAST)
 
     def side_by_side(self, text, translation=None):
         """A text and its translation, a batch of one, for a look inside.
@@ -337,7 +339,7 @@ class Seq2Seq(SequenceModel):
         ids = self._source.numbers(sources, max(lengths, default=1))
         for rows, wide in by_length(lengths, batch_size):
             run = self._writing(max_length, *how)
-            batch = ops.convert_to_tensor(filled(ids, rows, wide))
+            batch = ops.convert_to_tensor(pad_rows(ids, rows, wide))
             made, scores, certain = map(ops.convert_to_numpy, run(batch))
             weights = self._weights(batch, made) if attention or copy_unknown else None
             for place, row in enumerate(rows):

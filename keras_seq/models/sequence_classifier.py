@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import Examples, by_length, filled
+from keras_seq.batching import EncodedDataset, by_length
 from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.text.vocabulary import Vocabulary
 
@@ -187,7 +187,7 @@ class SequenceClassifier(SequenceModel):
             labels: One a sentence.
 
         Returns:
-            `keras_seq.batching.Examples`; `targets` is None without labels.
+            `keras_seq.batching.EncodedDataset`; `targets` is None without labels.
 
         Raises:
             InputError: A sentence is empty, or a label unknown; the message gives its number.
@@ -200,7 +200,7 @@ class SequenceClassifier(SequenceModel):
             sentences = [[token.lower() for token in sentence] for sentence in sentences]
         inputs = {"tokens": self._tokens.numbers(sentences)}
         if labels is None:
-            return Examples(inputs, None, lengths)
+            return EncodedDataset(inputs, None, lengths, ["tokens"])
         numbers = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(labels, 1):
             if label not in numbers:
@@ -216,7 +216,8 @@ class SequenceClassifier(SequenceModel):
         if self._there is not None:
             named = targets if self._foretell else {"labels": targets}
             targets = {**named, "counted": named["labels"]}
-        return Examples(inputs, targets, lengths)
+        sequences = ["tokens", *(["next", "previous"] if self._foretell else [])]
+        return EncodedDataset(inputs, targets, lengths, sequences)
 
     def count(self, inputs, labels):
         """Counts which tokens, pairs or runs go with which labels, for a model with `naive_bayes`.
@@ -247,7 +248,7 @@ class SequenceClassifier(SequenceModel):
         examples = self.encode(sentences)
         results = [None] * len(sentences)
         for rows, wide in by_length(examples.lengths, batch_size):
-            out = self._answers.predict_on_batch(filled(examples.inputs, rows, wide))
+            out = self._answers.predict_on_batch(examples.pad_batch(rows, wide)[0])
             logits, weights = out["logits"], out.get("weights")
             p = np.exp(logits - logits.max(axis=-1, keepdims=True))
             p /= p.sum(axis=-1, keepdims=True)

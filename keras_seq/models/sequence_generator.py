@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples, by_length, filled, width
+from keras_seq.batching import EncodedDataset, by_length, width
 from keras_seq.layers.text.kneser_ney import Ngrams
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.generator_parts import Parts
@@ -148,8 +148,8 @@ class SequenceGenerator(SequenceModel):
                 early; these early steps are read, but are no targets a second time.
 
         Returns:
-            `keras_seq.batching.Examples`: the inputs are `<EOS>` and the sequence, the targets the
-            sequence and `<EOS>`.
+            `keras_seq.batching.EncodedDataset`: the inputs are `<EOS>` and the sequence, the
+            targets the sequence and `<EOS>`.
 
         Raises:
             InputError: A style is missing or unknown.
@@ -176,7 +176,8 @@ class SequenceGenerator(SequenceModel):
         inputs = self._styled(before, styles, len(sequences))
         if "style" in inputs:
             inputs["style"] = inputs["style"][rows]
-        return Examples(inputs, targets, np.minimum(lengths[rows] - begins, longest))
+        steps = np.minimum(lengths[rows] - begins, longest)
+        return EncodedDataset(inputs, targets, steps, ["tokens", "targets"])
 
     @property
     def end(self):
@@ -221,7 +222,7 @@ class SequenceGenerator(SequenceModel):
         results = [None] * len(sequences)
         examples = self.encode(sequences, styles)
         for rows, wide in by_length(examples.lengths, batch_size):
-            inputs, targets = filled(examples[:2], rows, wide)
+            inputs, targets = examples.pad_batch(rows, wide)
             scores = _scores(self.predict_on_batch(inputs), targets)
             for row, score in zip(rows, scores):
                 results[row] = score[: examples.lengths[row]]
@@ -250,7 +251,7 @@ class SequenceGenerator(SequenceModel):
             parts = reader.encode([sequence], None if styles is None else [styles[number]], longest)
             found = []
             for row, length in enumerate(parts.lengths):
-                inputs, targets = filled(parts[:2], [row], width(length))
+                inputs, targets = parts.pad_batch([row], width(length))
                 scores = _scores(reader.predict_on_batch(inputs), targets)
                 found.append(scores[targets > 0])
                 reader.train_on_batch(inputs, targets)
@@ -287,7 +288,8 @@ class SequenceGenerator(SequenceModel):
             `(prompts, tokens)`, by the numbers of the tokens.
         """
         lengths = [len(prompt) for prompt in prompts]
-        inputs = filled(self.encode(prompts).inputs, range(len(prompts)), width(max(lengths) + 1))
+        examples = self.encode(prompts)
+        inputs, _ = examples.pad_batch(range(len(prompts)), width(max(lengths) + 1))
         logits = self.predict_on_batch(inputs)[np.arange(len(prompts)), lengths]
         return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
 

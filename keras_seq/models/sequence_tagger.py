@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import Examples, by_length, filled
+from keras_seq.batching import EncodedDataset, by_length
 from keras_seq.models.sequence_model import SequenceModel
 from keras_seq.text.tags import make_tags, tags_to_spans
 from keras_seq.text.vocabulary import Vocabulary
@@ -146,7 +146,7 @@ class SequenceTagger(SequenceModel):
             auxiliary: Lists of names, one a token; those that the model does not know are `<UNK>`.
 
         Returns:
-            `keras_seq.batching.Examples`; `targets` is None without tags.
+            `keras_seq.batching.EncodedDataset`; `targets` is None without tags.
 
         Raises:
             InputError: A sentence is empty, has not as many tags as tokens, or has a tag that the
@@ -175,9 +175,11 @@ class SequenceTagger(SequenceModel):
                     if tag not in numbers:
                         raise unknown(f"tag (sentence {number})", tag, self.tags)
                     row[position] = numbers[tag]
+        sequences = [*inputs, *(() if targets is None else ["targets"])]
         if auxiliary is not None:
             targets = {"tags": targets, "auxiliary": self._auxiliary.numbers(auxiliary)}
-        return Examples(inputs, targets, lengths)
+            sequences = [*inputs, *targets]
+        return EncodedDataset(inputs, targets, lengths, sequences)
 
     def tokens_of(self, text):
         """The tokens of a text."""
@@ -231,7 +233,7 @@ class SequenceTagger(SequenceModel):
 
     def _decoded(self, sentences, wide):
         """Tag numbers and their probabilities, (sentences, wide)."""
-        inputs = filled(self.encode(sentences).inputs, range(len(sentences)), wide)
+        inputs, _ = self.encode(sentences).pad_batch(range(len(sentences)), wide)
         return self._to_tags.predict_on_batch(inputs)
 
 

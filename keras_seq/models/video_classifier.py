@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import Examples
+from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
 
 Clip = Any
@@ -112,7 +112,7 @@ class VideoClassifier(BaseModel):
         """Return the accuracy."""
         return ["accuracy"]
 
-    def encode(self, clips: Sequence[Clip], labels: Sequence[str] | None = None) -> Examples:
+    def encode(self, clips: Sequence[Clip], labels: Sequence[str] | None = None) -> EncodedDataset:
         """Return clips as arrays that the network takes, padded to the longest.
 
         Args:
@@ -135,12 +135,13 @@ class VideoClassifier(BaseModel):
             row[: len(clip)] = clip
         inputs = {"frames": frames, "mask": np.arange(frames.shape[1]) < lengths[:, None]}
         if labels is None:
-            return Examples(inputs, None, lengths)
+            return EncodedDataset(inputs, None, lengths, list(inputs))
         ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(labels, 1):
             if label not in ids:
                 raise unknown(f"label (clip {number})", label, self.labels)
-        return Examples(inputs, np.array([ids[label] for label in labels], "int32"), lengths)
+        targets = np.array([ids[label] for label in labels], "int32")
+        return EncodedDataset(inputs, targets, lengths, list(inputs))
 
     def _check(self, clip: np.ndarray, number: int) -> None:
         if clip.ndim != 1 + len(self.frame) or clip.shape[1:] != self.frame:
@@ -163,9 +164,8 @@ class VideoClassifier(BaseModel):
         Raises:
             InputError: If a clip has no frames or frames of another kind.
         """
-        inputs, _, lengths, *_ = self.encode(clips)
         results: dict[int, Seen] = {}
-        for rows, logits in self.predict_by_length(inputs, lengths, batch_size):
+        for rows, logits in self.predict_by_length(self.encode(clips), batch_size):
             for row, p in zip(rows, ops.convert_to_numpy(ops.softmax(logits)).tolist()):
                 best = int(np.argmax(p))
                 results[row] = Seen(self.labels[best], p[best], dict(zip(self.labels, p)))

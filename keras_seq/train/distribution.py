@@ -124,7 +124,7 @@ class Devices:
         Args:
             model: Compiled; the training begins with its state.
             build: Makes a model of the same kind.
-            examples: `keras_seq.batching.Examples`, which it is trained on.
+            examples: `keras_seq.batching.EncodedDataset`, which it is trained on.
             batches: Makes a `tf.data.Dataset` of parts of batches; its arguments are `mine` and
                 `parts`, as in `keras_seq.batching.epochs_of_batches`.
             alike: Whole numbers by name, which must be the same for all workers.
@@ -184,7 +184,8 @@ class Devices:
         with self.strategy.scope():
             model = build()
             model.optimizer.build(model.trainable_variables)
-            few = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), examples[:2])
+            data = examples.inputs, examples.targets
+            few = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), data)
             keras_compat.build_for_workers(model, few)
         keras_compat.clip_summed_gradients(model.optimizer)
         if self.several:

@@ -11,23 +11,24 @@ from typing import Any
 import numpy as np
 
 from keras_seq._internal.errors import InputError
-from keras_seq.train.recipe import Recipe
+from keras_seq.batching import RawExamples
+from keras_seq.train.recipe import RecipeInfo
 
 Fingerprint = dict[str, Any]
 """JSON object under "fingerprint" in `config.json`, with the keys `code`, `data` and `versions`."""
 
 
-def fingerprint(recipe: Recipe, splits: Mapping[str, Any]) -> Fingerprint:
+def fingerprint(recipe: RecipeInfo, splits: Mapping[str, RawExamples]) -> Fingerprint:
     """Return the fingerprint of a recipe's code, of its data and of the packages.
 
     Args:
-        recipe: Recipe.
-        splits: `keras_seq.batching.Examples` by split, as the recipe loads them.
+        recipe: RecipeInfo.
+        splits: Examples by split, as the recipe loads them.
     """
     return {"code": of_code(recipe), "data": of_data(splits), "versions": versions()}
 
 
-def of_code(recipe: Recipe) -> dict[str, str]:
+def of_code(recipe: RecipeInfo) -> dict[str, str]:
     """Return the SHA-256 of every Python file of a recipe, by its path in the recipe's folder."""
     files = sorted(recipe.folder.rglob("*.py"))
     return {
@@ -36,7 +37,7 @@ def of_code(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def of_data(splits: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def of_data(splits: Mapping[str, RawExamples]) -> dict[str, dict[str, Any]]:
     """Return the number of examples and a SHA-256 of their content, by split.
 
     The content counts, not the files: the same data at another place, or with another time of
@@ -44,23 +45,19 @@ def of_data(splits: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """
     return {
         name: {
-            "examples": _count(examples.inputs),
-            "sha256": hashlib.sha256(json.dumps(examples, default=_describe).encode()).hexdigest(),
+            "examples": len(examples),
+            "sha256": hashlib.sha256(_text(examples).encode()).hexdigest(),
         }
         for name, examples in splits.items()
     }
 
 
-def _count(inputs: Any) -> int:
-    while isinstance(inputs, Mapping):
-        inputs = next(iter(inputs.values()))
-    return len(inputs)
+def _text(examples: RawExamples) -> str:
+    return json.dumps([examples.inputs, examples.targets], default=_describe)
 
 
 def _describe(value: Any) -> Any:
     """Return what JSON can hold in place of an array or object that is part of an example."""
-    if hasattr(value, "lengths") and hasattr(value, "values"):  # keras_seq.batching.Ragged
-        return [value.lengths, value.values]
     array = np.asarray(value)
     if array.dtype != object:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
@@ -78,12 +75,12 @@ def versions() -> dict[str, str]:
     }
 
 
-def check_code(stored: Fingerprint, recipe: Recipe, place: Any) -> None:
+def check_code(stored: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
     """Refuse to go on with code that is not that of the start.
 
     Args:
         stored: Fingerprint of the start; empty for runs of older versions, which had none.
-        recipe: Recipe as it is now.
+        recipe: RecipeInfo as it is now.
         place: Folder of the run.
 
     Raises:
@@ -99,7 +96,7 @@ def check_code(stored: Fingerprint, recipe: Recipe, place: Any) -> None:
     )
 
 
-def check(stored: Fingerprint, current: Fingerprint, recipe: Recipe, place: Any) -> None:
+def check(stored: Fingerprint, current: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
     """Refuse to go on with other code or data than at the start; warn of other packages.
 
     Args:

@@ -2,16 +2,20 @@
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from statistics import mean
+from typing import Any
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import exclusive_lock, write_json
+from keras_seq.train.config import Config
+from keras_seq.train.recipe import RecipeInfo
 
 LOCK_SECONDS = 60.0
 """Longest wait for other runs that record a result of the same recipe, in seconds."""
 
 
-def record(recipe, metrics, config):
+def record(recipe: RecipeInfo, metrics: Mapping[str, Any], config: Config) -> None:
     """Add the metrics of a finished run to the results of its recipe, with all its settings.
 
     Raises:
@@ -25,15 +29,15 @@ def record(recipe, metrics, config):
         write_json(recipe.folder / "results.json", rows)
 
 
-def check_recordable(recipe, preset, config, test):
-    """Refuses to record what is no preset as it stands, or what is recorded already.
+def check_recordable(recipe: RecipeInfo, preset: str, config: Config, test: bool) -> None:
+    """Refuse to record what is not a preset as it stands, or what is recorded already.
 
     Args:
-        recipe, preset, config: Of the run.
+        recipe, preset, config: Those of the run.
         test: Whether the test split is measured, of which results are.
 
     Raises:
-        InputError: So it is.
+        InputError: If it is one of these, or the test split is not measured.
     """
     if dataclasses.replace(config, seed=0) != dataclasses.replace(recipe.preset(preset), seed=0):
         raise InputError("--record takes a preset as it is; only --seed may differ.")
@@ -47,8 +51,8 @@ def check_recordable(recipe, preset, config, test):
             )
 
 
-def current(recipe):
-    """The results of presets as they stand: what had other settings is of the past.
+def current(recipe: RecipeInfo) -> list[dict[str, Any]]:
+    """Return the results of presets as they stand: what had other settings is of the past.
 
     A row without settings was recorded before they were noted, of a preset that has not changed.
     """
@@ -62,9 +66,10 @@ def current(recipe):
     return rows
 
 
-def summary(recipe):
-    """A line a preset: its name, the number of seeds, the mean test metrics, the mean minutes."""
-    rows, lines = current(recipe), []
+def summary(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
+    """Return for each preset its name, number of seeds, mean test metrics and mean minutes."""
+    rows = current(recipe)
+    lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]
         # What is measured label by label, with a space in its name, would be too much here.

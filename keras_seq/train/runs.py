@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from keras_seq._internal import files, leftovers, startup
+from keras_seq._internal import files, leftovers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import write_json as write_json  # for recipes
-from keras_seq.train import fingerprints
-from keras_seq.train import recipe as recipe_module
-from keras_seq.train.recipe import Config, Recipe
+from keras_seq.train import checkpoints, fingerprints, registry
+from keras_seq.train.config import Config
+from keras_seq.train.recipe import Recipe, RecipeInfo
 
 SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
 """Members of a model file of Keras, the architecture first."""
@@ -23,8 +21,6 @@ LAMBDA = b'"__lambda__"'
 """Class of what Keras saves as the code of a function, and does not load."""
 REMEDY = "restore it from a copy, or train another run"
 """Advice on files of which nothing else holds the content."""
-Checkpoint = tuple[dict[str, list[np.ndarray]], dict[str, Any]]
-"""Lists of arrays by name, and what JSON can hold."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,10 +144,10 @@ class Run:
         """Folder of a recipe that is not registered, as the command named it, or None."""
         content = self._read_start()
         # Older versions wrote the folder in place of the name.
-        old = content["recipe"] if recipe_module.is_folder(content["recipe"]) else None
+        old = content["recipe"] if registry.is_folder(content["recipe"]) else None
         return content.get("recipe_folder", old)
 
-    def read_config(self, recipe: Recipe | str | None = None) -> tuple[Recipe, str, Config]:
+    def read_config(self, recipe: RecipeInfo | str | None = None) -> tuple[RecipeInfo, str, Config]:
         """Return the recipe, preset name and Config that the run was started with.
 
         Args:
@@ -165,14 +161,14 @@ class Run:
         content = self._read_start()
         name = self.recipe_name
         if isinstance(recipe, str):
-            recipe = recipe_module.find(recipe)
+            recipe = registry.find(recipe)
         if recipe is None:
             if (folder := self.recipe_folder) is not None:
                 raise InputError(
                     f"{self.folder} was trained with the recipe in the folder {folder}, whose code "
                     f"runs only if you trust and name it: add --recipe {folder}."
                 )
-            recipe = recipe_module.find(name)
+            recipe = registry.find(name)
         elif recipe.name != name:
             raise InputError(f"{self.folder} is a run of the recipe {name}, not {recipe.name}.")
         default = recipe.preset("default")
@@ -190,7 +186,7 @@ class Run:
                 )
         return recipe, content["preset"], dataclasses.replace(default, **content["config"])
 
-    def read_unfinished(self, recipe: Recipe) -> tuple[str, Config]:
+    def read_unfinished(self, recipe: RecipeInfo) -> tuple[str, Config]:
         """Return the preset name and Config of a run that was interrupted.
 
         Args:
@@ -206,7 +202,7 @@ class Run:
         _, preset, config = self.read_config(recipe)
         return preset, config
 
-    def load(self, recipe: Recipe | str | None = None) -> tuple[Recipe, Config, Any]:
+    def load(self, recipe: RecipeInfo | str | None = None) -> tuple[Recipe, Config, Any]:
         """Return the recipe, Config and model of a finished run.
 
         Args:
@@ -216,7 +212,7 @@ class Run:
             InputError: As for `read_config`; if the run has not finished; if the model is damaged,
                 holds code, or does not fit the code of the recipe, which has changed.
         """
-        found, _, config = self.read_config(recipe)
+        info, _, config = self.read_config(recipe)
         if not self.finished:
             raise InputError(
                 f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
@@ -228,16 +224,15 @@ class Run:
                     f"{self.model_path} holds a Python lambda, which is code that could do "
                     "anything: write it as a layer of its own, and train again."
                 )
-        startup.import_backend()
+        found = info.import_recipe()
         import keras
 
         import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
 
-        found.import_model()
         try:
             model = keras.saving.load_model(self.model_path, safe_mode=True)  # no code of the file
         except (TypeError, ValueError):
-            fingerprints.check_code(self.fingerprint, found, self.folder)
+            fingerprints.check_code(self.fingerprint, info, self.folder)
             raise
         return found, config, model
 
@@ -253,51 +248,10 @@ class Run:
         """
         files.write_csv(self.folder / "history.csv", rows)
 
-    def write_checkpoint(
-        self, arrays: dict[str, list[np.ndarray]], progress: dict[str, Any]
-    ) -> None:
-        """Save a checkpoint, and keep the one before it.
-
-        Args:
-            arrays: Lists of arrays by name.
-            progress: What JSON can hold.
-        """
-        flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
-        with files.atomic_write(self.checkpoint_path, keep_previous=True) as path:
-            np.savez(path, **flat, progress=np.array(json.dumps(progress)))  # type: ignore[arg-type]
-
-    def read_checkpoint(self) -> Checkpoint | None:
-        """Return what `write_checkpoint` saved last, or None.
-
-        Of a damaged checkpoint the one before it is returned, and a warning is printed.
-
-        Raises:
-            DamagedFile: If both are damaged.
-        """
-        return files.read_or_previous(self.checkpoint_path, _read_checkpoint)
-
-    def remove_checkpoint(self) -> None:
-        """Remove the checkpoint and the one before it, if there are any."""
-        files.previous_path(self.checkpoint_path).unlink(missing_ok=True)
-        self.checkpoint_path.unlink(missing_ok=True)
-
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write the metrics, which makes the run a finished one."""
         self.write_json("metrics.json", metrics)
-        self.remove_checkpoint()
-
-
-def _read_checkpoint(path: Path) -> Checkpoint:
-    remedy = "remove the folder of the run and train it from the start"
-    files.check_zip(path, ["progress.npy"], remedy)
-    arrays: dict[str, dict[int, np.ndarray]] = {}
-    with np.load(path) as file:
-        progress = json.loads(str(file["progress"]))
-        for key in file.files:
-            if key != "progress":
-                name, _, index = key.rpartition("/")
-                arrays.setdefault(name, {})[int(index)] = file[key]
-    return {name: [found[i] for i in sorted(found)] for name, found in arrays.items()}, progress
+        checkpoints.remove(self.checkpoint_path)
 
 
 def _has_type_of(usual: Any, value: Any) -> bool:
@@ -307,7 +261,7 @@ def _has_type_of(usual: Any, value: Any) -> bool:
     return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
 
 
-def named_run(folder: Path, recipe: Recipe, name: str) -> Run:
+def named_run(folder: Path, recipe: RecipeInfo, name: str) -> Run:
     """Return the run of a recipe by its name.
 
     Args:
@@ -323,13 +277,3 @@ def named_run(folder: Path, recipe: Recipe, name: str) -> Run:
             f"--run takes a name without separators, not {name!r}; --runs says where runs lie."
         )
     return Run(folder / recipe.name / name)
-
-
-def examples(recipe, config, model, count):
-    """Test inputs of a recipe as its model takes them: texts as lists of tokens, none empty."""
-    splits = recipe.load(config)
-    inputs = splits.get("test", splits["train"]).inputs[:count]
-    if not hasattr(model, "tokens_of"):
-        return inputs
-    split = (model.tokens_of(text) if isinstance(text, str) else text for text in inputs)
-    return [tokens for tokens in split if len(tokens)]

@@ -12,7 +12,7 @@ import keras
 
 from keras_seq._internal.errors import DamagedFile
 from keras_seq._internal.files import atomic_write
-from keras_seq.train import loop, runs
+from keras_seq.train import checkpoints, loop, runs
 from keras_seq.tuning.search import share_of
 from keras_seq.tuning.space import values_of
 
@@ -22,7 +22,6 @@ class Trainer:
     """Trains what is to be tried, and tells the oracle after every epoch."""
 
     recipe: Any
-    named: str
     preset: str
     config: Any
     folder: Path
@@ -56,7 +55,6 @@ class Trainer:
         keras.utils.clear_session()
         _, keeper = loop.fit(
             self.recipe,
-            self.named,
             self.preset,
             config,
             run,
@@ -70,7 +68,7 @@ class Trainer:
     def clean(self, trial):
         """Remove what only Hyperband would need again."""
         if "tuner/epochs" not in trial.hyperparameters.values:
-            self.run(trial).remove_checkpoint()
+            checkpoints.remove(self.run(trial).checkpoint_path)
 
 
 class Report(keras.callbacks.Callback):

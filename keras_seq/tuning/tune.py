@@ -8,9 +8,10 @@ from typing import Any
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
-from keras_seq.train import fingerprints, loop, plots, progress
+from keras_seq.train import checkpoints, fingerprints, loop, plots, progress
+from keras_seq.train.config import Config
 from keras_seq.train.distribution import tuning_role
-from keras_seq.train.recipe import Config, Recipe
+from keras_seq.train.recipe import Recipe
 from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     CLUSTER,
@@ -29,7 +30,6 @@ from keras_seq.tuning.trial import Trainer
 
 def tune(
     recipe,
-    named,
     preset,
     config,
     run,
@@ -46,7 +46,7 @@ def tune(
     """Searches, or goes on with the search that the run's folder holds, and trains the best.
 
     Args:
-        recipe, named, preset, config, run, command: As for `keras_seq.train.loop.train`. The config
+        recipe, preset, config, run, command: As for `keras_seq.train.loop.train`. The config
             has the values of what is not tuned, and those of the first trial.
         arguments: After `keras-seq tune`, to start workers with.
         search: "random", "bayesian" or "hyperband".
@@ -79,7 +79,7 @@ def tune(
         trials = HYPERBAND_ROUND * max(1, round(trials / HYPERBAND_ROUND))
     space = space_of(config, fields)
     folder = run.folder / "tuning"
-    trainer = Trainer(recipe, named, preset, config, folder, devices)
+    trainer = Trainer(recipe, preset, config, folder, devices)
     gpus = gpus_seen()
     if role == "worker":
         print(where(gpus))
@@ -110,8 +110,8 @@ def tune(
     rows = _table(oracle, config, run.folder)
     best = dataclasses.replace(config, **values_of(oracle.finished[0]))
     for trial in folder.glob("trial_*"):
-        Run(trial).remove_checkpoint()
-    return loop.train(recipe, named, preset, best, run, command, devices=devices), rows
+        checkpoints.remove(Run(trial).checkpoint_path)
+    return loop.train(recipe, preset, best, run, command, devices=devices), rows
 
 
 def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:

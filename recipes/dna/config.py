@@ -4,11 +4,11 @@ import dataclasses
 from typing import Literal
 
 from keras_seq._internal.errors import InputError
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to one: a recurrent network reads a sequence from both ends and says what it is."""
 
     encoding: str = "utf-8"
@@ -22,31 +22,31 @@ class Config(recipe.Config):
     strands: Literal["one", "both"] = "one"
     """Whether training reads the reverse complement of every sequence as well; not where the
     direction says what a sequence is, as at a splice junction."""
-    filters: int = recipe.tunable(64, among=(32, 64, 96))
+    filters: int = config.tunable(64, among=(32, 64, 96))
     """Features of a run of bases; 0 lets the recurrent layer read each base."""
-    width: int = recipe.tunable(9, among=(6, 9, 12, 15))
+    width: int = config.tunable(9, among=(6, 9, 12, 15))
     """Bases that a run is seen with."""
-    stride: int = recipe.tunable(3, among=(1, 2, 3, 5))
+    stride: int = config.tunable(3, among=(1, 2, 3, 5))
     """Bases from one run to the next."""
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(96, among=(48, 64, 96, 128))
+    units: int = config.tunable(96, among=(48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers, each from both ends."""
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """How the steps become one vector; the middle is where a junction is, for sequences in which
     the place says nothing there are attention and max."""
-    kmer: int = recipe.tunable(3, among=(0, 2, 3))
+    kmer: int = config.tunable(3, among=(0, 2, 3))
     """Length of the k-mers of a position-weight model that is scored next to the network; 0 for no
     such model. It needs `--pooling middle`."""
-    dropout: float = recipe.tunable(0.5, between=(0.2, 0.6))
+    dropout: float = config.tunable(0.5, between=(0.2, 0.6))
     """Share of the features dropped between layers."""
-    base_dropout: float = recipe.tunable(0.0, between=(0.0, 0.2))
+    base_dropout: float = config.tunable(0.0, between=(0.0, 0.2))
     """Share of the bases that may be any in training."""
-    weight_decay: float = recipe.tunable(0.1, between=(0.005, 0.2), log=True)
+    weight_decay: float = config.tunable(0.1, between=(0.005, 0.2), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.005, between=(0.001, 0.02), log=True)
+    learning_rate: float = config.tunable(0.005, between=(0.001, 0.02), log=True)
     """The highest of the schedule."""
     batch_size: int = 128
     """Sequences an update."""

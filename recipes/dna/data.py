@@ -6,10 +6,12 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.opening import listing
+from keras_seq.train.recipe import Splits
 
 from .bases import checked, reverse_complement
+from .config import Config
 from .fasta import is_fasta, read_fasta, stem
 from .splice import junctions
 
@@ -17,8 +19,8 @@ SEQUENCES = "seq", "sequence"
 """Features of sets of TFDS."""
 
 
-def load(config):
-    """By split, sequences and their labels, of which some training sequence has each."""
+def load(config: Config) -> Splits:
+    """Return sequences and their labels by split; some training sequence has each label."""
     rows = _rows(config)
     if config.fold is not None:
         rows = _fold([row for found in rows.values() for row in found], config.fold)
@@ -27,7 +29,7 @@ def load(config):
     splits = {}
     for split, found in rows.items():
         sequences, labels = zip(*found)
-        splits[split] = Examples(list(sequences), {"labels": list(labels)})
+        splits[split] = RawExamples(list(sequences), {"labels": list(labels)})
     data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
     return splits
 

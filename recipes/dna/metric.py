@@ -1,16 +1,19 @@
 """How good it is: sequences named right, in all and class by class."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 
+from keras_seq.models import SequenceClassifier
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 from . import logo
 
 
-def evaluate(model, splits, name):
-    """Accuracy with its 95% confidence interval, cross-entropy; precision and recall by class."""
+def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, float]:
+    """Return accuracy, its 95% confidence interval, cross-entropy; precision, recall by class."""
     found, true = _found(model, splits[name]), np.array(splits[name].targets["labels"])
     guessed = np.array([one.label for one in found])
     right = guessed == true
@@ -43,8 +46,8 @@ def interval(hits, count, deviations=1.96):
     return float((middle - half) / (1 + spread)), float((middle + half) / (1 + spread))
 
 
-def show(model, splits, name, folder):
-    """Draws which classes were taken for which, and which bases say what a class is."""
+def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:
+    """Draw which classes were taken for which, and which bases say what a class is."""
     examples = splits[name]
     numbers = {label: number for number, label in enumerate(model.labels)}
     plots.confusion_matrix(

@@ -3,17 +3,19 @@
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceClassifier
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
 
 from .bases import vectors
+from .config import Config
 
 PLACES = 200
 """Bases around the middle whose runs are counted, at most."""
 
 
-def build(config, train):
-    """A classifier that knows the labels of the training sequences."""
+def build(config: Config, train: RawExamples) -> SequenceClassifier:
+    """Return a classifier that knows the labels of the training sequences."""
     labels = sorted(set(train.targets["labels"]))
     if len(labels) < 2:
         raise InputError(
@@ -38,7 +40,7 @@ def build(config, train):
     )
     losses = model.loss_of_labels
     if by_place:
-        counted = arrays(model, train)
+        counted = encode(model, train)
         model.count(counted.inputs, np.eye(len(labels))[counted.targets["counted"]])
         losses = dict.fromkeys(counted.targets, losses)
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
@@ -46,6 +48,6 @@ def build(config, train):
     return model
 
 
-def arrays(model, examples):
-    """Sequences and labels as numbers."""
+def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
+    """Return sequences and labels as numbers."""
     return model.encode(examples.inputs, examples.targets["labels"])

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """One to many: a recurrent network says at every step what comes next."""
 
     encoding: str = "utf-8"
@@ -18,17 +18,17 @@ class Config(recipe.Config):
     """How many pieces of words there are at most, if these are the tokens."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(384, among=(128, 192, 256, 384, 512))
+    units: int = config.tunable(384, among=(128, 192, 256, 384, 512))
     """Hidden units a layer."""
-    layers: int = recipe.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
     embedding: int | None = 64
     """Width of the embedding of a token; none for one-hot input."""
     tied: bool = False
     """Use the embedding as the kernel of the output too."""
-    dropout: float = recipe.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
@@ -36,7 +36,7 @@ class Config(recipe.Config):
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
     ngram_rows: int = 2**15
     """Rows of the table of each length, a power of two."""
-    ngram_dropout: float = recipe.tunable(0.6, between=(0.2, 0.8))
+    ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
@@ -44,9 +44,9 @@ class Config(recipe.Config):
     """Tokens of the longest n-gram that is counted beside the network; 0 for none."""
     kneser_ney_share: float = 0.3
     """Of the counts in what the model says."""
-    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 16
     """Sequences an update."""

@@ -1,6 +1,5 @@
 """Paragraphs: the manual of the running Python, other builtin texts, or texts of your own."""
 
-import itertools
 import re
 
 import numpy as np
@@ -8,18 +7,15 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily, vader
-from keras_seq.text.subwords import into_pieces, learn_pieces
-from keras_seq.text.tokenizers import SPLITTERS
-from keras_seq.text.vocabulary import Vocabulary, frequent
+from keras_seq.train.recipe import Splits
 
-SPLIT = {"characters": "text", "words": "words", "subwords": "pieces"}
-"""How a text becomes tokens, see `keras_seq.text.tokenizers`."""
+from .config import Config
 
 
-def load(config):
-    """By split, paragraphs as lists of tokens, in the order of the text; there are no targets."""
+def load(config: Config) -> Splits:
+    """Return paragraphs by split, in the order of the text; there are no targets."""
     if config.data.startswith("tfds:"):
         texts = _public(config.data.removeprefix("tfds:"))
     else:
@@ -27,22 +23,9 @@ def load(config):
             split: [text for _, text in sorted(zip(columns["number"], columns["text"]))]
             for split, columns in data.arrays(_prepared(config)).items()
         }
-    texts = {name: [text.decode("utf-8") for text in found] for name, found in texts.items()}
-    if config.tokens == "subwords":
-        split = _pieces(texts.get("train", []), config.subwords)
-    else:
-        split = SPLITTERS[SPLIT[config.tokens]]
-    return {name: Examples(_tokens(split, found), None) for name, found in texts.items()}
-
-
-def _tokens(split, texts):
-    return [[token for token, _, _ in split(text)] for text in texts]
-
-
-def _pieces(texts, count):
-    """The way to split texts into pieces, of which each occurs in these."""
-    learnt = into_pieces(Vocabulary(learn_pieces(texts, count)))
-    return into_pieces(Vocabulary(frequent(itertools.chain.from_iterable(_tokens(learnt, texts)))))
+    return {
+        name: RawExamples([text.decode("utf-8") for text in found]) for name, found in texts.items()
+    }
 
 
 def _prepared(config):
@@ -124,5 +107,5 @@ def _public(name):
             for row in tfds.as_numpy(builder.as_dataset(split=split))
             for paragraph in paragraphs(row["text"].decode("utf-8"))
         ]
-        for split in builder.info.splits or data.SPLITS  # a mocked set names none
+        for split in builder.info.splits
     }

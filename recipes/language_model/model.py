@@ -1,20 +1,31 @@
 """The model: a sequence generator over characters or words."""
 
 import itertools
+from collections.abc import Iterable
 
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceGenerator
-from keras_seq.text.vocabulary import frequent
-from keras_seq.train.loop import adam_w
+from keras_seq.text.subwords import into_pieces, learn_pieces
+from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.vocabulary import Vocabulary, frequent
+from keras_seq.train.optimizers import adam_w
 
-from .data import SPLIT
+from .config import Config
 
+SPLIT = {"characters": "text", "words": "words", "subwords": "pieces"}
+"""How a text becomes tokens, see `keras_seq.text.tokenizers`."""
 LONGEST = 512
 """Steps that gradients reach back at most."""
 
 
-def build(config, train):
-    """A generator that knows the tokens of the training paragraphs."""
-    tokens = list(itertools.chain.from_iterable(train.inputs))
+def build(config: Config, train: RawExamples) -> SequenceGenerator:
+    """Return a generator that knows the tokens of the training paragraphs."""
+    if config.tokens == "subwords":
+        split = into_pieces(Vocabulary(learn_pieces(train.inputs, config.subwords)))
+    else:
+        split = SPLITTERS[SPLIT[config.tokens]]
+    sequences = [[token for token, _, _ in split(text)] for text in train.inputs]
+    tokens = list(itertools.chain.from_iterable(sequences))
     at_least = 1 if config.tokens == "subwords" else config.minimum_count
     model = SequenceGenerator(
         frequent(tokens, at_least) or frequent(tokens),
@@ -31,7 +42,7 @@ def build(config, train):
         recall=config.recall,
         kneser_ney=config.kneser_ney,
         kneser_ney_share=config.kneser_ney_share,
-        counted=train.inputs,
+        counted=sequences,
         recurrent_dropout=config.recurrent_dropout,
     )
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
@@ -39,6 +50,11 @@ def build(config, train):
     return model
 
 
-def arrays(model, examples):
-    """Paragraphs as the model is trained on them."""
-    return model.encode(examples.inputs, longest=LONGEST)
+def tokenize(model: SequenceGenerator, texts: Iterable[str]) -> list[list[str]]:
+    """Return the tokens of texts."""
+    return [model.tokens_of(text) for text in texts]
+
+
+def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
+    """Return paragraphs as the model is trained on them."""
+    return model.encode(tokenize(model, examples.inputs), longest=LONGEST)

@@ -3,22 +3,22 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to one: recurrent layers read the rows, the state at the end names the digit."""
 
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(64, among=(32, 48, 64, 96, 128))
+    units: int = config.tunable(64, among=(32, 48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(2, among=(1, 2, 3))
+    layers: int = config.tunable(2, among=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the rows from the top and from the bottom."""
-    dropout: float = recipe.tunable(0.3, between=(0.0, 0.5))
+    dropout: float = config.tunable(0.3, between=(0.0, 0.5))
     """Share of the features dropped after each recurrent layer."""
     augment: bool = True
     """Turn, scale, shear, shift and bend the training digits, differently every time."""
@@ -26,7 +26,7 @@ class Config(recipe.Config):
     """How weights start: as Keras's layers do, or uniform within 1/sqrt(units) as PyTorch's."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW with warm-up and a cosine schedule, or plain SGD."""
-    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.02), log=True)
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.02), log=True)
     """The highest of the schedule, or SGD's."""
     momentum: float = 0.0
     """Of SGD."""
@@ -52,6 +52,5 @@ PRESETS = {
         batch_size=64,
         updates=19_200,
         keep_best=False,
-        test_every_epoch=True,
     ),
 }

@@ -13,9 +13,12 @@ from PIL import Image
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data import limits
 from keras_seq.data.opening import reading, regular_file
+from keras_seq.train.recipe import Splits
+
+from .config import Config
 
 ROWS = COLUMNS = 28
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -28,8 +31,8 @@ DAMAGE = (
 """Exceptions of Pillow for damaged files."""
 
 
-def load(config):
-    """Images (examples, 28, 28), uint8, and their digits (examples,) by split."""
+def load(config: Config) -> Splits:
+    """Return images (examples, 28, 28), uint8, and their digits (examples,) by split."""
     if config.data == "builtin":
         builder = data.prepare("mnist_rows", "1.0.0", _features(), _builtin)
     elif config.data.startswith("tfds:"):
@@ -39,7 +42,7 @@ def load(config):
     splits = {}
     for split, columns in data.arrays(builder).items():
         images = columns["image"].reshape(-1, ROWS, COLUMNS)
-        splits[split] = Examples(images, columns["label"].astype("int32"))
+        splits[split] = RawExamples(images, columns["label"].astype("int32"))
     if "validation" not in splits and config.keep_best:
         splits |= _hold_back(splits["train"])
     return splits
@@ -104,11 +107,11 @@ def _of_user(folder):
     return data.prepare("mnist_rows", "1.0.0", _features(), examples, source, paths)
 
 
-def _hold_back(train):
-    """A validation split for a set that brings none, taken from its training split by content."""
-    images, labels = train[:2]
+def _hold_back(train: RawExamples) -> Splits:
+    """Return a validation split for a set that brings none, taken from training by content."""
+    images, labels = np.asarray(train.inputs), train.targets
     held = np.array([data.split_of(image.tobytes()) == "validation" for image in images])
     return {
-        "train": Examples(images[~held], labels[~held]),
-        "validation": Examples(images[held], labels[held]),
+        "train": RawExamples(images[~held], labels[~held]),
+        "validation": RawExamples(images[held], labels[held]),
     }

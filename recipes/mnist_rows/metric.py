@@ -1,19 +1,25 @@
 """How good it is: the share of digits named right."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 
-def evaluate(model, splits, name):
-    """Accuracy and mean cross-entropy of a split."""
-    images, digits = splits[name][:2]
-    metrics = model.evaluate(images, digits, batch_size=256, verbose=0, return_dict=True)
+def evaluate(model: keras.Model, splits: Splits, name: str) -> dict[str, float]:
+    """Return accuracy and mean cross-entropy of a split."""
+    examples = splits[name]
+    metrics = model.evaluate(
+        examples.inputs, examples.targets, batch_size=256, verbose=0, return_dict=True
+    )
     return {"accuracy": metrics["accuracy"], "loss": metrics["loss"]}
 
 
-def show(model, splits, name, folder):
-    """Draws which digits were taken for which."""
-    images, digits = splits[name][:2]
-    predicted = np.argmax(model.predict(images, batch_size=256, verbose=0), axis=-1)
-    plots.confusion_matrix(digits, predicted, range(10), folder / "confusion_matrix.png")
+def report(model: keras.Model, splits: Splits, name: str, folder: Path) -> None:
+    """Draw which digits were taken for which."""
+    examples = splits[name]
+    predicted = np.argmax(model.predict(examples.inputs, batch_size=256, verbose=0), axis=-1)
+    plots.confusion_matrix(examples.targets, predicted, range(10), folder / "confusion_matrix.png")

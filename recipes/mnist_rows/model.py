@@ -5,16 +5,18 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq.train.loop import adam_w
+from keras_seq.batching import EncodedDataset, RawExamples
+from keras_seq.train.optimizers import adam_w
 
+from .config import Config
 from .data import COLUMNS, ROWS
 
 MEAN, DEVIATION = 0.1307, 0.3081
 """Of the pixels of MNIST's training digits, scaled to 0..1."""
 
 
-def build(config, train):
-    """Recurrent layers over the rows; the state that each direction ends in names the digit."""
+def build(config: Config, train: RawExamples) -> keras.Model:
+    """Return recurrent layers over the rows, whose last states name the digit."""
     images = keras.Input((ROWS, COLUMNS), name="image")
     x = keras.layers.Rescaling(1 / 255)(images)
     if config.augment:
@@ -36,6 +38,11 @@ def build(config, train):
         metrics=["accuracy"],
     )
     return model
+
+
+def encode(model: keras.Model, examples: RawExamples) -> EncodedDataset:
+    """Return images and digits, which are arrays already."""
+    return EncodedDataset(examples.inputs, examples.targets)
 
 
 def _start(config, fan, kinds=("kernel", "recurrent", "bias")):

@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """One to many: from the number of a style, one note after the other."""
 
     data: str = "builtin"
@@ -14,27 +14,27 @@ class Config(recipe.Config):
     own with one sub-folder a style."""
     minimum_count: int = 2
     """How often an event must occur in training to be known."""
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(320, among=(128, 192, 256, 320, 448))
+    units: int = config.tunable(320, among=(128, 192, 256, 320, 448))
     """Hidden units a layer."""
-    layers: int = recipe.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
     embedding: int | None = 128
     """Width of the embedding of an event; none for one-hot input."""
     style_embedding: int = 16
     """Width of the embedding of a style."""
-    dropout: float = recipe.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
-    ngram_dropout: float = recipe.tunable(0.6, between=(0.2, 0.8))
+    ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
-    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 16
     """Tunes an update."""

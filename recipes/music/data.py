@@ -10,18 +10,20 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.limits import LimitError
 from keras_seq.data.opening import read_document
+from keras_seq.train.recipe import Splits
 
 from . import chorales, scores, tunes
+from .config import Config
 
 BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 """Folders in the corpus of music21, and what they are called here."""
 
 
-def load(config):
-    """By split, tunes as lists of tokens; the target is the name of the style of each."""
+def load(config: Config) -> Splits:
+    """Return tunes as lists of events by split; the target is the name of the style of each."""
     source, paths = "builtin", []
     if config.data == "chorales":
         name, version, read = "chorales", "1.0.0", chorales.read
@@ -40,7 +42,7 @@ def load(config):
     )
     builder = data.prepare(name, version, features, read, source, paths)
     return {
-        split: Examples(
+        split: RawExamples(
             [tokens.decode("utf-8").split() for tokens in columns["tokens"]],
             [style.decode("utf-8") for style in columns["style"]],
         )

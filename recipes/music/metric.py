@@ -1,8 +1,13 @@
 """How well it foretells tunes, and what its own tunes are like beside real ones."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-from keras_seq.train.runs import write_json
+from keras_seq._internal.files import write_json
+from keras_seq.models import SequenceGenerator
+from keras_seq.train.recipe import Splits
 
 from . import files, tunes
 from .measures import measures, shared_with, style_classifier
@@ -14,8 +19,8 @@ MAX_LENGTH = 600
 """Tokens of a tune."""
 
 
-def evaluate(model, splits, name):
-    """Nats an event: the cost of all tokens, a note's or a rest's share of it."""
+def evaluate(model: SequenceGenerator, splits: Splits, name: str) -> dict[str, float]:
+    """Return nats an event: the cost of all tokens, a note's or a rest's share of it."""
     examples = splits[name]
     log_probs = np.concatenate(model.log_probs(examples.inputs, examples.targets))
     events = sum(map(tunes.is_event, (token for tune in examples.inputs for token in tune)))
@@ -25,8 +30,8 @@ def evaluate(model, splits, name):
     }
 
 
-def show(model, splits, name, folder):
-    """Composes tunes of every style, writes some of each, and measures all beside real ones.
+def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
+    """Compose tunes of every style, write some of each, and measure all beside real ones.
 
     `samples/` has the tunes, `measures.json` the measures by style.
 
@@ -42,7 +47,7 @@ def show(model, splits, name, folder):
             files.write(tokens, folder / "samples" / stem, f"{style} {place + 1}", style)
     train, shared = splits["train"], shared_with(splits["train"].inputs)
     judge = style_classifier(heard(train.inputs), train.targets) if len(model.styles) > 1 else None
-    found = {"all": {}, **{style: {} for style in model.styles}}
+    found: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in model.styles}}
     for kind, tunes_, labels in (
         ("made", made, styles),
         ("real", splits[name].inputs, splits[name].targets),

@@ -2,16 +2,19 @@
 
 import itertools
 
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceGenerator
 from keras_seq.text.vocabulary import frequent
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
+
+from .config import Config
 
 LONGEST = 384
 """Steps that gradients reach back at most."""
 
 
-def build(config, train):
-    """A generator that knows the events and the styles of the training tunes."""
+def build(config: Config, train: RawExamples) -> SequenceGenerator:
+    """Return a generator that knows the events and the styles of the training tunes."""
     model = SequenceGenerator(
         frequent(itertools.chain.from_iterable(train.inputs), config.minimum_count),
         sorted(set(train.targets)),
@@ -31,6 +34,6 @@ def build(config, train):
     return model
 
 
-def arrays(model, examples):
-    """Tunes as the model is trained on them."""
+def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
+    """Return tunes as the model is trained on them."""
     return model.encode(examples.inputs, examples.targets, longest=LONGEST)

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to many, aligned: recurrent layers read the sentence, a CRF tags every token."""
 
     encoding: str = "utf-8"
@@ -22,11 +22,11 @@ class Config(recipe.Config):
     """What the tokens of raw text are; by default characters for Chinese and Japanese."""
     scheme: Literal["IOB2", "IOBES"] = "IOBES"
     """The scheme of the tags that the model learns."""
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(128, among=(64, 96, 128, 192, 256))
+    units: int = config.tunable(128, among=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(2, among=(1, 2, 3))
+    layers: int = config.tunable(2, among=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the sentence from both ends."""
@@ -36,7 +36,7 @@ class Config(recipe.Config):
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
     bigram_embedding: int = 48
     """Width of the embedding of two neighbouring characters; 0 for none."""
-    bigram_dropout: float = recipe.tunable(0.3, between=(0.0, 0.6))
+    bigram_dropout: float = config.tunable(0.3, between=(0.0, 0.6))
     """Share of the steps at which these are dropped in training."""
     letter_units: int = 25
     """Units, a direction, of the sub-model that reads the letters of words; 0 for none."""
@@ -44,7 +44,7 @@ class Config(recipe.Config):
     """How often a token must occur in training to be known."""
     minimum_pair_count: int = 5
     """How often two neighbouring characters must occur in training to be known as a pair."""
-    dropout: float = recipe.tunable(0.5, between=(0.2, 0.7))
+    dropout: float = config.tunable(0.5, between=(0.2, 0.7))
     """Share of the features dropped between layers."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
@@ -52,7 +52,7 @@ class Config(recipe.Config):
     """A conditional random field on top; if not, a softmax for every token."""
     word_tags: float = 10.0
     """Weight, in training, of words and their parts of speech, where the data has them."""
-    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 128
     """Sentences an update."""

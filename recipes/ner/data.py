@@ -4,17 +4,21 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
 from keras_seq.text.tags import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
 from keras_seq.text.tokenizers import SPLITTERS, written_without_spaces
+from keras_seq.train.recipe import Splits
+
+from .config import Config
 
 
-def load(config):
-    """By split, sentences as lists of tokens, and targets of each token.
+def load(config: Config) -> Splits:
+    """Return sentences as lists of tokens, and targets of each token, by split.
 
-    These are "tags", in the scheme of the model, and "words", which say where a word begins and
-    what part of speech it is (lists that are empty if the data does not say).
+    The tokens are part of the data, which says a tag for each; a file of spans is brought to that
+    form. The targets are "tags", in the scheme of the model, and "words", which say where a word
+    begins and what part of speech it is (lists that are empty if the data does not say).
     """
     if config.data == "builtin":
         builder = data.prepare("ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None))
@@ -38,9 +42,9 @@ def _lines(text):
     return text.decode("utf-8").split("\n")
 
 
-def _examples(tokens, tags, scheme, config, words=None):
+def _examples(tokens, tags, scheme, config, words=None) -> RawExamples:
     tags = [convert_tags(row, scheme, config.scheme) for row in tags]
-    return Examples(tokens, {"tags": tags, "words": words})
+    return RawExamples(tokens, {"tags": tags, "words": words})
 
 
 def _prepared(sentences, split):
@@ -69,7 +73,7 @@ def _public(config):
         )
     names = features["ner"].feature.names
     splits = {}
-    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
+    for split in builder.info.splits:
         tokens, tags = [], []
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             if len(row["tokens"]):

@@ -2,15 +2,18 @@
 
 import html
 from collections import Counter
+from pathlib import Path
 
+from keras_seq.models import SequenceTagger
 from keras_seq.text.tags import tags_to_spans
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
 
 
-def evaluate(model, splits, name):
-    """Strict precision, recall and F1 of entities, in all and by label; accuracy of tags.
+def evaluate(model: SequenceTagger, splits: Splits, name: str) -> dict[str, float]:
+    """Return strict precision, recall and F1 of entities, in all and by label; accuracy of tags.
 
     Also the recall of entities that are new: no training sentence has one of that text.
     """
@@ -70,8 +73,8 @@ def entity_metrics(true, found):
     return metrics
 
 
-def show(model, splits, name, folder):
-    """Draws which labels were taken for which, and writes a page of tagged sentences."""
+def report(model: SequenceTagger, splits: Splits, name: str, folder: Path) -> None:
+    """Draw which labels were taken for which, and write a page of tagged sentences."""
     examples = splits[name]
     found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
     outside = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]

@@ -3,14 +3,17 @@
 import itertools
 
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceTagger
 from keras_seq.text.vocabulary import frequent
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
+
+from .config import Config
 
 
-def build(config, train):
-    """A tagger that knows the tokens and the labels of the training sentences."""
+def build(config: Config, train: RawExamples) -> SequenceTagger:
+    """Return a tagger that knows the tokens and the labels of the training sentences."""
     sentences, tags = train.inputs, train.targets["tags"]
     words = _words(config, train)
     tokens = list(itertools.chain.from_iterable(sentences))
@@ -68,7 +71,7 @@ def _words(config, train):
     return words if config.word_tags and words and any(words[0]) else None
 
 
-def arrays(model, examples):
-    """Sentences and tags as the model is trained with them."""
+def encode(model: SequenceTagger, examples: RawExamples) -> EncodedDataset:
+    """Return sentences and tags as the model is trained with them."""
     words = examples.targets["words"] if isinstance(model.output, dict) else None
     return model.encode(examples.inputs, examples.targets["tags"], words)

@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to one: a recurrent network reads the sentence and says what it is."""
 
     domain: Literal["movies", "tweets", "products", "news"] = "movies"
@@ -31,11 +31,11 @@ class Config(recipe.Config):
     """What a step reads; characters for Chinese and Japanese."""
     minimum_count: int = 2
     """How often a token must occur in training to be known."""
-    cell: recipe.Cell = recipe.tunable("LSTM", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(96, among=(32, 64, 96, 128, 192))
+    units: int = config.tunable(96, among=(32, 64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the sentence from both ends."""
@@ -51,17 +51,17 @@ class Config(recipe.Config):
     """How often two neighbouring tokens must occur in training to be known as a pair."""
     naive_bayes: bool = True
     """Let naive Bayes over words and pairs, its weights learnt, judge as well."""
-    pooling: Literal["attention", "last", "max"] = recipe.tunable(
+    pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", among=("attention", "max")
     )
     """How the steps become one vector."""
-    dropout: float = recipe.tunable(0.5, between=(0.2, 0.7))
+    dropout: float = config.tunable(0.5, between=(0.2, 0.7))
     """Share of the features dropped between layers."""
-    token_dropout: float = recipe.tunable(0.1, between=(0.0, 0.3))
+    token_dropout: float = config.tunable(0.1, between=(0.0, 0.3))
     """Share of the tokens not read in training."""
-    weight_decay: float = recipe.tunable(0.05, between=(0.005, 0.2), log=True)
+    weight_decay: float = config.tunable(0.05, between=(0.005, 0.2), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Sentences an update."""

@@ -6,28 +6,32 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import data
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.datasets.vader import rated_sentences
+from keras_seq.train.recipe import Splits
+
+from .config import Config
 
 TEXTS = "text", "sentence"
 """Features of sets of TFDS."""
 
 
-def load(config):
-    """By split, texts with their labels; see `examples`.
+def load(config: Config) -> Splits:
+    """Return texts with their labels by split; see `examples`.
 
     Raises:
-        InputError: A label is in the validation or test split but in no training text.
+        InputError: If a label is in the validation or test split but in no training text.
     """
     splits = _splits(config)
     data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
     return splits
 
 
-def _splits(config):
-    """By split, texts; the targets are their labels, how sure these are, and how much they count.
+def _splits(config: Config) -> Splits:
+    """Return texts by split.
 
-    With `pooled`, the training split has the sentences of all domains; the others have one.
+    The targets are their labels, how sure these are, and how much they count. With
+    `pooled`, the training split has the sentences of all domains; the others have one.
     """
     if config.data.startswith("tfds:"):
         public = data.labelled(config.data.removeprefix("tfds:"), TEXTS)
@@ -60,7 +64,7 @@ def _splits(config):
             for row in zip(texts, labels, columns["rating"], domains)
             if row[3] in ("", config.domain) or (split == "train" and config.pooled)
         ]
-        texts, labels, ratings, domains = zip(*rows)
+        texts, labels, ratings, domains = (list(column) for column in zip(*rows, strict=True))
         # What people are at one about is as good as certain, a rating near zero is not.
         certain = 1 / (1 + np.exp(-config.steepness * np.abs(ratings)))
         given = np.isfinite(ratings) & (config.steepness > 0)
@@ -74,10 +78,10 @@ def _splits(config):
     return splits
 
 
-def examples(texts, labels, sure=None, weights=None):
-    """Texts with their labels, how sure each is (1 is certain), and how much it counts."""
+def examples(texts, labels, sure=None, weights=None) -> RawExamples:
+    """Return texts with their labels, how sure each is (1 is certain), and how much it counts."""
     ones = np.ones(len(texts))
-    return Examples(
+    return RawExamples(
         list(texts),
         {
             "labels": list(labels),

@@ -1,17 +1,20 @@
 """How good it is: labels named right, and how far its probabilities can be believed."""
 
 import html
+from pathlib import Path
 
 import numpy as np
 
+from keras_seq.models import SequenceClassifier
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 BINS = 10
 """Of probability, for the calibration."""
 
 
-def evaluate(model, splits, name):
-    """Accuracy, macro F1, cross-entropy, and expected calibration error (Naeini et al. 2015)."""
+def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, float]:
+    """Return accuracy, macro F1, cross-entropy, and calibration error (Naeini et al. 2015)."""
     found, true = _found(model, splits[name])
     guessed = np.array([one.label for one in found])
     sure = np.array([one.probability for one in found])
@@ -46,8 +49,8 @@ def _bins(sure):
     return [number == n for n in range(BINS) if (number == n).any()]
 
 
-def show(model, splits, name, folder):
-    """Draws which labels were taken for which and how sure is how right; marks what decided."""
+def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:
+    """Draw which labels were taken for which and how sure is how right; mark what decided."""
     found, true = _found(model, splits[name])
     numbers = {label: number for number, label in enumerate(model.labels)}
     plots.confusion_matrix(

@@ -1,5 +1,6 @@
 """The model: a sequence classifier over words."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 
@@ -8,19 +9,22 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceClassifier
 from keras_seq.text.tokenizers import SPLITTERS
 from keras_seq.text.vocabulary import frequent
 from keras_seq.train import runs
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
+
+from .config import Config
 
 FORETOLD = 4_000
 """How many words are foretold."""
 
 
-def build(config, train):
-    """A classifier that knows the words and the labels of the training sentences."""
+def build(config: Config, train: RawExamples) -> SequenceClassifier:
+    """Return a classifier that knows the words and the labels of the training sentences."""
     labels = sorted(set(train.targets["labels"]))
     if len(labels) < 2:
         raise InputError(
@@ -29,8 +33,10 @@ def build(config, train):
     split = SPLITTERS[config.tokenizer]
     texts = [[token.lower() for token, _, _ in split(text)] for text in train.inputs]
     tokens = list(itertools.chain.from_iterable(texts))
-    pairs = itertools.chain.from_iterable(itertools.pairwise(text) for text in texts)
-    pairs = frequent(pairs, config.minimum_pair_count) if config.bigram_embedding else None
+    pairs = None
+    if config.bigram_embedding:
+        neighbours = itertools.chain.from_iterable(itertools.pairwise(text) for text in texts)
+        pairs = frequent(neighbours, config.minimum_pair_count)
     model = SequenceClassifier(
         frequent(tokens, config.minimum_count) or frequent(tokens),
         labels,
@@ -49,7 +55,7 @@ def build(config, train):
         naive_bayes=config.naive_bayes,
     )
     if config.naive_bayes:
-        counted = arrays(model, train)
+        counted = encode(model, train)
         model.count(counted.inputs, counted.targets["counted"])
     if config.vectors:
         model.load_vectors(config.vectors, config.encoding)
@@ -70,8 +76,8 @@ def build(config, train):
     return model
 
 
-def arrays(model, examples):
-    """Texts as the model is trained on them: the targets are probabilities times weights."""
+def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
+    """Return texts as the model is trained on them: the targets are probabilities times weights."""
     sentences = [model.tokens_of(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
     targets = encoded.targets if isinstance(encoded.targets, dict) else {"labels": encoded.targets}
@@ -82,7 +88,7 @@ def arrays(model, examples):
     targets = {
         name: soft if name in ("labels", "counted") else target for name, target in targets.items()
     }
-    return encoded._replace(targets=targets if len(targets) > 1 else soft)
+    return dataclasses.replace(encoded, targets=targets if len(targets) > 1 else soft)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

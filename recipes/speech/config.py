@@ -2,11 +2,11 @@
 
 import dataclasses
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to fewer: recurrent layers read a spectrogram, CTC says which letters there are."""
 
     sample_rate: int = 16_000
@@ -28,37 +28,37 @@ class Config(recipe.Config):
     """Of each split of a set of TFDS at most, since sound is held in memory."""
     bands: int = 40
     """Of the spectrogram, whose frames come every 10 ms and last 25."""
-    stack: int = recipe.tunable(3, among=(2, 3, 4))
+    stack: int = config.tunable(3, among=(2, 3, 4))
     """Frames that make a time step."""
     polyphase: bool = True
     """Hear each recording from every frame of a time step on, and take the mean: as many times as
     a step has frames, but in training from one at a time."""
-    filters: int = recipe.tunable(16, among=(0, 16, 32, 64))
+    filters: int = config.tunable(16, among=(0, 16, 32, 64))
     """Of a convolution over the bands of each time step; 0 for none."""
-    cell: recipe.Cell = recipe.tunable("GRU", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("GRU", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(128, among=(64, 96, 128, 192, 256))
+    units: int = config.tunable(128, among=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(2, among=(1, 2, 3))
+    layers: int = config.tunable(2, among=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read from both ends; if not, the model can recognize while it hears."""
     normalization: bool = True
     """Normalize what each recurrent layer reads and gives (layer normalization)."""
-    dropout: float = recipe.tunable(0.1, between=(0.0, 0.5))
+    dropout: float = config.tunable(0.1, between=(0.0, 0.5))
     """Share of the features dropped after each recurrent layer."""
     recurrent_dropout: float = 0.0
     """Share of the state dropped from step to step."""
     noise: bool = True
     """Add noise in training, 5 to 15 decibels below the sound, another every time: white to brown
     noise, or the talk of several training recordings."""
-    warp: float = recipe.tunable(0.15, between=(0.0, 0.25))
+    warp: float = config.tunable(0.15, between=(0.0, 0.25))
     """Share by which frequencies are higher or lower in training, at most."""
-    masks: int = recipe.tunable(0, among=(0, 1, 2))
+    masks: int = config.tunable(0, among=(0, 1, 2))
     """How many bands, and stretches of time, are blotted out in training."""
-    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.005, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.005, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 32
     """Recordings an update."""

@@ -7,10 +7,12 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data.audio import SUFFIXES, as_int16, read_audio, resampled
 from keras_seq.data.opening import listing, regular_file
+from keras_seq.train.recipe import Splits
 
+from .config import Config
 from .synthesis import DIGITS, utterances
 
 TABLES = (".csv", ".tsv", ".jsonl")
@@ -21,8 +23,8 @@ SILENCE, UNKNOWN = "_silence_", "_unknown_"
 """Labels of speech_commands: what is not spoken, and what has no transcript."""
 
 
-def load(config):
-    """By split, recordings as int16 arrays of samples, and the texts that are said in them."""
+def load(config: Config) -> Splits:
+    """Return recordings as int16 arrays of samples, and what is said in them, by split."""
     if config.data.startswith("tfds:"):
         return _public(config)
     features = tfds.features.FeaturesDict(
@@ -49,7 +51,7 @@ def load(config):
     for split in builder.info.splits:
         rows = tfds.as_numpy(builder.as_dataset(split=split))
         pairs = [(row["samples"], row["text"].decode("utf-8")) for row in rows]
-        splits[split] = Examples(*map(list, zip(*pairs)))
+        splits[split] = RawExamples(*map(list, zip(*pairs)))
     return splits
 
 
@@ -126,7 +128,7 @@ def _of_user(tables, config):
         )
 
 
-def _public(config):
+def _public(config: Config) -> Splits:
     """Any set of TFDS with sound and a text or a label, such as librispeech or speech_commands."""
     name = config.data.removeprefix("tfds:")
     builder = data.public(name)
@@ -139,7 +141,7 @@ def _public(config):
         )
     rate = features[sound].sample_rate or config.sample_rate
     splits: dict = {}
-    for part in builder.info.splits or data.SPLITS:  # a mocked set names none
+    for part in builder.info.splits:
         split = next((s for s in data.SPLITS if part.startswith((s, s[:3]))), None)
         if split is None:
             continue
@@ -154,7 +156,7 @@ def _public(config):
                 pairs.append((as_int16(samples), text_as_written(said, config)))
                 seconds += len(samples) / config.sample_rate
     return {
-        name: Examples(*map(list, zip(*pairs)))
+        name: RawExamples(*map(list, zip(*pairs)))
         for name, pairs in _all_three(splits).items()
         if pairs
     }

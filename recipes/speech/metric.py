@@ -1,10 +1,14 @@
 """How good it is: words and letters that are heard wrong."""
 
 import time
+from pathlib import Path
+from typing import Any
 
 import jiwer
 
+from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 BEAMS = (5, 25)
 """Widths of the beam to compare."""
@@ -13,26 +17,26 @@ SHOWN = 4
 """Recordings with a picture."""
 
 
-def evaluate(model, splits, name):
-    """Word error rate and character error rate (`wer`, `cer`)."""
+def evaluate(model: CTCRecognizer, splits: Splits, name: str) -> dict[str, float]:
+    """Return word error rate and character error rate (`wer`, `cer`)."""
     examples = splits[name]
     return rates(examples.targets, model.transcribe(examples.inputs))
 
 
-def rates(texts, heard):
-    """Words and letters to change, of those there are (`wer`, `cer`)."""
+def rates(texts: list[str], heard: list[str]) -> dict[str, float]:
+    """Return the words and letters to change, of those there are (`wer`, `cer`)."""
     return {"wer": jiwer.wer(texts, heard), "cer": jiwer.cer(texts, heard)}
 
 
-def show(model, splits, name, folder):
-    """Draws what is heard when, writes what is heard wrong, and compares widths of the beam.
+def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
+    """Draw what is heard when, write what is heard wrong, and compare widths of the beam.
 
     Returns:
         The rates by the width of the beam; those of the likeliest alignments, whatever words they
         spell (`greedy`); and the real-time factor: seconds that it takes to recognize a second of
         sound, recordings together and one by one.
     """
-    recordings, texts = splits[name][:2]
+    recordings, texts = splits[name].inputs, splits[name].targets
     log_probs = model.log_probs(recordings)
     heard = model.decode(log_probs)
     rows = ["heard\tsaid"]

@@ -1,6 +1,7 @@
 """The model: a CTC recognizer over the letters of the training texts."""
 
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.layers import (
     BackgroundNoise,
     BandConvolution,
@@ -11,7 +12,9 @@ from keras_seq.layers import (
     SpectralWarping,
 )
 from keras_seq.models import CTCRecognizer
-from keras_seq.train.loop import muon
+from keras_seq.train.optimizers import muon
+
+from .config import Config
 
 WINDOW, HOP = 0.025, 0.01
 """Length of a frame of the spectrogram, and time from frame to frame, in seconds."""
@@ -20,8 +23,8 @@ ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""
 
 
-def build(config, train):
-    """A recognizer that writes the letters of the training texts."""
+def build(config: Config, train: RawExamples) -> CTCRecognizer:
+    """Return a recognizer that writes the letters of the training texts."""
     alphabet = config.alphabet or "".join(sorted(set("".join(train.targets))))
     if not alphabet:
         raise InputError("No training recording has a text, so that there is nothing to learn.")
@@ -68,6 +71,6 @@ def _words(texts, alphabet):
     return sorted(word for word in {*" ".join(texts).split()} if {*word} <= {*alphabet})
 
 
-def arrays(model, examples):
-    """Recordings and texts as the model is trained on them."""
+def encode(model: CTCRecognizer, examples: RawExamples) -> EncodedDataset:
+    """Return recordings and texts as the model is trained on them."""
     return model.encode(examples.inputs, examples.targets, padded=False)

@@ -2,26 +2,26 @@
 
 import dataclasses
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Seq2SeqConfig):
+class Config(config.Seq2SeqConfig):
     """Many to many, unaligned: one network reads the letters, another writes the phonemes."""
 
     encoding: str = "utf-8"
     """Of files of your own."""
     stress: bool = False
     """Keep the stress of vowels, which the built-in lexicon has as digits."""
-    units: int = recipe.tunable(192, among=(128, 192, 256, 384))
+    units: int = config.tunable(192, among=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
     embedding: int | None = 64
     """Width of the embeddings of tokens; none for one-hot input."""
     ngrams: int = 4
     """Length of the longest run of letters that has vectors of its own; 0 for none."""
-    dropout: float = recipe.tunable(0.2, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.2, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
-    learning_rate: float = recipe.tunable(0.006, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.006, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 128
     """Pronunciations an update."""

@@ -7,16 +7,19 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
+from keras_seq.train.recipe import Splits
+
+from .config import Config
 
 WORD = re.compile(r"(?:[^\W\d_]|')+")
 """What a word of the built-in lexicon must be: letters and apostrophes."""
 
 
-def load(config):
-    """By split, words in small letters; the targets are lists of the ways each is said, strings.
+def load(config: Config) -> Splits:
+    """Return words in small letters by split; the targets are lists of ways to say each.
 
-    Phonemes stand apart by blanks, if they are more than characters.
+    A way is a string. Phonemes stand apart by blanks, if they are more than characters.
     """
     if config.data.startswith("tfds:"):
         raise InputError("No set of TFDS is a lexicon; --data takes a file of your own.")
@@ -43,7 +46,7 @@ def load(config):
         ways = [sounds.decode("utf-8").split("\n") for sounds in columns["sounds"]]
         if config.data == "builtin" and not config.stress:
             ways = [list(dict.fromkeys(map(without_stress, here))) for here in ways]
-        splits[split] = Examples([word.decode("utf-8") for word in columns["word"]], ways)
+        splits[split] = RawExamples([word.decode("utf-8") for word in columns["word"]], ways)
     return splits
 
 

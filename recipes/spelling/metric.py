@@ -1,8 +1,15 @@
 """How good it is: words that are said wrong, and phonemes."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import jiwer
 
+from keras_seq.batching import RawExamples
+from keras_seq.models import Seq2Seq
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 BEAMS = (1, 5, 10)
 """Widths of the beam to compare."""
@@ -11,8 +18,8 @@ SHOWN = 12
 """Words in the picture."""
 
 
-def evaluate(model, splits, name):
-    """Share of the words that are said in no listed way; phoneme errors to the nearest way.
+def evaluate(model: Seq2Seq, splits: Splits, name: str) -> dict[str, float]:
+    """Return the share of words said in no listed way, and phoneme errors to the nearest way.
 
     The validation split, which is measured after every epoch, is read with a beam of one.
     """
@@ -24,8 +31,8 @@ def _said(model, examples, beam_width):
     return model.translate(examples.inputs, beam_width=beam_width, batch_size=256)
 
 
-def rates(model, examples, said):
-    """Word and phoneme error rate (`wer`, `per`).
+def rates(model: Seq2Seq, examples: RawExamples, said: Sequence[str]) -> dict[str, float]:
+    """Return word and phoneme error rate (`wer`, `per`).
 
     Args:
         model: Tells the phonemes of a string apart.
@@ -54,8 +61,8 @@ def _apart(model, sounds):
     return " ".join(model.target_tokens(sounds))
 
 
-def show(model, splits, name, folder):
-    """Draws where the model looks, writes what it says wrong, and compares widths of the beam.
+def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
+    """Draw where the model looks, write what it says wrong, and compare widths of the beam.
 
     Returns:
         The rates by the width of the beam.

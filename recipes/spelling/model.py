@@ -1,15 +1,19 @@
 """The model: letters to phonemes, by attention."""
 
+import dataclasses
 import itertools
 
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import Seq2Seq
 from keras_seq.text.tokenizers import SPLITTERS
 from keras_seq.text.vocabulary import frequent
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
+
+from .config import Config
 
 
-def build(config, train):
-    """A model that knows the letters and the phonemes of the training words."""
+def build(config: Config, train: RawExamples) -> Seq2Seq:
+    """Return a model that knows the letters and the phonemes of the training words."""
     ways = list(itertools.chain.from_iterable(train.targets))
     # Phonemes that nothing stands between are characters.
     target_split = "spaced" if any(" " in sounds for sounds in ways) else "text"
@@ -28,12 +32,13 @@ def build(config, train):
     return model
 
 
-def arrays(model, examples):
-    """Words as the model is trained on them: one example for each way to say a word."""
+def encode(model: Seq2Seq, examples: RawExamples) -> EncodedDataset:
+    """Return words as the model is trained on them: one example for each way to say a word."""
     pairs = [
         (word, model.target_tokens(sounds))
         for word, ways in zip(examples.inputs, examples.targets)
         for sounds in ways
     ]
     # Words are short: a step more counts.
-    return model.encode(*zip(*pairs))._replace(least=4, an_octave=4)
+    encoded = model.encode(*zip(*pairs))
+    return dataclasses.replace(encoded, min_length=4, buckets_per_octave=4)

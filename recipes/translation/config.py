@@ -3,11 +3,11 @@
 import dataclasses
 from typing import Literal
 
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Seq2SeqConfig):
+class Config(config.Seq2SeqConfig):
     """Many to many, unaligned: one network reads a sentence, another writes its translation."""
 
     source: str = "en"
@@ -26,7 +26,7 @@ class Config(recipe.Seq2SeqConfig):
     """Width of the embeddings of tokens; none for one-hot input."""
     tied: bool = True
     """Use the embedding of what is written as the kernel of the output too."""
-    dropout: float = recipe.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     label_smoothing: float = 0.1
     """Share of the probability that the loss spreads over all tokens."""

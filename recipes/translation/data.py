@@ -7,17 +7,19 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data import xml_tree
 from keras_seq.data.opening import read_document
+from keras_seq.train.recipe import Splits
 
 from . import catalogues
+from .config import Config
 
 READERS = {".po": catalogues.read_po, ".mo": catalogues.read_mo}
 
 
-def load(config):
-    """By split, sentences; the targets are their translations."""
+def load(config: Config) -> Splits:
+    """Return sentences by split; the targets are their translations."""
     if config.data.startswith("tfds:"):
         return _public(config)
     source, paths = config.data, []
@@ -53,7 +55,7 @@ def load(config):
         paths,
     )
     return {
-        split: Examples(*([text.decode("utf-8") for text in columns[n]] for n in features))
+        split: RawExamples(*([text.decode("utf-8") for text in columns[n]] for n in features))
         for split, columns in data.arrays(builder).items()
     }
 
@@ -152,7 +154,7 @@ def _both(text, translation, where):
     return text, translation
 
 
-def _public(config):
+def _public(config: Config) -> Splits:
     """Any set of TFDS of two languages, such as ted_hrlr_translate/fr_to_en."""
     name = config.data.removeprefix("tfds:")
     builder = data.public(name)
@@ -166,13 +168,13 @@ def _public(config):
             f"languages --source and --target, here {source} and {target}."
         )
     splits = {}
-    for split in builder.info.splits or data.SPLITS:  # a mocked set names none
+    for split in builder.info.splits:
         if split in data.SPLITS:
             rows = tfds.as_numpy(builder.as_dataset(split=split))
             pairs = [[row[n].decode("utf-8").strip() for n in (source, target)] for row in rows]
             pairs = [pair for pair in pairs if all(pair)]
             if pairs:
-                splits[split] = Examples(*map(list, zip(*pairs)))
+                splits[split] = RawExamples(*map(list, zip(*pairs)))
     return splits
 
 

@@ -1,8 +1,13 @@
 """How good it is: BLEU and chrF."""
 
+from pathlib import Path
+from typing import Any
+
 from sacrebleu.metrics import BLEU, CHRF
 
+from keras_seq.models import Seq2Seq
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 BEAMS = (1, 5, 10)
 """Widths of the beam to compare."""
@@ -11,8 +16,8 @@ SHOWN = 9
 """Sentences in the picture."""
 
 
-def evaluate(model, splits, name):
-    """BLEU (Papineni et al. 2002) and chrF (Popović 2015), both from 0 to 100.
+def evaluate(model: Seq2Seq, splits: Splits, name: str) -> dict[str, float]:
+    """Return BLEU (Papineni et al. 2002) and chrF (Popović 2015), both from 0 to 100.
 
     The validation split, which is measured after every epoch, is read with a beam of one.
     """
@@ -34,8 +39,8 @@ def scores(said, references):
     return found, signatures
 
 
-def show(model, splits, name, folder):
-    """Writes the translations beside the references, and draws where the model looked.
+def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
+    """Write the translations next to the references, and draw where the model looked.
 
     Returns:
         The scores by the width of the beam, and their signatures.

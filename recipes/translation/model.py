@@ -2,12 +2,14 @@
 
 import itertools
 
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import Seq2Seq
 from keras_seq.text.subwords import learn_pieces
 from keras_seq.text.tokenizers import SPLITTERS
 from keras_seq.text.vocabulary import frequent
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
 
+from .config import Config
 from .data import fitting
 
 LONGEST = 100
@@ -17,8 +19,8 @@ SPLITS = {"subwords": "pieces", "words": "marked", "characters": "text"}
 """How a text becomes tokens, see `keras_seq.models.Seq2Seq`."""
 
 
-def build(config, train):
-    """A model that knows the tokens of the training pairs."""
+def build(config: Config, train: RawExamples) -> Seq2Seq:
+    """Return a model that knows the tokens of the training pairs."""
     vocabularies = [_vocabulary(texts, config) for texts in (train.inputs, train.targets)]
     model = Seq2Seq(
         *vocabularies,
@@ -40,8 +42,8 @@ def _vocabulary(texts, config):
     return frequent(tokens, config.minimum_count) or frequent(tokens)
 
 
-def arrays(model, examples):
-    """Pairs as the model is trained on them."""
+def encode(model: Seq2Seq, examples: RawExamples) -> EncodedDataset:
+    """Return pairs as the model is trained on them."""
     pairs = [
         (model.tokens_of(text), model.target_tokens(said))
         for text, said in zip(examples.inputs, examples.targets)

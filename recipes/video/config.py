@@ -3,11 +3,11 @@
 import dataclasses
 
 from keras_seq._internal.errors import InputError
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """Many to one: an encoder sees each frame, the state at the end names the action."""
 
     size: int = 32
@@ -24,23 +24,23 @@ class Config(recipe.Config):
     """Start that model from what it learnt on ImageNet, and leave it so."""
     pairs: bool = True
     """Let the small encoder see what has changed since the frame before, too."""
-    channels: int = recipe.tunable(16, among=(8, 16, 24, 32))
+    channels: int = config.tunable(16, among=(8, 16, 24, 32))
     """Of the first convolution of the small encoder."""
-    features: int = recipe.tunable(128, among=(64, 128, 256))
+    features: int = config.tunable(128, among=(64, 128, 256))
     """Width of what the encoder says of a frame."""
-    cell: recipe.Cell = recipe.tunable("GRU", among=recipe.CELLS)
+    cell: config.Cell = config.tunable("GRU", among=config.CELLS)
     """The recurrent cell."""
-    units: int = recipe.tunable(128, among=(64, 96, 128, 192))
+    units: int = config.tunable(128, among=(64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = recipe.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
     bidirectional: bool = False
     """Read the clip from both ends."""
-    dropout: float = recipe.tunable(0.4, between=(0.0, 0.6))
+    dropout: float = config.tunable(0.4, between=(0.0, 0.6))
     """Share of the features dropped before the first and after each recurrent layer."""
-    weight_decay: float = recipe.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = recipe.tunable(0.002, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.002, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Clips an update."""

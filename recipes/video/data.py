@@ -5,19 +5,21 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
+from keras_seq.train.recipe import Splits
 
 from . import actions
+from .config import Config
 
 FILMED = 25
 """Frames a second of public sets, which do not say."""
 
 
-def load(config):
-    """By split, clips, arrays (frames, *frame) of uint8, and their labels.
+def load(config: Config) -> Splits:
+    """Return clips, arrays (frames, *frame) of uint8, and their labels by split.
 
     Raises:
-        InputError: A label is in the validation or test split but of no training clip.
+        InputError: If a label is in the validation or test split but of no training clip.
     """
     if config.data == "builtin":
         builder = _prepared((actions.SIDE, actions.SIDE), _builtin)
@@ -27,7 +29,7 @@ def load(config):
     for split in builder.info.splits:
         rows = list(tfds.as_numpy(builder.as_dataset(split=split)))
         labels = [row["label"].decode("utf-8") for row in rows]
-        splits[split] = Examples([row["frames"] for row in rows], labels)
+        splits[split] = RawExamples([row["frames"] for row in rows], labels)
     data.check_labels({split: found.targets for split, found in splits.items()})
     return splits
 
@@ -93,8 +95,7 @@ def public(name, frame, rate, most):
             f"The data set {name} has the features {', '.join(features)}; needed are a video and "
             "a label."
         )
-    # A mocked set names no splits.
-    names = [split for split in builder.info.splits or ("train", "test") if split in data.SPLITS]
+    names = [split for split in builder.info.splits if split in data.SPLITS]
     splits = [(split, None) for split in names]
     for split in names:
         for row in tfds.as_numpy(builder.as_dataset(split=split)):

@@ -1,18 +1,21 @@
 """How good it is: the share of clips whose action is named right."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from keras_seq.models import VideoClassifier
 from keras_seq.train import plots
+from keras_seq.train.recipe import Splits
 
 SHOWN = 6
 """Clips as filmstrips."""
 
 
-def evaluate(model, splits, name):
-    """Accuracy and mean cross-entropy of a split."""
+def evaluate(model: VideoClassifier, splits: Splits, name: str) -> dict[str, float]:
+    """Return accuracy and mean cross-entropy of a split."""
     found = model.classify(splits[name].inputs)
     true = splits[name].targets
     sure = [max(one.probabilities[label], 1e-12) for one, label in zip(found, true)]
@@ -22,12 +25,12 @@ def evaluate(model, splits, name):
     }
 
 
-def show(model, splits, name, folder):
-    """Draws which actions were taken for which, and clips with what the model made of them.
+def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> None:
+    """Draw which actions were taken for which, and clips with what the model made of them.
 
     The clips, first those that were taken for something else, lie beside as files to look at.
     """
-    clips, true = splits[name][:2]
+    clips, true = splits[name].inputs, splits[name].targets
     found = [one.label for one in model.classify(clips)]
     numbers = {label: number for number, label in enumerate(model.labels)}
     plots.confusion_matrix(

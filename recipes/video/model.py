@@ -1,13 +1,18 @@
 """The model: a video classifier."""
 
+import keras
+
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.layers import ApplicationFrameEncoder, RNNStack, SmallFrameEncoder
 from keras_seq.models import VideoClassifier
-from keras_seq.train.loop import adam_w
+from keras_seq.train.optimizers import adam_w
+
+from .config import Config
 
 
-def build(config, train):
-    """A classifier that knows the labels and the frames of the training clips."""
+def build(config: Config, train: RawExamples) -> VideoClassifier:
+    """Return a classifier that knows the labels and the frames of the training clips."""
     labels = sorted(set(train.targets))
     if len(labels) < 2:
         raise InputError(
@@ -33,7 +38,7 @@ def build(config, train):
     return model
 
 
-def _encoder(config):
+def _encoder(config: Config) -> keras.layers.Layer:
     if config.encoder == "small":
         return SmallFrameEncoder(
             config.channels, config.features, frame_difference=config.pairs, name="encoder"
@@ -47,6 +52,6 @@ def _encoder(config):
     )
 
 
-def arrays(model, examples):
-    """Clips and labels as the model is trained on them."""
+def encode(model: VideoClassifier, examples: RawExamples) -> EncodedDataset:
+    """Return clips and labels as the model is trained on them."""
     return model.encode(examples.inputs, examples.targets)

@@ -85,16 +85,16 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     options = ("train", "mnist_rows", "--data", digits, *SMALL, "--batch-size", 40)
     assert run(*options, "--run", "whole") == 0
 
-    import keras_seq.train.loop as training
+    from keras_seq.train import callbacks
 
-    save = training.Keeper.save
+    save = callbacks.Keeper.save
 
     def stop_after_first_epoch(keeper):
         save(keeper)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training.Keeper, "save", stop_after_first_epoch)
+        patch.setattr(callbacks.Keeper, "save", stop_after_first_epoch)
         assert run(*options, "--run", "stopped") == 130
     assert run(*options, "--run", "stopped") == 2, "an interrupted run is not overwritten"
     assert "--resume" in capsys.readouterr().err

@@ -8,9 +8,9 @@ from helpers import BACKEND
 from tiny_models import WORDS, classifier, generator, rows, tagger
 
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.cli._look_page import write_page
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
 pytestmark = [
     pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
@@ -42,7 +42,7 @@ def content(path):
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_text(name, tmp_path):
     make, text, steps, names = LOOKS[name]
-    path = write_page(recipe.find(name), None, make(), text, tmp_path)
+    path = write_page(registry.find(name).import_recipe(), None, make(), text, tmp_path)
     assert path.parent == tmp_path and path.name.startswith("look_")
     page, data = content(path)
     assert f"<title>{name}: {text}</title>" in page
@@ -60,8 +60,8 @@ class Rows:
     """A recipe whose data are at hand."""
 
     def __init__(self, name, inputs, targets):
-        self.name, self.splits = name, {"test": Examples(inputs, targets)}
-        self.look = recipe.find(name).look
+        self.name, self.splits = name, {"test": RawExamples(inputs, targets)}
+        self.trace_inputs = registry.find(name).import_recipe().trace_inputs
 
     def load(self, config):
         return self.splits
@@ -90,11 +90,12 @@ def test_mistakes():
     with pytest.raises(InputError, match="'mine' has no test split; give a text"):
         write_page(ner, config, None, "0", None)
     with pytest.raises(InputError, match="does not begin with the number of a style"):
-        recipe.find("music").look(generator(["jig"], "spaced"), "GAB c2d")
+        registry.find("music").import_recipe().trace_inputs(generator(["jig"], "spaced"), "GAB c2d")
 
 
 def test_a_tune_as_people_type_it():
     pytest.importorskip("music21")
     model = generator(["jig", "reel"], "spaced")
-    inputs, steps = recipe.find("music").look(model, "1 M:6/8 K:G GAB")
+    music = registry.find("music").import_recipe()
+    inputs, steps = music.trace_inputs(model, "1 M:6/8 K:G GAB")
     assert inputs["style"] == [1] and steps[0] == "<EOS>" and len(steps) > 4

@@ -9,7 +9,7 @@ import pytest
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.cli import _common, _two_stages, train, tune
-from keras_seq.train import recipe
+from keras_seq.train import config, registry
 
 OF_ALL_COMMANDS = {"debug", "help", "limit"}
 
@@ -53,31 +53,31 @@ def of_other_commands():
 
 
 def test_reserved_names_are_the_options_of_train_and_tune(trained_and_tuned):
-    assert trained_and_tuned | OF_ALL_COMMANDS == recipe.RESERVED
+    assert trained_and_tuned | OF_ALL_COMMANDS == config.RESERVED
 
 
-@pytest.mark.parametrize("name", sorted(recipe.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.recipes()))
 def test_no_field_is_called_as_an_option_of_any_command(name, trained_and_tuned):
     options = trained_and_tuned | of_other_commands() | OF_ALL_COMMANDS
     assert {"split", "record", "format", "port", "run", "trials"} <= options
-    fields = {field.name for field in dataclasses.fields(recipe.find(name).preset("default"))}
+    fields = {field.name for field in dataclasses.fields(registry.find(name).preset("default"))}
     assert not fields & options
 
 
-@pytest.mark.parametrize("field", sorted(recipe.RESERVED))
+@pytest.mark.parametrize("field", sorted(config.RESERVED))
 def test_a_config_with_a_reserved_field_is_refused(field):
-    config = dataclasses.make_dataclass(
-        "Config", [(field, int, 3)], bases=(recipe.Config,), frozen=True
+    refused = dataclasses.make_dataclass(
+        "Config", [(field, int, 3)], bases=(config.Config,), frozen=True
     )
     with pytest.raises(InputError, match=f"The field '{field}' of .* has the name of an option"):
-        config()
+        refused()
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     """A config whose fields are of all kinds."""
 
-    width: int | None = recipe.tunable(4, among=(2, 4))
+    width: int | None = config.tunable(4, among=(2, 4))
     """Units, in
     two lines."""
     kind: Literal["plain", "fine"] = "plain"

@@ -17,7 +17,7 @@ from tiny_models import recognizer, rows, tagger
 from keras_seq.data import cache
 from keras_seq.demo import app, folder, gate, panels
 from keras_seq.demo.app import application
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
 
@@ -64,7 +64,7 @@ def echo(kind):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "panel_of", panel)
-        return application(recipe.find("ner"), Builtin, None)
+        return application(registry.find("ner").import_recipe(), Builtin, None)
 
 
 def disguises(path):
@@ -149,7 +149,9 @@ KINDS = {"ner": tagger, "mnist_rows": rows, "speech": recognizer}
 @pytest.mark.parametrize("name", KINDS)
 def test_no_file_is_served_by_the_pages_of_recipes(name, secret, monkeypatch):
     monkeypatch.setattr(app, "WAITING_OF_ONE", 1_000)
-    with client_of(application(recipe.find(name), Builtin, KINDS[name]())) as client:
+    with client_of(
+        application(registry.find(name).import_recipe(), Builtin, KINDS[name]())
+    ) as client:
         attack(client, secret)
 
 

@@ -28,7 +28,7 @@ from keras_seq.demo import app, panels, server
 from keras_seq.demo.app import application
 from keras_seq.models import VideoClassifier
 from keras_seq.text.vocabulary import END
-from keras_seq.train import recipe, runs
+from keras_seq.train import registry, runs
 
 pytestmark = [
     pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
@@ -105,11 +105,11 @@ def test_a_recipe_may_say_how_it_translates():
 
     model.translations = translations
     with pytest.raises(InputError, match="copy_unknown=True"):
-        recipe.find("translation").demo(model, Builtin).answer("a", 1)
+        registry.find("translation").import_recipe().demo(model, Builtin).answer("a", 1)
 
 
 def test_a_digit_is_drawn():
-    panel = recipe.find("mnist_rows").demo(rows(), Builtin)
+    panel = registry.find("mnist_rows").import_recipe().demo(rows(), Builtin)
     layer = np.zeros((280, 280, 4), "uint8")
     layer[10:210, 40:60] = 255  # a one, off the middle
     [likely, seen], inputs, steps = panel.answer({"layers": [layer]})
@@ -139,7 +139,7 @@ def test_the_mass_of_a_drawing_is_in_the_middle():
 
 def test_a_tune_is_heard():
     model = generator(["jig", "reel"], "spaced", TUNE)
-    panel = recipe.find("music").demo(model, Builtin)
+    panel = registry.find("music").import_recipe().demo(model, Builtin)
     values, inputs, steps = panel.answer(1, "", 0.9, 4)
     (rate, samples), roll, score = values
     assert rate > 8_000 and samples.dtype == np.int16 and len(samples) > rate / 2
@@ -176,7 +176,7 @@ def test_recordings_that_are_too_much(tmp_path):
 
 def test_what_happens(tmp_path):
     model = VideoClassifier(["falls", "rises"], (8, 8))
-    panel = recipe.find("video").demo(model, Builtin)
+    panel = registry.find("video").import_recipe().demo(model, Builtin)
     frames = [Image.fromarray(np.full((8, 8), 80 * n, "uint8")) for n in range(4)]
     file = tmp_path / "clip.gif"
     frames[0].save(file, save_all=True, append_images=frames[1:], duration=200)
@@ -202,18 +202,20 @@ MISTAKES = {
 @pytest.mark.parametrize("make, given, message", MISTAKES.values(), ids=MISTAKES)
 def test_what_is_no_input(make, given, message):
     with pytest.raises(InputError, match=message):
-        panels.panel_of(recipe.find("ner"), Builtin, make()).answer(*given)
+        panels.panel_of(registry.find("ner").import_recipe(), Builtin, make()).answer(*given)
 
 
 def test_a_model_without_a_demo():
     with pytest.raises(InputError, match=r"A Functional has no demo.* recipe ner"):
-        panels.panel_of(recipe.find("ner"), Builtin, rows())
+        panels.panel_of(registry.find("ner").import_recipe(), Builtin, rows())
 
 
 @contextlib.contextmanager
 def page_of(name, model):
     """A client of the page."""
-    with TestClient(application(recipe.find(name), Builtin, model), ADDRESS) as client:
+    with TestClient(
+        application(registry.find(name).import_recipe(), Builtin, model), ADDRESS
+    ) as client:
         yield client
 
 
@@ -249,7 +251,7 @@ def test_the_page_answers_and_lives_on(monkeypatch):
 
 
 def test_the_model_does_one_thing_at_a_time():
-    blocks = app._blocks(recipe.find("ner"), Builtin, tagger())
+    blocks = app._blocks(registry.find("ner").import_recipe(), Builtin, tagger())
     found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
     assert found["ask"] == found["look"] == ("model", 1)
 
@@ -257,7 +259,7 @@ def test_the_model_does_one_thing_at_a_time():
 def test_the_page_needs_no_other_host():
     with page_of("ner", tagger()) as client:
         page, style = client.get("/").text, client.get("/theme.css").text
-        assert recipe.find("ner").examples[0] in page
+        assert registry.find("ner").import_recipe().examples[0] in page
         config = json.loads(re.search(r"window\.gradio_config = (.*?);</script>", page)[1])
         assert config["analytics_enabled"] is False and config["footer_links"] == []
         assert not config["stylesheets"]
@@ -271,7 +273,7 @@ def test_the_page_needs_no_other_host():
 def run(tmp_path):
     """The folder of a finished run."""
     folder = runs.Run(tmp_path / "run")
-    folder.start("ner", "default", recipe.find("ner").preset("default"))
+    folder.start("ner", "default", registry.find("ner").preset("default"))
     tagger().save(folder.model_path)
     folder.finish({})
     return folder.folder

@@ -13,9 +13,9 @@ from keras_seq_recipes.dna.fasta import read_fasta
 from keras_seq import cli, export
 from keras_seq._internal.errors import InputError
 from keras_seq.models.sequence_classifier import Classified
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
-RECIPE = recipe.find("dna")
+RECIPE = registry.find("dna").import_recipe()
 CUT_OFF = gzip.compress(b">s\nACGT\n" * 99, mtime=0)[:-20]
 SMALL = ["--units", "4", "--filters", "4", "--updates", "6", "--batch-size", "32"]
 
@@ -97,7 +97,8 @@ def test_both_strands_train(workplace):
     added = both["train"].inputs[len(one["train"].inputs) :]
     assert added == [bases.reverse_complement(s) for s in one["train"].inputs]
     assert both["train"].targets["labels"] == 2 * one["train"].targets["labels"]
-    assert both["test"] == one["test"] and both["validation"] == one["validation"]
+    for split in ("test", "validation"):
+        assert both[split].inputs == one[split].inputs and both[split].targets == one[split].targets
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,8 @@ def test_a_letter_is_the_bases_that_it_may_be():
         assert sorted(map(bases.reverse_complement, of)) == sorted(other)
 
 
-def test_a_public_set(workplace, online):
+def test_a_public_set(workplace, mock_public):
     import tensorflow as tf
-    import tensorflow_datasets as tfds
 
     def examples(builder, split=None, **_):
         names = builder.info.features["label"].names
@@ -135,7 +135,7 @@ def test_a_public_set(workplace, online):
         numbers = [names.index({"donor": "Yersinia", "acceptor": "Bacillus"}[c]) for c in labels]
         return tf.data.Dataset.from_tensor_slices({"seq": list(sequences), "label": numbers})
 
-    with tfds.testing.mock_data(as_dataset_fn=examples):
+    with mock_public(as_dataset_fn=examples):
         splits = data.load(Config(data="tfds:genomics_ood"))
         with pytest.raises(InputError, match="brings a split of its own"):
             data.load(Config(data="tfds:genomics_ood", fold=0))
@@ -222,8 +222,8 @@ def test_names_and_sequences_of_a_file(workplace):
 
 def tiny():
     """A model of sequences of one length, built but hardly trained."""
-    train = data.Examples(*map(list, zip(*rows(40, 6))))
-    train = train._replace(targets={"labels": train.targets})
+    train = data.RawExamples(*map(list, zip(*rows(40, 6))))
+    train = data.RawExamples(train.inputs, {"labels": train.targets})
     config = Config(units=4, filters=4)
     return RECIPE.build(config, train), train
 
@@ -272,7 +272,9 @@ class Counting:
 
 
 def test_saliency_is_what_a_base_adds(workplace):
-    examples = data.Examples(["AGC", "GGC", "CCT", "ACGTT"], {"labels": ["many"] * 2 + ["few"] * 2})
+    examples = data.RawExamples(
+        ["AGC", "GGC", "CCT", "ACGTT"], {"labels": ["many"] * 2 + ["few"] * 2}
+    )
     found = logo.saliency(Counting(), examples)
     assert set(found) == {"few", "many"}
     np.testing.assert_allclose(found["few"], np.zeros((3, 4)), atol=1e-6)
@@ -289,7 +291,7 @@ def test_metrics_by_hand():
         def classify_tokens(self, sentences, batch_size):
             return list(Counting().classify_tokens(sentences))
 
-    examples = data.Examples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
+    examples = data.RawExamples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
     found = metric.evaluate(Fixed(), {"test": examples}, "test")
     assert found["accuracy"] == 0.75
     assert found["precision many"] == 2 / 3 and found["recall many"] == 1

@@ -4,12 +4,11 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
-from keras_seq_recipes.language_model import data, metric
+from keras_seq_recipes.language_model import data, metric, model
 from keras_seq_recipes.language_model.config import Config
 
 from keras_seq import cli
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 
 SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "4", "--dropout", "0"]
 SMALL += ["--kneser-ney", "4"]
@@ -31,16 +30,18 @@ def test_the_manual(workplace):
 class Uniform:
     """A model to which each of eight tokens is as likely, the end too."""
 
-    def log_probs(self, texts):
-        return [np.full(len(text) + 1, -np.log(8)) for text in texts]
+    def tokens_of(self, text):
+        return list(text)
+
+    def log_probs(self, sequences):
+        return [np.full(len(tokens) + 1, -np.log(8)) for tokens in sequences]
 
     def text_of(self, tokens):
         return "".join(tokens)
 
 
 def test_bits():
-    texts = [list("abc"), list("d")]
-    found = metric.evaluate(Uniform(), {"test": Examples(texts, None)}, "test")
+    found = metric.evaluate(Uniform(), {"test": RawExamples(["abc", "d"])}, "test")
     assert found["perplexity"] == pytest.approx(8)
     # Six tokens with the ends, three bits each, over four characters.
     assert found["bits_per_character"] == pytest.approx(6 * 3 / 4)
@@ -56,8 +57,10 @@ def mine(workplace, monkeypatch):
 
 
 def test_words(mine):
-    splits = data.load(Config(data="mine.txt", tokens="words"))
-    assert all(row[:3] == ["the", "cat", "number"] for row in splits["train"].inputs)
+    train = data.load(Config(data="mine.txt"))["train"]
+    assert all(text.startswith("the cat number ") for text in train.inputs)
+    built = model.build(Config(tokens="words", units=2, embedding=2, kneser_ney=0), train)
+    assert model.tokenize(built, train.inputs)[0][:3] == ["the", "cat", "number"]
 
 
 @pytest.mark.usefixtures("either_way")
@@ -93,32 +96,31 @@ def test_own_splits(workplace):
             text if split == "test" else "\n\n".join(f"a {n}" for n in range(30))
         )
     splits = data.load(Config(data=str(workplace)))
-    assert ["".join(tokens) for tokens in splits["test"].inputs] == ["b a"]
+    assert splits["test"].inputs == ["b a"]
     assert len(splits["train"].inputs) + len(splits["validation"].inputs) == 30
-    numbers = [int("".join(tokens[2:])) for tokens in splits["train"].inputs]
+    numbers = [int(text[2:]) for text in splits["train"].inputs]
     assert numbers == sorted(numbers)  # in the order of the text
 
 
-def test_a_mocked_public_set(workplace, online):
+def test_a_mocked_public_set(workplace, mock_public):
     def two_paragraphs(builder, split=None, **_):
         import tensorflow as tf
 
         texts = [f"line {n}\nanother\n\nparagraph {n}" for n in range(8)]
         return tf.data.Dataset.from_tensor_slices({"text": texts})
 
-    with tfds.testing.mock_data(as_dataset_fn=two_paragraphs):
+    with mock_public(as_dataset_fn=two_paragraphs):
         splits = data.load(Config(data="tfds:tiny_shakespeare"))
     assert set(splits) == {"train", "validation", "test"}
     for found in splits.values():
-        texts = ["".join(tokens) for tokens in found.inputs]
         expected = [(f"line {n}\nanother", f"paragraph {n}") for n in range(8)]
-        assert texts == [text for pair in expected for text in pair]
+        assert found.inputs == [text for pair in expected for text in pair]
 
 
-def test_what_the_recipe_refuses(workplace, online, capsys):
+def test_what_the_recipe_refuses(workplace, mock_public, capsys):
     assert cli.main(["train", "language_model", "--data", "no.txt"]) == 2
     assert "There is no file or folder no.txt" in capsys.readouterr().err
-    with tfds.testing.mock_data():
+    with mock_public():
         assert cli.main(["train", "language_model", "--data", "tfds:mnist"]) == 2
     assert "needed is text" in capsys.readouterr().err
     (workplace / "empty.txt").write_text("\n\n")

@@ -19,7 +19,7 @@ from keras_seq_recipes.music import chorales, config, data, files, measures, met
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
 ABC = "X:1\nT:one\nM:6/8\nL:1/8\nK:Edor\nB|E2e dcB|A^cd e3-|e{g}f=c (3BAG z:|\n"
 HEAD, BARS = (
@@ -395,7 +395,7 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     monkeypatch.setattr(chorales, "scores", lambda: iter(scores))
     plain = ["--ngrams", "0", "--recall", "0", "--minimum-count", "1"]
     assert cli.main(["train", "music", "--data", "chorales", *SMALL, *plain]) == 0
-    splits = recipe.find("music").load(config.Config(data="chorales"))
+    splits = registry.find("music").import_recipe().load(config.Config(data="chorales"))
     assert sum(len(split.inputs) for split in splits.values()) == 12
     run = "runs/music/default"
     measured = json.loads((workplace / run / "measures.json").read_text())

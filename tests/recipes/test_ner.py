@@ -9,9 +9,9 @@ import pytest
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.text.tags import SCHEMES, Span, spans_to_tags, tags_to_spans
-from keras_seq.train import recipe
+from keras_seq.train import registry
 
-RECIPE = recipe.find("ner")
+RECIPE = registry.find("ner").import_recipe()
 PREPARE = importlib.import_module("keras_seq.data.prepare")
 SMALL = ("--units", 4, "--layers", 1, "--updates", 2, "--batch-size", 8, "--embedding", 4)
 NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
@@ -114,9 +114,8 @@ def test_chinese_paragraphs_with_words_and_their_tags(workplace):
     }
 
 
-def test_conll2003_of_tfds(workplace, online):
+def test_conll2003_of_tfds(workplace, mock_public):
     tf = pytest.importorskip("tensorflow")
-    tfds = pytest.importorskip("tensorflow_datasets")
 
     def examples(builder, split=None, **_):
         names = builder.info.features["ner"].feature.names
@@ -133,7 +132,7 @@ def test_conll2003_of_tfds(workplace, online):
             },
         )
 
-    with tfds.testing.mock_data(as_dataset_fn=examples):
+    with mock_public(as_dataset_fn=examples):
         splits = RECIPE.load(config(data="tfds:conll2003"))
     expected = {" ".join(tokens): found for tokens, found in sentences(40)}
     assert {"train", "test"} <= set(splits)

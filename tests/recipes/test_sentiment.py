@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 from keras_seq_recipes.sentiment import data, metric
 from keras_seq_recipes.sentiment.config import Config
 
@@ -114,8 +113,8 @@ def public(builder, split=None, **_):
     ("name", "labels"),
     [("imdb_reviews", ["neg", "pos"]), ("glue/sst2", ["negative", "positive"])],
 )
-def test_a_mocked_public_set(workplace, online, name, labels):
-    with tfds.testing.mock_data(as_dataset_fn=public):
+def test_a_mocked_public_set(workplace, mock_public, name, labels):
+    with mock_public(as_dataset_fn=public):
         splits = data.load(Config(data=f"tfds:{name}"))
     expected = [(text, labels[list(WORDS).index(label) % 2]) for text, label in rows(60)]
     assert set(splits) == {"train", "validation", "test"}

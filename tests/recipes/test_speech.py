@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import soundfile
-import tensorflow_datasets as tfds
 from keras_seq_recipes.speech import data, metric, synthesis
 from keras_seq_recipes.speech.config import Config
 
@@ -257,8 +256,8 @@ def public(builder, split=None, **_):
         ("spoken_digit", set(synthesis.DIGITS), 1),
     ],
 )
-def test_mocked_public_sets(workplace, online, name, texts, factor):
-    with tfds.testing.mock_data(as_dataset_fn=public):
+def test_mocked_public_sets(workplace, mock_public, name, texts, factor):
+    with mock_public(as_dataset_fn=public):
         splits = data.load(Config(data=f"tfds:{name}", sample_rate=RATE))
     assert set(splits) == {"train", "validation", "test"}
     for found in splits.values():
@@ -275,8 +274,8 @@ def test_splits_that_are_not_there_are_taken_from_the_training_split():
     assert data._all_three({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
 
 
-def test_no_more_than_so_many_hours(workplace, online):
-    with tfds.testing.mock_data(as_dataset_fn=public):
+def test_no_more_than_so_many_hours(workplace, mock_public):
+    with mock_public(as_dataset_fn=public):
         splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, hours=1 / 3600))
     assert 10 <= len(splits["train"].inputs) <= 12
 

@@ -8,7 +8,7 @@ from keras_seq_recipes.spelling import data, metric, model
 from keras_seq_recipes.spelling.config import Config
 
 from keras_seq import cli
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.data import split_of
 from keras_seq.models import Seq2Seq
 
@@ -37,7 +37,7 @@ class Apart:
 def test_rates():
     listed = [["K AE T"], ["T AH M EY T OW", "T AH M AA T OW"], ["D AO G"], ["A B", "X Y Z"]]
     said = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
-    found = metric.rates(Apart(), Examples(["cat", "tomato", "dog", "ab"], listed), said)
+    found = metric.rates(Apart(), RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
     assert found["wer"] == 2 / 4
     # A substitution and an insertion, two deletions: of the phonemes of the nearest ways.
     assert found["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
@@ -82,7 +82,7 @@ def test_phonemes_with_and_without_blanks(workplace, apart):
     assert built.target_tokens(ways["abc"][0]) == (["AH", "B", "K"] if apart else list("ɑβk"))
     # As many examples as there are ways to say the words.
     count = sum(map(len, splits["train"].targets))
-    assert model.arrays(built, splits["train"]).count == count
+    assert len(model.encode(built, splits["train"])) == count
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from keras_seq_recipes.translation.config import Config
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 from keras_seq.models import Seq2Seq
 
 SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
@@ -162,15 +162,14 @@ def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
 )
 def test_what_tokens_are(tokens, text):
     config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
-    train = Examples(*map(list, zip(*PAIRS)))
+    train = RawExamples(*map(list, zip(*PAIRS)))
     built = model.build(config, train)
     assert built.tokens_of("Open the x") == text
-    assert model.arrays(built, train).count == len(PAIRS)
+    assert len(model.encode(built, train)) == len(PAIRS)
 
 
-def test_a_mocked_public_set(workplace, online, capsys):
-    tfds = pytest.importorskip("tensorflow_datasets")
-    with tfds.testing.mock_data(num_examples=9):
+def test_a_mocked_public_set(workplace, mock_public, capsys):
+    with mock_public(num_examples=9):
         splits = data.load(Config(data="tfds:ted_hrlr_translate/pt_to_en", source="pt"))
         assert len(splits["train"].inputs) == len(splits["train"].targets) == 9
         assert cli.main(["train", "translation", "--data", "tfds:ted_hrlr_translate/ru_to_pt"]) == 2

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 from keras_seq_recipes.video import actions, data, metric
 from keras_seq_recipes.video.config import Config
 
@@ -244,11 +243,11 @@ def videos(builder, split=None, **_):
     return tf.data.Dataset.from_generator(rows, output_signature=shapes)
 
 
-def test_a_mocked_public_set(workplace, online, monkeypatch):
+def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
     public = data.public
 
     def mocked(*args):
-        with tfds.testing.mock_data(as_dataset_fn=videos):
+        with mock_public(("train", "test"), as_dataset_fn=videos):
             return list(public(*args))
 
     monkeypatch.setattr(data, "public", mocked)
@@ -261,9 +260,9 @@ def test_a_mocked_public_set(workplace, online, monkeypatch):
     assert set(held) == {"validation"}
 
 
-def test_a_public_set_without_videos(workplace, online, capsys):
+def test_a_public_set_without_videos(workplace, mock_public, capsys):
     with (
-        tfds.testing.mock_data(),
+        mock_public(),
         pytest.raises(ValueError, match="mnist has the features image, label; needed are a video"),
     ):
         list(data.public("mnist", (8, 8), 8, 9))
@@ -293,9 +292,9 @@ class Fixed:
 
 
 def test_metrics_by_hand():
-    from keras_seq.batching import Examples
+    from keras_seq.batching import RawExamples
 
-    splits = {"test": Examples([None] * 4, ["a", "a", "b", "b"])}
+    splits = {"test": RawExamples([None] * 4, ["a", "a", "b", "b"])}
     found = metric.evaluate(Fixed([0.9, 0.2, 0.2, 0.1]), splits, "test")
     assert found["accuracy"] == 0.75
     assert found["cross_entropy"] == pytest.approx(-np.log([0.9, 0.2, 0.8, 0.9]).mean())

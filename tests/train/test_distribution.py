@@ -18,16 +18,16 @@ if keras.backend.backend() != "tensorflow":
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.train import distribution, loop
+from keras_seq.train import callbacks, distribution
 
 RECIPE = {
     "__init__.py": '"""Tokens to say again."""',
     "config.py": """
 import dataclasses
-from keras_seq.train import recipe
+from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     batch_size: int = 8
     updates: int = 6
 
@@ -35,7 +35,7 @@ PRESETS = {"default": Config()}
 """,
     "data.py": """
 import numpy as np
-from keras_seq.batching import Examples
+from keras_seq.batching import RawExamples
 
 def load(config):
     random = np.random.default_rng(0)
@@ -43,13 +43,14 @@ def load(config):
     for name, count in (("train", 24), ("validation", 7)):
         lengths = random.integers(1, 13, count).astype("int32")
         tokens = random.integers(1, 9, (count, 12)) * (np.arange(12) < lengths[:, None])
-        tokens = tokens.astype("int32")
-        splits[name] = Examples({"tokens": tokens}, tokens, lengths, least=12)
+        splits[name] = RawExamples([row[:n] for row, n in zip(tokens, lengths)])
     return splits
 """,
     "model.py": """
 import keras
+import numpy as np
 from keras_seq import layers
+from keras_seq.batching import EncodedDataset
 from keras_seq.losses import MaskedCrossentropy
 
 def build(config, train):
@@ -61,15 +62,29 @@ def build(config, train):
     optimizer = keras.optimizers.SGD(1.0, momentum=0.9, global_clipnorm=0.1)
     model.compile(optimizer, loss=MaskedCrossentropy())
     return model
-""",
-    "metric.py": """
-def evaluate(model, splits, name):
-    inputs, targets = splits[name][:2]
-    found = model.predict_on_batch(inputs).argmax(-1)
-    return {"accuracy": float((found == targets).mean()), "examples": len(found)}
 
-def show(model, splits, name, folder):
-    pass
+def encode(model, examples):
+    lengths = np.array([len(row) for row in examples.inputs])
+    tokens = np.array([np.pad(row, (0, 12 - len(row))) for row in examples.inputs], "int32")
+    names = ["tokens", "targets"]
+    return EncodedDataset({"tokens": tokens}, tokens, lengths, names, min_length=12)
+""",
+    "recipe.py": """
+from keras_seq.train import recipe
+from . import data, model
+
+class Recipe(recipe.Recipe):
+    load = staticmethod(data.load)
+    build = staticmethod(model.build)
+    encode = staticmethod(model.encode)
+
+    def evaluate(self, model, splits, name):
+        examples = self.encode(model, splits[name])
+        found = model.predict_on_batch(examples.inputs).argmax(-1)
+        return {"accuracy": float((found == examples.targets).mean()), "examples": len(found)}
+
+    def predict(self, model, config, inputs):
+        return []
 """,
 }
 
@@ -81,7 +96,7 @@ def place(tmp_path_factory):
     (place / "again").mkdir()
     for name, text in RECIPE.items():
         (place / "again" / name).write_text(text)
-    save = loop.Keeper.save
+    save = callbacks.Keeper.save
 
     def save_and_copy(keeper):
         save(keeper)
@@ -90,7 +105,7 @@ def place(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr(loop.Keeper, "save", save_and_copy)
+        patch.setattr(callbacks.Keeper, "save", save_and_copy)
         assert cli.main(["train", "./again", "--run", "one"]) == 0
     return place
 

@@ -1,6 +1,7 @@
 """Fingerprints of code and data: the same for the same, another for another."""
 
 import copy
+import dataclasses
 import subprocess
 import sys
 
@@ -8,20 +9,19 @@ import numpy as np
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import Examples, Ragged
-from keras_seq.train import fingerprints, recipe
+from keras_seq.batching import RawExamples
+from keras_seq.train import fingerprints, registry
 
 
 def splits():
     """Examples of all the kinds that recipes load."""
-    arrays = Examples(np.arange(12, dtype="int16").reshape(3, 4), np.array(["a", "bc", "d"]))
-    ragged = Ragged([np.array([1, 2]), np.array([3])], "int32")
+    arrays = RawExamples(np.arange(12, dtype="int16").reshape(3, 4), np.array(["a", "bc", "d"]))
     return {
         "arrays": arrays,
-        "tokens": Examples([["a", "汉"], []], {"tags": [["O", "B-X"], []], "words": None}),
-        "ragged": Examples({"tokens": ragged}, {"labels": ["x", "y"]}, np.array([2, 1])),
-        "frames": Examples([np.zeros((2, 3, 3), "uint8")] * 2, [b"a", np.float32(0.5)]),
-        "untold": Examples(["a"], None),
+        "tokens": RawExamples([["a", "汉"], []], {"tags": [["O", "B-X"], []], "words": None}),
+        "labels": RawExamples([np.array([1, 2]), np.array([3])], {"labels": ["x", "y"]}),
+        "frames": RawExamples([np.zeros((2, 3, 3), "uint8")] * 2, [b"a", np.float32(0.5)]),
+        "untold": RawExamples(["a"]),
     }
 
 
@@ -40,7 +40,7 @@ print(json.dumps(here.fingerprints.of_data(here.splits())))
     assert {name: row["examples"] for name, row in found.items()} == {
         "arrays": 3,
         "tokens": 2,
-        "ragged": 2,
+        "labels": 2,
         "frames": 2,
         "untold": 1,
     }
@@ -48,13 +48,11 @@ print(json.dumps(here.fingerprints.of_data(here.splits())))
 
 
 CHANGES = {
-    "arrays": lambda e: e._replace(inputs=e.inputs + (e.inputs == 5).astype("int16")),
-    "tokens": lambda e: e._replace(inputs=[["a", "漢"], []]),
-    "ragged": lambda e: e._replace(
-        inputs={"tokens": Ragged([np.array([1]), np.array([2, 3])], "int32")}
-    ),
-    "frames": lambda e: e._replace(targets=[b"a", np.float32(0.25)]),
-    "untold": lambda e: e._replace(inputs=["b"]),
+    "arrays": lambda e: dataclasses.replace(e, inputs=e.inputs + (e.inputs == 5).astype("int16")),
+    "tokens": lambda e: dataclasses.replace(e, inputs=[["a", "漢"], []]),
+    "labels": lambda e: dataclasses.replace(e, inputs=[np.array([1]), np.array([2, 3])]),
+    "frames": lambda e: dataclasses.replace(e, targets=[b"a", np.float32(0.25)]),
+    "untold": lambda e: dataclasses.replace(e, inputs=["b"]),
 }
 
 
@@ -78,9 +76,7 @@ def test_another_type_or_shape_has_another():
         np.zeros((2, 3), "uint16"),
         np.zeros((2, 3), "float16"),
     ]
-    found = [
-        fingerprints.of_data({"train": Examples(row, None)})["train"]["sha256"] for row in rows
-    ]
+    found = [fingerprints.of_data({"train": RawExamples(row)})["train"]["sha256"] for row in rows]
     assert len(set(found)) == len(rows)
 
 
@@ -90,7 +86,7 @@ def own(tmp_path):
     (tmp_path / "own").mkdir()
     for name in ("__init__.py", "config.py", "model.py"):
         (tmp_path / "own" / name).touch()
-    return recipe.find(str(tmp_path / "own"))
+    return registry.find(str(tmp_path / "own"))
 
 
 def test_what_is_refused_and_what_is_warned_of(own, capsys):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers import to_numpy
 
-from keras_seq.train.loop import adam_w, muon, warm_up_and_cosine
+from keras_seq.train.optimizers import adam_w, muon, warm_up_and_cosine
 
 
 def test_the_rate_rises_and_falls():

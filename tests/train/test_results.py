@@ -8,16 +8,16 @@ import pytest
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import exclusive_lock, write_json
-from keras_seq.train import recipe, results
+from keras_seq.train import config, recipe, results
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(recipe.Config):
+class Config(config.Config):
     units: int = 3
     sizes: tuple = (1, 2)
 
 
-class Small(recipe.Recipe):
+class Small(recipe.RecipeInfo):
     """A recipe whose results lie in a folder of the test."""
 
     folder = presets = None

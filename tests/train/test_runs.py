@@ -14,7 +14,7 @@ import pytest
 from keras_seq import cli
 from keras_seq._internal import leftovers
 from keras_seq.cli import app
-from keras_seq.train import recipe, runs
+from keras_seq.train import checkpoints, registry, runs
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("trained on TensorFlow alone", allow_module_level=True)
@@ -33,16 +33,16 @@ def trained(tmp_path_factory):
         patch.chdir(folder)
         name = formula_recipe.write(folder / "formula")
         assert run("train", name, "--run", "whole") == 0
-        from keras_seq.train import loop
+        from keras_seq.train import callbacks
 
-        save = loop.Keeper.save
+        save = callbacks.Keeper.save
 
         def stop_after_two(keeper):
             save(keeper)
             if keeper.epochs_done == 2:
                 raise KeyboardInterrupt
 
-        patch.setattr(loop.Keeper, "save", stop_after_two)
+        patch.setattr(callbacks.Keeper, "save", stop_after_two)
         assert run("train", name, "--run", "half") == 130
     return folder
 
@@ -67,18 +67,21 @@ def sentence(capsys):
     return error
 
 
+def forget():
+    """Let the code of the recipe be imported anew."""
+    for module in [name for name in sys.modules if "_in_folder_formula" in name]:
+        del sys.modules[module]
+
+
 def metrics(folder):
     found = runs.Run(folder).metrics
     return {split: found[split] for split in ("validation", "test")}
 
 
 def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, capsys):
-    def load(self, config):
-        raise AssertionError("data is loaded")
-
     shutil.copytree(WHOLE, "runs/formula/chosen")
     with monkeypatch.context() as patch:
-        patch.setattr(recipe.Recipe, "load", load)
+        patch.setenv("NO_DATA", "1")
         for name, command in {
             "half": RESUME,
             "new": ("train", "./formula", "--run", "new"),
@@ -105,8 +108,8 @@ def test_what_killed_processes_left_is_removed_at_the_next_start(place):
 
 def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):
     ran = place / "ran"
-    (place / "formula/predict.py").write_text(
-        f"open({str(ran)!r}, 'w').close()\n" + formula_recipe.FILES["predict.py"]
+    (place / "formula/recipe.py").write_text(
+        f"open({str(ran)!r}, 'w').close()\n" + formula_recipe.FILES["recipe.py"]
     )
     for command in (
         ("predict", WHOLE, "text"),
@@ -131,8 +134,7 @@ def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):
 def test_a_planted_folder_is_not_followed(place, capsys, key):
     content = {"recipe": "ner", "preset": "default", "config": {}, key: f"{place}/formula"}
     (WHOLE / "config.json").write_text(json.dumps(content))
-    for module in [name for name in sys.modules if name.endswith("_in_folder_formula")]:
-        del sys.modules[module]
+    forget()
     (place / "formula/__init__.py").write_text("raise AssertionError")
     assert run("predict", WHOLE, "text") == 2
     assert f"in the folder {place}/formula, whose code" in sentence(capsys)
@@ -140,8 +142,8 @@ def test_a_planted_folder_is_not_followed(place, capsys, key):
 
 def test_a_folder_here_does_not_replace_a_registered_recipe(place, capsys):
     shutil.copytree("formula", "ner")
-    assert recipe.find("ner").package == "keras_seq_recipes.ner"
-    assert recipe.find("./ner").folder == place / "ner"
+    assert registry.find("ner").package == "keras_seq_recipes.ner"
+    assert registry.find("./ner").folder == place / "ner"
     assert run("train", "formula") == 2
     assert "for that in the folder formula, write ./formula" in sentence(capsys)
     for name, message in (("./none", "There is no folder none"), (".", "has no config.py")):
@@ -153,9 +155,9 @@ def test_another_folder_of_the_same_name_is_another_recipe(place):
     (place / "more").mkdir()
     formula_recipe.write(place / "more/formula")
     (place / "more/formula/config.py").write_text("PRESETS = {}")
-    assert recipe.find("./formula").presets
-    assert recipe.find("./more/formula").presets == {}
-    assert recipe.find("./formula").presets
+    assert registry.find("./formula").presets
+    assert registry.find("./more/formula").presets == {}
+    assert registry.find("./formula").presets
 
 
 def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
@@ -170,13 +172,10 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     config = json.loads((HALF / "config.json").read_text())
     del config["checksum"], config["fingerprint"]["code"]
     (HALF / "config.json").write_text(json.dumps(config))
-    # The module of the data is imported already.
-    for module in [name for name in sys.modules if name.endswith("_in_folder_formula.data")]:
-        del sys.modules[module]
+    forget()
     assert run(*RESUME) == 2
     assert "the train split had 4 examples and has 5; put the data back" in sentence(capsys)
-    for module in [name for name in sys.modules if name.endswith("_in_folder_formula.data")]:
-        del sys.modules[module]
+    forget()
     data.write_text(text)
     config["fingerprint"]["versions"]["keras"] = "3.0"
     (HALF / "config.json").write_text(json.dumps(config))
@@ -186,7 +185,9 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
 
 
 def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
-    monkeypatch.setattr(recipe.Recipe, "evaluate", lambda *_: {"accuracy": 0.5})
+    monkeypatch.setattr(
+        type(registry.find("./formula").import_recipe()), "evaluate", lambda *_: {"accuracy": 0.5}
+    )
     config = json.loads((WHOLE / "config.json").read_text())
     del config["checksum"]
     config["fingerprint"]["data"]["test"]["examples"] = 9
@@ -202,10 +203,10 @@ def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
 
 
 def test_a_checkpoint_of_another_model(place, capsys):
-    checkpoint = runs.Run(HALF)
-    arrays, progress = checkpoint.read_checkpoint()
+    path = runs.Run(HALF).checkpoint_path
+    arrays, progress = checkpoints.read(path)
     arrays["variables"][0] = arrays["variables"][0][:0]
-    checkpoint.write_checkpoint(arrays, progress)
+    checkpoints.write(path, arrays, progress)
     assert run(*RESUME) == 2
     assert "is of another model than the recipe builds now" in sentence(capsys)
 

@@ -1,0 +1,132 @@
+"""The settings of a recipe: what a `Config` holds, and which of its fields may be tuned."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, get_args
+
+from keras_seq._internal.errors import InputError
+
+Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
+"""The cells, by the names of their layers in `keras_seq.layers`."""
+CELLS = get_args(Cell)
+_RESERVED = """
+    debug distribute fields help limit preset record resume run runs search test trials workers
+"""
+RESERVED = frozenset(_RESERVED.split())
+"""Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """Where `keras-seq tune` looks for the value of a field; see `tunable`."""
+
+    among: tuple[Any, ...] = ()
+    between: tuple[float, ...] = ()
+    log: bool = False
+
+
+def tunable(
+    default: Any, among: Sequence[Any] = (), between: Sequence[float] = (), log: bool = False
+) -> Any:
+    """Return a field of a Config whose value `keras-seq tune` may choose.
+
+    Args:
+        default: Its value when nothing is tuned.
+        among: The values to choose from; or else
+        between: the least and the greatest value.
+        log: Whether a factor counts, not a difference: 0.001 to 0.01 is as far as 0.01 to 0.1.
+    """
+    space = Space(tuple(among), tuple(between), log)
+    return dataclasses.field(default=default, metadata={"space": space})
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What the configs of all recipes share. Fields become options of the command line.
+
+    A field exists if a preset sets it, `keras-seq tune` chooses it, or the format of data needs it.
+    What nobody sets is a constant in the recipe's `model.py`.
+    """
+
+    data: str = "builtin"
+    """Where the examples come from: builtin, tfds:NAME[/CONFIG], or a path of your own."""
+    seed: int = 0
+    """Random seed for weight initialization, shuffling and dropout."""
+    batch_size: int = 64
+    """Batch size."""
+    updates: int = 1000
+    """Optimizer steps in all, rounded to whole passes over the training examples (epochs)."""
+    keep_best: bool = True
+    """Keep the weights of the epoch that did best on the validation split, not the last."""
+
+    objective: ClassVar[str] = "accuracy"
+    """The metric by which `keep_best` chooses."""
+    less_is_better: ClassVar[bool] = False
+    """Whether that metric is to be small."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.name in RESERVED:
+                raise InputError(
+                    f"The field {field.name!r} of {type(self).__module__} has the name of an "
+                    "option of keras-seq; rename it."
+                )
+        for name in ("batch_size", "updates"):
+            if getattr(self, name) < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
+
+    @classmethod
+    def spaces(cls) -> dict[str, Space]:
+        """Return the tunable fields: name to `Space`."""
+        return {
+            f.name: f.metadata["space"] for f in dataclasses.fields(cls) if "space" in f.metadata
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Seq2SeqConfig(Config):
+    """What the configs of recipes with a `keras_seq.models.Seq2Seq` share."""
+
+    cell: Cell = tunable("LSTM", among=CELLS)
+    """The recurrent cell."""
+    units: int = tunable(256, among=(128, 192, 256, 384))
+    """Hidden units a layer and direction."""
+    layers: int = tunable(1, among=(1, 2))
+    """Recurrent layers that read, each from both ends."""
+    decoder_layers: int = 1
+    """Recurrent layers that write."""
+    embedding: int | None = 128
+    """Width of the embeddings of tokens; none for one-hot input."""
+    tied: bool = False
+    """Use the embedding of what is written as the kernel of the output too."""
+    ngrams: int = 0
+    """Length of the longest run of tokens read that has vectors of its own; 0 for none."""
+    attention: Literal["additive", "dot", "general"] = tunable(
+        "general", among=("additive", "dot", "general")
+    )
+    """How the decoder finds the tokens to look at."""
+    input_feeding: bool = False
+    """Let the decoder read where it has looked, for about twice the time."""
+    dropout: float = tunable(0.3, between=(0.1, 0.6))
+    """Share of the features dropped between layers."""
+    recurrent_dropout: float = 0.0
+    """Share of the state dropped from step to step."""
+    scheduled_sampling: float = 0.0
+    """Share of the tokens written that are, in training, the model's own, in the end."""
+    label_smoothing: float = 0.0
+    """Share of the probability that the loss spreads over all tokens."""
+    weight_decay: float = tunable(0.01, between=(0.001, 0.1), log=True)
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = tunable(0.003, between=(0.0005, 0.01), log=True)
+    """The highest of the schedule."""
+
+    @property
+    def architecture(self):
+        """Arguments of `keras_seq.models.Seq2Seq`."""
+        alike = "cell units embedding tied ngrams attention input_feeding dropout"
+        alike += " recurrent_dropout scheduled_sampling label_smoothing"
+        return {name: getattr(self, name) for name in alike.split()} | {
+            "depth": self.layers,
+            "decoder_depth": self.decoder_layers,
+            "sampling_updates": self.updates // 2,
+        }

@@ -1,0 +1,73 @@
+"""The recipe: which function does what, and what the model makes of a sentence."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from keras_seq.models import Seq2Seq
+from keras_seq.train import plots, recipe
+
+from . import data, metric, model
+from .config import Config
+
+if TYPE_CHECKING:
+    from keras_seq.demo.panels import Panel
+
+
+class Recipe(recipe.Recipe[Config, Seq2Seq]):
+    """Sentences in another language."""
+
+    load = staticmethod(data.load)
+    build = staticmethod(model.build)
+    encode = staticmethod(model.encode)
+    evaluate = staticmethod(metric.evaluate)
+    report = staticmethod(metric.report)
+    examples = ("Delete this page?", "The file could not be saved.")
+
+    def predict(
+        self,
+        model: Seq2Seq,
+        config: Config,
+        inputs: Sequence[str],
+        *,
+        n_best: int = 1,
+        beam_width: int = 5,
+        length_penalty: float = 0.6,
+        folder: Path = Path("attention"),
+    ) -> Iterator[dict[str, Any]]:
+        """Translate every sentence, best first, and draw where the model looked.
+
+        Args:
+            model, config, inputs: As for every recipe.
+            n_best: Number of translations of a sentence, at most as many as the beam is wide.
+            beam_width: Number of translations that are followed at a time.
+            length_penalty: More favours long translations.
+            folder: Where to write the pictures.
+        """
+        found = model.translations(
+            list(inputs),
+            n_best=n_best,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+            copy_unknown=True,
+            attention=True,
+        )
+        for text, best, picture in plots.attention_of_each(inputs, found, folder):
+            yield {
+                "text": text,
+                "translation": best.text,
+                "score": f"{best.score:.2f}",
+                "attention": picture,
+            }
+
+    def trace_inputs(
+        self, model: Seq2Seq, example: Any, target: Any = None
+    ) -> tuple[Any, Sequence[str]]:
+        """Return a sentence and its translation as inputs of the model."""
+        return model.side_by_side(example, target)
+
+    def demo(self, model: Seq2Seq, config: Config) -> "Panel":
+        """Return a panel with a sentence in, the translations of the beam out."""
+        from keras_seq.demo.panels import seq2seq
+
+        return seq2seq(model, copy_unknown=True)

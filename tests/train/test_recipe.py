@@ -1,0 +1,86 @@
+"""Recipes: what must be written, what is given, and what importing them costs."""
+
+import inspect
+import subprocess
+import sys
+
+import formula_recipe
+import pytest
+
+from keras_seq._internal.errors import InputError
+from keras_seq.train import recipe, registry
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Return the folder of a recipe, whose package has a name that no other test imports."""
+    monkeypatch.chdir(tmp_path)
+    formula_recipe.write(tmp_path / "written")
+    yield tmp_path / "written"
+    for module in [name for name in sys.modules if "_in_folder_written" in name]:
+        del sys.modules[module]
+
+
+def test_a_recipe_has_what_is_known_before_its_code_is_imported(folder):
+    info = registry.find("./written")
+    assert not isinstance(info, recipe.Recipe) and f"{info.package}.recipe" not in sys.modules
+    found = info.import_recipe()
+    assert isinstance(found, recipe.Recipe)
+    assert (found.name, found.package, found.path) == ("written", info.package, "./written")
+    assert found.presets == info.presets and found.description == "A formula."
+    config = found.preset("default")
+    model = found.build(config, found.load(config)["train"])
+    assert found.report(model, {}, "test", folder) is None and found.demo(model, config) is None
+    assert found.export_inputs(model, config, 3).shape == (3, 1)
+
+
+def test_registered_recipes_have_no_path():
+    assert registry.find("ner").path is None
+
+
+MISTAKES = {
+    "a method is missing": (
+        "from keras_seq.train import recipe\nclass Recipe(recipe.Recipe): load = build = None",
+        "The class Recipe in .*recipe.py lacks encode, evaluate, predict.",
+    ),
+    "no such class": ("class Recipe: pass", "has no class Recipe that extends"),
+    "no class": ("Recipe = None", "has no class Recipe that extends"),
+}
+
+
+@pytest.mark.parametrize("text, message", MISTAKES.values(), ids=MISTAKES)
+def test_a_recipe_that_is_not_whole(folder, text, message):
+    (folder / "recipe.py").write_text(text)
+    with pytest.raises(InputError, match=message):
+        registry.find("./written").import_recipe()
+
+
+def test_a_recipe_without_code(folder):
+    (folder / "recipe.py").unlink()
+    with pytest.raises(InputError, match=r"written has no recipe\.py"):
+        registry.find("./written").import_recipe()
+
+
+@pytest.mark.parametrize("name", sorted(registry.recipes()))
+def test_every_recipe_writes_its_methods_as_they_are_called(name):
+    found = registry.find(name).import_recipe()
+    for method in ("load", "build", "encode", "evaluate", "report", "trace_inputs", "demo"):
+        wanted = inspect.signature(getattr(recipe.Recipe, method)).parameters
+        written = inspect.signature(getattr(found, method)).parameters
+        assert list(written) == list(wanted)[1:]
+    positional = [
+        p.name
+        for p in inspect.signature(found.predict).parameters.values()
+        if p.kind is not inspect.Parameter.KEYWORD_ONLY
+    ]
+    assert positional == ["model", "config", "inputs"]
+
+
+def test_configs_of_all_recipes_need_no_backend():
+    code = (
+        "import sys; from keras_seq.train import registry\n"
+        "for info in registry.recipes().values(): assert info.presets and info.description\n"
+        "sys.exit(any(m in sys.modules for m in ('keras', 'tensorflow', 'jax', 'torch')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
