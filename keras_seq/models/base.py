@@ -111,7 +111,10 @@ class BaseModel(keras.Model):
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return inputs and targets of the network for raw examples; others as they are."""
-        return tuple(self.encode(x, y)[:2]) if self._is_raw(x) else (x, y)
+        if not self._is_raw(x):
+            return x, y
+        dataset = self.encode(x, y)
+        return dataset.inputs, dataset.targets
 
     def _is_raw(self, x: Any) -> bool:
         """Return whether inputs are raw examples: a list, or an array where the network takes none.
