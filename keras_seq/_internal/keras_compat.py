@@ -124,6 +124,16 @@ def without_call_arguments(error: T) -> T:
     return error
 
 
+def objects_being_loaded() -> dict | None:
+    """Return what `keras.saving.load_model` keeps of the model that it makes, None outside of it.
+
+    A loss is told nothing of the model that it is loaded with. This dictionary, of one load in one
+    thread, is the only thing that a layer and a loss of the same model both reach.
+    """
+    state = importlib.import_module("keras.src.backend.common.global_state")
+    return state.get_global_attribute("shared_objects/id_to_obj_map")
+
+
 def find_saved_classes() -> None:
     """Let Keras load saved models after `import keras_seq` alone, which imports no backend.
 

@@ -1,20 +1,18 @@
 """A conditional random field over a sequence: a layer, its loss, its metric."""
 
 import weakref
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
-from keras_seq._internal.keras_compat import scale_loss_for_distribution
+from keras_seq._internal.keras_compat import objects_being_loaded, scale_loss_for_distribution
 from keras_seq._internal.value_checks import require
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import hide_masked
 from keras_seq.text.tags import allowed_transitions
-
-_newest: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
-"""The CRF layers by name, of equal names the one made last."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -81,7 +79,9 @@ class CRF(keras.layers.Layer):
         self.allowed = None if tags is None else allowed_transitions(self.tags, scheme)
         self.supports_masking = True
         self.accuracies = weakref.WeakSet()
-        _newest[self.name] = self
+        loaded = objects_being_loaded()
+        if loaded is not None:
+            loaded.setdefault((CRF, self.name), []).append(self)
 
     def build(self, input_shape):
         features = input_shape[-1]
@@ -239,25 +239,40 @@ class CRF(keras.layers.Layer):
 
 
 class _OfLayer:
-    """What belongs to a CRF layer, and in a loaded model to the layer of that name there."""
+    """Base of what belongs to a CRF layer, in a loaded model to the layer of that name there."""
 
-    def bind(self, crf):
+    name: str
+
+    def bind(self, crf: CRF | str) -> None:
+        """Set the layer, or its name where the layer is not known."""
         # In a function, since Keras saves the weights of all layers that it finds in attributes.
         self._crf = lambda: crf
 
-    def get_config(self):
-        return {"crf": self._crf().name, "name": self.name}
+    def get_crf(self) -> CRF:
+        """Return the layer.
+
+        Raises:
+            InputError: If it is not known.
+        """
+        crf = self._crf()
+        if isinstance(crf, str):
+            kind = "loss" if isinstance(self, CRFLoss) else "accuracy"
+            raise InputError(
+                f"This {type(self).__name__} was loaded without its CRF layer {crf!r}, or with "
+                f"several layers of that name: compile the model again with the layer's `{kind}`."
+            )
+        return crf
+
+    def get_config(self) -> dict[str, Any]:
+        crf = self._crf()
+        return {"crf": crf if isinstance(crf, str) else crf.name, "name": self.name}
 
     @classmethod
-    def from_config(cls, config):
-        # Keras compiles a model right after it has made the layers, and tells a loss nothing else.
-        crf = _newest.get(config["crf"])
-        if crf is None:
-            raise InputError(
-                f"{cls.__name__} belongs to a CRF layer named {config['crf']!r}, and there is "
-                "none; it is loaded with its model."
-            )
-        return cls(crf, name=config["name"])
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        # Keras makes all layers of a model first, and compiles it in the same load.
+        layers = (objects_being_loaded() or {}).get((CRF, config["crf"]), [])
+        crf = layers[0] if len(layers) == 1 else config["crf"]
+        return cls(crf, name=config["name"])  # type: ignore[call-arg]
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -269,7 +284,7 @@ class CRFLoss(_OfLayer, keras.losses.Loss):
         self.bind(crf)
 
     def call(self, y_true, y_pred):
-        crf = self._crf()
+        crf = self.get_crf()
         for accuracy in crf.accuracies:
             accuracy.follow(crf.chain)
         return -crf.log_likelihood(y_pred, y_true)
@@ -297,7 +312,7 @@ class CRFAccuracy(_OfLayer, keras.metrics.Mean):
         super().__init__(name=name, dtype=dtype)
         self.bind(crf)
         self.copy = None
-        if keras.backend.backend() == "jax":
+        if keras.backend.backend() == "jax" and isinstance(crf, CRF):
             # In JAX's train step a metric sees no weights but its own, so that the loss leaves it
             # a copy of the chain; until then there is nothing to decode with.
             self.copy = [
@@ -312,7 +327,7 @@ class CRFAccuracy(_OfLayer, keras.metrics.Mean):
             variable.assign(ops.stop_gradient(value))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        crf = self._crf()
+        crf = self.get_crf()
         scores, mask = crf.seen(y_pred)
         chain = crf.chain if self.copy is None else [ops.convert_to_tensor(v) for v in self.copy]
         tags, best = linear_chain.viterbi(scores, chain, mask)

@@ -227,6 +227,23 @@ def test_keras_adds_nothing_to_the_message_of_an_error():
         layer(sequences())
 
 
+def test_a_load_keeps_a_dictionary_of_its_own(tmp_path, monkeypatch):
+    found = []
+    from_config = layers.GRU.from_config.__func__
+
+    def remember(cls, config):
+        found.append(compat.objects_being_loaded())
+        return from_config(cls, config)
+
+    monkeypatch.setattr(layers.GRU, "from_config", classmethod(remember))
+    nested_model().save(tmp_path / "model.keras")
+    found.clear()
+    for _ in range(2):
+        keras.saving.load_model(tmp_path / "model.keras")
+    assert all(isinstance(objects, dict) for objects in found)
+    assert found[0] is not found[-1] and compat.objects_being_loaded() is None
+
+
 LOAD = """
 import sys
 import keras_seq

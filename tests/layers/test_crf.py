@@ -1,6 +1,7 @@
 """The CRF as a layer: in models, with masks, saved and loaded."""
 
 import itertools
+import threading
 
 import keras
 import numpy as np
@@ -147,6 +148,88 @@ def test_a_loaded_model_trains_on(tmp_path):
     assert len(before) == 5
 
 
+OTHERS = []
+
+
+@keras.saving.register_keras_serializable(package="test_crf")
+class Meanwhile(keras.layers.Layer):
+    """A layer that is loaded while another thread makes a CRF layer of a name that is taken."""
+
+    def call(self, inputs):
+        return inputs
+
+    @classmethod
+    def from_config(cls, config):
+        thread = threading.Thread(target=lambda: OTHERS.append(layers.CRF(3, name="tags")))
+        thread.start()
+        thread.join()
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="test_crf")
+class Subclassed(keras.Model):
+    """A model whose configuration names no layer."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+        self.embedding = keras.layers.Embedding(6, 4)
+        self.tags = layers.CRF(units, name="tags")
+        self.meanwhile = Meanwhile.from_config({})
+
+    def build(self, shape):
+        self.embedding.build(shape)
+        self.tags.build((*shape, 4))
+
+    def call(self, x):
+        return self.meanwhile(self.tags(self.embedding(x)))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def in_a_row(units):
+    crf = layers.CRF(units, name="tags")
+    return keras.Sequential([keras.layers.Embedding(6, 4), crf, Meanwhile()])
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("make", [in_a_row, Subclassed])
+def test_two_models_with_layers_of_one_name_load_and_train(make, tmp_path):
+    x, models, loaded = data()[0], {}, {}
+    for units in (3, 5):
+        models[units] = make(units)
+        models[units].build((None, 6))
+        [crf] = [layer for layer in models[units].layers if isinstance(layer, layers.CRF)]
+        models[units].compile("adam", loss=crf.loss, metrics=[crf.accuracy], jit_compile=False)
+        models[units].save(tmp_path / f"{units}.keras")
+    for units in models:
+        loaded[units] = keras.saving.load_model(tmp_path / f"{units}.keras")
+    for units, model in loaded.items():
+        y = np.minimum(data()[1], units - 1)
+        expected = models[units].evaluate(x, y, verbose=0)
+        np.testing.assert_allclose(model.evaluate(x, y, verbose=0), expected, rtol=1e-5)
+        [crf] = [layer for layer in model.layers if isinstance(layer, layers.CRF)]
+        before = crf.get_weights()
+        model.fit(x, y, verbose=0)
+        assert all(not np.array_equal(a, b) for a, b in zip(before, crf.get_weights()))
+    assert not any(other.built for other in OTHERS)
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_two_layers_of_one_name_in_a_model_are_not_mixed_up(tmp_path):
+    inner = keras.Sequential([keras.Input((None, 3)), layers.CRF(3, name="tags")], name="inner")
+    model = keras.Sequential([keras.Input((None, 3)), inner, layers.CRF(3, name="tags")])
+    model.compile("sgd", loss=model.layers[-1].loss, jit_compile=False)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    x, y = normal(2, 4, 3), np.zeros((2, 4), int)
+    with pytest.raises(InputError, match="or with several layers of that name: compile the model"):
+        loaded.fit(x, y, verbose=0)
+    loaded.compile("sgd", loss=loaded.layers[-1].loss, jit_compile=False)
+    loaded.fit(x, y, verbose=0)
+
+
 @pytest.mark.usefixtures("either_way")
 def test_scores_are_float32_in_mixed_precision():
     crf = layers.CRF(5, dtype="mixed_bfloat16")
@@ -201,6 +284,11 @@ def test_two_derivatives_hold_behind_another_layer():
         np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-5)
 
 
+def again(loss_or_metric):
+    """Return what is made of a configuration, by nobody who loads a model."""
+    return type(loss_or_metric).from_config(loss_or_metric.get_config())
+
+
 MISTAKES = {
     "no tags": (lambda: layers.CRF(0), "positive number of tags"),
     "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
@@ -219,8 +307,12 @@ MISTAKES = {
         r"takes scores \(batch, timesteps, 3\)",
     ),
     "a loss without its layer": (
-        lambda: type(layers.CRF(2).loss).from_config({"crf": "nowhere", "name": "a"}),
-        "belongs to a CRF layer named 'nowhere'",
+        lambda: again(layers.CRF(2, name="nowhere").loss)(np.zeros((2, 4)), np.zeros((2, 4, 2))),
+        "CRFLoss was loaded without its CRF layer 'nowhere'.* again with the layer's `loss`",
+    ),
+    "a metric without its layer": (
+        lambda: again(layers.CRF(2).accuracy).update_state(np.zeros((2, 4)), np.zeros((2, 4, 2))),
+        "CRFAccuracy was loaded without .* again with the layer's `accuracy`",
     ),
 }
 
