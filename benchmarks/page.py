@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from benchmarks.ratios import ratios, summary
+
 RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
 PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
@@ -74,8 +76,6 @@ def page():
 
 
 def _recurrent(rows):
-    from benchmarks.recurrent import ratios, summary
-
     lines = [
         "## Layers",
         "",
@@ -354,8 +354,8 @@ def _row(cells):
     return f"| {' | '.join(cells)} |"
 
 
-def _ratio(ratios, column):
-    return f"{ratios[column]:.2f}" if column in ratios else "-"
+def _ratio(row, column):
+    return f"{row[column]:.2f}" if column in row else "-"
 
 
 def _processor():

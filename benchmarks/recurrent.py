@@ -7,12 +7,12 @@ and `docs/speed.md`.
 """
 
 import argparse
-import statistics
 
 from matplotlib.figure import Figure
 
 from benchmarks import page
 from benchmarks.interleaved import Peer, compare, spread
+from benchmarks.ratios import ratios, summary
 
 CELLS = ["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 SHAPES = [
@@ -23,7 +23,6 @@ SHAPES = [
     (16, 500, 64, 64),
 ]
 """Batch, timesteps, features, units."""
-JIT = ("keras jit", "cell jit")
 PEERS = {
     "ours": "with_tensorflow",
     "ours jit": "with_tensorflow",
@@ -73,29 +72,6 @@ def measure(cells, modes, turns):
     for peer in peers.values():
         peer.close()
     return rows
-
-
-def ratios(row):
-    """Ours over the better Keras mode, over torch, and so on; and both under the user's own XLA."""
-    time = row["milliseconds"]
-    keras = [time[how] for how in ("keras", "keras jit", "cell", "cell jit") if how in time]
-    found = {"keras": time["ours"] / min(keras)} if keras else {}
-    if "ours jit" in time:
-        found["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
-    rest = ("torch", "products", "onnxruntime", "ours float32")
-    return found | {how: time["ours"] / time[how] for how in rest if how in time}
-
-
-def summary(rows):
-    """Median ratio over the shapes, by mode and cell."""
-    lines = {}
-    for row in rows:
-        for how, ratio in ratios(row).items():
-            lines.setdefault((row["mode"], row["cell"]), {}).setdefault(how, []).append(ratio)
-    return [
-        {"mode": mode, "cell": cell, **{how: statistics.median(r) for how, r in by.items()}}
-        for (mode, cell), by in lines.items()
-    ]
 
 
 def draw(rows, path):
