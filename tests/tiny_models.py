@@ -40,3 +40,14 @@ def recognizer():
 def rows():
     inputs = keras.Input((28, 28))
     return keras.Model(inputs, keras.layers.Dense(10)(layers.GRU(4, name="gru")(inputs)))
+
+
+def tiny_application(include_top, weights, input_shape=(8, 8, 3), pooling=None, name="tiny"):
+    """Return what stands for a model of `keras.applications`."""
+    if weights == "offline":
+        raise Exception("URL fetch failure")
+    frame = keras.Input(input_shape)
+    start = 3.0 if weights == "imagenet" else 0.0
+    options = {"kernel_initializer": keras.initializers.Constant(start), "use_bias": False}
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 1, **options)(frame))
+    return keras.Model(frame, x, name=name)

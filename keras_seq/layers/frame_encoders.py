@@ -142,7 +142,8 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         self.frames = FlattenTime(keras.Model(frame, x, name="encoder"), name="frames")
 
     def call(self, clips: Any) -> Any:
-        return self.frames(clips)
+        # Keras's applications have a precision of their own.
+        return ops.cast(self.frames(clips), self.compute_dtype)
 
     def compute_output_shape(self, clips_shape: Any) -> tuple:
         return (*clips_shape[:2], self.features)

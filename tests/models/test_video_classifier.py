@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from helpers import BACKEND
+from tiny_models import tiny_application
 
 from keras_seq import export
 from keras_seq._internal.errors import InputError
@@ -168,17 +169,6 @@ def test_an_application_of_keras(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     found, again = (of.classify(clips)[1].probability for of in (model, loaded))
     assert found == pytest.approx(again, abs=1e-5)
-
-
-def tiny_application(include_top, weights, input_shape=(8, 8, 3), pooling=None, name="tiny"):
-    """Return what stands for a model of `keras.applications`."""
-    if weights == "offline":
-        raise Exception("URL fetch failure")
-    frame = keras.Input(input_shape)
-    start = 3.0 if weights == "imagenet" else 0.0
-    options = {"kernel_initializer": keras.initializers.Constant(start), "use_bias": False}
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(2, 1, **options)(frame))
-    return keras.Model(frame, x, name=name)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -116,8 +116,10 @@ class FrontEnd(keras.layers.Layer):
             if layer is not None:
                 layer.build(samples_shape)
         shape = (self.log_mel.bands,)
-        self.mean = self.add_weight(shape, name="mean", initializer="zeros", trainable=False)
-        self.std = self.add_weight(shape, name="std", initializer="ones", trainable=False)
+        # The spectrogram is float32 in mixed precision too.
+        options: dict[str, Any] = {"trainable": False, "dtype": "float32", "autocast": False}
+        self.mean = self.add_weight(shape, "zeros", name="mean", **options)
+        self.std = self.add_weight(shape, "ones", name="std", **options)
 
     def adapt(self, recordings: Sequence[np.ndarray]) -> None:
         """Learn mean and standard deviation of each band, and make tracks of noise.
@@ -176,7 +178,7 @@ class FrontEnd(keras.layers.Layer):
             weights = ops.cast(mask, features.dtype)[:, :, None]
             total = ops.sum(features * weights, axis=1, keepdims=True)
             features -= total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
-        return features, mask
+        return ops.cast(features, self.compute_dtype), mask
 
     def features(self, samples: Any, training: bool | None = False) -> Any:
         """Return the features of samples that end with the last sample of a time step.
@@ -211,10 +213,12 @@ class FrontEnd(keras.layers.Layer):
         return ops.concatenate(frames, axis=-1)
 
     def compute_output_spec(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
-        batch = samples.shape[0] if self.num_offsets == 1 else None
+        batch, count = samples.shape
+        batch = batch if self.num_offsets == 1 else None
+        steps = None if count is None else max(-(-count // self.step_hop), 1)
         return (
-            keras.KerasTensor((batch, None, self.output_size), "float32"),
-            keras.KerasTensor((batch, None), "bool"),
+            keras.KerasTensor((batch, steps, self.output_size), self.compute_dtype),
+            keras.KerasTensor((batch, steps), "bool"),
         )
 
     def get_config(self) -> dict[str, Any]:
