@@ -109,6 +109,7 @@ def test_the_parts_of_a_model_can_be_replaced(tmp_path):
 
 
 def test_motion_stands_out_in_the_difference_of_frames():
+    keras.utils.set_random_seed(0)
     still = np.repeat(np.random.default_rng(0).uniform(0, 255, (1, 1, 8, 8, 1)), 3, axis=1)
     moving = np.concatenate([still[:, :2], still[:, 2:, ::-1]], axis=1)
     for frame_difference in (False, True):
