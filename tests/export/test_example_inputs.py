@@ -137,7 +137,7 @@ REFUSED = {
         shapes,
         r"mine fails for inputs .* of the shapes \[\(3, 16, 2\)\]: give examples",
     ),
-    "a subclass": (Subclassed, "not functional .* register an adapter for Subclassed"),
+    "a subclass": (Subclassed, r"not functional, .*\. Register an adapter for Subclassed"),
     "an unbuilt one": (keras.Sequential, "cannot be exported before it is built: call it once"),
 }
 

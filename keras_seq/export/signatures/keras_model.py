@@ -87,8 +87,8 @@ def _functional(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         raise InputError(f"{model.name} cannot be exported before it is built: call it once.")
     raise InputError(
-        f"{model.name} cannot be exported: it is not functional, so that its inputs are unknown; "
-        f"register an adapter for {type(model).__name__} with keras_seq.export.register()."
+        f"{model.name} cannot be exported: it is not functional, so that its inputs are unknown. "
+        f"Register an adapter for {type(model).__name__} with keras_seq.export.register()."
     )
 
 
