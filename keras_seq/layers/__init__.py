@@ -9,6 +9,8 @@ from keras_seq.layers.audio.log_mel import LogMel
 from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.frame_encoders import ApplicationFrameEncoder, SmallFrameEncoder
+from keras_seq.layers.masked_conv1d import MaskedConv1D
+from keras_seq.layers.pooling import MaxPooling, MiddlePooling
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
     LSTM,
@@ -20,11 +22,13 @@ from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistributed
 from keras_seq.layers.text.bigram_embedding import BigramEmbedding, Bigrams
+from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, WeightArrayExpert
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
 from keras_seq.layers.text.ngram_embedding import NgramEmbedding
 from keras_seq.layers.text.recall import Recall
 from keras_seq.layers.text.token_dropout import TokenDropout
+from keras_seq.layers.text.token_embedding import OneHotTokens, TokenEmbedding
 
 __all__ = [
     "CRF",
@@ -43,8 +47,14 @@ __all__ = [
     "FrontEnd",
     "KneserNey",
     "LogMel",
+    "LogitMixture",
+    "MaskedConv1D",
+    "MaxPooling",
+    "MiddlePooling",
     "NaiveBayes",
+    "NaiveBayesExpert",
     "NgramEmbedding",
+    "OneHotTokens",
     "PeepholeLSTM",
     "RNNStack",
     "Recall",
@@ -54,5 +64,7 @@ __all__ = [
     "SpectralWarping",
     "TimeDistributed",
     "TokenDropout",
+    "TokenEmbedding",
     "WeightArray",
+    "WeightArrayExpert",
 ]

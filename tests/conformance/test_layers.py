@@ -18,6 +18,7 @@ from tiny_models import tiny_application
 from keras_seq import cells, layers
 from keras_seq.layers import frame_encoders
 from keras_seq.layers.text.kneser_ney import Ngrams
+from keras_seq.text.encoder import TextEncoder
 
 # Keras's check feeds a generator, and its own `fit` then warns that it cannot shuffle.
 pytestmark = [
@@ -108,6 +109,25 @@ def tiny_applications(monkeypatch):
     monkeypatch.setattr(
         frame_encoders, "_applications", lambda: {"Tiny": (tiny_application, lambda x: x)}
     )
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class OneWordEmbedding(layers.TokenEmbedding):
+    """The layer of an encoder that knows one word."""
+
+    def __init__(self, encoder=None, output_dim=UNITS, **kwargs):
+        super().__init__(encoder or TextEncoder(["a"]), output_dim, **kwargs)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class MixWithItself(layers.LogitMixture):
+    """The layer on a list of its input and its input."""
+
+    def call(self, inputs):
+        return super().call([inputs, inputs])
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape
 
 
 # As Keras's own `test_basics` of its LSTM.
@@ -238,7 +258,25 @@ CASES = {
         {"samples": ((BATCH, 128), "float32")},
         (BATCH, 3, 6),
     ),
+    "LogitMixture": Case({"mode": "mean"}, output=SEQUENCES["inputs"][0], cls=MixWithItself),
+    "MaskedConv1D": Case(
+        {"filters": UNITS, "kernel_size": 3, "strides": 2},
+        {"sequences": SEQUENCES["inputs"]},
+        (BATCH, 2, UNITS),
+        (2, 0),
+        masking=True,
+    ),
+    "MaxPooling": Case({}, {"sequences": SEQUENCES["inputs"]}, (BATCH, FEATURES), masking=True),
+    "MiddlePooling": Case(
+        {}, {"sequences": ((BATCH, STEPS, 6), "float32")}, (BATCH, 6), masking=True
+    ),
     "NaiveBayes": Case({"features": 2, "labels": 2}, IDS, (BATCH, 2), (1, 1)),
+    "NaiveBayesExpert": Case(
+        {"vocab_size": 3, "num_labels": 2, "pairs": [(1, 2), (2, 0)]},
+        {"ids": IDS["inputs"]},
+        (BATCH, 2),
+        (1, 1),
+    ),
     "NgramEmbedding": Case(
         {"longest": STEPS, "rows": 8, "output_dim": 2, "dropout": 0.5},
         IDS,
@@ -246,6 +284,7 @@ CASES = {
         (1, 0),
         {"training": True},
     ),
+    "OneHotTokens": Case({"vocab_size": 3}, IDS, (BATCH, STEPS, 3), trains=False),
     "Recall": Case(
         {"tokens": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
     ),
@@ -257,6 +296,7 @@ CASES = {
     "SpectralWarping": Case({}, output=SEQUENCES["inputs"][0], call={"training": True}),
     "TimeDistributed": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
     "TokenDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
+    "TokenEmbedding": Case({}, IDS, (BATCH, STEPS, UNITS), (1, 0), cls=OneWordEmbedding),
     "WeightArray": Case(
         {"labels": 2, "run": 2, "places": 4},
         {"symbols": SEQUENCES["inputs"], "mask": IDS["inputs"]},
@@ -264,6 +304,12 @@ CASES = {
         (1, 1),
         masking=True,
         trains=False,
+    ),
+    "WeightArrayExpert": Case(
+        {"symbols": [[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]], "num_labels": 2, "order": 2, "window": 4},
+        {"ids": IDS["inputs"]},
+        (BATCH, 2),
+        (1, 1),
     ),
 }
 """Exported name to its case, or to its cases by name."""

@@ -1,0 +1,90 @@
+"""Convolution over time that does not read padding."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class MaskedConv1D(keras.layers.Layer):
+    """Convolution over time whose outputs do not depend on how far sequences are padded.
+
+    An output has `strides` time steps of its own, in the middle of the `kernel_size` that it sees.
+    It is masked if the first of its own steps is.
+
+    >>> import keras
+    >>> from keras_seq.layers import MaskedConv1D
+    >>> layer = MaskedConv1D(8, kernel_size=4, strides=2)
+    >>> tuple(layer(keras.random.normal((3, 5, 2))).shape)
+    (3, 3, 8)
+
+    Args:
+        filters: Number of output features.
+        kernel_size: Number of time steps that an output sees, at least `strides`.
+        strides: Number of time steps from one output to the next.
+        activation: Activation, as in Keras.
+
+    Call arguments:
+        sequences: `(batch, timesteps, features)`.
+        mask: Bools `(batch, timesteps)`, False only after the end of a sequence.
+
+    Returns:
+        `(batch, timesteps / strides, filters)`, the number of time steps rounded up.
+
+    Raises:
+        InputError: If there is no filter, or `kernel_size` is below `strides`.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int,
+        strides: int = 1,
+        activation: Any = "relu",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if min(filters, strides) < 1 or kernel_size < strides:
+            raise InputError(
+                "MaskedConv1D needs at least 1 filter, and a kernel_size of at least strides, got "
+                f"filters={filters}, kernel_size={kernel_size}, strides={strides}."
+            )
+        self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
+        self.convolution = keras.layers.Conv1D(
+            filters,
+            kernel_size,
+            strides=strides,
+            activation=activation,
+            dtype=self.dtype_policy,
+            name="convolution",
+        )
+        self.supports_masking = True
+
+    def build(self, sequences_shape: Any) -> None:
+        self.convolution.build((sequences_shape[0], None, sequences_shape[-1]))
+
+    def call(self, sequences: Any, mask: Any = None) -> Any:
+        if mask is not None:
+            sequences = ops.where(mask[:, :, None], sequences, 0.0)
+        before = (self.kernel_size - self.strides) // 2
+        after = self.kernel_size - 1 - before
+        return self.convolution(ops.pad(sequences, [[0, 0], [before, after], [0, 0]]))
+
+    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
+        return None if mask is None else mask[:, :: self.strides]
+
+    def compute_output_shape(self, sequences_shape: Any) -> Any:
+        batch, timesteps, _ = sequences_shape
+        return (batch, timesteps and -(-timesteps // self.strides), self.filters)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "activation": keras.activations.serialize(self.convolution.activation),
+        }

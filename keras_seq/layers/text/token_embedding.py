@@ -1,0 +1,164 @@
+"""Features of tokens: a vector per token, learned, given, or one-hot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq.text.encoder import TextEncoder
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class TokenEmbedding(keras.layers.Embedding):
+    """Embedding of the tokens of a `TextEncoder`.
+
+    >>> from keras_seq.layers import TokenEmbedding
+    >>> from keras_seq.text.encoder import TextEncoder
+    >>> encoder = TextEncoder(["good", "bad"])
+    >>> layer = TokenEmbedding(encoder, 8)
+    >>> tuple(layer(encoder.encode_batch(["good", "so bad"]).ids).shape)
+    (2, 2, 8)
+
+    Vectors that are known before may start it, or stay as they are:
+
+    >>> layer = TokenEmbedding(encoder, vectors={"good": [1.0], "bad": [-1.0]}, trainable=False)
+    >>> layer(encoder.encode_batch(["so bad"]).ids).numpy().tolist()
+    [[[0.0], [-1.0]]]
+
+    Args:
+        encoder: Encoder that makes the ids.
+        output_dim: Width of the vector of a token. It is not used if `vectors` are given.
+        vectors: Token to its vector, all of one width. All other tokens have zeros; `<UNK>` may be
+            one of those given. A saved layer has them in its weights, not in its configuration.
+        kwargs: Further arguments of `keras.layers.Embedding`, such as `trainable`.
+
+    Call arguments:
+        inputs: Ids `(batch, timesteps)`.
+
+    Returns:
+        `(batch, timesteps, output_dim)`.
+
+    Weights: `embeddings` (vocab_size, output_dim).
+
+    Raises:
+        InputError: If the vectors have different widths.
+    """
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        output_dim: int = 64,
+        vectors: Mapping[str, Sequence[float]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if vectors is not None:
+            table = vector_table(encoder, vectors)
+            output_dim, kwargs["embeddings_initializer"] = table.shape[1], _Table(table)
+        super().__init__(encoder.vocab_size, output_dim, **kwargs)
+        self.encoder = encoder
+
+    def load_pretrained_vectors(self, vectors: Mapping[str, Any]) -> int:
+        """Start from vectors; tokens without one keep what they have.
+
+        Args:
+            vectors: Token to its vector of `output_dim` numbers.
+
+        Returns:
+            Number of tokens of the vocabulary that have a vector there.
+
+        Raises:
+            InputError: If the vectors have another width than the embedding.
+        """
+        values = ops.convert_to_numpy(self.embeddings).copy()
+        count = 0
+        for id_, token in enumerate(self.encoder.tokens):
+            if token not in vectors:
+                continue
+            if len(vectors[token]) != self.output_dim:
+                raise InputError(
+                    f"The vectors have {len(vectors[token])} numbers, but the embedding has "
+                    f"{self.output_dim}: make it with output_dim={len(vectors[token])}."
+                )
+            values[id_] = vectors[token]
+            count += 1
+        self.embeddings.assign(values)
+        return count
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["input_dim"]
+        if isinstance(self.embeddings_initializer, _Table):
+            config["embeddings_initializer"] = "zeros"
+        return {**config, "encoder": self.encoder.get_config()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TokenEmbedding:
+        return cls(**{**config, "encoder": TextEncoder.from_config(config["encoder"])})
+
+
+class _Table(keras.initializers.Initializer):
+    """Initializer with given values."""
+
+    def __init__(self, table: np.ndarray) -> None:
+        self.table = table
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        return ops.convert_to_tensor(self.table, dtype=dtype)
+
+
+def vector_table(encoder: TextEncoder, vectors: Mapping[str, Sequence[float]]) -> np.ndarray:
+    """Return the vectors of all tokens of an encoder, zeros for those that have none.
+
+    Args:
+        encoder: Encoder.
+        vectors: Token to its vector.
+
+    Returns:
+        float32 `(vocab_size, width)`.
+
+    Raises:
+        InputError: If the vectors have different widths.
+    """
+    widths = {len(vector) for vector in vectors.values()}
+    if len(widths) != 1:
+        raise InputError(f"The vectors of tokens must have one width, got {sorted(widths)}.")
+    zeros = [0.0] * widths.pop()
+    return np.array([vectors.get(token, zeros) for token in encoder.tokens], "float32")
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class OneHotTokens(keras.layers.Layer):
+    """One-hot vectors of tokens, in place of an embedding.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import OneHotTokens
+    >>> OneHotTokens(3)(np.array([[2, 0]])).numpy().tolist()
+    [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+
+    Args:
+        vocab_size: Number of ids, `TextEncoder.vocab_size`.
+
+    Call arguments:
+        inputs: Ids `(batch, timesteps)`.
+
+    Returns:
+        `(batch, timesteps, vocab_size)`.
+    """
+
+    def __init__(self, vocab_size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.vocab_size = vocab_size
+
+    def call(self, inputs: Any) -> Any:
+        return ops.one_hot(inputs, self.vocab_size, dtype=self.compute_dtype)
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        return keras.KerasTensor((*inputs.shape, self.vocab_size), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "vocab_size": self.vocab_size}

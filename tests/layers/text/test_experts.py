@@ -1,0 +1,79 @@
+"""Experts whose logits are mixed."""
+
+import keras
+import numpy as np
+import pytest
+from helpers import to_numpy
+
+from keras_seq._internal.errors import InputError
+from keras_seq.layers import (
+    LogitMixture,
+    NaiveBayes,
+    NaiveBayesExpert,
+    WeightArray,
+    WeightArrayExpert,
+)
+
+IDS = np.array([[2, 3, 0], [3, 2, 3], [2, 2, 0]])
+LABELS = np.array([[1, 0], [0, 1], [0.5, 0.5]])
+
+
+def test_naive_bayes_counts_tokens_and_pairs():
+    expert = NaiveBayesExpert(4, 2, pairs=[[2, 3], [3, 2]])
+    expert.adapt(IDS, LABELS)
+    # The tokens are 2 and 3, the pairs (2, 3) and (3, 2) are 4 and 5.
+    features = np.array([[2, 3, 4, 0, 0], [3, 2, 3, 5, 4], [2, 2, 0, 0, 0]])
+    features = np.pad(features, [[0, 0], [0, 1]])  # a padding, which is counted as such
+    reference = NaiveBayes(5, 2)
+    reference.build(features.shape)
+    reference.count(features, LABELS)
+    np.testing.assert_allclose(
+        to_numpy(expert.naive_bayes.ratios), to_numpy(reference.ratios), atol=1e-6
+    )
+    np.testing.assert_allclose(to_numpy(expert(IDS)), to_numpy(reference(features)), atol=1e-6)
+
+
+def test_naive_bayes_without_pairs():
+    expert = NaiveBayesExpert(4, 2, initial_weight=1.0)
+    assert not to_numpy(expert(IDS)).any()  # before it has counted
+    expert.adapt(IDS, LABELS)
+    ratios = to_numpy(expert.naive_bayes.ratios)
+    assert ratios.shape == (4, 2)
+    np.testing.assert_allclose(to_numpy(expert(IDS)), ratios[IDS].sum(axis=1), atol=1e-6)
+
+
+def test_weight_array_scores_symbols_by_place():
+    symbols = np.array([[0, 0], [0.5, 0.5], [1, 0], [0, 1]])
+    expert = WeightArrayExpert(symbols, 2, order=2, window=2)
+    expert.adapt(IDS, LABELS)
+    reference = WeightArray(2, 2, 2)
+    reference.build((None, None, 2))
+    given = symbols[IDS].astype("float32"), IDS > 0
+    reference.count(*map(keras.ops.convert_to_tensor, given), LABELS)
+    expected = to_numpy(reference(*map(keras.ops.convert_to_tensor, given)))
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(to_numpy(expert(IDS)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "expert",
+    [
+        NaiveBayesExpert(4, 2, [[2, 3]], 0.1, name="bayes"),
+        NaiveBayesExpert(4, 3),
+        WeightArrayExpert(np.eye(4), 2, 2, 5, 0.1, name="places"),
+    ],
+)
+def test_configuration(expert):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(expert))
+    assert copy.get_config() == expert.get_config()
+    assert to_numpy(copy(IDS)).shape == (3, expert.num_labels)
+
+
+def test_mixtures():
+    logits = [np.array([[1.0, 2.0]]), np.array([[3.0, -2.0]])]
+    np.testing.assert_allclose(to_numpy(LogitMixture()(logits)), [[4, 0]])
+    mean = LogitMixture.from_config(LogitMixture("mean").get_config())
+    np.testing.assert_allclose(to_numpy(mean(logits)), [[2, 0]])
+    np.testing.assert_allclose(to_numpy(mean(logits[:1])), logits[0])
+    with pytest.raises(InputError, match="There is no mode of LogitMixture 'max'"):
+        LogitMixture("max")
