@@ -8,6 +8,7 @@ implementation of it, which `implement` connects, also from modules above that o
 import contextlib
 import contextvars
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -58,9 +59,20 @@ def implement(function: Callable[..., Any], target: Target) -> Callable[[Functio
     Args:
         function: Function that is decorated by `by_target`.
         target: Target for which the implementation takes its place.
+
+    Raises:
+        TypeError: If the implementation has other parameters; of a method, `self` may have a name.
     """
+    names = list(inspect.signature(function).parameters)
 
     def register(implementation: Function) -> Function:
+        taken = list(inspect.signature(implementation).parameters)
+        first = 1 if names[:1] == ["self"] else 0
+        if len(taken) != len(names) or taken[first:] != names[first:]:
+            raise TypeError(
+                f"{implementation.__qualname__} must take {', '.join(names)}, as "
+                f"{function.__qualname__} does."
+            )
         _implementations[function, target] = implementation
         return implementation
 

@@ -55,6 +55,15 @@ def test_a_target_has_its_own_implementation():
         assert (double(x=2), Numbers().first(2)) == (4, (Numbers, 2))
 
 
+def test_an_implementation_has_the_parameters_of_its_function():
+    with pytest.raises(TypeError, match="must take x, as double does"):
+        implement(double, "litert")(lambda y: y)
+    with pytest.raises(TypeError, match=r"must take self, x, as Numbers\.first does"):
+        implement(Numbers.first, "onnx")(lambda numbers, y: y)
+    with exporting_to("litert"):
+        assert double(2) == 4
+
+
 class Target(keras.layers.Layer):
     """Adds 1 if the model is being exported."""
 

@@ -62,11 +62,8 @@ def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
             states, mask = list(initial_state), tree.flatten(mask)[0]
             if native is not None and is_allowed(native, mask):
                 return run_directions([_direction(layer, native)], sequences, states, mask)[0]
-            cell = Part(layer.cell).cell
-            if hasattr(cell, "begin"):
-                sequences = cell.begin(sequences, training=False)
             rest = layer.go_backwards, layer.zero_output_for_mask
-            return scan_steps(cell, sequences, states, mask, *rest)
+            return scan_steps(Part(layer.cell).cell, sequences, states, mask, *rest)
 
         return run
 

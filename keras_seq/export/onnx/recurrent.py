@@ -51,13 +51,15 @@ def scan_by_operator(
     return_sequences: bool = True,
     use_cudnn: bool | str = False,
     checkpoint: bool = False,
+    training: bool = False,
 ) -> Result:
     """Run a cell as `keras_seq.scan.scan` does, by an operator of its own or by `Scan`.
 
     Args:
         cell, sequences, initial_state, mask, go_backwards, unroll, zero_output_for_mask: As of
             `keras_seq.scan.scan`.
-        return_sequences, use_cudnn, checkpoint: As of `keras_seq.scan.scan`; they change nothing.
+        return_sequences, use_cudnn, checkpoint, training: As of `keras_seq.scan.scan`; they change
+            nothing.
     """
     native = native_operator(cell)
     if native is None or not is_allowed(native, mask):
