@@ -57,29 +57,13 @@ def two_cores(one_core):
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_graphs():
-    """Leaves TensorFlow's graphs as they are traced, and traces each train step once.
-
-    Keras traces the first step again if it creates the variables of the optimizer.
-    """
+    """Leaves TensorFlow's graphs as they are traced."""
     import keras
 
-    if keras.backend.backend() != "tensorflow":
-        yield
-        return
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
 
-    import tensorflow as tf
-
-    fit = keras.Model.fit
-
-    def built_fit(model, *args, **kwargs):
-        if model.built and model.optimizer is not None and not model.optimizer.built:
-            model.optimizer.build(model.trainable_variables)
-        return fit(model, *args, **kwargs)
-
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keras.Model, "fit", built_fit)
-        yield
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 @pytest.fixture(autouse=True, scope="module")

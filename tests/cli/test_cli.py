@@ -1,11 +1,12 @@
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 
 from keras_seq import cli
-from keras_seq.train import runs
+from keras_seq.train import registry, runs
 
 
 def run(*arguments):
@@ -208,13 +209,28 @@ def test_help_and_ls_need_no_backend():
     assert "--units" in done.stdout and "Hidden units" in done.stdout
 
 
+def test_help_of_predict_imports_the_backend_without_its_messages(workplace):
+    run = runs.Run(workplace / "run")
+    run.start("mnist_rows", "default", registry.find("mnist_rows").preset("default"))
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_seq.cli", "predict", "run", "--help"],
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("TF_")},
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert "Name the most likely digit" in done.stdout
+
+
 @pytest.mark.slow
 def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
     train = ["train", "mnist_rows", "--data", str(digits), *map(str, SMALL)]
     export = ["export", "runs/mnist_rows/default", "--format"]
+    predict = ["predict", "runs/mnist_rows/default", str(digits / "3/0.png")]
     code = (
         f"from keras_seq.cli import main; assert not main({train}); "
         f"assert not main({[*export, 'onnx']}); assert not main({[*export, 'litert']}); "
+        f"assert not main({predict}); "
         # oneDNN has a message of its own for these.
         "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
     )

@@ -1,58 +1,27 @@
-"""The optimizer of the recipes, written out."""
+"""The training loop: what it does before Keras's `fit`."""
 
 import keras
-import numpy as np
 import pytest
-from helpers import to_numpy
 
-from keras_seq.train.optimizers import adam_w, muon, warm_up_and_cosine
+if keras.backend.backend() != "tensorflow":
+    pytest.skip("trained on TensorFlow alone", allow_module_level=True)
 
+import formula_recipe
 
-def test_the_rate_rises_and_falls():
-    rate = warm_up_and_cosine(0.1, updates=200)
-    found = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
-    assert found == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
-
-
-def test_adam_with_decoupled_decay_and_clipped_gradients():
-    weights = [keras.Variable(np.array(value)) for value in ([1.0, -2.0], [3.0])]
-    optimizer, rate = adam_w(0.1, updates=40, weight_decay=0.3), warm_up_and_cosine(0.1, 40)
-    w, m, v = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
-    # The first and third gradient are longer than 1, over both weights together.
-    for n, g in enumerate(np.array([[30.0, -40.0, 5.0], [0.1, 0.2, -0.3], [0.8, 0.8, 0.8]])):
-        optimizer.apply([g[:2].astype("float32"), g[2:].astype("float32")], weights)
-        g = g / max(1, np.linalg.norm(g))
-        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-        m_hat, v_hat = m / (1 - 0.9 ** (n + 1)), v / (1 - 0.999 ** (n + 1))
-        w = w - float(to_numpy(rate(n))) * (m_hat / (np.sqrt(v_hat) + 1e-7) + 0.3 * w)
-        found = np.concatenate([to_numpy(weight.value) for weight in weights])
-        np.testing.assert_allclose(found, w, rtol=1e-4)
+from keras_seq.train import loop, registry, runs
+from keras_seq.train.progress import Progress
 
 
-def test_muon_changes_matrices_by_orthogonal_ones_and_leaves_the_rest_to_adam():
-    random, rate = np.random.default_rng(0), 0.1 / 20  # of the first update
-    shapes = {"recurrent/kernel": (6, 16), "recurrent/bias": (16,), "letters/kernel": (6, 3)}
-    weights, gradients = [], []
-    for path, shape in shapes.items():
-        layer, name = path.split("/")
-        with keras.name_scope(layer):
-            weights.append(keras.Variable(random.normal(size=shape).astype("float32"), name=name))
-        gradients.append(
-            (random.normal(size=shape) * np.arange(1, 1 + shape[-1])).astype("float32")
-        )
-    before = [to_numpy(weight.value) for weight in weights]
-    optimizer = muon(0.1, 200, weight_decay=0.3, output="letters")
-    optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients], weights)
-    kernel, *others = [
-        (old * (1 - rate * 0.3) - to_numpy(weight.value)) / rate
-        for old, weight in zip(before, weights)
-    ]
-    # Newton and Schulz's iteration leaves singular values of about one.
-    found = np.linalg.svd(kernel / (0.2 * np.sqrt(16)))
-    wanted = np.linalg.svd(gradients[0])
-    assert 0.6 < found.S.min() < found.S.max() < 1.3
-    assert wanted.S.max() > 2 * wanted.S.min()
-    np.testing.assert_allclose(kernel, kernel @ wanted.Vh[:6].T @ wanted.Vh[:6], atol=1e-3)
-    assert (kernel * (wanted.U @ wanted.Vh[:6])).sum() > 0.95 * np.linalg.norm(kernel) * 6**0.5
-    for update, gradient in zip(others, gradients[1:]):
-        np.testing.assert_allclose(update, np.sign(gradient), atol=0.01)
+def test_the_train_step_is_traced_once(tmp_path, monkeypatch):
+    """Keras traces it again if its first call makes the variables of the optimizer."""
+    monkeypatch.chdir(tmp_path)
+    recipe = registry.find(formula_recipe.write(tmp_path / "traced")).import_recipe()
+    built = []
+
+    def fit(model, *arguments, **options):
+        built.append(model.optimizer.built)
+
+    monkeypatch.setattr(keras.Sequential, "fit", fit)
+    run = runs.Run(tmp_path / "run")
+    loop.fit(recipe, "default", recipe.preset("default"), run, Progress)
+    assert built == [True]
