@@ -10,6 +10,7 @@ from keras_seq.models import (
     SequenceGenerator,
     SequenceTagger,
 )
+from keras_seq.text.encoder import TextEncoder
 
 WORDS = ["Ada", "met", "Grace", "."]
 
@@ -19,8 +20,13 @@ def tagger():
     return SequenceTagger(WORDS, ["PER"], embedding=4, units=4, **options)
 
 
-def classifier(**options):
-    return SequenceClassifier(WORDS, ["bad", "good"], embedding=4, units=4, lower=False, **options)
+def classifier(return_sequences=True):
+    encoder = TextEncoder(WORDS)
+    stack = layers.RNNStack(
+        "LSTM", 4, bidirectional=True, return_sequences=return_sequences, name="stack"
+    )
+    features = [layers.TokenEmbedding(encoder, 4)]
+    return SequenceClassifier(encoder, ["bad", "good"], features=features, stack=stack)
 
 
 def generator(styles=None, split="text", vocabulary="abc"):

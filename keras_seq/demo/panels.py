@@ -81,7 +81,7 @@ def tagger(model):
 def classifier(model):
     """A text in; how likely each label is and, under attention, which words decided, out."""
     outputs = [gr.Label(label="What it is")]
-    if model.get_config()["pooling"] == "attention":
+    if model.has_token_weights:
         outputs.append(gr.HighlightedText(label="What decided: the darker, the more"))
 
     def answer(text):

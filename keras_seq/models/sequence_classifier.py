@@ -1,332 +1,315 @@
-"""Many to one: what a sequence is."""
+"""Classification of texts and other sequences of tokens."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import EncodedDataset, by_length
-from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.text.vocabulary import Vocabulary
+from keras_seq.batching import EncodedDataset
+from keras_seq.layers.attention.attention_pooling import AttentionPooling
+from keras_seq.layers.pooling import MiddlePooling
+from keras_seq.layers.recurrent.layer_factory import halves_of
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.experts import LogitMixture
+from keras_seq.layers.text.token_dropout import TokenDropout
+from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.models.base import BaseModel
+from keras_seq.models.results import Classified
+from keras_seq.models.transfer import transfer
+from keras_seq.text.code_points import lowercase
+from keras_seq.text.encoder import Text, TextEncoder
 
-POOLINGS = ("attention", "last", "max", "middle")
-
-
-class Classified(NamedTuple):
-    """What a text is, how sure the model is, and what decided."""
-
-    label: str
-    probability: float
-    probabilities: dict
-    """Of every label."""
-    words: list
-    """`(token, weight)` in the order of the text; the weights add up to 1. None unless the model
-    pools by attention, token by token."""
+__all__ = ["Classified", "SequenceClassifier"]
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceClassifier(SequenceModel):
-    """Embeddings, recurrent layers, one vector of all steps, and a softmax.
+class SequenceClassifier(BaseModel):
+    """Features of tokens, recurrent layers, pooling, and a softmax over labels.
 
-        classifier = SequenceClassifier(frequent(chain(*sentences)), ["bad", "good"])
-        classifier.compile("adam", loss=classifier.loss_of_labels)
-        examples = classifier.encode(sentences, labels)
-        classifier.fit(examples.inputs, examples.targets)
-        classifier.classify(["What a wonderful film ."])
+    It trains and predicts on TensorFlow, JAX and torch.
 
-    It is a `keras.Model` from numbers to logits, `(batch, labels)`; `encode` makes the numbers,
-    `classify` takes texts. The vocabulary is saved with the model.
+    >>> import keras_seq
+    >>> from keras_seq.models import SequenceClassifier
+    >>> from keras_seq.text.encoder import TextEncoder
+    >>> texts, labels = ["a good film", "a bad film"], ["good", "bad"]
+    >>> encoder = TextEncoder.from_examples(texts, lowercase=True)
+    >>> classifier = SequenceClassifier(encoder, ["bad", "good"])
+    >>> classifier.compile("adam")
+    >>> history = classifier.fit(texts, labels, verbose=0)
+    >>> [answer] = classifier.classify(["A GOOD film"])
+    >>> [token for token, weight in answer.words]
+    ['A', 'GOOD', 'film']
+
+    Its parts can be replaced by others, and by a user's own layers:
+
+    >>> classifier = SequenceClassifier(
+    ...     encoder,
+    ...     ["bad", "good"],
+    ...     features=[keras_seq.layers.TokenEmbedding(encoder, 32)],
+    ...     stack=keras_seq.layers.RNNStack("GRU", 16, num_layers=2),
+    ...     pooling=keras_seq.layers.MaxPooling(),
+    ...     experts=[keras_seq.layers.NaiveBayesExpert(encoder.vocab_size, num_labels=2)],
+    ... )
+    >>> classifier.compile("adam")
+    >>> classifier.adapt_experts(texts, labels)
+    >>> history = classifier.fit(texts, labels, verbose=0)
+
+    As a network it maps a dict of "tokens", ids `(batch, timesteps)`, to logits `(batch, labels)`.
+    With experts each part learns for itself: outputs and targets are dicts of "labels" and the
+    names of the experts. `inference_model` returns the mixture of all logits.
 
     Args:
-        vocabulary: Tokens that are known, all others are `<UNK>`.
-        labels: What a sequence can be; at least two.
-        split: How a text becomes tokens: a name of `keras_seq.text.tokenizers.SPLITTERS`.
-        lower: Whether capitals are read as small letters.
-        bigrams: Pairs of tokens that have an embedding of their own.
-        embedding: Width of the embedding of a token, None for one-hot input, or a dict of token to
-            its vector, which stays as it is; what has none, as `<UNK>` may have, has zeros.
-        bigram_embedding: Width of the embedding of a pair.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer and direction.
-        depth: Number of recurrent layers.
-        bidirectional: Whether each layer reads from both ends.
-        pooling: "attention" (a learned weight a step), "last" (the states after the last step),
-            "max" (the largest value of each feature) or "middle" (the states where the two
-            directions meet, each one step past the middle if there are two middle steps), for what
-            the middle of a sequence decides.
-        convolution: `(filters, width, stride)` of a convolution whose outputs the first recurrent
-            layer reads in place of the tokens: a step is then a run of tokens. None for none.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        token_dropout: Share of the tokens that are read as `<UNK>` in training.
-        foretell: How many of the most frequent tokens the first recurrent layer, which must be
-            bidirectional, also learns to foretell, for what it learns by that (Rei 2017): the next
-            by its forward half, the one before by its backward half. The output is then a dict of
-            "labels", "next" and "previous" (logits), and so are the targets.
-        recurrent_dropout: Share of the state dropped from step to step.
-        naive_bayes: Whether a `keras_seq.layers.NaiveBayes` over tokens and pairs scores the labels
-            beside, see `count`. Each learns for itself: the output is a dict of "labels" and
-            "counted" (logits), and so are the targets; `classify` goes by the sum of both. Or
-            `(run, places)` of a `keras_seq.layers.WeightArray`, which scores runs of tokens by
-            their place from the middle; the tokens then need vectors that stay. It sees all that
-            the recurrent layers see, so that `classify` goes by the mean of both.
+        encoder: Encoder of texts to ids.
+        labels: At least two labels.
+        features: Layers from ids to vectors `(batch, timesteps, features)`, whose outputs are
+            concatenated. Default: a `TokenEmbedding` of width 64.
+        convolution: Layer from the features to fewer time steps, such as `MaskedConv1D`; it takes
+            a `mask` and has `compute_mask`. Default: none.
+        stack: Recurrent layers. Default: a bidirectional `RNNStack` of 64 LSTM units. With
+            `return_sequences=False` the last outputs are read, and there is no pooling.
+        pooling: Layer from outputs and `mask` to one vector per sequence, such as `MaxPooling`,
+            `MiddlePooling`, or one of Keras. Default: `AttentionPooling`.
+        experts: Layers with different names, from ids to logits `(batch, labels)`, such as
+            `NaiveBayesExpert`. They see all tokens, `token_dropout` notwithstanding.
+        mixture: Whether the answer is the "sum" or the "mean" of all logits, see `LogitMixture`.
+        dropout: Fraction of the pooled features that is dropped.
+        token_dropout: Fraction of the tokens that the features see as unknown in training.
+        name: Name of the model.
+
+    Raises:
+        InputError: If there are too few labels, if two labels are equal, or if pooling and stack do
+            not fit.
     """
 
     def __init__(
         self,
-        vocabulary,
-        labels,
+        encoder: TextEncoder,
+        labels: Sequence[str],
         *,
-        split="words",
-        lower=True,
-        bigrams=None,
-        embedding=64,
-        bigram_embedding=32,
-        cell="LSTM",
-        units=64,
-        depth=1,
-        bidirectional=True,
-        pooling="attention",
-        convolution=None,
-        dropout=0.3,
-        token_dropout=0.0,
-        recurrent_dropout=0.0,
-        foretell=None,
-        naive_bayes=False,
-        name="sequence_classifier",
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if pooling not in POOLINGS:
-            raise unknown("pooling", pooling, POOLINGS)
-        if not vocabulary or len(labels) < 2:
+        features: Sequence[keras.layers.Layer] | None = None,
+        convolution: keras.layers.Layer | None = None,
+        stack: RNNStack | None = None,
+        pooling: keras.layers.Layer | None = None,
+        experts: Sequence[keras.layers.Layer] = (),
+        mixture: Literal["sum", "mean"] = "sum",
+        dropout: float = 0.3,
+        token_dropout: float = 0.0,
+        name: str = "sequence_classifier",
+    ) -> None:
+        labels = list(labels)
+        if len(set(labels)) < max(2, len(labels)):
             raise InputError(
-                "A SequenceClassifier needs at least one known token and two labels, got "
-                f"{len(vocabulary)} and {len(labels)}."
+                f"A SequenceClassifier needs at least two labels, all different, got {labels}."
             )
-        if pooling == "middle" and not bidirectional:
-            raise InputError("The pooling middle needs layers that read from both ends.")
-        if foretell and (convolution or not bidirectional or (depth == 1 and pooling == "last")):
-            raise InputError(
-                "foretell needs a bidirectional first layer that reads tokens and gives out every "
-                "step: no convolution; more layers, or another pooling than last."
-            )
-        by_place = naive_bayes if isinstance(naive_bayes, (list, tuple)) else None
-        if by_place and not (embedding is None or isinstance(embedding, dict)):
-            raise InputError("Runs of tokens by place need vectors that stay, or none: embedding.")
-        tokens = Vocabulary(vocabulary)
+        if features is None:
+            features = [TokenEmbedding(encoder, name="token_embedding")]
+        if stack is None:
+            stack = RNNStack("LSTM", 64, bidirectional=True, dropout=[0.3, 0.0], name="stack")
+        if pooling is None and stack.return_sequences:
+            pooling = AttentionPooling(64, name="pooling")
+        _check_pooling(stack, pooling)
         ids = keras.Input((None,), dtype="int32", name="tokens")
-        mask = ops.not_equal(ids, 0)
-        read = layers.TokenDropout(token_dropout, name="token_dropout")(ids)
-        features = [_vectors(read, tokens, embedding)]
-        of_tokens = mask  # which a convolution replaces by that of its runs
-        there = [ids]
-        if bigrams:
-            numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
-            layer = layers.BigramEmbedding(numbers, bigram_embedding, name="bigram_embedding")
-            features.append(layer(read))
-            known = layers.Bigrams(numbers, name="bigrams")(ids)
-            there.append(ops.where(known > 0, known + len(tokens) - 1, 0))
-        x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
-        if convolution:
-            x, mask = _convolved(x, mask, *convolution)
-        outputs = {}
-        for number in range(depth):
-            x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
-            layer = getattr(layers, cell)(
-                units,
-                return_sequences=number + 1 < depth or pooling != "last",
-                recurrent_dropout=recurrent_dropout,
-                name=f"recurrent_{number}",
-            )
-            if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
-            x = layer(x, mask=mask)
-            if foretell and number == 0:
-                first = keras.layers.Dropout(dropout, name="dropout_foretell")(x)
-                for name_, part in zip(("next", "previous"), ops.split(first, 2, axis=-1)):
-                    known = min(foretell, len(tokens))
-                    outputs[name_] = keras.layers.Dense(known, name=name_)(part)
-        weights = None
-        if pooling == "attention":
-            pool = layers.AttentionPooling(units, name="pooling")
-            x, weights = pool(x, mask=mask, return_weights=True)
-            weights = None if convolution else weights
-        elif pooling == "max":
-            x = ops.max(ops.where(mask[:, :, None], x, -1e9), axis=1)
-        elif pooling == "middle":
-            x = _in_the_middle(x, mask)
-        x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
+        mask = ops.not_equal(ids, encoder.pad_id)
+        seen = TokenDropout(token_dropout, encoder.unk_id, name="token_dropout")(ids)
+        vectors = [feature(seen) for feature in features]
+        x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
+        if convolution is not None:
+            x, mask = convolution(x, mask=mask), convolution.compute_mask(x, mask)
+        x = stack(x, mask=mask)
+        answer = {}
+        if isinstance(pooling, AttentionPooling) and convolution is None:
+            x, answer["weights"] = pooling(x, mask=mask, return_weights=True)
+        elif pooling is not None:
+            x = pooling(x, mask=mask)
+        x = keras.layers.Dropout(dropout, name="dropout")(x)
         logits = keras.layers.Dense(len(labels), name="logits")(x)
-        answer = logits
-        if by_place:
-            there = [features[0], of_tokens]
-            layer = layers.WeightArray(len(labels), *by_place, name="naive_bayes")
-            outputs["counted"] = layer(*there)
-            answer = (logits + outputs["counted"]) / 2
-        elif naive_bayes:
-            there = [ops.concatenate(there, axis=1)]
-            size = len(tokens) - 1 + len(bigrams or [])
-            outputs["counted"] = layers.NaiveBayes(size, len(labels), name="naive_bayes")(*there)
-            answer = logits + outputs["counted"]
-        outputs = {"labels": logits, **outputs} if outputs else logits
-        super().__init__({"tokens": ids}, outputs, arguments, tokens)
-        answers = {"logits": answer} | ({} if weights is None else {"weights": weights})
-        self._answers = keras.Model({"tokens": ids}, answers)
-        self._there = keras.Model({"tokens": ids}, there) if naive_bayes else None
-        self._lower, self._foretell = lower, foretell
-        self.labels = list(labels)
-        self.loss_of_labels = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        outputs = {"labels": logits, **{expert.name: expert(ids) for expert in experts}}
+        if len(outputs) <= len(experts):
+            raise InputError(
+                "The experts of a SequenceClassifier need different names other than 'labels', got "
+                f"{[expert.name for expert in experts]}."
+            )
+        inputs = {"tokens": ids}
+        super().__init__(inputs, outputs if experts else logits, name=name)
+        answer["logits"] = LogitMixture(mixture, name="mixture")(list(outputs.values()))
+        self.inference_model = keras.Model(inputs, answer)
+        self.encoder, self.labels = encoder, labels
+        self.features, self.convolution, self.stack = list(features), convolution, stack
+        self.pooling, self.experts, self.mixture = pooling, list(experts), mixture
+        self.dropout, self.token_dropout = dropout, token_dropout
 
-    def encode(self, sentences, labels=None):
-        """Sentences as the model takes them, all padded to the longest.
+    @property
+    def has_token_weights(self) -> bool:
+        """Whether answers tell the weight of each token."""
+        return "weights" in self.inference_model.output
+
+    @property
+    def token_embedding(self) -> TokenEmbedding | None:
+        """The first embedding among the features that is trained, or None."""
+        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
+        return next(embeddings, None)
+
+    @property
+    def first_recurrent(self) -> keras.layers.RNN:
+        """The first recurrent layer, its forward half if it is bidirectional."""
+        return halves_of(self.stack.recurrent_layers[0])[0]
+
+    def tokens_of(self, text: Text) -> list[str]:
+        """Return the tokens of a text, as the encoder reads them."""
+        return self.encoder.tokenize(text)
+
+    def encode(
+        self, examples: Sequence[Text], targets: Sequence[str] | None = None
+    ) -> EncodedDataset:
+        """Return texts and their labels as arrays, padded to the longest text.
 
         Args:
-            sentences: Lists of tokens.
-            labels: One a sentence.
-
-        Returns:
-            `keras_seq.batching.EncodedDataset`; `targets` is None without labels.
+            examples: Texts, or lists of their tokens.
+            targets: Label of each text, or None.
 
         Raises:
-            InputError: A sentence is empty, or a label unknown; the message gives its number.
+            InputError: If a text has no token, or a label is not one of the model. The message
+                gives its number from 1.
         """
-        for number, sentence in enumerate(sentences, 1):
-            if not sentence:
+        ids, lengths = self.encoder.encode_batch(examples)
+        for number, length in enumerate(lengths, 1):
+            if not length:
                 raise InputError(f"Text {number} is empty.")
-        lengths = np.array([len(sentence) for sentence in sentences], "int32")
-        if self._lower:
-            sentences = [[token.lower() for token in sentence] for sentence in sentences]
-        inputs = {"tokens": self._tokens.numbers(sentences)}
-        if labels is None:
+        inputs = {"tokens": ids}
+        if targets is None:
             return EncodedDataset(inputs, None, lengths, ["tokens"])
         numbers = {label: number for number, label in enumerate(self.labels)}
-        for number, label in enumerate(labels, 1):
+        for number, label in enumerate(targets, 1):
             if label not in numbers:
                 raise unknown(f"label (text {number})", label, self.labels)
-        targets = np.array([numbers[label] for label in labels], "int32")
-        if self._foretell:
-            ids = inputs["tokens"]
-            ids = np.where(ids < self._foretell, ids, 1)
-            following, before = np.zeros((2, *ids.shape), "int32")
-            following[:, :-1], before[:, 1:] = ids[:, 1:], ids[:, :-1]
-            before[ids == 0] = 0
-            targets = {"labels": targets, "next": following, "previous": before}
-        if self._there is not None:
-            named = targets if self._foretell else {"labels": targets}
-            targets = {**named, "counted": named["labels"]}
-        sequences = ["tokens", *(["next", "previous"] if self._foretell else [])]
-        return EncodedDataset(inputs, targets, lengths, sequences)
+        array = np.array([numbers[label] for label in targets], "int32")
+        names = ["labels", *(expert.name for expert in self.experts)]
+        arrays = dict.fromkeys(names, array) if self.experts else array
+        return EncodedDataset(inputs, arrays, lengths, ["tokens"])
 
-    def count(self, inputs, labels):
-        """Counts which tokens, pairs or runs go with which labels, for a model with `naive_bayes`.
+    def default_loss(self) -> Any:
+        """Return the cross-entropy of the labels, for each output its own."""
+        losses = [
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            for _ in range(1 + len(self.experts))
+        ]
+        names = ["labels", *(expert.name for expert in self.experts)]
+        return dict(zip(names, losses)) if self.experts else losses[0]
+
+    def adapt_experts(self, x: Any, y: Any) -> None:
+        """Let the experts that have `adapt` count on training examples.
 
         Args:
-            inputs: As `encode` makes them.
-            labels: How much each label is that of each sequence, `(sequences, labels)`.
+            x: Texts, or `inputs` of `encode`.
+            y: Label of each text, or weight of each label for each text, `(texts, labels)`.
+
+        Raises:
+            InputError: If an example is not valid. The message gives its number from 1.
         """
-        there = map(ops.convert_to_numpy, keras.tree.flatten(self._there(inputs)))
-        self.get_layer("naive_bayes").count(*there, labels)
+        x, y = self._encoded(x, y)
+        y = np.asarray(y["labels"] if isinstance(y, dict) else y)
+        weights = np.eye(len(self.labels))[y] if y.ndim == 1 else y
+        for expert in self.experts:
+            if hasattr(expert, "adapt"):
+                expert.adapt(x["tokens"], weights)
 
-    def classify(self, texts, batch_size=64):
-        """What texts are.
+    def transfer_from(self, other: Any) -> tuple[int, bool]:
+        """Start from what another model has learned, see `keras_seq.models.transfer.transfer`.
 
         Args:
-            texts: Strings, none empty.
-            batch_size: Texts to work on together; those of like length are.
+            other: Trained model of texts, such as a `SequenceGenerator`.
 
         Returns:
-            A list of `Classified`.
+            Number of tokens that got its embedding, and whether its recurrent weights were taken.
         """
-        if isinstance(texts, str):
-            raise InputError("classify() takes a list of texts, not one text alone.")
-        return self.classify_tokens([self.tokens_of(text) for text in texts], batch_size)
+        return transfer(self, other)
 
-    def classify_tokens(self, sentences, batch_size=64):
-        """The same of lists of tokens."""
-        examples = self.encode(sentences)
-        results = [None] * len(sentences)
-        for rows, wide in by_length(examples.lengths, batch_size):
-            out = self._answers.predict_on_batch(examples.pad_batch(rows, wide)[0])
-            logits, weights = out["logits"], out.get("weights")
-            p = np.exp(logits - logits.max(axis=-1, keepdims=True))
-            p /= p.sum(axis=-1, keepdims=True)
-            for place, (row, chances) in enumerate(zip(rows, p.tolist())):
-                best = int(np.argmax(chances))
-                words = None
-                if weights is not None:
-                    words = list(zip(sentences[row], weights[place].tolist()))
-                results[row] = Classified(
-                    self.labels[best],
-                    chances[best],
-                    dict(zip(self.labels, chances)),
-                    words,
-                )
-        return results
+    def classify(self, texts: Sequence[Text], batch_size: int = 64) -> list[Classified]:
+        """Return what each text is.
 
+        Args:
+            texts: Texts, or lists of their tokens; none may be empty.
+            batch_size: Number of texts per batch, at most.
 
-def _vectors(ids, tokens, embedding):
-    """The vectors of numbered tokens `(batch, timesteps, width)`; padding has zeros if they stay.
-
-    Args:
-        ids: Integers `(batch, timesteps)`.
-        tokens: `keras_seq.text.vocabulary.Vocabulary`.
-        embedding: As of `SequenceClassifier`.
-    """
-    if embedding is None:
-        return ops.one_hot(ids, len(tokens))
-    if not isinstance(embedding, dict):
-        return keras.layers.Embedding(len(tokens), embedding, name="embedding")(ids)
-    widths = {len(vector) for vector in embedding.values()}
-    if len(widths) != 1:
-        raise InputError(f"The vectors of tokens must be of one width, got {sorted(widths)}.")
-    nothing = [0.0] * widths.pop()
-    table = np.array([embedding.get(token, nothing) for token in tokens.tokens], "float32")
-    layer = keras.layers.Embedding(
-        *table.shape, embeddings_initializer=lambda *_, **__: table, trainable=False, name="vectors"
-    )
-    return layer(ids)
-
-
-def _convolved(x, mask, filters, width, stride):
-    """Features of runs of steps, and their mask: a run is there if the first of its own steps is.
-
-    A run has `stride` steps of its own, in the middle of the `width` that are read, so that how far
-    sequences are padded makes no difference.
-
-    Args:
-        x: `(batch, timesteps, features)`.
-        mask: `(batch, timesteps)`, False after the end alone.
-
-    Returns:
-        `(batch, runs, filters)` and `(batch, runs)`, `timesteps / stride` runs, rounded up.
-    """
-    if min(filters, stride) < 1 or width < stride:
-        raise InputError(
-            "A convolution needs at least 1 filter, and a width of at least its stride, got "
-            f"{(filters, width, stride)}."
+        Raises:
+            InputError: If a text has no token. The message gives its number from 1.
+        """
+        texts = texts if isinstance(texts, str) else list(texts)
+        answers: list[Any] = [None] * len(texts)
+        batches = self.predict_by_length(
+            self.encode(texts), batch_size, self.inference_model.predict_on_batch
         )
-    before = (width - stride) // 2
-    x = ops.where(mask[:, :, None], x, 0.0)
-    x = ops.pad(x, [[0, 0], [before, width - 1 - before], [0, 0]])
-    layer = keras.layers.Conv1D(
-        filters, width, strides=stride, activation="relu", name="convolution"
-    )
-    return layer(x), mask[:, ::stride]
+        for rows, out in batches:
+            for place, row in enumerate(rows):
+                words = None
+                if "weights" in out:
+                    tokens = self._tokens_as_written(texts[row])
+                    words = list(zip(tokens, out["weights"][place].tolist()))
+                answers[row] = self._classified(out["logits"][place], words)
+        return answers
+
+    def _classified(self, logits: np.ndarray, words: list[tuple[str, float]] | None) -> Classified:
+        p = np.exp(logits - logits.max())
+        probabilities = (p / p.sum()).tolist()
+        best = int(np.argmax(probabilities))
+        by_label = dict(zip(self.labels, probabilities))
+        return Classified(self.labels[best], probabilities[best], by_label, words)
+
+    def _tokens_as_written(self, text: Text) -> list[str]:
+        """Return the tokens of a text in the case in which they are written."""
+        if not isinstance(text, str):
+            return list(text)
+        tokens = self.encoder.tokenize_with_offsets(text)
+        written = [(token.text, text[token.start : token.end]) for token in tokens]
+        return [as_is if lowercase(as_is) == token else token for token, as_is in written]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; layers are serialized."""
+        return {
+            "encoder": self.encoder.get_config(),
+            "labels": self.labels,
+            "features": [_saved(feature) for feature in self.features],
+            "convolution": _saved(self.convolution),
+            "stack": _saved(self.stack),
+            "pooling": _saved(self.pooling),
+            "experts": [_saved(expert) for expert in self.experts],
+            "mixture": self.mixture,
+            "dropout": self.dropout,
+            "token_dropout": self.token_dropout,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """Return a new model of a configuration.
+
+        Args:
+            config: Result of `get_config`.
+            custom_objects: Name to class, as in Keras.
+        """
+        encoder = TextEncoder.from_config(config["encoder"])
+        others = {name: value for name, value in config.items() if name != "encoder"}
+        return cls(encoder, **keras.saving.deserialize_keras_object(others, custom_objects))
 
 
-def _in_the_middle(x, mask):
-    """What both directions know where they meet: `(batch, features)` of two directions.
+def _check_pooling(stack: RNNStack, pooling: keras.layers.Layer | None) -> None:
+    if pooling is not None and not stack.return_sequences:
+        raise InputError(
+            f"The stack {stack.name} has return_sequences=False, which leaves nothing for the "
+            f"pooling {pooling.name}: leave one of them out."
+        )
+    if isinstance(pooling, MiddlePooling) and not stack.bidirectional:
+        raise InputError("MiddlePooling needs a stack with bidirectional=True.")
 
-    Args:
-        x: `(batch, timesteps, features)`, the first half of the features of the forward direction.
-        mask: `(batch, timesteps)`, False after the end alone.
-    """
-    number = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # from 1, and on after the end
-    count = number[:, -1:]
-    parts = [
-        ops.sum(ops.where((mask & ops.equal(number, place))[:, :, None], half, 0.0), axis=1)
-        for half, place in zip(ops.split(x, 2, axis=-1), (count // 2 + 1, (count + 1) // 2))
-    ]
-    return ops.concatenate(parts, axis=-1)
+
+def _saved(layer: keras.layers.Layer | None) -> dict[str, Any] | None:
+    """Return the configuration of a layer, as if it were not built."""
+    if layer is None:
+        return None
+    config = keras.saving.serialize_keras_object(layer)
+    return {name: value for name, value in config.items() if name != "build_config"}

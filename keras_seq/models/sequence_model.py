@@ -90,6 +90,17 @@ class SequenceModel(keras.Model):
         return len(known), alike
 
     @property
+    def encoder(self):
+        """The vocabulary, whose `tokens` stand in the order of their ids."""
+        return self._tokens
+
+    @property
+    def token_embedding(self):
+        """The embedding of the tokens, or None."""
+        has_one = isinstance(self._arguments["embedding"], int)
+        return self.get_layer("embedding") if has_one else None
+
+    @property
     def first_recurrent(self):
         """The first recurrent layer, its forward half if it reads from both ends."""
         if self._arguments.get("bidirectional"):

@@ -47,7 +47,7 @@ def _saliency(model, sequences, label):
         readings.append(sequence)
         readings += [sequence[:n] + "N" + sequence[n + 1 :] for n in range(length)]
     odds = []
-    for found in model.classify_tokens(readings, batch_size=512):
+    for found in model.classify(readings, batch_size=512):
         others = sum(p for name, p in found.probabilities.items() if name != label)
         odds.append(np.log(max(found.probabilities[label], 1e-9) / max(others, 1e-9)))
     odds = np.reshape(odds, (len(sequences), length + 1))

@@ -60,4 +60,4 @@ def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -
 
 
 def _found(model, examples):
-    return model.classify_tokens(examples.inputs, batch_size=256)
+    return model.classify(examples.inputs, batch_size=256)

@@ -1,10 +1,11 @@
 """The model: a sequence classifier over runs of bases."""
 
-import numpy as np
-
+from keras_seq import layers
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
+from keras_seq.layers.text.token_embedding import vector_table
 from keras_seq.models import SequenceClassifier
+from keras_seq.text.encoder import TextEncoder
 from keras_seq.train.optimizers import adam_w
 
 from .bases import vectors
@@ -22,29 +23,47 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
             f"All training sequences have one label, {labels[0]!r}; there is nothing to learn."
         )
     known, longest = vectors(), max(map(len, train.inputs))
+    letters = [letter for letter in known if len(letter) == 1]
+    encoder = TextEncoder(letters, "char", lowercase=True)
+    convolution = None
+    if config.filters:
+        convolution = layers.MaskedConv1D(config.filters, config.width, config.stride)
+    stack = layers.RNNStack(
+        config.cell,
+        config.units,
+        num_layers=config.layers,
+        bidirectional=True,
+        dropout=[config.dropout] * config.layers + [0.0],
+        return_sequences=config.pooling != "last",
+        name="stack",
+    )
+    poolings = {
+        "attention": lambda: layers.AttentionPooling(config.units, name="pooling"),
+        "last": lambda: None,
+        "max": layers.MaxPooling,
+        "middle": layers.MiddlePooling,
+    }
+    experts = []
     # Where the middle is no special place, neither is any other.
-    by_place = config.kmer and config.pooling == "middle"
+    if config.kmer and config.pooling == "middle":
+        window = max(config.kmer, min(longest, PLACES))
+        table = vector_table(encoder, known)
+        experts.append(layers.WeightArrayExpert(table, len(labels), config.kmer, window))
     model = SequenceClassifier(
-        [letter for letter in known if len(letter) == 1],
+        encoder,
         labels,
-        split="characters",
-        embedding=known,
-        convolution=(config.filters, config.width, config.stride) if config.filters else None,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        pooling=config.pooling,
+        features=[layers.TokenEmbedding(encoder, vectors=known, trainable=False)],
+        convolution=convolution,
+        stack=stack,
+        pooling=poolings[config.pooling](),
+        experts=experts,
+        mixture="mean",
         dropout=config.dropout,
         token_dropout=config.base_dropout,
-        naive_bayes=(config.kmer, max(config.kmer, min(longest, PLACES))) if by_place else False,
     )
-    losses = model.loss_of_labels
-    if by_place:
-        counted = encode(model, train)
-        model.count(counted.inputs, np.eye(len(labels))[counted.targets["counted"]])
-        losses = dict.fromkeys(counted.targets, losses)
-    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    model.compile(optimizer, loss=losses)
+    if experts:
+        model.adapt_experts(train.inputs, train.targets["labels"])
+    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
     return model
 
 

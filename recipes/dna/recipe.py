@@ -36,7 +36,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     ) -> Iterator[dict[str, Any]]:
         """Tell the class of every sequence, or of those in a FASTA file, with its probability."""
         named = [found for given in inputs for found in _sequences(given, config.encoding)]
-        answers = model.classify_tokens([sequence for _, sequence in named])
+        answers = model.classify([sequence for _, sequence in named])
         for (name, _), found in zip(named, answers, strict=True):
             yield {
                 "sequence": name,
@@ -77,7 +77,6 @@ def _sequences(given: str, encoding: str = "utf-8") -> list[tuple[str, str]]:
 
 def _runs(model: SequenceClassifier, sequence: str) -> tuple[Any, list[str]]:
     """Return a batch of one, and the letters that each time step has of its own."""
-    convolutions = (layer for layer in model.layers if layer.name == "convolution")
-    stride = next((layer.strides[0] for layer in convolutions), 1)
+    stride = 1 if model.convolution is None else model.convolution.strides
     runs = [sequence[place : place + stride] for place in range(0, len(sequence), stride)]
     return model.encode([sequence]).inputs, runs

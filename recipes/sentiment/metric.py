@@ -37,9 +37,8 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, 
 
 
 def _found(model, examples):
-    sentences = [model.tokens_of(text) for text in examples.inputs]
     # A text without a token, such as a lonely blank, is read as one that is not known.
-    found = model.classify_tokens([tokens or ["?"] for tokens in sentences])
+    found = model.classify([model.tokens_of(text) or ["?"] for text in examples.inputs])
     return found, np.array(examples.targets["labels"])
 
 
@@ -75,7 +74,7 @@ def page(rows):
     """HTML of texts, each word as dark as it counted.
 
     Args:
-        rows: (text, its label, `keras_seq.models.sequence_classifier.Classified`).
+        rows: (text, its label, `keras_seq.models.results.Classified`).
     """
     lines = [
         "<!doctype html><meta charset='utf-8'><title>What decided</title>",

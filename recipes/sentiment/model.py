@@ -2,25 +2,24 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_seq import layers
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
-from keras_seq.losses import MaskedCrossentropy
+from keras_seq.data.vectors import read_vectors
 from keras_seq.models import SequenceClassifier
-from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.vocabulary import frequent
 from keras_seq.train import runs
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
-
-FORETOLD = 4_000
-"""How many words are foretold."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
@@ -30,65 +29,80 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         raise InputError(
             f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
         )
-    split = SPLITTERS[config.tokenizer]
-    texts = [[token.lower() for token, _, _ in split(text)] for text in train.inputs]
-    tokens = list(itertools.chain.from_iterable(texts))
-    pairs = None
-    if config.bigram_embedding:
-        neighbours = itertools.chain.from_iterable(itertools.pairwise(text) for text in texts)
-        pairs = frequent(neighbours, config.minimum_pair_count)
-    model = SequenceClassifier(
-        frequent(tokens, config.minimum_count) or frequent(tokens),
-        labels,
-        split=config.tokenizer,
-        bigrams=pairs or None,
-        embedding=config.embedding,
-        bigram_embedding=config.bigram_embedding,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
+    encoder = TextEncoder.from_examples(
+        train.inputs, config.tokenizer, lowercase=True, min_count=config.minimum_count
+    )
+    pairs = pair_ids(encoder, train.inputs, config.minimum_pair_count)
+    pairs = pairs if config.bigram_embedding else []
+    features = [layers.OneHotTokens(encoder.vocab_size)]
+    if config.embedding:
+        features = [layers.TokenEmbedding(encoder, config.embedding)]
+    if pairs:
+        features.append(layers.BigramEmbedding(pairs, config.bigram_embedding))
+    stack = layers.RNNStack(
+        config.cell,
+        config.units,
+        num_layers=config.layers,
         bidirectional=config.bidirectional,
-        pooling=config.pooling,
+        dropout=[config.dropout] * config.layers + [0.0],
+        return_sequences=config.pooling != "last",
+        name="stack",
+    )
+    pooling = None
+    if config.pooling == "attention":
+        pooling = layers.AttentionPooling(config.units, name="pooling")
+    elif config.pooling == "max":
+        pooling = layers.MaxPooling()
+    experts = []
+    if config.naive_bayes:
+        experts.append(layers.NaiveBayesExpert(encoder.vocab_size, len(labels), pairs))
+    model = SequenceClassifier(
+        encoder,
+        labels,
+        features=features,
+        stack=stack,
+        pooling=pooling,
+        experts=experts,
         dropout=config.dropout,
         token_dropout=config.token_dropout,
-        foretell=FORETOLD if config.language_model else None,
-        naive_bayes=config.naive_bayes,
     )
-    if config.naive_bayes:
+    if experts:
         counted = encode(model, train)
-        model.count(counted.inputs, counted.targets["counted"])
+        model.adapt_experts(counted.inputs, counted.targets)
     if config.vectors:
-        model.load_vectors(config.vectors, config.encoding)
+        if model.token_embedding is None:
+            raise InputError("--vectors needs an embedding to start: give --embedding.")
+        vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
+        model.token_embedding.load_pretrained_vectors(vectors)
     if config.init_from:
         _, _, learnt = runs.Run(Path(config.init_from)).load()
-        model.start_from(learnt)
+        model.transfer_from(learnt)
     optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    losses, weights = {"labels": soft_cross_entropy}, {"labels": 1.0}
-    if config.naive_bayes:
-        losses["counted"], weights["counted"] = soft_cross_entropy, 1.0
-    for name in ("next", "previous") if config.language_model else ():
-        losses[name] = MaskedCrossentropy()
-        weights[name] = config.language_model
-    if len(losses) > 1:
-        model.compile(optimizer, loss=losses, loss_weights=weights)
-    else:
-        model.compile(optimizer, loss=soft_cross_entropy)
+    names = ["labels", *(expert.name for expert in experts)]
+    losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy
+    model.compile(optimizer, loss=losses)
     return model
+
+
+def pair_ids(encoder: TextEncoder, texts: Iterable[str], minimum_count: int) -> list[list[int]]:
+    """Return the ids of the pairs of neighbouring tokens that occur often enough."""
+    tokens = (encoder.tokenize(text) for text in texts)
+    pairs = itertools.chain.from_iterable(map(itertools.pairwise, tokens))
+    return [encoder.encode(pair) for pair in frequent(pairs, minimum_count)]
 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
     """Return texts as the model is trained on them: the targets are probabilities times weights."""
     sentences = [model.tokens_of(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
-    targets = encoded.targets if isinstance(encoded.targets, dict) else {"labels": encoded.targets}
+    targets = encoded.targets
+    labels = targets["labels"] if isinstance(targets, dict) else targets
     sure, count = examples.targets["sure"][:, None], len(model.labels)
-    likely = targets["labels"][:, None] == np.arange(count)
+    likely = labels[:, None] == np.arange(count)
     soft = np.where(likely, sure, (1 - sure) / (count - 1))
     soft = (soft * examples.targets["weights"][:, None]).astype("float32")
-    targets = {
-        name: soft if name in ("labels", "counted") else target for name, target in targets.items()
-    }
-    return dataclasses.replace(encoded, targets=targets if len(targets) > 1 else soft)
+    soft = dict.fromkeys(targets, soft) if isinstance(targets, dict) else soft
+    return dataclasses.replace(encoded, targets=soft)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

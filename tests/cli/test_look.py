@@ -28,7 +28,7 @@ LOOKS = {
         classifier,
         "Ada met Grace.",
         WORDS,
-        ["bidirectional_0/forward", "bidirectional_0/backward"],
+        ["stack/bidirectional_0/forward", "stack/bidirectional_0/backward"],
     ),
     "language_model": (generator, "ab!", ["<EOS>", "a", "b", "!"], ["recurrent_0"]),
 }

@@ -67,7 +67,7 @@ def test_a_classifier_shows_its_words():
     assert set(likely) == {"bad", "good"} and sum(likely.values()) == pytest.approx(1, abs=1e-5)
     assert [token for token, _ in words] == steps == WORDS
     assert max(weight for _, weight in words) == 1 and length(inputs) == 4
-    panel = panels.classifier(classifier(pooling="last"))
+    panel = panels.classifier(classifier(return_sequences=False))
     assert len(panel.outputs) == 1 and len(panel.answer(TEXT).values) == 1
 
 

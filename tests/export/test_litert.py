@@ -8,6 +8,7 @@ import pytest
 
 from keras_seq import export, layers
 from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
+from keras_seq.text.encoder import TextEncoder
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
@@ -48,8 +49,12 @@ def test_a_tagger_of_any_length(tmp_path):
 
 
 def test_a_classifier(tmp_path):
+    encoder = TextEncoder(["good", "bad"])
     model = SequenceClassifier(
-        ["good", "bad"], ["no", "yes"], embedding=3, units=3, cell="PeepholeLSTM"
+        encoder,
+        ["no", "yes"],
+        features=[layers.TokenEmbedding(encoder, 3)],
+        stack=layers.RNNStack("PeepholeLSTM", 3, bidirectional=True),
     )
     assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
     found = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))

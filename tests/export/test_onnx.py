@@ -15,6 +15,7 @@ from keras_seq import export, layers
 from keras_seq.cells import RecurrentCell, Step
 from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
 from keras_seq.scan import general_only
+from keras_seq.text.encoder import TextEncoder
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
@@ -195,16 +196,14 @@ def test_a_tagger_tags(tmp_path):
 
 
 def test_a_classifier_classifies(tmp_path):
-    words = ["good", "bad", "film"]
+    encoder = TextEncoder(["good", "bad", "film"])
+    pairs = [encoder.encode("bad film")]
     model = SequenceClassifier(
-        words,
+        encoder,
         ["no", "yes"],
-        bigrams=[("bad", "film")],
-        embedding=3,
-        bigram_embedding=2,
-        units=3,
-        naive_bayes=True,
-        cell="DiagonalPeepholeLSTM",
+        features=[layers.TokenEmbedding(encoder, 3), layers.BigramEmbedding(pairs, 2)],
+        stack=layers.RNNStack("DiagonalPeepholeLSTM", 3, bidirectional=True),
+        experts=[layers.NaiveBayesExpert(encoder.vocab_size, 2, pairs)],
     )
     shaken(model)
     report, found, session = exported(model, tmp_path / "it", name="classify")

@@ -12,7 +12,7 @@ from keras_seq_recipes.dna.fasta import read_fasta
 
 from keras_seq import cli, export
 from keras_seq._internal.errors import InputError
-from keras_seq.models.sequence_classifier import Classified
+from keras_seq.models.results import Classified
 from keras_seq.train import registry
 
 RECIPE = registry.find("dna").import_recipe()
@@ -111,9 +111,9 @@ def test_places_count_where_the_middle_says_what_they_are(workplace, settings, c
     model = RECIPE.build(config, train)
     assert isinstance(model.output, dict) == counted
     if counted:
-        layer = model.get_layer("naive_bayes")
-        assert (layer.run, layer.places) == (3, max(map(len, train.inputs)))
-        assert np.abs(layer.ratios.numpy()).max() > 1
+        (expert,) = model.experts
+        assert (expert.order, expert.window) == (3, max(map(len, train.inputs)))
+        assert np.abs(expert.weight_array.ratios.numpy()).max() > 1
 
 
 def test_a_letter_is_the_bases_that_it_may_be():
@@ -264,7 +264,7 @@ class Counting:
 
     labels = ["few", "many"]
 
-    def classify_tokens(self, sentences, batch_size=64):
+    def classify(self, sentences, batch_size=64):
         for sentence in sentences:
             p = float(1 / (1 + np.exp(-sentence.count("G"))))
             label = "many" if p > 0.5 else "few"
@@ -288,8 +288,8 @@ def test_metrics_by_hand():
     class Fixed:
         labels = ["few", "many"]
 
-        def classify_tokens(self, sentences, batch_size):
-            return list(Counting().classify_tokens(sentences))
+        def classify(self, sentences, batch_size):
+            return list(Counting().classify(sentences))
 
     examples = data.RawExamples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
     found = metric.evaluate(Fixed(), {"test": examples}, "test")

@@ -8,9 +8,9 @@ from keras_seq_recipes.sentiment import data, metric
 from keras_seq_recipes.sentiment.config import Config
 
 from keras_seq import cli
-from keras_seq.models.sequence_classifier import Classified
+from keras_seq.models.results import Classified
 
-SMALL = ["--units", "4", "--embedding", "4", "--updates", "6", "--language-model", "0.1"]
+SMALL = ["--units", "4", "--embedding", "4", "--updates", "6"]
 WORDS = {"good": "fine great good", "bad": "awful poor bad", "so-so": "fair medium usual"}
 
 
@@ -75,7 +75,7 @@ class Fixed:
     def tokens_of(self, text):
         return text.split()
 
-    def classify_tokens(self, sentences):
+    def classify(self, texts):
         other = {"good": "bad", "bad": "good"}
         return [Classified(a, p, {a: p, other[a]: 1 - p}, None) for a, p in self.answers]
 

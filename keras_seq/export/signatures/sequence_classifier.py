@@ -10,6 +10,15 @@ from keras_seq.models.sequence_classifier import SequenceClassifier
 class SequenceClassifierAdapter(TextAdapter):
     """Adapter of a `SequenceClassifier`: `classify`."""
 
+    def example_inputs(self) -> list[list[str]]:
+        """Return lists of 1 to 60 tokens of the model's vocabulary."""
+        known = self.model.encoder.vocabulary
+        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
+
+    def texts(self, examples: list[list[str]]) -> list[str]:
+        """Return the texts of lists of tokens."""
+        return [self.model.encoder.detokenize(tokens) for tokens in examples]
+
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from texts to labels.
 
@@ -21,25 +30,19 @@ class SequenceClassifierAdapter(TextAdapter):
         """
         import tensorflow as tf
 
-        model = self.model
-        known, names = model._tokens.table(), tf.constant(model.labels)
+        encoder, network = self.model.encoder, self.model.inference_model
+        names = tf.constant(self.model.labels)
 
         def classify(texts: Any) -> dict[str, Any]:
-            if model._lower:
-                texts = tf.strings.lower(texts, encoding="utf-8")
-            tokens = model._split.in_graph(texts).to_tensor("")
-            missing = tf.cast(tf.shape(tokens)[1] == 0, tf.int32)
-            tokens = tf.pad(tokens, [[0, 0], [0, missing]])
-            ids = tf.where(tokens != "", known.lookup(tokens), 0)
-            empty = tf.reduce_all(ids == 0, axis=1)[:, None] & (tf.range(tf.shape(ids)[1]) == 0)
-            logits = model._answers({"tokens": tf.where(empty, 1, ids)}, training=False)["logits"]
+            ids = encoder.encode_tf(texts, unk_if_empty=True).ids
+            logits = network({"tokens": ids}, training=False)["logits"]
             return {
                 "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
                 "probabilities": tf.nn.softmax(logits),
             }
 
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
-        return {"classify": Endpoint(classify, signature, self.text_batches(examples), [known])}
+        return {"classify": Endpoint(classify, signature, self.text_batches(examples))}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from numbers to probabilities.
@@ -53,8 +56,10 @@ class SequenceClassifierAdapter(TextAdapter):
         """
         import tensorflow as tf
 
+        network = self.model.inference_model
+
         def classify(tokens: Any) -> dict[str, Any]:
-            answers = dict(self.model._answers({"tokens": tokens}, training=False))
+            answers = dict(network({"tokens": tokens}, training=False))
             return {"probabilities": tf.nn.softmax(answers.pop("logits")), **answers}
 
         signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
@@ -62,9 +67,9 @@ class SequenceClassifierAdapter(TextAdapter):
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokens and labels in the order of their numbers, from 0."""
-        model = self.model
-        split = {"split": model._arguments["split"], "lower": model._lower}
-        return {**split, "tokens": model._tokens.tokens, "labels": model.labels}
+        encoder = self.model.encoder
+        split = {"split": encoder.tokenizer, "lower": encoder.lowercase}
+        return {**split, "tokens": encoder.tokens, "labels": self.model.labels}
 
 
 register(SequenceClassifier, SequenceClassifierAdapter)

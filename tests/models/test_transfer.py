@@ -1,0 +1,73 @@
+"""Models of texts that start from vectors, or from what another model has learned."""
+
+import numpy as np
+import pytest
+from helpers import to_numpy
+
+from keras_seq import layers
+from keras_seq._internal.errors import InputError
+from keras_seq.models import SequenceClassifier, SequenceGenerator
+from keras_seq.text.encoder import TextEncoder
+
+SMALL = {"embedding": 5, "units": 3, "split": "words"}
+
+
+def classifier(words, bidirectional=True, units=3, features=None):
+    encoder = TextEncoder(words)
+    pairs = layers.BigramEmbedding([[2, 3]], 2)
+    return SequenceClassifier(
+        encoder,
+        ["no", "yes"],
+        features=features or [layers.TokenEmbedding(encoder, 5), pairs],
+        stack=layers.RNNStack("LSTM", units, bidirectional=bidirectional),
+    )
+
+
+def weights(model):
+    return [to_numpy(weight) for weight in model.first_recurrent.cell.weights]
+
+
+def vectors(model, tokens):
+    table = to_numpy(model.token_embedding.embeddings)
+    return np.array([table[model.encoder.tokens.index(token)] for token in tokens])
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_takes_what_a_language_model_has_learned(bidirectional):
+    source = SequenceGenerator(["a", "b", "c"], **SMALL)
+    target = classifier(["z", "b", "a"], bidirectional)
+    unknown, kernel = vectors(target, "z"), weights(target)[0]
+    assert target.transfer_from(source) == (2, True)
+    np.testing.assert_array_equal(vectors(target, "ab"), vectors(source, "ab"))
+    np.testing.assert_array_equal(vectors(target, "z"), unknown)
+    found, expected = weights(target), weights(source)
+    np.testing.assert_array_equal(found[0][:5], expected[0])
+    np.testing.assert_array_equal(found[0][5:], kernel[5:])
+    for ours, theirs in zip(found[1:], expected[1:]):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_takes_the_embedding_alone_where_the_cells_differ():
+    source = SequenceGenerator(["a"], **SMALL)
+    target = classifier(["a"], units=4)
+    before = weights(target)
+    assert target.transfer_from(source) == (1, False)
+    np.testing.assert_array_equal(vectors(target, "a"), vectors(source, "a"))
+    for now, then in zip(weights(target), before):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_says_what_cannot_be_taken():
+    target = classifier(["a"])
+    for arguments, message in (
+        ({"vocabulary": ["b"]}, "knows none of the tokens"),
+        ({"embedding": None}, "has no embedding that a transfer could use"),
+        ({"embedding": 7}, "vectors have 7 numbers, but the embedding has 5"),
+    ):
+        source = SequenceGenerator(**{"vocabulary": ["a"], **SMALL, **arguments})
+        with pytest.raises(InputError, match=message):
+            target.transfer_from(source)
+    source, given = SequenceGenerator(["a"], **SMALL), {"a": [1.0]}
+    fixed = layers.TokenEmbedding(target.encoder, vectors=given, trainable=False)
+    with pytest.raises(InputError, match="sequence_classifier has no embedding"):
+        classifier(["a"], features=[fixed]).transfer_from(source)
