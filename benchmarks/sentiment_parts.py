@@ -1,8 +1,8 @@
 """What each part of the recipe `sentiment` adds: `python -m benchmarks.sentiment_parts`.
 
-Trains the default without one of its parts, for as many updates, and a plain bidirectional LSTM
-that has none of them; and the default from a language model that was trained before. Beside the
-recorded runs of the default, in points of accuracy on the validation split of the films. Writes
+Trains the default, the default without one of its parts, for as many updates, a plain bidirectional
+LSTM that has none of them, and the default from a language model that was trained before. Reports
+the validation split of the films. Writes
 `benchmarks/results/sentiment_parts.json`.
 """
 
@@ -18,11 +18,11 @@ from keras_seq.train import loop, registry, runs
 
 WITHOUT = {
     "naive Bayes": {"naive_bayes": False},
-    "foretelling words": {"language_model": 0.0},
     "the other domains": {"pooled": False},
 }
 PLAIN = {"steepness": 0.0, "bigram_embedding": 0} | WITHOUT["naive Bayes"]
-PLAIN |= WITHOUT["foretelling words"] | WITHOUT["the other domains"]
+PLAIN |= WITHOUT["the other domains"]
+SEEDS = (0, 1, 2)
 LANGUAGE_MODEL = {"data": "reviews", "tokens": "words", "ngrams": 0, "recall": 0, "kneser_ney": 0}
 
 
@@ -31,9 +31,7 @@ def main():
     argparse.ArgumentParser(description=__doc__).parse_args()
     sentiment = registry.find("sentiment")
     default = sentiment.preset("default")
-    recorded = {row["seed"]: row["validation"] for row in sentiment.results}
-    rows = [_row("the default", list(recorded.values()))]
-    print(rows[0])
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         learnt = Path(folder) / "language_model"
         taught = dataclasses.replace(
@@ -45,12 +43,12 @@ def main():
             updates=1_200,
         )
         _trained("language_model", taught, learnt)
-        variants = {"none of them: a plain LSTM": PLAIN}
+        variants = {"the default": {}, "none of them: a plain LSTM": PLAIN}
         variants |= {f"without {name}": changed for name, changed in WITHOUT.items()}
         variants["from a language model"] = {"init_from": str(learnt)}
         for name, changed in variants.items():
             found = []
-            for seed in sorted(recorded):
+            for seed in SEEDS:
                 config = dataclasses.replace(default, **changed, seed=seed)
                 found.append(_trained("sentiment", config, Path(folder) / f"{name} {seed}"))
             rows.append(_row(name, found))

@@ -19,8 +19,6 @@ class Config(config.Config):
     steepness: float = 1.0
     """How sure a label is, from the mean rating: its probability is sigmoid(steepness * rating);
     0 takes the label as certain."""
-    language_model: float = 0.1
-    """Weight, in training, of foretelling the next and the previous word."""
     encoding: str = "utf-8"
     """Of files of your own."""
     text_column: str = "text"
