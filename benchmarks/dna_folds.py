@@ -76,7 +76,7 @@ def _trained(dna, config):
         run = runs.Run(Path(folder) / "run")
         model, keeper = loop.fit(dna, "default", config, run, Progress)
     test = keeper.splits["test"]
-    found = model.classify_tokens(test.inputs, batch_size=256)
+    found = model.classify(test.inputs, batch_size=256)
     return test.targets["labels"], [one.label for one in found]
 
 
