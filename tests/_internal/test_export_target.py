@@ -1,11 +1,14 @@
 """The target of an export: who sees it, and what computes differently."""
 
+import importlib
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 
+from keras_seq._internal import export_target as module
 from keras_seq._internal.export_target import by_target, export_target, exporting_to, implement
 
 on_tensorflow = pytest.mark.skipif(
@@ -112,3 +115,17 @@ def test_endpoints_of_an_archive_have_a_target(tmp_path):
     assert loaded.add(x).numpy().tolist() == [[2, 3]]
     assert list(loaded.signatures["add"].structured_input_signature[1]) == ["numbers"]
     assert loaded.traced(x).numpy().tolist() == [[1, 2]], "it was traced before the export"
+
+
+@on_tensorflow
+def test_an_implementation_takes_what_the_function_does():
+    for name in ("onnx.recurrent", "litert"):
+        importlib.import_module(f"keras_seq.export.{name}")
+    for (function, target), implementation in module._implementations.items():
+        wanted, found = (
+            [(p.name, p.default) for p in inspect.signature(f).parameters.values()]
+            for f in (function, implementation)
+        )
+        if "." in function.__qualname__:  # a method, whose first argument is the instance
+            wanted, found = wanted[1:], found[1:]
+        assert found == wanted, f"{function.__qualname__} for {target}"
