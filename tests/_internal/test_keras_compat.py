@@ -212,7 +212,17 @@ def test_both_halves_may_run_as_one_kernel():
 # Errors, export, saved models.
 
 
-def test_keras_adds_nothing_to_the_message_of_an_error():
+@pytest.fixture
+def filtering():
+    """Let Keras work on the errors of layers, which its own tests switch off."""
+    before = keras.config.is_traceback_filtering_enabled()
+    keras.config.enable_traceback_filtering()
+    yield
+    if not before:
+        keras.config.disable_traceback_filtering()
+
+
+def test_keras_adds_nothing_to_the_message_of_an_error(filtering):
     class Fails(keras.layers.Layer):
         def call(self, inputs):
             raise self.error("Only this.")
