@@ -1,0 +1,299 @@
+"""The structure of the code: who imports whom, how long files are, how many arguments there are.
+
+What breaks a rule today and is to be mended is listed under `TEMPORARY`, and removed from there
+with the commit that mends it. What breaks one for good is listed with its reason.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("keras_seq", "recipes", "benchmarks")
+
+MAX_LINES = 350
+MAX_ARGUMENTS = 12
+
+CHAIN = ("cells", "scan", "layers", "models", "train", "cli")
+"""Packages of which none imports one that comes after it."""
+APPLICATIONS = {"train", "tuning", "serving", "demo", "cli", "recipes", "benchmarks"}
+"""Packages that are about runs, services and commands."""
+EVERYTHING = "everything"
+
+FORBIDDEN: dict[str, set[str] | str] = {
+    "_internal": EVERYTHING,
+    "cells": EVERYTHING,
+    "scan": APPLICATIONS,
+    "text": APPLICATIONS,
+    "data": APPLICATIONS,
+    "losses": APPLICATIONS,
+    "layers": APPLICATIONS,
+    "batching": APPLICATIONS,
+    "decoding": APPLICATIONS,
+    "migration": APPLICATIONS,
+    "models": {*APPLICATIONS, "export", "data"},
+    "tracing": APPLICATIONS,
+    "export": APPLICATIONS,
+    "train": {"recipes", "benchmarks"},
+    "tuning": {"recipes", "benchmarks"},
+    "serving": {"recipes", "benchmarks"},
+    "demo": {"recipes", "benchmarks"},
+    "cli": {"recipes", "benchmarks"},
+    "recipes": {"cli", "benchmarks"},
+}
+"""For each package those that it must not import. `_internal` may be imported by all."""
+
+MANY_ARGUMENTS = {
+    "keras_seq.cells.base.RecurrentCell.__init__": "those of the cells of Keras",
+}
+"""Constructors and functions that have more arguments for good, and why."""
+
+TEMPORARY_IMPORTS = {
+    ("keras_seq._internal.value_checks", "keras_seq.scan.compiled"),
+    ("keras_seq.models.sequence_model", "keras_seq.data.vectors"),
+}
+TEMPORARY_LENGTHS = {
+    "keras_seq/models/seq2seq.py",
+    "keras_seq/models/sequence_generator.py",
+    "keras_seq/text/tags.py",
+}
+TEMPORARY_ARGUMENTS = {
+    "keras_seq.decoding.beam_search.beam_search",
+    "keras_seq.layers.attention.decoder.Decoder.__init__",
+    "keras_seq.models.seq2seq.Seq2Seq.__init__",
+    "keras_seq.models.sequence_generator.SequenceGenerator.__init__",
+    "keras_seq.models.sequence_tagger.SequenceTagger.__init__",
+}
+
+
+class Import(NamedTuple):
+    """One module's import of another."""
+
+    source: str
+    target: str
+    only_for_types: bool
+    """Whether it is within `if TYPE_CHECKING`, so that it happens in no program."""
+
+
+def module_name(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {
+    module_name(path.relative_to(ROOT)): path
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()}
+
+
+def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> Iterator[Import]:
+    """Yield all imports of `modules` in a module, also those within functions."""
+    typed = {
+        id(inside)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inside in ast.walk(node)
+    }
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            # Of what is imported from a package, some are modules of it.
+            paths = [f"{origin}.{alias.name}" for alias in node.names]
+            names = [path if path in modules else origin for path in paths]
+        for name in dict.fromkeys(names):
+            if name in modules and name != module:
+                yield Import(module, name, id(node) in typed)
+
+
+ALL_IMPORTS = [
+    one
+    for module, tree in TREES.items()
+    for one in imports(module, MODULES[module].name == "__init__.py", tree, set(MODULES))
+]
+
+
+def package_of(module: str) -> str:
+    """Return the package below keras_seq, or the folder beside it; "" for keras_seq itself."""
+    first, *rest = module.split(".")
+    return first if first != "keras_seq" else next(iter(rest), "")
+
+
+def is_forbidden(source: str, target: str) -> bool:
+    """Return whether a package must not import another."""
+    if source == target or target == "_internal":
+        return False
+    if source in CHAIN and target in CHAIN and CHAIN.index(source) < CHAIN.index(target):
+        return True
+    never = FORBIDDEN.get(source, set())
+    return never == EVERYTHING or target in never
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Return the sets of modules that import each other, directly or not."""
+    reached: dict[str, set[str]] = {}
+    for start in edges:
+        seen: set[str] = set()
+        waiting = list(edges[start])
+        while waiting:
+            module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                waiting += edges.get(module, ())
+        reached[start] = seen
+    groups = {
+        tuple(sorted(b for b in reached[a] if a in reached.get(b, ())))
+        for a in edges
+        if a in reached[a]
+    }
+    return [list(group) for group in sorted(groups)]
+
+
+def functions(
+    tree: ast.AST, prefix: str
+) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
+    """Yield the path, the node and whether it is a method of all functions but nested ones."""
+    for node in getattr(tree, "body", []):
+        if isinstance(node, ast.ClassDef):
+            for path, function, _ in functions(node, f"{prefix}.{node.name}"):
+                yield path, function, True
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield f"{prefix}.{node.name}", node, False
+
+
+def num_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, is_method: bool) -> int:
+    """Return the number of named arguments, `self` and `cls` left out."""
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    if is_method and arguments and arguments[0].arg in ("self", "cls"):
+        arguments = arguments[1:]
+    return len(arguments) + len(function.args.kwonlyargs)
+
+
+def is_public(path: str) -> bool:
+    return all(not name.startswith("_") or name == "__init__" for name in path.split("."))
+
+
+def check(broken: set, temporary: set, rule: str) -> None:
+    """Compare what breaks a rule with what is known to."""
+    assert not broken - temporary, f"{rule}: {sorted(broken - temporary)}"
+    mended = sorted(temporary - broken)
+    assert not mended, f"mended, so remove it from the temporary exceptions: {mended}"
+
+
+# The rules.
+
+
+def test_packages_import_in_one_direction():
+    broken = {
+        (source, target)
+        for source, target, _ in ALL_IMPORTS
+        if is_forbidden(package_of(source), package_of(target))
+    }
+    check(broken, TEMPORARY_IMPORTS, "imports that the design forbids")
+
+
+def test_no_modules_import_each_other():
+    edges: dict[str, set[str]] = {module: set() for module in MODULES}
+    for source, target, only_for_types in ALL_IMPORTS:
+        if not only_for_types:
+            edges[source].add(target)
+    assert not circles(edges)
+
+
+def test_files_are_short():
+    paths = [path for module, path in MODULES.items() if module.startswith("keras_seq")]
+    broken = {
+        str(path.relative_to(ROOT))
+        for path in paths
+        if len(path.read_text().splitlines()) > MAX_LINES
+    }
+    check(broken, TEMPORARY_LENGTHS, f"files of more than {MAX_LINES} lines")
+
+
+def test_functions_have_few_arguments():
+    broken = {
+        path
+        for module, tree in TREES.items()
+        if not module.startswith("benchmarks")
+        for path, function, is_method in functions(tree, module)
+        if is_public(path.removeprefix(module)[1:])
+        and num_arguments(function, is_method) > MAX_ARGUMENTS
+    }
+    assert set(MANY_ARGUMENTS) <= broken
+    broken -= set(MANY_ARGUMENTS)
+    check(broken, TEMPORARY_ARGUMENTS, f"functions of more than {MAX_ARGUMENTS} arguments")
+
+
+# That the rules find what breaks them.
+
+SOURCE = """
+from typing import TYPE_CHECKING
+import a.b, json
+from . import c, name
+from ..b import other
+if TYPE_CHECKING:
+    from a import d
+def late():
+    from a.b.e import name
+"""
+
+
+def test_all_kinds_of_imports_are_found():
+    modules = {"a", "a.b", "a.b.c", "a.b.e", "a.d", "a.b.f"}
+    found = set(imports("a.b.f", False, ast.parse(SOURCE), modules))
+    targets = {"a.b": False, "a.b.c": False, "a.b.e": False, "a.d": True}
+    assert found == {Import("a.b.f", target, typed) for target, typed in targets.items()}
+    assert set(imports("a.b", True, ast.parse("from . import c"), modules)) == {
+        Import("a.b", "a.b.c", False)
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "forbidden"),
+    [
+        ("cells", "scan", True),
+        ("scan", "cells", False),
+        ("layers", "models", True),
+        ("models", "export", True),
+        ("export", "models", False),
+        ("text", "recipes", True),
+        ("cells", "_internal", False),
+        ("_internal", "text", True),
+        ("recipes", "train", False),
+        ("train", "cli", True),
+    ],
+)
+def test_forbidden_directions(source, target, forbidden):
+    assert is_forbidden(source, target) is forbidden
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [["a", "b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_arguments_are_counted():
+    source = "class A:\n def f(self, a, /, b, *c, d=1, **e): pass\ndef g(self): pass"
+    counted = {
+        path: num_arguments(f, is_method)
+        for path, f, is_method in functions(ast.parse(source), "m")
+    }
+    assert counted == {"m.A.f": 3, "m.g": 1}
+    assert is_public("A.f") and is_public("A.__init__") and not is_public("_A.f")
+
+
+def test_exceptions_that_are_mended_are_named():
+    check({"a"}, {"a"}, "rule")
+    with pytest.raises(AssertionError, match=r"rule: \['b'\]"):
+        check({"a", "b"}, {"a"}, "rule")
+    with pytest.raises(AssertionError, match=r"remove it from the temporary exceptions: \['b'\]"):
+        check({"a"}, {"a", "b"}, "rule")
