@@ -18,7 +18,7 @@ from keras_seq import cells
 from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
 from keras_seq.scan.derivatives import Derived
-from keras_seq.scan.loop import differentiable_loop, loop
+from keras_seq.scan.loop import differentiable_loops
 from keras_seq.scan.padding import filled, trimmed, unpadded
 
 PASSES = {
@@ -234,7 +234,7 @@ class _Shares(NamedTuple):
             before = extra - added  # came with the sequences
             projected = trimmed(projected, before, self.passes.go_backwards)
             mask = trimmed(mask, extra, self.passes.go_backwards)
-        with loop.by(differentiable_loop):
+        with differentiable_loops():
             y, finals, _ = self.passes.infer(projected, weights, states, mask)
         if self.passes.return_sequences:
             y = filled(y, before, False)

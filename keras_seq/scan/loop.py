@@ -1,5 +1,8 @@
 """Loops over time steps, a fast one and a differentiable one."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -8,6 +11,18 @@ from keras import ops
 from keras_seq._internal.export_target import by_target
 from keras_seq._internal.float64 import tanh
 from keras_seq.scan import compiled
+
+_differentiable = contextvars.ContextVar("differentiable", default=False)
+
+
+@contextlib.contextmanager
+def differentiable_loops() -> Iterator[None]:
+    """Let `loop` run as `differentiable_loop` for the length of a `with` block."""
+    token = _differentiable.set(True)
+    try:
+        yield
+    finally:
+        _differentiable.reset(token)
 
 
 class Piece(NamedTuple):
@@ -32,7 +47,7 @@ def loop(step, carry, sequences, widths, reverse=False, span=None):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 
     Batches stay outermost, so that nothing is ever transposed. On TensorFlow, what XLA compiles of
-    it has no gradient; `differentiable_loop` has.
+    it has no gradient; `differentiable_loop` has, which runs within `differentiable_loops`.
 
     Args:
         step: Takes the carry and a tuple of one element of each sequence; returns the new carry
@@ -47,6 +62,8 @@ def loop(step, carry, sequences, widths, reverse=False, span=None):
     Returns:
         The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
     """
+    if _differentiable.get():
+        return differentiable_loop(step, carry, sequences, widths, reverse)
     read = _read(sequences)
     if keras.backend.backend() == "torch":
         return _by_scan(step, carry, read, reverse)

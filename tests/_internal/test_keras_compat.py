@@ -128,7 +128,7 @@ def test_rnn_is_a_loop_over_time():
     assert_close([to_numpy(reverse[0])], [x.sum(axis=1)])
 
 
-def test_a_loss_is_shared_out_between_devices():
+def test_a_loss_is_shared_out_between_devices(monkeypatch):
     value = ops.convert_to_tensor(6.0)
     assert float(compat.scale_loss_for_distribution(value)) == 6
     if BACKEND != "tensorflow":
@@ -136,12 +136,10 @@ def test_a_loss_is_shared_out_between_devices():
     import tensorflow as tf
 
     strategy = tf.distribute.MirroredStrategy(["CPU:0"])
-    strategy.extended.__class__._num_replicas_in_sync = property(lambda self: 3)
-    try:
-        with strategy.scope():
-            assert float(compat.scale_loss_for_distribution(value)) == 2
-    finally:
-        del strategy.extended.__class__._num_replicas_in_sync
+    extended = type(strategy.extended)
+    monkeypatch.setattr(extended, "_num_replicas_in_sync", property(lambda self: 3))
+    with strategy.scope():
+        assert float(compat.scale_loss_for_distribution(value)) == 2
 
 
 # Layers and models.

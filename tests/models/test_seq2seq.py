@@ -316,7 +316,7 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
         (lambda m: m.encode(["a", ""], ["A", "B"]), "The source of pair 2 is empty"),
         (lambda m: m.encode(["a", "b"], ["A", ""]), "The target of pair 2 is empty"),
         (lambda m: m.encode(["a"], ["A", "B"]), "There are 1 sources but 2 targets"),
-        (lambda m: small(split="lines"), "There is no way to split a text 'lines'"),
+        (lambda m: small(split="lines"), "There is no tokenizer 'lines'"),
         (lambda m: small(attention="Luong"), "There is no attention 'Luong'"),
         (lambda m: small(attention="dot"), "an encoder as wide as the decoder"),
         (lambda m: small(tied=True, embedding=None), "A tied output needs an embedding"),

@@ -267,7 +267,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (lambda m: generator(tied=True, embedding=None), "A tied output needs an embedding"),
         (lambda m: m.generate(["h"], [0], length_penalty=1.0), "for the search with beam_width"),
         (lambda m: generator(kneser_ney=3), "needs sequences to count: give them as counted"),
-        (lambda m: generator(split="lines"), "There is no way to split a text 'lines'"),
+        (lambda m: generator(split="lines"), "There is no tokenizer 'lines'"),
     ],
 )
 def test_bad_input(call, message):
