@@ -1,9 +1,9 @@
-"""What sequences of many lengths cost at first: `python -m benchmarks.first_epoch`.
+"""Time of the first epochs over sequences of many lengths: `python -m benchmarks.first_epoch`.
 
-Three epochs of `model.fit` over 12 batches (32, timesteps, 64), each of a random length from 1 to
-29, through an LSTM, both directions of another, and a Dense layer, with our layers and Keras's in
-turn: seconds an epoch, seconds of the processor, and megabytes at the peak. Every measurement has a
-process of its own. Writes `benchmarks/results/first_epoch.json` and `docs/speed.md`.
+The model is an LSTM, a bidirectional LSTM and a Dense layer, with our layers and with Keras's in
+turn. It is trained for three epochs on 12 batches (32, timesteps, 64) with random lengths from 1 to
+29. It reports seconds and CPU seconds per epoch, and the peak of memory. Every measurement has its
+own process. Writes `benchmarks/results/first_epoch.json` and `docs/speed.md`.
 """
 
 import argparse

@@ -121,7 +121,7 @@ def read_files() -> None:
 
 
 def _outcome(name: str, path: Path) -> dict[str, str]:
-    from keras_seq._internal.errors import InputError
+    from keras_seq import InputError
 
     try:
         READERS[name].read(path)

@@ -265,12 +265,12 @@ def _bucket(length: int, examples: EncodedDataset) -> int:
 
 
 def width(length, an_octave=2, least=16):
-    """The length to which a sequence is padded: 16, 24, 32, 48, 64 ..., two an octave.
+    """Return the length to which a sequence is padded: 16, 24, 32, 48, 64, ...
 
     Args:
-        length: Of the sequence.
-        an_octave: How many widths an octave has; a power of two.
-        least: The shortest of them, at least as much.
+        length: Number of time steps.
+        an_octave: Number of such lengths between one and its double, a power of two.
+        least: Shortest of these lengths.
     """
     if length <= least:
         return least
@@ -279,15 +279,16 @@ def width(length, an_octave=2, least=16):
 
 
 def by_length(lengths, batch_size):
-    """Rows to go together when order does not matter: those of like length, the longest first.
+    """Return batches of examples of similar length, the longest first.
 
     Args:
-        lengths: Of the examples.
-        batch_size: Examples a batch, at most.
+        lengths: Number of time steps of each example.
+        batch_size: Batch size, at most.
 
     Returns:
-        A list of (row numbers, width), widths four an octave. In no batch is a row shorter than
-        half the width, unless that is 16.
+        List of pairs: the numbers of the examples of a batch, and the length to pad them to. There
+        are four such lengths between one and its double. Every example has at least half that
+        length, unless it is 16.
     """
     order = np.argsort(np.negative(lengths), kind="stable")
     octaves = collections.defaultdict(list)

@@ -58,7 +58,6 @@ TEMPORARY_IMPORTS = {
 TEMPORARY_LENGTHS = {
     "keras_seq/models/seq2seq.py",
     "keras_seq/models/sequence_generator.py",
-    "keras_seq/text/tags.py",
 }
 TEMPORARY_ARGUMENTS = {
     "keras_seq.decoding.beam_search.beam_search",

@@ -4,6 +4,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -36,6 +37,10 @@ RecipeOption = Annotated[
     str | None,
     Parameter(help="Folder of the run's recipe, if it has no name: its code is run."),
 ]
+
+RunsOption = Annotated[Path, Parameter(name="--runs")]
+RUNS = Path("runs")
+"""Default of `--runs`."""
 
 LimitOption = Annotated[
     list[str] | None,

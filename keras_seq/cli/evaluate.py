@@ -26,8 +26,8 @@ def evaluate(
     Args:
         run: Folder of the run.
         split: The examples to measure on.
-        record: Add the result to the recipe's results.json: of a preset as it is, whose run was
-            trained with --no-test and chosen by what it does on the validation split.
+        record: Add the result to the recipe's results.json. The run must be of an unchanged preset
+            and trained with --no-test, so that it was chosen on the validation split.
     """
     finished = runs.Run(run)
     with finished.lock() if record else contextlib.nullcontext():

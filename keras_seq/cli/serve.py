@@ -27,9 +27,9 @@ def serve(
     """Answer requests over the network, as TensorFlow Serving does and by the protocol v2.
 
     Args:
-        models: FOLDER or NAME=FOLDER: of a run, which is exported first if it is not yet; a
-            SavedModel; or one of its versions, SavedModels whose names are numbers, of which the
-            latest answers.
+        models: FOLDER or NAME=FOLDER. The folder is a run, which is exported first if needed, a
+            SavedModel, or a folder of versions: SavedModels named by numbers, of which the latest
+            answers.
         host: Where to listen; 0.0.0.0 for every address of this machine.
         port: Where to listen.
         keep: How many versions of a model answer, the latest ones.

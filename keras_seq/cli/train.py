@@ -3,13 +3,19 @@
 import contextlib
 import dataclasses
 import shlex
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from keras_seq._internal.errors import InputError
-from keras_seq.cli._common import app, console, print_metrics, start_backend
+from keras_seq.cli._common import (
+    RUNS,
+    RunsOption,
+    app,
+    console,
+    print_metrics,
+    start_backend,
+)
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
@@ -28,7 +34,7 @@ class FirstStage:
 
     preset: str = "default"
     run: str | None = None
-    runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs")
+    runs_folder: RunsOption = RUNS
     resume: Annotated[bool, Parameter(negative="")] = False
 
 
@@ -53,7 +59,7 @@ def train(*words: Words) -> None:
         *,
         preset: str = preset,
         run: str | None = None,
-        runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
+        runs_folder: RunsOption = RUNS,
         resume: Annotated[bool, Parameter(negative="")] = False,
         record: Annotated[bool, Parameter(negative="")] = False,
         test: bool = True,

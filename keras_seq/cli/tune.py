@@ -5,13 +5,19 @@ import dataclasses
 import os
 import shlex
 import sys
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from keras_seq.cli._common import app, console, print_metrics, start_backend
+from keras_seq.cli._common import (
+    RUNS,
+    RunsOption,
+    app,
+    console,
+    print_metrics,
+    start_backend,
+)
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
@@ -53,7 +59,7 @@ def tune(*words: Words) -> None:
         workers: int | None = None,
         distribute: Literal["mirrored"] | None = None,
         run: str = "tuned",
-        runs_folder: Annotated[Path, Parameter(name="--runs")] = Path("runs"),
+        runs_folder: RunsOption = RUNS,
         **values: Any,
     ) -> None:
         """Search, then train the best that was found, measure it on the test split and save it.
@@ -63,8 +69,8 @@ def tune(*words: Words) -> None:
                 values.
             search: Search strategy. Hyperband starts many short trials and continues the best.
             trials: How many to try; Hyperband takes whole rounds of 23.
-            fields: What to tune; all that is tunable by default, but for what is set.
-            workers: Processes to try side by side; one a GPU by default, where there are several.
+            fields: Fields to tune. Default: all tunable fields that are not set here.
+            workers: Number of trials at a time, each a process. Default: one per GPU.
             distribute: Share every batch of a trial out among all GPUs of this machine, one trial
                 at a time.
             run: Name of the run; it lies in RUNS/RECIPE/RUN.

@@ -6,7 +6,7 @@ from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
 from keras_seq.data.files import lines
 from keras_seq.data.json_lines import parse_object
-from keras_seq.text.tags import Span
+from keras_seq.text.tag_schemes import Span
 
 
 def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):

@@ -9,10 +9,8 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.decoding.ctc_beam_search import ctc_beam_search
+from keras_seq.scan.ctc import BLANK
 from keras_seq.text.alphabet import Alphabet
-
-BLANK = 0
-"""Class of the blank. The first label has class 1."""
 
 SCORER_BEAM_WIDTH = 16
 """Default beam width of a search by scorers."""

@@ -12,7 +12,7 @@ from keras_seq._internal.keras_compat import objects_being_loaded, scale_loss_fo
 from keras_seq._internal.value_checks import require
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import hide_masked
-from keras_seq.text.tags import allowed_transitions
+from keras_seq.text.tag_schemes import allowed_transitions
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

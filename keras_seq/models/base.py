@@ -63,10 +63,6 @@ class BaseModel(keras.Model):
             metrics = self.default_metrics()
         super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
 
-    def get_compile_config(self) -> Any:
-        """Return what `compile_from_config` takes, as Keras saves it."""
-        return super().get_compile_config()
-
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the saved model was.
 

@@ -8,8 +8,8 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
 from keras_seq.decoding import collapse
-from keras_seq.layers.audio.ended_by_blanks import BLANK
 from keras_seq.layers.audio.front_end import as_floats
+from keras_seq.scan.ctc import BLANK
 
 if TYPE_CHECKING:
     from keras_seq.models.ctc_recognizer import CTCRecognizer

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.serialization import serialize_unbuilt
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
@@ -273,11 +274,11 @@ class SequenceClassifier(BaseModel):
         return {
             "encoder": self.encoder.get_config(),
             "labels": self.labels,
-            "features": [_saved(feature) for feature in self.features],
-            "convolution": _saved(self.convolution),
-            "stack": _saved(self.stack),
-            "pooling": _saved(self.pooling),
-            "experts": [_saved(expert) for expert in self.experts],
+            "features": [serialize_unbuilt(feature) for feature in self.features],
+            "convolution": serialize_unbuilt(self.convolution),
+            "stack": serialize_unbuilt(self.stack),
+            "pooling": serialize_unbuilt(self.pooling),
+            "experts": [serialize_unbuilt(expert) for expert in self.experts],
             "mixture": self.mixture,
             "dropout": self.dropout,
             "token_dropout": self.token_dropout,
@@ -305,11 +306,3 @@ def _check_pooling(stack: RNNStack, pooling: keras.layers.Layer | None) -> None:
         )
     if isinstance(pooling, MiddlePooling) and not stack.bidirectional:
         raise InputError("MiddlePooling needs a stack with bidirectional=True.")
-
-
-def _saved(layer: keras.layers.Layer | None) -> dict[str, Any] | None:
-    """Return the configuration of a layer, as if it were not built."""
-    if layer is None:
-        return None
-    config = keras.saving.serialize_keras_object(layer)
-    return {name: value for name, value in config.items() if name != "build_config"}

@@ -10,7 +10,7 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import EncodedDataset, by_length
 from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.text.tags import make_tags, tags_to_spans
+from keras_seq.text.tag_schemes import make_tags, tags_to_spans
 from keras_seq.text.vocabulary import Vocabulary
 
 LETTERS = 20

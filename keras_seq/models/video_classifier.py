@@ -54,8 +54,8 @@ class VideoClassifier(BaseModel):
         labels: Labels of the classes, at least two.
         frame_shape: Shape of a frame: (height, width), or (height, width, 3).
         encoder: Layer or model from clips `(batch, timesteps, height, width, channels)`, values
-            from 0 to 255, to vectors `(batch, timesteps, features)`. A model of single frames is
-            wrapped in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
+            from 0 to 255, to vectors `(batch, timesteps, features)`. Put a model of single frames
+            into `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
         stack: Recurrent layers that return the last output only. Default: a GRU of 96 units with
             dropout of 0.2.
         sampling: `rate` and `most` of `keras_seq.data.read_video`, with which the training clips

@@ -106,8 +106,9 @@ def _exact_lengths(program):
 def extra(timesteps):
     """How many time steps to add to reach one of a few lengths.
 
-    XLA compiles for each length anew, which takes longer than many batches of short sequences. So
-    there is one program up to `SHORTEST`, and an octave of longer ones has four at the most.
+    XLA compiles a program for each length, which takes longer than many batches of short sequences.
+    So there is one program up to `SHORTEST`, and at most four between a longer length and its
+    double.
     """
     import tensorflow as tf
 

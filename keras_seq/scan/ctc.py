@@ -10,6 +10,9 @@ from keras_seq.scan.derivatives import Derived, Tensors
 from keras_seq.scan.log_space import LOWEST, finite
 from keras_seq.scan.loop import differentiable_loop
 
+BLANK = 0
+"""Class of the blank. The first label has class 1."""
+
 NO_ALIGNMENT = 1e5
 """Loss of labels that have no alignment, since there are too few steps for them."""
 

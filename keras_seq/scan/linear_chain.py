@@ -24,7 +24,7 @@ from keras_seq._internal.portable import argmax
 from keras_seq.scan.compiled import over_time
 from keras_seq.scan.derivatives import Derived
 from keras_seq.scan.log_space import LOWEST, finite
-from keras_seq.scan.loop import differentiable_loop, loop, previous
+from keras_seq.scan.loop import differentiable_loops, loop, previous
 
 
 def log_likelihood(scores, chain, mask, tags):
@@ -103,7 +103,7 @@ class _Recursion(NamedTuple):
     """What was taken off over all steps, `(batch,)`; only where it was asked for."""
 
 
-def _recursions(kinds, scores, mask, transitions, start, end, scored=True, run_loop=loop):
+def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
     """A `_Recursion` of each kind: parts of one batch, so that their steps cost as one.
 
     Before its first step a chain is at a tag of its own, the boundary, from which it starts and to
@@ -151,7 +151,7 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True, run_l
     seen = sequences(ops.expand_dims(mask, 2))
     carry = (ops.cast(each([boundary] * len(kinds)), scores.dtype),)
     widths = (count + 1, 1) if scored else (count + 1,)
-    (final,), (stack, *best) = run_loop(step, carry, (scores, seen), widths)
+    (final,), (stack, *best) = loop(step, carry, (scores, seen), widths)
     found = [stack[:, :, :-1], final[:, :-1]]
     found += [ops.sum(ops.where(seen, b, 0), axis=(1, 2)) for b in best]
     for kind, *parts in zip(kinds, *(ops.split(whole, len(kinds), axis=0) for whole in found)):
@@ -214,7 +214,8 @@ def _expected(scores, mask, transitions, start, end):
 
 def _log_likelihood(scores, mask, tags, *chain):
     """The value, differentiable any number of times."""
-    (forward,) = _recursions((FORWARD,), scores, mask, *chain, run_loop=differentiable_loop)
+    with differentiable_loops():
+        (forward,) = _recursions((FORWARD,), scores, mask, *chain)
     log_z = _score(forward, mask, logsumexp, chain[-1])
     value = _score_of(_counts(mask, tags, scores), scores, *chain)
     return [], [ops.where(_exist(tags, mask, scores), value - log_z, float("nan"))]

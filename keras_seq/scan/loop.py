@@ -85,7 +85,7 @@ def loop(step, carry, sequences, widths, reverse=False, span=None):
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
 
 
-def differentiable_loop(step, carry, sequences, widths, reverse=False, span=None):
+def differentiable_loop(step, carry, sequences, widths, reverse=False):
     """Run as `loop`, all steps, by operations that can be differentiated any number of times."""
     read = _read(sequences)
     if keras.backend.backend() != "tensorflow":

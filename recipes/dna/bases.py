@@ -1,6 +1,6 @@
 """The letters of DNA, and what they stand for (IUPAC, Cornish-Bowden 1985)."""
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 
 BASES = "ACGT"
 LETTERS = {base: base for base in BASES} | {

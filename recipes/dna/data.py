@@ -4,8 +4,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.opening import listing
 from keras_seq.train.recipe import Splits

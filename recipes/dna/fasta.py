@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.data import limits
 
 from .bases import checked

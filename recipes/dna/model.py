@@ -1,7 +1,6 @@
 """The model: a sequence classifier over runs of bases."""
 
-from keras_seq import layers
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.layers.text.token_embedding import vector_table
 from keras_seq.models import SequenceClassifier

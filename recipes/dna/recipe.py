@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import recipe
 

@@ -5,8 +5,7 @@ import re
 import numpy as np
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily, vader
 from keras_seq.train.recipe import Splits

@@ -11,8 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data import limits
 from keras_seq.data.opening import reading, regular_file

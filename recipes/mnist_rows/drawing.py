@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 
 from .data import COLUMNS, ROWS
 

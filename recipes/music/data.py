@@ -8,8 +8,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq import InputError, data
+from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.data.limits import LimitError
 from keras_seq.data.opening import read_document

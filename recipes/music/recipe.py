@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.models import SequenceGenerator
 from keras_seq.text.vocabulary import END
 from keras_seq.train import recipe

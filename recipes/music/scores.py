@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.data import limits, xml_tree
 from keras_seq.data.opening import check_unpacked, read_document, reading, regular_file
 

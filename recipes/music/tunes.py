@@ -17,7 +17,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 
 from . import scores
 

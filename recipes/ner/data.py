@@ -2,11 +2,10 @@
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
-from keras_seq.text.tags import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
+from keras_seq.text.tag_schemes import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
 from keras_seq.text.tokenizers import SPLITTERS, written_without_spaces
 from keras_seq.train.recipe import Splits
 

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from keras_seq.models import SequenceTagger
-from keras_seq.text.tags import tags_to_spans
+from keras_seq.text.tag_schemes import tags_to_spans
 from keras_seq.train import plots
 from keras_seq.train.recipe import Splits
 
@@ -53,7 +53,7 @@ def entity_metrics(true, found):
     """Precision, recall and F1 of spans, in all ("f1") and by label ("f1 PER").
 
     Args:
-        true, found: For each sentence a set of `keras_seq.text.tags.Span`.
+        true, found: For each sentence a set of `keras_seq.text.tag_schemes.Span`.
     """
     counts = {"true": Counter(), "found": Counter(), "right": Counter()}
     for true_here, found_here in zip(true, found, strict=True):

@@ -2,7 +2,7 @@
 
 import itertools
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models import SequenceTagger

@@ -9,8 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import layers
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data.vectors import read_vectors
 from keras_seq.models import SequenceClassifier

@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.audio import SUFFIXES, as_int16, read_audio, resampled
 from keras_seq.data.opening import listing, regular_file

@@ -1,6 +1,6 @@
 """The model: a CTC recognizer over the letters of the training texts."""
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.layers import (
     BackgroundNoise,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.data.audio import read_audio
 from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots, recipe, runs

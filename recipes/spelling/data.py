@@ -5,8 +5,8 @@ import re
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq import InputError, data
+from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.train.recipe import Splits
 

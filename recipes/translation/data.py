@@ -5,8 +5,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from keras_seq import data
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq import InputError, data
+from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.data import xml_tree
 from keras_seq.data.opening import read_document

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.train import config
 
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.layers import ApplicationFrameEncoder, RNNStack, SmallFrameEncoder
 from keras_seq.models import VideoClassifier

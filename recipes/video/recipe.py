@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.data import read_video
 from keras_seq.models import VideoClassifier
 from keras_seq.train import plots, recipe

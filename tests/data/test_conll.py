@@ -4,7 +4,7 @@ import pytest
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.text.tags import Span
+from keras_seq.text.tag_schemes import Span
 from keras_seq.text.tokenizers import SPLITTERS
 
 COLUMNS = """-DOCSTART- -X- O O

@@ -8,7 +8,7 @@ import pytest
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.text.tags import SCHEMES, Span, spans_to_tags, tags_to_spans
+from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags, tags_to_spans
 from keras_seq.train import registry
 
 RECIPE = registry.find("ner").import_recipe()

@@ -36,7 +36,8 @@ def encoder(name, lower=False):
 @functools.cache
 def graph(name, lower):
     """What an encoder does, as one graph for texts of any number and length."""
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     own = encoder(name, lower)
 
     def run(texts):
@@ -82,7 +83,8 @@ def test_graphs_do_what_python_does(name, lower, texts):
     "how", [{}, {"start": True}, {"unk_if_empty": True}, {"end": True, "unk_if_empty": True}]
 )
 def test_graphs_frame_texts_as_python_does(how):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     own, texts = encoder("word"), ["ab b", " ", "b x1 b", ""]
     for given_texts in (texts, texts[1:2], []):
         found = own.encode_tf(tf.constant(given_texts, tf.string), **how)
@@ -108,7 +110,8 @@ def boundaries():
 def test_graphs_do_what_python_does_over_all_of_unicode(which, name, lower):
     """Each character between two letters, and all characters in a row."""
     characters = boundaries() if which == "boundaries" else EVERYTHING
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     own = encoder(name, lower)
     for texts in ([f"a{character}B" for character in characters], ["".join(characters)]):
         found = own.tokenize_tf(tf.constant(texts))
@@ -121,7 +124,8 @@ def test_graphs_do_what_python_does_over_all_of_unicode(which, name, lower):
 
 
 def test_characters_of_tokens_in_graphs():
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     sentences = [["ab", "中\U0001f600xyz", ""], ["q"]]
     padded = [[*tokens, *[""] * (3 - len(tokens))] for tokens in sentences]
     expected = token_code_points(sentences, 3)

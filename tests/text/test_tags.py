@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
-from keras_seq.text import tags as tags_module
+from keras_seq.text import tag_schemes, tags
 from keras_seq.text.encoder import TextEncoder
-from keras_seq.text.tags import (
+from keras_seq.text.tag_schemes import (
     SCHEMES,
     Span,
-    TagSet,
-    TextSpan,
     allowed_transitions,
     convert_tags,
     guess_scheme,
@@ -24,6 +22,7 @@ from keras_seq.text.tags import (
     spans_to_tags,
     tags_to_spans,
 )
+from keras_seq.text.tags import TagSet, TextSpan
 
 
 @st.composite
@@ -179,6 +178,7 @@ def test_mistakes_are_named(mistake):
         call()
 
 
-def test_examples_in_docstrings():
-    found = doctest.testmod(tags_module)
+@pytest.mark.parametrize("module", [tags, tag_schemes])
+def test_examples_in_docstrings(module):
+    found = doctest.testmod(module)
     assert found.attempted and not found.failed

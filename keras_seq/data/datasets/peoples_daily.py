@@ -8,7 +8,7 @@ import re
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.sdist import read_from_sdist
-from keras_seq.text.tags import Span
+from keras_seq.text.tag_schemes import Span
 
 LABELS = {"ns": "LOC", "nt": "ORG", "nr": "PER"}
 ENDS, QUOTES = "。！？", "”’』）"

@@ -7,8 +7,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
-from keras_seq.layers.audio.ended_by_blanks import BLANK
 from keras_seq.models.ctc_recognizer import CTCRecognizer
+from keras_seq.scan.ctc import BLANK
 
 
 class CTCRecognizerAdapter(Adapter):

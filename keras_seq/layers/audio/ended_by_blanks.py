@@ -6,8 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-BLANK = 0
-"""Class of the blank of CTC. The first letter has class 1."""
+from keras_seq.scan.ctc import BLANK
 
 NEVER = -1e4
 """Log probability of a letter after the end of a recording."""

@@ -7,6 +7,7 @@ import keras
 from keras import tree
 
 from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.serialization import serialize_unbuilt
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
     LSTM,
@@ -36,10 +37,9 @@ class SavedLayers:
         self.layers: Iterator[keras.layers.RNN] = iter(layers)
 
 
-def saved(layer: Any) -> dict[str, Any]:
+def saved(layer: Any) -> dict[str, Any] | None:
     """Return the configuration of a recurrent layer for `SavedLayers`, as if it were not built."""
-    config = keras.saving.serialize_keras_object(halves_of(layer)[0])
-    return {name: value for name, value in config.items() if name != "build_config"}
+    return serialize_unbuilt(halves_of(layer)[0])
 
 
 def layer_name(cell: Cell | SavedLayers) -> str | None:

@@ -234,7 +234,7 @@ class RNNStack(keras.layers.Layer):
         return [factory.states(layer, batch_size) for layer in self.recurrent_layers]
 
     def reset_state(self) -> None:
-        """Let a stateful stack start its next sequences anew."""
+        """Reset the states of a stateful stack to those before the first step."""
         for layer in self.recurrent_layers:
             layer.reset_state()
 

@@ -72,7 +72,7 @@ def with_our_classes(file, module):
                     mark = pytest.mark.xfail(reason=reason, strict=True)
                     marked[name] = mark(getattr(cls, name))
                 elif name == "test_basics":
-                    # Compiles models; test_keras_conformance.py asks the same of our layers.
+                    # Compiles models; conformance/test_layers.py asks the same of our layers.
                     marked[name] = pytest.mark.slow(getattr(cls, name))
             name = f"{file}_{cls.__name__}"
             cases[name] = type(cls)(name, (cls,), {"__module__": __name__, **marked})
