@@ -25,10 +25,17 @@ def measure(sentences, turns):
     import numpy as np
 
     import keras_seq
+    from keras_seq import layers
     from keras_seq.models import SequenceTagger
+    from keras_seq.text.encoder import TextEncoder
+    from keras_seq.text.tags import TagSet
 
     known = [chr(0x4E00 + n) for n in range(KNOWN)]
-    model = SequenceTagger(known, ["PER", "LOC", "ORG"], units=UNITS, depth=2)
+    model = SequenceTagger(
+        TextEncoder(known, "char_nospace"),
+        TagSet(["PER", "LOC", "ORG"]),
+        stack=layers.RNNStack("LSTM", UNITS, num_layers=2, bidirectional=True, dropout=0.3),
+    )
     drawn = np.random.default_rng(0).choice(known, (sentences, CHARACTERS))
     texts = ["".join(sentence) for sentence in drawn]
     x = model.encode(texts).inputs

@@ -48,6 +48,7 @@ FORBIDDEN: dict[str, set[str] | str] = {
 
 MANY_ARGUMENTS = {
     "keras_seq.cells.base.RecurrentCell.__init__": "those of the cells of Keras",
+    "keras_seq.models.base.BaseModel.fit": "those of `keras.Model.fit`",
 }
 """Constructors and functions that have more arguments for good, and why."""
 
@@ -64,7 +65,6 @@ TEMPORARY_ARGUMENTS = {
     "keras_seq.layers.attention.decoder.Decoder.__init__",
     "keras_seq.models.seq2seq.Seq2Seq.__init__",
     "keras_seq.models.sequence_generator.SequenceGenerator.__init__",
-    "keras_seq.models.sequence_tagger.SequenceTagger.__init__",
 }
 
 

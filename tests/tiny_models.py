@@ -11,13 +11,19 @@ from keras_seq.models import (
     SequenceTagger,
 )
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tags import TagSet
 
 WORDS = ["Ada", "met", "Grace", "."]
 
 
 def tagger():
-    options = {"letters": "Adametrc", "letter_units": 2, "split": "words"}
-    return SequenceTagger(WORDS, ["PER"], embedding=4, units=4, **options)
+    encoder = TextEncoder(WORDS)
+    return SequenceTagger(
+        encoder,
+        TagSet(["PER"]),
+        features=[layers.TokenEmbedding(encoder, 4), layers.CharEncoder(2)],
+        stack=layers.RNNStack("LSTM", 4, bidirectional=True, name="stack"),
+    )
 
 
 def classifier(return_sequences=True):

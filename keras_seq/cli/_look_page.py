@@ -38,7 +38,8 @@ def write_page(recipe: Recipe, config: Config, model: Any, example: str, folder:
     name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
     path = folder / f"look_{name}.html"
     title = f"{recipe.name}: {example if read is example else f'row {example} of the test split'}"
-    page(found, path, steps, title=title, gradients=gradients, tags=getattr(model, "tags", None))
+    tags = model.tag_set.tags if hasattr(model, "tag_set") else None
+    page(found, path, steps, title=title, gradients=gradients, tags=tags)
     return path
 
 

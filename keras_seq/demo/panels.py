@@ -63,7 +63,7 @@ def panel_of(recipe, config, model):
 
 def tagger(model):
     """A sentence in, its spans in colour out."""
-    colours = dict(zip(model.get_config()["labels"], itertools.cycle(COLOURS)))
+    colours = dict(zip(model.tag_set.labels, itertools.cycle(COLOURS)))
     found = gr.HighlightedText(label="What was found", color_map=colours, show_legend=True)
 
     def answer(text):

@@ -15,12 +15,17 @@ from keras_seq.batching import EncodedDataset, by_length
 class BaseModel(keras.Model):
     """Functional `keras.Model` that is trained on raw examples, such as texts and their labels.
 
-    A subclass builds its network in its constructor and hands inputs and outputs on to this one. It
-    defines `encode` and `default_loss`, and writes out `get_config`.
+    A subclass builds its network in its constructor, hands inputs and outputs on to this one, and
+    then keeps its arguments as attributes, whose names it lists in `config_attributes`. It defines
+    `encode` and `default_loss`; and `trace_inputs`, unless it has an `encoder`.
 
-    `fit` and `evaluate` take what `encode` takes, or its result's `inputs` and `targets`, or a
-    `tf.data.Dataset` of such pairs.
+    `fit` and `evaluate` take what `encode` takes, or its result, or its result's `inputs` and
+    `targets`, or a `tf.data.Dataset` of such pairs.
     """
+
+    encoder: Any
+    config_attributes: tuple[str, ...] = ()
+    """Names of the constructor's arguments other than `name`; the attributes have the same ones."""
 
     def encode(self, examples: Any, targets: Any = None) -> EncodedDataset:
         """Return raw examples as arrays that the network takes.
@@ -42,26 +47,66 @@ class BaseModel(keras.Model):
         """Return the metrics that `compile(metrics="auto")` takes; none by default."""
         return None
 
+    def trace_inputs(self, example: Any, target: Any = None) -> tuple[Any, list[str]]:
+        """Return one example as the network takes it, and the names of its time steps.
+
+        Args:
+            example: Raw input.
+            target: Raw target, or None; models that read it take it into account.
+
+        Returns:
+            Inputs, a batch of one, and one name per time step.
+        """
+        return self.encode([example]).inputs, self.encoder.tokenize(example)
+
+    # Training.
+
     def compile(
         self,
         optimizer: Any = "adam",
         loss: Any = "auto",
-        *,
+        loss_weights: Any = None,
         metrics: Any = "auto",
-        **kwargs: Any,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
     ) -> None:
         """Choose optimizer, loss and metrics, as `keras.Model.compile` does.
 
         Args:
             optimizer: Name or instance of an optimizer.
             loss: As in Keras, or "auto" for the model's own loss.
+            loss_weights: As in Keras.
             metrics: As in Keras, or "auto" for those of the model.
-            kwargs: Further arguments of `keras.Model.compile`.
+            weighted_metrics: As in Keras.
+            run_eagerly: As in Keras.
+            steps_per_execution: As in Keras.
+            jit_compile: As in Keras.
+            auto_scale_loss: As in Keras.
         """
-        loss = self.default_loss() if isinstance(loss, str) and loss == "auto" else loss
-        if isinstance(metrics, str) and metrics == "auto":
-            metrics = self.default_metrics()
-        super().compile(optimizer=optimizer, loss=loss, metrics=metrics, **kwargs)
+        automatic = {"loss": self.default_loss, "metrics": self.default_metrics}
+        given = {"loss": loss, "metrics": metrics}
+        self._automatic = [name for name, value in given.items() if _is_auto(value)]
+        given |= {name: automatic[name]() for name in self._automatic}
+        super().compile(
+            optimizer=optimizer,
+            loss=given["loss"],
+            loss_weights=loss_weights,
+            metrics=given["metrics"],
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Return what `compile_from_config` takes, as Keras saves it."""
+        config = super().get_compile_config()
+        # A loaded model makes its own loss, which may belong to one of its layers.
+        return {**config, **dict.fromkeys(self._automatic, "auto")} if config else config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile as the saved model was.
@@ -74,43 +119,121 @@ class BaseModel(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def fit(
-        self, x: Any = None, y: Any = None, *, validation_data: Any = None, **kwargs: Any
-    ) -> Any:
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> keras.callbacks.History:
         """Train as `keras.Model.fit` does, on raw examples or on arrays.
 
         Args:
-            x: List of raw examples, or what `keras.Model.fit` takes.
+            x: List of raw examples, a result of `encode`, or what `keras.Model.fit` takes.
             y: List of raw targets, or what `keras.Model.fit` takes.
-            validation_data: None, or a pair of such `x` and `y`.
-            kwargs: Further arguments of `keras.Model.fit`.
+            batch_size: As in Keras.
+            epochs: As in Keras.
+            verbose: As in Keras.
+            callbacks: As in Keras.
+            validation_split: As in Keras.
+            validation_data: None, what `x` may be, or a pair or triple with what `x` and `y` may
+                be, and weights.
+            shuffle: As in Keras.
+            class_weight: As in Keras.
+            sample_weight: As in Keras.
+            initial_epoch: As in Keras.
+            steps_per_epoch: As in Keras.
+            validation_steps: As in Keras.
+            validation_batch_size: As in Keras.
+            validation_freq: As in Keras.
 
         Raises:
             InputError: If an example is not valid. The message gives its number from 1.
         """
         x, y = self._encoded(x, y)
-        if isinstance(validation_data, tuple) and self._is_raw(validation_data[0]):
-            validation_data = (*self._encoded(*validation_data[:2]), *validation_data[2:])
-        return super().fit(x, y, validation_data=validation_data, **kwargs)
+        if isinstance(validation_data, EncodedDataset):
+            validation_data = validation_data.inputs, validation_data.targets
+        elif isinstance(validation_data, tuple):
+            rest = validation_data[2:]
+            validation_data = (*self._encoded(*(*validation_data, None)[:2]), *rest)
+        return super().fit(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_split=validation_split,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_batch_size=validation_batch_size,
+            validation_freq=validation_freq,
+        )
 
-    def evaluate(self, x: Any = None, y: Any = None, **kwargs: Any) -> Any:
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Return loss and metrics as `keras.Model.evaluate` does, of raw examples or of arrays.
 
         Args:
-            x: List of raw examples, or what `keras.Model.evaluate` takes.
+            x: List of raw examples, a result of `encode`, or what `keras.Model.evaluate` takes.
             y: List of raw targets, or what `keras.Model.evaluate` takes.
-            kwargs: Further arguments of `keras.Model.evaluate`.
+            batch_size: As in Keras.
+            verbose: As in Keras.
+            sample_weight: As in Keras.
+            steps: As in Keras.
+            callbacks: As in Keras.
+            return_dict: As in Keras.
+            **kwargs: What Keras itself gives between `fit` and `evaluate`.
 
         Raises:
             InputError: If an example is not valid. The message gives its number from 1.
         """
-        return super().evaluate(*self._encoded(x, y), **kwargs)
+        x, y = self._encoded(x, y)
+        return super().evaluate(
+            x=x,
+            y=y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            return_dict=return_dict,
+            **kwargs,
+        )
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return inputs and targets of the network for raw examples; others as they are."""
-        if not self._is_raw(x):
-            return x, y
-        dataset = self.encode(x, y)
-        return dataset.inputs, dataset.targets
+        if not isinstance(x, EncodedDataset):
+            if not self._is_raw(x):
+                return x, y
+            x = self.encode(x, y)
+        return x.inputs, x.targets
 
     def _is_raw(self, x: Any) -> bool:
         """Return whether inputs are raw examples: a list, or an array where the network takes none.
@@ -121,6 +244,8 @@ class BaseModel(keras.Model):
         if isinstance(x, np.ndarray):
             return x.dtype.kind in "OSU" or isinstance(self.input, dict)
         return isinstance(x, (list, tuple))
+
+    # Prediction.
 
     def predict_by_length(
         self,
@@ -145,9 +270,12 @@ class BaseModel(keras.Model):
             outputs = function(dataset.pad_batch(rows, length)[0])
             yield rows, keras.tree.map_structure(operator.itemgetter(slice(len(rows))), outputs)
 
+    # Configuration.
+
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; parts such as layers are serialized."""
-        raise NotImplementedError(f"{type(self).__name__} has no get_config().")
+        """Return the constructor's arguments; layers and other parts are serialized."""
+        parts = {name: serialize_part(getattr(self, name)) for name in self.config_attributes}
+        return {"name": self.name, **parts}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -158,3 +286,23 @@ class BaseModel(keras.Model):
             custom_objects: Name to class, as in Keras.
         """
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
+
+
+def serialize_part(part: Any) -> Any:
+    """Return the configuration of a part of a model; of a layer as if it were not built.
+
+    The model that is made of it builds the layer, as the first one did.
+
+    Args:
+        part: Layer, encoder, tag set, plain value, or a list of these.
+    """
+    if isinstance(part, (list, tuple)):
+        return [serialize_part(one) for one in part]
+    config = keras.saving.serialize_keras_object(part)
+    if isinstance(config, dict):
+        config = {name: value for name, value in config.items() if name != "build_config"}
+    return config
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == "auto"

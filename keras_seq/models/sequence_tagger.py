@@ -1,292 +1,341 @@
-"""Many to many, aligned: a tag for every token of a sentence."""
+"""Tagging: a tag for every token of a text."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import layers
-from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import EncodedDataset, by_length
-from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.text.tag_schemes import make_tags, tags_to_spans
-from keras_seq.text.vocabulary import Vocabulary
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset
+from keras_seq.layers.crf import CRF
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.losses import MaskedCrossentropy
+from keras_seq.models.base import BaseModel
+from keras_seq.text.code_points import token_code_points
+from keras_seq.text.encoder import Text, TextEncoder
+from keras_seq.text.tags import TagSet, TextSpan
 
-LETTERS = 20
-"""How many letters of a token its spelling is read from."""
-
-
-class TaggedSpan(NamedTuple):
-    """A stretch of a text, `text[start:end]`, what it is, and how sure the model is, 0 to 1."""
-
-    text: str
-    label: str
-    start: int
-    end: int
-    score: float
+MAX_CHARACTERS = 20
+"""Number of characters of a token that features of its spelling read."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceTagger(SequenceModel):
-    """Embeddings, recurrent layers and a CRF or a softmax (Huang et al. 2015, Lample et al. 2016).
+class SequenceTagger(BaseModel):
+    """Features of tokens, recurrent layers, and a CRF (Huang et al. 2015; Lample et al. 2016).
 
-        tagger = SequenceTagger(frequent(chain(*sentences)), ["PER", "LOC"], split="words")
-        tagger.compile("adam", loss=tagger.crf.loss, metrics=[tagger.crf.accuracy])
-        examples = tagger.encode(sentences, tags)
-        tagger.fit(examples.inputs, examples.targets)
-        tagger.tag(["Ada Lovelace lived in London ."])
+    >>> from keras_seq.models import SequenceTagger
+    >>> from keras_seq.text.encoder import TextEncoder
+    >>> from keras_seq.text.tags import TagSet
+    >>> texts = ["Ada lived in London", "in Paris"]
+    >>> tags = [["S-PER", "O", "O", "S-LOC"], ["O", "S-LOC"]]
+    >>> encoder = TextEncoder.from_examples(texts, lowercase=True)
+    >>> tagger = SequenceTagger(encoder, TagSet(["PER", "LOC"]))
+    >>> tagger.compile("adam")
+    >>> history = tagger.fit(texts, tags, epochs=40, verbose=0)
+    >>> [(span.text, span.label) for span in tagger.tag(["Ada lived in London"])[0]]
+    [('Ada', 'PER'), ('London', 'LOC')]
 
-    It is a `keras.Model` from numbers to scores, `(batch, timesteps, tags)`; `encode` makes the
-    numbers, `tag` goes from texts to spans. The vocabularies are saved with the model.
+    Its parts can be replaced by others, and by a user's own layers:
+
+    >>> from keras_seq import layers
+    >>> tagger = SequenceTagger(
+    ...     encoder,
+    ...     TagSet(["PER", "LOC"], scheme="IOB2"),
+    ...     features=[layers.TokenEmbedding(encoder, 32), layers.CharEncoder(25)],
+    ...     stack=layers.RNNStack("GRU", 16, num_layers=2, bidirectional=True),
+    ... )
+
+    As a network it maps a dict of "tokens", ids `(batch, timesteps)`, to the scores of a
+    `keras_seq.layers.CRF`, `(batch, timesteps, tags)`. If a feature reads characters, there is a
+    second input, "characters": code points `(batch, timesteps, 20)`.
 
     Args:
-        vocabulary: Tokens that are known; all others are `<UNK>`.
-        labels: What spans can be, such as "PER".
-        scheme: How spans become tags: "IOB2" or "IOBES".
-        split: How a text becomes tokens: "characters" or "words".
-        letters: Characters that are known within a token; if given, a recurrent sub-model reads
-            the spelling of each token, up to 20 of its letters.
-        bigrams: Pairs of tokens that have an embedding of their own.
-        embedding: Width of the embedding of a token, or None for one-hot input.
-        bigram_embedding: Width of the embedding of a pair.
-        bigram_dropout: Share of the steps at which both pairs are dropped in training, so that the
-            model does not rely on pairs that it knows.
-        letter_units: Units, a direction, of the sub-model of spelling, and its embedding's width.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer and direction.
-        depth: Number of recurrent layers.
-        bidirectional: Whether each layer reads from both ends.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        recurrent_dropout: Share of the state dropped from step to step.
-        crf: Whether tags depend on their neighbours; if not, each is chosen by itself (softmax),
+        encoder: Encoder of texts to ids.
+        tag_set: Labels, and the tags that stand for them.
+        features: Layers from ids `(batch, timesteps)` to vectors `(batch, timesteps, features)`,
+            whose outputs are concatenated. A layer whose attribute `reads` is "characters" gets the
+            code points instead. Default: a `TokenEmbedding` of width 64.
+        stack: Recurrent layers from features and `mask` to outputs of all time steps; or a list of
+            such layers, each of which reads the outputs of the one before. Default: a bidirectional
+            `RNNStack` of 128 LSTM units.
+        crf: Whether tags depend on their neighbors. If not, each is chosen by itself (softmax),
             except that the scheme must hold.
-        auxiliary: Names of tags of another kind, such as parts of speech. If given, the first
-            recurrent layer learns these too, for what they teach it (Søgaard & Goldberg 2016);
-            the output is then a dict of "tags" and "auxiliary" (logits), and so are the targets.
+        auxiliary: Head for tags of another kind, such as parts of speech, which the first layer of
+            `stack` learns too, for what they teach it (Søgaard & Goldberg 2016). The outputs are
+            then a dict of "tags" and "auxiliary" (logits), and so are the targets.
+        name: Name of the model.
+
+    Raises:
+        InputError: If there is no feature, or if the stack does not return all time steps.
     """
+
+    config_attributes = ("encoder", "tag_set", "features", "stack", "crf", "auxiliary")
 
     def __init__(
         self,
-        vocabulary,
-        labels,
+        encoder: TextEncoder,
+        tag_set: TagSet,
         *,
-        scheme="IOBES",
-        split="characters",
-        letters=None,
-        bigrams=None,
-        embedding=64,
-        bigram_embedding=64,
-        bigram_dropout=0.3,
-        letter_units=25,
-        cell="LSTM",
-        units=128,
-        depth=1,
-        bidirectional=True,
-        dropout=0.3,
-        recurrent_dropout=0.0,
-        crf=True,
-        auxiliary=None,
-        name="sequence_tagger",
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if not vocabulary or not labels:
-            raise InputError("A SequenceTagger needs at least one known token and one label.")
-        tokens = Vocabulary(vocabulary)
-        spelling = None if letters is None else Vocabulary(letters)
-        tags = make_tags(labels, scheme)
+        features: Sequence[keras.layers.Layer] | None = None,
+        stack: keras.layers.Layer | Sequence[keras.layers.Layer] | None = None,
+        crf: bool = True,
+        auxiliary: AuxiliaryTags | None = None,
+        name: str = "sequence_tagger",
+    ) -> None:
+        if features is None:
+            features = [TokenEmbedding(encoder, 64, name="token_embedding")]
+        if stack is None:
+            stack = RNNStack("LSTM", 128, bidirectional=True, dropout=0.3, name="stack")
+        if not features:
+            raise InputError("A SequenceTagger needs at least one feature layer.")
         ids = keras.Input((None,), dtype="int32", name="tokens")
-        inputs, mask = {"tokens": ids}, ops.not_equal(ids, 0)
-        if embedding is None:
-            features = [ops.one_hot(ids, len(tokens))]
-        else:
-            features = [keras.layers.Embedding(len(tokens), embedding, name="embedding")(ids)]
-        if bigrams is not None:
-            numbers = [[tokens.number(token) for token in pair] for pair in bigrams]
-            layer = layers.BigramEmbedding(numbers, bigram_embedding, name="bigram_embedding")
-            # All features of a step at once.
-            drop = keras.layers.Dropout(bigram_dropout, (None, None, 1), name="dropout_bigrams")
-            features.append(drop(layer(ids)))
-        if spelling is not None:
-            inputs["letters"] = keras.Input((None, LETTERS), dtype="int32", name="letters")
-            reader = Speller(len(spelling), letter_units, cell, name="speller")
-            features.append(reader(inputs["letters"]))
-        x = ops.concatenate(features, axis=-1) if len(features) > 1 else features[0]
-        beside = None if auxiliary is None else Vocabulary(auxiliary)
-        outputs = {}
-        for number in range(depth):
-            x = keras.layers.Dropout(dropout, name=f"dropout_{number}")(x)
-            layer = getattr(layers, cell)(
-                units,
-                return_sequences=True,
-                recurrent_dropout=recurrent_dropout,
-                name=f"recurrent_{number}",
+        inputs, mask = {"tokens": ids}, ops.not_equal(ids, encoder.pad_id)
+        if any(_reads_characters(feature) for feature in features):
+            inputs["characters"] = keras.Input(
+                (None, MAX_CHARACTERS), dtype="int32", name="characters"
             )
-            if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
+        vectors = [
+            feature(inputs["characters"] if _reads_characters(feature) else ids)
+            for feature in features
+        ]
+        x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
+        outputs = {}
+        for number, layer in enumerate(stack if isinstance(stack, (list, tuple)) else [stack]):
             x = layer(x, mask=mask)
-            if beside is not None and number == 0:
-                first = keras.layers.Dropout(dropout, name="dropout_auxiliary")(x)
-                outputs["auxiliary"] = keras.layers.Dense(len(beside), name="auxiliary")(first)
-        x = keras.layers.Dropout(dropout, name=f"dropout_{depth}")(x)
-        head = layers.CRF(len(tags), use_transitions=crf, tags=tags, scheme=scheme, name="crf")
-        scores = head(x, mask=mask)
-        outputs = {"tags": scores, **outputs} if outputs else scores
-        super().__init__(inputs, outputs, arguments, tokens)
-        self._to_tags = keras.Model(inputs, _BestTags(head, name="best_tags")(scores))
-        self._spelling, self._auxiliary = spelling, beside
-        self.tags, self.scheme, self.crf = tags, scheme, head
+            if isinstance(x, (list, tuple)) or len(x.shape) != 3:
+                raise InputError(
+                    f"The stack {layer.name} must return the outputs of all time steps: set "
+                    "return_sequences=True and return_state=False."
+                )
+            if auxiliary is not None and number == 0:
+                outputs["auxiliary"] = auxiliary(x)
+        crf_layer = CRF(
+            len(tag_set),
+            use_transitions=crf,
+            tags=tag_set.tags,
+            scheme=tag_set.scheme,
+            name="crf",
+        )
+        scores = crf_layer(x, mask=mask)
+        super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
+        best = BestTags(crf_layer, name="best_tags")(scores)
+        self.inference_model = keras.Model(inputs, dict(zip(("tags", "probabilities"), best)))
+        self.crf_layer = crf_layer
+        self.encoder, self.tag_set, self.features = encoder, tag_set, list(features)
+        self.stack, self.crf, self.auxiliary = stack, crf, auxiliary
 
-    def encode(self, sentences, tags=None, auxiliary=None):
-        """Sentences as the model takes them, all padded to the longest.
+    @property
+    def reads_characters(self) -> bool:
+        """Whether a feature reads the characters of tokens."""
+        return "characters" in self.input
+
+    @property
+    def token_embedding(self) -> TokenEmbedding | None:
+        """The first trained embedding among the features, or None."""
+        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
+        return next(embeddings, None)
+
+    def tokens_of(self, text: Text) -> list[str]:
+        """Return the tokens of a text, as the encoder reads them."""
+        return self.encoder.tokenize(text)
+
+    def default_loss(self) -> Any:
+        """Return the negative log likelihood of the tags, and the cross-entropy of others."""
+        if self.auxiliary is None:
+            return self.crf_layer.loss
+        return {"tags": self.crf_layer.loss, "auxiliary": MaskedCrossentropy()}
+
+    def encode(self, examples: Sequence[Text], targets: Any = None) -> EncodedDataset:
+        """Return texts and their tags as arrays, padded to the longest text.
 
         Args:
-            sentences: Lists of tokens; with `split="characters"`, strings will do.
-            tags: Lists of tags in the scheme of the model, one a token.
-            auxiliary: Lists of names, one a token; those that the model does not know are `<UNK>`.
-
-        Returns:
-            `keras_seq.batching.EncodedDataset`; `targets` is None without tags.
+            examples: Texts, or lists of their tokens.
+            targets: For each text a list of tags, one per token, or None. With `auxiliary` a dict
+                of such lists: "tags", and "auxiliary", whose unknown names count as one.
 
         Raises:
-            InputError: A sentence is empty, has not as many tags as tokens, or has a tag that the
-                model does not know; the message gives its number from 1.
+            InputError: If a text has no token, not as many tags as tokens, or a tag that is not in
+                the tag set. The message gives its number from 1.
         """
-        for number, sentence in enumerate(sentences, 1):
-            if not sentence:
-                raise InputError(f"Sentence {number} is empty.")
-        lengths = np.array([len(sentence) for sentence in sentences], "int32")
-        widest = int(lengths.max(initial=0))
-        inputs = {"tokens": self._tokens.numbers(sentences)}
-        if self._spelling is not None:
-            inputs["letters"] = np.zeros((len(sentences), widest, LETTERS), "int32")
-            for row, sentence in zip(inputs["letters"], sentences):
-                row[: len(sentence)] = self._spelling.numbers(sentence, LETTERS)
-        targets = None
-        if tags is not None:
-            numbers = {tag: number for number, tag in enumerate(self.tags)}
-            targets = np.zeros((len(sentences), widest), "int32")
-            for number, (row, length, given) in enumerate(zip(targets, lengths, tags), 1):
-                if len(given) != length:
-                    raise InputError(
-                        f"Sentence {number} has {length} tokens but {len(given)} tags."
-                    )
-                for position, tag in enumerate(given):
-                    if tag not in numbers:
-                        raise unknown(f"tag (sentence {number})", tag, self.tags)
-                    row[position] = numbers[tag]
-        sequences = [*inputs, *(() if targets is None else ["targets"])]
-        if auxiliary is not None:
-            targets = {"tags": targets, "auxiliary": self._auxiliary.numbers(auxiliary)}
-            sequences = [*inputs, *targets]
-        return EncodedDataset(inputs, targets, lengths, sequences)
+        ids, lengths = self.encoder.encode_batch(examples)
+        for number, length in enumerate(lengths, 1):
+            if not length:
+                raise InputError(f"Text {number} is empty.")
+        inputs = {"tokens": ids}
+        if self.reads_characters:
+            spellings = [self.encoder.spellings(text) for text in examples]
+            inputs["characters"] = token_code_points(spellings, MAX_CHARACTERS)
+        if targets is None:
+            return EncodedDataset(inputs, None, lengths, [*inputs])
+        if self.auxiliary is None:
+            ids = _pad(targets, lengths, self.tag_set.encode)
+            return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
+        if not isinstance(targets, Mapping) or set(targets) != {"tags", "auxiliary"}:
+            raise InputError("This SequenceTagger takes a dict of tags and auxiliary as targets.")
+        encoders = {"tags": self.tag_set.encode, "auxiliary": self.auxiliary.encode}
+        arrays = {name: _pad(targets[name], lengths, encoders[name]) for name in encoders}
+        return EncodedDataset(inputs, arrays, lengths, [*inputs, *arrays])
 
-    def tokens_of(self, text):
-        """The tokens of a text."""
-        return [token for token, _, _ in self._split(text)]
-
-    def tag(self, texts, batch_size=64):
-        """The spans found in texts.
+    def tag(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[TextSpan]]:
+        """Return the spans of texts.
 
         Args:
-            texts: Strings of any length; an empty one has no spans.
-            batch_size: Texts to work on together; those of like length are.
+            texts: Texts of any length; an empty one has no spans.
+            batch_size: Number of texts per batch, at most.
 
         Returns:
-            For each text a list of `TaggedSpan`. The score is the least probability of a tag in it.
-        """
-        if isinstance(texts, str):
-            raise InputError("tag() takes a list of texts, not one text alone.")
-        split = [self._split(text) for text in texts]
-        sentences = [[token for token, _, _ in tokens] for tokens in split]
-        results = []
-        for text, tokens, (tags, scores) in zip(
-            texts, split, self.tag_tokens(sentences, batch_size)
-        ):
-            results.append([])
-            for label, first, last in tags_to_spans(tags, self.scheme, strict=False):
-                start, end = tokens[first][1], tokens[last - 1][2]
-                score = float(scores[first:last].min())
-                results[-1].append(TaggedSpan(text[start:end], label, start, end, score))
-        return results
+            For each text a list of `TextSpan`.
 
-    def tag_tokens(self, sentences, batch_size=64):
-        """The tags of sentences that are tokens already.
+        Raises:
+            InputError: If `texts` is one text, or not of strings.
+        """
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise InputError(
+                "tag() takes a list of texts; for lists of tokens there is tag_tokens()."
+            )
+        spans = []
+        for text, answer in zip(texts, self.tag_tokens(texts, batch_size=batch_size)):
+            tokens = self.encoder.tokenize_with_offsets(text)
+            spans.append(self.tag_set.to_text_spans(text, tokens, *answer))
+        return spans
+
+    def tag_tokens(
+        self, examples: Sequence[Text], *, batch_size: int = 64
+    ) -> list[tuple[list[str], np.ndarray]]:
+        """Return the tags of the tokens of texts.
 
         Args:
-            sentences: Lists of tokens.
-            batch_size: As in `tag`.
+            examples: Texts, or lists of their tokens; an empty one has no tags.
+            batch_size: Number of texts per batch, at most.
 
         Returns:
-            For each sentence its tags, and their probabilities `(tokens,)`.
+            For each text its tags, and their probabilities `(tokens,)`.
         """
-        results = [([], np.zeros(0, "float32"))] * len(sentences)
-        full = [number for number, sentence in enumerate(sentences) if sentence]
-        names = np.array(self.tags)
-        for rows, wide in by_length([len(sentences[number]) for number in full], batch_size):
-            batch = [full[row] for row in rows]
-            tags, probabilities = self._decoded([sentences[n] for n in batch], wide)
-            for number, row, p in zip(batch, tags, probabilities):
-                length = len(sentences[number])
-                results[number] = names[row[:length]].tolist(), p[:length]
-        return results
-
-    def _decoded(self, sentences, wide):
-        """Tag numbers and their probabilities, (sentences, wide)."""
-        inputs, _ = self.encode(sentences).pad_batch(range(len(sentences)), wide)
-        return self._to_tags.predict_on_batch(inputs)
+        answers: list[Any] = [([], np.zeros(0, "float32")) for _ in examples]
+        full = [number for number, text in enumerate(examples) if self.encoder.tokenize(text)]
+        dataset = self.encode([examples[number] for number in full])
+        predict = self.inference_model.predict_on_batch
+        for rows, outputs in self.predict_by_length(dataset, batch_size, predict):
+            for place, row in enumerate(rows):
+                length = dataset.lengths[row]
+                ids = outputs["tags"][place, :length]
+                probabilities = outputs["probabilities"][place, :length]
+                answers[full[row]] = self.tag_set.decode(ids), probabilities
+        return answers
 
 
-class _BestTags(keras.layers.Layer):
-    """The best chain of tags and the probability of each, of the scores that a CRF gave."""
+@keras.saving.register_keras_serializable(package="keras_seq")
+class AuxiliaryTags(keras.layers.Layer):
+    """Head of a `SequenceTagger` for tags of another kind, such as parts of speech.
 
-    def __init__(self, crf, **kwargs):
+    The id 0 is padding, and 1 that of all names that are not known.
+
+    >>> head = AuxiliaryTags(["noun", "verb"])
+    >>> head.encode(["verb", "adverb", "noun"])
+    [3, 1, 2]
+    >>> tuple(head(np.zeros((1, 3, 8))).shape)
+    (1, 3, 4)
+
+    Args:
+        names: Different names, at least one.
+        dropout: Fraction of the inputs that is dropped.
+
+    Call arguments:
+        inputs: `(batch, timesteps, features)`.
+        training: Whether dropout applies.
+
+    Returns:
+        Logits `(batch, timesteps, names + 2)`.
+
+    Raises:
+        InputError: If there is no name, or one twice.
+    """
+
+    def __init__(self, names: Sequence[str], dropout: float = 0.3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        self.encoder = TextEncoder(names)
+        self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.output_layer = keras.layers.Dense(
+            self.encoder.vocab_size, dtype=self.dtype_policy, name="logits"
+        )
+
+    def encode(self, names: Sequence[str]) -> list[int]:
+        """Return the ids of names.
+
+        Args:
+            names: Names.
+        """
+        return self.encoder.encode(list(names))
+
+    def build(self, input_shape: Any) -> None:
+        self.output_layer.build(input_shape)
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        return self.output_layer(self.dropout(inputs, training=training))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.encoder.vocab_size)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"names": self.encoder.vocabulary, "dropout": self.dropout.rate}
+        return {**super().get_config(), **own}
+
+
+class BestTags(keras.layers.Layer):
+    """Most likely chain of tags, and the probability of each, from the scores of a CRF.
+
+    Args:
+        crf: The `keras_seq.layers.CRF`.
+
+    Call arguments:
+        scores: `(batch, timesteps, tags)`.
+
+    Returns:
+        Ids of tags and their probabilities, both `(batch, timesteps)`.
+    """
+
+    def __init__(self, crf: CRF, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
         # In a function, since the layer's weights are saved where they belong.
         self._crf = lambda: crf
 
-    def call(self, scores):
+    def call(self, scores: Any) -> tuple[Any, Any]:
         tags, marginals = self._crf().decode_with_marginals(scores)
-        hot = ops.one_hot(tags, marginals.shape[-1], dtype=marginals.dtype)
-        return tags, ops.sum(hot * marginals, axis=-1)
+        one_hot = ops.one_hot(tags, marginals.shape[-1], dtype=marginals.dtype)
+        return tags, ops.sum(one_hot * marginals, axis=-1)
 
-    def compute_output_spec(self, scores):
+    def compute_output_spec(self, scores: Any) -> tuple[Any, Any]:
         shape = scores.shape[:-1]
         return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, scores.dtype)
 
 
-@keras.saving.register_keras_serializable(package="keras_seq")
-class Speller(keras.layers.Layer):
-    """What the letters of each token say: `(batch, timesteps, letters)` to `(..., 2 * units)`.
+def _reads_characters(feature: keras.layers.Layer) -> bool:
+    return getattr(feature, "reads", "tokens") == "characters"
 
-    A recurrent layer reads the letters of a token from both ends (Lample et al. 2016).
+
+def _pad(targets: Sequence[Sequence[str]], lengths: np.ndarray, encode: Any) -> np.ndarray:
+    """Return the ids of tags, padded to the longest text.
 
     Args:
-        letters: How many letters there are.
-        units: A direction; also the width of a letter's embedding.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
+        targets: Lists of tags.
+        lengths: Number of tokens of each text.
+        encode: Function from a list of tags to their ids.
     """
-
-    def __init__(self, letters, units, cell="LSTM", **kwargs):
-        super().__init__(**kwargs)
-        self.letters, self.units, self.cell = letters, units, cell
-        self.embedding = keras.layers.Embedding(letters, units)
-        self.reader = keras.layers.Bidirectional(getattr(layers, cell)(units))
-
-    def build(self, input_shape):
-        self.embedding.build((None, input_shape[-1]))
-        self.reader.build((None, input_shape[-1], self.units))
-
-    def call(self, inputs):
-        batch, timesteps, letters = ops.shape(inputs)
-        flat = ops.reshape(inputs, (-1, letters))
-        read = self.reader(self.embedding(flat), mask=ops.not_equal(flat, 0))
-        return ops.reshape(read, (batch, timesteps, 2 * self.units))
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], 2 * self.units)
-
-    def get_config(self):
-        names = ("letters", "units", "cell")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+    if len(targets) != len(lengths):
+        raise InputError(f"There are {len(lengths)} texts but {len(targets)} lists of tags.")
+    array = np.zeros((len(lengths), lengths.max(initial=0)), "int32")
+    for number, (row, tags, length) in enumerate(zip(array, targets, lengths), 1):
+        if len(tags) != length:
+            raise InputError(f"Text {number} has {length} tokens but {len(tags)} tags.")
+        try:
+            row[:length] = encode(tags)
+        except InputError as error:
+            raise InputError(f"Text {number}: {error}") from None
+    return array

@@ -11,7 +11,7 @@ from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.text import code_points
 from keras_seq.text.encoder_in_graphs import EncodedTexts, EncoderInGraphs
 from keras_seq.text.subwords import get_tokenizer, train_subwords
-from keras_seq.text.tokenizers import Token, Tokenizer, tokenizer_name
+from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, tokenizer_name
 from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, frequent
 
 SPECIAL = (PADDING, UNKNOWN, END)
@@ -188,6 +188,20 @@ class TextEncoder(EncoderInGraphs):
             InputError: If the text contains half a surrogate pair.
         """
         return self._tokenizer(text, self.lowercase)
+
+    def spellings(self, text: Text) -> list[str]:
+        """Return how each token is written in a text: in its case, and without `METASPACE`.
+
+        >>> TextEncoder(["a"], lowercase=True).spellings("Ada met")
+        ['Ada', 'met']
+
+        Args:
+            text: Text, or the list of its tokens.
+        """
+        if isinstance(text, str):
+            return [text[start:end] for _, start, end in self.tokenize_with_offsets(text)]
+        mark = METASPACE if self._tokenizer.metaspace else ""
+        return [token.removeprefix(mark) for token in text]
 
     def encode(self, text: Text) -> list[int]:
         """Return the ids of the tokens of a text.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_seq._internal.errors import InputError
 from keras_seq.text.lookup import StringLookup
-from keras_seq.text.tokenizers import Tokenizer
+from keras_seq.text.tokenizers import METASPACE, Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -31,6 +31,7 @@ class EncoderInGraphs:
     vocabulary: list[str]
     tokens: list[str]
     lowercase: bool
+    tokenizer: str
     _tokenizer: Tokenizer
 
     def tokenize_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
@@ -43,6 +44,31 @@ class EncoderInGraphs:
             Ragged strings `(batch, (tokens))`.
         """
         return self._tokenizer.tokenize_tf(texts, self.lowercase)
+
+    def spellings_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Return how each token is written in its text, as `spellings` does.
+
+        Args:
+            texts: Strings `(batch,)`.
+
+        Raises:
+            InputError: If the encoder cuts words in lower case into pieces: the place of a piece in
+                its text is not known then.
+        """
+        import tensorflow as tf
+
+        if self.lowercase and self.tokenizer == "wordpiece":
+            raise InputError(
+                "In a TensorFlow graph the spelling of wordpieces is known only with "
+                "lowercase=False."
+            )
+        # No character changes its class with its case, so that the tokens are the same.
+        tokens = self._tokenizer.tokenize_tf(texts)
+        if not self._tokenizer.metaspace:
+            return tokens
+        return tokens.with_flat_values(
+            tf.strings.regex_replace(tokens.flat_values, f"^{METASPACE}", "")
+        )
 
     def tokens_to_ids_tf(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
         """Return the ids of tokens of texts.

@@ -206,6 +206,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             A batch of one, and a name for each time step.
         """
         model_: Any = model
+        if hasattr(model_, "trace_inputs"):
+            return model_.trace_inputs(example, target)
         tokens = model_.tokens_of(example) if isinstance(example, str) else list(example)
         return model_.encode([tokens]).inputs, tokens
 

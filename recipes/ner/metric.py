@@ -22,7 +22,7 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> dict[str, floa
     count = sum(map(len, examples.targets["tags"]))
     right = sum(a == b for row in zip(found, examples.targets["tags"]) for a, b in zip(*row))
     true, guessed = both_spans(model, found, examples)
-    known = _names(splits["train"], model.scheme)
+    known = _names(splits["train"], model.tag_set.scheme)
     new, new_found = 0, 0
     for tokens, here, there in zip(examples.inputs, true, guessed):
         unseen = {span for span in here if tuple(tokens[span.start : span.end]) not in known}
@@ -44,8 +44,8 @@ def _names(examples, scheme):
 def both_spans(model, found, examples):
     """The spans of sentences: those that are true, and those found."""
     return (
-        [set(tags_to_spans(tags, model.scheme)) for tags in examples.targets["tags"]],
-        [set(tags_to_spans(tags, model.scheme, strict=False)) for tags in found],
+        [set(tags_to_spans(tags, model.tag_set.scheme)) for tags in examples.targets["tags"]],
+        [set(tags_to_spans(tags, model.tag_set.scheme, strict=False)) for tags in found],
     )
 
 

@@ -22,7 +22,7 @@ LOOKS = {
         tagger,
         "Ada met Grace.",
         WORDS,
-        ["bidirectional_0/forward", "bidirectional_0/backward"],
+        ["stack/bidirectional_0/forward", "stack/bidirectional_0/backward"],
     ),
     "sentiment": (
         classifier,

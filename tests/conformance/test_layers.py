@@ -215,6 +215,12 @@ CASES = {
         {"pairs": [(1, 2), (2, 0)], "output_dim": 3}, IDS, (BATCH, STEPS, 6), (1, 0)
     ),
     "Bigrams": Case({"pairs": [(1, 2), (2, 0)]}, IDS, (BATCH, STEPS + 1), trains=False),
+    "CharEncoder": Case(
+        {"units": UNITS, "cell": "SimpleRNN", "num_buckets": 3},
+        {"inputs": ((BATCH, STEPS, 2), "int32")},
+        (BATCH, STEPS, 2 * UNITS),
+        (7, 0),
+    ),
     "CRF": Case({"units": UNITS}, weights=(5, 0), masking=True),
     "FlattenTime": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
     "KneserNey": Case(

@@ -243,7 +243,7 @@ def test_the_page_answers_and_lives_on(monkeypatch):
             assert kind == "complete" and frame.startswith("<iframe srcdoc=")
             page = html.unescape(frame)
             assert '"steps": ["Ada", "\\u003c", "b", ">", "met"]' in page
-            assert "bidirectional_0/forward" in page and "probability of tags: crf" in page
+            assert "stack/bidirectional_0/forward" in page and "probability of tags: crf" in page
             assert "<" not in frame[1:].partition('"></iframe>')[0], "it cannot leave its frame"
         kind, data = asked(client, "ask", "<img>" * 201)
         assert kind == "error"

@@ -9,6 +9,7 @@ import pytest
 from keras_seq import export, layers
 from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tags import TagSet
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
@@ -33,8 +34,13 @@ def test_rows_of_pixels(tmp_path):
 
 
 def test_a_tagger_of_any_length(tmp_path):
+    encoder = TextEncoder("abcdefg", "char_nospace")
+    pairs = [encoder.encode(pair) for pair in ("ab", "bc")]
     tagger = SequenceTagger(
-        "abcdefg", ["PER"], bigrams=["ab", "bc"], embedding=3, bigram_embedding=2, units=3
+        encoder,
+        TagSet(["PER"]),
+        features=[layers.TokenEmbedding(encoder, 3), layers.BigramEmbedding(pairs, 2)],
+        stack=layers.RNNStack("LSTM", 3, bidirectional=True),
     )
     report = export.litert(tagger, tmp_path / "it")
     assert report["largest difference"] <= 1e-5

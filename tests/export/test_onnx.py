@@ -13,9 +13,15 @@ from keras import ops
 
 from keras_seq import export, layers
 from keras_seq.cells import RecurrentCell, Step
-from keras_seq.models import SequenceClassifier, SequenceGenerator, SequenceTagger
+from keras_seq.models import (
+    AuxiliaryTags,
+    SequenceClassifier,
+    SequenceGenerator,
+    SequenceTagger,
+)
 from keras_seq.scan import general_only
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tags import TagSet
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
@@ -157,18 +163,18 @@ def test_without_a_mask_an_operator_has_no_lengths(tmp_path):
 
 
 def test_a_tagger_tags(tmp_path):
-    letters = "abcdefgh"
+    encoder = TextEncoder(["ab", "cd", "efg"])
+    pairs = layers.BigramEmbedding([encoder.encode("ab cd")], 2)
     tagger = SequenceTagger(
-        ["ab", "cd", "efg"],
-        ["PER"],
-        split="words",
-        letters=letters,
-        bigrams=[("ab", "cd")],
-        embedding=3,
-        bigram_embedding=2,
-        letter_units=2,
-        units=3,
-        auxiliary=["n"],
+        encoder,
+        TagSet(["PER"]),
+        features=[
+            layers.TokenEmbedding(encoder, 3),
+            keras.Sequential([pairs, keras.layers.Dropout(0.5)]),
+            layers.CharEncoder(2),
+        ],
+        stack=layers.RNNStack("LSTM", 3, bidirectional=True),
+        auxiliary=AuxiliaryTags(["n"]),
     )
     shaken(tagger)
     report, found, session = exported(tagger, tmp_path / "it", name="tag")
@@ -180,14 +186,13 @@ def test_a_tagger_tags(tmp_path):
     ids = [
         [tables["tokens"].index(t) if t in tables["tokens"] else 1 for t in s] for s in sentences
     ]
-    spelt = [
-        [[tables["letters"].index(c) for c in t] + [0] * (20 - len(t)) for t in s]
-        for s in sentences
+    spelled = [
+        [[ord(c) for c in t] + [0] * (tables["characters"] - len(t)) for t in s] for s in sentences
     ]
     ids[1] += [0] * 3
-    spelt[1] += [[0] * 20] * 3
+    spelled[1] += [[0] * 20] * 3
     tags, probabilities = session.run(
-        ["tags", "probabilities"], {"tokens": np.int32(ids), "letters": np.int32(spelt)}
+        ["tags", "probabilities"], {"tokens": np.int32(ids), "characters": np.int32(spelled)}
     )
     for row, (names, chances) in enumerate(tagger.tag_tokens(sentences)):
         assert [tables["tags"][n] for n in tags[row, : len(names)]] == names

@@ -42,8 +42,10 @@ def graph(name, lower):
 
     def run(texts):
         tokens, encoded = own.tokenize_tf(texts), own.encode_tf(texts, end=True)
+        known = not (lower and name == "wordpiece")
+        spellings = own.spellings_tf(texts) if known else tf.ragged.constant([[""]])
         more = own.append_tf(texts, own.ids_to_tokens_tf(encoded.ids))
-        return tokens, encoded, own.decode_tf(encoded.ids), more
+        return tokens, encoded, own.decode_tf(encoded.ids), more, spellings
 
     return tf.function(run, [tf.TensorSpec([None], tf.string)], autograph=False)
 
@@ -68,9 +70,12 @@ TEXTS = st.lists(
 @given(TEXTS)
 def test_graphs_do_what_python_does(name, lower, texts):
     own = encoder(name, lower)
-    tokens, (ids, lengths), decoded, more = graph(name, lower)(texts)
+    tokens, (ids, lengths), decoded, more, spellings = graph(name, lower)(texts)
     assert strings(tokens.flat_values) == [t for text in texts for t in own.tokenize(text)]
     assert tokens.row_lengths().numpy().tolist() == [len(own.tokenize(text)) for text in texts]
+    if not (lower and name == "wordpiece"):
+        written = [spelling for text in texts for spelling in own.spellings(text)]
+        assert strings(spellings.flat_values) == written
     expected = own.encode_batch(texts, end=True)
     np.testing.assert_array_equal(ids, expected.ids)
     np.testing.assert_array_equal(lengths, expected.lengths)
@@ -139,6 +144,15 @@ def test_offsets_are_of_the_text_that_was_given(text, name, lower):
     for token, start, end in encoder(name, lower).tokenize_with_offsets(text):
         bare = token if name in ("char", "char_nospace") else token.removeprefix(METASPACE)
         assert bare == (lowercase(text[start:end]) if lower else text[start:end]) or not bare
+
+
+def test_spellings():
+    text = " Ada's İX▁x  中"
+    own = TextEncoder(["▁ada", "'", "a"], "word_metaspace", lowercase=True)
+    assert own.tokenize(text) == ["▁ada", "'", "s", "▁ix", "▁x", "▁中"]
+    assert own.spellings(text) == ["Ada", "'", "s", "İX", "x", "中"]
+    assert own.spellings(["▁Ada", "x"]) == ["Ada", "x"]
+    assert TextEncoder(["a"], lowercase=True).spellings(["▁Ada"]) == ["▁Ada"]
 
 
 def test_lower_case_is_character_for_character():
@@ -229,6 +243,10 @@ MISTAKES = {
         "no token for the end of a text, .* make it with end=True",
     ),
     "no such id": (lambda: encoder("word").decode([99]), "no id 99: ids are below 21"),
+    "spellings of wordpieces": (
+        lambda: encoder("wordpiece", True).spellings_tf(["a"]),
+        "known only with lowercase=False",
+    ),
     "half a pair": (lambda: encoder("word").encode("a\ud800"), "half a surrogate pair"),
 }
 

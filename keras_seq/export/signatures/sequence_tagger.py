@@ -4,11 +4,21 @@ from typing import Any
 
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.text import TextAdapter
-from keras_seq.models.sequence_tagger import LETTERS, SequenceTagger
+from keras_seq.models.sequence_tagger import MAX_CHARACTERS, SequenceTagger
+from keras_seq.text.code_points import token_code_points_tf
 
 
 class SequenceTaggerAdapter(TextAdapter):
     """Adapter of a `SequenceTagger`: `tag`."""
+
+    def example_inputs(self) -> list[list[str]]:
+        """Return lists of 1 to 60 tokens of the model's vocabulary."""
+        known = self.model.encoder.vocabulary
+        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
+
+    def texts(self, examples: list[list[str]]) -> list[str]:
+        """Return the texts of lists of tokens."""
+        return [self.model.encoder.detokenize(tokens) for tokens in examples]
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `tag`, from texts to tokens and their tags.
@@ -18,45 +28,44 @@ class SequenceTaggerAdapter(TextAdapter):
 
         Args:
             examples: Lists of tokens to compare on.
+
+        Raises:
+            InputError: If the model reads the characters of wordpieces in lower case.
         """
         import tensorflow as tf
 
-        model = self.model
-        known = model._tokens.table()
-        letters = None if model._spelling is None else model._spelling.table()
-        names = tf.constant(model.tags)
+        model, encoder = self.model, self.model.encoder
+        names = tf.constant(model.tag_set.tags)
 
         def tag(texts: Any) -> dict[str, Any]:
-            ragged = model._split.in_graph(texts)
-            # At least one step, since there may be nothing but empty texts.
-            missing = tf.cast(tf.size(ragged.flat_values) == 0, tf.int32)
-            tokens = tf.pad(ragged.to_tensor(), [[0, 0], [0, missing]])
-            inputs = {"tokens": tf.where(tokens != "", known.lookup(tokens), 0)}
-            if letters is not None:
-                # Row by row of one tensor of tokens, since a ragged one cannot be split further.
-                flat = tf.strings.unicode_split(tf.reshape(tokens, [-1]), "UTF-8")
-                spelt = letters.lookup(flat).to_tensor(shape=[None, LETTERS])
-                shape = tf.concat([tf.shape(tokens), [LETTERS]], 0)
-                inputs["letters"] = tf.reshape(spelt, shape)
-            tags, probabilities = model._to_tags(inputs, training=False)
-            seen = inputs["tokens"] > 0
+            tokens = encoder.tokenize_tf(texts).to_tensor("")
+            # An unknown token stands for a text without any, since there may be no other text.
+            ids = encoder.encode_tf(texts, unk_if_empty=True).ids
+            tokens = tf.pad(tokens, [[0, 0], [0, tf.shape(ids)[1] - tf.shape(tokens)[1]]])
+            inputs = {"tokens": ids}
+            if model.reads_characters:
+                spellings = encoder.spellings_tf(texts).to_tensor(
+                    "", shape=[None, tf.shape(ids)[1]]
+                )
+                inputs["characters"] = token_code_points_tf(spellings, MAX_CHARACTERS)
+            best = model.inference_model(inputs, training=False)
+            is_token = tokens != ""
             return {
                 "tokens": tokens,
-                "tags": tf.where(seen, tf.gather(names, tags), ""),
-                "probabilities": tf.where(seen, probabilities, 0),
+                "tags": tf.where(is_token, tf.gather(names, best["tags"]), ""),
+                "probabilities": tf.where(is_token, best["probabilities"], 0),
             }
 
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
-        tables = [table for table in (known, letters) if table is not None]
-        return {"tag": Endpoint(tag, signature, self.text_batches(examples), tables)}
+        return {"tag": Endpoint(tag, signature, self.text_batches(examples))}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `tag`, from numbers to numbers.
 
-        It takes `tokens` `(batch, timesteps)` and, if the model reads them, `letters` `(batch,
-        timesteps, 20)`, as `encode` makes them by the lists in `metadata`. It returns a dict of
-        `tags`, their numbers, and `probabilities`, both `(batch, timesteps)`, zeros where there is
-        no token.
+        It takes `tokens` `(batch, timesteps)` by the list in `metadata` and, if the model reads
+        them, `characters` `(batch, timesteps, 20)`, the Unicode code points of the first characters
+        of each token, as `encode` makes them. It returns a dict of `tags`, their ids, and
+        `probabilities`, both `(batch, timesteps)`, zeros where there is no token.
 
         Args:
             examples: Lists of tokens to compare on.
@@ -64,23 +73,22 @@ class SequenceTaggerAdapter(TextAdapter):
         import tensorflow as tf
 
         signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
-        if self.model._spelling is not None:
-            signature.append(tf.TensorSpec([None, None, LETTERS], tf.int32, "letters"))
+        if self.model.reads_characters:
+            signature.append(tf.TensorSpec([None, None, MAX_CHARACTERS], tf.int32, "characters"))
 
         def tag(*arguments: Any) -> dict[str, Any]:
             inputs = {spec.name: array for spec, array in zip(signature, arguments, strict=True)}
-            tags, probabilities = self.model._to_tags(inputs, training=False)
-            return {"tags": tags, "probabilities": probabilities}
+            return dict(self.model.inference_model(inputs, training=False))
 
         return {"tag": Endpoint(tag, signature, self.encoded_batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens, letters and tags in the order of their numbers, from 0."""
-        model = self.model
-        tables = {"split": model._arguments["split"], "tokens": model._tokens.tokens}
-        if model._spelling is not None:
-            tables |= {"letters": model._spelling.tokens, "letters a token": LETTERS}
-        return {**tables, "tags": model.tags, "scheme": model.scheme}
+        """Return the tokens and tags in the order of their ids, from 0."""
+        encoder, tag_set = self.model.encoder, self.model.tag_set
+        tables = {"split": encoder.tokenizer, "lower": encoder.lowercase, "tokens": encoder.tokens}
+        if self.model.reads_characters:
+            tables["characters"] = MAX_CHARACTERS
+        return {**tables, "tags": tag_set.tags, "scheme": tag_set.scheme}
 
 
 register(SequenceTagger, SequenceTaggerAdapter)

@@ -1,0 +1,74 @@
+"""Features of the spelling of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq.layers.recurrent.stack import RNNStack
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class CharEncoder(keras.layers.Layer):
+    """Recurrent layer that reads the characters of each token from both ends (Lample et al. 2016).
+
+    Characters need no vocabulary: their code points share `num_buckets` embeddings. With the
+    default, no two characters below U+0800 share one, among which are the Latin, Greek, Cyrillic,
+    Hebrew and Arabic alphabets.
+
+    >>> from keras_seq.text.code_points import token_code_points
+    >>> layer = CharEncoder(25)
+    >>> tuple(layer(token_code_points([["Ada", "slept"]], max_characters=20)).shape)
+    (1, 2, 50)
+
+    Args:
+        units: Number of hidden units per direction, and width of the embedding of a character.
+        cell: Name of a recurrent layer of `keras_seq.layers`.
+        num_buckets: Number of embeddings.
+
+    Call arguments:
+        inputs: Code points of the characters of each token, `(batch, timesteps, characters)`, 0
+            where there is none. The attribute `reads` says so to models.
+
+    Returns:
+        `(batch, timesteps, 2 * units)`.
+
+    Raises:
+        InputError: If `num_buckets` is not positive, or no layer has the name.
+    """
+
+    reads = "characters"
+
+    def __init__(
+        self, units: int, cell: str = "LSTM", num_buckets: int = 2_048, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if num_buckets < 1:
+            raise InputError(f"CharEncoder: `num_buckets` must be positive, got {num_buckets}.")
+        self.units, self.cell, self.num_buckets = units, cell, num_buckets
+        policy = self.dtype_policy
+        self.embedding = keras.layers.Embedding(num_buckets, units, dtype=policy, name="embedding")
+        self.stack = RNNStack(
+            cell, units, bidirectional=True, return_sequences=False, dtype=policy, name="stack"
+        )
+
+    def build(self, input_shape: Any) -> None:
+        self.embedding.build((None, input_shape[-1]))
+        self.stack.build((None, input_shape[-1], self.units))
+
+    def call(self, inputs: Any) -> Any:
+        batch, timesteps, characters = ops.shape(inputs)
+        flat = ops.reshape(inputs, (-1, characters))
+        vectors = self.embedding(flat % self.num_buckets)
+        outputs = self.stack(vectors, mask=ops.not_equal(flat, 0))
+        return ops.reshape(outputs, (batch, timesteps, 2 * self.units))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], 2 * self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("units", "cell", "num_buckets")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
