@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_seq._internal.serialization import serialize_part
 from keras_seq.batching import EncodedDataset, by_length
 
 
@@ -286,22 +287,6 @@ class BaseModel(keras.Model):
             custom_objects: Name to class, as in Keras.
         """
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
-
-
-def serialize_part(part: Any) -> Any:
-    """Return the configuration of a part of a model; of a layer as if it were not built.
-
-    The model that is made of it builds the layer, as the first one did.
-
-    Args:
-        part: Layer, encoder, tag set, plain value, or a list of these.
-    """
-    if isinstance(part, (list, tuple)):
-        return [serialize_part(one) for one in part]
-    config = keras.saving.serialize_keras_object(part)
-    if isinstance(config, dict):
-        config = {name: value for name, value in config.items() if name != "build_config"}
-    return config
 
 
 def _is_auto(value: Any) -> bool:

@@ -65,6 +65,8 @@ class CTCRecognizer(BaseModel):
             another letter, or the parts do not fit each other.
     """
 
+    config_attributes = ("alphabet", "front_end", "features", "stack", "lexicon")
+
     def __init__(
         self,
         alphabet: Iterable[str],
@@ -333,14 +335,3 @@ class CTCRecognizer(BaseModel):
         outputs, states = self.stack.advance(features, states)
         logits = self.output_layer(outputs)
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), states
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; layers are serialized."""
-        return {
-            "alphabet": self.alphabet,
-            "front_end": keras.saving.serialize_keras_object(self.front_end),
-            "features": [keras.saving.serialize_keras_object(layer) for layer in self.features],
-            "stack": keras.saving.serialize_keras_object(self.stack),
-            "lexicon": self.lexicon,
-            "name": self.name,
-        }

@@ -10,7 +10,6 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError, unknown
-from keras_seq._internal.serialization import serialize_unbuilt
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
@@ -86,6 +85,11 @@ class SequenceClassifier(BaseModel):
         InputError: If there are too few labels, if two labels are equal, or if pooling and stack do
             not fit.
     """
+
+    config_attributes = (
+        *("encoder", "labels", "features", "convolution", "stack", "pooling", "experts"),
+        *("mixture", "dropout", "token_dropout"),
+    )
 
     def __init__(
         self,
@@ -268,34 +272,6 @@ class SequenceClassifier(BaseModel):
         tokens = self.encoder.tokenize_with_offsets(text)
         written = [(token.text, text[token.start : token.end]) for token in tokens]
         return [as_is if lowercase(as_is) == token else token for token, as_is in written]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; layers are serialized."""
-        return {
-            "encoder": self.encoder.get_config(),
-            "labels": self.labels,
-            "features": [serialize_unbuilt(feature) for feature in self.features],
-            "convolution": serialize_unbuilt(self.convolution),
-            "stack": serialize_unbuilt(self.stack),
-            "pooling": serialize_unbuilt(self.pooling),
-            "experts": [serialize_unbuilt(expert) for expert in self.experts],
-            "mixture": self.mixture,
-            "dropout": self.dropout,
-            "token_dropout": self.token_dropout,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Return a new model of a configuration.
-
-        Args:
-            config: Result of `get_config`.
-            custom_objects: Name to class, as in Keras.
-        """
-        encoder = TextEncoder.from_config(config["encoder"])
-        others = {name: value for name, value in config.items() if name != "encoder"}
-        return cls(encoder, **keras.saving.deserialize_keras_object(others, custom_objects))
 
 
 def _check_pooling(stack: RNNStack, pooling: keras.layers.Layer | None) -> None:

@@ -66,6 +66,8 @@ class VideoClassifier(BaseModel):
         InputError: If there are fewer than two labels, or an argument has a wrong shape.
     """
 
+    config_attributes = ("labels", "frame_shape", "encoder", "stack", "sampling")
+
     def __init__(
         self,
         labels: Sequence[str],
@@ -91,7 +93,7 @@ class VideoClassifier(BaseModel):
         mask = keras.Input((None,), dtype="bool", name="mask")
         inputs = {"frames": frames, "mask": mask}
         super().__init__(inputs, _logits(parts, frames, mask), name=name)
-        self.labels, self.frame = list(labels), frame_shape
+        self.labels, self.frame_shape = list(labels), frame_shape
         self.sampling = dict(sampling or {})
         self.encoder, self.stack, self.output_layer = parts
 
@@ -130,7 +132,7 @@ class VideoClassifier(BaseModel):
         for number, clip in enumerate(clips, 1):
             self._check(clip, number)
         lengths = np.array([len(clip) for clip in clips], "int32")
-        frames = np.zeros((len(clips), max(lengths, default=0), *self.frame), "uint8")
+        frames = np.zeros((len(clips), max(lengths, default=0), *self.frame_shape), "uint8")
         for row, clip in zip(frames, clips, strict=True):
             row[: len(clip)] = clip
         inputs = {"frames": frames, "mask": np.arange(frames.shape[1]) < lengths[:, None]}
@@ -144,10 +146,10 @@ class VideoClassifier(BaseModel):
         return EncodedDataset(inputs, targets, lengths, list(inputs))
 
     def _check(self, clip: np.ndarray, number: int) -> None:
-        if clip.ndim != 1 + len(self.frame) or clip.shape[1:] != self.frame:
+        if clip.ndim != 1 + len(self.frame_shape) or clip.shape[1:] != self.frame_shape:
             raise InputError(
                 f"Clip {number} has the shape {clip.shape}; the model reads frames of "
-                f"{self.frame}, so that it must be (frames, {str(self.frame)[1:]}."
+                f"{self.frame_shape}, so that it must be (frames, {str(self.frame_shape)[1:]}."
             )
         if clip.dtype != np.uint8:
             raise InputError(f"Clip {number} is of {clip.dtype}; it must be uint8, 0 to 255.")
@@ -178,17 +180,6 @@ class VideoClassifier(BaseModel):
             clip: Array `(frames, *frame_shape)`, uint8.
         """
         return self.classify([clip[:end] for end in range(1, len(clip) + 1)])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; layers are serialized."""
-        return {
-            "labels": self.labels,
-            "frame_shape": list(self.frame),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
-            "stack": keras.saving.serialize_keras_object(self.stack),
-            "sampling": self.sampling,
-            "name": self.name,
-        }
 
 
 def _logits(parts: tuple[Any, Any, Any], frames: Any, mask: Any) -> Any:

@@ -42,7 +42,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
             model, config, inputs: As for every recipe.
             folder: Where to draw the frames of each, with what the model thought of it by then.
         """
-        clips = [read_video(path, model.frame, **model.sampling) for path in inputs]
+        clips = [read_video(path, model.frame_shape, **model.sampling) for path in inputs]
         folder.mkdir(parents=True, exist_ok=True)
         for path, clip, seen in zip(inputs, clips, model.classify(clips), strict=True):
             picture = folder / f"{plots.file_name(Path(path).name)}.png"
@@ -60,7 +60,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         """Return a clip, or a video file, frame by frame."""
         clip = example
         if isinstance(example, str):
-            clip = read_video(example, model.frame, **model.sampling)
+            clip = read_video(example, model.frame_shape, **model.sampling)
         inputs = {"frames": clip[None], "mask": np.ones((1, len(clip)), bool)}
         return inputs, [f"frame {number}" for number in range(len(clip))]
 
@@ -76,7 +76,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         def answer(path):
             if path is None:
                 raise InputError("There is no video yet: choose a file.")
-            clip = read_video(path, model.frame, **model.sampling)
+            clip = read_video(path, model.frame_shape, **model.sampling)
             [seen] = model.classify([clip])
             strip = (Path(path).name, clip, over_time(model, clip))
             values = [seen.probabilities, panels.picture(plots.filmstrips, [strip])]

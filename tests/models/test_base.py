@@ -8,8 +8,9 @@ import pytest
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.serialization import serialize_part
 from keras_seq.batching import EncodedDataset
-from keras_seq.models.base import BaseModel, serialize_part
+from keras_seq.models.base import BaseModel
 from keras_seq.text.encoder import TextEncoder
 
 pytestmark = pytest.mark.usefixtures("eagerly")

@@ -76,7 +76,7 @@ def test_saved(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     for a, b in zip(loaded.classify(CLIPS), learnt().classify(CLIPS)):
         assert a.probability == pytest.approx(b.probability, abs=1e-6)
-    assert loaded.labels == LABELS and loaded.frame == (8, 8)
+    assert loaded.labels == LABELS and loaded.frame_shape == (8, 8)
     # Its loss and its metric came along, and it takes clips as they are.
     loss, accuracy = loaded.evaluate(CLIPS, TRUE, verbose=0)
     assert loss < 0.2 and accuracy == 1.0

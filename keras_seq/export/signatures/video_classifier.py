@@ -14,7 +14,9 @@ class VideoClassifierAdapter(Adapter):
 
     def example_inputs(self) -> Sequence[np.ndarray]:
         """Return three clips of noise."""
-        return [*np.random.default_rng(0).integers(0, 256, (3, 6, *self.model.frame), "uint8")]
+        return [
+            *np.random.default_rng(0).integers(0, 256, (3, 6, *self.model.frame_shape), "uint8")
+        ]
 
     def text_signatures(self, examples: Sequence[np.ndarray]) -> dict[str, Endpoint]:
         """Return `classify`, from frames to labels.
@@ -57,12 +59,16 @@ class VideoClassifierAdapter(Adapter):
     def metadata(self) -> dict[str, Any]:
         """Return the shape of a frame, how clips are taken from videos, and the labels."""
         model = self.model
-        return {"frame": list(model.frame), "sampling": model.sampling, "labels": model.labels}
+        return {
+            "frame": list(model.frame_shape),
+            "sampling": model.sampling,
+            "labels": model.labels,
+        }
 
     def _signature(self) -> list[Any]:
         import tensorflow as tf
 
-        return [tf.TensorSpec([None, None, *self.model.frame], tf.uint8, "frames")]
+        return [tf.TensorSpec([None, None, *self.model.frame_shape], tf.uint8, "frames")]
 
 
 def _batches(clips: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
