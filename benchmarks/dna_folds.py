@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from keras_seq_recipes.dna.bases import vectors
-from keras_seq_recipes.dna.metric import interval
+from keras_seq_recipes.dna.metric import accuracy_interval
 from sklearn.svm import SVC
 
 from benchmarks import page
@@ -55,12 +55,14 @@ def _summary(found):
         "mean": float(shares.mean()),
         "standard deviation": float(shares.std(ddof=1)),
         "of all": float(right.mean()),
-        "interval": interval(right.sum(), len(right)),
+        "interval": accuracy_interval(right.sum(), len(right)),
         "by class": {
             label: {
                 "precision": float(right[guessed == label].mean()),
                 "recall": float(right[true == label].mean()),
-                "interval of recall": interval(right[true == label].sum(), (true == label).sum()),
+                "interval of recall": accuracy_interval(
+                    right[true == label].sum(), (true == label).sum()
+                ),
             }
             for label in np.unique(true).tolist()
         },

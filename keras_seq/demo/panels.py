@@ -163,7 +163,7 @@ def recognizer(model):
             raise InputError("There is no sound yet: record some, or choose a file.")
         recording = read_audio(path, model.sample_rate)
         values = [*model.transcribe([recording]), picture(plots.heard, model, recording)]
-        return Answer(values, *model.step_by_step(recording))
+        return Answer(values, *model.trace_inputs(recording))
 
     return Panel([sound], outputs, answer)
 

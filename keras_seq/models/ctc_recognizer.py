@@ -203,14 +203,15 @@ class CTCRecognizer(BaseModel):
                     f"{steps}: is it the right one? Fewer frames a step make more steps."
                 )
 
-    def step_by_step(self, recording: np.ndarray) -> tuple[Any, list[str]]:
+    def trace_inputs(self, example: np.ndarray, target: Any = None) -> tuple[Any, list[str]]:
         """Return the inputs of the network for one recording, and when each time step begins.
 
         Args:
-            recording: Array of samples.
+            example: Array of samples.
+            target: Not read.
         """
-        starts = np.arange(int(self.steps(len(recording)))) * self.seconds_a_step
-        return self.encode([recording]).inputs, [f"{second:.2f} s" for second in starts]
+        starts = np.arange(int(self.steps(len(example)))) * self.seconds_a_step
+        return self.encode([example]).inputs, [f"{second:.2f} s" for second in starts]
 
     def spectrogram(self, recording: np.ndarray) -> np.ndarray:
         """Return the log-mel spectrogram of a recording, `(frames, bands)`.

@@ -156,6 +156,15 @@ class VideoClassifier(BaseModel):
         if not len(clip):
             raise InputError(f"Clip {number} has no frames.")
 
+    def trace_inputs(self, example: Clip, target: Any = None) -> tuple[Any, list[str]]:
+        """Return the inputs of the network for one clip, and the numbers of its frames.
+
+        Args:
+            example: Array `(frames, *frame_shape)`, uint8.
+            target: Not read.
+        """
+        return self.encode([example]).inputs, [f"frame {n}" for n in range(len(example))]
+
     def classify(self, clips: Sequence[Clip], batch_size: int = 64) -> list[Seen]:
         """Return the label of each clip, with the probabilities of all labels.
 

@@ -1,1 +1,26 @@
 """Text as models read it: encoders, tokenizers, subwords, vocabularies, tags and spans."""
+
+from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tag_schemes import (
+    Span,
+    convert_tags,
+    guess_scheme,
+    make_tags,
+    spans_to_tags,
+    tags_to_spans,
+)
+from keras_seq.text.tags import TagSet, TextSpan
+from keras_seq.text.vocabulary import Vocabulary
+
+__all__ = [
+    "Span",
+    "TagSet",
+    "TextEncoder",
+    "TextSpan",
+    "Vocabulary",
+    "convert_tags",
+    "guess_scheme",
+    "make_tags",
+    "spans_to_tags",
+    "tags_to_spans",
+]

@@ -1,9 +1,9 @@
 """How good it is: sequences named right, in all and class by class."""
 
-import math
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import plots
@@ -17,7 +17,7 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, 
     found, true = _found(model, splits[name]), np.array(splits[name].targets["labels"])
     guessed = np.array([one.label for one in found])
     right = guessed == true
-    least, most = interval(right.sum(), len(right))
+    least, most = accuracy_interval(right.sum(), len(right))
     chances = [one.probabilities[label] for one, label in zip(found, true)]
     metrics = {
         "accuracy": float(right.mean()),
@@ -32,18 +32,15 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, 
     return metrics
 
 
-def interval(hits, count, deviations=1.96):
-    """The confidence interval of a share (Wilson 1927), of 95% unless told.
+def accuracy_interval(num_correct: int, num_examples: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of an accuracy (Wilson 1927).
 
     Args:
-        hits: How many of
-        count: so many.
-        deviations: Standard deviations either way.
+        num_correct: Number of correct examples.
+        num_examples: Number of examples, at least 1.
     """
-    share, spread = hits / count, deviations**2 / count
-    middle = share + spread / 2
-    half = deviations * math.sqrt(share * (1 - share) / count + spread / count / 4)
-    return float((middle - half) / (1 + spread)), float((middle + half) / (1 + spread))
+    test = stats.binomtest(int(num_correct), int(num_examples))
+    return tuple(map(float, test.proportion_ci(0.95, method="wilson")))
 
 
 def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:

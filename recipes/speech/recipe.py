@@ -79,7 +79,7 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
         """Return a sound file or a recording, step by step."""
         if isinstance(example, str):
             example = read_audio(example, model.sample_rate)
-        return model.step_by_step(example)
+        return model.trace_inputs(example)
 
 
 def _in_pieces(

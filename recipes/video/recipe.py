@@ -58,11 +58,9 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         self, model: VideoClassifier, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:
         """Return a clip, or a video file, frame by frame."""
-        clip = example
         if isinstance(example, str):
-            clip = read_video(example, model.frame_shape, **model.sampling)
-        inputs = {"frames": clip[None], "mask": np.ones((1, len(clip)), bool)}
-        return inputs, [f"frame {number}" for number in range(len(clip))]
+            example = read_video(example, model.frame_shape, **model.sampling)
+        return model.trace_inputs(example)
 
     def demo(self, model: VideoClassifier, config: Config) -> "Panel":
         """Return a panel with a video file in; how likely each action is, and its frames, out."""

@@ -285,7 +285,7 @@ def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
 @pytest.mark.usefixtures("eagerly")
 def test_a_page_shows_the_first_of_several_hearings():
     recognizer = small(average_offsets=True, frame_stack=3)
-    inputs, steps = recognizer.step_by_step(noises(3040)[0])
+    inputs, steps = recognizer.trace_inputs(noises(3040)[0])
     found = trace(recognizer, inputs)
     shown = page_of(found, steps)
     first, second, third = found[f"{recognizer.stack.name}/bidirectional_0/forward"].states["h"]

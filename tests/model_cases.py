@@ -1,0 +1,311 @@
+"""Each exported model on a handful of examples: what differs from model to model in the suite."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from keras_seq import layers, text
+from keras_seq.models import (
+    AuxiliaryTags,
+    CTCRecognizer,
+    SequenceClassifier,
+    SequenceTagger,
+    VideoClassifier,
+)
+
+Make = Callable[[], keras.Model]
+
+
+class ModelCase(NamedTuple):
+    """How a model is made and used, and what it must answer once it has learned its examples."""
+
+    plain: Make
+    """Make a model with few options and without dropout."""
+    full: Make
+    """Make a model with many options."""
+    examples: Sequence
+    """Raw inputs, at least two."""
+    targets: Any
+    """Raw targets for `fit`."""
+    answers: list
+    """What `predict` gives for the examples after training."""
+    predict: Callable
+    """From a model and examples to a list of answers."""
+    scores: Callable
+    """From a model and examples to an array of numbers per example."""
+    exported: Callable
+    """From what TensorFlow loads of a SavedModel, and examples, to a list of answers."""
+    mistakes: dict[str, tuple[Callable, str]]
+    """Name of a mistake to a call on a model that makes it, and a pattern of the message."""
+    full_targets: Any = None
+    """Raw targets of the model with many options, where they differ."""
+    adapt: Callable | None = None
+    """Let the model count or measure on its examples before training."""
+    search: Callable | None = None
+    """As `predict`, by another search."""
+    learning_rate: float = 0.05
+
+
+def strings(tensor):
+    return [item.decode() for item in tensor.numpy()]
+
+
+# SequenceTagger
+
+SENTENCES = ["Ada met Grace .", "met .", "Grace Ada met Ada Grace", "Grace ."]
+TAGS = [
+    ["S-PER", "O", "S-PER", "O"],
+    ["O", "O"],
+    ["B-PER", "E-PER", "O", "B-PER", "E-PER"],
+    ["S-PER", "O"],
+]
+KINDS = [["verb" if word == "met" else "noun" for word in text.split()] for text in SENTENCES]
+WORDS = text.TextEncoder(["Ada", "met", "Grace", "."])
+
+
+def plain_tagger():
+    stack = layers.RNNStack("LSTM", 8, bidirectional=True)
+    return SequenceTagger(
+        WORDS, text.TagSet(["PER"]), features=[layers.TokenEmbedding(WORDS, 8)], stack=stack
+    )
+
+
+def full_tagger():
+    pairs = [WORDS.encode(["Ada", "Grace"]), WORDS.encode(["Grace", "Ada"])]
+    return SequenceTagger(
+        WORDS,
+        text.TagSet(["PER"]),
+        features=[
+            layers.TokenEmbedding(WORDS, 8),
+            layers.BigramEmbedding(pairs, 2),
+            layers.CharEncoder(3),
+        ],
+        stack=[
+            layers.RNNStack("GRU", 8, bidirectional=True, dropout=0.1),
+            layers.RNNStack("LSTM", 8, residual=True, normalization=True),
+        ],
+        auxiliary=AuxiliaryTags(["noun", "verb"], dropout=0.1),
+    )
+
+
+def tagged_texts(loaded, texts):
+    outputs, answers = loaded.tag(texts), []
+    for tokens, tags in zip(outputs["tokens"].numpy(), outputs["tags"].numpy(), strict=True):
+        tokens = [token.decode() for token in tokens if token]
+        tags = [tag.decode() for tag in tags[: len(tokens)]]
+        spans = text.tags_to_spans(tags, "IOBES", strict=False)
+        answers.append([" ".join(tokens[span.start : span.end]) for span in spans])
+    return answers
+
+
+TAGGER = ModelCase(
+    plain_tagger,
+    full_tagger,
+    examples=SENTENCES,
+    targets=TAGS,
+    full_targets={"tags": TAGS, "auxiliary": KINDS},
+    answers=[["Ada", "Grace"], [], ["Grace Ada", "Ada Grace"], ["Grace"]],
+    predict=lambda model, texts: [[span.text for span in spans] for spans in model.tag(texts)],
+    scores=lambda model, texts: [scores for _, scores in model.tag_tokens(texts)],
+    exported=tagged_texts,
+    mistakes={
+        "one text": (lambda model: model.tag("Ada"), "takes a list of texts"),
+        "unknown tag": (lambda model: model.encode(["Ada"], [["S-LOC"]]), "Text 1: .*'S-LOC'"),
+        "no text": (lambda model: model.encode(["Ada", " "]), "Text 2 is empty"),
+        "no label": (lambda model: text.TagSet([]), "label"),
+    },
+)
+
+# SequenceClassifier
+
+GOOD_OR_BAD = ["good", "bad", "good", "bad"]
+
+
+def plain_classifier():
+    return SequenceClassifier(
+        WORDS,
+        ["bad", "good"],
+        features=[layers.TokenEmbedding(WORDS, 8)],
+        stack=layers.RNNStack("LSTM", 8, bidirectional=True),
+        dropout=0.0,
+    )
+
+
+def full_classifier():
+    return SequenceClassifier(
+        WORDS,
+        ["bad", "good"],
+        features=[
+            layers.TokenEmbedding(WORDS, 8),
+            layers.BigramEmbedding([WORDS.encode(["Ada", "met"])], 2),
+        ],
+        convolution=layers.MaskedConv1D(8, 3, name="convolution"),
+        stack=layers.RNNStack("GRU", 8, 2, bidirectional=True, dropout=0.1),
+        pooling=layers.MaxPooling(),
+        experts=[layers.NaiveBayesExpert(WORDS.vocab_size, 2, name="naive_bayes")],
+        mixture="mean",
+        token_dropout=0.1,
+    )
+
+
+def probabilities(answers):
+    return [np.array(list(answer.probabilities.values())) for answer in answers]
+
+
+CLASSIFIER = ModelCase(
+    plain_classifier,
+    full_classifier,
+    examples=SENTENCES,
+    targets=GOOD_OR_BAD,
+    answers=GOOD_OR_BAD,
+    adapt=lambda model: model.adapt_experts(SENTENCES, GOOD_OR_BAD),
+    predict=lambda model, texts: [answer.label for answer in model.classify(texts)],
+    scores=lambda model, texts: probabilities(model.classify(texts)),
+    exported=lambda loaded, texts: strings(loaded.classify(texts)["labels"]),
+    mistakes={
+        "one text": (lambda model: model.classify("Ada"), "list of texts"),
+        "no text": (lambda model: model.classify(["Ada", " "]), "Text 2 is empty"),
+        "unknown label": (lambda model: model.encode(["Ada"], ["fair"]), "text 1.* 'fair'"),
+        "one label": (lambda model: SequenceClassifier(WORDS, ["a"]), "at least two labels"),
+    },
+)
+
+# CTCRecognizer
+
+SAID = ["a", "b", "ab", "bba"]
+
+
+def tones(letters):
+    """Return a recording: a tone of 0.12 s per letter, and 0.05 s of near silence around it."""
+    times, noise = np.arange(480) / 4_000, np.random.default_rng(0)
+    parts = [np.zeros(200)]
+    for letter in letters:
+        frequency = {"a": 400, "b": 1_200}[letter]
+        parts += [0.3 * np.sin(2 * np.pi * frequency * times), np.zeros(200)]
+    samples = np.concatenate(parts)
+    return (samples + noise.normal(0, 0.01, len(samples))).astype("float32")
+
+
+RECORDINGS = [tones(letters) for letters in SAID]
+
+
+def plain_recognizer():
+    front_end = layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12))
+    return CTCRecognizer("ab ", front_end, stack=layers.RNNStack("LSTM", 16, bidirectional=True))
+
+
+def full_recognizer():
+    front_end = layers.FrontEnd(
+        layers.LogMel(4_000, window=100, hop=40, bands=12),
+        frame_stack=3,
+        frame_stride=2,
+        noise=layers.BackgroundNoise(),
+        warping=layers.SpectralWarping(0.05, low=20.0, high=2_000.0),
+        masking=layers.SpectralMasking(1, bands=2, steps=2),
+        mean_normalize=True,
+        average_offsets=True,
+    )
+    return CTCRecognizer(
+        "ab ",
+        front_end,
+        features=[layers.BandConvolution(3, 2, kernel_size=4)],
+        stack=layers.RNNStack("GRU", 16, bidirectional=True, normalization=True),
+        lexicon=SAID,
+    )
+
+
+def transcribed(loaded, recordings):
+    lengths = np.array([len(recording) for recording in recordings], "int32")
+    samples = np.zeros((len(recordings), lengths.max()), "float32")
+    for row, recording in zip(samples, recordings, strict=True):
+        row[: len(recording)] = recording
+    return strings(loaded.recognize(samples, lengths)["texts"])
+
+
+RECOGNIZER = ModelCase(
+    plain_recognizer,
+    full_recognizer,
+    examples=RECORDINGS,
+    targets=SAID,
+    answers=SAID,
+    adapt=lambda model: model.adapt(RECORDINGS),
+    predict=lambda model, recordings: model.transcribe(recordings),
+    search=lambda model, recordings: model.transcribe(recordings, beam_width=4),
+    scores=lambda model, recordings: model.log_probs(recordings),
+    exported=transcribed,
+    mistakes={
+        "two channels": (lambda model: model.transcribe([np.zeros((9, 2))]), r"shape \(9, 2\)"),
+        "no beam": (lambda model: model.transcribe([RECORDINGS[0]], beam_width=0), "got 0"),
+        "unknown letter": (
+            lambda model: model.encode(RECORDINGS[:1], ["c"]),
+            "Text 1 has 'c' at position 1",
+        ),
+        "no alphabet": (lambda model: CTCRecognizer(""), "got ''"),
+    },
+)
+
+# VideoClassifier
+
+
+def bar(step, begin, count):
+    """Return a clip of a bright bar that moves down or up, frames of 8 x 8."""
+    frames = np.zeros((count, 8, 8), "uint8")
+    for time in range(count):
+        frames[time, (begin + step * time) % 8] = 255
+    return frames
+
+
+CLIPS = [bar(1, 0, 3), bar(-1, 7, 4), bar(1, 3, 4), bar(-1, 5, 3)]
+DIRECTIONS = ["falls", "rises", "falls", "rises"]
+
+
+def plain_video():
+    return VideoClassifier(
+        ["falls", "rises"],
+        (8, 8),
+        layers.SmallFrameEncoder(channels=4, features=8),
+        layers.RNNStack("GRU", 8, return_sequences=False),
+    )
+
+
+def full_video():
+    return VideoClassifier(
+        ["falls", "rises"],
+        (8, 8),
+        layers.SmallFrameEncoder(channels=4, features=8),
+        layers.RNNStack("LSTM", 8, 2, bidirectional=True, return_sequences=False),
+    )
+
+
+VIDEO = ModelCase(
+    plain_video,
+    full_video,
+    examples=CLIPS,
+    targets=DIRECTIONS,
+    answers=DIRECTIONS,
+    predict=lambda model, clips: [answer.label for answer in model.classify(clips)],
+    scores=lambda model, clips: probabilities(model.classify(clips)),
+    exported=lambda loaded, clips: [
+        strings(loaded.classify(clip[None])["labels"])[0] for clip in clips
+    ],
+    mistakes={
+        "other size": (
+            lambda model: model.classify([np.zeros((3, 8, 9), "uint8")]),
+            r"Clip 1 has the shape \(3, 8, 9\)",
+        ),
+        "floats": (lambda model: model.classify([CLIPS[0] / 255]), "must be uint8"),
+        "no frames": (lambda model: model.classify([CLIPS[0][:0]]), "Clip 1 has no frames"),
+        "unknown label": (lambda model: model.encode(CLIPS[:1], ["fall"]), "clip 1.* 'fall'"),
+        "one label": (lambda model: VideoClassifier(["a"], (8, 8)), "two labels, got 1"),
+    },
+)
+
+CASES = {
+    "SequenceTagger": TAGGER,
+    "SequenceClassifier": CLASSIFIER,
+    "CTCRecognizer": RECOGNIZER,
+    "VideoClassifier": VIDEO,
+}
+"""Name of an exported model to its case."""
