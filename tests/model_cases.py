@@ -84,7 +84,7 @@ def full_tagger():
         ],
         stack=[
             layers.RNNStack("GRU", 8, bidirectional=True, dropout=0.1),
-            layers.RNNStack("LSTM", 8, residual=True, normalization=True),
+            layers.RNNStack("LSTM", 16, residual=True, normalization=True),
         ],
         auxiliary=AuxiliaryTags(["noun", "verb"], dropout=0.1),
     )

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from keras_seq import InputError
 from keras_seq.data import read_video
 from keras_seq.models import VideoClassifier
