@@ -25,8 +25,8 @@ from keras_seq.train import distribution, loop, registry, runs  # noqa: E402
 SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "updates": 12}
 OTHERS = {
     "mnist_rows": {"augment": False},
-    "sentiment": {"token_dropout": 0.0, "minimum_count": 1, "minimum_pair_count": 1},
-    "ner": {"bigram_dropout": 0.0, "minimum_count": 1},
+    "sentiment": {"token_dropout": 0.0},
+    "ner": {"bigram_dropout": 0.0},
     "language_model": {"ngram_dropout": 0.0, "minimum_count": 1},
     "music": {"ngram_dropout": 0.0},
     "translation": {"subwords": 60},

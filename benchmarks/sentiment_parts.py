@@ -7,23 +7,26 @@ the validation split of the films. Writes
 """
 
 import argparse
+import contextlib
 import dataclasses
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+from keras_seq_recipes.sentiment import data, model
 
 from benchmarks import page
 from keras_seq.train import loop, registry, runs
 
 WITHOUT = {
-    "naive Bayes": {"naive_bayes": False},
-    "the other domains": {"pooled": False},
+    "naive Bayes": {(model, "USE_NAIVE_BAYES"): False},
+    "the other domains": {(data, "POOL_DOMAINS"): False},
 }
-PLAIN = {"steepness": 0.0, "bigram_embedding": 0} | WITHOUT["naive Bayes"]
-PLAIN |= WITHOUT["the other domains"]
+"""Constants of the recipe's modules, and their values."""
+PLAIN = {(data, "LABEL_SHARPNESS"): 0.0, (model, "BIGRAM_DIM"): 0}
+PLAIN |= WITHOUT["naive Bayes"] | WITHOUT["the other domains"]
 SEEDS = (0, 1, 2)
-LANGUAGE_MODEL = {"data": "reviews", "tokens": "words", "ngrams": 0, "recall": 0, "kneser_ney": 0}
 
 
 def main():
@@ -35,22 +38,21 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         learnt = Path(folder) / "language_model"
         taught = dataclasses.replace(
-            registry.find("language_model").preset("default"),
-            **LANGUAGE_MODEL,
-            units=default.units,
-            embedding=default.embedding,
-            batch_size=64,
-            updates=1_200,
+            registry.find("language_model").preset("reviews"), updates=1_200
         )
         _trained("language_model", taught, learnt)
         variants = {"the default": {}, "none of them: a plain LSTM": PLAIN}
         variants |= {f"without {name}": changed for name, changed in WITHOUT.items()}
-        variants["from a language model"] = {"init_from": str(learnt)}
-        for name, changed in variants.items():
+        variants["from a language model"] = {}
+        for name, constants in variants.items():
+            init_from = str(learnt) if name == "from a language model" else None
             found = []
             for seed in SEEDS:
-                config = dataclasses.replace(default, **changed, seed=seed)
-                found.append(_trained("sentiment", config, Path(folder) / f"{name} {seed}"))
+                config = dataclasses.replace(default, init_from=init_from, seed=seed)
+                with contextlib.ExitStack() as patches:
+                    for (module, constant), value in constants.items():
+                        patches.enter_context(mock.patch.object(module, constant, value))
+                    found.append(_trained("sentiment", config, Path(folder) / f"{name} {seed}"))
             rows.append(_row(name, found))
             print(rows[-1], flush=True)
             page.write("sentiment_parts", rows)

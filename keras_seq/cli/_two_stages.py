@@ -5,11 +5,9 @@ the defaults of all others depend on, such as `--preset`, and skips the rest. Th
 reads all words, the options among them that the recipe adds.
 """
 
-import ast
 import dataclasses
 import functools
 import inspect
-import textwrap
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
@@ -17,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 from cyclopts import App, Parameter
 
 from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
-from keras_seq.train.config import Config
+from keras_seq.train.config import Config, field_texts
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
 """Type of the words after the name of a command, which `main` leaves to the command."""
@@ -91,7 +89,7 @@ def keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
 def config_parameters(config: Config) -> list[inspect.Parameter]:
     """Return the fields of a config as keyword-only parameters, with its values as defaults."""
     types = typing.get_type_hints(type(config), include_extras=True)
-    texts = _field_texts(type(config))
+    texts = field_texts(type(config))
     return [
         keyword(
             field.name,
@@ -100,20 +98,3 @@ def config_parameters(config: Config) -> list[inspect.Parameter]:
         )
         for field in dataclasses.fields(config)
     ]
-
-
-def _field_texts(config_class: type) -> dict[str, str]:
-    """Return the strings below the fields of a class and of its bases, by field."""
-    texts: dict[str, str] = {}
-    for base in reversed(config_class.__mro__[:-1]):
-        [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(tree, ast.ClassDef)
-        for field, text in zip(tree.body, tree.body[1:], strict=False):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(field.target, ast.Name)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                texts[field.target.id] = " ".join(str(text.value.value).split())
-    return texts

@@ -1,6 +1,9 @@
 """The settings of a recipe: what a `Config` holds, and which of its fields may be tuned."""
 
+import ast
 import dataclasses
+import inspect
+import textwrap
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, get_args
 
@@ -130,3 +133,20 @@ class Seq2SeqConfig(Config):
             "decoder_depth": self.decoder_layers,
             "sampling_updates": self.updates // 2,
         }
+
+
+def field_texts(config_class: type) -> dict[str, str]:
+    """Return the strings below the fields of a class and of its bases, by field."""
+    texts: dict[str, str] = {}
+    for base in reversed(config_class.__mro__[:-1]):
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(field.target, ast.Name)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                texts[field.target.id] = " ".join(str(text.value.value).split())
+    return texts

@@ -20,38 +20,18 @@ class Config(config.Config):
     """The scheme of the tags in CoNLL files."""
     tokenizer: Literal["auto", "characters", "words"] = "auto"
     """What the tokens of raw text are; by default characters for Chinese and Japanese."""
-    scheme: Literal["IOB2", "IOBES"] = "IOBES"
-    """The scheme of the tags that the model learns."""
     cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(128, among=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
     layers: int = config.tunable(2, among=(1, 2, 3))
     """Recurrent layers."""
-    bidirectional: bool = True
-    """Read the sentence from both ends."""
-    embedding: int | None = 64
-    """Width of the embedding of a token; none for one-hot input."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
-    bigram_embedding: int = 48
-    """Width of the embedding of two neighbouring characters; 0 for none."""
     bigram_dropout: float = config.tunable(0.3, between=(0.0, 0.6))
-    """Share of the steps at which these are dropped in training."""
-    letter_units: int = 25
-    """Units, a direction, of the sub-model that reads the letters of words; 0 for none."""
-    minimum_count: int = 2
-    """How often a token must occur in training to be known."""
-    minimum_pair_count: int = 5
-    """How often two neighbouring characters must occur in training to be known as a pair."""
+    """Share of the steps at which pairs of neighbours are dropped in training."""
     dropout: float = config.tunable(0.5, between=(0.2, 0.7))
     """Share of the features dropped between layers."""
-    recurrent_dropout: float = 0.0
-    """Share of the state dropped from step to step."""
-    crf: bool = True
-    """A conditional random field on top; if not, a softmax for every token."""
-    word_tags: float = 10.0
-    """Weight, in training, of words and their parts of speech, where the data has them."""
     learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 128

@@ -11,6 +11,9 @@ from keras_seq.train.recipe import Splits
 
 from .config import Config
 
+SCHEME = "IOBES"
+"""Scheme of the tags that the model learns."""
+
 
 def load(config: Config) -> Splits:
     """Return sentences as lists of tokens, and targets of each token, by split.
@@ -42,7 +45,7 @@ def _lines(text):
 
 
 def _examples(tokens, tags, scheme, config, words=None) -> RawExamples:
-    tags = [convert_tags(row, scheme, config.scheme) for row in tags]
+    tags = [convert_tags(row, scheme, SCHEME) for row in tags]
     return RawExamples(tokens, {"tags": tags, "words": words})
 
 

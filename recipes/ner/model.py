@@ -14,6 +14,14 @@ from keras_seq.text.vocabulary import frequent
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
+from .data import SCHEME
+
+EMBEDDING_DIM, BIGRAM_DIM, CHAR_UNITS = 64, 48, 25
+"""Widths of the embeddings of a token and of two neighbours, and units that read characters."""
+MIN_COUNT, MIN_PAIR_COUNT = 2, 5
+"""Number of training occurrences from which a token and a pair of neighbours are known."""
+POS_LOSS_WEIGHT = 10.0
+"""Weight of the loss of words and their parts of speech, where the data has them."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceTagger:
@@ -23,54 +31,59 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     tokenizer = "char_nospace" if is_characters else "word"
     if config.tokenizer != "auto":
         tokenizer = config.tokenizer
-    encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=config.minimum_count)
+    encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity, so that there is nothing to learn.")
     model = SequenceTagger(
         encoder,
-        TagSet.from_examples(tags, config.scheme),
+        TagSet.from_examples(tags, SCHEME),
         features=_features(config, encoder, sentences, is_characters),
         stack=_stack(config),
-        crf=config.crf,
         auxiliary=_auxiliary(config, train),
     )
-    if config.vectors:
-        _start_from(model, config)
-    weights = {"tags": 1.0, "auxiliary": config.word_tags} if model.auxiliary else None
+    weights = {"tags": 1.0, "auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else None
     model.compile(adam_w(config.learning_rate, config.updates), loss_weights=weights)
     return model
 
 
 def _features(config, encoder, sentences, is_characters):
     """Return the layers that read a token: its embedding, and pairs or letters."""
-    if config.embedding is None:
-        features = [layers.OneHotTokens(encoder.vocab_size)]
-    else:
-        features = [layers.TokenEmbedding(encoder, config.embedding)]
-    if config.bigram_embedding and is_characters:
+    features = [_embedding(config, encoder)]
+    if is_characters:
         pairs = itertools.chain.from_iterable(map(itertools.pairwise, sentences))
-        pairs = frequent(pairs, config.minimum_pair_count)
+        pairs = frequent(pairs, MIN_PAIR_COUNT)
         if pairs:
             ids = [encoder.encode(pair) for pair in pairs]
-            pairs = layers.BigramEmbedding(ids, config.bigram_embedding)
+            pairs = layers.BigramEmbedding(ids, BIGRAM_DIM)
             # All pairs of a step at once, so that the model does not rely on those it knows.
             drop = keras.layers.Dropout(config.bigram_dropout, noise_shape=(None, None, 1))
             features.append(keras.Sequential([pairs, drop], name="bigrams"))
-    if config.letter_units and not is_characters:
-        features.append(layers.CharEncoder(config.letter_units, config.cell))
+    else:
+        features.append(layers.CharEncoder(CHAR_UNITS, config.cell))
     return features
+
+
+def _embedding(config, encoder):
+    """Return the embedding of tokens, which may start from the vectors of a file."""
+    if not config.vectors:
+        return layers.TokenEmbedding(encoder, EMBEDDING_DIM)
+    vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
+    embedding = layers.TokenEmbedding(encoder, len(next(iter(vectors.values()))))
+    embedding.build((None, None))
+    embedding.load_pretrained_vectors(vectors)
+    return embedding
 
 
 def _stack(config):
     """Return the first recurrent layer and those above it, since word tags are learned between."""
     rest = config.layers - 1
-    options = {"bidirectional": config.bidirectional, "recurrent_dropout": config.recurrent_dropout}
     # Dropout before each layer, and after the last.
     first = [config.dropout, 0.0 if rest else config.dropout]
-    stack = [layers.RNNStack(config.cell, config.units, 1, dropout=first, **options)]
+    stack = [layers.RNNStack(config.cell, config.units, bidirectional=True, dropout=first)]
     if rest:
+        dropout = config.dropout
         stack.append(
-            layers.RNNStack(config.cell, config.units, rest, dropout=config.dropout, **options)
+            layers.RNNStack(config.cell, config.units, rest, bidirectional=True, dropout=dropout)
         )
     return stack
 
@@ -78,17 +91,9 @@ def _stack(config):
 def _auxiliary(config, train):
     """Return the head for words and their parts of speech, or None."""
     words = train.targets["words"]
-    if not (config.word_tags and words and any(words[0])):
+    if not (words and any(words[0])):
         return None
     return AuxiliaryTags(frequent(itertools.chain.from_iterable(words)), config.dropout)
-
-
-def _start_from(model, config):
-    """Start the embedding from the vectors of a file."""
-    if model.token_embedding is None:
-        raise InputError("--vectors needs an embedding; --embedding none feeds one-hot vectors.")
-    vectors = read_vectors(config.vectors, set(model.encoder.vocabulary), config.encoding)
-    model.token_embedding.load_pretrained_vectors(vectors)
 
 
 def encode(model: SequenceTagger, examples: RawExamples) -> EncodedDataset:

@@ -12,13 +12,6 @@ class Config(config.Config):
 
     domain: Literal["movies", "tweets", "products", "news"] = "movies"
     """Which of the builtin sentences."""
-    pooled: bool = True
-    """Learn from the training sentences of the other domains too."""
-    weight_of_others: float = 0.3
-    """How much these count."""
-    steepness: float = 1.0
-    """How sure a label is, from the mean rating: its probability is sigmoid(steepness * rating);
-    0 takes the label as certain."""
     encoding: str = "utf-8"
     """Of files of your own."""
     text_column: str = "text"
@@ -27,28 +20,16 @@ class Config(config.Config):
     """Of tables of your own."""
     tokenizer: Literal["words", "characters", "text"] = "words"
     """What a step reads; characters for Chinese and Japanese."""
-    minimum_count: int = 2
-    """How often a token must occur in training to be known."""
     cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(96, among=(32, 64, 96, 128, 192))
     """Hidden units a layer and direction."""
     layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
-    bidirectional: bool = True
-    """Read the sentence from both ends."""
-    embedding: int | None = 96
-    """Width of the embedding of a token; none for one-hot input."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
     init_from: str | None = None
     """The folder of a run of `language_model` over words, to start from what it has learnt."""
-    bigram_embedding: int = 48
-    """Width of the embedding of two neighbouring tokens; 0 for none."""
-    minimum_pair_count: int = 3
-    """How often two neighbouring tokens must occur in training to be known as a pair."""
-    naive_bayes: bool = True
-    """Let naive Bayes over words and pairs, its weights learnt, judge as well."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", among=("attention", "max")
     )

@@ -14,6 +14,13 @@ from .config import Config
 
 TEXTS = "text", "sentence"
 """Features of sets of TFDS."""
+POOL_DOMAINS = True
+"""Whether the training split has the sentences of the other domains too."""
+OTHER_DOMAIN_WEIGHT = 0.3
+"""Weight of the examples of other domains."""
+LABEL_SHARPNESS = 1.0
+"""Confidence of a label by its mean rating: its probability is sigmoid(LABEL_SHARPNESS * rating);
+0 takes all labels as certain."""
 
 
 def load(config: Config) -> Splits:
@@ -31,7 +38,7 @@ def _splits(config: Config) -> Splits:
     """Return texts by split.
 
     The targets are their labels, how sure these are, and how much they count. With
-    `pooled`, the training split has the sentences of all domains; the others have one.
+    `POOL_DOMAINS`, the training split has the sentences of all domains; the others have one.
     """
     if config.data.startswith("tfds:"):
         public = data.labelled(config.data.removeprefix("tfds:"), TEXTS)
@@ -62,18 +69,18 @@ def _splits(config: Config) -> Splits:
         rows = [
             row
             for row in zip(texts, labels, columns["rating"], domains)
-            if row[3] in ("", config.domain) or (split == "train" and config.pooled)
+            if row[3] in ("", config.domain) or (split == "train" and POOL_DOMAINS)
         ]
         texts, labels, ratings, domains = (list(column) for column in zip(*rows, strict=True))
         # What people are at one about is as good as certain, a rating near zero is not.
-        certain = 1 / (1 + np.exp(-config.steepness * np.abs(ratings)))
-        given = np.isfinite(ratings) & (config.steepness > 0)
+        certain = 1 / (1 + np.exp(-LABEL_SHARPNESS * np.abs(ratings)))
+        given = np.isfinite(ratings) & (LABEL_SHARPNESS > 0)
         here = np.isin(domains, ["", config.domain])
         splits[split] = examples(
             texts,
             labels,
             np.where(given, certain, 1.0),
-            np.where(here, 1.0, config.weight_of_others),
+            np.where(here, 1.0, OTHER_DOMAIN_WEIGHT),
         )
     return splits
 

@@ -20,6 +20,13 @@ from keras_seq.train.optimizers import adam_w
 
 from .config import Config
 
+EMBEDDING_DIM, BIGRAM_DIM = 96, 48
+"""Widths of the embeddings of a token and of two neighbours."""
+MIN_COUNT, MIN_PAIR_COUNT = 2, 3
+"""Number of training occurrences from which a token and a pair of neighbours are known."""
+USE_NAIVE_BAYES = True
+"""Whether naive Bayes over words and pairs is an expert next to the network."""
+
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
     """Return a classifier that knows the words and the labels of the training sentences."""
@@ -29,20 +36,23 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
             f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
         )
     encoder = TextEncoder.from_examples(
-        train.inputs, config.tokenizer, lowercase=True, min_count=config.minimum_count
+        train.inputs, config.tokenizer, lowercase=True, min_count=MIN_COUNT
     )
-    pairs = pair_ids(encoder, train.inputs, config.minimum_pair_count)
-    pairs = pairs if config.bigram_embedding else []
-    features = [layers.OneHotTokens(encoder.vocab_size)]
-    if config.embedding:
-        features = [layers.TokenEmbedding(encoder, config.embedding)]
-    if pairs:
-        features.append(layers.BigramEmbedding(pairs, config.bigram_embedding))
+    pairs = pair_ids(encoder, train.inputs, MIN_PAIR_COUNT)
+    embedding = layers.TokenEmbedding(encoder, EMBEDDING_DIM)
+    if config.vectors:
+        vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
+        embedding = layers.TokenEmbedding(encoder, len(next(iter(vectors.values()))))
+        embedding.build((None, None))
+        embedding.load_pretrained_vectors(vectors)
+    features = [embedding]
+    if pairs and BIGRAM_DIM:
+        features.append(layers.BigramEmbedding(pairs, BIGRAM_DIM))
     stack = layers.RNNStack(
         config.cell,
         config.units,
         num_layers=config.layers,
-        bidirectional=config.bidirectional,
+        bidirectional=True,
         dropout=[config.dropout] * config.layers + [0.0],
         return_sequences=config.pooling != "last",
         name="stack",
@@ -53,7 +63,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     elif config.pooling == "max":
         pooling = layers.MaxPooling()
     experts = []
-    if config.naive_bayes:
+    if USE_NAIVE_BAYES:
         experts.append(layers.NaiveBayesExpert(encoder.vocab_size, len(labels), pairs))
     model = SequenceClassifier(
         encoder,
@@ -68,11 +78,6 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     if experts:
         counted = encode(model, train)
         model.adapt_experts(counted.inputs, counted.targets)
-    if config.vectors:
-        if model.token_embedding is None:
-            raise InputError("--vectors needs an embedding to start: give --embedding.")
-        vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
-        model.token_embedding.load_pretrained_vectors(vectors)
     if config.init_from:
         _, _, learnt = runs.Run(Path(config.init_from)).load()
         model.transfer_from(learnt)

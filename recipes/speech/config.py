@@ -22,17 +22,10 @@ class Config(config.Config):
     not given."""
     lower: bool = True
     """Write small letters only."""
-    lexicon: bool = True
-    """Write words of the training texts alone."""
     hours: float = 10.0
     """Of each split of a set of TFDS at most, since sound is held in memory."""
-    bands: int = 40
-    """Of the spectrogram, whose frames come every 10 ms and last 25."""
     stack: int = config.tunable(3, among=(2, 3, 4))
     """Frames that make a time step."""
-    polyphase: bool = True
-    """Hear each recording from every frame of a time step on, and take the mean: as many times as
-    a step has frames, but in training from one at a time."""
     filters: int = config.tunable(16, among=(0, 16, 32, 64))
     """Of a convolution over the bands of each time step; 0 for none."""
     cell: config.Cell = config.tunable("GRU", among=config.CELLS)
@@ -43,15 +36,8 @@ class Config(config.Config):
     """Recurrent layers."""
     bidirectional: bool = True
     """Read from both ends; if not, the model can recognize while it hears."""
-    normalization: bool = True
-    """Normalize what each recurrent layer reads and gives (layer normalization)."""
     dropout: float = config.tunable(0.1, between=(0.0, 0.5))
     """Share of the features dropped after each recurrent layer."""
-    recurrent_dropout: float = 0.0
-    """Share of the state dropped from step to step."""
-    noise: bool = True
-    """Add noise in training, 5 to 15 decibels below the sound, another every time: white to brown
-    noise, or the talk of several training recordings."""
     warp: float = config.tunable(0.15, between=(0.0, 0.25))
     """Share by which frequencies are higher or lower in training, at most."""
     masks: int = config.tunable(0, among=(0, 1, 2))

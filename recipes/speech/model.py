@@ -16,9 +16,14 @@ from keras_seq.train.optimizers import muon
 
 from .config import Config
 
-WINDOW, HOP = 0.025, 0.01
-"""Length of a frame of the spectrogram, and time from frame to frame, in seconds."""
-
+WINDOW, HOP, NUM_MEL_BINS = 0.025, 0.01, 40
+"""Length of a frame of the spectrogram and time from frame to frame, in seconds; its bands."""
+ADD_NOISE = True
+"""Whether training adds noise, 5 to 15 dB below the speech: white to brown, or babble."""
+AVERAGE_OFFSETS = True
+"""Whether a recording is read from each frame of a time step on, and the mean is taken."""
+USE_LEXICON = True
+"""Whether only words of the training texts are written."""
 ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""
 
@@ -33,14 +38,14 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
             config.sample_rate,
             window=round(WINDOW * config.sample_rate),
             hop=round(HOP * config.sample_rate),
-            bands=config.bands,
+            bands=NUM_MEL_BINS,
         ),
         frame_stack=config.stack,
-        noise=BackgroundNoise() if config.noise else None,
+        noise=BackgroundNoise() if ADD_NOISE else None,
         warping=SpectralWarping(config.warp, high=config.sample_rate / 2) if config.warp else None,
         masking=SpectralMasking(config.masks) if config.masks else None,
         mean_normalize=config.bidirectional,
-        average_offsets=config.polyphase,
+        average_offsets=AVERAGE_OFFSETS,
         name="front_end",
     )
     stack = RNNStack(
@@ -49,8 +54,7 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
         config.layers,
         config.bidirectional,
         dropout=[0.0, *[config.dropout] * config.layers],
-        recurrent_dropout=config.recurrent_dropout,
-        normalization=config.normalization,
+        normalization=True,
         name="stack",
     )
     model = CTCRecognizer(
@@ -58,7 +62,7 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
         front_end,
         [BandConvolution(config.stack, config.filters)] if config.filters else [],
         stack,
-        lexicon=_words(train.targets, alphabet) if config.lexicon else None,
+        lexicon=_words(train.targets, alphabet) if USE_LEXICON else None,
     )
     model.adapt(train.inputs[:ENOUGH])
     optimizer = muon(config.learning_rate, config.updates, config.weight_decay, output="letters")

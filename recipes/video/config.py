@@ -22,8 +22,6 @@ class Config(config.Config):
     """What sees a frame: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False
     """Start that model from what it learnt on ImageNet, and leave it so."""
-    pairs: bool = True
-    """Let the small encoder see what has changed since the frame before, too."""
     channels: int = config.tunable(16, among=(8, 16, 24, 32))
     """Of the first convolution of the small encoder."""
     features: int = config.tunable(128, among=(64, 128, 256))
@@ -34,8 +32,6 @@ class Config(config.Config):
     """Hidden units a layer and direction."""
     layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
-    bidirectional: bool = False
-    """Read the clip from both ends."""
     dropout: float = config.tunable(0.4, between=(0.0, 0.6))
     """Share of the features dropped before the first and after each recurrent layer."""
     weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
@@ -54,4 +50,8 @@ class Config(config.Config):
                 raise InputError(f"--{name} must be more than 0.")
 
 
-PRESETS = {"default": Config()}
+PRESETS = {
+    "default": Config(),
+    # For videos of your own: what sees a frame comes from ImageNet.
+    "imagenet": Config(size=96, colour=True, encoder="MobileNetV2", pretrained=True),
+}

@@ -22,7 +22,6 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
         config.cell,
         config.units,
         config.layers,
-        config.bidirectional,
         dropout=config.dropout,
         return_sequences=False,
         name="stack",
@@ -40,9 +39,7 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
 
 def _encoder(config: Config) -> keras.layers.Layer:
     if config.encoder == "small":
-        return SmallFrameEncoder(
-            config.channels, config.features, frame_difference=config.pairs, name="encoder"
-        )
+        return SmallFrameEncoder(config.channels, config.features, name="encoder")
     return ApplicationFrameEncoder(
         config.encoder,
         config.features,

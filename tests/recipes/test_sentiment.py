@@ -4,15 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from keras_seq_recipes.sentiment import data, metric
+from keras_seq_recipes.sentiment import data, metric, model
 from keras_seq_recipes.sentiment.config import Config
 
 from keras_seq import cli
-from keras_seq._internal.errors import InputError
 from keras_seq.models.results import Classified
 from keras_seq.train import registry
 
-SMALL = ["--units", "4", "--embedding", "4", "--updates", "6"]
+SMALL = ["--units", "4", "--updates", "6"]
 WORDS = {"good": "fine great good", "bad": "awful poor bad", "so-so": "fair medium usual"}
 
 
@@ -68,28 +67,27 @@ def test_the_users_own_table_end_to_end(workplace, capsys):
 
 def built(**settings):
     """A model of the recipe, not trained."""
-    config = Config(units=2, minimum_count=1, minimum_pair_count=1, **settings)
-    train = data.examples(["good film", "bad film"], ["yes", "no"])
+    config = Config(units=2, **settings)
+    train = data.examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
     return registry.find("sentiment").import_recipe().build(config, train)
 
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", ["attention", "max", "last"])
-def test_parts_that_a_config_names(pooling):
-    model = built(pooling=pooling, embedding=None, bigram_embedding=0, naive_bayes=False, layers=2)
-    assert model.has_token_weights == (pooling == "attention") and not model.experts
-    found = model.classify(["good film"])[0]
+def test_parts_that_config_and_constants_name(pooling, monkeypatch):
+    monkeypatch.setattr(model, "USE_NAIVE_BAYES", False)
+    classifier = built(pooling=pooling, layers=2)
+    assert classifier.has_token_weights == (pooling == "attention") and not classifier.experts
+    found = classifier.classify(["good film"])[0]
     assert set(found.probabilities) == {"no", "yes"}
 
 
 def test_starts_from_a_file_of_vectors(workplace):
     (workplace / "vectors.txt").write_text("good 1 2 3\nother 4 5 6\n")
-    model = built(embedding=3, vectors="vectors.txt")
-    row = model.encoder.tokens.index("good")
-    np.testing.assert_array_equal(model.token_embedding.embeddings[row], [1, 2, 3])
-    assert [expert.name for expert in model.experts] == ["naive_bayes"]
-    with pytest.raises(InputError, match="--vectors needs an embedding"):
-        built(embedding=None, vectors="vectors.txt")
+    classifier = built(vectors="vectors.txt")
+    row = classifier.encoder.tokens.index("good")
+    np.testing.assert_array_equal(classifier.token_embedding.embeddings[row], [1, 2, 3])
+    assert [expert.name for expert in classifier.experts] == ["naive_bayes"]
 
 
 class Fixed:

@@ -14,7 +14,7 @@ from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
 from keras_seq.layers.audio.noise import coloured_noise
 
-SMALL = ["--units", "4", "--layers", "1", "--updates", "2", "--batch-size", "8", "--bands", "10"]
+SMALL = ["--units", "4", "--layers", "1", "--updates", "2", "--batch-size", "8"]
 RATE = 8_000
 COUNTS = {"train": 12, "validation": 4, "test": 6}
 

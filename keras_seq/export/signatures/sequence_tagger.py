@@ -38,15 +38,17 @@ class SequenceTaggerAdapter(TextAdapter):
         names = tf.constant(model.tag_set.tags)
 
         def tag(texts: Any) -> dict[str, Any]:
-            tokens = encoder.tokenize_tf(texts).to_tensor("")
             # An unknown token stands for a text without any, since there may be no other text.
             ids = encoder.encode_tf(texts, unk_if_empty=True).ids
-            tokens = tf.pad(tokens, [[0, 0], [0, tf.shape(ids)[1] - tf.shape(tokens)[1]]])
-            inputs = {"tokens": ids}
+
+            def pad(strings: Any) -> Any:
+                strings = strings.to_tensor("")
+                missing = tf.shape(ids)[1] - tf.shape(strings)[1]
+                return tf.pad(strings, [[0, 0], [0, missing]], constant_values="")
+
+            tokens, inputs = pad(encoder.tokenize_tf(texts)), {"tokens": ids}
             if model.reads_characters:
-                spellings = encoder.spellings_tf(texts).to_tensor(
-                    "", shape=[None, tf.shape(ids)[1]]
-                )
+                spellings = pad(encoder.spellings_tf(texts))
                 inputs["characters"] = token_code_points_tf(spellings, MAX_CHARACTERS)
             best = model.inference_model(inputs, training=False)
             is_token = tokens != ""

@@ -1,0 +1,41 @@
+"""Fields of the configs: each is there for a reason."""
+
+import dataclasses
+import re
+
+import pytest
+
+from keras_seq.train import config, registry
+
+ABOUT_DATA = {
+    "dna": {"pooling"},  # whether the place in a sequence says something
+    "language_model": {"tokens", "subwords"},
+    "ner": {"vectors"},
+    "sentiment": {"tokenizer", "vectors", "init_from"},
+    "translation": {"tokens", "subwords"},
+}
+"""Fields for the user's own language and files that are not read in `data.py`."""
+
+
+@pytest.mark.parametrize("name", sorted(registry.recipes()))
+def test_a_preset_a_search_or_data_needs_each_field(name):
+    recipe = registry.find(name)
+    default = recipe.preset("default")
+    shared = {field.name for field in dataclasses.fields(config.Config)}
+    read = set(re.findall(r"config\.(\w+)", (recipe.folder / "data.py").read_text()))
+    for field in dataclasses.fields(default):
+        values = {getattr(preset, field.name) for preset in recipe.presets.values()}
+        is_set = field.name in shared or len(values) > 1
+        assert (
+            is_set
+            or field.name in default.spaces()
+            or field.name in read
+            or field.name in ABOUT_DATA.get(name, ())
+        ), f"{field.name} should be a constant in model.py"
+
+
+@pytest.mark.parametrize("name", sorted(registry.recipes()))
+def test_each_field_says_what_it_is(name):
+    texts = config.field_texts(type(registry.find(name).preset("default")))
+    fields = dataclasses.fields(registry.find(name).preset("default"))
+    assert all(texts.get(field.name) for field in fields)
