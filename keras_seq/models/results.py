@@ -1,17 +1,38 @@
-"""What the models answer."""
+"""Answers of the models."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 
-class Classified(NamedTuple):
-    """Label of a text, its probability, and the tokens that decided."""
+
+class Prediction(NamedTuple):
+    """Label of an example, with the probabilities of all labels."""
 
     label: str
     """Most probable label."""
     probability: float
     """Probability of that label."""
     probabilities: dict[str, float]
-    """Label to its probability, of all labels."""
-    words: list[tuple[str, float]] | None
+    """Label to its probability."""
+    words: list[tuple[str, float]] | None = None
     """Tokens in the order of the text, each with its weight; the weights add up to 1. None unless
     the model pools by attention, token by token."""
+
+
+def make_prediction(
+    labels: Sequence[str], logits: np.ndarray, words: list[tuple[str, float]] | None = None
+) -> Prediction:
+    """Return the prediction of the logits of one example.
+
+    Args:
+        labels: Labels in the order of the logits.
+        logits: `(labels,)`.
+        words: Tokens and their weights, or None.
+    """
+    exponentials = np.exp(logits - logits.max())
+    probabilities = (exponentials / exponentials.sum()).tolist()
+    best = int(np.argmax(probabilities))
+    return Prediction(labels[best], probabilities[best], dict(zip(labels, probabilities)), words)

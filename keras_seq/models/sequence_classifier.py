@@ -19,12 +19,10 @@ from keras_seq.layers.text.experts import LogitMixture
 from keras_seq.layers.text.token_dropout import TokenDropout
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.base import BaseModel
-from keras_seq.models.results import Classified
+from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.transfer import transfer
 from keras_seq.text.code_points import lowercase
 from keras_seq.text.encoder import Text, TextEncoder
-
-__all__ = ["Classified", "SequenceClassifier"]
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -234,7 +232,7 @@ class SequenceClassifier(BaseModel):
         """
         return transfer(self, other)
 
-    def classify(self, texts: Sequence[Text], batch_size: int = 64) -> list[Classified]:
+    def classify(self, texts: Sequence[Text], batch_size: int = 64) -> list[Prediction]:
         """Return what each text is.
 
         Args:
@@ -255,15 +253,8 @@ class SequenceClassifier(BaseModel):
                 if "weights" in out:
                     tokens = self._tokens_as_written(texts[row])
                     words = list(zip(tokens, out["weights"][place].tolist()))
-                answers[row] = self._classified(out["logits"][place], words)
+                answers[row] = make_prediction(self.labels, out["logits"][place], words)
         return answers
-
-    def _classified(self, logits: np.ndarray, words: list[tuple[str, float]] | None) -> Classified:
-        p = np.exp(logits - logits.max())
-        probabilities = (p / p.sum()).tolist()
-        best = int(np.argmax(probabilities))
-        by_label = dict(zip(self.labels, probabilities))
-        return Classified(self.labels[best], probabilities[best], by_label, words)
 
     def _tokens_as_written(self, text: Text) -> list[str]:
         """Return the tokens of a text in the case in which they are written."""

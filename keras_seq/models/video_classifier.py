@@ -1,7 +1,7 @@
 """Many to one: what happens in a video."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,18 +11,10 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
+from keras_seq.models.results import Prediction, make_prediction
 
 Clip = Any
 """Array `(frames, height, width)` or `(frames, height, width, 3)`, uint8, values from 0 to 255."""
-
-
-class Seen(NamedTuple):
-    """The label that a model gives to a clip, and how sure it is."""
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
-    """Label to its probability, for all labels."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -165,7 +157,7 @@ class VideoClassifier(BaseModel):
         """
         return self.encode([example]).inputs, [f"frame {n}" for n in range(len(example))]
 
-    def classify(self, clips: Sequence[Clip], batch_size: int = 64) -> list[Seen]:
+    def classify(self, clips: Sequence[Clip], batch_size: int = 64) -> list[Prediction]:
         """Return the label of each clip, with the probabilities of all labels.
 
         Args:
@@ -175,14 +167,13 @@ class VideoClassifier(BaseModel):
         Raises:
             InputError: If a clip has no frames or frames of another kind.
         """
-        results: dict[int, Seen] = {}
+        results: dict[int, Prediction] = {}
         for rows, logits in self.predict_by_length(self.encode(clips), batch_size):
-            for row, p in zip(rows, ops.convert_to_numpy(ops.softmax(logits)).tolist()):
-                best = int(np.argmax(p))
-                results[row] = Seen(self.labels[best], p[best], dict(zip(self.labels, p)))
+            for row, row_logits in zip(rows, logits):
+                results[row] = make_prediction(self.labels, row_logits)
         return [results[row] for row in range(len(clips))]
 
-    def over_time(self, clip: Clip) -> list[Seen]:
+    def over_time(self, clip: Clip) -> list[Prediction]:
         """Return for each frame what the model says of the clip up to and with that frame.
 
         Args:

@@ -40,7 +40,8 @@ def accuracy_interval(num_correct: int, num_examples: int) -> tuple[float, float
         num_examples: Number of examples, at least 1.
     """
     test = stats.binomtest(int(num_correct), int(num_examples))
-    return tuple(map(float, test.proportion_ci(0.95, method="wilson")))
+    low, high = test.proportion_ci(0.95, method="wilson")
+    return float(low), float(high)
 
 
 def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:

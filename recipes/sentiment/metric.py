@@ -74,7 +74,7 @@ def page(rows):
     """HTML of texts, each word as dark as it counted.
 
     Args:
-        rows: (text, its label, `keras_seq.models.results.Classified`).
+        rows: (text, its label, `keras_seq.models.results.Prediction`).
     """
     lines = [
         "<!doctype html><meta charset='utf-8'><title>What decided</title>",

@@ -12,7 +12,7 @@ from keras_seq_recipes.dna.fasta import read_fasta
 
 from keras_seq import cli, export
 from keras_seq._internal.errors import InputError
-from keras_seq.models.results import Classified
+from keras_seq.models.results import Prediction
 from keras_seq.train import registry
 
 RECIPE = registry.find("dna").import_recipe()
@@ -268,7 +268,7 @@ class Counting:
         for sentence in sentences:
             p = float(1 / (1 + np.exp(-sentence.count("G"))))
             label = "many" if p > 0.5 else "few"
-            yield Classified(label, max(p, 1 - p), {"few": 1 - p, "many": p}, None)
+            yield Prediction(label, max(p, 1 - p), {"few": 1 - p, "many": p}, None)
 
 
 def test_saliency_is_what_a_base_adds(workplace):

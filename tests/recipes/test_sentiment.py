@@ -8,7 +8,7 @@ from keras_seq_recipes.sentiment import data, metric, model
 from keras_seq_recipes.sentiment.config import Config
 
 from keras_seq import cli
-from keras_seq.models.results import Classified
+from keras_seq.models.results import Prediction
 from keras_seq.train import registry
 
 SMALL = ["--units", "4", "--updates", "6"]
@@ -103,7 +103,7 @@ class Fixed:
 
     def classify(self, texts):
         other = {"good": "bad", "bad": "good"}
-        return [Classified(a, p, {a: p, other[a]: 1 - p}, None) for a, p in self.answers]
+        return [Prediction(a, p, {a: p, other[a]: 1 - p}, None) for a, p in self.answers]
 
 
 def test_metrics_by_hand():
@@ -118,9 +118,9 @@ def test_metrics_by_hand():
 
 
 def test_the_page_marks_what_decided():
-    found = Classified("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
+    found = Prediction("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
     page = metric.page(
-        [("a <b>", "bad", found), ("x & y", "good", Classified("good", 1, {}, None))]
+        [("a <b>", "bad", found), ("x & y", "good", Prediction("good", 1, {}, None))]
     )
     assert 'rgba(255,179,0,1.00)">&lt;b&gt;' in page and 'rgba(255,179,0,0.33)">a' in page
     assert "it is bad" in page and "x &amp; y" in page

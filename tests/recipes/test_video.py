@@ -284,10 +284,11 @@ class Fixed:
         self.chances = chances
 
     def classify(self, clips):
-        from keras_seq.models.video_classifier import Seen
+        from keras_seq.models.results import Prediction
 
         return [
-            Seen("a" if p > 0.5 else "b", max(p, 1 - p), {"a": p, "b": 1 - p}) for p in self.chances
+            Prediction("a" if p > 0.5 else "b", max(p, 1 - p), {"a": p, "b": 1 - p})
+            for p in self.chances
         ]
 
 
