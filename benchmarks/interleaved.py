@@ -28,15 +28,21 @@ class Timing:
 
 
 class Peer:
-    """A process that holds the functions of one library, at most one task at a time."""
+    """A process that holds the functions of one library, at most one task at a time.
 
-    def __init__(self, module):
+    Args:
+        module: Module with `build(task)`.
+        code: Folder of the code that the process imports. Default: the current folder.
+    """
+
+    def __init__(self, module, code=None):
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.interleaved", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            cwd=code,
             env=environment,
             text=True,
         )

@@ -83,8 +83,9 @@ def _recurrent(rows):
         "cell in `keras.layers.RNN`); both jit: ours and Keras's, each inside a function that the "
         "user compiles by XLA. torch, onnxruntime: their layers (torch's plain LSTM for the "
         "peephole cells). products: the matrix products of the layer alone, in torch. ours "
-        "float32: our layer in float32 beside bfloat16. Spread: the middle half of the turns of "
-        "ours, relative to their median.",
+        "float32: our layer in float32 next to bfloat16. before: our layer at commit 0a37917, "
+        "whose hand-derived passes could not be differentiated again. Spread: the middle half of "
+        "the turns of ours, relative to their median.",
     ]
     for mode in dict.fromkeys(row["mode"] for row in rows):
         columns = list(dict.fromkeys(c for row in rows if row["mode"] == mode for c in ratios(row)))

@@ -16,7 +16,9 @@ def ratios(row):
     found = {"keras": time["ours"] / min(keras)} if keras else {}
     if "ours jit" in time:
         found["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
-    rest = ("torch", "products", "onnxruntime", "ours float32")
+    if "before jit" in time:
+        found["before, both jit"] = time["ours jit"] / time["before jit"]
+    rest = ("torch", "products", "onnxruntime", "ours float32", "before")
     return found | {how: time["ours"] / time[how] for how in rest if how in time}
 
 

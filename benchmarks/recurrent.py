@@ -3,10 +3,12 @@
 Every cell, shape and mode: ours, Keras's layers without and with XLA, our cell in
 `keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn, each
 in a process of its own library. Writes `benchmarks/results/recurrent.json`, a picture beside it,
-and `docs/speed.md`.
+and `docs/speed.md`. `--before FOLDER` adds the layers of another checkout of this repository, and
+lists the shapes that have become slower by more than their spread.
 """
 
 import argparse
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -35,6 +37,8 @@ PEERS = {
     "products": "with_torch",
     "onnxruntime": "with_onnxruntime",
 }
+BEFORE = {"before": "ours", "before jit": "ours jit"}
+"""Contestants of another checkout, and what they run there."""
 MODES = ["train", "forward", "train bfloat16"]
 
 
@@ -48,18 +52,27 @@ def contestants(cell, mode):
     return ("ours", "ours jit", *of_keras, "torch", "products", *forward)
 
 
-def measure(cells, modes, turns):
+def measure(cells, modes, turns, before=None):
     """A list of rows: cell, mode, shape, and the milliseconds of every contestant."""
     peers = {m: Peer(f"benchmarks.peers.{m}") for m in sorted(set(PEERS.values()))}
+    if before:
+        peers["before"] = Peer("benchmarks.peers.with_tensorflow", before)
     rows = []
     for mode in modes:
         for cell in cells:
             for shape in SHAPES:
                 task = {"cell": cell, "mode": mode, "shape": shape}
-                who = contestants(cell, mode)
-                timings, errors = compare(
-                    {how: (peers[PEERS[how]], {**task, "how": how}) for how in who}, turns
-                )
+                tasks = {
+                    how: (peers[PEERS[how]], {**task, "how": how})
+                    for how in contestants(cell, mode)
+                }
+                if before:
+                    tasks |= {
+                        how: (peers["before"], {**task, "how": ours})
+                        for how, ours in BEFORE.items()
+                        if ours in tasks
+                    }
+                timings, errors = compare(tasks, turns)
                 row = {
                     **task,
                     "milliseconds": {how: 1e3 * t.median for how, t in timings.items()},
@@ -95,6 +108,25 @@ def draw(rows, path):
     figure.savefig(path, dpi=120)
 
 
+def slower(rows):
+    """Return the rows and contestants that are slower than before by more than their spread.
+
+    Args:
+        rows: Rows of `benchmarks/results/recurrent.json`.
+
+    Returns:
+        List of (row, contestant, ratio). The spread is the larger one of both contestants.
+    """
+    found = []
+    for row in rows:
+        for before, ours in BEFORE.items():
+            if before in row["milliseconds"]:
+                ratio = row["milliseconds"][ours] / row["milliseconds"][before]
+                if ratio > 1 + max(row["spread"][ours], row["spread"][before]):
+                    found.append((row, ours, ratio))
+    return found
+
+
 def _line(row):
     found = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
     shape = ",".join(map(str, row["shape"]))
@@ -109,14 +141,19 @@ def main():
     parser.add_argument("--cells", nargs="+", default=CELLS, choices=CELLS)
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--before", type=Path, help="a checkout of other code to compare with")
     parser.add_argument("--dry", action="store_true", help="print, but write no file")
     options = parser.parse_args()
-    rows = measure(options.cells, options.modes, options.turns)
+    rows = measure(options.cells, options.modes, options.turns, options.before)
     if not options.dry:
         page.write("recurrent", rows)
         draw(rows, page.RESULTS / "recurrent.png")
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
+    for row, how, ratio in slower(rows):
+        print(
+            f"slower than before: {row['mode']}, {row['cell']}, {row['shape']}, {how}: {ratio:.2f}"
+        )
 
 
 if __name__ == "__main__":
