@@ -79,11 +79,12 @@ def _stack(config):
     rest = config.layers - 1
     # Dropout before each layer, and after the last.
     first = [config.dropout, 0.0 if rest else config.dropout]
-    stack = [layers.RNNStack(config.cell, config.units, bidirectional=True, dropout=first)]
+    options = {"bidirectional": True, "name": "lower_stack"}
+    stack = [layers.RNNStack(config.cell, config.units, dropout=first, **options)]
     if rest:
-        dropout = config.dropout
+        options["name"] = "upper_stack"
         stack.append(
-            layers.RNNStack(config.cell, config.units, rest, bidirectional=True, dropout=dropout)
+            layers.RNNStack(config.cell, config.units, rest, dropout=config.dropout, **options)
         )
     return stack
 
