@@ -53,7 +53,6 @@ MANY_ARGUMENTS = {
 """Constructors and functions that have more arguments for good, and why."""
 
 TEMPORARY_IMPORTS = {
-    ("keras_seq._internal.value_checks", "keras_seq.scan.compiled"),
     ("keras_seq.models.sequence_model", "keras_seq.data.vectors"),
 }
 TEMPORARY_LENGTHS = {

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.scan.compiled import under_xla
+from keras_seq._internal.tensorflow_compat import under_xla
 
 
 def require(valid: Any, values: Any, message: str) -> None:

@@ -11,7 +11,7 @@ import math
 import keras
 from keras import ops
 
-from keras_seq.scan.derivatives import in_forward_mode
+from keras_seq._internal.tensorflow_compat import in_forward_mode
 from keras_seq.scan.padding import padded, unpadded
 
 CHUNKS_OF_UNKNOWN_LENGTH = 16

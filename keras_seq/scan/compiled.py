@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.export_target import export_target, follow_keras_exports
+from keras_seq._internal.tensorflow_compat import under_xla
 
 EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
@@ -146,13 +147,3 @@ def gpu():
     import tensorflow as tf
 
     return bool(tf.config.list_logical_devices("GPU"))
-
-
-def under_xla() -> bool:
-    """Return whether TensorFlow traces what is inside a function with `jit_compile=True`."""
-    import tensorflow as tf
-
-    # TensorFlow exports no name for it.
-    from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
-
-    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())

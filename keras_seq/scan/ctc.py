@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_seq._internal.tensorflow_compat import under_xla
 from keras_seq.scan import compiled
 from keras_seq.scan.derivatives import Derived, Tensors
 from keras_seq.scan.log_space import LOWEST, finite
@@ -54,7 +55,7 @@ def _implementation(logits):
         return _TORCH
     # TensorFlow's operator is for float32, also where it takes float64, and XLA cannot compile it.
     narrow = keras.backend.standardize_dtype(logits.dtype) == "float32"
-    if backend == "tensorflow" and narrow and not compiled.under_xla():
+    if backend == "tensorflow" and narrow and not under_xla():
         return _TENSORFLOW
     return _reference
 

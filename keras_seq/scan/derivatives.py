@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_seq.scan.compiled import under_xla
+from keras_seq._internal.tensorflow_compat import in_forward_mode, under_xla
 
 Tensors = Sequence[Any]
 
@@ -119,20 +119,6 @@ def _on_tensorflow(derived, arguments, constants):
     if tf.executing_eagerly():
         return derived.reference(arguments, constants)
     return _of_reference(derived, arguments, constants)
-
-
-def in_forward_mode(tensors: Tensors) -> bool:
-    """Return whether a `tf.autodiff.ForwardAccumulator` has a derivative of one of the tensors.
-
-    It does not see the custom gradient of what is done to them: in a graph it takes the operations
-    behind it, and eagerly no tape records in it.
-    """
-    import tensorflow as tf
-
-    # TensorFlow exports no name for it.
-    from tensorflow.python.eager.forwardprop_util import pack_tangents
-
-    return bool(pack_tangents(list(map(tf.convert_to_tensor, tensors))).tangents)
 
 
 def _of_reference(derived, arguments, constants, *upstreams):

@@ -1,0 +1,32 @@
+"""The private names of TensorFlow are there, and do what is expected of them."""
+
+import pytest
+from helpers import BACKEND
+
+from keras_seq._internal import tensorflow_compat
+
+pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow")
+
+
+def test_under_xla():
+    import tensorflow as tf
+
+    seen = []
+
+    def function(x):
+        seen.append(tensorflow_compat.under_xla())
+        return x + 1
+
+    for jit in (False, True):
+        tf.function(function, jit_compile=jit)(tf.constant(1.0))
+    assert seen == [False, True] and not tensorflow_compat.under_xla()
+
+
+def test_in_forward_mode():
+    import tensorflow as tf
+
+    x, y = tf.constant(1.0), tf.constant(2.0)
+    with tf.autodiff.ForwardAccumulator(x, tf.constant(1.0)):
+        assert tensorflow_compat.in_forward_mode([y, 2 * x])
+        assert not tensorflow_compat.in_forward_mode([y])
+    assert not tensorflow_compat.in_forward_mode([x])
