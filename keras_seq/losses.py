@@ -4,7 +4,11 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.keras_compat import get_keras_mask, reduce_weighted_values
+from keras_seq._internal.keras_compat import (
+    get_keras_mask,
+    reduce_weighted_values,
+    set_keras_mask,
+)
 from keras_seq._internal.value_checks import require
 from keras_seq.scan.ctc import ctc_loss
 
@@ -32,10 +36,61 @@ class OverTokens:
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MaskedCrossentropy(OverTokens, keras.losses.SparseCategoricalCrossentropy):
-    """The cross-entropy of tokens that are no padding, from logits."""
+    """Cross-entropy of tokens, from logits: the mean over all tokens other than padding.
 
-    def __init__(self, from_logits=True, ignore_class=0, name="masked_crossentropy", **kwargs):
+    >>> import numpy as np
+    >>> from keras_seq.losses import MaskedCrossentropy
+    >>> loss = MaskedCrossentropy(label_smoothing=0.1)
+    >>> round(float(loss(np.array([[2, 0]]), np.zeros((1, 2, 4)))), 4)  # log 4
+    1.3863
+
+    Args:
+        from_logits: Whether the predictions are logits, not probabilities.
+        ignore_class: Id of padding.
+        label_smoothing: Fraction of the probability that is spread evenly over all tokens (Szegedy
+            et al. 2016), at least 0 and less than 1.
+        name: Name of the loss.
+        **kwargs: Further arguments of `keras.losses.SparseCategoricalCrossentropy`.
+
+    Call arguments:
+        y_true: Ids of tokens `(batch, timesteps)`.
+        y_pred: Logits `(batch, timesteps, tokens)`.
+
+    Raises:
+        InputError: If `label_smoothing` is out of its range, or there are no logits to smooth.
+    """
+
+    def __init__(
+        self,
+        from_logits=True,
+        ignore_class=0,
+        label_smoothing=0.0,
+        name="masked_crossentropy",
+        **kwargs,
+    ):
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise InputError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
+        if label_smoothing and not from_logits:
+            raise InputError("label_smoothing needs logits: from_logits=True.")
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each token, `(batch, timesteps)`, and its mask."""
+        losses = super().call(y_true, y_pred)
+        if not self.label_smoothing:
+            return losses
+        uniform = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+        smoothed = losses + self.label_smoothing * (uniform - losses)
+        mask = get_keras_mask(losses)
+        if mask is not None:
+            smoothed = ops.where(mask, smoothed, 0)
+            set_keras_mask(smoothed, mask=mask)
+        return smoothed
+
+    def get_config(self):
+        """Return the arguments of the constructor."""
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

@@ -56,13 +56,10 @@ TEMPORARY_IMPORTS = {
     ("keras_seq.models.sequence_model", "keras_seq.data.vectors"),
 }
 TEMPORARY_LENGTHS = {
-    "keras_seq/models/seq2seq.py",
     "keras_seq/models/sequence_generator.py",
 }
 TEMPORARY_ARGUMENTS = {
     "keras_seq.decoding.beam_search.beam_search",
-    "keras_seq.layers.attention.decoder.Decoder.__init__",
-    "keras_seq.models.seq2seq.Seq2Seq.__init__",
     "keras_seq.models.sequence_generator.SequenceGenerator.__init__",
 }
 

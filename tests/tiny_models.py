@@ -39,9 +39,46 @@ def generator(styles=None, split="text", vocabulary="abc"):
     return SequenceGenerator(vocabulary, styles, split=split, embedding=4, units=4)
 
 
-def seq2seq(**options):
-    options = {"split": "characters", "embedding": 4, "units": 4, **options}
-    return Seq2Seq("abc", ["x", "y"], **options)
+def seq2seq(
+    source="abc",
+    target=("x", "y"),
+    *,
+    tokenizers=("char_nospace", "word"),
+    embedding=4,
+    cell="LSTM",
+    units=4,
+    num_layers=1,
+    bidirectional=True,
+    recurrent_dropout=0.0,
+    features=(),
+    label_smoothing=0.0,
+    **options,
+):
+    """A model without dropout; features beside the embedding, and options of its decoder."""
+    encoders = [TextEncoder(*pair, end=True) for pair in zip((source, target), tokenizers)]
+    embeddings = [
+        layers.TokenEmbedding(encoder, embedding)
+        if embedding
+        else layers.OneHotTokens(encoder.vocab_size)
+        for encoder in encoders
+    ]
+    stack = layers.RNNStack(
+        cell,
+        units,
+        num_layers,
+        bidirectional=bidirectional,
+        recurrent_dropout=recurrent_dropout,
+        return_state=True,
+        name="stack",
+    )
+    options = {"dropout": 0.0, "recurrent_dropout": recurrent_dropout, "name": "decoder", **options}
+    return Seq2Seq(
+        *encoders,
+        features=[embeddings[0], *features],
+        stack=stack,
+        decoder=layers.Decoder(embeddings[1], cell, units, **options),
+        label_smoothing=label_smoothing,
+    )
 
 
 def recognizer():

@@ -37,6 +37,8 @@ IMPORTED = {
     "rnn": "keras.src.backend",
     # The mean over sequences has to be scaled as Keras scales its own losses under `tf.distribute`.
     "scale_loss_for_distribution": "keras.src.losses.loss",
+    # A loss tells by the mask on its values which of them count in the mean.
+    "set_keras_mask": "keras.src.backend",
 }
 """Names that Keras has without exporting them, and the modules that they are in."""
 

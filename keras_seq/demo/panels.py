@@ -119,14 +119,14 @@ def generator(model):
     return Panel(inputs, [found], answer)
 
 
-def seq2seq(model, **how):
+def seq2seq(model, copy_unknown=False):
     """A text in; the answers of the beam, and where was looked for the best one, out.
 
     Args:
         model: `keras_seq.models.Seq2Seq`.
-        how: More for its `translations`.
+        copy_unknown: As of its `translations`.
     """
-    attends = model.get_config()["attention"] is not None
+    attends = model.decoder.attention is not None
     width = gr.Slider(1, 10, 5, step=1, label="Answers that are followed at a time")
     found = gr.Dataframe(
         label="Answers, best first",
@@ -140,12 +140,18 @@ def seq2seq(model, **how):
 
     def answer(text, width):
         read(model, text)
-        beam = {"n_best": int(width), "beam_width": int(width)}
-        [best] = model.translations([text], attention=attends, **beam, **how)
+        width = int(width)
+        [best] = model.translations(
+            [text],
+            n_best=width,
+            beam_width=width,
+            copy_unknown=copy_unknown,
+            attention=attends,
+        )
         values = [[[one.text, round(one.score, 2)] for one in best]]
         if attends:
             values.append(picture(plots.attention, best[:1]))
-        return Answer(values, *model.side_by_side(text, best[0].text))
+        return Answer(values, *model.trace_inputs(text, best[0].text))
 
     return Panel([_text("Text"), width], outputs, answer)
 

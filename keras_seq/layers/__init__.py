@@ -2,6 +2,7 @@
 
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
+from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.band_convolution import BandConvolution
 from keras_seq.layers.audio.front_end import FrontEnd
@@ -27,7 +28,9 @@ from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, Weight
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
 from keras_seq.layers.text.ngram_embedding import NgramEmbedding
+from keras_seq.layers.text.ngram_features import NgramFeatures
 from keras_seq.layers.text.recall import Recall
+from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
 from keras_seq.layers.text.token_dropout import TokenDropout
 from keras_seq.layers.text.token_embedding import OneHotTokens, TokenEmbedding
 
@@ -44,6 +47,7 @@ __all__ = [
     "BigramEmbedding",
     "Bigrams",
     "CharEncoder",
+    "Decoder",
     "DiagonalPeepholeLSTM",
     "FlattenTime",
     "FrontEnd",
@@ -56,10 +60,12 @@ __all__ = [
     "NaiveBayes",
     "NaiveBayesExpert",
     "NgramEmbedding",
+    "NgramFeatures",
     "OneHotTokens",
     "PeepholeLSTM",
     "RNNStack",
     "Recall",
+    "ScheduledSampling",
     "SimpleRNN",
     "SmallFrameEncoder",
     "SpectralMasking",

@@ -36,3 +36,18 @@ def make_prediction(
     probabilities = (exponentials / exponentials.sum()).tolist()
     best = int(np.argmax(probabilities))
     return Prediction(labels[best], probabilities[best], dict(zip(labels, probabilities)), words)
+
+
+class Translation(NamedTuple):
+    """A text that a `Seq2Seq` made of another one."""
+
+    text: str
+    """The text."""
+    score: float
+    """Its natural log probability, after length and coverage penalty."""
+    tokens: list[str]
+    """Its tokens."""
+    source: list[str]
+    """The tokens of the text that was read, `<EOS>` last."""
+    attention: np.ndarray | None
+    """Weight of each token of the source for each token, `(tokens, source)`, or None."""

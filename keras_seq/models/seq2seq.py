@@ -1,561 +1,341 @@
-"""Many to many, unaligned: a text from another text."""
+"""Sequence to sequence: a text from another one, which need not be as long."""
 
-import functools
-import inspect
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_seq import decoding, layers
-from keras_seq._internal.errors import InputError, unknown
-from keras_seq.batching import EncodedDataset, by_length, pad_rows, width
+from keras_seq._internal.errors import InputError
+from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
-from keras_seq.losses import OverTokens
-from keras_seq.models.sequence_model import SequenceModel
-from keras_seq.text.subwords import splitter
-from keras_seq.text.vocabulary import END, UNKNOWN, Vocabulary
+from keras_seq.layers.recurrent.layer_factory import halves_of
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.losses import MaskedCrossentropy
+from keras_seq.models.base import BaseModel
+from keras_seq.models.results import Translation
+from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, Translator
+from keras_seq.text.encoder import Text, TextEncoder
+from keras_seq.text.vocabulary import UNKNOWN
 
-LEAST = 8
-"""To how many time steps a batch is cut at least."""
-
-BEAM = 5
-"""How many translations are followed at a time, if not said."""
-
-ATTENTIONS = ("additive", "dot", "general")
-
-
-class Translation(NamedTuple):
-    """What a model made of a text."""
-
-    text: str
-    score: float
-    """Its log probability (natural), under the length penalty."""
-    tokens: list
-    source: list
-    """The tokens of the text that was read, `<EOS>` last."""
-    attention: Any
-    """The weight of each token of the source for each token, `(tokens, source)`, or None."""
+MIN_LENGTH = 8
+"""Number of time steps to which a batch is cut in training, at least."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class Seq2Seq(SequenceModel):
-    """An encoder that reads, a decoder that writes and looks at what was read.
+class Seq2Seq(BaseModel):
+    """Encoder of a text, and a decoder with attention that writes another one.
 
-        model = Seq2Seq(frequent("".join(words)), frequent(chain(*phonemes)), split="characters")
-        model.compile("adam", loss=model.loss_of_tokens)
-        examples = model.encode(words, phonemes)
-        model.fit(examples.inputs, examples.targets)
-        model.translate(["attention"])
+    After Sutskever et al. (2014), Bahdanau et al. (2015) and Luong et al. (2015). It trains and
+    predicts on TensorFlow, JAX and torch.
 
-    It is a `keras.Model` from numbers, those of the source and, behind `<EOS>`, those of the
-    target, to logits of the next token of the target, `(batch, timesteps, tokens)` (teacher
-    forcing); `encode` makes the numbers. Both vocabularies are saved with the model. After
-    Bahdanau et al. (2015) and Luong et al. (2015); see `keras_seq.layers.AttentionDecoderCell`.
+    >>> from keras_seq.models import Seq2Seq
+    >>> from keras_seq.text import TextEncoder
+    >>> words, sounds = ["cab", "bad"], ["K AE B", "B AE D"]
+    >>> source = TextEncoder.from_examples(words, "char", end=True)
+    >>> target = TextEncoder.from_examples(sounds, "whitespace", end=True)
+    >>> model = Seq2Seq(source, target)
+    >>> model.compile("adam")
+    >>> history = model.fit(words, sounds, epochs=40, verbose=0)
+    >>> model.translate(["bad"])
+    ['B AE D']
+
+    Its parts can be replaced by others, and by a user's own layers:
+
+    >>> from keras_seq import layers
+    >>> model = Seq2Seq(
+    ...     source,
+    ...     target,
+    ...     features=[layers.TokenEmbedding(source, 32), layers.NgramFeatures(3)],
+    ...     stack=layers.RNNStack("GRU", 16, num_layers=2, bidirectional=True, return_state=True),
+    ...     decoder=layers.Decoder(layers.OneHotTokens(target.vocab_size), "GRU", 16),
+    ... )
+
+    As a network it maps a dict of "source", ids `(batch, n)`, and "target", ids `(batch,
+    timesteps)` of the tokens before those to predict, to logits `(batch, timesteps, tokens)`
+    (teacher forcing).
 
     Args:
-        source_vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
-        target_vocabulary: The same of what is written.
-        split: How a text that is read becomes tokens: "characters", "text", "words", "spaced",
-            "marked" (words; a mark says where blanks are) or "pieces" (of words, those that are in
-            the vocabulary).
-        target_split: The same of what is written.
-        lower: Whether capitals are read as small letters.
-        embedding: Width of the embeddings of tokens, or None for one-hot input.
-        tied: Whether the embedding of the target is also the kernel of the logits (Press & Wolf
-            2017).
-        ngrams: Length of the longest run of source tokens that has vectors of its own, one for the
-            token it ends with and one for that it begins with; 0 for none. See
-            `keras_seq.layers.NgramEmbedding`.
-        ngram_rows: Rows of the table of each length, a power of two.
-        ngram_embedding: Width of the vector of a run.
-        ngram_dropout: Share of the steps at which the runs of one length are dropped in training.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer and direction.
-        depth: Number of recurrent layers of the encoder.
-        decoder_depth: Number of recurrent layers of the decoder.
-        bidirectional: Whether the encoder reads from both ends.
-        attention: "additive" (Bahdanau), "dot" or "general" (Luong), or None for a decoder that
-            has the last states of the encoder alone.
-        input_feeding: Whether the last layer of the decoder reads where it looked the step before:
-            training then takes one step after the other.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        recurrent_dropout: Share of the state dropped from step to step; with input feeding, none
-            in the last layer of the decoder.
-        scheduled_sampling: Share of the target's tokens that are, in training, the model's own
-            (Bengio et al. 2015); it finds them in a first pass over the target, without a gradient
-            (Mihaylova & Martins 2019).
-        sampling_updates: Over how many updates that share grows from 0.
-        label_smoothing: Share of the probability that `loss_of_tokens` spreads over all tokens.
-        length_penalty: Of `keras_seq.decoding.beam_search`, if not said otherwise.
+        source_encoder: Encoder of the texts to read, with an end token.
+        target_encoder: Encoder of the texts to write, with an end token.
+        features: Layers from source ids to vectors `(batch, n, features)`, whose outputs are
+            concatenated. Default: a `TokenEmbedding` of width 128.
+        stack: Recurrent layers that return all time steps and their last states. Default: a
+            bidirectional `RNNStack` of 256 LSTM units.
+        decoder: Layer that writes. It starts from the last states of the last recurrent layer.
+            Default: a `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
+        length_penalty: Default of the searches, see `translations`.
+        label_smoothing: Fraction of the probability that the loss spreads over all tokens, see
+            `keras_seq.losses.MaskedCrossentropy`.
+        name: Name of the model.
+
+    Raises:
+        InputError: If an encoder has no end token, if there is no feature, if the stack does not
+            return what it should, or if the decoder is one of another vocabulary.
     """
+
+    config_attributes = (
+        *("source_encoder", "target_encoder", "features", "stack", "decoder"),
+        *("length_penalty", "label_smoothing"),
+    )
 
     def __init__(
         self,
-        source_vocabulary,
-        target_vocabulary,
+        source_encoder: TextEncoder,
+        target_encoder: TextEncoder,
         *,
-        split="words",
-        target_split="words",
-        lower=False,
-        embedding=128,
-        tied=False,
-        ngrams=0,
-        ngram_rows=2**14,
-        ngram_embedding=32,
-        ngram_dropout=0.3,
-        cell="LSTM",
-        units=256,
-        depth=1,
-        decoder_depth=1,
-        bidirectional=True,
-        attention="general",
-        input_feeding=False,
-        dropout=0.2,
-        recurrent_dropout=0.0,
-        scheduled_sampling=0.0,
-        sampling_updates=1000,
-        label_smoothing=0.0,
-        length_penalty=0.6,
-        name="seq2seq",
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if attention not in (None, *ATTENTIONS):
-            raise unknown("attention", attention, ATTENTIONS)
-        if not source_vocabulary or not target_vocabulary:
-            raise InputError("A Seq2Seq needs at least one known token on either side.")
-        if tied and embedding is None:
-            raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
-        if input_feeding and attention is None:
-            raise InputError("Without attention there is nothing to feed: input_feeding=False.")
-        source = Texts(source_vocabulary, split, lower)
-        target = Texts(target_vocabulary, target_split)
-        memory_units = units * (2 if bidirectional else 1)
-        decoder = Decoder(
-            len(target.known),
-            embedding=embedding,
-            tied=tied,
-            cell=cell,
-            units=units,
-            depth=decoder_depth,
-            score="dot" if attention == "general" else attention,
-            input_feeding=input_feeding,
-            memory_units=memory_units,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            sampling=scheduled_sampling,
-            sampling_updates=sampling_updates,
-            name="decoder",
-        )
-        ids = keras.Input((None,), dtype="int32", name="source")
-        mask = ops.not_equal(ids, 0)
-        if embedding is None:
-            x = ops.one_hot(ids, len(source.known))
-        else:
-            x = keras.layers.Embedding(len(source.known), embedding, name="embedding")(ids)
-        if ngrams:
-            sizes = ngrams, ngram_rows, ngram_embedding, ngram_dropout
-            before = layers.NgramEmbedding(*sizes, name="ngrams_before")
-            after = layers.NgramEmbedding(*sizes, name="ngrams_after")
-            runs = after(after.windows(ops.flip(ids, axis=1)))
-            x = ops.concatenate([x, before(before.windows(ids)), ops.flip(runs, axis=1)], axis=-1)
-        for number in range(depth):
-            x = keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{number}")(x)
-            layer = getattr(layers, cell)(
-                units,
-                return_sequences=True,
+        features: Sequence[keras.layers.Layer] | None = None,
+        stack: RNNStack | None = None,
+        decoder: Decoder | None = None,
+        length_penalty: float = 0.6,
+        label_smoothing: float = 0.0,
+        name: str = "seq2seq",
+    ) -> None:
+        if features is None:
+            features = [TokenEmbedding(source_encoder, 128, name="token_embedding")]
+        if stack is None:
+            stack = RNNStack(
+                "LSTM",
+                256,
+                bidirectional=True,
+                dropout=0.2,
+                variational_dropout=True,
                 return_state=True,
-                recurrent_dropout=recurrent_dropout,
-                name=f"recurrent_{number}",
+                name="stack",
             )
-            if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
-            x, *last = layer(x, mask=mask)
-        memory = keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{depth}")(x)
-        keys = memory
-        if attention in ("additive", "general"):
-            keys = keras.layers.Dense(units, use_bias=False, name="keys")(memory)
-        elif attention == "dot" and memory_units != units:
-            raise InputError(
-                "attention='dot' needs an encoder as wide as the decoder: bidirectional=False, or "
-                "attention='general'."
-            )
-        # The bridge: what was read last is where writing begins.
-        last = ops.concatenate(last, axis=-1)
-        states = [
-            [
-                keras.layers.Dense(size, "tanh", name=f"bridge_{number}_{state}")(last)
-                for state, size in enumerate(sizes)
-            ]
-            for number, sizes in enumerate(decoder.state_sizes)
-        ]
-        written = keras.Input((None,), dtype="int32", name="target")
-        read = [memory, keys, mask, states]
-        inputs, logits = {"source": ids, "target": written}, decoder(written, *read)
-        super().__init__(inputs, logits, arguments, source.known)
-        self._encoder = keras.Model(ids, read)
-        self._decoder, self._source, self._target = decoder, source, target
-        self.loss_of_tokens = TokenCrossentropy(label_smoothing)
-
-    # From what people read to numbers.
-
-    def encode(self, sources, targets=None):
-        """Pairs as the model is trained on them, all padded to the longest of either side.
-
-        Args:
-            sources: Lists of tokens; if every character is one, strings will do.
-            targets: The same, one a source.
-
-        Returns:
-            `keras_seq.batching.EncodedDataset`; `targets` is None without targets.
-
-        Raises:
-            InputError: A side is empty, or there are not as many of one as of the other; the
-                message gives the number of the pair, from 1.
-        """
-        for side, sequences in (("source", sources), ("target", targets or ())):
-            for number, sequence in enumerate(sequences, 1):
-                if not sequence:
-                    raise InputError(f"The {side} of pair {number} is empty.")
-        lengths = np.array([len(source) + 1 for source in sources], int)
-        if targets is None:
-            wide = int(lengths.max(initial=1))
-            inputs = {"source": self._source.numbers(sources, wide)}
-            return EncodedDataset(inputs, None, lengths, ["source"])
-        if len(sources) != len(targets):
-            raise InputError(f"There are {len(sources)} sources but {len(targets)} targets.")
-        lengths = np.maximum(lengths, [len(target) + 1 for target in targets])
-        wide = int(lengths.max(initial=1))
-        after = self._target.numbers(targets, wide)
-        before = np.roll(after, 1, axis=1)
-        before[before == self.end] = 0
-        before[:, 0] = self.end
-        inputs = {"source": self._source.numbers(sources, wide), "target": before}
-        sequences = ["source", "target", "targets"]
-        return EncodedDataset(inputs, after, lengths, sequences, min_length=LEAST)
-
-    def side_by_side(self, text, translation=None):
-        """A text and its translation, a batch of one, for a look inside.
-
-        Args:
-            text: String.
-            translation: String; the model's own if not given.
-
-        Returns:
-            The inputs, and the names of the time steps: the token that the encoder reads and the
-            one that the decoder does.
-        """
-        if translation is None:
-            [translation] = self.translate([text])
-        sides = self.tokens_of(text), self.target_tokens(translation)
-        inputs = self.encode(*([side or [UNKNOWN]] for side in sides)).inputs
-        known = self._source.known.tokens, self._target.known.tokens
-        read, written = ([names[n] for n in inputs[s][0]] for s, names in zip(inputs, known))
-        return inputs, [f"{one} | {other}" for one, other in zip(read, written)]
+        if decoder is None:
+            embedding = TokenEmbedding(target_encoder, 128, name="embedding")
+            decoder = Decoder(embedding, "LSTM", 256, name="decoder")
+        _check(source_encoder, target_encoder, features, stack, decoder)
+        ids = keras.Input((None,), dtype="int32", name="source")
+        target = keras.Input((None,), dtype="int32", name="target")
+        mask = ops.not_equal(ids, source_encoder.pad_id)
+        vectors = [feature(ids) for feature in features]
+        x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
+        memory, states = stack(x, mask=mask)
+        summary = ops.concatenate(states[-1], axis=-1)
+        logits = decoder(target, memory, summary, memory_mask=mask)
+        super().__init__({"source": ids, "target": target}, logits, name=name)
+        self.encoder_model = keras.Model(ids, [memory, summary, mask])
+        self.encoder = self.source_encoder = source_encoder
+        self.target_encoder, self.features = target_encoder, list(features)
+        self.stack, self.decoder = stack, decoder
+        self.length_penalty, self.label_smoothing = length_penalty, label_smoothing
+        self._translator = Translator(self)
 
     @property
-    def end(self):
-        """The number of `<EOS>`, the same on both sides."""
-        return self._target.end
+    def token_embedding(self) -> TokenEmbedding | None:
+        """The first embedding among the features that is trained, or None."""
+        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
+        return next(embeddings, None)
 
-    def tokens_of(self, text):
-        """The tokens of a text that is to be read."""
-        return self._source.tokens(text)
+    @property
+    def first_recurrent(self) -> keras.layers.RNN:
+        """The first recurrent layer of the encoder, its forward half if it is bidirectional."""
+        return halves_of(self.stack.recurrent_layers[0])[0]
 
-    def target_tokens(self, text):
-        """The tokens of a text that is to be written."""
-        return self._target.tokens(text)
+    def tokens_of(self, text: Text) -> list[str]:
+        """Return the tokens of a text to read."""
+        return self.source_encoder.tokenize(text)
 
-    # What the model makes.
+    def default_loss(self) -> Any:
+        """Return the cross-entropy of the tokens, with label smoothing."""
+        return MaskedCrossentropy(label_smoothing=self.label_smoothing)
 
-    def translate(self, texts, **how):
-        """What the model makes of texts: strings.
+    def encode(
+        self, examples: Sequence[Text], targets: Sequence[Text] | None = None
+    ) -> EncodedDataset:
+        """Return pairs of texts as arrays, padded to the longest of either side.
 
         Args:
-            texts: Strings; of an empty one, it makes what it holds likeliest.
-            how: See `translations`.
+            examples: Texts to read, or lists of their tokens.
+            targets: Text to write for each of them, or None.
+
+        Returns:
+            Dataset whose inputs are "source" and "target", and whose targets are the ids to
+            predict; only "source" without targets.
+
+        Raises:
+            InputError: If a side has no token, or if there are not as many sources as targets. The
+                message gives the number of the pair from 1.
         """
-        return [found[0].text for found in self.translations(texts, **how)]
+        if targets is not None and len(examples) != len(targets):
+            raise InputError(f"There are {len(examples)} sources but {len(targets)} targets.")
+        source, lengths = _encode_side("source", self.source_encoder, examples)
+        if targets is None:
+            return EncodedDataset({"source": source}, None, lengths, ["source"])
+        after, target_lengths = _encode_side("target", self.target_encoder, targets)
+        length = max(source.shape[1], after.shape[1])
+        source, after = (
+            np.pad(ids, [(0, 0), (0, length - ids.shape[1])]) for ids in (source, after)
+        )
+        # The start instead of the end, which have one id.
+        before = np.roll(after, 1, axis=1)
+        before[before == self.target_encoder.end_id] = self.target_encoder.pad_id
+        before[:, :1] = self.target_encoder.start_id
+        return EncodedDataset(
+            {"source": source, "target": before},
+            after,
+            np.maximum(lengths, target_lengths),
+            ["source", "target", "targets"],
+            min_length=MIN_LENGTH,
+        )
+
+    def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
+        """Return a text and its translation as inputs, a batch of one, and names of the steps.
+
+        Args:
+            example: Text to read, or the list of its tokens.
+            target: Text to write. Default: what the model writes.
+
+        Returns:
+            Inputs, and for each time step the token that the encoder reads and the one that the
+            decoder reads.
+        """
+        if target is None:
+            [target] = self.translate([example])
+        encoders, names = (self.source_encoder, self.target_encoder), []
+        sides = [e.tokenize(text) or [UNKNOWN] for e, text in zip(encoders, (example, target))]
+        inputs = self.encode(*([side] for side in sides)).inputs
+        for encoder, side in zip(encoders, ("source", "target")):
+            names.append([encoder.tokens[id_] for id_ in inputs[side][0]])
+        return inputs, [f"{read} | {written}" for read, written in zip(*names)]
+
+    def translate(
+        self,
+        texts: Sequence[Text],
+        *,
+        beam_width: int = BEAM_WIDTH,
+        length_penalty: float | None = None,
+        coverage_penalty: float = 0.0,
+        min_length: int = 0,
+        max_length: int | None = None,
+        copy_unknown: bool = False,
+        batch_size: int = 64,
+    ) -> list[str]:
+        """Return the best translation of each text.
+
+        Args:
+            texts: Texts, or lists of their tokens.
+            beam_width: As for `translations`.
+            length_penalty: As for `translations`.
+            coverage_penalty: As for `translations`.
+            min_length: As for `translations`.
+            max_length: As for `translations`.
+            copy_unknown: As for `translations`.
+            batch_size: As for `translations`.
+
+        Raises:
+            InputError: If an argument is out of its range, or the model has no attention to use.
+        """
+        translations = self.translations(
+            texts,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+            coverage_penalty=coverage_penalty,
+            min_length=min_length,
+            max_length=max_length,
+            copy_unknown=copy_unknown,
+            batch_size=batch_size,
+        )
+        return [best.text for best, *_ in translations]
 
     def translations(
         self,
-        texts,
+        texts: Sequence[Text],
         *,
-        n_best=1,
-        beam_width=BEAM,
-        length_penalty=None,
-        coverage_penalty=0.0,
-        min_length=0,
-        max_length=None,
-        copy_unknown=False,
-        attention=False,
-        batch_size=64,
-    ):
-        """The best of what the model makes of texts.
+        n_best: int = 1,
+        beam_width: int = BEAM_WIDTH,
+        length_penalty: float | None = None,
+        coverage_penalty: float = 0.0,
+        min_length: int = 0,
+        max_length: int | None = None,
+        copy_unknown: bool = False,
+        attention: bool = False,
+        batch_size: int = 64,
+    ) -> list[list[Translation]]:
+        """Return the best translations of each text, with their scores.
 
         Args:
-            texts: Strings.
-            n_best: How many translations of each, at most `beam_width`.
-            beam_width: How many are followed at a time; 1 takes the likeliest token always. If one
-                translation is enough, texts of which that is certain to find the best are done.
-            length_penalty: Of `keras_seq.decoding.beam_search`; that of the model by default.
-            coverage_penalty: How much it counts against a translation if it has not looked at all
-                of the source: times the sum, over the source, of the logarithm of the weight that a
-                token got in all, at most 1 (Wu et al. 2016).
-            min_length: Tokens at least.
-            max_length: Tokens at most; by default a few more than twice those of the source.
-            copy_unknown: Whether `<UNK>` may be written; in its place comes the token of the source
-                that has the highest weight (Luong et al. 2015). If not, it is never written.
-            attention: Whether to return the weights too.
-            batch_size: Texts to work on together; those of like length are.
+            texts: Texts, or lists of their tokens. They may be empty.
+            n_best: Number of translations per text, at most `beam_width`.
+            beam_width: Number of hypotheses of the beam search. With 1 it is greedy. If one
+                translation is enough, a greedy search goes first, and the beam search reads only
+                the texts for which it is not certain that there is no better translation.
+            length_penalty: See `keras_seq.decoding.beam_search`. Default: that of the model.
+            coverage_penalty: Factor of the coverage penalty (Wu et al. 2016): the sum over the
+                source of the log of the attention that a token got in all, at most 1.
+            min_length: Smallest number of tokens.
+            max_length: Largest number of tokens. Default: 16 more than twice those of the source.
+            copy_unknown: Whether `<UNK>` may be written. The token of the source with the largest
+                attention weight replaces it (Luong et al. 2015).
+            attention: Whether to return the attention weights too.
+            batch_size: Number of texts per batch, at most.
 
         Returns:
-            For each text a list of `Translation`, best first: `n_best`, or all there are.
+            For each text a list of at most `n_best` translations, best first.
 
         Raises:
-            InputError: A number is out of its range, or the model has no attention to speak of.
+            InputError: If an argument is out of its range, or the model has no attention to use.
         """
-        weighted = attention or copy_unknown or coverage_penalty != 0
-        self._check(texts, n_best, beam_width, max_length, weighted)
-        sources = [self._source.tokens(text) for text in texts]
-        how = (n_best, length_penalty, coverage_penalty, min_length, bool(copy_unknown))
-        results, left = [None] * len(sources), range(len(sources))
-        for beam in sorted({1, beam_width}) if n_best == 1 else [beam_width]:
-            uncertain = []
-            here = [sources[row] for row in left]
-            for place, found, certain in self._found(
-                here, batch_size, max_length, attention, copy_unknown, beam, *how
-            ):
-                results[left[place]] = found
-                if not certain:
-                    uncertain.append(left[place])
-            left = uncertain
-        return results
-
-    def _found(self, sources, batch_size, max_length, attention, copy_unknown, *how):
-        """Of each source its place, a list of `Translation`, and whether there is none better."""
-        lengths = [len(source) + 1 for source in sources]
-        ids = self._source.numbers(sources, max(lengths, default=1))
-        for rows, wide in by_length(lengths, batch_size):
-            run = self._writing(max_length, *how)
-            batch = ops.convert_to_tensor(pad_rows(ids, rows, wide))
-            made, scores, certain = map(ops.convert_to_numpy, run(batch))
-            weights = self._weights(batch, made) if attention or copy_unknown else None
-            for place, row in enumerate(rows):
-                found = []
-                for n in np.flatnonzero(scores[place] > -np.inf):
-                    here = None if weights is None else weights[place, n]
-                    tokens, here = self._read(made[place, n], sources[row], here, copy_unknown)
-                    found.append(
-                        Translation(
-                            self._target.split.joined(tokens),
-                            float(scores[place, n]),
-                            tokens,
-                            [*sources[row], END],
-                            here if attention else None,
-                        )
-                    )
-                yield row, found, certain[place]
-
-    def _check(self, texts, n_best, beam_width, max_length, attention):
-        if isinstance(texts, str):
-            raise InputError("translate() takes a list of texts, not one text alone.")
-        if beam_width < 1:
-            raise InputError(f"beam_width must be at least 1, got {beam_width}.")
-        if not 1 <= n_best <= beam_width:
-            raise InputError(
-                f"n_best must lie between 1 and beam_width, {beam_width}, got {n_best}."
-            )
-        if max_length is not None and max_length < 1:
-            raise InputError(f"max_length must be at least 1, got {max_length}.")
-        if attention and self._decoder.attending is None:
-            raise InputError("This model has no attention: there are no weights to return or use.")
-
-    def _read(self, ids, source, weights, copy_unknown):
-        """The tokens of one translation, and its weights without what is padding."""
-        length = int(((ids > 0) & (ids != self.end)).sum())
-        tokens = [self._target.known.tokens[n] for n in ids[:length]]
-        if weights is not None:
-            weights = weights[:length, : len(source) + 1]
-        if copy_unknown and source:
-            for place, token in enumerate(tokens):
-                if token == UNKNOWN:
-                    tokens[place] = source[int(weights[place, :-1].argmax())]
-        return tokens, weights
-
-    @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
-    def _writing(self, *how):
-        """Compiled: from sources to what `keras_seq.decoding.beam_search` returns."""
-        return _compiled(lambda ids: self._write(ids, *how))
-
-    def _write(
-        self,
-        ids,
-        max_length,
-        beam_width,
-        n_best,
-        length_penalty=None,
-        coverage_penalty=0.0,
-        min_length=0,
-        may_be_unknown=False,
-    ):
-        limits = None
-        if max_length is None:
-            max_length = 2 * ops.shape(ids)[1] + 16
-            limits = _limits(ids)
-        if length_penalty is None:
-            length_penalty = self._arguments["length_penalty"]
-        state, memory = self._begin(ids)
-        state, coverage = {"layers": state}, None
-        if coverage_penalty:
-            state["looked"], seen = ops.zeros_like(memory[2]), memory[2]
-
-            def coverage(state):
-                looked = ops.reshape(state["looked"], (ops.shape(ids)[0], -1, ops.shape(ids)[1]))
-                logs = ops.log(ops.clip(looked, 1e-9, 1.0)) * seen[:, None]
-                return coverage_penalty * ops.reshape(ops.sum(logs, axis=-1), (-1,))
-
-        def step(tokens, state):
-            logits, weights, after = self._decoder.step(tokens, state["layers"], memory)
-            after = {"layers": after}
-            if coverage_penalty:
-                after["looked"] = state["looked"] + weights
-            return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), after
-
-        return decoding.beam_search(
-            step,
-            state,
-            start_id=self.end,
-            end_id=self.end,
+        options = SearchOptions(
             beam_width=beam_width,
             n_best=n_best,
-            max_length=max_length,
+            length_penalty=self.length_penalty if length_penalty is None else length_penalty,
+            coverage_penalty=coverage_penalty,
             min_length=min_length,
-            length_penalty=length_penalty,
-            coverage=coverage,
-            limits=limits,
-            forbidden=(0,) if may_be_unknown else (0, 1),
-            certain=True,
+            max_length=max_length,
+            copy_unknown=copy_unknown,
+        )
+        return self._translator(texts, options, attention, batch_size)
+
+    def start(self, ids: Any) -> tuple[list[list[Any]], list[Any]]:
+        """Return the state of the decoder before the first token, and what its attention reads.
+
+        Args:
+            ids: Ids of sources `(batch, n)`, the end last.
+
+        Returns:
+            As of `Decoder.initial_state`; `decoder.step` takes both.
+        """
+        return self.decoder.initial_state(*self.encoder_model(ids, training=False))
+
+
+def _check(
+    source_encoder: TextEncoder,
+    target_encoder: TextEncoder,
+    features: Sequence[keras.layers.Layer],
+    stack: RNNStack,
+    decoder: Decoder,
+) -> None:
+    """Raise an InputError if the parts of a model do not fit."""
+    for side, encoder in (("source", source_encoder), ("target", target_encoder)):
+        if encoder.end_id is None:
+            raise InputError(f"The {side} encoder of a Seq2Seq needs an end token: end=True.")
+    if not features:
+        raise InputError("A Seq2Seq needs at least one feature layer.")
+    if not (stack.return_sequences and stack.return_state):
+        raise InputError(
+            f"The stack {stack.name} must return all time steps and the last states: set "
+            "return_sequences=True and return_state=True."
+        )
+    if decoder.vocab_size != target_encoder.vocab_size:
+        raise InputError(
+            f"The decoder writes {decoder.vocab_size} tokens, but the target encoder has "
+            f"{target_encoder.vocab_size}: give its embedding the same encoder."
         )
 
-    def _begin(self, ids):
-        """What was read: the state before the first step, and the memory to look at, if any."""
-        return self._decoder.start(*self._encoder(ids, training=False))
 
-    def _weights(self, ids, made):
-        """The attention weights `(rows, beam, timesteps, n)` of what was made."""
-        made = made[:, :, : width(int((made > 0).sum(axis=-1).max()), 4)]
-        rows, beam, timesteps = made.shape
-        before = np.full((rows * beam, timesteps), self.end, "int32")
-        before[:, 1:] = made.reshape(rows * beam, timesteps)[:, :-1]
-        weights = ops.convert_to_numpy(self._looking(ids, ops.convert_to_tensor(before)))
-        return weights.reshape(rows, beam, timesteps, -1)
-
-    @functools.cached_property
-    def _looking(self):
-        def run(ids, before):
-            state, memory = self._begin(ids)
-            beam = ops.shape(before)[0] // ops.shape(ids)[0]
-            state = keras.tree.map_structure(lambda part: ops.repeat(part, beam, axis=0), state)
-            return self._decoder.over_time(before, state, memory)[1]
-
-        return _compiled(run)
-
-
-class Texts:
-    """The texts of one side: how they become tokens and numbers, and tokens texts.
-
-    Args:
-        vocabulary, split, lower: As in `Seq2Seq`.
-    """
-
-    def __init__(self, vocabulary, split, lower=False):
-        self.known, self.lower = Vocabulary([END, *vocabulary]), lower
-        self.end = self.known.number(END)
-        self.split = splitter(split, self.known)
-
-    def tokens(self, text):
-        text = text.lower() if self.lower else text
-        return [token for token, _, _ in self.split(text)]
-
-    def numbers(self, sequences, wide):
-        """Tokens as numbers, the end after the last, `(sequences, wide)`."""
-        if self.lower:
-            sequences = [[token.lower() for token in sequence] for sequence in sequences]
-        return self.known.numbers([[*sequence, END] for sequence in sequences], wide)
-
-    def reader(self):
-        """For TensorFlow graphs: from texts to numbers, `(batch, timesteps)`, as in `numbers`."""
-        import tensorflow as tf
-
-        table = self.known.table()
-
-        def read(texts):
-            if self.lower:
-                texts = tf.strings.lower(texts, encoding="utf-8")
-            tokens = self.split.in_graph(texts)
-            ids = tokens.with_flat_values(table.lookup(tokens.flat_values))
-            end = tf.fill([tf.size(texts), 1], self.end)
-            return tf.concat([ids, end], axis=1).to_tensor()
-
-        return read
-
-    def writer(self):
-        """For TensorFlow graphs: from numbers `(rows, timesteps)` to texts."""
-        import tensorflow as tf
-
-        names = tf.constant(self.known.tokens)
-
-        def write(ids):
-            tokens = tf.ragged.boolean_mask(tf.gather(names, ids), (ids > 0) & (ids != self.end))
-            return self.split.joined_in_graph(tokens)
-
-        return write
-
-
-@keras.saving.register_keras_serializable(package="keras_seq")
-class TokenCrossentropy(OverTokens, keras.losses.Loss):
-    """The cross-entropy of tokens, the mean over those that are no padding.
-
-    Args:
-        label_smoothing: Share of the probability that is spread evenly over all tokens (Szegedy et
-            al. 2016).
-
-    Call arguments:
-        y_true: Numbers of tokens `(batch, timesteps)`, 0 for padding.
-        y_pred: Logits `(batch, timesteps, tokens)`.
-    """
-
-    def __init__(self, label_smoothing=0.0, name="token_crossentropy", **kwargs):
-        super().__init__(name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise InputError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
-        self.label_smoothing = label_smoothing
-
-    def call(self, y_true, y_pred):
-        losses = keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
-        if self.label_smoothing:
-            spread = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
-            losses = losses + self.label_smoothing * (spread - losses)
-        seen = ops.cast(y_true > 0, losses.dtype)
-        return losses * seen / ops.maximum(ops.mean(seen), 1e-9)
-
-    def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
-
-
-def _limits(ids):
-    """How many tokens are made of each source at most, `(batch,)`."""
-    return 2 * ops.sum(ops.cast(ids > 0, "int32"), axis=1) + 16
-
-
-def _compiled(run):
-    """`run`, whose arguments are numbers of tokens `(rows, timesteps)`, in one graph for all."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        numbers = tf.TensorSpec([None, None], tf.int32)
-        count = len(inspect.signature(run).parameters)
-        return tf.function(run, input_signature=[numbers] * count, autograph=False)
-    return run
+def _encode_side(
+    side: str, encoder: TextEncoder, texts: Sequence[Text]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids and lengths of the texts of one side, with the end, none of which is empty."""
+    ids, lengths = encoder.encode_batch(texts, end=True)
+    for number, length in enumerate(lengths, 1):
+        if length < 2:
+            raise InputError(f"The {side} of pair {number} is empty.")
+    return ids, lengths

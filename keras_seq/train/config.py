@@ -123,17 +123,6 @@ class Seq2SeqConfig(Config):
     learning_rate: float = tunable(0.003, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
 
-    @property
-    def architecture(self):
-        """Arguments of `keras_seq.models.Seq2Seq`."""
-        alike = "cell units embedding tied ngrams attention input_feeding dropout"
-        alike += " recurrent_dropout scheduled_sampling label_smoothing"
-        return {name: getattr(self, name) for name in alike.split()} | {
-            "depth": self.layers,
-            "decoder_depth": self.decoder_layers,
-            "sampling_updates": self.updates // 2,
-        }
-
 
 def field_texts(config_class: type) -> dict[str, str]:
     """Return the strings below the fields of a class and of its bases, by field."""

@@ -128,7 +128,7 @@ def attention(translations, path):
     """Draws where was looked, a picture for each translation: darker is more.
 
     Args:
-        translations: `keras_seq.models.seq2seq.Translation`s with their weights; of those without
+        translations: `keras_seq.models.results.Translation`s with their weights; of those without
             a token there is no picture.
         path: PNG file, or one that is open; without pictures nothing is written.
     """

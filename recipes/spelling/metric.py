@@ -8,6 +8,7 @@ import jiwer
 
 from keras_seq.batching import RawExamples
 from keras_seq.models import Seq2Seq
+from keras_seq.text import TextEncoder
 from keras_seq.train import plots
 from keras_seq.train.recipe import Splits
 
@@ -24,18 +25,20 @@ def evaluate(model: Seq2Seq, splits: Splits, name: str) -> dict[str, float]:
     The validation split, which is measured after every epoch, is read with a beam of one.
     """
     examples = splits[name]
-    return rates(model, examples, _said(model, examples, 1 if name == "validation" else 5))
+    return rates(
+        model.target_encoder, examples, _said(model, examples, 1 if name == "validation" else 5)
+    )
 
 
 def _said(model, examples, beam_width):
     return model.translate(examples.inputs, beam_width=beam_width, batch_size=256)
 
 
-def rates(model: Seq2Seq, examples: RawExamples, said: Sequence[str]) -> dict[str, float]:
+def rates(encoder: TextEncoder, examples: RawExamples, said: Sequence[str]) -> dict[str, float]:
     """Return word and phoneme error rate (`wer`, `per`).
 
     Args:
-        model: Tells the phonemes of a string apart.
+        encoder: Encoder that tells the phonemes of a string apart.
         examples: The targets are lists of the ways to say each word.
         said: What the model says, strings.
     """
@@ -45,20 +48,20 @@ def rates(model: Seq2Seq, examples: RawExamples, said: Sequence[str]) -> dict[st
             wrong += 1
             # To compare takes time, and most words are said in one way.
             one = len(ways) == 1
-            sounds = ways[0] if one else min(ways, key=lambda way: _errors(model, way, sounds))
-        nearest.append(_apart(model, sounds))
-    said = [_apart(model, sounds) for sounds in said]
+            sounds = ways[0] if one else min(ways, key=lambda way: _errors(encoder, way, sounds))
+        nearest.append(_apart(encoder, sounds))
+    said = [_apart(encoder, sounds) for sounds in said]
     return {"wer": wrong / len(said), "per": jiwer.wer(nearest, said)}
 
 
-def _errors(model, way, said):
-    found = jiwer.process_words(_apart(model, way), _apart(model, said))
+def _errors(encoder, way, said):
+    found = jiwer.process_words(_apart(encoder, way), _apart(encoder, said))
     return found.substitutions + found.deletions + found.insertions
 
 
-def _apart(model, sounds):
-    """Phonemes with blanks between them."""
-    return " ".join(model.target_tokens(sounds))
+def _apart(encoder, sounds):
+    """Return phonemes with blanks between them."""
+    return " ".join(encoder.tokenize(sounds))
 
 
 def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
@@ -77,4 +80,5 @@ def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str,
     some = [word for word in examples.inputs if 6 <= len(word) <= 12] or examples.inputs
     found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
     plots.attention(found, folder / "attention.png")
-    return {"beam": {width: rates(model, examples, said) for width, said in by_beam.items()}}
+    encoder = model.target_encoder
+    return {"beam": {width: rates(encoder, examples, said) for width, said in by_beam.items()}}

@@ -54,4 +54,4 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         self, model: Seq2Seq, example: Any, target: Any = None
     ) -> tuple[Any, Sequence[str]]:
         """Return a word, and the first way to say it, as inputs of the model."""
-        return model.side_by_side(example, target and target[0])
+        return model.trace_inputs(example, target and target[0])

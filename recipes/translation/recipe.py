@@ -60,12 +60,6 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
                 "attention": picture,
             }
 
-    def trace_inputs(
-        self, model: Seq2Seq, example: Any, target: Any = None
-    ) -> tuple[Any, Sequence[str]]:
-        """Return a sentence and its translation as inputs of the model."""
-        return model.side_by_side(example, target)
-
     def demo(self, model: Seq2Seq, config: Config) -> "Panel":
         """Return a panel with a sentence in, the translations of the beam out."""
         from keras_seq.demo.panels import seq2seq

@@ -105,6 +105,12 @@ def test_masks_are_found_on_tensors():
     np.testing.assert_array_equal(to_numpy(compat.get_keras_mask(masked)), np.any(x, axis=-1))
 
 
+def test_masks_are_set_on_tensors():
+    values, mask = ops.ones((2, 3)), ops.ones((2, 3), "bool")
+    compat.set_keras_mask(values, mask=mask)
+    assert compat.get_keras_mask(values) is mask
+
+
 def test_losses_are_reduced_as_by_keras():
     values, weights = np.float32([1, 2, 3]), np.float32([1, 0, 1])
     assert float(compat.reduce_weighted_values(values, reduction="sum")) == 6

@@ -87,7 +87,7 @@ def test_a_generator_goes_on(styles):
 
 
 def test_a_translation_shows_where_it_looked():
-    panel = panels.seq2seq(seq2seq(), min_length=2)
+    panel = panels.seq2seq(seq2seq(), copy_unknown=True)
     [answers, attention], inputs, steps = panel.answer("abz", 2)
     scores = [score for _, score in answers]
     assert len(answers) == 2 and scores == sorted(scores, reverse=True)

@@ -12,8 +12,10 @@ import onnxruntime
 import pytest
 from helpers import slow_but
 
-from keras_seq import export, scan
-from keras_seq.models import Seq2Seq, seq2seq
+from tiny_models import seq2seq
+
+from keras_seq import export, layers, scan
+from keras_seq.models import seq2seq_search
 from keras_seq.text.subwords import into_pieces
 from keras_seq.text.vocabulary import Vocabulary
 
@@ -34,15 +36,15 @@ WORDS = ["", "a", "cab", "xa bc", "acbdabca", "bad" * 7]
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """What is done a few times only: compiling would take longer."""
-    monkeypatch.setattr(seq2seq, "_compiled", lambda run: run)
+    monkeypatch.setattr(seq2seq_search, "compiled", lambda function, num_arguments: function)
     with scan.general_only():
         yield
 
 
 def shaken(**options):
     """A model that says something else of each word."""
-    options = {"split": "characters", "target_split": "spaced", "units": 6, **options}
-    model = Seq2Seq("abcd", "ABCDEF", embedding=5, **options)
+    tokenizers = "char_nospace", "whitespace"
+    model = seq2seq("abcd", "ABCDEF", tokenizers=tokenizers, units=6, embedding=5, **options)
     rng = np.random.default_rng(4)
     for weight in model.trainable_variables:
         weight.assign(rng.normal(size=weight.shape))
@@ -64,7 +66,7 @@ def operators(file):
 @pytest.mark.parametrize("formats", slow_but([1], [1, 2]))
 def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
     monkeypatch.chdir(tmp_path)
-    model = shaken(ngrams=3, ngram_rows=16, ngram_embedding=2)
+    model = shaken(features=[layers.NgramFeatures(3, num_buckets=16, output_dim=2)])
     wanted = model.translate(WORDS, beam_width=1)
     assert len(set(wanted)) > 4
     page = {}
@@ -85,7 +87,7 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
 
 @pytest.mark.slow
 def test_a_batch_of_any_lengths(tmp_path):
-    model = shaken(attention="additive", cell="GRU", input_feeding=True, depth=2)
+    model = shaken(attention="additive", cell="GRU", input_feeding=True, num_layers=2)
     assert export.onnx(model, tmp_path / "it", EXAMPLES)["largest difference"] <= 1e-5
     found = operators(tmp_path / "it/begin.onnx")
     assert found.count("GRU") == 2 and not {"Loop", "Scan"} & {*found}

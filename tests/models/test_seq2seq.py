@@ -1,33 +1,33 @@
 """Sequence to sequence: what is written step by step is what is read at once; texts in and out."""
 
 import functools
+import gc
+import weakref
 
 import keras
 import numpy as np
 import pytest
+import tiny_models
 from helpers import BACKEND, ELSEWHERE, eagerly, run_script, to_numpy
 
-from keras_seq import export
+from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
 from keras_seq.export.signatures import adapter_for
 from keras_seq.models import Seq2Seq
-from keras_seq.models.seq2seq import TokenCrossentropy
-from keras_seq.text.subwords import learn_pieces
-from keras_seq.text.vocabulary import frequent
+from keras_seq.models.seq2seq_search import Translator
+from keras_seq.models.transfer import transfer
+from keras_seq.text import TextEncoder
 
 WORDS = ["abc", "cab", "bad", "dab", "add", "bcd", "ba", "cc", "dcba", "acca"]
 # Backwards, each letter a word.
-SAID = [[letter.upper() for letter in word[::-1]] for word in WORDS]
-SMALL = {"units": 8, "embedding": 6, "dropout": 0.0}
+SAID = [" ".join(word[::-1].upper()) for word in WORDS]
+TOKENIZERS = "char_nospace", "whitespace"
 
 
-def small(**arguments):
+def small(source="abcd", target="ABCD", **options):
     keras.utils.set_random_seed(0)
-    model = Seq2Seq(
-        frequent("".join(WORDS)),
-        list("ABCD"),
-        **{"split": "characters", "target_split": "spaced", **SMALL, **arguments},
-    )
+    options = {"tokenizers": TOKENIZERS, "units": 8, "embedding": 6, **options}
+    model = tiny_models.seq2seq(source, target, **options)
     # Larger weights than at the start, so that steps differ.
     model.set_weights([2 * np.asarray(to_numpy(w)) for w in model.weights])
     return model
@@ -39,11 +39,9 @@ plain = functools.cache(small)
 @functools.cache
 def learnt():
     keras.utils.set_random_seed(0)
-    options = {"split": "characters", "target_split": "spaced", "units": 24, "embedding": 12}
-    model = Seq2Seq(frequent("".join(WORDS)), list("ABCD"), dropout=0.0, **options)
-    model.compile(keras.optimizers.Adam(0.02), loss=model.loss_of_tokens)
-    examples = model.encode(WORDS, SAID)
-    model.fit(examples.inputs, examples.targets, epochs=60, verbose=0)
+    model = tiny_models.seq2seq("abcd", "ABCD", tokenizers=TOKENIZERS, units=24, embedding=12)
+    model.compile(keras.optimizers.Adam(0.02))
+    model.fit(WORDS, SAID, epochs=60, verbose=0)
     return model
 
 
@@ -58,11 +56,11 @@ def log_probs(model, source, translations, longest):
 
 OPTIONS = {
     "plain": {},
-    "additive": {"attention": "additive", "cell": "GRU", "tied": True},
+    "additive": {"attention": "additive", "cell": "GRU", "tie_embeddings": True},
     "dot": {"attention": "dot", "bidirectional": False, "embedding": None, "cell": "PeepholeLSTM"},
-    "without attention": {"attention": None, "tied": True, "decoder_depth": 2},
-    "runs": {"ngrams": 3, "ngram_rows": 16, "ngram_embedding": 3},
-    "fed": {"input_feeding": True, "decoder_depth": 2, "depth": 2, "recurrent_dropout": 0.1},
+    "without attention": {"attention": None, "tie_embeddings": True, "num_layers": 2},
+    "n-grams": {"features": [layers.NgramFeatures(3, num_buckets=16, output_dim=3)]},
+    "fed": {"input_feeding": True, "num_layers": 2, "recurrent_dropout": 0.1},
 }
 
 
@@ -93,7 +91,7 @@ def trained(request):
 
 def test_learns_and_says_it():
     model = learnt()
-    assert model.translate(WORDS) == [" ".join(said) for said in SAID]
+    assert model.translate(WORDS) == SAID
     [[best, second]] = model.translations(["dcba"], n_best=2, attention=True)
     assert best.score > -0.5 > second.score
     assert best.attention.shape == (4, 5)
@@ -103,16 +101,16 @@ def test_learns_and_says_it():
 
 def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monkeypatch):
     model, words, searched = trained, [*WORDS, "abcdabcd"], []
-    found = Seq2Seq._found
+    search = Translator.search
 
-    def spied(self, sources, batch_size, max_length, attention, copy_unknown, beam, *how):
-        searched.append((beam, ["".join(source) for source in sources]))
-        return found(self, sources, batch_size, max_length, attention, copy_unknown, beam, *how)
+    def spied(self, dataset, options, *rest):
+        searched.append((options.beam_width, len(dataset)))
+        return search(self, dataset, options, *rest)
 
     best = [best.text for best, _ in model.translations(words, n_best=2)]
-    monkeypatch.setattr(Seq2Seq, "_found", spied)
+    monkeypatch.setattr(Translator, "search", spied)
     assert model.translate(words) == best
-    assert searched == [(1, words), (5, ["abcdabcd"])]
+    assert searched == [(1, len(words)), (5, 1)]
 
 
 def test_alone_or_in_a_batch_is_the_same(trained):
@@ -125,29 +123,12 @@ def test_alone_or_in_a_batch_is_the_same(trained):
             np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
 
 
-def test_runs_of_tokens_are_read_from_either_side():
-    model = small(ngrams=3, ngram_rows=2**12, ngram_embedding=3)
-    before, after = (model.get_layer(f"ngrams_{side}") for side in ("before", "after"))
-    after.tables.assign(before.tables)
-    read = keras.Model(model.input["source"], model.get_layer("dropout_0").input)
-    # Runs of two and of three tokens that end with each, then those that it begins.
-    there, back = to_numpy(read(np.array([[3, 4, 5, 6, 0, 0], [6, 5, 4, 3, 0, 0]])))[:, :4, -12:]
-    np.testing.assert_array_equal(there[:, :6], back[::-1, 6:])
-    np.testing.assert_array_equal(there[:, 6:], back[::-1, :6])
-    rows = {tuple(row) for row in to_numpy(before.tables)}
-    assert all(tuple(vector) in rows for vector in there.reshape(-1, 3))
-    # Two words that begin alike are alike until the difference comes within three letters.
-    one, other = to_numpy(read(np.array([[3, 4, 5, 6, 5], [3, 4, 5, 6, 3]])))
-    np.testing.assert_array_equal(one[:2], other[:2])
-    assert (one[2] != other[2]).any()
-
-
 def test_unknown_words_are_copied_from_where_it_looks(eagerly):
     model = small(attention="general")
-    # The logits are the last weights: here they say `<UNK>`, and in the end nothing else.
-    *_, kernel, bias = model.get_weights()
-    bias[1], bias[model.end] = 60, 55
-    model.set_weights([*model.get_weights()[:-2], kernel, bias])
+    # It writes `<UNK>`, and in the end nothing else.
+    kernel, bias = model.decoder.output_layer.get_weights()
+    bias[model.target_encoder.unk_id], bias[model.target_encoder.end_id] = 60, 55
+    model.decoder.output_layer.set_weights([kernel, bias])
     how = {"max_length": 3, "beam_width": 1, "attention": True}
     [[copied]] = model.translations(["xaby"], copy_unknown=True, **how)
     where = copied.attention[:, :-1].argmax(axis=1)
@@ -162,44 +143,14 @@ def test_coverage_and_length_count_as_they_say(eagerly):
     [found] = model.translations(["abcd"], coverage_penalty=0.3, min_length=2, **how)
     logs = log_probs(model, "abcd", [one.tokens for one in found], longest=6)
     examples = model.encode(["abcd"] * 3, [one.tokens for one in found])
-    weights = model._weights(examples.inputs["source"][:1], examples.targets[None])[0]
+    state, memory = model.start(np.repeat(examples.inputs["source"][:1], 3, axis=0))
+    weights = to_numpy(model.decoder.call_sequence(examples.inputs["target"], state, memory)[1])
     for one, scores, here in zip(found, logs, weights):
         assert len(one.tokens) >= 1
         # The last step, which wrote the end, looked too.
         looked = np.minimum(here[: len(scores), :5].sum(axis=0), 1)
         wanted = scores.sum() / ((5 + len(scores)) / 6) + 0.3 * np.log(looked).sum()
         assert one.score == pytest.approx(wanted, abs=1e-3)
-
-
-def test_scheduled_sampling(eagerly):
-    """In training, the share of its own tokens grows; these are what it held likeliest."""
-    model = small(scheduled_sampling=1.0, sampling_updates=2)
-    inputs = model.encode(WORDS, SAID).inputs
-    plain = to_numpy(model(inputs))
-    own = inputs["target"].copy()
-    own[:, 1:] = plain.argmax(axis=-1)[:, :-1]
-    own[inputs["target"] == 0] = 0
-    wanted = to_numpy(model({**inputs, "target": own}))
-    half, whole = (to_numpy(model(inputs, training=True)) for _ in range(2))
-    np.testing.assert_allclose(whole, wanted, atol=1e-5)
-    assert min(np.abs(half - other).max() for other in (plain, whole)) > 1e-3
-    np.testing.assert_allclose(to_numpy(model(inputs)), plain, atol=1e-6)
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_loss_is_that_of_keras_on_what_is_no_padding(smoothing):
-    rng = np.random.default_rng(0)
-    targets, logits = np.array([[3, 1, 2, 0], [4, 0, 0, 0]]), rng.normal(size=(2, 4, 5))
-    seen = targets > 0
-    wanted = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)(
-        np.eye(5)[targets[seen]], logits[seen]
-    )
-    found = TokenCrossentropy(smoothing)(targets, logits)
-    np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=1e-5)
-    # With weights, as `fit` gives them.
-    weights = np.array([1.0, 0.0])
-    alone = TokenCrossentropy(smoothing)(targets, logits, sample_weight=weights[:, None])
-    assert 0 < to_numpy(alone) < to_numpy(found) * 2
 
 
 def test_encoded_pairs():
@@ -210,25 +161,38 @@ def test_encoded_pairs():
     assert [row[row > 0].tolist() for row in examples.inputs["target"]] == target
     assert examples.targets.tolist() == [[3, 2, 0, 0], [5, 4, 1, 2]]
     assert examples.inputs["source"].shape == (2, 4) and examples.lengths.tolist() == [3, 4]
-    assert small(lower=True).encode(["AB"]).inputs["source"].tolist() == (
-        model.encode(["ab"]).inputs["source"].tolist()
-    )
+    assert model.encode(["ab"], ["A"]).targets.tolist() == examples.targets[:1, :3].tolist()
 
 
-def test_side_by_side(trained):
-    inputs, steps = plain().side_by_side("ab", "C")
+def test_inputs_to_trace(trained):
+    inputs, steps = plain().trace_inputs("ab", "C")
     assert steps == ["a | <EOS>", "b | C", "<EOS> | <PAD>"]
     assert {side: ids.shape for side, ids in inputs.items()} == {"source": (1, 3), "target": (1, 3)}
-    _, steps = trained.side_by_side("ba")
+    _, steps = trained.trace_inputs("ba")
     assert steps == ["b | <EOS>", "a | A", "<EOS> | B"]
 
 
-def test_starts_from_vectors(tmp_path):
+def test_starts_from_what_another_model_has_learnt():
+    model, other = small(), small(source="ab")
+    assert transfer(model, other) == (2, True)
+    [ours, theirs] = (
+        dict(zip(one.encoder.tokens, to_numpy(one.token_embedding.embeddings)))
+        for one in (model, other)
+    )
+    np.testing.assert_array_equal(ours["b"], theirs["b"])
+    [ours, theirs] = (one.first_recurrent.cell.recurrent_kernel for one in (model, other))
+    np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
+
+
+def test_compiled_searches_go_with_the_model():
     model = small()
-    (tmp_path / "vectors.txt").write_text("a 1 2 3 4 5 6\nx 6 5 4 3 2 1\n")
-    assert model.load_vectors(tmp_path / "vectors.txt") == 1
-    table = to_numpy(model.get_layer("embedding").embeddings)
-    np.testing.assert_array_equal(table[model.encode(["a"]).inputs["source"][0, 0]], range(1, 7))
+    model.translate(["a"], max_length=1, beam_width=1)
+    model.translations(["a"], max_length=1, beam_width=1, attention=True)
+    gone = weakref.ref(model)
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert gone() is None
 
 
 def test_two_thousand_tokens_and_tokens_never_seen():
@@ -241,10 +205,9 @@ def test_saved_and_loaded(trained, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert loaded.translate(WORDS) == model.translate(WORDS)
-    examples = loaded.encode(WORDS, SAID)
-    before = loaded.evaluate(examples.inputs, examples.targets, verbose=0)
-    loaded.fit(examples.inputs, examples.targets, epochs=2, verbose=0)
-    assert loaded.evaluate(examples.inputs, examples.targets, verbose=0) < 2 * before
+    before = loaded.evaluate(WORDS, SAID, verbose=0)
+    loaded.fit(WORDS, SAID, epochs=2, verbose=0)
+    assert loaded.evaluate(WORDS, SAID, verbose=0) < 2 * before
 
 
 LOAD = """
@@ -272,7 +235,9 @@ def test_steps_from_numbers_to_numbers(eagerly, options):
     assert names[0] == "token" and ({"keys", "values", "mask"} <= {*names}) == attending
     found, made = begin.function(ids), to_numpy(greedy.function(ids)["target_tokens"])
     known = adapter.metadata()["target_tokens"]
-    said = [" ".join(known[n] for n in row if n not in (0, model.end)) for row in made]
+    said = [
+        " ".join(known[n] for n in row if n not in (0, model.target_encoder.end_id)) for row in made
+    ]
     assert said == model.translate(words, beam_width=1)
     for tokens in made.T[:6]:
         given = [found.get(f"next_{name}", found.get(name)) for name in names]
@@ -288,9 +253,15 @@ def test_steps_from_numbers_to_numbers(eagerly, options):
 def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewhere):
     pytest.importorskip("sentencepiece")
     keras.utils.set_random_seed(0)
-    pieces = learn_pieces([text.lower() for text in TEXTS[:2]] * 9, 30)
-    words = ["▁a", "▁the", "▁cat", "s", "."]
-    model = Seq2Seq(pieces, words, split="pieces", target_split="marked", lower=True, **SMALL)
+    source = TextEncoder.from_examples(TEXTS[:2] * 9, "wordpiece", True, max_size=30, end=True)
+    target = TextEncoder(["▁a", "▁the", "▁cat", "s", "."], "word_metaspace", end=True)
+    model = Seq2Seq(
+        source,
+        target,
+        features=[layers.TokenEmbedding(source, 6)],
+        stack=layers.RNNStack("LSTM", 8, bidirectional=True, return_state=True),
+        decoder=layers.Decoder(layers.TokenEmbedding(target, 6), "LSTM", 8, dropout=0.0),
+    )
     model.set_weights([3 * w for w in model.get_weights()])
     # Slowly on some of its own, quickly on one token.
     report = export.savedmodel(model, tmp_path / "saved", None if elsewhere else [["▁a"]])
@@ -312,21 +283,35 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
         (lambda m: m.translate(["a"], beam_width=0), "beam_width must be at least 1, got 0"),
         (lambda m: m.translations(["a"], n_best=6), "between 1 and beam_width, 5, got 6"),
         (lambda m: m.translate(["a"], max_length=0), "max_length must be at least 1, got 0"),
-        (lambda m: m.translate("a"), "takes a list of texts, not one text alone"),
+        (lambda m: m.translate("a"), "Expected a list of texts, got one text: 'a'"),
         (lambda m: m.encode(["a", ""], ["A", "B"]), "The source of pair 2 is empty"),
         (lambda m: m.encode(["a", "b"], ["A", ""]), "The target of pair 2 is empty"),
         (lambda m: m.encode(["a"], ["A", "B"]), "There are 1 sources but 2 targets"),
-        (lambda m: small(split="lines"), "There is no tokenizer 'lines'"),
-        (lambda m: small(attention="Luong"), "There is no attention 'Luong'"),
-        (lambda m: small(attention="dot"), "an encoder as wide as the decoder"),
-        (lambda m: small(tied=True, embedding=None), "A tied output needs an embedding"),
-        (lambda m: small(attention=None, input_feeding=True), "there is nothing to feed"),
-        (lambda m: small(label_smoothing=1.0), r"label_smoothing must be in \[0, 1\), got 1.0"),
         (
             lambda m: small(attention=None).translations(["a"], attention=True),
             "This model has no attention",
         ),
-        (lambda m: Seq2Seq([], ["a"]), "at least one known token on either side"),
+        (lambda m: small(label_smoothing=1.0).compile(), r"in \[0, 1\), got 1.0"),
+        (lambda m: Seq2Seq(m.source_encoder, TextEncoder("a")), "target encoder .* needs an end"),
+        (lambda m: Seq2Seq(TextEncoder("a"), m.target_encoder), "source encoder .* needs an end"),
+        (
+            lambda m: Seq2Seq(m.source_encoder, m.target_encoder, features=[]),
+            "at least one feature layer",
+        ),
+        (
+            lambda m: Seq2Seq(
+                m.source_encoder, m.target_encoder, stack=layers.RNNStack("GRU", 2, name="mine")
+            ),
+            "The stack mine must return all time steps and the last states",
+        ),
+        (
+            lambda m: Seq2Seq(
+                m.source_encoder,
+                m.target_encoder,
+                decoder=layers.Decoder(layers.OneHotTokens(3), "GRU", 2),
+            ),
+            "The decoder writes 3 tokens, but the target encoder has 7",
+        ),
     ],
 )
 def test_bad_input(call, message):

@@ -1,6 +1,5 @@
 """The recipe spelling: the built-in lexicon, lexicons of the user's own, what its numbers mean."""
 
-import functools
 import json
 
 import pytest
@@ -10,7 +9,8 @@ from keras_seq_recipes.spelling.config import Config
 from keras_seq import cli
 from keras_seq.batching import RawExamples
 from keras_seq.data import split_of
-from keras_seq.models import Seq2Seq
+from keras_seq.models import seq2seq_search
+from keras_seq.text import TextEncoder
 
 SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
 
@@ -27,17 +27,11 @@ def test_the_built_in_lexicon():
     assert data.without_stress("T AH0 M EY1 T OW2") == "T AH M EY T OW"
 
 
-class Apart:
-    """Of a model, what tells phonemes apart."""
-
-    def target_tokens(self, text):
-        return text.split()
-
-
 def test_rates():
     listed = [["K AE T"], ["T AH M EY T OW", "T AH M AA T OW"], ["D AO G"], ["A B", "X Y Z"]]
     said = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
-    found = metric.rates(Apart(), RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
+    encoder = TextEncoder(["K"], "whitespace")
+    found = metric.rates(encoder, RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
     assert found["wer"] == 2 / 4
     # A substitution and an insertion, two deletions: of the phonemes of the nearest ways.
     assert found["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
@@ -54,8 +48,7 @@ def lexicon(apart=" "):
 def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAMS", (1, 5))
     # What has learnt little goes on until it is stopped.
-    short = functools.partialmethod(Seq2Seq.translations, max_length=4)
-    monkeypatch.setattr(Seq2Seq, "translations", short)
+    monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     (workplace / "mine.tsv").write_text("\n".join(lexicon()))
     assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 0
     folder = workplace / "runs/spelling/default"
@@ -79,7 +72,8 @@ def test_phonemes_with_and_without_blanks(workplace, apart):
     assert len(ways) == 27 and len(ways["aaa"]) == 2
     assert ways["abc"] == ["AH B K" if apart else "ɑβk"]
     built = model.build(config, splits["train"])
-    assert built.target_tokens(ways["abc"][0]) == (["AH", "B", "K"] if apart else list("ɑβk"))
+    sounds = built.target_encoder.tokenize(ways["abc"][0])
+    assert sounds == (["AH", "B", "K"] if apart else list("ɑβk"))
     # As many examples as there are ways to say the words.
     count = sum(map(len, splits["train"].targets))
     assert len(model.encode(built, splits["train"])) == count

@@ -1,6 +1,5 @@
 """The recipe translation: catalogues, sets of TFDS, every kind of file; what its numbers mean."""
 
-import functools
 import json
 
 import polib
@@ -11,7 +10,7 @@ from keras_seq_recipes.translation.config import Config
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
-from keras_seq.models import Seq2Seq
+from keras_seq.models import seq2seq_search
 
 SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
 SMALL += ["--subwords", "60"]
@@ -134,8 +133,7 @@ def test_reads_every_kind_of_file(workplace, kind):
 def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAMS", (1, 5))
     # What has learnt little goes on until it is stopped.
-    short = functools.partialmethod(Seq2Seq.translations, max_length=4)
-    monkeypatch.setattr(Seq2Seq, "translations", short)
+    monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     content = [*("\t".join(pair) for pair in PAIRS), "word " * 2_000 + "\tlong"]
     (workplace / "mine.tsv").write_text("\n".join(content))
     assert cli.main(["train", "translation", "--data", "mine.tsv", *SMALL]) == 0
@@ -164,7 +162,7 @@ def test_what_tokens_are(tokens, text):
     config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
     train = RawExamples(*map(list, zip(*PAIRS)))
     built = model.build(config, train)
-    assert built.tokens_of("Open the x") == text
+    assert built.source_encoder.tokenize("Open the x") == text
     assert len(model.encode(built, train)) == len(PAIRS)
 
 

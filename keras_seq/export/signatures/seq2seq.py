@@ -5,11 +5,12 @@ from typing import Any
 from keras import ops, tree
 
 from keras_seq import decoding
+from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
 from keras_seq.export.signatures.text import TextAdapter
-from keras_seq.models.seq2seq import BEAM, Seq2Seq, _limits
-from keras_seq.models.sequence_model import log_probs_to_write
+from keras_seq.models.seq2seq import Seq2Seq
+from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, max_target_lengths, search
 
 MEMORY = ("keys", "values", "mask")
 """Names in exported models of the tensors that the decoder attends to."""
@@ -18,12 +19,21 @@ MEMORY = ("keys", "values", "mask")
 class Seq2SeqAdapter(TextAdapter):
     """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `begin` and `step`."""
 
+    def example_inputs(self) -> list[list[str]]:
+        """Return lists of 1 to 60 tokens of the vocabulary of the sources."""
+        known = self.model.source_encoder.vocabulary
+        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
+
+    def texts(self, examples: list[list[str]]) -> list[str]:
+        """Return the texts of lists of tokens."""
+        return [self.model.source_encoder.detokenize(tokens) for tokens in examples]
+
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `translate` and `greedy`, from texts to texts.
 
         Both take strings `(batch,)` and return a dict of `texts` `(batch,)` and `scores`
-        `(batch,)`; `translate`, which follows five at a time, also `n_best` `(batch, 5)`, best
-        first, and their scores `n_best_scores`.
+        `(batch,)`; `translate`, a beam search of width 5, also `n_best` `(batch, 5)`, best first,
+        and their scores `n_best_scores`.
 
         Args:
             examples: Lists of tokens to compare on.
@@ -31,28 +41,28 @@ class Seq2SeqAdapter(TextAdapter):
         import tensorflow as tf
 
         model = self.model
-        read, write = model._source.reader(), model._target.writer()
 
         def translate(texts: Any, beam_width: int) -> dict[str, Any]:
-            ids = read(texts)
-            written, scores, _ = model._write(ids, None, beam_width, beam_width)
-            rows, beam = tf.shape(written)[0], tf.shape(written)[1]
-            texts = tf.reshape(write(tf.reshape(written, [rows * beam, -1])), [rows, beam])
+            ids = model.source_encoder.encode_tf(texts, end=True).ids
+            options = SearchOptions(beam_width, beam_width, model.length_penalty)
+            sequences, scores, _ = search(model, ids, options)
+            rows, beam = tf.shape(sequences)[0], tf.shape(sequences)[1]
+            texts = model.target_encoder.decode_tf(tf.reshape(sequences, [rows * beam, -1]))
+            texts = tf.reshape(texts, [rows, beam])
             best = {"texts": texts[:, 0], "scores": scores[:, 0]}
             return best if beam_width == 1 else best | {"n_best": texts, "n_best_scores": scores}
 
-        signature = [tf.TensorSpec([None], tf.string, name="texts")]
-        rest = signature, self.text_batches(examples), [model._source.known.table()]
+        rest = [tf.TensorSpec([None], tf.string, name="texts")], self.text_batches(examples)
         return {
-            "translate": Endpoint(lambda texts: translate(texts, BEAM), *rest),
+            "translate": Endpoint(lambda texts: translate(texts, BEAM_WIDTH), *rest),
             "greedy": Endpoint(lambda texts: translate(texts, 1), *rest),
         }
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `greedy`, and `begin` and `step` for a search, from numbers to numbers.
 
-        `greedy` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` last, and
-        returns a dict of `target_tokens` `(batch, length)`, always the likeliest, and their
+        `greedy` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` last. It
+        returns a dict of `target_tokens` `(batch, length)`, each the most likely, and their
         `log_probs`, zeros after `<EOS>`.
 
         `begin` takes the same. It returns a dict of all that `step` takes: with `next_` before
@@ -68,20 +78,20 @@ class Seq2SeqAdapter(TextAdapter):
         import tensorflow as tf
 
         model = self.model
-        names = state_names(model._decoder.state_sizes)
-        if model._arguments["input_feeding"]:
+        names = state_names(model.decoder.state_sizes)
+        if model.decoder.input_feeding:
             names[-1].append("fed")
 
         def begin(tokens: Any) -> dict[str, Any]:
-            state, memory = model._begin(tokens)
-            token = ops.full_like(tokens[:, 0], model.end)
-            memory = dict(zip(MEMORY, memory or (), strict=False))
+            state, memory = model.start(tokens)
+            token = ops.full_like(tokens[:, 0], model.target_encoder.start_id)
+            memory = dict(zip(MEMORY, memory, strict=False))
             return rename_next_state(names, state, token=token) | memory
 
         def step(arguments: dict[str, Any]) -> dict[str, Any]:
             state = tree.map_structure(arguments.get, names)
             memory = [arguments[name] for name in MEMORY if name in arguments]
-            logits, weights, state = model._decoder.step(arguments["token"], state, memory)
+            logits, weights, state = model.decoder.step(arguments["token"], state, memory)
             outputs = {} if weights is None else {"attention": weights}
             outputs["log_probs"] = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
             return outputs | rename_next_state(names, state)
@@ -94,16 +104,20 @@ class Seq2SeqAdapter(TextAdapter):
         }
 
     def _greedy(self, tokens: Any) -> dict[str, Any]:
-        model = self.model
-        state, memory = model._begin(tokens)
+        model, encoder = self.model, self.model.target_encoder
+        state, memory = model.start(tokens)
 
         def write(token: Any, state: Any) -> tuple[Any, Any]:
-            logits, _, state = model._decoder.step(token, state, memory)
-            return log_probs_to_write(logits), state
+            logits, _, state = model.decoder.step(token, state, memory)
+            return mask_special_tokens(logits), state
 
-        limits = _limits(tokens)
+        limits = max_target_lengths(tokens)
         target_tokens, log_probs = decoding.greedy(
-            write, state, start_id=model.end, end_id=model.end, max_length=ops.max(limits)
+            write,
+            state,
+            start_id=encoder.start_id,
+            end_id=encoder.end_id,
+            max_length=ops.max(limits),
         )
         within = ops.arange(ops.shape(target_tokens)[1]) < limits[:, None]
         return {
@@ -112,14 +126,14 @@ class Seq2SeqAdapter(TextAdapter):
         }
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens of either side in the order of their numbers, from 0."""
-        model = self.model
+        """Return the tokens of either side in the order of their ids, from 0."""
+        source, target = self.model.source_encoder, self.model.target_encoder
         return {
-            "split": model._arguments["split"],
-            "lower": model._arguments["lower"],
-            "tokens": model._source.known.tokens,
-            "target_split": model._arguments["target_split"],
-            "target_tokens": model._target.known.tokens,
+            "split": source.tokenizer,
+            "lower": source.lowercase,
+            "tokens": source.tokens,
+            "target_split": target.tokenizer,
+            "target_tokens": target.tokens,
         }
 
 

@@ -1,161 +1,321 @@
-"""The half of `Seq2Seq` that writes."""
+"""Decoder of a sequence-to-sequence model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
-from keras import ops
+from keras import ops, tree
 
-from keras_seq import cells, layers
+from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.serialization import serialize_part
+from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
+from keras_seq.layers.recurrent import layer_factory as factory
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
+
+ATTENTIONS = ("additive", "dot", "general")
+SAVED = (
+    *("units", "num_layers", "attention", "input_feeding", "tie_embeddings", "dropout"),
+    "recurrent_dropout",
+)
+"""Arguments that are saved as they are."""
 
 
+@keras.saving.register_keras_serializable(package="keras_seq")
 class Decoder(keras.layers.Layer):
-    """Recurrent layers over what was written, of which the last looks at what was read.
+    """Embedding, recurrent layers, attention over a memory, and logits of the next token.
+
+    After Bahdanau et al. (2015) and Luong et al. (2015). The recurrent layers start from
+    `tanh(W summary + b)`, with a W and b for each of their states. The last of them runs in an
+    `AttentionDecoderCell`.
+
+    >>> import numpy as np
+    >>> from keras_seq import layers
+    >>> from keras_seq.text import TextEncoder
+    >>> encoder = TextEncoder(["un", "deux"], end=True)
+    >>> decoder = layers.Decoder(layers.TokenEmbedding(encoder, 8), "GRU", 16)
+    >>> memory = np.random.normal(size=(1, 7, 12))  # what an encoder read
+    >>> logits = decoder(encoder.encode_batch(["un deux"], start=True).ids, memory, memory[:, -1])
+    >>> tuple(logits.shape)  # (batch, timesteps, tokens)
+    (1, 3, 5)
+
+    Token by token it computes the same, without dropout:
+
+    >>> state, memory = decoder.initial_state(memory, memory[:, -1])
+    >>> logits, attention, state = decoder.step(np.array([encoder.start_id]), state, memory)
+    >>> tuple(logits.shape), tuple(attention.shape)
+    ((1, 5), (1, 7))
 
     Args:
-        tokens: How many there are to write.
-        embedding: Width of the embedding of a token, or None for one-hot input.
-        tied: Whether the embedding of tokens is also the kernel of the logits.
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer.
-        depth: Number of recurrent layers.
-        score: "additive" or "dot", by which the last of them looks at what was read; or None.
-        input_feeding: Whether it reads where it looked the step before.
-        memory_units: Features of what was read.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        recurrent_dropout: Share of the state dropped from step to step.
-        sampling: Share of the tokens that are the model's own in training, once it has grown.
-        sampling_updates: Over how many updates the share grows from 0.
+        embedding: Layer from ids to vectors, such as `TokenEmbedding` or `OneHotTokens`. It tells
+            the number of tokens.
+        cell: Recurrent cell, as `RNNStack` takes it.
+        units: Number of hidden units per layer.
+        num_layers: Number of recurrent layers.
+        attention: "additive" (Bahdanau), "dot" or "general" (Luong), or None for a decoder that
+            reads the summary alone. All but "dot" multiply the memory by a matrix, so that it may
+            have any width.
+        input_feeding: Whether the last layer also reads the attention vector of the time step
+            before. Training then runs one step after the other.
+        tie_embeddings: Whether the embedding is also the kernel of the logits (Press & Wolf 2017).
+        dropout: Fraction of the features that is dropped before the first and after each recurrent
+            layer, the same at all time steps.
+        recurrent_dropout: Fraction of the state that is dropped from step to step. With input
+            feeding there is none in the last layer.
+        sampling: A `ScheduledSampling`, by which the decoder reads some of its own tokens in
+            training.
+
+    Call arguments:
+        ids: Ids `(batch, timesteps)` of the tokens before those to predict: the start, then the
+            target. Padding, which is 0, comes last.
+        memory: `(batch, n, features)`, what attention reads, such as the outputs of an encoder.
+        summary: `(batch, features)`, such as the last states of an encoder.
+        memory_mask: Bools `(batch, n)`, False where there is no memory.
+        training: Whether dropout and scheduled sampling apply.
+
+    Returns:
+        Logits `(batch, timesteps, tokens)`.
+
+    Raises:
+        InputError: If an argument has a wrong value, or they contradict each other.
     """
 
     def __init__(
         self,
-        tokens,
+        embedding: keras.layers.Layer,
+        cell: factory.Cell = "LSTM",
+        units: int = 256,
+        num_layers: int = 1,
         *,
-        embedding,
-        tied,
-        cell,
-        units,
-        depth,
-        score,
-        input_feeding,
-        memory_units,
-        dropout,
-        recurrent_dropout,
-        sampling,
-        sampling_updates,
-        **kwargs,
-    ):
+        attention: Literal["additive", "dot", "general"] | None = "general",
+        input_feeding: bool = False,
+        tie_embeddings: bool = False,
+        dropout: float = 0.2,
+        recurrent_dropout: float = 0.0,
+        sampling: ScheduledSampling | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.tokens, self.sampling = tokens, sampling
-        self.sampling_updates = sampling_updates
-        self.recurrent = [
-            getattr(layers, cell)(
+        if attention not in (None, *ATTENTIONS):
+            raise unknown("attention", attention, ATTENTIONS)
+        if num_layers < 1:
+            raise InputError(f"Decoder: num_layers must be at least 1, got {num_layers}.")
+        if input_feeding and attention is None:
+            raise InputError("Without attention there is nothing to feed: input_feeding=False.")
+        if tie_embeddings and not isinstance(embedding, keras.layers.Embedding):
+            raise InputError("tie_embeddings needs an embedding, such as a TokenEmbedding.")
+        self.embedding, self.units, self.num_layers = embedding, units, num_layers
+        self.attention, self.input_feeding = attention, input_feeding
+        self.tie_embeddings, self.dropout = tie_embeddings, dropout
+        self.recurrent_dropout, self.sampling = recurrent_dropout, sampling
+        self.vocab_size = _vocab_size(embedding)
+        self._name_of_cell, policy = factory.layer_name(cell), self.dtype_policy
+        num_below = num_layers if attention is None else num_layers - 1
+        self.stack = self.attention_cell = self.keys = None
+        if num_below:
+            self.stack = RNNStack(
+                cell,
                 units,
-                return_sequences=True,
-                return_state=True,
+                num_below,
+                dropout=dropout,
                 recurrent_dropout=recurrent_dropout,
-                name=f"recurrent_{number}",
+                variational_dropout=True,
+                dtype=policy,
+                name="stack",
             )
-            for number in range(depth if score is None else depth - 1)
-        ]
-        self.attending = None
-        if score is not None:
+        if attention is not None:
             rate = 0.0 if input_feeding else recurrent_dropout
-            self.attending = layers.AttentionDecoderCell(
-                getattr(cells, f"{cell}Cell")(units, recurrent_dropout=rate),
-                score,
-                units=embedding if tied else units,
+            last = factory.make_layer(cell, units, rate, {}, dtype=policy, name="recurrent")
+            self.attention_cell = AttentionDecoderCell(
+                last.cell,
+                "additive" if attention == "additive" else "dot",
+                units=embedding.output_dim if tie_embeddings else units,
                 input_feeding=input_feeding,
-                memory_units=memory_units,
-                name="attending",
+                dtype=policy,
+                name="attention_cell",
             )
-        self.narrow = None
-        if tied and score is None:
-            self.narrow = keras.layers.Dense(embedding, name="narrow")
-        self.dropouts = [
-            keras.layers.Dropout(dropout, (None, 1, None), name=f"dropout_{number}")
-            for number in range(depth + 1)
+            if attention != "dot":
+                self.keys = keras.layers.Dense(units, use_bias=False, dtype=policy, name="keys")
+        noise, self.input_dropout, self.output_dropout = (None, 1, None), None, None
+        if self.stack is None:
+            self.input_dropout = keras.layers.Dropout(dropout, noise, dtype=policy)
+        if self.attention_cell is not None:
+            self.output_dropout = keras.layers.Dropout(dropout, noise, dtype=policy)
+        self.projection = self.output_layer = None
+        if tie_embeddings and attention is None:
+            self.projection = keras.layers.Dense(
+                embedding.output_dim, dtype=policy, name="projection"
+            )
+        if not tie_embeddings:
+            self.output_layer = keras.layers.Dense(self.vocab_size, dtype=policy, name="logits")
+        self.bridges = [
+            keras.layers.Dense(size, "tanh", dtype=policy, name=f"bridge_{number}_{place}")
+            for number, sizes in enumerate(self.state_sizes)
+            for place, size in enumerate(sizes)
         ]
-        self.embedding = self.logits = None
-        if tied:
-            self.embedding = keras.layers.ReversibleEmbedding(tokens, embedding, name="embedding")
-        elif embedding is not None:
-            self.embedding = keras.layers.Embedding(tokens, embedding, name="embedding")
-        if not tied:
-            self.logits = keras.layers.Dense(tokens, name="logits")
-        over = [self.attending.over] if self.attending else []
-        self.state_sizes = [list(layer.state_size) for layer in [*self.recurrent, *over]]
 
-    def build(self, ids_shape, memory_shape, keys_shape, seen_shape, states_shape):
-        width = self.tokens
-        if self.embedding is not None:
-            self.embedding.build((None, None))
-            width = self.embedding.output_dim
-        for layer in self.recurrent:
-            layer.build((None, None, width))
-            width = layer.units
-        if self.attending is not None:
-            self.attending.build((None, width))
-            width = self.attending.units
-        for layer in (self.narrow, self.logits):
+    @property
+    def state_sizes(self) -> list[list[int]]:
+        """Return the widths of the states of each recurrent layer."""
+        sizes = [] if self.stack is None else self.stack.state_sizes
+        if self.attention_cell is None:
+            return sizes
+        return [*sizes, factory.state_sizes(self.attention_cell.over)]
+
+    def build(self, ids_shape: Any, memory_shape: Any, summary_shape: Any) -> None:
+        if self.attention == "dot" and memory_shape[-1] != self.units:
+            raise InputError(
+                f"attention='dot' needs an encoder as wide as the decoder, {self.units} features, "
+                f"got {memory_shape[-1]}: choose other units, or attention='general'."
+            )
+        if not self.embedding.built:
+            self.embedding.build(ids_shape)
+        ids = keras.KerasTensor((None, None), "int32")
+        width = self.embedding.compute_output_spec(ids).shape[-1]
+        if self.stack is not None:
+            self.stack.build((None, None, width))
+            width = self.stack.output_size
+        if self.attention_cell is not None:
+            self.attention_cell.memory_units = memory_shape[-1]
+            self.attention_cell.build((None, width))
+            width = self.attention_cell.units
+        for layer in (self.projection, self.output_layer):
             if layer is not None:
                 layer.build((None, None, width))
-        if self.sampling:
-            self.updates = self.add_weight((), "zeros", name="updates", trainable=False)
-            self.seeds = keras.random.SeedGenerator()
+        if self.keys is not None:
+            self.keys.build(memory_shape)
+        for bridge in self.bridges:
+            bridge.build(summary_shape)
+        if self.sampling is not None:
+            self.sampling.build(ids_shape)
 
-    def call(self, ids, memory, keys, seen, states, training=False):
-        """Logits `(batch, timesteps, tokens)` of the token after each of `ids`.
+    def call(
+        self,
+        ids: Any,
+        memory: Any,
+        summary: Any,
+        memory_mask: Any = None,
+        training: bool | None = False,
+    ) -> Any:
+        state, memory = self.initial_state(memory, summary, memory_mask)
+        if training and self.sampling is not None:
+            logits, _ = self.call_sequence(ids, state, memory, training=True)
+            ids = self.sampling(ids, ops.argmax(logits, axis=-1), training=True)
+        return self.call_sequence(ids, state, memory, training=training)[0]
+
+    def initial_state(
+        self, memory: Any, summary: Any, memory_mask: Any = None
+    ) -> tuple[list[list[Any]], list[Any]]:
+        """Return the state before the first token, and what attention reads at each step.
 
         Args:
-            ids: Tokens `(batch, timesteps)`, the end of what was before first, 0 for padding.
-            memory, keys, seen: As `AttentionDecoderCell.start` takes them.
-            states: A list of states for each layer.
-            training: Whether tokens are dropped in favour of the model's own.
-        """
-        state, memory = self.start(memory, keys, seen, states)
-        if training and self.sampling:
-            ids = self._mixed(ids, state, memory)
-        return self.over_time(ids, state, memory)[0]
+            memory: As in a call.
+            summary: As in a call.
+            memory_mask: As in a call.
 
-    def start(self, memory, keys, seen, states):
-        """The states of all layers before the first step, and the memory to look at, if any."""
-        if self.attending is None:
-            return states, None
-        last = self.attending.start(memory, keys, seen, states[-1])
+        Returns:
+            For each recurrent layer a list of states `(batch, units)`; and keys, values and mask of
+            the memory, `(batch, n, ...)`, or an empty list without attention.
+        """
+        memory, summary = (ops.cast(tensor, self.compute_dtype) for tensor in (memory, summary))
+        first = [bridge(summary) for bridge in self.bridges]
+        states = tree.pack_sequence_as(self.state_sizes, first)
+        if self.attention_cell is None:
+            return states, []
+        keys = None if self.keys is None else self.keys(memory)
+        last = self.attention_cell.start(memory, keys, memory_mask, states[-1])
         return [*states[:-1], last[:-3]], last[-3:]
 
-    def over_time(self, ids, state, memory):
-        """Logits `(rows, timesteps, tokens)` and weights `(rows, timesteps, n)`, or None."""
-        x, weights = self._embed(ids), None
-        for dropout, layer, own in zip(self.dropouts, self.recurrent, state):
-            x = layer(dropout(x), initial_state=own)[0]
-        if self.attending is not None:
-            x = self.dropouts[-2](x)
-            x, weights = self.attending.over_time(x, [*state[-1], *memory])
-        return self._read_out(self.dropouts[-1](x)), weights
+    def call_sequence(
+        self, ids: Any, state: Sequence, memory: Sequence, training: bool | None = False
+    ) -> tuple[Any, Any]:
+        """Return the logits of all time steps, and the attention weights.
 
-    def step(self, ids, state, memory):
-        """Logits `(rows, tokens)`, weights `(rows, n)` or None, the states after one step."""
-        x, weights, after = self._embed(ids), None, []
-        for layer, own in zip(self.recurrent, state):
-            x, own = layer.cell(x, own)
-            after.append(list(own))
-        if self.attending is not None:
-            _, x, weights, own = self.attending.step(x, state[-1], memory)
-            after.append(own)
-        return self._read_out(x), weights, after
+        Args:
+            ids: As in a call.
+            state: As `initial_state` returns it.
+            memory: As `initial_state` returns it.
+            training: Whether dropout applies.
 
-    def _mixed(self, ids, state, memory):
-        """Tokens of which some are those that the model holds likeliest, after the ones given."""
-        self.updates.assign_add(1)
-        share = self.sampling * ops.minimum(self.updates / self.sampling_updates, 1)
-        likeliest = ops.argmax(self.over_time(ids, state, memory)[0], axis=-1)
-        own = ops.concatenate([ids[:, :1], ops.cast(likeliest[:, :-1], ids.dtype)], axis=1)
-        drawn = keras.random.uniform(ops.shape(ids), seed=self.seeds)
-        return ops.where((drawn < share) & (ids > 0), own, ids)
+        Returns:
+            Logits `(batch, timesteps, tokens)` and weights `(batch, timesteps, n)`, or None without
+            attention.
+        """
+        x, weights = self.embedding(ids), None
+        if self.stack is not None:
+            states = list(state[: self.stack.num_layers])
+            x = self.stack(x, initial_state=states, training=training)
+        if self.attention_cell is not None:
+            if self.input_dropout is not None:
+                x = self.input_dropout(x, training=training)
+            x, weights = self.attention_cell.over_time(x, [*state[-1], *memory])
+            x = self.output_dropout(x, training=training)
+        return self._logits(x), weights
 
-    def _embed(self, ids):
-        return ops.one_hot(ids, self.tokens) if self.embedding is None else self.embedding(ids)
+    def step(self, ids: Any, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
+        """Return the logits of one time step, the attention weights, and the state after it.
 
-    def _read_out(self, x):
-        x = x if self.narrow is None else self.narrow(x)
-        return self.embedding(x, reverse=True) if self.logits is None else self.logits(x)
+        There may be several rows, one after the other, to each row of the memory, as in a beam
+        search.
+
+        Args:
+            ids: Ids `(rows,)` of the tokens before.
+            state: As `initial_state` or the step before returned it.
+            memory: As `initial_state` returned it.
+
+        Returns:
+            Logits `(rows, tokens)`; weights `(rows, n)`, or None without attention; the state.
+        """
+        x, weights, after = self.embedding(ids), None, []
+        if self.stack is not None:
+            x, after = self.stack.step(x, list(state[: self.stack.num_layers]))
+        if self.attention_cell is not None:
+            _, x, weights, last = self.attention_cell.step(x, state[-1], memory)
+            after = [*after, last]
+        return self._logits(x), weights, after
+
+    def _logits(self, x: Any) -> Any:
+        if self.output_layer is not None:
+            return self.output_layer(x)
+        x = x if self.projection is None else self.projection(x)
+        kernel = ops.transpose(ops.convert_to_tensor(self.embedding.embeddings))
+        return ops.matmul(x, ops.cast(kernel, x.dtype))
+
+    def get_config(self) -> dict[str, Any]:
+        own = None  # A function cannot be saved, but the layers that it made can.
+        if self._name_of_cell is None:
+            own = [] if self.stack is None else [*self.stack.recurrent_layers]
+            own += [] if self.attention_cell is None else [self.attention_cell.over]
+            own = [factory.saved(layer) for layer in own]
+        return {
+            **super().get_config(),
+            **{name: getattr(self, name) for name in SAVED},
+            "cell": self._name_of_cell,
+            "layers": own,
+            "embedding": serialize_part(self.embedding),
+            "sampling": serialize_part(self.sampling),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Decoder:
+        config = dict(config)
+        own = keras.saving.deserialize_keras_object(config.pop("layers"))
+        parts = ("embedding", "sampling")
+        config |= {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
+        if own is not None:
+            config["cell"] = factory.SavedLayers(own)
+        return super().from_config(config)
+
+
+def _vocab_size(embedding: Any) -> int:
+    """Return the number of ids of an embedding of Keras, or of a layer that tells it."""
+    if isinstance(embedding, keras.layers.Embedding):
+        return embedding.input_dim
+    if not hasattr(embedding, "vocab_size"):
+        raise InputError(
+            f"The embedding of a Decoder must be a keras.layers.Embedding, or have a vocab_size; "
+            f"got {embedding!r}."
+        )
+    return embedding.vocab_size

@@ -1,0 +1,83 @@
+"""N-grams of tokens as features of a model that reads whole texts."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_seq.layers.text.ngram_embedding import NgramEmbedding
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class NgramFeatures(keras.layers.Layer):
+    """Hashed embeddings of the n-grams that end with a token, and of those that begin with it.
+
+    See `NgramEmbedding`, of which there is one per direction.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import NgramFeatures
+    >>> features = NgramFeatures(3, num_buckets=16, output_dim=5)
+    >>> tuple(features(np.array([[2, 3, 4, 0]])).shape)  # 2 directions, n = 2 and 3
+    (1, 4, 20)
+
+    Args:
+        max_n: Number of tokens of the longest n-grams, at least 2.
+        num_buckets: Number of embeddings per length and direction, a power of two.
+        output_dim: Width of the vector of an n-gram.
+        dropout: Fraction of the time steps at which the n-grams of one length are dropped.
+        bidirectional: Whether there are vectors of n-grams that begin with a token too.
+
+    Call arguments:
+        ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
+        training: Whether dropout applies.
+
+    Returns:
+        `(batch, timesteps, directions * (max_n - 1) * output_dim)`: first the n-grams that end with
+        the token, the shortest first.
+
+    Raises:
+        InputError: If `max_n` is less than 2, or `num_buckets` is not a power of two.
+    """
+
+    def __init__(
+        self,
+        max_n: int,
+        num_buckets: int = 2**14,
+        output_dim: int = 32,
+        dropout: float = 0.3,
+        bidirectional: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        sizes, policy = (max_n, num_buckets, output_dim, dropout), self.dtype_policy
+        self.before = NgramEmbedding(*sizes, dtype=policy, name="before")
+        self.after = NgramEmbedding(*sizes, dtype=policy, name="after") if bidirectional else None
+
+    def build(self, ids_shape: Any) -> None:
+        for layer in filter(None, (self.before, self.after)):
+            layer.build((*ids_shape, layer.longest))
+
+    def call(self, ids: Any, training: bool | None = False) -> Any:
+        before = self.before(self.before.windows(ids), training=training)
+        if self.after is None:
+            return before
+        windows = self.after.windows(ops.flip(ids, axis=1))
+        after = ops.flip(self.after(windows, training=training), axis=1)
+        return ops.concatenate([before, after], axis=-1)
+
+    def compute_output_shape(self, ids_shape: Any) -> Any:
+        width = (self.before.longest - 1) * self.before.output_dim
+        return (*ids_shape, width if self.after is None else 2 * width)
+
+    def compute_output_spec(self, ids: Any, training: Any = False) -> Any:
+        return keras.KerasTensor(self.compute_output_shape(ids.shape), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "max_n": self.before.longest,
+            "num_buckets": self.before.rows,
+            "output_dim": self.before.output_dim,
+            "dropout": self.before.dropout,
+            "bidirectional": self.after is not None,
+        }

@@ -1,0 +1,67 @@
+"""Scheduled sampling: a decoder learns to go on from its own tokens."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class ScheduledSampling(keras.layers.Layer):
+    """Replacement of target tokens by predicted ones, in training (Bengio et al. 2015).
+
+    Without it, a decoder reads in training what is right, and in prediction what it wrote itself,
+    mistakes included. The predictions come from a first pass over the whole target, without a
+    gradient (Mihaylova & Martins 2019).
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import ScheduledSampling
+    >>> layer = ScheduledSampling(1.0, ramp_steps=1)
+    >>> layer(np.array([[2, 5, 4, 0]]), np.array([[6, 7, 8, 9]]), training=True).numpy().tolist()
+    [[2, 6, 7, 0]]
+
+    Args:
+        rate: Fraction of the tokens that are replaced in the end, from 0 to 1.
+        ramp_steps: Number of training steps over which the fraction grows from 0, at least 1.
+
+    Call arguments:
+        ids: Ids `(batch, timesteps)` that the decoder reads: the start, then the target. Padding,
+            which is 0, is not replaced.
+        predicted: For each of them the most likely id of the next token, `(batch, timesteps)`.
+        training: Whether to replace any. Every call in training counts as one step.
+
+    Returns:
+        Ids `(batch, timesteps)`.
+
+    Raises:
+        InputError: If an argument is out of its range.
+    """
+
+    def __init__(self, rate: float, ramp_steps: int = 1000, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= rate <= 1:
+            raise InputError(f"ScheduledSampling: the rate must be in [0, 1], got {rate}.")
+        if ramp_steps < 1:
+            raise InputError(f"ScheduledSampling: ramp_steps must be at least 1, got {ramp_steps}.")
+        self.rate, self.ramp_steps = rate, ramp_steps
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def build(self, ids_shape: Any, predicted_shape: Any = None) -> None:
+        self.step = self.add_weight((), "zeros", name="step", trainable=False)
+
+    def call(self, ids: Any, predicted: Any, training: bool | None = False) -> Any:
+        if not training:
+            return ids
+        self.step.assign_add(1)
+        fraction = self.rate * ops.minimum(self.step / self.ramp_steps, 1)
+        own = ops.concatenate([ids[:, :1], ops.cast(predicted[:, :-1], ids.dtype)], axis=1)
+        random = keras.random.uniform(ops.shape(ids), seed=self.seed_generator)
+        return ops.where((random < fraction) & (ids > 0), own, ids)
+
+    def compute_output_spec(self, ids: Any, predicted: Any, training: Any = False) -> Any:
+        return keras.KerasTensor(ids.shape, ids.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "ramp_steps": self.ramp_steps}

@@ -1,0 +1,36 @@
+"""Scheduled sampling: which tokens are replaced, and how many."""
+
+import numpy as np
+import pytest
+from helpers import to_numpy
+
+from keras_seq import layers
+from keras_seq._internal.errors import InputError
+
+IDS = np.full((50, 41), 2, "int32")
+IDS[:, -1] = 0
+PREDICTED = np.arange(3, 44, dtype="int32") + 0 * IDS
+
+
+def replaced(layer, **options):
+    """Return the fraction of the tokens that may be replaced and are."""
+    ids = to_numpy(layer(IDS, PREDICTED, **options))
+    own = ids != IDS
+    assert not own[:, [0, -1]].any()  # neither the start nor padding
+    # What was predicted at the step before.
+    assert (ids[:, 1:] == PREDICTED[:, :-1])[own[:, 1:]].all()
+    return own[:, 1:-1].mean()
+
+
+def test_the_fraction_grows_in_training():
+    layer = layers.ScheduledSampling(0.8, ramp_steps=4)
+    fractions = [replaced(layer, training=True) for _ in range(6)]
+    np.testing.assert_allclose(fractions, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], atol=0.05)
+    assert replaced(layer) == replaced(layer, training=False) == 0
+
+
+def test_bad_arguments():
+    with pytest.raises(InputError, match=r"the rate must be in \[0, 1\], got 1.5"):
+        layers.ScheduledSampling(1.5)
+    with pytest.raises(InputError, match="ramp_steps must be at least 1, got 0"):
+        layers.ScheduledSampling(0.5, ramp_steps=0)
