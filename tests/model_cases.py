@@ -10,6 +10,7 @@ from keras_seq import layers, text
 from keras_seq.models import (
     AuxiliaryTags,
     CTCRecognizer,
+    Seq2Seq,
     SequenceClassifier,
     SequenceTagger,
     VideoClassifier,
@@ -302,8 +303,74 @@ VIDEO = ModelCase(
     },
 )
 
+# Seq2Seq
+
+SPELLED = ["abc", "cab", "bb", "a"]
+SPOKEN = ["Z Y X", "Y X Z", "Y Y", "X"]
+LETTERS = text.TextEncoder("abc", "char", end=True)
+SOUNDS = text.TextEncoder("XYZ", "whitespace", end=True)
+
+
+def plain_seq2seq():
+    return Seq2Seq(
+        LETTERS,
+        SOUNDS,
+        features=[layers.TokenEmbedding(LETTERS, 8)],
+        stack=layers.RNNStack("LSTM", 16, bidirectional=True, return_state=True),
+        decoder=layers.Decoder(layers.TokenEmbedding(SOUNDS, 8), "LSTM", 16, dropout=0.0),
+    )
+
+
+def full_seq2seq():
+    return Seq2Seq(
+        LETTERS,
+        SOUNDS,
+        features=[layers.OneHotTokens(LETTERS.vocab_size), layers.NgramFeatures(3, 16, 4)],
+        stack=layers.RNNStack("GRU", 16, 2, bidirectional=True, return_state=True),
+        decoder=layers.Decoder(
+            layers.TokenEmbedding(SOUNDS, 8),
+            "GRU",
+            16,
+            2,
+            attention="additive",
+            input_feeding=True,
+            tie_embeddings=True,
+            sampling=layers.ScheduledSampling(0.2, ramp_steps=10),
+        ),
+        label_smoothing=0.05,
+    )
+
+
+def next_token_logits(model, words):
+    """Return the logits of the second token after a first one, which have no padding to differ."""
+    inputs = model.encode(words, ["X"] * len(words)).inputs
+    return np.array(keras.ops.convert_to_numpy(model(inputs, training=False)))[:, :2]
+
+
+SEQ2SEQ = ModelCase(
+    plain_seq2seq,
+    full_seq2seq,
+    examples=SPELLED,
+    targets=SPOKEN,
+    answers=SPOKEN,
+    predict=lambda model, words: model.translate(words, max_length=4),
+    scores=next_token_logits,
+    exported=lambda loaded, words: strings(loaded.translate(words)["texts"]),
+    mistakes={
+        "one text": (lambda model: model.translate("abc"), "list of texts, got one text: 'abc'"),
+        "no beam": (lambda model: model.translate(["a"], beam_width=0), "at least 1, got 0"),
+        "no source": (lambda model: model.encode(["a", ""], ["X", "Y"]), "source of pair 2"),
+        "no target": (lambda model: model.encode(["a", "b"], ["X", " "]), "target of pair 2"),
+        "no end": (
+            lambda model: Seq2Seq(LETTERS, text.TextEncoder("XY")),
+            "The target encoder of a Seq2Seq needs an end token",
+        ),
+    },
+)
+
 CASES = {
     "SequenceTagger": TAGGER,
+    "Seq2Seq": SEQ2SEQ,
     "SequenceClassifier": CLASSIFIER,
     "CTCRecognizer": RECOGNIZER,
     "VideoClassifier": VIDEO,

@@ -120,6 +120,17 @@ class OneWordEmbedding(layers.TokenEmbedding):
 
 
 @keras.saving.register_keras_serializable(package="tests")
+class DecodeLast(layers.Decoder):
+    """The layer that starts from the last time step of its memory."""
+
+    def build(self, ids_shape, memory_shape):
+        super().build(ids_shape, memory_shape, (memory_shape[0], memory_shape[-1]))
+
+    def call(self, ids, memory, training=False):
+        return super().call(ids, memory, memory[:, -1], training=training)
+
+
+@keras.saving.register_keras_serializable(package="tests")
 class MixWithItself(layers.LogitMixture):
     """The layer on a list of its input and its input."""
 
@@ -272,6 +283,14 @@ CASES = {
         (2, 0),
         masking=True,
     ),
+    "Decoder": Case(
+        {"embedding": OneWordEmbedding(), "units": UNITS},
+        {"ids": IDS["inputs"], "memory": SEQUENCES["inputs"]},
+        (BATCH, STEPS, 3),
+        (12, 0),
+        trains=False,
+        cls=DecodeLast,
+    ),
     "MaxPooling": Case({}, {"sequences": SEQUENCES["inputs"]}, (BATCH, FEATURES), masking=True),
     "MiddlePooling": Case(
         {}, {"sequences": ((BATCH, STEPS, 6), "float32")}, (BATCH, 6), masking=True
@@ -290,9 +309,24 @@ CASES = {
         (1, 0),
         {"training": True},
     ),
+    "NgramFeatures": Case(
+        {"max_n": 3, "num_buckets": 8, "output_dim": 2},
+        {"ids": IDS["inputs"]},
+        (BATCH, STEPS, 8),
+        (2, 0),
+        {"training": True},
+    ),
     "OneHotTokens": Case({"vocab_size": 3}, IDS, (BATCH, STEPS, 3), trains=False),
     "Recall": Case(
         {"tokens": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
+    ),
+    "ScheduledSampling": Case(
+        {"rate": 0.5},
+        {"ids": IDS["inputs"], "predicted": IDS["inputs"]},
+        (BATCH, STEPS),
+        (0, 1),
+        {"training": True},
+        trains=False,
     ),
     "SpectralMasking": Case(
         {"masks": 1, "bands": 2, "steps": 2},

@@ -11,7 +11,6 @@ import onnx
 import onnxruntime
 import pytest
 from helpers import slow_but
-
 from tiny_models import seq2seq
 
 from keras_seq import export, layers, scan

@@ -100,16 +100,17 @@ def test_learns_and_says_it():
 
 
 def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monkeypatch):
-    model, words, searched = trained, [*WORDS, "abcdabcd"], []
+    model, words, searched = trained, [*WORDS, "aabbccdd"], []
     search = Translator.search
 
     def spied(self, dataset, options, *rest):
         searched.append((options.beam_width, len(dataset)))
         return search(self, dataset, options, *rest)
 
-    best = [best.text for best, _ in model.translations(words, n_best=2)]
+    penalty = {"length_penalty": 1.3}
+    best = [best.text for best, _ in model.translations(words, n_best=2, **penalty)]
     monkeypatch.setattr(Translator, "search", spied)
-    assert model.translate(words) == best
+    assert model.translate(words, **penalty) == best
     assert searched == [(1, len(words)), (5, 1)]
 
 

@@ -71,7 +71,8 @@ class AttentionDecoderCell(keras.layers.Layer):
             raise unknown("attention score", score, SCORES)
         if input_feeding and (getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0)):
             raise InputError("With input_feeding, the cell must have no dropout of its own.")
-        self.over = RNN(cell, return_sequences=True, return_state=True, name="over")
+        policy = self.dtype_policy
+        self.over = RNN(cell, return_sequences=True, return_state=True, dtype=policy, name="over")
         sizes = cell.state_size
         self._sizes = [sizes] if isinstance(sizes, int) else list(sizes)
         self._width = getattr(cell, "output_size", None) or tree.flatten(self._sizes)[0]
@@ -87,11 +88,15 @@ class AttentionDecoderCell(keras.layers.Layer):
         self.state_size = [*self._sizes, *[self.units] * input_feeding, None, None, None]
         self.query = None
         if score == "additive":
-            self.query = keras.layers.Dense(self.key_units, use_bias=False, name="query")
-            self.attention = keras.layers.AdditiveAttention(name="attention")
+            self.query = keras.layers.Dense(
+                self.key_units, use_bias=False, dtype=policy, name="query"
+            )
+            self.attention = keras.layers.AdditiveAttention(dtype=policy, name="attention")
         else:
-            self.attention = keras.layers.Attention(name="attention")
-        self.combine = keras.layers.Dense(self.units, activation, use_bias=False, name="combine")
+            self.attention = keras.layers.Attention(dtype=policy, name="attention")
+        self.combine = keras.layers.Dense(
+            self.units, activation, use_bias=False, dtype=policy, name="combine"
+        )
         if compiles_itself(cell):
             self.supports_jit = False  # see keras_seq.layers.recurrent.cell_layers
 

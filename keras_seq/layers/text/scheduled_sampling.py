@@ -49,7 +49,9 @@ class ScheduledSampling(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, ids_shape: Any, predicted_shape: Any = None) -> None:
-        self.step = self.add_weight((), "zeros", name="step", trainable=False)
+        self.step = self.add_weight(
+            (), "zeros", dtype="float32", autocast=False, name="step", trainable=False
+        )
 
     def call(self, ids: Any, predicted: Any, training: bool | None = False) -> Any:
         if not training:
@@ -57,7 +59,7 @@ class ScheduledSampling(keras.layers.Layer):
         self.step.assign_add(1)
         fraction = self.rate * ops.minimum(self.step / self.ramp_steps, 1)
         own = ops.concatenate([ids[:, :1], ops.cast(predicted[:, :-1], ids.dtype)], axis=1)
-        random = keras.random.uniform(ops.shape(ids), seed=self.seed_generator)
+        random = keras.random.uniform(ops.shape(ids), dtype="float32", seed=self.seed_generator)
         return ops.where((random < fraction) & (ids > 0), own, ids)
 
     def compute_output_spec(self, ids: Any, predicted: Any, training: Any = False) -> Any:
