@@ -13,8 +13,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import page
+from keras_seq import layers
 from keras_seq.batching import epochs_of_batches
 from keras_seq.models import Seq2Seq
+from keras_seq.text import TextEncoder
 from keras_seq.train import plots
 from keras_seq.train.optimizers import adam_w
 
@@ -37,12 +39,23 @@ def pairs(count, lengths, seed):
 def learnt(attention, arguments):
     """A model that has seen `updates` batches of 64,000 sequences."""
     keras.utils.set_random_seed(arguments.seed)
-    options = {"split": "text", "target_split": "text", "embedding": 32, "dropout": 0.0}
-    options |= {"units": arguments.units, "attention": attention}
-    options |= {"input_feeding": bool(attention) and arguments.input_feeding}
-    model = Seq2Seq([*LETTERS, FORWARDS, BACKWARDS], LETTERS, **options)
-    optimizer = adam_w(arguments.learning_rate, arguments.updates, weight_decay=0.0)
-    model.compile(optimizer, loss=model.loss_of_tokens)
+    source = TextEncoder([*LETTERS, FORWARDS, BACKWARDS], "char", end=True)
+    target = TextEncoder(LETTERS, "char", end=True)
+    model = Seq2Seq(
+        source,
+        target,
+        features=[layers.TokenEmbedding(source, 32)],
+        stack=layers.RNNStack("LSTM", arguments.units, bidirectional=True, return_state=True),
+        decoder=layers.Decoder(
+            layers.TokenEmbedding(target, 32),
+            "LSTM",
+            arguments.units,
+            attention=attention,
+            input_feeding=bool(attention) and arguments.input_feeding,
+            dropout=0.0,
+        ),
+    )
+    model.compile(adam_w(arguments.learning_rate, arguments.updates, weight_decay=0.0))
     steps = min(arguments.updates, 1_000)
     epochs = -(-arguments.updates // steps)
     sequences = pairs(steps * arguments.batch_size, range(1, arguments.longest + 1), seed=1)

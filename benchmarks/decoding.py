@@ -27,14 +27,22 @@ def words_a_second(model, words, batch_size, beam_width):
 
 def unlearnt(units):
     """A model whose translations have eight tokens, and words for it."""
+    from keras_seq import layers
     from keras_seq.models import Seq2Seq
+    from keras_seq.text import TextEncoder
 
     letters = "abcdefghijklmnopqrstuvwxyz"
-    model = Seq2Seq(letters, [f"P{n}" for n in range(39)], split="text", units=units)
+    target = TextEncoder([f"P{n}" for n in range(39)], end=True)
+    model = Seq2Seq(
+        TextEncoder(letters, "char", end=True),
+        target,
+        stack=layers.RNNStack("LSTM", units, bidirectional=True, return_state=True),
+        decoder=layers.Decoder(layers.TokenEmbedding(target, 128), "LSTM", units),
+    )
     # Without its end token a translation is as long as it may be.
-    *_, kernel, bias = model.get_weights()
-    bias[model.end] = -1e9
-    model.set_weights([*model.get_weights()[:-2], kernel, bias])
+    kernel, bias = model.decoder.output_layer.get_weights()
+    bias[target.end_id] = -1e9
+    model.decoder.output_layer.set_weights([kernel, bias])
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list(letters), 8)) for _ in range(1_280)]
     translate = model.translate

@@ -71,12 +71,12 @@ def seq2seq(
         return_state=True,
         name="stack",
     )
-    options = {"dropout": 0.0, "recurrent_dropout": recurrent_dropout, "name": "decoder", **options}
+    options = {"dropout": 0.0, "recurrent_dropout": recurrent_dropout, **options}
     return Seq2Seq(
         *encoders,
         features=[embeddings[0], *features],
         stack=stack,
-        decoder=layers.Decoder(embeddings[1], cell, units, **options),
+        decoder=layers.Decoder(embeddings[1], cell, units, num_layers, name="decoder", **options),
         label_smoothing=label_smoothing,
     )
 
