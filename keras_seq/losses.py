@@ -75,6 +75,14 @@ class MaskedCrossentropy(OverTokens, keras.losses.SparseCategoricalCrossentropy)
             raise InputError("label_smoothing needs logits: from_logits=True.")
         self.label_smoothing = label_smoothing
 
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            # On torch, Keras cannot multiply weights of sequences by a mask of time steps.
+            weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+            weight = weight[:, None] if len(weight.shape) == 1 else weight
+            sample_weight = ops.broadcast_to(weight, ops.shape(y_pred)[:-1])
+        return super().__call__(y_true, y_pred, sample_weight)
+
     def call(self, y_true, y_pred):
         """Return the loss of each token, `(batch, timesteps)`, and its mask."""
         losses = super().call(y_true, y_pred)

@@ -22,9 +22,10 @@ def test_mean_over_all_tokens_but_padding(smoothing):
     loss = MaskedCrossentropy(label_smoothing=smoothing)
     found = to_numpy(loss(TARGETS, LOGITS))
     np.testing.assert_allclose(found, expected(smoothing, TARGETS > 0), rtol=1e-5)
-    # With a weight per sequence, as `fit` gives them: three tokens of four.
-    found = to_numpy(loss(TARGETS, LOGITS, sample_weight=np.array([[1.0], [0.0]])))
-    np.testing.assert_allclose(found, expected(smoothing, (0, [0, 1, 2])) * 3 / 4, rtol=1e-5)
+    # With a weight per sequence: three tokens of four.
+    for weights in ([1.0, 0.0], [[1.0], [0.0]], [[1.0] * 4, [0.0] * 4]):
+        found = to_numpy(loss(TARGETS, LOGITS, sample_weight=np.array(weights)))
+        np.testing.assert_allclose(found, expected(smoothing, (0, [0, 1, 2])) * 3 / 4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

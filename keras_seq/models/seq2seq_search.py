@@ -219,7 +219,7 @@ class Translator:
             weights = None
             if all_ is not None:
                 weights = all_[number, : len(tokens), : len(source) + 1]
-            if copy and source:
+            if copy and source and weights is not None:
                 for place, token in enumerate(tokens):
                     if token == UNKNOWN:
                         tokens[place] = source[int(weights[place, :-1].argmax())]

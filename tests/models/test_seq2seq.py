@@ -100,7 +100,7 @@ def test_learns_and_says_it():
 
 
 def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monkeypatch):
-    model, words, searched = trained, [*WORDS, "aabbccdd"], []
+    model, words, searched = trained, [*WORDS, "aabbccdd", "abababab", "aaaa", "dddddd"], []
     search = Translator.search
 
     def spied(self, dataset, options, *rest):
@@ -111,7 +111,8 @@ def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monk
     best = [best.text for best, _ in model.translations(words, n_best=2, **penalty)]
     monkeypatch.setattr(Translator, "search", spied)
     assert model.translate(words, **penalty) == best
-    assert searched == [(1, len(words)), (5, 1)]
+    assert [beam for beam, _ in searched] == [1, 5]
+    assert searched[0][1] == len(words) > searched[1][1] > 0
 
 
 def test_alone_or_in_a_batch_is_the_same(trained):

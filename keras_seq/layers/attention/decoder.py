@@ -138,11 +138,12 @@ class Decoder(keras.layers.Layer):
             )
             if attention != "dot":
                 self.keys = keras.layers.Dense(units, use_bias=False, dtype=policy, name="keys")
-        noise, self.input_dropout, self.output_dropout = (None, 1, None), None, None
-        if self.stack is None:
-            self.input_dropout = keras.layers.Dropout(dropout, noise, dtype=policy)
-        if self.attention_cell is not None:
-            self.output_dropout = keras.layers.Dropout(dropout, noise, dtype=policy)
+        # Those after the attention and, without layers below, before it.
+        num_dropouts = (attention is not None) + (self.stack is None)
+        self.dropouts = [
+            keras.layers.Dropout(dropout, (None, 1, None), dtype=policy)
+            for _ in range(num_dropouts)
+        ]
         self.projection = self.output_layer = None
         if tie_embeddings and attention is None:
             self.projection = keras.layers.Dense(
@@ -248,10 +249,10 @@ class Decoder(keras.layers.Layer):
             states = list(state[: self.stack.num_layers])
             x = self.stack(x, initial_state=states, training=training)
         if self.attention_cell is not None:
-            if self.input_dropout is not None:
-                x = self.input_dropout(x, training=training)
+            for layer in self.dropouts[:-1]:
+                x = layer(x, training=training)
             x, weights = self.attention_cell.over_time(x, [*state[-1], *memory])
-            x = self.output_dropout(x, training=training)
+            x = self.dropouts[-1](x, training=training)
         return self._logits(x), weights
 
     def step(self, ids: Any, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
@@ -268,7 +269,8 @@ class Decoder(keras.layers.Layer):
         Returns:
             Logits `(rows, tokens)`; weights `(rows, n)`, or None without attention; the state.
         """
-        x, weights, after = self.embedding(ids), None, []
+        x, weights = self.embedding(ids), None
+        after: list[Any] = []
         if self.stack is not None:
             x, after = self.stack.step(x, list(state[: self.stack.num_layers]))
         if self.attention_cell is not None:
