@@ -30,7 +30,7 @@ OTHERS = {
     "language_model": {"ngram_dropout": 0.0, "minimum_count": 1},
     "music": {"ngram_dropout": 0.0},
     "translation": {"subwords": 60},
-    "spelling": {"ngrams": 0, "scheduled_sampling": 0.0, "recurrent_dropout": 0.0},
+    "spelling": {},
     "speech": {"warp": 0.0, "masks": 0},
     "video": {"channels": 2},
 }

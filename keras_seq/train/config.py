@@ -86,44 +86,6 @@ class Config:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Seq2SeqConfig(Config):
-    """What the configs of recipes with a `keras_seq.models.Seq2Seq` share."""
-
-    cell: Cell = tunable("LSTM", among=CELLS)
-    """The recurrent cell."""
-    units: int = tunable(256, among=(128, 192, 256, 384))
-    """Hidden units a layer and direction."""
-    layers: int = tunable(1, among=(1, 2))
-    """Recurrent layers that read, each from both ends."""
-    decoder_layers: int = 1
-    """Recurrent layers that write."""
-    embedding: int | None = 128
-    """Width of the embeddings of tokens; none for one-hot input."""
-    tied: bool = False
-    """Use the embedding of what is written as the kernel of the output too."""
-    ngrams: int = 0
-    """Length of the longest run of tokens read that has vectors of its own; 0 for none."""
-    attention: Literal["additive", "dot", "general"] = tunable(
-        "general", among=("additive", "dot", "general")
-    )
-    """How the decoder finds the tokens to look at."""
-    input_feeding: bool = False
-    """Let the decoder read where it has looked, for about twice the time."""
-    dropout: float = tunable(0.3, between=(0.1, 0.6))
-    """Share of the features dropped between layers."""
-    recurrent_dropout: float = 0.0
-    """Share of the state dropped from step to step."""
-    scheduled_sampling: float = 0.0
-    """Share of the tokens written that are, in training, the model's own, in the end."""
-    label_smoothing: float = 0.0
-    """Share of the probability that the loss spreads over all tokens."""
-    weight_decay: float = tunable(0.01, between=(0.001, 0.1), log=True)
-    """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = tunable(0.003, between=(0.0005, 0.01), log=True)
-    """The highest of the schedule."""
-
-
 def field_texts(config_class: type) -> dict[str, str]:
     """Return the strings below the fields of a class and of its bases, by field."""
     texts: dict[str, str] = {}

@@ -1,26 +1,33 @@
 """What can be set, and the presets."""
 
 import dataclasses
+from typing import Literal
 
 from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(config.Seq2SeqConfig):
+class Config(config.Config):
     """Many to many, unaligned: one network reads the letters, another writes the phonemes."""
 
     encoding: str = "utf-8"
     """Of files of your own."""
     stress: bool = False
     """Keep the stress of vowels, which the built-in lexicon has as digits."""
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    """The recurrent cell."""
     units: int = config.tunable(192, among=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
-    embedding: int | None = 64
-    """Width of the embeddings of tokens; none for one-hot input."""
-    ngrams: int = 4
-    """Length of the longest run of letters that has vectors of its own; 0 for none."""
+    layers: int = config.tunable(1, among=(1, 2))
+    """Recurrent layers that read, each from both ends; one writes."""
+    attention: Literal["additive", "general"] = config.tunable(
+        "general", among=("additive", "general")
+    )
+    """How the decoder finds the letters to look at."""
     dropout: float = config.tunable(0.2, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = config.tunable(0.006, between=(0.0005, 0.01), log=True)
     """The highest of the schedule."""
     batch_size: int = 128

@@ -7,7 +7,7 @@ from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(config.Seq2SeqConfig):
+class Config(config.Config):
     """Many to many, unaligned: one network reads a sentence, another writes its translation."""
 
     source: str = "en"
@@ -20,16 +20,24 @@ class Config(config.Seq2SeqConfig):
     """What the networks read and write."""
     subwords: int = 3_000
     """How many pieces of words there are at most, in either language."""
-    minimum_count: int = 2
-    """How often a word must occur in training to be known, if tokens are words."""
-    embedding: int | None = 256
-    """Width of the embeddings of tokens; none for one-hot input."""
-    tied: bool = True
-    """Use the embedding of what is written as the kernel of the output too."""
+    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    """The recurrent cell."""
+    units: int = config.tunable(256, among=(128, 192, 256, 384))
+    """Hidden units a layer and direction."""
+    layers: int = config.tunable(1, among=(1, 2))
+    """Recurrent layers that read, each from both ends; one writes."""
+    embedding: int = 256
+    """Width of the embeddings of tokens."""
+    attention: Literal["additive", "general"] = config.tunable(
+        "general", among=("additive", "general")
+    )
+    """How the decoder finds the tokens to look at."""
     dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
-    label_smoothing: float = 0.1
-    """Share of the probability that the loss spreads over all tokens."""
+    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    """Of all weights, an update, in units of the learning rate."""
+    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
+    """The highest of the schedule."""
     batch_size: int = 64
     """Pairs an update."""
     updates: int = 3_000

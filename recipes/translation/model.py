@@ -16,16 +16,41 @@ TOKENIZERS = {"subwords": "wordpiece", "words": "word_metaspace", "characters": 
 """How a text becomes tokens, see `keras_seq.text.TextEncoder`."""
 
 
+MIN_COUNT = 2
+"""Number of training occurrences from which a token is known, if tokens are not subwords."""
+LABEL_SMOOTHING = 0.1
+"""Fraction of the probability that the loss spreads over all tokens."""
+
+
 def build(config: Config, train: RawExamples) -> Seq2Seq:
     """Return a model that knows the tokens of the training pairs."""
     source, target = (_encoder(texts, config) for texts in (train.inputs, train.targets))
+    stack = layers.RNNStack(
+        config.cell,
+        config.units,
+        config.layers,
+        bidirectional=True,
+        dropout=config.dropout,
+        variational_dropout=True,
+        return_state=True,
+        name="stack",
+    )
+    decoder = layers.Decoder(
+        layers.TokenEmbedding(target, config.embedding),
+        config.cell,
+        config.units,
+        attention=config.attention,
+        tie_embeddings=True,
+        dropout=config.dropout,
+        name="decoder",
+    )
     model = Seq2Seq(
         source,
         target,
-        features=_features(config, source),
-        stack=_stack(config),
-        decoder=_decoder(config, target),
-        label_smoothing=config.label_smoothing,
+        features=[layers.TokenEmbedding(source, config.embedding)],
+        stack=stack,
+        decoder=decoder,
+        label_smoothing=LABEL_SMOOTHING,
     )
     model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
     return model
@@ -36,58 +61,9 @@ def _encoder(texts, config):
     return TextEncoder.from_examples(
         texts,
         TOKENIZERS[config.tokens],
-        min_count=config.minimum_count,
+        min_count=MIN_COUNT,
         max_size=config.subwords if config.tokens == "subwords" else None,
         end=True,
-    )
-
-
-def _embedding(config, encoder):
-    """Return the layer that reads tokens: an embedding, or one-hot vectors."""
-    if config.embedding is None:
-        return layers.OneHotTokens(encoder.vocab_size)
-    return layers.TokenEmbedding(encoder, config.embedding)
-
-
-def _features(config, encoder):
-    """Return the layers that read the source."""
-    features = [_embedding(config, encoder)]
-    return [*features, layers.NgramFeatures(config.ngrams)] if config.ngrams else features
-
-
-def _stack(config):
-    """Return the recurrent layers that read the source."""
-    return layers.RNNStack(
-        config.cell,
-        config.units,
-        config.layers,
-        bidirectional=True,
-        dropout=config.dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        variational_dropout=True,
-        return_state=True,
-        name="stack",
-    )
-
-
-def _decoder(config, encoder):
-    """Return the half of the model that writes."""
-    sampling = None
-    if config.scheduled_sampling:
-        steps = max(1, config.updates // 2)
-        sampling = layers.ScheduledSampling(config.scheduled_sampling, ramp_steps=steps)
-    return layers.Decoder(
-        _embedding(config, encoder),
-        config.cell,
-        config.units,
-        config.decoder_layers,
-        attention=config.attention,
-        input_feeding=config.input_feeding,
-        tie_embeddings=config.tied,
-        dropout=config.dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        sampling=sampling,
-        name="decoder",
     )
 
 

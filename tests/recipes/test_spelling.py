@@ -12,7 +12,7 @@ from keras_seq.data import split_of
 from keras_seq.models import seq2seq_search
 from keras_seq.text import TextEncoder
 
-SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
+SMALL = ["--units", "8", "--updates", "2", "--batch-size", "8"]
 
 
 def test_the_built_in_lexicon():
