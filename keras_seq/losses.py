@@ -80,7 +80,7 @@ class MaskedCrossentropy(OverTokens, keras.losses.SparseCategoricalCrossentropy)
             # On torch, Keras cannot multiply weights of sequences by a mask of time steps.
             weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
             weight = weight[:, None] if len(weight.shape) == 1 else weight
-            sample_weight = ops.broadcast_to(weight, ops.shape(y_pred)[:-1])
+            sample_weight = weight * ops.ones_like(ops.cast(y_true, self.dtype))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
