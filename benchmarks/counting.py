@@ -10,8 +10,10 @@ import dataclasses
 import itertools
 
 from benchmarks import page
+from keras_seq import layers
 from keras_seq.models import SequenceGenerator
-from keras_seq.text.vocabulary import frequent
+from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.vocabulary import END
 from keras_seq.train import registry
 
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
@@ -20,15 +22,11 @@ ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)
 
 def counted(train, minimum_count, order, discount):
     """A generator that says only what counting does."""
-    tokens = itertools.chain.from_iterable(train)
-    return SequenceGenerator(
-        frequent(tokens, minimum_count),
-        units=1,
-        kneser_ney=order,
-        kneser_ney_share=1.0,
-        kneser_ney_discount=discount,
-        counted=train,
-    )
+    encoder = TextEncoder.from_examples(train, "char", min_count=minimum_count, end=True)
+    count_model = layers.KneserNey(encoder.vocab_size, order, 1.0, discount)
+    count_model.adapt(encoder.encode([END, *row, END]) for row in train)
+    stack = layers.RNNStack("LSTM", 1, return_state=True)
+    return SequenceGenerator(encoder, stack=stack, count_model=count_model)
 
 
 class Blind:
@@ -36,7 +34,7 @@ class Blind:
 
     def __init__(self, model):
         self.model = model
-        self.text_of, self.tokens_of = model.text_of, model.tokens_of
+        self.encoder = model.encoder
 
     def log_probs(self, sequences, styles=None):
         return self.model.log_probs(sequences)

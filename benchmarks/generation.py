@@ -31,13 +31,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
+    from keras_seq import layers
     from keras_seq.models import SequenceGenerator
+    from keras_seq.text.encoder import TextEncoder
 
-    model = SequenceGenerator([chr(n) for n in range(200, 200 + TOKENS)], units=UNITS)
+    encoder = TextEncoder([chr(n) for n in range(200, 200 + TOKENS)], "char", end=True)
+    stack = layers.RNNStack("LSTM", UNITS, return_state=True)
+    model = SequenceGenerator(encoder, stack=stack)
     # Without its end token, so that every sequence is as long as it may be.
-    *_, kernel, bias = model.get_weights()
-    bias[model.end] = -1e9
-    model.set_weights([*model.get_weights()[:-2], kernel, bias])
+    bias = np.zeros(encoder.vocab_size)
+    bias[encoder.end_id] = -1e9
+    model.output_layer.bias.assign(bias)
     rows = []
     for count in ROWS:
         for length in LENGTHS:

@@ -12,6 +12,7 @@ from keras_seq.models import (
     CTCRecognizer,
     Seq2Seq,
     SequenceClassifier,
+    SequenceGenerator,
     SequenceTagger,
     VideoClassifier,
 )
@@ -171,6 +172,68 @@ CLASSIFIER = ModelCase(
         "unknown label": (lambda model: model.encode(["Ada"], ["fair"]), "text 1.* 'fair'"),
         "one label": (lambda model: SequenceClassifier(WORDS, ["a"]), "at least two labels"),
     },
+)
+
+# SequenceGenerator
+
+RHYMES = ["abcd", "bad", "cab dab", "dabba"]
+LETTERS = text.TextEncoder.from_examples(RHYMES, "char", end=True)
+
+
+def plain_generator():
+    return SequenceGenerator(
+        LETTERS,
+        embedding=layers.TokenEmbedding(LETTERS, 8),
+        stack=layers.RNNStack("LSTM", 16, return_state=True),
+    )
+
+
+def full_generator():
+    counts = layers.KneserNey(LETTERS.vocab_size, order=3)
+    counts.adapt(LETTERS.encode_batch(RHYMES, start=True, end=True).ids)
+    return SequenceGenerator(
+        LETTERS,
+        embedding=layers.TokenEmbedding(LETTERS, 8),
+        stack=layers.RNNStack("GRU", 16, 2, dropout=0.1, return_state=True),
+        features=[
+            layers.CausalNgramFeatures(3, 64, 4, dropout=0.1),
+            layers.Recall(LETTERS.vocab_size, 4),
+        ],
+        count_model=counts,
+        tie_embeddings=True,
+    )
+
+
+def continued(model, texts, **options):
+    """Return what follows on the first letter of each text."""
+    return model.generate([text[:1] for text in texts], max_length=9, **options)
+
+
+GENERATOR = ModelCase(
+    plain_generator,
+    full_generator,
+    examples=RHYMES,
+    targets=None,
+    answers=RHYMES,
+    predict=lambda model, texts: continued(model, texts, temperature=0),
+    search=lambda model, texts: continued(model, texts, beam_width=3),
+    scores=lambda model, texts: model.log_probs(texts),
+    exported=lambda loaded, texts: strings(
+        loaded.generate([text[:1] for text in texts], 9, 0.0, 0)["texts"]
+    ),
+    mistakes={
+        "one text": (lambda model: model.generate("ab"), "list of texts"),
+        "unknown letter": (lambda model: model.generate(["a", "bxa"]), "Prompt 2 .* 'x'"),
+        "no styles": (lambda model: model.encode(["a"], ["loud"]), "has no styles"),
+        "no end": (lambda model: SequenceGenerator(WORDS), "end=True"),
+        "no counts": (
+            lambda model: SequenceGenerator(
+                LETTERS, count_model=layers.KneserNey(LETTERS.vocab_size, 3)
+            ),
+            "call adapt",
+        ),
+    },
+    learning_rate=0.05,
 )
 
 # CTCRecognizer
@@ -372,6 +435,7 @@ CASES = {
     "SequenceTagger": TAGGER,
     "Seq2Seq": SEQ2SEQ,
     "SequenceClassifier": CLASSIFIER,
+    "SequenceGenerator": GENERATOR,
     "CTCRecognizer": RECOGNIZER,
     "VideoClassifier": VIDEO,
 }

@@ -52,15 +52,10 @@ MANY_ARGUMENTS = {
 }
 """Constructors and functions that have more arguments for good, and why."""
 
-TEMPORARY_IMPORTS = {
-    ("keras_seq.models.sequence_model", "keras_seq.data.vectors"),
-}
-TEMPORARY_LENGTHS = {
-    "keras_seq/models/sequence_generator.py",
-}
+TEMPORARY_IMPORTS: set[tuple[str, str]] = set()
+TEMPORARY_LENGTHS: set[str] = set()
 TEMPORARY_ARGUMENTS = {
     "keras_seq.decoding.beam_search.beam_search",
-    "keras_seq.models.sequence_generator.SequenceGenerator.__init__",
 }
 
 

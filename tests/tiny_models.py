@@ -35,8 +35,11 @@ def classifier(return_sequences=True):
     return SequenceClassifier(encoder, ["bad", "good"], features=features, stack=stack)
 
 
-def generator(styles=None, split="text", vocabulary="abc"):
-    return SequenceGenerator(vocabulary, styles, split=split, embedding=4, units=4)
+def generator(styles=None, tokenizer="char", vocabulary="abc"):
+    encoder = TextEncoder(vocabulary, tokenizer, end=True)
+    embedding = layers.TokenEmbedding(encoder, 4)
+    stack = layers.RNNStack("LSTM", 4, return_state=True, name="stack")
+    return SequenceGenerator(encoder, styles=styles, embedding=embedding, stack=stack)
 
 
 def seq2seq(

@@ -11,7 +11,6 @@ import numpy as np
 from keras_seq import models
 from keras_seq._internal.errors import InputError
 from keras_seq.data.audio import read_audio
-from keras_seq.text.vocabulary import END
 from keras_seq.train import plots
 
 LONGEST = 1_000
@@ -109,12 +108,13 @@ def generator(model):
         text = text or ""
         tokens = read(model, text) if text else []
         styles = styles or None
-        how = {"max_length": int(length), "temperature": temperature, "seed": seed}
-        [made] = model.generate_tokens([tokens], styles, **how)
-        whole = model.continued(text, made.tokens)
+        [made] = model.generate_tokens(
+            [tokens], styles, max_length=int(length), temperature=temperature, seed=seed
+        )
+        whole = model.encoder.append(text, made.tokens)
         shown = [(text, None), (whole[len(text) :], "made")]
-        tokens = [*tokens, *made.tokens]
-        return Answer([shown], model.encode([tokens], styles).inputs, [END, *tokens])
+        style = styles[0] if styles else None
+        return Answer([shown], *model.trace_inputs([*tokens, *made.tokens], style))
 
     return Panel(inputs, [found], answer)
 

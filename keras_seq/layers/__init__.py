@@ -23,8 +23,10 @@ from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistributed
 from keras_seq.layers.text.bigram_embedding import BigramEmbedding, Bigrams
+from keras_seq.layers.text.causal_ngrams import CausalNgramFeatures
 from keras_seq.layers.text.char_encoder import CharEncoder
 from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, WeightArrayExpert
+from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
 from keras_seq.layers.text.ngram_embedding import NgramEmbedding
@@ -46,11 +48,13 @@ __all__ = [
     "BandConvolution",
     "BigramEmbedding",
     "Bigrams",
+    "CausalNgramFeatures",
     "CharEncoder",
     "Decoder",
     "DiagonalPeepholeLSTM",
     "FlattenTime",
     "FrontEnd",
+    "IncrementalLayer",
     "KneserNey",
     "LogMel",
     "LogitMixture",

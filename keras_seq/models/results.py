@@ -8,6 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 
+class Generated(NamedTuple):
+    """Tokens that a model generated, and the log probability of each under it."""
+
+    tokens: list[str]
+    """Tokens that follow on the prompt, without the end."""
+    log_probs: np.ndarray
+    """Natural logarithms: one per token, and one for the end if the sequence has ended."""
+
+
 class Prediction(NamedTuple):
     """Label of an example, with the probabilities of all labels."""
 

@@ -1,7 +1,10 @@
-"""One to many: sequences made from nothing, from their beginning, or from a number."""
+"""Generation of texts and other sequences: from nothing, from their beginning, in a style."""
+
+from __future__ import annotations
 
 import functools
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,503 +12,321 @@ from keras import ops
 
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import EncodedDataset, by_length, width
-from keras_seq.layers.text.kneser_ney import Ngrams
-from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.generator_parts import Parts
-from keras_seq.models.sequence_model import SequenceModel, log_probs_to_write
-from keras_seq.text.vocabulary import END, Vocabulary
-
-EARLY = 64
-"""How many steps the parts of a long sequence overlap."""
-
-
-class Generated(NamedTuple):
-    """Tokens that a model made, and the log probability of each under it."""
-
-    tokens: list
-    log_probs: np.ndarray
-    """One a token, and one for the end if the sequence has ended."""
+from keras_seq._internal.no_gradients import no_gradients
+from keras_seq.decoding.suppress import mask_special_tokens
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.incremental import IncrementalLayer
+from keras_seq.layers.text.kneser_ney import KneserNey
+from keras_seq.layers.text.tied_logits import TiedLogits
+from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.models.generator_network import GeneratorNetwork, check_parts, check_stateful
+from keras_seq.models.language_model import LanguageModel
+from keras_seq.models.results import Generated
+from keras_seq.text.encoder import Text, TextEncoder
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceGenerator(SequenceModel):
-    """A recurrent language model (Mikolov et al. 2010; Graves 2013): each token from those before.
+class SequenceGenerator(LanguageModel):
+    """Recurrent language model: each token from those before (Mikolov et al. 2010; Graves 2013).
 
-        generator = SequenceGenerator(frequent("".join(texts)), split="text")
-        generator.compile("adam", loss=generator.loss_of_tokens)
-        examples = generator.encode(texts)
-        generator.fit(examples.inputs, examples.targets)
-        generator.generate(["Once "], temperature=0.7)
+    It trains and predicts on TensorFlow, JAX and torch.
 
-    It is a `keras.Model` from numbers, the sequence behind `<EOS>`, to logits of the next token,
-    `(batch, timesteps, tokens)`; `encode` makes numbers and targets. The vocabulary is saved with
-    the model. With `styles`, one number a sequence sets the state before the first step and is an
-    input of every step.
+    >>> from keras_seq import layers
+    >>> from keras_seq.models import SequenceGenerator
+    >>> from keras_seq.text.encoder import TextEncoder
+    >>> texts = ["abcabc", "bca"]
+    >>> encoder = TextEncoder.from_examples(texts, tokenizer="char", end=True)
+    >>> generator = SequenceGenerator(encoder)
+    >>> generator.compile("adam")
+    >>> history = generator.fit(texts, epochs=2, verbose=0)
+    >>> [text] = generator.generate(["ab"], max_length=3, seed=0)
+    >>> text.startswith("ab")
+    True
+
+    Its parts can be replaced by others, and by a user's own layers:
+
+    >>> counts = layers.KneserNey(encoder.vocab_size, order=3)
+    >>> counts.adapt(encoder.encode_batch(texts, start=True, end=True).ids)
+    >>> generator = SequenceGenerator(
+    ...     encoder,
+    ...     embedding=layers.TokenEmbedding(encoder, 32),
+    ...     stack=layers.RNNStack("GRU", 64, dropout=0.3, return_state=True),
+    ...     features=[layers.CausalNgramFeatures(4), layers.Recall(encoder.vocab_size, 8)],
+    ...     count_model=counts,
+    ... )
+
+    As a network it maps a dict of "tokens", ids `(batch, timesteps)` with the id of the end before
+    each text, to logits of the next token `(batch, timesteps, vocab_size)`. With styles the number
+    of a style, "style" `(batch,)`, is a second input: it sets the states before the first step and
+    is a feature of every step.
 
     Args:
-        vocabulary: Tokens that are known, all others are `<UNK>`; `<EOS>` is added.
-        styles: Names of the styles, or None for a model without.
-        split: How a text becomes tokens: a name of `keras_seq.text.tokenizers.SPLITTERS`,
-            or "pieces" for those of words that are in the vocabulary.
-        embedding: Width of the embedding of a token, or None for one-hot input.
-        style_embedding: Width of the embedding of a style.
-        tied: Whether the embedding of tokens is also the kernel of the logits (Press & Wolf 2017).
-        cell: Name of the recurrent layer in `keras_seq.layers`.
-        units: Units a layer.
-        depth: Number of recurrent layers.
-        dropout: Share of the features dropped before the first and after each recurrent layer.
-        recurrent_dropout: Share of the state dropped from step to step.
-        ngrams: Length of the longest run of tokens that has a vector of its own, by hashing, which
-            the recurrent layers and the logits both take (Mikolov et al. 2011); 0 for none.
-        ngram_rows: Rows of the table of each length, a power of two.
-        ngram_embedding: Width of the vector of a run.
-        ngram_dropout: Share of the steps at which the runs of one length are dropped in training.
-        recall: Width of the vector that says what followed when the sequence was last like this
-            (see `keras_seq.layers.Recall`), which recurrent layers and logits both take; 0: none.
-        kneser_ney: Tokens of the longest n-gram that is counted, whose probabilities are mixed with
-            those of the network when it is not in training (`keras_seq.layers.KneserNey`); 0: none.
-        kneser_ney_share: Of the counts in the mixture, from 0 to 1.
-        kneser_ney_discount: What is taken off each count, from 0 to 1.
-        counted: Sequences, as for `encode`, whose n-grams are counted; of a model that was saved,
-            how many there were.
-        stateful_batch: If given, the model takes batches of just so many rows, and each goes on
-            where the same row of the batch before ended, until `reset_state()`: training by
-            truncated backpropagation through time, see `windows`. (On JAX, `predict` of Keras 3.15
-            begins each batch anew, with Keras's own layers too; a call goes on.)
+        encoder: Encoder of texts to ids, with an end token.
+        styles: Different names of styles, or None for a model without.
+        embedding: Layer from ids to vectors. Default: a `TokenEmbedding` of width 64. For one-hot
+            input: `OneHotTokens(encoder.vocab_size)`.
+        stack: Recurrent layers with `return_state=True`. Default: an `RNNStack` of 256 LSTM units
+            with variational dropout of 0.3.
+        features: Layers whose vectors both the recurrent layers and the logits read, such as
+            `CausalNgramFeatures` and `Recall`.
+        count_model: Counts of n-grams whose probabilities are mixed with those of the network when
+            it is not in training. They must be adapted before.
+        style_embedding_dim: Width of the embedding of a style.
+        tie_embeddings: Whether the embedding of tokens is the kernel of the logits too (Press &
+            Wolf 2017).
+        stateful_batch_size: If given, the model takes batches of just so many rows, and each goes
+            on where the same row of the batch before ended, until `reset_state()`: truncated
+            backpropagation through time, see `bptt_batches`. The stack must be stateful too. (On
+            JAX, `predict` of Keras 3.15 resets the states before each batch, also those of Keras's
+            own layers; a call does not.)
+        name: Name of the model.
+
+    Raises:
+        InputError: If the encoder has no end token, or the parts do not fit each other.
     """
+
+    config_attributes = (
+        *("encoder", "styles", "embedding", "stack", "features", "count_model"),
+        *("style_embedding_dim", "tie_embeddings", "stateful_batch_size"),
+    )
 
     def __init__(
         self,
-        vocabulary,
-        styles=None,
+        encoder: TextEncoder,
         *,
-        split="text",
-        embedding=64,
-        style_embedding=16,
-        tied=False,
-        cell="LSTM",
-        units=256,
-        depth=1,
-        dropout=0.3,
-        recurrent_dropout=0.0,
-        ngrams=0,
-        ngram_rows=2**15,
-        ngram_embedding=32,
-        ngram_dropout=0.5,
-        recall=0,
-        kneser_ney=0,
-        kneser_ney_share=0.3,
-        kneser_ney_discount=0.9,
-        counted=None,
-        stateful_batch=None,
-        name="sequence_generator",
-    ):
-        arguments = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        if not vocabulary or (styles is not None and not styles):
-            raise InputError("A SequenceGenerator needs at least one token, and style if any.")
-        if styles is not None and stateful_batch is not None:
-            raise InputError("A style begins a sequence: with stateful_batch there can be none.")
-        if (ngrams or recall or kneser_ney) and stateful_batch is not None:
-            raise InputError(
-                "ngrams, recall and kneser_ney do not reach from batch to batch: not with "
-                "stateful_batch."
+        styles: Sequence[str] | None = None,
+        embedding: keras.layers.Layer | None = None,
+        stack: RNNStack | None = None,
+        features: Sequence[IncrementalLayer] = (),
+        count_model: KneserNey | None = None,
+        style_embedding_dim: int = 16,
+        tie_embeddings: bool = False,
+        stateful_batch_size: int | None = None,
+        name: str = "sequence_generator",
+    ) -> None:
+        if embedding is None:
+            embedding = TokenEmbedding(encoder, 64, name="token_embedding")
+        if stack is None:
+            stack = RNNStack(
+                "LSTM",
+                256,
+                dropout=0.3,
+                variational_dropout=True,
+                return_state=True,
+                layer_options={"stateful": True} if stateful_batch_size else None,
+                name="stack",
             )
-        if kneser_ney and not counted:
-            raise InputError("kneser_ney needs sequences to count: give them as counted.")
-        if tied and embedding is None:
-            raise InputError("A tied output needs an embedding; embedding=None is one-hot.")
-        tokens, found = Vocabulary([END, *vocabulary]), None
-        if not kneser_ney:
-            arguments["counted"] = None  # else the texts would be saved with the model
-        elif not isinstance(counted[0], int):
-            rows = [[tokens.number(token) for token in (END, *row, END)] for row in counted]
-            found = Ngrams(rows, kneser_ney, len(tokens), kneser_ney_discount)
-            arguments["counted"] = found.shape
-        parts = Parts(arguments, len(tokens), None if styles is None else len(styles))
-        shape = {"shape": (None,), "batch_size": stateful_batch, "dtype": "int32"}
-        inputs = {"tokens": keras.Input(**shape, name="tokens")}
+        check_parts(encoder, stack, count_model)
+        if stateful_batch_size is not None:
+            check_stateful(stack, styles, features, count_model)
+        style_embedding = None
         if styles is not None:
-            inputs["style"] = keras.Input((), stateful_batch, "int32", name="style")
-        style = inputs.get("style")
-        logits, _ = parts.over_time(inputs["tokens"], style, parts.begin(style))
-        super().__init__(inputs, logits, arguments, tokens)
-        self._parts = parts
-        if found is not None:
-            parts.kneser_ney.set_ngrams(found)
-        self.styles = None if styles is None else list(styles)
-        self.loss_of_tokens = MaskedCrossentropy()
-
-    # From what people read to numbers.
-
-    def encode(self, sequences, styles=None, longest=None):
-        """Sequences as the model is trained on them, all padded to the longest.
-
-        Args:
-            sequences: Lists of tokens; if every character is one, strings will do.
-            styles: The number of the style of each, or its name.
-            longest: Sequences with more steps than this are cut into parts that begin 64 steps
-                early; these early steps are read, but are no targets a second time.
-
-        Returns:
-            `keras_seq.batching.EncodedDataset`: the inputs are `<EOS>` and the sequence, the
-            targets the sequence and `<EOS>`.
-
-        Raises:
-            InputError: A style is missing or unknown.
-        """
-        lengths = np.array([len(sequence) + 1 for sequence in sequences], int)
-        longest = max(int(lengths.max(initial=1)), EARLY + 1) if longest is None else longest
-        if longest <= EARLY:
-            raise InputError(f"longest must be more than {EARLY}, got {longest}.")
-        # The row in `sequences`, the first step, and the first that is a target.
-        parts = []
-        for row, length in enumerate(lengths):
-            parts.append((row, 0, 0))
-            for first in range(longest, length, longest - EARLY):
-                parts.append((row, first - EARLY, first))
-        wide = min(longest, int(lengths.max(initial=1)))
-        before, targets = np.zeros((2, len(parts), wide), "int32")
-        for place, (row, begin, first) in enumerate(parts):
-            numbers = [self._tokens.number(token) for token in sequences[row]]
-            after = [*numbers, self.end][begin : begin + longest]
-            before[place, : len(after)] = [self.end, *numbers][begin : begin + longest]
-            targets[place, first - begin : len(after)] = after[first - begin :]
-        rows = np.array([row for row, _, _ in parts], int)
-        begins = np.array([begin for _, begin, _ in parts], int)
-        inputs = self._styled(before, styles, len(sequences))
-        if "style" in inputs:
-            inputs["style"] = inputs["style"][rows]
-        steps = np.minimum(lengths[rows] - begins, longest)
-        return EncodedDataset(inputs, targets, steps, ["tokens", "targets"])
+            if not styles or len(set(styles)) < len(styles):
+                raise InputError(f"styles must be different names or None, got {[*styles]}.")
+            style_embedding = keras.layers.Embedding(
+                len(styles), style_embedding_dim, name="style_embedding"
+            )
+        output_layer: keras.layers.Layer = keras.layers.Dense(encoder.vocab_size, name="logits")
+        if tie_embeddings:
+            if not isinstance(embedding, TokenEmbedding):
+                raise InputError(
+                    f"tie_embeddings needs a TokenEmbedding as embedding, not {embedding.name}."
+                )
+            output_layer = TiedLogits(embedding, name="logits")
+        network = GeneratorNetwork(
+            embedding, stack, features, count_model, output_layer, style_embedding
+        )
+        options = {"batch_size": stateful_batch_size, "dtype": "int32"}
+        inputs = {"tokens": keras.Input((None,), **options, name="tokens")}
+        if styles is not None:
+            inputs["style"] = keras.Input((), **options, name="style")
+        super().__init__(inputs, network.logits(**_named(inputs)), name=name)
+        self.network, self.output_layer = network, output_layer
+        self.encoder, self.styles = encoder, None if styles is None else list(styles)
+        self.embedding, self.stack, self.features = embedding, stack, list(features)
+        self.count_model, self.style_embedding_dim = count_model, style_embedding_dim
+        self.tie_embeddings, self.stateful_batch_size = tie_embeddings, stateful_batch_size
+        # Kept with the model, so that it ends with it.
+        self._decoder = functools.lru_cache(maxsize=32)(self._make_decoder)
 
     @property
-    def end(self):
-        """The number of `<EOS>`."""
-        return self._tokens.number(END)
+    def token_embedding(self) -> TokenEmbedding | None:
+        """The embedding of the tokens, if it is one that is trained, or None."""
+        is_trained = isinstance(self.embedding, TokenEmbedding) and self.embedding.trainable
+        return self.embedding if is_trained else None
 
-    def _styled(self, tokens, styles, count):
-        if self.styles is None:
-            if styles is not None:
-                raise InputError("This model knows no styles.")
-            return {"tokens": tokens}
-        if styles is None:
-            raise InputError(f"This model needs a style for each sequence: {self._table()}.")
-        numbers = [self._style_number(style) for style in styles]
-        if len(numbers) != count:
-            raise InputError(f"There are {count} sequences but {len(numbers)} styles.")
-        return {"tokens": tokens, "style": np.array(numbers, "int32")}
+    @property
+    def first_recurrent(self) -> keras.layers.RNN:
+        """The first recurrent layer."""
+        return self.stack.recurrent_layers[0]
 
-    def _style_number(self, style):
-        if style in self.styles:
-            return self.styles.index(style)
-        if isinstance(style, (int, np.integer)) and 0 <= style < len(self.styles):
-            return int(style)
-        raise InputError(f"There is no style {style!r}; there are {self._table()}.")
-
-    def _table(self):
-        return ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
-
-    # What the model says of sequences that exist.
-
-    def log_probs(self, sequences, styles=None, batch_size=64):
-        """The log probability (natural) of every token, given those before it.
+    def generate(
+        self,
+        prompts: Sequence[str] | None = None,
+        styles: Sequence[str | int] | None = None,
+        *,
+        count: int | None = None,
+        max_length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        beam_width: int | None = None,
+        length_penalty: float = 0.0,
+    ) -> list[str]:
+        """Return texts, each a prompt and what the model generates after it.
 
         Args:
-            sequences: Lists of tokens.
-            styles: As in `encode`.
-            batch_size: Sequences to work on together.
-
-        Returns:
-            For each sequence `(tokens + 1,)`, the last that of the end.
-        """
-        results = [None] * len(sequences)
-        examples = self.encode(sequences, styles)
-        for rows, wide in by_length(examples.lengths, batch_size):
-            inputs, targets = examples.pad_batch(rows, wide)
-            scores = _scores(self.predict_on_batch(inputs), targets)
-            for row, score in zip(rows, scores):
-                results[row] = score[: examples.lengths[row]]
-        return results
-
-    def adapting_log_probs(self, sequences, styles=None, learning_rate=1e-4, longest=1024):
-        """The same of a model that learns while it reads (dynamic evaluation, Krause et al. 2018).
-
-        After each part of a sequence, once its log probabilities stand, a copy of the model takes
-        one step of Adam on it, without dropout. The model itself is not changed.
-
-        Args:
-            sequences, styles: As in `log_probs`; their order is that of reading.
-            learning_rate: Of the steps.
-            longest: Steps a part at most.
-
-        Returns:
-            As `log_probs`.
-        """
-        none = dict.fromkeys(("dropout", "recurrent_dropout", "ngram_dropout"), 0.0)
-        reader = type(self)(**{**self._arguments, **none})
-        reader.set_weights(self.get_weights())
-        reader.compile(keras.optimizers.Adam(learning_rate), loss=reader.loss_of_tokens)
-        results = []
-        for number, sequence in enumerate(sequences):
-            parts = reader.encode([sequence], None if styles is None else [styles[number]], longest)
-            found = []
-            for row, length in enumerate(parts.lengths):
-                inputs, targets = parts.pad_batch([row], width(length))
-                scores = _scores(reader.predict_on_batch(inputs), targets)
-                found.append(scores[targets > 0])
-                reader.train_on_batch(inputs, targets)
-            results.append(np.concatenate(found))
-        return results
-
-    def next_tokens(self, prompt, style=None, count=10):
-        """What may come next.
-
-        Args:
-            prompt: Tokens so far.
-            style: Number or name, if the model has styles.
-            count: How many tokens to name.
-
-        Returns:
-            The likeliest tokens with their probabilities, `<EOS>` among them.
-        """
-        inputs = self.encode([prompt], None if style is None else [style]).inputs
-        steps = len(prompt) + 1
-        inputs["tokens"] = np.pad(inputs["tokens"], [(0, 0), (0, width(steps) - steps)])
-        logits = ops.convert_to_numpy(self(inputs, training=False))[0, len(prompt)]
-        p = np.exp(logits - logits.max())
-        p /= p.sum()
-        best = np.argsort(-p, kind="stable")[:count]
-        return [(self._tokens.tokens[n], float(p[n])) for n in best]
-
-    def next_log_probs(self, prompts):
-        """The log probability (natural) of every token to be the next.
-
-        Args:
-            prompts: Lists of tokens so far, at least one; the model has no styles.
-
-        Returns:
-            `(prompts, tokens)`, by the numbers of the tokens.
-        """
-        lengths = [len(prompt) for prompt in prompts]
-        examples = self.encode(prompts)
-        inputs, _ = examples.pad_batch(range(len(prompts)), width(max(lengths) + 1))
-        logits = self.predict_on_batch(inputs)[np.arange(len(prompts)), lengths]
-        return ops.convert_to_numpy(ops.log_softmax(logits, axis=-1))
-
-    def letter_log_probs(self, texts, letters):
-        """Return the log probabilities of what follows texts: their end, or one of some letters.
-
-        Args:
-            texts: Strings, at least one.
-            letters: String of the letters to ask for.
-
-        Returns:
-            `(texts, letters + 1)`; column 0 is that of the end.
+            prompts: Texts to continue; empty ones by default.
+            styles: As in `generate_tokens`.
+            count: As in `generate_tokens`.
+            max_length: As in `generate_tokens`.
+            temperature: As in `generate_tokens`.
+            top_k: As in `generate_tokens`.
+            top_p: As in `generate_tokens`.
+            seed: As in `generate_tokens`.
+            beam_width: As in `generate_tokens`.
+            length_penalty: As in `generate_tokens`.
 
         Raises:
-            InputError: If the model is not one over letters, or has styles.
+            InputError: As `generate_tokens`.
         """
-        config = self.get_config()
-        if config.get("split") != "text" or config.get("styles") is not None:
-            raise InputError(
-                f"{self.name} cannot be the language model: needed is one over letters "
-                "(`--tokens characters`), without styles."
-            )
-        columns = [self.end, *map(self._tokens.number, letters)]
-        return self.next_log_probs(texts)[:, columns]
-
-    # What the model makes.
-
-    def generate(self, prompts=None, styles=None, *, count=None, **how):
-        """Texts, each the prompt with what the model makes of it.
-
-        Args:
-            prompts: Texts to go on with; all empty if not given.
-            styles: A number or name for each.
-            count: How many, if neither prompts nor styles say so.
-            how: See `generate_tokens`.
-        """
-        given = None if prompts is None else [self.tokens_of(text) for text in prompts]
-        made = self.generate_tokens(given, styles, count=count, **how)
-        if prompts is None:
-            return [self.text_of(one.tokens) for one in made]
-        return [self.continued(prompt, one.tokens) for prompt, one in zip(prompts, made)]
+        generated = self.generate_tokens(
+            prompts,
+            styles,
+            count=count,
+            max_length=max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+        )
+        starts = [""] * len(generated) if prompts is None else prompts
+        pairs = zip(starts, generated, strict=True)
+        return [self.encoder.append(start, answer.tokens) for start, answer in pairs]
 
     def generate_tokens(
         self,
-        prompts=None,
-        styles=None,
+        prompts: Sequence[Text] | None = None,
+        styles: Sequence[str | int] | None = None,
         *,
-        count=None,
-        max_length=200,
-        temperature=1.0,
-        top_k=None,
-        top_p=None,
-        seed=None,
-        beam_width=None,
-        length_penalty=0.0,
-    ):
-        """Tokens that follow on prompts.
+        count: int | None = None,
+        max_length: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+        beam_width: int | None = None,
+        length_penalty: float = 0.0,
+    ) -> list[Generated]:
+        """Return the tokens that follow on prompts; `<UNK>` is never among them.
 
-        Each step reads one token and carries the state on; it costs the same however much has been
-        made already, except that `recall` looks over the prompt and `max_length` tokens each time.
+        Each step reads one token and carries the state on, so that it costs the same however many
+        there are already. Only `Recall` looks over the prompt and `max_length` tokens at each step.
 
         Args:
-            prompts: Lists of tokens; all empty if not given.
-            styles: A number or name for each.
-            count: How many, if neither prompts nor styles say so; 1 by default.
-            max_length: Tokens to make, at most.
-            temperature: Below 1 favours what is likely; 0 takes the likeliest token always.
-            top_k, top_p, seed: As in `keras_seq.decoding.sample`.
-            beam_width, length_penalty: If given, nothing is drawn: the best that
-                `keras_seq.decoding.beam_search` finds is taken.
-
-        Returns:
-            A list of `Generated`. `<UNK>` is never made.
+            prompts: Texts to continue, or lists of their tokens; empty ones by default.
+            styles: Name or number of the style of each, if the model has styles.
+            count: Number of sequences, if neither prompts nor styles tell; 1 by default.
+            max_length: Number of tokens to generate, at most.
+            temperature: Divisor of the log probabilities. Below 1 it favors what is likely; 0 takes
+                the most likely token always.
+            top_k: As in `keras_seq.decoding.sample`.
+            top_p: As in `keras_seq.decoding.sample`.
+            seed: Random seed.
+            beam_width: Width of a beam search for the most likely sequence. Nothing is drawn then.
+            length_penalty: As in `keras_seq.decoding.beam_search`; needs `beam_width`.
 
         Raises:
-            InputError: A prompt has a token that the model does not know, a style is missing, or
-                `beam_width` comes with what is for drawing.
+            InputError: If a prompt has an unknown token, if a style is missing or unknown, or if
+                `beam_width` is combined with an argument for drawing.
         """
-        drawn = temperature not in (0, 1) or top_k is not None or top_p is not None
-        if beam_width is not None and drawn:
+        is_drawn = temperature not in (0, 1) or top_k is not None or top_p is not None
+        if beam_width is not None and is_drawn:
             raise InputError(
-                "beam_width looks for the likeliest: it goes without temperature, top_k and top_p."
+                "beam_width searches for the most likely sequence: leave out temperature, top_k "
+                "and top_p."
             )
         if beam_width is None and length_penalty:
-            raise InputError("length_penalty is for the search with beam_width.")
+            raise InputError("length_penalty needs beam_width.")
         if prompts is None:
-            count = len(styles) if styles is not None else count or 1
-            prompts = [[]] * count
-        for number, prompt in enumerate(prompts, 1):
-            for token in prompt:
-                if token not in self._tokens:
-                    raise InputError(f"Prompt {number} has the unknown token {token!r}.")
+            prompts = [""] * (len(styles) if styles is not None else count or 1)
+        inputs = {"tokens": self._prompt_ids(prompts)}
+        if (style_ids := self._style_ids(styles, len(prompts))) is not None:
+            inputs["style"] = style_ids
         if not prompts:
             return []
-        wide = 1 + max(map(len, prompts))
-        ids = np.zeros((len(prompts), wide), "int32")
-        ids[:, 0] = self.end
-        ids[:, 1:] = self._tokens.numbers(prompts, wide - 1)
-        inputs = self._styled(ids, styles, len(prompts))
-        strategy, fixed, numbers = decoding.greedy, {}, {}
+        numbers: dict[str, Any] = {}
         if beam_width is not None:
-            strategy, fixed = decoding.beam_search, {"beam_width": beam_width, "n_best": 1}
+            decode = self._decoder(
+                decoding.beam_search, max_length, beam_width=beam_width, n_best=1
+            )
             numbers = {"length_penalty": np.float32(length_penalty)}
         elif temperature:
-            strategy, fixed = decoding.sample, {"top_k": top_k, "top_p": top_p}
+            decode = self._decoder(decoding.sample, max_length, top_k=top_k, top_p=top_p)
             uniform = np.random.default_rng(seed).random((max_length, len(prompts)), "float32")
             numbers = {"temperature": np.float32(temperature), "uniform": uniform}
-        run = self._generating(strategy, max_length, **fixed)
-        given = ids, inputs.get("style", np.zeros(0, "int32")), numbers
-        found = run(*keras.tree.map_structure(ops.convert_to_tensor, given))
-        made, log_probs = map(ops.convert_to_numpy, found)
-        made = made.reshape(len(prompts), -1)
-        names, lengths = self._tokens.tokens, (made > 0).sum(axis=1)
-        tokens = [[names[n] for n in row if n not in (0, self.end)] for row in made]
+        else:
+            decode = self._decoder(decoding.greedy, max_length)
+        with no_gradients():
+            outputs = decode(*keras.tree.map_structure(ops.convert_to_tensor, (inputs, numbers)))
+        ids, log_probs = map(ops.convert_to_numpy, outputs)
+        ids = ids.reshape(len(prompts), -1)
+        tokens = [self.encoder.ids_to_tokens(row) for row in ids]
         if beam_width is not None:
-            # One a token, which the search has added up.
-            whole = self.log_probs([[*p, *after] for p, after in zip(prompts, tokens)], styles)
-            log_probs = [row[len(prompt) :] for prompt, row in zip(prompts, whole)]
-        return [Generated(t, row[:length]) for t, row, length in zip(tokens, log_probs, lengths)]
+            # One per token, of which the search returns the sum.
+            starts = [self.encoder.tokenize(prompt) for prompt in prompts]
+            both = [[*start, *more] for start, more in zip(starts, tokens, strict=True)]
+            rows = zip(starts, self.log_probs(both, styles), strict=True)
+            log_probs = [row[len(start) :] for start, row in rows]
+        lengths = (ids > 0).sum(axis=1)
+        triples = zip(tokens, log_probs, lengths, strict=True)
+        return [Generated(more, row[:length]) for more, row, length in triples]
 
-    @functools.lru_cache(maxsize=32)  # noqa: B019  (a model lives as long as the program)
-    def _generating(self, strategy, max_length, **fixed):
-        """A strategy of `keras_seq.decoding` on prompts, as one graph where there are such."""
+    def _prompt_ids(self, prompts: Sequence[Text]) -> np.ndarray:
+        """Return the ids of prompts after the end token, without unknown ones."""
+        ids, _ = self.encoder.encode_batch(prompts, start=True)
+        for number, place in np.argwhere(ids == self.encoder.unk_id):
+            token = self.encoder.tokenize(prompts[number])[place - 1]
+            raise InputError(f"Prompt {number + 1} has the unknown token {token!r}.")
+        return ids
 
-        def run(ids, style, numbers):
-            step, state, start = self._beginning(ids, style, max_length)
-            common = {"start_id": start, "end_id": self.end, "max_length": max_length}
-            return strategy(step, state, **common, **fixed, **numbers)
+    def _make_decoder(self, strategy: Callable, max_length: int, **options: Any) -> Callable:
+        """Return a function from prompts to ids and log probabilities; on TensorFlow a graph.
+
+        Args:
+            strategy: Function of `keras_seq.decoding`.
+            max_length: Number of tokens to generate, at most.
+            **options: Arguments of the strategy.
+        """
+
+        def decode(inputs: dict[str, Any], numbers: dict[str, Any]) -> Any:
+            state, start = self.network.init_state(**_named(inputs), max_length=max_length)
+            ids = {"start_id": start, "end_id": self.encoder.end_id}
+            return strategy(self.step, state, **ids, max_length=max_length, **options, **numbers)
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            return tf.function(run, autograph=False, reduce_retracing=True)
-        return run
+            return tf.function(decode, autograph=False, reduce_retracing=True)
+        return decode
 
-    def _beginning(self, ids, style, max_length):
-        """The seam of `keras_seq.decoding` after a prompt.
-
-        Args:
-            ids: Tokens `(rows, timesteps)`, padded at the end; at least one a row.
-            style: Numbers `(rows,)`, if there are styles.
-            max_length: How many tokens are to be made at most.
-
-        Returns:
-            The step, the state before the last token of each row, that token.
-        """
-        parts, rows = self._parts, ops.shape(ids)[0]
-        style = None if self.styles is None else style
-        states = parts.begin(style)
-        if states is None:
-            states = parts.zeros(rows)
-        lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
-        places = ops.arange(ops.shape(ids)[1])
-        _, states = parts.over_time(ids, style, states, mask=places < lengths[:, None] - 1)
-        last = ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
-        # No empty parts, which some backends cannot carry through a loop.
-        state = {"layers": states} | ({} if style is None else {"style": style})
-        if parts.ngrams is not None:
-            windows = parts.ngrams.windows(ids)
-            at_last = ops.take_along_axis(windows, lengths[:, None, None] - 1, axis=1)[:, 0]
-            state["before"] = at_last[:, 1:]
-        if parts.recall is not None:
-            # All that is read and made, with room for what is to come.
-            state["read"] = ops.pad(ids, [[0, 0], [0, max_length]])
-            state["place"] = lengths - 1
-        if parts.kneser_ney is not None:
-            contexts = parts.kneser_ney.contexts(ids)
-            before_last = ops.take_along_axis(contexts, lengths[:, None, None] - 1, axis=1)
-            state["contexts"] = before_last[:, 0]
-        return self._next, state, last
-
-    def _next(self, tokens, state):
-        """One step, as `keras_seq.decoding` takes it."""
-        logits, state = self._parts.step(tokens, state)
-        return log_probs_to_write(logits), state
-
-    # Training over long streams.
-
-    def windows(self, stream, timesteps):
-        """A long sequence of tokens as batches for a model with `stateful_batch`.
-
-        The stream is cut into as many parallel rows as a batch has, and these into windows; what
-        is left over at the end is left out.
+    def step(self, ids: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the log probabilities of the next token, as `keras_seq.decoding` asks for them.
 
         Args:
-            stream: One list of tokens, in which "<EOS>" may stand between sequences.
-            timesteps: Steps a window, as far as gradients reach back.
+            ids: Ids that are read `(batch,)`.
+            state: State before them, at first that of `network.init_state`.
 
         Returns:
-            Inputs and targets, `(windows * batch, timesteps)`, to be taken in their order.
+            `(batch, vocab_size)`, minus infinity for padding and `<UNK>`; the state after the step.
         """
-        rows = self._arguments["stateful_batch"]
-        if rows is None:
-            raise InputError("windows() is for a model with stateful_batch.")
-        numbers = np.concatenate([[self.end], self._tokens.numbers([stream])[0]])
-        count = (len(numbers) - 1) // (rows * timesteps)
-        if count == 0:
-            raise InputError(
-                f"A stream of {len(stream)} tokens is too short for {rows} rows of {timesteps}."
-            )
-        size = rows * count * timesteps
-
-        def cut(numbers):
-            by_row = numbers[:size].reshape(rows, count, timesteps)
-            return by_row.swapaxes(0, 1).reshape(-1, timesteps).astype("int32")
-
-        return {"tokens": cut(numbers)}, cut(numbers[1:])
-
-    def reset_state(self):
-        """Forgets what a model with `stateful_batch` has read, as before a new epoch."""
-        for layer in self._parts.recurrent:
-            layer.reset_state()
+        logits, state = self.network.step(ids, state)
+        return mask_special_tokens(logits), state
 
 
-def _scores(logits, targets):
-    """The log probability of each target: (rows, timesteps)."""
-    scores = logits - logits.max(axis=-1, keepdims=True)
-    scores = scores - np.log(np.exp(scores).sum(axis=-1, keepdims=True))
-    return np.take_along_axis(scores, targets[:, :, None], axis=2)[:, :, 0]
+def _named(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return the inputs of the model as arguments of its `GeneratorNetwork`."""
+    return {"ids": inputs["tokens"], "style": inputs.get("style")}

@@ -299,7 +299,9 @@ def _tokenize(text: Text, tokenizer: Tokenizer, lower: bool) -> list[str]:
     """Return the tokens of a text, or of a list of tokens these."""
     if isinstance(text, str):
         return [token.text for token in tokenizer(text, lower)]
-    return [code_points.lowercase(token) for token in text] if lower else list(text)
+    if not lower:
+        return list(text)
+    return [token if token == END else code_points.lowercase(token) for token in text]
 
 
 def _train_wordpieces(examples: Sequence[Text], lowercase: bool, max_size: int | None) -> list[str]:

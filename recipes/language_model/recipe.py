@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from keras_seq.models import SequenceGenerator
-from keras_seq.text.vocabulary import END
 from keras_seq.train import recipe
 
 from . import data, metric, model
@@ -48,13 +47,17 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             beam: Instead of drawing, search for the likeliest text with so many hypotheses.
         """
         if generate:
-            how: dict[str, Any] = {"temperature": temperature, "seed": seed}
-            if beam is not None:
-                how = {"beam_width": beam}
-            for text, made in zip(inputs, model.generate(list(inputs), max_length=length, **how)):
+            texts = model.generate(
+                list(inputs),
+                max_length=length,
+                temperature=temperature if beam is None else 1.0,
+                seed=seed,
+                beam_width=beam,
+            )
+            for text, made in zip(inputs, texts):
                 yield {"begins with": text, "text": made}
             return
-        sequences = [model.tokens_of(text) for text in inputs]
+        sequences = [model.encoder.tokenize(text) for text in inputs]
         # What comes after a text is not yet its end.
         for text, tokens, scores in zip(inputs, sequences, model.log_probs(sequences)):
             scores = scores[:-1] / np.log(2)
@@ -66,10 +69,3 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
                 "p of each token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
                 "next": "  ".join(f"{token!r} {p:.2f}" for token, p in likely),
             }
-
-    def trace_inputs(
-        self, model: SequenceGenerator, example: Any, target: Any = None
-    ) -> tuple[Any, list[str]]:
-        """Return a text, behind the end of what was before it."""
-        tokens = model.tokens_of(example)
-        return model.encode([tokens]).inputs, [END, *tokens]

@@ -38,16 +38,17 @@ def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) ->
     Returns:
         The measures over all styles, of what is made and of what is real.
     """
-    styles = [style for style in model.styles for _ in range(MADE)]
+    names = model.styles or []
+    styles = [style for style in names for _ in range(MADE)]
     generated = model.generate_tokens(styles=styles, max_length=MAX_LENGTH, seed=0)
     made = [one.tokens for one in generated]
     for number, (tokens, style) in enumerate(zip(made, styles)):
         if (place := number % MADE) < WRITTEN:
-            stem = f"{model.styles.index(style)}_{style.replace(' ', '_')}_{place + 1}"
+            stem = f"{names.index(style)}_{style.replace(' ', '_')}_{place + 1}"
             files.write(tokens, folder / "samples" / stem, f"{style} {place + 1}", style)
     train, shared = splits["train"], shared_with(splits["train"].inputs)
-    judge = style_classifier(heard(train.inputs), train.targets) if len(model.styles) > 1 else None
-    found: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in model.styles}}
+    judge = style_classifier(heard(train.inputs), train.targets) if len(names) > 1 else None
+    found: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in names}}
     for kind, tunes_, labels in (
         ("made", made, styles),
         ("real", splits[name].inputs, splits[name].targets),

@@ -1,10 +1,9 @@
 """The model: a sequence generator that knows styles."""
 
-import itertools
-
+from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceGenerator
-from keras_seq.text.vocabulary import frequent
+from keras_seq.text.encoder import TextEncoder
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -12,25 +11,48 @@ from .config import Config
 LONGEST = 384
 """Steps that gradients reach back at most."""
 
+MAX_STYLE_NGRAM = 3
+"""Events of the longest run that has a vector for each style."""
+
 
 def build(config: Config, train: RawExamples) -> SequenceGenerator:
     """Return a generator that knows the events and the styles of the training tunes."""
-    model = SequenceGenerator(
-        frequent(itertools.chain.from_iterable(train.inputs), config.minimum_count),
-        sorted(set(train.targets)),
-        split="spaced",
-        embedding=config.embedding,
-        style_embedding=config.style_embedding,
-        cell=config.cell,
-        units=config.units,
-        depth=config.layers,
-        dropout=config.dropout,
-        ngrams=config.ngrams,
-        ngram_dropout=config.ngram_dropout,
-        recall=config.recall,
+    encoder = TextEncoder.from_examples(
+        train.inputs, "whitespace", min_count=config.minimum_count, end=True
     )
-    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
-    model.compile(optimizer, loss=model.loss_of_tokens)
+    embedding: layers.TokenEmbedding | layers.OneHotTokens
+    embedding = layers.OneHotTokens(encoder.vocab_size)
+    if config.embedding:
+        embedding = layers.TokenEmbedding(encoder, config.embedding)
+    features: list[layers.IncrementalLayer] = []
+    if config.ngrams:
+        features.append(
+            layers.CausalNgramFeatures(
+                config.ngrams,
+                dropout=config.ngram_dropout,
+                max_style_n=min(MAX_STYLE_NGRAM, config.ngrams),
+                name="ngrams",
+            )
+        )
+    if config.recall:
+        features.append(layers.Recall(encoder.vocab_size, config.recall, name="recall"))
+    model = SequenceGenerator(
+        encoder,
+        styles=sorted(set(train.targets)),
+        embedding=embedding,
+        stack=layers.RNNStack(
+            config.cell,
+            config.units,
+            config.layers,
+            dropout=config.dropout,
+            variational_dropout=True,
+            return_state=True,
+            name="stack",
+        ),
+        features=features,
+        style_embedding_dim=config.style_embedding,
+    )
+    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
     return model
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from keras_seq import InputError
 from keras_seq.models import SequenceGenerator
-from keras_seq.text.vocabulary import END
 from keras_seq.train import recipe
 
 from . import data, files, metric, model, tunes
@@ -68,7 +67,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
                     '"0 M:6/8 K:G GAB c2d".'
                 )
             tokens, style = data.prompt_of(notes), int(number)
-        return model.encode([tokens], [style]).inputs, [END, *tokens]
+        return model.trace_inputs(tokens, style)
 
     def demo(self, model: SequenceGenerator, config: Config) -> "Panel":
         """Return a panel with a style and perhaps a beginning in, the tune and its score out."""
@@ -112,7 +111,7 @@ def compose(model, config, styles, prompt, temperature, seed):
         For each the name of the style, and the tokens, those of the prompt among them.
     """
     begin = data.prompt_of(prompt, 4 if config.data == "chorales" else 1) if prompt else []
-    known = set(model.get_config()["vocabulary"])
+    known = set(model.encoder.vocabulary)
     if unknown := [token for token in begin if token not in known]:
         raise InputError(
             f"The prompt has {unknown[0]}, which the model does not know (a note is semitones "

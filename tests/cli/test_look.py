@@ -30,7 +30,7 @@ LOOKS = {
         WORDS,
         ["stack/bidirectional_0/forward", "stack/bidirectional_0/backward"],
     ),
-    "language_model": (generator, "ab!", ["<EOS>", "a", "b", "!"], ["recurrent_0"]),
+    "language_model": (generator, "ab!", ["<EOS>", "a", "b", "!"], ["stack/recurrent_0"]),
 }
 
 
@@ -74,7 +74,7 @@ def test_a_row_of_the_test_split(tmp_path):
     assert path.name == "look_2.html" and "mnist_rows: row 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
     music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
-    model = generator(["jig", "reel"], "spaced")
+    model = generator(["jig", "reel"], "whitespace")
     _, data = content(write_page(music, None, model, "0", tmp_path))
     assert data["steps"] == ["<EOS>", "a", "b"]
     ner = Rows("ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]})
@@ -90,12 +90,14 @@ def test_mistakes():
     with pytest.raises(InputError, match="'mine' has no test split; give a text"):
         write_page(ner, config, None, "0", None)
     with pytest.raises(InputError, match="does not begin with the number of a style"):
-        registry.find("music").import_recipe().trace_inputs(generator(["jig"], "spaced"), "GAB c2d")
+        registry.find("music").import_recipe().trace_inputs(
+            generator(["jig"], "whitespace"), "GAB c2d"
+        )
 
 
 def test_a_tune_as_people_type_it():
     pytest.importorskip("music21")
-    model = generator(["jig", "reel"], "spaced")
+    model = generator(["jig", "reel"], "whitespace")
     music = registry.find("music").import_recipe()
     inputs, steps = music.trace_inputs(model, "1 M:6/8 K:G GAB")
     assert inputs["style"] == [1] and steps[0] == "<EOS>" and len(steps) > 4

@@ -17,7 +17,7 @@ from tiny_models import tiny_application
 
 from keras_seq import cells, layers
 from keras_seq.layers import frame_encoders
-from keras_seq.layers.text.kneser_ney import Ngrams
+from keras_seq.layers.text.kneser_ney import NgramTrie
 from keras_seq.text.encoder import TextEncoder
 
 # Keras's check feeds a generator, and its own `fit` then warns that it cannot shuffle.
@@ -189,7 +189,7 @@ def in_rnn(cell, num_weights):
     )
 
 
-NGRAMS = Ngrams([[2, 0, 1, 2], [2, 1, 2]], order=2, tokens=FEATURES, discount=0.9)
+TRIE = NgramTrie([[2, 0, 1, 2], [2, 1, 2]], order=2, vocab_size=FEATURES, discount=0.9)
 
 CASES = {
     "SimpleRNN": recurrent(3),
@@ -226,6 +226,13 @@ CASES = {
         {"pairs": [(1, 2), (2, 0)], "output_dim": 3}, IDS, (BATCH, STEPS, 6), (1, 0)
     ),
     "Bigrams": Case({"pairs": [(1, 2), (2, 0)]}, IDS, (BATCH, STEPS + 1), trains=False),
+    "CausalNgramFeatures": Case(
+        {"max_n": 3, "num_buckets": 8, "output_dim": 2, "dropout": 0.5},
+        {"ids": IDS["inputs"]},
+        (BATCH, STEPS, 4),
+        (1, 0),
+        {"training": True},
+    ),
     "CharEncoder": Case(
         {"units": UNITS, "cell": "SimpleRNN", "num_buckets": 3},
         {"inputs": ((BATCH, STEPS, 2), "int32")},
@@ -235,7 +242,7 @@ CASES = {
     "CRF": Case({"units": UNITS}, weights=(5, 0), masking=True),
     "FlattenTime": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
     "KneserNey": Case(
-        {"tokens": FEATURES, "order": 2, "share": 0.5, "shape": NGRAMS.shape},
+        {"vocab_size": FEATURES, "order": 2, "trie_shape": TRIE.shape},
         {"logits": SEQUENCES["inputs"], "ids": IDS["inputs"]},
         SEQUENCES["inputs"][0],
         (0, 4),
@@ -318,7 +325,7 @@ CASES = {
     ),
     "OneHotTokens": Case({"vocab_size": 3}, IDS, (BATCH, STEPS, 3), trains=False),
     "Recall": Case(
-        {"tokens": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
+        {"vocab_size": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
     ),
     "ScheduledSampling": Case(
         {"rate": 0.5},
@@ -354,8 +361,8 @@ CASES = {
 }
 """Exported name to its case, or to its cases by name."""
 
-NOT_LAYERS = {"RecurrentCell", "Step"}
-"""Names of `keras_seq.cells` that are not cells: the base class, and what a step returns."""
+NOT_LAYERS = {"IncrementalLayer", "RecurrentCell", "Step"}
+"""Exported names that are not layers or cells: base classes, and what a step returns."""
 
 
 def test_every_exported_layer_and_cell_has_a_case():

@@ -138,7 +138,7 @@ def test_the_mass_of_a_drawing_is_in_the_middle():
 
 
 def test_a_tune_is_heard():
-    model = generator(["jig", "reel"], "spaced", TUNE)
+    model = generator(["jig", "reel"], "whitespace", TUNE)
     panel = registry.find("music").import_recipe().demo(model, Builtin)
     values, inputs, steps = panel.answer(1, "", 0.9, 4)
     (rate, samples), roll, score = values

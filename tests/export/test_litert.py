@@ -70,17 +70,24 @@ def test_a_classifier(tmp_path):
 
 @pytest.mark.slow
 def test_a_generator(tmp_path):
-    counted = {"kneser_ney": 2, "counted": ["abca", "bcc"]}
-    model = SequenceGenerator("abc", embedding=3, units=4, ngrams=2, ngram_rows=8, **counted)
+    encoder = TextEncoder("abc", "char", end=True)
+    counts = layers.KneserNey(encoder.vocab_size, 2)
+    counts.adapt(encoder.encode_batch(["abca", "bcc"], start=True, end=True).ids)
+    model = SequenceGenerator(
+        encoder,
+        stack=layers.RNNStack("LSTM", 4, return_state=True),
+        features=[layers.CausalNgramFeatures(2, 8)],
+        count_model=counts,
+    )
     (ours,) = model.generate_tokens(["ab"], max_length=5, temperature=0)
     assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
     begin, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("begin", "step"))
-    state, made = begin(tokens=np.int32([[model.end, 3, 4]])), []
+    state, made = begin(tokens=np.int32([[encoder.end_id, 3, 4]])), []
     while len(made) < 5:
         state = step(**{name.removeprefix("next_"): array for name, array in state.items()})
         token = int(state.pop("log_probs").argmax())
-        if token == model.end:
+        if token == encoder.end_id:
             break
-        made.append(model._tokens.tokens[token])
+        made.append(encoder.tokens[token])
         state["token"] = np.int32([token])
     assert made == ours.tokens

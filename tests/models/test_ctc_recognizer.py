@@ -23,6 +23,7 @@ from keras_seq.layers import (
 from keras_seq.layers.audio.ended_by_blanks import EndedByBlanks
 from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator, ctc_recognizer
+from keras_seq.text.encoder import TextEncoder
 from keras_seq.tracing import trace
 from keras_seq.tracing.page import _packed, page_of
 
@@ -236,16 +237,16 @@ def test_a_stream_speaks_before_the_end(learnt):
 
 def test_a_language_model_decides_between_what_sounds_alike():
     recognizer = small()
-    model = SequenceGenerator("ab", units=4, embedding=None, dropout=0.0)
-    model.compile(keras.optimizers.Adam(0.1), loss=model.loss_of_tokens)
-    examples = model.encode(["ab"] * 8)
-    model.fit(examples.inputs, examples.targets, epochs=30, verbose=0)
+    encoder = TextEncoder("ab", "char", end=True)
+    model = SequenceGenerator(encoder, stack=RNNStack("LSTM", 4, return_state=True))
+    model.compile(keras.optimizers.Adam(0.1))
+    model.fit(["ab"] * 8, epochs=30, verbose=0)
     # An "a", then "a" or "b", the former a little likelier.
     p = np.array([[0.02, 0.96, 0.02], [0.96, 0.02, 0.02], [0.04, 0.5, 0.46]])
     assert recognizer.decode([np.log(p)]) == ["aa"]
     assert recognizer.decode([np.log(p)], language_model=model, weight=0.0) == ["aa"]
     assert recognizer.decode([np.log(p)], 8, language_model=model, weight=0.5) == ["ab"]
-    words = SequenceGenerator(["a", "b"], split="words", units=4, embedding=4)
+    words = SequenceGenerator(TextEncoder("ab", end=True))
     with pytest.raises(InputError, match="needed is one over letters"):
         recognizer.decode([np.log(p)], language_model=words)
 

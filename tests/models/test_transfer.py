@@ -9,7 +9,14 @@ from keras_seq._internal.errors import InputError
 from keras_seq.models import SequenceClassifier, SequenceGenerator
 from keras_seq.text.encoder import TextEncoder
 
-SMALL = {"embedding": 5, "units": 3, "split": "words"}
+
+def language_model(words, width=5):
+    encoder = TextEncoder(words, end=True)
+    embedding = layers.OneHotTokens(encoder.vocab_size)
+    if width:
+        embedding = layers.TokenEmbedding(encoder, width)
+    stack = layers.RNNStack("LSTM", 3, return_state=True)
+    return SequenceGenerator(encoder, embedding=embedding, stack=stack)
 
 
 def classifier(words, bidirectional=True, units=3, features=None):
@@ -34,7 +41,7 @@ def vectors(model, tokens):
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_takes_what_a_language_model_has_learned(bidirectional):
-    source = SequenceGenerator(["a", "b", "c"], **SMALL)
+    source = language_model(["a", "b", "c"])
     target = classifier(["z", "b", "a"], bidirectional)
     unknown, kernel = vectors(target, "z"), weights(target)[0]
     assert target.transfer_from(source) == (2, True)
@@ -48,7 +55,7 @@ def test_takes_what_a_language_model_has_learned(bidirectional):
 
 
 def test_takes_the_embedding_alone_where_the_cells_differ():
-    source = SequenceGenerator(["a"], **SMALL)
+    source = language_model(["a"])
     target = classifier(["a"], units=4)
     before = weights(target)
     assert target.transfer_from(source) == (1, False)
@@ -60,14 +67,14 @@ def test_takes_the_embedding_alone_where_the_cells_differ():
 def test_says_what_cannot_be_taken():
     target = classifier(["a"])
     for arguments, message in (
-        ({"vocabulary": ["b"]}, "knows none of the tokens"),
-        ({"embedding": None}, "has no embedding that a transfer could use"),
-        ({"embedding": 7}, "vectors have 7 numbers, but the embedding has 5"),
+        ({"words": ["b"]}, "knows none of the tokens"),
+        ({"width": None}, "has no embedding that a transfer could use"),
+        ({"width": 7}, "vectors have 7 numbers, but the embedding has 5"),
     ):
-        source = SequenceGenerator(**{"vocabulary": ["a"], **SMALL, **arguments})
+        source = language_model(**{"words": ["a"], **arguments})
         with pytest.raises(InputError, match=message):
             target.transfer_from(source)
-    source, given = SequenceGenerator(["a"], **SMALL), {"a": [1.0]}
+    source, given = language_model(["a"]), {"a": [1.0]}
     fixed = layers.TokenEmbedding(target.encoder, vectors=given, trainable=False)
     with pytest.raises(InputError, match="sequence_classifier has no embedding"):
         classifier(["a"], features=[fixed]).transfer_from(source)

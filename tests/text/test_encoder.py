@@ -185,6 +185,7 @@ def test_text_that_spells_a_special_token_is_text():
     assert own.encode("a <PAD> <EOS> <UNK>") == [3, 1, 1, 1]
     # A list says itself where a text ends.
     assert own.encode(["a", "<PAD>", "<EOS>"]) == [3, 1, 2]
+    assert TextEncoder("a", lowercase=True, end=True).encode(["A", "<EOS>"]) == [3, 2]
     assert TextEncoder.from_examples(["<PAD> b b", ["<EOS>", "a"]], "whitespace").vocabulary == [
         "b",
         "a",

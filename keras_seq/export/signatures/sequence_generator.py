@@ -12,19 +12,28 @@ from keras_seq.export.signatures.text import TextAdapter
 from keras_seq.models.sequence_generator import SequenceGenerator
 
 MAX_LENGTH = 20
-"""Number of tokens that are made to compare on."""
+"""Number of tokens that are generated to compare on."""
 
 
 class SequenceGeneratorAdapter(TextAdapter):
     """Adapter of a `SequenceGenerator`: `generate`, or `begin` and `step`."""
 
+    def example_inputs(self) -> list[list[str]]:
+        """Return lists of 1 to 60 tokens of the model's vocabulary."""
+        known = self.model.encoder.vocabulary
+        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
+
+    def texts(self, examples: list[list[str]]) -> list[str]:
+        """Return the texts of lists of tokens."""
+        return [self.model.encoder.detokenize(tokens) for tokens in examples]
+
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `generate`, from the beginnings of texts to texts.
 
         It takes prompts, strings `(batch,)`; with styles their numbers `(batch,)`; how many tokens
-        to make at most, the temperature (0 takes the likeliest token always), and the seed. It
-        returns a dict of `texts` `(batch,)` and `log_probs` `(batch, max_length)`, zeros after the
-        end. Tokens of a prompt that are not known are read as `<UNK>`.
+        to generate at most, the temperature (0 takes the most likely token always), and the seed.
+        It returns a dict of `texts` `(batch,)` and `log_probs` `(batch, max_length)`, zeros after
+        the end. Unknown tokens of a prompt are read as `<UNK>`.
 
         Args:
             examples: Lists of tokens to compare on.
@@ -32,29 +41,24 @@ class SequenceGeneratorAdapter(TextAdapter):
         import tensorflow as tf
 
         model = self.model
-        known, names = model._tokens.table(), tf.constant(model._tokens.tokens)
+        encoder = model.encoder
 
         def generate(prompts, styles, max_length, temperature, seed):
-            tokens = model._split.in_graph(prompts).to_tensor("")
-            ids = tf.where(tokens != "", known.lookup(tokens), 0)
-            ids = tf.pad(ids, [[0, 0], [1, 0]], constant_values=model.end)
-            step, state, start = model._beginning(ids, styles, max_length)
+            ids = encoder.encode_tf(prompts, start=True).ids
+            state, start = model.network.init_state(ids, styles, max_length)
             ids, log_probs = decoding.sample(
-                step,
+                model.step,
                 state,
                 start_id=start,
-                end_id=model.end,
+                end_id=encoder.end_id,
                 max_length=max_length,
                 temperature=tf.maximum(temperature, 1e-6),
                 uniform=tf.random.stateless_uniform(
                     [max_length, tf.shape(prompts)[0]], tf.stack([seed, 0])
                 ),
             )
-            tokens = tf.ragged.boolean_mask(tf.gather(names, ids), (ids > 0) & (ids != model.end))
-            return {
-                "texts": model._split.continued_in_graph(prompts, tokens),
-                "log_probs": log_probs,
-            }
+            texts = encoder.append_tf(prompts, encoder.ids_to_tokens_tf(ids))
+            return {"texts": texts, "log_probs": log_probs}
 
         def without_styles(prompts, max_length, temperature, seed):
             return generate(prompts, None, max_length, temperature, seed)
@@ -77,17 +81,17 @@ class SequenceGeneratorAdapter(TextAdapter):
             for batch in (texts[-1:], ["", *texts])
         ]
         function = generate if styles else without_styles
-        return {"generate": Endpoint(function, [prompts, *styles, *scalars], batches, [known])}
+        return {"generate": Endpoint(function, [prompts, *styles, *scalars], batches)}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `begin` and `step`, from numbers to numbers.
 
         `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
-        styles their numbers `style` `(batch,)`, and with `recall` how many tokens are to be made at
-        most, `max_length`. It returns a dict of all that `step` takes, by the same names with
-        `next_` before: the last `token` `(batch,)` and the state before it. `step` returns
-        `log_probs` `(batch, tokens)`, of what comes next, and the state for the step after, to
-        which the `token` chosen must be added.
+        styles their numbers `style` `(batch,)`, and if a feature such as `Recall` keeps all tokens
+        how many are to be generated at most, `max_length`. It returns a dict of all that `step`
+        takes, by the same names with `next_` before: the last `token` `(batch,)` and the state
+        before it. `step` returns `log_probs` `(batch, tokens)`, of what comes next, and the state
+        for the step after, to which the `token` chosen must be added.
 
         Args:
             examples: Lists of tokens to compare on.
@@ -95,24 +99,23 @@ class SequenceGeneratorAdapter(TextAdapter):
         import tensorflow as tf
 
         model = self.model
-        looks_back = model._parts.recall is not None
+        history = model.network.history_names
         signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
         if model.styles is not None:
             signature.append(tf.TensorSpec([None], tf.int32, "style"))
-        if looks_back:
+        if history:
             signature.append(tf.TensorSpec([], tf.int32, "max_length"))
-        names = state_names(layer.state_size for layer in model._parts.recurrent)
+        names = state_names(model.stack.state_sizes)
 
         def begin(tokens: Any, *others: Any) -> dict[str, Any]:
             named = dict(zip((spec.name for spec in signature[1:]), others, strict=True))
-            style, max_length = named.get("style"), named.get("max_length", 0)
-            _, state, last = model._beginning(tokens, style, max_length)
+            state, last = model.network.init_state(tokens, **named)
             return rename_next_state(names, state.pop("layers"), **state, token=last)
 
         def step(arguments: dict[str, Any]) -> dict[str, Any]:
             layers = tree.map_structure(arguments.pop, names)
             token = arguments.pop("token")
-            log_probs, state = model._next(token, {"layers": layers, **arguments})
+            log_probs, state = model.step(token, {"layers": layers, **arguments})
             layers = state.pop("layers")
             return {"log_probs": log_probs, **rename_next_state(names, layers, **state)}
 
@@ -120,14 +123,14 @@ class SequenceGeneratorAdapter(TextAdapter):
         for batch in (examples[-1:], examples):
             styles = None if model.styles is None else np.zeros(len(batch), "int32")
             inputs = model.encode(batch, styles).inputs.values()
-            batches.append([*inputs, *([np.int32(MAX_LENGTH)] if looks_back else [])])
-        return init_and_step(begin, step, signature, batches, over_time=("read",))
+            batches.append([*inputs, *([np.int32(MAX_LENGTH)] if history else [])])
+        return init_and_step(begin, step, signature, batches, over_time=history)
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokens, and the styles if any, in the order of their numbers, from 0."""
-        model = self.model
-        tables = {"split": model._arguments["split"], "tokens": model._tokens.tokens}
-        return tables | ({} if model.styles is None else {"styles": model.styles})
+        encoder, styles = self.model.encoder, self.model.styles
+        tables = {"split": encoder.tokenizer, "lower": encoder.lowercase, "tokens": encoder.tokens}
+        return tables | ({} if styles is None else {"styles": styles})
 
 
 register(SequenceGenerator, SequenceGeneratorAdapter)

@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.layers.text.kneser_ney import Ngrams
+from keras_seq.layers.text.kneser_ney import NgramTrie
 
 TOKENS = 6
 
 
 def made(sequences, order, share=1.0, discount=0.75):
-    ngrams = Ngrams(sequences, order, TOKENS, discount)
-    layer = layers.KneserNey(TOKENS, order, share, ngrams.shape)
-    layer.build((None, None, TOKENS), (None, None))
-    layer.set_ngrams(ngrams)
+    layer = layers.KneserNey(TOKENS, order, share, discount)
+    layer.adapt(sequences)
     return layer
 
 
@@ -79,10 +77,42 @@ READ = np.array([[2, 3, 4, 3], [2, 4, 4, 1]])
 def test_step_by_step_is_the_same():
     layer = made(TEXTS, 3)
     contexts = layer.contexts(READ)
-    carried = contexts[:, 0]
+    whole = to_numpy(layer(np.zeros((*READ.shape, TOKENS), "float32"), READ))
+    ids = keras.ops.convert_to_tensor(READ)
+    state = layer.initial_state(ids, np.array([1, 1]), 0)
     for step in range(READ.shape[1]):
-        carried = layer.after(carried, keras.ops.convert_to_tensor(READ[:, step]))
-        np.testing.assert_array_equal(to_numpy(carried), to_numpy(contexts)[:, step + 1])
+        alone = layer.initial_state(ids, np.array([step + 1, step + 1]), 0)
+        np.testing.assert_array_equal(*to_numpy([alone["contexts"], state["contexts"]]))
+        probabilities, state = layer.step(ids[:, step], state)
+        np.testing.assert_array_equal(*to_numpy([state["contexts"], contexts[:, step + 1]]))
+        np.testing.assert_allclose(np.log(to_numpy(probabilities)), whole[:, step], atol=1e-5)
+
+
+def test_takes_padded_rows_or_a_trie():
+    padded = np.array([[*row, *[0] * (6 - len(row))] for row in TEXTS])
+    by_trie = layers.KneserNey(TOKENS, 3, 1.0, 0.75)
+    by_trie.set_trie(NgramTrie(TEXTS, 3, TOKENS, 0.75))
+    for layer in (made(padded, 3), by_trie):
+        for ours, theirs in zip(layer.weights, made(TEXTS, 3).weights, strict=True):
+            np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
+
+
+def test_saves_its_counts(tmp_path):
+    logits, ids = keras.Input((None, TOKENS)), keras.Input((None,), dtype="int32")
+    model = keras.Model([logits, ids], made(TEXTS, 3)(logits, ids))
+    model.save(tmp_path / "counts.keras")
+    loaded = keras.saving.load_model(tmp_path / "counts.keras")
+    given = [np.zeros((*READ.shape, TOKENS), "float32"), READ]
+    np.testing.assert_array_equal(to_numpy(loaded(given)), to_numpy(model(given)))
+    with pytest.raises(InputError, match="has counts already: make a new KneserNey"):
+        loaded.layers[-1].adapt([*TEXTS, [2, 3, 5, 2]])
+
+
+def test_has_to_be_adapted():
+    with pytest.raises(InputError, match="has no counts yet: call adapt"):
+        layers.KneserNey(TOKENS, 3)(np.zeros((1, 1, TOKENS)), np.array([[2]]))
+    with pytest.raises(InputError, match="There is no sequence that"):
+        layers.KneserNey(TOKENS, 3).adapt([])
 
 
 def test_mixes_except_in_training():
@@ -100,5 +130,5 @@ def test_mixes_except_in_training():
 
 
 def test_refuses_what_is_no_share():
-    with pytest.raises(InputError, match=r"share of 0 to 1, got 6 tokens, order 3 and share 1\.5"):
+    with pytest.raises(InputError, match=r"order 3, interpolation 1\.5 and discount 0\.75"):
         made(TEXTS, 3, share=1.5)

@@ -5,6 +5,7 @@ import pytest
 from helpers import BACKEND, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.layers import Recall
@@ -49,6 +50,14 @@ def test_equals_the_search(first, second):
     place = np.array([len(first) - 1, len(second) // 2], "int32")
     alone = to_numpy(LAYER.at(ids, place))
     np.testing.assert_allclose(alone, found[[0, 1], place], atol=1e-7)
+    # The same with a state, from the middle on.
+    prompts = ops.convert_to_tensor(ids[:, :12])
+    lengths = np.minimum([len(first), len(second)], 12).astype("int32")
+    state = LAYER.initial_state(prompts, lengths, 4)
+    last = np.array([row[length - 1] for row, length in zip(ids, lengths)])
+    vectors, state = LAYER.step(ops.convert_to_tensor(last), state)
+    np.testing.assert_allclose(to_numpy(vectors), found[[0, 1], lengths - 1], atol=1e-7)
+    assert to_numpy(state["place"]).tolist() == lengths.tolist()
 
 
 def test_levels_have_vectors_of_their_own():

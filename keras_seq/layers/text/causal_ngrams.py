@@ -1,0 +1,126 @@
+"""N-grams of the last tokens as features of a model that generates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq.layers.text.incremental import IncrementalLayer
+from keras_seq.layers.text.ngram_embedding import NgramEmbedding
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class CausalNgramFeatures(IncrementalLayer):
+    """Hashed embeddings of the n-grams that end with a token (Mikolov et al. 2011).
+
+    See `NgramEmbedding`. With styles, short n-grams have a second vector, which is another one in
+    each style.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import CausalNgramFeatures
+    >>> features = CausalNgramFeatures(4, num_buckets=16, output_dim=5)
+    >>> tuple(features(np.array([[2, 3, 4, 0]])).shape)  # n = 2, 3 and 4
+    (1, 4, 15)
+
+    Args:
+        max_n: Number of tokens of the longest n-grams, at least 2.
+        num_buckets: Number of embeddings per length, a power of two.
+        output_dim: Width of the vector of an n-gram.
+        dropout: Fraction of the time steps at which the n-grams of one length are dropped.
+        max_style_n: Number of tokens of the longest n-grams that have a vector per style; 0 for
+            none.
+
+    Call arguments:
+        ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
+        style: Number of the style of each sequence `(batch,)`, if there are vectors per style.
+        training: Whether dropout applies.
+
+    Returns:
+        `(batch, timesteps, (max_n - 1 + max_style_n) * output_dim)`: the n-grams, shortest first,
+        then those in their style.
+
+    Raises:
+        InputError: If `max_n` is less than 2 or less than `max_style_n`, if `num_buckets` is not a
+            power of two, or if a style is needed and not given.
+    """
+
+    state_names = ("before",)
+
+    def __init__(
+        self,
+        max_n: int,
+        num_buckets: int = 2**15,
+        output_dim: int = 32,
+        dropout: float = 0.5,
+        max_style_n: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= max_style_n <= max_n:
+            raise InputError(f"max_style_n must be 0 to {max_n} (max_n), got {max_style_n}.")
+        sizes, policy = (num_buckets, output_dim, dropout), self.dtype_policy
+        self.max_n, self.max_style_n = max_n, max_style_n
+        self.plain = NgramEmbedding(max_n, *sizes, dtype=policy, name="plain")
+        self.styled = None
+        if max_style_n:
+            self.styled = NgramEmbedding(max_style_n + 1, *sizes, dtype=policy, name="styled")
+
+    def build(self, ids_shape: Any, style_shape: Any = None) -> None:
+        for layer in filter(None, (self.plain, self.styled)):
+            layer.build((*ids_shape, layer.longest))
+
+    def call(self, ids: Any, style: Any = None, training: bool | None = False) -> Any:
+        if style is not None:
+            style = ops.cast(style, "int32")[:, None] * ops.ones_like(ops.cast(ids, "int32"))
+        return self._vectors(self.plain.windows(ids), style, training)
+
+    def _vectors(self, windows: Any, style: Any, training: bool | None = False) -> Any:
+        """Return the vectors of windows `(..., max_n)` in styles `(...)`."""
+        self._check_style(style)
+        plain = self.plain(windows, training=training)
+        if self.styled is None:
+            return plain
+        # As if the style were the token after the n-gram.
+        windows = ops.concatenate([style[..., None], windows[..., : self.max_style_n]], axis=-1)
+        return ops.concatenate([plain, self.styled(windows, training=training)], axis=-1)
+
+    def _check_style(self, style: Any) -> None:
+        if self.styled is not None and style is None:
+            raise InputError(
+                f"{self.name} has vectors per style (max_style_n={self.max_style_n}), but there is "
+                "no style: use it in a model with styles."
+            )
+
+    def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
+        """Return the tokens `before` the last one, the newest first: `(batch, max_n - 1)`."""
+        windows = self.plain.windows(ids)
+        last = ops.cast(lengths, "int32")[:, None, None] - 1
+        return {"before": ops.take_along_axis(windows, last, axis=1)[:, 0, 1:]}
+
+    def step(
+        self, ids: Any, state: dict[str, Any], style: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the vectors of one time step, and the state after it."""
+        ids = ops.cast(ids, "int32")
+        windows = ops.concatenate([ids[:, None], state["before"]], axis=1)
+        return self._vectors(windows, style), {"before": windows[:, :-1]}
+
+    def compute_output_shape(self, ids_shape: Any, style_shape: Any = None) -> Any:
+        return (*ids_shape, (self.max_n - 1 + self.max_style_n) * self.plain.output_dim)
+
+    def compute_output_spec(self, ids: Any, style: Any = None, training: Any = False) -> Any:
+        self._check_style(style)
+        return keras.KerasTensor(self.compute_output_shape(ids.shape), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "max_n": self.max_n,
+            "num_buckets": self.plain.rows,
+            "output_dim": self.plain.output_dim,
+            "dropout": self.plain.dropout,
+            "max_style_n": self.max_style_n,
+        }

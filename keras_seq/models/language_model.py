@@ -1,0 +1,241 @@
+"""How likely texts are, token by token: what a `SequenceGenerator` tells of texts that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq._internal.errors import InputError, excerpt
+from keras_seq.batching import EncodedDataset, width
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.losses import MaskedCrossentropy
+from keras_seq.models.base import BaseModel
+from keras_seq.text.encoder import Text, TextEncoder
+from keras_seq.text.vocabulary import END
+
+OVERLAP = 64
+"""Number of time steps by which the parts of a long sequence overlap."""
+
+
+class LanguageModel(BaseModel):
+    """Base of `SequenceGenerator`: arrays for training, and log probabilities of texts.
+
+    As a network it maps a dict of "tokens", and "style" if there are styles, to logits of the next
+    token at each time step.
+    """
+
+    encoder: TextEncoder
+    styles: list[str] | None
+    stack: RNNStack
+    stateful_batch_size: int | None
+
+    def tokens_of(self, text: Text) -> list[str]:
+        """Return the tokens of a text, as the encoder reads them."""
+        return self.encoder.tokenize(text)
+
+    def default_loss(self) -> keras.losses.Loss:
+        """Return the cross-entropy of the tokens."""
+        return MaskedCrossentropy()
+
+    # From texts to arrays.
+
+    def encode(
+        self,
+        examples: Sequence[Text],
+        styles: Sequence[str | int] | None = None,
+        longest: int | None = None,
+    ) -> EncodedDataset:
+        """Return texts as the network reads them and predicts them, padded to the longest.
+
+        Args:
+            examples: Texts, or lists of their tokens.
+            styles: Name or number of the style of each text, if the model has styles.
+            longest: Number of time steps, more than 64, above which a text is cut into parts. They
+                overlap by 64 steps, which are read a second time, but are not targets again.
+
+        Returns:
+            The inputs are the end token and the text; the targets are the text and the end token.
+
+        Raises:
+            InputError: If a style is missing or unknown, or `longest` is too small.
+        """
+        if isinstance(examples, str):
+            raise InputError(f"Expected a list of texts, got one text: {excerpt(examples)!r}.")
+        end = [self.encoder.end_id]
+        rows = [[*end, *self.encoder.encode(text), *end] for text in examples]
+        max_length = max((len(row) - 1 for row in rows), default=1)
+        longest = max(max_length, OVERLAP + 1) if longest is None else longest
+        if longest <= OVERLAP:
+            raise InputError(f"longest must be more than {OVERLAP}, got {longest}.")
+        # The number of the text, the first step, and the first step that is a target.
+        parts = []
+        for number, row in enumerate(rows):
+            parts.append((number, 0, 0))
+            for first in range(longest, len(row) - 1, longest - OVERLAP):
+                parts.append((number, first - OVERLAP, first))
+        tokens, targets = np.zeros((2, len(parts), min(longest, max_length)), "int32")
+        lengths = np.zeros(len(parts), "int32")
+        for place, (number, begin, first) in enumerate(parts):
+            ids = rows[number][begin : begin + longest + 1]
+            lengths[place] = len(ids) - 1
+            tokens[place, : len(ids) - 1] = ids[:-1]
+            targets[place, first - begin : len(ids) - 1] = ids[1 + first - begin :]
+        inputs = {"tokens": tokens}
+        if (style_ids := self._style_ids(styles, len(rows))) is not None:
+            inputs["style"] = style_ids[[number for number, _, _ in parts]]
+        return EncodedDataset(inputs, targets, lengths, ["tokens", "targets"])
+
+    def trace_inputs(self, example: Text, target: str | int | None = None) -> tuple[Any, list[str]]:
+        """Return a text as the network reads it, and the names of its time steps.
+
+        Args:
+            example: Text, or the list of its tokens.
+            target: Name or number of its style, if the model has styles.
+        """
+        inputs = self.encode([example], None if target is None else [target]).inputs
+        return inputs, [END, *self.encoder.tokenize(example)]
+
+    def _style_ids(self, styles: Sequence[str | int] | None, count: int) -> np.ndarray | None:
+        """Return the numbers of as many styles as there are texts, None without styles."""
+        if self.styles is None:
+            if styles is not None:
+                raise InputError("This model has no styles.")
+            return None
+        table = ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
+        if styles is None:
+            raise InputError(f"This model needs a style for each sequence: {table}.")
+        if len(styles) != count:
+            raise InputError(f"There are {count} sequences but {len(styles)} styles.")
+        ids = []
+        for style in styles:
+            if style in self.styles:
+                ids.append(self.styles.index(style))
+            elif isinstance(style, (int, np.integer)) and 0 <= style < len(self.styles):
+                ids.append(int(style))
+            else:
+                raise InputError(f"There is no style {style!r}; there are {table}.")
+        return np.array(ids, "int32")
+
+    def bptt_batches(self, stream: Text, timesteps: int) -> tuple[dict[str, np.ndarray], Any]:
+        """Return a long text as batches of a model with `stateful_batch_size`.
+
+        The text is cut into as many parallel rows as a batch has, and these into windows. What is
+        left over at the end is left out.
+
+        Args:
+            stream: Text, or the list of its tokens, in which "<EOS>" may stand between texts.
+            timesteps: Time steps of a window, as far as gradients reach back.
+
+        Returns:
+            Inputs and targets, `(windows * batch, timesteps)`, to be taken in their order.
+
+        Raises:
+            InputError: If the model is not stateful, or the text is too short.
+        """
+        rows = self.stateful_batch_size
+        if rows is None:
+            raise InputError("bptt_batches() needs a model with stateful_batch_size.")
+        ids = np.array([self.encoder.end_id, *self.encoder.encode(stream)], "int32")
+        count = (len(ids) - 1) // (rows * timesteps)
+        if count == 0:
+            raise InputError(
+                f"A text of {len(ids) - 1} tokens is too short for {rows} rows of {timesteps}."
+            )
+        size = rows * count * timesteps
+
+        def cut(ids: np.ndarray) -> np.ndarray:
+            by_row = ids[:size].reshape(rows, count, timesteps)
+            return by_row.swapaxes(0, 1).reshape(-1, timesteps)
+
+        return {"tokens": cut(ids)}, cut(ids[1:])
+
+    def reset_state(self) -> None:
+        """Forget what a stateful model has read, as before a new epoch."""
+        self.stack.reset_state()
+
+    # How likely texts are.
+
+    def log_probs(
+        self,
+        examples: Sequence[Text],
+        styles: Sequence[str | int] | None = None,
+        batch_size: int = 64,
+    ) -> list[np.ndarray]:
+        """Return the log probability (natural) of every token, given those before it.
+
+        Args:
+            examples: Texts, or lists of their tokens.
+            styles: As in `encode`.
+            batch_size: Number of texts per batch, at most.
+
+        Returns:
+            For each text `(tokens + 1,)`; the last is that of the end.
+        """
+        dataset = self.encode(examples, styles)
+        results: list[Any] = [None] * len(dataset)
+        for rows, logits in self.predict_by_length(dataset, batch_size):
+            for row, row_logits in zip(rows, logits, strict=True):
+                length = dataset.lengths[row]
+                log_probs = _log_softmax(row_logits[:length])
+                results[row] = log_probs[np.arange(length), dataset.targets[row, :length]]
+        return results
+
+    def next_log_probs(
+        self, prompts: Sequence[Text], styles: Sequence[str | int] | None = None
+    ) -> np.ndarray:
+        """Return the log probability (natural) of every token to be the next.
+
+        Args:
+            prompts: Texts so far, at least one, or lists of their tokens.
+            styles: As in `encode`.
+
+        Returns:
+            `(prompts, vocab_size)`.
+        """
+        dataset = self.encode(prompts, styles)
+        rows, last = range(len(prompts)), dataset.lengths - 1
+        inputs, _ = dataset.pad_batch(rows, width(max(dataset.lengths)))
+        return _log_softmax(ops.convert_to_numpy(self.predict_on_batch(inputs))[rows, last])
+
+    def next_tokens(
+        self, prompt: Text, style: str | int | None = None, count: int = 10
+    ) -> list[tuple[str, float]]:
+        """Return the most likely next tokens with their probabilities, `<EOS>` among them.
+
+        Args:
+            prompt: Text so far, or the list of its tokens.
+            style: Name or number of the style, if the model has styles.
+            count: Number of tokens.
+        """
+        [log_probs] = self.next_log_probs([prompt], None if style is None else [style])
+        best = np.argsort(-log_probs, kind="stable")[:count]
+        return [(self.encoder.tokens[id_], float(np.exp(log_probs[id_]))) for id_ in best]
+
+    def letter_log_probs(self, texts: Sequence[str], letters: str) -> np.ndarray:
+        """Return the log probabilities of what follows texts: their end, or one of some letters.
+
+        Args:
+            texts: Texts, at least one.
+            letters: The letters to ask for.
+
+        Returns:
+            `(texts, letters + 1)`; column 0 is that of the end.
+
+        Raises:
+            InputError: If the model is not one over letters, or has styles.
+        """
+        if self.encoder.tokenizer != "char" or self.styles is not None:
+            raise InputError(
+                f"{self.name} cannot be the language model: needed is one over letters "
+                "(`--tokens characters`), without styles."
+            )
+        return self.next_log_probs(texts)[:, self.encoder.encode([END, *letters])]
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
