@@ -11,6 +11,7 @@ from keras_seq.export.signatures.steps import init_and_step, rename_next_state, 
 from keras_seq.export.signatures.text import TextAdapter
 from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, max_target_lengths, search
+from keras_seq.text.encoder import TextEncoder
 
 MEMORY = ("keys", "values", "mask")
 """Names in exported models of the tensors that the decoder attends to."""
@@ -19,14 +20,10 @@ MEMORY = ("keys", "values", "mask")
 class Seq2SeqAdapter(TextAdapter):
     """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `begin` and `step`."""
 
-    def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens of the vocabulary of the sources."""
-        known = self.model.source_encoder.vocabulary
-        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
-
-    def texts(self, examples: list[list[str]]) -> list[str]:
-        """Return the texts of lists of tokens."""
-        return [self.model.source_encoder.detokenize(tokens) for tokens in examples]
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder of the sources."""
+        return self.model.source_encoder
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `translate` and `greedy`, from texts to texts.

@@ -10,15 +10,6 @@ from keras_seq.models.sequence_classifier import SequenceClassifier
 class SequenceClassifierAdapter(TextAdapter):
     """Adapter of a `SequenceClassifier`: `classify`."""
 
-    def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens of the model's vocabulary."""
-        known = self.model.encoder.vocabulary
-        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
-
-    def texts(self, examples: list[list[str]]) -> list[str]:
-        """Return the texts of lists of tokens."""
-        return [self.model.encoder.detokenize(tokens) for tokens in examples]
-
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from texts to labels.
 

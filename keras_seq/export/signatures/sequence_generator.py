@@ -18,15 +18,6 @@ MAX_LENGTH = 20
 class SequenceGeneratorAdapter(TextAdapter):
     """Adapter of a `SequenceGenerator`: `generate`, or `begin` and `step`."""
 
-    def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens of the model's vocabulary."""
-        known = self.model.encoder.vocabulary
-        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
-
-    def texts(self, examples: list[list[str]]) -> list[str]:
-        """Return the texts of lists of tokens."""
-        return [self.model.encoder.detokenize(tokens) for tokens in examples]
-
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `generate`, from the beginnings of texts to texts.
 

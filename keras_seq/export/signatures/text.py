@@ -3,20 +3,25 @@
 from typing import Any
 
 from keras_seq.export.signatures.base import Adapter
-from keras_seq.text.vocabulary import END
+from keras_seq.text.encoder import TextEncoder
 
 
 class TextAdapter(Adapter):
     """Adapter of a model that encodes lists of tokens; these are the examples."""
 
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder of the texts that the model reads."""
+        return self.model.encoder
+
     def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens of the model's vocabulary."""
-        known = [token for token in self.model._tokens.tokens[2:] if token != END]
+        """Return lists of 1 to 60 tokens of the vocabulary."""
+        known = self.encoder.vocabulary
         return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
 
     def texts(self, examples: list[list[str]]) -> list[str]:
         """Return the texts of lists of tokens."""
-        return [self.model.text_of(tokens) for tokens in examples]
+        return [self.encoder.detokenize(tokens) for tokens in examples]
 
     def text_batches(self, examples: list[list[str]]) -> list[list[list[str]]]:
         """Return the arguments of a function of texts: one text; all, and an empty one."""
