@@ -18,11 +18,13 @@ from keras_seq.train import registry
 
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
 ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)
+MIN_COUNT = 2
+"""Number of training occurrences from which a token is known, as in the recipes."""
 
 
-def counted(train, minimum_count, order, discount):
+def counted(train, min_count, order, discount):
     """A generator that says only what counting does."""
-    encoder = TextEncoder.from_examples(train, "char", min_count=minimum_count, end=True)
+    encoder = TextEncoder.from_examples(train, "char", min_count=min_count, end=True)
     count_model = layers.KneserNey(encoder.vocab_size, order, 1.0, discount)
     count_model.adapt(encoder.encode([END, *row, END]) for row in train)
     stack = layers.RNNStack("LSTM", 1, return_state=True)
@@ -51,7 +53,7 @@ def main():
         for order, discount in itertools.product(ORDERS, DISCOUNTS):
             # A text is a sequence of characters.
             train = [list(example) for example in splits["train"].inputs]
-            model = Blind(counted(train, config.minimum_count, order, discount))
+            model = Blind(counted(train, MIN_COUNT, order, discount))
             measures = found.evaluate(model, splits, "validation")
             print(f"{name}, {data}, order {order}, discount {discount}: {measures}", flush=True)
             if best is None or measures["perplexity"] < best[0]["perplexity"]:

@@ -27,7 +27,7 @@ OTHERS = {
     "mnist_rows": {"augment": False},
     "sentiment": {"token_dropout": 0.0},
     "ner": {"bigram_dropout": 0.0},
-    "language_model": {"ngram_dropout": 0.0, "minimum_count": 1},
+    "language_model": {"ngram_dropout": 0.0},
     "music": {"ngram_dropout": 0.0},
     "translation": {"subwords": 60},
     "spelling": {},

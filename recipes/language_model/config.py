@@ -16,26 +16,20 @@ class Config(config.Config):
     """What a step reads and says."""
     subwords: int = 2_000
     """How many pieces of words there are at most, if these are the tokens."""
-    minimum_count: int = 2
-    """How often a token must occur in training to be known."""
     cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(384, among=(128, 192, 256, 384, 512))
     """Hidden units a layer."""
     layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
-    embedding: int | None = 64
-    """Width of the embedding of a token; none for one-hot input."""
+    embedding: int = 64
+    """Width of the embedding of a token."""
     tied: bool = False
     """Use the embedding as the kernel of the output too."""
     dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
-    recurrent_dropout: float = 0.0
-    """Share of the state dropped from step to step."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
-    ngram_rows: int = 2**15
-    """Rows of the table of each length, a power of two."""
     ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
@@ -60,6 +54,17 @@ class Config(config.Config):
 PRESETS = {
     "default": Config(),
     "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+    # Small, for `keras-seq train sentiment --init-from`.
+    "reviews": Config(
+        data="reviews",
+        tokens="words",
+        units=96,
+        embedding=96,
+        ngrams=0,
+        recall=0,
+        kneser_ney=0,
+        batch_size=64,
+    ),
     "newspaper": Config(
         data="peoples_daily",
         embedding=128,

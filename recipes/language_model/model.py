@@ -11,6 +11,8 @@ from .config import Config
 
 TOKENIZERS = {"characters": "char", "words": "word", "subwords": "wordpiece"}
 """Tokenizer of each kind of tokens, see `keras_seq.text.tokenizers`."""
+MIN_COUNT = 2
+"""Number of training occurrences from which a token is known, if tokens are not subwords."""
 LONGEST = 512
 """Steps that gradients reach back at most."""
 
@@ -21,20 +23,14 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
     encoder = TextEncoder.from_examples(
         train.inputs,
         TOKENIZERS[config.tokens],
-        min_count=1 if is_subwords else config.minimum_count,
+        min_count=1 if is_subwords else MIN_COUNT,
         max_size=config.subwords if is_subwords else None,
         end=True,
     )
-    embedding: layers.TokenEmbedding | layers.OneHotTokens
-    embedding = layers.OneHotTokens(encoder.vocab_size)
-    if config.embedding:
-        embedding = layers.TokenEmbedding(encoder, config.embedding)
     features: list[layers.IncrementalLayer] = []
     if config.ngrams:
         features.append(
-            layers.CausalNgramFeatures(
-                config.ngrams, config.ngram_rows, dropout=config.ngram_dropout, name="ngrams"
-            )
+            layers.CausalNgramFeatures(config.ngrams, dropout=config.ngram_dropout, name="ngrams")
         )
     if config.recall:
         features.append(layers.Recall(encoder.vocab_size, config.recall, name="recall"))
@@ -48,13 +44,12 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         )
     model = SequenceGenerator(
         encoder,
-        embedding=embedding,
+        embedding=layers.TokenEmbedding(encoder, config.embedding),
         stack=layers.RNNStack(
             config.cell,
             config.units,
             config.layers,
             dropout=config.dropout,
-            recurrent_dropout=config.recurrent_dropout,
             variational_dropout=True,
             return_state=True,
             name="stack",

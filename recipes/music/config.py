@@ -12,26 +12,16 @@ class Config(config.Config):
     data: str = "builtin"
     """Where the tunes come from: builtin (books of tunes), chorales (Bach's), or a folder of your
     own with one sub-folder a style."""
-    minimum_count: int = 2
-    """How often an event must occur in training to be known."""
     cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(320, among=(128, 192, 256, 320, 448))
     """Hidden units a layer."""
     layers: int = config.tunable(1, among=(1, 2))
     """Recurrent layers."""
-    embedding: int | None = 128
-    """Width of the embedding of an event; none for one-hot input."""
-    style_embedding: int = 16
-    """Width of the embedding of a style."""
     dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
-    ngrams: int = 5
-    """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
     ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
     """Share of the steps at which the runs of one length are dropped in training."""
-    recall: int = 32
-    """Width of the vector of what followed when the sequence was last like this; 0 for none."""
     weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
     """Of all weights, an update, in units of the learning rate."""
     learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)

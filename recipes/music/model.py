@@ -8,38 +8,29 @@ from keras_seq.train.optimizers import adam_w
 
 from .config import Config
 
+EMBEDDING_DIM, STYLE_DIM, MATCH_DIM = 128, 16, 32
+"""Widths of the embeddings of an event and of a style, and of what followed the longest match."""
+MIN_COUNT = 2
+"""Number of training occurrences from which an event is known."""
 LONGEST = 384
 """Steps that gradients reach back at most."""
-
-MAX_STYLE_NGRAM = 3
-"""Events of the longest run that has a vector for each style."""
+NGRAM_SIZE, STYLE_NGRAM_SIZE = 5, 3
+"""Events of the longest n-gram with a vector of its own, and with one for each style."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceGenerator:
     """Return a generator that knows the events and the styles of the training tunes."""
-    encoder = TextEncoder.from_examples(
-        train.inputs, "whitespace", min_count=config.minimum_count, end=True
+    encoder = TextEncoder.from_examples(train.inputs, "whitespace", min_count=MIN_COUNT, end=True)
+    ngrams = layers.CausalNgramFeatures(
+        NGRAM_SIZE,
+        dropout=config.ngram_dropout,
+        max_style_n=STYLE_NGRAM_SIZE,
+        name="ngrams",
     )
-    embedding: layers.TokenEmbedding | layers.OneHotTokens
-    embedding = layers.OneHotTokens(encoder.vocab_size)
-    if config.embedding:
-        embedding = layers.TokenEmbedding(encoder, config.embedding)
-    features: list[layers.IncrementalLayer] = []
-    if config.ngrams:
-        features.append(
-            layers.CausalNgramFeatures(
-                config.ngrams,
-                dropout=config.ngram_dropout,
-                max_style_n=min(MAX_STYLE_NGRAM, config.ngrams),
-                name="ngrams",
-            )
-        )
-    if config.recall:
-        features.append(layers.Recall(encoder.vocab_size, config.recall, name="recall"))
     model = SequenceGenerator(
         encoder,
         styles=sorted(set(train.targets)),
-        embedding=embedding,
+        embedding=layers.TokenEmbedding(encoder, EMBEDDING_DIM),
         stack=layers.RNNStack(
             config.cell,
             config.units,
@@ -49,8 +40,8 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
             return_state=True,
             name="stack",
         ),
-        features=features,
-        style_embedding_dim=config.style_embedding,
+        features=[ngrams, layers.Recall(encoder.vocab_size, MATCH_DIM, name="recall")],
+        style_embedding_dim=STYLE_DIM,
     )
     model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
     return model

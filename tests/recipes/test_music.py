@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras_seq_recipes.music import chorales, config, data, files, measures, metric, tunes
+from keras_seq_recipes.music import chorales, config, data, files, measures, metric, model, tunes
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
@@ -356,7 +356,7 @@ def folder_of_tunes(folder, count=24):
     return folder
 
 
-SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--updates", "2", "--dropout", "0"]
+SMALL = ["--units", "16", "--layers", "1", "--updates", "2", "--dropout", "0"]
 
 
 @pytest.mark.usefixtures("either_way")
@@ -393,8 +393,8 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     # A tone higher it is the same chorale.
     scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))
     monkeypatch.setattr(chorales, "scores", lambda: iter(scores))
-    plain = ["--ngrams", "0", "--recall", "0", "--minimum-count", "1"]
-    assert cli.main(["train", "music", "--data", "chorales", *SMALL, *plain]) == 0
+    monkeypatch.setattr(model, "MIN_COUNT", 1)
+    assert cli.main(["train", "music", "--data", "chorales", *SMALL]) == 0
     splits = registry.find("music").import_recipe().load(config.Config(data="chorales"))
     assert sum(len(split.inputs) for split in splits.values()) == 12
     run = "runs/music/default"
