@@ -177,27 +177,27 @@ CLASSIFIER = ModelCase(
 # SequenceGenerator
 
 RHYMES = ["abcd", "bad", "cab dab", "dabba"]
-LETTERS = text.TextEncoder.from_examples(RHYMES, "char", end=True)
+RHYME_ENCODER = text.TextEncoder.from_examples(RHYMES, "char", end=True)
 
 
 def plain_generator():
     return SequenceGenerator(
-        LETTERS,
-        embedding=layers.TokenEmbedding(LETTERS, 8),
+        RHYME_ENCODER,
+        embedding=layers.TokenEmbedding(RHYME_ENCODER, 8),
         stack=layers.RNNStack("LSTM", 16, return_state=True),
     )
 
 
 def full_generator():
-    counts = layers.KneserNey(LETTERS.vocab_size, order=3)
-    counts.adapt(LETTERS.encode_batch(RHYMES, start=True, end=True).ids)
+    counts = layers.KneserNey(RHYME_ENCODER.vocab_size, order=3)
+    counts.adapt(RHYME_ENCODER.encode_batch(RHYMES, start=True, end=True).ids)
     return SequenceGenerator(
-        LETTERS,
-        embedding=layers.TokenEmbedding(LETTERS, 8),
+        RHYME_ENCODER,
+        embedding=layers.TokenEmbedding(RHYME_ENCODER, 8),
         stack=layers.RNNStack("GRU", 16, 2, dropout=0.1, return_state=True),
         features=[
             layers.CausalNgramFeatures(3, 64, 4, dropout=0.1),
-            layers.Recall(LETTERS.vocab_size, 4),
+            layers.Recall(RHYME_ENCODER.vocab_size, 4),
         ],
         count_model=counts,
         tie_embeddings=True,
@@ -228,12 +228,11 @@ GENERATOR = ModelCase(
         "no end": (lambda model: SequenceGenerator(WORDS), "end=True"),
         "no counts": (
             lambda model: SequenceGenerator(
-                LETTERS, count_model=layers.KneserNey(LETTERS.vocab_size, 3)
+                RHYME_ENCODER, count_model=layers.KneserNey(RHYME_ENCODER.vocab_size, 3)
             ),
             "call adapt",
         ),
     },
-    learning_rate=0.05,
 )
 
 # CTCRecognizer
