@@ -197,7 +197,7 @@ def read(model, text):
         raise InputError(
             f"The text has {len(text):,} characters: at most {LONGEST:,} are read here."
         )
-    tokens = model.tokens_of(text)
+    tokens = model.encoder.tokenize(text)
     if not tokens:
         raise InputError("There is no text yet: type one.")
     return tokens

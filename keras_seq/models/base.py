@@ -18,13 +18,12 @@ class BaseModel(keras.Model):
 
     A subclass builds its network in its constructor, hands inputs and outputs on to this one, and
     then keeps its arguments as attributes, whose names it lists in `config_attributes`. It defines
-    `encode` and `default_loss`; and `trace_inputs`, unless it has an `encoder`.
+    `encode`, `default_loss` and `trace_inputs`.
 
     `fit` and `evaluate` take what `encode` takes, or its result, or its result's `inputs` and
     `targets`, or a `tf.data.Dataset` of such pairs.
     """
 
-    encoder: Any
     config_attributes: tuple[str, ...] = ()
     """Names of the constructor's arguments other than `name`; the attributes have the same ones."""
 
@@ -58,7 +57,7 @@ class BaseModel(keras.Model):
         Returns:
             Inputs, a batch of one, and one name per time step.
         """
-        return self.encode([example]).inputs, self.encoder.tokenize(example)
+        raise NotImplementedError(f"{type(self).__name__} has no trace_inputs().")
 
     # Training.
 

@@ -11,31 +11,24 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.batching import EncodedDataset, width
-from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.base import BaseModel
-from keras_seq.text.encoder import Text, TextEncoder
+from keras_seq.models.text_model import TextModel
+from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END
 
 OVERLAP = 64
 """Number of time steps by which the parts of a long sequence overlap."""
 
 
-class LanguageModel(BaseModel):
+class LanguageModel(TextModel):
     """Base of `SequenceGenerator`: arrays for training, and log probabilities of texts.
 
     As a network it maps a dict of "tokens", and "style" if there are styles, to logits of the next
     token at each time step.
     """
 
-    encoder: TextEncoder
     styles: list[str] | None
-    stack: RNNStack
     stateful_batch_size: int | None
-
-    def tokens_of(self, text: Text) -> list[str]:
-        """Return the tokens of a text, as the encoder reads them."""
-        return self.encoder.tokenize(text)
 
     def default_loss(self) -> keras.losses.Loss:
         """Return the cross-entropy of the tokens."""

@@ -12,13 +12,12 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
-from keras_seq.layers.recurrent.layer_factory import halves_of
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Translation
 from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, Translator
+from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.vocabulary import UNKNOWN
 
@@ -27,7 +26,7 @@ MIN_LENGTH = 8
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class Seq2Seq(BaseModel):
+class Seq2Seq(TextModel):
     """Encoder of a text, and a decoder with attention that writes another one.
 
     After Sutskever et al. (2014), Bahdanau et al. (2015) and Luong et al. (2015). It trains and
@@ -126,21 +125,6 @@ class Seq2Seq(BaseModel):
         self.stack, self.decoder = stack, decoder
         self.length_penalty, self.label_smoothing = length_penalty, label_smoothing
         self._translator = Translator(self)
-
-    @property
-    def token_embedding(self) -> TokenEmbedding | None:
-        """The first embedding among the features that is trained, or None."""
-        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
-        return next(embeddings, None)
-
-    @property
-    def first_recurrent(self) -> keras.layers.RNN:
-        """The first recurrent layer of the encoder, its forward half if it is bidirectional."""
-        return halves_of(self.stack.recurrent_layers[0])[0]
-
-    def tokens_of(self, text: Text) -> list[str]:
-        """Return the tokens of a text to read."""
-        return self.source_encoder.tokenize(text)
 
     def default_loss(self) -> Any:
         """Return the cross-entropy of the tokens, with label smoothing."""

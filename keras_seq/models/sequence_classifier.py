@@ -13,20 +13,19 @@ from keras_seq._internal.errors import InputError, unknown
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
-from keras_seq.layers.recurrent.layer_factory import halves_of
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.experts import LogitMixture
 from keras_seq.layers.text.token_dropout import TokenDropout
 from keras_seq.layers.text.token_embedding import TokenEmbedding
-from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
+from keras_seq.models.text_model import TextModel
 from keras_seq.models.transfer import transfer
 from keras_seq.text.code_points import lowercase
 from keras_seq.text.encoder import Text, TextEncoder
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceClassifier(BaseModel):
+class SequenceClassifier(TextModel):
     """Features of tokens, recurrent layers, pooling, and a softmax over labels.
 
     It trains and predicts on TensorFlow, JAX and torch.
@@ -150,21 +149,6 @@ class SequenceClassifier(BaseModel):
     def has_token_weights(self) -> bool:
         """Whether answers tell the weight of each token."""
         return "weights" in self.inference_model.output
-
-    @property
-    def token_embedding(self) -> TokenEmbedding | None:
-        """The first embedding among the features that is trained, or None."""
-        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
-        return next(embeddings, None)
-
-    @property
-    def first_recurrent(self) -> keras.layers.RNN:
-        """The first recurrent layer, its forward half if it is bidirectional."""
-        return halves_of(self.stack.recurrent_layers[0])[0]
-
-    def tokens_of(self, text: Text) -> list[str]:
-        """Return the tokens of a text, as the encoder reads them."""
-        return self.encoder.tokenize(text)
 
     def encode(
         self, examples: Sequence[Text], targets: Sequence[str] | None = None

@@ -155,11 +155,6 @@ class SequenceGenerator(LanguageModel):
         is_trained = isinstance(self.embedding, TokenEmbedding) and self.embedding.trainable
         return self.embedding if is_trained else None
 
-    @property
-    def first_recurrent(self) -> keras.layers.RNN:
-        """The first recurrent layer."""
-        return self.stack.recurrent_layers[0]
-
     def generate(
         self,
         prompts: Sequence[str] | None = None,

@@ -15,7 +15,7 @@ from keras_seq.layers.crf import CRF
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
-from keras_seq.models.base import BaseModel
+from keras_seq.models.text_model import TextModel
 from keras_seq.text.code_points import token_code_points
 from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.tags import TagSet, TextSpan
@@ -25,7 +25,7 @@ MAX_CHARACTERS = 20
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SequenceTagger(BaseModel):
+class SequenceTagger(TextModel):
     """Features of tokens, recurrent layers, and a CRF (Huang et al. 2015; Lample et al. 2016).
 
     >>> from keras_seq.models import SequenceTagger
@@ -133,16 +133,6 @@ class SequenceTagger(BaseModel):
     def reads_characters(self) -> bool:
         """Whether a feature reads the characters of tokens."""
         return "characters" in self.input
-
-    @property
-    def token_embedding(self) -> TokenEmbedding | None:
-        """The first trained embedding among the features, or None."""
-        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
-        return next(embeddings, None)
-
-    def tokens_of(self, text: Text) -> list[str]:
-        """Return the tokens of a text, as the encoder reads them."""
-        return self.encoder.tokenize(text)
 
     def default_loss(self) -> Any:
         """Return the negative log likelihood of the tags, and the cross-entropy of others."""

@@ -195,7 +195,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     ) -> tuple[Inputs, Sequence[str]]:
         """Return one example as inputs of the model, and the names of its time steps.
 
-        Needed only for models without `tokens_of(text)` and `encode(sentences)`.
+        Default: as the model's own `trace_inputs` returns them.
 
         Args:
             model: Trained model.
@@ -205,11 +205,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         Returns:
             A batch of one, and a name for each time step.
         """
-        model_: Any = model
-        if hasattr(model_, "trace_inputs"):
-            return model_.trace_inputs(example, target)
-        tokens = model_.tokens_of(example) if isinstance(example, str) else list(example)
-        return model_.encode([tokens]).inputs, tokens
+        traceable: Any = model
+        return traceable.trace_inputs(example, target)
 
     def demo(self, model: AnyModel, config: AnyConfig) -> "Panel | None":
         """Return the panel of `keras-seq demo`, or None for that of the kind of model."""
@@ -226,10 +223,11 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         Returns:
             Inputs; texts as lists of tokens, without those that have none.
         """
+        from keras_seq.models.text_model import TextModel
+
         splits = self.load(config)
         inputs = splits.get("test", splits["train"]).inputs[:count]
-        tokens_of = getattr(model, "tokens_of", None)
-        if tokens_of is None:
+        if not isinstance(model, TextModel):
             return inputs
-        sequences = [tokens_of(text) if isinstance(text, str) else text for text in inputs]
-        return [tokens for tokens in sequences if len(tokens)]
+        sequences = [model.encoder.tokenize(text) for text in inputs]
+        return [tokens for tokens in sequences if tokens]

@@ -38,7 +38,7 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, 
 
 def _found(model, examples):
     # A text without a token, such as a lonely blank, is read as one that is not known.
-    found = model.classify([model.tokens_of(text) or ["?"] for text in examples.inputs])
+    found = model.classify([model.encoder.tokenize(text) or ["?"] for text in examples.inputs])
     return found, np.array(examples.targets["labels"])
 
 

@@ -97,7 +97,7 @@ def pair_ids(encoder: TextEncoder, texts: Iterable[str], minimum_count: int) -> 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
     """Return texts as the model is trained on them: the targets are probabilities times weights."""
-    sentences = [model.tokens_of(text) or ["?"] for text in examples.inputs]
+    sentences = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
     targets = encoded.targets
     labels = targets["labels"] if isinstance(targets, dict) else targets

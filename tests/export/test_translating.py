@@ -76,7 +76,9 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
         assert report["endpoints"] == ["begin", "greedy", "step"]
         assert report["largest difference"] <= 1e-5
         exec(lines, page)
-        assert [" ".join(page["translate"](model.tokens_of(word))) for word in WORDS] == wanted
+        assert [
+            " ".join(page["translate"](model.encoder.tokenize(word))) for word in WORDS
+        ] == wanted
     [[said]] = model.translations(["attention"], beam_width=1)
     assert capsys.readouterr().out == f"{said.tokens}\n"
     # Both directions are one operator, and a step has no loop.
@@ -97,7 +99,7 @@ def test_a_batch_of_any_lengths(tmp_path):
     tables = json.loads((tmp_path / "it/tables.json").read_text())
     ids = np.zeros((len(WORDS), 30), "int32")
     for row, word in zip(ids, WORDS):
-        read = [*model.tokens_of(word), "<EOS>"]
+        read = [*model.encoder.tokenize(word), "<EOS>"]
         row[: len(read)] = [tables["tokens"].index(t) if t != "x" else 1 for t in read]
     made = greedy({"tokens": ids})
     said = [[tables["target_tokens"][n] for n in row if n] for row in made["target_tokens"]]

@@ -11,6 +11,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.serialization import serialize_part
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
+from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import TextEncoder
 
 pytestmark = pytest.mark.usefixtures("eagerly")
@@ -19,7 +20,7 @@ TEXTS, COUNTS = ["a b", "a", "b a b"], [2.0, 1.0, 3.0]
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class Counter(BaseModel):
+class Counter(TextModel):
     """Counts tokens: its own loss is the squared error of their number."""
 
     config_attributes = ("encoder", "layers_", "scale")

@@ -232,7 +232,7 @@ def tiny():
 def test_exports(workplace, how):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}.get(how, "tensorflow"))
     model, train = tiny()
-    tokens = [model.tokens_of(sequence) for sequence in train.inputs[:3]]
+    tokens = [model.encoder.tokenize(sequence) for sequence in train.inputs[:3]]
     report = export.FORMATS[how](model, workplace / how, [*tokens, tokens[0][:5]])
     assert report["largest difference"] < 1e-5
     if how == "savedmodel":

@@ -1,0 +1,51 @@
+"""What the models that read text share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_seq.layers.recurrent.layer_factory import halves_of
+from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.models.base import BaseModel
+from keras_seq.text.encoder import Text, TextEncoder
+
+
+class TextModel(BaseModel):
+    """Base of the models that have an encoder of texts, feature layers and recurrent layers.
+
+    `keras_seq.models.transfer` moves learned weights from one such model to another.
+    """
+
+    encoder: TextEncoder
+    """Encoder of the texts that the model reads."""
+    features: Sequence[keras.layers.Layer]
+    stack: Any
+    """`RNNStack`, or a list of such layers."""
+
+    @property
+    def token_embedding(self) -> TokenEmbedding | None:
+        """The first embedding among the features that is trained, or None."""
+        embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
+        return next(embeddings, None)
+
+    @property
+    def first_recurrent(self) -> keras.layers.RNN:
+        """The first recurrent layer, its forward half if it is bidirectional."""
+        stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
+        return halves_of(stack.recurrent_layers[0])[0]
+
+    def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
+        """Return one text as the network takes it, and its tokens.
+
+        Args:
+            example: Text, or the list of its tokens.
+            target: Not read.
+
+        Returns:
+            Inputs, a batch of one, and one name per time step.
+        """
+        return self.encode([example]).inputs, self.encoder.tokenize(example)
