@@ -87,7 +87,12 @@ def test_a_generator_goes_on(styles):
 
 
 def test_a_translation_shows_where_it_looked():
-    panel = panels.seq2seq(seq2seq(), copy_unknown=True)
+    model = seq2seq()
+    # So that no answer is empty.
+    kernel, bias = model.decoder.output_layer.get_weights()
+    bias[model.target_encoder.end_id] = -9
+    model.decoder.output_layer.set_weights([kernel, bias])
+    panel = panels.seq2seq(model)
     [answers, attention], inputs, steps = panel.answer("abz", 2)
     scores = [score for _, score in answers]
     assert len(answers) == 2 and scores == sorted(scores, reverse=True)
