@@ -300,7 +300,7 @@ class CTCRecognizer(BaseModel):
                 Default: the text of the most likely alignment, or with a lexicon or a language
                 model 16 texts.
             language_model: Model with a method `letter_log_probs`, such as a `SequenceGenerator`
-                over letters (`split="text"`) without styles.
+                over letters (`tokenizer="char"`) without styles.
             weight: Weight of the language model.
             bonus: Added to the score for each letter, in a search by a lexicon or a language model.
             any_words: Whether to write words that are not in the lexicon, too.
