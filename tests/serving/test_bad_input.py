@@ -43,7 +43,7 @@ MISTAKES = {
         "two members called 'instances'",
     ),
     "nested 100,000 deep": (V1, b"[" * 100_000, "nested too deep"),
-    "nested 900 deep": (V1, b'{"instances": ' + b"[" * 900 + b"]" * 900 + b"}", "strings"),
+    "nested 400 deep": (V1, b'{"instances": ' + b"[" * 400 + b"]" * 400 + b"}", "strings"),
     "no object": (V1, ["a"], "must be a JSON object"),
     "neither": (V1, {"signature_name": "spell"}, "either"),
     "both": (V1, {"instances": ["a"], "inputs": ["a"]}, "either"),
