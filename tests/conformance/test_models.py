@@ -5,6 +5,7 @@ What differs from model to model is in `model_cases.py`.
 
 import contextlib
 import functools
+import gc
 
 import keras
 import numpy as np
@@ -22,10 +23,21 @@ TENSORFLOW = BACKEND == "tensorflow"
 EVERY = pytest.mark.parametrize("name", CASES)
 
 
-@pytest.fixture(params=["plain", *map(slow, ["compiled", "full"] if TENSORFLOW else ["full"])])
+@pytest.fixture(params=["plain", slow("full")])
 def kind(request):
-    """A model with few options, run eagerly; the same, compiled; and one with many options."""
+    """A model with few options, run eagerly; and one with many options, compiled."""
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_models_left():
+    """Leave no trained model in memory for the modules after this one."""
+    yield
+    train.cache_clear()
+    untrained.cache_clear()
+    keras.backend.clear_session()
+    gc.unfreeze()
+    gc.collect()
 
 
 @pytest.fixture
