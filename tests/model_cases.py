@@ -21,7 +21,7 @@ Make = Callable[[], keras.Model]
 
 
 class ModelCase(NamedTuple):
-    """How a model is made and used, and what it must answer once it has learned its examples."""
+    """Use of one model, and its right answers after training."""
 
     plain: Make
     """Make a model with few options and without dropout."""

@@ -1,4 +1,4 @@
-"""What all models of this package do in the same way."""
+"""Base class of all models of this package."""
 
 from __future__ import annotations
 

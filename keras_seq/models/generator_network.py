@@ -126,7 +126,7 @@ class GeneratorNetwork:
         vectors = [feature(ids, style=style) for feature in self.features]
         x = [embedded, *vectors]
         if self.style_embedding is not None:
-            # A product: of a sum of (1, n, 1) and (1, 1, n) Keras 3.15 makes one with a bias.
+            # Broadcast by a product: Keras 3.15 would turn a sum of these shapes into a bias.
             x.append(self.style_embedding(style)[:, None] * ops.ones_like(embedded[:, :, :1]))
         outputs, states = self.stack(_concatenate(x), initial_state=initial_state, mask=mask)
         return outputs, vectors, states

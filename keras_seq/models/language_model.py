@@ -1,4 +1,4 @@
-"""How likely texts are, token by token: what a `SequenceGenerator` tells of texts that exist."""
+"""Base of language models: arrays for training, and log probabilities of given texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the models that read text share."""
+"""Base class of the models that read text."""
 
 from __future__ import annotations
 

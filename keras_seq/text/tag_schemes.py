@@ -32,7 +32,7 @@ class Span(NamedTuple):
 
 
 class Transitions(NamedTuple):
-    """Which tags may stand where."""
+    """Allowed transitions between tags, and allowed first and last tags."""
 
     between: np.ndarray
     """bool `(tags, tags)`, from a tag to the next one."""

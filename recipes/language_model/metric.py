@@ -1,4 +1,4 @@
-"""How well it predicts texts, in bits."""
+"""Metrics of a language model: bits per character, perplexity."""
 
 from pathlib import Path
 

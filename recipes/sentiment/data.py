@@ -15,7 +15,7 @@ from .config import Config
 TEXTS = "text", "sentence"
 """Features of sets of TFDS."""
 POOL_DOMAINS = True
-"""Whether the training split has the sentences of the other domains too."""
+"""Add the training sentences of the other domains to the training split."""
 OTHER_DOMAIN_WEIGHT = 0.3
 """Weight of the examples of other domains."""
 LABEL_SHARPNESS = 1.0

@@ -25,7 +25,7 @@ EMBEDDING_DIM, BIGRAM_DIM = 96, 48
 MIN_COUNT, MIN_PAIR_COUNT = 2, 3
 """Number of training occurrences from which a token and a pair of neighbours are known."""
 USE_NAIVE_BAYES = True
-"""Whether naive Bayes over words and pairs is an expert next to the network."""
+"""Add naive Bayes over words and pairs as an expert next to the network."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:

@@ -19,11 +19,11 @@ from .config import Config
 WINDOW, HOP, NUM_MEL_BINS = 0.025, 0.01, 40
 """Length of a frame of the spectrogram and time from frame to frame, in seconds; its bands."""
 ADD_NOISE = True
-"""Whether training adds noise, 5 to 15 dB below the speech: white to brown, or babble."""
+"""Add noise in training, 5 to 15 dB below the speech: white to brown, or babble."""
 AVERAGE_OFFSETS = True
-"""Whether a recording is read from each frame of a time step on, and the mean is taken."""
+"""Average the predictions over all frame offsets of a time step."""
 USE_LEXICON = True
-"""Whether only words of the training texts are written."""
+"""Restrict transcripts to words of the training texts."""
 ENOUGH = 500
 """Recordings by which the bands of the spectrogram are made even."""
 

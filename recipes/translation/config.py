@@ -31,7 +31,7 @@ class Config(config.Config):
     attention: Literal["additive", "general"] = config.tunable(
         "general", among=("additive", "general")
     )
-    """How the decoder finds the tokens to look at."""
+    """Attention score of the decoder."""
     dropout: float = config.tunable(0.4, between=(0.1, 0.6))
     """Share of the features dropped between layers."""
     weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)

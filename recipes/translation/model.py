@@ -13,7 +13,7 @@ LONGEST = 100
 """Tokens, on either side, of the longest pair that is trained on."""
 
 TOKENIZERS = {"subwords": "wordpiece", "words": "word_metaspace", "characters": "char"}
-"""How a text becomes tokens, see `keras_seq.text.TextEncoder`."""
+"""Tokenizer of each kind of tokens, see `keras_seq.text.TextEncoder`."""
 
 
 MIN_COUNT = 2

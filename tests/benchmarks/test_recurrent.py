@@ -1,4 +1,4 @@
-"""What `python -m benchmarks.recurrent --before` says of its figures."""
+"""Comparison with other code by `python -m benchmarks.recurrent --before`."""
 
 from benchmarks.ratios import ratios
 from benchmarks.recurrent import slower

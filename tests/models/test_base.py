@@ -1,4 +1,4 @@
-"""What all models share, tested on a model of a few lines."""
+"""Tests of the base classes of models, on a model of a few lines."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What followed the longest earlier match of the last tokens."""
+"""Embedding of the token that followed the longest earlier match of the context."""
 
 from __future__ import annotations
 
