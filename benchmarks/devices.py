@@ -22,7 +22,7 @@ import keras  # noqa: E402
 from keras_seq.batching import RawExamples  # noqa: E402
 from keras_seq.train import distribution, loop, registry, runs  # noqa: E402
 
-SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "updates": 12}
+SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "steps": 12}
 OTHERS = {
     "mnist_rows": {"augment": False},
     "sentiment": {"token_dropout": 0.0},

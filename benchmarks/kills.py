@@ -29,8 +29,8 @@ from keras_seq.train.runs import Run
 
 SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024"
 VERBS = {
-    "train": f"{SMALL} --updates 160",
-    "tune": f"{SMALL} --updates 40 --trials 3 --fields learning-rate dropout",
+    "train": f"{SMALL} --steps 160",
+    "tune": f"{SMALL} --steps 40 --trials 3 --fields learning-rate dropout",
 }
 
 

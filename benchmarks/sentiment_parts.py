@@ -37,9 +37,7 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         learnt = Path(folder) / "language_model"
-        taught = dataclasses.replace(
-            registry.find("language_model").preset("reviews"), updates=1_200
-        )
+        taught = dataclasses.replace(registry.find("language_model").preset("reviews"), steps=1_200)
         _trained("language_model", taught, learnt)
         variants = {"the default": {}, "none of them: a plain LSTM": PLAIN}
         variants |= {f"without {name}": changed for name, changed in WITHOUT.items()}

@@ -65,17 +65,17 @@ def backwards(labels):
 
 
 def one_frame(recipe, config, train, random):
-    """A model that has learnt from single frames of the training clips, for as many updates."""
+    """A model that has learnt from single frames of the training clips, for as many steps."""
     frames = single(train.inputs, FRAMES, random)
     train = RawExamples(frames, list(np.repeat(train.targets, FRAMES)))
     config = dataclasses.replace(config, batch_size=FRAMES * config.batch_size)
     keras.utils.set_random_seed(config.seed)
     model = recipe.build(config, train)
     examples = recipe.encode(model, train)
-    updates = -(-len(examples) // config.batch_size)
-    epochs = max(1, round(config.updates / updates))
+    steps = -(-len(examples) // config.batch_size)
+    epochs = max(1, round(config.steps / steps))
     batches = epochs_of_batches(examples, config.batch_size, config.seed, 0, epochs)
-    model.fit(batches, steps_per_epoch=updates, epochs=epochs, shuffle=False, verbose=0)
+    model.fit(batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0)
     return model
 
 

@@ -10,12 +10,12 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    width: int = config.tunable(4, among=(2, 4, 8))
-    rate: float = config.tunable(0.1, between=(0.01, 1), log=True)
-    kind: str = config.tunable("plain", among=("plain", "fine"))
-    bias: bool = config.tunable(True, among=(True, False))
+    width: int = config.tunable(4, choices=(2, 4, 8))
+    rate: float = config.tunable(0.1, low=0.01, high=1, log=True)
+    kind: str = config.tunable("plain", choices=("plain", "fine"))
+    bias: bool = config.tunable(True, choices=(True, False))
     bad: int = 0
-    updates: int = 3
+    steps: int = 3
 
 PRESETS = {"default": Config()}
 """,

@@ -53,6 +53,6 @@ def evaluate(
         print_metrics(measured)
         if record:
             report = used.report(model, splits, split, finished.folder)
-            metrics = finished.metrics | measured | ({"shown": report} if report else {})
+            metrics = finished.metrics | measured | ({"report": report} if report else {})
             finished.write_json("metrics.json", metrics)
             results.record(used, metrics, config)

@@ -88,8 +88,8 @@ class Keeper(keras.callbacks.Callback):
         row["seconds"] = round(self.seconds(), 1)
         self.history.append(row)
         score = -math.inf
-        if (name := f"val_{self.config.objective}") in row:
-            score = -row[name] if self.config.less_is_better else row[name]
+        if (name := f"val_{self.config.monitor}") in row:
+            score = -row[name] if self.config.mode == "min" else row[name]
         if self.config.keep_best and score >= self.best:
             self.best, self.best_epoch = score, epoch + 1
             self.best_weights = self.measured.get_weights()

@@ -21,25 +21,31 @@ RESERVED = frozenset(_RESERVED.split())
 
 @dataclasses.dataclass(frozen=True)
 class Space:
-    """Where `keras-seq tune` looks for the value of a field; see `tunable`."""
+    """Search space of a tunable field; see `tunable`."""
 
-    among: tuple[Any, ...] = ()
-    between: tuple[float, ...] = ()
+    choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
     log: bool = False
 
 
 def tunable(
-    default: Any, among: Sequence[Any] = (), between: Sequence[float] = (), log: bool = False
+    default: Any,
+    choices: Sequence[Any] = (),
+    low: float | None = None,
+    high: float | None = None,
+    log: bool = False,
 ) -> Any:
     """Return a field of a Config whose value `keras-seq tune` may choose.
 
     Args:
-        default: Its value when nothing is tuned.
-        among: The values to choose from; or else
-        between: the least and the greatest value.
-        log: Whether a factor counts, not a difference: 0.001 to 0.01 is as far as 0.01 to 0.1.
+        default: Value of the field when it is not tuned.
+        choices: Values to choose from. Give either these, or `low` and `high`.
+        low: Smallest value, inclusive.
+        high: Largest value, inclusive.
+        log: Whether values are sampled on a logarithmic scale.
     """
-    space = Space(tuple(among), tuple(between), log)
+    space = Space(tuple(choices), low, high, log)
     return dataclasses.field(default=default, metadata={"space": space})
 
 
@@ -57,15 +63,15 @@ class Config:
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64
     """Batch size."""
-    updates: int = 1000
+    steps: int = 1000
     """Optimizer steps in all, rounded to whole passes over the training examples (epochs)."""
     keep_best: bool = True
     """Keep the weights of the epoch that did best on the validation split, not the last."""
 
-    objective: ClassVar[str] = "accuracy"
-    """The metric by which `keep_best` chooses."""
-    less_is_better: ClassVar[bool] = False
-    """Whether that metric is to be small."""
+    monitor: ClassVar[str] = "accuracy"
+    """Validation metric by which `keep_best` and `keras-seq tune` choose."""
+    mode: ClassVar[Literal["min", "max"]] = "max"
+    """Whether the monitored metric is better when lower ("min") or higher ("max")."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -74,7 +80,7 @@ class Config:
                     f"The field {field.name!r} of {type(self).__module__} has the name of an "
                     "option of keras-seq; rename it."
                 )
-        for name in ("batch_size", "updates"):
+        for name in ("batch_size", "steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
 

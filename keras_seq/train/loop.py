@@ -53,7 +53,7 @@ def train(
         model.set_weights(keeper.best_weights)
     reported = next(name for name in ("test", "validation", "train") if name in splits)
     report = recipe.report(model, splits, reported, run.folder)
-    plots.learning_curve(keeper.history, config.objective, run.folder / "learning_curve.png")
+    plots.learning_curve(keeper.history, config.monitor, run.folder / "learning_curve.png")
     with atomic_write(run.model_path) as path:
         model.save(path)
     metrics = {
@@ -65,7 +65,7 @@ def train(
             for split in ("validation", "test")
             if split in splits
         },
-        **({"shown": report} if report else {}),
+        **({"report": report} if report else {}),
         "epochs": keeper.epochs,
         "kept_epoch": keeper.best_epoch or keeper.epochs,
         "parameters": model.count_params(),
@@ -125,8 +125,8 @@ def fit(
     chief = devices is None or devices.chief
     if chief and not run.started:
         run.start(recipe.name, preset, config, current, recipe.path)
-    updates_an_epoch = math.ceil(len(examples) / config.batch_size)
-    epochs = max(1, round(config.updates / updates_an_epoch))
+    steps_per_epoch = math.ceil(len(examples) / config.batch_size)
+    epochs = max(1, round(config.steps / steps_per_epoch))
     keeper = Keeper(run, recipe, config, splits, model, epochs, started)
     keeper.restore()
     last = max(1, round(share * epochs))
@@ -135,7 +135,7 @@ def fit(
     )
     if keeper.epochs_done < last:
         how: dict[str, Any] = {
-            "steps_per_epoch": updates_an_epoch,
+            "steps_per_epoch": steps_per_epoch,
             "initial_epoch": keeper.epochs_done,
             "epochs": last,
             "callbacks": [keeper, watch(keeper)] if chief else [],

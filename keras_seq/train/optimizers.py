@@ -4,24 +4,24 @@ import keras
 
 
 def adam_w(
-    learning_rate: float, updates: int, weight_decay: float = 0.01
+    learning_rate: float, steps: int, weight_decay: float = 0.01
 ) -> keras.optimizers.Optimizer:
     """Return Adam with decoupled weight decay (Loshchilov & Hutter 2019).
 
     Gradients whose norm, over all weights, is more than 1 are scaled down to it.
 
     Args:
-        learning_rate: Peak learning rate of `warm_up_and_cosine`.
-        updates: Optimizer steps in all.
+        learning_rate: Peak learning rate of `warmup_cosine`.
+        steps: Optimizer steps in all.
         weight_decay: Decoupled weight decay, relative to the learning rate.
     """
     return keras.optimizers.AdamW(
-        warm_up_and_cosine(learning_rate, updates), weight_decay=weight_decay, global_clipnorm=1.0
+        warmup_cosine(learning_rate, steps), weight_decay=weight_decay, global_clipnorm=1.0
     )
 
 
 def muon(
-    learning_rate: float, updates: int, weight_decay: float, output: str
+    learning_rate: float, steps: int, weight_decay: float, output: str
 ) -> keras.optimizers.Optimizer:
     """Return Muon (Jordan et al. 2024; scaled as by Liu et al. 2025).
 
@@ -30,11 +30,11 @@ def muon(
     another. Weights that are not matrices, and the output layer, are left to Adam, as by `adam_w`.
 
     Args:
-        learning_rate, updates, weight_decay: As for `adam_w`.
+        learning_rate, steps, weight_decay: As for `adam_w`.
         output: Name of the output layer.
     """
     return keras.optimizers.Muon(
-        warm_up_and_cosine(learning_rate, updates),
+        warmup_cosine(learning_rate, steps),
         weight_decay=weight_decay,
         adam_weight_decay=weight_decay,
         global_clipnorm=1.0,
@@ -42,18 +42,18 @@ def muon(
     )
 
 
-def warm_up_and_cosine(
-    learning_rate: float, updates: int
+def warmup_cosine(
+    learning_rate: float, steps: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return a learning rate that rises for a twentieth of the updates, then falls to zero.
+    """Return a learning rate that rises for a twentieth of the steps, then falls to zero.
 
     It falls as a cosine does.
 
     Args:
         learning_rate: Peak learning rate.
-        updates: Optimizer steps in all.
+        steps: Optimizer steps in all.
     """
-    warm_up = updates // 20
+    warm_up = steps // 20
     return keras.optimizers.schedules.CosineDecay(
-        learning_rate / 20, updates - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
+        learning_rate / 20, steps - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
     )

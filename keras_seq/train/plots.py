@@ -7,19 +7,19 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 
-def learning_curve(history, objective, path):
+def learning_curve(history, monitor, path):
     """Draws the loss and the other metrics over epochs, training and validation side by side.
 
     Args:
         history: Dicts with the same keys, one an epoch, as Keras logs them.
-        objective: The metric that the run was chosen by, drawn even if it was not trained on.
+        monitor: Metric by which the best epoch is chosen, drawn even if training does not log it.
         path: PNG file.
     """
     epochs = [row["epoch"] for row in history]
     splits = ("val_", "test_")
     names = [key for key in history[0] if f"val_{key}" in history[0] or key == "loss"]
-    if objective not in names and f"val_{objective}" in history[0]:
-        names.append(objective)
+    if monitor not in names and f"val_{monitor}" in history[0]:
+        names.append(monitor)
     figure = Figure(figsize=(5 * len(names), 3.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for prefix in ("", *splits):
@@ -76,17 +76,17 @@ def calibration(bins, path):
     figure.savefig(path, dpi=120)
 
 
-def parallel_coordinates(rows, fields, score, less_is_better, path):
+def parallel_coordinates(rows, fields, score, mode, path):
     """Draws trials as lines over an axis a field and, last, their score; good ones are light.
 
     Args:
         rows: Dicts, one a trial.
         fields: Field name to whether its axis is logarithmic; fields may be numbers or not.
         score: Name of the score.
-        less_is_better: Whether it is to be small.
+        mode: "min" if lower scores are better, or "max".
         path: PNG file.
     """
-    rows = sorted(rows, key=lambda row: row[score], reverse=less_is_better)
+    rows = sorted(rows, key=lambda row: row[score], reverse=mode == "min")
     names = [*fields, score]
     figure = Figure(figsize=(2 + 1.4 * len(names), 4.5), layout="constrained")
     axes = figure.subplots()

@@ -30,11 +30,11 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs=None):
-        done, updates_an_epoch = self.keeper.epochs_done, self.params["steps"]
+        done, steps_per_epoch = self.keeper.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",
-            total=self.epochs * updates_an_epoch,
-            completed=done * updates_an_epoch,
+            total=self.epochs * steps_per_epoch,
+            completed=done * steps_per_epoch,
             epoch=done,
             epochs=self.epochs,
             loss=float("nan"),

@@ -254,12 +254,11 @@ class HyperbandSearch(Search, HyperbandOracle):
 
 def make_oracle(search, path, space, trials, config, say=None):
     """What chooses the trials, as its file says it stands."""
-    direction = "min" if config.less_is_better else "max"
     arguments = {
         "path": path,
         "say": say,
         "prunes": search != "hyperband",
-        "objective": keras_tuner.Objective(f"val_{config.objective}", direction),
+        "objective": keras_tuner.Objective(f"val_{config.monitor}", config.mode),
         "hyperparameters": space,
         "seed": config.seed + 1,  # 0 would be none
     }

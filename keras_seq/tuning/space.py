@@ -25,13 +25,13 @@ def space_of(config, fields=None):
         space, value = spaces[name], getattr(config, name)
         if isinstance(value, bool):
             found.Boolean(name, default=value)
-        elif space.among:
-            values = dict.fromkeys((*space.among, value))
+        elif space.choices:
+            values = dict.fromkeys((*space.choices, value))
             ordered = not isinstance(value, str)
             found.Choice(name, sorted(values) if ordered else list(values), ordered, value)
         else:
             kind = found.Int if isinstance(value, int) else found.Float
-            low, high = min(*space.between, value), max(*space.between, value)
+            low, high = min(space.low, value), max(space.high, value)
             kind(name, low, high, sampling="log" if space.log else "linear", default=value)
     if not found.space:
         raise InputError("There is nothing to tune: the fields that you set stay as they are.")

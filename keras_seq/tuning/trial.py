@@ -85,10 +85,10 @@ class Report(keras.callbacks.Callback):
 
 def report(keeper, oracle, trial):
     """Tells the oracle the score of a trial, at a step that is a percentage of the training."""
-    config, name = keeper.config, f"val_{keeper.config.objective}"
+    config, name = keeper.config, f"val_{keeper.config.monitor}"
     scores = [row[name] for row in keeper.history]
     if config.keep_best:
-        best = min if config.less_is_better else max
+        best = {"min": min, "max": max}[config.mode]
         scores = [best((s for s in scores if not math.isnan(s)), default=math.nan)]
     metrics = {
         name: scores[-1],

@@ -166,7 +166,7 @@ def _table(oracle, config, folder):
         rows,
         {field.name: logarithmic[field.name] for field in oracle.hyperparameters.space},
         oracle.objective.name,
-        config.less_is_better,
+        config.mode,
         folder / "trials.png",
     )
     rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]

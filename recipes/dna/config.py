@@ -22,42 +22,42 @@ class Config(config.Config):
     strands: Literal["one", "both"] = "one"
     """Whether training reads the reverse complement of every sequence as well; not where the
     direction says what a sequence is, as at a splice junction."""
-    filters: int = config.tunable(64, among=(32, 64, 96))
+    filters: int = config.tunable(64, choices=(32, 64, 96))
     """Features of a run of bases; 0 lets the recurrent layer read each base."""
-    width: int = config.tunable(9, among=(6, 9, 12, 15))
+    width: int = config.tunable(9, choices=(6, 9, 12, 15))
     """Bases that a run is seen with."""
-    stride: int = config.tunable(3, among=(1, 2, 3, 5))
+    stride: int = config.tunable(3, choices=(1, 2, 3, 5))
     """Bases from one run to the next."""
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(96, among=(48, 64, 96, 128))
+    units: int = config.tunable(96, choices=(48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers, each from both ends."""
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """How the steps become one vector; the middle is where a junction is, for sequences in which
     the place says nothing there are attention and max."""
-    kmer: int = config.tunable(3, among=(0, 2, 3))
+    kmer: int = config.tunable(3, choices=(0, 2, 3))
     """Length of the k-mers of a position-weight model that is scored next to the network; 0 for no
     such model. It needs `--pooling middle`."""
-    dropout: float = config.tunable(0.5, between=(0.2, 0.6))
+    dropout: float = config.tunable(0.5, low=0.2, high=0.6)
     """Share of the features dropped between layers."""
-    base_dropout: float = config.tunable(0.0, between=(0.0, 0.2))
+    base_dropout: float = config.tunable(0.0, low=0.0, high=0.2)
     """Share of the bases that may be any in training."""
-    weight_decay: float = config.tunable(0.1, between=(0.005, 0.2), log=True)
+    weight_decay: float = config.tunable(0.1, low=0.005, high=0.2, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.005, between=(0.001, 0.02), log=True)
+    learning_rate: float = config.tunable(0.005, low=0.001, high=0.02, log=True)
     """The highest of the schedule."""
     batch_size: int = 128
     """Sequences an update."""
-    updates: int = 330
+    steps: int = 330
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
     keep_best: bool = False
     """Keep the weights of the epoch that did best on the validation split, not the last."""
 
     # Less subject to chance than the accuracy of three hundred sequences.
-    objective = "cross_entropy"
-    less_is_better = True
+    monitor = "cross_entropy"
+    mode = "min"
 
     def __post_init__(self):
         super().__post_init__()

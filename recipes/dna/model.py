@@ -62,7 +62,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     )
     if experts:
         model.adapt_experts(train.inputs, train.targets["labels"])
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

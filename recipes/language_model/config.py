@@ -16,21 +16,21 @@ class Config(config.Config):
     """What a step reads and says."""
     subwords: int = 2_000
     """How many pieces of words there are at most, if these are the tokens."""
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(384, among=(128, 192, 256, 384, 512))
+    units: int = config.tunable(384, choices=(128, 192, 256, 384, 512))
     """Hidden units a layer."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
     embedding: int = 64
     """Width of the embedding of a token."""
     tied: bool = False
     """Use the embedding as the kernel of the output too."""
-    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
     """Share of the features dropped between layers."""
     ngrams: int = 5
     """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
-    ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
+    ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
     """Share of the steps at which the runs of one length are dropped in training."""
     recall: int = 32
     """Width of the vector of what followed when the sequence was last like this; 0 for none."""
@@ -38,22 +38,22 @@ class Config(config.Config):
     """Tokens of the longest n-gram that is counted beside the network; 0 for none."""
     kneser_ney_share: float = 0.3
     """Of the counts in what the model says."""
-    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 16
     """Sequences an update."""
-    updates: int = 2_600
+    steps: int = 2_600
     """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
-    objective = "bits_per_character"
-    less_is_better = True
+    monitor = "bits_per_character"
+    mode = "min"
 
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, updates=4_000),
+    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney=16, steps=4_000),
     # Small, for `keras-seq train sentiment --init-from`.
     "reviews": Config(
         data="reviews",
@@ -74,6 +74,6 @@ PRESETS = {
         kneser_ney=6,
         kneser_ney_share=0.6,
         batch_size=32,
-        updates=6_000,
+        steps=6_000,
     ),
 }

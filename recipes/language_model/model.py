@@ -58,7 +58,7 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         count_model=count_model,
         tie_embeddings=config.tied,
     )
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

@@ -10,15 +10,15 @@ from keras_seq.train import config
 class Config(config.Config):
     """Many to one: recurrent layers read the rows, the state at the end names the digit."""
 
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(64, among=(32, 48, 64, 96, 128))
+    units: int = config.tunable(64, choices=(32, 48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(2, among=(1, 2, 3))
+    layers: int = config.tunable(2, choices=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the rows from the top and from the bottom."""
-    dropout: float = config.tunable(0.3, between=(0.0, 0.5))
+    dropout: float = config.tunable(0.3, low=0.0, high=0.5)
     """Share of the features dropped after each recurrent layer."""
     augment: bool = True
     """Turn, scale, shear, shift and bend the training digits, differently every time."""
@@ -26,13 +26,13 @@ class Config(config.Config):
     """How weights start: as Keras's layers do, or uniform within 1/sqrt(units) as PyTorch's."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW with warm-up and a cosine schedule, or plain SGD."""
-    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.02), log=True)
+    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.02, log=True)
     """The highest of the schedule, or SGD's."""
     momentum: float = 0.0
     """Of SGD."""
     batch_size: int = 128
     """Examples an update."""
-    updates: int = 1920
+    steps: int = 1920
     """Optimizer steps in all, rounded to whole passes over the training digits (epochs)."""
 
 
@@ -50,7 +50,7 @@ PRESETS = {
         learning_rate=0.01,
         momentum=0.5,
         batch_size=64,
-        updates=19_200,
+        steps=19_200,
         keep_best=False,
     ),
 }

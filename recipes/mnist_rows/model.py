@@ -61,7 +61,7 @@ def _start(config, fan, kinds=("kernel", "recurrent", "bias")):
 def _optimizer(config):
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(config.learning_rate, momentum=config.momentum)
-    return adam_w(config.learning_rate, config.updates)
+    return adam_w(config.learning_rate, config.steps)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

@@ -12,30 +12,30 @@ class Config(config.Config):
     data: str = "builtin"
     """Where the tunes come from: builtin (books of tunes), chorales (Bach's), or a folder of your
     own with one sub-folder a style."""
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(320, among=(128, 192, 256, 320, 448))
+    units: int = config.tunable(320, choices=(128, 192, 256, 320, 448))
     """Hidden units a layer."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
-    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
     """Share of the features dropped between layers."""
-    ngram_dropout: float = config.tunable(0.6, between=(0.2, 0.8))
+    ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
     """Share of the steps at which the runs of one length are dropped in training."""
-    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 16
     """Tunes an update."""
-    updates: int = 2_600
+    steps: int = 2_600
     """Optimizer steps in all, rounded to whole passes over the training tunes (epochs)."""
 
-    objective = "nats_per_event"
-    less_is_better = True
+    monitor = "nats_per_event"
+    mode = "min"
 
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=448, dropout=0.5, ngram_dropout=0.7, updates=3_600),
+    "large": Config(units=448, dropout=0.5, ngram_dropout=0.7, steps=3_600),
 }

@@ -43,7 +43,7 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         features=[ngrams, layers.Recall(encoder.vocab_size, MATCH_DIM, name="recall")],
         style_embedding_dim=STYLE_DIM,
     )
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

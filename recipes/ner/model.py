@@ -42,7 +42,7 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
         auxiliary=_auxiliary(config, train),
     )
     weights = {"tags": 1.0, "auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else None
-    model.compile(adam_w(config.learning_rate, config.updates), loss_weights=weights)
+    model.compile(adam_w(config.learning_rate, config.steps), loss_weights=weights)
     return model
 
 

@@ -20,36 +20,36 @@ class Config(config.Config):
     """Of tables of your own."""
     tokenizer: Literal["words", "characters", "text"] = "words"
     """What a step reads; characters for Chinese and Japanese."""
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(96, among=(32, 64, 96, 128, 192))
+    units: int = config.tunable(96, choices=(32, 64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
     init_from: str | None = None
     """The folder of a run of `language_model` over words, to start from what it has learnt."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
-        "attention", among=("attention", "max")
+        "attention", choices=("attention", "max")
     )
     """How the steps become one vector."""
-    dropout: float = config.tunable(0.5, between=(0.2, 0.7))
+    dropout: float = config.tunable(0.5, low=0.2, high=0.7)
     """Share of the features dropped between layers."""
-    token_dropout: float = config.tunable(0.1, between=(0.0, 0.3))
+    token_dropout: float = config.tunable(0.1, low=0.0, high=0.3)
     """Share of the tokens not read in training."""
-    weight_decay: float = config.tunable(0.05, between=(0.005, 0.2), log=True)
+    weight_decay: float = config.tunable(0.05, low=0.005, high=0.2, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Sentences an update."""
-    updates: int = 1_200
+    steps: int = 1_200
     """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
 
     # Less subject to chance than the accuracy of a thousand sentences.
-    objective = "cross_entropy"
-    less_is_better = True
+    monitor = "cross_entropy"
+    mode = "min"
 
 
 PRESETS = {"default": Config()}

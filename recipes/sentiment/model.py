@@ -81,7 +81,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     if config.init_from:
         _, _, learnt = runs.Run(Path(config.init_from)).load()
         model.transfer_from(learnt)
-    optimizer = adam_w(config.learning_rate, config.updates, config.weight_decay)
+    optimizer = adam_w(config.learning_rate, config.steps, config.weight_decay)
     names = ["labels", *(expert.name for expert in experts)]
     losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy
     model.compile(optimizer, loss=losses)

@@ -24,37 +24,37 @@ class Config(config.Config):
     """Write small letters only."""
     hours: float = 10.0
     """Of each split of a set of TFDS at most, since sound is held in memory."""
-    stack: int = config.tunable(3, among=(2, 3, 4))
+    stack: int = config.tunable(3, choices=(2, 3, 4))
     """Frames that make a time step."""
-    filters: int = config.tunable(16, among=(0, 16, 32, 64))
+    filters: int = config.tunable(16, choices=(0, 16, 32, 64))
     """Of a convolution over the bands of each time step; 0 for none."""
-    cell: config.Cell = config.tunable("GRU", among=config.CELLS)
+    cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(128, among=(64, 96, 128, 192, 256))
+    units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(2, among=(1, 2, 3))
+    layers: int = config.tunable(2, choices=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read from both ends; if not, the model can recognize while it hears."""
-    dropout: float = config.tunable(0.1, between=(0.0, 0.5))
+    dropout: float = config.tunable(0.1, low=0.0, high=0.5)
     """Share of the features dropped after each recurrent layer."""
-    warp: float = config.tunable(0.15, between=(0.0, 0.25))
+    warp: float = config.tunable(0.15, low=0.0, high=0.25)
     """Share by which frequencies are higher or lower in training, at most."""
-    masks: int = config.tunable(0, among=(0, 1, 2))
+    masks: int = config.tunable(0, choices=(0, 1, 2))
     """How many bands, and stretches of time, are blotted out in training."""
-    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.005, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.005, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 32
     """Recordings an update."""
-    updates: int = 3_500
+    steps: int = 3_500
     """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
     keep_best: bool = False
     """Keep the weights of the epoch that did best on the validation split, not the last."""
 
-    objective = "wer"
-    less_is_better = True
+    monitor = "wer"
+    mode = "min"
 
 
 PRESETS = {

@@ -50,7 +50,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
         decoder=decoder,
         length_penalty=0.0,
     )
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

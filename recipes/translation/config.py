@@ -20,33 +20,33 @@ class Config(config.Config):
     """What the networks read and write."""
     subwords: int = 3_000
     """How many pieces of words there are at most, in either language."""
-    cell: config.Cell = config.tunable("LSTM", among=config.CELLS)
+    cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(256, among=(128, 192, 256, 384))
+    units: int = config.tunable(256, choices=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers that read, each from both ends; one writes."""
     embedding: int = 256
     """Width of the embeddings of tokens."""
     attention: Literal["additive", "general"] = config.tunable(
-        "general", among=("additive", "general")
+        "general", choices=("additive", "general")
     )
     """Attention score of the decoder."""
-    dropout: float = config.tunable(0.4, between=(0.1, 0.6))
+    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
     """Share of the features dropped between layers."""
-    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.003, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Pairs an update."""
-    updates: int = 3_000
+    steps: int = 3_000
     """Optimizer steps in all, rounded to whole passes over the training pairs (epochs)."""
 
-    objective = "bleu"
+    monitor = "bleu"
 
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=384, embedding=384, dropout=0.5, updates=5_000),
+    "large": Config(units=384, embedding=384, dropout=0.5, steps=5_000),
 }

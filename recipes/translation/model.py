@@ -52,7 +52,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
         decoder=decoder,
         label_smoothing=LABEL_SMOOTHING,
     )
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

@@ -22,25 +22,25 @@ class Config(config.Config):
     """What sees a frame: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False
     """Start that model from what it learnt on ImageNet, and leave it so."""
-    channels: int = config.tunable(16, among=(8, 16, 24, 32))
+    channels: int = config.tunable(16, choices=(8, 16, 24, 32))
     """Of the first convolution of the small encoder."""
-    features: int = config.tunable(128, among=(64, 128, 256))
+    features: int = config.tunable(128, choices=(64, 128, 256))
     """Width of what the encoder says of a frame."""
-    cell: config.Cell = config.tunable("GRU", among=config.CELLS)
+    cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
     """The recurrent cell."""
-    units: int = config.tunable(128, among=(64, 96, 128, 192))
+    units: int = config.tunable(128, choices=(64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, among=(1, 2))
+    layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
-    dropout: float = config.tunable(0.4, between=(0.0, 0.6))
+    dropout: float = config.tunable(0.4, low=0.0, high=0.6)
     """Share of the features dropped before the first and after each recurrent layer."""
-    weight_decay: float = config.tunable(0.01, between=(0.001, 0.1), log=True)
+    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""
-    learning_rate: float = config.tunable(0.002, between=(0.0005, 0.01), log=True)
+    learning_rate: float = config.tunable(0.002, low=0.0005, high=0.01, log=True)
     """The highest of the schedule."""
     batch_size: int = 64
     """Clips an update."""
-    updates: int = 3_000
+    steps: int = 3_000
     """Optimizer steps in all, rounded to whole passes over the training clips (epochs)."""
 
     def __post_init__(self):

@@ -33,7 +33,7 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
         stack,
         sampling={"rate": config.rate, "most": config.frames},
     )
-    model.compile(adam_w(config.learning_rate, config.updates, config.weight_decay))
+    model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
 
 

@@ -77,7 +77,7 @@ def test_a_config_with_a_reserved_field_is_refused(field):
 class Config(config.Config):
     """A config whose fields are of all kinds."""
 
-    width: int | None = config.tunable(4, among=(2, 4))
+    width: int | None = config.tunable(4, choices=(2, 4))
     """Units, in
     two lines."""
     kind: Literal["plain", "fine"] = "plain"

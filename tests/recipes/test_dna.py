@@ -17,7 +17,7 @@ from keras_seq.train import registry
 
 RECIPE = registry.find("dna").import_recipe()
 CUT_OFF = gzip.compress(b">s\nACGT\n" * 99, mtime=0)[:-20]
-SMALL = ["--units", "4", "--filters", "4", "--updates", "6", "--batch-size", "32"]
+SMALL = ["--units", "4", "--filters", "4", "--steps", "6", "--batch-size", "32"]
 
 
 def rows(count=90, length=None):

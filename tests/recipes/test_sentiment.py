@@ -12,7 +12,7 @@ from keras_seq.models.results import Prediction
 from keras_seq.text import TextEncoder
 from keras_seq.train import registry
 
-SMALL = ["--units", "4", "--updates", "6"]
+SMALL = ["--units", "4", "--steps", "6"]
 WORDS = {"good": "fine great good", "bad": "awful poor bad", "so-so": "fair medium usual"}
 
 

@@ -14,7 +14,7 @@ from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
 from keras_seq.layers.audio.noise import coloured_noise
 
-SMALL = ["--units", "4", "--layers", "1", "--updates", "2", "--batch-size", "8"]
+SMALL = ["--units", "4", "--layers", "1", "--steps", "2", "--batch-size", "8"]
 RATE = 8_000
 COUNTS = {"train": 12, "validation": 4, "test": 6}
 
@@ -150,8 +150,8 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
     ran = workplace / "runs/speech/default"
     metrics = json.loads((ran / "metrics.json").read_text())
     assert {"wer", "cer"} == set(metrics["test"])
-    assert set(metrics["shown"]["beam"]) == {"5", "25"}
-    assert metrics["shown"]["real_time_factor"] > 0
+    assert set(metrics["report"]["beam"]) == {"5", "25"}
+    assert metrics["report"]["real_time_factor"] > 0
     assert (ran / "heard_0.png").stat().st_size > 5_000
     assert (ran / "mistakes.tsv").read_text().startswith("heard\tsaid\n")
     capsys.readouterr()

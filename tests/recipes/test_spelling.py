@@ -12,7 +12,7 @@ from keras_seq.data import split_of
 from keras_seq.models import seq2seq_search
 from keras_seq.text import TextEncoder
 
-SMALL = ["--units", "8", "--updates", "2", "--batch-size", "8"]
+SMALL = ["--units", "8", "--steps", "2", "--batch-size", "8"]
 
 
 def test_the_built_in_lexicon():
@@ -54,8 +54,8 @@ def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     folder = workplace / "runs/spelling/default"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert 0 <= metrics["test"]["wer"] <= 1 and metrics["test"]["per"] > 0
-    assert set(metrics["shown"]["beam"]) == {"1", "5"}
-    assert metrics["shown"]["beam"]["5"] == metrics["test"]
+    assert set(metrics["report"]["beam"]) == {"1", "5"}
+    assert metrics["report"]["beam"]["5"] == metrics["test"]
     assert (folder / "mistakes.tsv").read_text().startswith("word\tsaid\tlisted\n")
     capsys.readouterr()
     assert cli.main(["predict", str(folder), "Cab", "a'é"]) == 0

@@ -12,7 +12,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
 from keras_seq.models import seq2seq_search
 
-SMALL = ["--units", "8", "--embedding", "6", "--updates", "2", "--batch-size", "8"]
+SMALL = ["--units", "8", "--embedding", "6", "--steps", "2", "--batch-size", "8"]
 SMALL += ["--subwords", "60"]
 PAIRS = [
     (f"{verb} the {colour} {thing}", f"{acte} le {chose} {couleur}")
@@ -141,8 +141,8 @@ def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     folder = workplace / "runs/translation/default"
     metrics = json.loads((folder / "metrics.json").read_text())
     assert 0 <= metrics["test"]["bleu"] <= 100 and 0 <= metrics["test"]["chrf"] <= 100
-    assert "tok:13a" in metrics["shown"]["signatures"]["bleu"]
-    assert metrics["shown"]["beam"]["5"] == metrics["test"]
+    assert "tok:13a" in metrics["report"]["signatures"]["bleu"]
+    assert metrics["report"]["beam"]["5"] == metrics["test"]
     assert len((folder / "translations.tsv").read_text().splitlines()) > 1
     assert cli.main(["predict", str(folder), "Open the zebra", ""]) == 0
     assert "translation" in capsys.readouterr().out

@@ -105,7 +105,7 @@ def test_a_catalogue_whose_entries_share_their_text():
 
 def test_limits_on_the_command_line(workplace, capsys):
     (workplace / "a.csv").write_text("text,label\n" + "a good film,good\nbad,bad\n" * 9)
-    train = ["train", "sentiment", "--data", "a.csv", "--updates", "1", "--units", "2"]
+    train = ["train", "sentiment", "--data", "a.csv", "--steps", "1", "--units", "2"]
     assert cli.main([*train, "--limit", "max_lines=18"]) == 2
     assert capsys.readouterr().err == (
         "keras-seq: a.csv: the number of lines is 19, above the limit of 18; raise it with --limit "

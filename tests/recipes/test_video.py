@@ -12,7 +12,7 @@ from keras_seq.data import read_video, split_of
 
 av = pytest.importorskip("av")
 
-SMALL = ["--size", "8", "--channels", "2", "--features", "4", "--units", "4", "--updates", "2"]
+SMALL = ["--size", "8", "--channels", "2", "--features", "4", "--units", "4", "--steps", "2"]
 
 
 def test_a_single_frame_says_nothing():

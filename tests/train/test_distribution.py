@@ -29,7 +29,7 @@ from keras_seq.train import config
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
     batch_size: int = 8
-    updates: int = 6
+    steps: int = 6
 
 PRESETS = {"default": Config()}
 """,

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from helpers import to_numpy
 
-from keras_seq.train.optimizers import adam_w, muon, warm_up_and_cosine
+from keras_seq.train.optimizers import adam_w, muon, warmup_cosine
 
 
 def test_the_rate_rises_and_falls():
-    rate = warm_up_and_cosine(0.1, updates=200)
+    rate = warmup_cosine(0.1, steps=200)
     found = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
     assert found == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
 
 
 def test_adam_with_decoupled_decay_and_clipped_gradients():
     weights = [keras.Variable(np.array(value)) for value in ([1.0, -2.0], [3.0])]
-    optimizer, rate = adam_w(0.1, updates=40, weight_decay=0.3), warm_up_and_cosine(0.1, 40)
+    optimizer, rate = adam_w(0.1, steps=40, weight_decay=0.3), warmup_cosine(0.1, 40)
     w, m, v = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
     # The first and third gradient are longer than 1, over both weights together.
     for n, g in enumerate(np.array([[30.0, -40.0, 5.0], [0.1, 0.2, -0.3], [0.8, 0.8, 0.8]])):

@@ -235,7 +235,7 @@ def test_a_programming_error_ends_a_search(formula):
 
 @pytest.mark.slow
 def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):
-    options = ["--search", "hyperband", "--updates", "9", "--fields", "rate", "--width", "8"]
+    options = ["--search", "hyperband", "--steps", "9", "--fields", "rate", "--width", "8"]
     assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
     rows = table(workplace / "runs/formula/tuned")
     epochs = collections.Counter(row["epochs"] for row in rows)
@@ -336,9 +336,9 @@ def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
 def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
     @dataclasses.dataclass(frozen=True)
     class Deep(Config):
-        depth: int = tunable(2, between=(1, 4))
-        rate: float = tunable(0.1, between=(0.01, 1), log=True)
-        width: int = tunable(4, among=(2, 4, 8))
+        depth: int = tunable(2, low=1, high=4)
+        rate: float = tunable(0.1, low=0.01, high=1, log=True)
+        width: int = tunable(4, choices=(2, 4, 8))
 
     space = {
         field.name: field for field in tuning.space_of(Deep(depth=6, rate=0.001, width=5)).space
@@ -380,20 +380,20 @@ def silent(done, line=None):
     pass
 
 
-def make(path, trials=6, less_is_better=False, say=silent, search="random"):
+def make(path, trials=6, mode="max", say=silent, search="random"):
     """A search for the greatest x of 1 to 40."""
     space = keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
-    config = type("Config", (Config,), {"less_is_better": less_is_better})()
+    config = type("Config", (Config,), {"mode": mode})()
     return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
 
 
-@pytest.mark.parametrize("less_is_better", [False, True])
-def test_a_trial_worse_than_the_median_is_stopped(tmp_path, less_is_better):
-    sign = -1 if less_is_better else 1
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_trial_worse_than_the_median_is_stopped(tmp_path, mode):
+    sign = -1 if mode == "min" else 1
     curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 41)}
     work = Work(curves)
-    tuning.work(make(tmp_path, 12, less_is_better), "tuner0", work)
+    tuning.work(make(tmp_path, 12, mode), "tuner0", work)
     assert len(work.done) == 12
     reached = []
     for number, (x, epochs) in enumerate(work.done):
