@@ -14,10 +14,10 @@ from keras_seq.cli import (  # noqa: F401
     demo,
     evaluate,
     export,
-    look,
     ls,
     predict,
     serve,
+    trace,
     train,
     tune,
 )

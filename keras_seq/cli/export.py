@@ -17,8 +17,8 @@ def export(
     run: Path,
     *,
     format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
-    to: Path | None = None,
-    compare: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
+    output: Path | None = None,
+    num_examples: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 8,
     portable: bool = False,
     recipe: RecipeOption = None,
 ) -> None:
@@ -28,8 +28,8 @@ def export(
         run: Folder of the run.
         format: What for: TensorFlow (texts in, readable answers out), ONNX, or LiteRT (numbers for
             both, with tables of what they mean).
-        to: Folder to write, RUN/FORMAT if not given.
-        compare: On how many test examples.
+        output: Folder to write. Default: RUN/FORMAT.
+        num_examples: Number of test examples on which the export is verified, at least 1.
         portable: With ONNX, whether to avoid what runtimes other than ONNX Runtime compute wrongly.
     """
     if portable and format != "onnx":
@@ -37,8 +37,8 @@ def export(
     used, config, model = runs.Run(run).load(recipe)
     from keras_seq import export as exports
 
-    inputs = used.export_inputs(model, config, compare)
-    folder = to or run / format
+    inputs = used.export_inputs(model, config, num_examples)
+    folder = output or run / format
     with startup.without_noise():
         options = {"portable": True} if portable else {}
         report = exports.FORMATS[format](model, folder, inputs, **options)

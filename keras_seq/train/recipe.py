@@ -212,13 +212,13 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """Return the panel of `keras-seq demo`, or None for that of the kind of model."""
         return None
 
-    def export_inputs(self, model: AnyModel, config: AnyConfig, count: int) -> Sequence[Any]:
+    def export_inputs(self, model: AnyModel, config: AnyConfig, num_examples: int) -> Sequence[Any]:
         """Return test inputs as `keras_seq.export` compares a model with its export on them.
 
         Args:
             model: Trained model.
             config: Config of the run.
-            count: Number of test examples.
+            num_examples: Number of test examples.
 
         Returns:
             Inputs; texts as lists of tokens, without those that have none.
@@ -226,7 +226,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         from keras_seq.models.text_model import TextModel
 
         splits = self.load(config)
-        inputs = splits.get("test", splits["train"]).inputs[:count]
+        inputs = splits.get("test", splits["train"]).inputs[:num_examples]
         if not isinstance(model, TextModel):
             return inputs
         sequences = [model.encoder.tokenize(text) for text in inputs]

@@ -55,10 +55,10 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert run("predict", folder, digits / "3/0.png", digits / "9/1.png") == 0
     assert capsys.readouterr().out.count(".png") == 2
 
-    assert run("look", folder, "0") == 0
-    assert "runs/mnist_rows/default/look_0.html" in capsys.readouterr().out
-    assert "row 0 of the test split" in (folder / "look_0.html").read_text()
-    assert run("look", folder, "9" * 5) == 2
+    assert run("trace", folder, "0") == 0
+    assert "runs/mnist_rows/default/trace_0.html" in capsys.readouterr().out
+    assert "row 0 of the test split" in (folder / "trace_0.html").read_text()
+    assert run("trace", folder, "9" * 5) == 2
     assert "There is no row 99999" in capsys.readouterr().err
 
     assert run("export", folder, "--format", "onnx") == 0
@@ -67,7 +67,9 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert (folder / "onnx/predict.onnx").exists()
     assert run("export", folder, "--format", "onnx") == 2
     assert "exists already" in capsys.readouterr().err
-    assert run("export", folder, "--format", "onnx", "--portable", "--to", folder / "other") == 0
+    assert (
+        run("export", folder, "--format", "onnx", "--portable", "--output", folder / "other") == 0
+    )
     assert (folder / "other/predict.onnx").exists()
     assert run("export", folder, "--portable") == 2
     assert "--portable goes with --format onnx" in capsys.readouterr().err

@@ -171,8 +171,8 @@ def test_end_to_end(workplace, capsys):
     assert "mine" in out and "other" in out and "ACGTRAC" in out and "donor" in out
     assert cli.main(["predict", str(folder), "acgxt"]) == 2
     assert "position 4: 'x' is no letter of DNA" in capsys.readouterr().err
-    assert cli.main(["look", str(folder), "acgtracc"]) == 0
-    page = (folder / "look_acgtracc.html").read_text()
+    assert cli.main(["trace", str(folder), "acgtracc"]) == 0
+    page = (folder / "trace_acgtracc.html").read_text()
     assert '["acg", "tra", "cc"]' in page.replace('","', '", "').lower()
 
 

@@ -161,8 +161,8 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
     assert (workplace / "heard/1.png").stat().st_size > 5_000
     assert run("predict", ran, files[0], "--pieces", 0.2) == 0
     assert "0.51" in capsys.readouterr().out
-    assert run("look", ran, files[0]) == 0
-    assert "0.03 s" in next(ran.glob("look_*.html")).read_text()
+    assert run("trace", ran, files[0]) == 0
+    assert "0.03 s" in next(ran.glob("trace_*.html")).read_text()
     (workplace / "no.wav").write_bytes(b"")
     assert run("predict", ran, files[0], "no.wav") == 2
     assert "no.wav is empty" in capsys.readouterr().err

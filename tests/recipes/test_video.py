@@ -160,8 +160,8 @@ def test_the_users_own_videos_end_to_end(workplace, capsys):
     row = int(gif.stem.removeprefix("row_"))
     clip = data.load(Config(data="mine", size=8))["test"].inputs[row]
     np.testing.assert_array_equal(read_video(gif, (8, 8)), clip)
-    assert cli.main(["look", str(run), "one.mp4"]) == 0
-    assert "frame 0" in (run / "look_one_mp4.html").read_text()
+    assert cli.main(["trace", str(run), "one.mp4"]) == 0
+    assert "frame 0" in (run / "trace_one_mp4.html").read_text()
     (workplace / "bad.mp4").write_bytes(b"no video" * 99)
     assert cli.main(["predict", str(run), "bad.mp4"]) == 2
     assert "bad.mp4 is damaged or is not a video" in capsys.readouterr().err

@@ -37,7 +37,7 @@ def state_of(number, state):
 
 
 def publish(source, folder):
-    """As `keras-seq export --to` does it: beside, then renamed."""
+    """As `keras-seq export --output` does it: beside, then renamed."""
     shutil.copytree(source, folder.parent / ".writing" / folder.name)
     (folder.parent / ".writing" / folder.name).rename(folder)
 

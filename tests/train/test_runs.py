@@ -114,7 +114,7 @@ def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):
     for command in (
         ("predict", WHOLE, "text"),
         ("evaluate", WHOLE),
-        ("look", WHOLE, "0"),
+        ("trace", WHOLE, "0"),
         ("export", WHOLE),
         ("demo", WHOLE),
     ):
@@ -291,7 +291,7 @@ def test_a_programming_error_keeps_its_traceback(place, monkeypatch, capsys):
 
     monkeypatch.setattr(runs.Run, "load", broken)
     with pytest.raises(TypeError):
-        run("look", WHOLE, "0")
+        run("trace", WHOLE, "0")
     assert run("evaluate", "file", "--debug") == 2
     error = capsys.readouterr().err
     assert error.startswith("Traceback") and error.endswith(
@@ -305,7 +305,7 @@ def test_an_error_of_the_operating_system_names_the_file(place, monkeypatch, cap
         raise PermissionError(13, "Permission denied", "secret.txt")
 
     monkeypatch.setattr(runs.Run, "load", refused)
-    assert run("look", WHOLE, "0") == 2
+    assert run("trace", WHOLE, "0") == 2
     assert "secret.txt cannot be used: permission denied." in sentence(capsys)
 
 

@@ -1,4 +1,4 @@
-"""The page of `keras-seq look`: one example as a finished run reads it."""
+"""The page of `keras-seq trace`: one example as a finished run reads it."""
 
 import re
 from pathlib import Path
@@ -36,7 +36,7 @@ def write_page(recipe: Recipe, config: Config, model: Any, example: str, folder:
         what = "the answer at the last time step"
         gradients[what] = found.gradients(lambda y: _answers(y, slice(-1, None)))
     name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
-    path = folder / f"look_{name}.html"
+    path = folder / f"trace_{name}.html"
     title = f"{recipe.name}: {example if read is example else f'row {example} of the test split'}"
     tags = model.tag_set.tags if hasattr(model, "tag_set") else None
     page(found, path, steps, title=title, gradients=gradients, tags=tags)

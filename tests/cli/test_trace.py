@@ -1,4 +1,4 @@
-"""`keras-seq look`: how each recipe's model reads one example."""
+"""`keras-seq trace`: how each recipe's model reads one example."""
 
 import json
 
@@ -9,7 +9,7 @@ from tiny_models import WORDS, classifier, generator, rows, tagger
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
-from keras_seq.cli._look_page import write_page
+from keras_seq.cli._trace_page import write_page
 from keras_seq.train import registry
 
 pytestmark = [
@@ -43,7 +43,7 @@ def content(path):
 def test_a_text(name, tmp_path):
     make, text, steps, names = LOOKS[name]
     path = write_page(registry.find(name).import_recipe(), None, make(), text, tmp_path)
-    assert path.parent == tmp_path and path.name.startswith("look_")
+    assert path.parent == tmp_path and path.name.startswith("trace_")
     page, data = content(path)
     assert f"<title>{name}: {text}</title>" in page
     assert data["steps"] == steps
@@ -71,7 +71,7 @@ def test_a_row_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
     path = write_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
     page, data = content(path)
-    assert path.name == "look_2.html" and "mnist_rows: row 2 of the test split" in page
+    assert path.name == "trace_2.html" and "mnist_rows: row 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
     music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
     model = generator(["jig", "reel"], "whitespace")
