@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import page
 from keras_seq import layers
-from keras_seq.batching import epochs_of_batches
+from keras_seq.batching import make_batches
 from keras_seq.models import Seq2Seq
 from keras_seq.text import TextEncoder
 from keras_seq.train import plots
@@ -59,7 +59,7 @@ def learnt(attention, arguments):
     steps = min(arguments.updates, 1_000)
     epochs = -(-arguments.updates // steps)
     sequences = pairs(steps * arguments.batch_size, range(1, arguments.longest + 1), seed=1)
-    batches = epochs_of_batches(model.encode(*sequences), arguments.batch_size, 0, 0, epochs)
+    batches = make_batches(model.encode(*sequences), arguments.batch_size, 0, 0, epochs)
     model.fit(batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=2)
     return model
 

@@ -31,7 +31,7 @@ def measured(run, turns):
         milliseconds = latency(lambda: model.predict(one, verbose=0), ())
         found.setdefault(("Keras", "predict"), []).append(milliseconds)
         for name, write in export.FORMATS.items():
-            with tempfile.TemporaryDirectory() as folder, startup.without_noise():
+            with tempfile.TemporaryDirectory() as folder, startup.filtered_stderr():
                 report = write(model, Path(folder) / name, inputs)
             differences[name] = report["largest difference"]
             for endpoint, milliseconds in report["milliseconds"].items():

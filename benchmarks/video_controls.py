@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from benchmarks import page
-from keras_seq.batching import RawExamples, epochs_of_batches
+from keras_seq.batching import RawExamples, make_batches
 from keras_seq.train import runs
 
 BACKWARDS = [
@@ -74,7 +74,7 @@ def one_frame(recipe, config, train, random):
     examples = recipe.encode(model, train)
     steps = -(-len(examples) // config.batch_size)
     epochs = max(1, round(config.steps / steps))
-    batches = epochs_of_batches(examples, config.batch_size, config.seed, 0, epochs)
+    batches = make_batches(examples, config.batch_size, config.seed, 0, epochs)
     model.fit(batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0)
     return model
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-class Ragged:
+class RaggedArray:
     """Rows of different lengths, end to end, where an array would pad them to the longest.
 
     Args:
@@ -39,7 +39,7 @@ class Ragged:
 
 
 Arrays = Any
-"""An array, a `Ragged`, or a dict of these by name; all have the examples as their first axis."""
+"""An array, a `RaggedArray`, or a dict of these by name. The first axis is examples."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,8 +75,8 @@ class EncodedDataset:
         lengths: Time steps of each example `(examples,)`, if they differ.
         sequences: Names of the arrays whose second axis is time, `(examples, timesteps, ...)`,
             padded at the end to one length: keys of the dicts, or "inputs" and "targets" for what
-            is a single array. A `Ragged` is a sequence without being named. Batches are cut to the
-            length of their longest example in these arrays alone.
+            is a single array. A `RaggedArray` is a sequence without being named. Only these arrays
+            are cut to the length of the longest example of a batch.
         min_length: Shortest length to which a batch is cut or padded.
         buckets_per_octave: Number of such lengths between one and its double, a power of two. More
             of them leave less padding and take longer to compile.
@@ -114,7 +114,7 @@ class EncodedDataset:
         if not timed:
             raise ValueError("There are lengths, but sequences names no array.")
         for name, array in timed.items():
-            if not isinstance(array, Ragged) and (array.ndim < 2 or array.shape[1] < longest):
+            if not isinstance(array, RaggedArray) and (array.ndim < 2 or array.shape[1] < longest):
                 raise ValueError(
                     f"{name!r} has the shape {array.shape}, and the longest example {longest} time "
                     "steps."
@@ -129,9 +129,9 @@ class EncodedDataset:
 
         Args:
             name: Its name, as in `sequences`.
-            array: The array, whose type tells if it is a `Ragged`.
+            array: The array, whose type tells if it is a `RaggedArray`.
         """
-        return name in self.sequences or isinstance(array, Ragged)
+        return name in self.sequences or isinstance(array, RaggedArray)
 
     def pad_batch(self, rows: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
         """Return some examples in one of few shapes, so that few programs are compiled for them.
@@ -181,16 +181,16 @@ def _map(function: Callable[[str, Any], Any], whole: str, arrays: Arrays) -> Arr
     return function(whole, arrays)
 
 
-def epochs_of_batches(
+def make_batches(
     examples: EncodedDataset,
     batch_size: int,
     seed: int,
-    first_epoch: int,
+    initial_epoch: int,
     epochs: int,
-    mine: Sequence[int] = (0,),
-    parts: int = 1,
+    shards: Sequence[int] = (0,),
+    num_shards: int = 1,
 ) -> Any:
-    """Return the batches of all epochs from `first_epoch` on, one after the other.
+    """Return the batches of all epochs from `initial_epoch` on, one after the other.
 
     A run that stops after an epoch and goes on later sees what an undisturbed one sees. Examples
     of about the same length come together, cut to one of a few lengths.
@@ -203,10 +203,10 @@ def epochs_of_batches(
         examples: Encoded examples.
         batch_size: Batch size; the last batch of an epoch may be smaller.
         seed: Random seed of the order.
-        first_epoch: Epochs already done.
+        initial_epoch: Epochs already done.
         epochs: Epochs in all.
-        mine: Numbers of the parts of every batch that are wanted, one after the other.
-        parts: Number of parts of a batch.
+        shards: Numbers of the parts of every batch that are wanted, one after the other.
+        num_shards: Number of parts of a batch.
 
     Returns:
         A `tf.data.Dataset` of (inputs, targets).
@@ -214,7 +214,7 @@ def epochs_of_batches(
     import tensorflow as tf
 
     def as_tensor(name: str, array: Any) -> Any:
-        if isinstance(array, Ragged):
+        if isinstance(array, RaggedArray):
             return tf.RaggedTensor.from_row_lengths(array.values, array.lengths)
         return tf.convert_to_tensor(array)
 
@@ -224,7 +224,7 @@ def epochs_of_batches(
     lengths = None if examples.lengths is None else np.asarray(examples.lengths)
 
     def rows_of_batches():
-        for epoch in range(first_epoch, epochs):
+        for epoch in range(initial_epoch, epochs):
             random = np.random.default_rng([seed, epoch])
             order = random.permutation(count)
             if lengths is not None:
@@ -236,9 +236,9 @@ def epochs_of_batches(
                 random.shuffle(batches)
             for rows in batches:
                 length = 0 if lengths is None else _bucket(max(lengths[rows]), examples)
-                rows = np.resize(rows, -(-len(rows) // parts) * parts)
-                for part in mine:
-                    yield rows[part::parts], length
+                rows = np.resize(rows, -(-len(rows) // num_shards) * num_shards)
+                for shard in shards:
+                    yield rows[shard::num_shards], length
 
     rows = tf.data.Dataset.from_generator(
         rows_of_batches,
@@ -261,24 +261,24 @@ def epochs_of_batches(
 
 
 def _bucket(length: int, examples: EncodedDataset) -> int:
-    return width(length, examples.buckets_per_octave, examples.min_length)
+    return bucket_length(length, examples.buckets_per_octave, examples.min_length)
 
 
-def width(length, an_octave=2, least=16):
+def bucket_length(length, buckets_per_octave=2, min_length=16):
     """Return the length to which a sequence is padded: 16, 24, 32, 48, 64, ...
 
     Args:
         length: Number of time steps.
-        an_octave: Number of such lengths between one and its double, a power of two.
-        least: Shortest of these lengths.
+        buckets_per_octave: Number of such lengths between one and its double, a power of two.
+        min_length: Shortest of these lengths.
     """
-    if length <= least:
-        return least
-    step = max(1, 2 ** math.floor(math.log2(length - 1)) // an_octave)
+    if length <= min_length:
+        return min_length
+    step = max(1, 2 ** math.floor(math.log2(length - 1)) // buckets_per_octave)
     return -(-length // step) * step
 
 
-def by_length(lengths, batch_size):
+def bucket_by_length(lengths, batch_size):
     """Return batches of examples of similar length, the longest first.
 
     Args:
@@ -293,9 +293,9 @@ def by_length(lengths, batch_size):
     order = np.argsort(np.negative(lengths), kind="stable")
     octaves = collections.defaultdict(list)
     for row in order:
-        octaves[width(lengths[row], 1)].append(row)
+        octaves[bucket_length(lengths[row], 1)].append(row)
     return [
-        (rows[i : i + batch_size], width(lengths[rows[i]], 4))
+        (rows[i : i + batch_size], bucket_length(lengths[rows[i]], 4))
         for rows in octaves.values()
         for i in range(0, len(rows), batch_size)
     ]

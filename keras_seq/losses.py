@@ -9,11 +9,11 @@ from keras_seq._internal.keras_compat import (
     reduce_weighted_values,
     set_keras_mask,
 )
-from keras_seq._internal.value_checks import require
+from keras_seq._internal.value_checks import check_valid
 from keras_seq.scan.ctc import ctc_loss
 
 
-class OverTokens:
+class TokenMeanMixin:
     """Makes a loss that is a mean over tokens one over the tokens of all devices.
 
     A base to put before a `keras.losses.Loss` whose `y_true` is numbers of tokens, 0 for padding.
@@ -35,7 +35,7 @@ class OverTokens:
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class MaskedCrossentropy(OverTokens, keras.losses.SparseCategoricalCrossentropy):
+class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentropy):
     """Cross-entropy of tokens, from logits: the mean over all tokens other than padding.
 
     >>> import numpy as np
@@ -157,7 +157,7 @@ class CTC(keras.losses.CTC):
         classes = logits.shape[-1]
         counts = ops.arange(ops.shape(labels)[1]) < label_lengths[:, None]
         valid = ops.logical_not(counts) | ((labels > 0) & (labels < classes))
-        require(
+        check_valid(
             valid,
             labels,
             f"CTC takes labels from 1 to {classes - 1}, got {{}} in row {{}} of the batch, label "

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from keras_seq.batching import (
     EncodedDataset,
-    Ragged,
-    by_length,
-    epochs_of_batches,
+    RaggedArray,
+    bucket_by_length,
+    bucket_length,
+    make_batches,
     pad_rows,
-    width,
 )
 
 
@@ -34,7 +34,7 @@ def examples(count=23, longest=70, **widths):
 def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
     here = examples(min_length=min_length, buckets_per_octave=buckets_per_octave)
     here = here if by == "length" else dataclasses.replace(here, lengths=None)
-    batches = list(epochs_of_batches(here, 5, seed=1, first_epoch=0, epochs=2))
+    batches = list(make_batches(here, 5, seed=1, initial_epoch=0, epochs=2))
     assert len(batches) == 10
     for epoch in (batches[:5], batches[5:]):
         numbers = [n for x, _ in epoch for n in x["number"].numpy()]
@@ -44,18 +44,18 @@ def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
         assert x["number"].shape[0] == x["tokens"].shape[0]
         if by == "length":
             longest = max(here.lengths[n] for n in x["number"].numpy())
-            assert y.shape[1] == min(width(longest, buckets_per_octave, min_length), 70)
-    second = list(epochs_of_batches(here, 5, seed=1, first_epoch=1, epochs=2))
+            assert y.shape[1] == min(bucket_length(longest, buckets_per_octave, min_length), 70)
+    second = list(make_batches(here, 5, seed=1, initial_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
 
 
 @pytest.mark.parametrize("batch_size, count", [(6, 24), (6, 23), (12, 13)])
 def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
-    whole = list(epochs_of_batches(examples(count), batch_size, 1, 0, 2))
+    whole = list(make_batches(examples(count), batch_size, 1, 0, 2))
     others = [
-        list(epochs_of_batches(examples(count), batch_size, 1, 0, 2, mine, 3))
-        for mine in ((0, 1), (2,))
+        list(make_batches(examples(count), batch_size, 1, 0, 2, shards, 3))
+        for shards in ((0, 1), (2,))
     ]
     assert len(others[0]) == 2 * len(whole) and len(others[1]) == len(whole)
     for step, (x, y) in enumerate(whole):
@@ -67,7 +67,7 @@ def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
 
 
 def ragged(array, lengths):
-    return Ragged([row[:n] for row, n in zip(array, lengths)], array.dtype)
+    return RaggedArray([row[:n] for row, n in zip(array, lengths)], array.dtype)
 
 
 def test_ragged_rows_come_as_padded_ones_do():
@@ -77,8 +77,8 @@ def test_ragged_rows_come_as_padded_ones_do():
     assert len(rows) == 23 and len(rows.values) == padded.lengths.sum()
     np.testing.assert_array_equal(rows[:], padded.targets)
     np.testing.assert_array_equal(rows[:0], np.zeros((0, 0)))
-    with_ragged = epochs_of_batches(dataclasses.replace(padded, inputs=inputs), 5, 1, 0, 2)
-    both = zip(epochs_of_batches(padded, 5, 1, 0, 2), with_ragged, strict=True)
+    with_ragged = make_batches(dataclasses.replace(padded, inputs=inputs), 5, 1, 0, 2)
+    both = zip(make_batches(padded, 5, 1, 0, 2), with_ragged, strict=True)
     for (x, y), (again, _) in both:
         np.testing.assert_array_equal(x["number"], again["number"])
         np.testing.assert_array_equal(again["tokens"], y)
@@ -89,27 +89,41 @@ def test_ragged_rows_come_as_padded_ones_do():
 
 
 def test_widths_an_octave():
-    assert [width(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [16, 20, 20, 24, 32, 40, 160]
-    assert [width(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
-    assert [width(n, least=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
-    assert [width(n, least=1) for n in range(1, 6)] == [1, 2, 3, 4, 6]
+    assert [bucket_length(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [
+        16,
+        20,
+        20,
+        24,
+        32,
+        40,
+        160,
+    ]
+    assert [bucket_length(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
+    assert [bucket_length(n, min_length=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
+    assert [bucket_length(n, min_length=1) for n in range(1, 6)] == [1, 2, 3, 4, 6]
 
 
 def test_widths_are_few_and_wide_enough():
-    widths = {width(n) for n in range(1, 1025)}
+    widths = {bucket_length(n) for n in range(1, 1025)}
     assert sorted(widths) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
-    assert all(n <= width(n) for n in range(1, 1025))
+    assert all(n <= bucket_length(n) for n in range(1, 1025))
 
 
 def test_rows_by_length():
     lengths = [3, 40, 90, 33, 5, 70, 17, 45]
-    assert by_length(lengths, 2) == [([2, 5], 96), ([7, 1], 48), ([3], 40), ([6], 20), ([4, 0], 16)]
-    assert by_length([], 4) == []
+    assert bucket_by_length(lengths, 2) == [
+        ([2, 5], 96),
+        ([7, 1], 48),
+        ([3], 40),
+        ([6], 20),
+        ([4, 0], 16),
+    ]
+    assert bucket_by_length([], 4) == []
 
 
 @given(st.lists(st.integers(1, 3_000), max_size=50), st.integers(1, 9))
 def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
-    batches = by_length(lengths, batch_size)
+    batches = bucket_by_length(lengths, batch_size)
     assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
     for rows, wide in batches:
         assert len(rows) <= batch_size
@@ -144,7 +158,7 @@ def test_labels_as_wide_as_the_longest_sentence_are_not_cut():
         np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]),
     )
     dataset = EncodedDataset({"tokens": tokens}, soft, [2, 1, 1], ["tokens"], min_length=1)
-    batches = list(epochs_of_batches(dataset, 1, seed=0, first_epoch=0, epochs=1))
+    batches = list(make_batches(dataset, 1, seed=0, initial_epoch=0, epochs=1))
     assert sorted(x["tokens"].shape[1] for x, _ in batches) == [1, 1, 2]
     assert all(y.shape == (1, 2) for _, y in batches)
     inputs, targets = dataset.pad_batch([1], 1)

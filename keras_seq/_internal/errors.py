@@ -14,7 +14,7 @@ class InputError(ValueError):
     """Something the user gave is wrong; the message says what, where, and what would be right."""
 
 
-class DamagedFile(InputError):
+class DamagedFileError(InputError):
     """A file that keras-seq wrote is not as it was written.
 
     Args:
@@ -60,7 +60,7 @@ def explain(error: BaseException) -> str | None:
         return None
     # `rename` and `link` have two names, of which the second is to be written.
     name = error.filename2 or error.filename
-    if disk_is_full(error):
+    if is_disk_full(error):
         return f"The disk{f' of {os.fsdecode(name)}' if name else ''} is full; make room and go on."
     if not isinstance(name, str | bytes):
         return None  # sockets and the like
@@ -68,12 +68,12 @@ def explain(error: BaseException) -> str | None:
     return f"{os.fsdecode(name)} {reason}."
 
 
-def disk_is_full(error: OSError) -> bool:
+def is_disk_full(error: OSError) -> bool:
     """Return whether an error of the operating system says that the disk is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-def unknown(kind: str, name: object, known: Iterable[str]) -> InputError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     """Return an error for a name that is not among the known ones, with the nearest suggested.
 
     Args:

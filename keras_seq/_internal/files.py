@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import filelock
 
 from keras_seq._internal import leftovers
-from keras_seq._internal.errors import DamagedFile, InputError, disk_is_full
+from keras_seq._internal.errors import DamagedFileError, InputError, is_disk_full
 
 TEMPORARY = r"\.writing-\w{8}"
 """Pattern of the names of the folders that files are written in."""
@@ -67,13 +67,13 @@ def read_or_previous(path: Path, read: Callable[[Path], T]) -> T | None:
 
     Args:
         path: File to read.
-        read: Function that reads a file and raises `DamagedFile`.
+        read: Function that reads a file and raises `DamagedFileError`.
 
     Returns:
         What `read` returns; None if there is neither file.
 
     Raises:
-        DamagedFile: If all files that there are are damaged.
+        DamagedFileError: If all files that there are are damaged.
     """
     first_error = None
     for candidate in (path, previous_path(path)):
@@ -81,7 +81,7 @@ def read_or_previous(path: Path, read: Callable[[Path], T]) -> T | None:
             continue
         try:
             content = read(candidate)
-        except DamagedFile as error:
+        except DamagedFileError as error:
             first_error = first_error or error
             continue
         if first_error is not None:
@@ -111,7 +111,7 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
         created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if disk_is_full(error):
+        if is_disk_full(error):
             raise
         reason = error.strerror or str(error)
         raise InputError(f"The folder {folder} cannot be created: {reason}.") from error
@@ -161,19 +161,19 @@ def read_checked_json(path: Path, remedy: str) -> dict[str, Any]:
         remedy: Advice for the user whose file is damaged; ends the sentence of the error.
 
     Raises:
-        DamagedFile: If the file holds no JSON object, or another one than was written.
+        DamagedFileError: If the file holds no JSON object, or another one than was written.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         reason = "it is empty" if not path.stat().st_size else f"it is not JSON ({error})"
-        raise DamagedFile(path, reason, remedy) from error
+        raise DamagedFileError(path, reason, remedy) from error
     if not isinstance(content, dict):
-        raise DamagedFile(path, "it holds no JSON object", remedy)
+        raise DamagedFileError(path, "it holds no JSON object", remedy)
     checksum = content.pop(CHECKSUM, None)
     if checksum is not None and checksum != _checksum(content):
         reason = f'its content does not match its "{CHECKSUM}" (if you edited it, remove that line)'
-        raise DamagedFile(path, reason, remedy)
+        raise DamagedFileError(path, reason, remedy)
     return content
 
 
@@ -190,8 +190,9 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
         remedy: Advice for the user whose file is damaged; ends the sentence of the error.
 
     Raises:
-        DamagedFile: If it is no zip archive, a member is missing, one does not match its checksum,
-            or one is compressed, as neither Keras nor NumPy writes it: it may unpack to any size.
+        DamagedFileError: If it is not a zip archive, a member is missing, or one does not match its
+            checksum. Also if one is compressed, since it may unpack to any size; neither Keras nor
+            NumPy compresses.
     """
     with path.open("rb") as file:
         try:
@@ -211,14 +212,14 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
             RuntimeError,
             ValueError,
         ) as error:
-            raise DamagedFile(path, f"it cannot be read ({error})", remedy) from error
+            raise DamagedFileError(path, f"it cannot be read ({error})", remedy) from error
     if compressed:
-        raise DamagedFile(path, f"{compressed[0]} in it is compressed", remedy)
+        raise DamagedFileError(path, f"{compressed[0]} in it is compressed", remedy)
     if damaged is not None:
-        raise DamagedFile(path, f"{damaged} in it does not match its checksum", remedy)
+        raise DamagedFileError(path, f"{damaged} in it does not match its checksum", remedy)
     for name in members:
         if name not in kinds:
-            raise DamagedFile(path, f"{name} is missing in it", remedy)
+            raise DamagedFileError(path, f"{name} is missing in it", remedy)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -66,7 +66,7 @@ def all_layers(layer: Any) -> list:
     return list(layer._flatten_layers())
 
 
-def layers_below(layer: Any) -> list:
+def child_layers(layer: Any) -> list:
     """Return the layers right below one, which Keras exports for models only."""
     return list(layer._flatten_layers(include_self=False, recursive=False))
 

@@ -15,31 +15,31 @@ NOISE = re.compile(
 )
 
 
-def import_backend(begin=None):
+def import_backend(setup=None):
     """Imports Keras with its backend; only errors of the import reach the screen.
 
     Args:
-        begin: Called before TensorFlow computes anything.
+        setup: Called before TensorFlow computes anything.
 
     Returns:
-        What `begin` returns.
+        What `setup` returns.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with without_noise():
+    with filtered_stderr():
         import keras
         from absl import logging
 
         logging.set_verbosity(logging.ERROR)
-        begun = begin() if begin is not None else None
+        result = setup() if setup is not None else None
         if keras.backend.backend() == "tensorflow":
             _start_tensorflow()
-    return begun
+    return result
 
 
 def import_tensorflow():
     """Imports TensorFlow without Keras; only errors of the import reach the screen."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with without_noise():
+    with filtered_stderr():
         _start_tensorflow()
 
 
@@ -53,7 +53,7 @@ def _start_tensorflow():
 
 
 @contextlib.contextmanager
-def without_noise():
+def filtered_stderr():
     """Holds back the error stream, below Python too, and afterwards shows all of it but noise."""
     sys.stderr.flush()
     stream = os.dup(2)

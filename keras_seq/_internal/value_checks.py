@@ -10,7 +10,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.tensorflow_compat import under_xla
 
 
-def require(valid: Any, values: Any, message: str) -> None:
+def check_valid(valid: Any, values: Any, message: str) -> None:
     """Refuse values that are not valid, naming the first of them.
 
     In a graph of TensorFlow, and in a compiled function of JAX, the check is a part of the program;

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal import float64
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.keras_compat import DropoutRNNCell
 
 
@@ -122,7 +122,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def call(self, inputs, states, training=False):
         projected = self.project(self.drop_inputs(inputs, training))
-        step = step_of(self, training)(projected, states)
+        step = get_step(self, training)(projected, states)
         return step.output, step.states
 
     def drop_inputs(self, inputs: Any, training: bool | None = False) -> Any:
@@ -208,7 +208,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         }
 
 
-def step_of(cell: Any, training: bool | None) -> Callable[[Any, list], Step]:
+def get_step(cell: Any, training: bool | None) -> Callable[[Any, list], Step]:
     """Return `cell.step`, told to apply recurrent dropout if it trains.
 
     Args:
@@ -266,4 +266,4 @@ def _activation(identifier):
     except ValueError:
         known = [name for name in dir(keras.activations) if name.islower() and name[0] != "_"]
         functions = set(known) - {"get", "serialize", "deserialize"}
-        raise unknown("activation", identifier, functions) from None
+        raise unknown_name("activation", identifier, functions) from None

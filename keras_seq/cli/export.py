@@ -39,7 +39,7 @@ def export(
 
     inputs = used.export_inputs(model, config, num_examples)
     folder = output or run / format
-    with startup.without_noise():
+    with startup.filtered_stderr():
         options = {"portable": True} if portable else {}
         report = exports.FORMATS[format](model, folder, inputs, **options)
     for name, milliseconds in report["milliseconds"].items():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal import files, leftovers
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
 COPY = r"user_[0-9a-f]{16}"
@@ -100,7 +100,7 @@ def entries(name: str | None = None) -> list[Entry]:
         return sorted(found)
     chosen = [entry for entry in found if f"{entry.name}/".startswith(f"{name}/")]
     if not chosen:
-        raise unknown("entry of the cache", name, [entry.name for entry in found])
+        raise unknown_name("entry of the cache", name, [entry.name for entry in found])
     return sorted(chosen)
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,4 +163,4 @@ def check(name: str, value: float, where: object, what: str) -> None:
 def _check_name(name: str) -> None:
     known = [field.name for field in dataclasses.fields(DataLimits)]
     if name not in known:
-        raise unknown("limit", name, known)
+        raise unknown_name("limit", name, known)

@@ -9,9 +9,9 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
 from keras_seq._internal.keras_compat import objects_being_loaded, scale_loss_for_distribution
-from keras_seq._internal.value_checks import require
+from keras_seq._internal.value_checks import check_valid
 from keras_seq.scan import linear_chain
-from keras_seq.scan.padding import hide_masked
+from keras_seq.scan.padding import zero_masked
 from keras_seq.text.tag_schemes import allowed_transitions
 
 
@@ -117,7 +117,7 @@ class CRF(keras.layers.Layer):
             setattr(self, name, weight)
 
     def call(self, inputs, mask=None):
-        scores = inputs if mask is None else hide_masked(inputs, mask)
+        scores = inputs if mask is None else zero_masked(inputs, mask)
         if self.use_kernel:
             # A batch of one, since a matrix alone would be a `tensordot`, of a dozen operations.
             scores = matmul(scores, self.kernel[None]) + self.bias
@@ -155,7 +155,7 @@ class CRF(keras.layers.Layer):
                 "A CRF takes tags as integers (batch, timesteps), one a step, got shape "
                 f"{tuple(tags.shape)}."
             )
-        require(
+        check_valid(
             ops.logical_not(mask) | ((tags >= 0) & (tags < self.units)),
             tags,
             f"CRF({self.units}) takes tags from 0 to {self.units - 1}, got {{}} in row {{}} of the "

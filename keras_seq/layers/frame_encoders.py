@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.layers.recurrent.time_distributed import FlattenTime
 
 
@@ -117,9 +117,9 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         super().__init__(**kwargs)
         known = _applications()
         if application not in known:
-            raise unknown("model of keras.applications", application, known)
+            raise unknown_name("model of keras.applications", application, known)
         if weights not in ("imagenet", None):
-            raise unknown("set of weights", weights, ["imagenet"])
+            raise unknown_name("set of weights", weights, ["imagenet"])
         self.application, self.features = application, features
         self.weights_to_load, self.freeze = weights, freeze
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from keras_seq._internal.serialization import serialize_part
-from keras_seq.batching import EncodedDataset, by_length
+from keras_seq.batching import EncodedDataset, bucket_by_length
 
 
 class BaseModel(keras.Model):
@@ -266,7 +266,7 @@ class BaseModel(keras.Model):
             Numbers of the examples of a batch, and a nest of arrays with as many rows.
         """
         function = self.predict_on_batch if function is None else function
-        for rows, length in by_length(dataset.lengths, batch_size):
+        for rows, length in bucket_by_length(dataset.lengths, batch_size):
             outputs = function(dataset.pad_batch(rows, length)[0])
             yield rows, keras.tree.map_structure(operator.itemgetter(slice(len(rows))), outputs)
 

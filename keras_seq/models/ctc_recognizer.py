@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.batching import EncodedDataset, Ragged
+from keras_seq.batching import EncodedDataset, RaggedArray
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
 from keras_seq.layers.audio.ended_by_blanks import EndedByBlanks
@@ -162,7 +162,7 @@ class CTCRecognizer(BaseModel):
                 1.
             texts: Text of each recording; "" for silence.
             padded: Whether all recordings are padded to the longest. If not, they take less memory,
-                for `fit` with `keras_seq.batching.epochs_of_batches`.
+                for `fit` with `keras_seq.batching.make_batches`.
 
         Returns:
             `inputs`, `targets`, and `lengths` in samples. Samples are float16, since no more is in
@@ -174,7 +174,7 @@ class CTCRecognizer(BaseModel):
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
         rows = [rounded(recording) for recording in recordings]
-        samples: Any = Ragged(rows, "float16")
+        samples: Any = RaggedArray(rows, "float16")
         if padded:
             samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
         targets = None

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq.batching import EncodedDataset, width
+from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import Text
@@ -191,7 +191,7 @@ class LanguageModel(TextModel):
         """
         dataset = self.encode(prompts, styles)
         rows, last = range(len(prompts)), dataset.lengths - 1
-        inputs, _ = dataset.pad_batch(rows, width(max(dataset.lengths)))
+        inputs, _ = dataset.pad_batch(rows, bucket_length(max(dataset.lengths)))
         return _log_softmax(ops.convert_to_numpy(self.predict_on_batch(inputs))[rows, last])
 
     def next_tokens(

@@ -14,7 +14,7 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
-from keras_seq.batching import EncodedDataset, width
+from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.models.results import Translation
 from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END, UNKNOWN
@@ -202,7 +202,7 @@ class Translator:
             sequences: Ids `(batch, n, timesteps)` that were written for each of them.
         """
         longest = int((sequences > 0).sum(axis=-1).max())
-        sequences = sequences[:, :, : width(longest, 4)]
+        sequences = sequences[:, :, : bucket_length(longest, 4)]
         batch, count, timesteps = sequences.shape
         before = np.full((batch * count, timesteps), self.model.target_encoder.start_id, "int32")
         before[:, 1:] = sequences.reshape(batch * count, timesteps)[:, :-1]

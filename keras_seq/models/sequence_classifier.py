@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
@@ -173,7 +173,7 @@ class SequenceClassifier(TextModel):
         numbers = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(targets, 1):
             if label not in numbers:
-                raise unknown(f"label (text {number})", label, self.labels)
+                raise unknown_name(f"label (text {number})", label, self.labels)
         array = np.array([numbers[label] for label in targets], "int32")
         names = ["labels", *(expert.name for expert in self.experts)]
         arrays = dict.fromkeys(names, array) if self.experts else array

@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
@@ -133,7 +133,7 @@ class VideoClassifier(BaseModel):
         ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(labels, 1):
             if label not in ids:
-                raise unknown(f"label (clip {number})", label, self.labels)
+                raise unknown_name(f"label (clip {number})", label, self.labels)
         targets = np.array([ids[label] for label in labels], "int32")
         return EncodedDataset(inputs, targets, lengths, list(inputs))
 

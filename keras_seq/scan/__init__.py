@@ -12,17 +12,17 @@ import logging
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import by_target
-from keras_seq.scan.checkpoint import in_chunks
+from keras_seq.scan.checkpoint import checkpointed_scan
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
-from keras_seq.scan.fast import compiles_itself, fast_scan, why_not
-from keras_seq.scan.general import general_scan, projects
+from keras_seq.scan.fast import fast_scan, manages_own_jit, unsupported_reason
+from keras_seq.scan.general import general_scan, has_projection
 
 __all__ = [
-    "compiles_itself",
     "cudnn_applies",
     "general_only",
     "general_scan",
-    "projects",
+    "has_projection",
+    "manages_own_jit",
     "scan",
 ]
 
@@ -85,7 +85,7 @@ def scan(
     )
     if not checkpoint:
         return run(sequences, initial_state, mask)
-    return in_chunks(
+    return checkpointed_scan(
         run,
         cell.variables,
         sequences,
@@ -126,7 +126,7 @@ def _scan(
         )
     reason = "it was asked for"
     if not _general_only.get():
-        reason = why_not(cell, sequences, unroll, training)
+        reason = unsupported_reason(cell, sequences, unroll, training)
     if reason is None:
         logger.debug("%s: fast path", name)
         return fast_scan(

@@ -12,12 +12,12 @@ import keras
 from keras import ops
 
 from keras_seq._internal.tensorflow_compat import in_forward_mode
-from keras_seq.scan.padding import padded, unpadded
+from keras_seq.scan.padding import crop, pad_with_mask
 
 CHUNKS_OF_UNKNOWN_LENGTH = 16
 
 
-def in_chunks(
+def checkpointed_scan(
     run,
     weights,
     sequences,
@@ -43,7 +43,7 @@ def in_chunks(
     timesteps = ops.shape(sequences)[1]
     if sequences.shape[1] is None:
         ends = CHUNKS_OF_UNKNOWN_LENGTH
-        sequences, mask = padded(sequences, mask, -timesteps % ends, go_backwards)
+        sequences, mask = pad_with_mask(sequences, mask, -timesteps % ends, go_backwards)
     else:
         length = 2 * (math.isqrt(timesteps - 1) + 1)
         ends = list(range(length, timesteps, length))
@@ -79,7 +79,7 @@ def in_chunks(
         last, states = new, result
     if not return_sequences:
         return last, last[:, None], states
-    return last, unpadded(ops.concatenate(outputs, axis=1), timesteps), states
+    return last, crop(ops.concatenate(outputs, axis=1), timesteps), states
 
 
 def _recomputed(function, weights):

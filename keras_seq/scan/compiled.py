@@ -9,25 +9,25 @@ from keras import ops
 from keras_seq._internal.export_target import export_target, follow_keras_exports
 from keras_seq._internal.tensorflow_compat import under_xla
 
-EXACT_LENGTHS = 16
+MAX_EXACT_LENGTHS = 16
 """For how many lengths a program is compiled; others are rounded up to one of a few."""
-SHORTEST = 32
+MIN_BUCKET_LENGTH = 32
 """The shortest of these few."""
 
 if keras.backend.backend() == "tensorflow":
     follow_keras_exports()
 
 
-def not_here():
+def xla_disabled_reason():
     """Why TensorFlow must not run programs that XLA compiled for themselves, or None."""
-    if gpu():
+    if has_gpu():
         return "there is a GPU"
     if export_target() is not None:
         return "the model is being exported, and XLA's programs are not portable"
     return None
 
 
-def over_time(program, sequences, others):
+def run_compiled(program, sequences, others):
     """Runs `program(*sequences, *others)`, compiled where that pays.
 
     On TensorFlow it is compiled by XLA, in shares of the batch, one a core, since XLA's loops use
@@ -43,7 +43,7 @@ def over_time(program, sequences, others):
     Returns:
         The two lists in one.
     """
-    if keras.backend.backend() == "tensorflow" and not_here() is None:
+    if keras.backend.backend() == "tensorflow" and xla_disabled_reason() is None:
         return _on_tensorflow(program, sequences, others)
     if keras.backend.backend() == "jax":
         program = _compiled_on_jax(program)
@@ -58,14 +58,14 @@ def _on_tensorflow(program, sequences, others):
     sequences, others = ([tf.convert_to_tensor(t) for t in group] for group in (sequences, others))
     first = sequences[0]
     timesteps = ops.shape(first)[1]
-    if not exactly(program, first.shape[1]):
-        end = [0, extra(timesteps)]
+    if not has_exact_program(program, first.shape[1]):
+        end = [0, padding_to_bucket(timesteps)]
         sequences = [ops.pad(s, [[0, 0], end] + [[0, 0]] * (len(s.shape) - 2)) for s in sequences]
-    count = shares(first.shape[0])
+    count = num_shards(first.shape[0])
     run = _compiled_on_tensorflow(program, first.shape[-1])
-    parts = zip(*(split(sequence, count) for sequence in sequences))
+    parts = zip(*(split_batch(sequence, count) for sequence in sequences))
     over, rest = zip(*(run(*part, *others) for part in parts))
-    return [*(joined(s)[:, :timesteps] for s in zip(*over)), *map(joined, zip(*rest))]
+    return [*(join_shards(s)[:, :timesteps] for s in zip(*over)), *map(join_shards, zip(*rest))]
 
 
 @functools.cache
@@ -83,7 +83,7 @@ def _compiled_on_jax(program):
     return jax.jit(program)
 
 
-def exactly(program, timesteps):
+def has_exact_program(program, timesteps):
     """Whether a program is compiled for just this length: for the first few known ones it is.
 
     A function that XLA compiles as a whole is compiled for each length anyway.
@@ -93,7 +93,7 @@ def exactly(program, timesteps):
     if under_xla():
         return True
     lengths = _exact_lengths(program)
-    if timesteps is not None and not tf.executing_eagerly() and len(lengths) < EXACT_LENGTHS:
+    if timesteps is not None and not tf.executing_eagerly() and len(lengths) < MAX_EXACT_LENGTHS:
         lengths.add(timesteps)
     return timesteps in lengths
 
@@ -104,28 +104,32 @@ def _exact_lengths(program):
     return set()
 
 
-def extra(timesteps):
+def padding_to_bucket(timesteps):
     """How many time steps to add to reach one of a few lengths.
 
     XLA compiles a program for each length, which takes longer than many batches of short sequences.
-    So there is one program up to `SHORTEST`, and at most four between a longer length and its
-    double.
+    So there is one program up to `MIN_BUCKET_LENGTH`, and at most four between a longer length and
+    its double.
     """
     import tensorflow as tf
 
     # The octave's fourth part: 2 ** (floor(log2(timesteps)) - 2), computed in whole numbers.
     powers = tf.constant([2**k for k in range(31)])
     step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 4
-    return tf.where(timesteps <= SHORTEST, SHORTEST - timesteps, -timesteps % tf.maximum(step, 1))
+    return tf.where(
+        timesteps <= MIN_BUCKET_LENGTH,
+        MIN_BUCKET_LENGTH - timesteps,
+        -timesteps % tf.maximum(step, 1),
+    )
 
 
-def shares(batch, rows=4):
+def num_shards(batch, rows=4):
     """Into how many shares a batch is split: one a core, but of a few rows at least."""
     cores = os.cpu_count() or 1
     return cores if batch is None else max(1, min(cores, batch // rows))
 
 
-def split(tensor, count):
+def split_batch(tensor, count):
     """A tensor in shares of its first axis, the last of which may have a few rows more."""
     if tensor is None or count == 1:
         return [tensor] * count
@@ -137,12 +141,12 @@ def split(tensor, count):
     return tf.split(tensor, [*sizes, rows - sum(sizes)], num=count)
 
 
-def joined(parts):
+def join_shards(parts):
     """The shares of a tensor as one."""
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=0)
 
 
-def gpu():
+def has_gpu():
     """Whether TensorFlow has a GPU."""
     import tensorflow as tf
 

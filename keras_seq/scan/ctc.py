@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_seq._internal.tensorflow_compat import under_xla
 from keras_seq.scan import compiled
-from keras_seq.scan.derivatives import Derived, Tensors
-from keras_seq.scan.log_space import LOWEST, finite
+from keras_seq.scan.derivatives import CustomGradient, Tensors
+from keras_seq.scan.log_space import NEG_INF, replace_neg_inf
 from keras_seq.scan.loop import differentiable_loop
 
 BLANK = 0
@@ -75,16 +75,16 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
     count = ops.shape(places)[1]
     scores = ops.log_softmax(logits, axis=-1)
     index = ops.broadcast_to(places[:, None], (batch, timesteps, count))
-    scores = finite(ops.take_along_axis(scores, index, axis=2))
+    scores = replace_neg_inf(ops.take_along_axis(scores, index, axis=2))
     steps = ops.arange(timesteps)
     seen = ops.cast(steps < input_lengths[:, None], scores.dtype)[:, :, None]
     # A blank may be left out between two labels that differ.
     skips = (places[:, 2:] != 0) & (places[:, 2:] != places[:, :-2])
-    skips = ops.pad(ops.where(skips, 0.0, LOWEST), [[0, 0], [2, 0]], constant_values=LOWEST)
+    skips = ops.pad(ops.where(skips, 0.0, NEG_INF), [[0, 0], [2, 0]], constant_values=NEG_INF)
     skips = ops.cast(skips, scores.dtype)
 
     def from_before(forward, by):
-        return ops.pad(forward[:, :-by], [[0, 0], [by, 0]], constant_values=LOWEST)
+        return ops.pad(forward[:, :-by], [[0, 0], [by, 0]], constant_values=NEG_INF)
 
     def step(carry, elements):
         forward, taken = carry
@@ -93,22 +93,22 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
         new = ops.logsumexp(ops.stack(ways, axis=2), axis=2) + score
         # What is taken off here and added to the result has no gradient.
         best = ops.stop_gradient(ops.max(new, axis=1, keepdims=True))
-        forward = ops.where(seen > 0, finite(new - best), forward)
+        forward = ops.where(seen > 0, replace_neg_inf(new - best), forward)
         return (forward, taken + best * seen), ()
 
     at = ops.arange(count)
-    start = ops.cast(ops.where(at == 0, 0.0, LOWEST), scores.dtype) + ops.zeros_like(scores[:, 0])
+    start = ops.cast(ops.where(at == 0, 0.0, NEG_INF), scores.dtype) + ops.zeros_like(scores[:, 0])
     carry = start, ops.zeros_like(scores[:, 0, :1])
     (forward, taken), () = differentiable_loop(step, carry, (scores, seen), ())
     ends = (at == 2 * label_lengths[:, None]) | (at == 2 * label_lengths[:, None] - 1)
-    result = ops.logsumexp(ops.where(ends, forward, LOWEST), axis=1)
+    result = ops.logsumexp(ops.where(ends, forward, NEG_INF), axis=1)
     return (-(result + taken[:, 0]),)
 
 
 def _by_tensorflow(arguments, constants):
     """Return the loss and its gradient by what TensorFlow has for the device."""
     (logits,) = arguments
-    forward = _by_keras if compiled.gpu() else _by_operator
+    forward = _by_keras if compiled.has_gpu() else _by_operator
     loss, gradient = forward(logits, *constants)
     return (loss,), (gradient,)
 
@@ -168,5 +168,5 @@ def _weighted(arguments, constants, residuals, upstream):
     return (residuals[0] * upstream[0][:, None, None],)
 
 
-_TENSORFLOW = Derived(_by_tensorflow, _weighted, _reference)
-_TORCH = Derived(_by_torch, _weighted, _reference)
+_TENSORFLOW = CustomGradient(_by_tensorflow, _weighted, _reference)
+_TORCH = CustomGradient(_by_torch, _weighted, _reference)

@@ -12,7 +12,7 @@ from keras_seq._internal.tensorflow_compat import in_forward_mode, under_xla
 Tensors = Sequence[Any]
 
 
-class Derived(NamedTuple):
+class CustomGradient(NamedTuple):
     """A function with a gradient derived by hand, and what it is equal to.
 
     The value and the first derivative are those of `forward` and `backward`. On TensorFlow, these

@@ -17,9 +17,9 @@ from keras import ops
 from keras_seq import cells
 from keras_seq.scan import compiled
 from keras_seq.scan.bptt import gru, lstm, peephole_lstm, simple_rnn
-from keras_seq.scan.derivatives import Derived
+from keras_seq.scan.derivatives import CustomGradient
 from keras_seq.scan.loop import differentiable_loops
-from keras_seq.scan.padding import filled, trimmed, unpadded
+from keras_seq.scan.padding import crop, pad_steps, remove_padding
 
 PASSES = {
     cells.SimpleRNNCell: simple_rnn,
@@ -30,7 +30,7 @@ PASSES = {
 }
 
 
-def why_not(cell, sequences, unroll=False, training=False):
+def unsupported_reason(cell, sequences, unroll=False, training=False):
     """Why the fast path does not apply, in a few words, or None if it does."""
     if type(cell) not in PASSES:
         return f"it has no passes for {type(cell).__name__}"
@@ -52,15 +52,17 @@ def why_not(cell, sequences, unroll=False, training=False):
         return None
     if keras.backend.backend() != "tensorflow":
         return f"the backend is {keras.backend.backend()}"
-    return compiled.not_here()
+    return compiled.xla_disabled_reason()
 
 
-def compiles_itself(cell):
+def manages_own_jit(cell):
     """Whether a layer of this cell had better not be compiled as a part of a whole model.
 
     Within XLA's one program for a whole train step, no two shares of a batch run side by side.
     """
-    return keras.backend.backend() == "tensorflow" and type(cell) in PASSES and not compiled.gpu()
+    return (
+        keras.backend.backend() == "tensorflow" and type(cell) in PASSES and not compiled.has_gpu()
+    )
 
 
 def fast_scan(
@@ -73,7 +75,7 @@ def fast_scan(
     return_sequences,
     training,
 ):
-    """As `keras_seq.scan.scan`, for a cell and sequences that have no `why_not`."""
+    """As `keras_seq.scan.scan`, for a cell and sequences that have no `unsupported_reason`."""
     kernel, *weights = (ops.convert_to_tensor(w) for w in _weights(cell, sequences.dtype))
     passes = Passes(PASSES[type(cell)], go_backwards, zero_output_for_mask, return_sequences)
     run = _on_tensorflow if keras.backend.backend() == "tensorflow" else _on_jax
@@ -160,7 +162,7 @@ def _dtype(tensor):
 
 
 class _Shares(NamedTuple):
-    """The passes of a cell over shares of a batch, as the parts of a `Derived`.
+    """The passes of a cell over shares of a batch, as the parts of a `CustomGradient`.
 
     Their arguments are the sequences, the weights of the cell and the initial states. Constants are
     the mask, if there is one, and, if the length was rounded, by how many steps.
@@ -175,22 +177,22 @@ class _Shares(NamedTuple):
     """True to keep residuals for a gradient; if false, a gradient runs the forward pass again."""
     rounded: bool
     """Whether the last constant is the number of steps to add to reach a length that has a program.
-    Sequences longer than `compiled.SHORTEST` come with these steps. To shorter ones they are added
-    here, so that the products over the whole sequence do not grow several times."""
+    Sequences longer than `compiled.MIN_BUCKET_LENGTH` come with these steps. To shorter ones they
+    are added here, so that the products over the whole sequence do not grow several times."""
 
     def forward(self, arguments, constants):
         """Return y and the final states, and what `backward` needs."""
         infer, forward, _ = self.programs
         _, _, weights, states = self._named(arguments)
         mask, extra, added = self._constants(arguments, constants)
-        projected = filled(self._projected(arguments), added, self.passes.go_backwards)
+        projected = pad_steps(self._projected(arguments), added, self.passes.go_backwards)
         inputs = self._split(projected, states, mask)
         run = forward if self.training else infer
         y, finals, tapes = zip(*(run(z, weights, s, m, extra) for z, s, m in inputs))
-        y = compiled.joined(y)
+        y = compiled.join_shards(y)
         if self.passes.return_sequences:
-            y = trimmed(y, added, False)
-        results = y, *map(compiled.joined, zip(*finals))
+            y = remove_padding(y, added, False)
+        results = y, *map(compiled.join_shards, zip(*finals))
         return results, tapes if self.training else (projected,)
 
     def backward(self, arguments, constants, residuals, upstream):
@@ -205,13 +207,15 @@ class _Shares(NamedTuple):
             tapes = [forward(z, weights, s, m, extra)[2] for z, s, m in inputs]
         d_y, *d_finals = upstream
         if self.passes.return_sequences:
-            d_y = filled(d_y, added, False)
+            d_y = pad_steps(d_y, added, False)
         parts = []
-        given = zip(tapes, compiled.split(x, self.num_shares), self._split(d_y, d_finals, mask))
+        given = zip(
+            tapes, compiled.split_batch(x, self.num_shares), self._split(d_y, d_finals, mask)
+        )
         for tape, x, (d_y, d_states, m) in given:
             d_z, d_u, d_rest, d_states = backward(weights, m, tape, d_y, d_states, extra)
             read, d_z, d_u = (
-                trimmed(s, added, self.passes.go_backwards) for s in (tape[-1], d_z, d_u)
+                remove_padding(s, added, self.passes.go_backwards) for s in (tape[-1], d_z, d_u)
             )
             d_z = ops.cast(d_z, narrow)
             d_u = d_z if d_u is None else ops.cast(d_u, narrow)
@@ -220,9 +224,9 @@ class _Shares(NamedTuple):
             parts.append((_product(d_z, ops.transpose(kernel)), d_weights, d_states))
         d_x, d_weights, d_states = zip(*parts)
         return (
-            compiled.joined(d_x),
+            compiled.join_shards(d_x),
             *(functools.reduce(operator.add, d) for d in zip(*d_weights)),
-            *map(compiled.joined, zip(*d_states)),
+            *map(compiled.join_shards, zip(*d_states)),
         )
 
     def reference(self, arguments, constants):
@@ -232,12 +236,12 @@ class _Shares(NamedTuple):
         projected, before = self._projected(arguments), None
         if extra is not None:
             before = extra - added  # came with the sequences
-            projected = trimmed(projected, before, self.passes.go_backwards)
-            mask = trimmed(mask, extra, self.passes.go_backwards)
+            projected = remove_padding(projected, before, self.passes.go_backwards)
+            mask = remove_padding(mask, extra, self.passes.go_backwards)
         with differentiable_loops():
             y, finals, _ = self.passes.infer(projected, weights, states, mask)
         if self.passes.return_sequences:
-            y = filled(y, before, False)
+            y = pad_steps(y, before, False)
         return y, *finals
 
     def _named(self, arguments):
@@ -254,8 +258,8 @@ class _Shares(NamedTuple):
             return constants[0] if constants else None, None, None
         *mask, extra = constants
         timesteps = ops.shape(arguments[0])[1]
-        added = ops.maximum(compiled.SHORTEST - timesteps, 0)
-        return filled(mask[0] if mask else None, added, self.passes.go_backwards), extra, added
+        added = ops.maximum(compiled.MIN_BUCKET_LENGTH - timesteps, 0)
+        return pad_steps(mask[0] if mask else None, added, self.passes.go_backwards), extra, added
 
     def _projected(self, arguments):
         x, kernel, _, states = self._named(arguments)
@@ -264,8 +268,8 @@ class _Shares(NamedTuple):
 
     def _split(self, sequence, states, mask=None):
         """Return a sequence, the states and the mask of each share."""
-        states = zip(*(compiled.split(state, self.num_shares) for state in states))
-        sequence, mask = (compiled.split(s, self.num_shares) for s in (sequence, mask))
+        states = zip(*(compiled.split_batch(state, self.num_shares) for state in states))
+        sequence, mask = (compiled.split_batch(s, self.num_shares) for s in (sequence, mask))
         return list(zip(sequence, map(list, states), mask))
 
 
@@ -292,7 +296,7 @@ def _on_jax(passes, training, x, kernel, weights, states, mask):
     programs = passes.infer, passes.forward, passes.backward
     # Under `jit` what is not used of the tape is left out, so that it may always be made.
     shares = _Shares(passes, programs, 1, len(states), training=True, rounded=False)
-    derived = Derived(shares.forward, shares.backward, shares.reference)
+    derived = CustomGradient(shares.forward, shares.backward, shares.reference)
     return _run(derived, x, kernel, weights, states, mask)
 
 
@@ -300,19 +304,19 @@ def _on_tensorflow(passes, training, x, kernel, weights, states, mask):
     import tensorflow as tf
 
     constants, length = (), None
-    if not compiled.exactly(passes, x.shape[1]):
+    if not compiled.has_exact_program(passes, x.shape[1]):
         length = tf.shape(x)[1]
-        extra = compiled.extra(length)
+        extra = compiled.padding_to_bucket(length)
         constants = (extra,)
-        extra = tf.where(length > compiled.SHORTEST, extra, 0)
-        x, mask = (filled(s, extra, passes.go_backwards) for s in (x, mask))
+        extra = tf.where(length > compiled.MIN_BUCKET_LENGTH, extra, 0)
+        x, mask = (pad_steps(s, extra, passes.go_backwards) for s in (x, mask))
     # One function per shape for eager calls, because TensorFlow warns when it traces one again.
     shapes = (x.shape, kernel.shape) if tf.executing_eagerly() else None
-    count = compiled.shares(x.shape[0])
+    count = compiled.num_shards(x.shape[0])
     derived = _compiled(passes, training, count, len(states), bool(constants), shapes)
     y, *finals = _run(derived, x, kernel, weights, states, mask, *constants)
     if constants and passes.return_sequences:
-        y = unpadded(y, length)
+        y = crop(y, length)
     return (y, *finals)
 
 
@@ -324,14 +328,14 @@ def _compiled(passes, training, count, num_states, rounded, eager_shapes):
     program_shapes = None
     if eager_shapes:
         (batch, timesteps, _), kernel = eager_shapes
-        program_shapes = batch, max(timesteps, compiled.SHORTEST), kernel
+        program_shapes = batch, max(timesteps, compiled.MIN_BUCKET_LENGTH), kernel
     programs = _programs(passes, program_shapes)
     shares = _Shares(passes, programs, count, num_states, training, rounded)
     forward, backward = shares.forward, shares.backward
     if eager_shapes:
         # In a function the shares run side by side.
         forward, backward = (tf.function(f, autograph=False) for f in (forward, backward))
-    return Derived(forward, backward, shares.reference)
+    return CustomGradient(forward, backward, shares.reference)
 
 
 @functools.cache

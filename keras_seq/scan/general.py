@@ -5,10 +5,10 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import is_float64
 from keras_seq._internal.keras_compat import rnn
-from keras_seq.cells.base import step_of
+from keras_seq.cells.base import get_step
 
 
-def projects(cell):
+def has_projection(cell):
     """Whether a cell offers `project` and `step`, so that its projection can leave the loop."""
     return callable(getattr(cell, "project", None)) and callable(getattr(cell, "step", None))
 
@@ -44,7 +44,7 @@ def general_scan(
     Returns:
         As `keras_seq.scan.scan`.
     """
-    inputs, states, step = one_step(
+    inputs, states, step = prepare_loop(
         cell, sequences, initial_state, mask, zero_output_for_mask, training
     )
     last_output, outputs, states = rnn(
@@ -59,7 +59,7 @@ def general_scan(
     return last_output, outputs, list(states if mask is None else states[:-1])
 
 
-def one_step(cell, sequences, initial_state, mask, zero_output_for_mask, training=False):
+def prepare_loop(cell, sequences, initial_state, mask, zero_output_for_mask, training=False):
     """What a loop over time steps needs.
 
     Args:
@@ -72,7 +72,7 @@ def one_step(cell, sequences, initial_state, mask, zero_output_for_mask, trainin
     """
     projected = cell.project(sequences)
     _check_projected(cell, projected, sequences)
-    take = step_of(cell, training)
+    take = get_step(cell, training)
     if mask is None:
         return projected, list(initial_state), _plain_step(cell, take)
     # The mask travels as one more column, since Keras's loop takes a single tensor when the

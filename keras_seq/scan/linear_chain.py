@@ -21,10 +21,10 @@ from keras import ops
 
 from keras_seq._internal.export_target import by_target, export_target
 from keras_seq._internal.portable import argmax
-from keras_seq.scan.compiled import over_time
-from keras_seq.scan.derivatives import Derived
-from keras_seq.scan.log_space import LOWEST, finite
-from keras_seq.scan.loop import differentiable_loops, loop, previous
+from keras_seq.scan.compiled import run_compiled
+from keras_seq.scan.derivatives import CustomGradient
+from keras_seq.scan.log_space import NEG_INF, replace_neg_inf
+from keras_seq.scan.loop import differentiable_loops, loop, shift
 
 
 def log_likelihood(scores, chain, mask, tags):
@@ -47,7 +47,7 @@ def log_likelihood(scores, chain, mask, tags):
         (value,) = _LOG_LIKELIHOOD(arguments, constants)
     else:
         # The backend's own gradient is as fast there, or twice as fast.
-        (value,) = over_time(_log_likelihood, [arguments[0], *constants], arguments[1:])
+        (value,) = run_compiled(_log_likelihood, [arguments[0], *constants], arguments[1:])
     return value
 
 
@@ -57,7 +57,7 @@ def marginals(scores, chain, mask):
     Args:
         scores, chain, mask: As in `log_likelihood`.
     """
-    return over_time(_marginals, [scores, mask], chain)[0]
+    return run_compiled(_marginals, [scores, mask], chain)[0]
 
 
 def viterbi(scores, chain, mask):
@@ -69,7 +69,7 @@ def viterbi(scores, chain, mask):
     Returns:
         Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`.
     """
-    tags, score = over_time(_viterbi, [scores, mask], chain)
+    tags, score = run_compiled(_viterbi, [scores, mask], chain)
     return ops.cast(tags[:, :, 0], "int32"), score
 
 
@@ -84,7 +84,7 @@ def viterbi_and_marginals(scores, chain, mask):
     """
     if export_target() is None:
         return viterbi(scores, chain, mask)[0], marginals(scores, chain, mask)
-    tags, probabilities = over_time(_viterbi_and_marginals, [scores, mask], chain)
+    tags, probabilities = run_compiled(_viterbi_and_marginals, [scores, mask], chain)
     return ops.cast(tags[:, :, 0], "int32"), probabilities
 
 
@@ -108,16 +108,16 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
 
     Before its first step a chain is at a tag of its own, the boundary, from which it starts and to
     which nothing leads. So the first step is one like the others, wherever the mask has it. What is
-    impossible is `LOWEST`, since minus infinity less itself is no number.
+    impossible is `NEG_INF`, since minus infinity less itself is no number.
     """
     count = scores.shape[-1]
-    boundary = ops.concatenate([ops.full((count,), LOWEST), ops.zeros((1,))])
+    boundary = ops.concatenate([ops.full((count,), NEG_INF), ops.zeros((1,))])
 
     def table(kind):
         back = kind == BACKWARD
         inner, begin = (ops.transpose(transitions), end) if back else (transitions, start)
         rows = ops.concatenate([inner, begin[None]], axis=0)
-        return finite(ops.pad(rows, [[0, 0], [0, 1]], constant_values=LOWEST))
+        return replace_neg_inf(ops.pad(rows, [[0, 0], [0, 1]], constant_values=NEG_INF))
 
     rows = ops.shape(scores)[0]
     part = ops.arange(len(kinds) * rows) // rows
@@ -161,8 +161,8 @@ def _recursions(kinds, scores, mask, transitions, start, end, scored=True):
 
 def _score(recursion, mask, reduce, end):
     """Of all chains, by what `reduce` makes of those that end in each tag; 0 for an empty one."""
-    score = reduce(recursion.final + finite(end), axis=-1) + recursion.taken
-    score = ops.where(score < LOWEST / 2, float("-inf"), score)
+    score = reduce(recursion.final + replace_neg_inf(end), axis=-1) + recursion.taken
+    score = ops.where(score < NEG_INF / 2, float("-inf"), score)
     return ops.where(ops.any(mask, axis=1), score, 0)
 
 
@@ -202,7 +202,7 @@ def _expected(scores, mask, transitions, start, end):
         share = inner[:, :, None] / ops.sum(pairs, axis=(1, 2), keepdims=True)
         return (carry[0] + pairs * share,), ()
 
-    before = previous(ops.zeros_like(forward.final), forward.stack)
+    before = shift(ops.zeros_like(forward.final), forward.stack)
     zeros = ops.zeros_like(before[:, 0, :, None] + transitions)
     count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
     first, last = (ops.expand_dims(mask & at, 2) for at in (count == 1, count == count[:, -1:]))
@@ -263,7 +263,7 @@ def _score_of(counts, *values):
 
 def _forward(arguments, constants):
     scores, *chain = arguments
-    d_scores, value, *d_chain = over_time(_with_gradient, [scores, *constants], chain)
+    d_scores, value, *d_chain = run_compiled(_with_gradient, [scores, *constants], chain)
     return (value,), (d_scores, *d_chain)
 
 
@@ -278,7 +278,7 @@ def _reference(arguments, constants):
     return tuple(_log_likelihood(scores, *constants, *chain)[1])
 
 
-_LOG_LIKELIHOOD = Derived(_forward, _backward, _reference)
+_LOG_LIKELIHOOD = CustomGradient(_forward, _backward, _reference)
 
 
 def _viterbi(scores, mask, *chain):

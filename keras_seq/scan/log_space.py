@@ -4,13 +4,13 @@ from typing import Any
 
 from keras import ops
 
-LOWEST = -1e30
+NEG_INF = -1e30
 """Stand-in for minus infinity: below all scores, yet far from overflow."""
 
 
-def finite(scores: Any) -> Any:
-    """Return scores with `LOWEST` in place of minus infinity.
+def replace_neg_inf(scores: Any) -> Any:
+    """Return scores with `NEG_INF` in place of minus infinity.
 
     `ops.maximum` would round float64 to float32 on torch.
     """
-    return ops.where(scores < LOWEST, LOWEST, scores)
+    return ops.where(scores < NEG_INF, NEG_INF, scores)

@@ -25,7 +25,7 @@ def differentiable_loops() -> Iterator[None]:
         _differentiable.reset(token)
 
 
-class Piece(NamedTuple):
+class Columns(NamedTuple):
     """Some columns of a sequence, read on their own.
 
     XLA vectorizes a computation on pieces; if a step read all columns and then split them, XLA
@@ -37,9 +37,9 @@ class Piece(NamedTuple):
     width: int
 
 
-def pieces(sequence, *widths):
+def split_columns(sequence, *widths):
     """The columns of a sequence in pieces."""
-    return [Piece(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
+    return [Columns(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
 @by_target
@@ -53,7 +53,7 @@ def loop(step, carry, sequences, widths, reverse=False, span=None):
         step: Takes the carry and a tuple of one element of each sequence; returns the new carry
             and a tuple of elements to stack.
         carry: Tuple of tensors.
-        sequences: Tensors `(batch, timesteps, n)`, or a `Piece` of one; a None is left out.
+        sequences: Tensors `(batch, timesteps, n)`, or a `Columns` of one; a None is left out.
         widths: The n of every stack.
         reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
         span: Pair `(first, stop)` of the steps to run, counted in the order computed, where XLA
@@ -68,7 +68,7 @@ def loop(step, carry, sequences, widths, reverse=False, span=None):
     if keras.backend.backend() == "torch":
         return _by_scan(step, carry, read, reverse)
     batch, timesteps, _ = ops.shape(read[0].sequence)
-    if keras.backend.backend() == "tensorflow" and compiled.not_here() is not None:
+    if keras.backend.backend() == "tensorflow" and compiled.xla_disabled_reason() is not None:
         return _by_tensorflow(step, carry, lambda t: _at(t, read), timesteps, widths, reverse)
 
     def body(count, state):
@@ -108,7 +108,7 @@ def differentiable_loop(step, carry, sequences, widths, reverse=False):
 def _read(sequences):
     """Return the sequences as pieces, without those that are None."""
     sequences = [s for s in sequences if s is not None]
-    return [s if isinstance(s, Piece) else Piece(s, 0, s.shape[-1]) for s in sequences]
+    return [s if isinstance(s, Columns) else Columns(s, 0, s.shape[-1]) for s in sequences]
 
 
 def _columns(piece):
@@ -156,7 +156,7 @@ def _by_scan(step, carry, read, reverse):
     return carry, tuple(ops.moveaxis(stack, 0, 1) for stack in stacks)
 
 
-def pair(squashed):
+def split_fused_gates(squashed):
     """Two gates that were squashed as one, to be kept for the gradient, or one by one.
 
     Kept as one they cost one write. If nothing is kept, XLA computes them where they are read,
@@ -165,7 +165,7 @@ def pair(squashed):
     return ops.split(squashed[0], 2, axis=-1) if len(squashed) == 1 else squashed
 
 
-def previous(first, sequence, reverse=False, span=None):
+def shift(first, sequence, reverse=False, span=None):
     """What every time step finds of a state: the first, then the states after the steps before.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 
-def hide_masked(sequences: Any, mask: Any) -> Any:
+def zero_masked(sequences: Any, mask: Any) -> Any:
     """Return sequences with zeros where they are masked.
 
     A derivative there is zero, but NaN times zero is NaN.
@@ -20,17 +20,17 @@ def hide_masked(sequences: Any, mask: Any) -> Any:
     return ops.where(kept, sequences, ops.zeros_like(sequences))
 
 
-def padded(sequences, mask, extra, go_backwards):
+def pad_with_mask(sequences, mask, extra, go_backwards):
     """Sequences and their mask with `extra` masked time steps where the computation begins.
 
     There they change neither a state nor the last output.
     """
     if mask is None:
         mask = ops.ones(ops.shape(sequences)[:2], dtype="bool")
-    return filled(sequences, extra, go_backwards), filled(mask, extra, go_backwards)
+    return pad_steps(sequences, extra, go_backwards), pad_steps(mask, extra, go_backwards)
 
 
-def filled(sequence: Any, extra: Any, go_backwards: bool) -> Any:
+def pad_steps(sequence: Any, extra: Any, go_backwards: bool) -> Any:
     """Return a sequence with `extra` steps of zeros where the computation begins.
 
     Either may be None, for none.
@@ -41,13 +41,13 @@ def filled(sequence: Any, extra: Any, go_backwards: bool) -> Any:
     return ops.pad(sequence, [[0, 0], width] + [[0, 0]] * (len(sequence.shape) - 2))
 
 
-def trimmed(sequence: Any, extra: Any, go_backwards: bool) -> Any:
-    """Return a sequence without the steps that `filled` added."""
+def remove_padding(sequence: Any, extra: Any, go_backwards: bool) -> Any:
+    """Return a sequence without the steps that `pad_steps` added."""
     if sequence is None or extra is None:
         return sequence
     return sequence[:, : ops.shape(sequence)[1] - extra] if go_backwards else sequence[:, extra:]
 
 
-def unpadded(outputs, timesteps):
+def crop(outputs, timesteps):
     """The outputs, in the order computed, of the sequences as they were."""
     return outputs[:, -timesteps:]

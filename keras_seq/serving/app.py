@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from keras_seq import __version__
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.serving import bodies, protocol_v1, protocol_v2
 from keras_seq.serving.batching import Batcher, Turns
 from keras_seq.serving.limits import Limits
@@ -143,7 +143,7 @@ class Service:
         """The model that the address names."""
         name = request.path_params["name"]
         if name not in self.models:
-            raise HTTPException(404, str(unknown("model", name[:50], self.models)))
+            raise HTTPException(404, str(unknown_name("model", name[:50], self.models)))
         return self.models[name]
 
     def version(self, request):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.serving.tensors import Call, Interface, as_lists, nested
 
 DEFAULT = "serving_default"
@@ -79,7 +79,7 @@ def read(body: Any, interfaces: dict[str, Interface]) -> Call:
         raise InputError("The body must be a JSON object with 'instances' or 'inputs'.")
     for field in body:
         if field not in ("instances", "inputs", "signature_name"):
-            raise unknown("field", field[:50], ["instances", "inputs", "signature_name"])
+            raise unknown_name("field", field[:50], ["instances", "inputs", "signature_name"])
     if ("instances" in body) == ("inputs" in body):
         raise InputError("The body must have either 'instances' or 'inputs'.")
     signature = find(body.get("signature_name", DEFAULT), interfaces)
@@ -93,7 +93,7 @@ def read(body: Any, interfaces: dict[str, Interface]) -> Call:
             columns = {_only(specs): columns}
     for name in columns:
         if name not in specs:
-            raise unknown("input", name[:50], specs)
+            raise unknown_name("input", name[:50], specs)
     for name in specs:
         if name not in columns:
             raise InputError(f"The input {name!r} is missing.")
@@ -110,7 +110,7 @@ def find(name: Any, interfaces: dict[str, Interface]) -> str:
     if name == "":
         name = DEFAULT
     if type(name) is not str or name not in interfaces:
-        raise unknown("signature", str(name)[:50], interfaces)
+        raise unknown_name("signature", str(name)[:50], interfaces)
     return name
 
 

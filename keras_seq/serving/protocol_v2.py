@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.serving.protocol_v1 import DEFAULT, find
 from keras_seq.serving.tensors import (
     DEEPEST,
@@ -98,7 +98,7 @@ def _by_name(field, tensors, known):
     names = [tensor.get("name") for tensor in tensors]
     for name in names:
         if type(name) is not str or name not in known:
-            raise unknown(field[:-1], str(name)[:50], known)
+            raise unknown_name(field[:-1], str(name)[:50], known)
     if len(set(names)) < len(names):
         raise InputError(f"{field!r} has two of the same name.")
     return list(zip(names, tensors))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError, excerpt, unknown
+from keras_seq._internal.errors import InputError, excerpt, unknown_name
 
 SCHEMES = {"IOB1": "BIO", "IOB2": "BIO", "IOBES": "BIOES"}
 """The schemes, and the letters that a tag of each begins with."""
@@ -216,5 +216,5 @@ def split_tag(tag: str, scheme: str) -> tuple[str, str | None]:
 
 def _check_scheme(scheme: str) -> str:
     if scheme not in SCHEMES:
-        raise unknown("tag scheme", scheme, SCHEMES)
+        raise unknown_name("tag scheme", scheme, SCHEMES)
     return scheme

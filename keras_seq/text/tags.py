@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.text.tag_schemes import (
     Span,
     Transitions,
@@ -114,7 +114,7 @@ class TagSet:
         ids = []
         for tag in tags:
             if tag not in self._ids:
-                raise unknown("tag", tag, self.tags)
+                raise unknown_name("tag", tag, self.tags)
             ids.append(self._ids[tag])
         return ids
 
@@ -140,7 +140,7 @@ class TagSet:
         spans = list(spans)
         for label, *_ in spans:
             if label not in self.labels:
-                raise unknown("label", label, self.labels)
+                raise unknown_name("label", label, self.labels)
         return spans_to_tags(spans, length, self.scheme)
 
     def to_spans(self, tags: Sequence[str], strict: bool = True) -> list[Span]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from keras_seq._internal.errors import unknown
+from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.unicode import check_text
 from keras_seq.text.code_points import SPACE, WORD, lowercase, lowercase_tf, matches_tf
 
@@ -316,7 +316,7 @@ def tokenizer_name(name: str) -> str:
     """
     name = OLD_NAMES.get(name, name)
     if name not in TOKENIZERS and name != "wordpiece":
-        raise unknown("tokenizer", name, [*TOKENIZERS, "wordpiece"])
+        raise unknown_name("tokenizer", name, [*TOKENIZERS, "wordpiece"])
     return name
 
 

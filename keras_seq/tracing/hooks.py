@@ -9,7 +9,7 @@ from keras import ops, tree
 
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.keras_compat import FUSED, all_layers, layers_below
+from keras_seq._internal.keras_compat import FUSED, all_layers, child_layers
 from keras_seq.tracing.stepping import parts_of, steps
 
 RECURRENT = keras.layers.RNN
@@ -40,7 +40,7 @@ def watched_layers(model):
             visit(layer.forward_layer, f"{path}/forward")
             visit(layer.backward_layer, f"{path}/backward")
         else:
-            for below in layers_below(layer):
+            for below in child_layers(layer):
                 visit(below, f"{path}/{below.name}".lstrip("/"))
 
     visit(model, "" if isinstance(model, keras.Model) else model.name)

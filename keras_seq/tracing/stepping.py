@@ -6,7 +6,7 @@ from keras import ops, tree
 from keras_seq import cells
 from keras_seq._internal.keras_compat import AutocastScope
 from keras_seq.cells import Step
-from keras_seq.scan import projects
+from keras_seq.scan import has_projection
 
 OURS = {
     keras.layers.SimpleRNNCell: cells.SimpleRNNCell,
@@ -39,7 +39,7 @@ class Part:
         self.dtype = getattr(cell, "compute_dtype", None)
         if type(cell) in OURS:
             cell = _ReadAsOurs(cell)
-        self.cell = cell if projects(cell) else _Closed(cell, sizes)
+        self.cell = cell if has_projection(cell) else _Closed(cell, sizes)
 
     def __call__(self, x, states):
         # The cell's own precision holds, as if it had been called.

@@ -31,7 +31,7 @@ def read(path: Path) -> Checkpoint | None:
     Of a damaged checkpoint the one before it is returned, and a warning is printed.
 
     Raises:
-        DamagedFile: If both are damaged.
+        DamagedFileError: If both are damaged.
     """
     return files.read_or_previous(path, _read)
 

@@ -125,8 +125,8 @@ class Devices:
             model: Compiled; the training begins with its state.
             build: Makes a model of the same kind.
             examples: `keras_seq.batching.EncodedDataset`, which it is trained on.
-            batches: Makes a `tf.data.Dataset` of parts of batches; its arguments are `mine` and
-                `parts`, as in `keras_seq.batching.epochs_of_batches`.
+            batches: Makes a `tf.data.Dataset` of parts of batches; its arguments are `shards`
+                and `num_shards`, as in `keras_seq.batching.make_batches`.
             alike: Whole numbers by name, which must be the same for all workers.
             **how: Of Keras's `fit`.
 
@@ -212,10 +212,10 @@ class Devices:
 
     def _shared_out(self, batches):
         def of_worker(context):
-            parts = context.num_replicas_in_sync
-            here = parts // context.num_input_pipelines
-            first = context.input_pipeline_id * here
-            return batches(mine=range(first, first + here), parts=parts)
+            num_shards = context.num_replicas_in_sync
+            num_local = num_shards // context.num_input_pipelines
+            first = context.input_pipeline_id * num_local
+            return batches(shards=range(first, first + num_local), num_shards=num_shards)
 
         return self.strategy.distribute_datasets_from_function(of_worker)
 

@@ -11,7 +11,7 @@ import keras
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.batching import epochs_of_batches
+from keras_seq.batching import make_batches
 from keras_seq.train import fingerprints, plots
 from keras_seq.train.callbacks import Keeper
 from keras_seq.train.config import Config
@@ -131,7 +131,7 @@ def fit(
     keeper.restore()
     last = max(1, round(share * epochs))
     batches = functools.partial(
-        epochs_of_batches, examples, config.batch_size, config.seed, keeper.epochs_done, last
+        make_batches, examples, config.batch_size, config.seed, keeper.epochs_done, last
     )
     if keeper.epochs_done < last:
         how: dict[str, Any] = {

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from keras_seq._internal import startup
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.train.config import Config
 
@@ -77,7 +77,7 @@ class RecipeInfo:
             InputError: If there is none of that name.
         """
         if name not in self.presets:
-            raise unknown(f"preset of {self.name}", name, self.presets)
+            raise unknown_name(f"preset of {self.name}", name, self.presets)
         return self.presets[name]
 
     @property

@@ -12,7 +12,7 @@ import re
 import sys
 from pathlib import Path
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train.recipe import RecipeInfo
 
 ENTRY_POINTS = "keras_seq.recipes"
@@ -43,7 +43,7 @@ def find(name: str) -> RecipeInfo:
         raise InputError(
             f"There is no recipe {name!r}: for that in the folder {name}, write .{os.sep}{name}."
         )
-    raise unknown("recipe", name, known)
+    raise unknown_name("recipe", name, known)
 
 
 def is_folder(name: str) -> bool:

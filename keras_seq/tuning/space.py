@@ -2,7 +2,7 @@
 
 import keras_tuner
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 
 
 def space_of(config, fields=None):
@@ -18,7 +18,7 @@ def space_of(config, fields=None):
     spaces = type(config).spaces()
     for name in fields or ():
         if name.replace("-", "_") not in spaces:
-            raise unknown("tunable field", name, spaces)
+            raise unknown_name("tunable field", name, spaces)
     names = [name.replace("-", "_") for name in fields] if fields is not None else spaces
     found = keras_tuner.HyperParameters()
     for name in names:

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from keras_seq._internal.errors import DamagedFile
+from keras_seq._internal.errors import DamagedFileError
 from keras_seq._internal.files import atomic_write
 from keras_seq.train import checkpoints, loop, runs
 from keras_seq.tuning.search import share_of
@@ -38,7 +38,7 @@ class Trainer:
         """
         try:
             self._fit(trial, oracle)
-        except DamagedFile as error:
+        except DamagedFileError as error:
             folder = self.run(trial).folder
             print(f"keras-seq: warning: {error} {folder} starts again.", file=sys.stderr)
             shutil.rmtree(folder)

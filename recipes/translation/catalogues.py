@@ -9,7 +9,7 @@ import numpy as np
 import polib
 
 from keras_seq import data
-from keras_seq._internal.errors import unknown
+from keras_seq._internal.errors import unknown_name
 from keras_seq.data import limits
 from keras_seq.data.opening import reading
 
@@ -78,7 +78,9 @@ def builtin(language):
         languages = {path: _language(path) for path in files}
         if package == WHEELS[0][0] and language not in languages.values():
             # It has all the languages that the others have; English it has as well.
-            raise unknown("catalogue of the language", language, {*languages.values()} - {"en"})
+            raise unknown_name(
+                "catalogue of the language", language, {*languages.values()} - {"en"}
+            )
         for path, content in files.items():
             if languages[path] == language:
                 for english, said in read_mo(content, path):

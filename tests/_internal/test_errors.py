@@ -4,14 +4,14 @@ import errno
 
 import pytest
 
-from keras_seq._internal.errors import DamagedFile, InputError, explain
+from keras_seq._internal.errors import DamagedFileError, InputError, explain
 
 
 @pytest.mark.parametrize(
     "error, sentence",
     [
         (InputError("A\n  text."), "A text."),
-        (DamagedFile("a.npz", "it is empty", "go"), "a.npz is damaged: it is empty; go."),
+        (DamagedFileError("a.npz", "it is empty", "go"), "a.npz is damaged: it is empty; go."),
         (FileNotFoundError(errno.ENOENT, "", "a/b"), "a/b does not exist."),
         (PermissionError(errno.EACCES, "", b"a"), "a cannot be used: permission denied."),
         (IsADirectoryError(errno.EISDIR, "", "a"), "a is a folder, not a file."),

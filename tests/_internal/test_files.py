@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_seq._internal import files
-from keras_seq._internal.errors import DamagedFile, InputError
+from keras_seq._internal.errors import DamagedFileError, InputError
 
 CONTENT = {"recipe": "ner", "numbers": [1, 2.5, float("inf")], "text": "汉字", "deep": {"a": None}}
 
@@ -102,7 +102,7 @@ def test_damage_is_seen(tmp_path, name, write, read, kind):
             # A byte that says nothing, such as a time in a directory, may be any.
             content = read(path)
             assert {key: content[key] for key in intact} == intact
-        except DamagedFile as error:
+        except DamagedFileError as error:
             seen += 1
             message = str(error)
             assert message.startswith(f"{path} is damaged: ") and message.endswith("; remedy.")
@@ -114,7 +114,7 @@ def test_json_that_is_not_an_object_or_was_written_by_hand(tmp_path):
     path = tmp_path / "state.json"
     for text in ("[1]", "[" * 100_000, '"a"', "1", "null"):
         path.write_text(text)
-        with pytest.raises(DamagedFile):
+        with pytest.raises(DamagedFileError):
             read_json(path)
     path.write_text('{"recipe": "ner"}')
     assert read_json(path) == {"recipe": "ner"}, "older versions wrote no checksum"
@@ -124,7 +124,7 @@ def test_a_member_that_is_missing(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
-    with pytest.raises(DamagedFile, match=r"model.weights.h5 is missing in it; remedy"):
+    with pytest.raises(DamagedFileError, match=r"model.weights.h5 is missing in it; remedy"):
         files.check_zip(path, ["config.json", "model.weights.h5"], "remedy")
 
 
@@ -132,7 +132,7 @@ def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", " " * 100_000)
-    with pytest.raises(DamagedFile, match=r"config.json in it is compressed"):
+    with pytest.raises(DamagedFileError, match=r"config.json in it is compressed"):
         files.check_zip(path, ["config.json"], "remedy")
 
 
@@ -150,7 +150,7 @@ def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, cap
         "which was written before it.\n"
     )
     files.previous_path(path).write_text("{")
-    with pytest.raises(DamagedFile, match=r"state.json is damaged: it is empty"):
+    with pytest.raises(DamagedFileError, match=r"state.json is damaged: it is empty"):
         files.read_or_previous(path, read_json)
     files.write_checked_json(files.previous_path(path), {"number": 1})
     path.unlink()  # as by a kill between the two renames

@@ -157,7 +157,7 @@ def test_all_layers_and_the_layers_below():
     assert {model.name, "both", "forward_gru", "backward_gru", "dense"} <= names
     both = model.get_layer("both")
     assert any(layer is both.forward_layer.cell for layer in compat.all_layers(model))
-    assert {layer.name for layer in compat.layers_below(both)} == {"forward_gru", "backward_gru"}
+    assert {layer.name for layer in compat.child_layers(both)} == {"forward_gru", "backward_gru"}
 
 
 def test_what_a_call_takes():

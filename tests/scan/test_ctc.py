@@ -115,7 +115,7 @@ def test_ways_of_tensorflow_agree(how, monkeypatch):
     logits = tf.constant(LOGITS, tf.float32)
     expected = value_and_gradient(logits)
     if how == "gpu":
-        monkeypatch.setattr(compiled, "gpu", lambda: True)
+        monkeypatch.setattr(compiled, "has_gpu", lambda: True)
     function = tf.function(value_and_gradient, jit_compile=how == "xla", autograph=False)
     for one, other in zip(function(logits), expected):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)

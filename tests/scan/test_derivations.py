@@ -59,7 +59,7 @@ def test_each_function_with_a_reference_has_a_row():
     found = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.rglob("*.py")
-        if re.search(r"(?<!class )\bDerived\(", path.read_text(encoding="utf-8"))
+        if re.search(r"(?<!class )\bCustomGradient\(", path.read_text(encoding="utf-8"))
     }
     assert found == set(DERIVED)
 

@@ -126,10 +126,10 @@ def test_a_hundred_lengths_take_few_programs():
     """Lengths that are not known beforehand are rounded up to a fourth of their octave."""
     import tensorflow as tf
 
-    from keras_seq.scan.compiled import extra
+    from keras_seq.scan.compiled import padding_to_bucket
 
     lengths = np.arange(1, 301)
-    reached = lengths + [int(extra(tf.constant(length))) for length in lengths.tolist()]
+    reached = lengths + [int(padding_to_bucket(tf.constant(length))) for length in lengths.tolist()]
     assert set(reached[:32]) == {32}
     assert ((lengths <= reached) & (reached <= 1.25 * lengths))[32:].all()
     assert len(set(reached)) <= 1 + 4 * 4
@@ -141,9 +141,9 @@ def test_only_the_first_lengths_get_a_program_of_their_own(monkeypatch):
 
     from keras_seq.scan import compiled
 
-    widths, original = [], compiled.extra
-    monkeypatch.setattr(compiled, "extra", lambda t: widths.append(t) or original(t))
-    monkeypatch.setattr(compiled, "EXACT_LENGTHS", 2)
+    widths, original = [], compiled.padding_to_bucket
+    monkeypatch.setattr(compiled, "padding_to_bucket", lambda t: widths.append(t) or original(t))
+    monkeypatch.setattr(compiled, "MAX_EXACT_LENGTHS", 2)
     compiled._exact_lengths.cache_clear()
     layer = make("SimpleRNN")
     for timesteps in (3, 25, 3, 33, 25):

@@ -234,7 +234,7 @@ def test_a_cell_without_the_two_methods_runs_as_in_keras():
     x = sequences()
     run(ours, x), run(theirs, x)
     theirs.set_weights(ours.get_weights())
-    assert not scan.projects(ours.cell)
+    assert not scan.has_projection(ours.cell)
     assert_close(run(ours, x, mask=MASK), run(theirs, x, mask=MASK))
 
 

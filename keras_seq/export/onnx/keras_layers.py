@@ -48,7 +48,7 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
 
 
 def _reads_target(layer: keras.layers.RNN) -> bool:
-    return isinstance(layer, layers.RNN) and scan.projects(layer.cell)
+    return isinstance(layer, layers.RNN) and scan.has_projection(layer.cell)
 
 
 def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
@@ -57,7 +57,7 @@ def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
 
     def make(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
         def run(sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
-            if native is None and not scan.projects(layer.cell):
+            if native is None and not scan.has_projection(layer.cell):
                 return inner_loop(sequences, initial_state, mask, training)
             states, mask = list(initial_state), tree.flatten(mask)[0]
             if native is not None and is_allowed(native, mask):

@@ -22,7 +22,7 @@ from keras_seq.export.onnx.placeholders import current, insert, replace_placehol
 from keras_seq.export.onnx.tf2onnx_compat import convert_graph
 from keras_seq.scan import linear_chain
 from keras_seq.scan import loop as scan_loop
-from keras_seq.scan.general import one_step, output_size
+from keras_seq.scan.general import output_size, prepare_loop
 
 Result = tuple[Any, Any, list[Any]]
 """Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed, and the
@@ -189,7 +189,7 @@ def scan_steps(
     zero_output_for_mask: bool,
 ) -> Result:
     """Run a cell as `keras_seq.scan.general` does, by the operator `Scan` over its `step`."""
-    inputs, carry, step = one_step(cell, sequences, initial_state, mask, zero_output_for_mask)
+    inputs, carry, step = prepare_loop(cell, sequences, initial_state, mask, zero_output_for_mask)
 
     def scan_step(carry: Any, elements: Any) -> tuple[Any, Any]:
         output, states = step(elements[0], carry)
@@ -218,7 +218,7 @@ def loop_by_operator(
         span: None, since nothing is filled up for an export.
     """
     sequences = [
-        s.sequence[:, :, s.start : s.start + s.width] if isinstance(s, scan_loop.Piece) else s
+        s.sequence[:, :, s.start : s.start + s.width] if isinstance(s, scan_loop.Columns) else s
         for s in sequences
         if s is not None
     ]

@@ -3,11 +3,11 @@
 import keras
 from keras import ops, tree
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.keras_compat import rnn
 from keras_seq.layers.recurrent.rnn import RNN
-from keras_seq.scan import compiles_itself
-from keras_seq.scan.padding import hide_masked
+from keras_seq.scan import manages_own_jit
+from keras_seq.scan.padding import zero_masked
 
 SCORES = ("additive", "dot")
 NO_MEMORY = (
@@ -68,7 +68,7 @@ class AttentionDecoderCell(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         if score not in SCORES:
-            raise unknown("attention score", score, SCORES)
+            raise unknown_name("attention score", score, SCORES)
         if input_feeding and (getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0)):
             raise InputError("With input_feeding, the cell must have no dropout of its own.")
         policy = self.dtype_policy
@@ -97,7 +97,7 @@ class AttentionDecoderCell(keras.layers.Layer):
         self.combine = keras.layers.Dense(
             self.units, activation, use_bias=False, dtype=policy, name="combine"
         )
-        if compiles_itself(cell):
+        if manages_own_jit(cell):
             self.supports_jit = False  # see keras_seq.layers.recurrent.cell_layers
 
     @property
@@ -150,7 +150,7 @@ class AttentionDecoderCell(keras.layers.Layer):
         seen = ops.ones_like(memory[:, :, 0]) if mask is None else ops.cast(mask, memory.dtype)
         if mask is not None:
             # Zeros, so that a row which is masked as a whole has the context 0.
-            keys, memory = hide_masked(keys, mask), hide_masked(memory, mask)
+            keys, memory = zero_masked(keys, mask), zero_masked(memory, mask)
         return [*states, *fed, keys, memory, seen]
 
     def attend(self, outputs, memory):

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.float64 import matmul, tanh
-from keras_seq.scan.padding import hide_masked
+from keras_seq.scan.padding import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -38,7 +38,7 @@ class AttentionPooling(keras.layers.Layer):
 
     def call(self, inputs, mask=None, return_weights=False):
         if mask is not None:
-            inputs = hide_masked(inputs, mask)
+            inputs = zero_masked(inputs, mask)
         scores = tanh(matmul(inputs, self.kernel) + self.bias)
         scores = ops.sum(scores * self.query, axis=-1)
         if mask is not None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 from keras import ops, tree
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.serialization import serialize_part
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.recurrent import layer_factory as factory
@@ -99,7 +99,7 @@ class Decoder(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         if attention not in (None, *ATTENTIONS):
-            raise unknown("attention", attention, ATTENTIONS)
+            raise unknown_name("attention", attention, ATTENTIONS)
         if num_layers < 1:
             raise InputError(f"Decoder: num_layers must be at least 1, got {num_layers}.")
         if input_feeding and attention is None:

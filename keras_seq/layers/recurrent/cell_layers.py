@@ -7,7 +7,7 @@ import keras
 from keras_seq import cells
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.recurrent.rnn import RNN
-from keras_seq.scan import compiles_itself, cudnn_applies
+from keras_seq.scan import cudnn_applies, manages_own_jit
 
 
 def _arguments(cls):
@@ -56,7 +56,7 @@ class CellLayer(RNN):
             self.cell_class(**given, **shared), activity_regularizer=activity_regularizer, **kwargs
         )
         self.input_spec = keras.layers.InputSpec(ndim=3)
-        if compiles_itself(self.cell):
+        if manages_own_jit(self.cell):
             self.supports_jit = False  # then `jit_compile="auto"` leaves it to compile itself
 
     def build(self, sequences_shape, initial_state_shape=None):

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import tree
 
-from keras_seq._internal.errors import InputError, unknown
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.serialization import serialize_part
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
@@ -88,7 +88,7 @@ def _one_direction(
     cell: Cell, units: int, recurrent_dropout: float, options: dict, named: dict
 ) -> keras.layers.RNN:
     if isinstance(cell, str) and cell not in LAYERS:
-        raise unknown("recurrent layer", cell, LAYERS)
+        raise unknown_name("recurrent layer", cell, LAYERS)
     if (not callable(cell) and not isinstance(cell, str)) or isinstance(cell, keras.layers.Layer):
         raise InputError(
             f"`cell` must be the name of a layer ({', '.join(LAYERS)}), the class of a layer or a "

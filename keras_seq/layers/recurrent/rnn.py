@@ -6,8 +6,8 @@ from keras import ops, tree
 from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.recurrent import nested
-from keras_seq.scan import projects, scan
-from keras_seq.scan.padding import hide_masked
+from keras_seq.scan import has_projection, scan
+from keras_seq.scan.padding import zero_masked
 
 DENSE = {
     "ragged": "pad it, as by its `to_tensor()`, and pass a mask",
@@ -57,7 +57,7 @@ class RNN(keras.layers.RNN):
 
     def __init__(self, cell, return_sequences=False, *args, checkpoint=False, **kwargs):
         super().__init__(cell, return_sequences, *args, **kwargs)
-        if checkpoint and not projects(self.cell):
+        if checkpoint and not has_projection(self.cell):
             raise InputError(
                 f"{type(self).__name__}: `checkpoint` needs a cell with `project` and `step`, "
                 f"and {type(self.cell).__name__} lacks them."
@@ -111,14 +111,14 @@ class RNN(keras.layers.RNN):
             mask = tree.map_structure(keras_compat.get_keras_mask, sequences)
         mask = tree.flatten(mask)[0]
         if mask is not None:
-            sequences = tree.map_structure(lambda s: hide_masked(s, mask), sequences)
+            sequences = tree.map_structure(lambda s: zero_masked(s, mask), sequences)
         if nested.is_nested(self.cell, sequences):
             return nested.call(self, sequences, initial_state, mask, training)
         sequences, initial_state = self._share_batch(sequences, initial_state)
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        if not projects(self.cell):
+        if not has_projection(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)
         if self.stateful:
             # torch writes the next state into the variable in place, which backpropagation
@@ -146,7 +146,7 @@ class RNN(keras.layers.RNN):
     def _share_batch(self, sequences, initial_state):
         """Give sequences and states the batch size that either has."""
         states = []
-        if initial_state is not None and projects(self.cell):
+        if initial_state is not None and has_projection(self.cell):
             states = tree.flatten(initial_state)
         if sequences.shape[0] is None:
             sizes = [keras_compat.stateful_batch_size(self)] if self.stateful else []
@@ -174,7 +174,7 @@ class RNN(keras.layers.RNN):
                     f"{[_shape(leaf) for leaf in leaves]}."
                 )
         shape = _shape(leaves[0])
-        if projects(self.cell):
+        if has_projection(self.cell):
             features = self.input_spec.axes.get(-1) if self.input_spec else None
             if not _agree(shape, (None, None, features)):
                 raise InputError(
@@ -194,7 +194,7 @@ class RNN(keras.layers.RNN):
                 f"{name}: the mask must be an array of the shape (batch, timesteps) of the "
                 f"sequences, {shape[:2]}, got {_shape(tree.flatten(mask)[0])}."
             )
-        if initial_state is not None and projects(self.cell):
+        if initial_state is not None and has_projection(self.cell):
             shapes = [_shape(state) for state in tree.flatten(initial_state)]
             wanted = [(*shape[:1], size) for size in self.state_size]
             one_row = [(1, size) for size in self.state_size]

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import unknown
+from keras_seq._internal.errors import unknown_name
 from keras_seq.layers.text.bigram_embedding import Bigrams
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
 
@@ -221,7 +221,7 @@ class LogitMixture(keras.layers.Layer):
     def __init__(self, mode: Literal["sum", "mean"] = "sum", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if mode not in ("sum", "mean"):
-            raise unknown("mode of LogitMixture", mode, ("sum", "mean"))
+            raise unknown_name("mode of LogitMixture", mode, ("sum", "mean"))
         self.mode = mode
 
     def call(self, logits: Sequence[Any]) -> Any:

@@ -13,7 +13,7 @@ A masked step passes dh on as it is.
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.loop import loop, pair, pieces, previous, sigmoid
+from keras_seq.scan.loop import loop, shift, sigmoid, split_columns, split_fused_gates
 
 
 def forward(weights, projected, states, mask, reverse, tape, span=None):
@@ -31,7 +31,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
         u_zr, u = ops.split(ops.matmul(h, recurrent_kernel), [gates], axis=-1)
         u_zr = ops.split(u_zr, len(widths), axis=-1)
         zr = [sigmoid(x + u + b) for x, u, b in zip(x_zr, u_zr, b_zr)]
-        z, r = pair(zr)
+        z, r = split_fused_gates(zr)
         u = u + b_u
         g = tanh(x_g + b_g + r * u)
         for_backward = (*zr, g, u) if tape else ()
@@ -40,10 +40,10 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
             h_new = ops.where(elements[-1] > 0, h_new, h)
         return (h_new,), (h_new, *for_backward)
 
-    sequences = [*pieces(projected, *widths, units), mask]
+    sequences = [*split_columns(projected, *widths, units), mask]
     kept = (gates, units, units) if tape else ()
     (h,), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse, span)
-    return hs, [h], (*stacks, previous(states[0], hs, reverse, span))
+    return hs, [h], (*stacks, shift(states[0], hs, reverse, span))
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
@@ -68,7 +68,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
         return (d_h * z + ops.matmul(d_u, transposed),), (d_projected, d_u)
 
     zr, *others = tape
-    sequences = [*pieces(zr, units, units), *others, d_outputs, mask]
+    sequences = [*split_columns(zr, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (3 * units, 3 * units)
     (d_h,), (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse, span)
     d_biases = [ops.sum(d, axis=(0, 1)) for d in (d_projected, d_u)]

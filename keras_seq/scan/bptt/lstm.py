@@ -15,7 +15,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.loop import loop, pieces, previous, sigmoid
+from keras_seq.scan.loop import loop, shift, sigmoid, split_columns
 
 
 def forward(weights, projected, states, mask, reverse, tape, span=None):
@@ -38,7 +38,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
     if peepholes:
         p_i, p_f, p_o = peepholes
         b_i, b_f, b_g, b_o = ops.split(bias, 4)
-        inputs = pieces(projected, *[units] * 4)
+        inputs = split_columns(projected, *[units] * 4)
     else:
         # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that a single tanh does for all gates.
         is_sigmoid = np.repeat([1, 1, 0, 1], units)
@@ -75,7 +75,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
     sequences = [*inputs, mask]
     widths = (units, 4 * units, units) if tape else (units,)
     (h, c), stacks = loop(step, (h, c), sequences, widths, reverse, span)
-    return stacks[0], [h, c], (*stacks[1:], previous(states[0], stacks[0], reverse, span))
+    return stacks[0], [h, c], (*stacks[1:], shift(states[0], stacks[0], reverse, span))
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
@@ -130,7 +130,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
             d_peepholes = [d + d_now for d, d_now in zip(d_peepholes, seen)]
         return (d_h_previous, d_c_previous, *d_peepholes), (d_z,)
 
-    sequences = [*pieces(gates, *[units] * 4), cs_previous, d_outputs, mask]
+    sequences = [*split_columns(gates, *[units] * 4), cs_previous, d_outputs, mask]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
     (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse, span)
     d_weights = [ops.sum(d_z, axis=(0, 1))]

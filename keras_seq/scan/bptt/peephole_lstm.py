@@ -13,7 +13,7 @@ sequence after the loop; inside it costs less, since what it needs is in the cac
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.loop import loop, pair, pieces, sigmoid
+from keras_seq.scan.loop import loop, sigmoid, split_columns, split_fused_gates
 
 
 def forward(weights, projected, states, mask, reverse, tape, span=None):
@@ -30,7 +30,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
         u_if, u_o = ops.split(ops.matmul(c, recurrent_kernel), [2 * units], axis=-1)
         u_if = ops.split(u_if, len(widths), axis=-1)
         i_f = [sigmoid(z + u + b) for z, u, b in zip(z_if, u_if, b_if)]
-        i, f = pair(i_f)
+        i, f = split_fused_gates(i_f)
         g = tanh(z_g + b_g)
         o = sigmoid(z_o + u_o + b_o)
         c_new = f * c + i * g
@@ -41,7 +41,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
             h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
         return (h_new, c_new), (h_new, *for_backward)
 
-    inputs = pieces(projected, *widths, units, units)
+    inputs = split_columns(projected, *widths, units, units)
     sequences = [*inputs, mask]
     kept = (2 * units, units, units, units) if tape else ()
     (h, c), (hs, *stacks) = loop(step, tuple(states), sequences, (units, *kept), reverse, span)
@@ -76,7 +76,7 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
         return (d_h_previous, d_c * f + ops.matmul(d_u, transposed)), (d_projected, d_u)
 
     i_f, *others = tape
-    sequences = [*pieces(i_f, units, units), *others, d_outputs, mask]
+    sequences = [*split_columns(i_f, units, units), *others, d_outputs, mask]
     carry, widths = tuple(d_states), (4 * units, 3 * units)
     d_states, (d_projected, d_u) = loop(step, carry, sequences, widths, not reverse, span)
     d_bias = ops.sum(d_projected, axis=(0, 1))

@@ -10,7 +10,7 @@ A masked step passes dh on as it is.
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.loop import loop, previous
+from keras_seq.scan.loop import loop, shift
 
 
 def forward(weights, projected, states, mask, reverse, tape, span=None):
@@ -26,7 +26,7 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
 
     (h,), stacks = loop(step, tuple(states), (projected, mask), (bias.shape[0],), reverse, span)
     hs = stacks[0]
-    return hs, [h], (hs, previous(states[0], hs, reverse, span))
+    return hs, [h], (hs, shift(states[0], hs, reverse, span))
 
 
 def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
