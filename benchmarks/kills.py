@@ -27,7 +27,7 @@ from rich.table import Table
 from benchmarks import page
 from keras_seq.train.runs import Run
 
-SMALL = "--units 8 --layers 1 --no-bidirectional --no-augment --batch-size 1024"
+SMALL = "--units 8 --num-layers 1 --no-bidirectional --no-augment --batch-size 1024"
 VERBS = {
     "train": f"{SMALL} --steps 160",
     "tune": f"{SMALL} --steps 40 --trials 3 --fields learning-rate dropout",

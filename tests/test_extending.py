@@ -13,7 +13,7 @@ from keras_seq import cli
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/extending.md").read_text()
 DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
-SMALL = ("--units", 4, "--layers", 1, "--steps", 2, "--batch-size", 8)
+SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 
 
 def run(*arguments):

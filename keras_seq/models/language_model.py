@@ -224,7 +224,7 @@ class LanguageModel(TextModel):
         if self.encoder.tokenizer != "char" or self.styles is not None:
             raise InputError(
                 f"{self.name} cannot be the language model: needed is one over letters "
-                "(`--tokens characters`), without styles."
+                "(`--tokenizer char`), without styles."
             )
         return self.next_log_probs(texts)[:, self.encoder.encode([END, *letters])]
 

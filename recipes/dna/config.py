@@ -22,17 +22,17 @@ class Config(config.Config):
     strands: Literal["one", "both"] = "one"
     """Whether training reads the reverse complement of every sequence as well; not where the
     direction says what a sequence is, as at a splice junction."""
-    filters: int = config.tunable(64, choices=(32, 64, 96))
+    conv_filters: int = config.tunable(64, choices=(32, 64, 96))
     """Features of a run of bases; 0 lets the recurrent layer read each base."""
-    width: int = config.tunable(9, choices=(6, 9, 12, 15))
+    kernel_size: int = config.tunable(9, choices=(6, 9, 12, 15))
     """Bases that a run is seen with."""
-    stride: int = config.tunable(3, choices=(1, 2, 3, 5))
+    strides: int = config.tunable(3, choices=(1, 2, 3, 5))
     """Bases from one run to the next."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(96, choices=(48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers, each from both ends."""
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """How the steps become one vector; the middle is where a junction is, for sequences in which

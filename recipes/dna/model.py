@@ -25,14 +25,14 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     letters = [letter for letter in known if len(letter) == 1]
     encoder = TextEncoder(letters, "char", lowercase=True)
     convolution = None
-    if config.filters:
-        convolution = layers.MaskedConv1D(config.filters, config.width, config.stride)
+    if config.conv_filters:
+        convolution = layers.MaskedConv1D(config.conv_filters, config.kernel_size, config.strides)
     stack = layers.RNNStack(
         config.cell,
         config.units,
-        num_layers=config.layers,
+        num_layers=config.num_layers,
         bidirectional=True,
-        dropout=[config.dropout] * config.layers + [0.0],
+        dropout=[config.dropout] * config.num_layers + [0.0],
         return_sequences=config.pooling != "last",
         name="stack",
     )

@@ -9,8 +9,6 @@ from keras_seq.train.optimizers import adam_w
 
 from .config import Config
 
-TOKENIZERS = {"characters": "char", "words": "word", "subwords": "wordpiece"}
-"""Tokenizer of each kind of tokens, see `keras_seq.text.tokenizers`."""
 MIN_COUNT = 2
 """Number of training occurrences from which a token is known, if tokens are not subwords."""
 LONGEST = 512
@@ -19,36 +17,38 @@ LONGEST = 512
 
 def build(config: Config, train: RawExamples) -> SequenceGenerator:
     """Return a generator that knows the tokens of the training paragraphs."""
-    is_subwords = config.tokens == "subwords"
+    is_subwords = config.tokenizer == "wordpiece"
     encoder = TextEncoder.from_examples(
         train.inputs,
-        TOKENIZERS[config.tokens],
+        config.tokenizer,
         min_count=1 if is_subwords else MIN_COUNT,
-        max_size=config.subwords if is_subwords else None,
+        max_size=config.vocab_size if is_subwords else None,
         end=True,
     )
     features: list[layers.IncrementalLayer] = []
-    if config.ngrams:
+    if config.ngram_size:
         features.append(
-            layers.CausalNgramFeatures(config.ngrams, dropout=config.ngram_dropout, name="ngrams")
+            layers.CausalNgramFeatures(
+                config.ngram_size, dropout=config.ngram_dropout, name="ngrams"
+            )
         )
-    if config.recall:
-        features.append(layers.Recall(encoder.vocab_size, config.recall, name="recall"))
+    if config.match_dim:
+        features.append(layers.Recall(encoder.vocab_size, config.match_dim, name="recall"))
     count_model = None
-    if config.kneser_ney:
+    if config.kneser_ney_order:
         count_model = layers.KneserNey(
-            encoder.vocab_size, config.kneser_ney, config.kneser_ney_share, name="kneser_ney"
+            encoder.vocab_size, config.kneser_ney_order, config.kneser_ney_weight, name="kneser_ney"
         )
         count_model.adapt(
             encoder.encode([END, *encoder.tokenize(text), END]) for text in train.inputs
         )
     model = SequenceGenerator(
         encoder,
-        embedding=layers.TokenEmbedding(encoder, config.embedding),
+        embedding=layers.TokenEmbedding(encoder, config.embedding_dim),
         stack=layers.RNNStack(
             config.cell,
             config.units,
-            config.layers,
+            config.num_layers,
             dropout=config.dropout,
             variational_dropout=True,
             return_state=True,
@@ -56,7 +56,7 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         ),
         features=features,
         count_model=count_model,
-        tie_embeddings=config.tied,
+        tie_embeddings=config.tie_embeddings,
     )
     model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model

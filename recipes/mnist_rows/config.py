@@ -14,7 +14,7 @@ class Config(config.Config):
     """The recurrent cell."""
     units: int = config.tunable(64, choices=(32, 48, 64, 96, 128))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: int = config.tunable(2, choices=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read the rows from the top and from the bottom."""

@@ -22,8 +22,8 @@ def build(config: Config, train: RawExamples) -> keras.Model:
     if config.augment:
         x = RandomWarp()(x)
     x = keras.layers.Rescaling(1 / DEVIATION, -MEAN / DEVIATION)(x)
-    for number in range(config.layers):
-        last = number == config.layers - 1
+    for number in range(config.num_layers):
+        last = number == config.num_layers - 1
         layer = getattr(layers, config.cell)(
             config.units, return_sequences=not last, **_start(config, config.units)
         )

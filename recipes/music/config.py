@@ -16,7 +16,7 @@ class Config(config.Config):
     """The recurrent cell."""
     units: int = config.tunable(320, choices=(128, 192, 256, 320, 448))
     """Hidden units a layer."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
     dropout: float = config.tunable(0.4, low=0.1, high=0.6)
     """Share of the features dropped between layers."""

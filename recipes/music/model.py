@@ -34,7 +34,7 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         stack=layers.RNNStack(
             config.cell,
             config.units,
-            config.layers,
+            config.num_layers,
             dropout=config.dropout,
             variational_dropout=True,
             return_state=True,

@@ -16,15 +16,15 @@ class Config(config.Config):
     """Of CoNLL files, from 0; negative numbers count from the last column."""
     tag_column: int = -1
     """Of CoNLL files."""
-    file_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
+    tag_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
     """The scheme of the tags in CoNLL files."""
-    tokenizer: Literal["auto", "characters", "words"] = "auto"
+    tokenizer: Literal["auto", "char_nospace", "word"] = "auto"
     """What the tokens of raw text are; by default characters for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: int = config.tunable(2, choices=(1, 2, 3))
     """Recurrent layers."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""

@@ -6,7 +6,7 @@ from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
 from keras_seq.text.tag_schemes import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
-from keras_seq.text.tokenizers import SPLITTERS, written_without_spaces
+from keras_seq.text.tokenizers import TOKENIZERS, written_without_spaces
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -91,7 +91,7 @@ def _of_user(config):
         config.encoding,
         config.token_column,
         config.tag_column,
-        config.file_scheme,
+        config.tag_scheme,
         config.tokenizer,
     )
     source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
@@ -113,8 +113,8 @@ def read(file, config):
         if way == "auto":
             texts = (line for _, line in data.lines(file, config.encoding))
             chinese = any(map(written_without_spaces, texts))
-            way = "characters" if chinese else "words"
-        return data.read_spans(file, SPLITTERS[way], config.encoding)
+            way = "char_nospace" if chinese else "word"
+        return data.read_spans(file, TOKENIZERS[way], config.encoding)
     if peoples_daily.looks_like(first):
         return [
             sentence
@@ -122,7 +122,7 @@ def read(file, config):
             for sentence in peoples_daily.sentences(line, f"{file}, line {number}")
         ]
     rows = data.read_columns(file, config.token_column, config.tag_column, config.encoding)
-    scheme = config.file_scheme
+    scheme = config.tag_scheme
     if scheme == "auto":
         scheme = guess_scheme([tags for _, tags, _ in rows])
     sentences = []

@@ -76,7 +76,7 @@ def _embedding(config, encoder):
 
 def _stack(config):
     """Return the first recurrent layer and those above it, since word tags are learned between."""
-    rest = config.layers - 1
+    rest = config.num_layers - 1
     # Dropout before each layer, and after the last.
     first = [config.dropout, 0.0 if rest else config.dropout]
     options = {"bidirectional": True, "name": "lower_stack"}

@@ -18,13 +18,13 @@ class Config(config.Config):
     """Of tables of your own."""
     label_column: str = "label"
     """Of tables of your own."""
-    tokenizer: Literal["words", "characters", "text"] = "words"
+    tokenizer: Literal["word", "char_nospace", "char"] = "word"
     """What a step reads; characters for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(96, choices=(32, 64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
     vectors: str | None = None
     """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""

@@ -51,9 +51,9 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     stack = layers.RNNStack(
         config.cell,
         config.units,
-        num_layers=config.layers,
+        num_layers=config.num_layers,
         bidirectional=True,
-        dropout=[config.dropout] * config.layers + [0.0],
+        dropout=[config.dropout] * config.num_layers + [0.0],
         return_sequences=config.pooling != "last",
         name="stack",
     )

@@ -20,27 +20,27 @@ class Config(config.Config):
     alphabet: str | None = None
     """Letters that may be written, the blank between words too; those of the training texts if
     not given."""
-    lower: bool = True
+    lowercase: bool = True
     """Write small letters only."""
-    hours: float = 10.0
+    max_hours: float = 10.0
     """Of each split of a set of TFDS at most, since sound is held in memory."""
-    stack: int = config.tunable(3, choices=(2, 3, 4))
+    frame_stack: int = config.tunable(3, choices=(2, 3, 4))
     """Frames that make a time step."""
-    filters: int = config.tunable(16, choices=(0, 16, 32, 64))
+    conv_filters: int = config.tunable(16, choices=(0, 16, 32, 64))
     """Of a convolution over the bands of each time step; 0 for none."""
     cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: int = config.tunable(2, choices=(1, 2, 3))
     """Recurrent layers."""
     bidirectional: bool = True
     """Read from both ends; if not, the model can recognize while it hears."""
     dropout: float = config.tunable(0.1, low=0.0, high=0.5)
     """Share of the features dropped after each recurrent layer."""
-    warp: float = config.tunable(0.15, low=0.0, high=0.25)
+    max_warp: float = config.tunable(0.15, low=0.0, high=0.25)
     """Share by which frequencies are higher or lower in training, at most."""
-    masks: int = config.tunable(0, choices=(0, 1, 2))
+    num_masks: int = config.tunable(0, choices=(0, 1, 2))
     """How many bands, and stretches of time, are blotted out in training."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Of all weights, an update, in units of the learning rate."""

@@ -40,7 +40,7 @@ def load(config: Config) -> Splits:
         tables = _tables(config.data)
         files = [file for _, table in tables for file in _sounds(table.parent)]
         columns = config.file_column, config.text_column, config.encoding
-        settings = *columns, config.sample_rate, config.alphabet, config.lower
+        settings = *columns, config.sample_rate, config.alphabet, config.lowercase
         paths = [*dict(tables).values(), *files]
         source = data.fingerprint([(file,) for file in paths]) + repr(settings)
         builder = data.prepare(
@@ -57,7 +57,7 @@ def load(config: Config) -> Splits:
 def text_as_written(text, config):
     """A text with one blank between words, in small letters if so set."""
     text = " ".join(text.split())
-    return text.lower() if config.lower else text
+    return text.lower() if config.lowercase else text
 
 
 def _synthesised(config):
@@ -147,7 +147,7 @@ def _public(config: Config) -> Splits:
         pairs = splits.setdefault(split, [])
         seconds = sum(len(samples) for samples, _ in pairs) / config.sample_rate
         for row in tfds.as_numpy(builder.as_dataset(split=part)):
-            if seconds > 3600 * config.hours:
+            if seconds > 3600 * config.max_hours:
                 break
             said = _said(row[text], features[text])
             if said is not None:

@@ -40,10 +40,12 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
             hop=round(HOP * config.sample_rate),
             bands=NUM_MEL_BINS,
         ),
-        frame_stack=config.stack,
+        frame_stack=config.frame_stack,
         noise=BackgroundNoise() if ADD_NOISE else None,
-        warping=SpectralWarping(config.warp, high=config.sample_rate / 2) if config.warp else None,
-        masking=SpectralMasking(config.masks) if config.masks else None,
+        warping=SpectralWarping(config.max_warp, high=config.sample_rate / 2)
+        if config.max_warp
+        else None,
+        masking=SpectralMasking(config.num_masks) if config.num_masks else None,
         mean_normalize=config.bidirectional,
         average_offsets=AVERAGE_OFFSETS,
         name="front_end",
@@ -51,16 +53,16 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
     stack = RNNStack(
         config.cell,
         config.units,
-        config.layers,
+        config.num_layers,
         config.bidirectional,
-        dropout=[0.0, *[config.dropout] * config.layers],
+        dropout=[0.0, *[config.dropout] * config.num_layers],
         normalization=True,
         name="stack",
     )
     model = CTCRecognizer(
         alphabet,
         front_end,
-        [BandConvolution(config.stack, config.filters)] if config.filters else [],
+        [BandConvolution(config.frame_stack, config.conv_filters)] if config.conv_filters else [],
         stack,
         lexicon=_words(train.targets, alphabet) if USE_LEXICON else None,
     )

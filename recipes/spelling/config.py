@@ -18,7 +18,7 @@ class Config(config.Config):
     """The recurrent cell."""
     units: int = config.tunable(192, choices=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers that read, each from both ends; one writes."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
@@ -42,5 +42,5 @@ class Config(config.Config):
 PRESETS = {
     "default": Config(),
     "stress": Config(stress=True),
-    "large": Config(layers=2, units=256, dropout=0.3, learning_rate=0.004, steps=16_700),
+    "large": Config(num_layers=2, units=256, dropout=0.3, learning_rate=0.004, steps=16_700),
 }

@@ -27,7 +27,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
     stack = layers.RNNStack(
         config.cell,
         config.units,
-        config.layers,
+        config.num_layers,
         bidirectional=True,
         dropout=config.dropout,
         variational_dropout=True,

@@ -16,17 +16,17 @@ class Config(config.Config):
     """The language to translate to."""
     encoding: str = "utf-8"
     """Of text files of your own."""
-    tokens: Literal["subwords", "words", "characters"] = "subwords"
+    tokenizer: Literal["wordpiece", "word_metaspace", "char"] = "wordpiece"
     """What the networks read and write."""
-    subwords: int = 3_000
+    vocab_size: int = 3_000
     """How many pieces of words there are at most, in either language."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(256, choices=(128, 192, 256, 384))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers that read, each from both ends; one writes."""
-    embedding: int = 256
+    embedding_dim: int = 256
     """Width of the embeddings of tokens."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
@@ -48,5 +48,5 @@ class Config(config.Config):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=384, embedding=384, dropout=0.5, steps=5_000),
+    "large": Config(units=384, embedding_dim=384, dropout=0.5, steps=5_000),
 }

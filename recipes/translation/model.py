@@ -12,10 +12,6 @@ from .data import fitting
 LONGEST = 100
 """Tokens, on either side, of the longest pair that is trained on."""
 
-TOKENIZERS = {"subwords": "wordpiece", "words": "word_metaspace", "characters": "char"}
-"""Tokenizer of each kind of tokens, see `keras_seq.text.TextEncoder`."""
-
-
 MIN_COUNT = 2
 """Number of training occurrences from which a token is known, if tokens are not subwords."""
 LABEL_SMOOTHING = 0.1
@@ -28,7 +24,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
     stack = layers.RNNStack(
         config.cell,
         config.units,
-        config.layers,
+        config.num_layers,
         bidirectional=True,
         dropout=config.dropout,
         variational_dropout=True,
@@ -36,7 +32,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
         name="stack",
     )
     decoder = layers.Decoder(
-        layers.TokenEmbedding(target, config.embedding),
+        layers.TokenEmbedding(target, config.embedding_dim),
         config.cell,
         config.units,
         attention=config.attention,
@@ -47,7 +43,7 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
     model = Seq2Seq(
         source,
         target,
-        features=[layers.TokenEmbedding(source, config.embedding)],
+        features=[layers.TokenEmbedding(source, config.embedding_dim)],
         stack=stack,
         decoder=decoder,
         label_smoothing=LABEL_SMOOTHING,
@@ -60,9 +56,9 @@ def _encoder(texts, config):
     """Return the encoder of one language."""
     return TextEncoder.from_examples(
         texts,
-        TOKENIZERS[config.tokens],
+        config.tokenizer,
         min_count=MIN_COUNT,
-        max_size=config.subwords if config.tokens == "subwords" else None,
+        max_size=config.vocab_size if config.tokenizer == "wordpiece" else None,
         end=True,
     )
 

@@ -10,27 +10,27 @@ from keras_seq.train import config
 class Config(config.Config):
     """Many to one: an encoder sees each frame, the state at the end names the action."""
 
-    size: int = 32
+    frame_size: int = 32
     """Height and width to which the frames of your own videos and of public sets are scaled."""
-    colour: bool = False
+    rgb: bool = False
     """Keep the colours of these."""
-    rate: float = 8.0
+    fps: float = 8.0
     """Frames a second to take of these."""
-    frames: int = 32
+    max_frames: int = 32
     """Frames to take of each at most, evenly apart."""
     encoder: str = "small"
     """What sees a frame: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False
     """Start that model from what it learnt on ImageNet, and leave it so."""
-    channels: int = config.tunable(16, choices=(8, 16, 24, 32))
+    conv_filters: int = config.tunable(16, choices=(8, 16, 24, 32))
     """Of the first convolution of the small encoder."""
-    features: int = config.tunable(128, choices=(64, 128, 256))
+    feature_dim: int = config.tunable(128, choices=(64, 128, 256))
     """Width of what the encoder says of a frame."""
     cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
     """The recurrent cell."""
     units: int = config.tunable(128, choices=(64, 96, 128, 192))
     """Hidden units a layer and direction."""
-    layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: int = config.tunable(1, choices=(1, 2))
     """Recurrent layers."""
     dropout: float = config.tunable(0.4, low=0.0, high=0.6)
     """Share of the features dropped before the first and after each recurrent layer."""
@@ -45,13 +45,13 @@ class Config(config.Config):
 
     def __post_init__(self):
         super().__post_init__()
-        for name in ("size", "rate", "frames"):
+        for name in ("frame_size", "fps", "max_frames"):
             if getattr(self, name) <= 0:
-                raise InputError(f"--{name} must be more than 0.")
+                raise InputError(f"--{name.replace('_', '-')} must be more than 0.")
 
 
 PRESETS = {
     "default": Config(),
     # For videos of your own: what sees a frame comes from ImageNet.
-    "imagenet": Config(size=96, colour=True, encoder="MobileNetV2", pretrained=True),
+    "imagenet": Config(frame_size=96, rgb=True, encoder="MobileNetV2", pretrained=True),
 }

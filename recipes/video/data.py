@@ -53,12 +53,16 @@ def _builtin():
 
 def _filmed(config):
     """Clips of public videos, or of the user's."""
-    frame = (config.size, config.size, 3) if config.colour else (config.size, config.size)
+    frame = (
+        (config.frame_size, config.frame_size, 3)
+        if config.rgb
+        else (config.frame_size, config.frame_size)
+    )
     if config.data.startswith("tfds:"):
         name = config.data.removeprefix("tfds:")
 
         def examples():
-            return public(name, frame, config.rate, config.frames)
+            return public(name, frame, config.fps, config.max_frames)
 
         source, paths = config.data, []
     else:
@@ -67,11 +71,11 @@ def _filmed(config):
         def examples():
             splits = [(split, file) for file, _, split in files]
             for file, label, split in files:
-                clip = data.read_video(file, frame, config.rate, config.frames)
+                clip = data.read_video(file, frame, config.fps, config.max_frames)
                 yield clip, label, data.split_in(splits, split, clip.tobytes())
 
         source, paths = data.fingerprint(files), [file for file, *_ in files]
-    return _prepared(frame, examples, repr((source, frame, config.rate, config.frames)), paths)
+    return _prepared(frame, examples, repr((source, frame, config.fps, config.max_frames)), paths)
 
 
 def public(name, frame, rate, most):

@@ -21,7 +21,7 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
     stack = RNNStack(
         config.cell,
         config.units,
-        config.layers,
+        config.num_layers,
         dropout=config.dropout,
         return_sequences=False,
         name="stack",
@@ -31,7 +31,7 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
         train.inputs[0].shape[1:],
         _encoder(config),
         stack,
-        sampling={"rate": config.rate, "most": config.frames},
+        sampling={"rate": config.fps, "most": config.max_frames},
     )
     model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model
@@ -39,10 +39,10 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
 
 def _encoder(config: Config) -> keras.layers.Layer:
     if config.encoder == "small":
-        return SmallFrameEncoder(config.channels, config.features, name="encoder")
+        return SmallFrameEncoder(config.conv_filters, config.feature_dim, name="encoder")
     return ApplicationFrameEncoder(
         config.encoder,
-        config.features,
+        config.feature_dim,
         weights="imagenet" if config.pretrained else None,
         freeze=config.pretrained,
         name="encoder",

@@ -29,7 +29,7 @@ def digits(tmp_path):
     return tmp_path / "digits"
 
 
-SMALL = ("--units", 4, "--layers", 1, "--steps", 3)
+SMALL = ("--units", 4, "--num-layers", 1, "--steps", 3)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -123,7 +123,7 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0
     config = workplace / "mine/config.py"
     config.write_text(config.read_text().replace("tunable(64, ", "tunable(3, "))
-    assert run("train", "./mine", "--data", digits, "--layers", 1, "--steps", 1) == 0
+    assert run("train", "./mine", "--data", digits, "--num-layers", 1, "--steps", 1) == 0
     content = json.loads((workplace / "runs/mine/default/config.json").read_text())
     assert content["config"]["units"] == 3
     assert run("cp", "mnist_rows", "mine") == 2
@@ -133,7 +133,7 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
 @pytest.mark.usefixtures("either_way")
 def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "chosen") == 0
-    small = f'Config(data="{digits}", layers=1, units=4, steps=1)'
+    small = f'Config(data="{digits}", num_layers=1, units=4, steps=1)'
     with (workplace / "chosen/config.py").open("a") as config:
         config.write(f'\nPRESETS = {{"default": {small}}}\n')
     (workplace / "chosen/results.json").unlink(missing_ok=True)

@@ -9,10 +9,10 @@ from keras_seq.train import config, registry
 
 ABOUT_DATA = {
     "dna": {"pooling"},  # whether the place in a sequence says something
-    "language_model": {"tokens", "subwords"},
+    "language_model": {"tokenizer", "vocab_size"},
     "ner": {"vectors"},
     "sentiment": {"tokenizer", "vectors", "init_from"},
-    "translation": {"tokens", "subwords"},
+    "translation": {"tokenizer", "vocab_size"},
 }
 """Fields for the user's own language and files that are not read in `data.py`."""
 

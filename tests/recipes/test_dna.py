@@ -17,7 +17,7 @@ from keras_seq.train import registry
 
 RECIPE = registry.find("dna").import_recipe()
 CUT_OFF = gzip.compress(b">s\nACGT\n" * 99, mtime=0)[:-20]
-SMALL = ["--units", "4", "--filters", "4", "--steps", "6", "--batch-size", "32"]
+SMALL = ["--units", "4", "--conv-filters", "4", "--steps", "6", "--batch-size", "32"]
 
 
 def rows(count=90, length=None):
@@ -106,7 +106,7 @@ def test_both_strands_train(workplace):
 )
 def test_places_count_where_the_middle_says_what_they_are(workplace, settings, counted):
     table(workplace / "mine.csv")
-    config = Config(data="mine.csv", units=2, filters=2, **settings)
+    config = Config(data="mine.csv", units=2, conv_filters=2, **settings)
     train = data.load(config)["train"]
     model = RECIPE.build(config, train)
     assert isinstance(model.output, dict) == counted
@@ -224,7 +224,7 @@ def tiny():
     """A model of sequences of one length, built but hardly trained."""
     train = data.RawExamples(*map(list, zip(*rows(40, 6))))
     train = data.RawExamples(train.inputs, {"labels": train.targets})
-    config = Config(units=4, filters=4)
+    config = Config(units=4, conv_filters=4)
     return RECIPE.build(config, train), train
 
 

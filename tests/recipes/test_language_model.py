@@ -11,8 +11,19 @@ from keras_seq import cli
 from keras_seq.batching import RawExamples
 from keras_seq.text.encoder import TextEncoder
 
-SMALL = ["--units", "16", "--layers", "1", "--embedding", "8", "--steps", "4", "--dropout", "0"]
-SMALL += ["--kneser-ney", "4"]
+SMALL = [
+    "--units",
+    "16",
+    "--num-layers",
+    "1",
+    "--embedding-dim",
+    "8",
+    "--steps",
+    "4",
+    "--dropout",
+    "0",
+]
+SMALL += ["--kneser-ney-order", "4"]
 
 
 def test_paragraphs():
@@ -56,13 +67,15 @@ def mine(workplace, monkeypatch):
 def test_words(mine):
     train = data.load(Config(data="mine.txt"))["train"]
     assert all(text.startswith("the cat number ") for text in train.inputs)
-    built = model.build(Config(tokens="words", units=2, embedding=2, kneser_ney=0), train)
+    built = model.build(
+        Config(tokenizer="word", units=2, embedding_dim=2, kneser_ney_order=0), train
+    )
     assert built.encoder.tokenize(train.inputs[0])[:3] == ["the", "cat", "number"]
 
 
 @pytest.mark.usefixtures("either_way")
 def test_subwords_end_to_end(mine, capsys):
-    arguments = ["--data", "mine.txt", "--tokens", "subwords", "--subwords", "30", *SMALL]
+    arguments = ["--data", "mine.txt", "--tokenizer", "wordpiece", "--vocab-size", "30", *SMALL]
     assert cli.main(["train", "language_model", *arguments]) == 0
     capsys.readouterr()
     run = "runs/language_model/default"

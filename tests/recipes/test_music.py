@@ -356,7 +356,7 @@ def folder_of_tunes(folder, count=24):
     return folder
 
 
-SMALL = ["--units", "16", "--layers", "1", "--steps", "2", "--dropout", "0"]
+SMALL = ["--units", "16", "--num-layers", "1", "--steps", "2", "--dropout", "0"]
 
 
 @pytest.mark.usefixtures("either_way")

@@ -13,7 +13,7 @@ from keras_seq.train import registry
 
 RECIPE = registry.find("ner").import_recipe()
 PREPARE = importlib.import_module("keras_seq.data.prepare")
-SMALL = ("--units", 4, "--layers", 1, "--steps", 2, "--batch-size", 8)
+SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
 
 

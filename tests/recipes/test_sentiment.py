@@ -77,7 +77,7 @@ def built(**settings):
 @pytest.mark.parametrize("pooling", ["attention", "max", "last"])
 def test_parts_that_config_and_constants_name(pooling, monkeypatch):
     monkeypatch.setattr(model, "USE_NAIVE_BAYES", False)
-    classifier = built(pooling=pooling, layers=2)
+    classifier = built(pooling=pooling, num_layers=2)
     assert classifier.has_token_weights == (pooling == "attention") and not classifier.experts
     found = classifier.classify(["good film"])[0]
     assert set(found.probabilities) == {"no", "yes"}

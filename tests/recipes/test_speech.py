@@ -14,7 +14,7 @@ from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
 from keras_seq.layers.audio.noise import coloured_noise
 
-SMALL = ["--units", "4", "--layers", "1", "--steps", "2", "--batch-size", "8"]
+SMALL = ["--units", "4", "--num-layers", "1", "--steps", "2", "--batch-size", "8"]
 RATE = 8_000
 COUNTS = {"train": 12, "validation": 4, "test": 6}
 
@@ -276,7 +276,7 @@ def test_splits_that_are_not_there_are_taken_from_the_training_split():
 
 def test_no_more_than_so_many_hours(workplace, mock_public):
     with mock_public(as_dataset_fn=public):
-        splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, hours=1 / 3600))
+        splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, max_hours=1 / 3600))
     assert 10 <= len(splits["train"].inputs) <= 12
 
 

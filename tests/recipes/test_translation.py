@@ -12,8 +12,8 @@ from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
 from keras_seq.models import seq2seq_search
 
-SMALL = ["--units", "8", "--embedding", "6", "--steps", "2", "--batch-size", "8"]
-SMALL += ["--subwords", "60"]
+SMALL = ["--units", "8", "--embedding-dim", "6", "--steps", "2", "--batch-size", "8"]
+SMALL += ["--vocab-size", "60"]
 PAIRS = [
     (f"{verb} the {colour} {thing}", f"{acte} le {chose} {couleur}")
     for verb, acte in (("Open", "Ouvrir"), ("Close", "Fermer"), ("Delete", "Supprimer"))
@@ -151,18 +151,18 @@ def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("tokens", "text"),
+    ("tokenizer", "tokens"),
     [
-        ("subwords", ["▁Open", "▁the", "▁", "x"]),
-        ("words", ["▁Open", "▁the", "▁x"]),
-        ("characters", list("Open the x")),
+        ("wordpiece", ["▁Open", "▁the", "▁", "x"]),
+        ("word_metaspace", ["▁Open", "▁the", "▁x"]),
+        ("char", list("Open the x")),
     ],
 )
-def test_what_tokens_are(tokens, text):
-    config = Config(tokens=tokens, units=4, embedding=4, subwords=200)
+def test_tokenizers(tokenizer, tokens):
+    config = Config(tokenizer=tokenizer, units=4, embedding_dim=4, vocab_size=200)
     train = RawExamples(*map(list, zip(*PAIRS)))
     built = model.build(config, train)
-    assert built.source_encoder.tokenize("Open the x") == text
+    assert built.source_encoder.tokenize("Open the x") == tokens
     assert len(model.encode(built, train)) == len(PAIRS)
 
 

@@ -12,7 +12,18 @@ from keras_seq.data import read_video, split_of
 
 av = pytest.importorskip("av")
 
-SMALL = ["--size", "8", "--channels", "2", "--features", "4", "--units", "4", "--steps", "2"]
+SMALL = [
+    "--frame-size",
+    "8",
+    "--conv-filters",
+    "2",
+    "--feature-dim",
+    "4",
+    "--units",
+    "4",
+    "--steps",
+    "2",
+]
 
 
 def test_a_single_frame_says_nothing():
@@ -158,7 +169,7 @@ def test_the_users_own_videos_end_to_end(workplace, capsys):
     assert (workplace / "filmstrips" / "one_mp4.png").stat().st_size > 500
     # A file that the run wrote is read as the clip that it was made of.
     row = int(gif.stem.removeprefix("row_"))
-    clip = data.load(Config(data="mine", size=8))["test"].inputs[row]
+    clip = data.load(Config(data="mine", frame_size=8))["test"].inputs[row]
     np.testing.assert_array_equal(read_video(gif, (8, 8)), clip)
     assert cli.main(["trace", str(run), "one.mp4"]) == 0
     assert "frame 0" in (run / "trace_one_mp4.html").read_text()
@@ -251,7 +262,7 @@ def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
             return list(public(*args))
 
     monkeypatch.setattr(data, "public", mocked)
-    splits = data.load(Config(data="tfds:ucf101/ucf101_1", size=8, rate=12.5, frames=9))
+    splits = data.load(Config(data="tfds:ucf101/ucf101_1", frame_size=8, fps=12.5, max_frames=9))
     assert set(splits) == {"train", "validation", "test"}
     assert [len(splits["test"].inputs), sum(len(s.targets) for s in splits.values())] == [20, 40]
     assert {clip.shape for clip in splits["test"].inputs} == {(9, 8, 8)}

@@ -326,7 +326,7 @@ def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
     for preset, config in found.presets.items():
         space = tuning.space_of(config)
         names = {field.name for field in space.space}
-        assert names >= {"cell", "units", "layers", "dropout", "learning_rate"}
+        assert names >= {"cell", "units", "num_layers", "dropout", "learning_rate"}
         for field in space.space:
             value = getattr(config, field.name)
             assert field.default == value, preset
