@@ -118,9 +118,9 @@ def _read_tagged(path: Path) -> Any:
 def _read_text(path: Path) -> Any:
     from keras_seq_recipes.language_model import data
 
-    from keras_seq.data import lines
+    from keras_seq.data import read_lines
 
-    return data.paragraphs("\n".join(line for _, line in lines(path)))
+    return data.paragraphs("\n".join(line for _, line in read_lines(path)))
 
 
 def _read_vectors(path: Path) -> Any:

@@ -105,7 +105,7 @@ def mock_public(monkeypatch):
     It takes the names of their splits, and what `tfds.testing.mock_data` takes.
     """
     tfds = pytest.importorskip("tensorflow_datasets")
-    prepare = importlib.import_module("keras_seq.data.prepare")
+    prepare = importlib.import_module("keras_seq.data.tfds_builders")
     monkeypatch.setattr(prepare, "_online", lambda: True)
 
     @contextlib.contextmanager

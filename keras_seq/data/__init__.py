@@ -1,41 +1,41 @@
 """Where examples come from: installed packages, TensorFlow Datasets, or the user's own files."""
 
-from keras_seq.data.conll import read_columns, read_spans
+from keras_seq.data.conll import read_conll, read_spans
 from keras_seq.data.files import (
     SPLITS,
-    files_by_class,
-    files_by_split,
     fingerprint,
-    lines,
-    split_in,
+    list_files_by_class,
+    list_files_by_split,
+    read_lines,
+    resolve_split,
 )
-from keras_seq.data.labelled import check_labels, labelled
-from keras_seq.data.prepare import arrays, prepare, public
+from keras_seq.data.labels import check_labels, load_labelled_tfds
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
-from keras_seq.data.split import split_of, tenth_of
+from keras_seq.data.split import hash_fold, hash_split
 from keras_seq.data.tables import read_table
-from keras_seq.data.videos import VIDEOS, evenly, read_video
+from keras_seq.data.tfds_builders import cached_dataset, load_tfds, to_arrays
+from keras_seq.data.videos import VIDEO_SUFFIXES, read_video, subsample
 
 __all__ = [
     "SPLITS",
-    "VIDEOS",
-    "arrays",
+    "VIDEO_SUFFIXES",
+    "cached_dataset",
     "check_labels",
-    "evenly",
-    "files_by_class",
-    "files_by_split",
     "fingerprint",
-    "labelled",
-    "lines",
-    "prepare",
-    "public",
-    "read_columns",
+    "hash_fold",
+    "hash_split",
+    "list_files_by_class",
+    "list_files_by_split",
+    "load_labelled_tfds",
+    "load_tfds",
+    "read_conll",
     "read_from_sdist",
     "read_from_wheel",
+    "read_lines",
     "read_spans",
     "read_table",
     "read_video",
-    "split_in",
-    "split_of",
-    "tenth_of",
+    "resolve_split",
+    "subsample",
+    "to_arrays",
 ]

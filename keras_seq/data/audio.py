@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 from keras_seq.data import limits
-from keras_seq.data.opening import reading, regular_file
+from keras_seq.data.opening import check_regular_file, translate_errors
 
 if TYPE_CHECKING:
     import soundfile
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")
 """Endings of files that are read as sound."""
 
 
@@ -37,12 +38,12 @@ def read_audio(path, sample_rate):
         import soundfile
     except ImportError:
         raise InputError("Sound is read with soundfile: pip install 'keras-seq[data]'.") from None
-    path = regular_file(path)
+    path = check_regular_file(path)
     if not path.stat().st_size:
         raise InputError(f"{path} is empty: it has not even a header.")
     with contextlib.ExitStack() as stack:
         # soundfile asks for the rate of files without a header by a TypeError.
-        with reading(path, "a sound file", (soundfile.SoundFileError, TypeError)):
+        with translate_errors(path, "a sound file", (soundfile.SoundFileError, TypeError)):
             file = stack.enter_context(soundfile.SoundFile(path))
         rate, announced = file.samplerate, file.frames
         limits.check("max_sample_rate", rate, path, "the sampling rate in Hz")
@@ -57,7 +58,7 @@ def read_audio(path, sample_rate):
         )
     if not len(samples):
         raise InputError(f"{path} has no sound in it: not one sample.")
-    return as_int16(resampled(samples, rate, sample_rate))
+    return as_int16(resample(samples, rate, sample_rate))
 
 
 def _mixed_down(
@@ -75,7 +76,7 @@ def _mixed_down(
     """
     begun, blocks, count = time.monotonic(), [np.zeros(0, "float32")], 0
     while True:
-        with reading(path, "a sound file", errors):
+        with translate_errors(path, "a sound file", errors):
             block = file.read(2**16, dtype="float32", always_2d=True)
         if not len(block):
             return np.concatenate(blocks)
@@ -102,50 +103,65 @@ def as_int16(samples):
     return np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1).astype("int16")
 
 
-def resampled(samples, rate, wanted):
-    """Samples, `rate` a second, at another rate.
+def resample(samples: Array, sample_rate: int, target_rate: int) -> Array:
+    """Resample audio with a polyphase filter.
 
     Args:
         samples: Floats `(samples,)`.
-        rate, wanted: Samples a second.
+        sample_rate: Sampling rate of `samples` in Hz.
+        target_rate: Sampling rate of the result in Hz.
+
+    Returns:
+        float32 `(new_samples,)`; `samples` itself if the rates are equal.
     """
-    if rate == wanted:
+    if sample_rate == target_rate:
         return samples
     from scipy.signal import resample_poly
 
-    common = math.gcd(rate, wanted)
-    return resample_poly(samples, wanted // common, rate // common).astype("float32")
+    common = math.gcd(sample_rate, target_rate)
+    return resample_poly(samples, target_rate // common, sample_rate // common).astype("float32")
 
 
-def reverberated(samples, sample_rate, seconds, direct, random):
-    """Samples as they sound in a room: with an echo of noise that fades exponentially.
+def add_reverb(
+    samples: Array,
+    sample_rate: int,
+    reverb_seconds: float,
+    direct_to_reverb_db: float,
+    rng: np.random.Generator,
+) -> Array:
+    """Add reverberation: convolve with exponentially decaying noise.
 
     Args:
         samples: Floats `(samples,)`.
-        sample_rate: Samples a second.
-        seconds: Until the echo is 60 decibels down.
-        direct: Power of the direct sound to that of the echo, in decibels.
-        random: A `numpy.random.Generator`.
+        sample_rate: Sampling rate in Hz.
+        reverb_seconds: Reverberation time RT60: seconds until the reverberation is 60 dB weaker.
+        direct_to_reverb_db: Direct-to-reverberant ratio (DRR) in dB.
+        rng: Random generator.
 
     Returns:
-        Floats `(samples,)`: what sounds after the end is cut off.
+        Floats `(samples,)`. Reverberation after the end is cut off.
     """
     from scipy.signal import oaconvolve
 
-    times = np.arange(1, max(2, int(seconds * sample_rate))) / sample_rate
-    echo = random.normal(size=len(times)) * 10 ** (-3 * times / seconds)
-    echo *= 10 ** (-direct / 20) / np.sqrt((echo**2).sum())
-    return oaconvolve(samples, np.append(1.0, echo))[: len(samples)]
+    times = np.arange(1, max(2, int(reverb_seconds * sample_rate))) / sample_rate
+    reverb = rng.normal(size=len(times)) * 10 ** (-3 * times / reverb_seconds)
+    reverb *= 10 ** (-direct_to_reverb_db / 20) / np.sqrt((reverb**2).sum())
+    return oaconvolve(samples, np.append(1.0, reverb))[: len(samples)]
 
 
-def noisy(samples, noise, decibels):
-    """Samples and noise, whose power is so many decibels below that of the samples.
+def mix_at_snr(samples: Array, noise: Array, snr_db: float) -> Array:
+    """Add noise at a given signal-to-noise ratio.
+
+    Samples more than 60 dB below the peak are silence, which does not count for the signal's power.
 
     Args:
-        samples, noise: Floats `(samples,)`; where the samples are 60 decibels below their loudest,
-            they are silence, which has no part in their power.
-        decibels: Ratio of signal to noise.
+        samples: Signal, floats `(samples,)`.
+        noise: Noise, floats `(samples,)`.
+        snr_db: Signal-to-noise ratio in dB.
+
+    Returns:
+        Floats `(samples,)`.
     """
-    loud = np.abs(samples) > np.abs(samples).max() / 1000
-    power, of_noise = np.mean(np.square(samples[loud])), np.mean(np.square(noise))
-    return samples + noise * np.sqrt(power / of_noise) * 10 ** (-decibels / 20)
+    is_loud = np.abs(samples) > np.abs(samples).max() / 1000
+    signal_power, noise_power = np.mean(np.square(samples[is_loud])), np.mean(np.square(noise))
+    return samples + noise * np.sqrt(signal_power / noise_power) * 10 ** (-snr_db / 20)

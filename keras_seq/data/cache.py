@@ -16,7 +16,7 @@ from keras_seq.data import records
 COPY = r"user_[0-9a-f]{16}"
 """Name of the TFDS configuration of a data set that was made from files of the user."""
 OURS = rf"builtin|{COPY}"
-"""Names of the TFDS configurations of data sets that `keras_seq.data.prepare` makes."""
+"""Names of the TFDS configurations of data sets that `keras_seq.data.cached_dataset` makes."""
 VERSION = r"\d+\.\d+\.\d+"
 INCOMPLETE = r"incomplete\.\w{6}_.+"
 """Names of the folders in which TFDS prepares a data set."""

@@ -4,12 +4,12 @@ from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
-from keras_seq.data.files import lines
+from keras_seq.data.files import read_lines
 from keras_seq.data.json_lines import parse_object
 from keras_seq.text.tag_schemes import Span
 
 
-def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
+def read_conll(path, token_column=0, tag_column=-1, encoding="utf-8"):
     """Sentences of a file with a token a line and a blank line after each sentence.
 
     Columns stand apart by tabs or spaces. Lines that begin with -DOCSTART- are left out.
@@ -28,7 +28,7 @@ def read_columns(path, token_column=0, tag_column=-1, encoding="utf-8"):
     found, tokens, tags, begun = [], [], [], 0
     needed = max(c + 1 if c >= 0 else -c for c in (token_column, tag_column))
     needed = max(needed, 2)
-    for number, line in lines(path, encoding):
+    for number, line in read_lines(path, encoding):
         columns = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or columns[0] == "-DOCSTART-":
             if tokens:
@@ -68,7 +68,7 @@ def read_spans(path, split, encoding="utf-8"):
         InputError: A line is not such an object, or a span cuts through a token.
     """
     found = []
-    for number, line in lines(path, encoding):
+    for number, line in read_lines(path, encoding):
         if not line.strip():
             continue
         where = f"{path}, line {number}"

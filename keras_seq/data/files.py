@@ -7,13 +7,13 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import surrogate_error
 from keras_seq.data import limits
 from keras_seq.data.opening import (
+    check_folder,
+    check_regular_file,
     is_file,
-    listing,
+    list_folder,
     open_unpacked,
-    regular_file,
-    regular_folder,
 )
-from keras_seq.data.split import split_of
+from keras_seq.data.split import hash_split
 
 SPLITS = ("train", "validation", "test")
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
@@ -24,13 +24,13 @@ def fingerprint(files):
     """A text that changes when a file is added, removed or changed.
 
     Args:
-        files: As `files_by_class` returns them.
+        files: As `list_files_by_class` returns them.
     """
-    stats = [(str(path.resolve()), regular_file(path).stat(), rest) for path, *rest in files]
+    stats = [(str(path.resolve()), check_regular_file(path).stat(), rest) for path, *rest in files]
     return repr([(name, stat.st_size, stat.st_mtime_ns, rest) for name, stat, rest in stats])
 
 
-def files_by_split(path):
+def list_files_by_split(path):
     """The files of a path with their split: of one file, or of a folder with train.*, test.* ...
 
     Returns:
@@ -41,12 +41,12 @@ def files_by_split(path):
     """
     path = Path(path)
     if is_file(path):
-        return [(None, regular_file(path))]
+        return [(None, check_regular_file(path))]
     if not path.is_dir():
         raise InputError(f"There is no file or folder {path}.")
-    entries = listing(path)
+    entries = list_folder(path)
     found = [
-        (split, regular_file(file))
+        (split, check_regular_file(file))
         for split, stems in STEMS.items()
         for file in entries
         if file.name.split(".")[0] in stems and not file.is_dir()
@@ -59,20 +59,20 @@ def files_by_split(path):
     return found
 
 
-def split_in(files, split, key):
+def resolve_split(files, split, key):
     """The split of an example: who brings no validation split gets one from the training split.
 
     Args:
-        files: As `files_by_split` returns them.
+        files: As `list_files_by_split` returns them.
         split: Of the example's file, or None.
         key: Of the split by content.
     """
-    if split == "train" and "validation" not in dict(files) and split_of(key) == "validation":
+    if split == "train" and "validation" not in dict(files) and hash_split(key) == "validation":
         return "validation"
     return split
 
 
-def files_by_class(folder, suffixes):
+def list_files_by_class(folder, suffixes):
     """Files of a folder that has one sub-folder a class.
 
     The folder may bring its own split: then its sub-folders are train, test and perhaps
@@ -88,13 +88,13 @@ def files_by_class(folder, suffixes):
     Raises:
         InputError: The folder does not exist, has not at least two classes, or one has no files.
     """
-    folder = regular_folder(folder)
+    folder = check_folder(folder)
     own_split = (folder / "train").is_dir() and (folder / "test").is_dir()
     roots = [(folder / split, split) for split in SPLITS] if own_split else [(folder, None)]
     found = []
     for root, split in roots:
-        for sub in listing(root, "[!.]*/"):
-            files = [file for file in listing(sub) if file.suffix.lower() in suffixes]
+        for sub in list_folder(root, "[!.]*/"):
+            files = [file for file in list_folder(sub) if file.suffix.lower() in suffixes]
             if not files:
                 raise InputError(f"The folder {sub} has no {', '.join(suffixes)} file in it.")
             found += [(file, sub.name, split) for file in files]
@@ -107,7 +107,7 @@ def files_by_class(folder, suffixes):
     return classes, found
 
 
-def lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
     """Read the lines of a text file, or of one that gzip has packed (.gz).
 
     Args:

@@ -7,13 +7,13 @@ import urllib.request
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-SILENCE = 5.0
+TIMEOUT_SECONDS = 5.0
 """Seconds without an answer after which there is no network."""
 
 Item = TypeVar("Item")
 
 
-def impatiently(items: Iterable[Item], seconds: float | None = None) -> Iterator[Item]:
+def iter_with_timeout(items: Iterable[Item], seconds: float | None = None) -> Iterator[Item]:
     """Yield items that another thread waits for.
 
     The time limits of sockets cover neither the resolution of names, which without a network takes
@@ -21,12 +21,12 @@ def impatiently(items: Iterable[Item], seconds: float | None = None) -> Iterator
 
     Args:
         items: Iterable that may block.
-        seconds: Longest silence before an item, `SILENCE` by default.
+        seconds: Longest silence before an item, `TIMEOUT_SECONDS` by default.
 
     Raises:
         TimeoutError: If an item does not arrive in time.
     """
-    seconds = SILENCE if seconds is None else seconds
+    seconds = TIMEOUT_SECONDS if seconds is None else seconds
     arrived: queue.Queue = queue.Queue(maxsize=16)
     end = object()
 
@@ -51,12 +51,12 @@ def impatiently(items: Iterable[Item], seconds: float | None = None) -> Iterator
         yield item
 
 
-def answers(url: str, seconds: float | None = None) -> bool:
+def is_reachable(url: str, seconds: float | None = None) -> bool:
     """Return whether a server answers, through the proxy if the environment names one.
 
     Args:
         url: HTTP or HTTPS address; any answer counts, a refusal too.
-        seconds: Longest silence, `SILENCE` by default.
+        seconds: Longest silence, `TIMEOUT_SECONDS` by default.
     """
 
     def ask() -> Iterator[bool]:
@@ -70,6 +70,6 @@ def answers(url: str, seconds: float | None = None) -> bool:
             yield False
 
     try:
-        return next(impatiently(ask(), seconds))
+        return next(iter_with_timeout(ask(), seconds))
     except TimeoutError:
         return False

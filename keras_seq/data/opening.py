@@ -1,6 +1,6 @@
 """Opening of untrusted files: regular files only, of bounded size, with errors that name the file.
 
-Readers get every file through `regular_file`, and call libraries within `reading`.
+Readers get every file through `check_regular_file`, and call libraries within `translate_errors`.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _FREE_BYTES = 2**20
 """Bytes that any compressed file may unpack to, whatever the ratio."""
 
 
-def regular_file(path: str | Path, limit: str = "max_file_bytes") -> Path:
+def check_regular_file(path: str | Path, limit: str = "max_file_bytes") -> Path:
     """Check that a path is a regular file, or a link to one, without opening it.
 
     Opening a named pipe would wait for a writer, and a device has no end.
@@ -63,7 +63,7 @@ def is_file(path: str | Path) -> bool:
     return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
-def regular_folder(path: str | Path) -> Path:
+def check_folder(path: str | Path) -> Path:
     """Check that a path is a folder.
 
     Raises:
@@ -78,7 +78,7 @@ def regular_folder(path: str | Path) -> Path:
     return path
 
 
-def listing(path: Path, pattern: str = "*") -> list[Path]:
+def list_folder(path: Path, pattern: str = "*") -> list[Path]:
     """Return what is in a folder, sorted.
 
     Args:
@@ -97,7 +97,7 @@ def listing(path: Path, pattern: str = "*") -> list[Path]:
 
 def read_document(path: str | Path) -> bytes:
     """Return the content of a regular file of at most `max_document_bytes`."""
-    return regular_file(path, "max_document_bytes").read_bytes()
+    return check_regular_file(path, "max_document_bytes").read_bytes()
 
 
 @contextlib.contextmanager
@@ -108,7 +108,7 @@ def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
         InputError: If there is no such file, or it is not regular.
         LimitError: If it, or what it unpacks to, is too large; the latter while it is read.
     """
-    path = regular_file(path)
+    path = check_regular_file(path)
     with path.open("rb") as file:
         if path.suffix.lower() != ".gz":
             yield file
@@ -140,7 +140,7 @@ class _Unpacked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with reading(self._path, "a gzip file", GZIP_ERRORS):
+        with translate_errors(self._path, "a gzip file", GZIP_ERRORS):
             content = self._file.read1(len(buffer))
         buffer[: len(content)] = content
         self._count += len(content)
@@ -166,7 +166,7 @@ def check_unpacked(path: object, unpacked: int, packed: int) -> None:
 
 
 @contextlib.contextmanager
-def reading(
+def translate_errors(
     path: object, kind: str, errors: type[Exception] | tuple[type[Exception], ...]
 ) -> Iterator[None]:
     """Turn the exceptions that a library raises for damaged bytes into an `InputError`.

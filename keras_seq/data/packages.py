@@ -21,7 +21,7 @@ from packaging.version import Version
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.data import cache, limits
-from keras_seq.data.network import impatiently
+from keras_seq.data.network import iter_with_timeout
 
 if TYPE_CHECKING:
     import requests
@@ -101,7 +101,7 @@ def _offered(settings: dict[str, str], package: str, version: str, kind: Kind) -
     places = settings.get("find-links", "").split()
     places += [f"{index.rstrip('/')}/{wanted[0]}/" for index in indexes]
     for place in sorted(places, key=_is_remote):
-        for link in impatiently(_links(place, settings)):
+        for link in iter_with_timeout(_links(place, settings)):
             try:
                 found = KINDS[kind](link.filename)
             except ValueError:
@@ -157,7 +157,7 @@ def _download(link: Link, folder: Path, sha256: str, settings: dict[str, str]) -
     """
     most, count, found = limits.get().max_file_bytes, 0, hashlib.sha256()
     with atomic_write(folder / link.filename) as path, path.open("wb") as file:
-        for chunk in impatiently(_chunks(link.url, settings)):
+        for chunk in iter_with_timeout(_chunks(link.url, settings)):
             count += len(chunk)
             if count > most:
                 raise InputError(f"{link.filename} has more than {most:,} bytes.")

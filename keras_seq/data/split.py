@@ -3,7 +3,7 @@
 import zlib
 
 
-def split_of(key):
+def hash_split(key):
     """The split of an example by its content, so that nothing leaks and everybody can compare.
 
     Args:
@@ -12,10 +12,10 @@ def split_of(key):
     Returns:
         "test" and "validation", about a tenth of all examples each, or "train".
     """
-    return {0: "test", 1: "validation"}.get(tenth_of(key), "train")
+    return {0: "test", 1: "validation"}.get(hash_fold(key), "train")
 
 
-def tenth_of(key):
+def hash_fold(key):
     """The tenth of all examples that one belongs to by its content: 0 to 9."""
     if isinstance(key, str):
         key = key.encode("utf-8")

@@ -8,9 +8,9 @@ from typing import Any
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
 from keras_seq.data import limits
-from keras_seq.data.files import lines
+from keras_seq.data.files import read_lines
 from keras_seq.data.json_lines import parse_object
-from keras_seq.data.opening import reading
+from keras_seq.data.opening import translate_errors
 
 
 def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
@@ -67,10 +67,12 @@ def _rows(
     """
     # `csv` has one limit per process. It is only raised, because other code may rely on it.
     csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
-    reader = csv.DictReader((line + "\n" for _, line in lines(file, encoding)), delimiter=delimiter)
+    reader = csv.DictReader(
+        (line + "\n" for _, line in read_lines(file, encoding)), delimiter=delimiter
+    )
     while True:
         where = f"{file}, after line {reader.line_num}"
-        with reading(where, "a table", csv.Error):
+        with translate_errors(where, "a table", csv.Error):
             row = next(reader, None)
         if row is None:
             return
@@ -82,6 +84,6 @@ def _rows(
 
 
 def _objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in lines(file, encoding):
+    for number, line in read_lines(file, encoding):
         if line.strip():
             yield number, parse_object(line, f"{file}, line {number}")

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
-from keras_seq.data.files import lines
+from keras_seq.data.files import read_lines
 
 COUNT = re.compile(r"[1-9][0-9]{0,17}")
 """A number in the first line of a file of word2vec."""
@@ -31,7 +31,7 @@ def read_vectors(path, wanted, encoding="utf-8"):
     """
     found, width = {}, None
     lowered = {token.lower() for token in wanted}
-    for number, line in lines(path, encoding):
+    for number, line in read_lines(path, encoding):
         parts = line.rstrip().split(" ")
         if number == 1 and len(parts) == 2 and all(map(COUNT.fullmatch, parts)):
             width = int(parts[1])

@@ -3,61 +3,76 @@
 import contextlib
 import importlib.util
 import itertools
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 from keras_seq.data import limits
-from keras_seq.data.opening import reading, regular_file
+from keras_seq.data.opening import check_regular_file, translate_errors
 
 if TYPE_CHECKING:
     import av
 
-VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
-"""Endings of the files that are read."""
+Frame = TypeVar("Frame")
 
-FORMATS = "asf,avi,gif,m4v,matroska,mov,mpeg,mpegts,mpegvideo"
-"""Formats that these files may have, as FFmpeg names them: none that names other files to open."""
+VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
+"""Suffixes of the files that `read_video` accepts."""
+
+FFMPEG_FORMATS = "asf,avi,gif,m4v,matroska,mov,mpeg,mpegts,mpegvideo"
+"""FFmpeg's names of the accepted formats. None of them can refer to other files."""
+
+DEFAULT_FPS = 25
+"""Frame rate of a video without time stamps."""
 
 
-def read_video(path, frame, rate=8.0, most=32):
-    """Some frames of a video, scaled to one size.
+def read_video(
+    path: str | os.PathLike[str], frame_shape: Sequence[int], fps: float = 8.0, max_frames: int = 32
+) -> Array:
+    """Read frames of a video, scaled to one size.
 
     Args:
-        path: A file with one of the endings `VIDEOS`.
-        frame: Shape of a frame: (height, width) for grey, (height, width, 3) for colours.
-        rate: Frames a second to take, if there are as many.
-        most: Frames to take at most: of a longer video fewer a second, evenly apart.
+        path: File whose name ends in one of `VIDEO_SUFFIXES`.
+        frame_shape: Shape of a frame: `(height, width)` for grey, `(height, width, 3)` for RGB.
+        fps: Frames per second to take. A video with a lower frame rate gives all of its frames.
+        max_frames: Maximum number of frames. A longer video is subsampled evenly.
 
     Returns:
-        (frames, *frame), uint8.
+        uint8 `(frames, *frame_shape)`.
 
     Raises:
-        InputError: There is no such file, it is no video, or it has no frame.
+        InputError: If the file does not exist, is not a video, or has no frames.
+        LimitError: If the video exceeds one of the `DataLimits`.
     """
     if importlib.util.find_spec("av") is None:
-        raise InputError("Videos need av: pip install 'keras-seq[data]'.")
-    path = regular_file(path)
-    if path.suffix.lower() not in VIDEOS:
-        raise InputError(f"{path} is no video: its name must end in {', '.join(VIDEOS)}.")
-    pixels = {"width": frame[1], "height": frame[0], "format": "rgb24" if frame[2:] else "gray"}
-    taken, due = [], 0.0
-    for number, one in enumerate(_frames(path)):
-        # Without a clock, as many frames a second as films usually have.
-        seconds = number / 25 if one.time is None else one.time
-        if number == 0:
-            due = seconds
-        if seconds >= due - 1e-3:
+        raise InputError("Reading videos requires PyAV: pip install 'keras-seq[data]'.")
+    path = check_regular_file(path)
+    if path.suffix.lower() not in VIDEO_SUFFIXES:
+        raise InputError(
+            f"{path} is not a video: its name must end in {', '.join(VIDEO_SUFFIXES)}."
+        )
+    height, width = frame_shape[:2]
+    pixel_format = "rgb24" if frame_shape[2:] else "gray"
+    images: list[Array] = []
+    next_time = 0.0
+    for index, frame in enumerate(_frames(path)):
+        # A frame may have no time stamp: assume a common frame rate.
+        seconds = index / DEFAULT_FPS if frame.time is None else frame.time
+        if index == 0:
+            next_time = seconds
+        if seconds >= next_time - 1e-3:
             with _decoding(path):
-                taken.append(one.reformat(**pixels).to_ndarray())
-            due += 1 / rate
-    if not taken:
+                image = frame.reformat(width=width, height=height, format=pixel_format)
+                images.append(image.to_ndarray())
+            next_time += 1 / fps
+    if not images:
         raise InputError(f"{path} has no frames.")
-    return np.stack(evenly(taken, most))
+    return np.stack(subsample(images, max_frames))
 
 
 def _frames(path: Path) -> "Iterator[av.VideoFrame]":
@@ -67,7 +82,7 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
         with _decoding(path):
-            options = {"format_whitelist": FORMATS}
+            options = {"format_whitelist": FFMPEG_FORMATS}
             container = stack.enter_context(av.open(str(path), options=options))
         if not container.streams.video:
             raise InputError(f"{path} has no pictures in it.")
@@ -102,7 +117,7 @@ def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
     import av
 
     damage = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)
-    return reading(path, "a video", (av.FFmpegError, *damage))
+    return translate_errors(path, "a video", (av.FFmpegError, *damage))
 
 
 def _check_size(frame: Any, path: Path) -> None:
@@ -110,8 +125,13 @@ def _check_size(frame: Any, path: Path) -> None:
     limits.check("max_pixels", pixels, path, "width times height of a frame")
 
 
-def evenly(frames, most):
-    """At most so many of the frames, evenly apart, the first among them."""
-    if len(frames) <= most:
+def subsample(frames: Sequence[Frame], max_frames: int) -> Sequence[Frame]:
+    """Return at most `max_frames` evenly spaced frames, starting with the first.
+
+    Args:
+        frames: Frames of a video.
+        max_frames: Maximum number of frames.
+    """
+    if len(frames) <= max_frames:
         return frames
-    return [frames[number * len(frames) // most] for number in range(most)]
+    return [frames[i * len(frames) // max_frames] for i in range(max_frames)]

@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from keras_seq.data import limits
-from keras_seq.data.opening import open_unpacked, reading
+from keras_seq.data.opening import open_unpacked, translate_errors
 
 ERRORS = (ElementTree.ParseError, LookupError, ValueError)
 """Exceptions of ElementTree for damaged bytes; the last two are of unknown encodings."""
@@ -35,7 +35,7 @@ def parse(content: bytes, where: object) -> ElementTree.Element:
     return root
 
 
-def units(path: object, tag: str) -> Iterator[ElementTree.Element]:
+def iter_elements(path: object, tag: str) -> Iterator[ElementTree.Element]:
     """Read the elements of one kind in a file of any length, one at a time.
 
     Args:
@@ -68,7 +68,7 @@ def _events(blocks: Iterable[bytes], where: object) -> Iterator[tuple[str, Eleme
     parser: Any = ElementTree.XMLPullParser(("start", "end"))
     depth = pending = 0
     for block in blocks:
-        with reading(where, "XML", ERRORS):
+        with translate_errors(where, "XML", ERRORS):
             parser.feed(block)
             events = list(parser.read_events())
         pending = 0 if events else pending + len(block)
@@ -78,5 +78,5 @@ def _events(blocks: Iterable[bytes], where: object) -> Iterator[tuple[str, Eleme
             limits.check("max_depth", depth, where, "the depth of XML")
             yield event, element
             depth -= event == "end"
-    with reading(where, "XML", ERRORS):
+    with translate_errors(where, "XML", ERRORS):
         parser.close()

@@ -50,8 +50,8 @@ class VideoClassifier(BaseModel):
             into `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
         stack: Recurrent layers that return the last output only. Default: a GRU of 96 units with
             dropout of 0.2.
-        sampling: `rate` and `most` of `keras_seq.data.read_video`, with which the training clips
-            were read, for whoever reads further ones.
+        sampling: `fps` and `max_frames` of `keras_seq.data.read_video` with which the training
+            clips were read. Not used by the model.
         name: Name of the model.
 
     Raises:

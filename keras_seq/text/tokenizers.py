@@ -320,6 +320,6 @@ def tokenizer_name(name: str) -> str:
     return name
 
 
-def written_without_spaces(text: str) -> bool:
+def has_chinese_or_japanese(text: str) -> bool:
     """Return whether there is Chinese or Japanese in a text."""
     return bool(_CHINESE_OR_JAPANESE.search(text))

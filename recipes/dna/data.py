@@ -6,7 +6,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data.opening import listing
+from keras_seq.data.opening import list_folder
 from keras_seq.train.recipe import Splits
 
 from .bases import checked, reverse_complement
@@ -37,7 +37,7 @@ def _fold(rows, fold):
     """A tenth of all to test, the other nine to train; equal sequences are of one tenth."""
     parts = {"train": [], "test": []}
     for row in rows:
-        parts["test" if data.tenth_of(row[0]) == fold else "train"].append(row)
+        parts["test" if data.hash_fold(row[0]) == fold else "train"].append(row)
     return {split: found for split, found in parts.items() if found}
 
 
@@ -59,13 +59,13 @@ def _rows(config):
                 (checked(text, f"{name}, sequence {number} of the {split} split"), label)
                 for number, (text, label) in enumerate(rows, 1)
             ]
-            for split, rows in data.labelled(name, SEQUENCES).items()
+            for split, rows in data.load_labelled_tfds(name, SEQUENCES).items()
         }
     features = tfds.features.FeaturesDict(
         {"sequence": tfds.features.Text(), "label": tfds.features.Text()}
     )
     if config.data == "builtin":
-        builder = data.prepare("dna", "1.0.0", features, _builtin)
+        builder = data.cached_dataset("dna", "1.0.0", features, _builtin)
     else:
         files = _files(Path(config.data))
         _check_fold(config, all(split is None for split, _ in files))
@@ -73,7 +73,7 @@ def _rows(config):
         settings = columns, config.encoding
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
-        builder = data.prepare(
+        builder = data.cached_dataset(
             "dna", "1.0.0", features, lambda: _of_user(files, *settings), source, paths
         )
     return {
@@ -81,7 +81,7 @@ def _rows(config):
             (sequence.decode("ascii"), label.decode("utf-8"))
             for sequence, label in zip(found["sequence"], found["label"])
         ]
-        for split, found in data.arrays(builder).items()
+        for split, found in data.to_arrays(builder).items()
     }
 
 
@@ -108,13 +108,13 @@ def _files(path):
             (split, file)
             for split, folder in folders
             if folder.is_dir()
-            for file in listing(folder)
+            for file in list_folder(folder)
             if is_fasta(file)
         ]
     elif path.is_file() and is_fasta(path):
         found = [(None, path)]
     if not found:
-        return data.files_by_split(path)
+        return data.list_files_by_split(path)
     classes = {stem(file) for _, file in found}
     if len(classes) < 2 or classes & set(data.SPLITS):
         raise InputError(
@@ -129,7 +129,7 @@ def _of_user(files, columns, encoding):
     for split, file in files:
         for sequence, label in _read(file, columns, encoding):
             row = {"sequence": sequence, "label": label}
-            yield sequence, row, data.split_in(files, split, sequence)
+            yield sequence, row, data.resolve_split(files, split, sequence)
 
 
 def _read(file, columns, encoding):

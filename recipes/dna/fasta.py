@@ -30,7 +30,7 @@ def read_fasta(path, encoding="utf-8"):
         InputError: It is no such file, or not whole; the message gives the line.
     """
     name, parts, begun, letters = None, [], 0, 0
-    for number, line in data.lines(path, encoding):
+    for number, line in data.read_lines(path, encoding):
         if line.startswith(">"):
             if name is not None:
                 yield name, _joined(parts, path, begun)

@@ -20,7 +20,7 @@ def load(config: Config) -> Splits:
     else:
         texts = {
             split: [text for _, text in sorted(zip(columns["number"], columns["text"]))]
-            for split, columns in data.arrays(_prepared(config)).items()
+            for split, columns in data.to_arrays(_prepared(config)).items()
         }
     return {
         name: RawExamples([text.decode("utf-8") for text in found]) for name, found in texts.items()
@@ -40,21 +40,21 @@ def _prepared(config):
     elif source == "reviews":
         read = reviews
     else:
-        files = data.files_by_split(source)
+        files = data.list_files_by_split(source)
         paths = [file for _, file in files]
         source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
 
         def read():
             for split, file in files:
-                text = "\n".join(line for _, line in data.lines(file, config.encoding))
+                text = "\n".join(line for _, line in data.read_lines(file, config.encoding))
                 for paragraph in paragraphs(text):
-                    yield paragraph, data.split_in(files, split, folded(paragraph))
+                    yield paragraph, data.resolve_split(files, split, folded(paragraph))
 
     def examples():
         for number, (text, split) in enumerate(read()):
             yield folded(text), {"text": text, "number": number}, split
 
-    return data.prepare("language_model", "1.0.0", features, examples, source, paths)
+    return data.cached_dataset("language_model", "1.0.0", features, examples, source, paths)
 
 
 def paragraphs(text):
@@ -81,20 +81,20 @@ def manual():
 
 def newspaper():
     """The sentences of the People's Daily of January 1998, in Chinese."""
-    for number, line in enumerate(peoples_daily.january_1998(), 1):
-        for sentence in peoples_daily.sentences(line, f"199801.txt, line {number}"):
+    for number, line in enumerate(peoples_daily.read_january_1998(), 1):
+        for sentence in peoples_daily.parse_paragraph(line, f"199801.txt, line {number}"):
             yield "".join(sentence[0]), None
 
 
 def reviews():
     """The sentences that `sentiment` judges, in its splits."""
-    for _, text, _ in vader.rated_sentences():
-        yield text, data.split_of(text)
+    for _, text, _ in vader.read_rated_sentences():
+        yield text, data.hash_split(text)
 
 
 def _public(name):
     """Any set of TFDS with the feature text, such as tiny_shakespeare or lm1b."""
-    builder = data.public(name)
+    builder = data.load_tfds(name)
     features = builder.info.features
     if "text" not in features:
         raise InputError(

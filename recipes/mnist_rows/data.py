@@ -14,7 +14,7 @@ from PIL import Image
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data import limits
-from keras_seq.data.opening import reading, regular_file
+from keras_seq.data.opening import check_regular_file, translate_errors
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -33,13 +33,13 @@ DAMAGE = (
 def load(config: Config) -> Splits:
     """Return images (examples, 28, 28), uint8, and their digits (examples,) by split."""
     if config.data == "builtin":
-        builder = data.prepare("mnist_rows", "1.0.0", _features(), _builtin)
+        builder = data.cached_dataset("mnist_rows", "1.0.0", _features(), _builtin)
     elif config.data.startswith("tfds:"):
-        builder = data.public(config.data.removeprefix("tfds:"))
+        builder = data.load_tfds(config.data.removeprefix("tfds:"))
     else:
         builder = _of_user(config.data)
     splits = {}
-    for split, columns in data.arrays(builder).items():
+    for split, columns in data.to_arrays(builder).items():
         images = columns["image"].reshape(-1, ROWS, COLUMNS)
         splits[split] = RawExamples(images, columns["label"].astype("int32"))
     if "validation" not in splits and config.keep_best:
@@ -49,11 +49,11 @@ def load(config: Config) -> Splits:
 
 def read_image(path):
     """An image file as (28, 28), uint8, bright strokes on a dark ground."""
-    path = regular_file(path, "max_document_bytes")
+    path = check_regular_file(path, "max_document_bytes")
     with _open_image(path) as image:
         pixels = image.width * image.height
         limits.check("max_pixels", pixels, path, "width times height")
-        with reading(path, "a picture", DAMAGE):
+        with translate_errors(path, "a picture", DAMAGE):
             grey = image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
     return np.asarray(grey)
 
@@ -64,7 +64,7 @@ def _open_image(path: Path) -> Image.Image:
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits.get().max_pixels)
     try:
-        with reading(path, "a picture", DAMAGE), warnings.catch_warnings():
+        with translate_errors(path, "a picture", DAMAGE), warnings.catch_warnings():
             # The size is checked later; damaged metadata does not matter.
             warnings.simplefilter("ignore")
             return Image.open(path, formats=FORMATS)
@@ -92,7 +92,7 @@ def _builtin():
 
 
 def _of_user(folder):
-    classes, files = data.files_by_class(folder, SUFFIXES)
+    classes, files = data.list_files_by_class(folder, SUFFIXES)
     if not set(classes) <= set("0123456789"):
         raise InputError(f"The sub-folders of {folder} must be named 0 to 9, got {classes}.")
 
@@ -103,13 +103,13 @@ def _of_user(folder):
 
     paths = [file for file, *_ in files]
     source = data.fingerprint(files)
-    return data.prepare("mnist_rows", "1.0.0", _features(), examples, source, paths)
+    return data.cached_dataset("mnist_rows", "1.0.0", _features(), examples, source, paths)
 
 
 def _hold_back(train: RawExamples) -> Splits:
     """Return a validation split for a set that brings none, taken from training by content."""
     images, labels = np.asarray(train.inputs), train.targets
-    held = np.array([data.split_of(image.tobytes()) == "validation" for image in images])
+    held = np.array([data.hash_split(image.tobytes()) == "validation" for image in images])
     return {
         "train": RawExamples(images[~held], labels[~held]),
         "validation": RawExamples(images[held], labels[held]),

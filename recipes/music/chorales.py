@@ -10,7 +10,7 @@ RANGES = {"S": (60, 79), "A": (55, 74), "T": (48, 67), "B": (40, 60)}
 
 
 def read():
-    """What `keras_seq.data.prepare` takes; the style is major or minor.
+    """What `keras_seq.data.cached_dataset` takes; the style is major or minor.
 
     The key of the split is the chorale without metre and key: one that is there twice, or in
     another key again, is taken once.

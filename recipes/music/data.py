@@ -34,19 +34,19 @@ def load(config: Config) -> Splits:
             "No set of TFDS has tunes with a style; --data takes chorales or a folder of your own."
         )
     else:
-        _, files = data.files_by_class(config.data, tunes.SUFFIXES)
+        _, files = data.list_files_by_class(config.data, tunes.SUFFIXES)
         source, paths = data.fingerprint(files), [file for file, *_ in files]
         name, version, read = "music", "1.1.0", lambda: _read(_of_files(files))
     features = tfds.features.FeaturesDict(
         {column: tfds.features.Text() for column in ("tokens", "style")}
     )
-    builder = data.prepare(name, version, features, read, source, paths)
+    builder = data.cached_dataset(name, version, features, read, source, paths)
     return {
         split: RawExamples(
             [tokens.decode("utf-8").split() for tokens in columns["tokens"]],
             [style.decode("utf-8") for style in columns["style"]],
         )
-        for split, columns in data.arrays(builder).items()
+        for split, columns in data.to_arrays(builder).items()
     }
 
 
@@ -79,7 +79,7 @@ def tunes_of(file, style, split):
 
 
 def _read(found):
-    """Yield the examples of files for `keras_seq.data.prepare`, without damaged tunes.
+    """Yield the examples of files for `keras_seq.data.cached_dataset`, without damaged tunes.
 
     Raises:
         InputError: None could be read.

@@ -19,7 +19,12 @@ from xml.etree import ElementTree
 
 from keras_seq import InputError
 from keras_seq.data import limits, xml_tree
-from keras_seq.data.opening import check_unpacked, read_document, reading, regular_file
+from keras_seq.data.opening import (
+    check_regular_file,
+    check_unpacked,
+    read_document,
+    translate_errors,
+)
 
 METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
 """A time signature in ABC, in a line or in brackets."""
@@ -46,7 +51,7 @@ def decoding(where: object) -> contextlib.AbstractContextManager[None]:
         *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
         *(RuntimeError, StopIteration, TypeError, ValueError),
     )
-    return reading(where, "a tune", (Music21Exception, *builtin))
+    return translate_errors(where, "a tune", (Music21Exception, *builtin))
 
 
 def parse_abc(text: str, where: object) -> Any:
@@ -102,7 +107,7 @@ def parse_file(path: Path) -> Any:
     """
     suffix = path.suffix.lower()
     if suffix in (".mid", ".midi"):
-        return _parse_midi(regular_file(path, "max_midi_bytes").read_bytes(), path)
+        return _parse_midi(check_regular_file(path, "max_midi_bytes").read_bytes(), path)
     content = read_document(path)
     return _parse_musicxml(_unzipped(content, path) if suffix == ".mxl" else content, path)
 
@@ -133,7 +138,7 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
     root = xml_tree.parse(content, path)
     notes = bars = 0
     quarters, divisions, metres, fifths = 0.0, 1.0, [], 0
-    with reading(path, "MusicXML", (ArithmeticError, ValueError)):
+    with translate_errors(path, "MusicXML", (ArithmeticError, ValueError)):
         for element in root.iter():
             text = element.text or ""
             notes += element.tag == "note"
@@ -166,7 +171,7 @@ def _unzipped(content: bytes, path: Path) -> bytes:
     members = content.count(b"PK\x01\x02")
     limits.check("max_archive_members", members, path, "the number of files in it")
     with contextlib.ExitStack() as stack:
-        with reading(path, "compressed MusicXML", _ZIP_ERRORS):
+        with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS):
             archive = stack.enter_context(zipfile.ZipFile(io.BytesIO(content)))
             scores = [
                 member
@@ -178,7 +183,7 @@ def _unzipped(content: bytes, path: Path) -> bytes:
         if not scores:
             raise InputError(f"{path} has no score in it.")
         blocks, count = [], 0
-        with reading(path, "compressed MusicXML", _ZIP_ERRORS):
+        with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS):
             file = stack.enter_context(archive.open(scores[0]))
             while block := file.read(2**16):
                 blocks.append(block)

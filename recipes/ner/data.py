@@ -6,7 +6,7 @@ from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
 from keras_seq.text.tag_schemes import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
-from keras_seq.text.tokenizers import TOKENIZERS, written_without_spaces
+from keras_seq.text.tokenizers import TOKENIZERS, has_chinese_or_japanese
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -23,13 +23,15 @@ def load(config: Config) -> Splits:
     begins and what part of speech it is (lists that are empty if the data does not say).
     """
     if config.data == "builtin":
-        builder = data.prepare("ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None))
+        builder = data.cached_dataset(
+            "ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None)
+        )
     elif config.data.startswith("tfds:"):
         return _public(config)
     else:
         builder = _of_user(config)
     splits = {}
-    for name, columns in data.arrays(builder).items():
+    for name, columns in data.to_arrays(builder).items():
         found = {key: [_lines(text) for text in texts] for key, texts in columns.items()}
         splits[name] = _examples(found["tokens"], found["tags"], "IOBES", config, found["words"])
     return splits
@@ -50,7 +52,7 @@ def _examples(tokens, tags, scheme, config, words=None) -> RawExamples:
 
 
 def _prepared(sentences, split):
-    """Tokens with spans as what `keras_seq.data.prepare` takes; the key is the sentence."""
+    """Tokens with spans as what `keras_seq.data.cached_dataset` takes; the key is the sentence."""
     for tokens, found, *words in sentences:
         tags = spans_to_tags(found, len(tokens), "IOBES")
         columns = {"tokens": tokens, "tags": tags, "words": words[0] if words else []}
@@ -59,14 +61,14 @@ def _prepared(sentences, split):
 
 
 def _builtin():
-    for number, line in enumerate(peoples_daily.january_1998(), 1):
-        yield from peoples_daily.sentences(line, f"199801.txt, line {number}")
+    for number, line in enumerate(peoples_daily.read_january_1998(), 1):
+        yield from peoples_daily.parse_paragraph(line, f"199801.txt, line {number}")
 
 
 def _public(config):
     """Any set of TFDS with the features tokens and ner, as conll2003 has them."""
     name = config.data.removeprefix("tfds:")
-    builder = data.public(name)
+    builder = data.load_tfds(name)
     features = builder.info.features
     if "tokens" not in features or "ner" not in features:
         raise InputError(
@@ -86,7 +88,7 @@ def _public(config):
 
 
 def _of_user(config):
-    files = data.files_by_split(config.data)
+    files = data.list_files_by_split(config.data)
     settings = (
         config.encoding,
         config.token_column,
@@ -99,29 +101,29 @@ def _of_user(config):
     def examples():
         for split, file in files:
             for key, example, _ in _prepared(read(file, config), split):
-                yield key, example, data.split_in(files, split, key)
+                yield key, example, data.resolve_split(files, split, key)
 
     paths = [file for _, file in files]
-    return data.prepare("ner", "1.0.0", _features(), examples, source, paths)
+    return data.cached_dataset("ner", "1.0.0", _features(), examples, source, paths)
 
 
 def read(file, config):
     """Sentences of a file, as tokens and spans of tokens: word/tag, JSON lines, or CoNLL."""
-    first = next((line for _, line in data.lines(file, config.encoding) if line.strip()), "")
+    first = next((line for _, line in data.read_lines(file, config.encoding) if line.strip()), "")
     if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
         way = config.tokenizer
         if way == "auto":
-            texts = (line for _, line in data.lines(file, config.encoding))
-            chinese = any(map(written_without_spaces, texts))
+            texts = (line for _, line in data.read_lines(file, config.encoding))
+            chinese = any(map(has_chinese_or_japanese, texts))
             way = "char_nospace" if chinese else "word"
         return data.read_spans(file, TOKENIZERS[way], config.encoding)
-    if peoples_daily.looks_like(first):
+    if peoples_daily.is_tagged_line(first):
         return [
             sentence
-            for number, line in data.lines(file, config.encoding)
-            for sentence in peoples_daily.sentences(line, f"{file}, line {number}")
+            for number, line in data.read_lines(file, config.encoding)
+            for sentence in peoples_daily.parse_paragraph(line, f"{file}, line {number}")
         ]
-    rows = data.read_columns(file, config.token_column, config.tag_column, config.encoding)
+    rows = data.read_conll(file, config.token_column, config.tag_column, config.encoding)
     scheme = config.tag_scheme
     if scheme == "auto":
         scheme = guess_scheme([tags for _, tags, _ in rows])

@@ -7,7 +7,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batching import RawExamples
-from keras_seq.data.datasets.vader import rated_sentences
+from keras_seq.data.datasets.vader import read_rated_sentences
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -41,7 +41,7 @@ def _splits(config: Config) -> Splits:
     `POOL_DOMAINS`, the training split has the sentences of all domains; the others have one.
     """
     if config.data.startswith("tfds:"):
-        public = data.labelled(config.data.removeprefix("tfds:"), TEXTS)
+        public = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXTS)
         return {split: examples(*zip(*rows)) for split, rows in public.items()}
     features = tfds.features.FeaturesDict(
         {
@@ -52,17 +52,17 @@ def _splits(config: Config) -> Splits:
         }
     )
     if config.data == "builtin":
-        builder = data.prepare("sentiment", "1.0.0", features, _builtin)
+        builder = data.cached_dataset("sentiment", "1.0.0", features, _builtin)
     else:
-        files = data.files_by_split(config.data)
+        files = data.list_files_by_split(config.data)
         settings = config.encoding, config.text_column, config.label_column
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
-        builder = data.prepare(
+        builder = data.cached_dataset(
             "sentiment", "1.0.0", features, lambda: _of_user(files, config), source, paths
         )
     splits = {}
-    for split, columns in data.arrays(builder).items():
+    for split, columns in data.to_arrays(builder).items():
         texts, labels, domains = (
             [text.decode("utf-8") for text in columns[name]] for name in ("text", "label", "domain")
         )
@@ -99,7 +99,7 @@ def examples(texts, labels, sure=None, weights=None) -> RawExamples:
 
 
 def _builtin():
-    for domain, text, rating in rated_sentences():
+    for domain, text, rating in read_rated_sentences():
         if rating:  # who is neither for nor against has no label
             label = "positive" if rating > 0 else "negative"
             yield text, {"text": text, "label": label, "rating": rating, "domain": domain}, None
@@ -111,4 +111,4 @@ def _of_user(files, config):
     for split, file in files:
         for _, text, label in data.read_table(file, columns, config.encoding, hint):
             row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
-            yield text, row, data.split_in(files, split, text)
+            yield text, row, data.resolve_split(files, split, text)

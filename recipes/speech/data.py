@@ -7,8 +7,8 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data.audio import SUFFIXES, as_int16, read_audio, resampled
-from keras_seq.data.opening import listing, regular_file
+from keras_seq.data.audio import AUDIO_SUFFIXES, as_int16, read_audio, resample
+from keras_seq.data.opening import check_regular_file, list_folder
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -35,7 +35,9 @@ def load(config: Config) -> Splits:
     )
     if config.data == "builtin":
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
-        builder = data.prepare("speech", "1.2.0", features, lambda: _synthesised(config), source)
+        builder = data.cached_dataset(
+            "speech", "1.2.0", features, lambda: _synthesised(config), source
+        )
     else:
         tables = _tables(config.data)
         files = [file for _, table in tables for file in _sounds(table.parent)]
@@ -43,7 +45,7 @@ def load(config: Config) -> Splits:
         settings = *columns, config.sample_rate, config.alphabet, config.lowercase
         paths = [*dict(tables).values(), *files]
         source = data.fingerprint([(file,) for file in paths]) + repr(settings)
-        builder = data.prepare(
+        builder = data.cached_dataset(
             "speech", "1.0.0", features, lambda: _of_user(tables, config), source, paths
         )
     splits = {}
@@ -69,8 +71,8 @@ def _tables(path):
     """The tables of a path with their split: one file, or a folder with one, or with train.*."""
     path = Path(path)
     if not path.is_dir():
-        return data.files_by_split(path)
-    found = [file for file in listing(path) if file.suffix in TABLES]
+        return data.list_files_by_split(path)
+    found = [file for file in list_folder(path) if file.suffix in TABLES]
     if len(found) == 1 and found[0].stem != "train":
         return [(None, found[0])]
     if not found:
@@ -78,11 +80,13 @@ def _tables(path):
             f"{path} has no table of what is said in which file: needed is one {', '.join(TABLES)} "
             "with the columns file and text, or train.csv, test.csv and perhaps validation.csv."
         )
-    return [(split, file) for split, file in data.files_by_split(path) if file.suffix in TABLES]
+    return [
+        (split, file) for split, file in data.list_files_by_split(path) if file.suffix in TABLES
+    ]
 
 
 def _sounds(folder):
-    return [file for file in listing(folder, "**/*") if file.suffix.lower() in SUFFIXES]
+    return [file for file in list_folder(folder, "**/*") if file.suffix.lower() in AUDIO_SUFFIXES]
 
 
 def _of_user(tables, config):
@@ -100,7 +104,7 @@ def _of_user(tables, config):
             where, text = f"{table}, line {line}", text_as_written(text, config)
             sound = table.parent / file
             try:
-                regular_file(sound)
+                check_regular_file(sound)
             except InputError as error:
                 raise type(error)(f"{where}: {error}") from None
             for position, letter in enumerate(text, 1):
@@ -123,14 +127,14 @@ def _of_user(tables, config):
         yield (
             key,
             {"samples": samples, "text": text, "voice": ""},
-            data.split_in(tables, split, key),
+            data.resolve_split(tables, split, key),
         )
 
 
 def _public(config: Config) -> Splits:
     """Any set of TFDS with sound and a text or a label, such as librispeech or speech_commands."""
     name = config.data.removeprefix("tfds:")
-    builder = data.public(name)
+    builder = data.load_tfds(name)
     features = builder.info.features
     sound, text = (next((n for n in names if n in features), None) for names in (SOUNDS, TEXTS))
     if sound is None or text is None:
@@ -151,7 +155,7 @@ def _public(config: Config) -> Splits:
                 break
             said = _said(row[text], features[text])
             if said is not None:
-                samples = resampled(row[sound].astype("float32") / 2**15, rate, config.sample_rate)
+                samples = resample(row[sound].astype("float32") / 2**15, rate, config.sample_rate)
                 pairs.append((as_int16(samples), text_as_written(said, config)))
                 seconds += len(samples) / config.sample_rate
     return {
@@ -178,6 +182,6 @@ def _all_three(splits):
     missing = {"test", "validation"} - set(splits)
     found: dict = {name: [] if name == "train" else pairs for name, pairs in splits.items()}
     for samples, text in splits.get("train", []):
-        here = data.split_of(samples.tobytes())
+        here = data.hash_split(samples.tobytes())
         found.setdefault(here if here in missing else "train", []).append((samples, text))
     return found

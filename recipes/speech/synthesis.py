@@ -51,7 +51,7 @@ def utterances(sample_rate, counts=COUNTS, seed=SEED):
         The split, the text, the voice, and the samples, int16.
     """
     taken = {*VARIANTS["validation"], *VARIANTS["test"], *NO_PERSONS}
-    variants = {"train": [v for v in espeak.variants() if v not in taken], **VARIANTS}
+    variants = {"train": [v for v in espeak.list_variants() if v not in taken], **VARIANTS}
     for number, (split, count) in enumerate(counts.items()):
         random = np.random.default_rng([seed, number])
         said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
@@ -70,7 +70,7 @@ def _utterance(random, accents, variants):
     return espeak.Utterance(
         " ".join(random.choice(words, random.integers(1, 6))),
         f"{random.choice(accents)}+{random.choice(variants)}",
-        words_a_minute=int(random.integers(130, 221)),
+        words_per_minute=int(random.integers(130, 221)),
         pitch=int(random.integers(30, 71)),
         range=int(random.integers(30, 81)),
         gap=int(random.integers(0, 7)),
@@ -119,8 +119,8 @@ def _in_a_voice_of_its_own(utterance, random):
 
 def _spoken(said, sample_rate):
     """Utterances as eSpeak makes them, each as loud as can be."""
-    for rate, samples in espeak.speech(said):
-        spoken = audio.resampled(samples / np.float32(2**15), rate, sample_rate)
+    for rate, samples in espeak.synthesize(said):
+        spoken = audio.resample(samples / np.float32(2**15), rate, sample_rate)
         yield spoken / max(np.abs(spoken).max(), 1e-6)
 
 
@@ -130,12 +130,12 @@ def _heard(spoken, others, sample_rate, random):
     sound = np.pad(spoken, (before, after))
     if random.random() < 0.6:
         seconds, direct = random.uniform(0.1, 0.5), random.uniform(0, 15)
-        sound = audio.reverberated(sound, sample_rate, seconds, direct, random)
+        sound = audio.add_reverb(sound, sample_rate, seconds, direct, random)
     if others:
         if random.random() < 0.7:
             noise = coloured_noise(len(sound), random.uniform(0, 2), random)
         else:
             talking = random.integers(len(others), size=random.integers(3, 7))
             noise = babble([others[number] for number in talking], len(sound), random)
-        sound = audio.noisy(sound, noise, DECIBELS)
+        sound = audio.mix_at_snr(sound, noise, DECIBELS)
     return audio.as_int16(sound / np.abs(sound).max() * random.uniform(0.1, 0.9))

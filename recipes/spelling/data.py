@@ -25,7 +25,7 @@ def load(config: Config) -> Splits:
         raise InputError("No set of TFDS is a lexicon; --data takes a file of your own.")
     source, files = config.data, None
     if source != "builtin":
-        files = data.files_by_split(source)
+        files = data.list_files_by_split(source)
         source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
     features = tfds.features.FeaturesDict(
         {
@@ -40,9 +40,9 @@ def load(config: Config) -> Splits:
             yield word, {"word": word, "sounds": "\n".join(ways)}, split
 
     paths = [file for _, file in files or ()]
-    builder = data.prepare("spelling", "1.0.0", features, examples, source, paths)
+    builder = data.cached_dataset("spelling", "1.0.0", features, examples, source, paths)
     splits = {}
-    for split, columns in data.arrays(builder).items():
+    for split, columns in data.to_arrays(builder).items():
         ways = [sounds.decode("utf-8").split("\n") for sounds in columns["sounds"]]
         if config.data == "builtin" and not config.stress:
             ways = [list(dict.fromkeys(map(without_stress, here))) for here in ways]
@@ -75,7 +75,7 @@ def of_user(files, encoding):
     """The words of lexicons with a word, a tab and its phonemes a line, in any number of ways.
 
     Args:
-        files: As `keras_seq.data.files_by_split` returns them.
+        files: As `keras_seq.data.list_files_by_split` returns them.
         encoding: Of the files.
 
     Returns:
@@ -86,7 +86,7 @@ def of_user(files, encoding):
     """
     words = {}
     for split, file in files:
-        for number, line in data.lines(file, encoding):
+        for number, line in data.read_lines(file, encoding):
             if not line.strip():
                 continue
             columns = [" ".join(column.split()) for column in line.split("\t")]
@@ -99,7 +99,7 @@ def of_user(files, encoding):
             if not word or not sounds:
                 missing = "phonemes are" if word else "word is"
                 raise InputError(f"{file}, line {number}: the {missing} missing.")
-            here = data.split_in(files, split, word)
+            here = data.resolve_split(files, split, word)
             words.setdefault((here, word), {})[sounds] = None
     if not words:
         raise InputError(f"{files[0][1]} has no word in it.")

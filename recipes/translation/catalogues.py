@@ -11,7 +11,7 @@ import polib
 from keras_seq import data
 from keras_seq._internal.errors import unknown_name
 from keras_seq.data import limits
-from keras_seq.data.opening import reading
+from keras_seq.data.opening import translate_errors
 
 # Package, version and SHA-256 of the wheel; those with a language have the catalogues of it alone.
 WHEELS = [
@@ -112,7 +112,7 @@ def read_mo(content, where):
         InputError: It is none.
         LimitError: Its texts are too long.
     """
-    with reading(where, "a catalogue", DAMAGE):
+    with translate_errors(where, "a catalogue", DAMAGE):
         total = _bytes_of_texts(content)
     # Entries may point to the same bytes, so that a small file has any number of large texts.
     limits.check("max_document_bytes", total, where, "the size of its texts in bytes")
@@ -133,14 +133,14 @@ def read_po(content, where):
     """The same of a catalogue as text; what is fuzzy, obsolete or not translated is left out."""
     # polib takes content that is the path of a file for that file; no path ends so.
     content = content.removeprefix(codecs.BOM_UTF8) + b"\n\n"
-    with reading(where, "a catalogue", DAMAGE):
+    with translate_errors(where, "a catalogue", DAMAGE):
         encoding = polib.detect_encoding(content, binary_mode=True)
         text = content.decode(encoding, "replace")
     return _read(polib.pofile, text, where)
 
 
 def _read(parse, content, where):
-    with reading(where, "a catalogue", DAMAGE):
+    with translate_errors(where, "a catalogue", DAMAGE):
         entries = parse(content)
     pairs = []
     for entry in entries:

@@ -39,14 +39,14 @@ def load(config: Config) -> Splits:
         def pairs():
             for split, group in files:
                 for text, said in read(group, config):
-                    yield data.split_in(files, split, text.lower()), text, said
+                    yield data.resolve_split(files, split, text.lower()), text, said
 
     def examples():
         for split, text, said in pairs():
             yield text.lower(), {"source": text, "target": said}, split
 
     features = {name: tfds.features.Text() for name in ("source", "target")}
-    builder = data.prepare(
+    builder = data.cached_dataset(
         f"translation_{config.target}".lower(),
         "2.0.0",
         tfds.features.FeaturesDict(features),
@@ -56,7 +56,7 @@ def load(config: Config) -> Splits:
     )
     return {
         split: RawExamples(*([text.decode("utf-8") for text in columns[n]] for n in features))
-        for split, columns in data.arrays(builder).items()
+        for split, columns in data.to_arrays(builder).items()
     }
 
 
@@ -67,10 +67,10 @@ def _files(config):
         raise InputError(f"--data {config.data}: two files are aligned, not {len(paths)}.")
     if len(paths) == 2:
         for path in paths:
-            data.files_by_split(path)
+            data.list_files_by_split(path)
         return [(None, [Path(path) for path in paths])]
     by_split = {}
-    for split, file in data.files_by_split(config.data):
+    for split, file in data.list_files_by_split(config.data):
         by_split.setdefault(split, []).append(file)
     for split, group in by_split.items():
         endings = [f".{language}" for language in (config.source, config.target)]
@@ -106,7 +106,7 @@ def read(files, config):
 
 
 def _table(file, encoding):
-    for number, line in data.lines(file, encoding):
+    for number, line in data.read_lines(file, encoding):
         if not line.strip():
             continue
         columns = line.split("\t")
@@ -119,7 +119,7 @@ def _table(file, encoding):
 
 
 def _aligned(file, other, encoding):
-    texts, said = (list(data.lines(side, encoding)) for side in (file, other))
+    texts, said = (list(data.read_lines(side, encoding)) for side in (file, other))
     if len(texts) != len(said):
         longer = max((file, texts), (other, said), key=lambda side: len(side[1]))
         number, line = longer[1][min(len(texts), len(said))]
@@ -134,7 +134,7 @@ def _aligned(file, other, encoding):
 
 def _memory(file, source, target):
     """The units of a translation memory (TMX) that both languages have."""
-    for unit in xml_tree.units(file, "tu"):
+    for unit in xml_tree.iter_elements(file, "tu"):
         texts = {}
         for variant in unit.iter("tuv"):
             names = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
@@ -157,7 +157,7 @@ def _both(text, translation, where):
 def _public(config: Config) -> Splits:
     """Any set of TFDS of two languages, such as ted_hrlr_translate/fr_to_en."""
     name = config.data.removeprefix("tfds:")
-    builder = data.public(name)
+    builder = data.load_tfds(name)
     languages = list(builder.info.features)
     source, target = config.source, config.target
     if len(languages) == 2 and source in languages:

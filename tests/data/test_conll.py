@@ -24,12 +24,12 @@ def written(folder, text, encoding="utf-8", name="a.conll"):
 
 def test_columns(tmp_path):
     path = written(tmp_path, COLUMNS)
-    assert data.read_columns(path) == [
+    assert data.read_conll(path) == [
         (["EU", "rejects"], ["B-ORG", "O"], 3),
         (["Peter"], ["B-PER"], 6),
     ]
     tags_first = written(tmp_path, "\ufeffO\ta b\r\nB-X\tc\r\n")
-    assert data.read_columns(tags_first, token_column=-1, tag_column=0) == [
+    assert data.read_conll(tags_first, token_column=-1, tag_column=0) == [
         (["a b", "c"], ["O", "B-X"], 1)
     ]
 
@@ -56,19 +56,19 @@ MISTAKES = {
 def test_mistakes_in_columns(tmp_path, mistake):
     text, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message):
-        data.read_columns(written(tmp_path, text))
+        data.read_conll(written(tmp_path, text))
 
 
 def test_mixed_encodings_and_missing_files(tmp_path):
     path = tmp_path / "mixed.conll"
     path.write_bytes("é O\n".encode() + "é O\n".encode("latin-1"))
     with pytest.raises(InputError, match="line 2: byte 1 is not utf-8; give --encoding"):
-        data.read_columns(path)
-    assert data.read_columns(written(tmp_path, "é O\n", "latin-1"), encoding="latin-1")
+        data.read_conll(path)
+    assert data.read_conll(written(tmp_path, "é O\n", "latin-1"), encoding="latin-1")
     with pytest.raises(InputError, match="There is no file"):
-        data.read_columns(tmp_path / "none")
+        data.read_conll(tmp_path / "none")
     with pytest.raises(InputError, match="no encoding 'utf-9'"):
-        data.read_columns(path, encoding="utf-9")
+        data.read_conll(path, encoding="utf-9")
 
 
 BROKEN = {

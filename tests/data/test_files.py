@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import lines, read_table
+from keras_seq.data import read_lines, read_table
 
 CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 
@@ -14,13 +14,13 @@ CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 def test_lines_and_tables(tmp_path, packed):
     path = tmp_path / ("a.csv.gz" if packed else "a.csv")
     path.write_bytes(gzip.compress(CONTENT, mtime=0) if packed else CONTENT)
-    assert list(lines(path)) == [(1, "text,label"), (2, "üben,good")]
+    assert list(read_lines(path)) == [(1, "text,label"), (2, "üben,good")]
     columns = {"text": "text", "label": "label"}
     assert list(read_table(path, columns)) == [(2, "üben", "good")]
     with pytest.raises(InputError, match=r"no column 'x'; there are text, label\. Say"):
         list(read_table(path, {"text": "x"}, hint="Say which."))
     with pytest.raises(InputError, match="line 1: byte 1 is not ascii"):
-        list(lines(path, "ascii"))
+        list(read_lines(path, "ascii"))
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_what_gzip_cannot_unpack(tmp_path, content):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.txt\.gz is damaged or is not a gzip file"):
-        list(lines(path))
+        list(read_lines(path))

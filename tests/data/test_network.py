@@ -10,7 +10,7 @@ from keras_seq.data import network
 
 
 def test_items_arrive_in_their_order():
-    assert list(network.impatiently(range(100))) == list(range(100))
+    assert list(network.iter_with_timeout(range(100))) == list(range(100))
 
 
 def test_an_error_is_that_of_the_iterator():
@@ -18,7 +18,7 @@ def test_an_error_is_that_of_the_iterator():
         yield 1
         raise KeyError("which")
 
-    found = network.impatiently(items())
+    found = network.iter_with_timeout(items())
     assert next(found) == 1
     with pytest.raises(KeyError, match="which"):
         next(found)
@@ -31,7 +31,7 @@ def test_silence_ends():
         yield 1
         go.wait()
 
-    found = network.impatiently(items(), 0.01)
+    found = network.iter_with_timeout(items(), 0.01)
     assert next(found) == 1
     with pytest.raises(TimeoutError, match=r"no answer within 0\.01 seconds"):
         next(found)
@@ -73,20 +73,20 @@ def no_proxy(monkeypatch):
 
 
 def test_any_answer_is_an_answer(no_proxy, silent, speaking):
-    assert network.answers(f"http://{speaking}")
-    assert not network.answers(f"http://{silent}", 0.05)
+    assert network.is_reachable(f"http://{speaking}")
+    assert not network.is_reachable(f"http://{silent}", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert not network.answers(f"http://127.0.0.1:{port}")
+    assert not network.is_reachable(f"http://127.0.0.1:{port}")
 
 
 def test_names_that_are_not_resolved(no_proxy, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(0.2))
-    assert not network.answers("http://somewhere.invalid", 0.01)
+    assert not network.is_reachable("http://somewhere.invalid", 0.01)
 
 
 def test_a_proxy_that_is_dead(no_proxy, monkeypatch, silent, speaking):
     monkeypatch.setenv("https_proxy", f"http://{silent}")
-    assert not network.answers("https://somewhere.invalid", 0.05)
+    assert not network.is_reachable("https://somewhere.invalid", 0.05)
     monkeypatch.setenv("http_proxy", f"http://{speaking}")
-    assert network.answers("http://somewhere.invalid")
+    assert network.is_reachable("http://somewhere.invalid")

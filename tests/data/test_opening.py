@@ -9,14 +9,14 @@ import socket
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import files_by_class, files_by_split, limits, lines
-from keras_seq.data.opening import reading, regular_file, regular_folder
+from keras_seq.data import limits, list_files_by_class, list_files_by_split, read_lines
+from keras_seq.data.opening import check_folder, check_regular_file, translate_errors
 
 
 def test_only_regular_files_are_opened(tmp_path):
     (tmp_path / "a.txt").write_text("one\n")
     (tmp_path / "link.txt").symlink_to("a.txt")
-    assert list(lines(tmp_path / "link.txt")) == [(1, "one")]
+    assert list(read_lines(tmp_path / "link.txt")) == [(1, "one")]
     (tmp_path / "dangling.txt").symlink_to("nothing")
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "to_pipe.txt").symlink_to("pipe.txt")
@@ -36,31 +36,31 @@ def test_only_regular_files_are_opened(tmp_path):
             "x" * 300: r"xxx\.\.\. cannot be read: File name too long",
         }.items():
             with pytest.raises(InputError, match=message):
-                next(lines(tmp_path / name))
+                next(read_lines(tmp_path / name))
 
 
 def test_a_file_in_the_place_of_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("one\n")
     with pytest.raises(InputError, match=r"a\.txt is a file; a folder is needed"):
-        files_by_class(tmp_path / "a.txt", [".png"])
+        list_files_by_class(tmp_path / "a.txt", [".png"])
     with pytest.raises(InputError, match="There is no folder"):
-        regular_folder(tmp_path / "none")
+        check_folder(tmp_path / "none")
 
 
 def test_special_files_in_data_folders(tmp_path):
     os.mkfifo(tmp_path / "train.csv")
     with pytest.raises(InputError, match=r"train\.csv is a named pipe"):
-        files_by_split(tmp_path)
+        list_files_by_split(tmp_path)
     with pytest.raises(InputError, match=r"train\.csv is a named pipe"):
-        files_by_split(tmp_path / "train.csv")
+        list_files_by_split(tmp_path / "train.csv")
 
 
 def test_more_files_than_the_limit(tmp_path):
     for name in ("train.csv", "test.csv", "dev.csv"):
         (tmp_path / name).write_text("a")
-    assert len(files_by_split(tmp_path)) == 3
+    assert len(list_files_by_split(tmp_path)) == 3
     with limits.override(max_files=2), pytest.raises(limits.LimitError, match="number of files"):
-        files_by_split(tmp_path)
+        list_files_by_split(tmp_path)
 
 
 TEN_LINES = b"0123456789\n" * 10
@@ -79,21 +79,21 @@ def test_large_texts(tmp_path, limit, message):
     path.write_bytes(TEN_LINES)
     name, value = next(iter(limit.items()))
     with limits.override(**{name: value + 1}):
-        assert len(list(lines(path))) == 10
+        assert len(list(read_lines(path))) == 10
     with limits.override(**limit), pytest.raises(limits.LimitError, match=message):
-        list(lines(path))
+        list(read_lines(path))
 
 
 def test_what_a_file_unpacks_to(tmp_path):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(TEN_LINES))
     with limits.override(max_unpacked_bytes=110, max_unpack_ratio=1):
-        assert len(list(lines(path))) == 10  # whose ratio is not looked at: it is small
+        assert len(list(read_lines(path))) == 10  # whose ratio is not looked at: it is small
     with (
         limits.override(max_unpacked_bytes=109),
         pytest.raises(limits.LimitError, match="unpacked size in bytes is 110, above"),
     ):
-        list(lines(path))
+        list(read_lines(path))
 
 
 @pytest.mark.parametrize("line", [b"\0" * 2**20, b"\n" * 2**20], ids=["one line", "blank lines"])
@@ -101,7 +101,7 @@ def test_a_bomb_is_refused_when_it_has_unpacked_a_little(tmp_path, line):
     path = tmp_path / "bomb.txt.gz"
     path.write_bytes(gzip.compress(line * 16))
     with pytest.raises(limits.LimitError, match="the ratio of unpacked to packed bytes is"):
-        list(itertools.islice(lines(path), 2**21))
+        list(itertools.islice(read_lines(path), 2**21))
 
 
 def test_names_of_encodings(tmp_path):
@@ -109,25 +109,28 @@ def test_names_of_encodings(tmp_path):
     path.write_bytes(b"a\n")
     for encoding in ("utf-9", "zlib", "a\0b"):
         with pytest.raises(InputError, match="There is no encoding"):
-            list(lines(path, encoding))
+            list(read_lines(path, encoding))
     with pytest.raises(InputError, match="line 1: this is not undefined"):
-        list(lines(path, "undefined"))
+        list(read_lines(path, "undefined"))
 
 
 def test_half_a_surrogate_pair_in_text(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"ab\\ud800\n")
     with pytest.raises(InputError, match=r"line 1: character 3 is half a surrogate pair \(U\+D800"):
-        list(lines(path, "unicode_escape"))
+        list(read_lines(path, "unicode_escape"))
 
 
 def test_only_exceptions_that_stand_for_damage_are_turned():
     damaged = r"a\.mo is damaged or is not a catalogue: KeyError 'x'\."
-    with pytest.raises(InputError, match=damaged), reading("a.mo", "a catalogue", LookupError):
+    with (
+        pytest.raises(InputError, match=damaged),
+        translate_errors("a.mo", "a catalogue", LookupError),
+    ):
         {}["x"]
-    with pytest.raises(TypeError), reading("a.mo", "a catalogue", LookupError):
+    with pytest.raises(TypeError), translate_errors("a.mo", "a catalogue", LookupError):
         len(1)
-    with pytest.raises(limits.LimitError), reading("a.mo", "a catalogue", ValueError):
+    with pytest.raises(limits.LimitError), translate_errors("a.mo", "a catalogue", ValueError):
         limits.check("max_files", 10**9, "a", "the number of files")
 
 
@@ -135,4 +138,4 @@ def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("one\n")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="cannot be read: permission denied"):
-        regular_file(tmp_path / "a.txt")
+        check_regular_file(tmp_path / "a.txt")

@@ -159,7 +159,7 @@ def refused(settings, monkeypatch):
 
 
 def test_without_a_network(workplace, monkeypatch):
-    monkeypatch.setattr(network, "SILENCE", 0.05)
+    monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.05)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://someone:secret@127.0.0.1:{silent.getsockname()[1]}"

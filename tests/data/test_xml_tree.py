@@ -9,7 +9,7 @@ from keras_seq.data import limits, xml_tree
 def test_units_one_at_a_time(tmp_path):
     path = tmp_path / "a.tmx"
     path.write_text("<a><b/><u>1<v>2</v></u><b><u>3</u></b></a>" + " " * 200_000)
-    found = ["".join(unit.itertext()) for unit in xml_tree.units(path, "u")]
+    found = ["".join(unit.itertext()) for unit in xml_tree.iter_elements(path, "u")]
     assert found == ["12", "3"]
 
 
@@ -37,7 +37,7 @@ def test_what_is_refused(tmp_path, content, message):
     path = tmp_path / "a.tmx"
     path.write_bytes(content)
     with limits.override(max_line_bytes=100_000), pytest.raises(InputError, match=message):
-        list(xml_tree.units(path, "u"))
+        list(xml_tree.iter_elements(path, "u"))
     with limits.override(max_line_bytes=100_000), pytest.raises(InputError, match=message):
         xml_tree.parse(content, path)
 

@@ -12,7 +12,7 @@ from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags, tags_to_spa
 from keras_seq.train import registry
 
 RECIPE = registry.find("ner").import_recipe()
-PREPARE = importlib.import_module("keras_seq.data.prepare")
+PREPARE = importlib.import_module("keras_seq.data.tfds_builders")
 SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
 
@@ -197,8 +197,8 @@ def test_a_bracket_without_partner_is_named():
     from keras_seq.data.datasets import peoples_daily
 
     with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):
-        list(peoples_daily.sentences("[中央/n 好/a", "x"))
+        list(peoples_daily.parse_paragraph("[中央/n 好/a", "x"))
     with pytest.raises(InputError, match="x: a bracket closes at"):
-        list(peoples_daily.sentences("中央/n]nt", "x"))
+        list(peoples_daily.parse_paragraph("中央/n]nt", "x"))
     with pytest.raises(InputError, match=r"x: '好' is not word/tag"):
-        list(peoples_daily.sentences("中央/n 好", "x"))
+        list(peoples_daily.parse_paragraph("中央/n 好", "x"))

@@ -51,13 +51,13 @@ def test_no_voice_is_heard_in_two_splits(spoken):
     for parts in (accents, variants, synthesis.ACCENTS, synthesis.VARIANTS):
         parts = [set(part) for part in parts.values()]
         assert len(set.union(*parts)) == sum(map(len, parts))
-    known = set(espeak.variants())
+    known = set(espeak.list_variants())
     assert {*synthesis.NO_PERSONS, *sum(synthesis.VARIANTS.values(), ())} <= known
 
 
 def test_a_voice_that_is_not_there():
     with pytest.raises(InputError, match=r"there is no voice 'xx\+f9'"):
-        list(espeak.speech([espeak.Utterance("one", "xx+f9")]))
+        list(espeak.synthesize([espeak.Utterance("one", "xx+f9")]))
 
 
 def test_a_voice_of_its_own_has_its_own_pitch():
@@ -72,7 +72,7 @@ def test_a_voice_of_its_own_has_its_own_pitch():
 
     low, high = (f"pitch {hz} {hz}" for hz in (80, 240))
     said = [espeak.Utterance("no", "en-us", variant=text) for text in (low, high, low, "")]
-    first, second, third, known = (pitch(*found) for found in espeak.speech(said))
+    first, second, third, known = (pitch(*found) for found in espeak.synthesize(said))
     assert first == pytest.approx(third, rel=0.05) and second == pytest.approx(3 * first, rel=0.2)
     assert 1.2 * first < known < second
 
@@ -83,7 +83,7 @@ def test_noise_is_ten_decibels_below_what_is_said():
     # The share of power in the lowest tenth of the frequencies: 1/10, ln 500 / ln 5000, nearly all.
     for colour, low_part in ((0, 0.1), (1, 0.73), (2, 1.0)):
         noise = coloured_noise(10_000, colour, random)
-        added = audio.noisy(said, noise, 10) - said
+        added = audio.mix_at_snr(said, noise, 10) - said
         # The silence before does not count.
         assert np.mean(added**2) == pytest.approx(np.mean(said[5000:] ** 2) / 10, rel=0.02)
         power = np.abs(np.fft.rfft(noise)) ** 2
@@ -93,7 +93,7 @@ def test_noise_is_ten_decibels_below_what_is_said():
 def test_an_echo_fades_by_sixty_decibels():
     click = np.zeros(4000)
     click[100] = 1.0
-    heard = audio.reverberated(click, RATE, 0.4, 5.0, np.random.default_rng(0))
+    heard = audio.add_reverb(click, RATE, 0.4, 5.0, np.random.default_rng(0))
     assert (np.abs(heard[:100]) < 1e-9).all() and heard[100] == pytest.approx(1.0)
     echo = heard[101:] ** 2
     assert echo.sum() == pytest.approx(10**-0.5, rel=0.02)

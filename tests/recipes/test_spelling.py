@@ -8,7 +8,7 @@ from keras_seq_recipes.spelling.config import Config
 
 from keras_seq import cli
 from keras_seq.batching import RawExamples
-from keras_seq.data import split_of
+from keras_seq.data import hash_split
 from keras_seq.models import seq2seq_search
 from keras_seq.text import TextEncoder
 
@@ -20,7 +20,7 @@ def test_the_built_in_lexicon():
     words = data.cmudict()
     count = {"train": 0, "validation": 0, "test": 0}
     for _, word in words:
-        count[split_of(word)] += 1
+        count[hash_split(word)] += 1
     assert count == {"train": 100_000, "validation": 12_438, "test": 12_488}
     assert list(words[None, "tomato"]) == ["T AH0 M EY1 T OW2", "T AH0 M AA1 T OW2"]
     assert list(words[None, "aachen"]) == ["AA1 K AH0 N"]  # without its note

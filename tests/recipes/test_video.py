@@ -8,7 +8,7 @@ from keras_seq_recipes.video import actions, data, metric
 from keras_seq_recipes.video.config import Config
 
 from keras_seq import cli
-from keras_seq.data import read_video, split_of
+from keras_seq.data import hash_split, read_video
 
 av = pytest.importorskip("av")
 
@@ -146,8 +146,8 @@ def test_frames_of_a_video(workplace):
         return [round(float(frame.mean()) / 10) for frame in clip]
 
     assert levels(rate=5) == [0, 5, 10, 15, 20]
-    assert levels(rate=100, most=50) == list(range(25))
-    assert levels(rate=100, most=5) == [0, 5, 10, 15, 20]
+    assert levels(fps=100, max_frames=50) == list(range(25))
+    assert levels(fps=100, max_frames=5) == [0, 5, 10, 15, 20]
     assert read_video(path, (4, 6, 3)).shape == (8, 4, 6, 3)
 
 
@@ -222,7 +222,7 @@ def test_bad_folders(workplace, capsys, make, message):
 
 def test_files_that_are_no_videos(workplace):
     (workplace / "a.txt").write_text("moving")
-    with pytest.raises(ValueError, match=r"a\.txt is no video: its name must end in \.avi"):
+    with pytest.raises(ValueError, match=r"a\.txt is not a video: its name must end in \.avi"):
         read_video("a.txt", (4, 4))
     with pytest.raises(ValueError, match=r"There is no file b\.mp4"):
         read_video("b.mp4", (4, 4))
@@ -267,7 +267,7 @@ def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
     assert [len(splits["test"].inputs), sum(len(s.targets) for s in splits.values())] == [20, 40]
     assert {clip.shape for clip in splits["test"].inputs} == {(9, 8, 8)}
     assert set(splits["train"].targets) == {"Archery", "Biking"}
-    held = [split_of(clip.tobytes()) for clip in splits["validation"].inputs]
+    held = [hash_split(clip.tobytes()) for clip in splits["validation"].inputs]
     assert set(held) == {"validation"}
 
 

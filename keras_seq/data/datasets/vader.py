@@ -14,7 +14,7 @@ DOMAINS = {
 """The domains, and the files that they are in."""
 
 
-def rated_sentences():
+def read_rated_sentences():
     """Domain, text, and mean of twenty ratings (-4 to 4) of each sentence.
 
     They are in the source distribution of vaderSentiment, which is fetched once.

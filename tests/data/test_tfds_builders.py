@@ -12,14 +12,14 @@ from keras_seq._internal import leftovers
 from keras_seq._internal.errors import InputError
 from keras_seq.data import cache, network, records
 
-prepare = importlib.import_module("keras_seq.data.prepare")
+tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
 
 
 def test_examples_are_counted_where_somebody_looks(monkeypatch, capsys):
-    assert list(prepare._shown((n for n in range(12)), "Preparing x")) == [*range(12)]
+    assert list(tfds_builders._show_progress((n for n in range(12)), "Preparing x")) == [*range(12)]
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert list(prepare._shown((n for n in range(12)), "Preparing x")) == [*range(12)]
+    assert list(tfds_builders._show_progress((n for n in range(12)), "Preparing x")) == [*range(12)]
     assert "12/?" in capsys.readouterr().err
 
 
@@ -36,8 +36,8 @@ def some(workplace):
             meanwhile()
             yield "a", {"text": "a"}, "train"
 
-        builder = prepare.prepare("some", "1.0.0", features, examples, source, files)
-        assert list(prepare.arrays(builder)["train"]["text"]) == [b"a"]
+        builder = tfds_builders.cached_dataset("some", "1.0.0", features, examples, source, files)
+        assert list(tfds_builders.to_arrays(builder)["train"]["text"]) == [b"a"]
         return len(made)
 
     return some
@@ -138,24 +138,24 @@ def test_a_damaged_public_set(workplace, monkeypatch):
         def _generate_examples(self, numbered):
             yield from numbered
 
-    monkeypatch.setattr(prepare, "_online", lambda: False)
+    monkeypatch.setattr(tfds_builders, "_online", lambda: False)
     with pytest.raises(InputError, match=r"not prepared in .* no network to fetch it: run `tfds"):
-        prepare.public("keras_seq_test")
-    monkeypatch.setattr(prepare, "_online", lambda: True)
+        tfds_builders.load_tfds("keras_seq_test")
+    monkeypatch.setattr(tfds_builders, "_online", lambda: True)
     folder = workplace / "tfds/keras_seq_test/1.0.0"
-    assert prepare.public("keras_seq_test").data_dir == str(folder)
-    monkeypatch.setattr(prepare, "_online", lambda: False)
-    prepare.public("keras_seq_test")
+    assert tfds_builders.load_tfds("keras_seq_test").data_dir == str(folder)
+    monkeypatch.setattr(tfds_builders, "_online", lambda: False)
+    tfds_builders.load_tfds("keras_seq_test")
     for path in sorted(folder.iterdir()):
         raw = path.read_bytes()
         for damage in DAMAGES.values():
             path.write_bytes(damage(raw))
             with pytest.raises(InputError, match=f"is damaged: .*Remove .*{folder.parent}"):
-                prepare.public("keras_seq_test")
+                tfds_builders.load_tfds("keras_seq_test")
         path.write_bytes(raw)
-    assert prepare.public("keras_seq_test").is_prepared()
+    assert tfds_builders.load_tfds("keras_seq_test").is_prepared()
 
 
 def test_only_an_answer_is_a_network(monkeypatch):
     monkeypatch.setattr(network, "answers", lambda url: url.startswith("https://storage."))
-    assert prepare._online()
+    assert tfds_builders._online()

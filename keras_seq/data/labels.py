@@ -2,17 +2,17 @@
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.files import SPLITS
-from keras_seq.data.prepare import public
-from keras_seq.data.split import split_of
+from keras_seq.data.split import hash_split
+from keras_seq.data.tfds_builders import load_tfds
 
 
-def labelled(name, texts):
+def load_labelled_tfds(name, texts):
     """Texts with their labels of a public set of TFDS that has a feature "label".
 
     A set without a validation split gets one from its training split, by content.
 
     Args:
-        name: As of `keras_seq.data.public`.
+        name: As of `keras_seq.data.load_tfds`.
         texts: What the feature with the text may be called.
 
     Returns:
@@ -23,7 +23,7 @@ def labelled(name, texts):
     """
     import tensorflow_datasets as tfds
 
-    builder = public(name)
+    builder = load_tfds(name)
     features = builder.info.features
     text = next((feature for feature in texts if feature in features), None)
     if text is None or "label" not in features:
@@ -43,7 +43,7 @@ def labelled(name, texts):
     if "validation" not in splits:
         parts = {"train": [], "validation": []}
         for row in splits.get("train", ()):
-            parts["validation" if split_of(row[0]) == "validation" else "train"].append(row)
+            parts["validation" if hash_split(row[0]) == "validation" else "train"].append(row)
         splits |= parts
     return {split: rows for split, rows in splits.items() if rows}
 

@@ -14,10 +14,10 @@ from keras_seq._internal import leftovers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tfds_compat import without_cloud
 from keras_seq.data import cache, network, records
-from keras_seq.data.split import split_of
+from keras_seq.data.split import hash_split
 
 
-def prepare(name, version, features, examples, source="builtin", files=()):
+def cached_dataset(name, version, features, examples, source="builtin", files=()):
     """Return a data set of our own making, prepared and cached where TFDS keeps its data sets.
 
     A cached copy whose files are damaged is made again.
@@ -28,7 +28,7 @@ def prepare(name, version, features, examples, source="builtin", files=()):
         features: A `tfds.features.FeaturesDict`.
         examples: Called without arguments if the set is not yet prepared; yields triples: the key
             of the content split (bytes or a string), the example, and the split it belongs to or
-            None, which leaves the choice to `keras_seq.data.split_of`.
+            None, which leaves the choice to `keras_seq.data.hash_split`.
         source: "builtin", or whatever tells one set of user files from another.
         files: Paths of the user's files that `examples` reads. The copy in the cache is removed
             once one of them has changed or gone.
@@ -49,8 +49,8 @@ def prepare(name, version, features, examples, source="builtin", files=()):
             # Until it is renamed, the data set lies in a temporary folder.
             held.enter_context(leftovers.hold(Path(self.data_dir)))
             by_split = {}
-            for key, example, split in _shown(examples(), f"Preparing {name}"):
-                by_split.setdefault(split or split_of(key), []).append(example)
+            for key, example, split in _show_progress(examples(), f"Preparing {name}"):
+                by_split.setdefault(split or hash_split(key), []).append(example)
             return {split: list(enumerate(found)) for split, found in by_split.items()}
 
         def _generate_examples(self, numbered):
@@ -89,7 +89,7 @@ def _enter_alone(held: contextlib.ExitStack, folder: Path, name: str) -> None:
         held.enter_context(leftovers.hold(folder))
 
 
-def public(name):
+def load_tfds(name):
     """Return a public data set of TFDS, prepared now if it is not yet and the network allows.
 
     Args:
@@ -131,7 +131,7 @@ def public(name):
     return builder
 
 
-def arrays(builder):
+def to_arrays(builder):
     """All examples in memory.
 
     Args:
@@ -148,7 +148,7 @@ def arrays(builder):
     }
 
 
-def _shown(examples, description):
+def _show_progress(examples, description):
     """The examples, counted for whoever looks on."""
     console = Console(stderr=True)
     columns = (
@@ -171,7 +171,7 @@ def _config_name(source):
 
 def _online():
     """Return whether the host that most public data sets come from answers."""
-    return network.answers("https://storage.googleapis.com")
+    return network.is_reachable("https://storage.googleapis.com")
 
 
 def _damaged(name: str, folder: Path, damage: str) -> InputError:
