@@ -33,8 +33,8 @@ def measured(run, turns):
         for name, write in export.FORMATS.items():
             with tempfile.TemporaryDirectory() as folder, startup.filtered_stderr():
                 report = write(model, Path(folder) / name, inputs)
-            differences[name] = report["largest difference"]
-            for endpoint, milliseconds in report["milliseconds"].items():
+            differences[name] = report["max_abs_error"]
+            for endpoint, milliseconds in report["latency_ms"].items():
                 found.setdefault((name, endpoint), []).append(milliseconds)
     for (name, endpoint), times in found.items():
         yield {
@@ -43,7 +43,7 @@ def measured(run, turns):
             "endpoint": endpoint,
             "milliseconds": float(np.median(times)),
             "spread": spread(times) if turns > 1 else 0.0,
-            "largest difference": differences.get(name),
+            "max_abs_error": differences.get(name),
         }
 
 

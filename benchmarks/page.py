@@ -296,7 +296,7 @@ def _exports(rows):
                 )
             )
             if name in formats[1:]:
-                differences.append(f"{found[0]['largest difference']:.1e}" if found else "")
+                differences.append(f"{found[0]['max_abs_error']:.1e}" if found else "")
         lines.append(_row([*cells, *differences]))
     return lines
 

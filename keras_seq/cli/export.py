@@ -42,9 +42,9 @@ def export(
     with startup.filtered_stderr():
         options = {"portable": True} if portable else {}
         report = exports.FORMATS[format](model, folder, inputs, **options)
-    for name, milliseconds in report["milliseconds"].items():
+    for name, milliseconds in report["latency_ms"].items():
         console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
-    console.print(f"[bold]largest difference[/] {report['largest difference']:.1e}")
+    console.print(f"[bold]largest difference[/] {report['max_abs_error']:.1e}")
     for warning in report.get("warnings", []):
         console.print(f"[yellow]{warning}[/]")
     if "precision" in report:

@@ -23,7 +23,7 @@ def litert(model: keras.Model, path: str | Path, examples: Any = None) -> dict[s
     """Export a model from numbers to numbers for LiteRT, each endpoint a file `NAME.tflite`.
 
     It answers one example at a time, of any length, and needs the operators that LiteRT has built
-    in, no others. `tables.json` beside is as of `onnx`.
+    in, no others. `metadata.json` beside is as of `onnx`.
 
     Args:
         model, path, examples: As of `keras_seq.export.onnx`.

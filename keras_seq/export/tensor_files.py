@@ -1,4 +1,4 @@
-"""Exports from numbers to numbers: one file per endpoint, and `tables.json`."""
+"""Exports from numbers to numbers: one file per endpoint, and `metadata.json`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +48,7 @@ def export_all(
             with portable_operations(model):
                 runners = {n: write(model, e, folder / n) for n, e in endpoints.items()}
             if metadata := adapter.metadata():
-                write_json(folder / "tables.json", metadata)
+                write_json(folder / "metadata.json", metadata)
             report = verify(endpoints, runners)
     if policies:
         report["precision"] = f"float32 in place of {', '.join(policies)}"

@@ -36,7 +36,7 @@ def verify(endpoints: dict[str, Endpoint], runners: dict[str, Runner]) -> dict[s
     Raises:
         InputError: If a difference exceeds `TOLERANCE`, or two integers or strings differ.
     """
-    largest, milliseconds = 0.0, {}
+    largest, latency_ms = 0.0, {}
     for name, endpoint in endpoints.items():
         for arguments in endpoint.examples:
             # The model itself, but for XLA's programs, which take seconds to compile.
@@ -46,11 +46,11 @@ def verify(endpoints: dict[str, Endpoint], runners: dict[str, Runner]) -> dict[s
             for key, value in expected.items():
                 difference = _difference(np.asarray(value), outputs[key], f"{name}: {key}")
                 largest = max(largest, difference)
-        milliseconds[name] = latency(runners[name], endpoint.examples[0])
+        latency_ms[name] = latency(runners[name], endpoint.examples[0])
     return {
         "endpoints": sorted(endpoints),
-        "largest difference": largest,
-        "milliseconds": milliseconds,
+        "max_abs_error": largest,
+        "latency_ms": latency_ms,
     }
 
 

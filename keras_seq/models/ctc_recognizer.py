@@ -119,7 +119,7 @@ class CTCRecognizer(BaseModel):
         return self.front_end.sample_rate
 
     @property
-    def seconds_a_step(self) -> float:
+    def seconds_per_step(self) -> float:
         """Seconds from one time step to the next."""
         return self.front_end.step_hop / self.sample_rate
 
@@ -210,7 +210,7 @@ class CTCRecognizer(BaseModel):
             example: Array of samples.
             target: Not read.
         """
-        starts = np.arange(int(self.steps(len(example)))) * self.seconds_a_step
+        starts = np.arange(int(self.steps(len(example)))) * self.seconds_per_step
         return self.encode([example]).inputs, [f"{second:.2f} s" for second in starts]
 
     def spectrogram(self, recording: np.ndarray) -> np.ndarray:

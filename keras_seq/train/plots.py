@@ -166,7 +166,7 @@ def heard(recognizer, recording, path):
     log_mel = recognizer.spectrogram(recording).T
     [log_probs] = recognizer.log_probs([recording])
     seconds = len(recording) / recognizer.sample_rate
-    times = np.arange(len(log_probs) + 1) * recognizer.seconds_a_step
+    times = np.arange(len(log_probs) + 1) * recognizer.seconds_per_step
     figure = Figure(figsize=(max(6, min(24, 5 * seconds)), 6), layout="constrained")
     sound, letters, text = figure.subplots(3, sharex=True, height_ratios=[3, 3, 0.6])
     sound.imshow(

@@ -169,7 +169,7 @@ def test_savedmodel_gives_the_same_answers(name, tmp_path):
 
     case, model, _ = train(name, False)
     report = export.savedmodel(model, tmp_path / "saved")
-    assert report["largest difference"] < 1e-4
+    assert report["max_abs_error"] < 1e-4
     loaded = tf.saved_model.load(tmp_path / "saved")
     with eagerly():
         assert case.exported(loaded, case.examples) == case.predict(model, case.examples)

@@ -26,14 +26,14 @@ def words_and_mask():
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_a_model_is_exported_without_examples(tmp_path, format):
     report = export.FORMATS[format](words_and_mask(), tmp_path / "it")
-    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
 
 
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_a_sequential_model_is_exported_without_examples(tmp_path, format):
     model = keras.Sequential([keras.Input((None, 2)), layers.LSTM(3), keras.layers.Dense(1)])
     report = export.FORMATS[format](model, tmp_path / "it")
-    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
 
 
 def test_what_is_drawn():

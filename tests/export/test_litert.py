@@ -28,7 +28,7 @@ def test_rows_of_pixels(tmp_path):
     model = keras.Model(inputs, keras.layers.Dense(4, name="digit")(both(inputs)))
     x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
     report = export.litert(model, tmp_path / "it", x)
-    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
     found = runner(tmp_path / "it/predict.tflite")(x=x[:1])["digit"]
     np.testing.assert_allclose(found, model(x[:1]), atol=1e-5)
 
@@ -43,14 +43,14 @@ def test_a_tagger_of_any_length(tmp_path):
         stack=layers.RNNStack("LSTM", 3, bidirectional=True),
     )
     report = export.litert(tagger, tmp_path / "it")
-    assert report["largest difference"] <= 1e-5
-    tables = json.loads((tmp_path / "it/tables.json").read_text())
+    assert report["max_abs_error"] <= 1e-5
+    metadata = json.loads((tmp_path / "it/metadata.json").read_text())
     tag = runner(tmp_path / "it/tag.tflite")
     for text in ("abcab", "g"):
-        ids = np.int32([[tables["tokens"].index(c) for c in text]])
+        ids = np.int32([[metadata["tokens"].index(c) for c in text]])
         found = tag(tokens=ids)
         ((names, chances),) = tagger.tag_tokens([text])
-        assert [tables["tags"][n] for n in found["tags"][0]] == names
+        assert [metadata["tags"][n] for n in found["tags"][0]] == names
         np.testing.assert_allclose(found["probabilities"][0], chances, atol=1e-5)
 
 
@@ -62,7 +62,7 @@ def test_a_classifier(tmp_path):
         features=[layers.TokenEmbedding(encoder, 3)],
         stack=layers.RNNStack("PeepholeLSTM", 3, bidirectional=True),
     )
-    assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
+    assert export.litert(model, tmp_path / "it")["max_abs_error"] <= 1e-5
     found = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
     (ours,) = model.classify(["bad good good"])
     assert found["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
@@ -80,9 +80,9 @@ def test_a_generator(tmp_path):
         count_model=counts,
     )
     (ours,) = model.generate_tokens(["ab"], max_length=5, temperature=0)
-    assert export.litert(model, tmp_path / "it")["largest difference"] <= 1e-5
-    begin, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("begin", "step"))
-    state, made = begin(tokens=np.int32([[encoder.end_id, 3, 4]])), []
+    assert export.litert(model, tmp_path / "it")["max_abs_error"] <= 1e-5
+    init, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("init", "step"))
+    state, made = init(tokens=np.int32([[encoder.end_id, 3, 4]])), []
     while len(made) < 5:
         state = step(**{name.removeprefix("next_"): array for name, array in state.items()})
         token = int(state.pop("log_probs").argmax())

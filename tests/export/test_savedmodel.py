@@ -23,7 +23,7 @@ def test_any_functional_model(tmp_path):
         "mask": np.array([[1, 1, 1, 1], [0, 1, 0, 0]], bool),
     }
     report = export.savedmodel(model, tmp_path / "it", examples)
-    assert report["endpoints"] == ["predict"] and report["largest difference"] < 1e-6
+    assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-6
     loaded = tf.saved_model.load(tmp_path / "it")
     found = loaded.predict(examples["mask"], examples["x"])
     wanted = model(examples)

@@ -70,7 +70,7 @@ def test_the_adapter_on_the_page(tmp_path, monkeypatch, registry):
     text = PAGE.read_text("utf-8").split("## A model of your own")[1]
     page: dict = {}
     exec(re.search("```python\n(.*?)```", text, re.DOTALL)[1], page)
-    assert json.loads(Path("rating/tables.json").read_text())["scores"][0] == "1 star"
+    assert json.loads(Path("rating/metadata.json").read_text())["scores"][0] == "1 star"
     import onnxruntime
 
     words = np.int32([[5, 7, 9, 0]])

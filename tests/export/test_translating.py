@@ -73,8 +73,8 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
         folder = Path("runs/spelling/default") / format
         folder.parent.mkdir(parents=True, exist_ok=True)
         report = export.FORMATS[format](model, folder, EXAMPLES)
-        assert report["endpoints"] == ["begin", "greedy", "step"]
-        assert report["largest difference"] <= 1e-5
+        assert report["endpoints"] == ["greedy", "init", "step"]
+        assert report["max_abs_error"] <= 1e-5
         exec(lines, page)
         assert [
             " ".join(page["translate"](model.encoder.tokenize(word))) for word in WORDS
@@ -82,32 +82,32 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
     [[said]] = model.translations(["attention"], beam_width=1)
     assert capsys.readouterr().out == f"{said.tokens}\n"
     # Both directions are one operator, and a step has no loop.
-    assert operators("runs/spelling/default/onnx/begin.onnx").count("LSTM") == 1
+    assert operators("runs/spelling/default/onnx/init.onnx").count("LSTM") == 1
     assert not {"Loop", "Scan"} & {*operators("runs/spelling/default/onnx/step.onnx")}
 
 
 @pytest.mark.slow
 def test_a_batch_of_any_lengths(tmp_path):
     model = shaken(attention="additive", cell="GRU", input_feeding=True, num_layers=2)
-    assert export.onnx(model, tmp_path / "it", EXAMPLES)["largest difference"] <= 1e-5
-    found = operators(tmp_path / "it/begin.onnx")
+    assert export.onnx(model, tmp_path / "it", EXAMPLES)["max_abs_error"] <= 1e-5
+    found = operators(tmp_path / "it/init.onnx")
     assert found.count("GRU") == 2 and not {"Loop", "Scan"} & {*found}
-    begin, step, greedy = (
+    init, step, greedy = (
         functools.partial(run, onnxruntime.InferenceSession(tmp_path / f"it/{name}.onnx"))
-        for name in ("begin", "step", "greedy")
+        for name in ("init", "step", "greedy")
     )
-    tables = json.loads((tmp_path / "it/tables.json").read_text())
+    metadata = json.loads((tmp_path / "it/metadata.json").read_text())
     ids = np.zeros((len(WORDS), 30), "int32")
     for row, word in zip(ids, WORDS):
         read = [*model.encoder.tokenize(word), "<EOS>"]
-        row[: len(read)] = [tables["tokens"].index(t) if t != "x" else 1 for t in read]
+        row[: len(read)] = [metadata["tokens"].index(t) if t != "x" else 1 for t in read]
     made = greedy({"tokens": ids})
-    said = [[tables["target_tokens"][n] for n in row if n] for row in made["target_tokens"]]
+    said = [[metadata["target_tokens"][n] for n in row if n] for row in made["target_tokens"]]
     wanted = model.translate(WORDS, beam_width=1)
     assert [" ".join(t for t in tokens if t != "<EOS>") for tokens in said] == wanted
     assert len({len(tokens) for tokens in said}) > 2  # some end, some are cut off
     # The same by steps, of which two rows look at each source.
-    state = {name.removeprefix("next_"): array for name, array in begin({"tokens": ids}).items()}
+    state = {name.removeprefix("next_"): array for name, array in init({"tokens": ids}).items()}
     memory = {name: state.pop(name) for name in ("keys", "values", "mask")}
     state = {name: np.repeat(array, 2, axis=0) for name, array in state.items()}
     for tokens, log_probs in list(zip(made["target_tokens"].T, made["log_probs"].T))[:20]:
@@ -121,7 +121,7 @@ def test_a_batch_of_any_lengths(tmp_path):
 
 def test_pieces_as_the_page_says():
     known = Vocabulary(["▁", "▁ab", "ab", "abc", "c", "▁d_", "_", "▁.", "é"])
-    page = {"tables": {"tokens": known.tokens}}
+    page = {"metadata": {"tokens": known.tokens}}
     exec(PIECES, page)
     split = into_pieces(known)
     for text in ("", "abc ab", "abcab. d_e", "▁ab\u3000\tcé é", " . x1 "):

@@ -177,7 +177,7 @@ def test_letters_stand_where_they_are_heard(learnt):
     (a, first), (b, second) = learnt.letters_of(log_probs.argmax(axis=1))
     assert a + b == "ab"
     # The tones begin after 0.05 s and 0.22 s.
-    assert 0.0 < first * learnt.seconds_a_step < second * learnt.seconds_a_step < 0.45
+    assert 0.0 < first * learnt.seconds_per_step < second * learnt.seconds_per_step < 0.45
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -389,7 +389,7 @@ print([text.decode() for text in found["texts"].numpy()])
 def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path, elsewhere):
     recordings = [melody(text) for text in ("abba", "b", "")]
     report = export.savedmodel(learnt, tmp_path / "it", recordings)
-    assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
+    assert report["endpoints"] == ["recognize"] and report["max_abs_error"] < 1e-4
     inputs = learnt.encode(recordings).inputs
     arrays = {"samples": inputs["samples"].astype("float32"), "lengths": inputs["lengths"]}
     np.savez(tmp_path / "sound.npz", **arrays)
@@ -412,8 +412,8 @@ def test_exported_from_samples_to_probabilities(name, options, tmp_path):
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[name])
     recognizer = small(**options)
     report = export.FORMATS[name](recognizer, tmp_path / "it", noises(2000, 900, 3001))
-    assert report["endpoints"] == ["recognize"] and report["largest difference"] < 1e-4
-    assert '"letters"' in (tmp_path / "it/tables.json").read_text()
+    assert report["endpoints"] == ["recognize"] and report["max_abs_error"] < 1e-4
+    assert '"characters"' in (tmp_path / "it/metadata.json").read_text()
 
 
 MISTAKES = {

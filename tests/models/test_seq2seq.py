@@ -230,12 +230,12 @@ def test_steps_from_numbers_to_numbers(eagerly, options):
     model, words = small(**options), ["abcd", "b"]
     adapter = adapter_for(model)
     endpoints = adapter.tensor_signatures(words)
-    begin, step, greedy = (endpoints[name] for name in ("begin", "step", "greedy"))
+    init, step, greedy = (endpoints[name] for name in ("init", "step", "greedy"))
     ids = model.encode(words).inputs["source"]
     names = [spec.name for spec in step.signature]
     attending = options["attention"] is not None
     assert names[0] == "token" and ({"keys", "values", "mask"} <= {*names}) == attending
-    found, made = begin.function(ids), to_numpy(greedy.function(ids)["target_tokens"])
+    found, made = init.function(ids), to_numpy(greedy.function(ids)["target_tokens"])
     known = adapter.metadata()["target_tokens"]
     said = [
         " ".join(known[n] for n in row if n not in (0, model.target_encoder.end_id)) for row in made
@@ -267,7 +267,7 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
     model.set_weights([3 * w for w in model.get_weights()])
     # Slowly on some of its own, quickly on one token.
     report = export.savedmodel(model, tmp_path / "saved", None if elsewhere else [["▁a"]])
-    assert report["endpoints"] == ["greedy", "translate"] and report["largest difference"] < 1e-4
+    assert report["endpoints"] == ["greedy", "translate"] and report["max_abs_error"] < 1e-4
     out = run_script(LOAD, tmp_path / "saved", *TEXTS, elsewhere=elsewhere)
     found = [line.rsplit("|", 1) for line in out.splitlines()]
     with eagerly():

@@ -242,7 +242,7 @@ def test_exported_with_raw_strings(tmp_path):
     import tensorflow as tf
 
     report = export.savedmodel(usual(), tmp_path / "saved")
-    assert report["endpoints"] == ["classify"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["classify"] and report["max_abs_error"] < 1e-5
     loaded = tf.saved_model.load(tmp_path / "saved")
     texts = ["A very GOOD film", "bad", ""]
     out = loaded.classify(tf.constant(texts))

@@ -144,7 +144,7 @@ def test_two_features_of_one_kind_have_states_of_their_own():
     model = generator(styles=None, features=pair)
     tokens = ops.convert_to_tensor(model.encode(["he"]).inputs["tokens"])
     state, _ = model.network.init_state(tokens)
-    assert set(state) == {"layers", "before", "ngrams_4_before"}
+    assert set(state) == {"layers", "history_window", "ngrams_4_history_window"}
     [answer] = model.generate_tokens(["he"], max_length=5, temperature=0)
     [log_probs] = model.log_probs([["h", "e", *answer.tokens]])
     count = len(answer.log_probs)
@@ -302,7 +302,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
 
     model = learnt() if styles else generator(styles=None)
     report = export.savedmodel(model, tmp_path / "saved")
-    assert report["largest difference"] < 1e-4
+    assert report["max_abs_error"] < 1e-4
     loaded = tf.saved_model.load(tmp_path / "saved")
     prompts = tf.constant(["h", "lo", ""])
     more = [tf.constant([0, 1, 0])] if styles else []

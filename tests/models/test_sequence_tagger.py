@@ -230,7 +230,7 @@ for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", 
 def test_exported_tags_raw_strings_without_this_package(tmp_path, name):
     tagger = trained(name)
     report = export.savedmodel(tagger, str(tmp_path / "saved"))
-    assert report["endpoints"] == ["tag"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["tag"] and report["max_abs_error"] < 1e-5
     # Operations of XLA are compiled for every shape that they meet.
     assert b"Xla" not in (tmp_path / "saved/saved_model.pb").read_bytes()
     texts = TEXTS[0], TEXTS[1].replace(" .", ".")

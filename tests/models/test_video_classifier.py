@@ -204,7 +204,7 @@ def test_the_examples_run(module):
 def test_exported(tmp_path, format):
     model = learnt()
     report = export.FORMATS[format](model, tmp_path / "it", CLIPS)
-    assert report["endpoints"] == ["classify"] and report["largest difference"] < 1e-5
+    assert report["endpoints"] == ["classify"] and report["max_abs_error"] < 1e-5
     wanted = [[one.probabilities[label] for label in LABELS] for one in model.classify(CLIPS[:4])]
     clip, sure = CLIPS[3][None], wanted[3]
     if format == "savedmodel":
@@ -218,7 +218,7 @@ def test_exported(tmp_path, format):
 
         session = onnxruntime.InferenceSession(tmp_path / "it/classify.onnx")
         found = dict(zip(["probabilities"], session.run(None, {"frames": clip})))
-        assert (tmp_path / "it/tables.json").exists()
+        assert (tmp_path / "it/metadata.json").exists()
     else:
         from ai_edge_litert import interpreter
 

@@ -234,7 +234,7 @@ def test_exports(workplace, how):
     model, train = tiny()
     tokens = [model.encoder.tokenize(sequence) for sequence in train.inputs[:3]]
     report = export.FORMATS[how](model, workplace / how, [*tokens, tokens[0][:5]])
-    assert report["largest difference"] < 1e-5
+    assert report["max_abs_error"] < 1e-5
     if how == "savedmodel":
         import tensorflow as tf
 

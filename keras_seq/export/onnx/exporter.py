@@ -19,7 +19,7 @@ def onnx(
 
     LSTMs with and without diagonal peepholes, GRUs and simple recurrent layers become the operators
     `LSTM`, `GRU` and `RNN`, both halves of a Bidirectional layer one of them; all other cells and
-    the CRF become `Scan`. Masks may be False anywhere. `tables.json` beside them has what a text
+    the CRF become `Scan`. Masks may be False anywhere. `metadata.json` beside them has what a text
     becomes numbers by, and numbers become words by.
 
     Args:

@@ -73,7 +73,7 @@ class Adapter:
         """Return what the numbers of `tensor_signatures` mean, to be written as JSON.
 
         Returns:
-            Content of `tables.json`; no file is written if it is empty.
+            Content of `metadata.json`; no file is written if it is empty.
         """
         return {}
 

@@ -68,8 +68,8 @@ class CTCRecognizerAdapter(Adapter):
         model = self.model
         return {
             "sample_rate": model.sample_rate,
-            "seconds_a_step": model.seconds_a_step,
-            "letters": ["", *model.alphabet],
+            "seconds_per_step": model.seconds_per_step,
+            "characters": ["", *model.alphabet],
             "lexicon": model.lexicon,
         }
 

@@ -18,7 +18,7 @@ MEMORY = ("keys", "values", "mask")
 
 
 class Seq2SeqAdapter(TextAdapter):
-    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `begin` and `step`."""
+    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `init` and `step`."""
 
     @property
     def encoder(self) -> TextEncoder:
@@ -56,13 +56,13 @@ class Seq2SeqAdapter(TextAdapter):
         }
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `greedy`, and `begin` and `step` for a search, from numbers to numbers.
+        """Return `greedy`, and `init` and `step` for a search, from numbers to numbers.
 
         `greedy` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` last. It
         returns a dict of `target_tokens` `(batch, length)`, each the most likely, and their
         `log_probs`, zeros after `<EOS>`.
 
-        `begin` takes the same. It returns a dict of all that `step` takes: with `next_` before
+        `init` takes the same. It returns a dict of all that `step` takes: with `next_` before
         their names the first `token` `(batch,)`, which is `<EOS>`, and the state; as they are, if
         there is attention, `keys`, `values` and `mask` of what was read, `(batch, timesteps, ...)`.
         `step` returns `log_probs` `(rows, tokens)` of what comes next, the weights `attention`
@@ -77,9 +77,9 @@ class Seq2SeqAdapter(TextAdapter):
         model = self.model
         names = state_names(model.decoder.state_sizes)
         if model.decoder.input_feeding:
-            names[-1].append("fed")
+            names[-1].append("attended")
 
-        def begin(tokens: Any) -> dict[str, Any]:
+        def init(tokens: Any) -> dict[str, Any]:
             state, memory = model.start(tokens)
             token = ops.full_like(tokens[:, 0], model.target_encoder.start_id)
             memory = dict(zip(MEMORY, memory, strict=False))
@@ -97,7 +97,7 @@ class Seq2SeqAdapter(TextAdapter):
         batches = self.encoded_batches(examples)
         return {
             "greedy": Endpoint(self._greedy, signature, batches),
-            **init_and_step(begin, step, signature, batches, over_time=MEMORY),
+            **init_and_step(init, step, signature, batches, over_time=MEMORY),
         }
 
     def _greedy(self, tokens: Any) -> dict[str, Any]:
@@ -126,10 +126,10 @@ class Seq2SeqAdapter(TextAdapter):
         """Return the tokens of either side in the order of their ids, from 0."""
         source, target = self.model.source_encoder, self.model.target_encoder
         return {
-            "split": source.tokenizer,
-            "lower": source.lowercase,
+            "tokenizer": source.tokenizer,
+            "lowercase": source.lowercase,
             "tokens": source.tokens,
-            "target_split": target.tokenizer,
+            "target_tokenizer": target.tokenizer,
             "target_tokens": target.tokens,
         }
 

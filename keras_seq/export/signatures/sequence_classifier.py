@@ -59,8 +59,12 @@ class SequenceClassifierAdapter(TextAdapter):
     def metadata(self) -> dict[str, Any]:
         """Return the tokens and labels in the order of their numbers, from 0."""
         encoder = self.model.encoder
-        split = {"split": encoder.tokenizer, "lower": encoder.lowercase}
-        return {**split, "tokens": encoder.tokens, "labels": self.model.labels}
+        return {
+            "tokenizer": encoder.tokenizer,
+            "lowercase": encoder.lowercase,
+            "tokens": encoder.tokens,
+            "labels": self.model.labels,
+        }
 
 
 register(SequenceClassifier, SequenceClassifierAdapter)

@@ -16,7 +16,7 @@ MAX_LENGTH = 20
 
 
 class SequenceGeneratorAdapter(TextAdapter):
-    """Adapter of a `SequenceGenerator`: `generate`, or `begin` and `step`."""
+    """Adapter of a `SequenceGenerator`: `generate`, or `init` and `step`."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `generate`, from the beginnings of texts to texts.
@@ -75,9 +75,9 @@ class SequenceGeneratorAdapter(TextAdapter):
         return {"generate": Endpoint(function, [prompts, *styles, *scalars], batches)}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `begin` and `step`, from numbers to numbers.
+        """Return `init` and `step`, from numbers to numbers.
 
-        `begin` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
+        `init` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
         styles their numbers `style` `(batch,)`, and if a feature such as `Recall` keeps all tokens
         how many are to be generated at most, `max_length`. It returns a dict of all that `step`
         takes, by the same names with `next_` before: the last `token` `(batch,)` and the state
@@ -98,7 +98,7 @@ class SequenceGeneratorAdapter(TextAdapter):
             signature.append(tf.TensorSpec([], tf.int32, "max_length"))
         names = state_names(model.stack.state_sizes)
 
-        def begin(tokens: Any, *others: Any) -> dict[str, Any]:
+        def init(tokens: Any, *others: Any) -> dict[str, Any]:
             named = dict(zip((spec.name for spec in signature[1:]), others, strict=True))
             state, last = model.network.init_state(tokens, **named)
             return rename_next_state(names, state.pop("layers"), **state, token=last)
@@ -115,13 +115,17 @@ class SequenceGeneratorAdapter(TextAdapter):
             styles = None if model.styles is None else np.zeros(len(batch), "int32")
             inputs = model.encode(batch, styles).inputs.values()
             batches.append([*inputs, *([np.int32(MAX_LENGTH)] if history else [])])
-        return init_and_step(begin, step, signature, batches, over_time=history)
+        return init_and_step(init, step, signature, batches, over_time=history)
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokens, and the styles if any, in the order of their numbers, from 0."""
         encoder, styles = self.model.encoder, self.model.styles
-        tables = {"split": encoder.tokenizer, "lower": encoder.lowercase, "tokens": encoder.tokens}
-        return tables | ({} if styles is None else {"styles": styles})
+        metadata = {
+            "tokenizer": encoder.tokenizer,
+            "lowercase": encoder.lowercase,
+            "tokens": encoder.tokens,
+        }
+        return metadata | ({} if styles is None else {"styles": styles})
 
 
 register(SequenceGenerator, SequenceGeneratorAdapter)

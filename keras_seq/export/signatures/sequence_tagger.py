@@ -78,10 +78,14 @@ class SequenceTaggerAdapter(TextAdapter):
     def metadata(self) -> dict[str, Any]:
         """Return the tokens and tags in the order of their ids, from 0."""
         encoder, tag_set = self.model.encoder, self.model.tag_set
-        tables = {"split": encoder.tokenizer, "lower": encoder.lowercase, "tokens": encoder.tokens}
+        metadata = {
+            "tokenizer": encoder.tokenizer,
+            "lowercase": encoder.lowercase,
+            "tokens": encoder.tokens,
+        }
         if self.model.reads_characters:
-            tables["characters"] = MAX_CHARACTERS
-        return {**tables, "tags": tag_set.tags, "scheme": tag_set.scheme}
+            metadata["max_characters"] = MAX_CHARACTERS
+        return {**metadata, "tags": tag_set.tags, "scheme": tag_set.scheme}
 
 
 register(SequenceTagger, SequenceTaggerAdapter)

@@ -1,4 +1,4 @@
-"""Endpoints of models that write one token after the other: `begin` and `step`."""
+"""Endpoints of models that write one token after the other: `init` and `step`."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -16,21 +16,21 @@ COMPARED_STEPS = 3
 
 
 def init_and_step(
-    begin: Callable[..., dict[str, Any]],
+    init: Callable[..., dict[str, Any]],
     step: Callable[[dict[str, Any]], dict[str, Any]],
     signature: list[Any],
     examples: list[list[Any]],
     over_time: Collection[str] = (),
 ) -> dict[str, Endpoint]:
-    """Return the endpoints `begin` and `step` of a model that writes token after token.
+    """Return the endpoints `init` and `step` of a model that writes token after token.
 
     Args:
-        begin: Takes tensors, returns a dict of all that `step` takes. The state and the first
+        init: Takes tensors, returns a dict of all that `step` takes. The state and the first
             `token` have names of `rename_next_state`.
         step: Takes a dict of tensors by name. Returns a dict with `log_probs` `(rows, tokens)` and
             the next state, with names of `rename_next_state`.
-        signature: Specs of the arguments of `begin`.
-        examples: Arguments of `begin`, as in `Endpoint`.
+        signature: Specs of the arguments of `init`.
+        examples: Arguments of `init`, as in `Endpoint`.
         over_time: Names of the tensors whose second axis may have any length.
     """
     import tensorflow as tf
@@ -39,12 +39,12 @@ def init_and_step(
         return step(dict(zip(names, tensors, strict=True)))
 
     def step_args(outputs: dict[str, Any]) -> list[Any]:
-        """Return the arguments of `step`, from the outputs of `begin` or `step`."""
+        """Return the arguments of `step`, from the outputs of `init` or `step`."""
         return [outputs.get(f"{NEXT}{name}", outputs.get(name)) for name in names]
 
     # Uncompiled, since XLA takes seconds to compile.
     with exporting_to("savedmodel"):
-        first, later = (begin(*map(ops.convert_to_tensor, arguments)) for arguments in examples)
+        first, later = (init(*map(ops.convert_to_tensor, arguments)) for arguments in examples)
         names = [name.removeprefix(NEXT) for name in first]
         for _ in range(COMPARED_STEPS):
             later |= step_by_name(*step_args(later))
@@ -55,7 +55,7 @@ def init_and_step(
         sizes = [None, *tensor.shape[2:]] if name in over_time else tensor.shape[1:]
         specs.append(tf.TensorSpec([None, *sizes], tensor.dtype, name))
     return {
-        "begin": Endpoint(begin, signature, examples),
+        "init": Endpoint(init, signature, examples),
         "step": Endpoint(step_by_name, specs, arguments),
     }
 

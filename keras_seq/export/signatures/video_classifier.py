@@ -60,8 +60,8 @@ class VideoClassifierAdapter(Adapter):
         """Return the shape of a frame, how clips are taken from videos, and the labels."""
         model = self.model
         return {
-            "frame": list(model.frame_shape),
-            "sampling": model.sampling,
+            "frame_shape": list(model.frame_shape),
+            "frame_sampling": model.sampling,
             "labels": model.labels,
         }
 

@@ -47,7 +47,7 @@ class CausalNgramFeatures(IncrementalLayer):
             power of two, or if a style is needed and not given.
     """
 
-    state_names = ("before",)
+    state_names = ("history_window",)
 
     def __init__(
         self,
@@ -95,18 +95,18 @@ class CausalNgramFeatures(IncrementalLayer):
             )
 
     def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
-        """Return the tokens `before` the last one, the newest first: `(batch, max_n - 1)`."""
+        """Return the tokens before the last one, the newest first: `(batch, max_n - 1)`."""
         windows = self.plain.windows(ids)
         last = ops.cast(lengths, "int32")[:, None, None] - 1
-        return {"before": ops.take_along_axis(windows, last, axis=1)[:, 0, 1:]}
+        return {"history_window": ops.take_along_axis(windows, last, axis=1)[:, 0, 1:]}
 
     def step(
         self, ids: Any, state: dict[str, Any], style: Any = None
     ) -> tuple[Any, dict[str, Any]]:
         """Return the vectors of one time step, and the state after it."""
         ids = ops.cast(ids, "int32")
-        windows = ops.concatenate([ids[:, None], state["before"]], axis=1)
-        return self._vectors(windows, style), {"before": windows[:, :-1]}
+        windows = ops.concatenate([ids[:, None], state["history_window"]], axis=1)
+        return self._vectors(windows, style), {"history_window": windows[:, :-1]}
 
     def compute_output_shape(self, ids_shape: Any, style_shape: Any = None) -> Any:
         return (*ids_shape, (self.max_n - 1 + self.max_style_n) * self.plain.output_dim)

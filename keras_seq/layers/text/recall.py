@@ -47,8 +47,8 @@ class Recall(IncrementalLayer):
         InputError: If an argument is not positive.
     """
 
-    state_names = ("read", "place")
-    history_names = ("read",)
+    state_names = ("history", "position")
+    history_names = ("history",)
 
     def __init__(self, vocab_size: int, output_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -76,18 +76,18 @@ class Recall(IncrementalLayer):
         return self._vectors(ids, length, timesteps)
 
     def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
-        """Return all ids, `read`, with room for `max_length` more, and the `place` of the last."""
+        """Return the `history` of ids, with room for `max_length` more, and the last `position`."""
         read = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
-        return {"read": read, "place": ops.cast(lengths, "int32") - 1}
+        return {"history": read, "position": ops.cast(lengths, "int32") - 1}
 
     def step(
         self, ids: Any, state: dict[str, Any], style: Any = None
     ) -> tuple[Any, dict[str, Any]]:
         """Return the vectors of one time step, and the state after it."""
-        read, place = state["read"], state["place"]
+        read, place = state["history"], state["position"]
         is_here = ops.arange(ops.shape(read)[1]) == place[:, None]
         read = ops.where(is_here, ops.cast(ids, "int32")[:, None], read)
-        return self.at(read, place), {"read": read, "place": place + 1}
+        return self.at(read, place), {"history": read, "position": place + 1}
 
     def at(self, ids: Any, place: Any) -> Any:
         """Return the vectors of one time step `(batch, output_dim)`.

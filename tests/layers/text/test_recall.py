@@ -57,7 +57,7 @@ def test_equals_the_search(first, second):
     last = np.array([row[length - 1] for row, length in zip(ids, lengths)])
     vectors, state = LAYER.step(ops.convert_to_tensor(last), state)
     np.testing.assert_allclose(to_numpy(vectors), found[[0, 1], lengths - 1], atol=1e-7)
-    assert to_numpy(state["place"]).tolist() == lengths.tolist()
+    assert to_numpy(state["position"]).tolist() == lengths.tolist()
 
 
 def test_levels_have_vectors_of_their_own():
