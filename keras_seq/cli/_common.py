@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
 
 from keras_seq import __version__
 from keras_seq._internal import startup
 from keras_seq.train import distribution
+from keras_seq.train.metrics import numbers
 
 app = App(
     name="keras-seq",
@@ -88,8 +90,16 @@ def start_backend(distribute: str | None) -> distribution.Devices | None:
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Print the metrics of each split on a line of its own."""
+    """Print the metrics of each split, details such as those per label on lines of their own."""
     for split in ("train", "validation", "test"):
         if split in metrics:
-            numbers = "  ".join(f"{name} {value:.4f}" for name, value in metrics[split].items())
-            console.print(f"[bold]{split}[/] {numbers}")
+            _print_numbers(split, metrics[split])
+
+
+def _print_numbers(title: str, metrics: Mapping[str, Any], indent: str = "") -> None:
+    values = "  ".join(f"{name} {value:.4f}" for name, value in numbers(metrics).items())
+    if values:
+        console.print(f"{indent}[bold]{escape(title)}[/] {values}")
+    for name, details in metrics.items():
+        if isinstance(details, Mapping):
+            _print_numbers(name, details, "  ")

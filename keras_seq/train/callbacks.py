@@ -9,6 +9,7 @@ import keras
 from keras_seq._internal.errors import InputError
 from keras_seq.train import checkpoints, state
 from keras_seq.train.config import Config
+from keras_seq.train.metrics import as_floats
 from keras_seq.train.recipe import Recipe, Splits
 from keras_seq.train.runs import Run
 
@@ -81,10 +82,10 @@ class Keeper(keras.callbacks.Callback):
         """See Keras."""
         if self.model is not self.measured:
             state.assign(self.measured, state.values(self.model))
-        row = {"epoch": epoch + 1, **{name: float(value) for name, value in (logs or {}).items()}}
+        row = {"epoch": epoch + 1, **as_floats(logs or {})}
         if "validation" in self.splits:
-            metrics = self.recipe.evaluate(self.measured, self.splits, "validation")
-            row |= {f"val_{name}": float(value) for name, value in metrics.items()}
+            metrics = as_floats(self.recipe.evaluate(self.measured, self.splits, "validation"))
+            row |= {f"val_{name}": value for name, value in metrics.items()}
         row["seconds"] = round(self.seconds(), 1)
         self.history.append(row)
         score = -math.inf

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from keras_seq.train.metrics import numbers
+
 
 class Progress(keras.callbacks.Callback):
     """One bar over all epochs with the running loss, and a line of metrics after every epoch.
@@ -50,9 +52,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         row = self.keeper.history[-1]
-        # A space is in the names of what is measured label by label.
-        left_out = [key for key in row if key in ("epoch", "seconds") or " " in key]
-        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in left_out]
+        shown = {k: v for k, v in numbers(row).items() if k not in ("epoch", "seconds")}
+        metrics = [f"{name} {value:.4f}" for name, value in shown.items()]
         seconds = time.perf_counter() - self.began
         self.bar.console.print(
             f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "

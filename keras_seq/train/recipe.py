@@ -27,6 +27,7 @@ from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.train.config import Config
+from keras_seq.train.metrics import Metrics
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
@@ -149,7 +150,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """Return examples as the arrays that the model is trained on."""
 
     @abc.abstractmethod
-    def evaluate(self, model: AnyModel, splits: Splits, name: str) -> dict[str, float]:
+    def evaluate(self, model: AnyModel, splits: Splits, name: str) -> Metrics:
         """Measure the model on one split.
 
         Args:
@@ -158,7 +159,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             name: Name of the split to measure on.
 
         Returns:
-            Metrics by name. A metric of one label has the label after a space in its name.
+            Numbers by name, and details in nested dicts, such as `per_label`: label to numbers by
+            name. See `keras_seq.train.metrics`.
         """
 
     def report(

@@ -9,6 +9,7 @@ from typing import Any
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import exclusive_lock, write_json
 from keras_seq.train.config import Config
+from keras_seq.train.metrics import numbers
 from keras_seq.train.recipe import RecipeInfo
 
 LOCK_SECONDS = 60.0
@@ -72,8 +73,7 @@ def summary(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
     lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]
-        # What is measured label by label, with a space in its name, would be too much here.
-        names = [name for name in runs[0]["test"] if " " not in name]
+        names = numbers(runs[0]["test"])  # details such as those per label would be too much here
         metrics = [f"{name} {mean(run['test'][name] for run in runs):.3f}" for name in names]
         minutes = mean(run["seconds"] for run in runs) / 60
         lines.append((preset, str(len(runs)), ", ".join(metrics), f"{minutes:.1f}"))

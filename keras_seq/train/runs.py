@@ -13,6 +13,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import write_json as write_json  # for recipes
 from keras_seq.train import checkpoints, fingerprints, registry
 from keras_seq.train.config import Config
+from keras_seq.train.metrics import flatten
 from keras_seq.train.recipe import Recipe, RecipeInfo
 
 SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
@@ -244,9 +245,10 @@ class Run:
         """Write `history.csv`.
 
         Args:
-            rows: A dict per epoch, all with the same keys.
+            rows: Metrics per epoch, all with the same keys. Nested ones become columns with names
+                such as `val_per_label/PER/f1`.
         """
-        files.write_csv(self.folder / "history.csv", rows)
+        files.write_csv(self.folder / "history.csv", list(map(flatten, rows)))
 
     def finish(self, metrics: dict[str, Any]) -> None:
         """Write the metrics, which makes the run a finished one."""

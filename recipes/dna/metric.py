@@ -7,29 +7,33 @@ from scipy import stats
 
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
 from . import logo
 
 
-def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, float]:
+def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
     """Return accuracy, its 95% confidence interval, cross-entropy; precision, recall by class."""
     found, true = _found(model, splits[name]), np.array(splits[name].targets["labels"])
     guessed = np.array([one.label for one in found])
     right = guessed == true
-    least, most = accuracy_interval(right.sum(), len(right))
+    low, high = accuracy_interval(right.sum(), len(right))
     chances = [one.probabilities[label] for one, label in zip(found, true)]
-    metrics = {
+    return {
         "accuracy": float(right.mean()),
-        "accuracy from": least,
-        "accuracy to": most,
         "cross_entropy": -float(np.mean(np.log(np.maximum(chances, 1e-12)))),
+        "accuracy_interval": {"low": low, "high": high},
+        "per_label": {
+            label: _label_metrics(guessed == label, true == label) for label in model.labels
+        },
     }
-    for label in model.labels:
-        hits = float((right & (true == label)).sum())
-        metrics[f"precision {label}"] = hits / max(1, (guessed == label).sum())
-        metrics[f"recall {label}"] = hits / max(1, (true == label).sum())
-    return metrics
+
+
+def _label_metrics(guessed: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Return the precision and recall of one label, given by bools `(examples,)`."""
+    hits = float((guessed & true).sum())
+    return {"precision": hits / max(1, guessed.sum()), "recall": hits / max(1, true.sum())}
 
 
 def accuracy_interval(num_correct: int, num_examples: int) -> tuple[float, float]:

@@ -76,7 +76,7 @@ def measures(chorales):
         chorales: Lists of tokens.
 
     Returns:
-        Dict of `in range`, the share of notes that a choir's voice can well sing; and `parallels`,
+        Dict of `in_range`, the share of notes that a choir's voice can well sing; and `parallels`,
         how often in a hundred changes of the harmony two voices move in parallel fifths, octaves or
         unisons.
     """
@@ -91,7 +91,7 @@ def measures(chorales):
         ]
         chords = _chords(list(voices.values()))
         parallels += [_parallels(*pair) for pair in itertools.pairwise(chords)]
-    return {"in range": mean(in_range or [0]), "parallels": 100 * mean(parallels or [0])}
+    return {"in_range": mean(in_range or [0]), "parallels": 100 * mean(parallels or [0])}
 
 
 def _chords(voices):

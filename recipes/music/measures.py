@@ -14,9 +14,9 @@ def measures(found, longest_shared):
         longest_shared: As `shared_with` returns it.
 
     Returns:
-        Dict of `full bars`, the share of bars of each voice, first and last left out, that are as
-        long as the metre says; `in key`, the share of notes that the scale has; `range`, semitones
-        from the lowest note of a voice to the highest, the median; `repeated bars`, the share of
+        Dict of `full_bars`, the share of bars of each voice, first and last left out, that are as
+        long as the metre says; `in_key`, the share of notes that the scale has; `range`, semitones
+        from the lowest note of a voice to the highest, the median; `repeated_bars`, the share of
         bars that the tune has had before; `events`, how many notes and rests a tune has, the
         median; `copied`, the longest run of events that a training tune has too, the median. With
         four voices there are those of `chorales.measures` too.
@@ -36,10 +36,10 @@ def measures(found, longest_shared):
         lengths.append(len(events))
         copied.append(longest_shared(events))
     row = {
-        "full bars": mean(full or [0]),
-        "in key": mean(in_key or [0]),
+        "full_bars": mean(full or [0]),
+        "in_key": mean(in_key or [0]),
         "range": median(ranges),
-        "repeated bars": mean(again or [0]),
+        "repeated_bars": mean(again or [0]),
         "events": median(lengths),
         "copied": median(copied),
     }

@@ -50,7 +50,7 @@ def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) ->
     judge = style_classifier(heard(train.inputs), train.targets) if len(names) > 1 else None
     found: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in names}}
     for kind, tunes_, labels in (
-        ("made", made, styles),
+        ("generated", made, styles),
         ("real", splits[name].inputs, splits[name].targets),
     ):
         for style, row in found.items():
@@ -60,7 +60,7 @@ def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) ->
             row[kind] = measures(here, shared)
             if judge is not None:
                 right = judge.predict(heard(here)) == [of for of in labels if style in ("all", of)]
-                row[kind]["style told"] = float(right.mean())
+                row[kind]["style_accuracy"] = float(right.mean())
     write_json(folder / "measures.json", found)
     return found["all"]
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from keras_seq.models import SequenceTagger
 from keras_seq.text.tag_schemes import tags_to_spans
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
 COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
 
 
-def evaluate(model: SequenceTagger, splits: Splits, name: str) -> dict[str, float]:
+def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
     """Return strict precision, recall and F1 of entities, in all and by label; accuracy of tags.
 
     Also the recall of entities that are new: no training sentence has one of that text.
@@ -27,8 +28,10 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> dict[str, floa
     for tokens, here, there in zip(examples.inputs, true, guessed):
         unseen = {span for span in here if tuple(tokens[span.start : span.end]) not in known}
         new, new_found = new + len(unseen), new_found + len(unseen & there)
-    metrics = {"recall of new entities": new_found / max(new, 1), "accuracy": right / count}
-    return entity_metrics(true, guessed) | metrics
+    return entity_metrics(true, guessed) | {
+        "accuracy": right / count,
+        "new_entities": {"recall": new_found / max(new, 1)},
+    }
 
 
 def _names(examples, scheme):
@@ -50,7 +53,7 @@ def both_spans(model, found, examples):
 
 
 def entity_metrics(true, found):
-    """Precision, recall and F1 of spans, in all ("f1") and by label ("f1 PER").
+    """Return precision, recall and F1 of spans, in all and, under "per_label", by label.
 
     Args:
         true, found: For each sentence a set of `keras_seq.text.tag_schemes.Span`.
@@ -62,16 +65,15 @@ def entity_metrics(true, found):
         for name, group in groups.items():
             for span in group:
                 counts[name].update([span.label, ""])
-    metrics = {}
+    by_label = {}
     for label in ["", *sorted(set(counts["true"]) - {""})]:
         of_true, of_found, right = (counts[name][label] for name in ("true", "found", "right"))
-        shares = {
+        by_label[label] = {
             "f1": 2 * right / max(of_true + of_found, 1),
             "precision": right / max(of_found, 1),
             "recall": right / max(of_true, 1),
         }
-        metrics |= {f"{name} {label}".strip(): share for name, share in shares.items()}
-    return metrics
+    return {**by_label.pop(""), "per_label": by_label}
 
 
 def report(model: SequenceTagger, splits: Splits, name: str, folder: Path) -> None:

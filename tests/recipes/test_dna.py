@@ -160,8 +160,10 @@ def test_end_to_end(workplace, capsys):
     assert cli.main(["train", "dna", "--data", "mine.csv", *SMALL]) == 0, capsys.readouterr()
     folder = workplace / "runs/dna/default"
     found = json.loads((folder / "metrics.json").read_text())["test"]
-    assert found["accuracy from"] < found["accuracy"] <= found["accuracy to"]
-    assert {"precision donor", "recall donor", "recall acceptor"} <= set(found)
+    interval = found["accuracy_interval"]
+    assert interval["low"] < found["accuracy"] <= interval["high"]
+    assert {"donor", "acceptor"} <= set(found["per_label"])
+    assert set(found["per_label"]["donor"]) == {"precision", "recall"}
     for name in ("confusion_matrix.png", "logo.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     (workplace / "new.fasta").write_text(">mine\nacg\ntnn\n>other\nGGGGU\n")

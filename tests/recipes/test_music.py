@@ -229,9 +229,9 @@ def test_measures_of_four_voices():
     lines = ["12:1 14:1 | 19:1 19:1", "7:1 9:1 | 7:1 7:1", "4:1 4:1 | 4:1 5:1", "0:1 2:1 | 0:1 0:1"]
     tokens = tunes.merged([["M:2/4", "K:C_major", *line.split()] for line in lines])
     row = measures.measures([tokens], measures.shared_with([tokens]))
-    assert row["in range"] == 15 / 16
+    assert row["in_range"] == 15 / 16
     assert row["parallels"] == pytest.approx(100 * 3 / 3)
-    assert row["full bars"] == 0 and row["copied"] == 16 and row["in key"] == 1
+    assert row["full_bars"] == 0 and row["copied"] == 16 and row["in_key"] == 1
     assert metric.heard([tokens, TOKENS]) == [[tokens[0], *tokens[2:]], TOKENS]
 
 
@@ -240,10 +240,10 @@ def test_measures_of_a_made_up_tune():
     tokens = ["M:4/4", "K:C_major", *bar, *bar, "1:1", "0:1", "|", *bar]
     row = measures.measures([tokens], measures.shared_with([bar * 2, ["5:1", "1:1"]]))
     assert row == {
-        "full bars": 0.5,
-        "in key": 13 / 14,
+        "full_bars": 0.5,
+        "in_key": 13 / 14,
         "range": 12,
-        "repeated bars": 0.5,
+        "repeated_bars": 0.5,
         "events": 14,
         "copied": 8,
     }
@@ -399,7 +399,7 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     assert sum(len(split.inputs) for split in splits.values()) == 12
     run = "runs/music/default"
     measured = json.loads((workplace / run / "measures.json").read_text())
-    assert {"in range", "parallels"} <= set(measured["minor"]["made"])
+    assert {"in_range", "parallels"} <= set(measured["minor"]["generated"])
     prompt = "M:2/4 L:1/4 K:Ddor V:1 A A V:2 F E V:3 A, A, V:4 D, A,,"
     asked = ["predict", run, "0", "--folder", "made", "--temperature", "0.5", "--prompt"]
     assert cli.main([*asked, prompt]) == 0
