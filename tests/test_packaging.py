@@ -1,3 +1,4 @@
+import re
 import tomllib
 from pathlib import Path
 
@@ -22,3 +23,16 @@ def test_every_recipe_is_registered():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     folders = {file.parent.name for file in (ROOT / "recipes").glob("*/config.py")}
     assert set(project["project"]["entry-points"]["keras_seq.recipes"]) == folders
+
+
+def test_types_are_packaged():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert (ROOT / "keras_seq/py.typed").exists()
+    assert "py.typed" in project["tool"]["setuptools"]["package-data"]["*"]
+
+
+def test_the_citation_names_this_version():
+    citation = (ROOT / "CITATION.cff").read_text()
+    init = (ROOT / "keras_seq/__init__.py").read_text()
+    version = re.search(r'__version__ = "(.*)"', init)[1]
+    assert f"\nversion: {version}\n" in citation
