@@ -1,8 +1,8 @@
 """The target of a running export, for the few functions that compute differently in one.
 
 While an exporter traces a model, `exporting_to` holds its target, and `export_target` returns it. A
-function reads the target, or is decorated by `by_target`: then each target can have its own
-implementation of it, which `implement` connects, also from modules above that of the function.
+function reads the target, or is decorated by `dispatch_by_target`: then each target can have its
+own implementation, which `implement` registers, also from modules above that of the function.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ def exporting_to(target: Target) -> Iterator[None]:
         _target.reset(token)
 
 
-def by_target(function: Callable[P, R]) -> Callable[P, R]:
+def dispatch_by_target(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that exports may compute in another way, see `implement`."""
 
     @functools.wraps(function)
@@ -57,7 +57,7 @@ def implement(function: Callable[..., Any], target: Target) -> Callable[[Functio
     """Decorate the implementation of a function for a target.
 
     Args:
-        function: Function that is decorated by `by_target`.
+        function: Function that is decorated by `dispatch_by_target`.
         target: Target for which the implementation takes its place.
 
     Raises:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import filelock
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import DamagedFileError, InputError, is_disk_full
 
 TEMPORARY = r"\.writing-\w{8}"
@@ -43,10 +43,10 @@ def atomic_write(path: str | os.PathLike, keep_previous: bool = False) -> Iterat
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    leftovers.remove(path.parent, TEMPORARY)
+    folder_locks.remove_unlocked(path.parent, TEMPORARY)
     # A folder for one file, because some formats depend on the name of the file.
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".writing-"))
-    with leftovers.hold(folder):
+    with folder_locks.hold(folder):
         try:
             new = folder / path.name
             yield new
@@ -62,7 +62,7 @@ def previous_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def read_or_previous(path: Path, read: Callable[[Path], T]) -> T | None:
+def read_with_fallback(path: Path, read: Callable[[Path], T]) -> T | None:
     """Read a file, or the one that `atomic_write` kept before it if it is damaged or missing.
 
     Args:

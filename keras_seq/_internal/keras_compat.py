@@ -42,7 +42,7 @@ IMPORTED = {
 }
 """Names that Keras has without exporting them, and the modules that they are in."""
 
-FUSED = ("_can_attempt_fused_lstm", "_can_attempt_fused_gru")
+FUSED_METHODS = ("_can_attempt_fused_lstm", "_can_attempt_fused_gru")
 """Methods by which a Bidirectional layer runs both halves by one kernel of cuDNN, neither of them
 being called; a trace answers False in their place."""
 PACKAGE = "keras_seq"
@@ -61,7 +61,7 @@ def __getattr__(name: str) -> Any:
 # Layers and models.
 
 
-def all_layers(layer: Any) -> list:
+def flatten_layers(layer: Any) -> list:
     """Return a layer and all layers within it; Keras exports a model's own layers alone."""
     return list(layer._flatten_layers())
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 
-def serialize_part(part: Any) -> Any:
+def serialize_nested(part: Any) -> Any:
     """Return the configuration of a part; of a layer as if it were not built.
 
     The constructor that gets it back builds it.
@@ -14,7 +14,7 @@ def serialize_part(part: Any) -> Any:
         part: Layer, encoder, tag set, plain value, None, or a list of these.
     """
     if isinstance(part, (list, tuple)):
-        return [serialize_part(item) for item in part]
+        return [serialize_nested(item) for item in part]
     config = keras.saving.serialize_keras_object(part)
     if isinstance(config, dict):
         config = {name: value for name, value in config.items() if name != "build_config"}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_seq._internal import files, leftovers
+from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
@@ -124,12 +124,12 @@ def clear(name: str | None = None) -> list[Entry]:
 
 def clean() -> None:
     """Remove what killed processes left, and copies of files that have changed or gone."""
-    leftovers.remove(pages(), r".+")
+    folder_locks.remove_unlocked(pages(), r".+")
     for archive in _folders(archives()):
-        leftovers.remove(archive, files.TEMPORARY)
+        folder_locks.remove_unlocked(archive, files.TEMPORARY)
     for config in _folders(datasets(), 2):
         if re.fullmatch(OURS, config.name):
-            leftovers.remove(config, INCOMPLETE)
+            folder_locks.remove_unlocked(config, INCOMPLETE)
     for folder in _datasets():
         if re.fullmatch(COPY, folder.parent.name) and records.is_stale(folder):
             _remove(folder)
@@ -154,8 +154,8 @@ def _size(folder: Path) -> int:
 def _remove(folder: Path) -> bool:
     """Remove a folder unless another process holds it or is preparing a data set next to it."""
     with (
-        leftovers.hold(folder.parent, wait=False) as nobody_prepares,
-        leftovers.hold(folder, wait=False) as nobody_uses,
+        folder_locks.hold(folder.parent, wait=False) as nobody_prepares,
+        folder_locks.hold(folder, wait=False) as nobody_uses,
     ):
         if not (nobody_prepares and nobody_uses):
             return False

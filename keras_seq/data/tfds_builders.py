@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tfds_compat import without_cloud
 from keras_seq.data import cache, network, records
@@ -47,7 +47,7 @@ def cached_dataset(name, version, features, examples, source="builtin", files=()
 
         def _split_generators(self, dl_manager):
             # Until it is renamed, the data set lies in a temporary folder.
-            held.enter_context(leftovers.hold(Path(self.data_dir)))
+            held.enter_context(folder_locks.hold(Path(self.data_dir)))
             by_split = {}
             for key, example, split in _show_progress(examples(), f"Preparing {name}"):
                 by_split.setdefault(split or hash_split(key), []).append(example)
@@ -84,9 +84,9 @@ def cached_dataset(name, version, features, examples, source="builtin", files=()
 
 def _enter_alone(held: contextlib.ExitStack, folder: Path, name: str) -> None:
     """Hold a folder as long as a stack, and say so if another process must end first."""
-    if not held.enter_context(leftovers.hold(folder, wait=False)):
+    if not held.enter_context(folder_locks.hold(folder, wait=False)):
         print(f"Another process is preparing the data set {name}: waiting.", file=sys.stderr)
-        held.enter_context(leftovers.hold(folder))
+        held.enter_context(folder_locks.hold(folder))
 
 
 def load_tfds(name):
@@ -115,7 +115,9 @@ def load_tfds(name):
         raise _damaged(name, data_dir / name, "dataset_info.json is not JSON") from None
     folder = Path(builder.data_dir)
     # Other programs prepare public sets too, without our locks.
-    leftovers.remove(folder.parent, cache.INCOMPLETE, min_age=leftovers.OLD)
+    folder_locks.remove_unlocked(
+        folder.parent, cache.INCOMPLETE, min_age=folder_locks.STALE_AGE_SECONDS
+    )
     if not builder.is_prepared() and not _online():
         raise InputError(
             f"The data set {name} is not prepared in {builder.data_dir} and there is no network "

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq.data import cache
 
 KEPT = 600
@@ -21,7 +21,7 @@ class PageFolder:
         cache.pages().mkdir(parents=True, exist_ok=True)
         self.path = Path(tempfile.mkdtemp(dir=cache.pages())).resolve()
         self._held = contextlib.ExitStack()
-        self._held.enter_context(leftovers.hold(self.path))
+        self._held.enter_context(folder_locks.hold(self.path))
         self._own: set[Path] = set()
 
     def keep_present_files(self) -> None:

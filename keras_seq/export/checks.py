@@ -7,7 +7,7 @@ from types import ModuleType
 import keras
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.keras_compat import all_layers
+from keras_seq._internal.keras_compat import flatten_layers
 
 
 def require_tensorflow(artifact: str) -> None:
@@ -56,7 +56,7 @@ def require_stateless(model: keras.Model) -> None:
     Raises:
         InputError: If a layer is stateful.
     """
-    for layer in all_layers(model):
+    for layer in flatten_layers(model):
         if getattr(layer, "stateful", False):
             raise InputError(
                 f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to
-from keras_seq._internal.keras_compat import all_layers
+from keras_seq._internal.keras_compat import flatten_layers
 from keras_seq.tracing.hooks import replaced
 
 ROWS = 3
@@ -118,7 +118,7 @@ def _id_limits(model: keras.Model) -> dict[str, tuple[int, bool]]:
     def call(*arguments: Any) -> Any:
         return model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
 
-    if not any(isinstance(layer, keras.layers.Embedding) for layer in all_layers(model)):
+    if not any(isinstance(layer, keras.layers.Embedding) for layer in flatten_layers(model)):
         return {}
     specs = [tf.TensorSpec(i.shape, i.dtype) for i in model.inputs]
     with _watch_embeddings(model, read), exporting_to("savedmodel"):
@@ -154,7 +154,7 @@ def _watch_embeddings(
         return make
 
     with contextlib.ExitStack() as stack:
-        for layer in all_layers(model):
+        for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Embedding):
                 stack.enter_context(replaced(layer, "call", watch(layer)))
         yield

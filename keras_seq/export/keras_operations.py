@@ -21,7 +21,7 @@ def portable_operations(model: keras.Model) -> Iterator[None]:
         model: Built model; functional models within it count too.
     """
     with contextlib.ExitStack() as stack:
-        for layer in keras_compat.all_layers(model):
+        for layer in keras_compat.flatten_layers(model):
             operations = getattr(layer, "operations", ()) if isinstance(layer, keras.Model) else ()
             for operation in operations:
                 if isinstance(operation, keras_compat.Argmax):

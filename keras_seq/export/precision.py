@@ -23,7 +23,7 @@ def in_float32(model: Any) -> Iterator[list[str]]:
     """
     policies = {
         layer: layer.dtype_policy
-        for layer in keras_compat.all_layers(model)
+        for layer in keras_compat.flatten_layers(model)
         # A quantized layer has its own arithmetic.
         if layer.compute_dtype in HALVES and layer.quantization_mode is None
     }

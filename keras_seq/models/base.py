@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_seq._internal.serialization import serialize_part
+from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset, bucket_by_length
 
 
@@ -274,7 +274,7 @@ class BaseModel(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; layers and other parts are serialized."""
-        parts = {name: serialize_part(getattr(self, name)) for name in self.config_attributes}
+        parts = {name: serialize_nested(getattr(self, name)) for name in self.config_attributes}
         return {"name": self.name, **parts}
 
     @classmethod

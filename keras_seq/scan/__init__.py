@@ -11,7 +11,7 @@ import functools
 import logging
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.export_target import by_target
+from keras_seq._internal.export_target import dispatch_by_target
 from keras_seq.scan.checkpoint import checkpointed_scan
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import fast_scan, manages_own_jit, unsupported_reason
@@ -40,7 +40,7 @@ def general_only():
         _general_only.reset(token)
 
 
-@by_target
+@dispatch_by_target
 def scan(
     cell,
     sequences,

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
-from keras_seq._internal.export_target import by_target, export_target
+from keras_seq._internal.export_target import dispatch_by_target, export_target
 from keras_seq._internal.portable import argmax
 from keras_seq.scan.compiled import run_compiled
 from keras_seq.scan.derivatives import CustomGradient
@@ -166,7 +166,7 @@ def _score(recursion, mask, reduce, end):
     return ops.where(ops.any(mask, axis=1), score, 0)
 
 
-@by_target
+@dispatch_by_target
 def logsumexp(x, axis):
     """As `ops.logsumexp`, of finite numbers, in half as many operations, which cost by number."""
     best = ops.stop_gradient(ops.max(x, axis=axis, keepdims=True))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from keras_seq._internal.export_target import by_target
+from keras_seq._internal.export_target import dispatch_by_target
 from keras_seq._internal.float64 import tanh
 from keras_seq.scan import compiled
 
@@ -42,7 +42,7 @@ def split_columns(sequence, *widths):
     return [Columns(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
-@by_target
+@dispatch_by_target
 def loop(step, carry, sequences, widths, reverse=False, span=None):
     """Runs `carry, elements_out = step(carry, elements)` over the second axis.
 

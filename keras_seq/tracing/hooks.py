@@ -9,7 +9,7 @@ from keras import ops, tree
 
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.keras_compat import FUSED, all_layers, child_layers
+from keras_seq._internal.keras_compat import FUSED_METHODS, child_layers, flatten_layers
 from keras_seq.tracing.stepping import parts_of, steps
 
 RECURRENT = keras.layers.RNN
@@ -212,9 +212,9 @@ def _apart(model):
     On a GPU, Keras may run both by one call of cuDNN, and neither layer would be asked.
     """
     with contextlib.ExitStack() as stack:
-        for layer in all_layers(model):
+        for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Bidirectional):
-                for method in FUSED:
+                for method in FUSED_METHODS:
                     if hasattr(layer, method):
                         stack.enter_context(replaced(layer, method, lambda _: _never))
         yield

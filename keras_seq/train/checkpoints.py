@@ -33,7 +33,7 @@ def read(path: Path) -> Checkpoint | None:
     Raises:
         DamagedFileError: If both are damaged.
     """
-    return files.read_or_previous(path, _read)
+    return files.read_with_fallback(path, _read)
 
 
 def remove(path: Path) -> None:

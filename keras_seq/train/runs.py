@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from keras_seq._internal import files, leftovers
+from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import write_json as write_json  # for recipes
 from keras_seq.train import checkpoints, fingerprints, registry
@@ -76,7 +76,7 @@ class Run:
         tuning = self.folder / "tuning"
         with files.exclusive_lock(self.folder):
             for folder in (self.folder, tuning, *tuning.glob("trial_*")):
-                leftovers.remove(folder, files.TEMPORARY, min_age=0.0)
+                folder_locks.remove_unlocked(folder, files.TEMPORARY, min_age=0.0)
             yield
 
     def check_free(self) -> None:

@@ -12,7 +12,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
-from keras_seq._internal.files import read_checked_json, read_or_previous, write_checked_json
+from keras_seq._internal.files import read_checked_json, read_with_fallback, write_checked_json
 from keras_seq._internal.keras_tuner_compat import OracleHooks
 from keras_seq.tuning.space import values_of
 
@@ -71,7 +71,7 @@ class Search(OracleHooks):
         self.ended = False
         self.lock, self.failure = threading.RLock(), None
         if self.path is not None:
-            state = read_or_previous(self.path, _read_state)
+            state = read_with_fallback(self.path, _read_state)
             if state is not None:
                 self.set_state(state)
 

@@ -9,21 +9,26 @@ import numpy as np
 import pytest
 
 from keras_seq._internal import export_target as module
-from keras_seq._internal.export_target import by_target, export_target, exporting_to, implement
+from keras_seq._internal.export_target import (
+    dispatch_by_target,
+    export_target,
+    exporting_to,
+    implement,
+)
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="only TensorFlow exports"
 )
 
 
-@by_target
+@dispatch_by_target
 def double(x):
     """Return twice as much."""
     return 2 * x
 
 
 class Numbers:
-    @by_target
+    @dispatch_by_target
     def first(self, x):
         return x
 

@@ -138,20 +138,20 @@ def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
 
 def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, capsys):
     path = tmp_path / "state.json"
-    assert files.read_or_previous(path, read_json) is None
+    assert files.read_with_fallback(path, read_json) is None
     for number in range(3):
         files.write_checked_json(path, {"number": number}, keep_previous=True)
-    assert files.read_or_previous(path, read_json) == {"number": 2}
+    assert files.read_with_fallback(path, read_json) == {"number": 2}
     assert capsys.readouterr().err == ""
     path.write_text("")
-    assert files.read_or_previous(path, read_json) == {"number": 1}
+    assert files.read_with_fallback(path, read_json) == {"number": 1}
     assert capsys.readouterr().err == (
         f"keras-seq: warning: {path} is damaged: it is empty; going on from state.previous.json, "
         "which was written before it.\n"
     )
     files.previous_path(path).write_text("{")
     with pytest.raises(DamagedFileError, match=r"state.json is damaged: it is empty"):
-        files.read_or_previous(path, read_json)
+        files.read_with_fallback(path, read_json)
     files.write_checked_json(files.previous_path(path), {"number": 1})
     path.unlink()  # as by a kill between the two renames
-    assert files.read_or_previous(path, read_json) == {"number": 1}
+    assert files.read_with_fallback(path, read_json) == {"number": 1}

@@ -153,10 +153,10 @@ def test_a_loss_is_shared_out_between_devices(monkeypatch):
 
 def test_all_layers_and_the_layers_below():
     model = nested_model()
-    names = {layer.name for layer in compat.all_layers(model)}
+    names = {layer.name for layer in compat.flatten_layers(model)}
     assert {model.name, "both", "forward_gru", "backward_gru", "dense"} <= names
     both = model.get_layer("both")
-    assert any(layer is both.forward_layer.cell for layer in compat.all_layers(model))
+    assert any(layer is both.forward_layer.cell for layer in compat.flatten_layers(model))
     assert {layer.name for layer in compat.child_layers(both)} == {"forward_gru", "backward_gru"}
 
 
@@ -206,11 +206,11 @@ def test_gradients_are_added_up_before_they_are_clipped():
 
 def test_both_halves_may_run_as_one_kernel():
     both = nested_model().get_layer("both")
-    halves = [getattr(keras.layers.Bidirectional, name, None) for name in compat.FUSED]
+    halves = [getattr(keras.layers.Bidirectional, name, None) for name in compat.FUSED_METHODS]
     source = Path(keras.layers.Bidirectional.call.__code__.co_filename).read_text()
     assert all(callable(half) for half in halves)
-    assert all(f"if self.{name}(mask, initial_state):" in source for name in compat.FUSED)
-    assert [getattr(both, name)(None, None) for name in compat.FUSED] == [False, False]
+    assert all(f"if self.{name}(mask, initial_state):" in source for name in compat.FUSED_METHODS)
+    assert [getattr(both, name)(None, None) for name in compat.FUSED_METHODS] == [False, False]
 
 
 # Errors, export, saved models.

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from keras_seq import cli
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq.data import cache, records
 
 
@@ -71,7 +71,7 @@ def test_what_is_removed(filled, capsys):
 
 
 def test_what_is_in_use_stays(filled):
-    with leftovers.hold(filled / "tfds/ner/builtin"):
+    with folder_locks.hold(filled / "tfds/ner/builtin"):
         cache.clear("ner")
     assert "ner/builtin/1.0.0" in names() and len(names()) == len(NAMES) - 1
 
@@ -109,7 +109,7 @@ def test_folders_of_pages_that_were_killed(workplace):
     for name in ("killed", "alive"):
         (cache.pages() / name).mkdir(parents=True)
         os.utime(cache.pages() / name, (1e9, 1e9))
-    with leftovers.hold(cache.pages() / "alive"):
+    with folder_locks.hold(cache.pages() / "alive"):
         cache.clean()
         assert [folder.name for folder in cache.pages().iterdir()] == ["alive"]
 

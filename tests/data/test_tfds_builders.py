@@ -8,7 +8,7 @@ import time
 import pytest
 import tensorflow_datasets as tfds
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq.data import cache, network, records
 
@@ -61,7 +61,7 @@ def test_another_process_waits(some, capsys):
 
 
 def test_without_locks_another_process_may_be_first(some, monkeypatch):
-    monkeypatch.setattr(leftovers, "fcntl", None)
+    monkeypatch.setattr(folder_locks, "fcntl", None)
     assert some(meanwhile=some) == 2
     assert some() == 2
 

@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.serialization import serialize_part
+from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
 from keras_seq.models.text_model import TextModel
@@ -132,9 +132,9 @@ def test_saved_with_its_parts_and_its_loss(tmp_path, loss):
 
 def test_parts_are_saved_as_if_they_were_not_built():
     layer = keras.layers.Dense(2)
-    fresh = serialize_part(layer)
+    fresh = serialize_nested(layer)
     layer.build((None, 3))
-    assert serialize_part([layer, None, 3]) == [fresh, None, 3]
+    assert serialize_nested([layer, None, 3]) == [fresh, None, 3]
 
 
 def test_predicts_by_length():

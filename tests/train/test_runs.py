@@ -12,7 +12,7 @@ import keras
 import pytest
 
 from keras_seq import cli
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq.cli import app
 from keras_seq.train import checkpoints, registry, runs
 
@@ -102,7 +102,7 @@ def test_what_killed_processes_left_is_removed_at_the_next_start(place):
     for folder in (*left, held):
         folder.mkdir(parents=True)
         (folder / "half").touch()
-    with leftovers.hold(held), runs.Run(HALF).lock():
+    with folder_locks.hold(held), runs.Run(HALF).lock():
         assert held.exists() and not any(folder.exists() for folder in left)
 
 

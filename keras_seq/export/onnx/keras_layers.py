@@ -13,7 +13,7 @@ from keras import tree
 
 from keras_seq import layers, scan
 from keras_seq._internal.export_target import exporting_to
-from keras_seq._internal.keras_compat import all_layers
+from keras_seq._internal.keras_compat import flatten_layers
 from keras_seq.export.onnx.native import NativeOperator, native_operator
 from keras_seq.export.onnx.placeholders import Placeholders, placeholders
 from keras_seq.export.onnx.recurrent import (
@@ -39,7 +39,7 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
         The placeholders.
     """
     with placeholders(portable) as inserted, exporting_to("onnx"), contextlib.ExitStack() as stack:
-        for layer in all_layers(model):
+        for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Bidirectional):
                 stack.enter_context(replaced(layer, "call", _convert_bidirectional(layer)))
             elif isinstance(layer, keras.layers.RNN) and not _reads_target(layer):

@@ -9,7 +9,7 @@ import keras
 from keras import ops, tree
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq._internal.serialization import serialize_part
+from keras_seq._internal.serialization import serialize_nested
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -296,8 +296,8 @@ class Decoder(keras.layers.Layer):
             **{name: getattr(self, name) for name in SAVED},
             "cell": self._name_of_cell,
             "layers": own,
-            "embedding": serialize_part(self.embedding),
-            "sampling": serialize_part(self.sampling),
+            "embedding": serialize_nested(self.embedding),
+            "sampling": serialize_nested(self.sampling),
         }
 
     @classmethod

@@ -7,7 +7,7 @@ import keras
 from keras import tree
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq._internal.serialization import serialize_part
+from keras_seq._internal.serialization import serialize_nested
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
     LSTM,
@@ -39,7 +39,7 @@ class SavedLayers:
 
 def saved(layer: Any) -> dict[str, Any] | None:
     """Return the configuration of a recurrent layer for `SavedLayers`, as if it were not built."""
-    return serialize_part(halves_of(layer)[0])
+    return serialize_nested(halves_of(layer)[0])
 
 
 def layer_name(cell: Cell | SavedLayers) -> str | None:

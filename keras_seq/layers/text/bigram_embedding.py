@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.export_target import by_target
+from keras_seq._internal.export_target import dispatch_by_target
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -40,7 +40,7 @@ class Bigrams(keras.layers.Layer):
         known = (first < self.base) & (second < self.base)
         return ops.where(known, self.numbers(first * self.base + second), 0)
 
-    @by_target
+    @dispatch_by_target
     def numbers(self, codes):
         """The numbers of pairs, 0 for one that is not known, by `first * base + second`."""
         rows = ops.searchsorted(self.codes, ops.reshape(codes, (-1,)))

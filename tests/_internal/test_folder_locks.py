@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from keras_seq._internal import leftovers
+from keras_seq._internal import folder_locks
 from keras_seq.train.runs import write_json
 
 
@@ -23,9 +23,9 @@ def test_a_new_write_removes_what_a_killed_process_left(tmp_path):
     for folder in (left, held, young, other):
         folder.mkdir()
         (folder / "half").touch()
-        age(folder, 2 * leftovers.YOUNG)
+        age(folder, 2 * folder_locks.MIN_AGE_SECONDS)
     age(young, 0)
-    with leftovers.hold(held):
+    with folder_locks.hold(held):
         write_json(tmp_path / "new.json", {})
     found = {path.name for path in tmp_path.iterdir()}
     assert found == {held.name, young.name, other.name, "new.json"}
@@ -33,36 +33,39 @@ def test_a_new_write_removes_what_a_killed_process_left(tmp_path):
 
 def test_a_lock_ends_with_its_process(tmp_path):
     hold = (
-        "import sys; from pathlib import Path; from keras_seq._internal import leftovers\n"
-        "with leftovers.hold(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from keras_seq._internal import folder_locks\n"
+        "with folder_locks.hold(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", hold, tmp_path]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        with leftovers.hold(tmp_path, wait=False) as held:
+        with folder_locks.hold(tmp_path, wait=False) as held:
             assert not held
         process.kill()
-    with leftovers.hold(tmp_path, wait=False) as held:
+    with folder_locks.hold(tmp_path, wait=False) as held:
         assert held
 
 
 def test_without_locks_only_age_counts(tmp_path, monkeypatch):
-    monkeypatch.setattr(leftovers, "fcntl", None)
-    for name, seconds in {"new": 2 * leftovers.YOUNG, "old": 2 * leftovers.OLD}.items():
+    monkeypatch.setattr(folder_locks, "fcntl", None)
+    for name, seconds in {
+        "new": 2 * folder_locks.MIN_AGE_SECONDS,
+        "old": 2 * folder_locks.STALE_AGE_SECONDS,
+    }.items():
         (tmp_path / name).mkdir()
         age(tmp_path / name, seconds)
-    leftovers.remove(tmp_path, "new|old")
+    folder_locks.remove_unlocked(tmp_path, "new|old")
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
-    with leftovers.hold(tmp_path, wait=False) as held:
+    with folder_locks.hold(tmp_path, wait=False) as held:
         assert held
 
 
 def test_links_stay(tmp_path):
     target = tmp_path / "target"
     target.mkdir()
-    age(target, 2 * leftovers.OLD)
+    age(target, 2 * folder_locks.STALE_AGE_SECONDS)
     link = tmp_path / "link"
     link.symlink_to(target)
-    leftovers.remove(tmp_path, "link")
+    folder_locks.remove_unlocked(tmp_path, "link")
     assert link.is_symlink() and target.is_dir()
-    leftovers.remove(tmp_path / "nowhere", "link")
+    folder_locks.remove_unlocked(tmp_path / "nowhere", "link")

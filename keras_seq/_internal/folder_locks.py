@@ -18,9 +18,9 @@ try:
 except ImportError:  # Windows, where nothing is locked
     fcntl = None  # type: ignore[assignment]
 
-YOUNG = 60.0
+MIN_AGE_SECONDS = 60.0
 """Age in seconds below which a folder may be one that its process has not locked yet."""
-OLD = 24 * 3600.0
+STALE_AGE_SECONDS = 24 * 3600.0
 """Age in seconds from which a folder counts as left behind where there are no locks."""
 
 
@@ -44,7 +44,7 @@ def hold(folder: Path, wait: bool = True) -> Iterator[bool]:
             os.close(lock)
 
 
-def remove(parent: Path, pattern: str, min_age: float = YOUNG) -> None:
+def remove_unlocked(parent: Path, pattern: str, min_age: float = MIN_AGE_SECONDS) -> None:
     """Remove the sub-folders that no live process holds.
 
     Args:
@@ -65,7 +65,7 @@ def _remove_if_left(folder: Path, age: float) -> None:
     lock = _open(folder)
     try:
         locked = _try_lock(lock, wait=False)
-        if locked or (locked is None and age > OLD):
+        if locked or (locked is None and age > STALE_AGE_SECONDS):
             shutil.rmtree(folder)
     finally:
         if lock is not None:
