@@ -197,7 +197,7 @@ def full_generator():
         stack=layers.RNNStack("GRU", 16, 2, dropout=0.1, return_state=True),
         features=[
             layers.CausalNgramFeatures(3, 64, 4, dropout=0.1),
-            layers.Recall(RHYME_ENCODER.vocab_size, 4),
+            layers.LongestMatchEmbedding(RHYME_ENCODER.vocab_size, 4),
         ],
         count_model=counts,
         tie_embeddings=True,

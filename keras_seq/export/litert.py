@@ -13,7 +13,7 @@ from keras_seq.export.checks import require_module, require_tensorflow
 from keras_seq.export.signatures import Endpoint
 from keras_seq.export.tensor_files import export_all, with_constants
 from keras_seq.export.verification import Runner
-from keras_seq.layers import Bigrams
+from keras_seq.layers import BigramLookup
 
 REMEDIES = {"BitwiseAnd": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax."}
 """Operation that LiteRT lacks to what can be done about it."""
@@ -88,18 +88,18 @@ def _write(model: keras.Model, endpoint: Endpoint, path: Path) -> Runner:
     return run
 
 
-@implement(Bigrams.numbers, "litert")
-def bigrams_by_halving(bigrams: Bigrams, codes: Any) -> Any:
-    """Look up pairs of tokens as `keras_seq.layers.Bigrams.numbers` does; LiteRT has no search.
+@implement(BigramLookup.lookup, "litert")
+def bigrams_by_halving(bigrams: BigramLookup, keys: Any) -> Any:
+    """Look up bigrams as `BigramLookup.lookup` does, by bisection: LiteRT has no search.
 
     Args:
-        bigrams: Layer that knows the pairs.
-        codes: Codes of pairs, as of `Bigrams.numbers`.
+        bigrams: Layer with the known pairs.
+        keys: Keys of bigrams, see `BigramLookup.lookup`.
     """
-    known = np.append(bigrams.codes, np.int32(-1))  # where the search ends at the latest
-    low, high = ops.zeros_like(codes), ops.full_like(codes, len(bigrams.codes))
-    for _ in range(len(bigrams.codes).bit_length()):
+    known = np.append(bigrams.keys, np.int32(-1))  # where the search ends at the latest
+    low, high = ops.zeros_like(keys), ops.full_like(keys, len(bigrams.keys))
+    for _ in range(len(bigrams.keys).bit_length()):
         middle = (low + high) // 2
-        less = (low < high) & (ops.take(known, middle) < codes)
+        less = (low < high) & (ops.take(known, middle) < keys)
         low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
-    return ops.where(ops.take(known, low) == codes, low + 1, 0)
+    return ops.where(ops.take(known, low) == keys, low + 1, 0)

@@ -22,19 +22,19 @@ from keras_seq.layers.recurrent.cell_layers import (
 from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.recurrent.time_distributed import FlattenTime, TimeDistributed
-from keras_seq.layers.text.bigram_embedding import BigramEmbedding, Bigrams
+from keras_seq.layers.text.bigram_embedding import BigramEmbedding, BigramLookup
 from keras_seq.layers.text.causal_ngrams import CausalNgramFeatures
 from keras_seq.layers.text.char_encoder import CharEncoder
 from keras_seq.layers.text.experts import LogitMixture, NaiveBayesExpert, WeightArrayExpert
+from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
-from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
-from keras_seq.layers.text.ngram_embedding import NgramEmbedding
+from keras_seq.layers.text.longest_match_embedding import LongestMatchEmbedding
+from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 from keras_seq.layers.text.ngram_features import NgramFeatures
-from keras_seq.layers.text.recall import Recall
 from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
-from keras_seq.layers.text.token_dropout import TokenDropout
 from keras_seq.layers.text.token_embedding import OneHotTokens, TokenEmbedding
+from keras_seq.layers.text.word_dropout import WordDropout
 
 __all__ = [
     "CRF",
@@ -47,36 +47,36 @@ __all__ = [
     "BackgroundNoise",
     "BandConvolution",
     "BigramEmbedding",
-    "Bigrams",
+    "BigramLookup",
     "CausalNgramFeatures",
     "CharEncoder",
     "Decoder",
     "DiagonalPeepholeLSTM",
     "FlattenTime",
     "FrontEnd",
+    "HashedNgramEmbedding",
     "IncrementalLayer",
     "KneserNey",
     "LogMel",
     "LogitMixture",
+    "LongestMatchEmbedding",
     "MaskedConv1D",
     "MaxPooling",
     "MiddlePooling",
     "NaiveBayes",
     "NaiveBayesExpert",
-    "NgramEmbedding",
     "NgramFeatures",
     "OneHotTokens",
     "PeepholeLSTM",
     "RNNStack",
-    "Recall",
     "ScheduledSampling",
     "SimpleRNN",
     "SmallFrameEncoder",
     "SpectralMasking",
     "SpectralWarping",
     "TimeDistributed",
-    "TokenDropout",
     "TokenEmbedding",
-    "WeightArray",
     "WeightArrayExpert",
+    "WeightArrayModel",
+    "WordDropout",
 ]

@@ -15,8 +15,8 @@ from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.experts import LogitMixture
-from keras_seq.layers.text.token_dropout import TokenDropout
 from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.layers.text.word_dropout import WordDropout
 from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.text_model import TextModel
 from keras_seq.models.transfer import transfer
@@ -117,7 +117,7 @@ class SequenceClassifier(TextModel):
         _check_pooling(stack, pooling)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         mask = ops.not_equal(ids, encoder.pad_id)
-        seen = TokenDropout(token_dropout, encoder.unk_id, name="token_dropout")(ids)
+        seen = WordDropout(token_dropout, encoder.unk_id, name="token_dropout")(ids)
         vectors = [feature(seen) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         if convolution is not None:

@@ -51,7 +51,10 @@ class SequenceGenerator(LanguageModel):
     ...     encoder,
     ...     embedding=layers.TokenEmbedding(encoder, 32),
     ...     stack=layers.RNNStack("GRU", 64, dropout=0.3, return_state=True),
-    ...     features=[layers.CausalNgramFeatures(4), layers.Recall(encoder.vocab_size, 8)],
+    ...     features=[
+    ...         layers.CausalNgramFeatures(4),
+    ...         layers.LongestMatchEmbedding(encoder.vocab_size, 8),
+    ...     ],
     ...     count_model=counts,
     ... )
 
@@ -68,7 +71,7 @@ class SequenceGenerator(LanguageModel):
         stack: Recurrent layers with `return_state=True`. Default: an `RNNStack` of 256 LSTM units
             with variational dropout of 0.3.
         features: Layers whose vectors both the recurrent layers and the logits read, such as
-            `CausalNgramFeatures` and `Recall`.
+            `CausalNgramFeatures` and `LongestMatchEmbedding`.
         count_model: Counts of n-grams whose probabilities are mixed with those of the network when
             it is not in training. They must be adapted before.
         style_embedding_dim: Width of the embedding of a style.
@@ -219,7 +222,8 @@ class SequenceGenerator(LanguageModel):
         """Return the tokens that follow on prompts; `<UNK>` is never among them.
 
         Each step reads one token and carries the state on, so that it costs the same however many
-        there are already. Only `Recall` looks over the prompt and `max_length` tokens at each step.
+        there are already. Only `LongestMatchEmbedding` looks over the prompt and `max_length`
+        tokens at each step.
 
         Args:
             prompts: Texts to continue, or lists of their tokens; empty ones by default.

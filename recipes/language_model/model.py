@@ -33,7 +33,9 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
             )
         )
     if config.match_dim:
-        features.append(layers.Recall(encoder.vocab_size, config.match_dim, name="recall"))
+        features.append(
+            layers.LongestMatchEmbedding(encoder.vocab_size, config.match_dim, name="longest_match")
+        )
     count_model = None
     if config.kneser_ney_order:
         count_model = layers.KneserNey(

@@ -40,7 +40,10 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
             return_state=True,
             name="stack",
         ),
-        features=[ngrams, layers.Recall(encoder.vocab_size, MATCH_DIM, name="recall")],
+        features=[
+            ngrams,
+            layers.LongestMatchEmbedding(encoder.vocab_size, MATCH_DIM, name="longest_match"),
+        ],
         style_embedding_dim=STYLE_DIM,
     )
     model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))

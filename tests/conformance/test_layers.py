@@ -225,7 +225,7 @@ CASES = {
     "BigramEmbedding": Case(
         {"pairs": [(1, 2), (2, 0)], "output_dim": 3}, IDS, (BATCH, STEPS, 6), (1, 0)
     ),
-    "Bigrams": Case({"pairs": [(1, 2), (2, 0)]}, IDS, (BATCH, STEPS + 1), trains=False),
+    "BigramLookup": Case({"pairs": [(1, 2), (2, 0)]}, IDS, (BATCH, STEPS + 1), trains=False),
     "CausalNgramFeatures": Case(
         {"max_n": 3, "num_buckets": 8, "output_dim": 2, "dropout": 0.5},
         {"ids": IDS["inputs"]},
@@ -302,15 +302,15 @@ CASES = {
     "MiddlePooling": Case(
         {}, {"sequences": ((BATCH, STEPS, 6), "float32")}, (BATCH, 6), masking=True
     ),
-    "NaiveBayes": Case({"features": 2, "labels": 2}, IDS, (BATCH, 2), (1, 1)),
+    "NaiveBayes": Case({"num_features": 2, "num_labels": 2}, IDS, (BATCH, 2), (1, 1)),
     "NaiveBayesExpert": Case(
         {"vocab_size": 3, "num_labels": 2, "pairs": [(1, 2), (2, 0)]},
         {"ids": IDS["inputs"]},
         (BATCH, 2),
         (1, 1),
     ),
-    "NgramEmbedding": Case(
-        {"longest": STEPS, "rows": 8, "output_dim": 2, "dropout": 0.5},
+    "HashedNgramEmbedding": Case(
+        {"max_n": STEPS, "num_buckets": 8, "output_dim": 2, "dropout": 0.5},
         IDS,
         (BATCH, 6),
         (1, 0),
@@ -324,7 +324,7 @@ CASES = {
         {"training": True},
     ),
     "OneHotTokens": Case({"vocab_size": 3}, IDS, (BATCH, STEPS, 3), trains=False),
-    "Recall": Case(
+    "LongestMatchEmbedding": Case(
         {"vocab_size": 3, "output_dim": 2}, {"inputs": ((BATCH, 9), "int32")}, (BATCH, 9, 2), (1, 0)
     ),
     "ScheduledSampling": Case(
@@ -342,10 +342,10 @@ CASES = {
     ),
     "SpectralWarping": Case({}, output=SEQUENCES["inputs"][0], call={"training": True}),
     "TimeDistributed": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
-    "TokenDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
+    "WordDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
     "TokenEmbedding": Case({}, IDS, (BATCH, STEPS, UNITS), (1, 0), cls=OneWordEmbedding),
-    "WeightArray": Case(
-        {"labels": 2, "run": 2, "places": 4},
+    "WeightArrayModel": Case(
+        {"num_labels": 2, "order": 2, "window": 4},
         {"symbols": SEQUENCES["inputs"], "mask": IDS["inputs"]},
         (BATCH, 2),
         (1, 1),

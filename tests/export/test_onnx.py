@@ -233,7 +233,7 @@ def test_a_generator_goes_on(tmp_path, styles):
         parts = {"count_model": counts}
     else:
         cell, ngrams = "LSTM", layers.CausalNgramFeatures(3, 16, 2, max_style_n=3)
-        parts = {"features": [ngrams, layers.Recall(encoder.vocab_size, 2)]}
+        parts = {"features": [ngrams, layers.LongestMatchEmbedding(encoder.vocab_size, 2)]}
     stack = layers.RNNStack(cell, 4, return_state=True)
     model = SequenceGenerator(encoder, styles=styles, stack=stack, **parts)
     shaken(model)

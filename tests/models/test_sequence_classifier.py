@@ -158,7 +158,7 @@ def test_naive_bayes_is_an_expert(tmp_path):
     found = [answer.probabilities["good"] for answer in model.classify(TEXTS)]
     np.testing.assert_allclose(found, p, atol=1e-5)
     # A pair counts in addition to its words.
-    ratios = to_numpy(model.experts[0].naive_bayes.ratios)
+    ratios = to_numpy(model.experts[0].naive_bayes.log_count_ratios)
     ids = model.encode(["a bad"]).inputs["tokens"]
     expected = 0.05 * (ratios[ids[0]].sum(axis=0) + ratios[-1])
     found = to_numpy(model({"tokens": ids})["naive_bayes"])[0]

@@ -44,7 +44,7 @@ def counts(order=3):
 
 def with_features(max_style_n=3):
     ngrams = layers.CausalNgramFeatures(4, 64, 3, max_style_n=max_style_n)
-    return {"features": [ngrams, layers.Recall(SIZE, 5)], "count_model": counts()}
+    return {"features": [ngrams, layers.LongestMatchEmbedding(SIZE, 5)], "count_model": counts()}
 
 
 def generator(cell="LSTM", styles=("up", "down"), **arguments):

@@ -113,7 +113,7 @@ def test_places_count_where_the_middle_says_what_they_are(workplace, settings, c
     if counted:
         (expert,) = model.experts
         assert (expert.order, expert.window) == (3, max(map(len, train.inputs)))
-        assert np.abs(expert.weight_array.ratios.numpy()).max() > 1
+        assert np.abs(expert.weight_array.log_count_ratios.numpy()).max() > 1
 
 
 def test_a_letter_is_the_bases_that_it_may_be():

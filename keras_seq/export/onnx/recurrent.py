@@ -265,22 +265,22 @@ def logsumexp_by_operator(x: Any, axis: int) -> Any:
     return insert("ReduceLogSumExp", [x, np.array([axis])], [shape], {"keepdims": 0})[0]
 
 
-@implement(layers.Bigrams.numbers, "onnx")
-def bigrams_by_operator(bigrams: layers.Bigrams, codes: Any) -> Any:
-    """Look up pairs of tokens as `keras_seq.layers.Bigrams.numbers` does, in a table of ONNX.
+@implement(layers.BigramLookup.lookup, "onnx")
+def bigrams_by_operator(bigrams: layers.BigramLookup, keys: Any) -> Any:
+    """Look up bigrams as `BigramLookup.lookup` does, in a table of ONNX.
 
     Args:
-        bigrams: Layer that knows the pairs.
-        codes: Codes of pairs, as of `Bigrams.numbers`.
+        bigrams: Layer with the known pairs.
+        keys: Keys of bigrams, see `BigramLookup.lookup`.
     """
     (numbers,) = insert(
         "LabelEncoder",
-        [tf.cast(codes, tf.int64)],
-        [codes.shape],
+        [tf.cast(keys, tf.int64)],
+        [keys.shape],
         {
             "domain": "ai.onnx.ml",
-            "keys_int64s": bigrams.codes.tolist(),
-            "values_int64s": list(range(1, len(bigrams.codes) + 1)),
+            "keys_int64s": bigrams.keys.tolist(),
+            "values_int64s": list(range(1, len(bigrams.keys) + 1)),
             "default_int64": 0,
         },
         dtype=tf.int64,

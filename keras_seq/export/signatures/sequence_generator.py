@@ -78,8 +78,9 @@ class SequenceGeneratorAdapter(TextAdapter):
         """Return `init` and `step`, from numbers to numbers.
 
         `init` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
-        styles their numbers `style` `(batch,)`, and if a feature such as `Recall` keeps all tokens
-        how many are to be generated at most, `max_length`. It returns a dict of all that `step`
+        styles their numbers `style` `(batch,)`, and if a feature such as `LongestMatchEmbedding`
+        keeps all tokens how many are to be generated at most, `max_length`. It returns a dict of
+        all that `step`
         takes, by the same names with `next_` before: the last `token` `(batch,)` and the state
         before it. `step` returns `log_probs` `(batch, tokens)`, of what comes next, and the state
         for the step after, to which the `token` chosen must be added.

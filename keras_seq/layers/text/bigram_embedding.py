@@ -1,4 +1,7 @@
-"""Pairs of neighbours: their numbers, and an embedding for them."""
+"""Ids of known bigrams of tokens, and an embedding for them."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -6,94 +9,137 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import dispatch_by_target
+from keras_seq._internal.types import Config, Initializer, Shape, Tensor
+
+MAX_TOKEN_IDS = 46_340
+"""Number of token ids of which all pairs have a key in int32."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class Bigrams(keras.layers.Layer):
-    """Numbers the pairs of neighbours that are known, from 1, in the order of their tokens.
+class BigramLookup(keras.layers.Layer):
+    """Lookup of known bigrams: pairs of neighboring tokens to ids.
+
+    The ids start at 1, in the order of the first token, then of the second.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import BigramLookup
+    >>> BigramLookup([(2, 3), (3, 2)])(np.array([[2, 3, 2]])).numpy().tolist()
+    [[0, 1, 2, 0]]
 
     Args:
-        pairs: The pairs that are known: `(number of the token, number of the next token)`.
+        pairs: Known bigrams `(id of the token, id of the next token)`.
 
-    Input: integers `(batch, timesteps)`, 0 for padding, which is also what precedes the first and
-    follows the last token. Output: `(batch, timesteps + 1)`, first the pair that ends with the
-    first token; 0 for a pair that is not known.
+    Call arguments:
+        inputs: Ids of tokens `(batch, timesteps)`, 0 for padding. Zeros also precede the first
+            and follow the last token.
+
+    Returns:
+        Ids of bigrams, int32 `(batch, timesteps + 1)`. The first bigram ends with the first token.
+        Unknown bigrams are 0.
+
+    Raises:
+        InputError: If there is no pair, or an id is negative or not below 46,340.
     """
 
-    def __init__(self, pairs, **kwargs):
+    def __init__(self, pairs: Sequence[Sequence[int]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        pairs = np.asarray(pairs, "int64").reshape(-1, 2)
-        if not len(pairs) or pairs.min() < 0:
-            raise InputError("Pairs of tokens need at least one, of token numbers from 0 on.")
-        self.base = int(pairs.max()) + 1
-        if self.base > 46_340:
+        array = np.asarray(pairs, "int64").reshape(-1, 2)
+        if not len(array) or array.min() < 0:
             raise InputError(
-                f"Pairs of tokens take token numbers below 46,340, got {self.base - 1}: there "
-                "would be more pairs than 32 bits can count."
+                "BigramLookup needs at least one pair of token ids, none negative, got "
+                f"{len(array)} pairs."
             )
-        self.pairs = pairs.tolist()
-        self.codes = np.unique(pairs[:, 0] * self.base + pairs[:, 1]).astype("int32")
+        self.base = int(array.max()) + 1
+        if self.base > MAX_TOKEN_IDS:
+            raise InputError(
+                f"BigramLookup: token ids must be below {MAX_TOKEN_IDS:,}, since the keys of pairs "
+                f"are 32 bits wide, got {self.base - 1}."
+            )
+        self.pairs = array.tolist()
+        self.keys = np.unique(array[:, 0] * self.base + array[:, 1]).astype("int32")
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         ids = ops.pad(ops.cast(inputs, "int32"), [[0, 0], [1, 1]])
         first, second = ids[:, :-1], ids[:, 1:]
-        known = (first < self.base) & (second < self.base)
-        return ops.where(known, self.numbers(first * self.base + second), 0)
+        in_range = (first < self.base) & (second < self.base)
+        return ops.where(in_range, self.lookup(first * self.base + second), 0)
 
     @dispatch_by_target
-    def numbers(self, codes):
-        """The numbers of pairs, 0 for one that is not known, by `first * base + second`."""
-        rows = ops.searchsorted(self.codes, ops.reshape(codes, (-1,)))
-        rows = ops.reshape(ops.minimum(rows, len(self.codes) - 1), ops.shape(codes))
-        found = ops.take(self.codes, rows) == codes
-        return ops.where(found, ops.cast(rows, "int32") + 1, 0)
+    def lookup(self, keys: Tensor) -> Tensor:
+        """Return the ids of bigrams, 0 for an unknown one.
 
-    def compute_output_spec(self, inputs):
+        Args:
+            keys: int32 keys of bigrams, `first * base + second`, of any shape.
+        """
+        rows = ops.searchsorted(self.keys, ops.reshape(keys, (-1,)))
+        rows = ops.reshape(ops.minimum(rows, len(self.keys) - 1), ops.shape(keys))
+        is_known = ops.take(self.keys, rows) == keys
+        return ops.where(is_known, ops.cast(rows, "int32") + 1, 0)
+
+    def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         batch, timesteps = inputs.shape
         return keras.KerasTensor((batch, timesteps and timesteps + 1), "int32")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "pairs": self.pairs}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BigramEmbedding(keras.layers.Layer):
-    """Embeds, at each step, the pair with the token before and the pair with the token after.
+    """Embeddings of the bigrams of each token with its left and its right neighbor.
 
-    Where tokens are characters, a pair often is a word, which a table remembers better than a
-    recurrent state must infer it (Pei, Ge & Chang 2014). Pairs that are not known share a vector.
+    In languages without spaces a bigram of characters often is a word (Pei, Ge & Chang 2014).
+    Unknown bigrams share one vector.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import BigramEmbedding
+    >>> layer = BigramEmbedding([(2, 3), (3, 2)], output_dim=4)
+    >>> tuple(layer(np.array([[2, 3, 2]])).shape)
+    (1, 3, 8)
 
     Args:
-        pairs: As of `Bigrams`.
-        output_dim: Width of the vector of a pair.
-        embeddings_initializer: Of the vectors.
+        pairs: Known bigrams, see `BigramLookup`.
+        output_dim: Width of the vector of a bigram.
+        embeddings_initializer: Initializer of the vectors.
 
-    Input: as of `Bigrams`. Output: `(batch, timesteps, 2 * output_dim)`.
+    Call arguments:
+        inputs: Ids of tokens `(batch, timesteps)`, 0 for padding.
+
+    Returns:
+        `(batch, timesteps, 2 * output_dim)`, the left bigram first.
+
+    Raises:
+        InputError: If the pairs are not valid, see `BigramLookup`.
     """
 
-    def __init__(self, pairs, output_dim, embeddings_initializer="uniform", **kwargs):
+    def __init__(
+        self,
+        pairs: Sequence[Sequence[int]],
+        output_dim: int,
+        embeddings_initializer: Initializer = "uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.bigrams, self.output_dim = Bigrams(pairs), output_dim
-        # The first row is that of pairs that are not known.
+        self.bigrams, self.output_dim = BigramLookup(pairs), output_dim
         self.table = keras.layers.Embedding(
-            len(self.bigrams.codes) + 1,
+            len(self.bigrams.keys) + 1,  # row 0 is for unknown bigrams
             output_dim,
             embeddings_initializer,
             dtype=self.dtype_policy,
             name="table",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.table.build(input_shape)
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         vectors = self.table(self.bigrams(inputs))
         return ops.concatenate([vectors[:, :-1], vectors[:, 1:]], axis=-1)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, 2 * self.output_dim)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         initializer = keras.initializers.serialize(self.table.embeddings_initializer)
         return {
             **super().get_config(),

@@ -8,16 +8,15 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 from keras_seq.layers.text.incremental import IncrementalLayer
-from keras_seq.layers.text.ngram_embedding import NgramEmbedding
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CausalNgramFeatures(IncrementalLayer):
     """Hashed embeddings of the n-grams that end with a token (Mikolov et al. 2011).
 
-    See `NgramEmbedding`. With styles, short n-grams have a second vector, which is another one in
-    each style.
+    See `HashedNgramEmbedding`. With styles, short n-grams have a second vector, one per style.
 
     >>> import numpy as np
     >>> from keras_seq.layers import CausalNgramFeatures
@@ -63,19 +62,19 @@ class CausalNgramFeatures(IncrementalLayer):
             raise InputError(f"max_style_n must be 0 to {max_n} (max_n), got {max_style_n}.")
         sizes, policy = (num_buckets, output_dim, dropout), self.dtype_policy
         self.max_n, self.max_style_n = max_n, max_style_n
-        self.plain = NgramEmbedding(max_n, *sizes, dtype=policy, name="plain")
+        self.plain = HashedNgramEmbedding(max_n, *sizes, dtype=policy, name="plain")
         self.styled = None
         if max_style_n:
-            self.styled = NgramEmbedding(max_style_n + 1, *sizes, dtype=policy, name="styled")
+            self.styled = HashedNgramEmbedding(max_style_n + 1, *sizes, dtype=policy, name="styled")
 
     def build(self, ids_shape: Any, style_shape: Any = None) -> None:
         for layer in filter(None, (self.plain, self.styled)):
-            layer.build((*ids_shape, layer.longest))
+            layer.build((*ids_shape, layer.max_n))
 
     def call(self, ids: Any, style: Any = None, training: bool | None = False) -> Any:
         if style is not None:
             style = ops.cast(style, "int32")[:, None] * ops.ones_like(ops.cast(ids, "int32"))
-        return self._vectors(self.plain.windows(ids), style, training)
+        return self._vectors(self.plain.make_windows(ids), style, training)
 
     def _vectors(self, windows: Any, style: Any, training: bool | None = False) -> Any:
         """Return the vectors of windows `(..., max_n)` in styles `(...)`."""
@@ -95,8 +94,8 @@ class CausalNgramFeatures(IncrementalLayer):
             )
 
     def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
-        """Return the tokens before the last one, the newest first: `(batch, max_n - 1)`."""
-        windows = self.plain.windows(ids)
+        """Return the state: `history_window` `(batch, max_n - 1)`, tokens before the last one."""
+        windows = self.plain.make_windows(ids)
         last = ops.cast(lengths, "int32")[:, None, None] - 1
         return {"history_window": ops.take_along_axis(windows, last, axis=1)[:, 0, 1:]}
 
@@ -119,7 +118,7 @@ class CausalNgramFeatures(IncrementalLayer):
         return {
             **super().get_config(),
             "max_n": self.max_n,
-            "num_buckets": self.plain.rows,
+            "num_buckets": self.plain.num_buckets,
             "output_dim": self.plain.output_dim,
             "dropout": self.plain.dropout,
             "max_style_n": self.max_style_n,

@@ -8,8 +8,8 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import unknown_name
-from keras_seq.layers.text.bigram_embedding import Bigrams
-from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArray
+from keras_seq.layers.text.bigram_embedding import BigramLookup
+from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -53,8 +53,8 @@ class NaiveBayesExpert(keras.layers.Layer):
         super().__init__(name=name, **kwargs)
         self.vocab_size, self.num_labels = vocab_size, num_labels
         self.initial_weight = initial_weight
-        self.bigrams = Bigrams(pairs, name="bigrams") if pairs else None
-        num_pairs = len(self.bigrams.codes) if self.bigrams else 0
+        self.bigrams = BigramLookup(pairs, name="bigrams") if pairs else None
+        num_pairs = len(self.bigrams.keys) if self.bigrams else 0
         self.naive_bayes = NaiveBayes(
             vocab_size - 1 + num_pairs,
             num_labels,
@@ -76,7 +76,7 @@ class NaiveBayesExpert(keras.layers.Layer):
         if not self.built:
             self.build(ids.shape)
         features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
-        self.naive_bayes.count(features, labels)
+        self.naive_bayes.adapt(features, labels)
 
     def call(self, ids: Any) -> Any:
         return self.naive_bayes(self._features(ids))
@@ -148,7 +148,7 @@ class WeightArrayExpert(keras.layers.Layer):
         self.symbols = np.array(symbols, "float32")
         self.num_labels, self.order, self.window = num_labels, order, window
         self.initial_weight = initial_weight
-        self.weight_array = WeightArray(
+        self.weight_array = WeightArrayModel(
             num_labels,
             order,
             window,
@@ -169,7 +169,7 @@ class WeightArrayExpert(keras.layers.Layer):
         """
         if not self.built:
             self.build(ids.shape)
-        self.weight_array.count(*self._features(ops.convert_to_tensor(ids)), labels)
+        self.weight_array.adapt(*self._features(ops.convert_to_tensor(ids)), labels)
 
     def call(self, ids: Any) -> Any:
         return self.weight_array(*self._features(ids))

@@ -17,8 +17,8 @@ class IncrementalLayer(keras.layers.Layer):
 
     >>> import numpy as np
     >>> from keras import ops
-    >>> from keras_seq.layers import Recall
-    >>> layer = Recall(5, output_dim=2)
+    >>> from keras_seq.layers import LongestMatchEmbedding
+    >>> layer = LongestMatchEmbedding(5, output_dim=2)
     >>> ids = np.array([[2, 3, 4, 2, 3]])
     >>> whole = layer(ids)
     >>> state = layer.initial_state(ops.convert_to_tensor(ids[:, :4]), np.array([4]), 2)

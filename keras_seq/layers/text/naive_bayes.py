@@ -1,161 +1,219 @@
-"""Scores of what is there: naive Bayes, whatever the order, or by place."""
+"""Naive Bayes with learned weights: over a set of features, and over symbols by position."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class NaiveBayes(keras.layers.Layer):
-    """Adds up what each feature says of each label: naive Bayes whose weights are learnt (NBSVM).
+    """Naive Bayes over a set of features, with learned weights (NBSVM, Wang & Manning 2012).
 
-    The score of a label is the sum, over the features that are there, of the logarithm of how much
-    more often the label has the feature than the others have, times a weight (Wang & Manning
-    2012). Beside a recurrent layer it is the wide half of a model (Cheng et al. 2016): short texts
-    often are what single words of them are. `count` must be called before the layer is of use.
+    The logit of a label is the sum, over the features of an example, of the log-count ratio of
+    feature and label, times a learned weight. In addition to a recurrent layer it is the wide part
+    of a wide and deep model (Cheng et al. 2016). Call `adapt` before the layer is used.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import NaiveBayes
+    >>> layer = NaiveBayes(num_features=2, num_labels=2)
+    >>> layer.adapt(np.array([[1, 0], [2, 1]]), np.eye(2))
+    >>> layer(np.array([[2, 0]])).numpy().argmax(axis=1).tolist()
+    [1]
 
     Args:
-        features: How many there are, numbered from 1.
-        labels: How many there are.
-        start: Of the weights, small, since features that go together count twice.
+        num_features: Number of features, whose ids start at 1.
+        num_labels: Number of labels, at least 2.
+        initial_weight: Weight of each log-count ratio before training. Default: 0.05, which is
+            small because features that occur together are counted twice.
 
-    Input: integers `(batch, n)`, 0 where there is none. Output: `(batch, labels)`.
+    Call arguments:
+        inputs: Ids of features `(batch, n)`, 0 for padding.
 
-    Weights: `ratios` (features + 1, labels), counted; `weights` (features + 1, labels), learnt.
+    Returns:
+        Logits `(batch, num_labels)`.
+
+    Weights: `log_count_ratios` `(num_features + 1, num_labels)`, counted, and `feature_weights` of
+    the same shape, learned.
+
+    Raises:
+        InputError: If there is no feature, or fewer than 2 labels.
     """
 
-    def __init__(self, features, labels, start=0.05, **kwargs):
+    def __init__(
+        self, num_features: int, num_labels: int, initial_weight: float = 0.05, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        if features < 1 or labels < 2:
+        if num_features < 1 or num_labels < 2:
             raise InputError(
-                f"NaiveBayes needs at least 1 feature and 2 labels, got {features} and {labels}."
+                "NaiveBayes needs at least 1 feature and 2 labels, got "
+                f"num_features={num_features} and num_labels={num_labels}."
             )
-        self.features, self.labels, self.start = features, labels, start
+        self.num_features, self.num_labels = num_features, num_labels
+        self.initial_weight = initial_weight
 
-    def build(self, input_shape):
-        shape = (self.features + 1, self.labels)
-        self.ratios = self.add_weight(shape, "zeros", name="ratios", trainable=False)
-        self.learnt = self.add_weight(
-            shape, keras.initializers.Constant(self.start), name="weights"
-        )
+    def build(self, input_shape: Shape) -> None:
+        _add_weights(self, (self.num_features + 1, self.num_labels))
 
-    def count(self, features, labels):
-        """Counts which features go with which labels; one more of each, so that none is never.
+    def adapt(self, features: Iterable[Array], labels: Array) -> None:
+        """Count the features of each label, with add-one smoothing.
 
         Args:
-            features: Integers `(examples, n)`; what is there twice counts once.
-            labels: How much each label is that of each example, `(examples, labels)`.
+            features: Ids of the features of all examples `(examples, n)`. A feature that occurs
+                twice in an example counts once.
+            labels: Weight of each label for each example `(examples, num_labels)`.
         """
-        counts = np.ones((self.features + 1, self.labels))
+        if not self.built:
+            self.build((None, None))
+        counts = np.ones((self.num_features + 1, self.num_labels))
         for row, label in zip(features, labels):
             counts[np.unique(row)] += label
-        ratios = _ratios(counts)
+        ratios = _log_count_ratios(counts)
         ratios[0] = 0.0
-        self.ratios.assign(ratios)
+        self.log_count_ratios.assign(ratios)
 
-    def call(self, inputs):
-        return ops.sum(ops.take(self.ratios * self.learnt, inputs, axis=0), axis=1)
+    def call(self, inputs: Tensor) -> Tensor:
+        scores = self.log_count_ratios * self.feature_weights
+        return ops.sum(ops.take(scores, inputs, axis=0), axis=1)
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.labels)
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.num_labels)
 
-    def get_config(self):
-        names = ("features", "labels", "start")
+    def get_config(self) -> Config:
+        names = ("num_features", "num_labels", "initial_weight")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class WeightArray(keras.layers.Layer):
-    """Adds up what each run of symbols says of each label at its place, counted from the middle.
+class WeightArrayModel(keras.layers.Layer):
+    """Weight array model of sequences that are aligned at their middle, such as splice sites.
 
-    The weight array model of splice sites (Zhang & Marr 1993, of runs of three Burge & Karlin
-    1997), which is naive Bayes by place, with weights that are learnt as of `NaiveBayes`. It is for
-    sequences whose middle says where all else is. `count` must be called before the layer is of
-    use.
+    It is naive Bayes over n-grams of symbols by their position from the middle, with learned
+    weights as in `NaiveBayes` (Zhang & Marr 1993; with n = 3, Burge & Karlin 1997). Call `adapt`
+    before the layer is used.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import WeightArrayModel
+    >>> layer = WeightArrayModel(num_labels=2, order=1, window=2)
+    >>> symbols = np.eye(2, dtype="float32")[[[0, 1], [1, 0]]]  # 2 sequences of 2 symbols
+    >>> mask = np.ones((2, 2), "bool")
+    >>> layer.adapt(symbols, mask, np.eye(2))
+    >>> layer(symbols, mask).numpy().argmax(axis=1).tolist()
+    [0, 1]
 
     Args:
-        labels: How many there are.
-        run: Symbols in a row that count as one.
-        places: How many symbols around the middle are looked at, at most; if the length of a
-            sequence is odd, the middle is before its middle symbol.
-        start: Of the weights.
+        num_labels: Number of labels, at least 2.
+        order: Number of symbols of an n-gram, at least 1.
+        window: Number of time steps around the middle that are scored, at least `order`. In a
+            sequence of odd length the middle is before its middle symbol.
+        initial_weight: Weight of each log-count ratio before training.
 
-    Input: how likely each symbol is at each step, `(batch, timesteps, symbols)`; what may be
-    several symbols counts as a part of each. The mask `(batch, timesteps)` is False after the end
-    alone. Output: `(batch, labels)`.
+    Call arguments:
+        symbols: Probability of each symbol at each time step, `(batch, timesteps, symbols)`. A
+            time step that may be several symbols counts in part as each of them.
+        mask: Bools `(batch, timesteps)`, False only after the end of a sequence.
 
-    Weights: `ratios` (runs * symbols ** run, labels), counted, where runs is places - run + 1, and
-    `weights` of the same shape, learnt.
+    Returns:
+        Logits `(batch, num_labels)`.
+
+    Weights: `log_count_ratios` `((window - order + 1) * symbols ** order, num_labels)`, counted,
+    and `feature_weights` of the same shape, learned.
+
+    Raises:
+        InputError: If there are fewer than 2 labels, or the window is shorter than an n-gram.
     """
 
-    def __init__(self, labels, run=3, places=60, start=0.05, **kwargs):
+    def __init__(
+        self,
+        num_labels: int,
+        order: int = 3,
+        window: int = 60,
+        initial_weight: float = 0.05,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        if labels < 2 or not 1 <= run <= places:
+        if num_labels < 2 or not 1 <= order <= window:
             raise InputError(
-                "WeightArray needs at least 2 labels, and places for a run of at least 1, got "
-                f"{labels} labels, and {places} places for a run of {run}."
+                "WeightArrayModel needs at least 2 labels and 1 <= order <= window, got "
+                f"num_labels={num_labels}, order={order}, window={window}."
             )
-        self.labels, self.run, self.places, self.start = labels, run, places, start
+        self.num_labels, self.order, self.window = num_labels, order, window
+        self.initial_weight = initial_weight
         self.supports_masking = True
 
-    def build(self, symbols_shape, mask_shape=None):
-        shape = ((self.places - self.run + 1) * symbols_shape[-1] ** self.run, self.labels)
-        self.ratios = self.add_weight(shape, "zeros", name="ratios", trainable=False)
-        self.learnt = self.add_weight(
-            shape, keras.initializers.Constant(self.start), name="weights"
-        )
+    def build(self, symbols_shape: Shape, mask_shape: Shape | None = None) -> None:
+        num_ngrams = (self.window - self.order + 1) * symbols_shape[-1] ** self.order
+        _add_weights(self, (num_ngrams, self.num_labels))
 
-    def count(self, symbols, mask, labels, batch_size=256):
-        """Counts which runs go with which labels; one more of each, so that none is never.
+    def adapt(
+        self, symbols: ArrayLike, mask: ArrayLike, labels: Array, batch_size: int = 256
+    ) -> None:
+        """Count the n-grams of each label at each position, with add-one smoothing.
 
         Args:
-            symbols, mask: As `call` takes them, of all examples.
-            labels: How much each label is that of each example, `(examples, labels)`.
-            batch_size: Examples at a time.
+            symbols: As in a call, for all examples.
+            mask: As in a call, for all examples.
+            labels: Weight of each label for each example `(examples, num_labels)`.
+            batch_size: Number of examples that are counted at a time.
         """
-        counts = np.ones(self.ratios.shape)
-        for i in range(0, len(symbols), batch_size):
-            part = slice(i, i + batch_size)
-            counts += ops.convert_to_numpy(self._runs(symbols[part], mask[part])).T @ labels[part]
-        self.ratios.assign(_ratios(counts))
+        if not self.built:
+            self.build(symbols.shape)
+        counts = np.ones(self.log_count_ratios.shape)
+        for start in range(0, len(symbols), batch_size):
+            rows = slice(start, start + batch_size)
+            ngrams = ops.convert_to_numpy(self._ngrams(symbols[rows], mask[rows]))
+            counts += ngrams.T @ labels[rows]
+        self.log_count_ratios.assign(_log_count_ratios(counts))
 
-    def _runs(self, symbols, mask):
-        """How much of each run is at each place: `(batch, runs * symbols ** run)`."""
+    def _ngrams(self, symbols: Tensor, mask: Tensor) -> Tensor:
+        """Return the probability of each n-gram at each position, `(batch, num_ngrams)`."""
         steps = ops.arange(ops.shape(symbols)[1])
         middle = ops.sum(ops.cast(mask, "int32"), axis=1) // 2
-        wanted = middle[:, None] + (np.arange(self.places, dtype="int32") - self.places // 2)
-        there = ops.equal(wanted[:, :, None], steps) & mask[:, None, :]
-        x = ops.matmul(ops.cast(there, symbols.dtype), symbols)
-        count = self.places - self.run + 1
-        runs = x[:, :count]
-        for later in range(1, self.run):
-            following = x[:, later : later + count]
-            runs = ops.expand_dims(runs, -1) * following[:, :, None, :]
-            runs = ops.reshape(runs, (-1, count, symbols.shape[-1] ** (later + 1)))
-        return ops.reshape(runs, (-1, count * symbols.shape[-1] ** self.run))
+        window = middle[:, None] + (np.arange(self.window, dtype="int32") - self.window // 2)
+        selection = ops.equal(window[:, :, None], steps) & mask[:, None, :]
+        x = ops.matmul(ops.cast(selection, symbols.dtype), symbols)
+        count = self.window - self.order + 1
+        ngrams = x[:, :count]
+        for offset in range(1, self.order):
+            following = x[:, offset : offset + count]
+            ngrams = ops.expand_dims(ngrams, -1) * following[:, :, None, :]
+            ngrams = ops.reshape(ngrams, (-1, count, symbols.shape[-1] ** (offset + 1)))
+        return ops.reshape(ngrams, (-1, count * symbols.shape[-1] ** self.order))
 
-    def call(self, symbols, mask):
-        runs = self._runs(symbols, ops.cast(mask, "bool"))
-        return ops.matmul(runs, self.ratios * self.learnt)
+    def call(self, symbols: Tensor, mask: Tensor) -> Tensor:
+        ngrams = self._ngrams(symbols, ops.cast(mask, "bool"))
+        return ops.matmul(ngrams, self.log_count_ratios * self.feature_weights)
 
-    def compute_mask(self, symbols, previous_mask):
-        return None  # no steps are left
+    def compute_mask(self, symbols: Tensor, previous_mask: Tensor | None) -> None:
+        return None  # The output has no time steps.
 
-    def compute_output_shape(self, symbols_shape, mask_shape=None):
-        return (symbols_shape[0], self.labels)
+    def compute_output_shape(self, symbols_shape: Shape, mask_shape: Shape | None = None) -> Shape:
+        return (symbols_shape[0], self.num_labels)
 
-    def get_config(self):
-        names = ("labels", "run", "places", "start")
+    def get_config(self) -> Config:
+        names = ("num_labels", "order", "window", "initial_weight")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def _ratios(counts):
-    """How much more often a label has a feature than the others have it, the logarithm.
+def _add_weights(layer: NaiveBayes | WeightArrayModel, shape: Shape) -> None:
+    layer.log_count_ratios = layer.add_weight(
+        shape, "zeros", name="log_count_ratios", trainable=False
+    )
+    layer.feature_weights = layer.add_weight(
+        shape, keras.initializers.Constant(layer.initial_weight), name="feature_weights"
+    )
+
+
+def _log_count_ratios(counts: Array) -> Array:
+    """Return the logarithm of P(feature | label) / P(feature | other labels).
 
     Args:
-        counts: `(features, labels)`, none zero.
+        counts: `(features, labels)`, all positive.
     """
     others = counts.sum(axis=1, keepdims=True) - counts
     return np.log(counts / counts.sum(axis=0)) - np.log(others / others.sum(axis=0))

@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq.layers.text.ngram_embedding import NgramEmbedding
+from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class NgramFeatures(keras.layers.Layer):
     """Hashed embeddings of the n-grams that end with a token, and of those that begin with it.
 
-    See `NgramEmbedding`, of which there is one per direction.
+    See `HashedNgramEmbedding`, of which there is one per direction.
 
     >>> import numpy as np
     >>> from keras_seq.layers import NgramFeatures
@@ -50,23 +50,25 @@ class NgramFeatures(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         sizes, policy = (max_n, num_buckets, output_dim, dropout), self.dtype_policy
-        self.before = NgramEmbedding(*sizes, dtype=policy, name="before")
-        self.after = NgramEmbedding(*sizes, dtype=policy, name="after") if bidirectional else None
+        self.before = HashedNgramEmbedding(*sizes, dtype=policy, name="before")
+        self.after = (
+            HashedNgramEmbedding(*sizes, dtype=policy, name="after") if bidirectional else None
+        )
 
     def build(self, ids_shape: Any) -> None:
         for layer in filter(None, (self.before, self.after)):
-            layer.build((*ids_shape, layer.longest))
+            layer.build((*ids_shape, layer.max_n))
 
     def call(self, ids: Any, training: bool | None = False) -> Any:
-        before = self.before(self.before.windows(ids), training=training)
+        before = self.before(self.before.make_windows(ids), training=training)
         if self.after is None:
             return before
-        windows = self.after.windows(ops.flip(ids, axis=1))
+        windows = self.after.make_windows(ops.flip(ids, axis=1))
         after = ops.flip(self.after(windows, training=training), axis=1)
         return ops.concatenate([before, after], axis=-1)
 
     def compute_output_shape(self, ids_shape: Any) -> Any:
-        width = (self.before.longest - 1) * self.before.output_dim
+        width = (self.before.max_n - 1) * self.before.output_dim
         return (*ids_shape, width if self.after is None else 2 * width)
 
     def compute_output_spec(self, ids: Any, training: Any = False) -> Any:
@@ -75,8 +77,8 @@ class NgramFeatures(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "max_n": self.before.longest,
-            "num_buckets": self.before.rows,
+            "max_n": self.before.max_n,
+            "num_buckets": self.before.num_buckets,
             "output_dim": self.before.output_dim,
             "dropout": self.before.dropout,
             "bidirectional": self.after is not None,

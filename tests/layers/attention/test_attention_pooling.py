@@ -45,8 +45,8 @@ def test_takes_the_mask_that_travels_and_ends_it():
     np.testing.assert_allclose(to_numpy(model(ids))[1:], short, atol=1e-6)
 
 
-def test_token_dropout():
-    layer = layers.TokenDropout(0.25, seed=1)
+def test_word_dropout():
+    layer = layers.WordDropout(0.25, seed=1)
     ids = np.tile(np.arange(10, dtype="int32"), (500, 1))
     np.testing.assert_array_equal(to_numpy(layer(ids)), ids)
     dropped = to_numpy(layer(ids, training=True))

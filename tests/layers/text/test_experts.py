@@ -10,8 +10,8 @@ from keras_seq.layers import (
     LogitMixture,
     NaiveBayes,
     NaiveBayesExpert,
-    WeightArray,
     WeightArrayExpert,
+    WeightArrayModel,
 )
 
 IDS = np.array([[2, 3, 0], [3, 2, 3], [2, 2, 0]])
@@ -26,9 +26,11 @@ def test_naive_bayes_counts_tokens_and_pairs():
     features = np.pad(features, [[0, 0], [0, 1]])  # a padding, which is counted as such
     reference = NaiveBayes(5, 2)
     reference.build(features.shape)
-    reference.count(features, LABELS)
+    reference.adapt(features, LABELS)
     np.testing.assert_allclose(
-        to_numpy(expert.naive_bayes.ratios), to_numpy(reference.ratios), atol=1e-6
+        to_numpy(expert.naive_bayes.log_count_ratios),
+        to_numpy(reference.log_count_ratios),
+        atol=1e-6,
     )
     np.testing.assert_allclose(to_numpy(expert(IDS)), to_numpy(reference(features)), atol=1e-6)
 
@@ -37,7 +39,7 @@ def test_naive_bayes_without_pairs():
     expert = NaiveBayesExpert(4, 2, initial_weight=1.0)
     assert not to_numpy(expert(IDS)).any()  # before it has counted
     expert.adapt(IDS, LABELS)
-    ratios = to_numpy(expert.naive_bayes.ratios)
+    ratios = to_numpy(expert.naive_bayes.log_count_ratios)
     assert ratios.shape == (4, 2)
     np.testing.assert_allclose(to_numpy(expert(IDS)), ratios[IDS].sum(axis=1), atol=1e-6)
 
@@ -46,10 +48,10 @@ def test_weight_array_scores_symbols_by_place():
     symbols = np.array([[0, 0], [0.5, 0.5], [1, 0], [0, 1]])
     expert = WeightArrayExpert(symbols, 2, order=2, window=2)
     expert.adapt(IDS, LABELS)
-    reference = WeightArray(2, 2, 2)
+    reference = WeightArrayModel(2, 2, 2)
     reference.build((None, None, 2))
     given = symbols[IDS].astype("float32"), IDS > 0
-    reference.count(*map(keras.ops.convert_to_tensor, given), LABELS)
+    reference.adapt(*map(keras.ops.convert_to_tensor, given), LABELS)
     expected = to_numpy(reference(*map(keras.ops.convert_to_tensor, given)))
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(to_numpy(expert(IDS)), expected, atol=1e-6)

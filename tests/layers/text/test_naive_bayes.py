@@ -26,8 +26,8 @@ def share(feature, label):
 
 def test_says_how_much_more_often_a_label_has_a_feature():
     made = layer()
-    made.count(FEATURES, LABELS)
-    found = to_numpy(made.ratios)
+    made.adapt(FEATURES, LABELS)
+    found = to_numpy(made.log_count_ratios)
     assert (found[0] == 0).all()
     for feature in range(1, 5):
         expected = np.log(share(feature, 1) / share(feature, 0))
@@ -38,20 +38,20 @@ def test_adds_up_what_each_feature_says_times_its_weight():
     random, made = np.random.default_rng(0), layer(labels=3)
     ratios, weights = random.normal(size=(2, 5, 3)).astype("float32")
     ratios[0] = 0
-    made.ratios.assign(ratios)
-    made.learnt.assign(weights)
+    made.log_count_ratios.assign(ratios)
+    made.feature_weights.assign(weights)
     expected = [sum(ratios[f] * weights[f] for f in row) for row in FEATURES]
     np.testing.assert_allclose(to_numpy(made(FEATURES)), expected, atol=1e-5)
-    assert [w.path.split("/")[-1] for w in made.trainable_weights] == ["weights"]
+    assert [w.path.split("/")[-1] for w in made.trainable_weights] == ["feature_weights"]
 
 
 def test_refuses_what_is_no_choice():
-    with pytest.raises(InputError, match="2 labels, got 4 and 1"):
+    with pytest.raises(InputError, match="2 labels, got num_features=4 and num_labels=1"):
         layer(labels=1)
 
 
 def test_pairs_have_numbers():
-    pairs = layers.Bigrams([(3, 1), (1, 2)])
+    pairs = layers.BigramLookup([(3, 1), (1, 2)])
     ids = np.array([[1, 2, 3, 1], [3, 1, 0, 0]])
     np.testing.assert_array_equal(to_numpy(pairs(ids)), [[0, 1, 0, 2, 0], [0, 2, 0, 0, 0]])
     symbolic = pairs(keras.Input((None,), dtype="int32"))
@@ -82,23 +82,23 @@ def amounts(example, run, places):
 
 @pytest.mark.parametrize(("run", "places"), [(1, 4), (2, 5), (3, 8), (3, 3)])
 def test_a_weight_array_scores_runs_by_their_place_from_the_middle(run, places):
-    layer = layers.WeightArray(3, run, places, start=1.0)
+    layer = layers.WeightArrayModel(3, run, places, initial_weight=1.0)
     layer.build((None, None, 2))
-    layer.count(SYMBOLS, MASK, OF, batch_size=3)
+    layer.adapt(SYMBOLS, MASK, OF, batch_size=3)
     runs = np.array([amounts(n, run, places) for n in range(4)])
     counts = 1 + runs.T @ OF
     others = counts.sum(axis=1, keepdims=True) - counts
     expected = np.log(counts / counts.sum(axis=0) * others.sum(axis=0) / others)
-    np.testing.assert_allclose(to_numpy(layer.ratios), expected, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(layer.log_count_ratios), expected, atol=1e-5)
     weights = RANDOM.normal(size=expected.shape)
-    layer.learnt.assign(weights)
+    layer.feature_weights.assign(weights)
     # What is after the end says nothing.
     padded = np.where(MASK[:, :, None], SYMBOLS, 7.0)
     found = to_numpy(layer(padded, mask=MASK))
     np.testing.assert_allclose(found, runs @ (expected * weights), atol=1e-4)
-    assert [w.path.split("/")[-1] for w in layer.trainable_weights] == ["weights"]
+    assert [w.path.split("/")[-1] for w in layer.trainable_weights] == ["feature_weights"]
 
 
 def test_a_weight_array_needs_places_for_a_run():
-    with pytest.raises(InputError, match="2 places for a run of 3"):
-        layers.WeightArray(2, 3, 2)
+    with pytest.raises(InputError, match="order=3, window=2"):
+        layers.WeightArrayModel(2, 3, 2)

@@ -15,7 +15,7 @@ LEVELS = (2, 4, 8)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class Recall(IncrementalLayer):
+class LongestMatchEmbedding(IncrementalLayer):
     """Match model: finds the longest earlier match of the last tokens, and embeds what followed it.
 
     The match is the earlier place where the longest run of tokens equals the run up to this step;
@@ -24,8 +24,8 @@ class Recall(IncrementalLayer):
     recurrent state has to remember all of it; this layer looks it up (Mahoney 2005).
 
     >>> import numpy as np
-    >>> from keras_seq.layers import Recall
-    >>> vectors = Recall(5, output_dim=2)(np.array([[2, 3, 4, 2, 3]]))
+    >>> from keras_seq.layers import LongestMatchEmbedding
+    >>> vectors = LongestMatchEmbedding(5, output_dim=2)(np.array([[2, 3, 4, 2, 3]]))
     >>> [bool(step.any()) for step in vectors.numpy()[0]]
     [False, False, False, False, True]
 
@@ -53,7 +53,9 @@ class Recall(IncrementalLayer):
     def __init__(self, vocab_size: int, output_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if vocab_size < 1 or output_dim < 1:
-            raise InputError(f"Recall takes positive numbers, got {vocab_size} and {output_dim}.")
+            raise InputError(
+                f"LongestMatchEmbedding takes positive numbers, got {vocab_size} and {output_dim}."
+            )
         self.vocab_size, self.output_dim = vocab_size, output_dim
 
     def build(self, input_shape: Any) -> None:
@@ -76,18 +78,18 @@ class Recall(IncrementalLayer):
         return self._vectors(ids, length, timesteps)
 
     def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
-        """Return the `history` of ids, with room for `max_length` more, and the last `position`."""
-        read = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
-        return {"history": read, "position": ops.cast(lengths, "int32") - 1}
+        """Return the state: ids with room for `max_length` more, and the position of the last."""
+        history = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
+        return {"history": history, "position": ops.cast(lengths, "int32") - 1}
 
     def step(
         self, ids: Any, state: dict[str, Any], style: Any = None
     ) -> tuple[Any, dict[str, Any]]:
         """Return the vectors of one time step, and the state after it."""
-        read, place = state["history"], state["position"]
-        is_here = ops.arange(ops.shape(read)[1]) == place[:, None]
-        read = ops.where(is_here, ops.cast(ids, "int32")[:, None], read)
-        return self.at(read, place), {"history": read, "position": place + 1}
+        history, position = state["history"], state["position"]
+        is_current = ops.arange(ops.shape(history)[1]) == position[:, None]
+        history = ops.where(is_current, ops.cast(ids, "int32")[:, None], history)
+        return self.at(history, position), {"history": history, "position": position + 1}
 
     def at(self, ids: Any, place: Any) -> Any:
         """Return the vectors of one time step `(batch, output_dim)`.

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.layers import Recall
-from keras_seq.layers.text.recall import LEVELS
+from keras_seq.layers import LongestMatchEmbedding
+from keras_seq.layers.text.longest_match_embedding import LEVELS
 
 TOKENS = 4
 
@@ -31,7 +31,7 @@ def expected(sequence, table):
     return vectors
 
 
-LAYER = Recall(TOKENS, 3)
+LAYER = LongestMatchEmbedding(TOKENS, 3)
 LAYER.build((None, None))
 SEQUENCES = st.lists(st.integers(1, TOKENS - 1), min_size=1, max_size=24)
 
@@ -68,5 +68,5 @@ def test_levels_have_vectors_of_their_own():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="positive numbers, got 4 and 0"):
-        Recall(4, 0)
+    with pytest.raises(InputError, match="must be positive, got 4 and 0"):
+        LongestMatchEmbedding(4, 0)

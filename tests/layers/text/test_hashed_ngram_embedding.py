@@ -8,19 +8,21 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError
 
 
-def made(**arguments):
-    layer = layers.NgramEmbedding(**{"longest": 4, "rows": 2**12, "output_dim": 3, **arguments})
-    layer.build((None, None, layer.longest))
+def make_layer(**arguments):
+    layer = layers.HashedNgramEmbedding(
+        **{"max_n": 4, "num_buckets": 2**12, "output_dim": 3, **arguments}
+    )
+    layer.build((None, None, layer.max_n))
     return layer
 
 
-def over_time(layer, ids, **how):
-    return to_numpy(layer(layer.windows(ids), **how))
+def call_sequence(layer, ids, **how):
+    return to_numpy(layer(layer.make_windows(ids), **how))
 
 
 def test_equal_runs_have_equal_vectors_and_others_other():
     ids = np.random.default_rng(0).integers(1, 6, (8, 50)).astype("int32")
-    vectors = over_time(made(), ids).reshape(8, 50, 3, 3)
+    vectors = call_sequence(make_layer(), ids).reshape(8, 50, 3, 3)
     for place, length in enumerate((2, 3, 4)):
         by_run = {}
         for row in range(8):
@@ -36,33 +38,33 @@ def test_equal_runs_have_equal_vectors_and_others_other():
 
 
 def test_a_run_has_a_vector_of_each_length():
-    vectors = over_time(made(), np.full((1, 9), 7, "int32"))[0, -1].reshape(3, 3)
+    vectors = call_sequence(make_layer(), np.full((1, 9), 7, "int32"))[0, -1].reshape(3, 3)
     assert len({tuple(vector) for vector in vectors}) == 3
 
 
 def test_the_future_does_not_count():
-    layer, ids = made(), np.arange(1, 13, dtype="int32")[None]
-    whole, part = (over_time(layer, x) for x in (ids, ids[:, :5]))
+    layer, ids = make_layer(), np.arange(1, 13, dtype="int32")[None]
+    whole, part = (call_sequence(layer, x) for x in (ids, ids[:, :5]))
     np.testing.assert_array_equal(whole[:, :5], part)
 
 
 def test_one_step_alone():
-    layer, ids = made(), np.array([[5, 1, 4, 2, 3]], "int32")
+    layer, ids = make_layer(), np.array([[5, 1, 4, 2, 3]], "int32")
     window = np.array([[3, 2, 4, 1]], "int32")
-    np.testing.assert_array_equal(over_time(layer, ids)[:, -1], to_numpy(layer(window)))
+    np.testing.assert_array_equal(call_sequence(layer, ids)[:, -1], to_numpy(layer(window)))
 
 
 def test_dropout_takes_whole_vectors():
-    layer, ids = made(dropout=0.5, seed=1), np.tile(np.arange(40, dtype="int32"), (50, 1))
-    kept = over_time(layer, ids).reshape(-1, 3)
-    dropped = over_time(layer, ids, training=True).reshape(-1, 3)
+    layer, ids = make_layer(dropout=0.5, seed=1), np.tile(np.arange(40, dtype="int32"), (50, 1))
+    kept = call_sequence(layer, ids).reshape(-1, 3)
+    dropped = call_sequence(layer, ids, training=True).reshape(-1, 3)
     gone = (dropped == 0).all(axis=1)
     np.testing.assert_allclose(gone.mean(), 0.5, atol=0.03)
     np.testing.assert_allclose(dropped[~gone], 2 * kept[~gone], rtol=1e-6)
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="runs of 2 tokens at least, got 1"):
-        made(longest=1)
+    with pytest.raises(InputError, match="max_n must be at least 2, got 1"):
+        make_layer(max_n=1)
     with pytest.raises(InputError, match="must be a power of two, got 100"):
-        made(rows=100)
+        make_layer(num_buckets=100)

@@ -1,0 +1,116 @@
+"""Embedding of n-grams of tokens by hashing."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, Tensor
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class HashedNgramEmbedding(keras.layers.Layer):
+    """Embeddings of the n-grams of 2 to `max_n` tokens that end at a time step.
+
+    Each n-gram is hashed to one of `num_buckets` vectors, so that several may share one (Mikolov et
+    al. 2011; Bojanowski et al. 2017). There is one table for each length. A table memorizes which
+    tokens follow a frequent n-gram, which a recurrent state would have to learn.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import HashedNgramEmbedding
+    >>> layer = HashedNgramEmbedding(3, num_buckets=16, output_dim=5)
+    >>> windows = layer.make_windows(np.array([[2, 3, 4, 2]]))
+    >>> tuple(windows.shape), tuple(layer(windows).shape)
+    ((1, 4, 3), (1, 4, 10))
+
+    Args:
+        max_n: Number of tokens of the longest n-grams, at least 2.
+        num_buckets: Number of vectors per length, a power of two.
+        output_dim: Width of the vector of an n-gram.
+        dropout: Fraction of the time steps at which the n-grams of one length are dropped in
+            training, from 0 to 1, against overfitting to n-grams of the training set.
+        seed: Random seed for dropout.
+
+    Call arguments:
+        window: Ids of the last tokens, the newest first, `(..., max_n)`, see `make_windows`.
+        training: Whether dropout applies.
+
+    Returns:
+        `(..., (max_n - 1) * output_dim)`, the shortest n-grams first.
+
+    Weights: `tables` `((max_n - 1) * num_buckets, output_dim)`.
+
+    Raises:
+        InputError: If `max_n` is less than 2, or `num_buckets` is not a power of two.
+    """
+
+    def __init__(
+        self,
+        max_n: int,
+        num_buckets: int,
+        output_dim: int,
+        dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if max_n < 2:
+            raise InputError(f"HashedNgramEmbedding: max_n must be at least 2, got {max_n}.")
+        if num_buckets < 2 or num_buckets & (num_buckets - 1):
+            raise InputError(
+                f"HashedNgramEmbedding: num_buckets must be a power of two, got {num_buckets}."
+            )
+        self.max_n, self.num_buckets, self.output_dim = max_n, num_buckets, output_dim
+        self.dropout, self.seed = dropout, seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        # Odd multipliers are invertible modulo 2 ** 32, so that no bit of a token is lost.
+        multipliers = np.random.default_rng(0).integers(2**20, 2**30, max_n) * 2 + 1
+        self.hash_multipliers = [int(multiplier) for multiplier in multipliers.astype("int32")]
+
+    def build(self, input_shape: Shape) -> None:
+        self.tables = self.add_weight(
+            shape=((self.max_n - 1) * self.num_buckets, self.output_dim),
+            name="tables",
+            initializer=keras.initializers.RandomUniform(-0.05, 0.05),
+        )
+
+    def make_windows(self, inputs: Tensor) -> Tensor:
+        """Return the last `max_n` tokens at each time step, the newest first.
+
+        Args:
+            inputs: Ids `(batch, timesteps)`, 0 for padding. Zeros also precede the first token.
+
+        Returns:
+            `(batch, timesteps, max_n)`.
+        """
+        ids = ops.pad(ops.cast(inputs, "int32"), [[0, 0], [self.max_n - 1, 0]])
+        last = self.max_n - 1
+        return ops.stack([ids[:, last - n : -n or None] for n in range(self.max_n)], axis=-1)
+
+    def call(self, window: Tensor, training: bool | None = False) -> Tensor:
+        embeddings, mixed = [], (window[..., 0] + 1) * self.hash_multipliers[0]
+        for n in range(1, self.max_n):
+            mixed = mixed + (window[..., n] + 1) * self.hash_multipliers[n]
+            hashed = ops.bitwise_xor(mixed, ops.right_shift(mixed, 15))
+            row = ops.mod(hashed, self.num_buckets) + (n - 1) * self.num_buckets
+            embeddings.append(ops.take(self.tables, row, axis=0))
+        vectors = ops.stack(embeddings, axis=-2)
+        if training and self.dropout:
+            shape = (*ops.shape(vectors)[:-1], 1)
+            keep = keras.random.uniform(shape, seed=self.seed_generator) >= self.dropout
+            vectors = ops.where(keep, vectors / (1 - self.dropout), 0)
+        return ops.reshape(vectors, (*ops.shape(window)[:-1], (self.max_n - 1) * self.output_dim))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], (self.max_n - 1) * self.output_dim)
+
+    def compute_output_spec(
+        self, window: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
+        return keras.KerasTensor(self.compute_output_shape(window.shape), self.compute_dtype)
+
+    def get_config(self) -> Config:
+        names = ("max_n", "num_buckets", "output_dim", "dropout", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
