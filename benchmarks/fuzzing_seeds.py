@@ -103,9 +103,9 @@ def _read_table(path: Path) -> Any:
 
 def _read_spans(path: Path) -> Any:
     from keras_seq import data
-    from keras_seq.text.tokenizers import SPLITTERS
+    from keras_seq.text.tokenizers import TOKENIZERS
 
-    return data.read_spans(path, SPLITTERS["words"])
+    return data.read_spans(path, TOKENIZERS["word"])
 
 
 def _read_tagged(path: Path) -> Any:

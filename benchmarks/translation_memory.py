@@ -14,11 +14,11 @@ import numpy as np
 from keras_seq_recipes.translation import metric
 
 from benchmarks import page
-from keras_seq.text.tokenizers import MARK, SPLITTERS
-from keras_seq.text.vocabulary import Vocabulary, frequent
+from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
+from keras_seq.text.vocabulary import Vocabulary, build_vocabulary
 from keras_seq.train import registry
 
-MARKED = SPLITTERS["marked"]
+TOKENIZER = TOKENIZERS["word_metaspace"]
 
 LIKE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
 """How like a text must be at least: with 0 there is the memory alone, with 1.01 the dictionary."""
@@ -34,14 +34,14 @@ class Nearest:
 
     def __init__(self, texts):
         found = [_features(text) for text in texts]
-        self.known = Vocabulary(frequent(itertools.chain.from_iterable(found)))
+        self.known = Vocabulary(build_vocabulary(itertools.chain.from_iterable(found)))
         count = np.zeros(len(self.known))
         for features in found:
-            count[[self.known.number(feature) for feature in features]] += 1
+            count[[self.known.token_to_id(feature) for feature in features]] += 1
         self.weights = 1 + np.log(len(texts) / np.maximum(count, 1))
         # For each feature the texts with it.
         rows = np.repeat(np.arange(len(found)), list(map(len, found)))
-        ids = [self.known.number(feature) for feature in itertools.chain.from_iterable(found)]
+        ids = [self.known.token_to_id(feature) for feature in itertools.chain.from_iterable(found)]
         order = np.argsort(ids, kind="stable")
         ends = np.cumsum(np.bincount(ids, minlength=len(self.known)))
         self.texts_with = np.split(rows[order], ends[:-1])
@@ -51,7 +51,7 @@ class Nearest:
         """The number of a text, and how like it is, from 0 to 1."""
         found, scores, norm = _features(text), np.zeros(len(self.norms)), 0.0
         for feature in found:
-            number = self.known.number(feature)
+            number = self.known.token_to_id(feature)
             scores[self.texts_with[number]] += self.weights[number] ** 2
             norm += self.weights[number] ** 2
         scores /= np.maximum(self.norms * np.sqrt(norm), 1e-9)
@@ -71,7 +71,7 @@ class ModelOne:
 
     def __init__(self, sources, targets):
         sources = [[None, *_words(text)] for text in sources]
-        targets = [[token for token, _, _ in MARKED(text)] for text in targets]
+        targets = [[token for token, _, _ in TOKENIZER(text)] for text in targets]
         self.source = {w: n for n, w in enumerate(dict.fromkeys(itertools.chain(*sources)))}
         self.words = list(dict.fromkeys(itertools.chain(*targets)))
         target = {word: n for n, word in enumerate(self.words)}
@@ -96,15 +96,15 @@ class ModelOne:
     def translate(self, text):
         """Word by word; what is not known stays as it is."""
         said = []
-        for token, _, _ in MARKED(text):
-            number = self.source.get(token.removeprefix(MARK).lower())
+        for token, _, _ in TOKENIZER(text):
+            number = self.source.get(token.removeprefix(METASPACE).lower())
             said.append(token if number is None else self.words[self.best[number]])
-        said = MARKED.joined(said)
+        said = TOKENIZER.detokenize(said)
         return said[:1].upper() + said[1:] if text[:1].isupper() else said
 
 
 def _words(text):
-    return [token.removeprefix(MARK).lower() for token, _, _ in MARKED(text)]
+    return [token.removeprefix(METASPACE).lower() for token, _, _ in TOKENIZER(text)]
 
 
 def main():

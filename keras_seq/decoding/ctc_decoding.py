@@ -96,7 +96,7 @@ def language_model_scorer(language_model: Any, alphabet: Alphabet, weight: float
 
     def score(prefixes: list[tuple[int, ...]]) -> np.ndarray:
         texts = [alphabet.decode(labels) for labels in prefixes]
-        log_probs = language_model.letter_log_probs(texts, alphabet.letters)
+        log_probs = language_model.letter_log_probs(texts, alphabet.characters)
         # Zero times minus infinity is to stay impossible.
         impossible = np.full_like(log_probs, -np.inf)
         return np.multiply(weight, log_probs, out=impossible, where=log_probs > -np.inf)

@@ -92,7 +92,7 @@ class CTCRecognizer(BaseModel):
                 "A model that reads in one direction cannot know the mean of a recording that goes "
                 "on: mean_normalize=True needs an RNNStack with bidirectional=True."
             )
-        head = keras.layers.Dense(len(letters.letters) + 1, name="letters")
+        head = keras.layers.Dense(len(letters.characters) + 1, name="letters")
         inputs = {
             "samples": keras.Input((None,), dtype="float32", name="samples"),
             "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -103,7 +103,7 @@ class CTCRecognizer(BaseModel):
         logits = head(stack(x, mask=mask))
         outputs = EndedByBlanks(front_end.num_offsets, name="log_probs")(logits, mask)
         super().__init__(inputs, outputs, name=name)
-        self.alphabet, self._letters = letters.letters, letters
+        self.alphabet, self._letters = letters.characters, letters
         self.lexicon = None if lexicon is None else list(lexicon)
         self._lexicon = None if lexicon is None else Lexicon(self.lexicon, self.alphabet)
         self.front_end, self.features, self.stack = front_end, list(features), stack

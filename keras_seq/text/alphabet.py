@@ -19,20 +19,20 @@ class Alphabet:
     'a b'
 
     Args:
-        letters: Different letters, in the order of their classes.
-        needed_by: Who needs the alphabet, for the message.
+        characters: Different letters, in the order of their classes.
+        owner: Who needs the alphabet, for the message.
 
     Raises:
         InputError: If there are none, or one occurs twice.
     """
 
-    def __init__(self, letters: Iterable[str], needed_by: str = "An Alphabet") -> None:
-        self.letters = "".join(letters)
-        if not self.letters or len(set(self.letters)) < len(self.letters):
+    def __init__(self, characters: Iterable[str], owner: str = "An Alphabet") -> None:
+        self.characters = "".join(characters)
+        if not self.characters or len(set(self.characters)) < len(self.characters):
             raise InputError(
-                f"{needed_by} needs an alphabet of different letters, got {self.letters!r}."
+                f"{owner} needs an alphabet of different letters, got {self.characters!r}."
             )
-        self._classes = {letter: number for number, letter in enumerate(self.letters, 1)}
+        self._classes = {letter: number for number, letter in enumerate(self.characters, 1)}
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
         """Return the classes of the letters of texts, int32 `(texts, letters)`, 0 for padding.
@@ -50,7 +50,7 @@ class Alphabet:
                 if letter not in self._classes:
                     raise InputError(
                         f"Text {number} has {letter!r} at position {position + 1}, which is not in "
-                        f"the alphabet {self.letters!r}."
+                        f"the alphabet {self.characters!r}."
                     )
                 row[position] = self._classes[letter]
         return classes
@@ -61,4 +61,4 @@ class Alphabet:
         Args:
             labels: Classes from 1 on.
         """
-        return "".join(self.letters[label - 1] for label in labels)
+        return "".join(self.characters[label - 1] for label in labels)

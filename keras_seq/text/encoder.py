@@ -11,8 +11,8 @@ from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.text import code_points
 from keras_seq.text.encoder_in_graphs import EncodedTexts, EncoderInGraphs
 from keras_seq.text.subwords import get_tokenizer, train_subwords
-from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, tokenizer_name
-from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, frequent
+from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, check_tokenizer
+from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, build_vocabulary
 
 SPECIAL = (PADDING, UNKNOWN, END)
 """Tokens that are in no vocabulary."""
@@ -59,7 +59,7 @@ class TextEncoder(EncoderInGraphs):
         end: bool = False,
     ) -> None:
         self.vocabulary = list(vocabulary)
-        self.tokenizer = tokenizer_name(tokenizer)
+        self.tokenizer = check_tokenizer(tokenizer)
         self.lowercase = lowercase
         special = [PADDING, UNKNOWN, *([END] if end else [])]
         self.end_id = special.index(END) if end else None
@@ -116,14 +116,15 @@ class TextEncoder(EncoderInGraphs):
                 a smaller one than there are characters.
         """
         examples = list(examples)
-        name = tokenizer_name(tokenizer)
+        name = check_tokenizer(tokenizer)
         if name == "wordpiece":
             vocabulary = _train_wordpieces(examples, lowercase, max_size)
         else:
             split = get_tokenizer(name)
             tokens = [t for text in examples for t in _tokenize(text, split, lowercase)]
             tokens = [token for token in tokens if token not in SPECIAL]
-            vocabulary = frequent(tokens, min_count, max_size) or frequent(tokens, 1, max_size)
+            vocabulary = build_vocabulary(tokens, min_count, max_size)
+            vocabulary = vocabulary or build_vocabulary(tokens, 1, max_size)
         if not vocabulary:
             raise InputError(f"There is no token in the {len(examples)} examples.")
         return cls(vocabulary, name, lowercase, end)

@@ -19,11 +19,10 @@ from keras_seq.text.tokenizers import (
     TOKENIZERS,
     Token,
     Tokenizer,
+    check_tokenizer,
     join_tf,
     row_ids_tf,
-    tokenizer_name,
 )
-from keras_seq.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -173,20 +172,5 @@ def get_tokenizer(name: str, pieces: Iterable[str] = ()) -> Tokenizer:
     Raises:
         InputError: If no tokenizer has that name.
     """
-    name = tokenizer_name(name)
+    name = check_tokenizer(name)
     return wordpiece_tokenizer(pieces) if name == "wordpiece" else TOKENIZERS[name]
-
-
-# The names that models and recipes use which do not yet take a `TextEncoder`.
-
-learn_pieces = train_subwords
-
-
-def splitter(name: str, vocabulary: Vocabulary) -> Tokenizer:
-    """Return a tokenizer by its name, into the pieces of a vocabulary if it is one into pieces."""
-    return get_tokenizer(name, vocabulary.tokens)
-
-
-def into_pieces(vocabulary: Vocabulary) -> Tokenizer:
-    """Return a tokenizer into the pieces of a vocabulary."""
-    return wordpiece_tokenizer(vocabulary.tokens)

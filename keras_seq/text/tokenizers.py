@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.unicode import check_text
-from keras_seq.text.code_points import SPACE, WORD, lowercase, lowercase_tf, matches_tf
+from keras_seq.text import code_points
+from keras_seq.text.code_points import SPACE, WORD, matches_tf
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -57,26 +58,26 @@ class Tokenizer:
     separator: str = ""
     metaspace: bool = False
 
-    def __call__(self, text: str, lower: bool = False) -> list[Token]:
+    def __call__(self, text: str, lowercase: bool = False) -> list[Token]:
         """Return the tokens of a text, with their places in it.
 
         Args:
             text: Text.
-            lower: Whether to put the tokens into lower case.
+            lowercase: Whether to put the tokens into lower case.
 
         Raises:
             InputError: If the text contains half a surrogate pair.
         """
         # TensorFlow could not take such a text either.
         check_text(text, "the text")
-        return self.split(lowercase(text) if lower else text)
+        return self.split(code_points.lowercase(text) if lowercase else text)
 
-    def tokenize_tf(self, texts: tf.Tensor, lower: bool = False) -> tf.RaggedTensor:
+    def tokenize_tf(self, texts: tf.Tensor, lowercase: bool = False) -> tf.RaggedTensor:
         """Return the tokens of texts, in a TensorFlow graph.
 
         Args:
             texts: Strings `(batch,)`.
-            lower: As in `__call__`.
+            lowercase: As in `__call__`.
 
         Returns:
             Ragged strings `(batch, (tokens))`.
@@ -84,8 +85,8 @@ class Tokenizer:
         import tensorflow as tf
 
         codes = tf.strings.unicode_decode(texts, "UTF-8")
-        if lower:
-            codes = codes.with_flat_values(lowercase_tf(codes.flat_values))
+        if lowercase:
+            codes = codes.with_flat_values(code_points.lowercase_tf(codes.flat_values))
         return self.split_tf(codes)
 
     def detokenize(self, tokens: Iterable[str]) -> str:
@@ -146,13 +147,6 @@ class Tokenizer:
         more = tf.where(tokens.row_lengths() > 0, self.separator + more, more)
         more = _blanks_tf(more) if self.metaspace else more
         return tf.where(texts == "", self.detokenize_tf(tokens), texts + more)
-
-    # The names that models use which do not yet take a `TextEncoder`.
-    in_graph = tokenize_tf
-    joined = detokenize
-    continued = append
-    joined_in_graph = detokenize_tf
-    continued_in_graph = append_tf
 
 
 def _blanks_tf(texts: tf.Tensor) -> tf.Tensor:
@@ -289,32 +283,16 @@ TOKENIZERS: dict[str, Tokenizer] = {
 - `whitespace`: what stands between white space.
 """
 
-OLD_NAMES = {
-    "characters": "char_nospace",
-    "text": "char",
-    "words": "word",
-    "marked": "word_metaspace",
-    "spaced": "whitespace",
-    "pieces": "wordpiece",
-}
-"""Names that tokenizers had before, which are still accepted."""
 
-SPLITTERS = {old: TOKENIZERS[new] for old, new in OLD_NAMES.items() if new in TOKENIZERS}
-"""The tokenizers by their old names."""
-
-MARK = METASPACE
-
-
-def tokenizer_name(name: str) -> str:
-    """Return the name of a tokenizer, given that name or the one that it had before.
+def check_tokenizer(name: str) -> str:
+    """Return the name of a tokenizer if the tokenizer exists.
 
     Args:
-        name: A key of `TOKENIZERS` or `OLD_NAMES`, or "wordpiece".
+        name: A key of `TOKENIZERS`, or "wordpiece".
 
     Raises:
         InputError: If no tokenizer has that name.
     """
-    name = OLD_NAMES.get(name, name)
     if name not in TOKENIZERS and name != "wordpiece":
         raise unknown_name("tokenizer", name, [*TOKENIZERS, "wordpiece"])
     return name

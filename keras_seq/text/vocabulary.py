@@ -1,72 +1,98 @@
-"""The tokens that a model knows, and their numbers."""
+"""Vocabularies: tokens and their ids."""
+
+from __future__ import annotations
 
 import collections
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from keras_seq._internal.types import Array
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
-"""The last is known only where a model adds it: after the last token, and before the first."""
+"""Special tokens. `END` follows the last token of a text; generators read it as the start token."""
+
+PADDING_ID, UNKNOWN_ID = 0, 1
+
+AnyToken = TypeVar("AnyToken", bound=Hashable)
 
 
 class Vocabulary:
-    """Numbers for tokens: 0 is `<PAD>`, 1 is `<UNK>`, then come the tokens that are known.
+    """Token-to-id mapping with the special tokens `<PAD>` (0) and `<UNK>` (1).
+
+    >>> vocabulary = Vocabulary(["the", "cat"])
+    >>> vocabulary.token_to_id("cat"), vocabulary.token_to_id("dog")
+    (3, 1)
+    >>> vocabulary.encode([["the", "cat"], ["cat"]])
+    array([[2, 3],
+           [3, 0]], dtype=int32)
 
     Args:
-        tokens: The tokens that are known, in the order of their numbers.
+        tokens: Known tokens, in the order of their ids, which begin at 2.
     """
 
-    def __init__(self, tokens):
+    def __init__(self, tokens: Iterable[str]) -> None:
         self.tokens = [PADDING, UNKNOWN, *tokens]
-        self._numbers = {token: number for number, token in enumerate(self.tokens)}
-        self._table = None
+        self._ids = {token: i for i, token in enumerate(self.tokens)}
+        self._table: tf.lookup.StaticHashTable | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.tokens)
 
-    def __contains__(self, token):
-        return token in self._numbers
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
 
-    def number(self, token):
-        """The number of a token, that of `<UNK>` if it is not known."""
-        return self._numbers.get(token, 1)
+    def token_to_id(self, token: str) -> int:
+        """Return the id of a token, or the id of `<UNK>` if the token is not known."""
+        return self._ids.get(token, UNKNOWN_ID)
 
-    def numbers(self, sentences, width=None):
-        """The numbers of the tokens of sentences, padded at the end.
+    def encode(self, sentences: Sequence[Sequence[str]], length: int | None = None) -> Array:
+        """Return the ids of tokenized sentences, padded at the end.
 
         Args:
             sentences: Lists of tokens.
-            width: Tokens a row; that of the longest sentence if not given. What is beyond is cut.
+            length: Number of tokens per row; longer sentences are truncated. Default: the number
+                of tokens of the longest sentence.
 
         Returns:
-            int32 `(sentences, width)`.
+            int32 `(sentences, length)`.
         """
-        if width is None:
-            width = max(map(len, sentences), default=0)
-        rows = np.zeros((len(sentences), width), "int32")
-        for row, sentence in zip(rows, sentences):
-            found = [self._numbers.get(token, 1) for token in sentence[:width]]
-            row[: len(found)] = found
-        return rows
+        if length is None:
+            length = max(map(len, sentences), default=0)
+        ids = np.full((len(sentences), length), PADDING_ID, "int32")
+        for row, sentence in zip(ids, sentences, strict=True):
+            row_ids = [self.token_to_id(token) for token in sentence[:length]]
+            row[: len(row_ids)] = row_ids
+        return ids
 
-    def table(self):
-        """The same for TensorFlow graphs: a lookup table from strings to int32, made once."""
+    def lookup_table(self) -> tf.lookup.StaticHashTable:
+        """Return a lookup table from strings to int32 ids for TensorFlow graphs.
+
+        The table is created on the first call.
+        """
         import tensorflow as tf
 
         if self._table is None:
-            numbers = tf.range(len(self.tokens), dtype=tf.int32)
-            content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), numbers)
-            self._table = tf.lookup.StaticHashTable(content, default_value=1)
+            ids = tf.range(len(self.tokens), dtype=tf.int32)
+            content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), ids)
+            self._table = tf.lookup.StaticHashTable(content, default_value=UNKNOWN_ID)
         return self._table
 
 
-def frequent(tokens, at_least=1, at_most=None):
-    """The distinct tokens, the most frequent first, equally frequent ones in alphabetical order.
+def build_vocabulary(
+    tokens: Iterable[AnyToken], min_count: int = 1, max_size: int | None = None
+) -> list[AnyToken]:
+    """Return the distinct tokens by descending count; ties are in alphabetical order.
 
     Args:
-        tokens: Any hashable, sortable objects.
-        at_least: How often a token must occur.
-        at_most: How many to return.
+        tokens: Tokens with repetitions: strings, or other hashable and sortable objects.
+        min_count: Minimum number of occurrences.
+        max_size: Maximum number of tokens to return. Default: no maximum.
     """
     counts = collections.Counter(tokens)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [token for token, count in ranked[:at_most] if count >= at_least]
+    return [token for token, count in ranked[:max_size] if count >= min_count]

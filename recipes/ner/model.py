@@ -10,7 +10,7 @@ from keras_seq.data.vectors import read_vectors
 from keras_seq.models import AuxiliaryTags, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tags import TagSet
-from keras_seq.text.vocabulary import frequent
+from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -51,7 +51,7 @@ def _features(config, encoder, sentences, is_characters):
     features = [_embedding(config, encoder)]
     if is_characters:
         pairs = itertools.chain.from_iterable(map(itertools.pairwise, sentences))
-        pairs = frequent(pairs, MIN_PAIR_COUNT)
+        pairs = build_vocabulary(pairs, MIN_PAIR_COUNT)
         if pairs:
             ids = [encoder.encode(pair) for pair in pairs]
             pairs = layers.BigramEmbedding(ids, BIGRAM_DIM)
@@ -94,7 +94,7 @@ def _auxiliary(config, train):
     words = train.targets["words"]
     if not (words and any(words[0])):
         return None
-    return AuxiliaryTags(frequent(itertools.chain.from_iterable(words)), config.dropout)
+    return AuxiliaryTags(build_vocabulary(itertools.chain.from_iterable(words)), config.dropout)
 
 
 def encode(model: SequenceTagger, examples: RawExamples) -> EncodedDataset:

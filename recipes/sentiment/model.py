@@ -14,7 +14,7 @@ from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data.vectors import read_vectors
 from keras_seq.models import SequenceClassifier
 from keras_seq.text.encoder import TextEncoder
-from keras_seq.text.vocabulary import frequent
+from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train import runs
 from keras_seq.train.optimizers import adam_w
 
@@ -92,7 +92,7 @@ def pair_ids(encoder: TextEncoder, texts: Iterable[str], minimum_count: int) -> 
     """Return the ids of the pairs of neighbouring tokens that occur often enough."""
     tokens = (encoder.tokenize(text) for text in texts)
     pairs = itertools.chain.from_iterable(map(itertools.pairwise, tokens))
-    return [encoder.encode(pair) for pair in frequent(pairs, minimum_count)]
+    return [encoder.encode(pair) for pair in build_vocabulary(pairs, minimum_count)]
 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:

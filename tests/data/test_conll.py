@@ -5,7 +5,7 @@ import pytest
 from keras_seq import data
 from keras_seq._internal.errors import InputError
 from keras_seq.text.tag_schemes import Span
-from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.tokenizers import TOKENIZERS
 
 COLUMNS = """-DOCSTART- -X- O O
 
@@ -40,7 +40,7 @@ def test_spans(tmp_path):
         '{"text": "He lived in New York.", "spans": [{"start": 12, "end": 20, "label": "LOC"}]}\n\n'
         '{"text": "no one", "spans": []}\n',
     )
-    assert data.read_spans(path, SPLITTERS["words"]) == [
+    assert data.read_spans(path, TOKENIZERS["word"]) == [
         (["He", "lived", "in", "New", "York", "."], [Span("LOC", 3, 5)]),
         (["no", "one"], []),
     ]
@@ -88,4 +88,4 @@ BROKEN = {
 def test_mistakes_in_spans(tmp_path, mistake):
     text, message = BROKEN[mistake]
     with pytest.raises(InputError, match=message):
-        data.read_spans(written(tmp_path, text), SPLITTERS["words"])
+        data.read_spans(written(tmp_path, text), TOKENIZERS["word"])

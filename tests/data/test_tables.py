@@ -4,7 +4,7 @@ import pytest
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, read_spans, read_table
-from keras_seq.text.tokenizers import SPLITTERS
+from keras_seq.text.tokenizers import TOKENIZERS
 
 
 def table(folder, content, name="a.csv"):
@@ -49,7 +49,7 @@ def test_lines_of_json(tmp_path, line, message):
         table(tmp_path, content, "a.jsonl")
     (tmp_path / "b.jsonl").write_text('{"text": "a", "spans": []}\n' + line + "\n")
     with pytest.raises(InputError, match=message):
-        read_spans(tmp_path / "b.jsonl", SPLITTERS["words"])
+        read_spans(tmp_path / "b.jsonl", TOKENIZERS["word"])
 
 
 def test_half_a_surrogate_pair(tmp_path):
@@ -62,7 +62,7 @@ def test_half_a_surrogate_pair(tmp_path):
         span = f'{{"start": 0, "end": 3, "label": "{label}"}}'
         (tmp_path / "b.jsonl").write_text(f'{{"text": "{text}", "spans": [{span}]}}')
         with pytest.raises(InputError, match=half):
-            read_spans(tmp_path / "b.jsonl", SPLITTERS["words"])
+            read_spans(tmp_path / "b.jsonl", TOKENIZERS["word"])
 
 
 def test_json_as_deep_as_it_may_be(tmp_path):
@@ -89,4 +89,4 @@ def test_spans_without_numbers(tmp_path, number):
     span = f'{{"start": {number}, "end": 3, "label": "X"}}'
     path.write_text(f'{{"text": "Ada", "spans": [{span}]}}')
     with pytest.raises(InputError, match="line 1: expected a span with a label and whole numbers"):
-        read_spans(path, SPLITTERS["words"])
+        read_spans(path, TOKENIZERS["word"])

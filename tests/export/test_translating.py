@@ -15,7 +15,7 @@ from tiny_models import seq2seq
 
 from keras_seq import export, layers, scan
 from keras_seq.models import seq2seq_search
-from keras_seq.text.subwords import into_pieces
+from keras_seq.text.subwords import wordpiece_tokenizer
 from keras_seq.text.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.skipif(
@@ -123,6 +123,6 @@ def test_pieces_as_the_page_says():
     known = Vocabulary(["▁", "▁ab", "ab", "abc", "c", "▁d_", "_", "▁.", "é"])
     page = {"metadata": {"tokens": known.tokens}}
     exec(PIECES, page)
-    split = into_pieces(known)
+    split = wordpiece_tokenizer(known.tokens)
     for text in ("", "abc ab", "abcab. d_e", "▁ab\u3000\tcé é", " . x1 "):
         assert page["pieces"](text) == [token for token, _, _ in split(text)]

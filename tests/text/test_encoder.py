@@ -20,7 +20,7 @@ from keras_seq.text.code_points import (
     token_code_points_tf,
 )
 from keras_seq.text.encoder import TextEncoder
-from keras_seq.text.tokenizers import METASPACE, OLD_NAMES, TOKENIZERS
+from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
 
 NAMES = [*TOKENIZERS, "wordpiece"]
 VOCABULARY = [*"aAbéσİß中", "ab", "Ab", "cat", "▁", "▁a", "▁cat", "bab", "x1", "<EOS", "ai̇"]
@@ -216,11 +216,6 @@ def test_configuration_survives_json():
     assert again.get_config() == own.get_config()
     assert again.encode("B x") == own.encode("B x")
     assert repr(own) == "TextEncoder(2 tokens, tokenizer='wordpiece', lowercase=True, end=True)"
-
-
-def test_names_that_tokenizers_had_before():
-    for old, new in OLD_NAMES.items():
-        assert TextEncoder(["a"], old).tokenizer == new
 
 
 MISTAKES = {

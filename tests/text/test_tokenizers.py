@@ -13,7 +13,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.data.vectors import read_vectors
 from keras_seq.text.subwords import train_subwords, wordpiece_tokenizer
 from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
-from keras_seq.text.vocabulary import Vocabulary, frequent
+from keras_seq.text.vocabulary import Vocabulary, build_vocabulary
 
 MARKED = TOKENIZERS["word_metaspace"]
 
@@ -78,13 +78,13 @@ def test_learned_pieces():
 
 
 def test_vocabulary():
-    vocabulary = Vocabulary(frequent("banana", at_least=2))
+    vocabulary = Vocabulary(build_vocabulary("banana", min_count=2))
     assert vocabulary.tokens == ["<PAD>", "<UNK>", "a", "n"]
     np.testing.assert_array_equal(
-        vocabulary.numbers(["an", "", "abc"]), [[2, 3, 0], [0, 0, 0], [2, 1, 1]]
+        vocabulary.encode(["an", "", "abc"]), [[2, 3, 0], [0, 0, 0], [2, 1, 1]]
     )
-    np.testing.assert_array_equal(vocabulary.numbers(["naan"], width=3), [[3, 2, 2]])
-    assert frequent("abcab", at_most=1) == ["a"]
+    np.testing.assert_array_equal(vocabulary.encode(["naan"], length=3), [[3, 2, 2]])
+    assert build_vocabulary("abcab", max_size=1) == ["a"]
 
 
 def test_vectors(tmp_path):
