@@ -76,7 +76,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         save(Path(folder) / "model")
         # The same folder under two names, `model` and `slow`.
-        others = [f"slow={folder}/model", "--timeout", "100"]
+        others = [f"slow={folder}/model", "--request-timeout", "100"]
         with Server(Path(folder) / "model", others) as server:
             latencies(server.url, 2)
             statuses: list = []

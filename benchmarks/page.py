@@ -309,7 +309,7 @@ def _serving(rows):
         "## Serving",
         "",
         "`keras-seq serve` asked for test sentences, one a request, by so many clients of `wrk` on "
-        "the same cores at once, batched and with `--batch 1`. Lengths at 5, 50 and 95%: "
+        "the same cores at once, batched and with `--max-batch-size 1`. Lengths at 5, 50 and 95%: "
         + "; ".join(f"{run} {', '.join(map(str, c))} characters" for run, c in lengths.items())
         + ".",
         "",

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks import page
 from benchmarks.interleaved import spread
 
-SERVERS = {"batched": [[]], "one by one": [["--batch", "1"]]}
+SERVERS = {"batched": [[]], "one by one": [["--max-batch-size", "1"]]}
 SCRIPT = """
 local bodies, n = BODIES, 0
 request = function()

@@ -20,8 +20,8 @@ def serve(
     *models: str,
     host: str = "127.0.0.1",
     port: int = 8501,
-    keep: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
-    poll: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
+    max_versions: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
+    poll_interval: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
     limits: Annotated[Limits, Parameter(name="*")] = Limits(),  # noqa: B008
 ) -> None:
     """Answer requests over the network, as TensorFlow Serving does and by the protocol v2.
@@ -32,8 +32,8 @@ def serve(
             answers.
         host: Where to listen; 0.0.0.0 for every address of this machine.
         port: Where to listen.
-        keep: How many versions of a model answer, the latest ones.
-        poll: Seconds between two looks for new versions.
+        max_versions: How many versions of a model answer, the latest ones.
+        poll_interval: Seconds between two looks for new versions.
         limits: What is accepted, and how requests are batched.
     """
     if not models:
@@ -62,7 +62,7 @@ def serve(
         for folder in folders.values():
             if not folder.exists():
                 export(folder.parent)
-        server.serve(folders, listening, address, limits, keep, poll)
+        server.serve(folders, listening, address, limits, max_versions, poll_interval)
 
 
 def _named_model(given: str) -> tuple[str, Path]:

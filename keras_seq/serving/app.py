@@ -26,17 +26,17 @@ from keras_seq.serving.reading import Reader, encoding_of
 logger = logging.getLogger("keras_seq.serving")
 
 
-def application(folders, limits=None, keep=1, poll=2.0):
+def application(folders, limits=None, max_versions=1, poll_interval=2.0):
     """The server for any ASGI runner.
 
     Args:
         folders: Name of a model to its folder: a SavedModel, or one of them a version, in folders
             whose names are numbers.
         limits: `Limits`.
-        keep: How many versions of a model answer, the latest ones.
-        poll: Seconds between two looks for new versions.
+        max_versions: How many versions of a model answer, the latest ones.
+        poll_interval: Seconds between two looks for new versions.
     """
-    service = Service(folders, limits or Limits(), keep)
+    service = Service(folders, limits or Limits(), max_versions)
 
     def answer(path, function, method="GET"):
         return Route(path, service.handler(function), methods=[method])
@@ -61,7 +61,7 @@ def application(folders, limits=None, keep=1, poll=2.0):
 
     @contextlib.asynccontextmanager
     async def lifespan(_):
-        watching = asyncio.create_task(service.watch(poll))
+        watching = asyncio.create_task(service.watch(poll_interval))
         yield
         watching.cancel()
         service.workers.close()
@@ -103,10 +103,10 @@ class Service:
     """What the addresses share, and what stands behind each.
 
     Args:
-        folders, limits, keep: As in `application`.
+        folders, limits, max_versions: As in `application`.
     """
 
-    def __init__(self, folders, limits, keep):
+    def __init__(self, folders, limits, max_versions):
         self.limits, self.metrics = limits, Metrics()
         # One core is left to the models.
         self.workers = bodies.Workers(max(1, (os.cpu_count() or 1) - 1))
@@ -116,9 +116,11 @@ class Service:
         def answering(model, name, signature):
             return Batcher(signature, limits, self.metrics.of(model, name), turns[model])
 
-        self.models = {n: Model(n, folder, keep, answering) for n, folder in folders.items()}
+        self.models = {
+            n: Model(n, folder, max_versions, answering) for n, folder in folders.items()
+        }
 
-    async def watch(self, poll):
+    async def watch(self, poll_interval):
         """Loads what is new, as long as the server lives."""
         while True:
             for model in self.models.values():
@@ -126,7 +128,7 @@ class Service:
                     await asyncio.to_thread(model.refresh)
                 except Exception:
                     logger.exception("%s: its folder cannot be looked at", model.name)
-            await asyncio.sleep(poll)
+            await asyncio.sleep(poll_interval)
 
     def handler(self, function):
         """A handler of Starlette for a method that returns what JSON can hold."""
@@ -187,10 +189,10 @@ class Service:
     async def in_time(self, awaitable):
         """Await a part of an answer within the time limit."""
         try:
-            async with asyncio.timeout(self.limits.timeout):
+            async with asyncio.timeout(self.limits.request_timeout):
                 return await awaitable
         except TimeoutError:
-            message = f"There was no answer within {self.limits.timeout:g} seconds."
+            message = f"There was no answer within {self.limits.request_timeout:g} seconds."
             raise HTTPException(504, message) from None
 
     async def run(self, is_large, function, *arguments):

@@ -80,7 +80,7 @@ class Batcher:
     def __init__(self, signature, limits, gauges, turns):
         self.signature, self.limits, self.gauges = signature, limits, gauges
         self.turns = turns
-        self.together = signature.by_row and limits.batch > 1
+        self.together = signature.by_row and limits.max_batch_size > 1
         self._lanes, self._tasks, self._requests = {}, set(), 0
 
     async def __call__(self, arrays):
@@ -90,7 +90,7 @@ class Batcher:
             InputError: The model refused them.
             HTTPException: Too many requests wait, or the model is not what its signature says.
         """
-        if self._requests >= self.limits.queue:
+        if self._requests >= self.limits.max_queue:
             raise HTTPException(
                 429,
                 f"{self._requests} requests wait already: try again later.",
@@ -126,7 +126,7 @@ class Batcher:
         lengths = np.broadcast_to(np.maximum(lengths, timesteps).astype(int), len(array))
         for length in sorted(set(lengths.tolist())):
             rows = np.flatnonzero(lengths == length)
-            most = max(1, min(self.limits.batch, STEPS // length))
+            most = max(1, min(self.limits.max_batch_size, STEPS // length))
             for start in range(0, len(rows), most):
                 some = rows[start : start + most]
                 part = {name: array[some] for name, array in arrays.items()}
@@ -149,7 +149,7 @@ class Batcher:
             while lane.pieces:
                 # A request that is the only one has nobody to wait for.
                 if self.together and self._requests > 1 and not lane.full:
-                    await asyncio.sleep(self.limits.wait / 1000)
+                    await asyncio.sleep(self.limits.batch_timeout_ms / 1000)
                 # Until there is a turn, more pieces come to be answered together.
                 async with self.turns.turn:
                     pieces = lane.take()
@@ -190,7 +190,7 @@ class Batcher:
                 raise HTTPException(
                     500,
                     f"The model's output {name!r} has {len(output)} rows for {ends[-1]} "
-                    "instances: it must be served with --batch 1.",
+                    "instances: it must be served with --max-batch-size 1.",
                 )
         split = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
         return [{name: parts[i] for name, parts in split.items()} for i in range(len(pieces))]

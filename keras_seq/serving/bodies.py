@@ -64,7 +64,9 @@ def decode(
         TooLarge: If it unpacks to more than the limit.
         InputError: If it is not a request that the protocol and a signature understand.
     """
-    call = read(parse(unpack(raw, encoding, limits.body) if encoding else raw), interfaces)
+    if encoding:
+        raw = unpack(raw, encoding, limits.max_body_bytes)
+    call = read(parse(raw), interfaces)
     limits.check(interfaces[call.signature].inputs, call.arrays)
     return call
 

@@ -128,7 +128,7 @@ class Connection(HttpToolsProtocol):
             # Later than uvicorn's own timer, which is reset by bytes that begin no request, and
             # does not end a connection whose client does not read its answer.
             unread = self.transport.get_write_buffer_size() > 0
-            rest = self.limits.timeout if unread else LINGER
+            rest = self.limits.request_timeout if unread else LINGER
             self._allow(self.limits.keep_alive_timeout + rest)
 
     # Limits.
@@ -136,7 +136,7 @@ class Connection(HttpToolsProtocol):
     @property
     def _longest_request(self) -> float:
         """Seconds to receive a body, parse it, run the model, format its answer, and send that."""
-        return 5 * self.limits.timeout
+        return 5 * self.limits.request_timeout
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

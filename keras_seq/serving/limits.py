@@ -10,22 +10,23 @@ from keras_seq._internal.errors import InputError
 class Limits:
     """Limits of one server; what exceeds one is refused in one sentence.
 
-    All values must be positive; `wait` may be 0. Each field is an option of `keras-seq serve`.
+    All values must be positive; `batch_timeout_ms` may be 0. Each field is an option of `keras-seq
+    serve`.
     """
 
-    batch: int = 32
+    max_batch_size: int = 32
     """Instances, of one or more requests, that a model answers together; 1 for none together."""
-    wait: float = 2.0
+    batch_timeout_ms: float = 2.0
     """Milliseconds that an instance waits for others to be answered with."""
-    instances: int = 256
+    max_instances: int = 256
     """Instances a request."""
-    length: int = 10_000
+    max_length: int = 10_000
     """Characters or timesteps an instance."""
-    body: int = 4_194_304
+    max_body_bytes: int = 4_194_304
     """Bytes of the body of a request, unpacked."""
-    queue: int = 512
+    max_queue: int = 512
     """Requests that wait for one signature of a model; more get the status 429."""
-    timeout: float = 30.0
+    request_timeout: float = 30.0
     """Seconds for a body to arrive, for its answer, and for the client to read it, each."""
     max_header_bytes: int = 65_536
     """Bytes of the request line and the header fields of a request."""
@@ -45,7 +46,7 @@ class Limits:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if not (value > 0 or (field.name == "wait" and value == 0)):
+            if not (value > 0 or (field.name == "batch_timeout_ms" and value == 0)):
                 raise InputError(f"{field.name} must be positive, not {value}.")
 
     def check(self, specs, arrays):
@@ -62,7 +63,9 @@ class Limits:
         for name, array in arrays.items():
             known = specs[name].shape or (None,) * array.ndim
             for axis, (size, fixed) in enumerate(zip(array.shape, known)):
-                most, what = (self.length, "timesteps") if axis else (self.instances, "instances")
+                most, what = self.max_length, "timesteps"
+                if axis == 0:
+                    most, what = self.max_instances, "instances"
                 if fixed is None and size > most:
                     raise InputError(f"{name!r} has {size} {what}; at most {most} are taken.")
                 if fixed is None and axis == 0:
@@ -70,8 +73,8 @@ class Limits:
             if array.dtype == object:
                 self._check_texts(name, array)
             # So `SequenceGenerator` calls what decides how long an answer takes.
-            elif name == "max_length" and array.max() > self.length:
-                raise InputError(f"{name!r} is {array.max()}; at most {self.length} is taken.")
+            elif name == "max_length" and array.max() > self.max_length:
+                raise InputError(f"{name!r} is {array.max()}; at most {self.max_length} is taken.")
         if len(set(rows.values())) > 1:
             counts = ", ".join(f"{name!r} {size}" for name, size in rows.items())
             raise InputError(f"The inputs must have equally many instances, not {counts}.")
@@ -79,10 +82,10 @@ class Limits:
     def _check_texts(self, name, texts):
         longest = max(texts.flat, key=len)
         # There are never more characters than bytes.
-        if len(longest) > self.length:
+        if len(longest) > self.max_length:
             characters = len(longest.decode(errors="replace"))
-            if characters > self.length:
+            if characters > self.max_length:
                 raise InputError(
-                    f"{name!r} has a text of {characters} characters; at most {self.length} are "
-                    "taken."
+                    f"{name!r} has a text of {characters} characters; at most "
+                    f"{self.max_length} are taken."
                 )

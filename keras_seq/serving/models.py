@@ -139,12 +139,13 @@ class Model:
     Args:
         name: Name for clients.
         folder: A SavedModel, which is version 1, or a folder of them whose names are numbers.
-        keep: Number of versions that answer, the latest ones.
+        max_versions: Number of versions that answer, the latest ones.
         answering: Function that makes a `Batcher` of a signature and its name.
     """
 
-    def __init__(self, name, folder, keep, answering):
-        self.name, self.folder, self.keep, self.answering = name, Path(folder), keep, answering
+    def __init__(self, name, folder, max_versions, answering):
+        self.name, self.folder = name, Path(folder)
+        self.max_versions, self.answering = max_versions, answering
         self.ready = {}
         """Number to `Version`, which lives until its last request is answered."""
         self.failed = {}
@@ -169,7 +170,7 @@ class Model:
             return
         ready, failed = {}, {}
         for number in sorted(found, reverse=True):
-            if len(ready) == self.keep:
+            if len(ready) == self.max_versions:
                 break
             folder = found[number]
             trace = trace_of(folder)

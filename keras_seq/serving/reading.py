@@ -37,7 +37,8 @@ class Reader:
             self._buffered -= len(raw)
 
     async def _receive(self, request: Request, raw: bytearray) -> None:
-        most, seconds, close = self.limits.body, self.limits.timeout, {"Connection": "close"}
+        most, seconds = self.limits.max_body_bytes, self.limits.request_timeout
+        close = {"Connection": "close"}
         try:
             async with asyncio.timeout(seconds):
                 async for part in request.stream():

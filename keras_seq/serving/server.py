@@ -36,11 +36,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(folders, listening, address, limits, keep, poll):
+def serve(folders, listening, address, limits, max_versions, poll_interval):
     """Serve models until SIGTERM or SIGINT, then answer what came in and return.
 
     Args:
-        folders, limits, keep, poll: As in `keras_seq.serving.app.application`.
+        folders, limits, max_versions, poll_interval: As in `keras_seq.serving.app.application`.
         listening: Socket that listens.
         address: URL of it, for the log.
     """
@@ -48,7 +48,7 @@ def serve(folders, listening, address, limits, keep, poll):
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     startup.import_tensorflow()
     config = uvicorn.Config(
-        application(folders, limits, keep, poll),
+        application(folders, limits, max_versions, poll_interval),
         http=protocol(limits),
         ws="none",
         access_log=False,

@@ -95,7 +95,7 @@ def session():
 
     def run(test, folders, limits=None, **options):
         async def with_client():
-            app = application(folders, limits or Limits(), poll=0.02, **options)
+            app = application(folders, limits or Limits(), poll_interval=0.02, **options)
             async with _client_of(app) as client:
                 return await test(client)
 

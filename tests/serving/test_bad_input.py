@@ -220,7 +220,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(session, toy):
         assert answer.status_code == 413 and "10000 bytes" in answer.json()["error"]
         assert sent == 11
 
-    session(test, {"toy": toy}, Limits(body=10_000))
+    session(test, {"toy": toy}, Limits(max_body_bytes=10_000))
 
 
 def test_a_body_that_does_not_arrive_is_not_waited_for(session, toy):
@@ -232,7 +232,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(session, toy):
         answer = await client.post(V1, content=stuck())
         assert answer.status_code == 408 and "0.05 seconds" in answer.json()["error"]
 
-    session(test, {"toy": toy}, Limits(timeout=0.05))
+    session(test, {"toy": toy}, Limits(request_timeout=0.05))
 
 
 values = st.recursive(
@@ -280,7 +280,7 @@ def damaged(draw):
 
 
 def test_no_body_brings_the_server_down(toy, client_of):
-    app, seen = application({"toy": toy}, Limits(wait=0)), set()
+    app, seen = application({"toy": toy}, Limits(batch_timeout_ms=0)), set()
     with asyncio.Runner() as runner:
         context = client_of(app)
         client = runner.run(context.__aenter__())
@@ -303,15 +303,15 @@ def test_no_body_brings_the_server_down(toy, client_of):
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(InputError, match="batch must be positive, not 0"):
-        Limits(batch=0)
+    with pytest.raises(InputError, match="max_batch_size must be positive, not 0"):
+        Limits(max_batch_size=0)
 
 
 def test_the_documentation_has_every_limit_and_its_default():
     page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
     for field in dataclasses.fields(Limits):
         assert f"`--{field.name.replace('_', '-')}`" in page
-        if field.name not in ("batch", "wait", "max_concurrent_runs"):
+        if field.name not in ("max_batch_size", "batch_timeout_ms", "max_concurrent_runs"):
             value = getattr(Limits(), field.name)
             written = {
                 f"{value:,.0f}",

@@ -83,7 +83,7 @@ def test_lengths_that_differ_do_not_run_together():
 
 def test_a_request_that_is_the_only_one_does_not_wait():
     async def alone():
-        answering = batcher(Letters(), wait=600_000)
+        answering = batcher(Letters(), batch_timeout_ms=600_000)
         return await asyncio.wait_for(answering(inputs("ab", "c" * 50)), 60)
 
     assert asyncio.run(alone())["length"].tolist() == [2, 50]
@@ -91,7 +91,7 @@ def test_a_request_that_is_the_only_one_does_not_wait():
 
 def test_no_more_run_together_than_the_limits_say():
     signature = Letters()
-    ask_all(signature, [inputs("ab")] * 5 + [inputs(*["cd"] * 7)], batch=3)
+    ask_all(signature, [inputs("ab")] * 5 + [inputs(*["cd"] * 7)], max_batch_size=3)
     assert sorted(map(len, signature.ran)) == [1, 2, 3, 3, 3]
     signature = Letters()
     ask_all(signature, [inputs("a" * 9_000)] * 6)
@@ -100,7 +100,7 @@ def test_no_more_run_together_than_the_limits_say():
 
 def test_without_batches_every_request_runs_as_it_is():
     signature = Letters()
-    answers = ask_all(signature, REQUESTS, batch=1)
+    answers = ask_all(signature, REQUESTS, max_batch_size=1)
     assert sorted(map(len, signature.ran)) == [1, 1, 1, 1, 2, 3]
     for request, answer in zip(REQUESTS, answers):
         assert listed(answer) == listed(Letters()(request))
@@ -147,7 +147,7 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
 
     async def crowd():
         signature = Stuck()
-        answering = batcher(signature, queue=3, wait=0)
+        answering = batcher(signature, max_queue=3, batch_timeout_ms=0)
         tasks = [asyncio.create_task(answering(inputs(c * 2))) for c in "abc"]
         await asyncio.sleep(0)
         with pytest.raises(HTTPException, match="3 requests wait already") as refused:
@@ -186,7 +186,7 @@ def test_outputs_that_are_not_by_row_are_told():
             return {"letters": np.array(list("".join(map(bytes.decode, arrays["texts"]))))}
 
     (error,) = ask_all(Flat(), [inputs("ab")])
-    assert isinstance(error, HTTPException) and "--batch 1" in error.detail
+    assert isinstance(error, HTTPException) and "--max-batch-size 1" in error.detail
 
 
 @pytest.mark.parametrize("name", ["spell", "total"])

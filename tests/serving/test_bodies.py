@@ -76,7 +76,7 @@ def test_workers_run_apart_and_are_replaced_when_they_end():
         workers = bodies.Workers(1)
         raw = json.dumps({"inputs": list(range(100_000))}).encode()
         call = await workers.run(
-            bodies.decode, protocol_v1.read, raw, None, INTERFACES, Limits(instances=10**6)
+            bodies.decode, protocol_v1.read, raw, None, INTERFACES, Limits(max_instances=10**6)
         )
         np.testing.assert_array_equal(call.arrays["x"], np.arange(100_000, dtype="float32"))
         with pytest.raises(InputError, match="no JSON"):

@@ -216,7 +216,7 @@ def test_a_client_that_does_not_read_is_left(linger):
         while not app.asked or app.open():
             await asyncio.sleep(0.01)
 
-    serving(test, keep_alive_timeout=0.05, timeout=0.05)
+    serving(test, keep_alive_timeout=0.05, request_timeout=0.05)
 
 
 def test_a_client_that_reads_slowly_gets_all(linger):

@@ -91,7 +91,7 @@ def test_several_versions_answer(session, toy, twice, tmp_path):
         answer = (await client.get("/v2/models/toy")).json()
         assert answer["versions"] == ["3", "10"]
 
-    session(test, {"toy": tmp_path / "toy"}, keep=2)
+    session(test, {"toy": tmp_path / "toy"}, max_versions=2)
 
 
 def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp_path):
@@ -273,7 +273,7 @@ def test_an_answer_that_takes_too_long(session, toy, monkeypatch):
                 break
         assert numbers(answer) == [1.0, 1.0]
 
-    session(test, {"toy": toy}, Limits(timeout=0.2))
+    session(test, {"toy": toy}, Limits(request_timeout=0.2))
 
 
 def test_metrics(session, toy):

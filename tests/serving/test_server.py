@@ -24,7 +24,7 @@ TEXT = {"instances": ["ab", "c"]}
 def server(toy):
     """A server in a process of its own, and its address."""
     command = "import sys; from keras_seq.cli import main; sys.exit(main(sys.argv[1:]))"
-    arguments = ["serve", f"words={toy}", "--port", "0", "--timeout", "20"]
+    arguments = ["serve", f"words={toy}", "--port", "0", "--request-timeout", "20"]
     process = subprocess.Popen(
         [sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, text=True
     )
@@ -98,8 +98,8 @@ MISTAKES = {
     "no folder": (["nowhere"], "There is no folder nowhere"),
     "twice": (["a=.", "a=."], "Two models are called 'a'"),
     "a name of two parts": (["a/b=."], "'a/b' cannot be the name of a model"),
-    "no batch": (["a=.", "--batch", "0"], "batch must be positive"),
-    "no version": (["a=.", "--keep", "0"], "--keep"),
+    "no batch": (["a=.", "--max-batch-size", "0"], "max_batch_size must be positive"),
+    "no version": (["a=.", "--max-versions", "0"], "--max-versions"),
     "no header": (["a=.", "--max-header-bytes", "0"], "max_header_bytes must be positive"),
     "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, not 99999"),
     "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, not -1"),
