@@ -21,12 +21,12 @@ def cache(
     """
     from keras_seq.data import cache
 
-    cache.clean()
-    entries = cache.clear(name) if clear else cache.entries(name)
+    cache.remove_stale()
+    entries = cache.clear(name) if clear else cache.list_entries(name)
     if not entries:
         console.print("There is nothing.")
         return
     table = Table("name", "size", "last used", "path", "made from")
     for entry in entries:
-        table.add_row(*entry.texts())
+        table.add_row(*entry.to_row())
     console.print("Removed:" if clear else "", table)

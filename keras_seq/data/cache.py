@@ -13,14 +13,14 @@ from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
-COPY = r"user_[0-9a-f]{16}"
+USER_CONFIG = r"user_[0-9a-f]{16}"
 """Name of the TFDS configuration of a data set that was made from files of the user."""
-OURS = rf"builtin|{COPY}"
+OWN_CONFIG = rf"builtin|{USER_CONFIG}"
 """Names of the TFDS configurations of data sets that `keras_seq.data.cached_dataset` makes."""
 VERSION = r"\d+\.\d+\.\d+"
-INCOMPLETE = r"incomplete\.\w{6}_.+"
+INCOMPLETE_FOLDER = r"incomplete\.\w{6}_.+"
 """Names of the folders in which TFDS prepares a data set."""
-PUBLIC = "tfds:"
+TFDS_PREFIX = "tfds:"
 """Beginning of the names of public data sets."""
 
 
@@ -37,23 +37,23 @@ class Entry(NamedTuple):
     source: str = ""
     """Folder of the user's files that a data set was made from, if any."""
 
-    def texts(self) -> tuple[str, ...]:
+    def to_row(self) -> tuple[str, ...]:
         """Return the columns of a table, in this order."""
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.used))
         return self.name, f"{self.size / 1e6:,.1f} MB", used, str(self.path), self.source
 
 
-def archives() -> Path:
+def archive_folder() -> Path:
     """Return the folder of downloaded archives, with one sub-folder per SHA-256."""
     return _folder() / "archives"
 
 
-def pages() -> Path:
+def upload_folder() -> Path:
     """Return the folder of what visitors of pages upload, with one sub-folder per page."""
     return _folder() / "pages"
 
 
-def datasets() -> Path:
+def dataset_folder() -> Path:
     """Return the folder of prepared data sets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
 
     Raises:
@@ -71,7 +71,7 @@ def _folder() -> Path:
     return Path(given or usual).expanduser().absolute()
 
 
-def entries(name: str | None = None) -> list[Entry]:
+def list_entries(name: str | None = None) -> list[Entry]:
     """Return what is in the cache, sorted by name.
 
     Args:
@@ -83,18 +83,18 @@ def entries(name: str | None = None) -> list[Entry]:
     """
     found = [
         Entry(f"archives/{file.name}", file.stat().st_size, file.stat().st_mtime, folder)
-        for folder in _folders(archives())
+        for folder in _folders(archive_folder())
         for file in folder.iterdir()
     ]
     found += [
         Entry(f"pages/{folder.name}", _size(folder), folder.stat().st_mtime, folder)
-        for folder in _folders(pages())
+        for folder in _folders(upload_folder())
     ]
     for folder in _datasets():
-        own = "/".join(folder.relative_to(datasets()).parts)
-        if not re.fullmatch(OURS, folder.parent.name):
-            own = PUBLIC + own
-        used, source = records.last_used(folder), records.source(folder)
+        own = "/".join(folder.relative_to(dataset_folder()).parts)
+        if not re.fullmatch(OWN_CONFIG, folder.parent.name):
+            own = TFDS_PREFIX + own
+        used, source = records.last_used(folder), records.source_folder(folder)
         found.append(Entry(own, _size(folder), used, folder, source))
     if name is None:
         return sorted(found)
@@ -116,28 +116,28 @@ def clear(name: str | None = None) -> list[Entry]:
     Raises:
         InputError: If there is no such entry.
     """
-    chosen = entries(name)
+    chosen = list_entries(name)
     if name is None:
-        chosen = [entry for entry in chosen if not entry.name.startswith(PUBLIC)]
+        chosen = [entry for entry in chosen if not entry.name.startswith(TFDS_PREFIX)]
     return [entry for entry in chosen if _remove(entry.path)]
 
 
-def clean() -> None:
+def remove_stale() -> None:
     """Remove what killed processes left, and copies of files that have changed or gone."""
-    folder_locks.remove_unlocked(pages(), r".+")
-    for archive in _folders(archives()):
+    folder_locks.remove_unlocked(upload_folder(), r".+")
+    for archive in _folders(archive_folder()):
         folder_locks.remove_unlocked(archive, files.TEMPORARY)
-    for config in _folders(datasets(), 2):
-        if re.fullmatch(OURS, config.name):
-            folder_locks.remove_unlocked(config, INCOMPLETE)
+    for config in _folders(dataset_folder(), 2):
+        if re.fullmatch(OWN_CONFIG, config.name):
+            folder_locks.remove_unlocked(config, INCOMPLETE_FOLDER)
     for folder in _datasets():
-        if re.fullmatch(COPY, folder.parent.name) and records.is_stale(folder):
+        if re.fullmatch(USER_CONFIG, folder.parent.name) and records.is_stale(folder):
             _remove(folder)
 
 
 def _datasets() -> list[Path]:
     """Return the folders of prepared data sets, with a configuration or without."""
-    found = [*_folders(datasets(), 2), *_folders(datasets(), 3)]
+    found = [*_folders(dataset_folder(), 2), *_folders(dataset_folder(), 3)]
     return [folder for folder in found if re.fullmatch(VERSION, folder.name)]
 
 

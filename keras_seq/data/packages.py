@@ -64,13 +64,13 @@ def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
         InputError: If there is no network, if the index does not have the archive, or if it has
             another one in its place.
     """
-    folder = cache.archives() / sha256
+    folder = cache.archive_folder() / sha256
     for path in sorted(folder.glob("*.*")):
         if _sha256(path) == sha256:
             path.touch()
             return path
         path.unlink()  # it was cut, or put there by mistake
-    settings = _settings_of_pip()
+    settings = _pip_settings()
     failure = "no index that pip looks in has it"
     try:
         for link in _offered(settings, package, version, kind):
@@ -204,7 +204,7 @@ def _check(answer: "requests.Response") -> None:
         raise _Refusal(f"{_host(answer.url)} answers {answer.status_code}")
 
 
-def _settings_of_pip() -> dict[str, str]:
+def _pip_settings() -> dict[str, str]:
     """Return what pip's files and environment say, the environment first."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -11,13 +11,13 @@ from typing import Any
 
 from keras_seq._internal.files import atomic_write
 
-NAME = "keras_seq.json"
+RECORD_NAME = "keras_seq.json"
 """Name of the record, which lies in the folder of the data set."""
-RECENT = 3600.0
+MIN_IDLE_SECONDS = 3600.0
 """Seconds after its last use for which a data set is not removed by itself."""
 
 
-def write(folder: Path, files: Iterable[Path] = ()) -> None:
+def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
     """Record a data set that was just prepared.
 
     Args:
@@ -28,11 +28,11 @@ def write(folder: Path, files: Iterable[Path] = ()) -> None:
         "parts": {path.name: _size_and_hash(path) for path in sorted(_parts(folder))},
         "files": [[str(path.absolute()), *_size_and_time(path)] for path in files],
     }
-    with atomic_write(folder / NAME) as new:
+    with atomic_write(folder / RECORD_NAME) as new:
         new.write_text(json.dumps(content), encoding="utf-8")
 
 
-def damage(folder: Path) -> str | None:
+def find_damage(folder: Path) -> str | None:
     """Return what is wrong with a data set, as the beginning of a sentence, or None.
 
     Args:
@@ -49,23 +49,23 @@ def damage(folder: Path) -> str | None:
             if _size_and_hash(path)[1] != sha256:
                 return f"{path} is not what was written"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return f"{folder / NAME} is missing or damaged"
+        return f"{folder / RECORD_NAME} is missing or damaged"
     return None
 
 
-def touch(folder: Path) -> None:
+def mark_used(folder: Path) -> None:
     """Note that a data set is being used now."""
     with contextlib.suppress(OSError):  # a folder that others prepared may be read-only
-        os.utime(folder / NAME)
+        os.utime(folder / RECORD_NAME)
 
 
 def last_used(folder: Path) -> float:
     """Return the time of the last use, in seconds since 1970."""
-    record = folder / NAME
+    record = folder / RECORD_NAME
     return (record if record.exists() else folder).stat().st_mtime
 
 
-def source(folder: Path) -> str:
+def source_folder(folder: Path) -> str:
     """Return the folder of the user's files that a data set was made from, or an empty text."""
     files = _files(folder)
     return os.path.commonpath([Path(path).parent for path, *_ in files]) if files else ""
@@ -76,7 +76,7 @@ def is_stale(folder: Path) -> bool:
 
     It cannot when one of the files has changed or gone, or when it has no record.
     """
-    if time.time() - last_used(folder) < RECENT:
+    if time.time() - last_used(folder) < MIN_IDLE_SECONDS:
         return False
     files = _files(folder)
     return files is None or any(_has_changed(*file) for file in files)
@@ -98,11 +98,11 @@ def _files(folder: Path) -> list[tuple[str, int, int]] | None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / NAME).read_text(encoding="utf-8"))
+    return json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
 
 
 def _parts(folder: Path) -> Iterable[Path]:
-    return (path for path in folder.iterdir() if path.is_file() and path.name != NAME)
+    return (path for path in folder.iterdir() if path.is_file() and path.name != RECORD_NAME)
 
 
 def _size_and_hash(path: Path) -> tuple[int, str]:

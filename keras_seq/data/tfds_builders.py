@@ -57,15 +57,15 @@ def cached_dataset(name, version, features, examples, source="builtin", files=()
             yield from numbered
 
     Prepared.name = name
-    cache.clean()
-    folder = cache.datasets() / name / _config_name(source) / version
+    cache.remove_stale()
+    folder = cache.dataset_folder() / name / _config_name(source) / version
     folder.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:
         _enter_alone(held, folder.parent, name)
-        if folder.exists() and (damage := records.damage(folder)):
+        if folder.exists() and (damage := records.find_damage(folder)):
             print(f"{damage}: the data set {name} is prepared again.", file=sys.stderr)
             shutil.rmtree(folder)
-        builder = Prepared(data_dir=cache.datasets())
+        builder = Prepared(data_dir=cache.dataset_folder())
         if not builder.is_prepared():
             # TFDS would announce a download; the progress worth showing is that of the examples.
             tfds.disable_progress_bar()
@@ -73,12 +73,12 @@ def cached_dataset(name, version, features, examples, source="builtin", files=()
                 try:
                     builder.download_and_prepare()
                 except OSError:
-                    builder = Prepared(data_dir=cache.datasets())
+                    builder = Prepared(data_dir=cache.dataset_folder())
                     if not builder.is_prepared():  # by another process, where there are no locks
                         raise
             tfds.enable_progress_bar()
-            records.write(folder, files)
-    records.touch(folder)
+            records.write_record(folder, files)
+    records.mark_used(folder)
     return builder
 
 
@@ -105,7 +105,7 @@ def load_tfds(name):
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
-    data_dir = cache.datasets()
+    data_dir = cache.dataset_folder()
     try:
         with without_cloud():
             builder = tfds.builder(name, try_gcs=False, data_dir=data_dir)
@@ -116,7 +116,7 @@ def load_tfds(name):
     folder = Path(builder.data_dir)
     # Other programs prepare public sets too, without our locks.
     folder_locks.remove_unlocked(
-        folder.parent, cache.INCOMPLETE, min_age=folder_locks.STALE_AGE_SECONDS
+        folder.parent, cache.INCOMPLETE_FOLDER, min_age=folder_locks.STALE_AGE_SECONDS
     )
     if not builder.is_prepared() and not _online():
         raise InputError(
@@ -124,12 +124,12 @@ def load_tfds(name):
             f"to fetch it: run `tfds build {name}` where there is one and copy the folder here."
         )
     builder.download_and_prepare()
-    if not (folder / records.NAME).exists():
+    if not (folder / records.RECORD_NAME).exists():
         with contextlib.suppress(OSError):  # a read-only folder of others
-            records.write(folder)
-    elif damage := records.damage(folder):
+            records.write_record(folder)
+    elif damage := records.find_damage(folder):
         raise _damaged(name, folder, damage)
-    records.touch(folder)
+    records.mark_used(folder)
     return builder
 
 

@@ -17,9 +17,9 @@ class PageFolder:
     """Folder in the cache that is held while the process lives; the next page removes it then."""
 
     def __init__(self) -> None:
-        cache.clean()
-        cache.pages().mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(dir=cache.pages())).resolve()
+        cache.remove_stale()
+        cache.upload_folder().mkdir(parents=True, exist_ok=True)
+        self.path = Path(tempfile.mkdtemp(dir=cache.upload_folder())).resolve()
         self._held = contextlib.ExitStack()
         self._held.enter_context(folder_locks.hold(self.path))
         self._own: set[Path] = set()

@@ -21,8 +21,8 @@ def filled(workplace):
         folder = workplace / "tfds" / name
         folder.mkdir(parents=True)
         (folder / "dataset_info.json").write_text("{}")
-        records.write(folder, [mine / "a.txt"] if copy in name else [])
-        os.utime(folder / records.NAME, (1e9, 1e9))
+        records.write_record(folder, [mine / "a.txt"] if copy in name else [])
+        os.utime(folder / records.RECORD_NAME, (1e9, 1e9))
     (workplace / "tfds/ner/.config").mkdir()
     archive = workplace / "cache/archives/ab12/thing-1.0.tar.gz"
     archive.parent.mkdir(parents=True)
@@ -41,7 +41,7 @@ NAMES = [
 
 
 def names():
-    return [entry.name for entry in cache.entries()]
+    return [entry.name for entry in cache.list_entries()]
 
 
 def test_what_is_listed(filled, capsys):
@@ -51,7 +51,7 @@ def test_what_is_listed(filled, capsys):
         assert name in rows
     assert "1.5 MB" in rows and "2001-09-0" in rows and str(filled / "mine") in rows
     assert str(filled / "tfds/mnist/3.0.1") in rows
-    [entry] = cache.entries("archives")
+    [entry] = cache.list_entries("archives")
     assert (entry.size, entry.used) == (1_500_000, 1e9)
     assert cli.main(["cache", "nre"]) == 2
     assert "There is no entry of the cache 'nre'" in capsys.readouterr().err
@@ -77,41 +77,41 @@ def test_what_is_in_use_stays(filled):
 
 
 def test_copies_of_files_that_changed_or_went(filled):
-    cache.clean()
+    cache.remove_stale()
     assert names() == NAMES
     (filled / "mine/a.txt").unlink()
-    cache.clean()
+    cache.remove_stale()
     assert names() == NAMES[:2] + NAMES[3:]
 
 
 @pytest.mark.parametrize("record", [None, "", "[]", '{"files": 3}', '{"files": [[1]]}'])
 def test_a_copy_without_a_record_can_never_be_used(filled, record):
-    path = filled / "tfds/ner/user_0123456789abcdef/1.0.0" / records.NAME
+    path = filled / "tfds/ner/user_0123456789abcdef/1.0.0" / records.RECORD_NAME
     path.unlink()
     if record is not None:
         path.write_text(record)
         os.utime(path, (1e9, 1e9))
     os.utime(path.parent, (1e9, 1e9))
-    assert records.damage(path.parent) and len(cache.entries()) == len(NAMES)
-    cache.clean()
+    assert records.find_damage(path.parent) and len(cache.list_entries()) == len(NAMES)
+    cache.remove_stale()
     assert names() == NAMES[:2] + NAMES[3:]
 
 
 def test_a_record_says_what_was_written(tmp_path):
     (tmp_path / "part").write_text("a")
-    records.write(tmp_path)
-    content = json.loads((tmp_path / records.NAME).read_text())
+    records.write_record(tmp_path)
+    content = json.loads((tmp_path / records.RECORD_NAME).read_text())
     assert list(content["parts"]) == ["part"] and content["parts"]["part"][0] == 1
-    assert records.damage(tmp_path) is None and not records.is_stale(tmp_path)
+    assert records.find_damage(tmp_path) is None and not records.is_stale(tmp_path)
 
 
 def test_folders_of_pages_that_were_killed(workplace):
     for name in ("killed", "alive"):
-        (cache.pages() / name).mkdir(parents=True)
-        os.utime(cache.pages() / name, (1e9, 1e9))
-    with folder_locks.hold(cache.pages() / "alive"):
-        cache.clean()
-        assert [folder.name for folder in cache.pages().iterdir()] == ["alive"]
+        (cache.upload_folder() / name).mkdir(parents=True)
+        os.utime(cache.upload_folder() / name, (1e9, 1e9))
+    with folder_locks.hold(cache.upload_folder() / "alive"):
+        cache.remove_stale()
+        assert [folder.name for folder in cache.upload_folder().iterdir()] == ["alive"]
 
 
 def test_a_cache_in_a_cloud_is_refused(workplace, monkeypatch, capsys):

@@ -69,7 +69,7 @@ def index(workplace, monkeypatch):
             stack.callback(server.server_close)
             stack.callback(server.shutdown)
             address = f"http://127.0.0.1:{server.server_port}"
-            monkeypatch.setattr(packages, "_settings_of_pip", lambda: {"index-url": address})
+            monkeypatch.setattr(packages, "_pip_settings", lambda: {"index-url": address})
             return asked
 
         yield serve
@@ -81,7 +81,7 @@ def test_reads_a_file_and_keeps_the_archive(index, workplace, monkeypatch):
     read = functools.partial(data.read_from_sdist, "thing", "1.0", hash_of(content), "words.txt")
     assert read() == b"words"
     assert asked == ["/thing/", f"/{SDIST}"]
-    monkeypatch.setattr(packages, "_settings_of_pip", lambda: pytest.fail("it is there already"))
+    monkeypatch.setattr(packages, "_pip_settings", lambda: pytest.fail("it is there already"))
     assert read() == b"words"
     [kept] = (workplace / "cache" / "archives").rglob(SDIST)
     assert kept.read_bytes() == content
@@ -143,13 +143,13 @@ def test_a_folder_and_a_file_index_are_places_too(workplace, monkeypatch):
         {"index-url": folder.as_uri()},
         {"extra-index-url": folder.as_uri(), "index-url": "http://127.0.0.1:9"},
     ):
-        monkeypatch.setattr(packages, "_settings_of_pip", lambda settings=settings: settings)
+        monkeypatch.setattr(packages, "_pip_settings", lambda settings=settings: settings)
         monkeypatch.setenv("KERAS_SEQ_CACHE", str(workplace / f"cache {len(settings)}"))
         assert data.read_from_sdist("thing", "1.0", sha256, "words.txt") == b"words"
 
 
 def refused(settings, monkeypatch):
-    monkeypatch.setattr(packages, "_settings_of_pip", lambda: settings)
+    monkeypatch.setattr(packages, "_pip_settings", lambda: settings)
     with pytest.raises(InputError) as caught:
         data.read_from_sdist("thing", "1.0", "ab12", "words.txt")
     error = str(caught.value)
@@ -171,13 +171,13 @@ def test_without_a_network(workplace, monkeypatch):
 
 def test_what_an_index_does_not_have(index, monkeypatch, workplace):
     index({})
-    settings = packages._settings_of_pip()
+    settings = packages._pip_settings()
     assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
     (workplace / "index" / "thing" / "index.html").unlink()
     (workplace / "index" / "thing").rmdir()
     assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
     index({"thing-1.0.zip": b"another"})
-    settings = packages._settings_of_pip()
+    settings = packages._pip_settings()
     error = refused(settings, monkeypatch)
     assert error.startswith("127.0.0.1 has another one in its place, with SHA-256")
     (workplace / "index" / "thing-1.0.zip").unlink()
@@ -195,7 +195,7 @@ def test_the_settings_are_those_of_pip(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://two.invalid/simple")
-    found = packages._settings_of_pip()
+    found = packages._pip_settings()
     assert found["index-url"] == "https://one.invalid/simple"
     assert found["find-links"] == "/c"
     assert found["extra-index-url"] == "https://two.invalid/simple"

@@ -77,7 +77,7 @@ def test_a_damaged_copy_is_made_again(some, workplace, capsys):
     assert some() == 1
     folder, count = workplace / "tfds" / FOLDER, 1
     names = sorted(path.name for path in folder.iterdir())
-    assert "dataset_info.json" in names and records.NAME in names
+    assert "dataset_info.json" in names and records.RECORD_NAME in names
     for name in names:
         for damage in DAMAGES.values():
             (folder / name).write_bytes(damage((folder / name).read_bytes()))
@@ -87,7 +87,7 @@ def test_a_damaged_copy_is_made_again(some, workplace, capsys):
             assert name in error and "the data set some is prepared again" in error
     (folder / names[-1]).unlink()
     assert some() == count + 1 and "is missing" in capsys.readouterr().err
-    (folder / records.NAME).unlink()
+    (folder / records.RECORD_NAME).unlink()
     assert some() == count + 2
 
 
@@ -95,20 +95,20 @@ def test_leftovers_and_stale_copies_go(some, workplace):
     file = workplace / "texts.csv"
     file.write_text("a")
     some("user file, as it was", [file])
-    old = time.time() - 2 * records.RECENT
+    old = time.time() - 2 * records.MIN_IDLE_SECONDS
     copies = workplace / "tfds" / "some"
     [copy] = copies.glob("user_*/1.0.0")
-    os.utime(copy / records.NAME, (old, old))
+    os.utime(copy / records.RECORD_NAME, (old, old))
     some()
     assert copy.exists(), "the file is as it was"
     left = copies / "builtin" / "incomplete.AB12CD_1.0.0"
     left.mkdir()
     os.utime(left, (old, old))
     file.write_text("b, another time")
-    os.utime(copy / records.NAME)
+    os.utime(copy / records.RECORD_NAME)
     some()
     assert not left.exists() and copy.exists(), "which may be in use"
-    os.utime(copy / records.NAME, (old, old))
+    os.utime(copy / records.RECORD_NAME, (old, old))
     some()
     assert not copy.exists()
 
@@ -117,7 +117,7 @@ def test_a_set_under_way_is_no_leftover(some, workplace):
     def meanwhile():
         [incomplete] = (workplace / "tfds/some/builtin").glob("incomplete.*")
         os.utime(incomplete, (0, 0))
-        cache.clean()
+        cache.remove_stale()
         assert incomplete.exists()
 
     some(meanwhile=meanwhile)
@@ -157,5 +157,5 @@ def test_a_damaged_public_set(workplace, monkeypatch):
 
 
 def test_only_an_answer_is_a_network(monkeypatch):
-    monkeypatch.setattr(network, "answers", lambda url: url.startswith("https://storage."))
+    monkeypatch.setattr(network, "is_reachable", lambda url: url.startswith("https://storage."))
     assert tfds_builders._online()

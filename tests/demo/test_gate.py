@@ -70,7 +70,7 @@ def echo(kind):
 def disguises(path):
     """Ways to name a file of the machine to a component."""
     file = {"path": str(path), "meta": META}
-    folder = next(cache.pages().iterdir())
+    folder = next(cache.upload_folder().iterdir())
     yield file
     yield str(path)
     yield [file]
@@ -110,7 +110,7 @@ def attack(client, path):
     for route in ("file=", "file/", "proxy=", "stream/"):
         for name in (path, path.as_uri(), urllib.parse.quote(str(path), safe="")):
             seen.append(client.get(f"/gradio_api/{route}{name}").text)
-    for kept in cache.pages().parent.rglob("*"):
+    for kept in cache.upload_folder().parent.rglob("*"):
         assert kept.is_dir() or SECRET.encode() not in kept.read_bytes(), "it can be asked for"
     assert not [text for text in seen if SECRET in text]
 
@@ -159,13 +159,13 @@ def test_an_uploaded_file_is_read_and_served():
     with client_of(echo(gr.File)) as client:
         files = {"files": ("a.txt", b"mine")}
         [path] = client.post("/gradio_api/upload", files=files).json()
-        assert Path(path).is_relative_to(cache.pages())
+        assert Path(path).is_relative_to(cache.upload_folder())
         url = f"{ADDRESS}/gradio_api/file={path}"
         assert client.get(url).content == b"mine"
         body = {"data": [{"path": path, "url": url, "meta": META}], "session_hash": "s"}
         event = client.post("/gradio_api/call/ask", json=body).json()["event_id"]
         assert Path(path).name in client.get(f"/gradio_api/call/ask/{event}").text
-    assert not list(cache.pages().iterdir()), "it goes with the page"
+    assert not list(cache.upload_folder().iterdir()), "it goes with the page"
 
 
 @pytest.fixture
