@@ -1,7 +1,7 @@
-"""Run the conformance suites on each backend and write docs/backends.md: `python docs/backends.py`.
+"""Conformance suites on each backend, and writer of docs/backends.md: `python docs/backends.py`.
 
-A table has a row per layer or model and a column per backend. With files of `--junitxml` in the
-order of the backends, `python docs/backends.py A B C`, it reads these and runs nothing.
+The tables have one row per layer or model and one column per backend. With `--junitxml` reports as
+arguments, in the order of `BACKENDS`, no tests are run: `python docs/backends.py A B C`.
 """
 
 import collections
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,82 +20,84 @@ END = "<!-- end of backends -->"
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
 SUITES = {"layer or cell": "test_layers", "model": "test_models"}
 
+Outcomes = dict[str, collections.defaultdict[str, set[str]]]
+
 
 def run(backend: str, file: Path) -> None:
-    """Run both suites, slow tests too, on a backend, and write the results as JUnit does."""
+    """Run both suites on one backend, slow tests included, and write a JUnit report to `file`."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"]
-    command += ["-o", "junit_family=legacy"]  # the only one that keeps properties of tests
+    command += ["-o", "junit_family=legacy"]  # keeps the properties of tests
     suites = [f"tests/conformance/{suite}.py" for suite in SUITES.values()]
     subprocess.run(
         [*command, f"--junitxml={file}", *suites],
         cwd=PAGE.parent.parent,
         env={**os.environ, "KERAS_BACKEND": backend},
-        check=False,  # what fails is in the table
+        check=False,  # failures go into the table
     )
 
 
-def read(file: Path) -> tuple[dict, dict]:
-    """Return what one run of the suites found.
+def read_report(file: Path) -> tuple[Outcomes, dict[str, str]]:
+    """Return the results in one JUnit report.
 
     Returns:
-        Suite to row to the outcomes of its tests, "passed", "failed" or the name of what is
-        refused; and name of what is refused to the sentence.
+        Outcomes of the tests of each suite and row: "passed", "failed" or the name of an
+        unsupported feature; and the error message of each unsupported feature.
     """
-    outcomes: dict = {suite: collections.defaultdict(set) for suite in SUITES.values()}
-    sentences = {}
+    outcomes: Outcomes = {suite: collections.defaultdict(set) for suite in SUITES.values()}
+    messages: dict[str, str] = {}
     for case in ElementTree.parse(file).iter("testcase"):
         row = re.search(r"\[(?:.*-)?([A-Z]\w+)(?:-.*)?\]", case.get("name", ""))
         if row is None or case.find("skipped") is not None:
             continue
-        refused = {p.get("name"): p.get("value") for p in case.iter("property")}
-        sentences.update(refused)
+        unsupported = {p.get("name", ""): p.get("value", "") for p in case.iter("property")}
+        messages.update(unsupported)
         failed = case.find("failure") is not None or case.find("error") is not None
         suite = case.get("classname", "").split(".")[-1]
-        outcomes[suite][row[1]] |= {"failed"} if failed else set(refused) or {"passed"}
-    return outcomes, sentences
+        outcomes[suite][row[1]] |= {"failed"} if failed else set(unsupported) or {"passed"}
+    return outcomes, messages
 
 
-def cell(outcomes: set) -> str:
-    """Return the text of a cell."""
+def format_cell(outcomes: set[str]) -> str:
+    """Return the text of one table cell."""
     if not outcomes or "failed" in outcomes:
         return "**fails**" if outcomes else "not run"
-    refused = sorted(outcomes - {"passed"})
-    return f"yes, without {', '.join(refused)}" if refused else "yes"
+    unsupported = sorted(outcomes - {"passed"})
+    return f"yes, without {', '.join(unsupported)}" if unsupported else "yes"
 
 
-def tables(files: list) -> str:
-    """Return the tables in Markdown, and the sentences of what is refused."""
-    runs = {backend: read(Path(file)) for backend, file in zip(BACKENDS, files, strict=True)}
+def tables(files: Sequence[str | Path]) -> str:
+    """Return the tables and the messages of unsupported features, in Markdown."""
+    runs = {backend: read_report(Path(file)) for backend, file in zip(BACKENDS, files, strict=True)}
     lines = []
-    for what, suite in SUITES.items():
-        lines += [f"| {what} | {' | '.join(BACKENDS.values())} |", "| --- " * 4 + "|"]
+    for title, suite in SUITES.items():
+        lines += [f"| {title} | {' | '.join(BACKENDS.values())} |", "| --- " * 4 + "|"]
         rows = sorted({row for outcomes, _ in runs.values() for row in outcomes[suite]})
         for row in rows:
-            cells = [cell(outcomes[suite][row]) for outcomes, _ in runs.values()]
+            cells = [format_cell(outcomes[suite][row]) for outcomes, _ in runs.values()]
             lines.append(f"| `{row}` | {' | '.join(cells)} |")
         lines.append("")
-    lines += ["What is refused says so:", ""]
-    for backend, (_, sentences) in runs.items():
-        for sentence in sentences.values():
-            lines.append(f'- {BACKENDS[backend]}: "{sentence}"')
+    lines += ["Unsupported features raise an error:", ""]
+    for backend, (_, messages) in runs.items():
+        for message in messages.values():
+            lines.append(f'- {BACKENDS[backend]}: "{message}"')
     return "\n".join(lines) + "\n"
 
 
-def renewed(text: str, files: list) -> str:
-    """Return the page with these results in it."""
+def update(text: str, files: Sequence[str | Path]) -> str:
+    """Return the page with the results of these reports."""
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n" + tables(files) + "\n" + END + rest.partition(END)[2]
 
 
 def main() -> None:
-    """Run the suites unless their results are given, and write the page."""
+    """Run the suites unless reports are given as arguments, and write the page."""
     files = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         if not files:
             files = [str(Path(folder) / f"{backend}.xml") for backend in BACKENDS]
-            for backend, file in zip(BACKENDS, files):
+            for backend, file in zip(BACKENDS, files, strict=True):
                 run(backend, Path(file))
-        PAGE.write_text(renewed(PAGE.read_text(), files))
+        PAGE.write_text(update(PAGE.read_text(), files))
     print(PAGE.read_text())
 
 

@@ -1,4 +1,4 @@
-"""Write the table of limits into docs/limits.md: `python docs/limits.py`."""
+"""Writer of the table in docs/limits.md: `python docs/limits.py`."""
 
 import dataclasses
 from pathlib import Path
@@ -13,18 +13,18 @@ END = "<!-- end of limits -->"
 
 
 def table() -> str:
-    """Return the table in Markdown, a row per limit."""
+    """Return the table in Markdown, one row per limit."""
     fields = docstring_parser.parse_from_object(DataLimits).params
     meanings = {field.arg_name: field.description for field in fields}
-    lines = ["| limit | default | of what |", "| --- | --- | --- |"]
+    lines = ["| limit | default | meaning |", "| --- | --- | --- |"]
     for field in dataclasses.fields(DataLimits):
         default = _format(field.name, field.default)
         lines.append(f"| `{field.name}` | {default} | {meanings[field.name]} |")
     return "\n".join(lines) + "\n"
 
 
-def renewed(text: str) -> str:
-    """Return the page with today's table in it."""
+def update(text: str) -> str:
+    """Return the page with the current table."""
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n" + table() + "\n" + END + rest.partition(END)[2]
 
@@ -37,4 +37,4 @@ def _format(name: str, value: float) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text()))
+    PAGE.write_text(update(PAGE.read_text()))

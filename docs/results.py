@@ -1,4 +1,4 @@
-"""Writes the table of recorded results into the README: `python docs/results.py`."""
+"""Writer of the table of recorded results in README.md: `python docs/results.py`."""
 
 from pathlib import Path
 
@@ -9,20 +9,20 @@ BEGIN = "<!-- results: written by `python docs/results.py` from the recipes' res
 END = "<!-- end of results -->"
 
 
-def table():
-    """The table in Markdown, a row a preset."""
+def table() -> str:
+    """Return the table in Markdown, one row per preset."""
     lines = ["| recipe | preset | seeds | test | minutes |", "| --- | --- | --- | --- | --- |"]
-    for name, found in sorted(registry.recipes().items()):
-        for row in results.summary(found):
+    for name, recipe in sorted(registry.recipes().items()):
+        for row in results.summary(recipe):
             lines.append(f"| [{name}](recipes/{name}) | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 
 
-def renewed(text):
-    """The README with today's table in it."""
+def update(text: str) -> str:
+    """Return the README with the current table."""
     before, _, rest = text.partition(BEGIN)
     return before + BEGIN + "\n" + table() + "\n" + END + rest.partition(END)[2]
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text()))
+    README.write_text(update(README.read_text()))

@@ -13,7 +13,7 @@ def test_table_is_what_the_results_say():
     spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs/results.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.renewed(README) == README, "run python docs/results.py"
+    assert module.update(README) == README, "run python docs/results.py"
 
 
 def test_python_example_runs():

@@ -57,5 +57,5 @@ def test_the_documentation_has_the_table():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     page = (root / "docs/limits.md").read_text()
-    assert module.renewed(page) == page, "run python docs/limits.py"
+    assert module.update(page) == page, "run python docs/limits.py"
     assert page.count("| `max_") == len(dataclasses.fields(limits.DataLimits))
