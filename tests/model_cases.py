@@ -255,18 +255,20 @@ RECORDINGS = [tones(letters) for letters in SAID]
 
 
 def plain_recognizer():
-    front_end = layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12))
+    front_end = layers.FrontEnd(
+        layers.LogMelSpectrogram(4_000, frame_length=100, frame_step=40, num_mel_bins=12)
+    )
     return CTCRecognizer("ab ", front_end, stack=layers.RNNStack("LSTM", 16, bidirectional=True))
 
 
 def full_recognizer():
     front_end = layers.FrontEnd(
-        layers.LogMel(4_000, window=100, hop=40, bands=12),
+        layers.LogMelSpectrogram(4_000, frame_length=100, frame_step=40, num_mel_bins=12),
         frame_stack=3,
         frame_stride=2,
         noise=layers.BackgroundNoise(),
-        warping=layers.SpectralWarping(0.05, low=20.0, high=2_000.0),
-        masking=layers.SpectralMasking(1, bands=2, steps=2),
+        warping=layers.VocalTractLengthPerturbation(0.05, min_freq=20.0, max_freq=2_000.0),
+        masking=layers.SpecAugment(1, freq_mask_width=2, time_mask_width=2),
         mean_normalize=True,
         average_offsets=True,
     )

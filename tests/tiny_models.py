@@ -85,7 +85,9 @@ def seq2seq(
 
 
 def recognizer():
-    front_end = layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12))
+    front_end = layers.FrontEnd(
+        layers.LogMelSpectrogram(4_000, frame_length=100, frame_step=40, num_mel_bins=12)
+    )
     return CTCRecognizer("ab ", front_end, stack=layers.RNNStack("LSTM", 4, bidirectional=True))
 
 

@@ -6,8 +6,8 @@ from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.band_convolution import BandConvolution
 from keras_seq.layers.audio.front_end import FrontEnd
-from keras_seq.layers.audio.log_mel import LogMel
-from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
+from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
+from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.frame_encoders import ApplicationFrameEncoder, SmallFrameEncoder
 from keras_seq.layers.masked_conv1d import MaskedConv1D
@@ -57,7 +57,7 @@ __all__ = [
     "HashedNgramEmbedding",
     "IncrementalLayer",
     "KneserNey",
-    "LogMel",
+    "LogMelSpectrogram",
     "LogitMixture",
     "LongestMatchEmbedding",
     "MaskedConv1D",
@@ -72,10 +72,10 @@ __all__ = [
     "ScheduledSampling",
     "SimpleRNN",
     "SmallFrameEncoder",
-    "SpectralMasking",
-    "SpectralWarping",
+    "SpecAugment",
     "TimeDistributed",
     "TokenEmbedding",
+    "VocalTractLengthPerturbation",
     "WeightArrayExpert",
     "WeightArrayModel",
     "WordDropout",

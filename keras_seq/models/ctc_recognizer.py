@@ -11,7 +11,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.batching import EncodedDataset, RaggedArray
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
-from keras_seq.layers.audio.ended_by_blanks import EndedByBlanks
+from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
 from keras_seq.layers.audio.front_end import FrontEnd
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.losses import CTC
@@ -26,12 +26,13 @@ class CTCRecognizer(BaseModel):
 
     Example:
         >>> import numpy as np
-        >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMel, RNNStack
+        >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMelSpectrogram, RNNStack
         >>> from keras_seq.models import CTCRecognizer
         >>> recordings = list(np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8_000)))
+        >>> log_mel = LogMelSpectrogram(8_000, frame_length=200, frame_step=80, num_mel_bins=20)
         >>> recognizer = CTCRecognizer(
         ...     "abcdefghijklmnopqrstuvwxyz ",
-        ...     FrontEnd(LogMel(8_000, window=200, hop=80, bands=20), noise=BackgroundNoise()),
+        ...     FrontEnd(log_mel, noise=BackgroundNoise()),
         ...     stack=RNNStack("GRU", 16, bidirectional=True),
         ... )
         >>> recognizer.adapt(recordings)
@@ -101,7 +102,7 @@ class CTCRecognizer(BaseModel):
         for layer in features:
             x = layer(x)
         logits = head(stack(x, mask=mask))
-        outputs = EndedByBlanks(front_end.num_offsets, name="log_probs")(logits, mask)
+        outputs = BlankAfterEnd(front_end.num_offsets, name="log_probs")(logits, mask)
         super().__init__(inputs, outputs, name=name)
         self.alphabet, self._letters = letters.characters, letters
         self.lexicon = None if lexicon is None else list(lexicon)

@@ -6,10 +6,10 @@ from keras_seq.layers import (
     BackgroundNoise,
     BandConvolution,
     FrontEnd,
-    LogMel,
+    LogMelSpectrogram,
     RNNStack,
-    SpectralMasking,
-    SpectralWarping,
+    SpecAugment,
+    VocalTractLengthPerturbation,
 )
 from keras_seq.models import CTCRecognizer
 from keras_seq.train.optimizers import muon
@@ -34,18 +34,18 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
     if not alphabet:
         raise InputError("No training recording has a text, so that there is nothing to learn.")
     front_end = FrontEnd(
-        LogMel(
+        LogMelSpectrogram(
             config.sample_rate,
-            window=round(WINDOW * config.sample_rate),
-            hop=round(HOP * config.sample_rate),
-            bands=NUM_MEL_BINS,
+            frame_length=round(WINDOW * config.sample_rate),
+            frame_step=round(HOP * config.sample_rate),
+            num_mel_bins=NUM_MEL_BINS,
         ),
         frame_stack=config.frame_stack,
         noise=BackgroundNoise() if ADD_NOISE else None,
-        warping=SpectralWarping(config.max_warp, high=config.sample_rate / 2)
+        warping=VocalTractLengthPerturbation(config.max_warp, max_freq=config.sample_rate / 2)
         if config.max_warp
         else None,
-        masking=SpectralMasking(config.num_masks) if config.num_masks else None,
+        masking=SpecAugment(config.num_masks) if config.num_masks else None,
         mean_normalize=config.bidirectional,
         average_offsets=AVERAGE_OFFSETS,
         name="front_end",

@@ -89,7 +89,7 @@ class TwoNoises(layers.BackgroundNoise):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.hear([[1.0, 2.0, -1.0], [3.0, 0.0, 1.0]])
+        self.set_noise([[1.0, 2.0, -1.0], [3.0, 0.0, 1.0]])
 
 
 @keras.saving.register_keras_serializable(package="tests")
@@ -216,7 +216,7 @@ CASES = {
         {"units": UNITS}, output=(BATCH, FEATURES), weights=(3, 0), masking=True
     ),
     "BackgroundNoise": Case(
-        {"clean": 0.1},
+        {"clean_prob": 0.1},
         {"samples": ((BATCH, 9), "float32")},
         output=(BATCH, 9),
         call={"training": True},
@@ -261,7 +261,9 @@ CASES = {
     ),
     "FrontEnd": Case(
         {
-            "log_mel": layers.LogMel(4_000, window=64, hop=32, bands=6),
+            "log_mel": layers.LogMelSpectrogram(
+                4_000, frame_length=64, frame_step=32, num_mel_bins=6
+            ),
             "frame_stack": 2,
             "mean_normalize": True,
         },
@@ -277,8 +279,8 @@ CASES = {
         {"clips": ((BATCH, STEPS, 6, 6, 1), "float32")},
         weights=(4, 0),
     ),
-    "LogMel": Case(
-        {"sample_rate": 4_000, "window": 64, "hop": 32, "bands": 6},
+    "LogMelSpectrogram": Case(
+        {"sample_rate": 4_000, "frame_length": 64, "frame_step": 32, "num_mel_bins": 6},
         {"samples": ((BATCH, 128), "float32")},
         (BATCH, 3, 6),
     ),
@@ -335,12 +337,14 @@ CASES = {
         {"training": True},
         trains=False,
     ),
-    "SpectralMasking": Case(
-        {"masks": 1, "bands": 2, "steps": 2},
+    "SpecAugment": Case(
+        {"num_masks": 1, "freq_mask_width": 2, "time_mask_width": 2},
         output=SEQUENCES["inputs"][0],
         call={"training": True},
     ),
-    "SpectralWarping": Case({}, output=SEQUENCES["inputs"][0], call={"training": True}),
+    "VocalTractLengthPerturbation": Case(
+        {}, output=SEQUENCES["inputs"][0], call={"training": True}
+    ),
     "TimeDistributed": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
     "WordDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
     "TokenEmbedding": Case({}, IDS, (BATCH, STEPS, UNITS), (1, 0), cls=OneWordEmbedding),

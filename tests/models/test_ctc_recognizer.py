@@ -15,12 +15,12 @@ from keras_seq.layers import (
     BackgroundNoise,
     BandConvolution,
     FrontEnd,
-    LogMel,
+    LogMelSpectrogram,
     RNNStack,
-    SpectralMasking,
-    SpectralWarping,
+    SpecAugment,
+    VocalTractLengthPerturbation,
 )
-from keras_seq.layers.audio.ended_by_blanks import EndedByBlanks
+from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
 from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator, ctc_recognizer
 from keras_seq.text.encoder import TextEncoder
@@ -39,11 +39,13 @@ def small(alphabet="ab", *, frames=(100, 40), bands=12, filters=0, lexicon=None,
     if options.pop("noise", False):
         of_front["noise"] = BackgroundNoise()
     if warp := options.pop("warp", 0):
-        of_front["warping"] = SpectralWarping(warp, high=RATE / 2)
+        of_front["warping"] = VocalTractLengthPerturbation(warp, max_freq=RATE / 2)
     if masks := options.pop("masks", 0):
-        of_front["masking"] = SpectralMasking(masks)
+        of_front["masking"] = SpecAugment(masks)
     window, hop = frames
-    front_end = FrontEnd(LogMel(RATE, window=window, hop=hop, bands=bands), **of_front)
+    front_end = FrontEnd(
+        LogMelSpectrogram(RATE, frame_length=window, frame_step=hop, num_mel_bins=bands), **of_front
+    )
     features = [BandConvolution(front_end.frame_stack, filters)] if filters else []
     stack = RNNStack(**{"cell": "LSTM", "units": 8, "bidirectional": True, **options})
     return CTCRecognizer(alphabet, front_end, features, stack, lexicon)
@@ -124,7 +126,7 @@ def test_after_the_end_only_the_blank():
     """So the loss of a padded recording is its own, and so is what is decoded."""
     logits = np.random.default_rng(1).normal(size=(2, 7, 3)).astype("float32")
     mask = np.arange(7) < np.array([[4], [7]])
-    ended = ops.convert_to_numpy(EndedByBlanks()(logits, mask))
+    ended = ops.convert_to_numpy(BlankAfterEnd()(logits, mask))
     loss = CTC(reduction=None)
     together = ops.convert_to_numpy(loss(np.array([[1, 2], [2, 0]]), ended))
     wanted = [loss_and_gradient(logits[0, :4], [1, 2])[0], loss_and_gradient(logits[1], [2])[0]]
@@ -424,8 +426,8 @@ MISTAKES = {
         "no more than frame_stack, 2; got 3",
     ),
     "other edges": (
-        lambda: FrontEnd(warping=SpectralWarping(high=4_000.0)),
-        "warping is from 20.0 to 4000.0 Hz, and the bands of log_mel from 20.0 to 8000.0 Hz",
+        lambda: FrontEnd(warping=VocalTractLengthPerturbation(max_freq=4_000.0)),
+        "warping covers 20.0 to 4000.0 Hz, but log_mel 20.0 to 8000.0 Hz",
     ),
     "the last output only": (
         lambda: small(return_sequences=False),

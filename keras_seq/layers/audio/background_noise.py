@@ -1,71 +1,107 @@
-"""Sound beside which there is noise, another every time, in training."""
+"""Random background noise in training."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BackgroundNoise(keras.layers.Layer):
-    """Adds noise to sound `(batch, samples)`, in training only.
+    """Mixture of audio with random noise, at a random signal-to-noise ratio (SNR), in training.
 
-    For each recording is drawn which of some tracks of noise is heard, and how loud; from where on,
-    for each batch. So no recording sounds twice the same, and none can be told by its noise. The
-    tracks are given by `hear` and are not saved; before it, and in a loaded model, there is none.
+    Track and SNR are drawn for each recording; the offset in the tracks is drawn for each batch.
+    `set_noise` sets the tracks. They are not saved: a new or a loaded layer adds no noise.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers import BackgroundNoise
+    >>> layer = BackgroundNoise(min_snr_db=10.0, max_snr_db=10.0, clean_prob=0.0)
+    >>> layer.set_noise([[1.0, -1.0]])
+    >>> layer(np.ones((1, 4)), training=True).numpy().round(2).tolist() in (
+    ...     [[1.32, 0.68, 1.32, 0.68]], [[0.68, 1.32, 0.68, 1.32]]
+    ... )
+    True
 
     Args:
-        quietest, loudest: Ratio of signal to noise in decibels, uniform between the two.
-        clean: Share of the recordings without noise.
-        seed: Of the random numbers.
+        min_snr_db: Lowest SNR, in dB.
+        max_snr_db: Highest SNR, in dB. Ratios are drawn uniformly, in dB.
+        clean_prob: Fraction of the recordings that get no noise, from 0 to 1.
+        seed: Random seed.
+
+    Call arguments:
+        samples: `(batch, samples)`. Samples below a thousandth of a recording's largest do not
+            count in the power of the signal, so that padding does not.
+        training: Whether to add noise.
+
+    Returns:
+        `(batch, samples)`.
     """
 
-    def __init__(self, quietest=15.0, loudest=5.0, clean=0.05, seed=None, **kwargs):
+    def __init__(
+        self,
+        min_snr_db: float = 5.0,
+        max_snr_db: float = 15.0,
+        clean_prob: float = 0.05,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.quietest, self.loudest = quietest, loudest
-        self.clean, self.seed = clean, seed
+        self.min_snr_db, self.max_snr_db = min_snr_db, max_snr_db
+        self.clean_prob, self.seed = clean_prob, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self._tracks = None
+        self._tracks: Array | None = None
 
-    def hear(self, tracks):
-        """Takes tracks of noise, `(tracks, samples)`, none silent, each of which goes round."""
+    def set_noise(self, tracks: ArrayLike) -> None:
+        """Set the tracks of noise, which are repeated if they are shorter than a recording.
+
+        Args:
+            tracks: Floats `(tracks, samples)`.
+
+        Raises:
+            InputError: If a track is silent.
+        """
         tracks = np.asarray(tracks, "float32")
         power = np.mean(np.square(tracks), axis=1, keepdims=True)
         if not power.all():
             raise InputError(f"Track {int(np.argmin(power)) + 1} of the noise is silent.")
         self._tracks = (tracks / np.sqrt(power)).astype("float16")
 
-    def call(self, samples, training=False):
+    def call(self, samples: Tensor, training: bool | None = False) -> Tensor:
         samples = ops.cast(samples, self.compute_dtype)
         if not training or self._tracks is None:
             return samples
         batch, count = ops.shape(samples)
         samples = ops.cast(samples, "float32")
-        tracks, long = self._tracks.shape
+        num_tracks, track_length = self._tracks.shape
 
-        def drawn(low, high, shape=(batch, 1)):
+        def uniform(low: float, high: float, shape: Shape = (batch, 1)) -> Tensor:
             return keras.random.uniform(shape, low, high, seed=self.seed_generator)
 
-        def number(below, shape):
-            return ops.minimum(ops.cast(drawn(0, below, shape), "int32"), below - 1)
+        def randint(limit: int, shape: Shape) -> Tensor:
+            return ops.minimum(ops.cast(uniform(0, limit, shape), "int32"), limit - 1)
 
-        noise = ops.take(self._tracks, number(tracks, (batch,)), axis=0)
-        noise = ops.roll(noise, number(long, ()), axis=1)
-        noise = ops.tile(noise, (1, (count + long - 1) // long))[:, :count]
+        noise = ops.take(self._tracks, randint(num_tracks, (batch,)), axis=0)
+        noise = ops.roll(noise, randint(track_length, ()), axis=1)
+        noise = ops.tile(noise, (1, (count + track_length - 1) // track_length))[:, :count]
         noise = ops.cast(noise, "float32")
-        # Where it is silent, also after the end, has no part in the power of the signal.
-        size = ops.abs(samples)
-        loud = size > ops.max(size, axis=1, keepdims=True) / 1000
-        loud = ops.sum(ops.cast(loud, "float32"), axis=1, keepdims=True)
-        power = ops.sum(ops.square(samples), axis=1, keepdims=True) / ops.maximum(loud, 1)
-        wanted = power * 10 ** (-drawn(self.loudest, self.quietest) / 10)
-        samples += noise * ops.where(drawn(0, 1) < self.clean, 0.0, ops.sqrt(wanted))
-        return ops.cast(samples, self.compute_dtype)
+        # Silence, such as padding, must not lower the power of the signal.
+        amplitude = ops.abs(samples)
+        is_audible = amplitude > ops.max(amplitude, axis=1, keepdims=True) / 1000
+        num_audible = ops.sum(ops.cast(is_audible, "float32"), axis=1, keepdims=True)
+        power = ops.sum(ops.square(samples), axis=1, keepdims=True) / ops.maximum(num_audible, 1)
+        noise_power = power * 10 ** (-uniform(self.min_snr_db, self.max_snr_db) / 10)
+        gain = ops.where(uniform(0, 1) < self.clean_prob, 0.0, ops.sqrt(noise_power))
+        return ops.cast(samples + noise * gain, self.compute_dtype)
 
-    def compute_output_spec(self, samples, training=False):
+    def compute_output_spec(
+        self, samples: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(samples.shape, self.compute_dtype)
 
-    def get_config(self):
-        names = ("quietest", "loudest", "clean", "seed")
+    def get_config(self) -> Config:
+        names = ("min_snr_db", "max_snr_db", "clean_prob", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -9,13 +9,13 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.audio.background_noise import BackgroundNoise
-from keras_seq.layers.audio.log_mel import LogMel
+from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
 from keras_seq.layers.audio.noise import make_noise_tracks
-from keras_seq.layers.audio.spectral_augmentation import SpectralMasking, SpectralWarping
+from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
 
-PARTS = ("log_mel", "noise", "warping", "masking")
+SUBLAYERS = ("log_mel", "noise", "warping", "masking")
 """Arguments that are layers."""
-SETTINGS = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
+SAVED = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
 """Arguments that are saved as they are."""
 
 
@@ -27,8 +27,9 @@ class FrontEnd(keras.layers.Layer):
     learns. Then some frames together become one time step.
 
     >>> import numpy as np
-    >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMel
-    >>> front_end = FrontEnd(LogMel(8_000, window=200, hop=80, bands=20), noise=BackgroundNoise())
+    >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMelSpectrogram
+    >>> log_mel = LogMelSpectrogram(8_000, frame_length=200, frame_step=80, num_mel_bins=20)
+    >>> front_end = FrontEnd(log_mel, noise=BackgroundNoise())
     >>> samples = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4_000))
     >>> front_end.adapt(list(samples))
     >>> features, mask = front_end(samples, np.array([4_000, 2_000]))  # 4 frames of 10 ms per step
@@ -47,7 +48,7 @@ class FrontEnd(keras.layers.Layer):
             mean normalization), which removes loudness and channel. Not for streams.
         average_offsets: Whether to read each recording `frame_stride` times, each time a frame
             later: the batch then has that many rows per recording, one after the other, of which
-            `EndedByBlanks` returns the mean. In training it is read once, from an offset drawn for
+            `BlankAfterEnd` returns the mean. In training it is read once, from an offset drawn for
             each batch, so that training takes no longer.
 
     Call arguments:
@@ -65,19 +66,19 @@ class FrontEnd(keras.layers.Layer):
 
     def __init__(
         self,
-        log_mel: LogMel | None = None,
+        log_mel: LogMelSpectrogram | None = None,
         frame_stack: int = 4,
         frame_stride: int | None = None,
         noise: BackgroundNoise | None = None,
-        warping: SpectralWarping | None = None,
-        masking: SpectralMasking | None = None,
+        warping: VocalTractLengthPerturbation | None = None,
+        masking: SpecAugment | None = None,
         mean_normalize: bool = False,
         average_offsets: bool = False,
         **kwargs: Any,
     ) -> None:
         # A spectrogram needs the range of float32.
         super().__init__(**{"dtype": "float32", **kwargs})
-        self.log_mel = LogMel() if log_mel is None else log_mel
+        self.log_mel = LogMelSpectrogram() if log_mel is None else log_mel
         self.frame_stack = frame_stack
         self.frame_stride = frame_stack if frame_stride is None else frame_stride
         self.noise, self.warping, self.masking = noise, warping, masking
@@ -87,18 +88,18 @@ class FrontEnd(keras.layers.Layer):
                 "FrontEnd: frame_stride must be at least 1 and no more than frame_stack, "
                 f"{frame_stack}; got {self.frame_stride}."
             )
-        edges = self.log_mel.low, self.log_mel.high or self.sample_rate / 2
-        if warping is not None and (warping.low, warping.high) != edges:
+        edges = self.log_mel.min_freq, self.log_mel.max_freq or self.sample_rate / 2
+        if warping is not None and (warping.min_freq, warping.max_freq) != edges:
             raise InputError(
-                f"FrontEnd: warping is from {warping.low} to {warping.high} Hz, and the bands of "
-                f"log_mel from {edges[0]} to {edges[1]} Hz: give both the same `low` and `high`."
+                f"FrontEnd: warping covers {warping.min_freq} to {warping.max_freq} Hz, but "
+                f"log_mel {edges[0]} to {edges[1]} Hz; give both the same min_freq and max_freq."
             )
         self.num_offsets = self.frame_stride if average_offsets else 1
         self.seed_generator = keras.random.SeedGenerator() if average_offsets else None
-        self.step_hop = self.frame_stride * self.log_mel.hop
+        self.step_hop = self.frame_stride * self.log_mel.frame_step
         """Number of samples from time step to time step."""
         frames = frame_stack + self.num_offsets - 1
-        self.receptive_field = (frames - 1) * self.log_mel.hop + self.log_mel.window
+        self.receptive_field = (frames - 1) * self.log_mel.frame_step + self.log_mel.frame_length
         """Number of samples that a time step is computed from, with all offsets."""
 
     @property
@@ -109,13 +110,13 @@ class FrontEnd(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Number of features per time step."""
-        return self.frame_stack * self.log_mel.bands
+        return self.frame_stack * self.log_mel.num_mel_bins
 
     def build(self, samples_shape: Any, lengths_shape: Any = None) -> None:
-        for layer in (getattr(self, part) for part in PARTS):
+        for layer in (getattr(self, name) for name in SUBLAYERS):
             if layer is not None:
                 layer.build(samples_shape)
-        shape = (self.log_mel.bands,)
+        shape = (self.log_mel.num_mel_bins,)
         # The spectrogram is float32 in mixed precision too.
         options: dict[str, Any] = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight(shape, "zeros", name="mean", **options)
@@ -136,7 +137,7 @@ class FrontEnd(keras.layers.Layer):
             self.build((None, None))
         count, total, squares = 0, 0.0, 0.0
         for recording in recordings:
-            if len(recording) < self.log_mel.window:
+            if len(recording) < self.log_mel.frame_length:
                 continue
             log_mel = self.spectrogram(recording)
             count += len(log_mel)
@@ -146,7 +147,7 @@ class FrontEnd(keras.layers.Layer):
             raise InputError("adapt() needs a recording that is as long as a frame.")
         if self.noise is not None:
             heard = [as_floats(recording) for recording in recordings]
-            self.noise.hear(make_noise_tracks(heard, self.sample_rate))
+            self.noise.set_noise(make_noise_tracks(heard, self.sample_rate))
         mean = total / count
         self.mean.assign(mean)
         self.std.assign(np.sqrt(np.maximum(squares / count - mean**2, 1e-2)))
@@ -158,7 +159,7 @@ class FrontEnd(keras.layers.Layer):
             recording: Samples, see `as_floats`; fewer than a frame has are padded.
         """
         samples = as_floats(recording)
-        samples = np.pad(samples, (0, max(0, self.log_mel.window - len(samples))))
+        samples = np.pad(samples, (0, max(0, self.log_mel.frame_length - len(samples))))
         return ops.convert_to_numpy(self.log_mel(samples[None]))[0]
 
     def call(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
@@ -194,18 +195,22 @@ class FrontEnd(keras.layers.Layer):
         if self.masking is not None:
             x = self.masking(x, training=training)
         if self.num_offsets == 1:
-            return self._stacked(x)
+            return self._stack_frames(x)
         batch, frames = ops.shape(x)[:2]
         steps = 1 + (frames - self.frame_stack - self.num_offsets + 1) // self.frame_stride
         read = (steps - 1) * self.frame_stride + self.frame_stack
         if training:
             drawn = keras.random.uniform((), seed=self.seed_generator)
             offset = ops.cast(self.num_offsets * drawn, "int32")
-            return self._stacked(ops.slice(x, (0, offset, 0), (batch, read, self.log_mel.bands)))
-        rows = [self._stacked(x[:, offset : offset + read]) for offset in range(self.num_offsets)]
+            return self._stack_frames(
+                ops.slice(x, (0, offset, 0), (batch, read, self.log_mel.num_mel_bins))
+            )
+        rows = [
+            self._stack_frames(x[:, offset : offset + read]) for offset in range(self.num_offsets)
+        ]
         return ops.reshape(ops.stack(rows, axis=1), (-1, steps, self.output_size))
 
-    def _stacked(self, x: Any) -> Any:
+    def _stack_frames(self, x: Any) -> Any:
         """Return time steps of `frame_stack` frames, one every `frame_stride`."""
         stride = self.frame_stride
         end = (ops.shape(x)[1] - self.frame_stack) // stride * stride + 1
@@ -222,17 +227,17 @@ class FrontEnd(keras.layers.Layer):
         )
 
     def get_config(self) -> dict[str, Any]:
-        parts = {part: getattr(self, part) for part in PARTS}
+        sublayers = {name: getattr(self, name) for name in SUBLAYERS}
         return {
             **super().get_config(),
-            **{name: getattr(self, name) for name in SETTINGS},
-            **{part: keras.saving.serialize_keras_object(layer) for part, layer in parts.items()},
+            **{name: getattr(self, name) for name in SAVED},
+            **{n: keras.saving.serialize_keras_object(layer) for n, layer in sublayers.items()},
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "FrontEnd":
-        parts = {part: keras.saving.deserialize_keras_object(config[part]) for part in PARTS}
-        return super().from_config({**config, **parts})
+        sublayers = {n: keras.saving.deserialize_keras_object(config[n]) for n in SUBLAYERS}
+        return super().from_config({**config, **sublayers})
 
 
 def as_floats(recording: np.ndarray) -> np.ndarray:

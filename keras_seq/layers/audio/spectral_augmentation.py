@@ -1,90 +1,146 @@
-"""Spectrograms that differ every time, in training."""
+"""Augmentation of spectrograms in training: SpecAugment, and vocal tract length perturbation."""
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.types import Config, Tensor
+
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SpectralWarping(keras.layers.Layer):
-    """Moves the frequencies of log-mel spectrograms `(batch, frames, bands)`, in training only.
+class VocalTractLengthPerturbation(keras.layers.Layer):
+    """Vocal tract length perturbation (VTLP) of log-mel spectrograms (Jaitly & Hinton 2013).
 
-    Each spectrogram is as of a vocal tract that is a little longer or shorter (Jaitly & Hinton
-    2013): what was at a frequency comes from `factor` times that frequency.
+    In training the frequencies of each spectrogram are scaled by a random factor, as by a shorter
+    or longer vocal tract.
+
+    >>> import keras
+    >>> from keras_seq.layers import VocalTractLengthPerturbation
+    >>> layer = VocalTractLengthPerturbation(0.1, min_freq=20.0, max_freq=4_000.0)
+    >>> tuple(layer(keras.random.normal((2, 98, 40)), training=True).shape)
+    (2, 98, 40)
 
     Args:
-        most: The factor is drawn from 1 - most to 1 + most.
-        low, high: The edges of the bands, in Hz, as of `keras_seq.layers.LogMel`.
-        seed: Of the random numbers.
+        max_warp: Largest change of the frequencies, as a fraction of them: factors are drawn
+            uniformly from `1 - max_warp` to `1 + max_warp`.
+        min_freq: Lower edge of the lowest mel bin, in Hz.
+        max_freq: Upper edge of the highest mel bin, in Hz.
+        seed: Random seed.
+
+    Call arguments:
+        log_mel: Log-mel spectrograms `(batch, frames, num_mel_bins)`.
+        training: Whether to warp.
+
+    Returns:
+        `(batch, frames, num_mel_bins)`.
     """
 
-    def __init__(self, most=0.15, low=20.0, high=8_000.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        max_warp: float = 0.15,
+        min_freq: float = 20.0,
+        max_freq: float = 8_000.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.most, self.low, self.high, self.seed = most, low, high, seed
+        self.max_warp, self.min_freq, self.max_freq = max_warp, min_freq, max_freq
+        self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, log_mel, training=False):
+    def call(self, log_mel: Tensor, training: bool | None = False) -> Tensor:
         if not training:
             return log_mel
-        count = log_mel.shape[-1]
-        # The scale of keras.layers.MelSpectrogram: 1127 log(1 + hertz / 700).
-        begin, end = 1127 * np.log(1 + np.array([self.low, self.high]) / 700)
-        width = (end - begin) / (count + 1)
-        centres = 700 * (np.exp((begin + width * np.arange(1, count + 1)) / 1127) - 1)
+        num_bins = log_mel.shape[-1]
+        # The mel scale of keras.layers.MelSpectrogram is 1127 log(1 + hertz / 700).
+        low, high = 1127 * np.log(1 + np.array([self.min_freq, self.max_freq]) / 700)
+        width = (high - low) / (num_bins + 1)
+        centers = 700 * (np.exp((low + width * np.arange(1, num_bins + 1)) / 1127) - 1)
         factor = keras.random.uniform(
-            (ops.shape(log_mel)[0], 1), 1 - self.most, 1 + self.most, seed=self.seed_generator
+            (ops.shape(log_mel)[0], 1),
+            1 - self.max_warp,
+            1 + self.max_warp,
+            seed=self.seed_generator,
         )
-        # Where each band comes from, counted in bands; beyond the ends, from the last of them.
-        mel = 1127 * ops.log(1 + factor * centres.astype("float32") / 700)
-        place = ops.clip((mel - begin) / width - 1, 0, count - 1)
-        share = 1 - ops.abs(place[:, None, :] - np.arange(count, dtype="float32")[:, None])
-        return ops.matmul(log_mel, ops.cast(ops.relu(share), log_mel.dtype))
+        # Fractional index of the bin that each bin reads, clipped to the first and the last bin.
+        mel = 1127 * ops.log(1 + factor * centers.astype("float32") / 700)
+        source = ops.clip((mel - low) / width - 1, 0, num_bins - 1)
+        distance = ops.abs(source[:, None, :] - np.arange(num_bins, dtype="float32")[:, None])
+        weights = ops.relu(1 - distance)  # linear interpolation
+        return ops.matmul(log_mel, ops.cast(weights, log_mel.dtype))
 
-    def compute_output_spec(self, log_mel, training=False):
+    def compute_output_spec(
+        self, log_mel: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(log_mel.shape, log_mel.dtype)
 
-    def get_config(self):
-        names = ("most", "low", "high", "seed")
+    def get_config(self) -> Config:
+        names = ("max_warp", "min_freq", "max_freq", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class SpectralMasking(keras.layers.Layer):
-    """Blots out bands and stretches of time of `(batch, steps, bands)`, in training only.
+class SpecAugment(keras.layers.Layer):
+    """SpecAugment: random masking of frequency bins and time steps (Park et al. 2019).
 
-    What is blotted out is zero (SpecAugment, Park et al. 2019).
+    In training, masked values are set to zero. There is no time warping.
+
+    >>> import keras
+    >>> from keras_seq.layers import SpecAugment
+    >>> layer = SpecAugment(num_masks=2, freq_mask_width=6, time_mask_width=20)
+    >>> tuple(layer(keras.random.normal((2, 98, 40)), training=True).shape)
+    (2, 98, 40)
 
     Args:
-        masks: How many blots of either kind.
-        bands: How many bands each covers at most.
-        steps: How many time steps each covers at most.
-        seed: Of the random numbers.
+        num_masks: Number of frequency masks, and number of time masks.
+        freq_mask_width: Largest number of bins that one mask covers.
+        time_mask_width: Largest number of time steps that one mask covers.
+        seed: Random seed.
+
+    Call arguments:
+        inputs: Normalized spectrograms `(batch, timesteps, bins)`.
+        training: Whether to mask.
+
+    Returns:
+        `(batch, timesteps, bins)`.
     """
 
-    def __init__(self, masks=2, bands=6, steps=20, seed=None, **kwargs):
+    def __init__(
+        self,
+        num_masks: int = 2,
+        freq_mask_width: int = 6,
+        time_mask_width: int = 20,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.masks, self.bands, self.steps, self.seed = masks, bands, steps, seed
+        self.num_masks, self.freq_mask_width = num_masks, freq_mask_width
+        self.time_mask_width, self.seed = time_mask_width, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def call(self, inputs, training=False):
-        if not training or not self.masks:
+    def call(self, inputs: Tensor, training: bool | None = False) -> Tensor:
+        if not training or not self.num_masks:
             return inputs
-        batch, steps, bands = ops.shape(inputs)
-        kept = self._kept(batch, steps, self.steps)[:, :, None]
-        kept = kept & self._kept(batch, bands, self.bands)[:, None, :]
-        return ops.where(kept, inputs, 0.0)
+        batch, timesteps, bins = ops.shape(inputs)
+        keep = self._draw_mask(batch, timesteps, self.time_mask_width)[:, :, None]
+        keep = keep & self._draw_mask(batch, bins, self.freq_mask_width)[:, None, :]
+        return ops.where(keep, inputs, 0.0)
 
-    def _kept(self, batch, size, most):
-        """Where no blot is: bools (batch, size)."""
-        shape = (2, batch, 1, self.masks)
-        where, wide = ops.unstack(keras.random.uniform(shape, seed=self.seed_generator), 2)
-        begin = where * ops.cast(size, "float32")
-        places = ops.cast(ops.arange(size), "float32")[None, :, None]
-        return ops.all((places < begin) | (places >= begin + wide * most), axis=-1)
+    def _draw_mask(self, batch: Tensor, size: Tensor, max_width: int) -> Tensor:
+        """Return bools `(batch, size)`, False where a value is masked."""
+        shape = (2, batch, 1, self.num_masks)
+        position, width = ops.unstack(keras.random.uniform(shape, seed=self.seed_generator), 2)
+        start = position * ops.cast(size, "float32")
+        index = ops.cast(ops.arange(size), "float32")[None, :, None]
+        return ops.all((index < start) | (index >= start + width * max_width), axis=-1)
 
-    def compute_output_spec(self, inputs, training=False):
+    def compute_output_spec(
+        self, inputs: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(inputs.shape, inputs.dtype)
 
-    def get_config(self):
-        names = ("masks", "bands", "steps", "seed")
+    def get_config(self) -> Config:
+        names = ("num_masks", "freq_mask_width", "time_mask_width", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -54,7 +54,8 @@ class LongestMatchEmbedding(IncrementalLayer):
         super().__init__(**kwargs)
         if vocab_size < 1 or output_dim < 1:
             raise InputError(
-                f"LongestMatchEmbedding takes positive numbers, got {vocab_size} and {output_dim}."
+                "LongestMatchEmbedding: vocab_size and output_dim must be positive, got "
+                f"{vocab_size} and {output_dim}."
             )
         self.vocab_size, self.output_dim = vocab_size, output_dim
 

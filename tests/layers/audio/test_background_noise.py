@@ -20,16 +20,16 @@ def noisy(layer, samples=SOUND):
 
 @pytest.mark.parametrize("decibels", [0.0, 20.0])
 def test_noise_is_as_loud_as_asked(decibels):
-    layer = layers.BackgroundNoise(decibels, decibels, clean=0.0, seed=1)
-    layer.hear(RANDOM.normal(size=(5, 9_000)) * [[1], [2], [3], [4], [5]])
+    layer = layers.BackgroundNoise(decibels, decibels, clean_prob=0.0, seed=1)
+    layer.set_noise(RANDOM.normal(size=(5, 9_000)) * [[1], [2], [3], [4], [5]])
     power = np.square(SOUND[:, :2_000]).mean(axis=1) * 10 ** (-decibels / 10)
     np.testing.assert_allclose(np.square(noisy(layer)).mean(axis=1), power, rtol=0.15)
 
 
 def test_noise_is_another_every_time_and_some_recordings_have_none():
-    layer = layers.BackgroundNoise(5.0, 5.0, clean=0.5, seed=1)
+    layer = layers.BackgroundNoise(5.0, 5.0, clean_prob=0.5, seed=1)
     np.testing.assert_array_equal(noisy(layer), 0)  # nothing was heard yet
-    layer.hear(RANDOM.normal(size=(3, 4_000)))
+    layer.set_noise(RANDOM.normal(size=(3, 4_000)))
     np.testing.assert_array_equal(to_numpy(layer(SOUND)), SOUND)  # not in training
     one, other = noisy(layer), noisy(layer)
     clean = ~one.any(axis=1)
@@ -39,8 +39,8 @@ def test_noise_is_another_every_time_and_some_recordings_have_none():
 
 def test_noise_is_a_stretch_of_a_track_which_goes_round():
     tracks = np.stack([np.arange(1, 8), np.array([1, -1, 1, -1, 1, 1, -1])]).astype("float32")
-    layer = layers.BackgroundNoise(10.0, 10.0, clean=0.0, seed=1)
-    layer.hear(tracks)
+    layer = layers.BackgroundNoise(10.0, 10.0, clean_prob=0.0, seed=1)
+    layer.set_noise(tracks)
     stretches = {
         tuple(np.roll(np.resize(track, 7), -start).round(2))
         for track in tracks / np.sqrt(np.square(tracks).mean(axis=1, keepdims=True))
@@ -61,18 +61,18 @@ def near(stretches, found):
 
 
 def test_silence_stays_silent_and_silent_noise_is_refused():
-    layer = layers.BackgroundNoise(clean=0.0)
-    layer.hear(RANDOM.normal(size=(3, 50)))
+    layer = layers.BackgroundNoise(clean_prob=0.0)
+    layer.set_noise(RANDOM.normal(size=(3, 50)))
     assert not noisy(layer, np.zeros((2, 60), "float32")).any()
     with pytest.raises(InputError, match="Track 2 of the noise is silent"):
-        layer.hear(np.array([[1.0, 2.0], [0.0, 0.0]]))
+        layer.set_noise(np.array([[1.0, 2.0], [0.0, 0.0]]))
 
 
 def test_saved_without_its_tracks(tmp_path):
     x = keras.Input((None,))
-    layer = layers.BackgroundNoise(15.0, 10.0, 0.2)
+    layer = layers.BackgroundNoise(10.0, 15.0, 0.2)
     model = keras.Model(x, layer(x))
-    layer.hear(RANDOM.normal(size=(3, 50)))
+    layer.set_noise(RANDOM.normal(size=(3, 50)))
     model.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     assert loaded.layers[1].get_config() == layer.get_config()

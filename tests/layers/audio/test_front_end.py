@@ -16,7 +16,9 @@ LENGTHS = np.array([1_000, 520], "int32")
 
 
 def make(**options):
-    return layers.FrontEnd(layers.LogMel(4_000, window=100, hop=40, bands=12), **options)
+    return layers.FrontEnd(
+        layers.LogMelSpectrogram(4_000, frame_length=100, frame_step=40, num_mel_bins=12), **options
+    )
 
 
 def test_a_time_step_is_some_normalized_frames():
@@ -42,9 +44,9 @@ def test_the_mean_over_a_recording_is_subtracted_without_its_padding():
 def test_saved_with_its_parts(tmp_path):
     layer = make(
         frame_stack=2,
-        noise=layers.BackgroundNoise(clean=0.5),
-        warping=layers.SpectralWarping(0.1, high=2_000.0),
-        masking=layers.SpectralMasking(1),
+        noise=layers.BackgroundNoise(clean_prob=0.5),
+        warping=layers.VocalTractLengthPerturbation(0.1, max_freq=2_000.0),
+        masking=layers.SpecAugment(1),
         average_offsets=True,
     )
     samples, lengths = keras.Input((None,)), keras.Input((), dtype="int32")
@@ -53,7 +55,8 @@ def test_saved_with_its_parts(tmp_path):
     model.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     found = next(one for one in loaded.layers if isinstance(one, layers.FrontEnd))
-    assert found.noise.clean == 0.5 and found.warping.most == 0.1 and found.masking.masks == 1
+    assert (found.noise.clean_prob, found.warping.max_warp) == (0.5, 0.1)
+    assert found.masking.num_masks == 1
     arrays = (SAMPLES, LENGTHS)
     expected = to_numpy(model(arrays))
     assert expected.shape[0] == 4

@@ -13,7 +13,7 @@ NEVER = -1e4
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class EndedByBlanks(keras.layers.Layer):
+class BlankAfterEnd(keras.layers.Layer):
     """Log probabilities of logits, with a certain blank wherever the mask is False.
 
     So neither the loss nor a decoder needs to know how long a recording is.
