@@ -20,7 +20,7 @@ from keras_seq.batching import RawExamples
 from keras_seq.data import limits
 from keras_seq.demo import panels
 from keras_seq.demo.app import READ
-from keras_seq.tracing.page import page_of
+from keras_seq.tracing.page import render_page
 from keras_seq.tracing.trace import trace
 from keras_seq.train import registry
 
@@ -96,7 +96,7 @@ def main() -> None:
                 answer = panel.answer(*given)
                 row["ask"].append(time.perf_counter() - begin)
                 begin = time.perf_counter()
-                page = page_of(
+                page = render_page(
                     trace(model, answer.inputs), answer.steps, tags=getattr(model, "tags", None)
                 )
                 row["look"].append(time.perf_counter() - begin)

@@ -111,7 +111,7 @@ def over_distance(model, x, sequences=16, points=50):
     The norm of the gradient for all of the state (h, and c where there is one), its mean over
     some sequences, over that for the last one.
     """
-    gradients = keras_seq.trace(model, x[:sequences]).gradients(ops.sum)["memory"]
+    gradients = keras_seq.trace(model, x[:sequences]).gradient_norms(ops.sum)["memory"]
     norms = np.linalg.norm(list(gradients.values()), axis=0).mean(axis=0)[::-1]
     picked = np.unique(np.linspace(0, len(norms) - 1, points).astype(int))
     return [[int(distance), float(norms[distance] / norms[0])] for distance in picked]

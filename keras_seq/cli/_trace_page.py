@@ -7,13 +7,15 @@ from typing import Any
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing.page import page
+from keras_seq.tracing.page import write_page
 from keras_seq.tracing.trace import trace
 from keras_seq.train.config import Config
 from keras_seq.train.recipe import Recipe
 
 
-def write_page(recipe: Recipe, config: Config, model: Any, example: str, folder: Path) -> Path:
+def write_example_page(
+    recipe: Recipe, config: Config, model: Any, example: str, folder: Path
+) -> Path:
     """Write the page of a model that reads one example.
 
     Args:
@@ -31,15 +33,15 @@ def write_page(recipe: Recipe, config: Config, model: Any, example: str, folder:
     read, target = _row(recipe, config, int(example)) if example.isdecimal() else (example, None)
     inputs, steps = recipe.trace_inputs(model, read, target)
     found = trace(model, inputs)
-    gradients = {"the sum of all answers": found.gradients(lambda y: _answers(y, slice(None)))}
+    gradients = {"the sum of all answers": found.gradient_norms(lambda y: _answers(y, slice(None)))}
     if len(_first(found.outputs).shape) == 3:
         what = "the answer at the last time step"
-        gradients[what] = found.gradients(lambda y: _answers(y, slice(-1, None)))
+        gradients[what] = found.gradient_norms(lambda y: _answers(y, slice(-1, None)))
     name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
     path = folder / f"trace_{name}.html"
     title = f"{recipe.name}: {example if read is example else f'row {example} of the test split'}"
     tags = model.tag_set.tags if hasattr(model, "tag_set") else None
-    page(found, path, steps, title=title, gradients=gradients, tags=tags)
+    write_page(found, path, steps, title=title, gradients=gradients, tags=tags)
     return path
 
 

@@ -19,6 +19,6 @@ def trace(run: Path, example: str, *, recipe: RecipeOption = None) -> None:
             test split, from 0.
     """
     used, config, model = runs.Run(run).load(recipe)
-    from keras_seq.cli._trace_page import write_page
+    from keras_seq.cli._trace_page import write_example_page
 
-    console.print(f"[bold]page[/] {write_page(used, config, model, example, run)}")
+    console.print(f"[bold]page[/] {write_example_page(used, config, model, example, run)}")

@@ -16,7 +16,7 @@ from keras_seq.demo.folder import KEPT, PageFolder
 from keras_seq.demo.gate import Gate, Limits, Refusal
 from keras_seq.demo.hosts import HostCheck, Hosts
 from keras_seq.demo.panels import panel_of
-from keras_seq.tracing.page import page_of
+from keras_seq.tracing.page import render_page
 from keras_seq.tracing.trace import trace
 
 BARE = {"footer_links": [], "run_history": False, "ssr_mode": False, "pwa": False}
@@ -104,7 +104,7 @@ def _blocks(recipe, config, model) -> gr.Blocks:
             raise gr.Error("There is no answer to look into yet: ask first.", print_exception=False)
         with _said():
             found = trace(model, answer.inputs)
-            page = page_of(found, answer.steps, tags=getattr(model, "tags", None))
+            page = render_page(found, answer.steps, tags=getattr(model, "tags", None))
         return FRAME.format(html.escape(page))
 
     # With analytics gradio would tell of its use, and ask for its newest version.

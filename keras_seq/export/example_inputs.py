@@ -10,7 +10,7 @@ import numpy as np
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to
 from keras_seq._internal.keras_compat import flatten_layers
-from keras_seq.tracing.hooks import replaced
+from keras_seq.tracing.hooks import patched_method
 
 ROWS = 3
 """Number of examples, unless the model takes batches of another size."""
@@ -156,7 +156,7 @@ def _watch_embeddings(
     with contextlib.ExitStack() as stack:
         for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Embedding):
-                stack.enter_context(replaced(layer, "call", watch(layer)))
+                stack.enter_context(patched_method(layer, "call", watch(layer)))
         yield
 
 

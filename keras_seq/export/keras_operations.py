@@ -8,7 +8,7 @@ import keras
 
 from keras_seq._internal import keras_compat
 from keras_seq._internal.portable import argmax
-from keras_seq.tracing.hooks import replaced
+from keras_seq.tracing.hooks import patched_method
 
 
 @contextlib.contextmanager
@@ -25,7 +25,7 @@ def portable_operations(model: keras.Model) -> Iterator[None]:
             operations = getattr(layer, "operations", ()) if isinstance(layer, keras.Model) else ()
             for operation in operations:
                 if isinstance(operation, keras_compat.Argmax):
-                    stack.enter_context(replaced(operation, "call", _make_call(operation)))
+                    stack.enter_context(patched_method(operation, "call", _make_call(operation)))
         yield
 
 

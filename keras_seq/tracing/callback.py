@@ -6,10 +6,10 @@ from keras_seq._internal.errors import InputError
 from keras_seq.tracing.trace import trace
 
 
-class GateBoard(keras.callbacks.Callback):
+class TensorBoardGates(keras.callbacks.Callback):
     """Writes what gates do and how gradients flow, after every epoch, for TensorBoard.
 
-        board = GateBoard("logs", x[:64], y[:64])
+        board = TensorBoardGates("logs", x[:64], y[:64])
         model.fit(x, y, epochs=10, callbacks=[board])
 
     Of each recurrent layer: `gates/LAYER/GATE/mean`, `closed` and `open` (the shares below 0.1 and
@@ -20,17 +20,17 @@ class GateBoard(keras.callbacks.Callback):
     other: far below 1, gradients vanish on their way back, far above, they explode.
 
     Args:
-        folder: Where to write; `tensorboard --logdir FOLDER` shows it.
+        log_dir: Where to write; `tensorboard --logdir LOG_DIR` shows it.
         inputs: One batch to look at, always the same.
         targets: Of that batch, as `fit` takes them, for the gradients of the compiled loss.
         layers: Names of the layers to look at, as for `keras_seq.trace`.
-        every: Epochs from one look to the next.
+        epoch_freq: Number of epochs from one measurement to the next.
 
     Raises:
         InputError: TensorFlow, which writes the files on any backend, is not installed.
     """
 
-    def __init__(self, folder, inputs, targets=None, layers=None, every=1):
+    def __init__(self, log_dir, inputs, targets=None, layers=None, epoch_freq=1):
         super().__init__()
         try:
             import tensorflow as tf
@@ -39,17 +39,22 @@ class GateBoard(keras.callbacks.Callback):
                 "TensorFlow writes the files of TensorBoard, whatever the backend, and it is not "
                 "installed: pip install tensorflow."
             ) from None
-        self.tf, self.folder = tf, str(folder)
-        self.inputs, self.targets, self.layers, self.every = inputs, targets, layers, every
+        self.tf, self.log_dir = tf, str(log_dir)
+        self.inputs, self.targets, self.layers, self.epoch_freq = (
+            inputs,
+            targets,
+            layers,
+            epoch_freq,
+        )
         self.writer = None
 
     def on_epoch_end(self, epoch, logs=None):
-        if (epoch + 1) % self.every:
+        if (epoch + 1) % self.epoch_freq:
             return
         if self.writer is None:
-            self.writer = self.tf.summary.create_file_writer(self.folder)
+            self.writer = self.tf.summary.create_file_writer(self.log_dir)
         with self.writer.as_default():
-            for tag, value in self.look():
+            for tag, value in self.measure():
                 self._write(tag, value, epoch + 1)
         self.writer.flush()
 
@@ -58,18 +63,18 @@ class GateBoard(keras.callbacks.Callback):
             self.writer.close()
             self.writer = None
 
-    def look(self):
+    def measure(self):
         """Pairs of a tag and its number, of the model as it is."""
         found = trace(self.model, self.inputs, self.layers)
-        for name, gates in found.statistics().items():
+        for name, gates in found.gate_statistics().items():
             for gate, numbers in gates.items():
                 for kind, value in numbers._asdict().items():
                     yield f"gates/{name}/{gate}/{kind}", value
-        for name, timesteps in found.memory().items():
+        for name, timesteps in found.memory_length().items():
             yield f"memory/{name}", float(sorted(timesteps)[len(timesteps) // 2])
         if self.targets is None:
             return
-        for name, states in found.gradients(self.loss).items():
+        for name, states in found.gradient_norms(self.loss).items():
             for state, norms in states.items():
                 first, last = _first_and_last(norms, found[name])
                 yield f"gradients/{name}/{state}/first", first
@@ -90,7 +95,7 @@ class GateBoard(keras.callbacks.Callback):
 def _first_and_last(norms, layer):
     """The means over sequences of the first and the last time step that each layer computes."""
     found = []
-    for norms_here, seen in zip(norms, layer.seen):
+    for norms_here, seen in zip(norms, layer.unmasked):
         here = norms_here[seen]
         if len(here):
             found.append((here[-1], here[0]) if layer.go_backwards else (here[0], here[-1]))

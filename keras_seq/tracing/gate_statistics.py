@@ -18,7 +18,7 @@ class GateStatistics(NamedTuple):
     """Share above 0.9 (right-saturated)."""
 
 
-def of_gates(layer):
+def statistics_by_gate(layer):
     """Gate name to `GateStatistics`; the candidate, which is none, is left out.
 
     Args:
@@ -27,20 +27,20 @@ def of_gates(layer):
     found = {}
     for name, gate in layer.gates.items():
         if name != "candidate":
-            seen = gate[layer.seen]
+            seen = gate[layer.unmasked]
             shares = seen.mean(), (seen < 0.1).mean(), (seen > 0.9).mean()
             found[name] = GateStatistics(*map(float, shares))
     return found
 
 
-def memory(layer):
+def memory_length(layer):
     """Effective memory length: in how many time steps a unit's state decays to 1/e by its gate.
 
     That is -1 / mean(log f_t), where f_t is the gate that keeps: forget, or the GRU's update. After
     n steps the product of the gates, and so what is left of the state, is exp(-n / length). It is
     the forgetting time of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?") and
     of Mahto et al. (2021), taken over the gates that were, not over biases alone. What a unit gets
-    back by the recurrent kernel is not in it; see `Trace.jacobians`.
+    back by the recurrent kernel is not in it; see `Trace.jacobian_norms`.
 
     Args:
         layer: A `LayerTrace`.
@@ -52,5 +52,5 @@ def memory(layer):
     if gate is None:
         return None
     tiny = np.finfo(gate.dtype).tiny
-    mean = np.log(np.clip(gate[layer.seen], tiny, 1 - np.finfo(gate.dtype).epsneg)).mean(axis=0)
+    mean = np.log(np.clip(gate[layer.unmasked], tiny, 1 - np.finfo(gate.dtype).epsneg)).mean(axis=0)
     return -1 / mean

@@ -10,14 +10,14 @@ import numpy as np
 from keras import ops, tree
 
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing.hooks import run
+from keras_seq.tracing.hooks import call_with_hooks
 
 BLOCK = 64
 """Rows of a Jacobian that are computed at once."""
 
 
-def of_loss(trace, model, inputs, recurrent, loss):
-    """As `keras_seq.tracing.Trace.gradients`."""
+def gradient_norms(trace, model, inputs, recurrent, loss):
+    """As `keras_seq.tracing.Trace.gradient_norms`."""
     states = {(name, state): a for name in trace for state, a in trace[name].states.items()}
 
     def of(moves):
@@ -27,7 +27,7 @@ def of_loss(trace, model, inputs, recurrent, loss):
             here = [(name, s) for name, part in zip(call.names, call.parts) for s in part.names]
             return _by_steps(call, [moves[key] for key in here])
 
-        outputs = run(model, inputs, recurrent, on_call)
+        outputs = call_with_hooks(model, inputs, recurrent, on_call)
         with keras.StatelessScope():  # what a compiled loss counts is not changed
             value = ops.convert_to_tensor(loss(outputs))
         if value.shape != ():
@@ -45,8 +45,8 @@ def of_loss(trace, model, inputs, recurrent, loss):
     return found
 
 
-def jacobians(model, inputs, recurrent, name):
-    """As `keras_seq.tracing.Trace.jacobians`."""
+def jacobian_norms(model, inputs, recurrent, name):
+    """As `keras_seq.tracing.Trace.jacobian_norms`."""
     found = {}
 
     def on_call(call):
@@ -55,9 +55,9 @@ def jacobians(model, inputs, recurrent, name):
             rows = [_jacobians_of_row(call, number, n) for n in range(call.sequences.shape[0])]
             for place, state in enumerate(call.parts[number].names):
                 found[state] = np.stack([row[place] for row in rows])
-        return call.as_it_is()
+        return call.run_original()
 
-    run(model, inputs, recurrent, on_call)
+    call_with_hooks(model, inputs, recurrent, on_call)
     return found
 
 
@@ -67,7 +67,9 @@ def _jacobians_of_row(call, number, row):
     first = sum(len(part.names) for part in call.parts[:number])
     units = states[first].shape[-1]
     blocks = [
-        _block_of_jacobians(call.of_row(row, min(BLOCK, units - begin)), number, first, begin)
+        _block_of_jacobians(
+            call.repeat_sequence(row, min(BLOCK, units - begin)), number, first, begin
+        )
         for begin in range(0, units, BLOCK)
     ]
     whole = (np.concatenate(rows).swapaxes(0, 1) for rows in zip(*blocks))
@@ -97,7 +99,7 @@ def _by_time(call, moves):
 
 
 def _by_steps(call, moves):
-    """As `Call.as_it_is`, step by step, the new states moved."""
+    """As `Call.run_original`, step by step, the new states moved."""
     outputs = []
     for steps in call.steps(_by_time(call, moves)):
         outputs.append(steps[-1].output)

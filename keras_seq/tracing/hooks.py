@@ -10,15 +10,15 @@ from keras import ops, tree
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import FUSED_METHODS, child_layers, flatten_layers
-from keras_seq.tracing.stepping import parts_of, steps
+from keras_seq.tracing.stepping import cell_steppers, steps
 
 RECURRENT = keras.layers.RNN
 """The base of all recurrent layers: ours and Keras's."""
 
-WATCHED = (RECURRENT, keras_seq_layers.AttentionPooling, keras_seq_layers.CRF)
+TRACEABLE = (RECURRENT, keras_seq_layers.AttentionPooling, keras_seq_layers.CRF)
 
 
-def watched_layers(model):
+def traceable_layers(model):
     """The layers of a model that can be looked into, by the path of their names.
 
     Args:
@@ -34,8 +34,8 @@ def watched_layers(model):
         if id(layer) in visited:
             return
         visited.add(id(layer))
-        if isinstance(layer, WATCHED):
-            found[free(path, found)] = layer
+        if isinstance(layer, TRACEABLE):
+            found[unique_name(path, found)] = layer
         elif isinstance(layer, keras.layers.Bidirectional):
             visit(layer.forward_layer, f"{path}/forward")
             visit(layer.backward_layer, f"{path}/backward")
@@ -47,7 +47,7 @@ def watched_layers(model):
     return found
 
 
-def free(name, taken):
+def unique_name(name, taken):
     """The name, with a number if it is taken."""
     number, wanted = 1, name
     while name in taken:
@@ -56,7 +56,7 @@ def free(name, taken):
     return name
 
 
-def chosen(model, names):
+def select_layers(model, names):
     """The recurrent layers of those names, and the layers that give attention or marginals.
 
     Args:
@@ -66,7 +66,7 @@ def chosen(model, names):
     Raises:
         InputError: The model has no recurrent layer, or none of such a name.
     """
-    found = watched_layers(model)
+    found = traceable_layers(model)
     recurrent = {path: layer for path, layer in found.items() if isinstance(layer, RECURRENT)}
     others = {path: layer for path, layer in found.items() if path not in recurrent}
     if not recurrent:
@@ -105,7 +105,7 @@ class Call:
     mask: Any
     """Bools `(batch, timesteps)`, or None."""
 
-    def as_it_is(self):
+    def run_original(self):
         """The last output, all outputs in the order computed, and the final states."""
         return self.inner_loop(
             sequences=self.sequences,
@@ -120,7 +120,7 @@ class Call:
         forwards = range(self.sequences.shape[1])
         return forwards[::-1] if self.layer.go_backwards else forwards
 
-    def of_row(self, row, copies):
+    def repeat_sequence(self, row, copies):
         """As if the batch had been copies of one sequence."""
 
         def copied(tensor):
@@ -151,14 +151,14 @@ class Call:
         )
 
 
-def run(model, inputs, recurrent, on_call, others=()):
+def call_with_hooks(model, inputs, recurrent, on_call, others=()):
     """Calls a model, with somebody there when its recurrent layers run; changes nothing in it.
 
     Args:
         model: Built.
         inputs: What it takes.
         recurrent: Dict of path to recurrent layer.
-        on_call: Takes a `Call`, and returns what `Call.as_it_is` does.
+        on_call: Takes a `Call`, and returns what `Call.run_original` does.
         others: Context managers to hold for that time.
 
     Returns:
@@ -167,11 +167,11 @@ def run(model, inputs, recurrent, on_call, others=()):
     called = set()
 
     def hook(path, layer):
-        parts = parts_of(layer.cell)
+        parts = cell_steppers(layer.cell)
 
         def make(inner_loop):
             def watched(sequences, initial_state, mask, training=False):
-                name = free(path, called)
+                name = unique_name(path, called)
                 called.add(name)
                 names = [name] if len(parts) == 1 else [f"{name}/{n}" for n in range(len(parts))]
                 mask = None if mask is None else ops.cast(tree.flatten(mask)[0], "bool")
@@ -180,17 +180,21 @@ def run(model, inputs, recurrent, on_call, others=()):
 
             return watched
 
-        return replaced(layer, "inner_loop", make)
+        return patched_method(layer, "inner_loop", make)
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(keras.StatelessScope())
-        for context in (_apart(model), *others, *map(hook, recurrent, recurrent.values())):
+        for context in (
+            _unfused_bidirectional(model),
+            *others,
+            *map(hook, recurrent, recurrent.values()),
+        ):
             stack.enter_context(context)
         return model(inputs, training=False)
 
 
 @contextlib.contextmanager
-def replaced(layer, method, make):
+def patched_method(layer, method, make):
     """Within this context a method of one layer is another: `make` of the one it has.
 
     The layer does not know, since its `__setattr__` is not asked.
@@ -206,7 +210,7 @@ def replaced(layer, method, make):
 
 
 @contextlib.contextmanager
-def _apart(model):
+def _unfused_bidirectional(model):
     """Within this context the halves of all Bidirectional layers run one by one.
 
     On a GPU, Keras may run both by one call of cuDNN, and neither layer would be asked.
@@ -216,9 +220,9 @@ def _apart(model):
             if isinstance(layer, keras.layers.Bidirectional):
                 for method in FUSED_METHODS:
                     if hasattr(layer, method):
-                        stack.enter_context(replaced(layer, method, lambda _: _never))
+                        stack.enter_context(patched_method(layer, method, lambda _: _return_false))
         yield
 
 
-def _never(*args, **kwargs):
+def _return_false(*args, **kwargs):
     return False

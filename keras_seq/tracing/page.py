@@ -13,30 +13,30 @@ from keras_seq._internal.files import atomic_write
 from keras_seq.tracing import gate_statistics
 
 
-def page(trace, path, steps=None, sequence=0, title="", gradients=None, tags=None):
+def write_page(trace, path, step_labels=None, sequence=0, title="", gradients=None, tags=None):
     """Writes one sequence of a trace as a page, whose values show where the mouse is.
 
     Args:
-        trace, steps, sequence, title, gradients, tags: As in `page_of`.
+        trace, step_labels, sequence, title, gradients, tags: As in `render_page`.
         path: HTML file to write.
 
     Raises:
-        InputError: As `page_of`.
+        InputError: As `render_page`.
     """
-    content = page_of(trace, steps, sequence, title, gradients, tags)
+    content = render_page(trace, step_labels, sequence, title, gradients, tags)
     with atomic_write(path) as new:
         new.write_text(content, "utf-8")
 
 
-def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
+def render_page(trace, step_labels=None, sequence=0, title="", gradients=None, tags=None):
     """The page as a string of HTML.
 
     Args:
         trace: A `keras_seq.tracing.Trace`.
-        steps: What stands at each time step, such as tokens; numbers by default.
+        step_labels: What stands at each time step, such as tokens; numbers by default.
         sequence: Which of the batch.
         title: What to read above.
-        gradients: Dict of what a loss is of, in words, to what `Trace.gradients` returned.
+        gradients: Dict of what a loss is of, in words, to what `Trace.gradient_norms` returned.
         tags: Names of the tags of a CRF.
 
     Raises:
@@ -47,17 +47,17 @@ def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
     if not 0 <= sequence < batch:
         raise InputError(f"There is no sequence {sequence} in a batch of {batch}.")
     # What is heard several times is so many rows after each other, of which the first is shown.
-    sequence, batch = sequence * trace.hearings, batch * trace.hearings
+    sequence, batch = sequence * trace.rows_per_sequence, batch * trace.rows_per_sequence
     # What a layer within reads of another batch, such as the letters of each word, is left out.
     layers = {name: layer for name, layer in trace.items() if len(layer.outputs) == batch}
-    if steps is None:
-        steps = range(max((layer.outputs.shape[1] for layer in layers.values()), default=0))
-    shape = batch, len(steps)
+    if step_labels is None:
+        step_labels = range(max((layer.outputs.shape[1] for layer in layers.values()), default=0))
+    shape = batch, len(step_labels)
     layers = {name: layer for name, layer in layers.items() if layer.outputs.shape[:2] == shape}
     if not layers:
         raise InputError(f"No layer of the trace has (batch, timesteps) {shape}.")
     content = {
-        "steps": list(map(str, steps)),
+        "steps": list(map(str, step_labels)),
         "layers": [_layer(name, layer, sequence) for name, layer in layers.items()],
         "gradients": {
             what: {
@@ -86,16 +86,17 @@ def page_of(trace, steps=None, sequence=0, title="", gradients=None, tags=None):
 
 
 def _layer(name, layer, sequence):
-    memory = gate_statistics.memory(layer)
+    memory = gate_statistics.memory_length(layer)
     return {
         "name": name,
         "backwards": layer.go_backwards,
-        "seen": layer.seen[sequence].tolist(),
+        "seen": layer.unmasked[sequence].tolist(),
         "gates": {gate: _packed(array[sequence]) for gate, array in layer.gates.items()},
         "states": {state: _packed(array[sequence]) for state, array in layer.states.items()},
         "before": {s: _numbers(array[sequence]) for s, array in layer.initial_states.items()},
         "statistics": {
-            gate: _numbers(numbers) for gate, numbers in gate_statistics.of_gates(layer).items()
+            gate: _numbers(numbers)
+            for gate, numbers in gate_statistics.statistics_by_gate(layer).items()
         },
         "memory": None if memory is None else _numbers(memory),
     }

@@ -7,7 +7,7 @@ from keras import ops, tree
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing.hooks import free, replaced
+from keras_seq.tracing.hooks import patched_method, unique_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +30,12 @@ class LayerTrace:
     """As `states`, before the first time step: `(batch, units)`."""
     go_backwards: bool
     """Whether the layer started at the last time step."""
-    difference: float
+    max_abs_error: float
     """The largest between an output of the layer and the same computed step by step: rounding,
     unless the `call` of a cell of your own is more than its `project` and `step`."""
 
     @property
-    def seen(self):
+    def unmasked(self):
         """The mask, all True if there is none."""
         return np.ones(self.outputs.shape[:2], bool) if self.mask is None else self.mask
 
@@ -45,16 +45,16 @@ class Recorder:
 
     Args:
         trace: A `keras_seq.tracing.Trace`.
-        limit: Bytes; once they are passed, nothing is kept, but what is needed still counted.
+        max_bytes: Bytes; once they are passed, nothing is kept, but what is needed still counted.
     """
 
-    def __init__(self, trace, limit):
-        self.trace, self.limit = trace, limit
+    def __init__(self, trace, max_bytes):
+        self.trace, self.max_bytes = trace, max_bytes
         self.needed, self.ran, self.hidden = 0, set(), []
 
     def __call__(self, call):
         self.ran.add(id(call.layer))
-        result = call.as_it_is()
+        result = call.run_original()
         last, own, _ = result
         if not _has_values(last):
             self.hidden += call.names
@@ -65,7 +65,7 @@ class Recorder:
                 arrays = [v for step in new for v in (*step.gates.values(), *step.states)]
                 arrays += [step.output for step in new]
                 self.needed += len(call.times) * sum(as_numpy(array).nbytes for array in arrays)
-                if self.needed > self.limit:
+                if self.needed > self.max_bytes:
                     self.trace.clear()
                     return result
                 found = [_empty(call, *pair) for pair in zip(call.parts, new)]
@@ -82,14 +82,14 @@ class Recorder:
             own, place = last[:, None], slice(call.times[-1], call.times[-1] + 1)
         own = as_numpy(own)
         own = own[:, ::-1] if call.layer.go_backwards else own
-        outputs, seen = found[-1].outputs[:, place], found[-1].seen[:, place]
-        difference = float(np.abs(own - outputs)[seen].max(initial=0))
+        outputs, seen = found[-1].outputs[:, place], found[-1].unmasked[:, place]
+        max_abs_error = float(np.abs(own - outputs)[seen].max(initial=0))
         outputs[:] = own
         before = [as_numpy(state) for state in tree.flatten(call.initial_state)]
         for name, part, layer in zip(call.names, call.parts, found):
             initial = {state: before.pop(0) for state in part.names}
             self.trace[name] = dataclasses.replace(
-                layer, initial_states=initial, difference=difference
+                layer, initial_states=initial, max_abs_error=max_abs_error
             )
         return result
 
@@ -99,7 +99,7 @@ class Recorder:
         def of_crf(call):
             def watched(inputs, mask=None):
                 scores, found = call(inputs, mask=mask), self.trace.marginals
-                found[free(name, found)] = as_numpy(layer.marginals(scores))
+                found[unique_name(name, found)] = as_numpy(layer.marginals(scores))
                 return scores
 
             return watched
@@ -108,12 +108,14 @@ class Recorder:
             def watched(inputs, mask=None, return_weights=False):
                 pooled, weights = call(inputs, mask=mask, return_weights=True)
                 found = self.trace.attention
-                found[free(name, found)] = as_numpy(weights)
+                found[unique_name(name, found)] = as_numpy(weights)
                 return (pooled, weights) if return_weights else pooled
 
             return watched
 
-        return replaced(layer, "call", of_crf if isinstance(layer, layers.CRF) else of_attention)
+        return patched_method(
+            layer, "call", of_crf if isinstance(layer, layers.CRF) else of_attention
+        )
 
 
 def as_numpy(tensor):
@@ -136,7 +138,7 @@ def _empty(call, part, step):
         mask=None if call.mask is None else ops.convert_to_numpy(call.mask),
         initial_states={},
         go_backwards=call.layer.go_backwards,
-        difference=0.0,
+        max_abs_error=0.0,
     )
 
 
@@ -157,7 +159,7 @@ def _check_numbers(call, found):
         arrays = {f"gate {gate!r}": array for gate, array in layer.gates.items()}
         arrays |= {f"state {state!r}": array for state, array in layer.states.items()}
         for place, array in {**arrays, "the output": layer.outputs}.items():
-            bad = np.isnan(array).any(axis=tuple(range(2, array.ndim))) & layer.seen
+            bad = np.isnan(array).any(axis=tuple(range(2, array.ndim))) & layer.unmasked
             if bad.any():
                 order = next(n for n, t in enumerate(call.times) if bad[:, t].any())
                 first.append((order, place, name, int(bad[:, call.times[order]].argmax())))

@@ -16,14 +16,14 @@ OURS = {
 """Keras's cells, and ours of the same equations and weights."""
 
 
-def parts_of(cell):
-    """The cells of a layer as a list of `Part`: one, or as many as it stacks."""
+def cell_steppers(cell):
+    """The cells of a layer as a list of `CellStepper`: one, or as many as it stacks."""
     if type(cell) is keras.layers.StackedRNNCells:
-        return [part for below in cell.cells for part in parts_of(below)]
-    return [Part(cell)]
+        return [part for below in cell.cells for part in cell_steppers(below)]
+    return [CellStepper(cell)]
 
 
-class Part:
+class CellStepper:
     """One time step of a cell: `part(x, states)` is a `keras_seq.cells.Step`.
 
     A cell that is neither ours, nor Keras's, nor has `project` and `step` shows no gates.
@@ -38,8 +38,8 @@ class Part:
         self.names = ["h", "c"][:count] if count < 3 else [f"state_{n}" for n in range(count)]
         self.dtype = getattr(cell, "compute_dtype", None)
         if type(cell) in OURS:
-            cell = _ReadAsOurs(cell)
-        self.cell = cell if has_projection(cell) else _Closed(cell, sizes)
+            cell = _KerasCellAdapter(cell)
+        self.cell = cell if has_projection(cell) else _OpaqueCell(cell, sizes)
 
     def __call__(self, x, states):
         # The cell's own precision holds, as if it had been called.
@@ -48,7 +48,7 @@ class Part:
             return self.cell.step(self.cell.project(x), states)
 
 
-class _ReadAsOurs:
+class _KerasCellAdapter:
     """One of Keras's cells, whose weights our equations read where they are."""
 
     def __init__(self, cell):
@@ -73,7 +73,7 @@ class _ReadAsOurs:
         return self.equations.step(self, projected, states)
 
 
-class _Closed:
+class _OpaqueCell:
     """Any other cell: its states can be seen, but not its gates."""
 
     def __init__(self, cell, sizes):
@@ -92,7 +92,7 @@ def steps(parts, inputs, states, seen=None, zero_output_for_mask=False, moves=No
     """Takes one time step after the other, in the order computed.
 
     Args:
-        parts: Of a layer, see `parts_of`.
+        parts: Of a layer, see `cell_steppers`.
         inputs: A tensor `(batch, features)` a time step.
         states: Those before the first step, of all parts in one list.
         seen: Bools `(batch,)` a time step, False where it is to be skipped; or None.

@@ -8,7 +8,7 @@ from keras import ops, tree
 
 from keras_seq._internal.errors import InputError
 from keras_seq.tracing import gate_statistics, gradients
-from keras_seq.tracing.hooks import chosen, run
+from keras_seq.tracing.hooks import call_with_hooks, select_layers
 from keras_seq.tracing.recorder import Recorder
 
 
@@ -33,7 +33,7 @@ class Trace(dict):
         raise InputError(f"There is no layer {name!r} in the trace; there are {', '.join(self)}.")
 
     @property
-    def hearings(self):
+    def rows_per_sequence(self):
         """How often layers read each sequence; a polyphase `CTCRecognizer` hears several times."""
         return getattr(self._model, "hearings", 1)
 
@@ -46,7 +46,7 @@ class Trace(dict):
             for array in (*layer.gates.values(), *layer.states.values(), layer.outputs)
         )
 
-    def gradients(self, loss):
+    def gradient_norms(self, loss):
         """How much a loss depends on each state at each time step: the norms of dL/dh_t, dL/dc_t.
 
         They are those of backpropagation through time: what step t+1 hands back to step t, and
@@ -61,9 +61,9 @@ class Trace(dict):
             Dict of layer name to a dict of state name to `(batch, timesteps)`, in the order of
             the input's time, 0 where masked.
         """
-        return gradients.of_loss(self, self._model, self._inputs, self._recurrent, loss)
+        return gradients.gradient_norms(self, self._model, self._inputs, self._recurrent, loss)
 
-    def jacobians(self, name):
+    def jacobian_norms(self, name):
         """How much the last h of a layer depends on its states at each time step before.
 
         That is the largest singular value of dh_T/dh_t and of dh_T/dc_t, where T is the time step
@@ -79,22 +79,22 @@ class Trace(dict):
             masked.
         """
         self[name]
-        return gradients.jacobians(self._model, self._inputs, self._recurrent, name)
+        return gradients.jacobian_norms(self._model, self._inputs, self._recurrent, name)
 
-    def statistics(self):
+    def gate_statistics(self):
         """Layer name to gate name to `keras_seq.tracing.gate_statistics.GateStatistics`."""
-        return {name: gate_statistics.of_gates(layer) for name, layer in self.items()}
+        return {name: gate_statistics.statistics_by_gate(layer) for name, layer in self.items()}
 
-    def memory(self):
-        """Layer name to how long each unit remembers: see `gate_statistics.memory`.
+    def memory_length(self):
+        """Layer name to how long each unit remembers: see `gate_statistics.memory_length`.
 
         Layers whose cell has no gate that keeps are left out.
         """
-        found = {name: gate_statistics.memory(layer) for name, layer in self.items()}
+        found = {name: gate_statistics.memory_length(layer) for name, layer in self.items()}
         return {name: timesteps for name, timesteps in found.items() if timesteps is not None}
 
 
-def trace(model, inputs, layers=None, limit=2**32):
+def trace(model, inputs, layers=None, max_bytes=2**32):
     """Runs a model and opens its recurrent layers, each at every time step.
 
         trace = keras_seq.trace(model, x)
@@ -115,14 +115,14 @@ def trace(model, inputs, layers=None, limit=2**32):
         model: A model or layer that is built.
         inputs: What it takes, in one batch.
         layers: Names of the layers to open; a name stands for all layers within it. Default: all.
-        limit: Bytes that the arrays may take.
+        max_bytes: Bytes that the arrays may take.
 
     Returns:
         A `Trace`.
 
     Raises:
         InputError: The model has no recurrent layer, or none of a name in `layers`; it does not
-            take such inputs; the arrays would be larger than `limit`; or there is a NaN, whose
+            take such inputs; the arrays would be larger than `max_bytes`; or there is a NaN, whose
             first time step and gate are named.
     """
     if not isinstance(model, keras.layers.Layer) or not model.built:
@@ -130,13 +130,13 @@ def trace(model, inputs, layers=None, limit=2**32):
             f"trace() takes a model or layer that has its weights, got {model!r}: build it or call "
             "it first."
         )
-    recurrent, others = chosen(model, layers)
+    recurrent, others = select_layers(model, layers)
     result = Trace(model, inputs, recurrent)
-    recorder = Recorder(result, limit)
+    recorder = Recorder(result, max_bytes)
     hooks = [recorder.beside(name, layer) for name, layer in others.items()]
     try:
         with _no_gradients():
-            outputs = run(model, inputs, recurrent, recorder, hooks)
+            outputs = call_with_hooks(model, inputs, recurrent, recorder, hooks)
     except Exception as error:
         _refuse_misfit(model, inputs, error)
         raise
@@ -148,11 +148,11 @@ def trace(model, inputs, layers=None, limit=2**32):
     idle = [name for name, layer in recurrent.items() if id(layer) not in recorder.ran]
     if idle and (layers is not None or not recorder.ran):
         raise InputError(f"These layers of {model.name!r} did not run: {', '.join(idle)}.")
-    if recorder.needed > limit:
+    if recorder.needed > max_bytes:
         raise InputError(
-            f"The trace would take {_gigabytes(recorder.needed)}, the limit is "
-            f"{_gigabytes(limit)}: trace fewer sequences, name some of the layers, or give a "
-            "higher limit."
+            f"The trace would take {_gigabytes(recorder.needed)}, max_bytes is "
+            f"{_gigabytes(max_bytes)}: trace fewer sequences, name some of the layers, or give a "
+            "higher max_bytes."
         )
     result.outputs = tree.map_structure(ops.convert_to_numpy, outputs)
     return result

@@ -9,7 +9,7 @@ from tiny_models import WORDS, classifier, generator, rows, tagger
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
-from keras_seq.cli._trace_page import write_page
+from keras_seq.cli._trace_page import write_example_page
 from keras_seq.train import registry
 
 pytestmark = [
@@ -42,7 +42,7 @@ def content(path):
 @pytest.mark.parametrize("name", LOOKS)
 def test_a_text(name, tmp_path):
     make, text, steps, names = LOOKS[name]
-    path = write_page(registry.find(name).import_recipe(), None, make(), text, tmp_path)
+    path = write_example_page(registry.find(name).import_recipe(), None, make(), text, tmp_path)
     assert path.parent == tmp_path and path.name.startswith("trace_")
     page, data = content(path)
     assert f"<title>{name}: {text}</title>" in page
@@ -69,26 +69,26 @@ class Rows:
 
 def test_a_row_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
-    path = write_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
+    path = write_example_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
     page, data = content(path)
     assert path.name == "trace_2.html" and "mnist_rows: row 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
     music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
     model = generator(["jig", "reel"], "whitespace")
-    _, data = content(write_page(music, None, model, "0", tmp_path))
+    _, data = content(write_example_page(music, None, model, "0", tmp_path))
     assert data["steps"] == ["<EOS>", "a", "b"]
     ner = Rows("ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]})
-    _, data = content(write_page(ner, None, tagger(), "1", tmp_path))
+    _, data = content(write_example_page(ner, None, tagger(), "1", tmp_path))
     assert data["steps"] == WORDS
 
 
 def test_mistakes():
     ner, config = Rows("ner", [WORDS], {"tags": [["O"] * 4]}), type("Config", (), {"data": "mine"})
     with pytest.raises(InputError, match="no row 1: the test split has 1, from 0"):
-        write_page(ner, config, None, "1", None)
+        write_example_page(ner, config, None, "1", None)
     ner.splits = {}
     with pytest.raises(InputError, match="'mine' has no test split; give a text"):
-        write_page(ner, config, None, "0", None)
+        write_example_page(ner, config, None, "0", None)
     with pytest.raises(InputError, match="does not begin with the number of a style"):
         registry.find("music").import_recipe().trace_inputs(
             generator(["jig"], "whitespace"), "GAB c2d"

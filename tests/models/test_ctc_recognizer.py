@@ -25,7 +25,7 @@ from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator, ctc_recognizer
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.tracing import trace
-from keras_seq.tracing.page import _packed, page_of
+from keras_seq.tracing.page import _packed, render_page
 
 RATE = 4_000
 RANDOM = np.random.default_rng(0)
@@ -290,7 +290,7 @@ def test_a_page_shows_the_first_of_several_hearings():
     recognizer = small(average_offsets=True, frame_stack=3)
     inputs, steps = recognizer.trace_inputs(noises(3040)[0])
     found = trace(recognizer, inputs)
-    shown = page_of(found, steps)
+    shown = render_page(found, steps)
     first, second, third = found[f"{recognizer.stack.name}/bidirectional_0/forward"].states["h"]
     assert _packed(first)["data"] in shown
     assert not any(_packed(other)["data"] in shown for other in (second, third))

@@ -10,7 +10,7 @@ from helpers import sequences
 import keras_seq
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing import GateBoard
+from keras_seq.tracing import TensorBoardGates
 
 tf = pytest.importorskip("tensorflow")
 
@@ -35,7 +35,7 @@ def test_gates_and_gradients_are_written(tmp_path):
     )
     model.compile("sgd", loss="mse")
     x, y = sequences(8), np.ones((8, 1), "float32")
-    board = GateBoard(tmp_path, x[:4], y[:4], every=2)
+    board = TensorBoardGates(tmp_path, x[:4], y[:4], epoch_freq=2)
     model.fit(x, y, epochs=4, verbose=0, callbacks=[board])
     found = written(tmp_path)
     gates = {f"gates/gru/{g}/{n}" for g in ("update", "reset") for n in ("mean", "closed", "open")}
@@ -47,7 +47,7 @@ def test_gates_and_gradients_are_written(tmp_path):
     trace = keras_seq.trace(model, x[:4])
     mean = trace["gru"].gates["update"].mean()
     assert found["gates/gru/update/mean"][4] == pytest.approx(mean, rel=1e-5)
-    norms = trace.gradients(lambda out: keras.losses.MeanSquaredError()(y[:4], out))["gru"][
+    norms = trace.gradient_norms(lambda out: keras.losses.MeanSquaredError()(y[:4], out))["gru"][
         "h"
     ].mean(axis=0)
     for name, value in {
@@ -68,4 +68,4 @@ def test_without_tensorflow(tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(InputError, match="TensorFlow writes the files of TensorBoard"):
-        GateBoard(tmp_path, sequences())
+        TensorBoardGates(tmp_path, sequences())

@@ -82,7 +82,7 @@ def test_gradients_equal_finite_differences(name, backwards, zeros):
     weighting = normal(*MASK.shape, UNITS, seed=9, dtype=DTYPE)
     with general_only():
         trace = keras_seq.trace(model, x)
-    found = trace.gradients(lambda y: ops.sum(ops.multiply(y * y, weighting)))["layer"]
+    found = trace.gradient_norms(lambda y: ops.sum(ops.multiply(y * y, weighting)))["layer"]
     # In the order of the input's time, as the outputs that the model gives are not.
     order = weighting[:, ::-1] if backwards else weighting
 
@@ -101,7 +101,7 @@ def test_jacobians_equal_finite_differences(name, backwards, zeros):
     layer = layer_of(name, backwards, zeros)
     model, x = masked_model(layer)
     with general_only():
-        found = keras_seq.trace(model, x).jacobians("layer")
+        found = keras_seq.trace(model, x).jacobian_norms("layer")
 
     def last(moves):
         return moved_run(name, layer.get_weights(), x, MASK, moves, backwards, zeros)[1]
@@ -121,7 +121,7 @@ def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
     layer.build(x.shape)
     fill(layer)
     with general_only():
-        found = keras_seq.trace(layer, x).gradients(lambda y: ops.sum(y**3))["layer"]
+        found = keras_seq.trace(layer, x).gradient_norms(lambda y: ops.sum(y**3))["layer"]
 
     module, count = PASSES[type(layer.cell)], len(found)
     kernel, *weights = [ops.convert_to_tensor(w) for w in _weights(layer.cell, DTYPE)]
@@ -150,14 +150,14 @@ def test_gradients_pass_through_what_stands_above():
     two.set_weights(one.get_weights())
     with general_only():
         traces = [keras_seq.trace(one, x), keras_seq.trace(two, x)]
-    here, there = (trace.gradients(lambda y: ops.mean(ops.tanh(y))) for trace in traces)
+    here, there = (trace.gradient_norms(lambda y: ops.mean(ops.tanh(y))) for trace in traces)
     for place, name in enumerate(("gru", "lstm")):
         norms = there[name].values()
         assert_close(here[f"stack/{place}"].values(), norms, 1e-5)
-        one_by_one = traces[1].jacobians(name).values()
-        assert_close(traces[0].jacobians(f"stack/{place}").values(), one_by_one, 1e-5)
+        one_by_one = traces[1].jacobian_norms(name).values()
+        assert_close(traces[0].jacobian_norms(f"stack/{place}").values(), one_by_one, 1e-5)
     # The layer that is not opened runs by the fast path, and its gradient is that of training.
-    alone = keras_seq.trace(two, x, layers=["gru"]).gradients(lambda y: ops.mean(ops.tanh(y)))
+    alone = keras_seq.trace(two, x, layers=["gru"]).gradient_norms(lambda y: ops.mean(ops.tanh(y)))
     assert list(alone) == ["gru"]
     assert_close(alone["gru"].values(), there["gru"].values(), 1e-5)
 
@@ -168,9 +168,9 @@ def test_nothing_is_dropped_after_training_too():
     layer(x)
     fill(layer)
     trace = keras_seq.trace(layer, x)
-    before = trace.gradients(ops.sum)["layer"]["h"]
+    before = trace.gradient_norms(ops.sum)["layer"]["h"]
     layer(x, training=True)
-    np.testing.assert_array_equal(trace.gradients(ops.sum)["layer"]["h"], before)
+    np.testing.assert_array_equal(trace.gradient_norms(ops.sum)["layer"]["h"], before)
 
 
 def test_what_a_loss_counts_is_not_changed():
@@ -183,14 +183,14 @@ def test_what_a_loss_counts_is_not_changed():
         return ops.sum(y)
 
     with general_only():
-        keras_seq.trace(model, x).gradients(loss)
+        keras_seq.trace(model, x).gradient_norms(loss)
     assert float(ops.convert_to_numpy(counted)) == 0
 
 
 def test_a_loss_must_be_one_number():
     model, x = masked_model(layer_of("GRU"))
     with pytest.raises(InputError, match=r"one number; it returned a tensor of the shape \(4, 5,"):
-        keras_seq.trace(model, x).gradients(lambda y: y)
+        keras_seq.trace(model, x).gradient_norms(lambda y: y)
 
 
 def layer_trace(**gates):
@@ -200,7 +200,7 @@ def layer_trace(**gates):
 
 def test_statistics_leave_out_what_is_masked_and_the_candidate():
     gate = np.array([[[0.05, 0.95], [0.5, 0.92], [0.0, 0.0]]])
-    found = gate_statistics.of_gates(layer_trace(forget=gate, candidate=gate))
+    found = gate_statistics.statistics_by_gate(layer_trace(forget=gate, candidate=gate))
     assert list(found) == ["forget"]
     assert found["forget"] == pytest.approx((0.605, 0.25, 0.5))
 
@@ -208,11 +208,11 @@ def test_statistics_leave_out_what_is_masked_and_the_candidate():
 def test_memory_is_the_time_in_which_a_state_decays():
     """What is left after as many steps as the length is 1/e."""
     keep = np.array([[[0.5, 1.0], [0.8, 1.0], [0.0, 0.0]]])
-    length, endless = gate_statistics.memory(layer_trace(input=keep, forget=keep))
+    length, endless = gate_statistics.memory_length(layer_trace(input=keep, forget=keep))
     assert (0.5 * 0.8) ** (length / 2) == pytest.approx(np.exp(-1))
     assert endless > 1e6
-    assert gate_statistics.memory(layer_trace(candidate=keep)) is None
+    assert gate_statistics.memory_length(layer_trace(candidate=keep)) is None
     model, x = masked_model(layer_of("GRU"))
     trace = keras_seq.trace(model, x)
-    assert trace.memory()["layer"].shape == (UNITS,)
-    assert list(trace.statistics()["layer"]) == ["update", "reset"]
+    assert trace.memory_length()["layer"].shape == (UNITS,)
+    assert list(trace.gate_statistics()["layer"]) == ["update", "reset"]

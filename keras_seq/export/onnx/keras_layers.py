@@ -23,8 +23,8 @@ from keras_seq.export.onnx.recurrent import (
     run_directions,
     scan_steps,
 )
-from keras_seq.tracing.hooks import replaced
-from keras_seq.tracing.stepping import Part
+from keras_seq.tracing.hooks import patched_method
+from keras_seq.tracing.stepping import CellStepper
 
 
 @contextlib.contextmanager
@@ -41,9 +41,9 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
     with placeholders(portable) as inserted, exporting_to("onnx"), contextlib.ExitStack() as stack:
         for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Bidirectional):
-                stack.enter_context(replaced(layer, "call", _convert_bidirectional(layer)))
+                stack.enter_context(patched_method(layer, "call", _convert_bidirectional(layer)))
             elif isinstance(layer, keras.layers.RNN) and not _reads_target(layer):
-                stack.enter_context(replaced(layer, "inner_loop", _convert_layer(layer)))
+                stack.enter_context(patched_method(layer, "inner_loop", _convert_layer(layer)))
         yield inserted
 
 
@@ -63,7 +63,7 @@ def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
             if native is not None and is_allowed(native, mask):
                 return run_directions([_direction(layer, native)], sequences, states, mask)[0]
             rest = layer.go_backwards, layer.zero_output_for_mask
-            return scan_steps(Part(layer.cell).cell, sequences, states, mask, *rest)
+            return scan_steps(CellStepper(layer.cell).cell, sequences, states, mask, *rest)
 
         return run
 
@@ -95,7 +95,7 @@ def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., A
             results = run_directions(directions, sequences, None, mask_of_sequences)
             with contextlib.ExitStack() as stack:
                 for half, result in zip(halves, results, strict=True):
-                    known = replaced(half, "inner_loop", lambda _, r=result: lambda **_: r)
+                    known = patched_method(half, "inner_loop", lambda _, r=result: lambda **_: r)
                     stack.enter_context(known)
                 return call(sequences, mask=mask, training=training)
 

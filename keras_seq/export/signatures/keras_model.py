@@ -9,7 +9,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.export.checks import require_stateless
 from keras_seq.export.example_inputs import draw_inputs
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
-from keras_seq.tracing.hooks import free
+from keras_seq.tracing.hooks import unique_name
 
 
 class KerasModelAdapter(Adapter):
@@ -44,7 +44,7 @@ class KerasModelAdapter(Adapter):
         inputs: list[str] = [i.name for i in model.inputs]
         names: list[str] = []
         for name in sorted(model.output) if isinstance(model.output, dict) else model.output_names:
-            names.append(free(name, inputs + names))
+            names.append(unique_name(name, inputs + names))
 
         def predict(*arguments: Any) -> dict[str, Any]:
             outputs = model(keras.tree.pack_sequence_as(model.input, arguments), training=False)

@@ -15,7 +15,7 @@ from helpers import UNITS, sequences
 import keras_seq
 from keras_seq import layers, tracing
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing import pictures
+from keras_seq.tracing import plots
 
 STEPS = ["Ada", "</script>", "'\"&<b>", "met", "."]
 
@@ -37,9 +37,9 @@ def trace():
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures, which are saved too."""
-    figures, save = [], pictures.Figure.savefig
+    figures, save = [], plots.Figure.savefig
     monkeypatch.setattr(
-        pictures.Figure,
+        plots.Figure,
         "savefig",
         lambda self, *a, **k: figures.append(self) or save(self, *a, **k),
     )
@@ -48,7 +48,7 @@ def drawn(monkeypatch):
 
 def test_gates_as_heatmaps(trace, drawn, tmp_path):
     layer = trace["both/forward"]
-    pictures.gates(layer, tmp_path / "gates.png", STEPS)
+    plots.gates(layer, tmp_path / "gates.png", STEPS)
     assert (tmp_path / "gates.png").read_bytes().startswith(b"\x89PNG")
     panels = {axes.get_title(): axes for axes in drawn[0].axes if axes.get_title()}
     assert list(panels) == [*layer.gates, *layer.states]
@@ -64,12 +64,12 @@ def test_gates_as_heatmaps(trace, drawn, tmp_path):
 
 def test_states_and_gradients_as_lines(trace, drawn, tmp_path):
     layer = trace["both/backward"]
-    pictures.states(layer, tmp_path / "states.png", units=[2], sequence=1)
+    plots.states(layer, tmp_path / "states.png", units=[2], sequence=1)
     for axes, name in zip(drawn[0].axes, ("h", "c"), strict=True):
         assert axes.get_title() == name
         np.testing.assert_array_equal(axes.lines[0].get_ydata(), layer.states[name][1, :, 2])
     norms = {"lstm": {"h": np.array([[1.0, 0.1, 0.0]]), "c": np.array([[2.0, 3.0, 4.0]])}}
-    pictures.gradients(norms, tmp_path / "gradients.png")
+    plots.gradients(norms, tmp_path / "gradients.png")
     lines = {line.get_label(): line.get_ydata() for line in drawn[1].axes[0].lines}
     np.testing.assert_array_equal(lines["lstm h"], [1, 0.1, np.nan])
     np.testing.assert_array_equal(lines["lstm c"], [2, 3, 4])
@@ -79,7 +79,7 @@ def test_states_and_gradients_as_lines(trace, drawn, tmp_path):
 @pytest.mark.parametrize("half", ["forward", "backward"])
 def test_the_unrolled_network_has_its_numbers(trace, drawn, tmp_path, half):
     layer = trace[f"both/{half}"]
-    pictures.unrolled(layer, tmp_path / "unrolled.png", STEPS, unit=1)
+    plots.unrolled(layer, tmp_path / "unrolled.png", STEPS, unit=1)
     texts = [text.get_text() for text in drawn[0].axes[0].texts]
     gates = "\n".join(f"{name} {gate[0, 2, 1]:.2f}" for name, gate in layer.gates.items())
     assert {gates, f"c {layer.states['c'][0, 2, 1]:.2f}", "Ada"} <= set(texts)
@@ -93,9 +93,9 @@ def test_more_steps_than_a_picture_holds(tmp_path):
     layer(sequences(1, 13))
     found = keras_seq.trace(layer, sequences(1, 13))["gru"]
     with pytest.raises(InputError, match="12 time steps at most, not 13"):
-        pictures.unrolled(found, tmp_path / "unrolled.png")
+        plots.unrolled(found, tmp_path / "unrolled.png")
     with pytest.raises(InputError, match="2 names for 13 time steps"):
-        pictures.gates(found, tmp_path / "gates.png", ["a", "b"])
+        plots.gates(found, tmp_path / "gates.png", ["a", "b"])
 
 
 class Outside(HTMLParser):
@@ -122,7 +122,7 @@ def page(trace, tmp_path):
     path = tmp_path / "page.html"
     gradients = {"a sum": {"both/forward": {"h": np.full((2, 5), 0.5)}}}
     names = {"title": "A & </title>", "tags": ["O", "B", "I"]}
-    tracing.page(trace, path, STEPS, gradients=gradients, **names)
+    tracing.write_page(trace, path, STEPS, gradients=gradients, **names)
     text, parser = path.read_text("utf-8"), Outside()
     parser.feed(text)
     assert not parser.fetched and "@import" not in text and "url(" not in text
@@ -200,7 +200,7 @@ def test_names_that_do_not_fit(trace, tmp_path):
     with pytest.raises(
         InputError, match=r"No layer of the trace has \(batch, timesteps\) \(2, 2\)"
     ):
-        tracing.page(trace, tmp_path / "page.html", ["a", "b"])
+        tracing.write_page(trace, tmp_path / "page.html", ["a", "b"])
     with pytest.raises(InputError, match="no sequence 2 in a batch of 2"):
-        tracing.page(trace, tmp_path / "page.html", sequence=2)
+        tracing.write_page(trace, tmp_path / "page.html", sequence=2)
     assert not list(tmp_path.iterdir())
