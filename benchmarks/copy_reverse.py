@@ -107,7 +107,12 @@ def main():
         print(row, flush=True)
         if attention:
             sources, _ = pairs(2, [min(20, arguments.longest)], seed=4)
-            looks = [best for [best] in model.translations(sources, beam_width=1, attention=True)]
+            looks = [
+                best
+                for [best] in model.translate_n_best(
+                    sources, beam_width=1, return_attention_scores=True
+                )
+            ]
             page.RESULTS.mkdir(exist_ok=True)
             plots.attention(looks, page.RESULTS / "copy_reverse_attention.png")
     draw(rows, page.RESULTS / "copy_reverse.png")

@@ -47,7 +47,7 @@ def main():
         for length in LENGTHS:
             seconds = measured(
                 lambda count=count, length=length: model.generate_tokens(
-                    count=count, max_length=length, seed=0
+                    num_sequences=count, max_length=length, seed=0
                 ),
                 turns,
             )

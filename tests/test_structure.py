@@ -54,9 +54,7 @@ MANY_ARGUMENTS = {
 
 TEMPORARY_IMPORTS: set[tuple[str, str]] = set()
 TEMPORARY_LENGTHS: set[str] = set()
-TEMPORARY_ARGUMENTS = {
-    "keras_seq.decoding.beam_search.beam_search",
-}
+TEMPORARY_ARGUMENTS: set[str] = set()
 
 
 class Import(NamedTuple):

@@ -1,67 +1,103 @@
-"""One token after the other: the likeliest, or one drawn.
+"""Autoregressive decoding: one token per step, the most likely one or a random one.
 
-All strategies stand over one seam: `step(tokens, state) -> (log_probs, state)`, where `tokens` is
-int32 `(rows,)`, `log_probs` `(rows, vocabulary)`, and `state` any nest of tensors whose first axis
-is rows. On TensorFlow they may be called in a `tf.function`, then they are one graph.
+All strategies call a function `step(tokens, state) -> (log_probs, state)`. `tokens` is int32
+`(rows,)`, `log_probs` is `(rows, vocab_size)`, and `state` is a nest of tensors `(rows, ...)`. On
+TensorFlow a strategy may be called in a `tf.function`, which makes it one graph.
 """
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.portable import argmax
+from keras_seq._internal.types import ArrayLike, Tensor
+
+State: TypeAlias = Any
+"""A nest of tensors `(rows, ...)`."""
+Step: TypeAlias = Callable[[Tensor, State], tuple[Tensor, State]]
+"""Function from tokens `(rows,)` and a state to log probabilities `(rows, vocab_size)` and the next
+state."""
 
 
-def greedy(step, initial_state, *, start_id, end_id, max_length):
-    """The likeliest token at every step.
+def greedy(
+    step: Step,
+    initial_state: State,
+    *,
+    start_id: ArrayLike,
+    end_id: int,
+    max_length: int | Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Generate the most likely token at every step.
+
+    >>> from keras import ops
+    >>> from keras_seq.decoding import greedy
+    >>> p = ops.convert_to_tensor([[0.1, 0.6, 0.3], [0.1, 0.2, 0.7], [0.3, 0.4, 0.3]])
+    >>> def step(tokens, state):  # the next token depends on the last one only
+    ...     return ops.log(ops.take(p, tokens, axis=0)), state
+    >>> tokens, _ = greedy(step, ops.zeros((1,)), start_id=0, end_id=2, max_length=4)
+    >>> ops.convert_to_numpy(tokens).tolist()
+    [[1, 2, 0, 0]]
 
     Args:
-        step: See the module.
-        initial_state: Before the first step.
-        start_id: The token before the first, one for all rows or `(rows,)`.
-        end_id: The token after which a row is finished.
-        max_length: Steps at most.
+        step: Function `step(tokens, state) -> (log_probs, state)`, see the module.
+        initial_state: State before the first step.
+        start_id: Token before the first: one for all rows, or `(rows,)`.
+        end_id: Token that ends a sequence.
+        max_length: Largest number of tokens.
 
     Returns:
-        Tokens, int32 `(rows, max_length)`, the end token included and zeros after it, and their log
+        Tokens, int32 `(rows, max_length)`, with the end token and zeros after it; and their log
         probabilities `(rows, max_length)`, zeros after the end.
     """
 
-    def choose(log_probs, _):
+    def choose(log_probs: Tensor, _: Tensor) -> Tensor:
         return argmax(log_probs)
 
-    return _rollout(choose, step, initial_state, start_id, end_id, max_length)
+    return _generate(choose, step, initial_state, start_id, end_id, max_length)
 
 
 def sample(
-    step,
-    initial_state,
+    step: Step,
+    initial_state: State,
     *,
-    start_id,
-    end_id,
-    max_length,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    seed=None,
-    uniform=None,
-):
-    """A token drawn at every step.
+    start_id: ArrayLike,
+    end_id: int,
+    max_length: int | Tensor,
+    temperature: float | Tensor = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    seed: int | None = None,
+    uniform: ArrayLike | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Sample a token at every step.
 
     Args:
-        step, initial_state, start_id, end_id, max_length: As in `greedy`.
-        temperature: What log probabilities are divided by: below 1 favours what is likely.
-        top_k: Draw among that many likeliest tokens only.
-        top_p: Draw among the likeliest tokens only that together have this probability (nucleus
-            sampling, Holtzman et al. 2020).
-        seed: Of the random numbers; the same seed gives the same tokens.
-        uniform: The random numbers instead, `(max_length, rows)` from 0 until before 1.
+        step: As in `greedy`.
+        initial_state: As in `greedy`.
+        start_id: As in `greedy`.
+        end_id: As in `greedy`.
+        max_length: As in `greedy`.
+        temperature: Divisor of the log probabilities, positive. Below 1 it favors likely tokens.
+        top_k: Number of most likely tokens to sample from, at least 1. Default: all.
+        top_p: Total probability of the most likely tokens to sample from, in (0, 1] (nucleus
+            sampling, Holtzman et al. 2020). Default: all tokens.
+        seed: Random seed.
+        uniform: Random numbers to use instead, `(max_length, rows)` in [0, 1).
 
     Returns:
-        As `greedy`; the log probabilities are those of the model, whatever the temperature.
+        As `greedy`. The log probabilities are those of `step`, independent of the temperature.
+
+    Raises:
+        InputError: If `temperature`, `top_k` or `top_p` is out of its range.
     """
     if isinstance(temperature, (int, float)) and temperature <= 0:
-        raise InputError(f"temperature must be positive, got {temperature}; greedy() is its limit.")
+        raise InputError(
+            f"temperature must be positive, got {temperature}. Call greedy() for the most likely "
+            "tokens."
+        )
     if top_k is not None and top_k < 1:
         raise InputError(f"top_k must be at least 1, got {top_k}.")
     if top_p is not None and not 0 < top_p <= 1:
@@ -71,7 +107,7 @@ def sample(
         uniform = keras.random.uniform((max_length, rows), seed=seed)
     uniform = ops.convert_to_tensor(uniform)
 
-    def choose(log_probs, number):
+    def choose(log_probs: Tensor, number: Tensor) -> Tensor:
         ranked = ops.flip(ops.argsort(log_probs, axis=-1), axis=-1)
         scores = ops.take_along_axis(log_probs, ranked, axis=-1) / temperature
         probabilities = ops.softmax(scores, axis=-1)
@@ -81,36 +117,60 @@ def sample(
         if top_p is not None:
             total = ops.sum(probabilities, axis=-1, keepdims=True)
             probabilities = ops.where(before < top_p * total, probabilities, 0)
-        # The inverse of the cumulative distribution: one random number a token.
-        reached = ops.cumsum(probabilities, axis=-1)
-        below = reached <= uniform[number][:, None] * reached[:, -1:]
-        place = ops.sum(ops.cast(below, "int32"), axis=-1, keepdims=True)
+        # Inverse transform sampling takes one random number per token.
+        cumulative = ops.cumsum(probabilities, axis=-1)
+        is_below = cumulative <= uniform[number][:, None] * cumulative[:, -1:]
+        rank = ops.sum(ops.cast(is_below, "int32"), axis=-1, keepdims=True)
         last = ops.sum(ops.cast(probabilities > 0, "int32"), axis=-1, keepdims=True) - 1
-        return ops.take_along_axis(ranked, ops.minimum(place, last), axis=-1)[:, 0]
+        return ops.take_along_axis(ranked, ops.minimum(rank, last), axis=-1)[:, 0]
 
-    return _rollout(choose, step, initial_state, start_id, end_id, max_length)
+    return _generate(choose, step, initial_state, start_id, end_id, max_length)
 
 
-def _rollout(choose, step, state, start_id, end_id, max_length):
+def _generate(
+    choose: Callable[[Tensor, Tensor], Tensor],
+    step: Step,
+    state: State,
+    start_id: ArrayLike,
+    end_id: int,
+    max_length: int | Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Return tokens and their log probabilities, as `greedy` does.
+
+    Args:
+        choose: Function from log probabilities and the number of the step to tokens `(rows,)`.
+        step: As in `greedy`.
+        state: State before the first step.
+        start_id: As in `greedy`.
+        end_id: As in `greedy`.
+        max_length: As in `greedy`.
+    """
     rows = ops.shape(keras.tree.flatten(state)[0])[0]
     tokens = ops.broadcast_to(ops.cast(start_id, "int32"), (rows,))
     alive = ops.ones((rows,), "bool")
     chosen, log_probs = ops.zeros((max_length, rows), "int32"), ops.zeros((max_length, rows))
 
-    def going_on(number, tokens, alive, *_):
+    def cond(number: Tensor, _tokens: Tensor, alive: Tensor, *_: Tensor) -> Tensor:
         return (number < max_length) & ops.any(alive)
 
-    def body(number, tokens, alive, state, chosen, log_probs):
+    def body(
+        number: Tensor,
+        tokens: Tensor,
+        alive: Tensor,
+        state: State,
+        chosen: Tensor,
+        log_probs: Tensor,
+    ) -> tuple[Tensor, ...]:
         scores, state = step(tokens, state)
         tokens = ops.where(alive, ops.cast(choose(scores, number), "int32"), 0)
-        found = ops.take_along_axis(scores, tokens[:, None], axis=-1)[:, 0]
-        found = ops.where(alive, ops.cast(found, "float32"), 0)
-        here = ops.arange(max_length)[:, None] == number
-        chosen, log_probs = ops.where(here, tokens, chosen), ops.where(here, found, log_probs)
+        log_p = ops.take_along_axis(scores, tokens[:, None], axis=-1)[:, 0]
+        log_p = ops.where(alive, ops.cast(log_p, "float32"), 0)
+        is_now = ops.arange(max_length)[:, None] == number
+        chosen, log_probs = ops.where(is_now, tokens, chosen), ops.where(is_now, log_p, log_probs)
         return number + 1, tokens, alive & (tokens != end_id), state, chosen, log_probs
 
     first = ops.convert_to_tensor(0, dtype="int32")
     *_, chosen, log_probs = ops.while_loop(
-        going_on, body, (first, tokens, alive, state, chosen, log_probs)
+        cond, body, (first, tokens, alive, state, chosen, log_probs)
     )
     return ops.transpose(chosen), ops.transpose(log_probs)

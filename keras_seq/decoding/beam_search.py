@@ -1,142 +1,196 @@
-"""The best sequences that are come upon by going on with the best beginnings only."""
+"""Beam search."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import ArrayLike, Tensor
+from keras_seq.decoding.autoregressive import State, Step
+
+
+class BeamSearchResult(NamedTuple):
+    """Best sequences of each example, as `beam_search` returns them.
+
+    >>> from keras import ops
+    >>> from keras_seq.decoding import beam_search
+    >>> p = ops.convert_to_tensor([[0.0, 0.6, 0.4], [0.0, 0.1, 0.9], [0.0, 0.0, 1.0]])
+    >>> def step(tokens, state):  # the next token depends on the last one only
+    ...     return ops.log(ops.take(p, tokens, axis=0)), state
+    >>> result = beam_search(
+    ...     step, ops.zeros((1,)), start_id=0, end_id=2, beam_width=2, max_length=3
+    ... )
+    >>> ops.convert_to_numpy(result.sequences).tolist()
+    [[[1, 2, 0], [2, 0, 0]]]
+    >>> ops.convert_to_numpy(ops.exp(result.scores)).round(2).tolist()
+    [[0.54, 0.4]]
+    """
+
+    sequences: Tensor
+    """Tokens, int32 `(batch, n_best, max_length)`, best first, with zeros after the end token. A
+    sequence is all zeros if the search found fewer than `n_best`."""
+    scores: Tensor
+    """Scores `(batch, n_best)`, minus infinity where there is no sequence."""
+    is_optimal: Tensor
+    """Bools `(batch,)`: whether it is proven that no sequence has a higher score than the first. If
+    so, a wider beam cannot find a better one."""
 
 
 def beam_search(
-    step,
-    initial_state,
+    step: Step,
+    initial_state: State,
     *,
-    start_id,
-    end_id,
-    beam_width,
-    max_length,
-    length_penalty=0.0,
-    min_length=0,
-    forbidden=(),
-    coverage=None,
-    n_best=None,
-    limits=None,
-    certain=False,
-):
-    """Sequences (hypotheses) of a high score (Wu et al. 2016),
+    start_id: ArrayLike,
+    end_id: int,
+    beam_width: int,
+    max_length: int | Tensor,
+    length_penalty: float | Tensor = 0.0,
+    min_length: int = 0,
+    suppress_tokens: Iterable[int] = (),
+    coverage: Callable[[State], Tensor] | None = None,
+    n_best: int | None = None,
+    max_lengths: ArrayLike | None = None,
+) -> BeamSearchResult:
+    """Return the sequences with the highest scores that a beam search finds (Wu et al. 2016).
+
+    The score of a sequence (hypothesis) is
 
         log p / ((5 + length) / 6) ** length_penalty + coverage
 
-    where the length is that of all tokens, the end token included. A hypothesis that reaches
-    `max_length` without the end token counts as it is.
+    where the length counts all tokens, the end token included. A hypothesis that reaches
+    `max_length` without the end token is scored as it is.
 
-    At every step the beam takes the `beam_width` likeliest of all that its hypotheses can become.
-    Those that end leave it for a pool, from which only a better one drives them out, and the search
-    goes on as long as one of the beam can still get into the pool. The hypothesis that `greedy`
-    makes always has its place in the beam, so that the best found is never worse.
+    Each step keeps the `beam_width` most likely continuations of the hypotheses in the beam.
+    Finished hypotheses move to a pool of the `n_best` with the highest scores. The search stops
+    when no hypothesis in the beam can enter the pool any more. The greedy hypothesis always stays
+    in the beam, so that the result is never worse than that of `greedy`.
 
     Args:
-        step: `step(tokens, state) -> (log_probs, state)`, see
-            `keras_seq.decoding.autoregressive`. Its
-            rows are the `beam_width` hypotheses of the first example, then those of the next: what
-            all of an example share it need not find in the state, which is gathered every time.
-        initial_state: Before the first step: any nest of tensors whose first axis is batch.
-        start_id: The token before the first, one for all or `(batch,)`.
-        end_id: The token after which a hypothesis is finished.
-        beam_width: Hypotheses to go on with, of each example; there may be more than tokens.
-        max_length: Tokens at most.
-        length_penalty: 0 compares plain log probabilities; more favours long sequences, less than 0
-            short ones.
-        min_length: Tokens at least, if they are not cut off by `max_length`.
-        forbidden: Tokens never to take.
-        coverage: Function of a state to `(rows,)`, which must not be positive.
-        n_best: How many sequences to return, `beam_width` by default. The fewer, the earlier the
-            search may end.
-        limits: Tokens at most of each example, `(batch,)`, none of them more than `max_length`.
-        certain: Whether to return also of which examples it is certain that there is no better
-            sequence than the best found, so that a wider beam would be in vain.
+        step: Function `step(tokens, state) -> (log_probs, state)`, see
+            `keras_seq.decoding.autoregressive`. Its rows are the `beam_width` hypotheses of the
+            first example, then those of the second, and so on. The state is gathered at every step:
+            leave out what all hypotheses of an example share.
+        initial_state: State before the first step, a nest of tensors `(batch, ...)`.
+        start_id: Token before the first: one for all examples, or `(batch,)`.
+        end_id: Token that ends a sequence.
+        beam_width: Number of hypotheses per example. It may exceed the vocabulary size.
+        max_length: Largest number of tokens.
+        length_penalty: Exponent of the length penalty. 0 compares log probabilities; positive
+            values favor long sequences, negative ones short sequences.
+        min_length: Smallest number of tokens, unless `max_length` is smaller.
+        suppress_tokens: Ids of tokens that are never generated.
+        coverage: Function from a state to scores `(rows,)`, at most 0, that are added at the end.
+        n_best: Number of sequences to return. Default: `beam_width`. With fewer the search may stop
+            earlier.
+        max_lengths: Largest number of tokens of each example, `(batch,)`, at most `max_length`.
 
     Returns:
-        Sequences, int32 `(batch, n_best, max_length)`, the best first, the end token included and
-        zeros after it, and their scores `(batch, n_best)`. Where no more were found, the sequence
-        is all zeros and its score minus infinity. If `certain`, then also bools `(batch,)`.
+        The best sequences and their scores.
+
+    Raises:
+        InputError: If `beam_width`, `max_length` or `n_best` is below 1.
     """
     n_best = beam_width if n_best is None else n_best
-    for name, value in (
-        ("beam_width", beam_width),
-        ("max_length", max_length),
-        ("n_best", n_best),
-    ):
+    limits = {"beam_width": beam_width, "max_length": max_length, "n_best": n_best}
+    for name, value in limits.items():
         if isinstance(value, int) and value < 1:
             raise InputError(f"{name} must be at least 1, got {value}.")
-    limits = max_length if limits is None else ops.cast(limits, "int32")
+    max_lengths = max_length if max_lengths is None else ops.cast(max_lengths, "int32")
     inf = float("inf")
     batch = ops.shape(keras.tree.flatten(initial_state)[0])[0]
     first_rows = beam_width * ops.arange(batch, dtype="int32")[:, None]
 
-    def of_beam(rows):
+    def tile_beam(rows: Tensor) -> Tensor:
         return ops.repeat(rows, beam_width, axis=0)
 
-    def score(sums, length):
+    def score(sums: Tensor, length: Tensor) -> Tensor:
         return sums / ((5 + ops.cast(length, "float32")) / 6) ** length_penalty
 
-    def attainable(sums, length):
-        # Log probabilities only fall: the best length is the next or the last, whatever the sign
-        # of the penalty.
-        return ops.maximum(score(sums, length), score(sums, limits))
+    def best_attainable(sums: Tensor, length: Tensor) -> Tensor:
+        # Log probabilities only fall, so that the best length is the next or the largest, depending
+        # on the sign of the penalty.
+        return ops.maximum(score(sums, length), score(sums, max_lengths))
 
-    def going_on(number, tokens, state, written, sums, leading, finished, scores, missed):
-        best = attainable(ops.max(sums, axis=1), number + 1)
+    # The variables of the loop: the number of the step; last tokens `(rows,)` and states of the
+    # hypotheses; their tokens `(rows, max_length)`; their log probabilities `(batch, beam_width)`;
+    # whether the first hypothesis is the greedy one; the pool's sequences and scores; and the best
+    # score that a pruned hypothesis could have reached `(batch,)`.
+
+    def cond(
+        number: Tensor,
+        _tokens: Tensor,
+        _state: State,
+        _sequences: Tensor,
+        sums: Tensor,
+        _greedy_in_beam: Tensor,
+        _finished: Tensor,
+        scores: Tensor,
+        _best_pruned: Tensor,
+    ) -> Tensor:
+        best = best_attainable(ops.max(sums, axis=1), number + 1)
         return (number < max_length) & ops.any(best > scores[:, -1])
 
-    def body(number, tokens, state, written, sums, leading, finished, scores, missed):
+    def body(
+        number: Tensor,
+        tokens: Tensor,
+        state: State,
+        sequences: Tensor,
+        sums: Tensor,
+        greedy_in_beam: Tensor,
+        finished: Tensor,
+        scores: Tensor,
+        best_pruned: Tensor,
+    ) -> tuple[Tensor, ...]:
         log_probs, state = step(tokens, state)
         size = log_probs.shape[-1]
-        barred = ops.convert_to_tensor(np.isin(np.arange(size), list(forbidden)))
-        barred = barred | (ops.arange(size) == end_id) & (number + 1 < min_length)
-        log_probs = ops.where(barred, -inf, ops.cast(log_probs, "float32"))
+        suppressed = ops.convert_to_tensor(np.isin(np.arange(size), list(suppress_tokens)))
+        suppressed = suppressed | (ops.arange(size) == end_id) & (number + 1 < min_length)
+        log_probs = ops.where(suppressed, -inf, ops.cast(log_probs, "float32"))
         log_probs = ops.reshape(log_probs, (batch, beam_width, size))
         candidates = ops.reshape(sums[:, :, None] + log_probs, (batch, beam_width * size))
-        # The greedy hypothesis, while it is in the beam, is in its first place.
+        # While the greedy hypothesis is in the beam, it comes first.
         greedy = ops.arange(beam_width * size) == ops.argmax(log_probs[:, :1], axis=-1)
-        ranked = ops.where(leading[:, None] & greedy, inf, candidates)
+        ranked = ops.where(greedy_in_beam[:, None] & greedy, inf, candidates)
         chosen = ops.cast(ops.top_k(ranked, min(beam_width + 1, beam_width * size))[1], "int32")
         sums = ops.take_along_axis(candidates, chosen, axis=1)
-        # The best of those that have no place in the beam.
-        best = ops.max(sums[:, beam_width:], axis=1, initial=-inf)
-        missed = ops.maximum(missed, attainable(best, number + 1))
+        pruned = ops.max(sums[:, beam_width:], axis=1, initial=-inf)
+        best_pruned = ops.maximum(best_pruned, best_attainable(pruned, number + 1))
         chosen, sums = chosen[:, :beam_width], sums[:, :beam_width]
         parents, tokens = ops.reshape(first_rows + chosen // size, (-1,)), chosen % size
-        state, written = keras.tree.map_structure(
-            lambda rows: ops.take(rows, parents, axis=0), (state, written)
+        state, sequences = keras.tree.map_structure(
+            lambda rows: ops.take(rows, parents, axis=0), (state, sequences)
         )
-        done = (tokens == end_id) | ops.reshape(number + 1 == limits, (-1, 1))
+        ends = (tokens == end_id) | ops.reshape(number + 1 == max_lengths, (-1, 1))
         tokens = ops.reshape(tokens, (-1,))
-        written = ops.where(ops.arange(max_length) == number, tokens[:, None], written)
-        ended = score(sums, number + 1)
+        sequences = ops.where(ops.arange(max_length) == number, tokens[:, None], sequences)
+        final_scores = score(sums, number + 1)
         if coverage is not None:
-            ended = ended + ops.reshape(coverage(state), (batch, beam_width))
-        pool = ops.concatenate([scores, ops.where(done, ended, -inf)], axis=1)
+            final_scores = final_scores + ops.reshape(coverage(state), (batch, beam_width))
+        pool = ops.concatenate([scores, ops.where(ends, final_scores, -inf)], axis=1)
         scores, kept = ops.top_k(pool, n_best)
-        pool = ops.reshape(written, (batch, beam_width, max_length))
+        pool = ops.reshape(sequences, (batch, beam_width, max_length))
         pool = ops.concatenate([finished, pool], axis=1)
         finished = ops.take_along_axis(pool, kept[:, :, None], axis=1)
-        sums = ops.where(done, -inf, sums)
-        leading = leading & (sums[:, 0] > -inf)
-        return number + 1, tokens, state, written, sums, leading, finished, scores, missed
+        sums = ops.where(ends, -inf, sums)
+        greedy_in_beam = greedy_in_beam & (sums[:, 0] > -inf)
+        beam = number + 1, tokens, state, sequences, sums, greedy_in_beam
+        return *beam, finished, scores, best_pruned
 
     start = (
         ops.convert_to_tensor(0, dtype="int32"),
-        of_beam(ops.broadcast_to(ops.cast(start_id, "int32"), (batch,))),
-        keras.tree.map_structure(of_beam, initial_state),
+        tile_beam(ops.broadcast_to(ops.cast(start_id, "int32"), (batch,))),
+        keras.tree.map_structure(tile_beam, initial_state),
         ops.zeros((batch * beam_width, max_length), "int32"),
-        # Of the hypotheses, which are all alike, there is only the first: 0 and minus infinity.
+        # All hypotheses are equal at first. Only one may continue: log(1), and log(0) for the rest.
         ops.log(ops.one_hot(ops.zeros((batch,), "int32"), beam_width, dtype="float32")),
         ops.ones((batch,), "bool"),
         ops.zeros((batch, n_best, max_length), "int32"),
         ops.full((batch, n_best), -inf, "float32"),
         ops.full((batch,), -inf, "float32"),
     )
-    *_, finished, scores, missed = ops.while_loop(going_on, body, start)
+    *_, finished, scores, best_pruned = ops.while_loop(cond, body, start)
     finished = ops.where(scores[:, :, None] > -inf, finished, 0)
-    return (finished, scores, scores[:, 0] >= missed) if certain else (finished, scores)
+    return BeamSearchResult(finished, scores, scores[:, 0] >= best_pruned)

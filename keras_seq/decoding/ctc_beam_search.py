@@ -1,98 +1,162 @@
-"""The likeliest text of CTC under a language model."""
+"""CTC prefix beam search with a language model."""
 
 import math
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import ArrayLike
+
+Labels: TypeAlias = tuple[int, ...]
+"""Numbers of labels, from 1."""
+Scorer: TypeAlias = Callable[[list[Labels]], np.ndarray]
+"""Function from prefixes to the log probabilities of the next label `(prefixes, labels + 1)`;
+column 0 is the end."""
+Ends: TypeAlias = tuple[float, float]
+"""Log probabilities of the alignments of a prefix that end in a blank, and in a label."""
+
+NEG_INF = -np.inf
 
 
-def ctc_beam_search(log_probs, beam_width, foretell, weight=0.5, bonus=0.0):
-    """The text of the highest score (prefix search: Graves 2012; Hannun et al. 2014),
+def ctc_beam_search(
+    log_probs: ArrayLike,
+    beam_width: int,
+    score_next: Scorer,
+    lm_weight: float = 0.5,
+    length_bonus: float = 0.0,
+) -> tuple[Labels, float]:
+    """Return the labels with the highest score (prefix search: Graves 2012; Hannun et al. 2014).
 
-        log p(text | sound) + weight * log p(text) + bonus * letters
+    The score of labels is
 
-    where the first adds up all alignments, and the second is of the language model, the end of the
-    text counted in. Without a language model, `keras.ops.ctc_decode` does the same.
+        log p(labels | input) + lm_weight * log p(labels) + length_bonus * length
+
+    where the first term sums over all alignments. The second comes from the language model and
+    includes the end. Without a language model, `keras.ops.ctc_decode` does the same.
+
+    >>> import numpy as np
+    >>> from keras_seq.decoding import ctc_beam_search
+    >>> log_probs = np.log([[0.1, 0.5, 0.4], [0.1, 0.5, 0.4]])
+    >>> def score_next(prefixes):  # a language model that prefers label 2
+    ...     return np.log([[0.4, 0.1, 0.5]] * len(prefixes))
+    >>> ctc_beam_search(log_probs, beam_width=8, score_next=score_next, lm_weight=1.0)[0]
+    (2,)
 
     Args:
-        log_probs: Natural logarithms, `(steps, letters + 1)`; column 0 is the blank's.
-        beam_width: Beginnings of texts that are followed at a time.
-        foretell: Takes a list of beginnings, tuples of letters from 1, and returns the log
-            probability of what comes next, `(beginnings, letters + 1)`; column 0 is the end's.
-            What is impossible (minus infinity) is never written, whatever the weight, such as by a
-            `Lexicon`.
-        weight: Weight of the language model, 0 or more.
-        bonus: For each letter, since a language model favours short texts.
+        log_probs: Natural logarithms `(timesteps, labels + 1)`; column 0 is the blank.
+        beam_width: Number of prefixes to keep, at least 1.
+        score_next: Function from prefixes, tuples of labels from 1, to the log probabilities of the
+            next label `(prefixes, labels + 1)`; column 0 is the end. What it scores with minus
+            infinity is excluded at every weight. A `Lexicon` is such a function.
+        lm_weight: Weight of the language model, at least 0.
+        length_bonus: Score per label, against the preference of a language model for short texts.
 
     Returns:
-        The letters, a tuple of numbers from 1, and the score. It is minus infinity only if the
-        language model lets neither the empty text end nor any of the texts that were followed.
+        Labels from 1, and their score. The score is minus infinity if the language model lets none
+        of the prefixes in the beam end, nor the empty one.
 
     Raises:
-        InputError: If `beam_width` is below 1, or `weight` is negative or not finite.
+        InputError: If `beam_width` is below 1, or `lm_weight` is negative or not finite.
     """
     if beam_width < 1:
         raise InputError(f"beam_width must be at least 1, got {beam_width}.")
-    if not 0 <= weight < np.inf:
-        raise InputError(f"weight must be a finite number from 0 on, got {weight}.")
-    never = -np.inf
+    if not 0 <= lm_weight < np.inf:
+        raise InputError(f"lm_weight must be a finite number of at least 0, got {lm_weight}.")
     log_probs = np.asarray(log_probs, "float64")
-    # Of each beginning the log probability that it ends in a blank, or in its last letter.
-    beam = {(): (0.0, never)}
-    # Of each beginning its own score, and what may come next.
-    prior, next_ones, possible = {(): 0.0}, {}, {}
-
-    def know(beginnings):
-        new = [one for one in beginnings if one not in next_ones]
-        if new:
-            next_ones.update(zip(new, foretell(new)))
-            for one in new:
-                possible[one] = (1 + np.flatnonzero(next_ones[one][1:] > never)).tolist()
-
-    def weighted(log_prob):
-        # Zero times minus infinity is to stay impossible.
-        return weight * log_prob if log_prob > never else never
-
-    after: dict = dict(beam)
+    model = _LanguageModel(score_next, lm_weight, length_bonus)
+    beam: dict[Labels, Ends] = {(): (0.0, NEG_INF)}
+    after = dict(beam)
     for row in log_probs.tolist():
-        know(beam)
-        after = {}
-
-        def add(text, blank, letter, after=after):
-            before = after.get(text, (never, never))
-            after[text] = _added(before[0], blank), _added(before[1], letter)
-
-        for text, (blank, letter) in beam.items():
-            either = _added(blank, letter)
-            add(text, either + row[0], letter + row[text[-1]] if text else never)
-            for number in possible[text]:
-                # The same letter again is another one only behind a blank.
-                again = text and text[-1] == number
-                longer = (*text, number)
-                add(longer, never, (blank if again else either) + row[number])
-                if longer not in prior:
-                    prior[longer] = prior[text] + weighted(next_ones[text][number]) + bonus
-        ranked = sorted(after, key=lambda text: _added(*after[text]) + prior[text])
-        beam = {text: after[text] for text in ranked[-beam_width:]}
-
-    def ended(texts):
-        """Return the scores of the texts that may end."""
-        know(texts)
-        scores = {
-            text: _added(*ends) + prior[text] + weighted(next_ones[text][0])
-            for text, ends in texts.items()
-        }
-        return {text: score for text, score in scores.items() if score > never}
-
-    # The beam may hold nothing but texts in the middle of a word.
-    empty = {(): (log_probs[:, 0].sum(), never)}
-    scores = ended(beam) or ended(after) or ended(empty) or {(): never}
-    best = max(scores, key=lambda text: scores[text])
+        model.score_prefixes(beam)
+        after = _extend(beam, row, model)
+        ranked = sorted(after, key=lambda prefix: _log_add(*after[prefix]) + model.scores[prefix])
+        beam = {prefix: after[prefix] for prefix in ranked[-beam_width:]}
+    # With a lexicon the beam may hold nothing but texts that stop within a word.
+    empty = {(): (log_probs[:, 0].sum(), NEG_INF)}
+    scores = next(filter(None, map(model.final_scores, (beam, after, empty))), {(): NEG_INF})
+    best = max(scores, key=lambda prefix: scores[prefix])
     return best, float(scores[best])
 
 
-def _added(one, other):
-    """log(exp(one) + exp(other)), of which NumPy's takes long for two single numbers."""
-    less, more = sorted((one, other))
-    return more if less == -np.inf else more + math.log1p(math.exp(less - more))
+class _LanguageModel:
+    """Weighted language-model scores of prefixes, each computed once.
+
+    Args:
+        score_next: As in `ctc_beam_search`.
+        weight: Weight of the language model.
+        length_bonus: Score per label.
+    """
+
+    def __init__(self, score_next: Scorer, weight: float, length_bonus: float) -> None:
+        self._score_next, self._weight, self._length_bonus = score_next, weight, length_bonus
+        self.scores: dict[Labels, float] = {(): 0.0}
+        self.allowed: dict[Labels, list[int]] = {}
+        """Labels that may follow a prefix."""
+        self._next_scores: dict[Labels, np.ndarray] = {}
+
+    def score_prefixes(self, prefixes: Iterable[Labels]) -> None:
+        """Look up what may follow prefixes, all in one call of the language model."""
+        new = [prefix for prefix in prefixes if prefix not in self._next_scores]
+        if new:
+            self._next_scores.update(zip(new, self._score_next(new)))
+            for prefix in new:
+                following = self._next_scores[prefix][1:]
+                self.allowed[prefix] = (1 + np.flatnonzero(following > NEG_INF)).tolist()
+
+    def append(self, prefix: Labels, label: int) -> Labels:
+        """Return a longer prefix, and keep its score."""
+        longer = (*prefix, label)
+        if longer not in self.scores:
+            score = self._weighted(self._next_scores[prefix][label])
+            self.scores[longer] = self.scores[prefix] + score + self._length_bonus
+        return longer
+
+    def final_scores(self, prefixes: dict[Labels, Ends]) -> dict[Labels, float]:
+        """Return the total scores of the prefixes that may end."""
+        self.score_prefixes(prefixes)
+        scores = {
+            prefix: _log_add(*ends)
+            + self.scores[prefix]
+            + self._weighted(self._next_scores[prefix][0])
+            for prefix, ends in prefixes.items()
+        }
+        return {prefix: score for prefix, score in scores.items() if score > NEG_INF}
+
+    def _weighted(self, log_p: float) -> float:
+        # Zero times minus infinity would not be a number.
+        return self._weight * log_p if log_p > NEG_INF else NEG_INF
+
+
+def _extend(
+    beam: dict[Labels, Ends], row: list[float], model: _LanguageModel
+) -> dict[Labels, Ends]:
+    """Return the prefixes after one more time step.
+
+    Args:
+        beam: Prefixes before it.
+        row: Log probabilities of the blank and the labels at the time step.
+        model: Language model, which has scored the prefixes.
+    """
+    after: dict[Labels, Ends] = {}
+
+    def add(prefix: Labels, blank: float, label: float) -> None:
+        before = after.get(prefix, (NEG_INF, NEG_INF))
+        after[prefix] = _log_add(before[0], blank), _log_add(before[1], label)
+
+    for prefix, (blank, label) in beam.items():
+        total = _log_add(blank, label)
+        add(prefix, total + row[0], label + row[prefix[-1]] if prefix else NEG_INF)
+        for number in model.allowed[prefix]:
+            # A repeated label counts twice only if a blank separates both.
+            is_repeated = prefix and prefix[-1] == number
+            longer = model.append(prefix, number)
+            add(longer, NEG_INF, (blank if is_repeated else total) + row[number])
+    return after
+
+
+def _log_add(a: float, b: float) -> float:
+    """Return log(exp(a) + exp(b)), faster than `np.logaddexp` for two floats."""
+    low, high = sorted((a, b))
+    return high if low == NEG_INF else high + math.log1p(math.exp(low - high))

@@ -1,15 +1,15 @@
-"""Log probabilities of tokens that may be written."""
-
-from typing import Any
+"""Log probabilities without tokens that must not be generated."""
 
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.types import ArrayLike, Tensor
 
-def mask_special_tokens(logits: Any) -> Any:
-    """Return log probabilities in which padding and unknown tokens are minus infinity.
 
-    The probabilities of the other tokens are not raised in return.
+def mask_special_tokens(logits: ArrayLike) -> Tensor:
+    """Return log probabilities in which padding and unknown tokens have minus infinity.
+
+    The other tokens keep their probabilities, so that these add up to less than 1.
 
     >>> import numpy as np
     >>> from keras_seq.decoding.suppress import mask_special_tokens
@@ -17,10 +17,10 @@ def mask_special_tokens(logits: Any) -> Any:
     [[0.0, 0.0, 0.25, 0.25]]
 
     Args:
-        logits: `(rows, tokens)`; 0 is padding, and 1 stands for all unknown tokens.
+        logits: `(rows, vocab_size)`; id 0 is padding, and 1 stands for all unknown tokens.
 
     Returns:
-        float32 `(rows, tokens)`.
+        float32 `(rows, vocab_size)`.
     """
     mask = np.zeros(logits.shape[-1], "float32")
     mask[[0, 1]] = float("-inf")

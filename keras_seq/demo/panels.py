@@ -87,9 +87,9 @@ def classifier(model):
         tokens = read(model, text)
         [found] = model.classify([text])
         values = [found.probabilities]
-        if found.words is not None:
-            most = max(weight for _, weight in found.words)
-            values.append([(token, weight / most) for token, weight in found.words])
+        if found.token_weights is not None:
+            most = max(weight for _, weight in found.token_weights)
+            values.append([(token, weight / most) for token, weight in found.token_weights])
         return Answer(values, model.encode([tokens]).inputs, tokens)
 
     return Panel([_text("Text")], outputs, answer)
@@ -124,7 +124,7 @@ def seq2seq(model, copy_unknown=False):
 
     Args:
         model: `keras_seq.models.Seq2Seq`.
-        copy_unknown: As of its `translations`.
+        copy_unknown: As of its `translate_n_best`.
     """
     attends = model.decoder.attention is not None
     width = gr.Slider(1, 10, 5, step=1, label="Answers that are followed at a time")
@@ -141,12 +141,12 @@ def seq2seq(model, copy_unknown=False):
     def answer(text, width):
         read(model, text)
         width = int(width)
-        [best] = model.translations(
+        [best] = model.translate_n_best(
             [text],
             n_best=width,
             beam_width=width,
             copy_unknown=copy_unknown,
-            attention=attends,
+            return_attention_scores=attends,
         )
         values = [[[one.text, round(one.score, 2)] for one in best]]
         if attends:

@@ -16,7 +16,7 @@ from keras_seq.layers.audio.front_end import FrontEnd
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.losses import CTC
 from keras_seq.models.base import BaseModel
-from keras_seq.models.ctc_stream import Stream, rounded
+from keras_seq.models.ctc_stream import Stream, to_float16
 from keras_seq.text.alphabet import Alphabet
 
 
@@ -93,7 +93,7 @@ class CTCRecognizer(BaseModel):
                 "A model that reads in one direction cannot know the mean of a recording that goes "
                 "on: mean_normalize=True needs an RNNStack with bidirectional=True."
             )
-        head = keras.layers.Dense(len(letters.characters) + 1, name="letters")
+        head = keras.layers.Dense(len(letters.characters) + 1, name="logits")
         inputs = {
             "samples": keras.Input((None,), dtype="float32", name="samples"),
             "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -125,11 +125,11 @@ class CTCRecognizer(BaseModel):
         return self.front_end.step_hop / self.sample_rate
 
     @property
-    def hearings(self) -> int:
+    def num_offsets(self) -> int:
         """Number of rows that the recurrent layers have for each recording."""
         return self.front_end.num_offsets
 
-    def steps(self, lengths: Any) -> np.ndarray:
+    def num_steps(self, lengths: Any) -> np.ndarray:
         """Return the number of time steps of recordings.
 
         Args:
@@ -174,7 +174,7 @@ class CTCRecognizer(BaseModel):
                 recording. The message gives its number from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
-        rows = [rounded(recording) for recording in recordings]
+        rows = [to_float16(recording) for recording in recordings]
         samples: Any = RaggedArray(rows, "float16")
         if padded:
             samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
@@ -196,7 +196,9 @@ class CTCRecognizer(BaseModel):
         # Between two equal letters there must be a blank.
         repeated = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
         needed = (targets > 0).sum(axis=1) + repeated.sum(axis=1)
-        for number, (need, steps) in enumerate(zip(needed, self.steps(lengths), strict=True), 1):
+        for number, (need, steps) in enumerate(
+            zip(needed, self.num_steps(lengths), strict=True), 1
+        ):
             if need > steps:
                 raise InputError(
                     f"Text {number}, {texts[number - 1][:40]!r}, needs {need} time steps, but "
@@ -211,7 +213,7 @@ class CTCRecognizer(BaseModel):
             example: Array of samples.
             target: Not read.
         """
-        starts = np.arange(int(self.steps(len(example)))) * self.seconds_per_step
+        starts = np.arange(int(self.num_steps(len(example)))) * self.seconds_per_step
         return self.encode([example]).inputs, [f"{second:.2f} s" for second in starts]
 
     def spectrogram(self, recording: np.ndarray) -> np.ndarray:
@@ -222,7 +224,7 @@ class CTCRecognizer(BaseModel):
         """
         return self.front_end.spectrogram(recording)
 
-    def letters_of(self, path: Sequence[int]) -> list[tuple[str, int]]:
+    def collapse(self, path: Sequence[int]) -> list[tuple[str, int]]:
         """Return the letters of a path with their time steps: the first of equals in a row.
 
         Args:
@@ -230,11 +232,11 @@ class CTCRecognizer(BaseModel):
         """
         return [(self.alphabet[label - 1], step) for label, step in collapse(path)]
 
-    def text_of(self, path: Sequence[int]) -> str:
+    def path_to_text(self, path: Sequence[int]) -> str:
         """Return the text of a path.
 
         Args:
-            path: As in `letters_of`.
+            path: As in `collapse`.
         """
         return self._letters.decode(label for label, _ in collapse(path))
 
@@ -251,7 +253,7 @@ class CTCRecognizer(BaseModel):
             For each recording `(timesteps, letters + 1)`.
         """
         dataset = self.encode(recordings)
-        steps, results = self.steps(dataset.lengths), {}
+        steps, results = self.num_steps(dataset.lengths), {}
         for rows, outputs in self.predict_by_length(dataset, batch_size):
             results.update({row: out[: steps[row]] for row, out in zip(rows, outputs)})
         return [results[row] for row in range(len(recordings))]
@@ -263,9 +265,9 @@ class CTCRecognizer(BaseModel):
         batch_size: int = 32,
         *,
         language_model: Any = None,
-        weight: float = 0.5,
-        bonus: float = 0.0,
-        any_words: bool = False,
+        lm_weight: float = 0.5,
+        length_bonus: float = 0.0,
+        use_lexicon: bool = True,
     ) -> list[str]:
         """Return the texts of recordings; silence has an empty text.
 
@@ -274,24 +276,26 @@ class CTCRecognizer(BaseModel):
             beam_width: As in `decode`.
             batch_size: Number of recordings per batch, at most.
             language_model: As in `decode`.
-            weight: As in `decode`.
-            bonus: As in `decode`.
-            any_words: As in `decode`.
+            lm_weight: As in `decode`.
+            length_bonus: As in `decode`.
+            use_lexicon: As in `decode`.
 
         Raises:
             InputError: If `beam_width` is below 1, or the language model does not fit.
         """
         log_probs = self.log_probs(recordings, batch_size)
-        return self.decode(log_probs, beam_width, language_model, weight, bonus, any_words)
+        return self.decode(
+            log_probs, beam_width, language_model, lm_weight, length_bonus, use_lexicon
+        )
 
     def decode(
         self,
         log_probs: Sequence[np.ndarray],
         beam_width: int | None = None,
         language_model: Any = None,
-        weight: float = 0.5,
-        bonus: float = 0.0,
-        any_words: bool = False,
+        lm_weight: float = 0.5,
+        length_bonus: float = 0.0,
+        use_lexicon: bool = True,
     ) -> list[str]:
         """Return the texts of the log probabilities that `log_probs` returns.
 
@@ -300,21 +304,21 @@ class CTCRecognizer(BaseModel):
             beam_width: Number of texts to follow, each scored by the sum over its alignments.
                 Default: the text of the most likely alignment, or with a lexicon or a language
                 model 16 texts.
-            language_model: Model with a method `letter_log_probs`, such as a `SequenceGenerator`
+            language_model: Model with a method `char_log_probs`, such as a `SequenceGenerator`
                 over letters (`tokenizer="char"`) without styles.
-            weight: Weight of the language model.
-            bonus: Added to the score for each letter, in a search by a lexicon or a language model.
-            any_words: Whether to write words that are not in the lexicon, too.
+            lm_weight: Weight of the language model.
+            length_bonus: Score per character, in a search with a lexicon or a language model.
+            use_lexicon: Whether to restrict texts to the words of the lexicon, if there is one.
 
         Raises:
             InputError: If `beam_width` is below 1, or the language model does not fit.
         """
         scorers: list[Scorer] = []
         if language_model is not None:
-            scorers.append(language_model_scorer(language_model, self._letters, weight))
-        if self._lexicon is not None and not any_words:
+            scorers.append(language_model_scorer(language_model, self._letters, lm_weight))
+        if self._lexicon is not None and use_lexicon:
             scorers.append(self._lexicon)
-        labels = ctc_decode(log_probs, beam_width, scorers, bonus)
+        labels = ctc_decode(log_probs, beam_width, scorers, length_bonus)
         return list(map(self._letters.decode, labels))
 
     def stream(self) -> Stream:

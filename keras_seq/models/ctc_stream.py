@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keras_seq.models.ctc_recognizer import CTCRecognizer
 
 
-class Heard(NamedTuple):
+class StreamingResult(NamedTuple):
     """What a chunk of a recording adds to the text before."""
 
     text: str
@@ -56,18 +56,18 @@ class Stream:
         self._samples = np.zeros(0, "float32")
         self._last = BLANK
 
-    def feed(self, samples: np.ndarray) -> Heard:
+    def feed(self, samples: np.ndarray) -> StreamingResult:
         """Return what the next chunk adds.
 
         Args:
             samples: `(samples,)`, any number of them.
         """
         front_end = self._recognizer.front_end
-        self._samples = np.concatenate([self._samples, rounded(samples)])
+        self._samples = np.concatenate([self._samples, to_float16(samples)])
         rest = len(self._samples) - front_end.receptive_field
         return self._read(0 if rest < 0 else 1 + rest // front_end.step_hop)
 
-    def finish(self) -> Heard:
+    def finish(self) -> StreamingResult:
         """Return what the last samples add, padded with silence; then the next recording begins."""
         front_end = self._recognizer.front_end
         steps = -(-len(self._samples) // front_end.step_hop)
@@ -77,10 +77,10 @@ class Stream:
         self._reset()
         return heard
 
-    def _read(self, steps: int) -> Heard:
+    def _read(self, steps: int) -> StreamingResult:
         recognizer, front_end = self._recognizer, self._recognizer.front_end
         if not steps:
-            return Heard("", np.zeros((0, len(recognizer.alphabet) + 1), "float32"))
+            return StreamingResult("", np.zeros((0, len(recognizer.alphabet) + 1), "float32"))
         needed = front_end.receptive_field + (steps - 1) * front_end.step_hop
         with no_gradients():
             features = front_end.features(ops.convert_to_tensor(self._samples[None, :needed]))
@@ -91,9 +91,9 @@ class Stream:
         path = [self._last, *log_probs.argmax(axis=-1)]
         self._last = path[-1]
         letters = [recognizer.alphabet[label - 1] for label, step in collapse(path) if step]
-        return Heard("".join(letters), log_probs)
+        return StreamingResult("".join(letters), log_probs)
 
 
-def rounded(recording: np.ndarray) -> np.ndarray:
+def to_float16(recording: np.ndarray) -> np.ndarray:
     """Return samples as the model takes them, float16, whether they come in chunks or at once."""
     return as_floats(recording).astype("float16")

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.softmax import log_softmax
 from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.text_model import TextModel
@@ -40,40 +41,41 @@ class LanguageModel(TextModel):
         self,
         examples: Sequence[Text],
         styles: Sequence[str | int] | None = None,
-        longest: int | None = None,
+        max_length: int | None = None,
     ) -> EncodedDataset:
         """Return texts as the network reads them and predicts them, padded to the longest.
 
         Args:
             examples: Texts, or lists of their tokens.
             styles: Name or number of the style of each text, if the model has styles.
-            longest: Number of time steps, more than 64, above which a text is cut into parts. They
-                overlap by 64 steps, which are read a second time, but are not targets again.
+            max_length: Largest number of time steps, more than 64. A longer text is cut into parts
+                that overlap by 64 steps; these are targets only once. Default: no limit.
 
         Returns:
             The inputs are the end token and the text; the targets are the text and the end token.
 
         Raises:
-            InputError: If a style is missing or unknown, or `longest` is too small.
+            InputError: If a style is missing or unknown, or `max_length` is too small.
         """
         if isinstance(examples, str):
             raise InputError(f"Expected a list of texts, got one text: {excerpt(examples)!r}.")
         end = [self.encoder.end_id]
         rows = [[*end, *self.encoder.encode(text), *end] for text in examples]
-        max_length = max((len(row) - 1 for row in rows), default=1)
-        longest = max(max_length, OVERLAP + 1) if longest is None else longest
-        if longest <= OVERLAP:
-            raise InputError(f"longest must be more than {OVERLAP}, got {longest}.")
+        longest = max((len(row) - 1 for row in rows), default=1)
+        if max_length is None:
+            max_length = max(longest, OVERLAP + 1)
+        if max_length <= OVERLAP:
+            raise InputError(f"max_length must be more than {OVERLAP}, got {max_length}.")
         # The number of the text, the first step, and the first step that is a target.
         parts = []
         for number, row in enumerate(rows):
             parts.append((number, 0, 0))
-            for first in range(longest, len(row) - 1, longest - OVERLAP):
+            for first in range(max_length, len(row) - 1, max_length - OVERLAP):
                 parts.append((number, first - OVERLAP, first))
-        tokens, targets = np.zeros((2, len(parts), min(longest, max_length)), "int32")
+        tokens, targets = np.zeros((2, len(parts), min(max_length, longest)), "int32")
         lengths = np.zeros(len(parts), "int32")
         for place, (number, begin, first) in enumerate(parts):
-            ids = rows[number][begin : begin + longest + 1]
+            ids = rows[number][begin : begin + max_length + 1]
             lengths[place] = len(ids) - 1
             tokens[place, : len(ids) - 1] = ids[:-1]
             targets[place, first - begin : len(ids) - 1] = ids[1 + first - begin :]
@@ -173,7 +175,7 @@ class LanguageModel(TextModel):
         for rows, logits in self.predict_by_length(dataset, batch_size):
             for row, row_logits in zip(rows, logits, strict=True):
                 length = dataset.lengths[row]
-                log_probs = _log_softmax(row_logits[:length])
+                log_probs = log_softmax(row_logits[:length])
                 results[row] = log_probs[np.arange(length), dataset.targets[row, :length]]
         return results
 
@@ -192,28 +194,28 @@ class LanguageModel(TextModel):
         dataset = self.encode(prompts, styles)
         rows, last = range(len(prompts)), dataset.lengths - 1
         inputs, _ = dataset.pad_batch(rows, bucket_length(max(dataset.lengths)))
-        return _log_softmax(ops.convert_to_numpy(self.predict_on_batch(inputs))[rows, last])
+        return log_softmax(ops.convert_to_numpy(self.predict_on_batch(inputs))[rows, last])
 
     def next_tokens(
-        self, prompt: Text, style: str | int | None = None, count: int = 10
+        self, prompt: Text, style: str | int | None = None, num_tokens: int = 10
     ) -> list[tuple[str, float]]:
         """Return the most likely next tokens with their probabilities, `<EOS>` among them.
 
         Args:
             prompt: Text so far, or the list of its tokens.
             style: Name or number of the style, if the model has styles.
-            count: Number of tokens.
+            num_tokens: Number of tokens.
         """
         [log_probs] = self.next_log_probs([prompt], None if style is None else [style])
-        best = np.argsort(-log_probs, kind="stable")[:count]
+        best = np.argsort(-log_probs, kind="stable")[:num_tokens]
         return [(self.encoder.tokens[id_], float(np.exp(log_probs[id_]))) for id_ in best]
 
-    def letter_log_probs(self, texts: Sequence[str], letters: str) -> np.ndarray:
+    def char_log_probs(self, texts: Sequence[str], characters: str) -> np.ndarray:
         """Return the log probabilities of what follows texts: their end, or one of some letters.
 
         Args:
             texts: Texts, at least one.
-            letters: The letters to ask for.
+            characters: The characters to ask for.
 
         Returns:
             `(texts, letters + 1)`; column 0 is that of the end.
@@ -226,9 +228,4 @@ class LanguageModel(TextModel):
                 f"{self.name} cannot be the language model: needed is one over letters "
                 "(`--tokenizer char`), without styles."
             )
-        return self.next_log_probs(texts)[:, self.encoder.encode([END, *letters])]
-
-
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+        return self.next_log_probs(texts)[:, self.encoder.encode([END, *characters])]

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_seq._internal.softmax import log_softmax
 
-class Generated(NamedTuple):
+
+class GeneratedSequence(NamedTuple):
     """Tokens that a model generated, and the log probability of each under it."""
 
     tokens: list[str]
@@ -26,25 +28,26 @@ class Prediction(NamedTuple):
     """Probability of that label."""
     probabilities: dict[str, float]
     """Label to its probability."""
-    words: list[tuple[str, float]] | None = None
+    token_weights: list[tuple[str, float]] | None = None
     """Tokens in the order of the text, each with its weight; the weights add up to 1. None unless
     the model pools by attention, token by token."""
 
 
 def make_prediction(
-    labels: Sequence[str], logits: np.ndarray, words: list[tuple[str, float]] | None = None
+    labels: Sequence[str], logits: np.ndarray, token_weights: list[tuple[str, float]] | None = None
 ) -> Prediction:
     """Return the prediction of the logits of one example.
 
     Args:
         labels: Labels in the order of the logits.
         logits: `(labels,)`.
-        words: Tokens and their weights, or None.
+        token_weights: Tokens and their weights, or None.
     """
-    exponentials = np.exp(logits - logits.max())
-    probabilities = (exponentials / exponentials.sum()).tolist()
+    probabilities = np.exp(log_softmax(logits)).tolist()
     best = int(np.argmax(probabilities))
-    return Prediction(labels[best], probabilities[best], dict(zip(labels, probabilities)), words)
+    return Prediction(
+        labels[best], probabilities[best], dict(zip(labels, probabilities)), token_weights
+    )
 
 
 class Translation(NamedTuple):

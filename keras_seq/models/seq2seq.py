@@ -67,7 +67,7 @@ class Seq2Seq(TextModel):
             bidirectional `RNNStack` of 256 LSTM units.
         decoder: Layer that writes. It starts from the last states of the last recurrent layer.
             Default: a `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
-        length_penalty: Default of the searches, see `translations`.
+        length_penalty: Default of the searches, see `translate_n_best`.
         label_smoothing: Fraction of the probability that the loss spreads over all tokens, see
             `keras_seq.losses.MaskedCrossentropy`.
         name: Name of the model.
@@ -205,18 +205,18 @@ class Seq2Seq(TextModel):
 
         Args:
             texts: Texts, or lists of their tokens.
-            beam_width: As for `translations`.
-            length_penalty: As for `translations`.
-            coverage_penalty: As for `translations`.
-            min_length: As for `translations`.
-            max_length: As for `translations`.
-            copy_unknown: As for `translations`.
-            batch_size: As for `translations`.
+            beam_width: As for `translate_n_best`.
+            length_penalty: As for `translate_n_best`.
+            coverage_penalty: As for `translate_n_best`.
+            min_length: As for `translate_n_best`.
+            max_length: As for `translate_n_best`.
+            copy_unknown: As for `translate_n_best`.
+            batch_size: As for `translate_n_best`.
 
         Raises:
             InputError: If an argument is out of its range, or the model has no attention to use.
         """
-        translations = self.translations(
+        translations = self.translate_n_best(
             texts,
             beam_width=beam_width,
             length_penalty=length_penalty,
@@ -228,7 +228,7 @@ class Seq2Seq(TextModel):
         )
         return [best.text for best, *_ in translations]
 
-    def translations(
+    def translate_n_best(
         self,
         texts: Sequence[Text],
         *,
@@ -239,7 +239,7 @@ class Seq2Seq(TextModel):
         min_length: int = 0,
         max_length: int | None = None,
         copy_unknown: bool = False,
-        attention: bool = False,
+        return_attention_scores: bool = False,
         batch_size: int = 64,
     ) -> list[list[Translation]]:
         """Return the best translations of each text, with their scores.
@@ -257,7 +257,7 @@ class Seq2Seq(TextModel):
             max_length: Largest number of tokens. Default: 16 more than twice those of the source.
             copy_unknown: Whether `<UNK>` may be written. The token of the source with the largest
                 attention weight replaces it (Luong et al. 2015).
-            attention: Whether to return the attention weights too.
+            return_attention_scores: Whether to return the attention weights too.
             batch_size: Number of texts per batch, at most.
 
         Returns:
@@ -275,9 +275,9 @@ class Seq2Seq(TextModel):
             max_length=max_length,
             copy_unknown=copy_unknown,
         )
-        return self._translator(texts, options, attention, batch_size)
+        return self._translator(texts, options, return_attention_scores, batch_size)
 
-    def start(self, ids: Any) -> tuple[list[list[Any]], list[Any]]:
+    def init_state(self, ids: Any) -> tuple[list[list[Any]], list[Any]]:
         """Return the state of the decoder before the first token, and what its attention reads.
 
         Args:

@@ -31,7 +31,7 @@ MAX_PROGRAMS = 32
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """Options of a search, see `Seq2Seq.translations`; a program is compiled for each of them.
+    """Options of a search, see `Seq2Seq.translate_n_best`; a program is compiled for each of them.
 
     Raises:
         InputError: If an option is out of its range.
@@ -77,11 +77,11 @@ def search(model: Seq2Seq, ids: Any, options: SearchOptions) -> tuple[Any, Any, 
         Ids `(batch, n_best, max_length)`, best first; scores `(batch, n_best)`, minus infinity
         where there is none; bools `(batch,)`: whether no sequence is better than the first.
     """
-    limits, max_length = None, options.max_length
+    max_lengths, max_length = None, options.max_length
     if max_length is None:
         max_length = 2 * ops.shape(ids)[1] + 16
-        limits = max_target_lengths(ids)
-    layers, memory = model.start(ids)
+        max_lengths = max_target_lengths(ids)
+    layers, memory = model.init_state(ids)
     state, coverage = {"layers": layers}, None
     if options.coverage_penalty:
         mask = memory[2]
@@ -113,9 +113,8 @@ def search(model: Seq2Seq, ids: Any, options: SearchOptions) -> tuple[Any, Any, 
         min_length=options.min_length,
         length_penalty=options.length_penalty,
         coverage=coverage,
-        limits=limits,
-        forbidden=special,
-        certain=True,
+        max_lengths=max_lengths,
+        suppress_tokens=special,
     )
 
 
@@ -235,19 +234,19 @@ class Translator:
         return translations
 
     def _compile_search(self, options: SearchOptions) -> Callable[[Any], Any]:
-        return compiled(lambda ids: search(self.model, ids, options), 1)
+        return compile_graph(lambda ids: search(self.model, ids, options), 1)
 
     def _compile_attention(self) -> Callable[[Any, Any], Any]:
         def run(ids, before):
-            state, memory = self.model.start(ids)
+            state, memory = self.model.init_state(ids)
             count = ops.shape(before)[0] // ops.shape(ids)[0]
             state = keras.tree.map_structure(lambda rows: ops.repeat(rows, count, axis=0), state)
             return self.model.decoder.call_sequence(before, state, memory)[1]
 
-        return compiled(run, 2)
+        return compile_graph(run, 2)
 
 
-def compiled(function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
+def compile_graph(function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
     """Return a function of ids `(rows, timesteps)` as one graph for all shapes, on TensorFlow."""
     if keras.backend.backend() != "tensorflow":
         return function

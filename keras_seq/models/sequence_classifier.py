@@ -39,7 +39,7 @@ class SequenceClassifier(TextModel):
     >>> classifier.compile("adam")
     >>> history = classifier.fit(texts, labels, verbose=0)
     >>> [answer] = classifier.classify(["A GOOD film"])
-    >>> [token for token, weight in answer.words]
+    >>> [token for token, weight in answer.token_weights]
     ['A', 'GOOD', 'film']
 
     Its parts can be replaced by others, and by a user's own layers:
@@ -233,11 +233,11 @@ class SequenceClassifier(TextModel):
         )
         for rows, out in batches:
             for place, row in enumerate(rows):
-                words = None
+                token_weights = None
                 if "weights" in out:
                     tokens = self._tokens_as_written(texts[row])
-                    words = list(zip(tokens, out["weights"][place].tolist()))
-                answers[row] = make_prediction(self.labels, out["logits"][place], words)
+                    token_weights = list(zip(tokens, out["weights"][place].tolist()))
+                answers[row] = make_prediction(self.labels, out["logits"][place], token_weights)
         return answers
 
     def _tokens_as_written(self, text: Text) -> list[str]:

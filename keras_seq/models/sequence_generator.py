@@ -21,7 +21,7 @@ from keras_seq.layers.text.tied_logits import TiedLogits
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.generator_network import GeneratorNetwork, check_parts, check_stateful
 from keras_seq.models.language_model import LanguageModel
-from keras_seq.models.results import Generated
+from keras_seq.models.results import GeneratedSequence
 from keras_seq.text.encoder import Text, TextEncoder
 
 
@@ -163,7 +163,7 @@ class SequenceGenerator(LanguageModel):
         prompts: Sequence[str] | None = None,
         styles: Sequence[str | int] | None = None,
         *,
-        count: int | None = None,
+        num_sequences: int | None = None,
         max_length: int = 200,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -177,7 +177,7 @@ class SequenceGenerator(LanguageModel):
         Args:
             prompts: Texts to continue; empty ones by default.
             styles: As in `generate_tokens`.
-            count: As in `generate_tokens`.
+            num_sequences: As in `generate_tokens`.
             max_length: As in `generate_tokens`.
             temperature: As in `generate_tokens`.
             top_k: As in `generate_tokens`.
@@ -192,7 +192,7 @@ class SequenceGenerator(LanguageModel):
         generated = self.generate_tokens(
             prompts,
             styles,
-            count=count,
+            num_sequences=num_sequences,
             max_length=max_length,
             temperature=temperature,
             top_k=top_k,
@@ -210,7 +210,7 @@ class SequenceGenerator(LanguageModel):
         prompts: Sequence[Text] | None = None,
         styles: Sequence[str | int] | None = None,
         *,
-        count: int | None = None,
+        num_sequences: int | None = None,
         max_length: int = 200,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -218,7 +218,7 @@ class SequenceGenerator(LanguageModel):
         seed: int | None = None,
         beam_width: int | None = None,
         length_penalty: float = 0.0,
-    ) -> list[Generated]:
+    ) -> list[GeneratedSequence]:
         """Return the tokens that follow on prompts; `<UNK>` is never among them.
 
         Each step reads one token and carries the state on, so that it costs the same however many
@@ -228,7 +228,7 @@ class SequenceGenerator(LanguageModel):
         Args:
             prompts: Texts to continue, or lists of their tokens; empty ones by default.
             styles: Name or number of the style of each, if the model has styles.
-            count: Number of sequences, if neither prompts nor styles tell; 1 by default.
+            num_sequences: Number of sequences, if neither prompts nor styles tell; 1 by default.
             max_length: Number of tokens to generate, at most.
             temperature: Divisor of the log probabilities. Below 1 it favors what is likely; 0 takes
                 the most likely token always.
@@ -251,7 +251,7 @@ class SequenceGenerator(LanguageModel):
         if beam_width is None and length_penalty:
             raise InputError("length_penalty needs beam_width.")
         if prompts is None:
-            prompts = [""] * (len(styles) if styles is not None else count or 1)
+            prompts = [""] * (len(styles) if styles is not None else num_sequences or 1)
         inputs = {"tokens": self._prompt_ids(prompts)}
         if (style_ids := self._style_ids(styles, len(prompts))) is not None:
             inputs["style"] = style_ids
@@ -271,7 +271,7 @@ class SequenceGenerator(LanguageModel):
             decode = self._decoder(decoding.greedy, max_length)
         with no_gradients():
             outputs = decode(*keras.tree.map_structure(ops.convert_to_tensor, (inputs, numbers)))
-        ids, log_probs = map(ops.convert_to_numpy, outputs)
+        ids, log_probs, *_ = map(ops.convert_to_numpy, outputs)
         ids = ids.reshape(len(prompts), -1)
         tokens = [self.encoder.ids_to_tokens(row) for row in ids]
         if beam_width is not None:
@@ -282,7 +282,7 @@ class SequenceGenerator(LanguageModel):
             log_probs = [row[len(start) :] for start, row in rows]
         lengths = (ids > 0).sum(axis=1)
         triples = zip(tokens, log_probs, lengths, strict=True)
-        return [Generated(more, row[:length]) for more, row, length in triples]
+        return [GeneratedSequence(more, row[:length]) for more, row, length in triples]
 
     def _prompt_ids(self, prompts: Sequence[Text]) -> np.ndarray:
         """Return the ids of prompts after the end token, without unknown ones."""

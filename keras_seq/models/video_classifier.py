@@ -50,15 +50,14 @@ class VideoClassifier(BaseModel):
             into `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
         stack: Recurrent layers that return the last output only. Default: a GRU of 96 units with
             dropout of 0.2.
-        sampling: `fps` and `max_frames` of `keras_seq.data.read_video` with which the training
-            clips were read. Not used by the model.
+        frame_sampling: `fps` and `max_frames` of `keras_seq.data.read_video` of the training clips.
         name: Name of the model.
 
     Raises:
         InputError: If there are fewer than two labels, or an argument has a wrong shape.
     """
 
-    config_attributes = ("labels", "frame_shape", "encoder", "stack", "sampling")
+    config_attributes = ("labels", "frame_shape", "encoder", "stack", "frame_sampling")
 
     def __init__(
         self,
@@ -66,7 +65,7 @@ class VideoClassifier(BaseModel):
         frame_shape: Sequence[int],
         encoder: keras.layers.Layer | None = None,
         stack: layers.RNNStack | None = None,
-        sampling: Mapping[str, Any] | None = None,
+        frame_sampling: Mapping[str, Any] | None = None,
         name: str = "video_classifier",
     ) -> None:
         frame_shape = tuple(frame_shape)
@@ -86,7 +85,7 @@ class VideoClassifier(BaseModel):
         inputs = {"frames": frames, "mask": mask}
         super().__init__(inputs, _logits(parts, frames, mask), name=name)
         self.labels, self.frame_shape = list(labels), frame_shape
-        self.sampling = dict(sampling or {})
+        self.frame_sampling = dict(frame_sampling or {})
         self.encoder, self.stack, self.output_layer = parts
 
     def logits(self, frames: Any, mask: Any = None) -> Any:
@@ -173,7 +172,7 @@ class VideoClassifier(BaseModel):
                 results[row] = make_prediction(self.labels, row_logits)
         return [results[row] for row in range(len(clips))]
 
-    def over_time(self, clip: Clip) -> list[Prediction]:
+    def predict_per_frame(self, clip: Clip) -> list[Prediction]:
         """Return for each frame what the model says of the clip up to and with that frame.
 
         Args:

@@ -6,7 +6,7 @@ from keras_seq._internal.errors import InputError
 
 
 class Lexicon:
-    """A prefix tree of words, asked as a language model is: `foretell` of `ctc_beam_search`.
+    """A prefix tree of words, asked as a language model is: `score_next` of `ctc_beam_search`.
 
     Log probabilities are 0 for a letter that leads to a word, for the blank between words and the
     end where a word is complete, and minus infinity for all else. A text may be empty.

@@ -35,7 +35,7 @@ class Trace(dict):
     @property
     def rows_per_sequence(self):
         """How often layers read each sequence; a polyphase `CTCRecognizer` hears several times."""
-        return getattr(self._model, "hearings", 1)
+        return getattr(self._model, "num_offsets", 1)
 
     @property
     def nbytes(self):

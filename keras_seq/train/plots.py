@@ -173,7 +173,7 @@ def heard(recognizer, recording, path):
         log_mel, aspect="auto", origin="lower", cmap="magma", extent=(0, seconds, 0, len(log_mel))
     )
     sound.set(ylabel="mel band")
-    written = recognizer.letters_of(log_probs.argmax(axis=1))
+    written = recognizer.collapse(log_probs.argmax(axis=1))
     letters.stairs(np.exp(log_probs[:, 0]), times, color="lightgrey", label="blank")
     names = sorted({letter for letter, _ in written})
     for number, name in enumerate(names):

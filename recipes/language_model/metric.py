@@ -26,7 +26,9 @@ def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) ->
     """Write texts that the model made, at three temperatures; there are no further numbers."""
     lines = []
     for temperature in (0.5, 0.8, 1.0):
-        texts = model.generate(count=4, temperature=temperature, max_length=MAX_LENGTH, seed=0)
+        texts = model.generate(
+            num_sequences=4, temperature=temperature, max_length=MAX_LENGTH, seed=0
+        )
         lines += [f"temperature {temperature}\n\n" + "\n\n----\n\n".join(texts)]
     (folder / "samples.txt").write_text("\n\n========\n\n".join(lines) + "\n", encoding="utf-8")
     return {}

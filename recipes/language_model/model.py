@@ -66,4 +66,4 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
 
 def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
     """Return paragraphs as the model is trained on them."""
-    return model.encode(examples.inputs, longest=LONGEST)
+    return model.encode(examples.inputs, max_length=LONGEST)

@@ -61,7 +61,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         # What comes after a text is not yet its end.
         for text, tokens, scores in zip(inputs, sequences, model.log_probs(sequences)):
             scores = scores[:-1] / np.log(2)
-            likely = model.next_tokens(tokens, count=next)
+            likely = model.next_tokens(tokens, num_tokens=next)
             yield {
                 "text": text,
                 "log2 p": f"{scores.sum():.1f}",

@@ -52,4 +52,4 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
 
 def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
     """Return tunes as the model is trained on them."""
-    return model.encode(examples.inputs, examples.targets, longest=LONGEST)
+    return model.encode(examples.inputs, examples.targets, max_length=LONGEST)

@@ -88,12 +88,12 @@ def page(rows):
         if found.label != true:
             note += f"; it is {html.escape(true)}"
         words = html.escape(text)
-        if found.words is not None:
-            most = max(weight for _, weight in found.words)
+        if found.token_weights is not None:
+            most = max(weight for _, weight in found.token_weights)
             words = " ".join(
                 f'<span style="background:rgba(255,179,0,{weight / most:.2f})">'
                 f"{html.escape(token)}</span>"
-                for token, weight in found.words
+                for token, weight in found.token_weights
             )
         kind = ' class="off"' if found.label != true else ""
         lines.append(f"<p>{words}<br><small><b{kind}>{note}</b></small></p>")

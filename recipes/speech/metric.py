@@ -48,7 +48,7 @@ def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dic
     many, few = recordings[:200], recordings[:20]
     return {
         "beam": beams,
-        "greedy": rates(texts, model.decode(log_probs, any_words=True)),
+        "greedy": rates(texts, model.decode(log_probs, use_lexicon=False)),
         "real_time_factor": _pace(model, many, lambda: model.transcribe(many)),
         "real_time_factor_one_by_one": _pace(
             model, few, lambda: [model.transcribe([recording]) for recording in few]

@@ -67,7 +67,7 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
         lexicon=_words(train.targets, alphabet) if USE_LEXICON else None,
     )
     model.adapt(train.inputs[:ENOUGH])
-    optimizer = muon(config.learning_rate, config.steps, config.weight_decay, output="letters")
+    optimizer = muon(config.learning_rate, config.steps, config.weight_decay, output="logits")
     model.compile(optimizer)
     return model
 

@@ -56,10 +56,10 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
         searched = beam_width is not None or language_model is not None
         if pieces is not None and (searched or pieces <= 0):
             raise InputError("--pieces are seconds, more than 0, and go without a search.")
-        how: dict[str, Any] = {"any_words": any_words, "bonus": bonus}
+        how: dict[str, Any] = {"use_lexicon": not any_words, "length_bonus": bonus}
         if language_model is not None:
             _, _, scorer = runs.Run(language_model).load()
-            how |= {"language_model": scorer, "weight": weight}
+            how |= {"language_model": scorer, "lm_weight": weight}
         # All are read before the first is answered: a mistake is known at once.
         recordings = [read_audio(path, model.sample_rate) for path in inputs]
         for path, recording in zip(inputs, recordings, strict=True):

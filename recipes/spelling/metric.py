@@ -78,7 +78,9 @@ def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str,
             rows.append(f"{word}\t{sounds}\t{' | '.join(ways)}")
     (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     some = [word for word in examples.inputs if 6 <= len(word) <= 12] or examples.inputs
-    found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
+    found = [
+        best for [best, *_] in model.translate_n_best(some[:SHOWN], return_attention_scores=True)
+    ]
     plots.attention(found, folder / "attention.png")
     encoder = model.target_encoder
     return {"beam": {width: rates(encoder, examples, said) for width, said in by_beam.items()}}

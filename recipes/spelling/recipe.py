@@ -39,8 +39,8 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             beam_width: Number of ways that are followed at a time.
             folder: Where to write the pictures.
         """
-        found = model.translations(
-            list(inputs), n_best=n_best, beam_width=beam_width, attention=True
+        found = model.translate_n_best(
+            list(inputs), n_best=n_best, beam_width=beam_width, return_attention_scores=True
         )
         for text, best, picture in plots.attention_of_each(inputs, found, folder):
             yield {

@@ -51,7 +51,9 @@ def report(model: Seq2Seq, splits: Splits, name: str, folder: Path) -> dict[str,
     rows += map("\t".join, zip(examples.inputs, examples.targets, by_beam[5]))
     (folder / "translations.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     some = [text for text in examples.inputs if 4 <= len(text.split()) <= 9] or examples.inputs
-    found = [best for [best, *_] in model.translations(some[:SHOWN], attention=True)]
+    found = [
+        best for [best, *_] in model.translate_n_best(some[:SHOWN], return_attention_scores=True)
+    ]
     plots.attention(found, folder / "attention.png")
     measured = {width: scores(said, examples.targets) for width, said in by_beam.items()}
     return {

@@ -44,13 +44,13 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             length_penalty: More favours long translations.
             folder: Where to write the pictures.
         """
-        found = model.translations(
+        found = model.translate_n_best(
             list(inputs),
             n_best=n_best,
             beam_width=beam_width,
             length_penalty=length_penalty,
             copy_unknown=True,
-            attention=True,
+            return_attention_scores=True,
         )
         for text, best, picture in plots.attention_of_each(inputs, found, folder):
             yield {

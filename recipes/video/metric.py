@@ -45,12 +45,12 @@ def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> N
     strips = [(f"row {row}: {true[row]}", clips[row], over_time(model, clips[row])) for row in rows]
     plots.filmstrips(strips, folder / "filmstrips.png")
     for row in rows:
-        save_gif(clips[row], folder / f"row_{row}.gif", model.sampling["fps"])
+        save_gif(clips[row], folder / f"row_{row}.gif", model.frame_sampling["fps"])
 
 
 def over_time(model, clip):
     """The probabilities of the labels after each frame: label to a list."""
-    seen = [one.probabilities for one in model.over_time(clip)]
+    seen = [one.probabilities for one in model.predict_per_frame(clip)]
     return {label: [chances[label] for chances in seen] for label in model.labels}
 
 

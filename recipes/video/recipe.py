@@ -40,7 +40,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
             model, config, inputs: As for every recipe.
             folder: Where to draw the frames of each, with what the model thought of it by then.
         """
-        clips = [read_video(path, model.frame_shape, **model.sampling) for path in inputs]
+        clips = [read_video(path, model.frame_shape, **model.frame_sampling) for path in inputs]
         folder.mkdir(parents=True, exist_ok=True)
         for path, clip, seen in zip(inputs, clips, model.classify(clips), strict=True):
             picture = folder / f"{plots.file_name(Path(path).name)}.png"
@@ -57,7 +57,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
     ) -> tuple[Any, list[str]]:
         """Return a clip, or a video file, frame by frame."""
         if isinstance(example, str):
-            example = read_video(example, model.frame_shape, **model.sampling)
+            example = read_video(example, model.frame_shape, **model.frame_sampling)
         return model.trace_inputs(example)
 
     def demo(self, model: VideoClassifier, config: Config) -> "Panel":
@@ -72,7 +72,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         def answer(path):
             if path is None:
                 raise InputError("There is no video yet: choose a file.")
-            clip = read_video(path, model.frame_shape, **model.sampling)
+            clip = read_video(path, model.frame_shape, **model.frame_sampling)
             [seen] = model.classify([clip])
             strip = (Path(path).name, clip, over_time(model, clip))
             values = [seen.probabilities, panels.picture(plots.filmstrips, [strip])]

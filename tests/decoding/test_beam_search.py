@@ -156,7 +156,7 @@ def test_a_wide_beam_finds_the_best_of_thousands():
 def test_never_worse_than_greedy(beam_width, data):
     table, penalty = data.draw(tables(5, 4)), data.draw(PENALTIES)
     found = searching(4, beam_width=beam_width)(table, penalty)
-    for sequences, scores, tokens, log_probs in zip(*found):
+    for sequences, scores, _, tokens, log_probs in zip(*found):
         length = len(sequence_of(tokens)) if np.isfinite(log_probs).all() else 4
         of_greedy = log_probs.sum() / ((5 + length) / 6) ** penalty
         assert scores[0] >= of_greedy - 1e-5
@@ -168,10 +168,10 @@ def test_never_worse_than_greedy(beam_width, data):
 @pytest.mark.parametrize("beam_width", [1, 2])
 @settings(max_examples=60)
 @given(data=st.data())
-def test_what_is_certain_is_the_best_of_all(beam_width, data):
+def test_what_is_optimal_is_the_best_of_all(beam_width, data):
     table, penalty = data.draw(tables(3, 4)), data.draw(PENALTIES)
-    _, scores, certain, *_ = searching(4, beam_width=beam_width, certain=True)(table, penalty)
-    for example in np.flatnonzero(certain):
+    _, scores, is_optimal, *_ = searching(4, beam_width=beam_width)(table, penalty)
+    for example in np.flatnonzero(is_optimal):
         best = max(every_hypothesis(table[example], 4, penalty).values(), default=-np.inf)
         np.testing.assert_allclose(scores[example, 0], best, atol=1e-4)
 
@@ -210,7 +210,7 @@ def test_the_greedy_hypothesis_is_kept_when_others_are_ahead():
         **{f"_{n}": {END: 1.0} for n in (5, 6, 7, 8)},
         **{f"_{n}": {5: 0.25, 6: 0.25, 7: 0.25, 8: 0.25} for n in (9, 10)},
     )
-    sequences, scores = search(step, beam_width=2)
+    sequences, scores, _ = search(step, beam_width=2)
     # At two tokens both of the beam's best, 0.15 each, begin with 4; they end up with 0.0375.
     np.testing.assert_array_equal(sequences[0, 0], [3, 5, END, 0, 0])
     np.testing.assert_allclose(np.exp(scores[0]), [0.4 * 0.28, 0.3 * 0.5 * 0.25], rtol=1e-5)
@@ -239,7 +239,7 @@ def test_finished_hypotheses_are_not_lost():
     step = chain(5, **ENDING, _1=dict.fromkeys(range(5), 0.2))
     lost, log_p = that_loses(step, 2, 5)
     assert END not in lost and np.exp(log_p) == pytest.approx(0.4 * 0.5**4)
-    sequences, scores = search(step, beam_width=2, n_best=3)
+    sequences, scores, _ = search(step, beam_width=2, n_best=3)
     np.testing.assert_array_equal(sequences[0, 0], [END, 0, 0, 0, 0])
     # Its place in the beam is free for another.
     np.testing.assert_allclose(np.exp(scores[0]), [0.6, *[0.4 * 0.5**4] * 2], rtol=1e-5)
@@ -283,14 +283,14 @@ def test_the_search_ends_when_none_can_win(how, steps):
 )
 def test_the_search_goes_on_while_one_can_win(penalty, after_two, after_three, best):
     step = chain(4, _2=after_two, _3=after_three)
-    sequences, _ = search(step, beam_width=2, n_best=1, length_penalty=penalty)
+    sequences, *_ = search(step, beam_width=2, n_best=1, length_penalty=penalty)
     np.testing.assert_array_equal(sequences[0, 0], best)
 
 
 def test_each_example_by_itself():
     """One that is finished at once, one that goes on, each with a start token of its own."""
     step = chain(5, _2={END: 0.9, 3: 0.1}, _3={4: 1.0}, _4={3: 0.7, END: 0.3})
-    sequences, scores = search(step, 2, rows=3, start_id=np.array([2, 4, 3]))
+    sequences, scores, _ = search(step, 2, rows=3, start_id=np.array([2, 4, 3]))
     for start, found, score in zip([2, 4, 3], sequences, scores):
         alone = search(step, 2, start_id=start)
         np.testing.assert_array_equal(found, alone[0][0])
@@ -301,7 +301,7 @@ def test_each_example_by_itself():
 
 
 @pytest.mark.parametrize(
-    ("end", "penalty", "certain"),
+    ("end", "penalty", "is_optimal"),
     [
         (0.55, 0.0, True),
         # Greedy's has 0.55 * 0.6, the end at once more.
@@ -311,28 +311,28 @@ def test_each_example_by_itself():
         (0.8, 1.0, True),
     ],
 )
-def test_certain(end, penalty, certain):
+def test_is_optimal(end, penalty, is_optimal):
     step = chain(4, _2={END: end, 3: 1 - end}, _3={END: 0.6, 3: 0.4})
-    *_, found = search(step, 1, length_penalty=penalty, certain=True)
-    assert found.tolist() == [certain]
+    result = search(step, 1, length_penalty=penalty)
+    assert result.is_optimal.tolist() == [is_optimal]
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
 def test_each_example_has_its_limit(penalty):
     step = chain(5, _2={3: 0.6, 4: 0.3, END: 0.1}, _3={3: 0.5, 4: 0.5}, _4={3: 0.8, END: 0.2})
-    how = {"length_penalty": penalty, "certain": True}
-    together = search(step, 3, rows=3, limits=[1, 4, 5], **how)
+    how = {"length_penalty": penalty}
+    together = search(step, 3, rows=3, max_lengths=[1, 4, 5], **how)
     for row, limit in enumerate([1, 4, 5]):
-        sequences, scores, certain = search(step, 3, max_length=limit, **how)
+        sequences, scores, is_optimal = search(step, 3, max_length=limit, **how)
         padding = [(0, 0), (0, 0), (0, 5 - limit)]
         # Equally likely ones may come in any order.
         alone = np.pad(sequences, padding)[0]
         assert sorted(together[0][row].tolist()) == sorted(alone.tolist())
         np.testing.assert_allclose(together[1][row], scores[0], rtol=1e-6)
-        assert together[2][row] == certain[0]
+        assert together.is_optimal[row] == is_optimal[0]
 
 
-@pytest.mark.parametrize("what", ["min_length", "forbidden", "coverage"])
+@pytest.mark.parametrize("what", ["min_length", "suppress_tokens", "coverage"])
 def test_what_else_counts(what):
     """Each as if it were in the tables, or in the score, of all hypotheses."""
     logits = np.random.default_rng(5).normal(size=(BATCH, nodes_of(4, 4), 4))
@@ -341,8 +341,8 @@ def test_what_else_counts(what):
     how = {"min_length": 3}
     if what == "min_length":
         changed[:, : nodes_of(4, 2), END] = -np.inf
-    elif what == "forbidden":
-        how = {"forbidden": (0, 3)}
+    elif what == "suppress_tokens":
+        how = {"suppress_tokens": (0, 3)}
         changed[:, :, [0, 3]] = -np.inf
     else:
         how = {"coverage": lambda state: -ops.cast(state["node"] % 7, "float32")}

@@ -64,8 +64,8 @@ def test_finds_the_best_of_all_texts(weight, bonus):
 def test_arguments_out_of_range():
     with pytest.raises(InputError, match="at least 1, got 0"):
         ctc_beam_search(np.zeros((2, 3)), 0, None)
-    with pytest.raises(InputError, match="weight must be a finite number from 0 on, got -1"):
-        ctc_beam_search(np.zeros((2, 3)), 1, None, weight=-1)
+    with pytest.raises(InputError, match="lm_weight must be a finite number of at least 0, got -1"):
+        ctc_beam_search(np.zeros((2, 3)), 1, None, lm_weight=-1)
 
 
 def test_without_any_text_that_may_end_the_score_says_so():

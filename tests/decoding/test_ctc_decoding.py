@@ -55,7 +55,7 @@ def test_scorers_add_up():
 class Letters:
     """A language model that knows one letter to be impossible."""
 
-    def letter_log_probs(self, texts, letters):
+    def char_log_probs(self, texts, letters):
         self.asked = texts
         return np.array([[-1.0, *(-np.inf if letter == "b" else -2.0 for letter in letters)]])
 

@@ -105,10 +105,10 @@ def test_a_translation_shows_where_it_looked():
 def test_a_recipe_may_say_how_it_translates():
     model = seq2seq()
 
-    def translations(texts, **how):
+    def translate_n_best(texts, **how):
         raise InputError(f"copy_unknown={how['copy_unknown']}")
 
-    model.translations = translations
+    model.translate_n_best = translate_n_best
     with pytest.raises(InputError, match="copy_unknown=True"):
         registry.find("translation").import_recipe().demo(model, Builtin).answer("a", 1)
 

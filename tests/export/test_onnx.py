@@ -221,7 +221,7 @@ def test_a_classifier_classifies(tmp_path):
         ["probabilities", "weights"], {"tokens": np.int32([[3, 4, 0]])}
     )
     assert probabilities[0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
-    np.testing.assert_allclose(weights[0], [*(w for _, w in ours.words), 0], atol=1e-5)
+    np.testing.assert_allclose(weights[0], [*(w for _, w in ours.token_weights), 0], atol=1e-5)
 
 
 @pytest.mark.parametrize("styles", [None, pytest.param(["a", "b"], marks=pytest.mark.slow)])

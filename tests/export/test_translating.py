@@ -35,7 +35,7 @@ WORDS = ["", "a", "cab", "xa bc", "acbdabca", "bad" * 7]
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
     """What is done a few times only: compiling would take longer."""
-    monkeypatch.setattr(seq2seq_search, "compiled", lambda function, num_arguments: function)
+    monkeypatch.setattr(seq2seq_search, "compile_graph", lambda function, num_arguments: function)
     with scan.general_only():
         yield
 
@@ -79,7 +79,7 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
         assert [
             " ".join(page["translate"](model.encoder.tokenize(word))) for word in WORDS
         ] == wanted
-    [[said]] = model.translations(["attention"], beam_width=1)
+    [[said]] = model.translate_n_best(["attention"], beam_width=1)
     assert capsys.readouterr().out == f"{said.tokens}\n"
     # Both directions are one operator, and a step has no loop.
     assert operators("runs/spelling/default/onnx/init.onnx").count("LSTM") == 1

@@ -117,7 +117,7 @@ def test_decoding_finds_the_likeliest_of_all_texts():
         log_probs = [ops.convert_to_numpy(ops.log_softmax(logits.astype("float32")))]
         assert recognizer.decode(log_probs, beam_width=100) == [best]
         assert recognizer.decode(log_probs) == [alignment]
-        assert recognizer.text_of(logits.argmax(axis=1)) == alignment
+        assert recognizer.path_to_text(logits.argmax(axis=1)) == alignment
         differs += best != alignment
     assert differs  # else this would tell nothing of the sums
 
@@ -176,7 +176,7 @@ def test_learns_and_transcribes(learnt):
 @pytest.mark.usefixtures("eagerly")
 def test_letters_stand_where_they_are_heard(learnt):
     [log_probs] = learnt.log_probs([melody("ab")])
-    (a, first), (b, second) = learnt.letters_of(log_probs.argmax(axis=1))
+    (a, first), (b, second) = learnt.collapse(log_probs.argmax(axis=1))
     assert a + b == "ab"
     # The tones begin after 0.05 s and 0.22 s.
     assert 0.0 < first * learnt.seconds_per_step < second * learnt.seconds_per_step < 0.45
@@ -198,7 +198,7 @@ def test_alone_or_in_a_batch_is_the_same(options):
     recognizer, recordings = small(**options), noises(3000, 1700, 5, 900)
     together = recognizer.log_probs(recordings)
     for recording, found in zip(recordings, together):
-        assert len(found) == recognizer.steps(len(recording))
+        assert len(found) == recognizer.num_steps(len(recording))
         np.testing.assert_allclose(found, recognizer.log_probs([recording])[0], atol=1e-5)
 
 
@@ -246,8 +246,8 @@ def test_a_language_model_decides_between_what_sounds_alike():
     # An "a", then "a" or "b", the former a little likelier.
     p = np.array([[0.02, 0.96, 0.02], [0.96, 0.02, 0.02], [0.04, 0.5, 0.46]])
     assert recognizer.decode([np.log(p)]) == ["aa"]
-    assert recognizer.decode([np.log(p)], language_model=model, weight=0.0) == ["aa"]
-    assert recognizer.decode([np.log(p)], 8, language_model=model, weight=0.5) == ["ab"]
+    assert recognizer.decode([np.log(p)], language_model=model, lm_weight=0.0) == ["aa"]
+    assert recognizer.decode([np.log(p)], 8, language_model=model, lm_weight=0.5) == ["ab"]
     words = SequenceGenerator(TextEncoder("ab", end=True))
     with pytest.raises(InputError, match="needed is one over letters"):
         recognizer.decode([np.log(p)], language_model=words)
@@ -359,7 +359,7 @@ def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
         p[step, number] = 0.9
     p[4, 0] += 0.05
     found = np.log(p / p.sum(axis=1, keepdims=True))
-    assert recognizer.decode([found], any_words=True) == ["ab b"]
+    assert recognizer.decode([found], use_lexicon=False) == ["ab b"]
     assert recognizer.decode([found]) == ["ab"]
     recognizer.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")

@@ -67,7 +67,7 @@ OPTIONS = {
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 def test_what_is_written_step_by_step_is_what_is_read_at_once(eagerly, options):
     model = small(**options)
-    [found] = model.translations(["abcd"], n_best=3, beam_width=3, max_length=5, min_length=2)
+    [found] = model.translate_n_best(["abcd"], n_best=3, beam_width=3, max_length=5, min_length=2)
     assert len({one.text for one in found}) == len(found) == 3
     wanted = []
     for scores in log_probs(model, "abcd", [one.tokens for one in found], longest=5):
@@ -92,11 +92,11 @@ def trained(request):
 def test_learns_and_says_it():
     model = learnt()
     assert model.translate(WORDS) == SAID
-    [[best, second]] = model.translations(["dcba"], n_best=2, attention=True)
+    [[best, second]] = model.translate_n_best(["dcba"], n_best=2, return_attention_scores=True)
     assert best.score > -0.5 > second.score
     assert best.attention.shape == (4, 5)
     np.testing.assert_allclose(best.attention.sum(axis=1), 1, atol=1e-5)
-    assert model.translations([]) == model.translate([]) == []
+    assert model.translate_n_best([]) == model.translate([]) == []
 
 
 def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monkeypatch):
@@ -108,7 +108,7 @@ def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monk
         return search(self, dataset, options, *rest)
 
     penalty = {"length_penalty": 1.3}
-    best = [best.text for best, _ in model.translations(words, n_best=2, **penalty)]
+    best = [best.text for best, _ in model.translate_n_best(words, n_best=2, **penalty)]
     monkeypatch.setattr(Translator, "search", spied)
     assert model.translate(words, **penalty) == best
     assert [beam for beam, _ in searched] == [1, 5]
@@ -117,9 +117,9 @@ def test_a_beam_where_it_is_not_certain_that_greedy_found_the_best(trained, monk
 
 def test_alone_or_in_a_batch_is_the_same(trained):
     model, words = trained, ["", *WORDS, "abcdabcd"]
-    together = model.translations(words, n_best=2, attention=True, batch_size=4)
+    together = model.translate_n_best(words, n_best=2, return_attention_scores=True, batch_size=4)
     for word, found in zip(words[::6], together[::6]):
-        [alone] = model.translations([word], n_best=2, attention=True)
+        [alone] = model.translate_n_best([word], n_best=2, return_attention_scores=True)
         for one, other in zip(alone, found, strict=True):
             assert one.text == other.text and one.score == pytest.approx(other.score, abs=1e-4)
             np.testing.assert_allclose(one.attention, other.attention, atol=1e-4)
@@ -132,20 +132,20 @@ def test_unknown_words_are_copied_from_where_it_looks(eagerly):
     bias[model.target_encoder.unk_id], bias[model.target_encoder.end_id] = 60, 55
     model.decoder.output_layer.set_weights([kernel, bias])
     how = {"max_length": 3, "beam_width": 1, "attention": True}
-    [[copied]] = model.translations(["xaby"], copy_unknown=True, **how)
+    [[copied]] = model.translate_n_best(["xaby"], copy_unknown=True, **how)
     where = copied.attention[:, :-1].argmax(axis=1)
     assert copied.tokens == ["xaby"[n] for n in where]
-    [[without]] = model.translations(["xaby"], **how)
+    [[without]] = model.translate_n_best(["xaby"], **how)
     assert "<UNK>" not in without.tokens and without.tokens != copied.tokens
 
 
 def test_coverage_and_length_count_as_they_say(eagerly):
     model = small()
     how = {"n_best": 3, "attention": True, "max_length": 6, "length_penalty": 1.0}
-    [found] = model.translations(["abcd"], coverage_penalty=0.3, min_length=2, **how)
+    [found] = model.translate_n_best(["abcd"], coverage_penalty=0.3, min_length=2, **how)
     logs = log_probs(model, "abcd", [one.tokens for one in found], longest=6)
     examples = model.encode(["abcd"] * 3, [one.tokens for one in found])
-    state, memory = model.start(np.repeat(examples.inputs["source"][:1], 3, axis=0))
+    state, memory = model.init_state(np.repeat(examples.inputs["source"][:1], 3, axis=0))
     weights = to_numpy(model.decoder.call_sequence(examples.inputs["target"], state, memory)[1])
     for one, scores, here in zip(found, logs, weights):
         assert len(one.tokens) >= 1
@@ -189,7 +189,7 @@ def test_starts_from_what_another_model_has_learnt():
 def test_compiled_searches_go_with_the_model():
     model = small()
     model.translate(["a"], max_length=1, beam_width=1)
-    model.translations(["a"], max_length=1, beam_width=1, attention=True)
+    model.translate_n_best(["a"], max_length=1, beam_width=1, return_attention_scores=True)
     gone = weakref.ref(model)
     del model
     keras.utils.clear_session()
@@ -271,7 +271,7 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
     out = run_script(LOAD, tmp_path / "saved", *TEXTS, elsewhere=elsewhere)
     found = [line.rsplit("|", 1) for line in out.splitlines()]
     with eagerly():
-        here = [model.translations(TEXTS, beam_width=width) for width in (5, 1)]
+        here = [model.translate_n_best(TEXTS, beam_width=width) for width in (5, 1)]
     wanted = [best for [best, *_] in here[0] + here[1]]
     assert [text for text, _ in found] == [one.text for one in wanted]
     assert any(one.text for one in wanted)
@@ -283,14 +283,14 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
     ("call", "message"),
     [
         (lambda m: m.translate(["a"], beam_width=0), "beam_width must be at least 1, got 0"),
-        (lambda m: m.translations(["a"], n_best=6), "between 1 and beam_width, 5, got 6"),
+        (lambda m: m.translate_n_best(["a"], n_best=6), "between 1 and beam_width, 5, got 6"),
         (lambda m: m.translate(["a"], max_length=0), "max_length must be at least 1, got 0"),
         (lambda m: m.translate("a"), "Expected a list of texts, got one text: 'a'"),
         (lambda m: m.encode(["a", ""], ["A", "B"]), "The source of pair 2 is empty"),
         (lambda m: m.encode(["a", "b"], ["A", ""]), "The target of pair 2 is empty"),
         (lambda m: m.encode(["a"], ["A", "B"]), "There are 1 sources but 2 targets"),
         (
-            lambda m: small(attention=None).translations(["a"], attention=True),
+            lambda m: small(attention=None).translate_n_best(["a"], return_attention_scores=True),
             "This model has no attention",
         ),
         (lambda m: small(label_smoothing=1.0).compile(), r"in \[0, 1\), got 1.0"),

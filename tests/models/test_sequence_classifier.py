@@ -89,20 +89,20 @@ def test_tells_how_sure_it_is_and_why():
     (answer,) = usual().classify(["A very GOOD film"])
     assert answer.label == "good" and answer.probability == answer.probabilities["good"] > 0.5
     np.testing.assert_allclose(sum(answer.probabilities.values()), 1, atol=1e-5)
-    assert [token for token, _ in answer.words] == ["A", "very", "GOOD", "film"]
-    np.testing.assert_allclose(sum(weight for _, weight in answer.words), 1, atol=1e-5)
-    assert len({weight for _, weight in answer.words}) > 1
+    assert [token for token, _ in answer.token_weights] == ["A", "very", "GOOD", "film"]
+    np.testing.assert_allclose(sum(weight for _, weight in answer.token_weights), 1, atol=1e-5)
+    assert len({weight for _, weight in answer.token_weights}) > 1
     assert usual().has_token_weights
     with eagerly():
         model = small(**VARIANTS["last"]())
-        assert model.classify(["so"])[0].words is None and not model.has_token_weights
+        assert model.classify(["so"])[0].token_weights is None and not model.has_token_weights
 
 
 @pytest.mark.usefixtures("eagerly")
 def test_tokens_that_no_text_spells_are_shown_as_the_encoder_makes_them():
     model = small(encoder=TextEncoder(["▁so"], "word_metaspace", lowercase=True))
     (answer,) = model.classify(["So bad"])
-    assert [token for token, _ in answer.words] == ["▁so", "▁bad"]
+    assert [token for token, _ in answer.token_weights] == ["▁so", "▁bad"]
     assert answer == model.classify([["▁so", "▁bad"]])[0]
 
 

@@ -129,7 +129,7 @@ def test_beam_search_finds_what_is_likelier():
     tokens, style = map(ops.convert_to_tensor, (inputs["tokens"], inputs["style"]))
     with no_gradients():
         state, start = model.network.init_state(tokens, style, 8)
-        _, scores = decoding.beam_search(
+        _, scores, _ = decoding.beam_search(
             model.step, state, start_id=start, end_id=2, max_length=8, beam_width=4, n_best=1
         )
     scores = to_numpy(scores)
@@ -168,7 +168,7 @@ def test_tells_what_comes_next():
     np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, rtol=1e-5)
     [first, *_] = model.next_tokens("hel")
     assert first[0] == ENCODER.tokens[log_probs[1].argmax()]
-    letters = model.letter_log_probs(["", "hel"], "lo")
+    letters = model.char_log_probs(["", "hel"], "lo")
     np.testing.assert_allclose(letters, log_probs[:, [2, *ENCODER.encode("lo")]], rtol=1e-6)
 
 
@@ -187,7 +187,7 @@ def test_learns_and_says_its_texts():
     log_probs = model.log_probs([*TEXTS, "wrong"], [*STYLES, 0])
     assert [len(row) for row in log_probs] == [12, 14, 13, 6]
     assert min(row.mean() for row in log_probs[:3]) > 5 * log_probs[3].mean()
-    (best, p), *_ = model.next_tokens("hel", "up", count=3)
+    (best, p), *_ = model.next_tokens("hel", "up", num_tokens=3)
     assert best == "l" and 0.5 < p <= 1
 
 
@@ -215,7 +215,7 @@ def test_style_and_seed_decide(trained):
 def test_parts_of_long_sequences_cover_every_target_once():
     model = generator(styles=None)
     text = "hello world " * 30
-    whole, cut = model.encode([text, "low"]), model.encode([text, "low"], longest=100)
+    whole, cut = model.encode([text, "low"]), model.encode([text, "low"], max_length=100)
     assert whole.targets.shape == (2, 361)
     begins = [0, 36, 72, 108, 144, 180, 216, 252, 288]
     assert cut.targets.shape == (len(begins) + 1, 100)
@@ -326,7 +326,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
         ),
         (lambda m: m.generate(["h"]), "needs a style for each sequence: 0 up, 1 down"),
         (lambda m: m.encode(["h"], [0, 1]), "There are 1 sequences but 2 styles"),
-        (lambda m: m.encode(["h"], [0], longest=64), "longest must be more than 64, got 64"),
+        (lambda m: m.encode(["h"], [0], max_length=64), "max_length must be more than 64, got 64"),
         (lambda m: m.bptt_batches("h", 4), "needs a model with stateful_batch_size"),
         (lambda m: generator(styles=None).encode(["h"], [0]), "has no styles"),
         (lambda m: m.encode("h", [0]), "Expected a list of texts, got one text: 'h'"),
@@ -359,7 +359,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (lambda m: generator(stack=stack(return_state=False)), "and return_state=True"),
         (lambda m: generator(stack=stack(bidirectional=True)), "must read forwards only"),
         (lambda m: SequenceGenerator(TextEncoder("ab")), "an encoder with an end token: end=True"),
-        (lambda m: m.letter_log_probs(["h"], "l"), "needed is one over letters"),
+        (lambda m: m.char_log_probs(["h"], "l"), "needed is one over letters"),
     ],
 )
 def test_bad_input(call, message):

@@ -64,7 +64,7 @@ def test_padding_changes_nothing_and_time_goes_on():
     for a, b in zip(together, alone):
         assert a.label == b.label and a.probability == pytest.approx(b.probability, abs=1e-5)
     clip = CLIPS[6]
-    by_frame = model.over_time(clip)
+    by_frame = model.predict_per_frame(clip)
     assert len(by_frame) == len(clip)
     for end, one in enumerate(by_frame, 1):
         sure = model.classify([clip[:end]])[0].probability

@@ -55,7 +55,7 @@ def test_a_weight_of_zero_still_writes_words_only(weight, beam_width):
         logits = np.random.default_rng(seed).normal(0, 2, (STEPS, len(ALPHABET) + 1))
         log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         letters, score = ctc_beam_search(
-            log_probs, beam_width, Lexicon(WORDS, ALPHABET), weight=weight
+            log_probs, beam_width, Lexicon(WORDS, ALPHABET), lm_weight=weight
         )
         words = "".join(ALPHABET[number - 1] for number in letters).split(" ")
         assert np.isfinite(score)
@@ -65,5 +65,5 @@ def test_a_weight_of_zero_still_writes_words_only(weight, beam_width):
 def test_in_the_middle_of_every_word_the_best_whole_word_is_taken():
     # "b" leads on to "bb" and is none by itself; the beam holds it alone.
     log_probs = np.log(np.array([[0.3, 0.1, 0.5, 0.1]]))
-    letters, score = ctc_beam_search(log_probs, 1, Lexicon(WORDS, ALPHABET), weight=0)
+    letters, score = ctc_beam_search(log_probs, 1, Lexicon(WORDS, ALPHABET), lm_weight=0)
     assert letters == () and score == pytest.approx(np.log(0.3))

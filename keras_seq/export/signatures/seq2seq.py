@@ -80,7 +80,7 @@ class Seq2SeqAdapter(TextAdapter):
             names[-1].append("attended")
 
         def init(tokens: Any) -> dict[str, Any]:
-            state, memory = model.start(tokens)
+            state, memory = model.init_state(tokens)
             token = ops.full_like(tokens[:, 0], model.target_encoder.start_id)
             memory = dict(zip(MEMORY, memory, strict=False))
             return rename_next_state(names, state, token=token) | memory
@@ -102,7 +102,7 @@ class Seq2SeqAdapter(TextAdapter):
 
     def _greedy(self, tokens: Any) -> dict[str, Any]:
         model, encoder = self.model, self.model.target_encoder
-        state, memory = model.start(tokens)
+        state, memory = model.init_state(tokens)
 
         def write(token: Any, state: Any) -> tuple[Any, Any]:
             logits, _, state = model.decoder.step(token, state, memory)

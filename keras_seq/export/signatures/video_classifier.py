@@ -61,7 +61,7 @@ class VideoClassifierAdapter(Adapter):
         model = self.model
         return {
             "frame_shape": list(model.frame_shape),
-            "frame_sampling": model.sampling,
+            "frame_sampling": model.frame_sampling,
             "labels": model.labels,
         }
 
