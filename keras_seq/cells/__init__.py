@@ -1,4 +1,4 @@
-"""What one time step computes: one set of equations a file, no loop over time anywhere."""
+"""Recurrent cells: the equations of one time step, without loops over time."""
 
 from keras_seq.cells.base import RecurrentCell, Step
 from keras_seq.cells.diagonal_peephole_lstm import DiagonalPeepholeLSTMCell

@@ -1,4 +1,4 @@
-"""What every cell shares: its arguments, its weights, dropout and the cell contract."""
+"""Base classes of the cells: arguments, weights, dropout and the cell interface."""
 
 import functools
 import inspect
@@ -12,92 +12,132 @@ from keras import ops
 from keras_seq._internal import float64
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.keras_compat import DropoutRNNCell
+from keras_seq._internal.types import (
+    Activation,
+    Config,
+    Constraint,
+    Initializer,
+    Regularizer,
+    States,
+    Tensor,
+)
 
 
 class Step(NamedTuple):
-    """What a cell computes in one time step."""
+    """Output, new states and gate activations of one time step.
 
-    output: object
-    """Tensor (batch, units)."""
-    states: list
-    """The new states, in the order of `state_size`, each (batch, units)."""
-    gates: dict
-    """Gate name to its value, each (batch, units)."""
+    >>> import numpy as np
+    >>> from keras_seq.cells import GRUCell
+    >>> cell = GRUCell(4)
+    >>> cell.build((None, 3))
+    >>> step = cell.step(cell.project(np.ones((2, 3), "float32")), cell.get_initial_state(2))
+    >>> tuple(step.output.shape), list(step.gates)
+    ((2, 4), ['update', 'reset', 'candidate'])
+    """
+
+    output: Tensor
+    """Output `(batch, units)`."""
+    states: States
+    """New states in the order of `state_size`, each `(batch, units)`."""
+    gates: dict[str, Tensor]
+    """Gate activations by name, each `(batch, units)`."""
 
 
 class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
-    """Base of the cells: `build` makes the weights, two methods are the equation.
+    """Base class of the recurrent cells.
 
-    - `project(inputs)`: all that depends on x_t alone. Takes `(batch, features)` or
-      `(batch, timesteps, features)`, returns one tensor with the same leading axes.
-    - `step(projected, states)`: one time step, returns a `Step`. A cell with recurrent dropout
-      takes `training` too.
+    A subclass creates its weights in `build` and defines its equation in two methods:
 
-    That is the whole contract with `keras_seq.scan`: any cell that has these two (and
-    `state_size`, as Keras asks of every cell) runs with its projection hoisted out of the loop.
+    - `project(inputs)`: the terms that depend on x_t only. Takes `(batch, features)` or `(batch,
+      timesteps, features)` and returns one tensor with the same leading axes.
+    - `step(projected, states)`: one time step; returns a `Step`. A cell with recurrent dropout
+      also takes `training`.
+
+    Any cell with these two methods and `state_size` runs in `keras_seq.scan`, which projects the
+    whole sequence at once, outside the loop over time:
+
+    >>> import keras
+    >>> from keras import ops
+    >>> from keras_seq import cells, layers
+    >>> class LeakyCell(cells.RecurrentCell):
+    ...     def build(self, input_shape):
+    ...         self.kernel = self.add_kernel(input_shape[-1], self.units)
+    ...
+    ...     def project(self, inputs):
+    ...         return ops.matmul(inputs, self.kernel)
+    ...
+    ...     def step(self, projected, states):
+    ...         h = 0.9 * states[0] + 0.1 * self.activate(projected)
+    ...         return cells.Step(h, [h], {})
+    >>> tuple(layers.RNN(LeakyCell(4))(keras.random.normal((2, 5, 3))).shape)
+    (2, 4)
 
     Args:
         units: Number of hidden units, at least 1.
-        activation: Applied to the candidate and, in LSTMs, to the cell state. `None` is linear.
+        activation: Activation of the candidate and, in LSTMs, of the cell state.
         use_bias: Whether the cell adds a bias.
-        kernel_initializer: For the weights that read the input.
-        recurrent_initializer: For the weights that read the state.
-        bias_initializer: For the bias.
-        kernel_regularizer: For the weights that read the input.
-        recurrent_regularizer: For the weights that read the state.
-        bias_regularizer: For the bias.
-        kernel_constraint: For the weights that read the input.
-        recurrent_constraint: For the weights that read the state.
-        bias_constraint: For the bias.
-        dropout: Share of the inputs dropped in training, 0 to 1; one mask for all time steps.
-        recurrent_dropout: Share of the state dropped, in training, where the recurrent kernel
-            reads it, 0 to 1; one mask for all time steps and gates (Gal and Ghahramani, 2016).
-        seed: Of the dropout masks.
+        kernel_initializer: Initializer of the input weights.
+        recurrent_initializer: Initializer of the recurrent weights.
+        bias_initializer: Initializer of the bias.
+        kernel_regularizer: Regularizer of the input weights.
+        recurrent_regularizer: Regularizer of the recurrent weights.
+        bias_regularizer: Regularizer of the bias.
+        kernel_constraint: Constraint on the input weights.
+        recurrent_constraint: Constraint on the recurrent weights.
+        bias_constraint: Constraint on the bias.
+        dropout: Fraction of the inputs to drop during training, from 0 to 1. One mask is used for
+            all time steps.
+        recurrent_dropout: Fraction of the state to drop during training before it is multiplied by
+            the recurrent kernel, from 0 to 1. One mask is used for all time steps and gates (Gal &
+            Ghahramani 2016).
+        seed: Random seed of the dropout masks.
+        **kwargs: Further arguments of `keras.layers.Layer`, such as `name` and `dtype`.
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: List of tensors `(batch, units)`, the states of the previous time step.
+        states: States after the previous time step, a list of `(batch, units)`.
         training: Whether dropout applies.
 
     Returns:
         The output `(batch, units)` and the list of new states.
 
     Raises:
-        InputError: An argument has a value that the cell cannot take.
+        InputError: If an argument has an invalid value.
     """
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        recurrent_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        recurrent_constraint=None,
-        bias_constraint=None,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        seed=None,
-        **kwargs,
-    ):
+        units: int,
+        activation: Activation = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Initializer = "glorot_uniform",
+        recurrent_initializer: Initializer = "orthogonal",
+        bias_initializer: Initializer = "zeros",
+        kernel_regularizer: Regularizer = None,
+        recurrent_regularizer: Regularizer = None,
+        bias_regularizer: Regularizer = None,
+        kernel_constraint: Constraint = None,
+        recurrent_constraint: Constraint = None,
+        bias_constraint: Constraint = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         name = type(self).__name__
         if isinstance(units, bool) or not isinstance(units, Integral) or units < 1:
             raise InputError(f"{name}: `units` must be an integer of at least 1, got {units!r}.")
         for argument, rate in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
             if not isinstance(rate, Real) or not 0 <= rate <= 1:
-                raise InputError(f"{name}: `{argument}` must lie between 0 and 1, got {rate!r}.")
+                raise InputError(f"{name}: `{argument}` must be from 0 to 1, got {rate!r}.")
         if not self.compute_dtype.startswith(("float", "bfloat")):
             raise InputError(
-                f"{name}: `dtype` must be a floating-point one such as 'float32' or "
+                f"{name}: `dtype` must be a floating-point type such as 'float32' or "
                 f"'mixed_bfloat16', got {self.compute_dtype!r}."
             )
-        self.units = self.output_size = self.state_size = int(units)
+        self.units = self.output_size = int(units)
+        self.state_size: int | list[int] = self.units
         self.activation = _activation(activation)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -114,19 +154,36 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def project(self, inputs):
+    def project(self, inputs: Tensor) -> Tensor:
+        """Return the terms of the equation that depend on the inputs only.
+
+        Args:
+            inputs: `(batch, features)` or `(batch, timesteps, features)`.
+
+        Returns:
+            Tensor with the same leading axes.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no `project(inputs)`.")
 
-    def step(self, projected, states, training=False):
+    def step(self, projected: Tensor, states: States, training: bool | None = False) -> Step:
+        """Compute one time step.
+
+        Args:
+            projected: Result of `project` for the time step, `(batch, n)`.
+            states: States after the previous time step, each `(batch, units)`.
+            training: Whether recurrent dropout applies.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no `step(projected, states)`.")
 
-    def call(self, inputs, states, training=False):
+    def call(
+        self, inputs: Tensor, states: States, training: bool | None = False
+    ) -> tuple[Tensor, States]:
         projected = self.project(self.drop_inputs(inputs, training))
         step = get_step(self, training)(projected, states)
         return step.output, step.states
 
-    def drop_inputs(self, inputs: Any, training: bool | None = False) -> Any:
-        """Return the inputs under input dropout, with one mask for all time steps.
+    def drop_inputs(self, inputs: Tensor, training: bool | None = False) -> Tensor:
+        """Apply input dropout, with one mask for all time steps.
 
         Args:
             inputs: `(batch, features)` or `(batch, timesteps, features)`.
@@ -138,8 +195,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             return inputs * self.get_dropout_mask(inputs)
         return inputs * ops.expand_dims(self.get_dropout_mask(inputs[:, 0]), 1)
 
-    def drop_state(self, state: Any, training: bool | None = False) -> Any:
-        """Return a state under recurrent dropout, as the recurrent kernel reads it.
+    def drop_state(self, state: Tensor, training: bool | None = False) -> Tensor:
+        """Apply recurrent dropout to a state before it is multiplied by the recurrent kernel.
 
         Args:
             state: `(batch, units)`.
@@ -149,16 +206,17 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             return state
         return state * self.get_recurrent_dropout_mask(state)
 
-    def activate(self, z):
-        """Return `activation` of z, in float64 if z is."""
+    def activate(self, z: Tensor) -> Tensor:
+        """Apply `activation`, keeping float64."""
         return float64.activation(self.activation)(z)
 
-    def get_initial_state(self, batch_size=None):
-        """Zeros, one tensor `(batch, units)` a state."""
+    def get_initial_state(self, batch_size: int | None = None) -> States:
+        """Return zeros, one tensor `(batch, units)` per state."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def add_kernel(self, features, columns):
+    def add_kernel(self, features: int, columns: int) -> keras.Variable:
+        """Add the input weights `(features, columns)`."""
         return self.add_weight(
             name="kernel",
             shape=(features, columns),
@@ -167,7 +225,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             constraint=self.kernel_constraint,
         )
 
-    def add_recurrent_kernel(self, columns):
+    def add_recurrent_kernel(self, columns: int) -> keras.Variable:
+        """Add the recurrent weights `(units, columns)`."""
         return self.add_weight(
             name="recurrent_kernel",
             shape=(self.units, columns),
@@ -176,7 +235,18 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             constraint=self.recurrent_constraint,
         )
 
-    def add_bias(self, shape, initializer=None):
+    def add_bias(
+        self, shape: tuple[int, ...], initializer: Initializer = None
+    ) -> keras.Variable | None:
+        """Add the bias.
+
+        Args:
+            shape: Shape of the bias.
+            initializer: Initializer. Default: `bias_initializer`.
+
+        Returns:
+            The bias; None without `use_bias`.
+        """
         if not self.use_bias:
             return None
         return self.add_weight(
@@ -187,7 +257,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
             constraint=self.bias_constraint,
         )
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "units": self.units,
@@ -208,11 +278,11 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         }
 
 
-def get_step(cell: Any, training: bool | None) -> Callable[[Any, list], Step]:
-    """Return `cell.step`, told to apply recurrent dropout if it trains.
+def get_step(cell: Any, training: bool | None) -> Callable[[Tensor, States], Step]:
+    """Return `cell.step`, with `training=True` bound if recurrent dropout applies.
 
     Args:
-        cell: A cell with `step`, which takes `training` if it has recurrent dropout.
+        cell: Cell with `step`, which takes `training` if the cell has recurrent dropout.
         training: Whether dropout applies.
 
     Raises:
@@ -226,41 +296,46 @@ def get_step(cell: Any, training: bool | None) -> Callable[[Any, list], Step]:
         name = type(cell).__name__
         raise InputError(
             f"{name}.step must take `training` and read states by `drop_state(state, training)`, "
-            f"since {name} has recurrent_dropout={cell.recurrent_dropout}."
+            f"because {name} has recurrent_dropout={cell.recurrent_dropout}."
         )
     return cell.step
 
 
 class GatedCell(RecurrentCell):
-    """Base of the cells with gates, which squash with `recurrent_activation`.
+    """Base class of the cells with gates.
 
     Args:
-        recurrent_activation: Applied to the gates. `None` is linear.
+        units: Number of hidden units, at least 1.
+        activation: Activation of the candidate and, in LSTMs, of the cell state.
+        recurrent_activation: Activation of the gates.
+        use_bias: Whether the cell adds a bias.
+        **kwargs: Further arguments of `RecurrentCell`.
     """
 
     def __init__(
         self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        **kwargs,
-    ):
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
         self.recurrent_activation = _activation(recurrent_activation)
 
-    def gate(self, z):
-        """Return `recurrent_activation` of z, in float64 if z is."""
+    def gate(self, z: Tensor) -> Tensor:
+        """Apply `recurrent_activation`, keeping float64."""
         return float64.activation(self.recurrent_activation)(z)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "recurrent_activation": keras.activations.serialize(self.recurrent_activation),
         }
 
 
-def _activation(identifier):
+def _activation(identifier: Activation) -> Callable[..., Tensor]:
+    """Return the activation; raise an error that suggests a name if there is none."""
     try:
         return keras.activations.get(identifier)
     except ValueError:

@@ -1,14 +1,19 @@
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_seq._internal.float64 import matmul
+from keras_seq._internal.types import Config, Initializer, Shape, States, Tensor
 from keras_seq.cells.base import Step
 from keras_seq.cells.lstm import LSTMCell
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class DiagonalPeepholeLSTMCell(LSTMCell):
-    """LSTM whose gates also look at the cell state, each unit at its own (diagonal peepholes).
+    """LSTM cell with diagonal peepholes; for full matrices see `PeepholeLSTMCell`.
+
+    The gates read h_{t-1} and, each unit for itself, the cell state:
 
         i_t = sigma(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)    input
         f_t = sigma(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)    forget
@@ -17,46 +22,61 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
         o_t = sigma(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)        output
         h_t = o_t * activation(c_t)
 
-    Symbols and weights, in the order of `get_weights()`; columns in the order i, f, c, o:
+    Weights, in the order of `get_weights()`, with columns in the order i, f, c, o:
 
-    - W: `kernel` (features, 4 * units)
-    - U: `recurrent_kernel` (units, 4 * units)
-    - b: `bias` (4 * units,)
+    - W: `kernel` `(features, 4 * units)`
+    - U: `recurrent_kernel` `(units, 4 * units)`
+    - b: `bias` `(4 * units,)`
     - p_i, p_f, p_o: `input_gate_peephole_weights`, `forget_gate_peephole_weights`,
-      `output_gate_peephole_weights`, each (units,)
-    - sigma: `recurrent_activation`
+      `output_gate_peephole_weights`, each `(units,)`
 
-    These are the weights, in this order, of TensorFlow Addons' `PeepholeLSTMCell`. Nothing drops
-    what the peepholes see.
+    `PeepholeLSTMCell` of TensorFlow Addons has the same weights in the same order. Recurrent
+    dropout does not apply to the peepholes.
 
-    States: [h, c]. Output: h. Gates: `input`, `forget`, `candidate`, `output`.
+    sigma is `recurrent_activation`. States: `[h, c]`. Output: h. Gates: `input`, `forget`,
+    `candidate`, `output`.
 
-    Source: Gers, Schraudolph and Schmidhuber (2002); Sak et al. (2014), arXiv:1402.1128.
+    >>> import keras
+    >>> from keras_seq import cells, layers
+    >>> layer = layers.RNN(cells.DiagonalPeepholeLSTMCell(8, peephole_initializer="zeros"))
+    >>> tuple(layer(keras.random.normal((2, 5, 3))).shape)
+    (2, 8)
+
+    Source: Gers, Schraudolph & Schmidhuber 2002; Sak et al. 2014, arXiv:1402.1128.
 
     Args:
-        peephole_initializer: For the peepholes. By default that of the kernel, as in TensorFlow
-            Addons; with "zeros" the layer begins as an LSTM. The other arguments are those of
-            `LSTMCell`.
+        units: Number of hidden units, at least 1.
+        *args: Further arguments of `GatedCell`, in its order.
+        peephole_initializer: Initializer of the peepholes. Default: `kernel_initializer`, as in
+            TensorFlow Addons. With "zeros", training starts from a plain LSTM.
+        **kwargs: Further arguments of `LSTMCell`.
     """
 
-    def __init__(self, units, *args, peephole_initializer=None, **kwargs):
+    def __init__(
+        self,
+        units: int,
+        *args: Any,
+        peephole_initializer: Initializer = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, *args, **kwargs)
         self.peephole_initializer = keras.initializers.get(peephole_initializer)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         super().build(input_shape)
         self.input_gate_peephole_weights = self.add_peephole("input")
         self.forget_gate_peephole_weights = self.add_peephole("forget")
         self.output_gate_peephole_weights = self.add_peephole("output")
 
-    def add_peephole(self, gate):
+    def add_peephole(self, gate: str) -> keras.Variable:
+        """Add the peephole weights `(units,)` of a gate, given by its name."""
         return self.add_weight(
             name=f"{gate}_gate_peephole_weights",
             shape=(self.units,),
             initializer=self.peephole_initializer or self.kernel_initializer,
         )
 
-    def step(self, projected, states, training=False):
+    def step(self, projected: Tensor, states: States, training: bool | None = False) -> Step:
         h_previous, c_previous = states
         u = matmul(self.drop_state(h_previous, training), self.recurrent_kernel)
         z_i, z_f, z_c, z_o = ops.split(projected + u, 4, axis=-1)
@@ -68,7 +88,7 @@ class DiagonalPeepholeLSTMCell(LSTMCell):
         h = o * self.activate(c)
         return Step(h, [h, c], {"input": i, "forget": f, "candidate": g, "output": o})
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "peephole_initializer": keras.initializers.serialize(self.peephole_initializer),

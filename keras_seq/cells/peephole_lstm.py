@@ -2,13 +2,16 @@ import keras
 from keras import ops
 
 from keras_seq._internal.float64 import matmul
+from keras_seq._internal.types import Shape, States, Tensor
 from keras_seq.cells.base import Step
 from keras_seq.cells.lstm import LSTMCell
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class PeepholeLSTMCell(LSTMCell):
-    """LSTM whose gates look at the cell state, through full matrices, in place of h.
+    """LSTM cell with full-matrix peepholes; for the form of Gers 2002: `DiagonalPeepholeLSTMCell`.
+
+    The gates read the cell state c_{t-1}, through full matrices, in place of h_{t-1}:
 
         i_t = sigma(W_i x_t + U_i c_{t-1} + b_i)    input
         f_t = sigma(W_f x_t + U_f c_{t-1} + b_f)    forget
@@ -17,28 +20,33 @@ class PeepholeLSTMCell(LSTMCell):
         c_t = f_t * c_{t-1} + i_t * g_t
         h_t = o_t * activation(c_t)
 
-    Nothing reads h_{t-1}: the state that matters is c. h is returned beside it as by every LSTM.
+    The recurrence is through c only. h_t is a state as in every LSTM, but no equation reads it.
 
-    Symbols and weights, in the order of `get_weights()`:
+    Weights, in the order of `get_weights()`:
 
-    - W: `kernel` (features, 4 * units), columns in the order i, f, c, o
-    - U: `recurrent_kernel` (units, 3 * units), columns in the order i, f, o
-    - b: `bias` (4 * units,), in the order i, f, c, o
-    - sigma: `recurrent_activation`
+    - W: `kernel` `(features, 4 * units)`, columns in the order i, f, c, o
+    - U: `recurrent_kernel` `(units, 3 * units)`, columns in the order i, f, o
+    - b: `bias` `(4 * units,)`, in the order i, f, c, o
 
-    States: [h, c]. Output: h. Gates: `input`, `forget`, `candidate`, `output`.
-    Arguments as `LSTMCell`; recurrent dropout acts on the c that the gates read.
+    sigma is `recurrent_activation`. States: `[h, c]`. Output: h. Gates: `input`, `forget`,
+    `candidate`, `output`. The arguments are those of `LSTMCell`; recurrent dropout applies to the
+    c_{t-1} that the gates read.
 
-    Source: the peephole form that is widely taught; Gers and Schmidhuber (2000) with full
-    matrices. `DiagonalPeepholeLSTMCell` is the form of Gers et al. (2002).
+    >>> import keras
+    >>> from keras_seq import cells, layers
+    >>> layer = layers.RNN(cells.PeepholeLSTMCell(8))
+    >>> tuple(layer(keras.random.normal((2, 5, 3))).shape)
+    (2, 8)
+
+    Source: course notes on sequence models; peepholes within each unit: Gers & Schmidhuber 2000.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.kernel = self.add_kernel(input_shape[-1], 4 * self.units)
         self.recurrent_kernel = self.add_recurrent_kernel(3 * self.units)
         self.bias = self.add_bias((4 * self.units,), self.initial_bias)
 
-    def step(self, projected, states, training=False):
+    def step(self, projected: Tensor, states: States, training: bool | None = False) -> Step:
         _, c_previous = states
         x_i, x_f, x_c, x_o = ops.split(projected, 4, axis=-1)
         u = matmul(self.drop_state(c_previous, training), self.recurrent_kernel)
