@@ -46,5 +46,5 @@ def test_examples_of_derivatives_train():
     names: dict = {}
     for block in blocks:
         exec(compile(block, "docs/derivatives.md", "exec"), names)
-    assert 0.5 < names["slope"] < 1.5
+    assert 0.5 < names["gradient_norm"] < 1.5
     assert sum(names["losses"][-20:]) < 0.8 * sum(names["losses"][:20])
