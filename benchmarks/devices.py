@@ -75,10 +75,10 @@ def train(name, devices, folder):
         def on_train_begin(self, logs=None):
             before.extend(self.model.get_weights())
 
-    model, keeper = loop.fit(
-        fixed, "default", config, runs.Run(folder), lambda keeper: Watch(), devices=devices
+    model, run_callback = loop.fit(
+        fixed, "default", config, runs.Run(folder), lambda run_callback: Watch(), devices=devices
     )
-    return before, model.get_weights(), keeper.history
+    return before, model.get_weights(), run_callback.history
 
 
 class Fixed:
@@ -96,7 +96,7 @@ class Fixed:
 
 def main():
     """Prints a row for each recipe."""
-    devices = distribution.devices_of("mirrored")
+    devices = distribution.make_devices("mirrored")
     print("| recipe | weights moved | weights apart | history apart |\n| --- | --- | --- | --- |")
     for name in sys.argv[1:] or OTHERS:
         with tempfile.TemporaryDirectory() as folder:

@@ -76,8 +76,8 @@ def _share(true, guessed):
 def _trained(dna, config):
     with tempfile.TemporaryDirectory() as folder:
         run = runs.Run(Path(folder) / "run")
-        model, keeper = loop.fit(dna, "default", config, run, Progress)
-    test = keeper.splits["test"]
+        model, run_callback = loop.fit(dna, "default", config, run, Progress)
+    test = run_callback.splits["test"]
     found = model.classify(test.inputs, batch_size=256)
     return test.targets["labels"], [one.label for one in found]
 

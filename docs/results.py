@@ -12,8 +12,8 @@ END = "<!-- end of results -->"
 def table() -> str:
     """Return the table in Markdown, one row per preset."""
     lines = ["| recipe | preset | seeds | test | minutes |", "| --- | --- | --- | --- | --- |"]
-    for name, recipe in sorted(registry.recipes().items()):
-        for row in results.summary(recipe):
+    for name, recipe in sorted(registry.list_recipes().items()):
+        for row in results.summarize(recipe):
             lines.append(f"| [{name}](recipes/{name}) | {' | '.join(row)} |")
     return "\n".join(lines) + "\n"
 

@@ -83,7 +83,7 @@ def start_backend(distribute: str | None) -> distribution.Devices | None:
     Returns:
         The devices to train on, or None to leave the choice to TensorFlow.
     """
-    devices = startup.import_backend(lambda: distribution.devices_of(distribute))
+    devices = startup.import_backend(lambda: distribution.make_devices(distribute))
     if devices is not None:
         console.print(f"Training on {devices}.")
     return devices

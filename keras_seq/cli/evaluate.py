@@ -43,8 +43,8 @@ def evaluate(
         splits = used.load(config)
         if split not in splits:
             raise InputError(f"The data {config.data!r} has no {split} split.")
-        now = fingerprints.of_data(splits)
-        if difference := fingerprints.data_difference(finished.fingerprint, now):
+        now = fingerprints.hash_data(splits)
+        if difference := fingerprints.compare_data(finished.fingerprint, now):
             problem = f"{run} was trained with other data: {difference}"
             if record:
                 raise InputError(f"{problem}; no result on other data is recorded.")

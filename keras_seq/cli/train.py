@@ -52,7 +52,7 @@ def train(*words: Words) -> None:
     start = parse_known(FirstStage, options)
     preset, defaults = start.preset, recipe.preset(start.preset)
     if start.resume:
-        interrupted = runs.named_run(start.runs_folder, recipe, start.run or preset)
+        interrupted = runs.get_run(start.runs_folder, recipe, start.run or preset)
         preset, defaults = interrupted.read_unfinished(recipe)
 
     def train_recipe(
@@ -79,7 +79,7 @@ def train(*words: Words) -> None:
                 multiworker, among the machines of TF_CONFIG, on each of which this command runs.
         """
         config = dataclasses.replace(defaults, **fields)
-        folder = runs.named_run(runs_folder, recipe, preset if run is None else run)
+        folder = runs.get_run(runs_folder, recipe, preset if run is None else run)
         command = shlex.join(["keras-seq", "train", *words])
         if record:
             results.check_recordable(recipe, preset, config, test)
@@ -89,7 +89,7 @@ def train(*words: Words) -> None:
                 folder.read_unfinished(recipe)  # again, since another process may just have ended
                 _check_unchanged(defaults, config, folder)
             elif chief:
-                folder.check_free()
+                folder.ensure_new()
             devices = start_backend(distribute)
             from keras_seq.train import loop
 

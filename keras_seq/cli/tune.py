@@ -78,7 +78,7 @@ def tune(*words: Words) -> None:
         """
         config = dataclasses.replace(defaults, **values)
         tunable = [name for name in config.spaces() if name not in values]
-        folder = runs.named_run(runs_folder, recipe, run)
+        folder = runs.get_run(runs_folder, recipe, run)
         command = shlex.join(["keras-seq", "tune", *words])
         is_worker = distribution.tuning_role() == "worker"
         # Else the first process that sees a GPU takes all of its memory.
@@ -113,7 +113,7 @@ def tune(*words: Words) -> None:
         metrics, rows = done
         table = Table(*rows[0])
         for row in rows:
-            table.add_row(*map(tuning.text, row.values()))
+            table.add_row(*map(tuning.format_value, row.values()))
         console.print(table)
         print_metrics(metrics)
         console.print(f"[bold]run[/] {folder.folder}")

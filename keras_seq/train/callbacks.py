@@ -14,7 +14,7 @@ from keras_seq.train.recipe import Recipe, Splits
 from keras_seq.train.runs import Run
 
 
-class Keeper(keras.callbacks.Callback):
+class RunCallback(keras.callbacks.Callback):
     """Measures the validation split, keeps the best weights and saves a checkpoint.
 
     Args:
@@ -67,13 +67,13 @@ class Keeper(keras.callbacks.Callback):
         if checkpoint is None:
             return
         arrays, progress = checkpoint
-        if not state.fits(self.measured, arrays["variables"]):
+        if not state.has_same_shapes(self.measured, arrays["variables"]):
             raise InputError(
                 f"The checkpoint of {self.run.folder} is of another model than the recipe builds "
                 "now: go on with the packages and files that it was started with, or start another "
                 "run with --run."
             )
-        state.assign(self.measured, arrays["variables"])
+        state.set_state(self.measured, arrays["variables"])
         self.best_weights = arrays.get("best_weights")
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]
         self.best, self.seconds_before = progress["best"], progress["seconds"]
@@ -81,7 +81,7 @@ class Keeper(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """See Keras."""
         if self.model is not self.measured:
-            state.assign(self.measured, state.values(self.model))
+            state.set_state(self.measured, state.get_state(self.model))
         row = {"epoch": epoch + 1, **as_floats(logs or {})}
         if "validation" in self.splits:
             metrics = as_floats(self.recipe.evaluate(self.measured, self.splits, "validation"))
@@ -98,7 +98,7 @@ class Keeper(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write the history and a checkpoint."""
-        arrays = {"variables": state.values(self.measured)}
+        arrays = {"variables": state.get_state(self.measured)}
         if self.best_weights is not None:
             arrays["best_weights"] = self.best_weights
         progress = {

@@ -1,6 +1,6 @@
 """Training on several devices: a copy of the model on each, a part of every batch for each.
 
-TensorFlow's strategies keep the copies alike; Keras's `fit` trains under them. Whatever else is
+TensorFlow's strategies keep the copies equal; Keras's `fit` trains under them. All else that is
 done with a model (measuring, saving) is done with an ordinary one, as after any training.
 """
 
@@ -23,8 +23,8 @@ def is_chief(kind):
     """Whether this process is the one that measures and writes; of several workers, the first."""
     if kind != "multiworker":
         return True
-    workers, here = _cluster()
-    return here == workers[0]
+    workers, this_worker = _read_cluster()
+    return this_worker == workers[0]
 
 
 def tuning_role() -> Literal["chief", "worker"] | None:
@@ -46,7 +46,7 @@ def tuning_role() -> Literal["chief", "worker"] | None:
 
 
 @functools.cache  # strategies of one process get into each other's way
-def devices_of(kind):
+def make_devices(kind):
     """All devices that a kind of distribution has, which TensorFlow must not have used before.
 
     Args:
@@ -75,14 +75,14 @@ def devices_of(kind):
             or tf.config.list_logical_devices("CPU")
         ]
         return Devices(tf.distribute.MirroredStrategy(found), ", ".join(found))
-    workers, here = _cluster()
-    text = f"worker {workers.index(here)} of {len(workers)}"
+    workers, this_worker = _read_cluster()
+    text = f"worker {workers.index(this_worker)} of {len(workers)}"
     print(f"This is {text}, which waits for the others.", flush=True)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, tf.errors.OpError) as error:
         raise InputError(f"The workers of {VARIABLE} do not come together: {error}") from None
-    return Devices(strategy, text, several=len(workers) > 1, chief=here == workers[0])
+    return Devices(strategy, text, multi_worker=len(workers) > 1, chief=this_worker == workers[0])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +92,13 @@ class Devices:
     Args:
         strategy: Of `tf.distribute`.
         text: What they are.
-        several: Whether there are several workers.
+        multi_worker: Whether there are several workers.
         chief: Whether this process is the one that measures and writes.
     """
 
     strategy: Any
     text: str
-    several: bool = False
+    multi_worker: bool = False
     chief: bool = True
 
     def __str__(self):
@@ -118,7 +118,7 @@ class Devices:
                 f"{-(-batch_size // count) * count} can."
             )
 
-    def fit(self, model, build, examples, batches, alike, **how):
+    def fit(self, model, build, examples, batches, must_match, **fit_options):
         """Trains a copy of a model on each device; what it learns is for callbacks to fetch.
 
         Args:
@@ -127,20 +127,20 @@ class Devices:
             examples: `keras_seq.batching.EncodedDataset`, which it is trained on.
             batches: Makes a `tf.data.Dataset` of parts of batches; its arguments are `shards`
                 and `num_shards`, as in `keras_seq.batching.make_batches`.
-            alike: Whole numbers by name, which must be the same for all workers.
-            **how: Of Keras's `fit`.
+            must_match: Whole numbers by name, which must be the same for all workers.
+            **fit_options: Of Keras's `fit`.
 
         Raises:
             InputError: The workers were not started alike, or one of them is gone.
         """
         from keras_seq.train import state
 
-        with self._together():
-            self._check(alike)
-            copy = self._copy(build, examples)
-            state.assign(copy, state.values(model))
-            self._draw_apart(copy)
-            copy.fit(self._shared_out(batches), **how)
+        with self._translate_errors():
+            self._check_match(must_match)
+            copy = self._build_replicas(build, examples)
+            state.set_state(copy, state.get_state(model))
+            self._offset_seeds(copy)
+            copy.fit(self._distribute(batches), **fit_options)
 
     def wait(self):
         """Waits until all workers have come as far as this: none can do without the others.
@@ -148,17 +148,17 @@ class Devices:
         Raises:
             InputError: One of them is gone.
         """
-        with self._together():
+        with self._translate_errors():
             self._gather([0])
 
     @contextlib.contextmanager
-    def _together(self):
+    def _translate_errors(self):
         import tensorflow as tf
 
         try:
             yield
         except (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError):
-            if not self.several:
+            if not self.multi_worker:
                 raise
             raise InputError(
                 "Another worker is gone; started again with --resume, all of them go on from the "
@@ -172,12 +172,12 @@ class Devices:
         mine = tf.constant([numbers], tf.int64)
         return self.strategy.gather(self.strategy.run(lambda: mine), axis=0).numpy()
 
-    def _check(self, alike):
-        for name, numbers in zip(alike, self._gather(list(alike.values())).T.tolist()):
+    def _check_match(self, must_match):
+        for name, numbers in zip(must_match, self._gather(list(must_match.values())).T.tolist()):
             if len(set(numbers)) > 1:
                 raise InputError(f"The workers must be started alike, but the {name} is {numbers}.")
 
-    def _copy(self, build, examples):
+    def _build_replicas(self, build, examples):
         """A model with a copy on each device, ready for `fit`."""
         import tensorflow as tf
 
@@ -188,7 +188,7 @@ class Devices:
             few = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), data)
             keras_compat.build_for_workers(model, few)
         keras_compat.clip_summed_gradients(model.optimizer)
-        if self.several:
+        if self.multi_worker:
             step = model.train_step
             # Of several workers, `fit` takes the mean over the first axis of what a step returns.
             model.train_step = lambda data: {
@@ -196,7 +196,7 @@ class Devices:
             }
         return model
 
-    def _draw_apart(self, model):
+    def _offset_seeds(self, model):
         """Lets the copies draw different random numbers, where they would draw the same."""
         import tensorflow as tf
 
@@ -210,7 +210,7 @@ class Devices:
 
         self.strategy.run(on_device)
 
-    def _shared_out(self, batches):
+    def _distribute(self, batches):
         def of_worker(context):
             num_shards = context.num_replicas_in_sync
             num_local = num_shards // context.num_input_pipelines
@@ -220,7 +220,7 @@ class Devices:
         return self.strategy.distribute_datasets_from_function(of_worker)
 
 
-def _cluster():
+def _read_cluster():
     """The workers of TF_CONFIG, the chief first, and this one; each a kind and a number."""
     try:
         config = json.loads(os.environ.get(VARIABLE, ""))
@@ -230,8 +230,8 @@ def _cluster():
             for kind in ("chief", "worker")
             for number in range(len(cluster.get(kind, [])))
         ]
-        here = (task["type"], task["index"])
-        known = here in workers
+        this_worker = (task["type"], task["index"])
+        known = this_worker in workers
     except (ValueError, KeyError, TypeError, AttributeError):
         known = False
     if not known:
@@ -240,4 +240,4 @@ def _cluster():
             '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
             '"task": {"type": "worker", "index": 0}}, with an index of its own for every worker.'
         )
-    return workers, here
+    return workers, this_worker

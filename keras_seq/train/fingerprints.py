@@ -18,17 +18,17 @@ Fingerprint = dict[str, Any]
 """JSON object under "fingerprint" in `config.json`, with the keys `code`, `data` and `versions`."""
 
 
-def fingerprint(recipe: RecipeInfo, splits: Mapping[str, RawExamples]) -> Fingerprint:
+def compute(recipe: RecipeInfo, splits: Mapping[str, RawExamples]) -> Fingerprint:
     """Return the fingerprint of a recipe's code, of its data and of the packages.
 
     Args:
         recipe: RecipeInfo.
         splits: Examples by split, as the recipe loads them.
     """
-    return {"code": of_code(recipe), "data": of_data(splits), "versions": versions()}
+    return {"code": hash_code(recipe), "data": hash_data(splits), "versions": package_versions()}
 
 
-def of_code(recipe: RecipeInfo) -> dict[str, str]:
+def hash_code(recipe: RecipeInfo) -> dict[str, str]:
     """Return the SHA-256 of every Python file of a recipe, by its path in the recipe's folder."""
     files = sorted(recipe.folder.rglob("*.py"))
     return {
@@ -37,7 +37,7 @@ def of_code(recipe: RecipeInfo) -> dict[str, str]:
     }
 
 
-def of_data(splits: Mapping[str, RawExamples]) -> dict[str, dict[str, Any]]:
+def hash_data(splits: Mapping[str, RawExamples]) -> dict[str, dict[str, Any]]:
     """Return the number of examples and a SHA-256 of their content, by split.
 
     The content counts, not the files: the same data at another place, or with another time of
@@ -66,7 +66,7 @@ def _describe(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else type(value).__qualname__
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     """Return the versions of what a result depends on."""
     packages = ("keras", "keras-seq", "numpy", "tensorflow")
     return {
@@ -86,7 +86,7 @@ def check_code(stored: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
     Raises:
         InputError: If a Python file of the recipe was changed, added or removed.
     """
-    before, now = stored.get("code"), of_code(recipe)
+    before, now = stored.get("code"), hash_code(recipe)
     if before is None or before == now:
         return
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
@@ -107,7 +107,7 @@ def check(stored: Fingerprint, current: Fingerprint, recipe: RecipeInfo, place: 
         InputError: If the recipe's code or its data is not that of the start.
     """
     check_code(stored, recipe, place)
-    if difference := data_difference(stored, current["data"]):
+    if difference := compare_data(stored, current["data"]):
         raise InputError(
             f"{place} was started with other data: {difference}; put the data back, or start "
             "another run with --run."
@@ -125,12 +125,12 @@ def check(stored: Fingerprint, current: Fingerprint, recipe: RecipeInfo, place: 
         )
 
 
-def data_difference(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str | None:
+def compare_data(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str | None:
     """Return a clause on the first split that is not what it was, or None.
 
     Args:
         stored: Fingerprint of the start; empty for runs of older versions, which had none.
-        current: What `of_data` returns now.
+        current: What `hash_data` returns now.
     """
     before = stored.get("data", current)
     for split in {**before, **current}:

@@ -13,7 +13,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import make_batches
 from keras_seq.train import fingerprints, plots
-from keras_seq.train.callbacks import Keeper
+from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
 from keras_seq.train.progress import Progress
@@ -44,16 +44,16 @@ def train(
     Returns:
         The metrics that are written to metrics.json; None, if another worker writes them.
     """
-    model, keeper = fit(recipe, preset, config, run, Progress, test=test, devices=devices)
+    model, run_callback = fit(recipe, preset, config, run, Progress, test=test, devices=devices)
     if devices is not None and not devices.chief:
         devices.wait()
         return None
-    splits = keeper.splits
-    if keeper.best_weights is not None:
-        model.set_weights(keeper.best_weights)
+    splits = run_callback.splits
+    if run_callback.best_weights is not None:
+        model.set_weights(run_callback.best_weights)
     reported = next(name for name in ("test", "validation", "train") if name in splits)
     report = recipe.report(model, splits, reported, run.folder)
-    plots.learning_curve(keeper.history, config.monitor, run.folder / "learning_curve.png")
+    plots.learning_curve(run_callback.history, config.monitor, run.folder / "learning_curve.png")
     with atomic_write(run.model_path) as path:
         model.save(path)
     metrics = {
@@ -66,11 +66,11 @@ def train(
             if split in splits
         },
         **({"report": report} if report else {}),
-        "epochs": keeper.epochs,
-        "kept_epoch": keeper.best_epoch or keeper.epochs,
+        "epochs": run_callback.epochs,
+        "kept_epoch": run_callback.best_epoch or run_callback.epochs,
         "parameters": model.count_params(),
-        "seconds": round(keeper.seconds(), 1),
-        "versions": fingerprints.versions(),
+        "seconds": round(run_callback.seconds(), 1),
+        "versions": fingerprints.package_versions(),
         "command": command,
     }
     run.finish(metrics)
@@ -85,21 +85,21 @@ def fit(
     preset: str,
     config: Config,
     run: Run,
-    watch: Callable[[Keeper], keras.callbacks.Callback],
+    make_callback: Callable[[RunCallback], keras.callbacks.Callback],
     *,
-    share: float = 1.0,
+    fraction: float = 1.0,
     test: bool = True,
     devices: Devices | None = None,
-) -> tuple[keras.Model, Keeper]:
+) -> tuple[keras.Model, RunCallback]:
     """Train, or go on from the run's checkpoint, and leave a checkpoint behind.
 
     Args:
         recipe, preset, config, run, test, devices: As for `train`.
-        watch: Makes of the Keeper a callback, which is called after it.
-        share: Share of the training after which to stop; the schedules are those of the whole.
+        make_callback: Makes of the RunCallback a callback, which is called after it.
+        fraction: Share of the training after which to stop; the schedules are those of the whole.
 
     Returns:
-        The model as it is after the last epoch, and its `Keeper`.
+        The model as it is after the last epoch, and its `RunCallback`.
 
     Raises:
         InputError: If the data has no training examples, or an interrupted run cannot go on.
@@ -108,8 +108,8 @@ def fit(
     if devices is not None:
         devices.check(config.batch_size)
     splits = dict(recipe.load(config))
-    current = fingerprints.fingerprint(recipe, splits)
-    if run.started:
+    current = fingerprints.compute(recipe, splits)
+    if run.is_started:
         fingerprints.check(run.fingerprint, current, recipe, run.folder)
     if not test:
         splits.pop("test", None)
@@ -123,37 +123,37 @@ def fit(
     model = build()
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
-    if chief and not run.started:
+    if chief and not run.is_started:
         run.start(recipe.name, preset, config, current, recipe.path)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     epochs = max(1, round(config.steps / steps_per_epoch))
-    keeper = Keeper(run, recipe, config, splits, model, epochs, started)
-    keeper.restore()
-    last = max(1, round(share * epochs))
+    run_callback = RunCallback(run, recipe, config, splits, model, epochs, started)
+    run_callback.restore()
+    last = max(1, round(fraction * epochs))
     batches = functools.partial(
-        make_batches, examples, config.batch_size, config.seed, keeper.epochs_done, last
+        make_batches, examples, config.batch_size, config.seed, run_callback.epochs_done, last
     )
-    if keeper.epochs_done < last:
-        how: dict[str, Any] = {
+    if run_callback.epochs_done < last:
+        fit_options: dict[str, Any] = {
             "steps_per_epoch": steps_per_epoch,
-            "initial_epoch": keeper.epochs_done,
+            "initial_epoch": run_callback.epochs_done,
             "epochs": last,
-            "callbacks": [keeper, watch(keeper)] if chief else [],
+            "callbacks": [run_callback, make_callback(run_callback)] if chief else [],
             "shuffle": False,  # the batches come in an order of their own
             "verbose": 0,
         }
         if devices is None:
             # Else Keras traces the train step twice: once to make the optimizer's variables.
             model.optimizer.build(model.trainable_variables)
-            model.fit(batches(), **how)
+            model.fit(batches(), **fit_options)
         else:
-            alike = {
+            must_match = {
                 "seed": config.seed,
                 "batch size": config.batch_size,
                 "number of examples": len(examples),
                 "number of weights": model.count_params(),
                 "number of epochs": last,
-                "number of epochs done": keeper.epochs_done,
+                "number of epochs done": run_callback.epochs_done,
             }
-            devices.fit(model, build, examples, batches, alike, **how)
-    return model, keeper
+            devices.fit(model, build, examples, batches, must_match, **fit_options)
+    return model, run_callback

@@ -15,13 +15,12 @@ class Progress(keras.callbacks.Callback):
     """One bar over all epochs with the running loss, and a line of metrics after every epoch.
 
     Args:
-        keeper: Has `epochs`, how many there are in all, and `history`, whose last row is the epoch
-            that has just ended.
+        run_callback: `RunCallback`, which is called first.
     """
 
-    def __init__(self, keeper):
+    def __init__(self, run_callback):
         super().__init__()
-        self.keeper, self.epochs = keeper, keeper.epochs
+        self.run_callback, self.epochs = run_callback, run_callback.epochs
         self.bar = Bar(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(),
@@ -32,7 +31,7 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs=None):
-        done, steps_per_epoch = self.keeper.epochs_done, self.params["steps"]
+        done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",
             total=self.epochs * steps_per_epoch,
@@ -51,7 +50,7 @@ class Progress(keras.callbacks.Callback):
         self.bar.update(self.task, advance=1, loss=float(logs["loss"]))
 
     def on_epoch_end(self, epoch, logs=None):
-        row = self.keeper.history[-1]
+        row = self.run_callback.history[-1]
         shown = {k: v for k, v in numbers(row).items() if k not in ("epoch", "seconds")}
         metrics = [f"{name} {value:.4f}" for name, value in shown.items()]
         seconds = time.perf_counter() - self.began
@@ -66,7 +65,7 @@ class Progress(keras.callbacks.Callback):
 
 
 @contextlib.contextmanager
-def trials(total):
+def trial_progress(total):
     """Shows one bar over all trials of a search, with lines above it.
 
     Args:
@@ -80,9 +79,9 @@ def trials(total):
     with Bar(*columns, console=console) as bar:
         task = bar.add_task("", total=total)
 
-        def say(done, line=None):
+        def on_progress(done, line=None):
             if line is not None:
                 console.print(line, markup=False)
             bar.update(task, completed=done)
 
-        yield say
+        yield on_progress

@@ -18,7 +18,7 @@ from keras_seq.train.recipe import RecipeInfo
 ENTRY_POINTS = "keras_seq.recipes"
 
 
-def recipes() -> dict[str, RecipeInfo]:
+def list_recipes() -> dict[str, RecipeInfo]:
     """Return all registered recipes by name."""
     points = importlib.metadata.entry_points(group=ENTRY_POINTS)
     return {point.name: RecipeInfo(point.name, point.value) for point in points}
@@ -36,7 +36,7 @@ def find(name: str) -> RecipeInfo:
     """
     if is_folder(name):
         return _in_folder(name)
-    known = recipes()
+    known = list_recipes()
     if name in known:
         return known[name]
     if (Path(name) / "config.py").is_file():

@@ -44,7 +44,7 @@ def check_recordable(recipe: RecipeInfo, preset: str, config: Config, test: bool
         raise InputError("--record takes a preset as it is; only --seed may differ.")
     if not test:
         raise InputError("--record records the result on the test split.")
-    for row in current(recipe):
+    for row in current_rows(recipe):
         if (row["preset"], row["seed"]) == (preset, config.seed):
             raise InputError(
                 f"The result of preset {preset!r} with seed {config.seed} is recorded in "
@@ -52,7 +52,7 @@ def check_recordable(recipe: RecipeInfo, preset: str, config: Config, test: bool
             )
 
 
-def current(recipe: RecipeInfo) -> list[dict[str, Any]]:
+def current_rows(recipe: RecipeInfo) -> list[dict[str, Any]]:
     """Return the results of presets as they stand: what had other settings is of the past.
 
     A row without settings was recorded before they were noted, of a preset that has not changed.
@@ -67,9 +67,9 @@ def current(recipe: RecipeInfo) -> list[dict[str, Any]]:
     return rows
 
 
-def summary(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
+def summarize(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
     """Return for each preset its name, number of seeds, mean test metrics and mean minutes."""
-    rows = current(recipe)
+    rows = current_rows(recipe)
     lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]

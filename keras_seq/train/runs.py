@@ -42,12 +42,12 @@ class Run:
     folder: Path
 
     @property
-    def finished(self) -> bool:
+    def is_finished(self) -> bool:
         """True if the training and all measurements have ended."""
         return (self.folder / "metrics.json").is_file()
 
     @property
-    def started(self) -> bool:
+    def is_started(self) -> bool:
         """True if the training has begun."""
         return (self.folder / "config.json").is_file()
 
@@ -79,15 +79,15 @@ class Run:
                 folder_locks.remove_unlocked(folder, files.TEMPORARY, min_age=0.0)
             yield
 
-    def check_free(self) -> None:
+    def ensure_new(self) -> None:
         """Check that no run lies in the folder.
 
         Raises:
             InputError: If one does.
         """
-        if self.finished:
+        if self.is_finished:
             raise InputError(f"{self.folder} holds a finished run; choose another name with --run.")
-        if self.started:
+        if self.is_started:
             raise InputError(
                 f"{self.folder} holds an interrupted run; go on with --resume, or choose another "
                 "name with --run."
@@ -197,7 +197,7 @@ class Run:
             InputError: If the run has finished, or never began; or if the recipe's code is not that
                 of the start.
         """
-        if self.finished:
+        if self.is_finished:
             raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
         fingerprints.check_code(self.fingerprint, recipe, self.folder)
         _, preset, config = self.read_config(recipe)
@@ -214,7 +214,7 @@ class Run:
                 holds code, or does not fit the code of the recipe, which has changed.
         """
         info, _, config = self.read_config(recipe)
-        if not self.finished:
+        if not self.is_finished:
             raise InputError(
                 f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
             )
@@ -263,7 +263,7 @@ def _has_type_of(usual: Any, value: Any) -> bool:
     return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
 
 
-def named_run(folder: Path, recipe: RecipeInfo, name: str) -> Run:
+def get_run(folder: Path, recipe: RecipeInfo, name: str) -> Run:
     """Return the run of a recipe by its name.
 
     Args:

@@ -5,18 +5,18 @@ import numpy as np
 from keras import ops
 
 
-def values(model):
+def get_state(model):
     """The state of a compiled model: a list of arrays."""
     return [ops.convert_to_numpy(variable) for variable in _variables(model)]
 
 
-def assign(model, state):
+def set_state(model, state):
     """Puts a compiled model back to a state, or to that of another model of the same kind."""
     for variable, value in zip(_variables(model), state, strict=True):
         variable.assign(value)
 
 
-def fits(model: keras.Model, state: list[np.ndarray]) -> bool:
+def has_same_shapes(model: keras.Model, state: list[np.ndarray]) -> bool:
     """Return whether a compiled model can be put to a state: whether all shapes are the same."""
     shapes = [tuple(variable.shape) for variable in _variables(model)]
     return shapes == [value.shape for value in state]

@@ -14,33 +14,33 @@ except ImportError as error:
         f"Tuning needs keras-tuner ({error}): pip install 'keras-seq[tune]'."
     ) from None
 
-from keras_seq.tuning.cluster import CLUSTER, serve, work
+from keras_seq.tuning.cluster import CLUSTER, run_trials, serve_workers
 from keras_seq.tuning.search import (
-    SILENCE,
+    WORKER_TIMEOUT,
     BayesianSearch,
     HyperbandSearch,
     RandomSearch,
     Search,
+    format_value,
     make_oracle,
-    text,
 )
-from keras_seq.tuning.space import space_of, values_of
+from keras_seq.tuning.space import make_hyperparameters, trial_values
 from keras_seq.tuning.trial import Trainer
 from keras_seq.tuning.tune import tune
 
 __all__ = [
     "CLUSTER",
-    "SILENCE",
+    "WORKER_TIMEOUT",
     "BayesianSearch",
     "HyperbandSearch",
     "RandomSearch",
     "Search",
     "Trainer",
+    "format_value",
+    "make_hyperparameters",
     "make_oracle",
-    "serve",
-    "space_of",
-    "text",
+    "run_trials",
+    "serve_workers",
+    "trial_values",
     "tune",
-    "values_of",
-    "work",
 ]

@@ -18,9 +18,9 @@ from keras_seq.train.distribution import TUNING_CLUSTER as CLUSTER
 
 LOCAL = "KERAS_SEQ_LOCAL_WORKER"
 """Set for the workers that a chief starts on its own machine: they end with it."""
-HEARTBEAT = 10
+HEARTBEAT_SECONDS = 10
 """Seconds after which a worker that is training says so."""
-GROWN = 4 * 2**30
+MAX_RSS_GROWTH = 4 * 2**30
 """Bytes that trials may leave in a process before it is replaced: what XLA has compiled for one of
 other sizes, it keeps as long as the process lives, up to half a gigabyte a trial."""
 TRIAL_ERRORS = (ArithmeticError, MemoryError, ValueError, tf.errors.OpError)
@@ -28,14 +28,15 @@ TRIAL_ERRORS = (ArithmeticError, MemoryError, ValueError, tf.errors.OpError)
 no fault of the trial: it ends the search, which goes on when it is mended."""
 
 
-def work(oracle, name, trainer, restart=None):
+def run_trials(oracle, name, trainer, restart=None):
     """Does trials until there are no more.
 
     Args:
         oracle: A `Search`, or a client of it.
         name: Of this worker.
         trainer: Has `train(trial, oracle)` and `clean(trial)`.
-        restart: Called after a trial that left more than `GROWN` in all: goes on in a new process.
+        restart: Function that goes on in a new process, called once trials have left more than
+            `MAX_RSS_GROWTH`.
     """
     before = _memory()
     while (trial := oracle.create_trial(name)).status != "STOPPED":
@@ -52,7 +53,7 @@ def work(oracle, name, trainer, restart=None):
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
         oracle.end_trial(trial)
         trainer.clean(trial)
-        if restart is not None and _memory() - before > GROWN:
+        if restart is not None and _memory() - before > MAX_RSS_GROWTH:
             restart()
 
 
@@ -61,7 +62,7 @@ def _memory():
     return psutil.Process().memory_info().rss
 
 
-def serve(oracle, address, start=None, workers=0):
+def serve_workers(oracle, address, start=None, workers=0):
     """Answers workers until all trials have ended and all workers know.
 
     Args:
@@ -84,7 +85,7 @@ def serve(oracle, address, start=None, workers=0):
     try:
         while not oracle.ended or oracle.ongoing_trials or oracle.tuner_ids:
             time.sleep(0.2)
-            oracle.release_silent()
+            oracle.release_timed_out()
             gone = [name for name, process in started.items() if process.poll() is not None]
             for name in gone:
                 oracle.release(name)
@@ -97,8 +98,8 @@ def serve(oracle, address, start=None, workers=0):
             process.wait()
 
 
-def work_for_the_chief(oracle, trainer, restart):
-    """Does the trials that the chief hands out, wherever it is; `restart` as for `work`."""
+def run_worker(oracle, trainer, restart):
+    """Does the trials that the chief hands out, wherever it is; `restart` as for `run_trials`."""
     if LOCAL in os.environ:
         # The chief never writes into this pipe: it is closed when the chief is no more.
         def end_with_the_chief():
@@ -107,7 +108,7 @@ def work_for_the_chief(oracle, trainer, restart):
 
         threading.Thread(target=end_with_the_chief, daemon=True).start()
     try:
-        work(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, restart)
+        run_trials(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, restart)
     except grpc.RpcError as error:
         chief = ":".join(os.environ[name] for name in CLUSTER[1:])
         raise InputError(f"The chief at {chief} does not answer: {error.details()}") from None
@@ -127,14 +128,14 @@ def start_worker(arguments, gpus, number, port):
     )
 
 
-def gpus_seen():
+def visible_gpus():
     """The GPUs that TensorFlow sees, as CUDA_VISIBLE_DEVICES names them."""
     count = len(tf.config.list_physical_devices("GPU"))
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
     return visible.split(",")[:count] if count else []
 
 
-def where(gpus):
+def describe_devices(gpus):
     """What is computed on."""
     text = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
     return f"Trials run on {text}"
@@ -147,7 +148,7 @@ def _heartbeat(oracle, trial):
 
     def beat():
         with contextlib.suppress(grpc.RpcError):  # which the worker itself will meet
-            while not done.wait(HEARTBEAT):
+            while not done.wait(HEARTBEAT_SECONDS):
                 oracle.get_trial(trial.trial_id)
 
     threading.Thread(target=beat, daemon=True).start()

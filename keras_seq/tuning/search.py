@@ -14,13 +14,13 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 
 from keras_seq._internal.files import read_checked_json, read_with_fallback, write_checked_json
 from keras_seq._internal.keras_tuner_compat import OracleHooks
-from keras_seq.tuning.space import values_of
+from keras_seq.tuning.space import trial_values
 
-SILENCE = 60
+WORKER_TIMEOUT = 60
 """Seconds after the last word of a worker when it is taken for dead."""
-PARTS = 9
+MAX_RESOURCE = 9
 """Hyperband trains for 1, 3 or all 9 parts of a training, in rounds of 23 trials."""
-HYPERBAND_ROUND = 23
+HYPERBAND_ROUND_TRIALS = 23
 
 
 def synchronized(method):
@@ -49,8 +49,8 @@ class Search(OracleHooks):
 
     - Its state is one file, which is replaced as a whole, so that a kill at any moment loses
       nothing; who asks again under the same name gets the trial back that it had.
-    - The trial of a worker that is silent for `SILENCE` goes to another, and the search ends when
-      all trials have, not when the last has begun.
+    - The trial of a worker that is silent for `WORKER_TIMEOUT` seconds goes to another. The search
+      ends when all trials have ended.
     - The first trial is the config as it stands.
     - An error while it is saved ends it, for workers and chief alike.
     - A trial is stopped when it is worse than the median of all finished trials was at the same
@@ -58,16 +58,16 @@ class Search(OracleHooks):
 
     Args:
         path: The file; None for a client of a chief, who alone keeps it.
-        say: Called with how many trials are done, and with a line about one that is over.
-        prunes: Whether to stop trials by the median.
+        on_progress: Called with how many trials are done, and with a line about one that is over.
+        prune: Whether to stop trials by the median.
         **arguments: Of the oracle.
     """
 
-    def __init__(self, path, say, prunes, **arguments):
+    def __init__(self, path, on_progress, prune, **arguments):
         super().__init__(max_consecutive_failed_trials=None, **arguments)
-        self.path, self.say, self.prunes = path, say, prunes
+        self.path, self.on_progress, self.prune = path, on_progress, prune
         self.verbose = 0
-        self.heard = {}  # worker to the time of its last word
+        self.last_seen = {}  # worker to the time of its last word
         self.ended = False
         self.lock, self.failure = threading.RLock(), None
         if self.path is not None:
@@ -93,12 +93,12 @@ class Search(OracleHooks):
         self.ongoing_trials = {
             worker: trial for worker, trial in self.ongoing_trials.items() if _runs(trial)
         }
-        self.heard = dict.fromkeys(self.ongoing_trials, time.monotonic())
+        self.last_seen = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
     @synchronized
     def create_trial(self, tuner_id):
-        self.heard[tuner_id] = time.monotonic()
-        self.release_silent()
+        self.last_seen[tuner_id] = time.monotonic()
+        self.release_timed_out()
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED":
             if self.ongoing_trials:  # one of which may yet be given back
@@ -107,10 +107,10 @@ class Search(OracleHooks):
             else:
                 self.ended = True
                 self.save()  # a chief that is started again has nobody to wait for
-        return copy.copy(trial)  # what becomes of it is for `end_trial` to say
+        return copy.copy(trial)  # only `end_trial` may change the trial itself
 
     def populate_space(self, trial_id):
-        if len(self.end_order) >= 3 and not self.finished:
+        if len(self.end_order) >= 3 and not self.completed:
             return {"status": "STOPPED", "values": None}  # nothing goes well here
         return super().populate_space(trial_id)
 
@@ -120,8 +120,8 @@ class Search(OracleHooks):
         if _runs(trial):
             self.get_trial(trial_id)
             trial = super().update_trial(trial_id, metrics, step)
-            self.say(self.done)
-            if not self.is_behind(trial, step):
+            self.on_progress(self.num_done)
+            if not self.should_prune(trial, step):
                 return trial
         return Trial(trial.hyperparameters, trial_id, "STOPPED")
 
@@ -137,21 +137,21 @@ class Search(OracleHooks):
         if ended_well and trial.status != "COMPLETED":
             trial.message = "its score is not a number"
             self.save()
-        self.say(self.done, self.line(trial))
+        self.on_progress(self.num_done, self.format_line(trial))
 
     def get_trial(self, trial_id):
         """The trial; that a worker asks for its own shows that it lives."""
         for worker, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == trial_id:
-                self.heard[worker] = time.monotonic()
+                self.last_seen[worker] = time.monotonic()
         return super().get_trial(trial_id)
 
     @synchronized
-    def release_silent(self):
-        """Gives back the trials of workers that have not been heard of for `SILENCE` seconds."""
+    def release_timed_out(self):
+        """Give back the trials of workers silent for more than `WORKER_TIMEOUT` seconds."""
         now = time.monotonic()
         for worker in self.tuner_ids | set(self.ongoing_trials):
-            if now - self.heard[worker] > SILENCE:
+            if now - self.last_seen[worker] > WORKER_TIMEOUT:
                 self.release(worker)
 
     @synchronized
@@ -162,23 +162,25 @@ class Search(OracleHooks):
         if trial is None:
             return
         self.run_times[trial.trial_id] += 1
-        self.say(self.done, f"{worker} is gone, trial {trial.trial_id} waits for another")
+        self.on_progress(
+            self.num_done, f"{worker} is gone, trial {trial.trial_id} waits for another"
+        )
         if self.run_times[trial.trial_id] < 3:
             self.retry_queue.append(trial.trial_id)
             self.save()
         else:
             trial.status, trial.message = "FAILED", "three workers died of it"
             super().end_trial(trial)
-            self.say(self.done, self.line(trial))
+            self.on_progress(self.num_done, self.format_line(trial))
 
     def score_trial(self, trial):
         trial.score = trial.metrics.get_last_value(self.objective.name)
 
-    def is_behind(self, trial, step):
+    def should_prune(self, trial, step):
         """Whether a trial is worse than the median of the finished ones; asked for four of them."""
-        if not self.prunes or step < 20:
+        if not self.prune or step < 20:
             return False
-        others = [self.value_at(other, step) for other in self.finished]
+        others = [self.value_at(other, step) for other in self.completed]
         if len(others) < 4:
             return False
         mine, median = self.value_at(trial, step), statistics.median(others)
@@ -191,16 +193,16 @@ class Search(OracleHooks):
         return before[-1].mean()
 
     @property
-    def finished(self):
+    def completed(self):
         """The trials that have ended well, the best first."""
         found = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
         return sorted(found, key=lambda t: t.score, reverse=self.objective.direction == "max")
 
     @property
-    def done(self):
+    def num_done(self):
         """How many trials have ended, with the shares of those that are under way."""
         steps = [
-            trial.metrics.get_history(self.objective.name)[-1].step / share_of(trial)
+            trial.metrics.get_history(self.objective.name)[-1].step / training_fraction(trial)
             for trial in self.ongoing_trials.values()
             if _runs(trial) and trial.metrics.exists(self.objective.name)
         ]
@@ -211,14 +213,16 @@ class Search(OracleHooks):
             return {field.name: field.default for field in self.hyperparameters.space}
         return super().random_values()
 
-    def line(self, trial):
+    def format_line(self, trial):
         """A trial in one line."""
-        row = self.row(trial)
-        values = "  ".join(f"{name} {text(value)}" for name, value in row.items() if value != "")
+        row = self.make_row(trial)
+        values = "  ".join(
+            f"{name} {format_value(value)}" for name, value in row.items() if value != ""
+        )
         return values + (f"  {trial.message}" if trial.message else "")
 
-    def row(self, trial):
-        """What there is to say of a trial: a dict of name to number or text."""
+    def make_row(self, trial):
+        """Return the table row of a trial: a dict of name to number or text."""
 
         def last(name, kind):
             return kind(trial.metrics.get_last_value(name)) if trial.metrics.exists(name) else ""
@@ -226,7 +230,7 @@ class Search(OracleHooks):
         return {
             "trial": trial.trial_id,
             self.objective.name: trial.score if trial.status == "COMPLETED" else "failed",
-            **values_of(trial),
+            **trial_values(trial),
             "epochs": last("epochs", int),
             "seconds": last("seconds", float),
         }
@@ -252,33 +256,33 @@ class HyperbandSearch(Search, HyperbandOracle):
     """Many values a little, the better ones longer (Li et al. 2018)."""
 
 
-def make_oracle(search, path, space, trials, config, say=None):
+def make_oracle(search, path, space, trials, config, on_progress=None):
     """What chooses the trials, as its file says it stands."""
     arguments = {
         "path": path,
-        "say": say,
-        "prunes": search != "hyperband",
+        "on_progress": on_progress,
+        "prune": search != "hyperband",
         "objective": keras_tuner.Objective(f"val_{config.monitor}", config.mode),
         "hyperparameters": space,
         "seed": config.seed + 1,  # 0 would be none
     }
     if search == "hyperband":
-        rounds = trials // HYPERBAND_ROUND
-        return HyperbandSearch(max_epochs=PARTS, hyperband_iterations=rounds, **arguments)
+        rounds = trials // HYPERBAND_ROUND_TRIALS
+        return HyperbandSearch(max_epochs=MAX_RESOURCE, hyperband_iterations=rounds, **arguments)
     if search == "bayesian":
         first = max(3, trials // 4)
         return BayesianSearch(max_trials=trials, num_initial_points=first, **arguments)
     return RandomSearch(max_trials=trials, **arguments)
 
 
-def text(value):
+def format_value(value):
     """A value of a row of the table, for people."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def share_of(trial):
+def training_fraction(trial):
     """The share of a whole training that a trial is."""
-    return trial.hyperparameters.values.get("tuner/epochs", PARTS) / PARTS
+    return trial.hyperparameters.values.get("tuner/epochs", MAX_RESOURCE) / MAX_RESOURCE
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import keras_tuner
 from keras_seq._internal.errors import InputError, unknown_name
 
 
-def space_of(config, fields=None):
+def make_hyperparameters(config, fields=None):
     """The tunable fields of a config as keras-tuner's `HyperParameters`, its values among them.
 
     Args:
@@ -38,7 +38,7 @@ def space_of(config, fields=None):
     return found
 
 
-def values_of(trial):
+def trial_values(trial):
     """The values that a trial tries, by field; numbers with fractions to three digits."""
     values = trial.hyperparameters.values
     return {

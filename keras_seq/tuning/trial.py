@@ -13,8 +13,8 @@ import keras
 from keras_seq._internal.errors import DamagedFileError
 from keras_seq._internal.files import atomic_write
 from keras_seq.train import checkpoints, loop, runs
-from keras_seq.tuning.search import share_of
-from keras_seq.tuning.space import values_of
+from keras_seq.tuning.search import training_fraction
+from keras_seq.tuning.space import trial_values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,24 +46,24 @@ class Trainer:
 
     def _fit(self, trial, oracle, from_earlier=True):
         values = trial.hyperparameters.values
-        config = dataclasses.replace(self.config, **values_of(trial))
+        config = dataclasses.replace(self.config, **trial_values(trial))
         run = self.run(trial)
         earlier = runs.Run(self.folder / f"trial_{values.get('tuner/trial_id')}").checkpoint_path
-        if from_earlier and earlier.exists() and not run.started:
+        if from_earlier and earlier.exists() and not run.is_started:
             with atomic_write(run.checkpoint_path) as path:
                 shutil.copy(earlier, path)
         keras.utils.clear_session()
-        _, keeper = loop.fit(
+        _, run_callback = loop.fit(
             self.recipe,
             self.preset,
             config,
             run,
-            functools.partial(Report, oracle=oracle, trial=trial),
-            share=share_of(trial),
+            functools.partial(ReportToOracle, oracle=oracle, trial=trial),
+            fraction=training_fraction(trial),
             test=False,
             devices=self.devices,
         )
-        report(keeper, oracle, trial)
+        report_progress(run_callback, oracle, trial)
 
     def clean(self, trial):
         """Remove what only Hyperband would need again."""
@@ -71,29 +71,29 @@ class Trainer:
             checkpoints.remove(self.run(trial).checkpoint_path)
 
 
-class Report(keras.callbacks.Callback):
-    """Tells the oracle after every epoch how far a trial has come; it may say that it is enough."""
+class ReportToOracle(keras.callbacks.Callback):
+    """Callback that reports each epoch to the oracle and stops the trial if the oracle says so."""
 
-    def __init__(self, keeper, oracle, trial):
+    def __init__(self, run_callback, oracle, trial):
         super().__init__()
-        self.keeper, self.oracle, self.trial = keeper, oracle, trial
+        self.run_callback, self.oracle, self.trial = run_callback, oracle, trial
 
     def on_epoch_end(self, epoch, logs=None):
-        if report(self.keeper, self.oracle, self.trial).status == "STOPPED":
+        if report_progress(self.run_callback, self.oracle, self.trial).status == "STOPPED":
             self.model.stop_training = True
 
 
-def report(keeper, oracle, trial):
+def report_progress(run_callback, oracle, trial):
     """Tells the oracle the score of a trial, at a step that is a percentage of the training."""
-    config, name = keeper.config, f"val_{keeper.config.monitor}"
-    scores = [row[name] for row in keeper.history]
+    config, name = run_callback.config, f"val_{run_callback.config.monitor}"
+    scores = [row[name] for row in run_callback.history]
     if config.keep_best:
         best = {"min": min, "max": max}[config.mode]
         scores = [best((s for s in scores if not math.isnan(s)), default=math.nan)]
     metrics = {
         name: scores[-1],
-        "epochs": keeper.epochs_done,
-        "seconds": keeper.history[-1]["seconds"],
+        "epochs": run_callback.epochs_done,
+        "seconds": run_callback.history[-1]["seconds"],
     }
-    percent = round(100 * keeper.epochs_done / keeper.epochs)
+    percent = round(100 * run_callback.epochs_done / run_callback.epochs)
     return oracle.update_trial(trial.trial_id, metrics, step=percent)

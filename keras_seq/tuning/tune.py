@@ -16,15 +16,15 @@ from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     CLUSTER,
     LOCAL,
-    gpus_seen,
-    serve,
+    describe_devices,
+    run_trials,
+    run_worker,
+    serve_workers,
     start_worker,
-    where,
-    work,
-    work_for_the_chief,
+    visible_gpus,
 )
-from keras_seq.tuning.search import HYPERBAND_ROUND, make_oracle
-from keras_seq.tuning.space import space_of, values_of
+from keras_seq.tuning.search import HYPERBAND_ROUND_TRIALS, make_oracle
+from keras_seq.tuning.space import make_hyperparameters, trial_values
 from keras_seq.tuning.trial import Trainer
 
 
@@ -76,14 +76,14 @@ def tune(
         if value is not None and value < 1:
             raise InputError(f"{option} must be at least 1.")
     if search == "hyperband":
-        trials = HYPERBAND_ROUND * max(1, round(trials / HYPERBAND_ROUND))
-    space = space_of(config, fields)
+        trials = HYPERBAND_ROUND_TRIALS * max(1, round(trials / HYPERBAND_ROUND_TRIALS))
+    space = make_hyperparameters(config, fields)
     folder = run.folder / "tuning"
     trainer = Trainer(recipe, preset, config, folder, devices)
-    gpus = gpus_seen()
+    gpus = visible_gpus()
     if role == "worker":
-        print(where(gpus))
-        work_for_the_chief(make_oracle(search, None, space, trials, config), trainer, restart)
+        print(describe_devices(gpus))
+        run_worker(make_oracle(search, None, space, trials, config), trainer, restart)
         return None
     settings = {
         **dataclasses.asdict(config),
@@ -94,21 +94,21 @@ def tune(
     _start(recipe, config, run, folder / "settings.json", settings)
     if workers is None:
         workers = len(gpus) if len(gpus) > 1 and devices is None else 0
-    with progress.trials(trials) as say:
-        oracle = make_oracle(search, folder / "search.json", space, trials, config, say)
+    with progress.trial_progress(trials) as on_progress:
+        oracle = make_oracle(search, folder / "search.json", space, trials, config, on_progress)
         if role == "chief":
             address = ":".join(os.environ[name] for name in CLUSTER[1:])
-            say(oracle.done, f"Workers are awaited at {address}.")
-            serve(oracle, address)
+            on_progress(oracle.num_done, f"Workers are awaited at {address}.")
+            serve_workers(oracle, address)
         elif workers:
-            say(oracle.done, f"{where(gpus)}, {workers} side by side")
+            on_progress(oracle.num_done, f"{describe_devices(gpus)}, {workers} side by side")
             start = functools.partial(start_worker, arguments, gpus)
-            serve(oracle, "127.0.0.1:0", start, workers)
+            serve_workers(oracle, "127.0.0.1:0", start, workers)
         else:
-            say(oracle.done, where(gpus))
-            work(oracle, "tuner0", trainer, restart)
+            on_progress(oracle.num_done, describe_devices(gpus))
+            run_trials(oracle, "tuner0", trainer, restart)
     rows = _table(oracle, config, run.folder)
-    best = dataclasses.replace(config, **values_of(oracle.finished[0]))
+    best = dataclasses.replace(config, **trial_values(oracle.completed[0]))
     for trial in folder.glob("trial_*"):
         checkpoints.remove(Run(trial).checkpoint_path)
     return loop.train(recipe, preset, best, run, command, devices=devices), rows
@@ -128,7 +128,7 @@ def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[
         raise InputError(
             f"Tuning chooses by the validation split, and the data {config.data!r} has none."
         )
-    current = fingerprints.fingerprint(recipe, splits)
+    current = fingerprints.compute(recipe, splits)
     fingerprints.check(stored, current, recipe, run.folder)
     if not path.exists():
         write_checked_json(path, settings | {"fingerprint": current})
@@ -140,8 +140,8 @@ def _check_settings(run: Run, path: Path, settings: dict[str, Any]) -> fingerpri
     Returns:
         The fingerprint that the search began with; empty for a search that begins.
     """
-    if run.finished or (run.started and not path.exists()):
-        run.check_free()
+    if run.is_finished or (run.is_started and not path.exists()):
+        run.ensure_new()
     if not path.exists():
         return {}
     was = read_checked_json(path, "restore it from a copy, or choose another name with --run")
@@ -157,10 +157,10 @@ def _check_settings(run: Run, path: Path, settings: dict[str, Any]) -> fingerpri
 
 def _table(oracle, config, folder):
     """The rows of all trials, the best first; writes them into the folder, and draws them."""
-    if not oracle.finished:
+    if not oracle.completed:
         why = oracle.trials[oracle.end_order[-1]].message or "see above"
         raise InputError(f"No trial of {folder} ended well; the last: {why}")
-    rows = [oracle.row(trial) for trial in oracle.finished]
+    rows = [oracle.make_row(trial) for trial in oracle.completed]
     logarithmic = {name: found.log for name, found in type(config).spaces().items()}
     plots.parallel_coordinates(
         rows,
@@ -169,6 +169,6 @@ def _table(oracle, config, folder):
         config.mode,
         folder / "trials.png",
     )
-    rows += [oracle.row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
+    rows += [oracle.make_row(trial) for trial in oracle.trials.values() if trial.status == "FAILED"]
     write_csv(folder / "trials.csv", rows)
     return rows

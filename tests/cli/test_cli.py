@@ -90,14 +90,14 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
 
     from keras_seq.train import callbacks
 
-    save = callbacks.Keeper.save
+    save = callbacks.RunCallback.save
 
-    def stop_after_first_epoch(keeper):
-        save(keeper)
+    def stop_after_first_epoch(run_callback):
+        save(run_callback)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(callbacks.Keeper, "save", stop_after_first_epoch)
+        patch.setattr(callbacks.RunCallback, "save", stop_after_first_epoch)
         assert run(*options, "--run", "stopped") == 130
     assert run(*options, "--run", "stopped") == 2, "an interrupted run is not overwritten"
     assert "--resume" in capsys.readouterr().err

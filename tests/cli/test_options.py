@@ -56,7 +56,7 @@ def test_reserved_names_are_the_options_of_train_and_tune(trained_and_tuned):
     assert trained_and_tuned | OF_ALL_COMMANDS == config.RESERVED
 
 
-@pytest.mark.parametrize("name", sorted(registry.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_no_field_is_called_as_an_option_of_any_command(name, trained_and_tuned):
     options = trained_and_tuned | of_other_commands() | OF_ALL_COMMANDS
     assert {"split", "record", "format", "port", "run", "trials"} <= options

@@ -17,7 +17,7 @@ ABOUT_DATA = {
 """Fields for the user's own language and files that are not read in `data.py`."""
 
 
-@pytest.mark.parametrize("name", sorted(registry.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_a_preset_a_search_or_data_needs_each_field(name):
     recipe = registry.find(name)
     default = recipe.preset("default")
@@ -34,7 +34,7 @@ def test_a_preset_a_search_or_data_needs_each_field(name):
         ), f"{field.name} should be a constant in model.py"
 
 
-@pytest.mark.parametrize("name", sorted(registry.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_each_field_says_what_it_is(name):
     texts = config.field_texts(type(registry.find(name).preset("default")))
     fields = dataclasses.fields(registry.find(name).preset("default"))

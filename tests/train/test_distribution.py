@@ -96,16 +96,16 @@ def place(tmp_path_factory):
     (place / "again").mkdir()
     for name, text in RECIPE.items():
         (place / "again" / name).write_text(text)
-    save = callbacks.Keeper.save
+    save = callbacks.RunCallback.save
 
-    def save_and_copy(keeper):
-        save(keeper)
-        if keeper.epochs_done == 1:
-            shutil.copytree(keeper.run.folder, place / "runs/again/half")
+    def save_and_copy(run_callback):
+        save(run_callback)
+        if run_callback.epochs_done == 1:
+            shutil.copytree(run_callback.run.folder, place / "runs/again/half")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        patch.setattr(callbacks.Keeper, "save", save_and_copy)
+        patch.setattr(callbacks.RunCallback, "save", save_and_copy)
         assert cli.main(["train", "./again", "--run", "one"]) == 0
     return place
 
@@ -163,11 +163,11 @@ from keras_seq.train import distribution
 assert cli.main("train ./again --distribute mirrored --resume --run half".split()) == 0
 
 # What is random is so on every device by itself; of a CRF's loss each has its share.
-devices = distribution.devices_of("mirrored")
+devices = distribution.make_devices("mirrored")
 with devices.strategy.scope():
     dropout, crf = keras.layers.Dropout(0.5), layers.CRF(3, use_kernel=False)
     model = keras.Sequential([keras.Input((4, 3)), dropout, crf])
-devices._draw_apart(model)
+devices._offset_seeds(model)
 scores, tags = tf.ones((2, 4, 3)), tf.zeros((2, 4), tf.int32)
 
 def of_device():
@@ -249,12 +249,12 @@ def test_what_cannot_be_shared_out_alike_is_refused():
 def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
     rows = np.array([[0, 16], [0, 32]])
     monkeypatch.setattr(distribution.Devices, "_gather", lambda self, numbers: rows)
-    devices = distribution.Devices(None, "here", several=True)
+    devices = distribution.Devices(None, "here", multi_worker=True)
     with pytest.raises(InputError, match=r"started alike, but the batch size is \[16, 32\]"):
-        devices._check({"seed": 0, "batch size": 16})
+        devices._check_match({"seed": 0, "batch size": 16})
 
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="needs Keras's TensorFlow backend, and this is jax"):
-        distribution.devices_of.__wrapped__("mirrored")  # not one of an earlier test
+        distribution.make_devices.__wrapped__("mirrored")  # not one of an earlier test

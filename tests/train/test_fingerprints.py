@@ -30,12 +30,12 @@ def test_it_is_the_same_in_another_process():
 import sys, json
 sys.path.insert(0, {str(__file__.rpartition("/")[0])!r})
 import test_fingerprints as here
-print(json.dumps(here.fingerprints.of_data(here.splits())))
+print(json.dumps(here.fingerprints.hash_data(here.splits())))
 """
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    found = fingerprints.of_data(splits())
+    found = fingerprints.hash_data(splits())
     assert fingerprints.json.loads(out) == found
     assert {name: row["examples"] for name, row in found.items()} == {
         "arrays": 3,
@@ -58,13 +58,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_other_content_has_another(name):
-    before = fingerprints.of_data(splits())
+    before = fingerprints.hash_data(splits())
     changed = splits()
     changed[name] = CHANGES[name](changed[name])
-    now = fingerprints.of_data(changed)
+    now = fingerprints.hash_data(changed)
     assert [split for split in now if now[split] != before[split]] == [name]
     count = now[name]["examples"]
-    assert fingerprints.data_difference({"data": before}, now) == (
+    assert fingerprints.compare_data({"data": before}, now) == (
         f"the {count} examples of the {name} split have other content"
     )
 
@@ -76,7 +76,7 @@ def test_another_type_or_shape_has_another():
         np.zeros((2, 3), "uint16"),
         np.zeros((2, 3), "float16"),
     ]
-    found = [fingerprints.of_data({"train": RawExamples(row)})["train"]["sha256"] for row in rows]
+    found = [fingerprints.hash_data({"train": RawExamples(row)})["train"]["sha256"] for row in rows]
     assert len(set(found)) == len(rows)
 
 
@@ -90,7 +90,7 @@ def own(tmp_path):
 
 
 def test_what_is_refused_and_what_is_warned_of(own, capsys):
-    before = fingerprints.fingerprint(own, splits())
+    before = fingerprints.compute(own, splits())
     fingerprints.check(before, before, own, "runs/a")
     fingerprints.check({}, before, own, "runs/a")  # of an older version
     assert capsys.readouterr().err == ""

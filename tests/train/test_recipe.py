@@ -61,7 +61,7 @@ def test_a_recipe_without_code(folder):
         registry.find("./written").import_recipe()
 
 
-@pytest.mark.parametrize("name", sorted(registry.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_every_recipe_writes_its_methods_as_they_are_called(name):
     found = registry.find(name).import_recipe()
     for method in ("load", "build", "encode", "evaluate", "report", "trace_inputs", "demo"):
@@ -79,7 +79,7 @@ def test_every_recipe_writes_its_methods_as_they_are_called(name):
 def test_configs_of_all_recipes_need_no_backend():
     code = (
         "import sys; from keras_seq.train import registry\n"
-        "for info in registry.recipes().values(): assert info.presets and info.description\n"
+        "for info in registry.list_recipes().values(): assert info.presets and info.description\n"
         "sys.exit(any(m in sys.modules for m in ('keras', 'tensorflow', 'jax', 'torch')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -43,13 +43,13 @@ def test_a_first_reading_stays_as_long_as_its_preset(small):
     another = dataclasses.replace(config, seed=1)
     results.check_recordable(small, "default", another, True)
     results.record(small, metrics("default", 1, 0.75), another)
-    assert results.summary(small) == [("default", "2", "accuracy 0.500", "1.0")]
+    assert results.summarize(small) == [("default", "2", "accuracy 0.500", "1.0")]
     # What is another preset now may be read for the first time; what was read is kept.
     small.presets["default"] = Config(units=4)
-    assert results.summary(small) == []
+    assert results.summarize(small) == []
     results.check_recordable(small, "default", Config(units=4), True)
     results.record(small, metrics("default", 0, 1.0), Config(units=4))
-    assert results.summary(small) == [("default", "1", "accuracy 1.000", "1.0")]
+    assert results.summarize(small) == [("default", "1", "accuracy 1.000", "1.0")]
     rows = json.loads((small.folder / "results.json").read_text())
     assert [row["config"]["units"] for row in rows] == [3, 4, 3]
 
@@ -72,6 +72,6 @@ def test_who_records_waits_for_others_and_reads_what_they_wrote(small):
 def test_rows_without_settings_are_of_presets_that_have_not_changed(small):
     rows = [metrics("large", 0, 0.5), metrics("gone", 0, 0.5) | {"config": {"units": 1}}]
     (small.folder / "results.json").write_text(json.dumps(rows))
-    assert [row["preset"] for row in results.current(small)] == ["large"]
+    assert [row["preset"] for row in results.current_rows(small)] == ["large"]
     with pytest.raises(InputError, match="the first reading stands"):
         results.check_recordable(small, "large", small.preset("large"), True)

@@ -35,14 +35,14 @@ def trained(tmp_path_factory):
         assert run("train", name, "--run", "whole") == 0
         from keras_seq.train import callbacks
 
-        save = callbacks.Keeper.save
+        save = callbacks.RunCallback.save
 
-        def stop_after_two(keeper):
-            save(keeper)
-            if keeper.epochs_done == 2:
+        def stop_after_two(run_callback):
+            save(run_callback)
+            if run_callback.epochs_done == 2:
                 raise KeyboardInterrupt
 
-        patch.setattr(callbacks.Keeper, "save", stop_after_two)
+        patch.setattr(callbacks.RunCallback, "save", stop_after_two)
         assert run("train", name, "--run", "half") == 130
     return folder
 

@@ -116,7 +116,7 @@ import sys
 from keras_seq import cli
 from keras_seq._internal import files
 from keras_seq.tuning import cluster
-cluster.GROWN = -(2**40)  # not so in the process that takes its place
+cluster.MAX_RSS_GROWTH = -(2**40)  # not so in the process that takes its place
 sys.exit(cli.main({command}))
 """
     done = subprocess.run([sys.executable, "-c", grown], capture_output=True, text=True)
@@ -174,14 +174,14 @@ def searches(tmp_path_factory):
             patch.delenv(name, raising=False)
         command = ["tune", formula_recipe.write(folder / "formula"), *THREE]
         assert cli.main([*command, "--run", "whole"]) == 0
-        save, times = callbacks.Keeper.save, iter(range(4))
+        save, times = callbacks.RunCallback.save, iter(range(4))
 
-        def stop_after_five(keeper):
-            save(keeper)
+        def stop_after_five(run_callback):
+            save(run_callback)
             if next(times, None) is None:
                 raise KeyboardInterrupt
 
-        patch.setattr(callbacks.Keeper, "save", stop_after_five)
+        patch.setattr(callbacks.RunCallback, "save", stop_after_five)
         assert cli.main([*command, "--run", "half"]) == 130
     return folder
 
@@ -320,11 +320,11 @@ def test_without_keras_tuner_it_says_what_to_install(formula, monkeypatch, capsy
     assert "pip install 'keras-seq[tune]'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", sorted(registry.recipes()))
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
-    found = registry.recipes()[name]
+    found = registry.list_recipes()[name]
     for preset, config in found.presets.items():
-        space = tuning.space_of(config)
+        space = tuning.make_hyperparameters(config)
         names = {field.name for field in space.space}
         assert names >= {"cell", "units", "num_layers", "dropout", "learning_rate"}
         for field in space.space:
@@ -341,7 +341,8 @@ def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
         width: int = tunable(4, choices=(2, 4, 8))
 
     space = {
-        field.name: field for field in tuning.space_of(Deep(depth=6, rate=0.001, width=5)).space
+        field.name: field
+        for field in tuning.make_hyperparameters(Deep(depth=6, rate=0.001, width=5)).space
     }
     assert [space["depth"].prob_to_value(p) for p in (0, 1)] == [1, 6]
     assert isinstance(space["depth"].random_sample(seed=1), int)
@@ -380,12 +381,12 @@ def silent(done, line=None):
     pass
 
 
-def make(path, trials=6, mode="max", say=silent, search="random"):
+def make(path, trials=6, mode="max", on_progress=silent, search="random"):
     """A search for the greatest x of 1 to 40."""
     space = keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
     config = type("Config", (Config,), {"mode": mode})()
-    return tuning.make_oracle(search, path / "search.json", space, trials, config, say)
+    return tuning.make_oracle(search, path / "search.json", space, trials, config, on_progress)
 
 
 @pytest.mark.parametrize("mode", ["max", "min"])
@@ -393,7 +394,7 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path, mode):
     sign = -1 if mode == "min" else 1
     curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 41)}
     work = Work(curves)
-    tuning.work(make(tmp_path, 12, mode), "tuner0", work)
+    tuning.run_trials(make(tmp_path, 12, mode), "tuner0", work)
     assert len(work.done) == 12
     reached = []
     for number, (x, epochs) in enumerate(work.done):
@@ -410,12 +411,12 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path, mode):
 
 def test_a_silent_worker_gives_its_trial_back(tmp_path):
     lines = []
-    oracle = make(tmp_path, 2, say=lambda done, line=None: lines.append((done, line)))
+    oracle = make(tmp_path, 2, on_progress=lambda done, line=None: lines.append((done, line)))
     lost = oracle.create_trial("a")
     kept = oracle.create_trial("b")
     assert oracle.create_trial("c").status == "IDLE", "one may yet be given back"
-    oracle.heard["a"] -= tuning.SILENCE + 1
-    oracle.heard["b"] -= tuning.SILENCE + 1
+    oracle.last_seen["a"] -= tuning.WORKER_TIMEOUT + 1
+    oracle.last_seen["b"] -= tuning.WORKER_TIMEOUT + 1
     oracle.get_trial(kept.trial_id)
     assert oracle.create_trial("c").trial_id == lost.trial_id
     assert lines == [(0, f"a is gone, trial {lost.trial_id} waits for another")]
@@ -431,13 +432,13 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
 
 def test_progress_counts_trials_and_what_is_done_of_those_under_way(tmp_path):
     seen = []
-    oracle = make(tmp_path, 2, say=lambda done, line=None: seen.append(done))
-    tuning.work(oracle, "tuner0", Work({x: [1, 2] for x in range(1, 41)}))
+    oracle = make(tmp_path, 2, on_progress=lambda done, line=None: seen.append(done))
+    tuning.run_trials(oracle, "tuner0", Work({x: [1, 2] for x in range(1, 41)}))
     assert seen == [0.25, 0.5, 1, 1.25, 1.5, 2]
     oracle = make(tmp_path / "hyperband", 23, search="hyperband")
     trial = oracle.create_trial("a")  # a ninth of a training, that is
     oracle.update_trial(trial.trial_id, {SCORE: 1.0}, step=11)
-    assert oracle.done == pytest.approx(0.99)
+    assert oracle.num_done == pytest.approx(0.99)
 
 
 def test_a_search_ends_when_three_trials_failed_and_no_other_went_well(tmp_path):
@@ -485,7 +486,7 @@ class Worker(threading.Thread):
 
     def run(self):
         with contextlib.suppress(SystemExit, grpc.RpcError):
-            tuning.work(self.client, self.name, self.trainer)
+            tuning.run_trials(self.client, self.name, self.trainer)
 
     def poll(self):
         return None if self.is_alive() else 1
@@ -507,14 +508,14 @@ def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
 
     dying = []
     oracle = make(tmp_path)
-    tuning.serve(oracle, "127.0.0.1:0", start, 2)
+    tuning.serve_workers(oracle, "127.0.0.1:0", start, 2)
     assert len(dying) == 1
-    scores = [trial.score for trial in oracle.finished]
-    assert scores == [trial.hyperparameters.values["x"] for trial in oracle.finished]
+    scores = [trial.score for trial in oracle.completed]
+    assert scores == [trial.hyperparameters.values["x"] for trial in oracle.completed]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
     # A chief that was interrupted after that waits for nobody.
-    tuning.serve(make(tmp_path), "127.0.0.1:0")
+    tuning.serve_workers(make(tmp_path), "127.0.0.1:0")
 
 
 def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch):
@@ -526,7 +527,7 @@ def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch)
         return started[-1]
 
     with pytest.raises(OSError, match="No space left"):
-        tuning.serve(oracle, "127.0.0.1:0", start, 2)
+        tuning.serve_workers(oracle, "127.0.0.1:0", start, 2)
     assert not any(worker.is_alive() for worker in started)
     assert 0 < len(make(tmp_path).end_order) < 6, "what was saved before is not lost"
 
@@ -551,7 +552,7 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
         states.append(whole.path.read_bytes())
 
     whole.save = remember
-    tuning.work(whole, "tuner0", Work())
+    tuning.run_trials(whole, "tuner0", Work())
     expected = [trial.hyperparameters.values for trial in whole.trials.values()]
     assert expected[0]["x"] == 20, "the config as it stands"
     tried = [values["x"] for values in expected if "tuner/trial_id" not in values]
@@ -562,8 +563,8 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
         folder.mkdir()
         (folder / "search.json").write_bytes(state)
         again, work = make(folder, trials, search=search), Work()
-        ended = len(again.finished)
-        tuning.work(again, "tuner0", work)
+        ended = len(again.completed)
+        tuning.run_trials(again, "tuner0", work)
         assert [trial.hyperparameters.values for trial in again.trials.values()] == expected
         assert len(work.done) == trials - ended == trials - len(json.loads(state)["end_order"])
 
