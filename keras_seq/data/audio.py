@@ -1,11 +1,14 @@
-"""Sound files, and what becomes of sound in a room."""
+"""Audio files: decoding, resampling, reverberation and noise."""
+
+from __future__ import annotations
 
 import contextlib
 import math
+import os
 import struct
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,88 +21,98 @@ if TYPE_CHECKING:
     import soundfile
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")
-"""Endings of files that are read as sound."""
+"""Suffixes of the files that recipes read as audio."""
+
+UNKNOWN_RIFF_SIZES = (0, 2**32 - 1)
+"""Sizes in RIFF headers written by programs that do not know the length, such as into a pipe."""
 
 
-def read_audio(path, sample_rate):
-    """A sound file as one row of samples, channels mixed down, at this rate.
+def read_audio(path: str | os.PathLike[str], sample_rate: int) -> Array:
+    """Read an audio file as mono at a given sampling rate.
 
     Args:
-        path: WAV, FLAC, or what else libsndfile knows.
-        sample_rate: Samples a second.
+        path: WAV, FLAC, or another format that libsndfile reads. Channels are averaged.
+        sample_rate: Sampling rate of the result in Hz.
 
     Returns:
         int16 `(samples,)`.
 
     Raises:
-        InputError: There is no such file, it has no sound, or it is cut off.
+        InputError: If the file does not exist, is empty, damaged or truncated.
+        LimitError: If the file exceeds one of the `DataLimits`.
     """
     try:
         import soundfile
     except ImportError:
-        raise InputError("Sound is read with soundfile: pip install 'keras-seq[data]'.") from None
+        raise InputError(
+            "Reading audio requires soundfile: pip install 'keras-seq[data]'."
+        ) from None
     path = check_regular_file(path)
     if not path.stat().st_size:
-        raise InputError(f"{path} is empty: it has not even a header.")
+        raise InputError(f"{path} is empty (0 bytes).")
     with contextlib.ExitStack() as stack:
-        # soundfile asks for the rate of files without a header by a TypeError.
-        with translate_errors(path, "a sound file", (soundfile.SoundFileError, TypeError)):
+        # soundfile raises a TypeError for files without a header.
+        with translate_errors(path, "an audio file", (soundfile.SoundFileError, TypeError)):
             file = stack.enter_context(soundfile.SoundFile(path))
-        rate, announced = file.samplerate, file.frames
-        limits.check("max_sample_rate", rate, path, "the sampling rate in Hz")
-        limits.check("max_audio_seconds", announced / rate, path, "the duration in seconds")
-        limits.check("max_audio_samples", announced * file.channels, path, "the number of samples")
-        samples = _mixed_down(file, path, soundfile.SoundFileError)
-    missing = _missing(path)
-    if missing or len(samples) < announced:
-        raise InputError(
-            f"{path} is cut off: it ends {missing or announced - len(samples)} "
-            f"{'bytes' if missing else 'samples'} before what its header says."
-        )
+        file_rate, num_frames = file.samplerate, file.frames
+        num_samples = num_frames * file.channels
+        limits.check("max_sample_rate", file_rate, path, "the sampling rate in Hz")
+        limits.check("max_audio_seconds", num_frames / file_rate, path, "the duration in seconds")
+        limits.check("max_audio_samples", num_samples, path, "the number of samples")
+        samples = _read_mono(file, path, soundfile.SoundFileError)
+    missing = _num_missing_bytes(path)
+    if missing or len(samples) < num_frames:
+        amount = f"{missing} bytes" if missing else f"{num_frames - len(samples)} samples"
+        raise InputError(f"{path} is truncated: {amount} announced by its header are missing.")
     if not len(samples):
-        raise InputError(f"{path} has no sound in it: not one sample.")
-    return as_int16(resample(samples, rate, sample_rate))
+        raise InputError(f"{path} contains no audio samples.")
+    return as_int16(resample(samples, file_rate, sample_rate))
 
 
-def _mixed_down(
-    file: "soundfile.SoundFile", path: Path, errors: type[Exception]
-) -> "np.ndarray[Any, Any]":
-    """Read the mean of all channels, block by block: the header may promise any length.
+def _read_mono(file: soundfile.SoundFile, path: Path, errors: type[Exception]) -> Array:
+    """Read the mean of all channels, float32 `(samples,)`.
+
+    Reads block by block, because the header may announce any length.
 
     Args:
         file: Open file.
-        path: Its path, for messages.
+        path: Path of the file, for error messages.
         errors: Exception of soundfile for damaged files.
-
-    Returns:
-        float32 `(samples,)`.
     """
-    begun, blocks, count = time.monotonic(), [np.zeros(0, "float32")], 0
+    start_time = time.monotonic()
+    blocks = [np.zeros(0, "float32")]
+    num_samples = 0
     while True:
-        with translate_errors(path, "a sound file", errors):
+        with translate_errors(path, "an audio file", errors):
             block = file.read(2**16, dtype="float32", always_2d=True)
         if not len(block):
             return np.concatenate(blocks)
         blocks.append(block.mean(axis=1))
-        count += block.size
-        limits.check("max_audio_samples", count, path, "the number of samples")
-        seconds = time.monotonic() - begun
+        num_samples += block.size
+        limits.check("max_audio_samples", num_samples, path, "the number of samples")
+        seconds = time.monotonic() - start_time
         limits.check("max_decoding_seconds", seconds, path, "the time to decode it in seconds")
 
 
-def _missing(path):
-    """How many bytes a RIFF file is shorter than it says; libsndfile does not mind."""
+def _num_missing_bytes(path: Path) -> int:
+    """Return the number of bytes by which a RIFF file is shorter than its header states.
+
+    libsndfile accepts truncated files.
+    """
     with path.open("rb") as file:
         head = file.read(8)
     if head[:4] != b"RIFF" or len(head) < 8:
         return 0
-    (said,) = struct.unpack("<I", head[4:])
-    # Who writes into a pipe cannot know the length.
-    return 0 if said in (0, 2**32 - 1) else max(0, said + 8 - path.stat().st_size)
+    (size,) = struct.unpack("<I", head[4:])
+    return 0 if size in UNKNOWN_RIFF_SIZES else max(0, size + 8 - path.stat().st_size)
 
 
-def as_int16(samples):
-    """Floats within -1 to 1 as whole numbers of 16 bits; what is beyond is cut off."""
+def as_int16(samples: Array) -> Array:
+    """Convert floats from -1 to 1 to int16. Values outside the range are clipped.
+
+    Args:
+        samples: Floats of any shape.
+    """
     return np.clip(np.round(samples * 2**15), -(2**15), 2**15 - 1).astype("int16")
 
 

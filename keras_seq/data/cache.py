@@ -1,4 +1,4 @@
-"""Folders in which data is kept from one run to the next: what is in them, and its removal."""
+"""Cache folders that persist between runs: their entries, and the removal of entries."""
 
 import contextlib
 import os
@@ -14,18 +14,19 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
 USER_CONFIG = r"user_[0-9a-f]{16}"
-"""Name of the TFDS configuration of a data set that was made from files of the user."""
+"""Pattern of the TFDS configuration names of data sets made from the user's files."""
 OWN_CONFIG = rf"builtin|{USER_CONFIG}"
-"""Names of the TFDS configurations of data sets that `keras_seq.data.cached_dataset` makes."""
+"""Pattern of the TFDS configuration names that `keras_seq.data.cached_dataset` creates."""
 VERSION = r"\d+\.\d+\.\d+"
+"""Pattern of the folder names of data set versions."""
 INCOMPLETE_FOLDER = r"incomplete\.\w{6}_.+"
-"""Names of the folders in which TFDS prepares a data set."""
+"""Pattern of the folder names in which TFDS prepares a data set."""
 TFDS_PREFIX = "tfds:"
-"""Beginning of the names of public data sets."""
+"""Prefix of the names of public data sets."""
 
 
 class Entry(NamedTuple):
-    """One archive, prepared data set, or folder of a page in the cache."""
+    """Cache entry: an archive, a prepared data set, or the upload folder of a demo page."""
 
     name: str
     """Name for `clear`."""
@@ -35,116 +36,117 @@ class Entry(NamedTuple):
     """Time of the last use, in seconds since 1970."""
     path: Path
     source: str = ""
-    """Folder of the user's files that a data set was made from, if any."""
+    """Folder of the user's files from which a data set was made; empty for other entries."""
 
     def to_row(self) -> tuple[str, ...]:
-        """Return the columns of a table, in this order."""
+        """Return name, size, time of the last use, path and source as strings for a table."""
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.used))
         return self.name, f"{self.size / 1e6:,.1f} MB", used, str(self.path), self.source
 
 
 def archive_folder() -> Path:
-    """Return the folder of downloaded archives, with one sub-folder per SHA-256."""
-    return _folder() / "archives"
+    """Return the folder of downloaded archives. It has one sub-folder per SHA-256."""
+    return _root() / "archives"
 
 
 def upload_folder() -> Path:
-    """Return the folder of what visitors of pages upload, with one sub-folder per page."""
-    return _folder() / "pages"
+    """Return the folder of files uploaded to demo pages. It has one sub-folder per page."""
+    return _root() / "pages"
 
 
 def dataset_folder() -> Path:
     """Return the folder of prepared data sets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
 
     Raises:
-        InputError: If it is not on a disk of this machine.
+        InputError: If `TFDS_DATA_DIR` is the address of a remote folder.
     """
-    given = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
-    if "://" in given:
-        raise InputError(f"TFDS_DATA_DIR is {given}: set it to a folder on a disk.")
-    return Path(given).expanduser().absolute()
+    folder = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    if "://" in folder:
+        raise InputError(f"TFDS_DATA_DIR is {folder}: set it to a local folder.")
+    return Path(folder).expanduser().absolute()
 
 
-def _folder() -> Path:
-    given = os.environ.get("KERAS_SEQ_CACHE")
-    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "keras-seq"
-    return Path(given or usual).expanduser().absolute()
+def _root() -> Path:
+    """Return the folder of everything but data sets: `KERAS_SEQ_CACHE`, or the XDG default."""
+    default = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "keras-seq"
+    return Path(os.environ.get("KERAS_SEQ_CACHE") or default).expanduser().absolute()
 
 
 def list_entries(name: str | None = None) -> list[Entry]:
-    """Return what is in the cache, sorted by name.
+    """Return the entries of the cache, sorted by name.
 
     Args:
-        name: Name of one entry, or its beginning up to a slash, such as `ner` for all data sets
-            that were prepared for the recipe ner. Default: all.
+        name: Name of an entry, or a prefix that ends before a slash. For example, `ner` selects all
+            data sets prepared for the recipe ner. Default: all entries.
 
     Raises:
-        InputError: If there is no such entry.
+        InputError: If no entry has that name.
     """
-    found = [
+    entries = [
         Entry(f"archives/{file.name}", file.stat().st_size, file.stat().st_mtime, folder)
         for folder in _folders(archive_folder())
         for file in folder.iterdir()
     ]
-    found += [
+    entries += [
         Entry(f"pages/{folder.name}", _size(folder), folder.stat().st_mtime, folder)
         for folder in _folders(upload_folder())
     ]
-    for folder in _datasets():
-        own = "/".join(folder.relative_to(dataset_folder()).parts)
+    for folder in _dataset_versions():
+        dataset_name = "/".join(folder.relative_to(dataset_folder()).parts)
         if not re.fullmatch(OWN_CONFIG, folder.parent.name):
-            own = TFDS_PREFIX + own
+            dataset_name = TFDS_PREFIX + dataset_name
         used, source = records.last_used(folder), records.source_folder(folder)
-        found.append(Entry(own, _size(folder), used, folder, source))
+        entries.append(Entry(dataset_name, _size(folder), used, folder, source))
     if name is None:
-        return sorted(found)
-    chosen = [entry for entry in found if f"{entry.name}/".startswith(f"{name}/")]
-    if not chosen:
-        raise unknown_name("entry of the cache", name, [entry.name for entry in found])
-    return sorted(chosen)
+        return sorted(entries)
+    selected = [entry for entry in entries if f"{entry.name}/".startswith(f"{name}/")]
+    if not selected:
+        raise unknown_name("entry of the cache", name, [entry.name for entry in entries])
+    return sorted(selected)
 
 
 def clear(name: str | None = None) -> list[Entry]:
     """Remove entries that no other process is using.
 
     Args:
-        name: As for `entries`. Default: all but public data sets, which other programs may use.
+        name: As for `list_entries`. Default: all entries except public data sets, which other
+            programs may use.
 
     Returns:
         Removed entries.
 
     Raises:
-        InputError: If there is no such entry.
+        InputError: If no entry has that name.
     """
-    chosen = list_entries(name)
+    entries = list_entries(name)
     if name is None:
-        chosen = [entry for entry in chosen if not entry.name.startswith(TFDS_PREFIX)]
-    return [entry for entry in chosen if _remove(entry.path)]
+        entries = [entry for entry in entries if not entry.name.startswith(TFDS_PREFIX)]
+    return [entry for entry in entries if _remove(entry.path)]
 
 
 def remove_stale() -> None:
-    """Remove what killed processes left, and copies of files that have changed or gone."""
+    """Remove the files of killed processes, and data sets whose source files have changed."""
     folder_locks.remove_unlocked(upload_folder(), r".+")
     for archive in _folders(archive_folder()):
         folder_locks.remove_unlocked(archive, files.TEMPORARY)
     for config in _folders(dataset_folder(), 2):
         if re.fullmatch(OWN_CONFIG, config.name):
             folder_locks.remove_unlocked(config, INCOMPLETE_FOLDER)
-    for folder in _datasets():
+    for folder in _dataset_versions():
         if re.fullmatch(USER_CONFIG, folder.parent.name) and records.is_stale(folder):
             _remove(folder)
 
 
-def _datasets() -> list[Path]:
-    """Return the folders of prepared data sets, with a configuration or without."""
-    found = [*_folders(dataset_folder(), 2), *_folders(dataset_folder(), 3)]
-    return [folder for folder in found if re.fullmatch(VERSION, folder.name)]
+def _dataset_versions() -> list[Path]:
+    """Return the folders of prepared data sets: NAME/VERSION and NAME/CONFIG/VERSION."""
+    folders = [*_folders(dataset_folder(), 2), *_folders(dataset_folder(), 3)]
+    return [folder for folder in folders if re.fullmatch(VERSION, folder.name)]
 
 
 def _folders(parent: Path, depth: int = 1) -> Iterator[Path]:
-    pattern = "/".join("*" * depth)
-    found = sorted(parent.glob(pattern))
-    return (path for path in found if path.is_dir() and not path.is_symlink())
+    """Return the sub-folders at a depth, sorted, without symbolic links."""
+    paths = sorted(parent.glob("/".join("*" * depth)))
+    return (path for path in paths if path.is_dir() and not path.is_symlink())
 
 
 def _size(folder: Path) -> int:
@@ -161,5 +163,5 @@ def _remove(folder: Path) -> bool:
             return False
         shutil.rmtree(folder)
     with contextlib.suppress(OSError):
-        folder.parent.rmdir()  # if it is empty
+        folder.parent.rmdir()  # Fails if the parent has other folders, which stay.
     return True

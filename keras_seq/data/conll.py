@@ -1,5 +1,9 @@
-"""Tagged sentences in files with a token a line (CoNLL shared tasks), and in JSON lines."""
+"""Tagged sentences in CoNLL files with one token per line, and spans in JSON lines files."""
 
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
@@ -9,97 +13,113 @@ from keras_seq.data.json_lines import parse_object
 from keras_seq.text.tag_schemes import Span
 
 
-def read_conll(path, token_column=0, tag_column=-1, encoding="utf-8"):
-    """Sentences of a file with a token a line and a blank line after each sentence.
+def read_conll(
+    path: str | os.PathLike[str],
+    token_column: int = 0,
+    tag_column: int = -1,
+    encoding: str = "utf-8",
+) -> list[tuple[list[str], list[str], int]]:
+    """Read tagged sentences from a file in a CoNLL format.
 
-    Columns stand apart by tabs or spaces. Lines that begin with -DOCSTART- are left out.
+    The file has one token per line and a blank line after each sentence. Columns are separated by
+    tabs or spaces. Lines that begin with -DOCSTART- are skipped.
 
     Args:
         path: File.
-        token_column, tag_column: From 0; below 0 they count from the last.
-        encoding: Of the file.
+        token_column: Index of the column with the token. Negative indices count from the last.
+        tag_column: Index of the column with the tag.
+        encoding: Character encoding of the file.
 
     Returns:
         A list of (tokens, tags, number of the first line).
 
     Raises:
-        InputError: A line has too few columns, or the file no sentence.
+        InputError: If a line has too few columns, or the file has no sentences.
     """
-    found, tokens, tags, begun = [], [], [], 0
-    needed = max(c + 1 if c >= 0 else -c for c in (token_column, tag_column))
-    needed = max(needed, 2)
+    sentences: list[tuple[list[str], list[str], int]] = []
+    tokens: list[str] = []
+    tags: list[str] = []
+    first_line = 0
+    min_columns = max(c + 1 if c >= 0 else -c for c in (token_column, tag_column))
+    min_columns = max(min_columns, 2)
     for number, line in read_lines(path, encoding):
         columns = line.split("\t") if "\t" in line else line.split()
         if not line.strip() or columns[0] == "-DOCSTART-":
             if tokens:
-                found.append((tokens, tags, begun))
+                sentences.append((tokens, tags, first_line))
             tokens, tags = [], []
             continue
-        if len(columns) < needed:
+        if len(columns) < min_columns:
             raise InputError(
                 f"{path}, line {number}: {excerpt(line.strip())!r} has {len(columns)} column"
-                f"{'s' * (len(columns) != 1)}, but token and tag need {needed}."
+                f"{'s' * (len(columns) != 1)}, but token and tag need {min_columns}."
             )
-        begun = begun if tokens else number
+        first_line = first_line if tokens else number
         tokens.append(columns[token_column].strip())
         tags.append(columns[tag_column].strip())
     if tokens:
-        found.append((tokens, tags, begun))
-    if not found:
-        raise InputError(f"{path} has no sentence in it.")
-    return found
+        sentences.append((tokens, tags, first_line))
+    if not sentences:
+        raise InputError(f"{path} contains no sentences.")
+    return sentences
 
 
-def read_spans(path, split, encoding="utf-8"):
-    """Sentences of a file with a JSON object a line.
+def read_spans(
+    path: str | os.PathLike[str],
+    tokenizer: Callable[[str], Sequence[tuple[str, int, int]]],
+    encoding: str = "utf-8",
+) -> list[tuple[list[str], list[Span]]]:
+    """Read sentences with labeled spans from a JSON lines file.
 
-    An object has "text" and "spans", a list of objects with "start" and "end" in characters and
-    "label": `{"text": "Ada lived", "spans": [{"start": 0, "end": 3, "label": "PER"}]}`.
+    Each object has a "text" and a list of "spans", whose "start" and "end" count characters:
+    `{"text": "Ada lived", "spans": [{"start": 0, "end": 3, "label": "PER"}]}`.
 
     Args:
         path: File.
-        split: Function from a text to `[(token, start, end)]`.
-        encoding: Of the file.
+        tokenizer: Function from a text to a list of (token, start, end).
+        encoding: Character encoding of the file.
 
     Returns:
-        A list of (tokens, spans in tokens).
+        A list of (tokens, spans), where spans count tokens.
 
     Raises:
-        InputError: A line is not such an object, or a span cuts through a token.
+        InputError: If a line is not such an object, or a span begins or ends inside a token.
     """
-    found = []
+    sentences = []
     for number, line in read_lines(path, encoding):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        text, given = _text_and_spans(parse_object(line, where), where)
-        tokens = split(text)
+        text, text_spans = _parse_text_and_spans(parse_object(line, where), where)
+        tokens = tokenizer(text)
         if not tokens:
             raise InputError(f"{where}: the text is empty.")
-        begins = {start: i for i, (_, start, _) in enumerate(tokens)}
+        starts = {start: i for i, (_, start, _) in enumerate(tokens)}
         ends = {end: i + 1 for i, (_, _, end) in enumerate(tokens)}
         spans = []
-        for label, start, end in given:
-            if start not in begins or end not in ends or start >= end:
+        for label, start, end in text_spans:
+            if start not in starts or end not in ends or start >= end:
                 raise InputError(
                     f"{where}: the span {excerpt(label)} from {start} to {end} does not begin and "
                     f"end with a token of {excerpt(text)!r}."
                 )
-            spans.append(Span(label, begins[start], ends[end]))
-        found.append(([token for token, _, _ in tokens], spans))
-    if not found:
-        raise InputError(f"{path} has no sentence in it.")
-    return found
+            spans.append(Span(label, starts[start], ends[end]))
+        sentences.append(([token for token, _, _ in tokens], spans))
+    if not sentences:
+        raise InputError(f"{path} contains no sentences.")
+    return sentences
 
 
-def _text_and_spans(content: dict[str, Any], where: str) -> tuple[str, list[tuple[str, int, int]]]:
-    """Return the text of an object, and label, start and end of its spans."""
-    text, given = content.get("text"), content.get("spans")
-    if not isinstance(text, str) or not isinstance(given, list):
+def _parse_text_and_spans(
+    content: dict[str, Any], where: str
+) -> tuple[str, list[tuple[str, int, int]]]:
+    """Return the text of an object, and the label, start and end of each of its spans."""
+    text, objects = content.get("text"), content.get("spans")
+    if not isinstance(text, str) or not isinstance(objects, list):
         raise InputError(f"{where}: expected an object with a string text and a list spans.")
     check_text(text, where)
     spans = []
-    for span in given:
+    for span in objects:
         try:
             label, start, end = str(span["label"]), int(span["start"]), int(span["end"])
         except (KeyError, OverflowError, TypeError, ValueError):

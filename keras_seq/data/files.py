@@ -1,6 +1,9 @@
-"""The user's own files, sorted into folders."""
+"""The user's own data files: folders with a split or classes, and lines of text."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError
@@ -17,27 +20,39 @@ from keras_seq.data.split import hash_split
 
 SPLITS = ("train", "validation", "test")
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
-"""What files of each split are called."""
+"""Accepted file names of each split, without suffixes."""
 
 
-def fingerprint(files):
-    """A text that changes when a file is added, removed or changed.
+def fingerprint(files: Iterable[Sequence[object]]) -> str:
+    """Return a string that changes when a file is added, removed or modified.
 
     Args:
-        files: As `list_files_by_class` returns them.
-    """
-    stats = [(str(path.resolve()), check_regular_file(path).stat(), rest) for path, *rest in files]
-    return repr([(name, stat.st_size, stat.st_mtime_ns, rest) for name, stat, rest in stats])
-
-
-def list_files_by_split(path):
-    """The files of a path with their split: of one file, or of a folder with train.*, test.* ...
-
-    Returns:
-        A list of (split or None, file).
+        files: Sequences that begin with the path of a file, such as `list_files_by_class` returns.
+            The other elements are part of the fingerprint too.
 
     Raises:
-        InputError: There is nothing, or a folder without train.*.
+        InputError: If one of the paths is not a regular file.
+    """
+    stats = []
+    for file, *rest in files:
+        path = Path(str(file))
+        stat = check_regular_file(path).stat()
+        stats.append((str(path.resolve()), stat.st_size, stat.st_mtime_ns, rest))
+    return repr(stats)
+
+
+def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, Path]]:
+    """Return the files of a data set with their split.
+
+    Args:
+        path: One file, or a folder with files named train.*, test.* and perhaps validation.*,
+            valid.* or dev.*.
+
+    Returns:
+        A list of (split, file). The split of a single file is None.
+
+    Raises:
+        InputError: If the path does not exist, or is a folder without train.*.
     """
     path = Path(path)
     if is_file(path):
@@ -45,86 +60,96 @@ def list_files_by_split(path):
     if not path.is_dir():
         raise InputError(f"There is no file or folder {path}.")
     entries = list_folder(path)
-    found = [
+    files: list[tuple[str | None, Path]] = [
         (split, check_regular_file(file))
         for split, stems in STEMS.items()
         for file in entries
         if file.name.split(".")[0] in stems and not file.is_dir()
     ]
-    if "train" not in dict(found):
+    if "train" not in dict(files):
         raise InputError(
-            f"{path} has no file named train.*; a folder brings its own split, as train.*, "
-            "validation.* (or dev.*, valid.*) and test.*."
+            f"{path} has no file named train.*; a folder needs train.*, test.* and perhaps "
+            "validation.* (or dev.*, valid.*)."
         )
-    return found
+    return files
 
 
-def resolve_split(files, split, key):
-    """The split of an example: who brings no validation split gets one from the training split.
+def resolve_split(
+    files: Iterable[tuple[str | None, object]], split: str | None, key: str | bytes
+) -> str | None:
+    """Return the split of an example, taking validation examples out of the training split.
+
+    Without validation files, the training examples whose `hash_split` is "validation" validate.
 
     Args:
-        files: As `list_files_by_split` returns them.
-        split: Of the example's file, or None.
-        key: Of the split by content.
+        files: Files as `list_files_by_split` returns them.
+        split: Split of the example's file, or None.
+        key: Key of the example for `hash_split`.
     """
     if split == "train" and "validation" not in dict(files) and hash_split(key) == "validation":
         return "validation"
     return split
 
 
-def list_files_by_class(folder, suffixes):
-    """Files of a folder that has one sub-folder a class.
+def list_files_by_class(
+    folder: str | os.PathLike[str], suffixes: Collection[str]
+) -> tuple[list[str], list[tuple[Path, str, str | None]]]:
+    """Return the files of a folder that has one sub-folder per class.
 
-    The folder may bring its own split: then its sub-folders are train, test and perhaps
-    validation, and the classes are folders in these.
+    A folder with a predefined split has the sub-folders train, test and perhaps validation, and
+    these have one sub-folder per class.
 
     Args:
-        folder: Path.
-        suffixes: Endings of the files that count, such as ".png".
+        folder: Folder.
+        suffixes: Accepted suffixes in lower case, such as ".png". Other files are skipped.
 
     Returns:
-        The class names, sorted, and a sorted list of (file, class name, split or None).
+        The sorted class names, and a sorted list of (file, class name, split). The split is None
+        without a predefined split.
 
     Raises:
-        InputError: The folder does not exist, has not at least two classes, or one has no files.
+        InputError: If the folder does not exist or has fewer than two classes, or if a class has
+            no files.
     """
     folder = check_folder(folder)
-    own_split = (folder / "train").is_dir() and (folder / "test").is_dir()
-    roots = [(folder / split, split) for split in SPLITS] if own_split else [(folder, None)]
-    found = []
+    has_split = (folder / "train").is_dir() and (folder / "test").is_dir()
+    roots: list[tuple[Path, str | None]] = [(folder, None)]
+    if has_split:
+        roots = [(folder / split, split) for split in SPLITS]
+    labeled_files = []
     for root, split in roots:
-        for sub in list_folder(root, "[!.]*/"):
-            files = [file for file in list_folder(sub) if file.suffix.lower() in suffixes]
+        for class_folder in list_folder(root, "[!.]*/"):
+            files = [file for file in list_folder(class_folder) if file.suffix.lower() in suffixes]
             if not files:
-                raise InputError(f"The folder {sub} has no {', '.join(suffixes)} file in it.")
-            found += [(file, sub.name, split) for file in files]
-    classes = sorted({name for _, name, _ in found})
+                raise InputError(f"The folder {class_folder} has no {', '.join(suffixes)} file.")
+            labeled_files += [(file, class_folder.name, split) for file in files]
+    classes = sorted({name for _, name, _ in labeled_files})
     if len(classes) < 2:
         raise InputError(
             f"{folder} must have a sub-folder for each of at least two classes, with "
             f"{', '.join(suffixes)} files in it; found {len(classes)}."
         )
-    return classes, found
+    return classes, labeled_files
 
 
-def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Read the lines of a text file, or of one that gzip has packed (.gz).
+def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """Read the lines of a text file, or of a text file compressed by gzip (.gz).
 
     Args:
         path: File.
-        encoding: Encoding of the file.
+        encoding: Character encoding of the file.
 
     Yields:
         Number of the line, from 1, and the line without its end.
 
     Raises:
-        InputError: If there is no such file, it is not whole, or a line is not in that encoding.
+        InputError: If the file does not exist, is damaged, or has another encoding.
         LimitError: If the file, a line, or the number of lines is too large.
     """
     _check_encoding(encoding)
     current = limits.get()
     with open_unpacked(path) as file:
-        # One byte more than a line may have shows that it has more.
+        # One byte more than the limit reveals that a line is longer than the limit.
         rows = iter(lambda: file.readline(current.max_line_bytes + 1), b"")
         for number, line in enumerate(rows, 1):
             if number > current.max_lines:
@@ -137,12 +162,12 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> Iterator[tuple[int,
                 text = line.decode(encoding)
                 text.encode("utf-8")  # Some encodings decode to halves of surrogate pairs.
             except UnicodeError as error:
-                raise _undecodable(error, encoding, f"{path}, line {number}") from None
+                raise _decoding_error(error, encoding, f"{path}, line {number}") from None
             yield number, text.rstrip("\r\n").removeprefix("\ufeff")
 
 
-def _undecodable(error: UnicodeError, encoding: str, where: str) -> InputError:
-    """Return the error for a line that is not in an encoding."""
+def _decoding_error(error: UnicodeError, encoding: str, where: str) -> InputError:
+    """Return the error for a line that cannot be decoded."""
     if isinstance(error, UnicodeDecodeError):
         return InputError(
             f"{where}: byte {error.start + 1} is not {encoding}; give --encoding, or convert the "
@@ -150,13 +175,13 @@ def _undecodable(error: UnicodeError, encoding: str, where: str) -> InputError:
         )
     if isinstance(error, UnicodeEncodeError):
         return surrogate_error(error, where)
-    return InputError(f"{where}: this is not {encoding} ({error}).")
+    return InputError(f"{where}: the line is not {encoding} ({error}).")
 
 
 def _check_encoding(encoding: str) -> None:
     try:
         b"a".decode(encoding)
     except UnicodeError:
-        return  # It has more than one byte a character, such as UTF-16.
+        return  # The encoding has more than one byte per character, such as UTF-16.
     except (LookupError, ValueError):
         raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None

@@ -12,20 +12,22 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
     """Parse one line that holds a JSON object.
 
     Args:
-        line: Text.
-        where: File and line, for the message.
+        line: Line of text.
+        where: File and line number, for error messages.
 
     Raises:
-        InputError: If it is not a JSON object, or an object has a name twice.
-        LimitError: If it is nested too deep, or a number is too long.
+        InputError: If the line is not a JSON object, or an object has a name twice.
+        LimitError: If the JSON is nested too deep, or a number is too long.
     """
 
     def integer(digits: str) -> int:
         limits.check("max_number_digits", len(digits), where, "the length of a number in digits")
         try:
             return int(digits)
-        except ValueError:  # Python converts 4,300 digits unless told otherwise.
-            raise InputError(f"{where}: a number has {len(digits)} digits.") from None
+        except ValueError:  # Python converts at most 4,300 digits by default.
+            raise InputError(
+                f"{where}: a number has {len(digits)} digits, too many to read."
+            ) from None
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = dict(pairs)
@@ -41,26 +43,26 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
     except InputError:
         raise
     except RecursionError:
-        most = limits.get().max_depth
+        max_depth = limits.get().max_depth
         raise limits.LimitError(
-            f"{where}: JSON is nested deeper than can be read; the limit max_depth is {most}."
+            f"{where}: JSON is nested too deep to parse; the limit max_depth is {max_depth}."
         ) from None
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at character {error.pos + 1}"
-        raise InputError(f"{where}: this is not JSON: {reason}.") from None
+        raise InputError(f"{where}: the line is not JSON: {reason}.") from None
     if line.count("[") + line.count("{") > limits.get().max_depth:
         limits.check("max_depth", _depth(value), where, "the depth of JSON")
     if not isinstance(value, dict):
-        raise InputError(f"{where}: this is not a JSON object.")
+        raise InputError(f"{where}: the line is not a JSON object.")
     return value
 
 
 def _depth(value: Any) -> int:
     """Return the number of lists and objects around the innermost value."""
     depth, level = 0, [value]
-    while level := [part for part in level if isinstance(part, (dict, list))]:
+    while level := [item for item in level if isinstance(item, (dict, list))]:
         depth += 1
         level = [
-            inner for part in level for inner in (part.values() if isinstance(part, dict) else part)
+            inner for item in level for inner in (item.values() if isinstance(item, dict) else item)
         ]
     return depth

@@ -1,4 +1,4 @@
-"""Limits on what readers accept from files, in one table."""
+"""Limits on the size of data that readers accept from files."""
 
 import contextlib
 import contextvars
@@ -19,11 +19,11 @@ class DataLimits:
     max_file_bytes: int = 8 * 2**30
     """Size of one file, in bytes."""
     max_document_bytes: int = 32 * 2**20
-    """Size of one file that is read as a whole (picture, tune book, catalogue), in bytes."""
+    """Size of one file that is read at once (image, tune book, catalogue), in bytes."""
     max_unpacked_bytes: int = 8 * 2**30
-    """Size of what one compressed file unpacks to, in bytes."""
+    """Decompressed size of one compressed file, in bytes."""
     max_unpack_ratio: int = 200
-    """Unpacked bytes per compressed byte, beyond the first MiB."""
+    """Decompressed bytes per compressed byte, beyond the first MiB."""
     max_archive_members: int = 1_000
     """Number of files in one archive (.mxl)."""
     max_files: int = 1_000_000
@@ -31,17 +31,17 @@ class DataLimits:
     max_lines: int = 100_000_000
     """Number of lines in one text file."""
     max_line_bytes: int = 16 * 2**20
-    """Size of one line of text, or of one unit of XML, in bytes."""
+    """Size of one line of text, or of one XML element, in bytes."""
     max_cell_characters: int = 1_000_000
     """Length of one cell of a table, in characters."""
     max_depth: int = 64
     """Depth of nesting in JSON, in XML, and of slurs in ABC."""
     max_elements: int = 2_000_000
-    """Number of elements in one XML document that is read as a whole."""
+    """Number of elements in one XML document that is read at once."""
     max_number_digits: int = 1_000
     """Length of one number in JSON, in digits."""
     max_vector_width: int = 10_000
-    """Length of one word vector, in numbers."""
+    """Number of dimensions of one word vector."""
     max_sequence_letters: int = 10_000_000
     """Length of one FASTA sequence, in letters."""
     max_audio_seconds: float = 3600.0
@@ -51,7 +51,7 @@ class DataLimits:
     max_audio_samples: int = 400_000_000
     """Number of samples in one recording, over all channels."""
     max_pixels: int = 50_000_000
-    """Width times height of one picture or video frame."""
+    """Width times height of one image or video frame, in pixels."""
     max_video_seconds: float = 900.0
     """Duration of one video, in seconds."""
     max_video_frames: int = 100_000
@@ -69,7 +69,7 @@ class DataLimits:
     max_tune_quarters: float = 10_000.0
     """Duration of one tune, over all voices, in quarter notes."""
     max_bar_beats: int = 256
-    """Number of beats in one bar: upper number of its time signature, or shortest notes it has."""
+    """Number of beats in one bar: the upper number of its time signature, or its shortest notes."""
     max_decoding_seconds: float = 60.0
     """Time to decode one recording or video, in seconds."""
 
@@ -94,10 +94,17 @@ def get() -> DataLimits:
 
 @contextlib.contextmanager
 def override(**fields: float) -> Iterator[DataLimits]:
-    """Replace some limits within a `with` block.
+    """Override limits within a `with` block.
+
+    >>> with override(max_pixels=100) as limits:
+    ...     limits.max_pixels
+    100
 
     Args:
-        **fields: New values by the name of a field of `DataLimits`.
+        **fields: New values of fields of `DataLimits`.
+
+    Yields:
+        Limits in force.
 
     Raises:
         InputError: If a name is not a field, or a value is not positive.
@@ -114,16 +121,19 @@ def override(**fields: float) -> Iterator[DataLimits]:
 
 
 def parse(options: Iterable[str]) -> dict[str, float]:
-    """Parse limits as the option `--limit` takes them.
+    """Parse values of the option `--limit`.
+
+    >>> parse(["max_pixels=1000000"])
+    {'max_pixels': 1000000}
 
     Args:
-        options: Strings such as `max_pixels=1000000`.
+        options: Strings NAME=VALUE, such as `max_pixels=1000000`.
 
     Returns:
         Keyword arguments for `override`.
 
     Raises:
-        InputError: If a string is not NAME=VALUE, a name is not a field, or a value not a number.
+        InputError: If a string is not NAME=VALUE, or a name or value is not valid.
     """
     fields = {}
     for option in options:
@@ -131,11 +141,11 @@ def parse(options: Iterable[str]) -> dict[str, float]:
         if not equals:
             raise InputError(f"--limit {option} must be NAME=VALUE, such as max_pixels=1000000.")
         _check_name(name)
-        number = type(getattr(DataLimits, name))
+        convert = type(getattr(DataLimits, name))
         try:
-            fields[name] = number(value)
+            fields[name] = convert(value)
         except ValueError:
-            kind = "a whole number" if number is int else "a number"
+            kind = "a whole number" if convert is int else "a number"
             raise InputError(f"--limit {option}: {value!r} is not {kind}.") from None
     return fields
 
@@ -146,11 +156,11 @@ def check(name: str, value: float, where: object, what: str) -> None:
     Args:
         name: Field of `DataLimits`.
         value: Value to compare with the limit.
-        where: File, perhaps with the line, for the message.
-        what: Description of the value, for example "the sampling rate in Hz".
+        where: File, perhaps with the line number, for the error message.
+        what: Description of the value for the error message, such as "the sampling rate in Hz".
 
     Raises:
-        LimitError: If the value exceeds the limit, or is not a number.
+        LimitError: If the value exceeds the limit, or is NaN.
     """
     limit = getattr(get(), name)
     if not value <= limit:

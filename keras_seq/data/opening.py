@@ -1,6 +1,6 @@
-"""Opening of untrusted files: regular files only, of bounded size, with errors that name the file.
+"""Safe opening of untrusted files: regular files of limited size, with errors that name the file.
 
-Readers get every file through `check_regular_file`, and call libraries within `translate_errors`.
+Readers pass every path to `check_regular_file`, and call libraries within `translate_errors`.
 """
 
 import contextlib
@@ -25,22 +25,22 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-_FREE_BYTES = 2**20
-"""Bytes that any compressed file may unpack to, whatever the ratio."""
+_MIN_RATIO_BYTES = 2**20
+"""Decompressed bytes up to which the compression ratio is not checked."""
 
 
-def check_regular_file(path: str | Path, limit: str = "max_file_bytes") -> Path:
-    """Check that a path is a regular file, or a link to one, without opening it.
+def check_regular_file(path: str | os.PathLike[str], limit: str = "max_file_bytes") -> Path:
+    """Return a path if it is a readable regular file, or a link to one, without opening it.
 
-    Opening a named pipe would wait for a writer, and a device has no end.
+    Opening a named pipe would wait for a writer, and reading a device would never end.
 
     Args:
         path: Path.
-        limit: Field of `keras_seq.data.limits.DataLimits` that bounds its size.
+        limit: Field of `keras_seq.data.limits.DataLimits` that limits the size of the file.
 
     Raises:
-        InputError: If there is no such file, it is not regular, or it must not be read.
-        LimitError: If it is too large.
+        InputError: If the file does not exist, is not regular, or is not readable.
+        LimitError: If the file is too large.
     """
     path = Path(path)
     status = _status(path)
@@ -57,17 +57,17 @@ def check_regular_file(path: str | Path, limit: str = "max_file_bytes") -> Path:
     return path
 
 
-def is_file(path: str | Path) -> bool:
+def is_file(path: str | os.PathLike[str]) -> bool:
     """Return whether something other than a folder exists at a path, special files included."""
     status = _status(Path(path))
     return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
-def check_folder(path: str | Path) -> Path:
-    """Check that a path is a folder.
+def check_folder(path: str | os.PathLike[str]) -> Path:
+    """Return a path if it is a folder.
 
     Raises:
-        InputError: If there is no such folder, or it is a file.
+        InputError: If the folder does not exist, or is a file.
     """
     path = Path(path)
     status = _status(path)
@@ -79,34 +79,34 @@ def check_folder(path: str | Path) -> Path:
 
 
 def list_folder(path: Path, pattern: str = "*") -> list[Path]:
-    """Return what is in a folder, sorted.
+    """Return the files and sub-folders of a folder, sorted.
 
     Args:
         path: Folder.
-        pattern: Glob; with "**/" also what is in its sub-folders.
+        pattern: Glob pattern. A pattern that begins with "**/" includes sub-folders.
 
     Raises:
-        LimitError: If there are too many files.
+        LimitError: If the folder has too many files.
     """
-    found = []
-    for number, entry in enumerate(path.glob(pattern), 1):
-        limits.check("max_files", number, path, "the number of files")
-        found.append(entry)
-    return sorted(found)
+    entries = []
+    for count, entry in enumerate(path.glob(pattern), 1):
+        limits.check("max_files", count, path, "the number of files")
+        entries.append(entry)
+    return sorted(entries)
 
 
-def read_document(path: str | Path) -> bytes:
+def read_document(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a regular file of at most `max_document_bytes`."""
     return check_regular_file(path, "max_document_bytes").read_bytes()
 
 
 @contextlib.contextmanager
-def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a regular file for reading; one whose name ends in .gz is unpacked.
+def open_unpacked(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a regular file for reading. A file whose name ends in .gz is decompressed.
 
     Raises:
-        InputError: If there is no such file, or it is not regular.
-        LimitError: If it, or what it unpacks to, is too large; the latter while it is read.
+        InputError: If the file does not exist or is not regular.
+        LimitError: If the file is too large. Reading raises it if the decompressed data is.
     """
     path = check_regular_file(path)
     with path.open("rb") as file:
@@ -118,7 +118,7 @@ def open_unpacked(path: str | Path) -> Iterator[BinaryIO]:
 
 
 class _SmallBlocks:
-    """A file that is read a little at a time, so that its position says how far the reader is."""
+    """File that reads small blocks, so that its position tells how much has been decompressed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -128,7 +128,7 @@ class _SmallBlocks:
 
 
 class _Unpacked(io.RawIOBase):
-    """A gzip file as a stream of unpacked bytes, of which it counts how many there are."""
+    """Stream of the decompressed bytes of a gzip file that checks their number."""
 
     def __init__(self, packed: BinaryIO, path: Path) -> None:
         self._packed, self._path = packed, path
@@ -139,7 +139,7 @@ class _Unpacked(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         with translate_errors(self._path, "a gzip file", GZIP_ERRORS):
             content = self._file.read1(len(buffer))
         buffer[: len(content)] = content
@@ -149,18 +149,18 @@ class _Unpacked(io.RawIOBase):
 
 
 def check_unpacked(path: object, unpacked: int, packed: int) -> None:
-    """Check how much came out of a compressed file so far.
+    """Check the decompressed size of a file and its compression ratio.
 
     Args:
-        path: File, for the message.
-        unpacked: Bytes that came out.
-        packed: Bytes that they were unpacked from.
+        path: File, for error messages.
+        unpacked: Number of decompressed bytes so far.
+        packed: Number of compressed bytes so far.
 
     Raises:
-        LimitError: If it is too much, or too much for what went in.
+        LimitError: If the size or the ratio exceeds its limit.
     """
     limits.check("max_unpacked_bytes", unpacked, path, "the unpacked size in bytes")
-    if unpacked > _FREE_BYTES:
+    if unpacked > _MIN_RATIO_BYTES:
         ratio = unpacked // max(packed, 1)
         limits.check("max_unpack_ratio", ratio, path, "the ratio of unpacked to packed bytes")
 
@@ -169,17 +169,17 @@ def check_unpacked(path: object, unpacked: int, packed: int) -> None:
 def translate_errors(
     path: object, kind: str, errors: type[Exception] | tuple[type[Exception], ...]
 ) -> Iterator[None]:
-    """Turn the exceptions that a library raises for damaged bytes into an `InputError`.
+    """Translate the exceptions that a library raises for damaged files into an `InputError`.
 
-    Wrap only the call of the library, so that mistakes in the code around it stay visible.
+    Wrap only the call of the library, so that bugs in the surrounding code stay visible.
 
     Args:
-        path: File, perhaps with the line, for the message.
-        kind: Description of what it should be, for example "a gzip file".
-        errors: Exceptions of the library that stand for damage.
+        path: File, perhaps with the line number, for the error message.
+        kind: Expected kind of file for the error message, such as "a gzip file".
+        errors: Exceptions of the library that indicate damage.
 
     Raises:
-        InputError: If one of the exceptions is raised.
+        InputError: If the block raises one of the exceptions.
     """
     try:
         yield
@@ -194,7 +194,7 @@ def translate_errors(
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """Return the status of what a path leads to, None if there is nothing."""
+    """Return the status of the file or folder at a path, or None if the path does not exist."""
     try:
         return path.stat()
     except (FileNotFoundError, NotADirectoryError):

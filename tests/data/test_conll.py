@@ -48,7 +48,7 @@ def test_spans(tmp_path):
 
 MISTAKES = {
     "too few columns": ("a B-X\nb\n", "line 2: 'b' has 1 column, but token and tag need 2"),
-    "no sentence": ("\n\n", "has no sentence in it"),
+    "no sentence": ("\n\n", "contains no sentences"),
 }
 
 
@@ -72,15 +72,15 @@ def test_mixed_encodings_and_missing_files(tmp_path):
 
 
 BROKEN = {
-    "not JSON": ("Ada", "line 1: this is not JSON: Expecting value at character 1"),
+    "not JSON": ("Ada", "line 1: the line is not JSON: Expecting value at character 1"),
     "no spans": ('{"text": "a"}', "expected an object with a string text"),
-    "a list": ("[]", "this is not a JSON object"),
+    "a list": ("[]", "the line is not a JSON object"),
     "a span that cuts a token": (
         '{"text": "Ada", "spans": [{"start": 0, "end": 2, "label": "X"}]}',
         "the span X from 0 to 2 does not begin and end with a token of 'Ada'",
     ),
     "an empty text": ('{"text": " ", "spans": []}', "the text is empty"),
-    "nothing": ("\n", "has no sentence"),
+    "nothing": ("\n", "contains no sentences"),
 }
 
 

@@ -45,7 +45,7 @@ def test_36_bits_of_samples(tmp_path):
     # Within other limits nothing is allocated for what is only announced.
     with (
         limits.override(max_audio_seconds=1e9, max_audio_samples=2**36),
-        pytest.raises(InputError, match=r"a\.flac is damaged or is not a sound file|is cut off"),
+        pytest.raises(InputError, match=r"a\.flac is damaged or is not an audio file|is truncated"),
     ):
         read_audio(path, 16_000)
 
@@ -76,7 +76,7 @@ def test_sound_is_the_same_in_blocks(tmp_path):
 
 def test_sound_without_a_header(tmp_path):
     (tmp_path / "a.raw").write_bytes(bytes(100))
-    with pytest.raises(InputError, match=r"a\.raw is damaged or is not a sound file"):
+    with pytest.raises(InputError, match=r"a\.raw is damaged or is not an audio file"):
         read_audio(tmp_path / "a.raw", 16_000)
 
 

@@ -110,7 +110,7 @@ def test_names_of_encodings(tmp_path):
     for encoding in ("utf-9", "zlib", "a\0b"):
         with pytest.raises(InputError, match="There is no encoding"):
             list(read_lines(path, encoding))
-    with pytest.raises(InputError, match="line 1: this is not undefined"):
+    with pytest.raises(InputError, match="line 1: the line is not undefined"):
         list(read_lines(path, "undefined"))
 
 

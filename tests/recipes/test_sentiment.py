@@ -158,8 +158,8 @@ def test_a_mocked_public_set(workplace, mock_public, name, labels):
         ("a.csv", "text,label\n ,y\n", "a.csv, line 2: the text is empty"),
         ("a.csv", "text,label\nx,\n", "a.csv, line 2: the label is empty"),
         ("a.csv", "text,label\n" + "x,y\n" * 9, "one label"),
-        ("a.jsonl", '{"text": "x"\n', "a.jsonl, line 1: this is not JSON"),
-        ("a.jsonl", "[1]\n", "a.jsonl, line 1: this is not a JSON object"),
+        ("a.jsonl", '{"text": "x"\n', "a.jsonl, line 1: the line is not JSON"),
+        ("a.jsonl", "[1]\n", "a.jsonl, line 1: the line is not a JSON object"),
     ],
 )
 def test_bad_tables(workplace, capsys, name, content, message):

@@ -198,9 +198,9 @@ MISTAKES = {
         "mine/b.wav is in no table: add what is said in it",
     ),
     "no such column": ({"t.csv": "path,text\na.wav,x\n"}, "no column 'file'; there are path, text"),
-    "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty: it has not even a header"),
-    "no sample": ({"t.csv": TABLE, "a.wav": wav(np.zeros(0))}, "a.wav has no sound in it"),
-    "cut off": ({"t.csv": TABLE, "a.wav": GOOD[:4000]}, "a.wav is cut off: it ends 4044 bytes"),
+    "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty (0 bytes)"),
+    "no sample": ({"t.csv": TABLE, "a.wav": wav(np.zeros(0))}, "a.wav contains no audio samples"),
+    "cut off": ({"t.csv": TABLE, "a.wav": GOOD[:4000]}, "a.wav is truncated: 4044 bytes"),
     "no sound": (
         {"t.csv": TABLE, "a.wav": b"hello" * 99},
         "a.wav is damaged or is not a",
