@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from keras_seq_recipes.dna.bases import vectors
+from keras_seq_recipes.dna.bases import base_probabilities
 from keras_seq_recipes.dna.metric import accuracy_interval
 from sklearn.svm import SVC
 
@@ -91,7 +91,7 @@ def _svm(dna, config):
 
 def _features(sequences):
     """How likely each base is at each place, and each pair of bases at each two neighbours."""
-    table = vectors()
+    table = base_probabilities()
     bases = np.array([[table[letter.lower()] for letter in sequence] for sequence in sequences])
     pairs = bases[:, :-1, :, None] * bases[:, 1:, None, :]
     return np.concatenate([x.reshape(len(bases), -1) for x in (bases, pairs)], axis=1)

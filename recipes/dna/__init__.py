@@ -1,1 +1,1 @@
-"""What a stretch of DNA is: where genes are spliced, or classes of your own."""
+"""Classification of DNA sequences: splice junctions, or classes of your own."""

@@ -1,9 +1,9 @@
-"""The letters of DNA, and what they stand for (IUPAC, Cornish-Bowden 1985)."""
+"""The IUPAC code of DNA (Cornish-Bowden 1985)."""
 
 from keras_seq import InputError
 
 BASES = "ACGT"
-LETTERS = {base: base for base in BASES} | {
+IUPAC_CODE = {base: base for base in BASES} | {
     "U": "T",
     "R": "AG",
     "Y": "CT",
@@ -17,41 +17,45 @@ LETTERS = {base: base for base in BASES} | {
     "V": "ACG",
     "N": "ACGT",
 }
-"""Each letter with the bases that it may be; U is what RNA has for T."""
+"""Each letter with the bases that it stands for; U is the RNA letter for T."""
 COMPLEMENTS = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
 
-def checked(text, where):
-    """Letters of DNA as they are compared: capitals, T for U, no white space.
+def normalize_sequence(text: str, where: str) -> str:
+    """Return a sequence in upper case, with T for U and without white space.
 
     Args:
-        text: Small or capital letters.
-        where: What the message of the error begins with.
+        text: Letters of `IUPAC_CODE` in upper or lower case.
+        where: File or source of the text, at the start of an error message.
 
     Raises:
-        InputError: A letter is none of `LETTERS`; the message gives its position, from 1.
+        InputError: If a letter is not in `IUPAC_CODE`; the message gives its position, from 1.
     """
-    for number, letter in enumerate(text, 1):
-        if letter.upper() not in LETTERS and not letter.isspace():
+    for position, letter in enumerate(text, 1):
+        if letter.upper() not in IUPAC_CODE and not letter.isspace():
             raise InputError(
-                f"{where}, position {number}: {letter!r} is no letter of DNA; there are "
-                f"{' '.join(LETTERS)}."
+                f"{where}, position {position}: {letter!r} is not an IUPAC letter of DNA; use "
+                f"{' '.join(IUPAC_CODE)}."
             )
     return "".join(text.split()).upper().replace("U", "T")
 
 
-def reverse_complement(sequence):
-    """The other strand, read in its own direction.
+def reverse_complement(sequence: str) -> str:
+    """Return the opposite strand, read in its own direction.
 
     Args:
-        sequence: As `checked` returns it.
+        sequence: Sequence as `normalize_sequence` returns it.
     """
     return sequence.translate(COMPLEMENTS)[::-1]
 
 
-def vectors():
-    """Of each letter, in small, how likely each of `BASES` is; a token that is none may be any."""
-    found = {
-        letter.lower(): [(base in of) / len(of) for base in BASES] for letter, of in LETTERS.items()
+def base_probabilities() -> dict[str, list[float]]:
+    """Return the probability of each of `BASES` for each lower-case letter.
+
+    An unknown token, `<UNK>`, has the probabilities of N.
+    """
+    probabilities = {
+        letter.lower(): [(base in bases) / len(bases) for base in BASES]
+        for letter, bases in IUPAC_CODE.items()
     }
-    return found | {"<UNK>": found["n"]}
+    return probabilities | {"<UNK>": probabilities["n"]}

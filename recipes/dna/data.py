@@ -1,6 +1,8 @@
-"""DNA with labels: splice junctions, sets of TFDS, a FASTA file a class, or a table of your own."""
+"""Labelled DNA: splice junctions, TFDS data sets, one FASTA file per class, or your own table."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -9,102 +11,118 @@ from keras_seq.batching import RawExamples
 from keras_seq.data.opening import list_folder
 from keras_seq.train.recipe import Splits
 
-from .bases import checked, reverse_complement
+from .bases import normalize_sequence, reverse_complement
 from .config import Config
 from .fasta import is_fasta, read_fasta, stem
-from .splice import junctions
+from .splice import read_splice_junctions
 
-SEQUENCES = "seq", "sequence"
-"""Features of sets of TFDS."""
+SEQUENCE_FEATURES = "seq", "sequence"
+"""Names of the sequence feature in TFDS data sets."""
+
+Rows = list[tuple[str, str]]
+"""Pairs of a sequence and its label."""
+Files = list[tuple[str | None, Path]]
+"""Files, each with the split that its folder says, or None."""
 
 
 def load(config: Config) -> Splits:
-    """Return sequences and their labels by split; some training sequence has each label."""
-    rows = _rows(config)
+    """Return the sequences of each split, with targets `{"labels": [...]}`.
+
+    Raises:
+        InputError: If a label of the validation or test split has no training sequence.
+    """
+    by_split = _read_rows(config)
     if config.fold is not None:
-        rows = _fold([row for found in rows.values() for row in found], config.fold)
+        by_split = split_by_fold([row for rows in by_split.values() for row in rows], config.fold)
     if config.strands == "both":
-        rows = _both_strands(rows)
+        by_split = _add_reverse_complements(by_split)
     splits = {}
-    for split, found in rows.items():
-        sequences, labels = zip(*found)
+    for split, rows in by_split.items():
+        sequences, labels = zip(*rows)
         splits[split] = RawExamples(list(sequences), {"labels": list(labels)})
-    data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
+    data.check_labels({split: examples.targets["labels"] for split, examples in splits.items()})
     return splits
 
 
-def _fold(rows, fold):
-    """A tenth of all to test, the other nine to train; equal sequences are of one tenth."""
-    parts = {"train": [], "test": []}
+def split_by_fold(rows: Rows, fold: int) -> dict[str, Rows]:
+    """Return one fold of ten as the test split and the others as the training split.
+
+    Equal sequences are in the same fold.
+    """
+    splits: dict[str, Rows] = {"train": [], "test": []}
     for row in rows:
-        parts["test" if data.hash_fold(row[0]) == fold else "train"].append(row)
-    return {split: found for split, found in parts.items() if found}
+        splits["test" if data.hash_fold(row[0]) == fold else "train"].append(row)
+    return {split: rows for split, rows in splits.items() if rows}
 
 
-def _both_strands(rows):
-    """The same with the other strand of each training sequence, unless that is held out."""
-    held_out = {row[0] for split, found in rows.items() if split != "train" for row in found}
-    others = [(reverse_complement(sequence), label) for sequence, label in rows.get("train", ())]
-    others = [row for row in others if row[0] not in held_out]
-    return rows | {"train": [*rows["train"], *others]} if others else rows
+def _add_reverse_complements(by_split: dict[str, Rows]) -> dict[str, Rows]:
+    """Add the reverse complement of each training sequence, unless a held-out split has it."""
+    held_out = {row[0] for split, rows in by_split.items() if split != "train" for row in rows}
+    train = by_split.get("train", [])
+    added = [(reverse_complement(sequence), label) for sequence, label in train]
+    added = [row for row in added if row[0] not in held_out]
+    return by_split | {"train": [*train, *added]} if added else by_split
 
 
-def _rows(config):
-    """By split, `(sequence, label)`."""
+def _read_rows(config: Config) -> dict[str, Rows]:
+    """Return the rows of each split."""
     if config.data.startswith("tfds:"):
         name = config.data.removeprefix("tfds:")
-        _check_fold(config, False)
+        _check_fold(config, has_own_splits=True)
         return {
             split: [
-                (checked(text, f"{name}, sequence {number} of the {split} split"), label)
+                (normalize_sequence(text, f"{name}, sequence {number} of {split}"), label)
                 for number, (text, label) in enumerate(rows, 1)
             ]
-            for split, rows in data.load_labelled_tfds(name, SEQUENCES).items()
+            for split, rows in data.load_labelled_tfds(name, SEQUENCE_FEATURES).items()
         }
     features = tfds.features.FeaturesDict(
         {"sequence": tfds.features.Text(), "label": tfds.features.Text()}
     )
     if config.data == "builtin":
-        builder = data.cached_dataset("dna", "1.0.0", features, _builtin)
+        builder = data.cached_dataset("dna", "1.0.0", features, _builtin_examples)
     else:
-        files = _files(Path(config.data))
-        _check_fold(config, all(split is None for split, _ in files))
+        files = _list_files(Path(config.data))
+        _check_fold(config, has_own_splits=any(split is not None for split, _ in files))
         columns = {"sequence": config.sequence_column, "label": config.label_column}
         settings = columns, config.encoding
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
         builder = data.cached_dataset(
-            "dna", "1.0.0", features, lambda: _of_user(files, *settings), source, paths
+            "dna", "1.0.0", features, lambda: _user_examples(files, *settings), source, paths
         )
     return {
         split: [
             (sequence.decode("ascii"), label.decode("utf-8"))
-            for sequence, label in zip(found["sequence"], found["label"])
+            for sequence, label in zip(arrays["sequence"], arrays["label"])
         ]
-        for split, found in data.to_arrays(builder).items()
+        for split, arrays in data.to_arrays(builder).items()
     }
 
 
-def _check_fold(config, whole):
-    if config.fold is not None and not whole:
-        raise InputError(f"--fold parts data anew, but {config.data} brings a split of its own.")
+def _check_fold(config: Config, has_own_splits: bool) -> None:
+    if config.fold is not None and has_own_splits:
+        raise InputError(
+            f"--fold splits the data itself, but {config.data} has its own splits; leave out "
+            "--fold."
+        )
 
 
-def _builtin():
-    for sequence, label in junctions():
+def _builtin_examples() -> Iterator[tuple[str, dict[str, str], None]]:
+    for sequence, label in read_splice_junctions():
         yield sequence, {"sequence": sequence, "label": label}, None
 
 
-def _files(path):
-    """The files of a path, each with its split or None.
+def _list_files(path: Path) -> Files:
+    """Return the FASTA files or tables of a path.
 
     Raises:
-        InputError: There is nothing, or FASTA files do not tell classes by their names.
+        InputError: If there are none, or the FASTA files do not name at least two classes.
     """
-    found = []
+    files: Files = []
     if path.is_dir():
         folders = [(None, path), *((split, path / split) for split in data.SPLITS)]
-        found = [
+        files = [
             (split, file)
             for split, folder in folders
             if folder.is_dir()
@@ -112,31 +130,33 @@ def _files(path):
             if is_fasta(file)
         ]
     elif path.is_file() and is_fasta(path):
-        found = [(None, path)]
-    if not found:
+        files = [(None, path)]
+    if not files:
         return data.list_files_by_split(path)
-    classes = {stem(file) for _, file in found}
+    classes = {stem(file) for _, file in files}
     if len(classes) < 2 or classes & set(data.SPLITS):
         raise InputError(
-            "The name of a FASTA file is the class of its sequences: give a folder with one for "
-            f"each of at least two classes, or such folders called {', '.join(data.SPLITS)}; "
-            f"{path} has {', '.join(sorted(classes))}."
+            "The name of a FASTA file is the class of its sequences, but "
+            f"{path} has {', '.join(sorted(classes))}. Give a folder with one FASTA file for each "
+            f"of at least two classes, or such folders called {', '.join(data.SPLITS)}."
         )
-    return found
+    return files
 
 
-def _of_user(files, columns, encoding):
+def _user_examples(
+    files: Files, columns: Mapping[str, str], encoding: str
+) -> Iterator[tuple[str, dict[str, Any], str | None]]:
     for split, file in files:
-        for sequence, label in _read(file, columns, encoding):
+        for sequence, label in _read_file(file, columns, encoding):
             row = {"sequence": sequence, "label": label}
             yield sequence, row, data.resolve_split(files, split, sequence)
 
 
-def _read(file, columns, encoding):
+def _read_file(file: Path, columns: Mapping[str, str], encoding: str) -> Iterator[tuple[str, str]]:
     if is_fasta(file):
         for _, sequence in read_fasta(file, encoding):
             yield sequence, stem(file)
     else:
-        hint = "Say which with --sequence-column and --label-column."
+        hint = "Name the columns by --sequence-column and --label-column."
         for number, text, label in data.read_table(file, columns, encoding, hint):
-            yield checked(text, f"{file}, line {number}"), label
+            yield normalize_sequence(text, f"{file}, line {number}"), label

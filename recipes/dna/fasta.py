@@ -1,56 +1,61 @@
-"""Sequences in files of the format FASTA (Pearson & Lipman 1988)."""
+"""FASTA files (Pearson & Lipman 1988)."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from keras_seq import InputError, data
 from keras_seq.data import limits
 
-from .bases import checked
+from .bases import normalize_sequence
 
 SUFFIXES = (".fa", ".fasta", ".fas", ".fna", ".ffn", ".frn")
 
 
-def is_fasta(path):
-    """Whether that is what the name of a file says."""
+def is_fasta(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path has the suffix of a FASTA file, with or without `.gz`."""
     return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
-def stem(path):
-    """The name of a FASTA file without its endings."""
+def stem(path: Path) -> str:
+    """Return the name of a FASTA file without its suffixes."""
     return Path(path.name.removesuffix(".gz")).stem
 
 
-def read_fasta(path, encoding="utf-8"):
-    """The sequences of a FASTA file, which may be packed by gzip (.gz).
+def read_fasta(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
+    """Yield the header and the sequence of each record.
 
-    Yields:
-        The text after ">", and the sequence as `bases.checked` returns it.
+    Headers come without ">", sequences as `normalize_sequence` returns them.
+
+    Args:
+        path: FASTA file; may be compressed by gzip (`.gz`).
+        encoding: Text encoding of the file.
 
     Raises:
-        InputError: It is no such file, or not whole; the message gives the line.
+        InputError: If the file is not valid FASTA; the message gives the line.
     """
-    name, parts, begun, letters = None, [], 0, 0
+    header, lines, first_line, num_letters = None, [], 0, 0
     for number, line in data.read_lines(path, encoding):
         if line.startswith(">"):
-            if name is not None:
-                yield name, _joined(parts, path, begun)
-            name, parts, begun, letters = line[1:].strip(), [], number, 0
+            if header is not None:
+                yield header, _join(lines, path, first_line)
+            header, lines, first_line, num_letters = line[1:].strip(), [], number, 0
         elif line.strip():
-            if name is None:
-                raise InputError(
-                    f"{path}, line {number}: before the first sequence, FASTA has a line with > "
-                    f"and its name, not {line[:20]!r}."
-                )
             where = f"{path}, line {number}"
-            letters += len(line)
-            limits.check("max_sequence_letters", letters, where, "the length of the sequence")
-            parts.append(checked(line, where))
-    if name is None:
-        raise InputError(f"{path} is empty: it has no line with > and the name of a sequence.")
-    yield name, _joined(parts, path, begun)
+            if header is None:
+                raise InputError(
+                    f"{where}: FASTA needs a line with > and a name before the first sequence, "
+                    f"got {line[:20]!r}."
+                )
+            num_letters += len(line)
+            limits.check("max_sequence_letters", num_letters, where, "the length of the sequence")
+            lines.append(normalize_sequence(line, where))
+    if header is None:
+        raise InputError(f"{path} is empty: it has no line with > and a name.")
+    yield header, _join(lines, path, first_line)
 
 
-def _joined(parts, path, begun):
-    if not parts:
-        raise InputError(f"{path}, line {begun}: after this name there is no sequence.")
-    return "".join(parts)
+def _join(lines: list[str], path: str | os.PathLike[str], first_line: int) -> str:
+    if not lines:
+        raise InputError(f"{path}, line {first_line}: no sequence follows this name.")
+    return "".join(lines)

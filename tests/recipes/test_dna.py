@@ -73,14 +73,16 @@ def test_folders_bring_their_own_split(workplace):
     splits = data.load(Config(data="mine"))
     assert set(splits) == {"train", "validation", "test"}
     assert sorted(splits["test"].inputs) == sorted(sequence for sequence, _ in rows())
-    with pytest.raises(InputError, match="--fold parts data anew, but mine brings a split"):
+    with pytest.raises(
+        InputError, match="--fold splits the data itself, but mine has its own splits"
+    ):
         data.load(Config(data="mine", fold=1))
 
 
 def test_folds_part_all_sequences_and_keep_equal_ones_together(workplace):
     twice, tested = [*rows(), *rows()], []
     for fold in range(10):
-        parts = data._fold(twice, fold)
+        parts = data.split_by_fold(twice, fold)
         assert not set(parts.get("test", ())) & set(parts["train"])
         tested += parts.get("test", ())
     assert sorted(tested) == sorted(twice)
@@ -117,12 +119,12 @@ def test_places_count_where_the_middle_says_what_they_are(workplace, settings, c
 
 
 def test_a_letter_is_the_bases_that_it_may_be():
-    vectors = bases.vectors()
+    vectors = bases.base_probabilities()
     assert vectors["a"] == [1, 0, 0, 0] and vectors["y"] == [0, 0.5, 0, 0.5]
     assert vectors["u"] == vectors["t"] and vectors["<UNK>"] == vectors["n"] == [0.25] * 4
     np.testing.assert_allclose([sum(vector) for vector in vectors.values()], 1)
-    for letter, of in bases.LETTERS.items():
-        other = bases.LETTERS[bases.reverse_complement(letter.replace("U", "T"))]
+    for letter, of in bases.IUPAC_CODE.items():
+        other = bases.IUPAC_CODE[bases.reverse_complement(letter.replace("U", "T"))]
         assert sorted(map(bases.reverse_complement, of)) == sorted(other)
 
 
@@ -137,7 +139,7 @@ def test_a_public_set(workplace, mock_public):
 
     with mock_public(as_dataset_fn=examples):
         splits = data.load(Config(data="tfds:genomics_ood"))
-        with pytest.raises(InputError, match="brings a split of its own"):
+        with pytest.raises(InputError, match="has its own splits"):
             data.load(Config(data="tfds:genomics_ood", fold=0))
     assert set(splits) == {"train", "validation", "test"}
     genera = {"donor": "Yersinia", "acceptor": "Bacillus"}
@@ -151,7 +153,7 @@ def test_splice_junctions_as_the_package_writes_them(monkeypatch):
 
     text = "@relation x\n@attribute a {A, C}\n@data\nA, c, N, EI\nG, T, T, N\n"
     monkeypatch.setattr("keras_seq.data.read_from_wheel", lambda *_: {splice.MEMBER: text.encode()})
-    assert list(splice.junctions()) == [("AcN", "EI"), ("GTT", "N")]
+    assert list(splice.read_splice_junctions()) == [("AcN", "EI"), ("GTT", "N")]
 
 
 @pytest.mark.usefixtures("either_way")
@@ -172,7 +174,7 @@ def test_end_to_end(workplace, capsys):
     out = capsys.readouterr().out
     assert "mine" in out and "other" in out and "ACGTRAC" in out and "donor" in out
     assert cli.main(["predict", str(folder), "acgxt"]) == 2
-    assert "position 4: 'x' is no letter of DNA" in capsys.readouterr().err
+    assert "position 4: 'x' is not an IUPAC letter of DNA" in capsys.readouterr().err
     assert cli.main(["trace", str(folder), "acgtracc"]) == 0
     page = (folder / "trace_acgtracc.html").read_text()
     assert '["acg", "tra", "cc"]' in page.replace('","', '", "').lower()
@@ -181,13 +183,21 @@ def test_end_to_end(workplace, capsys):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "sequence,label\nAC GT,x\nACZGT,y\n", "a.csv, line 3, position 3: 'Z' is no"),
+        ("a.csv", "sequence,label\nAC GT,x\nACZGT,y\n", "a.csv, line 3, position 3: 'Z' is not"),
         ("a.csv", "seq,label\nACGT,x\n", "no column 'sequence'; there are seq, label"),
         ("a.csv", "sequence,label\n,x\n", "a.csv, line 2: the sequence is empty"),
-        ("a.csv", "sequence,label\n" + "".join(f"{s},x\n" for s, _ in rows()), "one label, 'x'"),
-        ("a/x.fa", ">s\nACGT\nAC-T\n", "x.fa, line 3, position 3: '-' is no letter of DNA"),
-        ("a/x.fa", "ACGT\n", "x.fa, line 1: before the first sequence, FASTA has a line with >"),
-        ("a/x.fa", ">s\nACGT\n>cut\n", "x.fa, line 3: after this name there is no sequence"),
+        (
+            "a.csv",
+            "sequence,label\n" + "".join(f"{s},x\n" for s, _ in rows()),
+            "have the label 'x'",
+        ),
+        (
+            "a/x.fa",
+            ">s\nACGT\nAC-T\n",
+            "x.fa, line 3, position 3: '-' is not an IUPAC letter of DNA",
+        ),
+        ("a/x.fa", "ACGT\n", "x.fa, line 1: FASTA needs a line with > and a name before the first"),
+        ("a/x.fa", ">s\nACGT\n>cut\n", "x.fa, line 3: no sequence follows this name"),
         ("a/x.fa", "", "x.fa is empty"),
         (
             "a/x.fa.gz",
@@ -195,7 +205,7 @@ def test_end_to_end(workplace, capsys):
             "x.fa.gz is damaged or is not a gzip file",
         ),
         ("a/x.fa.gz", b">s\nACGT\n", "x.fa.gz is damaged or is not"),
-        ("a/y.fa", ">s\nACGT\n", "a folder with one for each of at least two classes"),
+        ("a/y.fa", ">s\nACGT\n", "one FASTA file for each of at least two classes"),
         ("a/train.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
         ("x.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
     ],
@@ -255,7 +265,9 @@ def test_a_page_to_try_it_on():
     [likely], inputs, steps = panel.answer("acg tracc\n")
     assert set(likely) == {"donor", "acceptor"}
     assert steps == ["ACG", "TRA", "CC"] and inputs["tokens"].shape == (1, 8)
-    with pytest.raises(InputError, match="In what you gave, position 2: 'x' is no letter of DNA"):
+    with pytest.raises(
+        InputError, match="The input, position 2: 'x' is not an IUPAC letter of DNA"
+    ):
         panel.answer("ax.fa")
     with pytest.raises(InputError, match="There is no text yet"):
         panel.answer(None)
@@ -277,12 +289,14 @@ def test_saliency_is_what_a_base_adds(workplace):
     examples = data.RawExamples(
         ["AGC", "GGC", "CCT", "ACGTT"], {"labels": ["many"] * 2 + ["few"] * 2}
     )
-    found = logo.saliency(Counting(), examples)
+    found = logo.compute_saliency(Counting(), examples)
     assert set(found) == {"few", "many"}
     np.testing.assert_allclose(found["few"], np.zeros((3, 4)), atol=1e-6)
     expected = [[0, 0, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     np.testing.assert_allclose(found["many"], expected, atol=1e-6)
-    logo.draw({"a": np.array([[1.0, -2.0, 0, 0.5]]), "b": found["many"]}, workplace / "logo.png")
+    logo.draw_logo(
+        {"a": np.array([[1.0, -2.0, 0, 0.5]]), "b": found["many"]}, workplace / "logo.png"
+    )
     assert (workplace / "logo.png").stat().st_size > 1000
 
 
@@ -296,8 +310,8 @@ def test_metrics_by_hand():
     examples = data.RawExamples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
     found = metric.evaluate(Fixed(), {"test": examples}, "test")
     assert found["accuracy"] == 0.75
-    assert found["precision many"] == 2 / 3 and found["recall many"] == 1
-    assert found["recall few"] == 0.5
+    assert found["per_label"]["many"] == {"precision": 2 / 3, "recall": 1}
+    assert found["per_label"]["few"]["recall"] == 0.5
     # Wilson's interval of 3 of 4, by the formula in its paper.
     low, high = metric.accuracy_interval(3, 4)
     for end in (low, high):
