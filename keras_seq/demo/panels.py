@@ -168,7 +168,7 @@ def recognizer(model):
         if path is None:
             raise InputError("There is no sound yet: record some, or choose a file.")
         recording = read_audio(path, model.sample_rate)
-        values = [*model.transcribe([recording]), picture(plots.heard, model, recording)]
+        values = [*model.transcribe([recording]), picture(plots.transcription, model, recording)]
         return Answer(values, *model.trace_inputs(recording))
 
     return Panel([sound], outputs, answer)

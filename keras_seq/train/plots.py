@@ -1,19 +1,34 @@
-"""Pictures of a run, as PNG files."""
+"""Plots of a run, as PNG files."""
 
 import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from keras_seq._internal.types import Array, ArrayLike
 
-def learning_curve(history, monitor, path):
-    """Draws the loss and the other metrics over epochs, training and validation side by side.
+if TYPE_CHECKING:
+    from keras_seq.models import CTCRecognizer
+    from keras_seq.models.results import Translation
+
+MAX_PLOT_TOKENS = 60
+"""Number of tokens on either axis of an attention plot. Longer texts are cut."""
+
+
+def learning_curve(history: Sequence[Mapping[str, Any]], monitor: str, path: Path) -> None:
+    """Plot the loss and the other metrics of each split over the epochs.
 
     Args:
-        history: Dicts with the same keys, one an epoch, as Keras logs them.
-        monitor: Metric by which the best epoch is chosen, drawn even if training does not log it.
-        path: PNG file.
+        history: Logs per epoch, all with the same keys; those of the validation split begin with
+            `val_`.
+        monitor: Metric by which the best epoch is chosen. It is drawn even if training does not
+            log it.
+        path: PNG file to write.
     """
     epochs = [row["epoch"] for row in history]
     splits = ("val_", "test_")
@@ -32,14 +47,16 @@ def learning_curve(history, monitor, path):
     figure.savefig(path, dpi=120)
 
 
-def confusion_matrix(targets, predictions, labels, path):
-    """Draws how often each class was taken for which.
+def confusion_matrix(
+    targets: ArrayLike, predictions: ArrayLike, labels: Sequence[str], path: Path
+) -> None:
+    """Plot the confusion matrix of a classifier.
 
     Args:
-        targets: Class numbers, (examples,).
-        predictions: Class numbers, (examples,).
-        labels: Names of the classes in the order of their numbers.
-        path: PNG file.
+        targets: Class indices `(examples,)`.
+        predictions: Class indices `(examples,)`.
+        labels: Name of each class, in the order of the indices.
+        path: PNG file to write.
     """
     from sklearn.metrics import ConfusionMatrixDisplay
 
@@ -57,34 +74,40 @@ def confusion_matrix(targets, predictions, labels, path):
     figure.savefig(path, dpi=120)
 
 
-def calibration(bins, path):
-    """Draws how often the model is right over how sure it says it is.
+def calibration(bins: Sequence[tuple[float, float, int]], path: Path) -> None:
+    """Plot a reliability diagram: accuracy over predicted probability.
 
     Args:
-        bins: (mean probability, share that is right, number of examples).
-        path: PNG file.
+        bins: Mean probability, accuracy and number of examples of each bin.
+        path: PNG file to write.
     """
-    sure, right, counts = zip(*bins)
+    probabilities, accuracies, counts = zip(*bins, strict=True)
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-    axes.plot(sure, right, marker="o")
-    for x, y, count in zip(sure, right, counts):
+    axes.plot(probabilities, accuracies, marker="o")
+    for x, y, count in zip(probabilities, accuracies, counts, strict=True):
         axes.annotate(str(count), (x, y), textcoords="offset points", xytext=(4, -10), fontsize=8)
-    axes.set(xlabel="probability", ylabel="share right", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="probability", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=120)
 
 
-def parallel_coordinates(rows, fields, score, mode, path):
-    """Draws trials as lines over an axis a field and, last, their score; good ones are light.
+def parallel_coordinates(
+    rows: Sequence[Mapping[str, Any]],
+    fields: Mapping[str, bool],
+    score: str,
+    mode: Literal["min", "max"],
+    path: Path,
+) -> None:
+    """Plot trials as lines over parallel axes: one per field, and the score last.
 
     Args:
-        rows: Dicts, one a trial.
-        fields: Field name to whether its axis is logarithmic; fields may be numbers or not.
+        rows: Fields and score of each trial. Better trials are drawn lighter.
+        fields: Field name to True if its axis is logarithmic. Values may be numbers or strings.
         score: Name of the score.
         mode: "min" if lower scores are better, or "max".
-        path: PNG file.
+        path: PNG file to write.
     """
     rows = sorted(rows, key=lambda row: row[score], reverse=mode == "min")
     names = [*fields, score]
@@ -97,7 +120,7 @@ def parallel_coordinates(rows, fields, score, mode, path):
         axes.axvline(x, color="grey", linewidth=1)
         for label, y in ticks:
             axes.annotate(label, (x, y), textcoords="offset points", xytext=(3, 2), fontsize=8)
-    for rank, line in enumerate(zip(*columns)):  # the best is drawn last
+    for rank, line in enumerate(zip(*columns, strict=True)):  # the best is drawn last
         colour = colormaps["viridis"]((rank + 1) / len(rows))
         axes.plot(line, color=colour, linewidth=3 if rank == len(rows) - 1 else 1.2)
     axes.set(xlim=(-0.2, len(names) - 0.5), ylim=(-0.05, 1.1), yticks=[])
@@ -106,8 +129,8 @@ def parallel_coordinates(rows, fields, score, mode, path):
     figure.savefig(path, dpi=120)
 
 
-def _axis(values, log):
-    """Heights from 0 to 1 for the values, and the labels to write at heights."""
+def _axis(values: Sequence[Any], log: bool) -> tuple[list[float], list[tuple[str, float]]]:
+    """Return heights from 0 to 1 for the values, and labels of the axis with their heights."""
     if any(isinstance(value, str | bool) for value in values):
         kinds = sorted(set(values))
         heights = {kind: (n + 0.5) / len(kinds) for n, kind in enumerate(kinds)}
@@ -116,123 +139,122 @@ def _axis(values, log):
     low, high = min(values), max(values)
     if low == high:
         return [0.5] * len(values), [(f"{low:.4g}", 0.5)]
-    heights = [(scale(v) - scale(low)) / (scale(high) - scale(low)) for v in values]
-    return heights, [(f"{low:.4g}", 0), (f"{high:.4g}", 1)]
+    scaled = [(scale(v) - scale(low)) / (scale(high) - scale(low)) for v in values]
+    return scaled, [(f"{low:.4g}", 0), (f"{high:.4g}", 1)]
 
 
-MOST = 60
-"""Tokens of either side in a picture of attention; of longer texts there is the beginning."""
-
-
-def attention(translations, path):
-    """Draws where was looked, a picture for each translation: darker is more.
+def attention(translations: Sequence["Translation"], path: str | PathLike[str] | IO[bytes]) -> None:
+    """Plot the attention weights of translations, one panel each.
 
     Args:
-        translations: `keras_seq.models.results.Translation`s with their weights; of those without
-            a token there is no picture.
-        path: PNG file, or one that is open; without pictures nothing is written.
+        translations: Translations with attention weights. Those without tokens are left out.
+        path: PNG file to write, or a file that is open. Nothing is written without panels.
     """
-    looks = [
-        (one.source[:MOST], one.tokens[:MOST], one.attention[:MOST, :MOST])
-        for one in translations
-        if one.tokens
+    end = MAX_PLOT_TOKENS
+    panels = [
+        (translation.source[:end], translation.tokens[:end], translation.attention[:end, :end])
+        for translation in translations
+        if translation.tokens and translation.attention is not None
     ]
-    if not looks:
+    if not panels:
         return
-    width = 1.2 + 0.3 * max(len(source) for source, _, _ in looks)
-    height = 1.2 + 0.3 * max(len(tokens) for _, tokens, _ in looks)
-    columns = min(len(looks), max(1, int(14 / width)))
-    rows = -(-len(looks) // columns)
+    width = 1.2 + 0.3 * max(len(source) for source, _, _ in panels)
+    height = 1.2 + 0.3 * max(len(tokens) for _, tokens, _ in panels)
+    columns = min(len(panels), max(1, int(14 / width)))
+    rows = -(-len(panels) // columns)
     figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).flat
-    for axes, (source, tokens, weights) in zip(grid, looks):
+    for axes, (source, tokens, weights) in zip(grid, panels, strict=False):
         axes.imshow(weights, cmap="Greys", vmin=0, vmax=1)
         axes.set_xticks(range(len(source)), source, rotation=90)
         axes.set_yticks(range(len(tokens)), tokens)
         axes.xaxis.tick_top()
-    for axes in grid[len(looks) :]:
+    for axes in grid[len(panels) :]:
         axes.axis("off")
     figure.savefig(path, dpi=120)
 
 
-def heard(recognizer, recording, path):
-    """Draws a recording on one axis of time: spectrogram, probabilities of letters, and the text.
+def transcription(recognizer: "CTCRecognizer", recording: Array, path: Path) -> None:
+    """Plot a recording over time: spectrogram, probabilities of characters, and greedy text.
 
     Args:
-        recognizer: A `keras_seq.models.CTCRecognizer`.
-        recording: Samples.
-        path: PNG file.
+        recognizer: Trained recognizer.
+        recording: Audio samples `(samples,)`.
+        path: PNG file to write.
     """
     log_mel = recognizer.spectrogram(recording).T
     [log_probs] = recognizer.log_probs([recording])
     seconds = len(recording) / recognizer.sample_rate
     times = np.arange(len(log_probs) + 1) * recognizer.seconds_per_step
     figure = Figure(figsize=(max(6, min(24, 5 * seconds)), 6), layout="constrained")
-    sound, letters, text = figure.subplots(3, sharex=True, height_ratios=[3, 3, 0.6])
-    sound.imshow(
+    spectrogram, probabilities, text = figure.subplots(3, sharex=True, height_ratios=[3, 3, 0.6])
+    spectrogram.imshow(
         log_mel, aspect="auto", origin="lower", cmap="magma", extent=(0, seconds, 0, len(log_mel))
     )
-    sound.set(ylabel="mel band")
-    written = recognizer.collapse(log_probs.argmax(axis=1))
-    letters.stairs(np.exp(log_probs[:, 0]), times, color="lightgrey", label="blank")
-    names = sorted({letter for letter, _ in written})
+    spectrogram.set(ylabel="mel band")
+    path_characters = recognizer.collapse(log_probs.argmax(axis=1))
+    probabilities.stairs(np.exp(log_probs[:, 0]), times, color="lightgrey", label="blank")
+    names = sorted({character for character, _ in path_characters})
     for number, name in enumerate(names):
         column = 1 + recognizer.alphabet.index(name)
         colour = colormaps["turbo"]((number + 0.5) / len(names))
-        letters.stairs(np.exp(log_probs[:, column]), times, color=colour, label=name)
-    letters.set(ylabel="probability", ylim=(0, 1.05))
-    letters.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
-    for letter, step in written:
-        text.text(times[step], 0.3, "\u2423" if letter == " " else letter, family="monospace")
+        probabilities.stairs(np.exp(log_probs[:, column]), times, color=colour, label=name)
+    probabilities.set(ylabel="probability", ylim=(0, 1.05))
+    probabilities.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+    for character, step in path_characters:
+        visible = "\u2423" if character == " " else character
+        text.text(times[step], 0.3, visible, family="monospace")
     text.set(xlabel="seconds", yticks=[], ylim=(0, 1), xlim=(0, times[-1]))
     figure.savefig(path, dpi=120)
 
 
-def attention_of_each(texts, translations, folder):
-    """Draws where was looked for the best translation of each text.
+def attention_per_text(
+    texts: Sequence[str], translations: Iterable[Sequence["Translation"]], folder: Path
+) -> Iterator[tuple[str, "Translation", str]]:
+    """Plot the attention weights of the best translation of each text.
 
     Args:
-        texts: Strings.
-        translations: Of each a list, the best first, see `attention`.
-        folder: Where to write; it is made.
+        texts: Source texts.
+        translations: Translations of each text, the best first.
+        folder: Folder to write to. It is created.
 
     Yields:
-        For every translation its text, itself, and the path of the text's picture.
+        For each translation the text, the translation and the path of the text's plot.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for text, found in zip(texts, translations):
+    for text, candidates in zip(texts, translations, strict=True):
         path = folder / f"{file_name(text)}.png"
-        attention(found[:1], path)
-        for one in found:
-            yield text, one, str(path)
+        attention(candidates[:1], path)
+        for translation in candidates:
+            yield text, translation, str(path)
 
 
-def filmstrips(clips, path):
-    """Draws the frames of clips, and below them how likely was what by then.
+def filmstrips(clips: Sequence[tuple[str, Array, Mapping[str, Array]]], path: Path) -> None:
+    """Plot the frames of video clips above the probabilities of the three likeliest labels.
 
     Args:
-        clips: (title, frames (time, height, width) or (time, height, width, 3) of uint8, dict of
-            label to probabilities (time,)); the three labels that are likeliest at some time are
-            drawn.
-        path: PNG file.
+        clips: Title, frames and probabilities of each clip. Frames are uint8 `(time, height,
+            width)` or `(time, height, width, 3)`; probabilities are label to `(time,)`.
+        path: PNG file to write.
     """
     longest = max(len(frames) for _, frames, _ in clips)
     figure = Figure(figsize=(1.5 + 0.6 * longest, 2.2 * len(clips)), layout="constrained")
     grid = figure.subplots(2 * len(clips), 1, height_ratios=[2, 3] * len(clips), squeeze=False)
-    for number, (title, frames, chances) in enumerate(clips):
+    for number, (title, frames, probabilities) in enumerate(clips):
         strip, axes = grid[2 * number : 2 * number + 2, 0]
         for time, frame in enumerate(frames):
             strip.imshow(frame, cmap="gray", extent=(time - 0.48, time + 0.48, 0, 1))
         strip.set(title=title, xlim=(-0.5, longest - 0.5), ylim=(0, 1), aspect="auto")
         strip.axis("off")
-        for label in sorted(chances, key=lambda label: -max(chances[label]))[:3]:
-            axes.plot(chances[label], marker=".", label=label)
+        peaks = {label: max(values) for label, values in probabilities.items()}
+        for label in sorted(peaks, key=lambda label: -peaks[label])[:3]:
+            axes.plot(probabilities[label], marker=".", label=label)
         axes.set(xlim=(-0.5, longest - 0.5), ylim=(-0.05, 1.05), ylabel="probability")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8, loc="center left")
     figure.savefig(path, dpi=100)
 
 
-def file_name(text):
-    """A name for the picture of a text: its letters and digits, at most 40."""
+def file_name(text: str) -> str:
+    """Return a file name for a text: its letters and digits, at most 40."""
     return "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"

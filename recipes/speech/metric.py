@@ -43,7 +43,7 @@ def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dic
     rows += [f"{ours}\t{theirs}" for ours, theirs in zip(heard, texts) if ours != theirs]
     (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
     for number in range(min(SHOWN, len(recordings))):
-        plots.heard(model, recordings[number], folder / f"heard_{number}.png")
+        plots.transcription(model, recordings[number], folder / f"transcription_{number}.png")
     beams = {width: rates(texts, model.decode(log_probs, width)) for width in BEAMS}
     many, few = recordings[:200], recordings[:20]
     return {

@@ -68,7 +68,7 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
                 continue
             picture = folder / f"{plots.file_name(Path(path).stem)}.png"
             folder.mkdir(parents=True, exist_ok=True)
-            plots.heard(model, recording, picture)
+            plots.transcription(model, recording, picture)
             [text] = model.transcribe([recording], beam_width, **how)
             seconds = f"{len(recording) / model.sample_rate:.2f}"
             yield {"file": path, "seconds": seconds, "text": text, "picture": str(picture)}

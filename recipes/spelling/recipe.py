@@ -42,7 +42,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         found = model.translate_n_best(
             list(inputs), n_best=n_best, beam_width=beam_width, return_attention_scores=True
         )
-        for text, best, picture in plots.attention_of_each(inputs, found, folder):
+        for text, best, picture in plots.attention_per_text(inputs, found, folder):
             yield {
                 "word": text,
                 "phonemes": best.text,

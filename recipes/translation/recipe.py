@@ -52,7 +52,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             copy_unknown=True,
             return_attention_scores=True,
         )
-        for text, best, picture in plots.attention_of_each(inputs, found, folder):
+        for text, best, picture in plots.attention_per_text(inputs, found, folder):
             yield {
                 "text": text,
                 "translation": best.text,

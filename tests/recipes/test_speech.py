@@ -152,7 +152,7 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
     assert {"wer", "cer"} == set(metrics["test"])
     assert set(metrics["report"]["beam"]) == {"5", "25"}
     assert metrics["report"]["real_time_factor"] > 0
-    assert (ran / "heard_0.png").stat().st_size > 5_000
+    assert (ran / "transcription_0.png").stat().st_size > 5_000
     assert (ran / "mistakes.tsv").read_text().startswith("heard\tsaid\n")
     capsys.readouterr()
     files = folder / "sound/1.flac", folder / "sound/3.flac"

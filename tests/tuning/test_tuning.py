@@ -576,5 +576,5 @@ def test_axes_of_the_picture(tmp_path):
     assert plots._axis(["b", "a"], False) == ([0.75, 0.25], [("a", 0.25), ("b", 0.75)])
     rows = [{"x": 1, "kind": "a", "score": 0.3}, {"x": 2, "kind": "b", "score": 0.2}]
     path = tmp_path / "trials.png"
-    plots.parallel_coordinates(rows, {"x": False, "kind": False}, "score", True, path)
+    plots.parallel_coordinates(rows, {"x": False, "kind": False}, "score", "min", path)
     assert path.stat().st_size > 5_000
