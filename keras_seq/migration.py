@@ -89,7 +89,7 @@ def convert_attention(
     The keys of the memory are computed once, by the second result:
 
         decoder_cell, to_keys = convert_attention(...)
-        states = decoder_cell.start(memory, to_keys(memory), mask)
+        states = decoder_cell.initial_state(memory, to_keys(memory), mask)
 
     Args:
         cell: Cell of the same kind and size as the wrapped one, from `keras_seq.cells` or Keras.

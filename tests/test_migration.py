@@ -199,9 +199,9 @@ def test_attention(mechanism, layer):
         cells.LSTMCell(UNITS), lstm, **old, attention_activation=layer
     )
     memory_tensor = ops.convert_to_tensor(memory)
-    start = cell.start(memory_tensor, to_keys(memory_tensor), ops.convert_to_tensor(MASK))
+    start = cell.initial_state(memory_tensor, to_keys(memory_tensor), ops.convert_to_tensor(MASK))
     found = keras.layers.RNN(cell, return_sequences=True)(x, initial_state=start)
-    vectors, weights = cell.over_time(ops.convert_to_tensor(x), start)
+    vectors, weights = cell.call_sequence(ops.convert_to_tensor(x), start)
 
     def lstm_step(inputs, states):
         zeros = (np.zeros((BATCH, UNITS)),) * 2

@@ -1,6 +1,7 @@
-"""A conditional random field over a sequence: a layer, its loss, its metric."""
+"""Linear-chain conditional random field."""
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -8,8 +9,9 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
-from keras_seq._internal.keras_compat import objects_being_loaded, scale_loss_for_distribution
+from keras_seq._internal.types import ArrayLike, Config, Initializer, Shape, Tensor
 from keras_seq._internal.value_checks import check_valid
+from keras_seq.layers.crf_loss import CRFAccuracy, CRFLoss, register_loaded
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import zero_masked
 from keras_seq.text.tag_schemes import allowed_transitions
@@ -17,57 +19,78 @@ from keras_seq.text.tag_schemes import allowed_transitions
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CRF(keras.layers.Layer):
-    """Linear-chain conditional random field, the last layer of a model that tags sequences.
+    """Linear-chain conditional random field (CRF), the last layer of a sequence tagger.
 
-    It gives a score to each tag at each step, as a dense layer would, and learns how well tags
-    follow each other (Lafferty, McCallum & Pereira 2001; over recurrent layers: Huang, Xu & Yu
-    2015, Lample et al. 2016). Training and use:
+    It computes a score for each tag at each time step, as a dense layer does, and learns scores of
+    transitions between tags (Lafferty, McCallum & Pereira 2001; over recurrent layers: Huang, Xu &
+    Yu 2015, Lample et al. 2016).
 
-        crf = layers.CRF(9)
+    >>> import numpy as np
+    >>> from keras_seq.layers import CRF
+    >>> crf = CRF(3)
+    >>> scores = crf(np.random.default_rng(0).normal(size=(2, 5, 4)))
+    >>> tags, score = crf.decode(scores)
+    >>> tuple(tags.shape), tuple(score.shape)
+    ((2, 5), (2,))
+
+    In a model, with the layer's own loss and metric:
+
         model = keras.Sequential([..., layers.LSTM(64, return_sequences=True), crf])
         model.compile("adam", loss=crf.loss, metrics=[crf.accuracy])
         model.fit(x, tags)
         tags, score = crf.decode(model.predict(x))
 
-    The output is the scores, `(batch, timesteps, units)` in float32. Where the mask of the input
-    is False they are minus infinity: no tag is possible there. So the padding is known wherever
-    the scores go, through `predict` too, and counts nowhere.
+    Scores of masked time steps are minus infinity. `decode` and the loss read the mask from there,
+    so that it need not be passed along with the output of `predict`.
 
     Args:
         units: Number of tags.
-        use_kernel: Whether to project the inputs to the scores; if not, the inputs are the scores.
-        use_transitions: Whether to learn transitions, start and end; if not, they are zero, and
-            each tag is chosen by itself, as by a softmax, but for what the scheme forbids.
-        tags: Names of the tags in the order of their numbers, such as "O", "B-PER", "I-PER".
-            If given, transitions that the scheme makes impossible are never taken.
-        scheme: What the names mean: "IOB2" or "IOBES".
-        kernel_initializer, bias_initializer: Of the projection.
-        transitions_initializer: Of transitions, start and end.
-        kernel_regularizer, transitions_regularizer: As in `keras.layers.Dense`.
+        use_kernel: Whether to project the inputs to scores. If not, the inputs are the scores.
+        use_transitions: Whether to learn the transitions, start and end. If not, they are zero, and
+            each tag is chosen by itself, as by a softmax, among those that the scheme allows.
+        tags: Names of the tags in the order of their ids, such as "O", "B-PER", "I-PER". If given,
+            transitions that the scheme forbids are never taken.
+        scheme: Tag scheme, "IOB2" or "IOBES".
+        kernel_initializer: Initializer of the projection.
+        bias_initializer: Initializer of the bias of the projection.
+        transitions_initializer: Initializer of transitions, start and end.
+        kernel_regularizer: Regularizer of the projection, as in `keras.layers.Dense`.
+        transitions_regularizer: Regularizer of transitions, start and end.
 
-    Weights: `kernel` (features, units) and `bias` (units,), with `use_kernel`; `transitions`
-    (units, units), from tag to tag; `start` (units,); `end` (units,).
+    Call arguments:
+        inputs: `(batch, timesteps, features)`.
+        mask: Bools `(batch, timesteps)`, False where there is no tag. Default: the mask of the
+            layer before.
+
+    Returns:
+        Scores, float32 `(batch, timesteps, units)`, also in mixed precision.
+
+    Weights: with `use_kernel`, `kernel` `(features, units)` and `bias` `(units,)`; `transitions`
+    `(units, units)`, from tag to next tag; `start` `(units,)`; `end` `(units,)`.
+
+    Raises:
+        InputError: If an argument has a wrong value.
     """
 
     def __init__(
         self,
-        units,
-        use_kernel=True,
-        use_transitions=True,
-        tags=None,
-        scheme="IOB2",
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        transitions_initializer="zeros",
-        kernel_regularizer=None,
-        transitions_regularizer=None,
-        **kwargs,
-    ):
+        units: int,
+        use_kernel: bool = True,
+        use_transitions: bool = True,
+        tags: Sequence[str] | None = None,
+        scheme: str = "IOB2",
+        kernel_initializer: Initializer = "glorot_uniform",
+        bias_initializer: Initializer = "zeros",
+        transitions_initializer: Initializer = "zeros",
+        kernel_regularizer: Any = None,
+        transitions_regularizer: Any = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
-            raise InputError(f"CRF takes a positive number of tags as units, got {units!r}.")
+            raise InputError(f"CRF: units must be a positive number of tags, got {units!r}.")
         if tags is not None and len(tags) != units:
-            raise InputError(f"CRF({units}) got {len(tags)} tags; it needs one a unit.")
+            raise InputError(f"CRF({units}) got {len(tags)} tags; it needs one per unit.")
         self.units, self.use_kernel, self.scheme = units, use_kernel, scheme
         self.use_transitions = use_transitions
         self.tags = None if tags is None else list(tags)
@@ -76,14 +99,12 @@ class CRF(keras.layers.Layer):
         self.transitions_initializer = keras.initializers.get(transitions_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.transitions_regularizer = keras.regularizers.get(transitions_regularizer)
-        self.allowed = None if tags is None else allowed_transitions(self.tags, scheme)
+        self.allowed = None if self.tags is None else allowed_transitions(self.tags, scheme)
         self.supports_masking = True
-        self.accuracies = weakref.WeakSet()
-        loaded = objects_being_loaded()
-        if loaded is not None:
-            loaded.setdefault((CRF, self.name), []).append(self)
+        self.accuracies: weakref.WeakSet[CRFAccuracy] = weakref.WeakSet()
+        register_loaded(self)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if self.use_kernel:
             self.kernel = self.add_weight(
@@ -97,63 +118,63 @@ class CRF(keras.layers.Layer):
             )
         elif features != self.units:
             raise InputError(
-                f"CRF({self.units}, use_kernel=False) takes {self.units} scores a step, "
+                f"CRF({self.units}, use_kernel=False) takes {self.units} scores per time step, "
                 f"got {features} features."
             )
-        learned = self.use_transitions
-        for name, shape in (
-            ("transitions", (self.units, self.units)),
-            ("start", (self.units,)),
-            ("end", (self.units,)),
-        ):
-            weight = self.add_weight(
-                shape=shape,
-                name=name,
-                # Cloned, since one that draws would give all the same numbers.
-                initializer=self.transitions_initializer.clone() if learned else "zeros",
-                regularizer=self.transitions_regularizer if learned else None,
-                trainable=learned,
-            )
-            setattr(self, name, weight)
+        self.transitions = self._add_potential("transitions", (self.units, self.units))
+        self.start = self._add_potential("start", (self.units,))
+        self.end = self._add_potential("end", (self.units,))
 
-    def call(self, inputs, mask=None):
+    def _add_potential(self, name: str, shape: Shape) -> keras.Variable:
+        learned = self.use_transitions
+        return self.add_weight(
+            shape=shape,
+            name=name,
+            # A random initializer returns the same numbers twice unless it is cloned.
+            initializer=self.transitions_initializer.clone() if learned else "zeros",
+            regularizer=self.transitions_regularizer if learned else None,
+            trainable=learned,
+        )
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         scores = inputs if mask is None else zero_masked(inputs, mask)
         if self.use_kernel:
-            # A batch of one, since a matrix alone would be a `tensordot`, of a dozen operations.
+            # With a batch axis, since Keras turns a matrix alone into a slow `tensordot`.
             scores = matmul(scores, self.kernel[None]) + self.bias
         scores = ops.cast(scores, self.variable_dtype)
         if mask is None:
             return scores
         return ops.where(mask[:, :, None], scores, float("-inf"))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
-    def compute_output_spec(self, inputs, mask=None):
+    def compute_output_spec(self, inputs: Tensor, mask: Tensor | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.variable_dtype)
 
-    def log_likelihood(self, scores, tags, mask=None):
-        """The log probability of tags, `(batch,)`; 0 for a sequence that is masked as a whole.
+    def log_likelihood(
+        self, scores: ArrayLike, tags: ArrayLike, mask: ArrayLike | None = None
+    ) -> Tensor:
+        """Return the log-probability of tags, `(batch,)`.
 
-        Minus infinity for a chain that the scheme makes impossible. It can be differentiated any
-        number of times.
+        It is 0 for a sequence that is masked as a whole, and minus infinity for tags that the
+        scheme forbids. It can be differentiated any number of times.
 
         Args:
             scores: The layer's output, `(batch, timesteps, units)`.
-            tags: Integers `(batch, timesteps)`; where masked, they may be anything.
-            mask: Bools `(batch, timesteps)`; if not given, it is known from the scores.
+            tags: Ids `(batch, timesteps)`, of any value where masked.
+            mask: Bools `(batch, timesteps)`. Default: the mask that the scores contain.
 
         Raises:
-            InputError: If the shape of the scores or the tags is wrong, or a step that is not
-                masked has a tag that does not exist. In a graph it is the backend's error, with
-                the same sentence; under `jit_compile=True` on TensorFlow the result is NaN.
+            InputError: If scores or tags have a wrong shape, or an unmasked tag does not exist. In
+                a graph the backend raises its own error with the same text. With
+                `jit_compile=True` on TensorFlow the result is NaN.
         """
-        scores, mask = self.seen(scores, mask)
+        scores, mask = self.unmask(scores, mask)
         tags = ops.convert_to_tensor(tags)
         if len(tags.shape) != 2:
             raise InputError(
-                "A CRF takes tags as integers (batch, timesteps), one a step, got shape "
-                f"{tuple(tags.shape)}."
+                f"A CRF takes tags as integers (batch, timesteps), got shape {tuple(tags.shape)}."
             )
         check_valid(
             ops.logical_not(mask) | ((tags >= 0) & (tags < self.units)),
@@ -161,41 +182,46 @@ class CRF(keras.layers.Layer):
             f"CRF({self.units}) takes tags from 0 to {self.units - 1}, got {{}} in row {{}} of the "
             "batch, step {}; steps that have no tag must be masked.",
         )
-        return linear_chain.log_likelihood(scores, self.chain, mask, tags)
+        return linear_chain.log_likelihood(scores, self.potentials, mask, tags)
 
-    def decode(self, scores, mask=None):
-        """The most likely chain of tags, by the algorithm of Viterbi.
+    def decode(self, scores: ArrayLike, mask: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
+        """Return the most likely tags, by the Viterbi algorithm.
 
         Args:
-            scores, mask: As in `log_likelihood`.
+            scores: As in `log_likelihood`.
+            mask: As in `log_likelihood`.
 
         Returns:
-            Its tags `(batch, timesteps)`, int32, 0 where masked, and its score `(batch,)`: the
-            sum of the scores of its tags and transitions, start and end included.
+            Ids of the tags, int32 `(batch, timesteps)`, 0 where masked; and their score
+            `(batch,)`, the sum of the scores of tags and transitions, start and end included.
         """
-        scores, mask = self.seen(scores, mask)
-        return linear_chain.viterbi(scores, self.chain, mask)
+        scores, mask = self.unmask(scores, mask)
+        return linear_chain.viterbi(scores, self.potentials, mask)
 
-    def marginals(self, scores, mask=None):
-        """The probability of each tag at each step, `(batch, timesteps, units)`, 0 where masked.
+    def marginals(self, scores: ArrayLike, mask: ArrayLike | None = None) -> Tensor:
+        """Return the probability of each tag, `(batch, timesteps, units)`, 0 where masked.
 
         Args:
-            scores, mask: As in `log_likelihood`.
+            scores: As in `log_likelihood`.
+            mask: As in `log_likelihood`.
         """
-        scores, mask = self.seen(scores, mask)
-        return linear_chain.marginals(scores, self.chain, mask)
+        scores, mask = self.unmask(scores, mask)
+        return linear_chain.marginals(scores, self.potentials, mask)
 
-    def decode_with_marginals(self, scores, mask=None):
-        """The tags that `decode` gives, and `marginals`; in exported models in one pass over time.
+    def decode_with_marginals(
+        self, scores: ArrayLike, mask: ArrayLike | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the tags of `decode` and `marginals`, in exported models by a single loop.
 
         Args:
-            scores, mask: As in `log_likelihood`.
+            scores: As in `log_likelihood`.
+            mask: As in `log_likelihood`.
         """
-        scores, mask = self.seen(scores, mask)
-        return linear_chain.viterbi_and_marginals(scores, self.chain, mask)
+        scores, mask = self.unmask(scores, mask)
+        return linear_chain.viterbi_and_marginals(scores, self.potentials, mask)
 
     @property
-    def chain(self):
+    def potentials(self) -> list[Tensor]:
         """Transitions, start and end, minus infinity where the scheme forbids them."""
         weights = [ops.convert_to_tensor(w) for w in (self.transitions, self.start, self.end)]
         if self.allowed is None:
@@ -203,30 +229,38 @@ class CRF(keras.layers.Layer):
         return [ops.where(ok, w, float("-inf")) for ok, w in zip(self.allowed, weights)]
 
     @property
-    def loss(self):
-        """For `compile`: the negative log likelihood of the tags, the mean over sequences."""
+    def loss(self) -> CRFLoss:
+        """Negative log-likelihood of the tags, the mean over sequences, for `compile`."""
         return CRFLoss(self)
 
     @property
-    def accuracy(self):
-        """For `compile`: the share of steps, those masked left out, whose decoded tag is right."""
+    def accuracy(self) -> CRFAccuracy:
+        """Fraction of the unmasked time steps whose decoded tag is right, for `compile`."""
         return CRFAccuracy(self)
 
-    def seen(self, scores, mask=None):
-        """Scores that are finite everywhere, and the mask `(batch, timesteps)`."""
+    def unmask(self, scores: ArrayLike, mask: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
+        """Return finite scores `(batch, timesteps, units)`, and the mask `(batch, timesteps)`.
+
+        Args:
+            scores: The layer's output.
+            mask: Bools `(batch, timesteps)`, in addition to the mask that the scores contain.
+
+        Raises:
+            InputError: If the scores have a wrong shape.
+        """
         scores = ops.cast(ops.convert_to_tensor(scores), self.variable_dtype)
         if len(scores.shape) != 3 or scores.shape[-1] != self.units:
             raise InputError(
                 f"CRF({self.units}) takes scores (batch, timesteps, {self.units}), got shape "
                 f"{tuple(scores.shape)}."
             )
-        # NaN is no padding, and is to be seen in what is computed of it.
-        possible = ops.any(ops.not_equal(scores, float("-inf")), axis=-1)
+        # NaN is an error to be passed on, not a mask.
+        is_unmasked = ops.any(ops.not_equal(scores, float("-inf")), axis=-1)
         if mask is not None:
-            possible = possible & ops.cast(mask, "bool")
-        return ops.where(possible[:, :, None], scores, 0), possible
+            is_unmasked = is_unmasked & ops.cast(mask, "bool")
+        return ops.where(is_unmasked[:, :, None], scores, 0), is_unmasked
 
-    def get_config(self):
+    def get_config(self) -> Config:
         names = ("units", "use_kernel", "use_transitions", "tags", "scheme")
         initializers = ("kernel_initializer", "bias_initializer", "transitions_initializer")
         regularizers = ("kernel_regularizer", "transitions_regularizer")
@@ -236,108 +270,3 @@ class CRF(keras.layers.Layer):
             **{n: keras.initializers.serialize(getattr(self, n)) for n in initializers},
             **{n: keras.regularizers.serialize(getattr(self, n)) for n in regularizers},
         }
-
-
-class _OfLayer:
-    """Base of what belongs to a CRF layer, in a loaded model to the layer of that name there."""
-
-    name: str
-
-    def bind(self, crf: CRF | str) -> None:
-        """Set the layer, or its name where the layer is not known."""
-        # In a function, since Keras saves the weights of all layers that it finds in attributes.
-        self._crf = lambda: crf
-
-    def get_crf(self) -> CRF:
-        """Return the layer.
-
-        Raises:
-            InputError: If it is not known.
-        """
-        crf = self._crf()
-        if isinstance(crf, str):
-            kind = "loss" if isinstance(self, CRFLoss) else "accuracy"
-            raise InputError(
-                f"This {type(self).__name__} was loaded without its CRF layer {crf!r}, or with "
-                f"several layers of that name: compile the model again with the layer's `{kind}`."
-            )
-        return crf
-
-    def get_config(self) -> dict[str, Any]:
-        crf = self._crf()
-        return {"crf": crf if isinstance(crf, str) else crf.name, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        # Keras makes all layers of a model first, and compiles it in the same load.
-        layers = (objects_being_loaded() or {}).get((CRF, config["crf"]), [])
-        crf = layers[0] if len(layers) == 1 else config["crf"]
-        return cls(crf, name=config["name"])  # type: ignore[call-arg]
-
-
-@keras.saving.register_keras_serializable(package="keras_seq")
-class CRFLoss(_OfLayer, keras.losses.Loss):
-    """Negative log likelihood of tags `(batch, timesteps)`; made by `CRF.loss`."""
-
-    def __init__(self, crf, name="crf_loss"):
-        super().__init__(name=name)
-        self.bind(crf)
-
-    def call(self, y_true, y_pred):
-        crf = self.get_crf()
-        for accuracy in crf.accuracies:
-            accuracy.follow(crf.chain)
-        return -crf.log_likelihood(y_pred, y_true)
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        # Keras's own would apply the mask of the steps to what is one number a sequence.
-        losses = self.call(y_true, y_pred)
-        if sample_weight is None:
-            return scale_loss_for_distribution(ops.mean(losses))
-        sample_weight = ops.cast(sample_weight, losses.dtype)
-        if len(sample_weight.shape) > 1 and sample_weight.shape[1:] != (1,):
-            raise InputError(
-                "A CRF scores whole sequences: sample_weight must be (batch,), got shape "
-                f"{tuple(sample_weight.shape)}; padding is told by a mask."
-            )
-        weighted = losses * ops.reshape(sample_weight, (-1,))
-        return scale_loss_for_distribution(ops.mean(weighted))
-
-
-@keras.saving.register_keras_serializable(package="keras_seq")
-class CRFAccuracy(_OfLayer, keras.metrics.Mean):
-    """Share of steps whose decoded tag is right; made by `CRF.accuracy`."""
-
-    def __init__(self, crf, name="accuracy", dtype=None):
-        super().__init__(name=name, dtype=dtype)
-        self.bind(crf)
-        self.copy = None
-        if keras.backend.backend() == "jax" and isinstance(crf, CRF):
-            # In JAX's train step a metric sees no weights but its own, so that the loss leaves it
-            # a copy of the chain; until then there is nothing to decode with.
-            self.copy = [
-                self.add_variable(shape, keras.initializers.Constant(float("nan")))
-                for shape in ((crf.units, crf.units), (crf.units,), (crf.units,))
-            ]
-            crf.accuracies.add(self)
-
-    def follow(self, chain):
-        """Takes over transitions, start and end."""
-        for variable, value in zip(self.copy, chain):
-            variable.assign(ops.stop_gradient(value))
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        crf = self.get_crf()
-        scores, mask = crf.seen(y_pred)
-        chain = crf.chain if self.copy is None else [ops.convert_to_tensor(v) for v in self.copy]
-        tags, best = linear_chain.viterbi(scores, chain, mask)
-        right = ops.cast(tags == ops.cast(y_true, "int32"), self.dtype)
-        right = ops.where(ops.isnan(best)[:, None], float("nan"), right)
-        weight = ops.cast(mask, self.dtype)
-        if sample_weight is not None:
-            weight = weight * ops.reshape(ops.cast(sample_weight, self.dtype), (-1, 1))
-        super().update_state(right, sample_weight=weight)
-
-    def reset_state(self):
-        self.total.assign(0)
-        self.count.assign(0)

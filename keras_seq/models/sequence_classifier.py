@@ -125,7 +125,7 @@ class SequenceClassifier(TextModel):
         x = stack(x, mask=mask)
         answer = {}
         if isinstance(pooling, AttentionPooling) and convolution is None:
-            x, answer["weights"] = pooling(x, mask=mask, return_weights=True)
+            x, answer["weights"] = pooling(x, mask=mask, return_attention_scores=True)
         elif pooling is not None:
             x = pooling(x, mask=mask)
         x = keras.layers.Dropout(dropout, name="dropout")(x)

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from keras_seq.layers.recurrent.layer_factory import halves_of
+from keras_seq.layers.recurrent.layer_factory import directions
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.base import BaseModel
@@ -36,7 +36,7 @@ class TextModel(BaseModel):
     def first_recurrent(self) -> keras.layers.RNN:
         """The first recurrent layer, its forward half if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
-        return halves_of(stack.recurrent_layers[0])[0]
+        return directions(stack.recurrent_layers[0])[0]
 
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
         """Return one text as the network takes it, and its tokens.

@@ -105,11 +105,11 @@ class Recorder:
             return watched
 
         def of_attention(call):
-            def watched(inputs, mask=None, return_weights=False):
-                pooled, weights = call(inputs, mask=mask, return_weights=True)
+            def watched(inputs, mask=None, return_attention_scores=False):
+                pooled, weights = call(inputs, mask=mask, return_attention_scores=True)
                 found = self.trace.attention
                 found[unique_name(name, found)] = as_numpy(weights)
-                return (pooled, weights) if return_weights else pooled
+                return (pooled, weights) if return_attention_scores else pooled
 
             return watched
 

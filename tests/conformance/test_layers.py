@@ -69,7 +69,7 @@ class DecodeItself(keras.layers.Layer):
         self.rnn.build(input_shape)
 
     def call(self, inputs):
-        return self.rnn(inputs, initial_state=self.rnn.cell.start(inputs))
+        return self.rnn(inputs, initial_state=self.rnn.cell.initial_state(inputs))
 
     def compute_output_spec(self, inputs):
         return self.rnn.compute_output_spec(inputs)

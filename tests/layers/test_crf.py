@@ -290,13 +290,13 @@ def again(loss_or_metric):
 
 
 MISTAKES = {
-    "no tags": (lambda: layers.CRF(0), "positive number of tags"),
+    "no tags": (lambda: layers.CRF(0), "units must be a positive number of tags"),
     "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
     "a tag outside of the scheme": (lambda: layers.CRF(1, tags=["E-A"]), "'E-A' is not a tag"),
     "an unknown scheme": (lambda: layers.CRF(1, tags=["O"], scheme="BIO"), "tag scheme 'BIO'"),
     "features that are no scores": (
         lambda: layers.CRF(3, use_kernel=False).build((None, None, 4)),
-        "takes 3 scores a step, got 4",
+        "takes 3 scores per time step, got 4",
     ),
     "one-hot tags": (
         lambda: layers.CRF(3, use_kernel=False).loss(np.zeros((2, 4, 3)), np.zeros((2, 4, 3))),

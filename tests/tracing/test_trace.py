@@ -305,7 +305,7 @@ def test_attention_and_marginals_join():
     y = keras.layers.Embedding(9, 4, mask_zero=True)(inputs)
     y = layers.GRU(4, return_sequences=True)(y)
     crf, pool = layers.CRF(3, name="crf"), layers.AttentionPooling(4, name="pool")
-    pooled, weights = pool(y, return_weights=True)
+    pooled, weights = pool(y, return_attention_scores=True)
     model = keras.Model(inputs, [crf(y), pool(y), pooled, weights])
     trace = keras_seq.trace(model, ids)
     assert list(trace.attention) == ["pool", "pool#2"]

@@ -1,24 +1,28 @@
-"""A decoder's step that looks at what was read."""
+"""Recurrent cell with attention over a memory."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import keras
 from keras import ops, tree
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.keras_compat import rnn
+from keras_seq._internal.types import Activation, Config, Shape, States, Tensor
 from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.scan import manages_own_jit
 from keras_seq.scan.padding import zero_masked
 
 SCORES = ("additive", "dot")
 NO_MEMORY = (
-    "An AttentionDecoderCell needs something to look at: give the layer that runs it "
-    "`initial_state=cell.start(memory)`."
+    "An AttentionDecoderCell needs a memory: give the layer that runs it "
+    "`initial_state=cell.initial_state(memory)`."
 )
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class AttentionDecoderCell(keras.layers.Layer):
-    """Any cell, and attention over a memory m_1 ... m_n, such as the outputs of an encoder.
+    """Recurrent cell with attention over a memory m_1 ... m_n, such as the outputs of an encoder.
 
         h_t, s_t = cell(x_t, s_{t-1})
         weight_tj = softmax_j score(h_t, k_j)
@@ -26,53 +30,65 @@ class AttentionDecoderCell(keras.layers.Layer):
         a_t = activation(W_a [c_t; h_t])
 
     a_t is the output. The score is h . k ("dot") or v . tanh(W_q h + k) ("additive"). The keys k
-    are the memory as it is, or what a Dense layer made of it, once a sentence: "dot" then is the
-    score "general" of Luong et al. (2015), "additive" that of Bahdanau et al. (2015). With input
-    feeding the cell reads [x_t; a_{t-1}], so that it knows where it has looked.
+    are the memory, or a Dense layer's output for it: "dot" then is the score "general" of Luong et
+    al. (2015), "additive" that of Bahdanau et al. (2015). With input feeding the cell reads
+    [x_t; a_{t-1}] (Luong et al. 2015).
 
-    The states are those of the cell, then a_{t-1} if it is fed, then the memory: keys, values and
-    mask. `start` makes them, and any recurrent layer takes them:
+    The states are those of the cell, then a_{t-1} with input feeding, then the memory: keys, values
+    and mask. `initial_state` makes them, and any recurrent layer takes them:
 
-        cell = AttentionDecoderCell(keras_seq.cells.LSTMCell(256))
-        decoder = keras.layers.RNN(cell, return_sequences=True)
-        keys = keras.layers.Dense(256, use_bias=False)(encoded)
-        outputs = decoder(embedded, initial_state=cell.start(encoded, keys, mask))
+    >>> import numpy as np
+    >>> from keras import layers, ops
+    >>> from keras_seq.cells import LSTMCell
+    >>> from keras_seq.layers import AttentionDecoderCell
+    >>> memory, inputs = ops.ones((2, 5, 6)), ops.ones((2, 3, 4))
+    >>> keys = layers.Dense(8, use_bias=False)(memory)
+    >>> cell = AttentionDecoderCell(LSTMCell(8))
+    >>> decoder = layers.RNN(cell, return_sequences=True)
+    >>> tuple(decoder(inputs, initial_state=cell.initial_state(memory, keys)).shape)
+    (2, 3, 8)
 
-    `over_time` computes the same. Without input feeding it does so in much less time: the cell runs
-    over the whole sequence by itself, on the fast path if it has one, and then looks for all steps
-    at once.
+    `call_sequence` computes the same. Without input feeding it is much faster: the cell runs over
+    the whole sequence first, and attention is computed for all time steps at once.
 
     Args:
         cell: A recurrent cell, of `keras_seq.cells` or any other.
         score: "additive" or "dot".
-        units: Width of a_t; that of the cell's output if not given.
-        input_feeding: Whether the cell reads a_{t-1}; it must then drop nothing itself.
-        memory_units: Features of the memory; if not given, those that `start` meets first.
-        activation: Applied to a_t. Default: "tanh"; `None` is linear, as in TensorFlow Addons.
-        key_units: Features of the keys with the score "additive". Default: the width of the
-            cell's output, which "dot" needs.
+        units: Width of a_t. Default: the width of the cell's output.
+        input_feeding: Whether the cell reads a_{t-1}. It must then have no dropout.
+        memory_units: Number of features of the memory. Default: that of the first memory that
+            `initial_state` gets.
+        activation: Activation of a_t. None is linear, as in TensorFlow Addons.
+        key_units: Number of features of the keys with the score "additive". Default: the width of
+            the cell's output, which "dot" needs.
 
-    Weights: of the cell; `query` W_q and `attention` v, if additive; `combine` W_a.
+    Weights: those of the cell; `query` W_q and `attention` v, if additive; `combine` W_a.
+
+    Raises:
+        InputError: If an argument has a wrong value, or they contradict each other; if the cell is
+            used without a memory.
     """
 
     def __init__(
         self,
-        cell,
-        score="dot",
-        units=None,
-        input_feeding=False,
-        memory_units=None,
-        activation="tanh",
-        key_units=None,
-        **kwargs,
-    ):
+        cell: Any,
+        score: Literal["additive", "dot"] = "dot",
+        units: int | None = None,
+        input_feeding: bool = False,
+        memory_units: int | None = None,
+        activation: Activation = "tanh",
+        key_units: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if score not in SCORES:
             raise unknown_name("attention score", score, SCORES)
         if input_feeding and (getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0)):
-            raise InputError("With input_feeding, the cell must have no dropout of its own.")
+            raise InputError(
+                "AttentionDecoderCell: with input_feeding the cell must have no dropout of its own."
+            )
         policy = self.dtype_policy
-        self.over = RNN(cell, return_sequences=True, return_state=True, dtype=policy, name="over")
+        self.rnn = RNN(cell, return_sequences=True, return_state=True, dtype=policy, name="rnn")
         sizes = cell.state_size
         self._sizes = [sizes] if isinstance(sizes, int) else list(sizes)
         self._width = getattr(cell, "output_size", None) or tree.flatten(self._sizes)[0]
@@ -84,9 +100,10 @@ class AttentionDecoderCell(keras.layers.Layer):
                 f"width of the cell's output, got key_units={key_units}."
             )
         self.units = self.output_size = self._width if units is None else units
-        # Of the memory, any size will do.
+        # None: the memory may have any number of time steps and features.
         self.state_size = [*self._sizes, *[self.units] * input_feeding, None, None, None]
         self.query = None
+        self.attention: keras.layers.Attention
         if score == "additive":
             self.query = keras.layers.Dense(
                 self.key_units, use_bias=False, dtype=policy, name="query"
@@ -101,135 +118,149 @@ class AttentionDecoderCell(keras.layers.Layer):
             self.supports_jit = False  # see keras_seq.layers.recurrent.cell_layers
 
     @property
-    def cell(self):
-        """The cell that is inside."""
-        return self.over.cell
+    def cell(self) -> Any:
+        """The inner cell."""
+        return self.rnn.cell
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if self.memory_units is None:
             raise InputError(NO_MEMORY)
-        fed = self.units if self.input_feeding else 0
-        self.over.build((None, None, input_shape[-1] + fed))
+        attended_width = self.units if self.input_feeding else 0
+        self.rnn.build((None, None, input_shape[-1] + attended_width))
         if self.query is not None:
             self.query.build((None, None, self._width))
         keys = (None, None, self.key_units)
         self.attention.build([keys, (None, None, self.memory_units), keys])
         self.combine.build((None, None, self.memory_units + self._width))
 
-    def start(self, memory, keys=None, mask=None, states=None):
-        """The states before the first step.
+    def initial_state(
+        self,
+        memory: Tensor,
+        keys: Tensor | None = None,
+        mask: Tensor | None = None,
+        cell_states: States | None = None,
+    ) -> States:
+        """Return the states before the first time step.
 
         Args:
-            memory: What there is to look at, `(batch, n, features)`.
-            keys: What it is found by, `(batch, n, key_units)`; the memory, if not given.
-            mask: Bools `(batch, n)`, False where nothing is: there the weight is 0.
-            states: Of the cell; zeros if not given.
+            memory: `(batch, n, features)`.
+            keys: `(batch, n, key_units)`. Default: the memory.
+            mask: Bools `(batch, n)`, False where the attention weight is 0.
+            cell_states: States of the inner cell. Default: zeros.
 
         Raises:
-            InputError: The keys do not have `key_units` features, or the memory not as before.
+            InputError: If the keys do not have `key_units` features, or the memory not
+                `memory_units`.
         """
         keys = memory if keys is None else keys
         if self.memory_units is None:
             self.memory_units = memory.shape[-1]
-        for name, found, wanted in (
+        for name, width, expected in (
             ("memory", memory.shape[-1], self.memory_units),
             ("keys", keys.shape[-1], self.key_units),
         ):
-            if found != wanted:
+            if width != expected:
                 raise InputError(
-                    f"AttentionDecoderCell: the {name} must have {wanted} features, got {found}."
+                    f"AttentionDecoderCell: the {name} must have {expected} features, got {width}."
                 )
 
-        def zeros(size):
+        def zeros(size: Any) -> Any:
             if isinstance(size, int):
                 return ops.repeat(ops.zeros_like(memory[:, 0, :1]), size, axis=1)
-            return [zeros(part) for part in size]
+            return [zeros(width) for width in size]
 
-        states = zeros(self._sizes) if states is None else states
-        fed = [zeros(self.units)] if self.input_feeding else []
-        seen = ops.ones_like(memory[:, :, 0]) if mask is None else ops.cast(mask, memory.dtype)
+        cell_states = zeros(self._sizes) if cell_states is None else cell_states
+        attended = [zeros(self.units)] if self.input_feeding else []
+        unmasked = ops.ones_like(memory[:, :, 0]) if mask is None else ops.cast(mask, memory.dtype)
         if mask is not None:
-            # Zeros, so that a row which is masked as a whole has the context 0.
+            # Zeros, so that a row that is masked as a whole has the context 0.
             keys, memory = zero_masked(keys, mask), zero_masked(memory, mask)
-        return [*states, *fed, keys, memory, seen]
+        return [*cell_states, *attended, keys, memory, unmasked]
 
-    def attend(self, outputs, memory):
-        """The vectors a_t and the weights, of any number of steps at once.
+    def attend(self, outputs: Tensor, memory: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return the vectors a_t and the attention weights of any number of time steps.
 
         Args:
             outputs: h_t of the cell, `(rows, timesteps, units)`. There may be several rows, one
-                after the other, to each of the memory, as in a beam search.
-            memory: The last three of the states: `(batch, n, ...)`.
+                after the other, per row of the memory, as in a beam search.
+            memory: Last three of the states, `(batch, n, ...)`.
 
         Returns:
-            `(rows, timesteps, units)` and `(rows, timesteps, n)`.
+            Vectors `(rows, timesteps, units)` and weights `(rows, timesteps, n)`.
         """
-        keys, values, seen = memory
+        keys, values, unmasked = memory
         rows, timesteps = ops.shape(outputs)[:2]
-        looking = ops.reshape(outputs, (ops.shape(keys)[0], -1, self._width))
+        queries = ops.reshape(outputs, (ops.shape(keys)[0], -1, self._width))
         context, weights = self.attention(
-            [looking if self.query is None else self.query(looking), values, keys],
-            mask=[None, ops.cast(seen, "bool")],
+            [queries if self.query is None else self.query(queries), values, keys],
+            mask=[None, ops.cast(unmasked, "bool")],
             return_attention_scores=True,
         )
-        vectors = self.combine(ops.concatenate([context, looking], axis=-1))
-        weights = weights * seen[:, None, :]
+        vectors = self.combine(ops.concatenate([context, queries], axis=-1))
+        weights = weights * unmasked[:, None, :]
         return (
             ops.reshape(vectors, (rows, timesteps, self.units)),
             ops.reshape(weights, (rows, timesteps, ops.shape(keys)[1])),
         )
 
-    def call(self, inputs, states):
-        _, vector, _, own = self.step(inputs, states[:-3], states[-3:])
-        return vector, [*own, *states[-3:]]
+    def call(self, inputs: Tensor, states: States) -> tuple[Tensor, States]:
+        _, vector, _, cell_states = self.step(inputs, states[:-3], states[-3:])
+        return vector, [*cell_states, *states[-3:]]
 
-    def step(self, inputs, own, memory):
-        """One step, with what Keras's contract of cells has no place for.
+    def step(
+        self, inputs: Tensor, cell_states: States, memory: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor, States]:
+        """Return all results of one time step, which a Keras cell cannot return.
 
         Args:
             inputs: `(rows, features)`.
-            own: The states without the memory.
+            cell_states: States without the memory.
             memory: As in `attend`.
 
         Returns:
-            h_t and a_t, `(rows, units)`; the weights `(rows, n)`; the new states without the
-            memory.
+            h_t and a_t, `(rows, units)`; the attention weights `(rows, n)`; the new states without
+            the memory.
         """
+        cell_states = list(cell_states)
         if self.input_feeding:
-            *own, fed = own
-            inputs = ops.concatenate([inputs, fed], axis=-1)
-        output, own = self.cell(inputs, list(own))
-        own = list(own) if tree.is_nested(own) else [own]
-        vector, weights = (looked[:, 0] for looked in self.attend(output[:, None], memory))
-        return output, vector, weights, [*own, vector] if self.input_feeding else own
+            attended = cell_states.pop()
+            inputs = ops.concatenate([inputs, attended], axis=-1)
+        output, new_states = self.cell(inputs, cell_states)
+        new_states = list(new_states) if tree.is_nested(new_states) else [new_states]
+        vectors, weights = self.attend(output[:, None], memory)
+        vector = vectors[:, 0]
+        if self.input_feeding:
+            new_states.append(vector)
+        return output, vector, weights[:, 0], new_states
 
-    def over_time(self, sequences, states):
-        """All steps of sequences that are known.
+    def call_sequence(self, sequences: Tensor, states: States) -> tuple[Tensor, Tensor]:
+        """Return the results of all time steps of known sequences.
 
         Args:
             sequences: `(batch, timesteps, features)`.
-            states: As `start` makes them.
+            states: As `initial_state` returns them.
 
         Returns:
-            a_t of all steps, `(batch, timesteps, units)`; the weights, `(batch, timesteps, n)`.
+            a_t of all time steps `(batch, timesteps, units)`, and the attention weights
+            `(batch, timesteps, n)`.
         """
-        own, memory = states[:-3], states[-3:]
+        cell_states, memory = states[:-3], states[-3:]
         if not self.input_feeding:
-            outputs = self.over(sequences, initial_state=own)[0]
+            outputs = self.rnn(sequences, initial_state=cell_states)[0]
             return self.attend(outputs, memory)
 
-        def step(inputs, own):
-            output, vector, _, own = self.step(inputs, own, memory)
-            return ops.concatenate([output, vector], axis=-1), own
+        def step(inputs: Tensor, cell_states: States) -> tuple[Tensor, States]:
+            output, vector, _, cell_states = self.step(inputs, cell_states, memory)
+            return ops.concatenate([output, vector], axis=-1), cell_states
 
-        _, both, _ = rnn(step, sequences, list(own), input_length=sequences.shape[1])
+        _, both, _ = rnn(step, sequences, list(cell_states), input_length=sequences.shape[1])
         outputs, vectors = ops.split(both, [self._width], axis=-1)
         return vectors, self.attend(outputs, memory)[1]
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size: int | None = None) -> States:
         raise InputError(NO_MEMORY)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         names = ("score", "units", "input_feeding", "memory_units", "key_units")
         return {
             **super().get_config(),
@@ -239,5 +270,5 @@ class AttentionDecoderCell(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> "AttentionDecoderCell":
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})

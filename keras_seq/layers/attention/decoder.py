@@ -111,7 +111,7 @@ class Decoder(keras.layers.Layer):
         self.tie_embeddings, self.dropout = tie_embeddings, dropout
         self.recurrent_dropout, self.sampling = recurrent_dropout, sampling
         self.vocab_size = _vocab_size(embedding)
-        self._name_of_cell, policy = factory.layer_name(cell), self.dtype_policy
+        self._cell_name, policy = factory.layer_name(cell), self.dtype_policy
         num_below = num_layers if attention is None else num_layers - 1
         self.stack = self.attention_cell = self.keys = None
         if num_below:
@@ -163,7 +163,7 @@ class Decoder(keras.layers.Layer):
         sizes = [] if self.stack is None else self.stack.state_sizes
         if self.attention_cell is None:
             return sizes
-        return [*sizes, factory.state_sizes(self.attention_cell.over)]
+        return [*sizes, factory.state_sizes(self.attention_cell.rnn)]
 
     def build(self, ids_shape: Any, memory_shape: Any, summary_shape: Any) -> None:
         if self.attention == "dot" and memory_shape[-1] != self.units:
@@ -226,7 +226,7 @@ class Decoder(keras.layers.Layer):
         if self.attention_cell is None:
             return states, []
         keys = None if self.keys is None else self.keys(memory)
-        last = self.attention_cell.start(memory, keys, memory_mask, states[-1])
+        last = self.attention_cell.initial_state(memory, keys, memory_mask, states[-1])
         return [*states[:-1], last[:-3]], last[-3:]
 
     def call_sequence(
@@ -251,7 +251,7 @@ class Decoder(keras.layers.Layer):
         if self.attention_cell is not None:
             for layer in self.dropouts[:-1]:
                 x = layer(x, training=training)
-            x, weights = self.attention_cell.over_time(x, [*state[-1], *memory])
+            x, weights = self.attention_cell.call_sequence(x, [*state[-1], *memory])
             x = self.dropouts[-1](x, training=training)
         return self._logits(x), weights
 
@@ -287,14 +287,14 @@ class Decoder(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         own = None  # A function cannot be saved, but the layers that it made can.
-        if self._name_of_cell is None:
+        if self._cell_name is None:
             own = [] if self.stack is None else [*self.stack.recurrent_layers]
-            own += [] if self.attention_cell is None else [self.attention_cell.over]
-            own = [factory.saved(layer) for layer in own]
+            own += [] if self.attention_cell is None else [self.attention_cell.rnn]
+            own = [factory.serialize_layer(layer) for layer in own]
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in SAVED},
-            "cell": self._name_of_cell,
+            "cell": self._cell_name,
             "layers": own,
             "embedding": serialize_nested(self.embedding),
             "sampling": serialize_nested(self.sampling),

@@ -23,7 +23,7 @@ def _arguments(cls):
     return sorted(found.values(), key=lambda p: p.kind)
 
 
-def _of_cell(name):
+def _cell_property(name):
     return property(lambda layer: getattr(layer.cell, name), doc=f"`{name}` of the cell.")
 
 
@@ -44,7 +44,7 @@ class CellLayer(RNN):
         cls.__signature__ = inspect.Signature([*cls.cell_arguments, *keyword])
         for argument in cls.cell_arguments:
             if not hasattr(cls, argument.name):
-                setattr(cls, argument.name, _of_cell(argument.name))
+                setattr(cls, argument.name, _cell_property(argument.name))
 
     def __init__(self, *args, activity_regularizer=None, **kwargs):
         # `implementation` picks between two ways to compute in Keras's cells; here there is one.

@@ -37,9 +37,9 @@ class SavedLayers:
         self.layers: Iterator[keras.layers.RNN] = iter(layers)
 
 
-def saved(layer: Any) -> dict[str, Any] | None:
+def serialize_layer(layer: Any) -> dict[str, Any] | None:
     """Return the configuration of a recurrent layer for `SavedLayers`, as if it were not built."""
-    return serialize_nested(halves_of(layer)[0])
+    return serialize_nested(directions(layer)[0])
 
 
 def layer_name(cell: Cell | SavedLayers) -> str | None:
@@ -100,18 +100,18 @@ def _one_direction(
         options["recurrent_dropout"] = recurrent_dropout
     if isinstance(kind, type) and issubclass(kind, keras.layers.RNN):
         return kind(units, **options, **named)
-    of_rnn = {name: options.pop(name) for name in RNN_OPTIONS & set(options)}
+    rnn_options = {name: options.pop(name) for name in RNN_OPTIONS & set(options)}
     if isinstance(kind, type):
-        return RNN(kind(units, dtype=named["dtype"], **options), **of_rnn, **named)
+        return RNN(kind(units, dtype=named["dtype"], **options), **rnn_options, **named)
     if options:
         raise InputError(
             f"{', '.join(sorted(options))} must be set by the function that makes the cell: "
             f"{kind!r} is given the number of units only."
         )
-    return RNN(kind(units), **of_rnn, **named)
+    return RNN(kind(units), **rnn_options, **named)
 
 
-def per_place(name: str, value: Any, count: int) -> list:
+def broadcast_argument(name: str, value: Any, count: int) -> list:
     """Return one value per place, of one value for all places or a list of values.
 
     Args:
@@ -131,7 +131,7 @@ def per_place(name: str, value: Any, count: int) -> list:
     return list(value)
 
 
-def checked_states(states: Any, sizes: list[list[int]]) -> list:
+def check_states(states: Any, sizes: list[list[int]]) -> list:
     """Return one list of states per layer, or one None per layer if no states are given.
 
     Args:
@@ -153,7 +153,7 @@ def checked_states(states: Any, sizes: list[list[int]]) -> list:
     return states
 
 
-def halves_of(layer: Any) -> list[keras.layers.RNN]:
+def directions(layer: Any) -> list[keras.layers.RNN]:
     """Return the layers of one direction, forward first."""
     if isinstance(layer, keras.layers.Bidirectional):
         return [layer.forward_layer, layer.backward_layer]
@@ -162,12 +162,16 @@ def halves_of(layer: Any) -> list[keras.layers.RNN]:
 
 def state_sizes(layer: Any) -> list[int]:
     """Return the widths of the states of a recurrent layer, forward half first."""
-    return [size for half in halves_of(layer) for size in tree.flatten(half.state_size)]
+    return [size for direction in directions(layer) for size in tree.flatten(direction.state_size)]
 
 
-def states(layer: Any, batch_size: Any) -> list:
+def initial_states(layer: Any, batch_size: Any) -> list:
     """Return the states of a recurrent layer before the first step, forward half first."""
-    return [state for half in halves_of(layer) for state in half.get_initial_state(batch_size)]
+    return [
+        state
+        for direction in directions(layer)
+        for state in direction.get_initial_state(batch_size)
+    ]
 
 
 def output_shape(layer: Any, shape: tuple) -> tuple:

@@ -9,7 +9,7 @@ from keras_seq.layers.recurrent import nested
 from keras_seq.scan import has_projection, scan
 from keras_seq.scan.padding import zero_masked
 
-DENSE = {
+REMEDIES = {
     "ragged": "pad it, as by its `to_tensor()`, and pass a mask",
     "sparse": "convert it, as by `tf.sparse.to_dense`",
 }
@@ -152,13 +152,13 @@ class RNN(keras.layers.RNN):
             sizes = [keras_compat.stateful_batch_size(self)] if self.stateful else []
             # A state of one row fits any batch.
             sizes += [state.shape[0] for state in states if state.shape[0] not in (None, 1)]
-            sequences = _with_batch(sequences, next(iter(sizes), None))
+            sequences = _set_batch_size(sequences, next(iter(sizes), None))
         batch, rows = sequences.shape[0], ops.shape(sequences)[0]
 
         def fit(state):
             if state.shape[0] == 1 and batch != 1:
                 return ops.broadcast_to(state, (rows, *state.shape[1:]))
-            return _with_batch(state, batch)
+            return _set_batch_size(state, batch)
 
         return sequences, tree.map_structure(fit, initial_state) if states else initial_state
 
@@ -167,8 +167,8 @@ class RNN(keras.layers.RNN):
         name = type(self).__name__
         leaves = tree.flatten(sequences)
         for leaf in leaves:
-            _check_kind(name, leaf)
-            if len(leaves) > 1 and not _agree(_shape(leaf)[:2], _shape(leaves[0])[:2]):
+            _check_dense(name, leaf)
+            if len(leaves) > 1 and not _is_compatible(_shape(leaf)[:2], _shape(leaves[0])[:2]):
                 raise InputError(
                     f"{name}: all sequences must have the same batch and timesteps, got the shapes "
                     f"{[_shape(leaf) for leaf in leaves]}."
@@ -176,7 +176,7 @@ class RNN(keras.layers.RNN):
         shape = _shape(leaves[0])
         if has_projection(self.cell):
             features = self.input_spec.axes.get(-1) if self.input_spec else None
-            if not _agree(shape, (None, None, features)):
+            if not _is_compatible(shape, (None, None, features)):
                 raise InputError(
                     f"{name}: sequences must have the shape (batch, timesteps, "
                     f"{features or 'features'}), got {shape}."
@@ -189,7 +189,7 @@ class RNN(keras.layers.RNN):
             )
         if shape[1:2] == (0,):
             raise InputError(f"{name}: sequences of shape {shape} have no time step.")
-        if mask is not None and not _agree(_shape(tree.flatten(mask)[0]), shape[:2]):
+        if mask is not None and not _is_compatible(_shape(tree.flatten(mask)[0]), shape[:2]):
             raise InputError(
                 f"{name}: the mask must be an array of the shape (batch, timesteps) of the "
                 f"sequences, {shape[:2]}, got {_shape(tree.flatten(mask)[0])}."
@@ -198,7 +198,7 @@ class RNN(keras.layers.RNN):
             shapes = [_shape(state) for state in tree.flatten(initial_state)]
             wanted = [(*shape[:1], size) for size in self.state_size]
             one_row = [(1, size) for size in self.state_size]
-            fit = [_agree(s, w) or s == one for s, w, one in zip(shapes, wanted, one_row)]
+            fit = [_is_compatible(s, w) or s == one for s, w, one in zip(shapes, wanted, one_row)]
             if len(shapes) != len(wanted) or not all(fit):
                 raise InputError(
                     f"{name}: initial_state must be {len(wanted)} tensor(s) of shape (batch, "
@@ -206,7 +206,7 @@ class RNN(keras.layers.RNN):
                 )
 
 
-def _with_batch(tensor, batch):
+def _set_batch_size(tensor, batch):
     """Tell TensorFlow, the only backend that may not know it, the batch size of a tensor."""
     if batch is None or tensor.shape[0] is not None:
         return tensor
@@ -215,13 +215,13 @@ def _with_batch(tensor, batch):
     return tf.ensure_shape(tensor, (batch, *tensor.shape[1:]))
 
 
-def _check_kind(name, sequences):
+def _check_dense(name, sequences):
     """Refuse what is no dense tensor of numbers."""
     dtype = getattr(sequences, "dtype", "")
     dtype = str(getattr(dtype, "name", dtype)).removeprefix("torch.")
     if dtype.startswith(("str", "bytes", "bool", "complex", "object")):
         raise InputError(f"{name}: sequences must be numbers, got dtype {dtype}.")
-    for kind, remedy in DENSE.items():
+    for kind, remedy in REMEDIES.items():
         if kind in type(sequences).__name__.lower() or getattr(sequences, kind, False):
             raise InputError(f"{name}: sequences must be dense, got a {kind} tensor: {remedy}.")
 
@@ -230,7 +230,7 @@ def _shape(array):
     return tuple(getattr(array, "shape", ()))
 
 
-def _agree(shape, other):
+def _is_compatible(shape, other):
     """Whether two shapes can be the same, where None stands for a size not yet known."""
     return len(shape) == len(other) and all(
         a is None or b is None or a == b for a, b in zip(shape, other, strict=True)

@@ -107,9 +107,10 @@ class RNNStack(keras.layers.Layer):
                 "RNNStack: `go_backwards` excludes `bidirectional` and `residual`: it reverses the "
                 "outputs of each layer."
             )
-        sizes = factory.per_place("units", units, num_layers)
-        self._name_of_cell = factory.layer_name(cell)
-        policy, rates = self.dtype_policy, factory.per_place("dropout", dropout, num_layers + 1)
+        sizes = factory.broadcast_argument("units", units, num_layers)
+        self._cell_name = factory.layer_name(cell)
+        rates = factory.broadcast_argument("dropout", dropout, num_layers + 1)
+        policy = self.dtype_policy
         self.recurrent_layers = [
             factory.make_layer(
                 cell,
@@ -155,7 +156,7 @@ class RNNStack(keras.layers.Layer):
         if mask is None:
             # Keras passes it on only if the sequences are the one tensor in the call.
             mask = keras_compat.get_keras_mask(sequences)
-        states = factory.checked_states(initial_state, self.state_sizes)
+        states = factory.check_states(initial_state, self.state_sizes)
         x, final_states = self._finish(0, self.dropouts[0](sequences, training=training)), []
         for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
             y = layer(x, initial_state=before, mask=mask, training=training)
@@ -181,7 +182,7 @@ class RNNStack(keras.layers.Layer):
         self._check_reads_forwards()
         if not self.built:
             self.build((inputs.shape[0], None, inputs.shape[-1]))
-        states = factory.checked_states(states, self.state_sizes)
+        states = factory.check_states(states, self.state_sizes)
         x, final_states = self._finish(0, ops.cast(inputs, self.compute_dtype)), []
         for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
             y, after = layer.cell(x, list(before))
@@ -202,7 +203,7 @@ class RNNStack(keras.layers.Layer):
             InputError: If the stack reads backwards, or the states are not those of its layers.
         """
         self._check_reads_forwards()
-        states = factory.checked_states(states, self.state_sizes)
+        states = factory.check_states(states, self.state_sizes)
         x, final_states = self._finish(0, ops.cast(sequences, self.compute_dtype)), []
         for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
             last, outputs, after = layer.inner_loop(x, list(before), mask=None, training=False)
@@ -231,7 +232,7 @@ class RNNStack(keras.layers.Layer):
 
     def get_initial_state(self, batch_size: Any) -> list[list[Any]]:
         """Return the states before the first step, zeros unless the cell says otherwise."""
-        return [factory.states(layer, batch_size) for layer in self.recurrent_layers]
+        return [factory.initial_states(layer, batch_size) for layer in self.recurrent_layers]
 
     def reset_state(self) -> None:
         """Reset the states of a stateful stack to those before the first step."""
@@ -254,12 +255,12 @@ class RNNStack(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         own = None  # A function cannot be saved, but the layers that it made can.
-        if self._name_of_cell is None:
-            own = [factory.saved(layer) for layer in self.recurrent_layers]
+        if self._cell_name is None:
+            own = [factory.serialize_layer(layer) for layer in self.recurrent_layers]
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in SAVED},
-            "cell": self._name_of_cell,
+            "cell": self._cell_name,
             "layers": own,
             "layer_options": keras.saving.serialize_keras_object(self.layer_options),
         }

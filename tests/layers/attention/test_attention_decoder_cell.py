@@ -25,7 +25,7 @@ def made(score="dot", feeding=False, inner=None, units=5):
     inner = cells.LSTMCell(UNITS) if inner is None else inner
     cell = layers.AttentionDecoderCell(inner, score, units, input_feeding=feeding)
     states = STATES if isinstance(inner, cells.LSTMCell) else None
-    start = cell.start(*map(ops.convert_to_tensor, (M, KEYS, MASK)), states)
+    start = cell.initial_state(*map(ops.convert_to_tensor, (M, KEYS, MASK)), states)
     cell.build((4, 3))
     return fill(cell), start
 
@@ -64,7 +64,7 @@ CASES = [(score, feeding) for score in ("additive", "dot") for feeding in (False
 def test_equals_the_equations(score, feeding):
     cell, start = made(score, feeding)
     vectors, weights = expected(cell)
-    at_once = [to_numpy(result) for result in cell.over_time(ops.convert_to_tensor(X), start)]
+    at_once = [to_numpy(result) for result in cell.call_sequence(ops.convert_to_tensor(X), start)]
     np.testing.assert_allclose(at_once[0], vectors, atol=1e-5)
     np.testing.assert_allclose(at_once[1], weights, atol=1e-5)
     assert (at_once[1].swapaxes(1, 2)[~MASK] == 0).all()
@@ -98,7 +98,7 @@ def test_takes_any_cell(inner, feeding):
     inner = inner.from_config(inner.get_config())
     cell, start = made("dot", feeding, inner)
     assert cell.units == 5
-    vectors, _ = cell.over_time(ops.convert_to_tensor(X), start)
+    vectors, _ = cell.call_sequence(ops.convert_to_tensor(X), start)
     own, memory = start[:-3], start[-3:]
     for t in range(STEPS):
         _, vector, _, own = cell.step(ops.convert_to_tensor(X[:, t]), own, memory)
@@ -123,7 +123,7 @@ def test_in_a_model_that_is_saved_and_trained(tmp_path):
     cell = layers.AttentionDecoderCell(cells.GRUCell(UNITS), "additive", input_feeding=True)
     decoder = layers.RNN(cell, return_sequences=True)
     keys = keras.layers.Dense(UNITS, use_bias=False)(read)
-    vectors = decoder(read, initial_state=cell.start(read, keys, ops.not_equal(ids, 0)))
+    vectors = decoder(read, initial_state=cell.initial_state(read, keys, ops.not_equal(ids, 0)))
     model = keras.Model(ids, keras.layers.Dense(2)(vectors))
     x = np.array([[1, 2, 3, 0], [4, 5, 0, 0]])
     model.compile("adam", "mse")
@@ -143,11 +143,11 @@ def test_in_a_model_that_is_saved_and_trained(tmp_path):
             "There is no attention score 'dott': did you mean 'dot'",
         ),
         (
-            lambda: layers.AttentionDecoderCell(cells.GRUCell(4)).start(X),
+            lambda: layers.AttentionDecoderCell(cells.GRUCell(4)).initial_state(X),
             "the keys must have 4 features, got 3",
         ),
         (
-            lambda: layers.AttentionDecoderCell(cells.GRUCell(4), memory_units=2).start(X),
+            lambda: layers.AttentionDecoderCell(cells.GRUCell(4), memory_units=2).initial_state(X),
             "the memory must have 2 features, got 3",
         ),
         (
@@ -156,7 +156,7 @@ def test_in_a_model_that_is_saved_and_trained(tmp_path):
         ),
         (
             lambda: layers.RNN(layers.AttentionDecoderCell(cells.GRUCell(4)))(X),
-            "give the layer that runs it `initial_state=cell.start",
+            "give the layer that runs it `initial_state=cell.initial_state",
         ),
     ],
 )

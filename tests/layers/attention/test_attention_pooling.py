@@ -27,13 +27,13 @@ def test_equals_the_equation():
     layer = layers.AttentionPooling(6)
     layer.build(x.shape)
     layer.set_weights([random.normal(size=w.shape) for w in layer.weights])
-    found = map(to_numpy, layer(x, mask=mask, return_weights=True))
+    found = map(to_numpy, layer(x, mask=mask, return_attention_scores=True))
     for value, wanted in zip(found, expected(layer, x, mask), strict=True):
         np.testing.assert_allclose(value, wanted, atol=1e-5)
     np.testing.assert_allclose(
         to_numpy(layer(x)), expected(layer, x, np.ones_like(mask))[0], atol=1e-5
     )
-    assert (to_numpy(layer(x, mask=mask, return_weights=True)[1])[~mask] == 0).all()
+    assert (to_numpy(layer(x, mask=mask, return_attention_scores=True)[1])[~mask] == 0).all()
 
 
 def test_takes_the_mask_that_travels_and_ends_it():

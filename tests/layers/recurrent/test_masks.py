@@ -101,7 +101,7 @@ def test_the_memory_of_an_attention_decoder_is_not_read_where_it_is_masked():
         ops.convert_to_tensor(np.where(MASK[..., None], x, np.nan).astype("float32"))
         for x in (sequences(), normal(4, 5, UNITS))
     )
-    looked_at = cell.start(memory, keys, MASK)[-3:]
+    looked_at = cell.initial_state(memory, keys, MASK)[-3:]
     for found in cell.attend(ops.convert_to_tensor(normal(4, 2, UNITS)), looked_at):
         assert np.isfinite(to_numpy(found)).all()
 
