@@ -19,7 +19,7 @@ from keras_seq._internal import startup
 from keras_seq.batching import RawExamples
 from keras_seq.data import limits
 from keras_seq.demo import panels
-from keras_seq.demo.app import READ
+from keras_seq.demo.app import DATA_LIMITS
 from keras_seq.tracing.page import render_page
 from keras_seq.tracing.trace import trace
 from keras_seq.train import registry
@@ -62,18 +62,18 @@ def recording(folder: Path) -> str:
     import soundfile
 
     path = folder / "noise.wav"
-    samples = np.random.default_rng(0).normal(0, 0.1, 16_000 * READ["max_audio_seconds"])
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000 * DATA_LIMITS["max_audio_seconds"])
     soundfile.write(path, samples, 16_000)
     return str(path)
 
 
 def questions(folder: Path) -> dict[str, list]:
     """Return the longest question of each recipe."""
-    short = "a " * (panels.LONGEST // 2)
+    short = "a " * (panels.MAX_TEXT_LENGTH // 2)
     return {
         "ner": [short],
         "sentiment": [short],
-        "language_model": ["ab" * (panels.LONGEST // 2), 500, 0.8, 0],
+        "language_model": ["ab" * (panels.MAX_TEXT_LENGTH // 2), 500, 0.8, 0],
         "translation": [short, 10],
         "speech": [recording(folder)],
         "music": [0, "", 2.0, 0],
@@ -83,14 +83,14 @@ def questions(folder: Path) -> dict[str, list]:
 def main() -> None:
     """Print a table."""
     startup.import_backend()
-    table = Table("recipe", "ask, first", "ask", "look, first", "look", title="seconds")
-    with tempfile.TemporaryDirectory() as folder, limits.override(**READ):
+    table = Table("recipe", "ask, first", "ask", "trace, first", "trace", title="seconds")
+    with tempfile.TemporaryDirectory() as folder, limits.override(**DATA_LIMITS):
         for name, given in questions(Path(folder)).items():
             recipe = registry.find(name).import_recipe()
             config = recipe.preset("default")
             model = recipe.build(config, training(name))
-            panel = panels.panel_of(recipe, config, model)
-            row = {"ask": [], "look": []}
+            panel = panels.make_panel(recipe, config, model)
+            row = {"ask": [], "trace": []}
             for _ in range(2):
                 begin = time.perf_counter()
                 answer = panel.answer(*given)
@@ -99,8 +99,8 @@ def main() -> None:
                 page = render_page(
                     trace(model, answer.inputs), answer.steps, tags=getattr(model, "tags", None)
                 )
-                row["look"].append(time.perf_counter() - begin)
-            times = [f"{seconds:.1f}" for seconds in (*row["ask"], *row["look"])]
+                row["trace"].append(time.perf_counter() - begin)
+            times = [f"{seconds:.1f}" for seconds in (*row["ask"], *row["trace"])]
             table.add_row(name, *times)
             print(name, *times, f"{len(page) / 1e6:.1f} MB", flush=True)
     Console().print(table)

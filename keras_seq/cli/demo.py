@@ -37,11 +37,11 @@ def demo(
         raise InputError("demo needs gradio: pip install 'keras-seq[demo]'.")
     used, config, model = runs.Run(run).load(recipe)
     from keras_seq.demo import server
-    from keras_seq.demo.app import application
+    from keras_seq.demo.app import create_app
     from keras_seq.demo.hosts import Hosts
 
     listening, address = server.listen(host, port)
-    page = application(used, config, model, Hosts(host, allow_host))
+    page = create_app(used, config, model, Hosts(host, allow_host))
     console.print(f"[bold]page[/] {address}")
     if open:
         webbrowser.open(address)

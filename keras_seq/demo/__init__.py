@@ -1,1 +1,1 @@
-"""A finished run in the browser: ask it, and see inside; what `keras-seq demo` shows."""
+"""Demo page of a finished run, served by `keras-seq demo`."""

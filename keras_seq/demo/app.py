@@ -1,9 +1,10 @@
-"""The page of a run as an ASGI application: what was asked and answered above, the gates below."""
+"""Demo page of a run as an ASGI application: answers of the model, and traces of its layers."""
 
 import contextlib
 import html
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import fastapi
 import gradio as gr
@@ -12,103 +13,130 @@ from starlette.types import ASGIApp
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.demo.folder import KEPT, PageFolder
-from keras_seq.demo.gate import Gate, Limits, Refusal
-from keras_seq.demo.hosts import HostCheck, Hosts
-from keras_seq.demo.panels import panel_of
+from keras_seq.demo.folder import RETENTION_SECONDS, PageFolder
+from keras_seq.demo.gate import GateMiddleware, Limits, RequestError
+from keras_seq.demo.hosts import HostMiddleware, Hosts
+from keras_seq.demo.panels import Answer, make_panel
 from keras_seq.tracing.page import render_page
 from keras_seq.tracing.trace import trace
 
-BARE = {"footer_links": [], "run_history": False, "ssr_mode": False, "pwa": False}
-"""Settings of gradio: no links to other hosts, no history in the browser, no server of Node."""
+if TYPE_CHECKING:
+    from keras_seq.train.config import Config
+    from keras_seq.train.recipe import Recipe
 
-ONE_AT_A_TIME = {"concurrency_id": "model", "concurrency_limit": 1}
-"""Settings of gradio: a model must not be asked while it is traced."""
+GRADIO_OPTIONS: dict[str, Any] = {
+    "footer_links": [],
+    "run_history": False,
+    "ssr_mode": False,
+    "pwa": False,
+}
+"""Options of gradio: no links to other hosts, no history in the browser, no Node server."""
 
-WAITING, WAITING_OF_ONE = 16, 2
-"""Largest numbers of waiting questions: from all visitors, and from one address."""
+MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+"""Options of gradio that keep a model from running while it is traced."""
 
-SESSIONS = 50
+MAX_WAITING = 16
+"""Maximum number of waiting questions."""
+
+MAX_WAITING_PER_ADDRESS = 2
+"""Maximum number of waiting questions from one address."""
+
+MAX_SESSIONS = 50
 """Number of visitors whose last answer is kept."""
 
-READ = {
+DATA_LIMITS = {
     "max_audio_seconds": 60,
     "max_decoding_seconds": 20,
-    "max_file_bytes": Limits.upload_bytes,
+    "max_file_bytes": Limits.max_upload_bytes,
     "max_pixels": 12_000_000,
     "max_sample_rate": 192_000,
-    "max_unpacked_bytes": 5 * Limits.upload_bytes,
+    "max_unpacked_bytes": 5 * Limits.max_upload_bytes,
     "max_video_frames": 3_000,
     "max_video_seconds": 60,
 }
-"""Limits on what readers accept of visitors, see `keras_seq.data.limits`."""
+"""Limits on files of visitors, see `keras_seq.data.limits`."""
 
-FRAME = (
+IFRAME = (
     '<iframe srcdoc="{}" style="width:100%;height:60vh;border:0;background:white" onload="'
     "const root = this.contentDocument.documentElement;"
     "new ResizeObserver(() => this.style.height = root.offsetHeight + 80 + 'px').observe(root)"
     '"></iframe>'
 )
-"""A page within the page, as high as it is."""
+"""Frame for a page within the page. Its height follows its content."""
 
 
-def application(recipe, config, model, hosts: Hosts | None = None) -> ASGIApp:
-    """Return the page of a finished run, which needs no other host.
+def create_app(
+    recipe: "Recipe", config: "Config", model: Any, hosts: Hosts | None = None
+) -> ASGIApp:
+    """Return the demo page of a finished run. The page loads nothing from other hosts.
 
-    A process has one page at a time, since gradio keeps the folder of files in the environment.
+    A process can have one page at a time, since gradio reads its upload folder from the
+    environment.
 
     Args:
-        recipe: A `keras_seq.train.recipe.Recipe`.
-        config, model: Config and model of the run.
-        hosts: Names and addresses of the page, by default those of the loopback address.
+        recipe: Recipe of the run.
+        config: Config of the run.
+        model: Trained model of the run.
+        hosts: Host names and addresses of the page. Default: those of the loopback address.
 
     Raises:
-        InputError: If there is no demo for such a model.
+        InputError: If no panel exists for the class of the model.
     """
     folder = PageFolder()
     os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
-    # gradio decodes pictures before they are given to a panel. Pillow refuses twice as many pixels.
-    Image.MAX_IMAGE_PIXELS = READ["max_pixels"] // 2
-    blocks = _blocks(recipe, config, model)
-    blocks.queue(max_size=WAITING, api_open=False)
-    blocks.state_session_capacity = SESSIONS
+    # gradio decodes pictures before a panel gets them. Pillow raises an error above twice this
+    # number of pixels.
+    Image.MAX_IMAGE_PIXELS = DATA_LIMITS["max_pixels"] // 2
+    blocks = _build_blocks(recipe, config, model)
+    blocks.queue(max_size=MAX_WAITING, api_open=False)
+    blocks.state_session_capacity = MAX_SESSIONS
 
     @contextlib.asynccontextmanager
-    async def lifespan(_):
-        folder.keep_present_files()
+    async def lifespan(_: fastapi.FastAPI) -> AsyncIterator[None]:
+        folder.mark_own_files()
         yield
         folder.remove()
 
-    # FastAPI's own pages of documentation are made by another host.
+    # FastAPI's documentation pages load scripts from another host.
     page = fastapi.FastAPI(openapi_url=None, lifespan=lifespan)
-    most = Limits.upload_bytes
-    # Texts of unexpected errors may name files of this machine.
-    gr.mount_gradio_app(page, blocks, path="/", max_file_size=most, show_error=False, **BARE)
-    # Else gradio takes any file of the machine for one that was uploaded; `Gate` does not.
+    gr.mount_gradio_app(
+        page,
+        blocks,
+        path="/",
+        max_file_size=Limits.max_upload_bytes,
+        show_error=False,  # texts of unexpected errors may name files of this machine
+        **GRADIO_OPTIONS,
+    )
+    # Otherwise gradio accepts the path of any file of the machine as an uploaded file.
+    # `GateMiddleware` rejects such paths too.
     blocks.has_launched = True
-    gate = Gate(page, folder, _functions(blocks), _take(blocks))
-    return HostCheck(gate, hosts or Hosts())
+    gate = GateMiddleware(page, folder, _list_functions(blocks), _make_queue_check(blocks))
+    return HostMiddleware(gate, hosts or Hosts())
 
 
-def _blocks(recipe, config, model) -> gr.Blocks:
-    """Return the page as gradio has it."""
-    panel = panel_of(recipe, config, model)
+def _build_blocks(recipe: "Recipe", config: "Config", model: Any) -> gr.Blocks:
+    """Return the page as gradio blocks."""
+    panel = make_panel(recipe, config, model)
 
-    def ask(*given):
-        with _said(), limits.override(**READ):
-            answer = panel.answer(*given)
+    # The names of these two functions are endpoints of gradio's API.
+    def ask(*values: Any) -> tuple[Any, ...]:
+        with _show_errors(), limits.override(**DATA_LIMITS):
+            answer = panel.answer(*values)
         return *answer.values, answer
 
-    def look(answer):
+    def show_trace(answer: Answer | None) -> str:
         if answer is None:
-            raise gr.Error("There is no answer to look into yet: ask first.", print_exception=False)
-        with _said():
-            found = trace(model, answer.inputs)
-            page = render_page(found, answer.steps, tags=getattr(model, "tags", None))
-        return FRAME.format(html.escape(page))
+            raise gr.Error("There is no answer to trace yet: ask first.", print_exception=False)
+        with _show_errors():
+            recorded = trace(model, answer.inputs)
+            page = render_page(recorded, answer.steps, tags=getattr(model, "tags", None))
+        return IFRAME.format(html.escape(page))
 
-    # With analytics gradio would tell of its use, and ask for its newest version.
-    with gr.Blocks(title=recipe.name, analytics_enabled=False, delete_cache=(KEPT, KEPT)) as blocks:
+    with gr.Blocks(
+        title=recipe.name,
+        analytics_enabled=False,  # otherwise gradio reports its use to another host
+        delete_cache=(RETENTION_SECONDS, RETENTION_SECONDS),
+    ) as blocks:
         gr.Markdown(f"# {recipe.name}\n{recipe.description}")
         with gr.Row():
             with gr.Column():
@@ -120,19 +148,19 @@ def _blocks(recipe, config, model) -> gr.Blocks:
             with gr.Column():
                 for component in panel.outputs:
                     component.render()
-        gates = gr.HTML()
-        answer = gr.State(time_to_live=KEPT)
-        entered = [c.submit for c in panel.inputs if isinstance(c, gr.Textbox)]
+        trace_view = gr.HTML()
+        answer = gr.State(time_to_live=RETENTION_SECONDS)
+        submits = [c.submit for c in panel.inputs if isinstance(c, gr.Textbox)]
         asked = gr.on(
-            [button.click, *entered], ask, panel.inputs, [*panel.outputs, answer], **ONE_AT_A_TIME
+            [button.click, *submits], ask, panel.inputs, [*panel.outputs, answer], **MODEL_QUEUE
         )
-        asked.success(look, answer, gates, **ONE_AT_A_TIME)
+        asked.success(show_trace, answer, trace_view, **MODEL_QUEUE)
     return blocks
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[None]:
-    """Show on the page what was wrong with an input, in the sentence that says so."""
+def _show_errors() -> Iterator[None]:
+    """Show the message of an `InputError` on the page."""
     try:
         yield
     except InputError as error:
@@ -140,27 +168,32 @@ def _said() -> Iterator[None]:
         raise gr.Error(message, print_exception=False) from None
 
 
-def _functions(blocks: gr.Blocks) -> dict[int, tuple[str, range]]:
-    """Return the functions of a page as `Gate` takes them; inputs with a state may be left out."""
+def _list_functions(blocks: gr.Blocks) -> dict[int, tuple[str, range]]:
+    """Return the functions of a page as `GateMiddleware` takes them.
+
+    A request may omit the inputs that are session states.
+    """
     return {
-        number: (
+        index: (
             str(function.api_name),
             range(sum(not block.skip_api for block in function.inputs), len(function.inputs) + 1),
         )
-        for number, function in blocks.fns.items()
+        for index, function in blocks.fns.items()
     }
 
 
-def _take(blocks: gr.Blocks) -> Callable[[str], None]:
-    def take(address: str) -> None:
-        """Refuse a question of an address of which enough are waiting."""
+def _make_queue_check(blocks: gr.Blocks) -> Callable[[str], None]:
+    def check_queue(address: str) -> None:
+        """Raise `RequestError` if too many questions from an address are waiting."""
         waiting = [
             event
             for queue in blocks._queue.event_queue_per_concurrency_id.values()
             for event in queue.queue
             if event.request.client is not None and event.request.client.host == address
         ]
-        if len(waiting) >= WAITING_OF_ONE:
-            raise Refusal(429, f"{len(waiting)} questions of yours are waiting: ask again later.")
+        if len(waiting) >= MAX_WAITING_PER_ADDRESS:
+            raise RequestError(
+                429, f"{len(waiting)} questions from your address are waiting: try again later."
+            )
 
-    return take
+    return check_queue

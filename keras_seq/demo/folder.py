@@ -1,4 +1,4 @@
-"""Folder of what visitors of a page upload and get, which no other page or user shares."""
+"""Temporary folder for uploads and answers of one demo page."""
 
 import contextlib
 import shutil
@@ -9,47 +9,50 @@ from pathlib import Path
 from keras_seq._internal import folder_locks
 from keras_seq.data import cache
 
-KEPT = 600
-"""Seconds for which files of visitors are kept."""
+RETENTION_SECONDS = 600
+"""Time for which files of visitors are kept."""
 
 
 class PageFolder:
-    """Folder in the cache that is held while the process lives; the next page removes it then."""
+    """Folder in the cache that is locked while the process lives.
+
+    If the process is killed, the next page removes the folder.
+    """
 
     def __init__(self) -> None:
         cache.remove_stale()
         cache.upload_folder().mkdir(parents=True, exist_ok=True)
         self.path = Path(tempfile.mkdtemp(dir=cache.upload_folder())).resolve()
-        self._held = contextlib.ExitStack()
-        self._held.enter_context(folder_locks.hold(self.path))
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(folder_locks.hold(self.path))
         self._own: set[Path] = set()
 
-    def keep_present_files(self) -> None:
-        """Note that the files that are there now belong to the page itself."""
+    def mark_own_files(self) -> None:
+        """Mark the present files as the page's own. They are never removed as old files."""
         self._own = set(self._files())
 
-    def has(self, path: str) -> bool:
-        """Return whether an absolute path leads into the folder, by whatever links."""
+    def contains(self, path: str) -> bool:
+        """Return whether an absolute path is inside the folder, after links are resolved."""
         try:
             return Path(path).is_absolute() and Path(path).resolve().is_relative_to(self.path)
         except (OSError, ValueError, RuntimeError):
             return False
 
-    def has_room(self, most: int) -> bool:
-        """Return whether there are fewer bytes than the most, if need be once old files are gone.
+    def has_room(self, max_bytes: int) -> bool:
+        """Return whether the files take at most `max_bytes`, if needed after old ones are removed.
 
-        gradio removes old files too, but not those of uploads that were cut off.
+        gradio removes old files too, except those of interrupted uploads.
         """
-        if self._size() <= most:
+        if self._size() <= max_bytes:
             return True
         for path in self._files():
-            if path not in self._own and time.time() - path.stat().st_mtime > KEPT:
+            if path not in self._own and time.time() - path.stat().st_mtime > RETENTION_SECONDS:
                 path.unlink(missing_ok=True)
-        return self._size() <= most
+        return self._size() <= max_bytes
 
     def remove(self) -> None:
-        """Remove the folder at the end of the page."""
-        with self._held:
+        """Remove the folder and release its lock."""
+        with self._lock:
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _files(self) -> list[Path]:

@@ -1,8 +1,7 @@
-"""Gate in front of gradio: known routes, small bodies and uploaded files pass.
+"""Middleware that lets only known routes, small bodies and uploaded files reach gradio.
 
-gradio serves more routes than the page needs, and takes the path of any file in place of an
-uploaded one unless it was started in one certain way. The page does not rely on that: what is not
-allowed here is refused, whatever gradio would make of it.
+gradio serves more routes than the page needs. It also accepts the path of any file in place of an
+uploaded one, unless it was launched in one certain way. The page does not rely on that.
 """
 
 import asyncio
@@ -19,44 +18,44 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from keras_seq.demo.folder import PageFolder
 
-READABLE = re.compile(
+GET_PATHS = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/robots\.txt|/manifest\.json|/(assets|static|svelte)/.+"
     r"|/gradio_api/(info/?|app_id/?|startup-events|theme\.css|upload_progress|heartbeat/[^/]+"
     r"|queue/(data|status)|call/\w+/\w+)"
 )
-"""Paths that are answered to GET."""
-FILE = "/gradio_api/file="
-"""Beginning of the paths of files of the page's folder."""
-UPLOAD = "/gradio_api/upload"
-"""Path to which files are posted."""
-QUESTIONS = re.compile(r"/gradio_api/(queue/join|call/(?P<name>\w+)/?)")
-"""Paths to which inputs of a model are posted."""
-OTHERS = re.compile(r"/gradio_api/(cancel|reset/?)")
-"""Other paths to which JSON is posted."""
+"""Paths that accept GET."""
+FILE_PREFIX = "/gradio_api/file="
+"""Prefix of the paths of files in the page's folder."""
+UPLOAD_PATH = "/gradio_api/upload"
+"""Path for uploads."""
+QUESTION_PATHS = re.compile(r"/gradio_api/(queue/join|call/(?P<name>\w+)/?)")
+"""Paths for calls of a function of the page."""
+CONTROL_PATHS = re.compile(r"/gradio_api/(cancel|reset/?)")
+"""Other paths that accept JSON by POST."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Largest requests that a page takes."""
+    """Limits on the requests to a page."""
 
-    json_bytes: int = 100_000
-    """Size of a question, in bytes."""
-    upload_bytes: int = 20 * 2**20
-    """Size of an upload, in bytes."""
-    folder_bytes: int = 500 * 2**20
-    """Size of all files that visitors have uploaded and got, in bytes."""
-    files: int = 8
-    """Number of files in one question."""
-    seconds: float = 60.0
-    """Time in which a request must have arrived, in seconds."""
+    max_json_bytes: int = 100_000
+    """Maximum size of a question, in bytes."""
+    max_upload_bytes: int = 20 * 2**20
+    """Maximum size of an upload, in bytes."""
+    max_folder_bytes: int = 500 * 2**20
+    """Maximum size of all uploads and answers, in bytes."""
+    max_files: int = 8
+    """Maximum number of files per question."""
+    request_timeout: float = 60.0
+    """Maximum time for a request to arrive, in seconds."""
 
 
-class Refusal(Exception):
-    """Answer to a request that is not let in.
+class RequestError(Exception):
+    """Rejection of a request.
 
     Args:
         status: HTTP status.
-        detail: Sentence for the visitor.
+        detail: Message for the visitor.
     """
 
     def __init__(self, status: int, detail: str) -> None:
@@ -64,17 +63,17 @@ class Refusal(Exception):
         self.status = status
 
 
-class Gate:
+class GateMiddleware:
     """ASGI middleware in front of the application of gradio.
 
     Args:
         app: Application of gradio.
         folder: Folder in which gradio keeps uploads and answers.
-        functions: Number of a function of the page to its name, and to the numbers of inputs that
-            it may be called with.
-        take: Function that takes the address of a visitor with a question, and raises `Refusal` if
-            too many of theirs are waiting.
-        limits: Largest requests.
+        functions: Index of a function of the page to its name, and to the allowed numbers of
+            inputs.
+        check_queue: Function of the address of a visitor with a question. It raises `RequestError`
+            if too many questions from that address are waiting.
+        limits: Limits on requests.
     """
 
     def __init__(
@@ -82,175 +81,182 @@ class Gate:
         app: ASGIApp,
         folder: PageFolder,
         functions: dict[int, tuple[str, range]],
-        take: Callable[[str], None],
+        check_queue: Callable[[str], None],
         limits: Limits = Limits(),
     ) -> None:
         self.app, self.folder, self.functions = app, folder, functions
-        self.take, self.limits = take, limits
+        self.check_queue, self.limits = check_queue, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        body = _Body(receive, send, self.limits)
+        body = _LimitedBody(receive, send, self.limits)
         try:
             if scope["type"] != "http":
-                raise Refusal(404, "There is no such page.")
+                raise RequestError(404, "Not found.")
             if scope["method"] in ("GET", "HEAD"):
-                self._check_readable(scope["path"])
+                self._check_get(scope["path"])
                 await self.app(scope, receive, send)
             else:
-                await self._check_writable(scope, body)
+                await self._check_post(scope, body)
                 await self.app(scope, body.receive, body.send)
-        except Refusal as refusal:
-            answer = JSONResponse({"detail": str(refusal)}, refusal.status)
-            await answer(scope, receive, send)
+        except RequestError as error:
+            response = JSONResponse({"detail": str(error)}, error.status)
+            await response(scope, receive, send)
 
-    def _check_readable(self, path: str) -> None:
-        if path.startswith(FILE):
-            self._check_file(path.removeprefix(FILE), 403)
-        elif not READABLE.fullmatch(path):
-            raise Refusal(404, "There is no such page.")
+    def _check_get(self, path: str) -> None:
+        if path.startswith(FILE_PREFIX):
+            self._check_file(path.removeprefix(FILE_PREFIX), 403)
+        elif not GET_PATHS.fullmatch(path):
+            raise RequestError(404, "Not found.")
 
-    async def _check_writable(self, scope: Scope, body: "_Body") -> None:
-        """Check a request and as much of its body as must be known before gradio reads it."""
+    async def _check_post(self, scope: Scope, body: "_LimitedBody") -> None:
+        """Check a request, and as much of its body as must be known before gradio reads it."""
         path, headers = scope["path"], Headers(scope=scope)
-        question = QUESTIONS.fullmatch(path)
+        question = QUESTION_PATHS.fullmatch(path)
         if scope["method"] != "POST":
-            raise Refusal(405, "Only GET and POST are answered.")
-        if path == UPLOAD:
+            raise RequestError(405, "Only GET and POST are allowed.")
+        if path == UPLOAD_PATH:
             if not headers.get("content-type", "").startswith("multipart/form-data"):
-                raise Refusal(415, "Files are taken as multipart/form-data.")
-            if not self.folder.has_room(self.limits.folder_bytes):
-                raise Refusal(507, "There is no room for more files: try again in some minutes.")
-            body.limit(self.limits.upload_bytes, headers)
-        elif question or OTHERS.fullmatch(path):
-            body.limit(self.limits.json_bytes, headers)
-            content = _parsed(await body.read())
+                raise RequestError(415, "Uploads must be multipart/form-data.")
+            if not self.folder.has_room(self.limits.max_folder_bytes):
+                raise RequestError(
+                    507, "There is no room for more files: try again in some minutes."
+                )
+            body.set_limit(self.limits.max_upload_bytes, headers)
+        elif question or CONTROL_PATHS.fullmatch(path):
+            body.set_limit(self.limits.max_json_bytes, headers)
+            content = _parse_json(await body.read())
             if question:
                 self._check_question(content, question["name"])
-                self.take(scope["client"][0] if scope.get("client") else "")
+                self.check_queue(scope["client"][0] if scope.get("client") else "")
         else:
-            raise Refusal(404, "There is no such page.")
+            raise RequestError(404, "Not found.")
 
     def _check_question(self, content: dict[str, Any], name: str | None) -> None:
-        number = content.get("fn_index")
-        if name is not None and number is None:
-            numbers = (n for n, (own, _) in self.functions.items() if own == name)
-            number = next(numbers, None)
-        if type(number) is not int or number not in self.functions:
-            raise Refusal(404, "There is no such function.")
-        given = content.get("data")
-        if not isinstance(given, list) or len(given) not in self.functions[number][1]:
-            raise Refusal(422, "The function takes another number of inputs.")
-        files = list(_files(content))
-        if len(files) > self.limits.files:
-            raise Refusal(413, f"There are {len(files)} files: at most {self.limits.files}.")
+        index = content.get("fn_index")
+        if name is not None and index is None:
+            index = next((i for i, (own, _) in self.functions.items() if own == name), None)
+        if type(index) is not int or index not in self.functions:
+            raise RequestError(404, "There is no such function.")
+        data = content.get("data")
+        if not isinstance(data, list) or len(data) not in self.functions[index][1]:
+            raise RequestError(422, "The number of inputs in 'data' is wrong.")
+        files = list(_find_files(content))
+        if len(files) > self.limits.max_files:
+            raise RequestError(
+                413, f"There are {len(files)} files: at most {self.limits.max_files} are allowed."
+            )
         for file in files:
             for address in (file.get("path"), file.get("url")):
                 self._check_address(address)
 
     def _check_address(self, address: object) -> None:
-        """Refuse what is neither a file of the folder nor content that came with the request."""
+        """Reject all but files in the folder, and content within the request itself."""
         if address is None or (isinstance(address, str) and address.startswith("data:")):
             return
         if not isinstance(address, str):
-            raise Refusal(422, "The path of a file is a text.")
-        _, served, path = address.partition(FILE)
-        self._check_file(urllib.parse.unquote(path) if served else address, 422)
+            raise RequestError(422, "The path of a file must be a string.")
+        _, prefix, path = address.partition(FILE_PREFIX)
+        self._check_file(urllib.parse.unquote(path) if prefix else address, 422)
 
     def _check_file(self, path: str, status: int) -> None:
-        if not self.folder.has(path):
-            raise Refusal(status, "That is not a file of this page.")
+        if not self.folder.contains(path):
+            raise RequestError(status, "That is not a file of this page.")
 
 
-class _Body:
-    """Body of a request, which arrives in time and within a size or is refused.
+class _LimitedBody:
+    """Body of a request with limits on its size and on the time it takes to arrive.
 
-    A refusal in the middle of the body interrupts gradio, whose own answer to that is dropped.
+    If a limit is exceeded in the middle of the body, the error interrupts gradio. What gradio then
+    sends is dropped.
     """
 
     def __init__(self, receive: Receive, send: Send, limits: Limits) -> None:
         self._receive, self._send = receive, send
-        self._most, self._seconds = 0, limits.seconds
-        self._deadline = asyncio.get_running_loop().time() + limits.seconds
-        self._size, self._whole, self._refused = 0, False, False
-        self._read: bytes | None = None
+        self._max_bytes, self._timeout = 0, limits.request_timeout
+        self._deadline = asyncio.get_running_loop().time() + limits.request_timeout
+        self._size, self._is_complete, self._is_rejected = 0, False, False
+        self._content: bytes | None = None
 
-    def limit(self, most: int, headers: Headers) -> None:
-        """Take at most so many bytes, none of them if more are announced."""
-        self._most = most
+    def set_limit(self, max_bytes: int, headers: Headers) -> None:
+        """Set the maximum size, and reject the body if its announced size is larger."""
+        self._max_bytes = max_bytes
         announced = headers.get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > most:
-            self._refuse()
+        if not announced.isdecimal() or int(announced) > max_bytes:
+            self._reject()
 
     async def read(self) -> bytes:
-        """Return the whole body, which can be received once more then."""
-        parts = []
-        while not self._whole:
+        """Return the whole body, which can then be received once more."""
+        chunks = []
+        while not self._is_complete:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise Refusal(400, "The request was cut off.")
-            parts.append(message.get("body", b""))
-        self._read = b"".join(parts)
-        return self._read
+                raise RequestError(400, "The request was cut off.")
+            chunks.append(message.get("body", b""))
+        self._content = b"".join(chunks)
+        return self._content
 
     async def receive(self) -> Message:
         """Receive as an ASGI application does."""
-        if self._read is not None:
-            body, self._read = self._read, None
-            return {"type": "http.request", "body": body, "more_body": False}
-        if self._whole:
+        if self._content is not None:
+            content, self._content = self._content, None
+            return {"type": "http.request", "body": content, "more_body": False}
+        if self._is_complete:
             return await self._receive()
         try:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
-            self._refused = True
-            raise Refusal(408, f"The request took more than {self._seconds:g} seconds.") from None
+            self._is_rejected = True
+            raise RequestError(
+                408, f"The request took more than {self._timeout:g} seconds."
+            ) from None
         self._size += len(message.get("body", b""))
-        self._whole = not message.get("more_body", False)
-        if self._size > self._most:
-            self._refuse()
+        self._is_complete = not message.get("more_body", False)
+        if self._size > self._max_bytes:
+            self._reject()
         return message
 
     async def send(self, message: Message) -> None:
-        """Send as an ASGI application does, unless the request was refused."""
-        if not self._refused:
+        """Send as an ASGI application does, unless the request was rejected."""
+        if not self._is_rejected:
             await self._send(message)
 
-    def _refuse(self) -> NoReturn:
-        self._refused = True
-        raise Refusal(413, f"The request is too large: at most {self._most:,} bytes are taken.")
+    def _reject(self) -> NoReturn:
+        self._is_rejected = True
+        raise RequestError(
+            413, f"The request is too large: at most {self._max_bytes:,} bytes are allowed."
+        )
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    """Return the content of JSON that any program can read and write."""
+def _parse_json(body: bytes) -> dict[str, Any]:
+    """Return the content of strict JSON: without NaN, and with valid Unicode only."""
     try:
-        content = json.loads(body, parse_constant=_refuse_constant)
+        content = json.loads(body, parse_constant=_reject_constant)
         json.dumps(content, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
-        raise Refusal(
-            422, "The text has half of a surrogate pair, which is no character."
-        ) from None
+        raise RequestError(422, "The text has an unpaired surrogate, which is invalid.") from None
     except (ValueError, RecursionError):
-        raise Refusal(400, "The request is not JSON.") from None
+        raise RequestError(400, "The request is not JSON.") from None
     if not isinstance(content, dict):
-        raise Refusal(422, "The request is not an object of JSON.")
+        raise RequestError(422, "The request is not a JSON object.")
     return content
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _files(content: object) -> Iterator[dict[str, Any]]:
+def _find_files(content: object) -> Iterator[dict[str, Any]]:
     """Yield the objects in a JSON value that name a file."""
     if isinstance(content, dict):
         if "path" in content or "url" in content:
             yield content
         for value in content.values():
-            yield from _files(value)
+            yield from _find_files(value)
     elif isinstance(content, list):
         for value in content:
-            yield from _files(value)
+            yield from _find_files(value)

@@ -1,8 +1,8 @@
-"""Whose requests a page answers: only those that its own pages send to one of its own names.
+"""Protection against DNS rebinding and cross-site request forgery.
 
-A web page of anybody else can make a browser send requests to this machine. It can do so under a
-name of its own that resolves to an address of this machine (DNS rebinding), so the name is checked;
-or under the right name from another origin (cross-site request forgery), so the origin is checked.
+A foreign web page can make a browser send requests to this machine. With DNS rebinding, the name of
+its own host resolves to an address of this machine: so the `Host` header is checked. With
+cross-site request forgery, it names the right host: so the `Origin` header is checked.
 """
 
 import ipaddress
@@ -14,19 +14,19 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-ANY = "*"
-"""Name that stands for every name."""
+ANY_HOST = "*"
+"""Wildcard that allows every host name."""
 
 
 class Hosts:
-    """Names and addresses under which a page is reached.
+    """Host names and addresses of a page.
 
-    On the loopback address these are `localhost` and loopback addresses. Elsewhere they are also
-    every IP address, which no one can make resolve to another one, and the name of this machine.
+    On the loopback address these are `localhost` and the loopback addresses. On other addresses
+    they are also the name of this machine and every IP address: DNS rebinding needs a name.
 
     Args:
         host: Name or address on which the page listens.
-        allowed: More names, or `*` for all.
+        allowed: Additional names; `*` allows all.
     """
 
     def __init__(self, host: str = "127.0.0.1", allowed: Iterable[str] = ()) -> None:
@@ -36,21 +36,21 @@ class Hosts:
         if not self.loopback:
             self.names |= {host.lower(), socket.gethostname().lower()}
 
-    def include(self, name: str | None) -> bool:
-        """Return whether a name or an address without brackets is one of the page's."""
-        if ANY in self.allowed or name in self.names:
+    def allows(self, name: str | None) -> bool:
+        """Return whether a host name, or an address without brackets, is one of the page's."""
+        if ANY_HOST in self.allowed or name in self.names:
             return True
         return name is not None and (
             _is_loopback(name) if self.loopback else _address(name) is not None
         )
 
-    def are_of_one_site(self, host: str, origin: str | None) -> bool:
-        """Return whether a request comes from the site that it goes to, or from no site.
+    def is_same_site(self, host: str, origin: str | None) -> bool:
+        """Return whether a request has no origin, or one of the page's own.
 
         Args:
-            host: Header `Host`.
-            origin: Header `Origin`. Behind a proxy its name may differ from the host, but is one
-                of those that were allowed.
+            host: `Host` header.
+            origin: `Origin` header. Behind a proxy it may differ from the host, and must then be
+                one of the allowed names.
         """
         if origin is None:
             return True
@@ -58,8 +58,8 @@ class Hosts:
         return netloc.lower() == host.lower() or _hostname(origin) in self.allowed
 
 
-class HostCheck:
-    """ASGI middleware that refuses requests to a foreign host or from a foreign origin.
+class HostMiddleware:
+    """ASGI middleware that rejects requests to a foreign host or from a foreign origin.
 
     Args:
         app: ASGI application.
@@ -75,22 +75,22 @@ class HostCheck:
             return
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not self.hosts.include(_hostname(f"//{host}")):
-            refused = PlainTextResponse(
-                "This page is not served under that name: allow it with --allow-host.", 400
+        if not self.hosts.allows(_hostname(f"//{host}")):
+            response = PlainTextResponse(
+                "This page is not served under that host name: allow it with --allow-host.", 400
             )
-        elif not self.hosts.are_of_one_site(host, headers.get("origin")):
-            refused = PlainTextResponse("This page takes no requests of other sites.", 403)
+        elif not self.hosts.is_same_site(host, headers.get("origin")):
+            response = PlainTextResponse("This page rejects requests from other sites.", 403)
         else:
             await self.app(scope, receive, send)
             return
-        await refused(scope, receive, send)
+        await response(scope, receive, send)
 
 
 def _hostname(url: str) -> str | None:
     try:
         return urllib.parse.urlsplit(url).hostname
-    except ValueError:  # a bracket that never closes
+    except ValueError:  # an unclosed bracket
         return None
 
 

@@ -1,201 +1,221 @@
-"""What each kind of model takes and shows on the page: one function a kind."""
+"""Inputs and outputs of the demo page, one panel for each class of models."""
 
 import io
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 import numpy as np
 
 from keras_seq import models
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 from keras_seq.data.audio import read_audio
 from keras_seq.train import plots
 
-LONGEST = 1_000
-"""Characters of the longest text that is read."""
+if TYPE_CHECKING:
+    from keras_seq.train.config import Config
+    from keras_seq.train.recipe import Recipe
 
-COLOURS = ("red", "blue", "green", "orange", "purple", "teal", "pink", "lime")
-"""Of labels, in their order."""
+MAX_TEXT_LENGTH = 1_000
+"""Maximum number of characters of a text."""
+
+LABEL_COLORS = ("red", "blue", "green", "orange", "purple", "teal", "pink", "lime")
+"""Colors of the labels, in the order of the labels. They repeat if there are more labels."""
 
 
 class Answer(NamedTuple):
-    """What a model made of what somebody gave it."""
+    """Outputs of a panel, and the inputs of the model to trace."""
 
-    values: list
-    """One for each output of the panel."""
+    values: list[Any]
+    """Value for each output component."""
     inputs: Any
-    """What the model read, a batch of one."""
-    steps: list
-    """The names of its time steps."""
+    """Inputs of the model, a batch of one."""
+    steps: list[str]
+    """Names of the time steps."""
 
 
 class Panel(NamedTuple):
-    """The part of the page that is of a kind of model."""
+    """Components of the page for one model, and the function between them."""
 
-    inputs: list
-    """Components of gradio; examples go into the first."""
-    outputs: list
-    """Components of gradio."""
-    answer: Callable
-    """From the values of the inputs to an `Answer`; it raises InputError for what is no input."""
+    inputs: list[Any]
+    """gradio components; the examples fill the first one."""
+    outputs: list[Any]
+    """gradio components."""
+    answer: Callable[..., Answer]
+    """Function from the values of the inputs to an `Answer`. It raises `InputError` for invalid
+    values."""
 
 
-def panel_of(recipe, config, model):
-    """The panel that the recipe has of its own, or that of the kind of model.
+def make_panel(recipe: "Recipe", config: "Config", model: Any) -> Panel:
+    """Return the panel of the recipe, or the default panel for the class of the model.
+
+    Args:
+        recipe: Recipe of the run.
+        config: Config of the run.
+        model: Trained model.
 
     Raises:
-        InputError: There is neither.
+        InputError: If neither exists.
     """
     own = recipe.demo(model, config)
     if own is not None:
         return own
-    for kind, panel in KINDS.items():
-        if isinstance(model, kind):
-            return panel(model)
+    for model_class, make in PANELS.items():
+        if isinstance(model, model_class):
+            return make(model)
+    supported = ", ".join(model_class.__name__ for model_class in PANELS)
     raise InputError(
-        f"A {type(model).__name__} has no demo, only {', '.join(k.__name__ for k in KINDS)}: write "
-        f"a method demo(model, config) into the class Recipe of the recipe {recipe.name}."
+        f"A {type(model).__name__} has no demo, only {supported}: write a method "
+        f"demo(model, config) into the class Recipe of the recipe {recipe.name}."
     )
 
 
-def tagger(model):
-    """A sentence in, its spans in colour out."""
-    colours = dict(zip(model.tag_set.labels, itertools.cycle(COLOURS)))
-    found = gr.HighlightedText(label="What was found", color_map=colours, show_legend=True)
+def tagger_panel(model: models.SequenceTagger) -> Panel:
+    """Return a panel that highlights the labeled spans of a text."""
+    color_map = dict(zip(model.tag_set.labels, itertools.cycle(LABEL_COLORS)))
+    highlighted = gr.HighlightedText(label="Spans", color_map=color_map, show_legend=True)
 
-    def answer(text):
-        tokens = read(model, text)
-        spans = [
+    def answer(text: str | None) -> Answer:
+        text, tokens = _tokenize(model, text)
+        entities = [
             {"entity": span.label, "start": span.start, "end": span.end}
             for span in model.tag([text])[0]
         ]
-        shown = {"text": text, "entities": spans}
-        return Answer([shown], model.encode([tokens]).inputs, tokens)
+        value = {"text": text, "entities": entities}
+        return Answer([value], model.encode([tokens]).inputs, tokens)
 
-    return Panel([_text("Text")], [found], answer)
+    return Panel([_textbox("Text")], [highlighted], answer)
 
 
-def classifier(model):
-    """A text in; how likely each label is and, under attention, which words decided, out."""
-    outputs = [gr.Label(label="What it is")]
+def classifier_panel(model: models.SequenceClassifier) -> Panel:
+    """Return a panel that shows label probabilities and, if the model has them, token weights."""
+    outputs = [gr.Label(label="Label")]
     if model.has_token_weights:
-        outputs.append(gr.HighlightedText(label="What decided: the darker, the more"))
+        outputs.append(gr.HighlightedText(label="Attention weights, relative to the largest"))
 
-    def answer(text):
-        tokens = read(model, text)
-        [found] = model.classify([text])
-        values = [found.probabilities]
-        if found.token_weights is not None:
-            most = max(weight for _, weight in found.token_weights)
-            values.append([(token, weight / most) for token, weight in found.token_weights])
+    def answer(text: str | None) -> Answer:
+        text, tokens = _tokenize(model, text)
+        [prediction] = model.classify([text])
+        values: list[Any] = [prediction.probabilities]
+        if prediction.token_weights is not None:
+            largest = max(weight for _, weight in prediction.token_weights)
+            values.append([(token, weight / largest) for token, weight in prediction.token_weights])
         return Answer(values, model.encode([tokens]).inputs, tokens)
 
-    return Panel([_text("Text")], outputs, answer)
+    return Panel([_textbox("Text")], outputs, answer)
 
 
-def generator(model):
-    """The beginning of a text in, the text as it goes on out."""
-    inputs = [_text("Beginning, or nothing")]
+def generator_panel(model: models.SequenceGenerator) -> Panel:
+    """Return a panel that continues a prompt, which may be empty."""
+    inputs = [_textbox("Prompt (optional)")]
     if model.styles is not None:
-        inputs.append(style(model))
-    inputs += [gr.Slider(50, 500, 200, step=50, label="Tokens at most"), *drawing()]
-    found = gr.HighlightedText(label="Text", show_legend=True)
+        inputs.append(style_choice(model))
+    inputs += [gr.Slider(50, 500, 200, step=50, label="Maximum tokens"), *sampling_controls()]
+    highlighted = gr.HighlightedText(label="Text", show_legend=True)
 
-    def answer(text, *given):
-        *styles, length, temperature, seed = given
+    def answer(text: str | None, *options: Any) -> Answer:
+        *style, max_length, temperature, seed = options
         text = text or ""
-        tokens = read(model, text) if text else []
-        styles = styles or None
-        [made] = model.generate_tokens(
-            [tokens], styles, max_length=int(length), temperature=temperature, seed=seed
+        tokens = tokenize_text(model, text) if text else []
+        [sequence] = model.generate_tokens(
+            [tokens],
+            style or None,
+            max_length=int(max_length),
+            temperature=temperature,
+            seed=seed,
         )
-        whole = model.encoder.append(text, made.tokens)
-        shown = [(text, None), (whole[len(text) :], "made")]
-        style = styles[0] if styles else None
-        return Answer([shown], *model.trace_inputs([*tokens, *made.tokens], style))
+        continued = model.encoder.append(text, sequence.tokens)
+        value = [(text, None), (continued[len(text) :], "generated")]
+        style_id = style[0] if style else None
+        return Answer([value], *model.trace_inputs([*tokens, *sequence.tokens], style_id))
 
-    return Panel(inputs, [found], answer)
+    return Panel(inputs, [highlighted], answer)
 
 
-def seq2seq(model, copy_unknown=False):
-    """A text in; the answers of the beam, and where was looked for the best one, out.
+def seq2seq_panel(model: models.Seq2Seq, copy_unknown: bool = False) -> Panel:
+    """Return a panel with the hypotheses of a beam search and the attention of the best one.
 
     Args:
-        model: `keras_seq.models.Seq2Seq`.
-        copy_unknown: As of its `translate_n_best`.
+        model: Trained model.
+        copy_unknown: Whether source tokens replace unknown target tokens, see
+            `Seq2Seq.translate_n_best`.
     """
-    attends = model.decoder.attention is not None
-    width = gr.Slider(1, 10, 5, step=1, label="Answers that are followed at a time")
-    found = gr.Dataframe(
+    has_attention = model.decoder.attention is not None
+    beam_width = gr.Slider(1, 10, 5, step=1, label="Beam width")
+    table = gr.Dataframe(
         label="Answers, best first",
-        headers=["answer", "log p"],
+        headers=["answer", "log probability"],
         column_widths=["80%", "20%"],
         wrap=True,
     )
-    outputs = [found]
-    if attends:
-        outputs.append(gr.Image(label="Where it looked for the first", buttons=[]))
+    outputs = [table]
+    if has_attention:
+        outputs.append(gr.Image(label="Attention of the best answer", buttons=[]))
 
-    def answer(text, width):
-        read(model, text)
-        width = int(width)
+    def answer(text: str | None, beam_width: float) -> Answer:
+        text, _ = _tokenize(model, text)
+        width = int(beam_width)
         [best] = model.translate_n_best(
             [text],
             n_best=width,
             beam_width=width,
             copy_unknown=copy_unknown,
-            return_attention_scores=attends,
+            return_attention_scores=has_attention,
         )
-        values = [[[one.text, round(one.score, 2)] for one in best]]
-        if attends:
-            values.append(picture(plots.attention, best[:1]))
+        values: list[Any] = [[[hypothesis.text, round(hypothesis.score, 2)] for hypothesis in best]]
+        if has_attention:
+            values.append(to_image(plots.attention, best[:1]))
         return Answer(values, *model.trace_inputs(text, best[0].text))
 
-    return Panel([_text("Text"), width], outputs, answer)
+    return Panel([_textbox("Text"), beam_width], outputs, answer)
 
 
-def recognizer(model):
-    """Sound in, recorded or of a file; what was said, and what was heard when, out."""
-    sound = gr.Audio(label="Sound", sources=["microphone", "upload"], type="filepath")
+def recognizer_panel(model: models.CTCRecognizer) -> Panel:
+    """Return a panel with the transcript of a recording and its alignment."""
+    audio = gr.Audio(label="Audio", sources=["microphone", "upload"], type="filepath")
     outputs = [
-        gr.Textbox(label="What was said", interactive=False),
-        gr.Image(label="What was heard when", buttons=[]),
+        gr.Textbox(label="Transcript", interactive=False),
+        gr.Image(label="Alignment", buttons=[]),
     ]
 
-    def answer(path):
+    def answer(path: str | None) -> Answer:
         if path is None:
-            raise InputError("There is no sound yet: record some, or choose a file.")
+            raise InputError("There is no audio yet: record some, or choose a file.")
         recording = read_audio(path, model.sample_rate)
-        values = [*model.transcribe([recording]), picture(plots.transcription, model, recording)]
+        values = [*model.transcribe([recording]), to_image(plots.transcription, model, recording)]
         return Answer(values, *model.trace_inputs(recording))
 
-    return Panel([sound], outputs, answer)
+    return Panel([audio], outputs, answer)
 
 
-KINDS = {
-    models.SequenceTagger: tagger,
-    models.SequenceClassifier: classifier,
-    models.SequenceGenerator: generator,
-    models.Seq2Seq: seq2seq,
-    models.CTCRecognizer: recognizer,
+PANELS: dict[type, Callable[[Any], Panel]] = {
+    models.SequenceTagger: tagger_panel,
+    models.SequenceClassifier: classifier_panel,
+    models.SequenceGenerator: generator_panel,
+    models.Seq2Seq: seq2seq_panel,
+    models.CTCRecognizer: recognizer_panel,
 }
+"""Class of models to the function that makes its panel."""
 
 
-# What panels have in common.
+# Parts that panels share.
 
 
-def read(model, text):
-    """The tokens of a text that somebody typed.
+def tokenize_text(model: Any, text: str) -> list[str]:
+    """Return the tokens of a text.
+
+    Args:
+        model: Model with an `encoder`.
+        text: Text from the page.
 
     Raises:
-        InputError: There are none, or it is too long.
+        InputError: If the text has no tokens, or more than `MAX_TEXT_LENGTH` characters.
     """
-    text = text or ""
-    if len(text) > LONGEST:
+    if len(text) > MAX_TEXT_LENGTH:
         raise InputError(
-            f"The text has {len(text):,} characters: at most {LONGEST:,} are read here."
+            f"The text has {len(text):,} characters: at most {MAX_TEXT_LENGTH:,} are allowed."
         )
     tokens = model.encoder.tokenize(text)
     if not tokens:
@@ -203,32 +223,42 @@ def read(model, text):
     return tokens
 
 
-def style(model):
-    """The choice of a style, by its number and name."""
-    choices = [(f"{number} {name}", number) for number, name in enumerate(model.styles)]
+def style_choice(model: models.SequenceGenerator) -> gr.Radio:
+    """Return the component that chooses a style, by its id and name."""
+    choices = [(f"{style_id} {name}", style_id) for style_id, name in enumerate(model.styles)]
     return gr.Radio(choices, value=0, label="Style")
 
 
-def drawing():
-    """Temperature and seed of what is drawn."""
+def sampling_controls() -> list[Any]:
+    """Return the components for temperature and seed."""
     return [
-        gr.Slider(0, 2, 0.8, step=0.1, label="Temperature: 0 takes the likeliest always"),
-        gr.Number(0, precision=0, minimum=0, label="Seed: another one, another answer"),
+        gr.Slider(0, 2, 0.8, step=0.1, label="Temperature (0: always the most likely token)"),
+        gr.Number(0, precision=0, minimum=0, label="Random seed"),
     ]
 
 
-def picture(draw, *what):
-    """What a function draws into a PNG file, as an array; None if it draws nothing.
+def to_image(draw: Callable[..., None], *args: Any) -> Array | None:
+    """Return the PNG file that a function writes as an array, None if it writes nothing.
 
     Args:
-        draw: Takes what follows, and the file.
+        draw: Function of the arguments and a binary file.
+        *args: Arguments of the function.
+
+    Returns:
+        uint8 `(height, width, channels)`.
     """
     from PIL import Image
 
     file = io.BytesIO()
-    draw(*what, file)
+    draw(*args, file)
     return np.asarray(Image.open(file)) if file.tell() else None
 
 
-def _text(label):
+def _tokenize(model: Any, text: str | None) -> tuple[str, list[str]]:
+    """Return a text, "" for None, and its tokens."""
+    text = text or ""
+    return text, tokenize_text(model, text)
+
+
+def _textbox(label: str) -> gr.Textbox:
     return gr.Textbox(label=label, lines=3)

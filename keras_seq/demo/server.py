@@ -1,19 +1,23 @@
-"""The page behind a socket, until it is told to stop."""
+"""Server of the demo page."""
+
+import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from keras_seq._internal.sockets import listen
 
 __all__ = ["listen", "serve"]
 
 
-def serve(app, listening):
-    """Answers until SIGINT or SIGTERM.
+def serve(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve a page until SIGINT or SIGTERM.
 
     Args:
         app: ASGI application.
-        listening: Of `listen`.
+        listening: Listening socket, see `listen`.
     """
-    # An open page keeps a connection open: one does not wait for it, nor read how it was cut.
+    # An open page keeps its connection open. The server does not wait for it, and does not log
+    # that it was cut.
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listening])

@@ -56,7 +56,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
         """Return a panel with a sequence as input and the class probabilities as output."""
         from keras_seq.demo import panels
 
-        panel = panels.classifier(model)
+        panel = panels.classifier_panel(model)
 
         def answer(text: str | None) -> panels.Answer:
             sequence = normalize_sequence(text or "", "The input")

@@ -92,12 +92,14 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             title = f"{name} {seed}"
             values = [
                 files.sound(tokens),
-                panels.picture(files.draw, tokens, title),
+                panels.to_image(files.draw, tokens, title),
                 tunes.abc_of(tokens, title=title, book=name),
             ]
             return panels.Answer(values, *self.trace_inputs(model, tokens, style))
 
-        return panels.Panel([panels.style(model), begin, *panels.drawing()], outputs, answer)
+        return panels.Panel(
+            [panels.style_choice(model), begin, *panels.sampling_controls()], outputs, answer
+        )
 
 
 def compose(model, config, styles, prompt, temperature, seed):

@@ -62,6 +62,6 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
 
     def demo(self, model: Seq2Seq, config: Config) -> "Panel":
         """Return a panel with a sentence in, the translations of the beam out."""
-        from keras_seq.demo.panels import seq2seq
+        from keras_seq.demo.panels import seq2seq_panel
 
-        return seq2seq(model, copy_unknown=True)
+        return seq2seq_panel(model, copy_unknown=True)

@@ -75,7 +75,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
             clip = read_video(path, model.frame_shape, **model.frame_sampling)
             [seen] = model.classify([clip])
             strip = (Path(path).name, clip, over_time(model, clip))
-            values = [seen.probabilities, panels.picture(plots.filmstrips, [strip])]
+            values = [seen.probabilities, panels.to_image(plots.filmstrips, [strip])]
             return panels.Answer(values, *self.trace_inputs(model, clip))
 
         return panels.Panel([video], outputs, answer)

@@ -16,7 +16,7 @@ from tiny_models import recognizer, rows, tagger
 
 from keras_seq.data import cache
 from keras_seq.demo import app, folder, gate, panels
-from keras_seq.demo.app import application
+from keras_seq.demo.app import create_app
 from keras_seq.train import registry
 
 pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
@@ -63,8 +63,8 @@ def echo(kind):
         return panels.Panel([kind()], [gr.Textbox()], answer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "panel_of", panel)
-        return application(registry.find("ner").import_recipe(), Builtin, None)
+        patch.setattr(app, "make_panel", panel)
+        return create_app(registry.find("ner").import_recipe(), Builtin, None)
 
 
 def disguises(path):
@@ -94,7 +94,7 @@ def attack(client, path):
     seen = []
     for given in disguises(path):
         body = {"data": [given], "session_hash": "s"}
-        for name in ("call/ask", "run/ask", "api/ask", "call/look"):
+        for name in ("call/ask", "run/ask", "api/ask", "call/show_trace"):
             answer = client.post(f"/gradio_api/{name}", json=body)
             seen.append(answer.text)
             if "event_id" in seen[-1]:
@@ -133,7 +133,7 @@ COMPONENTS = [*OURS, *(pytest.param(kind, marks=pytest.mark.slow) for kind in OT
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("defence", ["gate", "gradio"])
 def test_no_file_of_the_machine_is_served(component, defence, secret, monkeypatch):
-    monkeypatch.setattr(app, "WAITING_OF_ONE", 1_000)
+    monkeypatch.setattr(app, "MAX_WAITING_PER_ADDRESS", 1_000)
     page = echo(component)
     if defence == "gradio":  # what it does itself since it is told that the page was launched
         page = page.app.app
@@ -148,9 +148,9 @@ KINDS = {"ner": tagger, "mnist_rows": rows, "speech": recognizer}
 
 @pytest.mark.parametrize("name", KINDS)
 def test_no_file_is_served_by_the_pages_of_recipes(name, secret, monkeypatch):
-    monkeypatch.setattr(app, "WAITING_OF_ONE", 1_000)
+    monkeypatch.setattr(app, "MAX_WAITING_PER_ADDRESS", 1_000)
     with client_of(
-        application(registry.find(name).import_recipe(), Builtin, KINDS[name]())
+        create_app(registry.find(name).import_recipe(), Builtin, KINDS[name]())
     ) as client:
         attack(client, secret)
 
@@ -206,7 +206,7 @@ def test_requests_that_are_wrong(text_page):
     for name in ("nothing", "ask/more", "v2/ask"):
         assert text_page.post(f"/gradio_api/call/{name}", json={"data": ["a"]}).status_code == 404
     detail = join(text_page, data=["\ud800"]).json()["detail"]
-    assert detail == "The text has half of a surrogate pair, which is no character."
+    assert detail == "The text has an unpaired surrogate, which is invalid."
     assert join(text_page).status_code == 200, "it goes on"
 
 
@@ -251,8 +251,8 @@ def test_what_is_not_there(text_page):
 
 
 def test_uploads_that_are_too_large(monkeypatch):
-    small = gate.Limits(upload_bytes=1_500, folder_bytes=4_000)
-    monkeypatch.setattr(app, "Gate", functools.partial(gate.Gate, limits=small))
+    small = gate.Limits(max_upload_bytes=1_500, max_folder_bytes=4_000)
+    monkeypatch.setattr(app, "GateMiddleware", functools.partial(gate.GateMiddleware, limits=small))
     with client_of(echo(gr.File)) as client:
         upload = "/gradio_api/upload"
         assert client.post(upload, files={"files": ("a", bytes(900))}).status_code == 200
@@ -269,7 +269,7 @@ def test_uploads_that_are_too_large(monkeypatch):
         for number in range(6):
             answer = client.post(upload, files={"files": ("a", bytes([number]) * 1_000)})
         assert answer.status_code == 507 and "no room for more files" in answer.json()["detail"]
-        monkeypatch.setattr(folder, "KEPT", -1)
+        monkeypatch.setattr(folder, "RETENTION_SECONDS", -1)
         assert client.post(upload, files={"files": ("b", bytes(900))}).status_code == 200
 
 
@@ -287,12 +287,14 @@ def test_one_visitor_does_not_fill_the_queue():
     page = echo(gr.Textbox)
     events = [type("Event", (), {"request": asked_from(host)}) for host in ("a", "b", "a", None)]
     queue = type("Queue", (), {"queue": events})
-    take = app._take(blocks_of(page))
+    check_queue = app._make_queue_check(blocks_of(page))
     blocks_of(page)._queue.event_queue_per_concurrency_id["model"] = queue
-    take("b")
-    take("c")
-    with pytest.raises(gate.Refusal, match="2 questions of yours are waiting") as caught:
-        take("a")
+    check_queue("b")
+    check_queue("c")
+    with pytest.raises(
+        gate.RequestError, match="2 questions from your address are waiting"
+    ) as caught:
+        check_queue("a")
     assert caught.value.status == 429
 
 
@@ -303,7 +305,9 @@ def asked_from(host):
 
 def test_the_queue_knows_who_asks(monkeypatch):
     seen = []
-    monkeypatch.setattr(app, "_take", lambda blocks: lambda _: seen.append(waiting(blocks)))
+    monkeypatch.setattr(
+        app, "_make_queue_check", lambda blocks: lambda _: seen.append(waiting(blocks))
+    )
 
     def waiting(blocks):
         return [

@@ -4,7 +4,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from keras_seq.demo.hosts import HostCheck, Hosts
+from keras_seq.demo.hosts import HostMiddleware, Hosts
 
 LOCAL = ["localhost", "localhost:7860", "127.0.0.1:7860", "127.0.0.2", "[::1]:80", "LOCALHOST"]
 FOREIGN = [
@@ -19,7 +19,7 @@ ADDRESSES = ["192.0.2.1:80", "[2001:db8::1]:80"]
 
 
 def status(hosts, **headers):
-    client = TestClient(HostCheck(PlainTextResponse("a page"), hosts), "http://127.0.0.1")
+    client = TestClient(HostMiddleware(PlainTextResponse("a page"), hosts), "http://127.0.0.1")
     return client.post("/", headers=headers).status_code
 
 

@@ -25,7 +25,7 @@ from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.data import audio
 from keras_seq.demo import app, panels, server
-from keras_seq.demo.app import application
+from keras_seq.demo.app import create_app
 from keras_seq.models import VideoClassifier
 from keras_seq.text.vocabulary import END
 from keras_seq.train import registry, runs
@@ -55,7 +55,7 @@ def length(inputs):
 
 def test_a_tagger_shows_its_spans():
     model = tagger()
-    [shown], inputs, steps = panels.tagger(model).answer(TEXT)
+    [shown], inputs, steps = panels.tagger_panel(model).answer(TEXT)
     found = [(e["entity"], e["start"], e["end"]) for e in shown["entities"]]
     assert shown["text"] == TEXT
     assert found == [(span.label, span.start, span.end) for span in model.tag([TEXT])[0]]
@@ -63,24 +63,24 @@ def test_a_tagger_shows_its_spans():
 
 
 def test_a_classifier_shows_its_words():
-    [likely, words], inputs, steps = panels.classifier(classifier()).answer(TEXT)
+    [likely, words], inputs, steps = panels.classifier_panel(classifier()).answer(TEXT)
     assert set(likely) == {"bad", "good"} and sum(likely.values()) == pytest.approx(1, abs=1e-5)
     assert [token for token, _ in words] == steps == WORDS
     assert max(weight for _, weight in words) == 1 and length(inputs) == 4
-    panel = panels.classifier(classifier(return_sequences=False))
+    panel = panels.classifier_panel(classifier(return_sequences=False))
     assert len(panel.outputs) == 1 and len(panel.answer(TEXT).values) == 1
 
 
 @pytest.mark.parametrize("styles", [None, ["jig", "reel"]])
 def test_a_generator_goes_on(styles):
     model = generator(styles)
-    panel = panels.generator(model)
+    panel = panels.generator_panel(model)
     style = [] if styles is None else [1]
     how = {"max_length": 20, "temperature": 0.8, "seed": 3}
     for text in ("ab", "", None):
         [shown], inputs, steps = panel.answer(text, *style, 20, 0.8, 3)
         [expected] = model.generate([text or ""], style or None, **how)
-        assert shown[0] == (text or "", None) and shown[1][1] == "made"
+        assert shown[0] == (text or "", None) and shown[1][1] == "generated"
         assert "".join(part for part, _ in shown) == expected
         assert steps == [END, *expected] and length(inputs) == len(steps)
     assert len(panel.inputs) == 4 + len(style)
@@ -92,13 +92,13 @@ def test_a_translation_shows_where_it_looked():
     kernel, bias = model.decoder.output_layer.get_weights()
     bias[model.target_encoder.end_id] = -9
     model.decoder.output_layer.set_weights([kernel, bias])
-    panel = panels.seq2seq(model)
+    panel = panels.seq2seq_panel(model)
     [answers, attention], inputs, steps = panel.answer("abz", 2)
     scores = [score for _, score in answers]
     assert len(answers) == 2 and scores == sorted(scores, reverse=True)
     assert all(text for text, _ in answers) and attention.ndim == 3
     assert steps[0].startswith("a | ") and length(inputs) == len(steps)
-    blind = panels.seq2seq(seq2seq(attention=None))
+    blind = panels.seq2seq_panel(seq2seq(attention=None))
     assert len(blind.outputs) == 1 and len(blind.answer("abc", 1).values) == 1
 
 
@@ -154,7 +154,7 @@ def test_a_tune_is_heard():
 
 def test_what_was_said(tmp_path):
     model = recognizer()
-    panel = panels.recognizer(model)
+    panel = panels.recognizer_panel(model)
     file = tmp_path / "said.wav"
     samples = np.random.default_rng(0).integers(-(2**14), 2**14, 4_000).astype("int16")
     soundfile.write(file, samples, 8_000)
@@ -163,7 +163,7 @@ def test_what_was_said(tmp_path):
     assert text == model.transcribe([recording])[0]
     assert heard.ndim == 3 and (inputs["lengths"] == [2_000]).all()
     assert steps[:2] == ["0.00 s", "0.04 s"] and len(steps) == 13
-    with pytest.raises(InputError, match="There is no sound yet"):
+    with pytest.raises(InputError, match="There is no audio yet"):
         panel.answer(None)
 
 
@@ -207,19 +207,19 @@ MISTAKES = {
 @pytest.mark.parametrize("make, given, message", MISTAKES.values(), ids=MISTAKES)
 def test_what_is_no_input(make, given, message):
     with pytest.raises(InputError, match=message):
-        panels.panel_of(registry.find("ner").import_recipe(), Builtin, make()).answer(*given)
+        panels.make_panel(registry.find("ner").import_recipe(), Builtin, make()).answer(*given)
 
 
 def test_a_model_without_a_demo():
     with pytest.raises(InputError, match=r"A Functional has no demo.* recipe ner"):
-        panels.panel_of(registry.find("ner").import_recipe(), Builtin, rows())
+        panels.make_panel(registry.find("ner").import_recipe(), Builtin, rows())
 
 
 @contextlib.contextmanager
 def page_of(name, model):
     """A client of the page."""
     with TestClient(
-        application(registry.find(name).import_recipe(), Builtin, model), ADDRESS
+        create_app(registry.find(name).import_recipe(), Builtin, model), ADDRESS
     ) as client:
         yield client
 
@@ -244,7 +244,7 @@ def test_the_page_answers_and_lives_on(monkeypatch):
             kind, data = asked(client, "ask", "Ada <b> met")
             assert kind == "complete"
             assert "".join(part["token"] for part in data[0]) == "Ada <b> met"
-            kind, [frame] = asked(client, "look")
+            kind, [frame] = asked(client, "show_trace")
             assert kind == "complete" and frame.startswith("<iframe srcdoc=")
             page = html.unescape(frame)
             assert '"steps": ["Ada", "\\u003c", "b", ">", "met"]' in page
@@ -256,9 +256,9 @@ def test_the_page_answers_and_lives_on(monkeypatch):
 
 
 def test_the_model_does_one_thing_at_a_time():
-    blocks = app._blocks(registry.find("ner").import_recipe(), Builtin, tagger())
+    blocks = app._build_blocks(registry.find("ner").import_recipe(), Builtin, tagger())
     found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
-    assert found["ask"] == found["look"] == ("model", 1)
+    assert found["ask"] == found["show_trace"] == ("model", 1)
 
 
 def test_the_page_needs_no_other_host():
