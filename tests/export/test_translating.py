@@ -1,4 +1,4 @@
-"""Exported sequence-to-sequence models, searched as docs/export.md says, against the models."""
+"""Exported sequence-to-sequence models, decoded by the code of docs/export.md."""
 
 import functools
 import json
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 PAGE = (Path(__file__).parents[2] / "docs/export.md").read_text("utf-8")
-SECTIONS = PAGE.split("## Translating without this package")[1]
-WITH_ONNX, WITH_LITERT, PIECES, *_ = re.findall(r"```python\n(.*?)```", SECTIONS, re.S)
+SECTIONS = PAGE.split("## Decoding without this package")[1]
+WITH_ONNX, WITH_LITERT, WORDPIECE, *_ = re.findall(r"```python\n(.*?)```", SECTIONS, re.S)
 
 EXAMPLES = ["abcd", "ba"]
 """What is exported is compared on these before it is written."""
@@ -119,10 +119,10 @@ def test_a_batch_of_any_lengths(tmp_path):
         state["token"] = np.repeat(tokens, 2)
 
 
-def test_pieces_as_the_page_says():
+def test_wordpiece_as_the_page_says():
     known = Vocabulary(["▁", "▁ab", "ab", "abc", "c", "▁d_", "_", "▁.", "é"])
     page = {"metadata": {"tokens": known.tokens}}
-    exec(PIECES, page)
+    exec(WORDPIECE, page)
     split = wordpiece_tokenizer(known.tokens)
     for text in ("", "abc ab", "abcab. d_e", "▁ab\u3000\tcé é", " . x1 "):
-        assert page["pieces"](text) == [token for token, _, _ in split(text)]
+        assert page["wordpiece"](text) == [token for token, _, _ in split(text)]
