@@ -1,4 +1,4 @@
-"""The settings of a recipe: what a `Config` holds, and which of its fields may be tuned."""
+"""Base class of the configurations of recipes, and their tunable fields."""
 
 import ast
 import dataclasses
@@ -10,13 +10,13 @@ from typing import Any, ClassVar, Literal, get_args
 from keras_seq._internal.errors import InputError
 
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
-"""The cells, by the names of their layers in `keras_seq.layers`."""
+"""Name of a recurrent layer of `keras_seq.layers`."""
 CELLS = get_args(Cell)
 _RESERVED = """
     debug distribute fields help limit preset record resume run runs search test trials workers
 """
 RESERVED = frozenset(_RESERVED.split())
-"""Options of `keras-seq train` and `tune`, which no field of a Config may be called."""
+"""Names that fields of a Config cannot have: options of `keras-seq train` and `tune`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,12 @@ def tunable(
     high: float | None = None,
     log: bool = False,
 ) -> Any:
-    """Return a field of a Config whose value `keras-seq tune` may choose.
+    """Return a dataclass field that `keras-seq tune` searches unless it is set.
+
+    >>> from keras_seq.train.config import tunable
+    >>> field = tunable(0.003, low=0.0005, high=0.01, log=True)
+    >>> field.metadata["space"].low
+    0.0005
 
     Args:
         default: Value of the field when it is not tuned.
@@ -51,22 +56,31 @@ def tunable(
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What the configs of all recipes share. Fields become options of the command line.
+    """Base class of the configurations of recipes. Fields become command-line options.
 
-    A field exists if a preset sets it, `keras-seq tune` chooses it, or the format of data needs it.
-    What nobody sets is a constant in the recipe's `model.py`.
+    The string below a field is the help of its option. A recipe has a field for what its presets
+    set, what `keras-seq tune` searches, and what the format of the data requires. All other
+    settings are constants in its `model.py`.
+
+    >>> import dataclasses
+    >>> from keras_seq.train.config import Config, tunable
+    >>> @dataclasses.dataclass(frozen=True)
+    ... class MyConfig(Config):
+    ...     units: int = tunable(64, choices=(32, 64, 128))
+    >>> MyConfig(steps=200).units
+    64
     """
 
     data: str = "builtin"
-    """Where the examples come from: builtin, tfds:NAME[/CONFIG], or a path of your own."""
+    """Source of the examples: builtin, tfds:NAME[/CONFIG], or the path of a file or folder."""
     seed: int = 0
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64
-    """Batch size."""
+    """Number of examples per training step, at least 1."""
     steps: int = 1000
-    """Optimizer steps in all, rounded to whole passes over the training examples (epochs)."""
+    """Number of optimizer steps, at least 1. Rounded to whole epochs."""
     keep_best: bool = True
-    """Keep the weights of the epoch that did best on the validation split, not the last."""
+    """Keep the weights of the epoch with the best validation metric, not of the last epoch."""
 
     monitor: ClassVar[str] = "accuracy"
     """Validation metric by which `keep_best` and `keras-seq tune` choose."""
@@ -78,22 +92,22 @@ class Config:
             if field.name in RESERVED:
                 raise InputError(
                     f"The field {field.name!r} of {type(self).__module__} has the name of an "
-                    "option of keras-seq; rename it."
+                    "option of keras-seq. Rename it."
                 )
         for name in ("batch_size", "steps"):
-            if getattr(self, name) < 1:
-                raise InputError(f"--{name.replace('_', '-')} must be at least 1.")
+            if (value := getattr(self, name)) < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}.")
 
     @classmethod
     def spaces(cls) -> dict[str, Space]:
-        """Return the tunable fields: name to `Space`."""
+        """Return the search space of each tunable field, by name."""
         return {
             f.name: f.metadata["space"] for f in dataclasses.fields(cls) if "space" in f.metadata
         }
 
 
 def field_texts(config_class: type) -> dict[str, str]:
-    """Return the strings below the fields of a class and of its bases, by field."""
+    """Return the string below each field of a class and of its bases, by name of the field."""
     texts: dict[str, str] = {}
     for base in reversed(config_class.__mro__[:-1]):
         [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
