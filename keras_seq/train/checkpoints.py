@@ -1,51 +1,53 @@
-"""Checkpoints of a run: lists of arrays, and what JSON can hold, in one file."""
+"""Checkpoints of a run: one NumPy file with lists of arrays and JSON."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from keras_seq._internal import files
+from keras_seq._internal.types import Array
 
-Checkpoint = tuple[dict[str, list[np.ndarray]], dict[str, Any]]
-"""Lists of arrays by name, and what JSON can hold."""
+Checkpoint = tuple[dict[str, list[Array]], dict[str, Any]]
+"""Lists of arrays by name, and a JSON object with the progress of the run."""
 
 
-def write(path: Path, arrays: dict[str, list[np.ndarray]], progress: dict[str, Any]) -> None:
-    """Save a checkpoint, and keep the one before it.
+def write(path: Path, arrays: Mapping[str, Sequence[Array]], progress: Mapping[str, Any]) -> None:
+    """Write a checkpoint and keep the previous one.
 
     Args:
         path: File to write.
         arrays: Lists of arrays by name.
-        progress: What JSON can hold.
+        progress: JSON object.
     """
-    flat = {f"{name}/{i}": a for name, list_ in arrays.items() for i, a in enumerate(list_)}
+    flat = {f"{name}/{i}": a for name, group in arrays.items() for i, a in enumerate(group)}
     with files.atomic_write(path, keep_previous=True) as new:
         np.savez(new, **flat, progress=np.array(json.dumps(progress)))  # type: ignore[arg-type]
 
 
 def read(path: Path) -> Checkpoint | None:
-    """Return what `write` saved last, or None.
+    """Return the last checkpoint, or None if there is none.
 
-    Of a damaged checkpoint the one before it is returned, and a warning is printed.
+    If it is damaged, print a warning and return the previous one.
 
     Raises:
-        DamagedFileError: If both are damaged.
+        DamagedFileError: If both checkpoints are damaged.
     """
     return files.read_with_fallback(path, _read)
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint and the one before it, if there are any."""
+    """Remove a checkpoint and the previous one, if they exist."""
     files.previous_path(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> Checkpoint:
-    remedy = "remove the folder of the run and train it from the start"
+    remedy = "remove the folder of the run and train it again"
     files.check_zip(path, ["progress.npy"], remedy)
-    arrays: dict[str, dict[int, np.ndarray]] = {}
+    arrays: dict[str, dict[int, Array]] = {}
     with np.load(path) as file:
         progress = json.loads(str(file["progress"]))
         for key in file.files:

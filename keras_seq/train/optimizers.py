@@ -1,4 +1,4 @@
-"""The optimizers of the recipes, and their learning-rate schedule."""
+"""Optimizers of the recipes, and their learning-rate schedule."""
 
 import keras
 
@@ -6,13 +6,13 @@ import keras
 def adam_w(
     learning_rate: float, steps: int, weight_decay: float = 0.01
 ) -> keras.optimizers.Optimizer:
-    """Return Adam with decoupled weight decay (Loshchilov & Hutter 2019).
+    """Return Adam with decoupled weight decay (AdamW, Loshchilov & Hutter 2019).
 
-    Gradients whose norm, over all weights, is more than 1 are scaled down to it.
+    Gradients are clipped to a global norm of 1.
 
     Args:
         learning_rate: Peak learning rate of `warmup_cosine`.
-        steps: Optimizer steps in all.
+        steps: Number of optimizer steps.
         weight_decay: Decoupled weight decay, relative to the learning rate.
     """
     return keras.optimizers.AdamW(
@@ -23,14 +23,15 @@ def adam_w(
 def muon(
     learning_rate: float, steps: int, weight_decay: float, output: str
 ) -> keras.optimizers.Optimizer:
-    """Return Muon (Jordan et al. 2024; scaled as by Liu et al. 2025).
+    """Return Muon (Jordan et al. 2024) with the update scale of Liu et al. 2025.
 
-    What is taken off a kernel is the orthogonal matrix nearest to the mean of its gradients, times
-    0.2 and the root of its longer side: so no direction of what it multiplies changes faster than
-    another. Weights that are not matrices, and the output layer, are left to Adam, as by `adam_w`.
+    Muon orthogonalizes the momentum of each matrix. The update is scaled by 0.2 times the square
+    root of the longer side. The output layer and weights that are not matrices use AdamW.
 
     Args:
-        learning_rate, steps, weight_decay: As for `adam_w`.
+        learning_rate: Peak learning rate of `warmup_cosine`.
+        steps: Number of optimizer steps.
+        weight_decay: Decoupled weight decay, relative to the learning rate.
         output: Name of the output layer.
     """
     return keras.optimizers.Muon(
@@ -45,15 +46,16 @@ def muon(
 def warmup_cosine(
     learning_rate: float, steps: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Return a learning rate that rises for a twentieth of the steps, then falls to zero.
-
-    It falls as a cosine does.
+    """Return a schedule with linear warmup over 5% of the steps, then cosine decay to zero.
 
     Args:
         learning_rate: Peak learning rate.
-        steps: Optimizer steps in all.
+        steps: Number of optimizer steps.
     """
-    warm_up = steps // 20
+    warmup_steps = steps // 20
     return keras.optimizers.schedules.CosineDecay(
-        learning_rate / 20, steps - warm_up, warmup_target=learning_rate, warmup_steps=warm_up
+        learning_rate / 20,
+        steps - warmup_steps,
+        warmup_target=learning_rate,
+        warmup_steps=warmup_steps,
     )

@@ -1,7 +1,9 @@
-"""Shows how far a training is, or a search."""
+"""Progress bars of trainings and searches."""
 
 import contextlib
 import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
 from rich.console import Console
@@ -10,15 +12,21 @@ from rich.progress import Progress as Bar
 
 from keras_seq.train.metrics import numbers
 
+if TYPE_CHECKING:
+    from keras_seq.train.callbacks import RunCallback
+
+Logs = Mapping[str, Any] | None
+"""Logs that Keras hands to callbacks."""
+
 
 class Progress(keras.callbacks.Callback):
-    """One bar over all epochs with the running loss, and a line of metrics after every epoch.
+    """Progress bar over all epochs with the running loss, and a line of metrics per epoch.
 
     Args:
-        run_callback: `RunCallback`, which is called first.
+        run_callback: Callback that measures each epoch. Keras must call it first.
     """
 
-    def __init__(self, run_callback):
+    def __init__(self, run_callback: "RunCallback") -> None:
         super().__init__()
         self.run_callback, self.epochs = run_callback, run_callback.epochs
         self.bar = Bar(
@@ -30,58 +38,65 @@ class Progress(keras.callbacks.Callback):
             console=Console(highlight=False, soft_wrap=True),
         )
 
-    def on_train_begin(self, logs=None):
-        done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
+    def on_train_begin(self, logs: Logs = None) -> None:
+        epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",
             total=self.epochs * steps_per_epoch,
-            completed=done * steps_per_epoch,
-            epoch=done,
+            completed=epochs_done * steps_per_epoch,
+            epoch=epochs_done,
             epochs=self.epochs,
             loss=float("nan"),
         )
         self.bar.start()
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.began = time.perf_counter()
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.start_time = time.perf_counter()
         self.bar.update(self.task, epoch=epoch + 1)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        assert logs is not None
         self.bar.update(self.task, advance=1, loss=float(logs["loss"]))
 
-    def on_epoch_end(self, epoch, logs=None):
-        row = self.run_callback.history[-1]
-        shown = {k: v for k, v in numbers(row).items() if k not in ("epoch", "seconds")}
-        metrics = [f"{name} {value:.4f}" for name, value in shown.items()]
-        seconds = time.perf_counter() - self.began
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        row = numbers(self.run_callback.history[-1])
+        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "seconds")]
+        seconds = time.perf_counter() - self.start_time
         self.bar.console.print(
             f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
             + "  ".join(metrics)
             + f"  {seconds:.1f} s"
         )
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: Logs = None) -> None:
         self.bar.stop()
 
 
+class OnProgress(Protocol):
+    """Function that shows the progress of a search."""
+
+    def __call__(self, num_done: float, line: str | None = None) -> None:
+        """Show the number of trials that are done, fractions included, and print a line."""
+
+
 @contextlib.contextmanager
-def trial_progress(total):
-    """Shows one bar over all trials of a search, with lines above it.
+def trial_progress(num_trials: int) -> Iterator[OnProgress]:
+    """Show a progress bar over the trials of a search.
 
     Args:
-        total: How many trials there are.
+        num_trials: Number of trials.
 
     Yields:
-        A function of how many are done, which may have a fraction, and of a line to print, if any.
+        Function that updates the bar and prints lines above it.
     """
     columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(highlight=False, soft_wrap=True)
     with Bar(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
+        task = bar.add_task("", total=num_trials)
 
-        def on_progress(done, line=None):
+        def on_progress(num_done: float, line: str | None = None) -> None:
             if line is not None:
                 console.print(line, markup=False)
-            bar.update(task, completed=done)
+            bar.update(task, completed=num_done)
 
         yield on_progress

@@ -208,7 +208,7 @@ def test_a_checkpoint_of_another_model(place, capsys):
     arrays["variables"][0] = arrays["variables"][0][:0]
     checkpoints.write(path, arrays, progress)
     assert run(*RESUME) == 2
-    assert "is of another model than the recipe builds now" in sentence(capsys)
+    assert "does not fit the model that the recipe builds now" in sentence(capsys)
 
 
 def test_a_field_that_is_gone(place, capsys):
