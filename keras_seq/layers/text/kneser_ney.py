@@ -10,52 +10,57 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class KneserNey(IncrementalLayer):
-    """Mixes the probabilities of a network with those of an interpolated Kneser-Ney model.
+    """Interpolation of a neural language model with an interpolated Kneser-Ney model.
 
-    The probability of a token after n - 1 others is (max(c - D, 0) + D m P') / s (Chen & Goodman
-    1999, with one discount D): c of the n-gram, s and m the sum and the number of the c that stand
-    after these others, P' the same after one token less, and last one over the number of tokens. c
-    is a count for the longest n-grams; for shorter ones it is the number of different tokens that
-    stand before them, with the times that they begin a sequence. Counts memorize, a network
-    generalizes; their mixture is better than both (Mikolov et al. 2011).
+    The n-gram model is that of Chen & Goodman (1999) with one discount D. The probability of a
+    token w after a context h is
 
-    A network that saw the counts in training would learn to trust them, since there they know the
-    answer: training leaves them out.
+        P(w | h) = (max(c(h w) - D, 0) + D m(h) P(w | h')) / s(h)
+
+    where h' is h without its first token, s is the sum of the counts c(h w) over all tokens w, and
+    m the number of tokens w with a positive count. The empty context backs off to the uniform
+    distribution. For the longest n-grams c is the number of occurrences. For shorter n-grams it is
+    the number of different tokens before them, plus their occurrences at the start of a sequence.
+    Counts memorize, a network generalizes; the mixture is better than both (Mikolov et al. 2011).
+
+    In training the counts are left out: on the training set they predict almost perfectly, so that
+    the network would learn to rely on them.
 
     >>> import numpy as np
     >>> from keras_seq.layers import KneserNey
     >>> layer = KneserNey(5, order=2, interpolation=1.0)
     >>> layer.adapt([[2, 3, 4, 2], [2, 3, 2]])  # 2 begins and ends each sequence
-    >>> logits = layer(np.zeros((1, 1, 5)), np.array([[2]]))  # what follows on 2
+    >>> logits = layer(np.zeros((1, 1, 5)), np.array([[2]]))  # the token after 2
     >>> int(logits.numpy().argmax())
     3
 
     Args:
         vocab_size: Number of ids, `TextEncoder.vocab_size`.
-        order: Number of tokens of the longest n-gram.
-        interpolation: Weight of the counts in the mixture, from 0 to 1.
-        discount: D, which is taken off each count, from 0 to 1.
-        trie_shape: `NgramTrie.shape` of the n-grams that are counted. `adapt` sets it.
+        order: Number of tokens of the longest n-grams.
+        interpolation: Weight of the n-gram model in the mixture, from 0 to 1.
+        discount: D, from 0 to 1.
+        trie_shape: `NgramTrie.shape` of the counts, which `adapt` sets.
 
     Call arguments:
-        logits: `(batch, timesteps, vocab_size)`.
-        ids: The ids that were read up to each step, `(batch, timesteps)`.
+        logits: Logits of a network `(batch, timesteps, vocab_size)`.
+        ids: Ids that were read up to each time step, `(batch, timesteps)`.
         training: Whether to leave out the counts.
 
     Returns:
-        Logits as they are given, in training; else log probabilities of the mixture.
+        Float32 `(batch, timesteps, vocab_size)`: the logits in training, otherwise the
+        log-probabilities of the mixture.
 
-    Weights, none trained: a trie of all n-grams, the shorter ones first, those of one length in the
-    order of their beginnings: `last` token, `value` (c - D) / s, number of the `first` n-gram that
-    is one token longer, and what `rest` of the probability goes to shorter ones after it.
+    Weights, none of them trained: `token`, `first_child`, `probability` and `backoff`, the arrays
+    of an `NgramTrie`.
 
     Raises:
-        InputError: If an argument is out of its range; if the layer is used before `adapt`.
+        InputError: If an argument is out of its range, or the layer is used before `adapt`.
     """
 
     state_names = ("contexts",)
@@ -72,36 +77,36 @@ class KneserNey(IncrementalLayer):
         super().__init__(**kwargs)
         if vocab_size < 1 or order < 1 or not (0 <= interpolation <= 1 and 0 <= discount <= 1):
             raise InputError(
-                "KneserNey takes positive numbers, and an interpolation and a discount of 0 to 1, "
-                f"got vocab_size {vocab_size}, order {order}, interpolation {interpolation} and "
-                f"discount {discount}."
+                "KneserNey takes a positive vocab_size and order, and an interpolation and a "
+                f"discount from 0 to 1, got vocab_size {vocab_size}, order {order}, interpolation "
+                f"{interpolation} and discount {discount}."
             )
         self.vocab_size, self.order = vocab_size, order
         self.interpolation, self.discount = interpolation, discount
         self.trie_shape = None if trie_shape is None else list(trie_shape)
-        self.supports_masking = True  # else it warns of a mask, which logits need not
+        self.supports_masking = True  # Keras would warn that the mask of the logits is lost.
 
-    def adapt(self, sequences: Iterable[Sequence[int]]) -> None:
+    def adapt(self, sequences: Iterable[ArrayLike]) -> None:
         """Count the n-grams of sequences, once and before the layer is used.
 
         Args:
-            sequences: Ids, 0 for padding. The first of each is known and not predicted, so that a
-                text has the id of the end before and after it.
+            sequences: Ids `(timesteps,)` of each sequence, 0 for padding. The first id is known
+                and not predicted. Begin and end each text with the id of the end.
 
         Raises:
-            InputError: If there is no sequence, or if the layer has counts already.
+            InputError: If there is no sequence, or the layer has counts already.
         """
         rows = [np.asarray(sequence, "int64") for sequence in sequences]
         rows = [row[row > 0] for row in rows if (row > 0).any()]
         if not rows:
-            raise InputError(f"There is no sequence that {self.name} could count.")
+            raise InputError(f"{self.name}: there is no sequence to count.")
         self.set_trie(NgramTrie(rows, self.order, self.vocab_size, self.discount))
 
     def set_trie(self, trie: NgramTrie) -> None:
-        """Take the n-grams of a trie.
+        """Set the counts.
 
         Args:
-            trie: Counted with the same `order`, `vocab_size` and `discount`.
+            trie: Counts of the same `order`, `vocab_size` and `discount`.
 
         Raises:
             InputError: If the layer has counts of another shape already.
@@ -111,31 +116,36 @@ class KneserNey(IncrementalLayer):
         self.trie_shape = trie.shape
         if not self.built:
             self.build((None, None, self.vocab_size))
-        for name in ("last", "first", "value", "rest"):
+        for name in ("token", "first_child", "probability", "backoff"):
             getattr(self, name).assign(getattr(trie, name))
 
-    def build(self, logits_shape: Any, ids_shape: Any = None) -> None:
+    def build(self, logits_shape: Shape, ids_shape: Shape | None = None) -> None:
         if self.trie_shape is None:
             raise InputError(f"{self.name} has no counts yet: call adapt(sequences) first.")
         size = (self.null_node + 2,)
-        # In mixed precision too, probabilities are float32.
+        # Probabilities need float32, also in mixed precision.
         options: dict[str, Any] = {"trainable": False, "initializer": "zeros", "autocast": False}
-        self.last = self.add_weight(size, dtype="int32", name="last", **options)
-        self.first = self.add_weight(size, dtype="int32", name="first", **options)
-        self.value = self.add_weight(size, dtype="float32", name="value", **options)
-        self.rest = self.add_weight(size, dtype="float32", name="rest", **options)
+        self.token = self.add_weight(size, dtype="int32", name="token", **options)
+        self.first_child = self.add_weight(size, dtype="int32", name="first_child", **options)
+        self.probability = self.add_weight(size, dtype="float32", name="probability", **options)
+        self.backoff = self.add_weight(size, dtype="float32", name="backoff", **options)
 
     @property
     def null_node(self) -> int:
-        """Number of n-grams, which stands for one that was not counted."""
+        """Node of the n-grams that were not counted, equal to the number of those that were."""
         return self.trie_shape[0]  # type: ignore[index]
 
     @property
     def max_children(self) -> list[int]:
-        """For each length the number of tokens that follow on one n-gram, at most."""
+        """Largest number of children of a node, per length of its n-gram, from 0 tokens on."""
         return self.trie_shape[1:]  # type: ignore[index]
 
-    def call(self, logits: Any, ids: Any, training: bool | None = False) -> Any:
+    @property
+    def num_bisections(self) -> int:
+        """Number of bisections that find one of `max_children` sorted children."""
+        return max(self.max_children).bit_length()
+
+    def call(self, logits: Tensor, ids: Tensor, training: bool | None = False) -> Tensor:
         logits = ops.cast(logits, "float32")
         if training:
             return logits
@@ -143,151 +153,177 @@ class KneserNey(IncrementalLayer):
             return ops.log_softmax(logits, axis=-1)
         return self.interpolate(logits, self.probabilities(self.contexts(ids)[:, 1:]))
 
-    def interpolate(self, logits: Any, probabilities: Any) -> Any:
-        """Return the log probabilities of the mixture.
+    def interpolate(self, logits: Tensor, probabilities: Tensor) -> Tensor:
+        """Return the log-probabilities of the mixture, `(..., vocab_size)`.
 
         Args:
-            logits: Those of a network `(..., vocab_size)`.
-            probabilities: Those of the counts, of the same shape.
+            logits: Logits of a network `(..., vocab_size)`.
+            probabilities: Probabilities of the n-gram model, of the same shape.
         """
         network = ops.softmax(ops.cast(logits, "float32"), axis=-1)
         return ops.log((1 - self.interpolation) * network + self.interpolation * probabilities)
 
-    def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
-        """Return the n-grams before the last id of each prompt, `contexts` `(batch, order)`."""
+    def initial_state(self, ids: Tensor, lengths: Tensor, max_length: int) -> dict[str, Tensor]:
+        """Return the state before the last id of each prompt: `contexts` `(batch, order)`."""
         last = ops.cast(lengths, "int32")[:, None, None] - 1
         return {"contexts": ops.take_along_axis(self.contexts(ids), last, axis=1)[:, 0]}
 
     def step(
-        self, ids: Any, state: dict[str, Any], style: Any = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Return the probabilities of the next token by the counts, and the state after ids."""
+        self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the n-gram model's probabilities of the next token, and the state after `ids`."""
         contexts = self.advance(state["contexts"], ids)
         return self.probabilities(contexts), {"contexts": contexts}
 
-    def contexts(self, ids: Any) -> Any:
-        """Return for each step the n-grams that end there: of no token, of one, up to `order` - 1.
+    def contexts(self, ids: Tensor) -> Tensor:
+        """Return the nodes of the n-grams of 0 to `order` - 1 tokens that end at each time step.
 
         Args:
-            ids: Integers `(batch, timesteps)`.
+            ids: Ids `(batch, timesteps)`.
 
         Returns:
-            int32 `(batch, timesteps + 1, order)`, also before the first step; the number of all
-            n-grams where there is none.
+            int32 `(batch, timesteps + 1, order)`, beginning before the first time step;
+            `null_node` for n-grams that were not counted.
         """
         ids = ops.pad(ops.cast(ids, "int32"), [[0, 0], [1, 0]])
-        ngrams = [ops.zeros_like(ids)]
+        nodes = [ops.zeros_like(ids)]
         for _ in range(self.order - 1):
-            before = ops.pad(ngrams[-1][:, :-1], [[0, 0], [1, 0]], constant_values=self.null_node)
-            ngrams.append(self._longer(before, ids))
-        return ops.stack(ngrams, axis=-1)
+            parents = ops.pad(nodes[-1][:, :-1], [[0, 0], [1, 0]], constant_values=self.null_node)
+            nodes.append(self._find_children(parents, ids))
+        return ops.stack(nodes, axis=-1)
 
-    def advance(self, contexts: Any, ids: Any) -> Any:
-        """Return the contexts `(batch, order)` after one step more, which reads `(batch,)`."""
-        longer = self._longer(contexts[:, :-1], ops.cast(ids, "int32")[:, None])
-        return ops.concatenate([contexts[:, :1], longer], axis=1)
+    def advance(self, contexts: Tensor, ids: Tensor) -> Tensor:
+        """Return the contexts `(batch, order)` after one more time step.
 
-    def _longer(self, ngrams: Any, ids: Any) -> Any:
-        """Return the n-grams with one token more, by bisection: those of one parent are sorted."""
-        low, end = ops.take(self.first, ngrams, axis=0), ops.take(self.first, ngrams + 1, axis=0)
-        high = end
-        for _ in range(max(self.max_children).bit_length()):
+        Args:
+            contexts: Contexts before it, `(batch, order)`.
+            ids: Ids that are read, `(batch,)`.
+        """
+        children = self._find_children(contexts[:, :-1], ops.cast(ids, "int32")[:, None])
+        return ops.concatenate([contexts[:, :1], children], axis=1)
+
+    def _find_children(self, nodes: Tensor, ids: Tensor) -> Tensor:
+        """Return the nodes of the n-grams with one more token, found by bisection."""
+        low = ops.take(self.first_child, nodes, axis=0)
+        high = end = ops.take(self.first_child, nodes + 1, axis=0)
+        for _ in range(self.num_bisections):
             middle = (low + high) // 2
-            less = (low < high) & (ops.take(self.last, middle, axis=0) < ids)
-            low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
-        is_counted = (low < end) & (ops.take(self.last, low, axis=0) == ids)
+            is_less = (low < high) & (ops.take(self.token, middle, axis=0) < ids)
+            low, high = ops.where(is_less, middle + 1, low), ops.where(is_less, high, middle)
+        is_counted = (low < end) & (ops.take(self.token, low, axis=0) == ids)
         return ops.where(is_counted, low, self.null_node)
 
-    def probabilities(self, contexts: Any) -> Any:
-        """Return those of the next token `(..., vocab_size)`, after contexts `(..., order)`."""
+    def probabilities(self, contexts: Tensor) -> Tensor:
+        """Return the n-gram model's probabilities of the next token, `(..., vocab_size)`.
+
+        Args:
+            contexts: Nodes `(..., order)`, as `contexts` returns them.
+        """
         shape = ops.shape(contexts)[:-1]
         contexts = ops.reshape(contexts, (-1, self.order))
         rows = ops.shape(contexts)[0]
-        place = ops.arange(rows)[:, None] * (self.vocab_size + 1)
-        left = ops.ones((rows, 1), "float32")
-        p = ops.zeros((rows, self.vocab_size + 1), "float32")
+        # One column too many takes the values of children that do not exist.
+        width = self.vocab_size + 1
+        offset = ops.arange(rows)[:, None] * width
+        weight = ops.ones((rows, 1), "float32")
+        p = ops.zeros((rows, width), "float32")
         for n in reversed(range(self.order)):
-            begin = ops.take(self.first, contexts[:, n, None], axis=0)
-            end = ops.take(self.first, contexts[:, n, None] + 1, axis=0)
-            longer = begin + ops.arange(self.max_children[n])
-            is_counted = longer < end
-            longer = ops.where(is_counted, longer, self.null_node)
-            # What was not counted goes to one token too many.
-            token = ops.where(is_counted, ops.take(self.last, longer, axis=0), self.vocab_size)
-            value = ops.take(self.value, longer, axis=0) * left
-            added = ops.segment_sum(
-                ops.reshape(value, (-1,)),
-                ops.reshape(place + token, (-1,)),
-                rows * (self.vocab_size + 1),
+            node = contexts[:, n, None]
+            start = ops.take(self.first_child, node, axis=0)
+            end = ops.take(self.first_child, node + 1, axis=0)
+            children = start + ops.arange(self.max_children[n])
+            is_child = children < end
+            children = ops.where(is_child, children, self.null_node)
+            column = ops.where(is_child, ops.take(self.token, children, axis=0), self.vocab_size)
+            value = ops.take(self.probability, children, axis=0) * weight
+            sums = ops.segment_sum(
+                ops.reshape(value, (-1,)), ops.reshape(offset + column, (-1,)), rows * width
             )
-            p = p + ops.reshape(added, (rows, self.vocab_size + 1))
-            left = left * ops.take(self.rest, contexts[:, n, None], axis=0)
-        return ops.reshape(p[:, :-1] + left / self.vocab_size, (*shape, self.vocab_size))
+            p = p + ops.reshape(sums, (rows, width))
+            weight = weight * ops.take(self.backoff, node, axis=0)
+        return ops.reshape(p[:, :-1] + weight / self.vocab_size, (*shape, self.vocab_size))
 
-    def compute_output_shape(self, logits_shape: Any, ids_shape: Any = None) -> Any:
+    def compute_output_shape(self, logits_shape: Shape, ids_shape: Shape | None = None) -> Shape:
         return logits_shape
 
-    def compute_output_spec(self, logits: Any, ids: Any, training: Any = False) -> Any:
+    def compute_output_spec(
+        self, logits: Tensor, ids: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(logits.shape, "float32")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("vocab_size", "order", "interpolation", "discount", "trie_shape")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 class NgramTrie:
-    """Counted n-grams of sequences, as `KneserNey` takes them.
+    """Trie of the n-grams of sequences, with their discounted probabilities.
+
+    Node 0 is the empty n-gram. Longer n-grams follow, by length, then in the order of their parents
+    (the n-gram without its last token), then of their last token. Two nodes more close the arrays:
+    the null node, which stands for all n-grams that were not counted, and its end.
+
+    Attributes:
+        token: Last token of each node's n-gram.
+        probability: Discounted probability of that token after the others, max(c - D, 0) / s.
+        first_child: First child of each node. Its last child precedes the next node's first.
+        backoff: Probability that each node leaves to shorter contexts, D m / s.
+        shape: Number of nodes without the last two, then `KneserNey.max_children`.
 
     Args:
-        sequences: Ids; the first of each is known, not predicted.
-        order: Number of tokens of the longest n-gram.
+        sequences: Ids `(timesteps,)` of each sequence. The first id is not predicted.
+        order: Number of tokens of the longest n-grams.
         vocab_size: Number of ids.
-        discount: D, which is taken off each count.
+        discount: Discount D, from 0 to 1.
     """
 
     def __init__(
-        self, sequences: Sequence[Any], order: int, vocab_size: int, discount: float
+        self, sequences: Sequence[ArrayLike], order: int, vocab_size: int, discount: float
     ) -> None:
         stream = np.concatenate(sequences).astype("int64")
-        place = np.concatenate([np.arange(len(sequence)) for sequence in sequences])
-        # Of each length: of each n-gram the last token, and where what stands before its last and
-        # after its first token is among the n-grams one token shorter; which ones begin sequences.
-        lasts, beginnings, ends, begun, sizes = [], [], [], [], [1]
-        ids = np.zeros(len(stream), "int64")
+        position = np.concatenate([np.arange(len(sequence)) for sequence in sequences])
+        # For each length, one value per n-gram: its last token; the indices, among the n-grams that
+        # are one token shorter, of its parent and its suffix; its count at the start of sequences.
+        tokens, parents, suffixes, starts = [], [], [], []
+        sizes = [1]
+        ngrams = np.zeros(len(stream), "int64")  # index of the n-gram that ends at each position
         for n in range(order):
-            there = np.flatnonzero(place >= n)
-            before = ids[there - 1] if n else ids
-            known, example, numbers = np.unique(
-                before * vocab_size + stream[there], return_index=True, return_inverse=True
+            ends = np.flatnonzero(position >= n)
+            parent = ngrams[ends - 1] if n else ngrams
+            keys, example, inverse = np.unique(
+                parent * vocab_size + stream[ends], return_index=True, return_inverse=True
             )
-            lasts.append(known % vocab_size)
-            beginnings.append(known // vocab_size)
-            ends.append(ids[there[example]])
-            ids = np.full(len(stream), -1)
-            ids[there] = numbers
-            sizes.append(len(known))
-            begun.append(np.bincount(ids[(place == n) & (place > 0)], minlength=sizes[-1]))
-        starts = np.cumsum([0, *sizes])
-        last, value = [np.zeros(1, "int64")], [np.zeros(1)]
-        first: list[np.ndarray] = []
-        rest: list[np.ndarray] = []
-        widest: list[int] = []
-        counts = np.bincount(ids[(ids >= 0) & (place > 0)], minlength=sizes[-1])
+            tokens.append(keys % vocab_size)
+            parents.append(keys // vocab_size)
+            suffixes.append(ngrams[ends[example]])
+            ngrams = np.full(len(stream), -1)
+            ngrams[ends] = inverse
+            sizes.append(len(keys))
+            starts.append(
+                np.bincount(ngrams[(position == n) & (position > 0)], minlength=sizes[-1])
+            )
+        first_node = np.cumsum([0, *sizes])
+        token, probability = [np.zeros(1, "int64")], [np.zeros(1)]
+        first_child: list[Array] = []
+        backoff: list[Array] = []
+        max_children: list[int] = []
+        counts = np.bincount(ngrams[(ngrams >= 0) & (position > 0)], minlength=sizes[-1])
         for n in reversed(range(order)):
-            sums = np.bincount(beginnings[n], counts, sizes[n])
-            kinds = np.bincount(beginnings[n], counts > 0, sizes[n])
-            spread = np.maximum(sums, 1)
-            last.insert(1, lasts[n])
-            value.insert(1, np.maximum(counts - discount, 0) / spread[beginnings[n]])
-            rest.insert(0, np.where(sums > 0, discount * kinds / spread, 1.0))
-            fan = np.bincount(beginnings[n], minlength=sizes[n])
-            first.insert(0, starts[n + 1] + np.cumsum(fan) - fan)
-            widest.insert(0, int(fan.max(initial=0)))
-            counts = np.bincount(ends[n], counts > 0, sizes[n]) + (begun[n - 1] if n else 0)
-        # The longest have none longer; and one n-gram more, for those that are not there.
-        count, leaves = int(starts[-1]), sizes[-1] + 2
-        self.shape = [count, *widest]
-        self.last = np.concatenate([*last, [0, 0]])
-        self.value = np.concatenate([*value, [0, 0]])
-        self.first = np.concatenate([*first, np.full(leaves, count)])
-        self.rest = np.concatenate([*rest, np.ones(leaves)])
+            total = np.bincount(parents[n], counts, sizes[n])
+            num_counted = np.bincount(parents[n], counts > 0, sizes[n])
+            divisor = np.maximum(total, 1)
+            token.insert(1, tokens[n])
+            probability.insert(1, np.maximum(counts - discount, 0) / divisor[parents[n]])
+            backoff.insert(0, np.where(total > 0, discount * num_counted / divisor, 1.0))
+            num_children = np.bincount(parents[n], minlength=sizes[n])
+            first_child.insert(0, first_node[n + 1] + np.cumsum(num_children) - num_children)
+            max_children.insert(0, int(num_children.max(initial=0)))
+            # Continuation counts of the shorter n-grams.
+            counts = np.bincount(suffixes[n], counts > 0, sizes[n]) + (starts[n - 1] if n else 0)
+        # The longest n-grams and the last two nodes have no children.
+        num_nodes, num_leaves = int(first_node[-1]), sizes[-1] + 2
+        self.shape = [num_nodes, *max_children]
+        self.token = np.concatenate([*token, [0, 0]])
+        self.probability = np.concatenate([*probability, [0, 0]])
+        self.first_child = np.concatenate([*first_child, np.full(num_leaves, num_nodes)])
+        self.backoff = np.concatenate([*backoff, np.ones(num_leaves)])

@@ -16,8 +16,8 @@ from keras_seq.layers.text.kneser_ney import NgramTrie
 TOKENS = 6
 
 
-def made(sequences, order, share=1.0, discount=0.75):
-    layer = layers.KneserNey(TOKENS, order, share, discount)
+def make_layer(sequences, order, interpolation=1.0, discount=0.75):
+    layer = layers.KneserNey(TOKENS, order, interpolation, discount)
     layer.adapt(sequences)
     return layer
 
@@ -57,7 +57,7 @@ SEQUENCES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=6), min_si
 @given(SEQUENCES, st.integers(1, 6), st.lists(st.integers(1, 5), max_size=5))
 def test_equals_the_equation(sequences, order, read):
     sequences = [[2, *sequence, 2] for sequence in sequences]
-    layer, counts = made(sequences, order), counted(sequences, order)
+    layer, counts = make_layer(sequences, order), counted(sequences, order)
     # Of one length, so that eager backends need not compile for each.
     ids = np.zeros((1, 6), "int32")
     ids[0, : len(read) + 1] = [2, *read]
@@ -75,7 +75,7 @@ READ = np.array([[2, 3, 4, 3], [2, 4, 4, 1]])
 
 
 def test_step_by_step_is_the_same():
-    layer = made(TEXTS, 3)
+    layer = make_layer(TEXTS, 3)
     contexts = layer.contexts(READ)
     whole = to_numpy(layer(np.zeros((*READ.shape, TOKENS), "float32"), READ))
     ids = keras.ops.convert_to_tensor(READ)
@@ -92,14 +92,14 @@ def test_takes_padded_rows_or_a_trie():
     padded = np.array([[*row, *[0] * (6 - len(row))] for row in TEXTS])
     by_trie = layers.KneserNey(TOKENS, 3, 1.0, 0.75)
     by_trie.set_trie(NgramTrie(TEXTS, 3, TOKENS, 0.75))
-    for layer in (made(padded, 3), by_trie):
-        for ours, theirs in zip(layer.weights, made(TEXTS, 3).weights, strict=True):
+    for layer in (make_layer(padded, 3), by_trie):
+        for ours, theirs in zip(layer.weights, make_layer(TEXTS, 3).weights, strict=True):
             np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
 def test_saves_its_counts(tmp_path):
     logits, ids = keras.Input((None, TOKENS)), keras.Input((None,), dtype="int32")
-    model = keras.Model([logits, ids], made(TEXTS, 3)(logits, ids))
+    model = keras.Model([logits, ids], make_layer(TEXTS, 3)(logits, ids))
     model.save(tmp_path / "counts.keras")
     loaded = keras.saving.load_model(tmp_path / "counts.keras")
     given = [np.zeros((*READ.shape, TOKENS), "float32"), READ]
@@ -111,7 +111,7 @@ def test_saves_its_counts(tmp_path):
 def test_has_to_be_adapted():
     with pytest.raises(InputError, match="has no counts yet: call adapt"):
         layers.KneserNey(TOKENS, 3)(np.zeros((1, 1, TOKENS)), np.array([[2]]))
-    with pytest.raises(InputError, match="There is no sequence that"):
+    with pytest.raises(InputError, match="there is no sequence to count"):
         layers.KneserNey(TOKENS, 3).adapt([])
 
 
@@ -119,16 +119,16 @@ def test_mixes_except_in_training():
     random = np.random.default_rng(0)
     logits = random.normal(size=(*READ.shape, TOKENS)).astype("float32")
     network = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
-    by_count = np.exp(to_numpy(made(TEXTS, 3)(logits, READ)))
-    mixed = np.exp(to_numpy(made(TEXTS, 3, share=0.25)(logits, READ)))
+    by_count = np.exp(to_numpy(make_layer(TEXTS, 3)(logits, READ)))
+    mixed = np.exp(to_numpy(make_layer(TEXTS, 3, interpolation=0.25)(logits, READ)))
     np.testing.assert_allclose(mixed, 0.75 * network + 0.25 * by_count, atol=1e-6)
-    alone = np.exp(to_numpy(made(TEXTS, 3, share=0.0)(logits, READ)))
+    alone = np.exp(to_numpy(make_layer(TEXTS, 3, interpolation=0.0)(logits, READ)))
     np.testing.assert_allclose(alone, network, atol=1e-6)
-    layer = made(TEXTS, 3, share=0.25)
+    layer = make_layer(TEXTS, 3, interpolation=0.25)
     np.testing.assert_array_equal(to_numpy(layer(logits, READ, training=True)), logits)
     assert layer.trainable_weights == []
 
 
 def test_refuses_what_is_no_share():
     with pytest.raises(InputError, match=r"order 3, interpolation 1\.5 and discount 0\.75"):
-        made(TEXTS, 3, share=1.5)
+        make_layer(TEXTS, 3, interpolation=1.5)
