@@ -105,8 +105,8 @@ def mock_public(monkeypatch):
     It takes the names of their splits, and what `tfds.testing.mock_data` takes.
     """
     tfds = pytest.importorskip("tensorflow_datasets")
-    prepare = importlib.import_module("keras_seq.data.tfds_builders")
-    monkeypatch.setattr(prepare, "_online", lambda: True)
+    tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
+    monkeypatch.setattr(tfds_builders, "_is_online", lambda: True)
 
     @contextlib.contextmanager
     def mock(splits=("train", "validation", "test"), **options):

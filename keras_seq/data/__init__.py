@@ -1,4 +1,4 @@
-"""Where examples come from: installed packages, TensorFlow Datasets, or the user's own files."""
+"""Readers of examples from the user's files, TensorFlow Datasets and package archives."""
 
 from keras_seq.data.conll import read_conll, read_spans
 from keras_seq.data.files import (

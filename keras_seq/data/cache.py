@@ -14,19 +14,19 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
 USER_CONFIG = r"user_[0-9a-f]{16}"
-"""Pattern of the TFDS configuration names of data sets made from the user's files."""
+"""Pattern of the TFDS configuration names of datasets made from the user's files."""
 OWN_CONFIG = rf"builtin|{USER_CONFIG}"
 """Pattern of the TFDS configuration names that `keras_seq.data.cached_dataset` creates."""
 VERSION = r"\d+\.\d+\.\d+"
-"""Pattern of the folder names of data set versions."""
+"""Pattern of the folder names of dataset versions."""
 INCOMPLETE_FOLDER = r"incomplete\.\w{6}_.+"
-"""Pattern of the folder names in which TFDS prepares a data set."""
+"""Pattern of the folder names in which TFDS prepares a dataset."""
 TFDS_PREFIX = "tfds:"
-"""Prefix of the names of public data sets."""
+"""Prefix of the names of public datasets."""
 
 
 class Entry(NamedTuple):
-    """Cache entry: an archive, a prepared data set, or the upload folder of a demo page."""
+    """Cache entry: an archive, a prepared dataset, or the upload folder of a demo page."""
 
     name: str
     """Name for `clear`."""
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     """Time of the last use, in seconds since 1970."""
     path: Path
     source: str = ""
-    """Folder of the user's files from which a data set was made; empty for other entries."""
+    """Folder of the user's files from which a dataset was made; empty for other entries."""
 
     def to_row(self) -> tuple[str, ...]:
         """Return name, size, time of the last use, path and source as strings for a table."""
@@ -55,7 +55,7 @@ def upload_folder() -> Path:
 
 
 def dataset_folder() -> Path:
-    """Return the folder of prepared data sets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
+    """Return the folder of prepared datasets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
 
     Raises:
         InputError: If `TFDS_DATA_DIR` is the address of a remote folder.
@@ -67,7 +67,7 @@ def dataset_folder() -> Path:
 
 
 def _root() -> Path:
-    """Return the folder of everything but data sets: `KERAS_SEQ_CACHE`, or the XDG default."""
+    """Return the folder of everything but datasets: `KERAS_SEQ_CACHE`, or the XDG default."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "keras-seq"
     return Path(os.environ.get("KERAS_SEQ_CACHE") or default).expanduser().absolute()
 
@@ -77,7 +77,7 @@ def list_entries(name: str | None = None) -> list[Entry]:
 
     Args:
         name: Name of an entry, or a prefix that ends before a slash. For example, `ner` selects all
-            data sets prepared for the recipe ner. Default: all entries.
+            datasets prepared for the recipe ner. Default: all entries.
 
     Raises:
         InputError: If no entry has that name.
@@ -109,7 +109,7 @@ def clear(name: str | None = None) -> list[Entry]:
     """Remove entries that no other process is using.
 
     Args:
-        name: As for `list_entries`. Default: all entries except public data sets, which other
+        name: As for `list_entries`. Default: all entries except public datasets, which other
             programs may use.
 
     Returns:
@@ -125,7 +125,7 @@ def clear(name: str | None = None) -> list[Entry]:
 
 
 def remove_stale() -> None:
-    """Remove the files of killed processes, and data sets whose source files have changed."""
+    """Remove the files of killed processes, and datasets whose source files have changed."""
     folder_locks.remove_unlocked(upload_folder(), r".+")
     for archive in _folders(archive_folder()):
         folder_locks.remove_unlocked(archive, files.TEMPORARY)
@@ -138,7 +138,7 @@ def remove_stale() -> None:
 
 
 def _dataset_versions() -> list[Path]:
-    """Return the folders of prepared data sets: NAME/VERSION and NAME/CONFIG/VERSION."""
+    """Return the folders of prepared datasets: NAME/VERSION and NAME/CONFIG/VERSION."""
     folders = [*_folders(dataset_folder(), 2), *_folders(dataset_folder(), 3)]
     return [folder for folder in folders if re.fullmatch(VERSION, folder.name)]
 
@@ -154,7 +154,7 @@ def _size(folder: Path) -> int:
 
 
 def _remove(folder: Path) -> bool:
-    """Remove a folder unless another process holds it or is preparing a data set next to it."""
+    """Remove a folder unless another process holds it or is preparing a dataset next to it."""
     with (
         folder_locks.hold(folder.parent, wait=False) as nobody_prepares,
         folder_locks.hold(folder, wait=False) as nobody_uses,

@@ -42,7 +42,7 @@ def fingerprint(files: Iterable[Sequence[object]]) -> str:
 
 
 def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, Path]]:
-    """Return the files of a data set with their split.
+    """Return the files of a dataset with their split.
 
     Args:
         path: One file, or a folder with files named train.*, test.* and perhaps validation.*,

@@ -1,4 +1,4 @@
-"""Labeled texts of public data sets, and a check of labels."""
+"""Labeled texts of public datasets, and a check of labels."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,20 +9,20 @@ from keras_seq.data.tfds_builders import load_tfds
 
 
 def load_labelled_tfds(name: str, text_features: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """Load the texts and labels of a public TFDS data set that has a feature "label".
+    """Load the texts and labels of a public TFDS dataset that has a feature "label".
 
     Without a validation split, the training examples whose `hash_split` is "validation" validate.
     Empty texts and examples without a label are left out.
 
     Args:
-        name: Name of the data set, as for `load_tfds`.
+        name: Name of the dataset, as for `load_tfds`.
         text_features: Accepted names of the feature with the text. The first that exists is read.
 
     Returns:
         A dictionary from split names to lists of (text, label name).
 
     Raises:
-        InputError: If the data set does not exist, or has no such features.
+        InputError: If the dataset does not exist, or has no such features.
     """
     import tensorflow_datasets as tfds
 
@@ -31,7 +31,7 @@ def load_labelled_tfds(name: str, text_features: Sequence[str]) -> dict[str, lis
     text_feature = next((feature for feature in text_features if feature in features), None)
     if text_feature is None or "label" not in features:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed are a text "
+            f"The dataset {name} has the features {', '.join(features)}; needed are a text "
             f"({' or '.join(text_features)}) and a label."
         )
     label_names = features["label"].names

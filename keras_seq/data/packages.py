@@ -1,6 +1,7 @@
-"""Archives of a package index, downloaded without running any of their code.
+"""Download of archives from a package index without running their code.
 
-To download a source distribution, pip runs its build system. So pip is only asked where to look.
+`pip download` runs the build system of a source distribution. So pip provides only its settings:
+where to look for archives.
 """
 
 import ast
@@ -26,58 +27,57 @@ from keras_seq.data.network import iter_with_timeout
 if TYPE_CHECKING:
     import requests
 
-KINDS: dict[str, Callable[[str], tuple]] = {
+FILENAME_PARSERS: dict[str, Callable[[str], tuple]] = {
     "source distribution": parse_sdist_filename,
     "wheel": parse_wheel_filename,
 }
 Kind = Literal["source distribution", "wheel"]
-CHUNK = 1 << 20
-"""Bytes that are read at a time."""
+CHUNK_BYTES = 1 << 20
+"""Number of bytes to read at a time."""
 
 
-class _Refusal(OSError):
-    """Answer of a server that is none of what was asked for."""
+class _ResponseError(OSError):
+    """HTTP error response of a server."""
 
 
 class Link(NamedTuple):
-    """File that an index offers."""
+    """Archive that an index offers."""
 
     url: str
     filename: str
     sha256: str
-    """Hash in hexadecimal, or an empty text if the index does not say."""
+    """Hash in hexadecimal, or an empty string if the index does not state it."""
 
 
 def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
-    """Return the path of an archive in the cache, downloaded there if it is not in it yet.
+    """Return the path of an archive in the cache, after downloading it if necessary.
 
-    Nothing is unpacked or run before the hash has been compared, and nothing of the archive is
-    ever run.
+    The hash of the archive is checked before the archive is used, and its code is never run.
 
     Args:
-        package: Name in the index.
+        package: Name of the package in the index.
         version: Exact version.
         sha256: Hash of the archive, in hexadecimal.
         kind: Kind of archive.
 
     Raises:
-        InputError: If there is no network, if the index does not have the archive, or if it has
-            another one in its place.
+        InputError: If the index cannot be reached, does not have the archive, or has an archive
+            with another hash.
     """
     folder = cache.archive_folder() / sha256
     for path in sorted(folder.glob("*.*")):
         if _sha256(path) == sha256:
             path.touch()
             return path
-        path.unlink()  # it was cut, or put there by mistake
+        path.unlink()  # A damaged or wrong archive would never be used.
     settings = _pip_settings()
-    failure = "no index that pip looks in has it"
+    failure = "no index in the settings of pip has it"
     try:
-        for link in _offered(settings, package, version, kind):
+        for link in _find_links(settings, package, version, kind):
             if link.sha256 in ("", sha256):
                 return _download(link, folder, sha256, settings)
-            failure = f"{_host(link.url)} has another one in its place, with SHA-256 {link.sha256}"
-    except _Refusal as error:
+            failure = f"{_host(link.url)} has another archive, with SHA-256 {link.sha256}"
+    except _ResponseError as error:
         failure = str(error)
     except TimeoutError as error:
         failure = f"there is no network ({error})"
@@ -85,41 +85,41 @@ def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
         failure = f"there is no network ({type(error).__name__})"
     folder.mkdir(parents=True, exist_ok=True)
     raise InputError(
-        f"The built-in data is in the {kind} of {package} {version}, and it cannot be fetched: "
-        f"{failure}. Run this again where there is a network, or put that file, with SHA-256 "
-        f"{sha256}, into {folder}."
+        f"The built-in data is in the {kind} of {package} {version}, which cannot be downloaded: "
+        f"{failure}. Run this again with network access, or put the file with SHA-256 {sha256} "
+        f"into {folder}."
     )
 
 
-def _offered(settings: dict[str, str], package: str, version: str, kind: Kind) -> Iterator[Link]:
-    """Yield the files of one kind and version of a package, local ones first."""
-    wanted = canonicalize_name(package), Version(version)
+def _find_links(settings: dict[str, str], package: str, version: str, kind: Kind) -> Iterator[Link]:
+    """Yield the archives of one kind and version of a package, local ones first."""
+    name = canonicalize_name(package)
     indexes = settings.get("index-url", "https://pypi.org/simple").split()
     indexes += settings.get("extra-index-url", "").split()
     if settings.get("no-index", "false").lower() in ("1", "true", "yes", "on"):
         indexes = []
-    places = settings.get("find-links", "").split()
-    places += [f"{index.rstrip('/')}/{wanted[0]}/" for index in indexes]
-    for place in sorted(places, key=_is_remote):
-        for link in iter_with_timeout(_links(place, settings)):
+    locations = settings.get("find-links", "").split()
+    locations += [f"{index.rstrip('/')}/{name}/" for index in indexes]
+    for location in sorted(locations, key=_is_remote):
+        for link in iter_with_timeout(_read_links(location, settings)):
             try:
-                found = KINDS[kind](link.filename)
+                archive = FILENAME_PARSERS[kind](link.filename)
             except ValueError:
                 continue
-            if found[:2] == wanted:
+            if archive[:2] == (name, Version(version)):
                 yield link
 
 
-def _links(place: str, settings: dict[str, str]) -> Iterator[Link]:
+def _read_links(location: str, settings: dict[str, str]) -> Iterator[Link]:
     """Yield the links of a page, or the files of a folder."""
-    if _is_remote(place):
-        answer = _get(place, settings)
-        if answer.status_code == 404:
+    if _is_remote(location):
+        response = _get(location, settings)
+        if response.status_code == 404:
             return
-        _check(answer)
-        base, page = answer.url, answer.text
+        _check_response(response)
+        base, page = response.url, response.text
     else:
-        path = _path(place)
+        path = _local_path(location)
         if path.is_dir() and not (path / "index.html").exists():
             yield from (Link(file.as_uri(), file.name, "") for file in path.absolute().iterdir())
             return
@@ -137,7 +137,7 @@ def _links(place: str, settings: dict[str, str]) -> Iterator[Link]:
 
 
 class _Anchors(html.parser.HTMLParser):
-    """Parser that collects the addresses of links."""
+    """HTML parser that collects the addresses of links."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,90 +150,90 @@ class _Anchors(html.parser.HTMLParser):
 
 
 def _download(link: Link, folder: Path, sha256: str, settings: dict[str, str]) -> Path:
-    """Write a file into a folder, if its hash is right.
+    """Download an archive into a folder.
 
     Raises:
-        InputError: If it has another hash, or more bytes than files may have.
+        InputError: If the archive has another hash, or more than `max_file_bytes`.
     """
-    most, count, found = limits.get().max_file_bytes, 0, hashlib.sha256()
+    max_bytes, num_bytes, digest = limits.get().max_file_bytes, 0, hashlib.sha256()
     with atomic_write(folder / link.filename) as path, path.open("wb") as file:
-        for chunk in iter_with_timeout(_chunks(link.url, settings)):
-            count += len(chunk)
-            if count > most:
-                raise InputError(f"{link.filename} has more than {most:,} bytes.")
-            found.update(chunk)
+        for chunk in iter_with_timeout(_read_chunks(link.url, settings)):
+            num_bytes += len(chunk)
+            if num_bytes > max_bytes:
+                raise InputError(f"{link.filename} has more than {max_bytes:,} bytes.")
+            digest.update(chunk)
             file.write(chunk)
-        if found.hexdigest() != sha256:
+        if digest.hexdigest() != sha256:
             raise InputError(
-                f"{link.filename} of {_host(link.url)} has SHA-256 {found.hexdigest()}, expected "
-                f"{sha256}."
+                f"{link.filename} from {_host(link.url)} has SHA-256 {digest.hexdigest()}, "
+                f"expected {sha256}."
             )
     return folder / link.filename
 
 
-def _chunks(url: str, settings: dict[str, str]) -> Iterator[bytes]:
+def _read_chunks(url: str, settings: dict[str, str]) -> Iterator[bytes]:
     if _is_remote(url):
-        answer = _get(url, settings)
-        _check(answer)
-        yield from answer.iter_content(CHUNK)
+        response = _get(url, settings)
+        _check_response(response)
+        yield from response.iter_content(CHUNK_BYTES)
     else:
-        with _path(url).open("rb") as file:
-            while chunk := file.read(CHUNK):
+        with _local_path(url).open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
                 yield chunk
 
 
 def _get(url: str, settings: dict[str, str]) -> "requests.Response":
-    # It takes a tenth of a second, and most of the time the archive is there.
+    # The import takes 0.1 s and is rarely needed, since archives are cached.
     import requests
 
     session = requests.Session()
     session.headers["Accept"] = "text/html"
-    # An archive is compared byte by byte, not unpacked on its way.
+    # The hash is that of the archive as stored, not of a decompressed response.
     session.headers["Accept-Encoding"] = "identity"
     session.verify = settings.get("cert", True)
-    with_port = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
-    if {_host(url), with_port} & {*settings.get("trusted-host", "").split()}:
+    host_and_port = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
+    if {_host(url), host_and_port} & {*settings.get("trusted-host", "").split()}:
         session.verify = False
     if proxy := settings.get("proxy"):
         session.proxies = {"http": proxy, "https": proxy}
     return session.get(url, stream=True, timeout=60)
 
 
-def _check(answer: "requests.Response") -> None:
-    if not answer.ok:
-        raise _Refusal(f"{_host(answer.url)} answers {answer.status_code}")
+def _check_response(response: "requests.Response") -> None:
+    if not response.ok:
+        raise _ResponseError(f"{_host(response.url)} answers {response.status_code}")
 
 
 def _pip_settings() -> dict[str, str]:
-    """Return what pip's files and environment say, the environment first."""
+    """Return the settings of pip from its files and from `PIP_*` variables, which take priority."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    found: dict[str, dict[str, str]] = {}
-    for line in done.stdout.splitlines():
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    sections: dict[str, dict[str, str]] = {}
+    for line in result.stdout.splitlines():
         key, _, value = line.partition("=")
-        place, _, name = key.rpartition(".")
-        found.setdefault(place, {})[name] = str(ast.literal_eval(value))
+        section, _, name = key.rpartition(".")
+        sections.setdefault(section, {})[name] = str(ast.literal_eval(value))
     environment = {
         name.removeprefix("PIP_").lower().replace("_", "-"): value
         for name, value in os.environ.items()
         if name.startswith("PIP_")
     }
-    return found.get("global", {}) | found.get("download", {}) | environment
+    return sections.get("global", {}) | sections.get("download", {}) | environment
 
 
-def _is_remote(place: str) -> bool:
-    return place.lower().startswith(("http://", "https://"))
+def _is_remote(location: str) -> bool:
+    return location.lower().startswith(("http://", "https://"))
 
 
-def _path(place: str) -> Path:
-    """Return the path of a local place, which may be written as a file address."""
-    if place.lower().startswith("file:"):
-        place = urllib.request.url2pathname(urllib.parse.urlsplit(place).path)
-    return Path(place).expanduser()
+def _local_path(location: str) -> Path:
+    """Return the path of a local location, which may be a file: URL."""
+    if location.lower().startswith("file:"):
+        location = urllib.request.url2pathname(urllib.parse.urlsplit(location).path)
+    return Path(location).expanduser()
 
 
 def _host(url: str) -> str:
-    """Return what may be shown of an address, which may have a password."""
+    """Return the host of a URL for error messages, without a password that the URL may contain."""
     return urllib.parse.urlsplit(url).hostname or url
 
 

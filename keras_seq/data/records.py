@@ -1,4 +1,4 @@
-"""Record of a prepared data set: sizes and hashes of its files, and what it was made from."""
+"""Records of prepared datasets: sizes and hashes of their files, and their source files."""
 
 import contextlib
 import hashlib
@@ -12,31 +12,31 @@ from typing import Any
 from keras_seq._internal.files import atomic_write
 
 RECORD_NAME = "keras_seq.json"
-"""Name of the record, which lies in the folder of the data set."""
+"""File name of the record in the folder of a dataset."""
 MIN_IDLE_SECONDS = 3600.0
-"""Seconds after its last use for which a data set is not removed by itself."""
+"""Seconds after the last use of a dataset for which `is_stale` keeps it."""
 
 
 def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
-    """Record a data set that was just prepared.
+    """Write the record of a dataset that was just prepared.
 
     Args:
-        folder: Folder of the data set.
-        files: Files of the user that it was made from.
+        folder: Folder of the dataset.
+        files: The user's files from which the dataset was made.
     """
     content = {
-        "parts": {path.name: _size_and_hash(path) for path in sorted(_parts(folder))},
+        "parts": {path.name: _size_and_hash(path) for path in sorted(_list_parts(folder))},
         "files": [[str(path.absolute()), *_size_and_time(path)] for path in files],
     }
-    with atomic_write(folder / RECORD_NAME) as new:
-        new.write_text(json.dumps(content), encoding="utf-8")
+    with atomic_write(folder / RECORD_NAME) as path:
+        path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def find_damage(folder: Path) -> str | None:
-    """Return what is wrong with a data set, as the beginning of a sentence, or None.
+    """Return a description of the damage of a dataset as the beginning of a sentence, or None.
 
     Args:
-        folder: Folder of the data set, with a record.
+        folder: Folder of the dataset.
     """
     try:
         parts = _read(folder)["parts"]
@@ -47,34 +47,34 @@ def find_damage(folder: Path) -> str | None:
             if path.stat().st_size != size:
                 return f"{path} has {path.stat().st_size} bytes instead of {size}"
             if _size_and_hash(path)[1] != sha256:
-                return f"{path} is not what was written"
+                return f"{path} has changed"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"{folder / RECORD_NAME} is missing or damaged"
     return None
 
 
 def mark_used(folder: Path) -> None:
-    """Note that a data set is being used now."""
-    with contextlib.suppress(OSError):  # a folder that others prepared may be read-only
+    """Record that a dataset is in use now."""
+    with contextlib.suppress(OSError):  # The folder may be read-only.
         os.utime(folder / RECORD_NAME)
 
 
 def last_used(folder: Path) -> float:
-    """Return the time of the last use, in seconds since 1970."""
+    """Return the time of the last use of a dataset, in seconds since 1970."""
     record = folder / RECORD_NAME
     return (record if record.exists() else folder).stat().st_mtime
 
 
 def source_folder(folder: Path) -> str:
-    """Return the folder of the user's files that a data set was made from, or an empty text."""
+    """Return the folder of the files from which a dataset was made, or an empty string."""
     files = _files(folder)
     return os.path.commonpath([Path(path).parent for path, *_ in files]) if files else ""
 
 
 def is_stale(folder: Path) -> bool:
-    """Return whether a copy of files of the user can never be used again.
+    """Return whether a dataset made from the user's files can never be used again.
 
-    It cannot when one of the files has changed or gone, or when it has no record.
+    A dataset is stale if one of the files has changed or been removed, or if it has no record.
     """
     if time.time() - last_used(folder) < MIN_IDLE_SECONDS:
         return False
@@ -90,7 +90,7 @@ def _has_changed(path: str, size: int, time_ns: int) -> bool:
 
 
 def _files(folder: Path) -> list[tuple[str, int, int]] | None:
-    """Return path, size and time of the user's files, or None if that is not known."""
+    """Return path, size and modification time of the source files, or None without a record."""
     try:
         return [(str(path), size, time_ns) for path, size, time_ns in _read(folder)["files"]]
     except (OSError, ValueError, KeyError, TypeError):
@@ -101,7 +101,7 @@ def _read(folder: Path) -> dict[str, Any]:
     return json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))
 
 
-def _parts(folder: Path) -> Iterable[Path]:
+def _list_parts(folder: Path) -> Iterable[Path]:
     return (path for path in folder.iterdir() if path.is_file() and path.name != RECORD_NAME)
 
 

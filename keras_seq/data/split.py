@@ -1,22 +1,34 @@
-"""The content split: which examples train, validate and test is a property of the example."""
+"""Splits of datasets by a hash of each example."""
 
 import zlib
 
 
-def hash_split(key):
-    """The split of an example by its content, so that nothing leaks and everybody can compare.
+def hash_split(key: str | bytes) -> str:
+    """Return the split of an example, determined by a hash of its content.
+
+    Equal examples are in the same split in every dataset, so no test example leaks into training.
+
+    >>> hash_split("a sentence")
+    'train'
 
     Args:
-        key: The source side of the example, a string or bytes.
+        key: Input of the example, without its target.
 
     Returns:
-        "test" and "validation", about a tenth of all examples each, or "train".
+        "test" or "validation" for about 10% of all keys each, otherwise "train".
     """
     return {0: "test", 1: "validation"}.get(hash_fold(key), "train")
 
 
-def hash_fold(key):
-    """The tenth of all examples that one belongs to by its content: 0 to 9."""
+def hash_fold(key: str | bytes) -> int:
+    """Return the fold of an example for tenfold cross-validation: CRC-32 of the key modulo 10.
+
+    Args:
+        key: Input of the example, without its target.
+
+    Returns:
+        Integer from 0 to 9.
+    """
     if isinstance(key, str):
         key = key.encode("utf-8")
     return zlib.crc32(key) % 10

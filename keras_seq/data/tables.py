@@ -1,7 +1,10 @@
-"""Tables of the user's own: .csv, .tsv, or JSON lines, perhaps packed by gzip."""
+"""Tables of the user's own: .csv, .tsv, or JSON lines, optionally compressed by gzip."""
+
+from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,63 +16,72 @@ from keras_seq.data.json_lines import parse_object
 from keras_seq.data.opening import translate_errors
 
 
-def read_table(file, columns, encoding="utf-8", hint="", may_be_empty=()):
-    """Some columns of a table, row by row.
+def read_table(
+    file: str | os.PathLike[str],
+    columns: Mapping[str, str],
+    encoding: str = "utf-8",
+    hint: str = "",
+    may_be_empty: Collection[str] = (),
+) -> Iterator[tuple[Any, ...]]:
+    """Read columns of a table, one row at a time.
 
     Args:
-        file: .csv; .tsv or .txt, with tabs; .jsonl or .json, an object a line; or such with .gz.
-        columns: What is read to what it is called in the file: `{"text": "review"}`.
-        encoding: Of the file.
-        hint: What the user may do where a column is missing, a sentence.
-        may_be_empty: Which of what is read.
+        file: .csv with commas; .tsv or .txt with tabs; .jsonl or .json with one object per line.
+            The suffix .gz may follow.
+        columns: Dictionary from a name for messages to the name of a column in the file, such as
+            `{"text": "review"}`.
+        encoding: Character encoding of the file.
+        hint: Advice for the user if a column is missing, as a sentence.
+        may_be_empty: Keys of `columns` whose values may be empty.
 
     Yields:
-        The number of the line, and a value for each column, stripped of white space.
+        A tuple of the line number and the value of each column, without surrounding white space.
 
     Raises:
-        InputError: There is no such column, or a value is empty; the message gives the line.
+        InputError: If a column is missing, a value is empty, or the table has no rows. The message
+            states the line.
+        LimitError: If a value is longer than `max_cell_characters`.
     """
     file = Path(file)
     suffix = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
     if suffix in (".jsonl", ".json"):
-        table = _objects(file, encoding)
+        rows = _read_objects(file, encoding)
     else:
         delimiter = "\t" if suffix in (".tsv", ".txt") else ","
-        table = _rows(file, encoding, delimiter, columns.values())
+        rows = _read_rows(file, encoding, delimiter, columns.values())
     number = 0
-    for number, row in table:
-        found = []
+    for number, row in rows:
+        values = []
+        where = f"{file}, line {number}"
         for name, column in columns.items():
             if row.get(column) is None:
-                there = excerpt(", ".join(str(name) for name in row if name), 200)
+                existing = excerpt(", ".join(str(key) for key in row if key), 200)
                 raise InputError(
-                    f"{file}, line {number}: there is no column {column!r}; there are {there}. "
-                    f"{hint}".strip()
+                    f"{where}: there is no column {column!r}; there are {existing}. {hint}".strip()
                 )
-            value, where = str(row[column]).strip(), f"{file}, line {number}"
+            value = str(row[column]).strip()
             if not value and name not in may_be_empty:
                 raise InputError(f"{where}: the {name} is empty.")
             limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
             check_text(value, where)
-            found.append(value)
-        yield number, *found
+            values.append(value)
+        yield number, *values
     if not number:
-        raise InputError(f"{file} has no row in it.")
+        raise InputError(f"{file} contains no rows.")
 
 
-def _rows(
-    file: Path, encoding: str, delimiter: str, wanted: Collection[str]
+def _read_rows(
+    file: Path, encoding: str, delimiter: str, columns: Collection[str]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows below the header of a table with a delimiter.
 
     Raises:
-        InputError: If the header has a wanted name twice, or the table is damaged.
+        InputError: If the header contains one of the columns twice, or the table is damaged.
     """
     # `csv` has one limit per process. It is only raised, because other code may rely on it.
     csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
-    reader = csv.DictReader(
-        (line + "\n" for _, line in read_lines(file, encoding)), delimiter=delimiter
-    )
+    lines = (line + "\n" for _, line in read_lines(file, encoding))
+    reader = csv.DictReader(lines, delimiter=delimiter)
     while True:
         where = f"{file}, after line {reader.line_num}"
         with translate_errors(where, "a table", csv.Error):
@@ -77,13 +89,14 @@ def _rows(
         if row is None:
             return
         names = list(reader.fieldnames or ())
-        for name in wanted:
+        for name in columns:
             if names.count(name) > 1:
                 raise InputError(f"{file}: the header has the name {name!r} twice.")
         yield reader.line_num, row
 
 
-def _objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Read the JSON objects of a file with one object per line."""
     for number, line in read_lines(file, encoding):
         if line.strip():
             yield number, parse_object(line, f"{file}, line {number}")

@@ -1,11 +1,16 @@
-"""Prepares examples once and caches them, by TensorFlow Datasets."""
+"""Datasets of TensorFlow Datasets (TFDS): prepared once, then read from a cache."""
+
+from __future__ import annotations
 
 import contextlib
 import hashlib
 import io
+import os
 import shutil
 import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,25 +18,41 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tfds_compat import without_cloud
+from keras_seq._internal.types import Array
 from keras_seq.data import cache, network, records
 from keras_seq.data.split import hash_split
 
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
-def cached_dataset(name, version, features, examples, source="builtin", files=()):
-    """Return a data set of our own making, prepared and cached where TFDS keeps its data sets.
+Example: TypeAlias = Any
+"""Example as `tfds.features.FeaturesDict` encodes it: a dictionary from feature names to values."""
 
-    A cached copy whose files are damaged is made again.
+Item = TypeVar("Item")
+
+
+def cached_dataset(
+    name: str,
+    version: str,
+    features: tfds.features.FeaturesDict,
+    examples: Callable[[], Iterable[tuple[str | bytes, Example, str | None]]],
+    source: str = "builtin",
+    files: Iterable[str | os.PathLike[str]] = (),
+) -> tfds.core.DatasetBuilder:
+    """Return a dataset of keras-seq's own, prepared on the first call and then cached by TFDS.
+
+    If the files of a cached copy are damaged, the dataset is prepared again.
 
     Args:
-        name: Name of the data set, in snake_case.
-        version: "1.0.0"; to be raised when `examples` or `features` change.
-        features: A `tfds.features.FeaturesDict`.
-        examples: Called without arguments if the set is not yet prepared; yields triples: the key
-            of the content split (bytes or a string), the example, and the split it belongs to or
-            None, which leaves the choice to `keras_seq.data.hash_split`.
-        source: "builtin", or whatever tells one set of user files from another.
-        files: Paths of the user's files that `examples` reads. The copy in the cache is removed
-            once one of them has changed or gone.
+        name: Name of the dataset, in snake_case.
+        version: Version, such as "1.0.0". Raise it when `examples` or `features` change.
+        features: Features of the dataset.
+        examples: Function without arguments that returns the examples, called if the dataset is not
+            yet prepared. Each element is (key, example, split). If the split is None, the key
+            determines it by `keras_seq.data.hash_split`.
+        source: "builtin", or a string that distinguishes one set of user files from another.
+        files: Paths of the user's files that `examples` reads. The cached copy is removed after one
+            of them has changed or has been removed.
 
     Returns:
         A prepared `tfds.core.DatasetBuilder`.
@@ -42,65 +63,70 @@ def cached_dataset(name, version, features, examples, source="builtin", files=()
         VERSION = tfds.core.Version(version)
         BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=_config_name(source))]
 
-        def _info(self):
+        def _info(self) -> tfds.core.DatasetInfo:
             return tfds.core.DatasetInfo(builder=self, features=features)
 
-        def _split_generators(self, dl_manager):
-            # Until it is renamed, the data set lies in a temporary folder.
-            held.enter_context(folder_locks.hold(Path(self.data_dir)))
-            by_split = {}
+        def _split_generators(
+            self, dl_manager: tfds.download.DownloadManager
+        ) -> Mapping[str, list[tuple[int, Example]]]:
+            # TFDS prepares the dataset in this temporary folder before it renames the folder.
+            locks.enter_context(folder_locks.hold(Path(self.data_dir)))
+            by_split: dict[str, list[Example]] = {}
             for key, example, split in _show_progress(examples(), f"Preparing {name}"):
                 by_split.setdefault(split or hash_split(key), []).append(example)
-            return {split: list(enumerate(found)) for split, found in by_split.items()}
+            return {split: list(enumerate(rows)) for split, rows in by_split.items()}
 
-        def _generate_examples(self, numbered):
+        def _generate_examples(
+            self, numbered: Iterable[tuple[int, Example]]
+        ) -> Iterator[tuple[int, Example]]:
             yield from numbered
 
     Prepared.name = name
     cache.remove_stale()
     folder = cache.dataset_folder() / name / _config_name(source) / version
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as held:
-        _enter_alone(held, folder.parent, name)
+    with contextlib.ExitStack() as locks:
+        _lock_folder(locks, folder.parent, name)
         if folder.exists() and (damage := records.find_damage(folder)):
-            print(f"{damage}: the data set {name} is prepared again.", file=sys.stderr)
+            print(f"{damage}: the dataset {name} is prepared again.", file=sys.stderr)
             shutil.rmtree(folder)
         builder = Prepared(data_dir=cache.dataset_folder())
         if not builder.is_prepared():
-            # TFDS would announce a download; the progress worth showing is that of the examples.
+            # TFDS would announce a download. `_show_progress` shows the progress instead.
             tfds.disable_progress_bar()
             with contextlib.redirect_stdout(io.StringIO()):
                 try:
                     builder.download_and_prepare()
                 except OSError:
+                    # Without file locks, another process may have prepared the dataset meanwhile.
                     builder = Prepared(data_dir=cache.dataset_folder())
-                    if not builder.is_prepared():  # by another process, where there are no locks
+                    if not builder.is_prepared():
                         raise
             tfds.enable_progress_bar()
-            records.write_record(folder, files)
+            records.write_record(folder, map(Path, files))
     records.mark_used(folder)
     return builder
 
 
-def _enter_alone(held: contextlib.ExitStack, folder: Path, name: str) -> None:
-    """Hold a folder as long as a stack, and say so if another process must end first."""
-    if not held.enter_context(folder_locks.hold(folder, wait=False)):
-        print(f"Another process is preparing the data set {name}: waiting.", file=sys.stderr)
-        held.enter_context(folder_locks.hold(folder))
+def _lock_folder(locks: contextlib.ExitStack, folder: Path, name: str) -> None:
+    """Hold a folder until a stack is closed, after waiting for another process if necessary."""
+    if not locks.enter_context(folder_locks.hold(folder, wait=False)):
+        print(f"Another process is preparing the dataset {name}: waiting.", file=sys.stderr)
+        locks.enter_context(folder_locks.hold(folder))
 
 
-def load_tfds(name):
-    """Return a public data set of TFDS, prepared now if it is not yet and the network allows.
+def load_tfds(name: str) -> tfds.core.DatasetBuilder:
+    """Load a public dataset of TFDS, downloading and preparing it if necessary.
 
     Args:
-        name: NAME or NAME/CONFIG as TFDS lists it.
+        name: NAME or NAME/CONFIG as listed by TFDS.
 
     Returns:
         A prepared `tfds.core.DatasetBuilder`.
 
     Raises:
-        InputError: If there is no such set, if it is not prepared and there is no network, or if
-            its files are damaged.
+        InputError: If TFDS has no such dataset, if the dataset is not prepared and the network is
+            unavailable, or if its files are damaged.
     """
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
@@ -110,37 +136,38 @@ def load_tfds(name):
         with without_cloud():
             builder = tfds.builder(name, try_gcs=False, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        raise InputError(f"TFDS has no data set {name!r}.") from error
+        raise InputError(f"TFDS has no dataset {name!r}.") from error
     except ParseError:
-        raise _damaged(name, data_dir / name, "dataset_info.json is not JSON") from None
+        raise _damage_error(name, data_dir / name, "dataset_info.json is not JSON") from None
     folder = Path(builder.data_dir)
-    # Other programs prepare public sets too, without our locks.
+    # Other programs prepare public datasets too, without holding locks.
     folder_locks.remove_unlocked(
         folder.parent, cache.INCOMPLETE_FOLDER, min_age=folder_locks.STALE_AGE_SECONDS
     )
-    if not builder.is_prepared() and not _online():
+    if not builder.is_prepared() and not _is_online():
         raise InputError(
-            f"The data set {name} is not prepared in {builder.data_dir} and there is no network "
-            f"to fetch it: run `tfds build {name}` where there is one and copy the folder here."
+            f"The dataset {name} is not prepared in {builder.data_dir}, and the network is "
+            f"unavailable: run `tfds build {name}` with network access and copy the folder here."
         )
     builder.download_and_prepare()
     if not (folder / records.RECORD_NAME).exists():
-        with contextlib.suppress(OSError):  # a read-only folder of others
+        with contextlib.suppress(OSError):  # The folder may be read-only.
             records.write_record(folder)
     elif damage := records.find_damage(folder):
-        raise _damaged(name, folder, damage)
+        raise _damage_error(name, folder, damage)
     records.mark_used(folder)
     return builder
 
 
-def to_arrays(builder):
-    """All examples in memory.
+def to_arrays(builder: tfds.core.DatasetBuilder) -> dict[str, dict[str, Array]]:
+    """Load all examples of a dataset into memory.
 
     Args:
         builder: A prepared builder whose features have fixed shapes.
 
     Returns:
-        Split name to a dict of feature name to array, (examples, ...).
+        A dictionary from split names to dictionaries from feature names to arrays
+        `(examples, ...)`.
     """
     import tensorflow_datasets as tfds
 
@@ -150,8 +177,8 @@ def to_arrays(builder):
     }
 
 
-def _show_progress(examples, description):
-    """The examples, counted for whoever looks on."""
+def _show_progress(items: Iterable[Item], description: str) -> Iterator[Item]:
+    """Yield items, and show their count if standard error is a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -162,22 +189,22 @@ def _show_progress(examples, description):
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        yield from progress.track(examples, description=description)
+        yield from progress.track(items, description=description)
 
 
-def _config_name(source):
+def _config_name(source: str) -> str:
     if source == "builtin":
         return source
     return "user_" + hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def _online():
-    """Return whether the host that most public data sets come from answers."""
+def _is_online() -> bool:
+    """Return whether the host of most public datasets is reachable."""
     return network.is_reachable("https://storage.googleapis.com")
 
 
-def _damaged(name: str, folder: Path, damage: str) -> InputError:
+def _damage_error(name: str, folder: Path, damage: str) -> InputError:
     return InputError(
-        f"The public data set {name} is damaged: {damage}. Remove {folder}, and it is fetched "
-        "again."
+        f"The public dataset {name} is damaged: {damage}. Remove {folder} and run this again to "
+        "download it again."
     )

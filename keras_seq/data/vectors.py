@@ -1,65 +1,76 @@
-"""Vectors of words that others have trained, from text files."""
+"""Pretrained word vectors from text files."""
 
+from __future__ import annotations
+
+import os
 import re
+from collections.abc import Collection
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.types import Array
 from keras_seq.data import limits
 from keras_seq.data.files import read_lines
 
 COUNT = re.compile(r"[1-9][0-9]{0,17}")
-"""A number in the first line of a file of word2vec."""
+"""Pattern of both numbers in the header of a word2vec file."""
 
 
-def read_vectors(path, wanted, encoding="utf-8"):
-    """The vectors of some tokens in a file of word2vec, fastText or GloVe.
+def read_vectors(
+    path: str | os.PathLike[str], tokens: Collection[str], encoding: str = "utf-8"
+) -> dict[str, Array]:
+    """Read the vectors of some tokens from a word2vec, fastText or GloVe text file.
 
-    Such a file has a token a line, followed by its numbers, parted by spaces; the first line of
-    word2vec and fastText has the number of tokens and of numbers, that of GloVe is a token already.
+    Such a file has one token per line, followed by the elements of its vector, separated by spaces.
+    The first line of word2vec and fastText states the number of tokens and the vector width; GloVe
+    has no such line.
 
     Args:
         path: Text file.
-        wanted: A set of tokens; one that the file has in lower case only takes that vector.
-        encoding: Of the file.
+        tokens: Tokens to read. A token that is not in the file gets the vector of its lower case.
+        encoding: Character encoding of the file.
 
     Returns:
-        Dict of token to float32 `(width,)`.
+        A dictionary from tokens to float32 `(width,)`. Tokens without a vector are missing.
 
     Raises:
-        InputError: A line has not as many numbers as the one before, or what is no number.
+        InputError: If a line has fewer elements than the lines before, or an element is not a
+            finite number, or no token has a vector.
+        LimitError: If the vectors are wider than `max_vector_width`.
     """
-    found, width = {}, None
-    lowered = {token.lower() for token in wanted}
+    vectors: dict[str, Array] = {}
+    width: int | None = None
+    wanted = {*tokens, *(token.lower() for token in tokens)}
     for number, line in read_lines(path, encoding):
-        parts = line.rstrip().split(" ")
-        if number == 1 and len(parts) == 2 and all(map(COUNT.fullmatch, parts)):
-            width = int(parts[1])
+        columns = line.rstrip().split(" ")
+        if number == 1 and len(columns) == 2 and all(map(COUNT.fullmatch, columns)):
+            width = int(columns[1])
             continue
-        if len(parts) < 2:
+        if len(columns) < 2:
             continue
-        # A token may have spaces in it, its numbers come last.
-        width = len(parts) - 1 if width is None else width
+        # A token may contain spaces, so the vector is taken from the end of the line.
+        width = len(columns) - 1 if width is None else width
         limits.check("max_vector_width", width, f"{path}, line {number}", "the width of a vector")
-        token = " ".join(parts[: len(parts) - width])
-        if len(parts) <= width or not token:
+        token = " ".join(columns[: len(columns) - width])
+        if len(columns) <= width or not token:
             raise InputError(
                 f"{path}, line {number}: expected a token and {width} numbers, got "
-                f"{len(parts)} columns."
+                f"{len(columns)} columns."
             )
-        if token in wanted or token in lowered:
+        if token in wanted:
             try:
-                vector = np.array(parts[len(parts) - width :], "float32")
+                vector = np.array(columns[len(columns) - width :], "float32")
             except ValueError:
                 vector = np.array(np.nan)
             if not np.isfinite(vector).all():
                 raise InputError(
-                    f"{path}, line {number}: what follows {excerpt(token)!r} is not {width} "
+                    f"{path}, line {number}: the vector of {excerpt(token)!r} is not {width} "
                     "finite numbers."
                 )
-            found[token] = vector
-    spellings = {t: t if t in found else t.lower() for t in wanted}
-    found = {t: found[spelt] for t, spelt in spellings.items() if spelt in found}
-    if not found:
-        raise InputError(f"{path} has a vector for none of the {len(wanted)} tokens asked for.")
-    return found
+            vectors[token] = vector
+    spellings = {token: token if token in vectors else token.lower() for token in tokens}
+    result = {t: vectors[spelling] for t, spelling in spellings.items() if spelling in vectors}
+    if not result:
+        raise InputError(f"{path} contains a vector for none of the {len(tokens)} tokens.")
+    return result

@@ -1,4 +1,4 @@
-"""Clips from video files."""
+"""Video files: decoding and subsampling of frames."""
 
 import contextlib
 import importlib.util
@@ -76,48 +76,49 @@ def read_video(
 
 
 def _frames(path: Path) -> "Iterator[av.VideoFrame]":
-    """Decode the frames of a video, as long as they are within the limits."""
+    """Decode the frames of a video, and check the limits before and after each frame."""
     import av
 
-    begun = time.monotonic()
+    start_time = time.monotonic()
     with contextlib.ExitStack() as stack:
         with _decoding(path):
             options = {"format_whitelist": FFMPEG_FORMATS}
             container = stack.enter_context(av.open(str(path), options=options))
         if not container.streams.video:
-            raise InputError(f"{path} has no pictures in it.")
+            raise InputError(f"{path} has no video stream.")
         stream = container.streams.video[0]
         duration = (container.duration or 0) / av.time_base
         limits.check("max_video_seconds", duration, path, "the duration in seconds")
         limits.check("max_video_frames", stream.frames, path, "the number of frames")
         if stream.codec_context is None:
-            raise InputError(f"{path} is damaged or has pictures of an unknown kind.")
+            raise InputError(f"{path} is damaged or has an unknown video codec.")
         _check_size(stream.codec_context, path)
         # A stream may change the size of its frames, and decoders round sizes up.
-        most = 2 * limits.get().max_pixels + 2**20
-        stream.codec_context.options = {"max_pixels": str(most)}
-        frames, first = container.decode(stream), None
-        for number in itertools.count(1):
+        max_decoded_pixels = 2 * limits.get().max_pixels + 2**20
+        stream.codec_context.options = {"max_pixels": str(max_decoded_pixels)}
+        frames, first_time = container.decode(stream), None
+        for count in itertools.count(1):
             with _decoding(path):
                 frame = next(frames, None)
             if frame is None:
                 return
             _check_size(frame, path)
-            limits.check("max_video_frames", number, path, "the number of frames")
+            limits.check("max_video_frames", count, path, "the number of frames")
             if frame.time is not None:
-                first = frame.time if first is None else first
-                limits.check("max_video_seconds", frame.time - first, path, "the time of a frame")
-            seconds = time.monotonic() - begun
+                first_time = frame.time if first_time is None else first_time
+                duration = frame.time - first_time
+                limits.check("max_video_seconds", duration, path, "the time of a frame")
+            seconds = time.monotonic() - start_time
             limits.check("max_decoding_seconds", seconds, path, "the time to decode it in seconds")
             yield frame
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Return a context for calls of PyAV, which raises its own exceptions and those of Python."""
+    """Return a context that translates the exceptions of PyAV, its own and Python's."""
     import av
 
-    damage = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)
-    return translate_errors(path, "a video", (av.FFmpegError, *damage))
+    builtin = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)
+    return translate_errors(path, "a video", (av.FFmpegError, *builtin))
 
 
 def _check_size(frame: Any, path: Path) -> None:
@@ -127,6 +128,9 @@ def _check_size(frame: Any, path: Path) -> None:
 
 def subsample(frames: Sequence[Frame], max_frames: int) -> Sequence[Frame]:
     """Return at most `max_frames` evenly spaced frames, starting with the first.
+
+    >>> subsample(range(6), 3)
+    [0, 2, 4]
 
     Args:
         frames: Frames of a video.

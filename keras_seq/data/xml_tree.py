@@ -1,5 +1,6 @@
-"""XML from untrusted files, of bounded depth and size."""
+"""XML from untrusted files, with limits on depth and size."""
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.etree import ElementTree
@@ -8,10 +9,10 @@ from keras_seq.data import limits
 from keras_seq.data.opening import open_unpacked, translate_errors
 
 ERRORS = (ElementTree.ParseError, LookupError, ValueError)
-"""Exceptions of ElementTree for damaged bytes; the last two are of unknown encodings."""
+"""Exceptions of ElementTree for damaged files; the last two stand for unknown encodings."""
 
 _BLOCK = 2**16
-"""Bytes to parse at a time."""
+"""Number of bytes to parse at a time."""
 
 
 def parse(content: bytes, where: object) -> ElementTree.Element:
@@ -19,52 +20,52 @@ def parse(content: bytes, where: object) -> ElementTree.Element:
 
     Args:
         content: Bytes of the document.
-        where: File, for messages.
+        where: File, for error messages.
 
     Raises:
-        InputError: If it is not XML.
-        LimitError: If it is nested too deep, or has too many elements.
+        InputError: If the document is not XML.
+        LimitError: If the document is nested too deep, or has too many elements.
     """
-    # Whatever the encoding, each element has this byte.
+    # Each element contains this byte in every encoding.
     limits.check("max_elements", content.count(b"<"), where, "the number of XML elements")
     blocks = (content[start : start + _BLOCK] for start in range(0, len(content), _BLOCK))
     root = None
     for _, element in _events(blocks, where):
         root = element if root is None else root
-    assert root is not None  # Without an element it is not XML.
+    assert root is not None  # A document without elements is an error of the parser.
     return root
 
 
-def iter_elements(path: object, tag: str) -> Iterator[ElementTree.Element]:
-    """Read the elements of one kind in a file of any length, one at a time.
+def iter_elements(path: str | os.PathLike[str], tag: str) -> Iterator[ElementTree.Element]:
+    """Yield the elements with one tag, one at a time, from a file of any length.
 
     Args:
-        path: File; one whose name ends in .gz is unpacked.
-        tag: Name of the elements.
+        path: File. A file whose name ends in .gz is decompressed.
+        tag: Tag of the elements.
 
     Raises:
-        InputError: If it is not XML.
-        LimitError: If it is nested too deep, or an element is too large.
+        InputError: If the file is not XML.
+        LimitError: If the document is nested too deep, or an element is too large.
     """
     parents: list[ElementTree.Element] = []
-    inside = 0
-    with open_unpacked(str(path)) as file:
+    num_open = 0
+    with open_unpacked(path) as file:
         for event, element in _events(iter(lambda: file.read(_BLOCK), b""), path):
             if event == "start":
                 parents.append(element)
-                inside += element.tag == tag
+                num_open += element.tag == tag
                 continue
             parents.pop()
-            inside -= element.tag == tag
+            num_open -= element.tag == tag
             if element.tag == tag:
                 yield element
-            if not inside and parents:
-                # What has been read is forgotten.
+            if not num_open and parents:
+                # Elements that were read are dropped, so memory stays constant.
                 parents[-1].remove(element)
 
 
 def _events(blocks: Iterable[bytes], where: object) -> Iterator[tuple[str, ElementTree.Element]]:
-    """Parse blocks of bytes, yielding "start" or "end" with the element."""
+    """Parse blocks of bytes, and yield "start" or "end" with each element."""
     parser: Any = ElementTree.XMLPullParser(("start", "end"))
     depth = pending = 0
     for block in blocks:

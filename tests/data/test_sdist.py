@@ -153,9 +153,9 @@ def refused(settings, monkeypatch):
     with pytest.raises(InputError) as caught:
         data.read_from_sdist("thing", "1.0", "ab12", "words.txt")
     error = str(caught.value)
-    assert "in the source distribution of thing 1.0, and it cannot be fetched: " in error
-    assert "SHA-256 ab12, into" in error and error.endswith("archives/ab12.")
-    return error.partition("fetched: ")[2]
+    assert "in the source distribution of thing 1.0, which cannot be downloaded: " in error
+    assert "SHA-256 ab12 into" in error and error.endswith("archives/ab12.")
+    return error.partition("downloaded: ")[2]
 
 
 def test_without_a_network(workplace, monkeypatch):
@@ -172,14 +172,14 @@ def test_without_a_network(workplace, monkeypatch):
 def test_what_an_index_does_not_have(index, monkeypatch, workplace):
     index({})
     settings = packages._pip_settings()
-    assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
+    assert refused(settings, monkeypatch).startswith("no index in the settings of pip has it")
     (workplace / "index" / "thing" / "index.html").unlink()
     (workplace / "index" / "thing").rmdir()
-    assert refused(settings, monkeypatch).startswith("no index that pip looks in has it")
+    assert refused(settings, monkeypatch).startswith("no index in the settings of pip has it")
     index({"thing-1.0.zip": b"another"})
     settings = packages._pip_settings()
     error = refused(settings, monkeypatch)
-    assert error.startswith("127.0.0.1 has another one in its place, with SHA-256")
+    assert error.startswith("127.0.0.1 has another archive, with SHA-256")
     (workplace / "index" / "thing-1.0.zip").unlink()
     (workplace / "index/thing/index.html").write_text('<a href="/thing-1.0.zip">it</a>')
     assert refused(settings, monkeypatch).startswith("127.0.0.1 answers 404")

@@ -79,7 +79,7 @@ def test_a_name_twice_in_the_header(tmp_path):
 
 @pytest.mark.parametrize("content", ["", "text,label\n"], ids=["empty", "a header alone"])
 def test_a_table_without_rows(tmp_path, content):
-    with pytest.raises(InputError, match=r"a\.csv has no row in it"):
+    with pytest.raises(InputError, match=r"a\.csv contains no rows"):
         table(tmp_path, content)
 
 

@@ -1,4 +1,4 @@
-"""Prepared data sets: progress, other processes, damage, and what stays in the cache."""
+"""Prepared datasets: progress, other processes, damage, and what stays in the cache."""
 
 import importlib
 import os
@@ -84,7 +84,7 @@ def test_a_damaged_copy_is_made_again(some, workplace, capsys):
             count += 1
             assert some() == count
             error = capsys.readouterr().err
-            assert name in error and "the data set some is prepared again" in error
+            assert name in error and "the dataset some is prepared again" in error
     (folder / names[-1]).unlink()
     assert some() == count + 1 and "is missing" in capsys.readouterr().err
     (folder / records.RECORD_NAME).unlink()
@@ -138,13 +138,13 @@ def test_a_damaged_public_set(workplace, monkeypatch):
         def _generate_examples(self, numbered):
             yield from numbered
 
-    monkeypatch.setattr(tfds_builders, "_online", lambda: False)
+    monkeypatch.setattr(tfds_builders, "_is_online", lambda: False)
     with pytest.raises(InputError, match=r"not prepared in .* no network to fetch it: run `tfds"):
         tfds_builders.load_tfds("keras_seq_test")
-    monkeypatch.setattr(tfds_builders, "_online", lambda: True)
+    monkeypatch.setattr(tfds_builders, "_is_online", lambda: True)
     folder = workplace / "tfds/keras_seq_test/1.0.0"
     assert tfds_builders.load_tfds("keras_seq_test").data_dir == str(folder)
-    monkeypatch.setattr(tfds_builders, "_online", lambda: False)
+    monkeypatch.setattr(tfds_builders, "_is_online", lambda: False)
     tfds_builders.load_tfds("keras_seq_test")
     for path in sorted(folder.iterdir()):
         raw = path.read_bytes()
@@ -158,4 +158,4 @@ def test_a_damaged_public_set(workplace, monkeypatch):
 
 def test_only_an_answer_is_a_network(monkeypatch):
     monkeypatch.setattr(network, "is_reachable", lambda url: url.startswith("https://storage."))
-    assert tfds_builders._online()
+    assert tfds_builders._is_online()

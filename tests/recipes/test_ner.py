@@ -12,7 +12,7 @@ from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags, tags_to_spa
 from keras_seq.train import registry
 
 RECIPE = registry.find("ner").import_recipe()
-PREPARE = importlib.import_module("keras_seq.data.tfds_builders")
+TFDS_BUILDERS = importlib.import_module("keras_seq.data.tfds_builders")
 SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 NAMES = {"Ada": "PER", "Grace Hopper": "PER", "Rome": "LOC", "New York": "LOC"}
 
@@ -143,7 +143,7 @@ def test_conll2003_of_tfds(workplace, mock_public):
 
 
 def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
-    monkeypatch.setattr(PREPARE, "_online", lambda: False)
+    monkeypatch.setattr(TFDS_BUILDERS, "_is_online", lambda: False)
     assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 2
     assert "run `tfds build conll2003`" in capsys.readouterr().err
 

@@ -232,7 +232,7 @@ def test_files_that_are_no_videos(workplace):
         silence.rate = 8000
         container.mux(stream.encode(silence))
         container.mux(stream.encode())
-    with pytest.raises(ValueError, match=r"sound\.mp4 has no pictures in it"):
+    with pytest.raises(ValueError, match=r"sound\.mp4 has no video stream"):
         read_video("sound.mp4", (4, 4))
 
 
