@@ -120,7 +120,7 @@ def _read_text(path: Path) -> Any:
 
     from keras_seq.data import read_lines
 
-    return data.paragraphs("\n".join(line for _, line in read_lines(path)))
+    return data.split_paragraphs("\n".join(line for _, line in read_lines(path)))
 
 
 def _read_vectors(path: Path) -> Any:

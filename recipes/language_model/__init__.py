@@ -1,1 +1,1 @@
-"""A language model: how likely a text is, what comes next, and texts of its own."""
+"""A language model: scores texts, predicts the next token, and generates texts."""

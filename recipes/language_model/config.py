@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 from typing import Literal
@@ -8,44 +8,44 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """One to many: a recurrent network says at every step what comes next."""
+    """One to many: a recurrent network predicts the next token at every step."""
 
+    data: str = "builtin"
+    """Data source: builtin, peoples_daily, reviews, tfds:NAME[/CONFIG], or a path of your own."""
     encoding: str = "utf-8"
-    """Of files of your own."""
+    """Encoding of your own text files."""
     tokenizer: Literal["char", "word", "wordpiece"] = "char"
-    """What a step reads and says."""
+    """Tokenizer: characters, words, or subwords."""
     vocab_size: int = 2_000
-    """How many pieces of words there are at most, if these are the tokens."""
+    """Maximum number of subwords. Only for `--tokenizer wordpiece`."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(384, choices=(128, 192, 256, 384, 512))
-    """Hidden units a layer."""
+    """Hidden units per layer."""
     num_layers: int = config.tunable(1, choices=(1, 2))
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     embedding_dim: int = 64
-    """Width of the embedding of a token."""
+    """Size of the token embedding."""
     tie_embeddings: bool = False
-    """Use the embedding as the kernel of the output too."""
+    """Use the token embedding as the output kernel too."""
     dropout: float = config.tunable(0.4, low=0.1, high=0.6)
-    """Share of the features dropped between layers."""
+    """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
     ngram_size: int = 5
-    """Length of the longest run of tokens with a vector of its own, by hashing; 0 for none."""
+    """Length of the longest hashed n-gram with an embedding; 0 for no n-gram embeddings."""
     ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
-    """Share of the steps at which the runs of one length are dropped in training."""
+    """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
     match_dim: int = 32
-    """Width of the vector of what followed when the sequence was last like this; 0 for none."""
+    """Embedding size of the token after the longest earlier match; 0 for no such feature."""
     kneser_ney_order: int = 12
-    """Tokens of the longest n-gram that is counted beside the network; 0 for none."""
+    """Order of the Kneser-Ney model that is interpolated with the network; 0 for no such model."""
     kneser_ney_weight: float = 0.3
-    """Of the counts in what the model says."""
+    """Weight of the Kneser-Ney model in the interpolation, 0 to 1."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 16
-    """Sequences an update."""
     steps: int = 2_600
-    """Optimizer steps in all, rounded to whole passes over the training sequences (epochs)."""
 
     monitor = "bits_per_character"
     mode = "min"
@@ -54,7 +54,7 @@ class Config(config.Config):
 PRESETS = {
     "default": Config(),
     "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney_order=16, steps=4_000),
-    # Small, for `keras-seq train sentiment --init-from`.
+    # A small model, for `keras-seq train sentiment --init-from`.
     "reviews": Config(
         data="reviews",
         tokenizer="word",

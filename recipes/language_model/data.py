@@ -1,6 +1,7 @@
-"""Paragraphs: the manual of the running Python, other builtin texts, or texts of your own."""
+"""Paragraphs of text: the Python manual, other built-in texts, TFDS data sets, or your own."""
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -12,99 +13,106 @@ from keras_seq.train.recipe import Splits
 
 from .config import Config
 
+Paragraphs = Iterator[tuple[str, str | None]]
+"""Paragraphs, each with the split that the source says, or None."""
+
 
 def load(config: Config) -> Splits:
-    """Return paragraphs by split, in the order of the text; there are no targets."""
+    """Return the paragraphs of each split in the order of the text, without targets."""
     if config.data.startswith("tfds:"):
-        texts = _public(config.data.removeprefix("tfds:"))
+        texts = _load_tfds(config.data.removeprefix("tfds:"))
     else:
         texts = {
             split: [text for _, text in sorted(zip(columns["number"], columns["text"]))]
-            for split, columns in data.to_arrays(_prepared(config)).items()
+            for split, columns in data.to_arrays(_dataset(config)).items()
         }
     return {
-        name: RawExamples([text.decode("utf-8") for text in found]) for name, found in texts.items()
+        split: RawExamples([text.decode("utf-8") for text in paragraphs])
+        for split, paragraphs in texts.items()
     }
 
 
-def _prepared(config):
-    """A text and its number, since TFDS changes the order."""
+def _dataset(config: Config) -> tfds.core.DatasetBuilder:
+    """Return a cached data set of numbered paragraphs, because TFDS changes the order."""
     features = tfds.features.FeaturesDict(
         {"text": tfds.features.Text(), "number": tfds.features.Scalar(np.int64)}
     )
     source, paths = config.data, []
     if source == "builtin":
-        read = manual
+        read = read_python_manual
     elif source == "peoples_daily":
-        read = newspaper
+        read = read_peoples_daily
     elif source == "reviews":
-        read = reviews
+        read = read_reviews
     else:
         files = data.list_files_by_split(source)
         paths = [file for _, file in files]
         source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
 
-        def read():
+        def read() -> Paragraphs:
             for split, file in files:
                 text = "\n".join(line for _, line in data.read_lines(file, config.encoding))
-                for paragraph in paragraphs(text):
-                    yield paragraph, data.resolve_split(files, split, folded(paragraph))
+                for paragraph in split_paragraphs(text):
+                    key = normalize_whitespace(paragraph)
+                    yield paragraph, data.resolve_split(files, split, key)
 
-    def examples():
+    def examples() -> Iterator[tuple[str, dict[str, str | int], str | None]]:
         for number, (text, split) in enumerate(read()):
-            yield folded(text), {"text": text, "number": number}, split
+            yield normalize_whitespace(text), {"text": text, "number": number}, split
 
     return data.cached_dataset("language_model", "1.0.0", features, examples, source, paths)
 
 
-def paragraphs(text):
-    """What stands between blank lines."""
+def split_paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a text, which blank lines separate."""
     return [p.strip("\n") for p in re.split(r"\n[ \t]*(?=\n)", text) if p.strip()]
 
 
-def folded(text):
-    """The text, all white space the same: by this paragraphs are told apart."""
+def normalize_whitespace(text: str) -> str:
+    """Return a text with each run of white space as one blank."""
     return " ".join(text.split())
 
 
-def manual():
-    """The reference manual, as `help()` has it; what is said again under other topics only once."""
+def read_python_manual() -> Paragraphs:
+    """Yield each paragraph of the reference manual of Python once, as `help()` has it."""
     from pydoc_data.topics import topics
 
-    seen = set()
+    keys = set()
     for text in topics.values():
-        for paragraph in paragraphs(text):
-            if folded(paragraph) not in seen:
-                seen.add(folded(paragraph))
+        for paragraph in split_paragraphs(text):
+            key = normalize_whitespace(paragraph)
+            if key not in keys:
+                keys.add(key)
                 yield paragraph, None
 
 
-def newspaper():
-    """The sentences of the People's Daily of January 1998, in Chinese."""
+def read_peoples_daily() -> Paragraphs:
+    """Yield the sentences of the People's Daily of January 1998, in Chinese."""
     for number, line in enumerate(peoples_daily.read_january_1998(), 1):
         for sentence in peoples_daily.parse_paragraph(line, f"199801.txt, line {number}"):
             yield "".join(sentence[0]), None
 
 
-def reviews():
-    """The sentences that `sentiment` judges, in its splits."""
+def read_reviews() -> Paragraphs:
+    """Yield the sentences of the recipe `sentiment`, in the same splits."""
     for _, text, _ in vader.read_rated_sentences():
         yield text, data.hash_split(text)
 
 
-def _public(name):
-    """Any set of TFDS with the feature text, such as tiny_shakespeare or lm1b."""
+def _load_tfds(name: str) -> dict[str, list[bytes]]:
+    """Return the paragraphs of a TFDS data set with the feature `text`."""
     builder = data.load_tfds(name)
     features = builder.info.features
     if "text" not in features:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed is text."
+            f"The data set {name} has the features {', '.join(features)}; it needs the feature "
+            "text."
         )
     return {
         split: [
             paragraph.encode("utf-8")
             for row in tfds.as_numpy(builder.as_dataset(split=split))
-            for paragraph in paragraphs(row["text"].decode("utf-8"))
+            for paragraph in split_paragraphs(row["text"].decode("utf-8"))
         ]
         for split in builder.info.splits
     }

@@ -1,4 +1,4 @@
-"""The model: a sequence generator over characters or words."""
+"""Model of the recipe: a `SequenceGenerator` over characters, words or subwords."""
 
 from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -10,13 +10,13 @@ from keras_seq.train.optimizers import adam_w
 from .config import Config
 
 MIN_COUNT = 2
-"""Number of training occurrences from which a token is known, if tokens are not subwords."""
-LONGEST = 512
-"""Steps that gradients reach back at most."""
+"""Minimum number of training occurrences of a character or word in the vocabulary."""
+MAX_LENGTH = 512
+"""Maximum number of time steps of backpropagation through time."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceGenerator:
-    """Return a generator that knows the tokens of the training paragraphs."""
+    """Return a compiled generator over the tokens of the training paragraphs."""
     is_subwords = config.tokenizer == "wordpiece"
     encoder = TextEncoder.from_examples(
         train.inputs,
@@ -65,5 +65,5 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
 
 
 def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
-    """Return paragraphs as the model is trained on them."""
-    return model.encode(examples.inputs, max_length=LONGEST)
+    """Return paragraphs as arrays to train on."""
+    return model.encode(examples.inputs, max_length=MAX_LENGTH)

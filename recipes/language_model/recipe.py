@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a text."""
+"""Recipe `language_model`: its functions and predictions."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from .config import Config
 
 
 class Recipe(recipe.Recipe[Config, SequenceGenerator]):
-    """How likely texts are, token by token, and what comes next."""
+    """Scoring, next-token prediction and generation of texts."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -28,44 +28,47 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         config: Config,
         inputs: Sequence[str],
         *,
-        next: int = 5,
+        num_next: int = 5,
         generate: bool = False,
         seed: int = 0,
         temperature: float = 0.8,
-        length: int = 200,
-        beam: int | None = None,
+        max_length: int = 200,
+        beam_width: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Tell how likely each text is, each of its tokens given those before, and what comes next.
+        """Score texts token by token and predict the next token, or continue the texts.
 
         Args:
-            model, config, inputs: As for every recipe.
-            next: Number of likely next tokens to name.
-            generate: Continue the text instead.
-            seed: Random seed of the text that is made.
-            temperature: Below 1 favours what is likely; 0 takes the likeliest token always.
-            length: Tokens to make at most.
-            beam: Instead of drawing, search for the likeliest text with so many hypotheses.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Texts.
+            num_next: Number of most probable next tokens to show.
+            generate: Continue each text instead of scoring it.
+            seed: Random seed for sampling.
+            temperature: Softmax temperature for sampling; below 1 favours probable tokens, 0 is
+                greedy.
+            max_length: Maximum number of generated tokens.
+            beam_width: Beam width for beam search instead of sampling.
         """
         if generate:
             texts = model.generate(
                 list(inputs),
-                max_length=length,
-                temperature=temperature if beam is None else 1.0,
+                max_length=max_length,
+                temperature=temperature if beam_width is None else 1.0,
                 seed=seed,
-                beam_width=beam,
+                beam_width=beam_width,
             )
-            for text, made in zip(inputs, texts):
-                yield {"begins with": text, "text": made}
+            for prompt, text in zip(inputs, texts):
+                yield {"prompt": prompt, "text": text}
             return
         sequences = [model.encoder.tokenize(text) for text in inputs]
-        # What comes after a text is not yet its end.
-        for text, tokens, scores in zip(inputs, sequences, model.log_probs(sequences)):
-            scores = scores[:-1] / np.log(2)
-            likely = model.next_tokens(tokens, num_tokens=next)
+        # The last score is that of the end token, which a prefix does not have.
+        for text, tokens, log_probs in zip(inputs, sequences, model.log_probs(sequences)):
+            scores = log_probs[:-1] / np.log(2)
+            candidates = model.next_tokens(tokens, num_tokens=num_next)
             yield {
                 "text": text,
                 "log2 p": f"{scores.sum():.1f}",
-                "bits a character": f"{-scores.sum() / max(len(text), 1):.2f}",
-                "p of each token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
-                "next": "  ".join(f"{token!r} {p:.2f}" for token, p in likely),
+                "bits per character": f"{-scores.sum() / max(len(text), 1):.2f}",
+                "p per token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
+                "next": "  ".join(f"{token!r} {p:.2f}" for token, p in candidates),
             }

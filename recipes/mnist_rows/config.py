@@ -1,4 +1,4 @@
-"""What can be set, and the two presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 from typing import Literal
@@ -8,38 +8,38 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """Many to one: recurrent layers read the rows, the state at the end names the digit."""
+    """Many to one: recurrent layers read the rows, the last state classifies the digit."""
 
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(64, choices=(32, 48, 64, 96, 128))
-    """Hidden units a layer and direction."""
+    """Hidden units per layer and direction."""
     num_layers: int = config.tunable(2, choices=(1, 2, 3))
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     bidirectional: bool = True
-    """Read the rows from the top and from the bottom."""
+    """Read the rows in both directions."""
     dropout: float = config.tunable(0.3, low=0.0, high=0.5)
-    """Share of the features dropped after each recurrent layer."""
+    """Dropout rate after each recurrent layer, 0 to 1."""
     augment: bool = True
-    """Turn, scale, shear, shift and bend the training digits, differently every time."""
+    """Rotate, scale, shear, shift and distort the training digits at random."""
     initializer: Literal["keras", "pytorch"] = "keras"
-    """How weights start: as Keras's layers do, or uniform within 1/sqrt(units) as PyTorch's."""
+    """Weight initialization: the defaults of Keras, or uniform within 1/sqrt(units) as in
+    PyTorch."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW with warm-up and a cosine schedule, or plain SGD."""
+    """Optimizer: AdamW with warm-up and a cosine schedule, or SGD at a constant rate."""
     learning_rate: float = config.tunable(0.003, low=0.0005, high=0.02, log=True)
-    """The highest of the schedule, or SGD's."""
+    """Learning rate; with AdamW, the peak of the schedule."""
     momentum: float = 0.0
-    """Of SGD."""
+    """Momentum of SGD, 0 to 1."""
     batch_size: int = 128
-    """Examples an update."""
     steps: int = 1920
-    """Optimizer steps in all, rounded to whole passes over the training digits (epochs)."""
 
 
 PRESETS = {
     "default": Config(),
-    # 19,200 updates are 300 epochs over the 4,047 built-in training digits and 20, as in the
-    # notes, over the 60,000 of `--data tfds:mnist`.
+    # The network and optimizer of the course notes on sequence models, which use PyTorch. 19,200
+    # steps are 300 epochs over the 4,047 built-in training digits. Over the 60,000 of
+    # `--data tfds:mnist` they are 20 epochs, as in those course notes.
     "notes": Config(
         units=10,
         bidirectional=False,

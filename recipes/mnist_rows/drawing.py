@@ -1,4 +1,4 @@
-"""A digit that somebody drew, as those of MNIST are: of one size, its mass in the middle."""
+"""Drawings, scaled and centered as in MNIST."""
 
 import numpy as np
 from PIL import Image
@@ -7,39 +7,41 @@ from keras_seq import InputError
 
 from .data import COLUMNS, ROWS
 
-BOX = 20
-"""Pixels of the longer side of a digit of MNIST."""
+BOX_SIZE = 20
+"""Length of the longer side of an MNIST digit, in pixels."""
 
 
-def as_digit(ink):
-    """A drawing as MNIST has digits (LeCun et al. 1998).
+def to_mnist_image(ink: np.ndarray) -> np.ndarray:
+    """Return a drawing as an MNIST image (LeCun et al. 1998).
+
+    The digit is scaled to fit a box of 20 x 20 pixels, and its center of mass is put in the middle.
 
     Args:
-        ink: How much there is at each pixel, `(rows, columns)`, uint8.
+        ink: Amount of ink at each pixel, `(rows, columns)`, uint8.
 
     Returns:
-        `(28, 28)`, uint8, bright strokes on a dark ground.
+        `(28, 28)`, uint8, bright strokes on a dark background.
 
     Raises:
-        InputError: There is no ink.
+        InputError: If there is no ink.
     """
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
-        raise InputError("Nothing is drawn yet: draw a digit.")
-    cut = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
-    scale = BOX / max(cut.size)
-    size = [max(1, round(side * scale)) for side in cut.size]
-    small = np.asarray(cut.resize(size, Image.Resampling.BILINEAR))
+        raise InputError("The drawing is empty; draw a digit.")
+    digit = Image.fromarray(ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+    scale = BOX_SIZE / max(digit.size)
+    size = [max(1, round(side * scale)) for side in digit.size]
+    small = np.asarray(digit.resize(size, Image.Resampling.BILINEAR))
     image = np.zeros((ROWS, COLUMNS), "uint8")
     top, left = (
-        int(np.clip(round((whole - 1) / 2 - centre), 0, whole - side))
-        for whole, side, centre in zip(image.shape, small.shape, _centre_of_mass(small))
+        int(np.clip(round((length - 1) / 2 - center), 0, length - side))
+        for length, side, center in zip(image.shape, small.shape, _center_of_mass(small))
     )
     image[top : top + small.shape[0], left : left + small.shape[1]] = small
     return image
 
 
-def _centre_of_mass(image):
-    """Row and column."""
-    places = np.indices(image.shape)
-    return (places * image).sum(axis=(1, 2)) / image.sum()
+def _center_of_mass(image: np.ndarray) -> np.ndarray:
+    """Return row and column of the center of mass."""
+    positions = np.indices(image.shape)
+    return (positions * image).sum(axis=(1, 2)) / image.sum()

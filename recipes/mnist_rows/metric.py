@@ -1,4 +1,4 @@
-"""How good it is: the share of digits named right."""
+"""Metrics of digit classification: accuracy and loss."""
 
 from pathlib import Path
 
@@ -6,10 +6,11 @@ import keras
 import numpy as np
 
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
 
-def evaluate(model: keras.Model, splits: Splits, name: str) -> dict[str, float]:
+def evaluate(model: keras.Model, splits: Splits, name: str) -> Metrics:
     """Return accuracy and mean cross-entropy of a split."""
     examples = splits[name]
     metrics = model.evaluate(
@@ -19,7 +20,7 @@ def evaluate(model: keras.Model, splits: Splits, name: str) -> dict[str, float]:
 
 
 def report(model: keras.Model, splits: Splits, name: str, folder: Path) -> None:
-    """Draw which digits were taken for which."""
+    """Draw the confusion matrix."""
     examples = splits[name]
     predicted = np.argmax(model.predict(examples.inputs, batch_size=256, verbose=0), axis=-1)
     plots.confusion_matrix(examples.targets, predicted, range(10), folder / "confusion_matrix.png")

@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a digit."""
+"""Recipe `mnist_rows`: its functions, predictions, and the page of `keras-seq demo`."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,17 @@ from keras_seq.train import recipe
 from . import data, metric, model
 from .config import Config
 from .data import ROWS, read_image
-from .drawing import as_digit
+from .drawing import to_mnist_image
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
 
-PAD = 280
-"""Pixels of either side of what a digit is drawn on."""
+PAD_SIZE = 280
+"""Height and width of the drawing pad, in pixels."""
 
 
 class Recipe(recipe.Recipe[Config, keras.Model]):
-    """Digits, read row by row."""
+    """Classification of handwritten digits, read row by row."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -32,51 +32,51 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
     def predict(
         self, model: keras.Model, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Name the most likely digit of every image file, and how sure the model is."""
+        """Return the most probable digit of each image file."""
         images = np.stack([read_image(path) for path in inputs])
-        for path, row in zip(inputs, probabilities(model, images), strict=True):
+        for path, row in zip(inputs, predict_probabilities(model, images), strict=True):
             yield {"image": path, "digit": int(row.argmax()), "probability": f"{row.max():.3f}"}
 
     def trace_inputs(
         self, model: keras.Model, example: Any, target: Any = None
     ) -> tuple[np.ndarray, list[str]]:
-        """Return an image, or an image file, row by row."""
+        """Return an image or image file as inputs; time steps are rows."""
         image = read_image(example) if isinstance(example, str) else example
         return image[None], [f"row {number}" for number in range(ROWS)]
 
     def demo(self, model: keras.Model, config: Config) -> "Panel":
-        """Return a panel on which a digit is drawn; it shows what the model read of it."""
+        """Return a panel with a drawing pad as input and the digit's probabilities as output."""
         import gradio as gr
 
         from keras_seq.demo.panels import Answer, Panel
 
-        # With something to draw on the brush is in the hand already.
-        paper = np.full((PAD, PAD, 3), 255, "uint8")
+        # Gradio selects the brush only if there is a background.
+        paper = np.full((PAD_SIZE, PAD_SIZE, 3), 255, "uint8")
         pad = gr.Sketchpad(
             {"background": paper, "layers": [], "composite": None},  # type: ignore[arg-type]
             label="Draw a digit",
-            canvas_size=(PAD, PAD),
+            canvas_size=(PAD_SIZE, PAD_SIZE),
             fixed_canvas=True,
-            brush=gr.Brush(PAD // 24, colors=["#000000"], color_mode="fixed"),
+            brush=gr.Brush(PAD_SIZE // 24, colors=["#000000"], color_mode="fixed"),
             layers=False,
             transforms=(),
             buttons=[],
         )
-        seen = gr.Image(label="What the model reads", height=PAD, buttons=[])
+        model_input = gr.Image(label="Input of the model", height=PAD_SIZE, buttons=[])
 
-        def answer(drawn):
-            layers = drawn["layers"] if drawn else []
+        def answer(drawing: dict[str, Any] | None) -> Answer:
+            layers = drawing["layers"] if drawing else []
             ink = [layer[:, :, 3] for layer in layers] or [np.zeros((1, 1), "uint8")]
-            image = as_digit(np.max(ink, axis=0))
-            [likely] = probabilities(model, image[None]).tolist()
-            larger = np.kron(image, np.ones((PAD // ROWS, PAD // ROWS), "uint8"))
-            values = [{str(digit): p for digit, p in enumerate(likely)}, larger]
+            image = to_mnist_image(np.max(ink, axis=0))
+            [row] = predict_probabilities(model, image[None]).tolist()
+            enlarged = np.kron(image, np.ones((PAD_SIZE // ROWS, PAD_SIZE // ROWS), "uint8"))
+            values = [{str(digit): p for digit, p in enumerate(row)}, enlarged]
             return Answer(values, *self.trace_inputs(model, image))
 
-        return Panel([pad], [gr.Label(label="Digit", num_top_classes=4), seen], answer)
+        return Panel([pad], [gr.Label(label="Digit", num_top_classes=4), model_input], answer)
 
 
-def probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    """Return the probability of each digit, `(images, 10)`."""
+def predict_probabilities(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """Return the probabilities of the digits, `(images, 10)`."""
     logits = model.predict(images, batch_size=256, verbose=0)
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits))

@@ -126,17 +126,17 @@ def test_a_digit_is_drawn():
     assert wide == [13, 14], "in the middle, as thin as drawn"
     assert (seen[::10, ::10] == inputs[0]).all()
     for nothing in (None, {"layers": []}, {"layers": [np.zeros_like(layer)]}):
-        with pytest.raises(InputError, match="Nothing is drawn yet"):
+        with pytest.raises(InputError, match="The drawing is empty"):
             panel.answer(nothing)
 
 
 def test_the_mass_of_a_drawing_is_in_the_middle():
-    from keras_seq_recipes.mnist_rows.drawing import as_digit
+    from keras_seq_recipes.mnist_rows.drawing import to_mnist_image
 
     ink = np.zeros((100, 100), "uint8")
     ink[0:100, 0:10] = 255
     ink[90:100, 0:60] = 255  # an L: its mass is down and to the left
-    image = as_digit(ink).astype(float)
+    image = to_mnist_image(ink).astype(float)
     centre = [(place * image).sum() / image.sum() for place in np.indices(image.shape)]
     assert centre == pytest.approx([13.5, 13.5], abs=0.6)
     assert image.max() == 255

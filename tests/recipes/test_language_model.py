@@ -28,13 +28,13 @@ SMALL += ["--kneser-ney-order", "4"]
 
 def test_paragraphs():
     text = "one\ntwo\n\n  three\n \t\nfour\n\n\n\nfive\n"
-    assert data.paragraphs(text) == ["one\ntwo", "  three", "four", "five"]
-    assert data.paragraphs("\n\n \n") == []
+    assert data.split_paragraphs(text) == ["one\ntwo", "  three", "four", "five"]
+    assert data.split_paragraphs("\n\n \n") == []
 
 
 def test_the_manual(workplace):
-    found = [text for text, _ in data.manual()]
-    folded = [data.folded(text) for text in found]
+    found = [text for text, _ in data.read_python_manual()]
+    folded = [data.normalize_whitespace(text) for text in found]
     assert len(found) > 1_500 and len(set(folded)) == len(folded)
     assert any('"break" may only occur syntactically nested' in text for text in folded)
 
@@ -79,7 +79,12 @@ def test_subwords_end_to_end(mine, capsys):
     assert cli.main(["train", "language_model", *arguments]) == 0
     capsys.readouterr()
     run = "runs/language_model/default"
-    assert cli.main(["predict", run, "the cat", "--generate", "--beam", "2", "--length", "9"]) == 0
+    assert (
+        cli.main(
+            ["predict", run, "the cat", "--generate", "--beam-width", "2", "--max-length", "9"]
+        )
+        == 0
+    )
     assert "the cat" in capsys.readouterr().out
 
 
@@ -93,10 +98,12 @@ def test_the_users_own_text_end_to_end(mine, capsys):
     assert "temperature 0.5" in samples
     capsys.readouterr()
     run = "runs/language_model/default"
-    assert cli.main(["predict", run, "the cat", "the mat", "--next", "3"]) == 0
+    assert cli.main(["predict", run, "the cat", "the mat", "--num-next", "3"]) == 0
     out = capsys.readouterr().out
-    assert "log2 p" in out and "bits a character" in out
-    assert cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--length", "9"]) == 0
+    assert "log2 p" in out and "bits per character" in out
+    assert (
+        cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--max-length", "9"]) == 0
+    )
     assert "the cat" in capsys.readouterr().out
 
 
@@ -132,7 +139,7 @@ def test_what_the_recipe_refuses(workplace, mock_public, capsys):
     assert "There is no file or folder no.txt" in capsys.readouterr().err
     with mock_public():
         assert cli.main(["train", "language_model", "--data", "tfds:mnist"]) == 2
-    assert "needed is text" in capsys.readouterr().err
+    assert "it needs the feature text" in capsys.readouterr().err
     (workplace / "empty.txt").write_text("\n\n")
     assert cli.main(["train", "language_model", "--data", "empty.txt"]) == 2
     assert "empty.txt" in capsys.readouterr().err
