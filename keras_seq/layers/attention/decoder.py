@@ -14,6 +14,7 @@ from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCe
 from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
+from keras_seq.layers.text.tied_logits import TiedLogits
 
 ATTENTIONS = ("additive", "dot", "general")
 SAVED = (
@@ -144,12 +145,13 @@ class Decoder(keras.layers.Layer):
             keras.layers.Dropout(dropout, (None, 1, None), dtype=policy)
             for _ in range(num_dropouts)
         ]
-        self.projection = self.output_layer = None
-        if tie_embeddings and attention is None:
-            self.projection = keras.layers.Dense(
-                embedding.output_dim, dtype=policy, name="projection"
+        self.output_layer: keras.layers.Layer
+        if tie_embeddings:
+            # The attention vectors have the width of the embedding already.
+            self.output_layer = TiedLogits(
+                embedding, project=attention is None, dtype=policy, name="logits"
             )
-        if not tie_embeddings:
+        else:
             self.output_layer = keras.layers.Dense(self.vocab_size, dtype=policy, name="logits")
         self.bridges = [
             keras.layers.Dense(size, "tanh", dtype=policy, name=f"bridge_{number}_{place}")
@@ -182,9 +184,7 @@ class Decoder(keras.layers.Layer):
             self.attention_cell.memory_units = memory_shape[-1]
             self.attention_cell.build((None, width))
             width = self.attention_cell.units
-        for layer in (self.projection, self.output_layer):
-            if layer is not None:
-                layer.build((None, None, width))
+        self.output_layer.build((None, None, width))
         if self.keys is not None:
             self.keys.build(memory_shape)
         for bridge in self.bridges:
@@ -253,7 +253,7 @@ class Decoder(keras.layers.Layer):
                 x = layer(x, training=training)
             x, weights = self.attention_cell.call_sequence(x, [*state[-1], *memory])
             x = self.dropouts[-1](x, training=training)
-        return self._logits(x), weights
+        return self.output_layer(x), weights
 
     def step(self, ids: Any, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
         """Return the logits of one time step, the attention weights, and the state after it.
@@ -276,14 +276,7 @@ class Decoder(keras.layers.Layer):
         if self.attention_cell is not None:
             _, x, weights, last = self.attention_cell.step(x, state[-1], memory)
             after = [*after, last]
-        return self._logits(x), weights, after
-
-    def _logits(self, x: Any) -> Any:
-        if self.output_layer is not None:
-            return self.output_layer(x)
-        x = x if self.projection is None else self.projection(x)
-        kernel = ops.transpose(ops.convert_to_tensor(self.embedding.embeddings))
-        return ops.matmul(x, ops.cast(kernel, x.dtype))
+        return self.output_layer(x), weights, after
 
     def get_config(self) -> dict[str, Any]:
         own = None  # A function cannot be saved, but the layers that it made can.
