@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 
 
@@ -12,7 +13,7 @@ from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 class NgramFeatures(keras.layers.Layer):
     """Hashed embeddings of the n-grams that end with a token, and of those that begin with it.
 
-    See `HashedNgramEmbedding`, of which there is one per direction.
+    There is one `HashedNgramEmbedding` per direction. `CausalNgramFeatures` has only the first.
 
     >>> import numpy as np
     >>> from keras_seq.layers import NgramFeatures
@@ -22,18 +23,18 @@ class NgramFeatures(keras.layers.Layer):
 
     Args:
         max_n: Number of tokens of the longest n-grams, at least 2.
-        num_buckets: Number of embeddings per length and direction, a power of two.
+        num_buckets: Number of vectors per length and direction, a power of two.
         output_dim: Width of the vector of an n-gram.
-        dropout: Fraction of the time steps at which the n-grams of one length are dropped.
-        bidirectional: Whether there are vectors of n-grams that begin with a token too.
+        dropout: Fraction of the time steps at which the n-grams of one length are dropped in
+            training, from 0 to 1.
 
     Call arguments:
         ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
         training: Whether dropout applies.
 
     Returns:
-        `(batch, timesteps, directions * (max_n - 1) * output_dim)`: first the n-grams that end with
-        the token, the shortest first.
+        `(batch, timesteps, 2 * (max_n - 1) * output_dim)`: first the n-grams that end with the
+        token, the shortest first.
 
     Raises:
         InputError: If `max_n` is less than 2, or `num_buckets` is not a power of two.
@@ -45,41 +46,34 @@ class NgramFeatures(keras.layers.Layer):
         num_buckets: int = 2**14,
         output_dim: int = 32,
         dropout: float = 0.3,
-        bidirectional: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         sizes, policy = (max_n, num_buckets, output_dim, dropout), self.dtype_policy
         self.before = HashedNgramEmbedding(*sizes, dtype=policy, name="before")
-        self.after = (
-            HashedNgramEmbedding(*sizes, dtype=policy, name="after") if bidirectional else None
-        )
+        self.after = HashedNgramEmbedding(*sizes, dtype=policy, name="after")
 
-    def build(self, ids_shape: Any) -> None:
-        for layer in filter(None, (self.before, self.after)):
+    def build(self, ids_shape: Shape) -> None:
+        for layer in (self.before, self.after):
             layer.build((*ids_shape, layer.max_n))
 
-    def call(self, ids: Any, training: bool | None = False) -> Any:
+    def call(self, ids: Tensor, training: bool | None = False) -> Tensor:
         before = self.before(self.before.make_windows(ids), training=training)
-        if self.after is None:
-            return before
         windows = self.after.make_windows(ops.flip(ids, axis=1))
         after = ops.flip(self.after(windows, training=training), axis=1)
         return ops.concatenate([before, after], axis=-1)
 
-    def compute_output_shape(self, ids_shape: Any) -> Any:
-        width = (self.before.max_n - 1) * self.before.output_dim
-        return (*ids_shape, width if self.after is None else 2 * width)
+    def compute_output_shape(self, ids_shape: Shape) -> Shape:
+        return (*ids_shape, 2 * (self.before.max_n - 1) * self.before.output_dim)
 
-    def compute_output_spec(self, ids: Any, training: Any = False) -> Any:
+    def compute_output_spec(self, ids: Tensor, training: bool | None = False) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(ids.shape), self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "max_n": self.before.max_n,
             "num_buckets": self.before.num_buckets,
             "output_dim": self.before.output_dim,
             "dropout": self.before.dropout,
-            "bidirectional": self.after is not None,
         }

@@ -24,12 +24,12 @@ def test_ngrams_end_and_begin_with_each_token():
     assert (one[2] != other[2]).any()
 
 
-def test_one_direction():
+def test_causal_features_are_the_first_half():
     both = layers.NgramFeatures(3, num_buckets=16, output_dim=2)
-    one = layers.NgramFeatures(3, num_buckets=16, output_dim=2, bidirectional=False)
-    one(IDS), both(IDS)
-    one.before.tables.assign(both.before.tables)
-    np.testing.assert_array_equal(to_numpy(one(IDS)), to_numpy(both(IDS))[..., :4])
+    causal = layers.CausalNgramFeatures(3, num_buckets=16, output_dim=2)
+    causal(IDS), both(IDS)
+    causal.plain.tables.assign(both.before.tables)
+    np.testing.assert_array_equal(to_numpy(causal(IDS)), to_numpy(both(IDS))[..., :4])
 
 
 def test_dropout_in_training_only():
