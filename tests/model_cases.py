@@ -148,7 +148,7 @@ def full_classifier():
         pooling=layers.MaxPooling(),
         experts=[layers.NaiveBayesExpert(WORDS.vocab_size, 2, name="naive_bayes")],
         mixture="mean",
-        token_dropout=0.1,
+        word_dropout=0.1,
     )
 
 

@@ -72,10 +72,10 @@ class SequenceClassifier(TextModel):
         pooling: Layer from outputs and `mask` to one vector per sequence, such as `MaxPooling`,
             `MiddlePooling`, or one of Keras. Default: `AttentionPooling`.
         experts: Layers with different names, from ids to logits `(batch, labels)`, such as
-            `NaiveBayesExpert`. They see all tokens, `token_dropout` notwithstanding.
+            `NaiveBayesExpert`. They see all tokens, `word_dropout` notwithstanding.
         mixture: Whether the answer is the "sum" or the "mean" of all logits, see `LogitMixture`.
         dropout: Fraction of the pooled features that is dropped.
-        token_dropout: Fraction of the tokens that the features see as unknown in training.
+        word_dropout: Fraction of the tokens that the features see as unknown in training.
         name: Name of the model.
 
     Raises:
@@ -85,7 +85,7 @@ class SequenceClassifier(TextModel):
 
     config_attributes = (
         *("encoder", "labels", "features", "convolution", "stack", "pooling", "experts"),
-        *("mixture", "dropout", "token_dropout"),
+        *("mixture", "dropout", "word_dropout"),
     )
 
     def __init__(
@@ -100,7 +100,7 @@ class SequenceClassifier(TextModel):
         experts: Sequence[keras.layers.Layer] = (),
         mixture: Literal["sum", "mean"] = "sum",
         dropout: float = 0.3,
-        token_dropout: float = 0.0,
+        word_dropout: float = 0.0,
         name: str = "sequence_classifier",
     ) -> None:
         labels = list(labels)
@@ -117,7 +117,7 @@ class SequenceClassifier(TextModel):
         _check_pooling(stack, pooling)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         mask = ops.not_equal(ids, encoder.pad_id)
-        seen = WordDropout(token_dropout, encoder.unk_id, name="token_dropout")(ids)
+        seen = WordDropout(word_dropout, encoder.unk_id, name="word_dropout")(ids)
         vectors = [feature(seen) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         if convolution is not None:
@@ -143,7 +143,7 @@ class SequenceClassifier(TextModel):
         self.encoder, self.labels = encoder, labels
         self.features, self.convolution, self.stack = list(features), convolution, stack
         self.pooling, self.experts, self.mixture = pooling, list(experts), mixture
-        self.dropout, self.token_dropout = dropout, token_dropout
+        self.dropout, self.word_dropout = dropout, word_dropout
 
     @property
     def has_token_weights(self) -> bool:

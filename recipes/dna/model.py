@@ -58,7 +58,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         experts=experts,
         mixture="mean",
         dropout=config.dropout,
-        token_dropout=config.base_dropout,
+        word_dropout=config.base_dropout,
     )
     if experts:
         model.adapt_experts(train.inputs, train.targets["labels"])

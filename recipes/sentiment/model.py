@@ -73,7 +73,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         pooling=pooling,
         experts=experts,
         dropout=config.dropout,
-        token_dropout=config.token_dropout,
+        word_dropout=config.token_dropout,
     )
     if experts:
         counted = encode(model, train)
