@@ -1,4 +1,4 @@
-"""The shapes of sequence model: ordinary `keras.Model`s that take and return what people read."""
+"""Sequence models: `keras.Model`s that read and return text, tags, labels or sound."""
 
 from keras_seq.models.ctc_recognizer import CTCRecognizer
 from keras_seq.models.seq2seq import Seq2Seq

@@ -16,46 +16,46 @@ from keras_seq.batching import EncodedDataset, bucket_by_length
 class BaseModel(keras.Model):
     """Functional `keras.Model` that is trained on raw examples, such as texts and their labels.
 
-    A subclass builds its network in its constructor, hands inputs and outputs on to this one, and
-    then keeps its arguments as attributes, whose names it lists in `config_attributes`. It defines
+    A subclass builds its network in its constructor and passes inputs and outputs to this one. It
+    then stores its arguments as attributes, whose names it lists in `config_attributes`. It defines
     `encode`, `default_loss` and `trace_inputs`.
 
-    `fit` and `evaluate` take what `encode` takes, or its result, or its result's `inputs` and
-    `targets`, or a `tf.data.Dataset` of such pairs.
+    `fit` and `evaluate` accept the arguments of `encode`, its result, the `inputs` and `targets` of
+    the result, or a `tf.data.Dataset` of such pairs.
     """
 
     config_attributes: tuple[str, ...] = ()
-    """Names of the constructor's arguments other than `name`; the attributes have the same ones."""
+    """Names of the constructor's arguments, except `name`, and of the attributes that keep them."""
 
     def encode(self, examples: Any, targets: Any = None) -> EncodedDataset:
-        """Return raw examples as arrays that the network takes.
+        """Convert raw examples to arrays for the network.
 
         Args:
             examples: List of raw inputs.
             targets: List of raw targets, one per example, or None.
 
         Raises:
-            InputError: If an example is not valid. The message gives its number from 1.
+            InputError: If an example is invalid. The message has its number, counted from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} has no encode().")
 
     def default_loss(self) -> Any:
-        """Return the loss that `compile(loss="auto")` takes."""
+        """Return the loss of `compile(loss="auto")`."""
         raise NotImplementedError(f"{type(self).__name__} has no default_loss().")
 
     def default_metrics(self) -> Any:
-        """Return the metrics that `compile(metrics="auto")` takes; none by default."""
+        """Return the metrics of `compile(metrics="auto")`; none by default."""
         return None
 
     def trace_inputs(self, example: Any, target: Any = None) -> tuple[Any, list[str]]:
-        """Return one example as the network takes it, and the names of its time steps.
+        """Return the inputs of the network for one example, and a name for each time step.
 
         Args:
             example: Raw input.
-            target: Raw target, or None; models that read it take it into account.
+            target: Raw target, or None. Only a decoder reads it.
 
         Returns:
-            Inputs, a batch of one, and one name per time step.
+            Inputs (a batch of one) and the names.
         """
         raise NotImplementedError(f"{type(self).__name__} has no trace_inputs().")
 
@@ -73,13 +73,13 @@ class BaseModel(keras.Model):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Choose optimizer, loss and metrics, as `keras.Model.compile` does.
+        """Set optimizer, loss and metrics, as `keras.Model.compile` does.
 
         Args:
             optimizer: Name or instance of an optimizer.
             loss: As in Keras, or "auto" for the model's own loss.
             loss_weights: As in Keras.
-            metrics: As in Keras, or "auto" for those of the model.
+            metrics: As in Keras, or "auto" for the model's own metrics.
             weighted_metrics: As in Keras.
             run_eagerly: As in Keras.
             steps_per_execution: As in Keras.
@@ -87,14 +87,14 @@ class BaseModel(keras.Model):
             auto_scale_loss: As in Keras.
         """
         automatic = {"loss": self.default_loss, "metrics": self.default_metrics}
-        given = {"loss": loss, "metrics": metrics}
-        self._automatic = [name for name, value in given.items() if _is_auto(value)]
-        given |= {name: automatic[name]() for name in self._automatic}
+        requested = {"loss": loss, "metrics": metrics}
+        self._automatic = [name for name, value in requested.items() if _is_auto(value)]
+        requested |= {name: automatic[name]() for name in self._automatic}
         super().compile(
             optimizer=optimizer,
-            loss=given["loss"],
+            loss=requested["loss"],
             loss_weights=loss_weights,
-            metrics=given["metrics"],
+            metrics=requested["metrics"],
             weighted_metrics=weighted_metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
@@ -103,13 +103,13 @@ class BaseModel(keras.Model):
         )
 
     def get_compile_config(self) -> dict[str, Any]:
-        """Return what `compile_from_config` takes, as Keras saves it."""
+        """Return the arguments of `compile`, for `compile_from_config`."""
         config = super().get_compile_config()
-        # A loaded model makes its own loss, which may belong to one of its layers.
+        # The loss may belong to a layer, so that a loaded model must create its own.
         return {**config, **dict.fromkeys(self._automatic, "auto")} if config else config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile as the saved model was.
+        """Compile the model like the saved one.
 
         Args:
             config: Result of `get_compile_config`.
@@ -137,18 +137,18 @@ class BaseModel(keras.Model):
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> keras.callbacks.History:
-        """Train as `keras.Model.fit` does, on raw examples or on arrays.
+        """Train on raw examples or on arrays, as `keras.Model.fit` does.
 
         Args:
-            x: List of raw examples, a result of `encode`, or what `keras.Model.fit` takes.
-            y: List of raw targets, or what `keras.Model.fit` takes.
+            x: List of raw examples, a result of `encode`, or `x` of `keras.Model.fit`.
+            y: List of raw targets, or `y` of `keras.Model.fit`.
             batch_size: As in Keras.
             epochs: As in Keras.
             verbose: As in Keras.
             callbacks: As in Keras.
             validation_split: As in Keras.
-            validation_data: None, what `x` may be, or a pair or triple with what `x` and `y` may
-                be, and weights.
+            validation_data: A result of `encode`, or a tuple `(x, y)` or `(x, y, sample_weight)`,
+                where `x` and `y` are as above.
             shuffle: As in Keras.
             class_weight: As in Keras.
             sample_weight: As in Keras.
@@ -159,7 +159,7 @@ class BaseModel(keras.Model):
             validation_freq: As in Keras.
 
         Raises:
-            InputError: If an example is not valid. The message gives its number from 1.
+            InputError: If an example is invalid. The message has its number, counted from 1.
         """
         x, y = self._encoded(x, y)
         if isinstance(validation_data, EncodedDataset):
@@ -198,21 +198,21 @@ class BaseModel(keras.Model):
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Return loss and metrics as `keras.Model.evaluate` does, of raw examples or of arrays.
+        """Return loss and metrics on raw examples or arrays, as `keras.Model.evaluate` does.
 
         Args:
-            x: List of raw examples, a result of `encode`, or what `keras.Model.evaluate` takes.
-            y: List of raw targets, or what `keras.Model.evaluate` takes.
+            x: List of raw examples, a result of `encode`, or `x` of `keras.Model.evaluate`.
+            y: List of raw targets, or `y` of `keras.Model.evaluate`.
             batch_size: As in Keras.
             verbose: As in Keras.
             sample_weight: As in Keras.
             steps: As in Keras.
             callbacks: As in Keras.
             return_dict: As in Keras.
-            **kwargs: What Keras itself gives between `fit` and `evaluate`.
+            **kwargs: Private arguments that Keras passes from `fit`.
 
         Raises:
-            InputError: If an example is not valid. The message gives its number from 1.
+            InputError: If an example is invalid. The message has its number, counted from 1.
         """
         x, y = self._encoded(x, y)
         return super().evaluate(
@@ -228,7 +228,7 @@ class BaseModel(keras.Model):
         )
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return inputs and targets of the network for raw examples; others as they are."""
+        """Return inputs and targets of the network; encode them if they are raw."""
         if not isinstance(x, EncodedDataset):
             if not self._is_raw(x):
                 return x, y
@@ -236,11 +236,9 @@ class BaseModel(keras.Model):
         return x.inputs, x.targets
 
     def _is_raw(self, x: Any) -> bool:
-        """Return whether inputs are raw examples: a list, or an array where the network takes none.
-
-        A network with several inputs takes a dict, so that an array can only be raw examples of one
-        shape, such as clips.
-        """
+        """Return whether inputs are raw examples rather than arrays for the network."""
+        # A network with a dict of inputs takes no array. An array is then raw examples of equal
+        # shape, such as clips.
         if isinstance(x, np.ndarray):
             return x.dtype.kind in "OSU" or isinstance(self.input, dict)
         return isinstance(x, (list, tuple))
@@ -255,15 +253,15 @@ class BaseModel(keras.Model):
     ) -> Iterator[tuple[list[int], Any]]:
         """Run the network on batches of examples of similar length.
 
-        Batches are padded to one of few shapes, so that little is compiled for them.
+        Batches are padded to one of a few lengths, so that few programs are compiled.
 
         Args:
             dataset: Encoded examples, with their lengths.
-            batch_size: Number of examples per batch, at most.
-            function: Function from inputs to a nest of arrays; `predict_on_batch` by default.
+            batch_size: Largest number of examples per batch.
+            function: Function from inputs to a nest of arrays. Default: `predict_on_batch`.
 
         Yields:
-            Numbers of the examples of a batch, and a nest of arrays with as many rows.
+            Indices of the examples of a batch, and a nest of arrays with as many rows.
         """
         function = self.predict_on_batch if function is None else function
         for rows, length in bucket_by_length(dataset.lengths, batch_size):
@@ -273,13 +271,13 @@ class BaseModel(keras.Model):
     # Configuration.
 
     def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments; layers and other parts are serialized."""
-        parts = {name: serialize_nested(getattr(self, name)) for name in self.config_attributes}
-        return {"name": self.name, **parts}
+        """Return the constructor's arguments, with layers and other objects serialized."""
+        names = self.config_attributes
+        return {"name": self.name, **{n: serialize_nested(getattr(self, n)) for n in names}}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Return a new model of a configuration.
+        """Create a model from its configuration.
 
         Args:
             config: Result of `get_config`.

@@ -1,4 +1,4 @@
-"""Many to fewer, in the same order: speech to text."""
+"""Speech recognition by connectionist temporal classification (CTC)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -41,29 +41,29 @@ class CTCRecognizer(BaseModel):
         >>> [type(text) for text in recognizer.transcribe(recordings)]
         [<class 'str'>, <class 'str'>]
 
-    It is a `keras.Model` from a dict of `samples`, `(batch, samples)`, and `lengths`, `(batch,)`,
-    to the log probabilities of letters at each time step, the blank first, `(batch, timesteps,
-    letters + 1)`. `encode` returns such a dict. After the end of a recording the blank is certain,
-    so that a loss and a decoder need not know its length.
+    As a network it maps a dict of "samples" `(batch, samples)` and "lengths" `(batch,)` to log
+    probabilities `(batch, timesteps, characters + 1)`, the blank first. `encode` returns such a
+    dict. After the end of a recording the blank has probability 1, so that neither loss nor decoder
+    needs the length.
 
-    It trains and predicts on TensorFlow, JAX and torch; exports need TensorFlow.
+    It trains and predicts on TensorFlow, JAX and torch. Export needs TensorFlow.
 
     Args:
-        alphabet: Letters of the texts, in the order of their classes from 1: a string. A blank
-            between words is one of them.
-        front_end: From samples to the features of time steps. Default: `FrontEnd()`.
-        features: Layers from sequences to sequences between `front_end` and `stack`, such as a
-            `BandConvolution`; for streams they must treat each time step by itself.
+        alphabet: Characters of the texts, in the order of their classes from 1, such as a string.
+            It includes the space between words.
+        front_end: Layer from samples to features. Default: `FrontEnd()`.
+        features: Layers between `front_end` and `stack`, such as a `BandConvolution`. For streaming
+            they must process each time step on its own.
         stack: Recurrent layers that return all outputs. With `bidirectional=False` the model can
-            recognize while the sound arrives, see `stream`. Default: two bidirectional LSTMs of 160
-            units with dropout of 0.2 after each.
-        lexicon: Words to which texts are restricted by `transcribe`; streams and exports take the
-            most likely alignment, whatever it spells.
+            transcribe a stream, see `stream`. Default: two bidirectional LSTM layers of 160 units
+            with dropout of 0.2 after each.
+        lexicon: Words to which `transcribe` restricts the texts. Streams and exported models ignore
+            it and return the most likely alignment.
         name: Name of the model.
 
     Raises:
-        InputError: If the alphabet is empty or has a letter twice, a word of the lexicon has
-            another letter, or the parts do not fit each other.
+        InputError: If the alphabet is empty or repeats a character, if the lexicon has a character
+            that is not in it, or if the layers do not fit each other.
     """
 
     config_attributes = ("alphabet", "front_end", "features", "stack", "lexicon")
@@ -77,7 +77,7 @@ class CTCRecognizer(BaseModel):
         lexicon: Iterable[str] | None = None,
         name: str = "ctc_recognizer",
     ) -> None:
-        letters = Alphabet(alphabet, "A CTCRecognizer")
+        checked_alphabet = Alphabet(alphabet, "A CTCRecognizer")
         if front_end is None:
             front_end = FrontEnd(name="front_end")
         if stack is None:
@@ -90,10 +90,10 @@ class CTCRecognizer(BaseModel):
             )
         if front_end.mean_normalize and not stack.bidirectional:
             raise InputError(
-                "A model that reads in one direction cannot know the mean of a recording that goes "
-                "on: mean_normalize=True needs an RNNStack with bidirectional=True."
+                "mean_normalize=True needs the whole recording: use it with an RNNStack with "
+                "bidirectional=True only."
             )
-        head = keras.layers.Dense(len(letters.characters) + 1, name="logits")
+        head = keras.layers.Dense(len(checked_alphabet.characters) + 1, name="logits")
         inputs = {
             "samples": keras.Input((None,), dtype="float32", name="samples"),
             "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -104,33 +104,33 @@ class CTCRecognizer(BaseModel):
         logits = head(stack(x, mask=mask))
         outputs = BlankAfterEnd(front_end.num_offsets, name="log_probs")(logits, mask)
         super().__init__(inputs, outputs, name=name)
-        self.alphabet, self._letters = letters.characters, letters
+        self.alphabet, self._alphabet = checked_alphabet.characters, checked_alphabet
         self.lexicon = None if lexicon is None else list(lexicon)
         self._lexicon = None if lexicon is None else Lexicon(self.lexicon, self.alphabet)
         self.front_end, self.features, self.stack = front_end, list(features), stack
         self.output_layer = head
 
     def default_loss(self) -> keras.losses.Loss:
-        """Return the loss of CTC."""
+        """Return the CTC loss."""
         return CTC()
 
     @property
     def sample_rate(self) -> int:
-        """Samples per second."""
+        """Sampling rate of recordings in Hz."""
         return self.front_end.sample_rate
 
     @property
     def seconds_per_step(self) -> float:
-        """Seconds from one time step to the next."""
+        """Duration of a time step in seconds."""
         return self.front_end.step_hop / self.sample_rate
 
     @property
     def num_offsets(self) -> int:
-        """Number of rows that the recurrent layers have for each recording."""
+        """Number of rows per recording in the recurrent layers, see `FrontEnd`."""
         return self.front_end.num_offsets
 
     def num_steps(self, lengths: Any) -> np.ndarray:
-        """Return the number of time steps of recordings.
+        """Return the number of time steps of each recording.
 
         Args:
             lengths: Number of samples of each recording.
@@ -140,13 +140,13 @@ class CTCRecognizer(BaseModel):
     # From recordings and texts to arrays.
 
     def adapt(self, recordings: Sequence[np.ndarray]) -> None:
-        """Learn to normalize the spectrogram, and make noise, see `FrontEnd.adapt`.
+        """Compute the statistics of the spectrogram and the noise, see `FrontEnd.adapt`.
 
         Args:
-            recordings: Arrays of samples, see `encode`; a few hundred will do.
+            recordings: Arrays of samples, see `encode`. A few hundred are enough.
 
         Raises:
-            InputError: If no recording is as long as a frame.
+            InputError: If all recordings are shorter than a frame.
         """
         self.front_end.adapt(recordings)
 
@@ -156,22 +156,21 @@ class CTCRecognizer(BaseModel):
         texts: Sequence[str] | None = None,
         padded: bool = True,
     ) -> EncodedDataset:
-        """Return recordings and texts as arrays that the network takes.
+        """Convert recordings and texts to arrays for the network.
 
         Args:
-            recordings: For each an array of its samples: integers of 16 bits, or floats from -1 to
-                1.
+            recordings: Arrays of samples `(samples,)`: int16, or floats from -1 to 1.
             texts: Text of each recording; "" for silence.
-            padded: Whether all recordings are padded to the longest. If not, they take less memory,
-                for `fit` with `keras_seq.batching.make_batches`.
+            padded: Whether to pad all recordings to the longest. False saves memory, for `fit` with
+                `keras_seq.batching.make_batches`.
 
         Returns:
-            `inputs`, `targets`, and `lengths` in samples. Samples are float16, since no more is in
-            them. `targets` is None without texts.
+            Dataset with `lengths` in samples. Samples are float16, which is precise enough.
+            `targets` is None without texts.
 
         Raises:
-            InputError: If a text has a letter that is not in the alphabet, or is too long for its
-                recording. The message gives its number from 1.
+            InputError: If a text has a character that is not in the alphabet, or is too long for
+                its recording. The message has its number, counted from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
         rows = [to_float16(recording) for recording in recordings]
@@ -180,7 +179,7 @@ class CTCRecognizer(BaseModel):
             samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
         targets = None
         if texts is not None:
-            targets = self._letters.encode(texts)
+            targets = self._alphabet.encode(texts)
             self._check_lengths(texts, targets, lengths)
         inputs = {"samples": samples, "lengths": lengths}
         return EncodedDataset(
@@ -193,7 +192,7 @@ class CTCRecognizer(BaseModel):
         )
 
     def _check_lengths(self, texts: Sequence[str], targets: Any, lengths: Any) -> None:
-        # Between two equal letters there must be a blank.
+        # CTC needs a blank between two equal characters.
         repeated = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
         needed = (targets > 0).sum(axis=1) + repeated.sum(axis=1)
         for number, (need, steps) in enumerate(
@@ -203,11 +202,11 @@ class CTCRecognizer(BaseModel):
                 raise InputError(
                     f"Text {number}, {texts[number - 1][:40]!r}, needs {need} time steps, but "
                     f"its recording of {lengths[number - 1] / self.sample_rate:.2f} s has "
-                    f"{steps}: is it the right one? Fewer frames a step make more steps."
+                    f"{steps}. Check that they belong together, or reduce frame_stride."
                 )
 
     def trace_inputs(self, example: np.ndarray, target: Any = None) -> tuple[Any, list[str]]:
-        """Return the inputs of the network for one recording, and when each time step begins.
+        """Return the inputs of the network for one recording, and the start of each time step.
 
         Args:
             example: Array of samples.
@@ -225,10 +224,10 @@ class CTCRecognizer(BaseModel):
         return self.front_end.spectrogram(recording)
 
     def collapse(self, path: Sequence[int]) -> list[tuple[str, int]]:
-        """Return the letters of a path with their time steps: the first of equals in a row.
+        """Return the characters of a path with their time steps, see `decoding.collapse`.
 
         Args:
-            path: Class of a letter, or of the blank, for each time step.
+            path: Class of each time step; 0 is the blank.
         """
         return [(self.alphabet[label - 1], step) for label, step in collapse(path)]
 
@@ -238,19 +237,19 @@ class CTCRecognizer(BaseModel):
         Args:
             path: As in `collapse`.
         """
-        return self._letters.decode(label for label, _ in collapse(path))
+        return self._alphabet.decode(label for label, _ in collapse(path))
 
-    # What was said.
+    # Transcription.
 
     def log_probs(self, recordings: Sequence[np.ndarray], batch_size: int = 32) -> list[np.ndarray]:
-        """Return the log probabilities of the blank and the letters at each time step.
+        """Return the log probabilities of the blank and the characters at each time step.
 
         Args:
             recordings: As in `encode`.
-            batch_size: Number of recordings per batch, at most.
+            batch_size: Largest number of recordings per batch.
 
         Returns:
-            For each recording `(timesteps, letters + 1)`.
+            For each recording `(timesteps, characters + 1)`.
         """
         dataset = self.encode(recordings)
         steps, results = self.num_steps(dataset.lengths), {}
@@ -269,19 +268,19 @@ class CTCRecognizer(BaseModel):
         length_bonus: float = 0.0,
         use_lexicon: bool = True,
     ) -> list[str]:
-        """Return the texts of recordings; silence has an empty text.
+        """Return the texts of recordings. The text of silence is empty.
 
         Args:
             recordings: As in `encode`.
             beam_width: As in `decode`.
-            batch_size: Number of recordings per batch, at most.
+            batch_size: Largest number of recordings per batch.
             language_model: As in `decode`.
             lm_weight: As in `decode`.
             length_bonus: As in `decode`.
             use_lexicon: As in `decode`.
 
         Raises:
-            InputError: If `beam_width` is below 1, or the language model does not fit.
+            InputError: If `beam_width` is below 1, or the language model has no characters or has styles.
         """
         log_probs = self.log_probs(recordings, batch_size)
         return self.decode(
@@ -297,44 +296,46 @@ class CTCRecognizer(BaseModel):
         length_bonus: float = 0.0,
         use_lexicon: bool = True,
     ) -> list[str]:
-        """Return the texts of the log probabilities that `log_probs` returns.
+        """Return the texts of log probabilities.
 
         Args:
-            log_probs: For each recording `(timesteps, letters + 1)`.
-            beam_width: Number of texts to follow, each scored by the sum over its alignments.
-                Default: the text of the most likely alignment, or with a lexicon or a language
-                model 16 texts.
-            language_model: Model with a method `char_log_probs`, such as a `SequenceGenerator`
-                over letters (`tokenizer="char"`) without styles.
+            log_probs: Result of `log_probs`: for each recording `(timesteps, characters + 1)`.
+            beam_width: Number of texts to keep, each scored by the sum over its alignments. Default:
+                16 with a lexicon or a language model, else the most likely alignment.
+            language_model: Model with a method `char_log_probs`, such as a `SequenceGenerator` with
+                `tokenizer="char"` and without styles.
             lm_weight: Weight of the language model.
             length_bonus: Score per character, in a search with a lexicon or a language model.
-            use_lexicon: Whether to restrict texts to the words of the lexicon, if there is one.
+            use_lexicon: Whether to restrict texts to the words of the lexicon, if the model has one.
 
         Raises:
-            InputError: If `beam_width` is below 1, or the language model does not fit.
+            InputError: If `beam_width` is below 1, or the language model has no characters or has styles.
         """
         scorers: list[Scorer] = []
         if language_model is not None:
-            scorers.append(language_model_scorer(language_model, self._letters, lm_weight))
+            scorers.append(language_model_scorer(language_model, self._alphabet, lm_weight))
         if self._lexicon is not None and use_lexicon:
             scorers.append(self._lexicon)
         labels = ctc_decode(log_probs, beam_width, scorers, length_bonus)
-        return list(map(self._letters.decode, labels))
+        return list(map(self._alphabet.decode, labels))
 
     def stream(self) -> Stream:
-        """Return a `Stream`, which recognizes while the sound arrives.
+        """Return a new `Stream`, which transcribes a recording in chunks.
 
         Raises:
-            InputError: If the stack reads in both directions.
+            InputError: If the stack is bidirectional.
         """
         return Stream(self)
 
     def advance(self, features: Any, states: Any) -> tuple[Any, Any]:
-        """Return the log probabilities of the next time steps, and the states after them.
+        """Return the log probabilities of further time steps, and the states after them.
 
         Args:
             features: `(batch, timesteps, features)`, as `front_end.features` returns them.
-            states: States of the stack before them, at first `stack.get_initial_state(batch)`.
+            states: States of the stack, at first `stack.get_initial_state(batch_size)`.
+
+        Returns:
+            `(batch, timesteps, characters + 1)`, the blank first; and the new states.
         """
         for layer in self.features:
             features = layer(features)

@@ -1,4 +1,4 @@
-"""Speech recognition while the sound arrives."""
+"""Streaming speech recognition."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 
 
 class StreamingResult(NamedTuple):
-    """What a chunk of a recording adds to the text before."""
+    """Text that a chunk adds to a transcript."""
 
     text: str
     log_probs: np.ndarray
-    """`(timesteps, letters + 1)`, the blank first."""
+    """Log probabilities `(timesteps, characters + 1)`, the blank first."""
 
 
 class Stream:
-    """Recognition of a recording that arrives in chunks, with the same result as of the whole.
+    """Transcription of a recording in chunks, with the same result as of the whole recording.
 
         stream = recognizer.stream()
         for chunk in chunks:
             print(stream.feed(chunk).text, end="")
         print(stream.finish().text)
 
-    The text is that of the most likely alignment.
+    The text is that of the most likely alignment. A stream may be used for several recordings, one
+    after the other.
 
     Args:
-        recognizer: A `CTCRecognizer` whose stack reads in one direction.
+        recognizer: A `CTCRecognizer` whose stack is not bidirectional.
 
     Raises:
-        InputError: If its stack reads in both directions.
+        InputError: If the stack is bidirectional.
     """
 
     def __init__(self, recognizer: "CTCRecognizer") -> None:
         if recognizer.stack.bidirectional:
             raise InputError(
-                "A model that reads from both ends must hear the whole before it can say anything: "
+                f"The stack {recognizer.stack.name} is bidirectional and needs the whole recording: "
                 "a stream needs an RNNStack with bidirectional=False."
             )
         self._recognizer = recognizer
@@ -52,15 +53,15 @@ class Stream:
     def _reset(self) -> None:
         recognizer = self._recognizer
         self._states = recognizer.stack.get_initial_state(recognizer.front_end.num_offsets)
-        # From the first sample that the next time step needs.
+        # Samples from the first that the next time step reads.
         self._samples = np.zeros(0, "float32")
         self._last = BLANK
 
     def feed(self, samples: np.ndarray) -> StreamingResult:
-        """Return what the next chunk adds.
+        """Return the text that the next chunk adds.
 
         Args:
-            samples: `(samples,)`, any number of them.
+            samples: `(samples,)`, of any length.
         """
         front_end = self._recognizer.front_end
         self._samples = np.concatenate([self._samples, to_float16(samples)])
@@ -68,14 +69,14 @@ class Stream:
         return self._read(0 if rest < 0 else 1 + rest // front_end.step_hop)
 
     def finish(self) -> StreamingResult:
-        """Return what the last samples add, padded with silence; then the next recording begins."""
+        """Pad the last samples with silence, return the text that they add, and reset the stream."""
         front_end = self._recognizer.front_end
         steps = -(-len(self._samples) // front_end.step_hop)
         needed = front_end.receptive_field + (steps - 1) * front_end.step_hop
         self._samples = np.pad(self._samples, (0, max(0, needed - len(self._samples))))
-        heard = self._read(steps)
+        result = self._read(steps)
         self._reset()
-        return heard
+        return result
 
     def _read(self, steps: int) -> StreamingResult:
         recognizer, front_end = self._recognizer, self._recognizer.front_end
@@ -90,10 +91,10 @@ class Stream:
         self._samples = self._samples[steps * front_end.step_hop :]
         path = [self._last, *log_probs.argmax(axis=-1)]
         self._last = path[-1]
-        letters = [recognizer.alphabet[label - 1] for label, step in collapse(path) if step]
-        return StreamingResult("".join(letters), log_probs)
+        characters = [recognizer.alphabet[label - 1] for label, step in collapse(path) if step]
+        return StreamingResult("".join(characters), log_probs)
 
 
 def to_float16(recording: np.ndarray) -> np.ndarray:
-    """Return samples as the model takes them, float16, whether they come in chunks or at once."""
+    """Return samples as float16, so that chunks and whole recordings have equal values."""
     return as_floats(recording).astype("float16")

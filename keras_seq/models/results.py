@@ -1,4 +1,4 @@
-"""Answers of the models."""
+"""Results that the models return."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from keras_seq._internal.softmax import log_softmax
 
 
 class GeneratedSequence(NamedTuple):
-    """Tokens that a model generated, and the log probability of each under it."""
+    """Generated tokens and their log probabilities."""
 
     tokens: list[str]
-    """Tokens that follow on the prompt, without the end."""
+    """Tokens after the prompt, without the end token."""
     log_probs: np.ndarray
-    """Natural logarithms: one per token, and one for the end if the sequence has ended."""
+    """Natural logarithms `(tokens,)`, or `(tokens + 1,)` if the sequence ends with the end token."""
 
 
 class Prediction(NamedTuple):
-    """Label of an example, with the probabilities of all labels."""
+    """Most probable label of an example, with the probabilities of all labels."""
 
     label: str
     """Most probable label."""
     probability: float
-    """Probability of that label."""
+    """Probability of `label`."""
     probabilities: dict[str, float]
-    """Label to its probability."""
+    """Probability of each label."""
     token_weights: list[tuple[str, float]] | None = None
-    """Tokens in the order of the text, each with its weight; the weights add up to 1. None unless
-    the model pools by attention, token by token."""
+    """Tokens of the text, each with its attention weight; the weights add up to 1. None unless the
+    model pools tokens by attention."""
 
 
 def make_prediction(
     labels: Sequence[str], logits: np.ndarray, token_weights: list[tuple[str, float]] | None = None
 ) -> Prediction:
-    """Return the prediction of the logits of one example.
+    """Return the prediction for the logits of one example.
 
     Args:
         labels: Labels in the order of the logits.
@@ -51,15 +51,15 @@ def make_prediction(
 
 
 class Translation(NamedTuple):
-    """A text that a `Seq2Seq` made of another one."""
+    """Output text of a `Seq2Seq`, with its score."""
 
     text: str
-    """The text."""
+    """Output text."""
     score: float
-    """Its natural log probability, after length and coverage penalty."""
+    """Natural log probability, after length and coverage penalty."""
     tokens: list[str]
-    """Its tokens."""
+    """Tokens of the output text."""
     source: list[str]
-    """The tokens of the text that was read, `<EOS>` last."""
+    """Tokens of the input text, `<EOS>` last."""
     attention: np.ndarray | None
-    """Weight of each token of the source for each token, `(tokens, source)`, or None."""
+    """Attention weights `(tokens, source)`, or None."""

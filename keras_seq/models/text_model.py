@@ -1,4 +1,4 @@
-"""Base class of the models that read text."""
+"""Base class of models that read text."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from keras_seq.text.encoder import Text, TextEncoder
 
 
 class TextModel(BaseModel):
-    """Base of the models that have an encoder of texts, feature layers and recurrent layers.
+    """Base class of models with a text encoder, feature layers and recurrent layers.
 
-    `keras_seq.models.transfer` moves learned weights from one such model to another.
+    `keras_seq.models.transfer` copies trained weights from one such model to another.
     """
 
     encoder: TextEncoder
-    """Encoder of the texts that the model reads."""
+    """Encoder of input texts."""
     features: Sequence[keras.layers.Layer]
     stack: Any
-    """`RNNStack`, or a list of such layers."""
+    """`RNNStack`, or a list of them."""
 
     @property
     def token_embedding(self) -> TokenEmbedding | None:
-        """The first embedding among the features that is trained, or None."""
+        """The first trainable embedding among the features, or None."""
         embeddings = (f for f in self.features if isinstance(f, TokenEmbedding) and f.trainable)
         return next(embeddings, None)
 
     @property
     def first_recurrent(self) -> keras.layers.RNN:
-        """The first recurrent layer, its forward half if it is bidirectional."""
+        """The first recurrent layer, or its forward half if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
         return directions(stack.recurrent_layers[0])[0]
 
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
-        """Return one text as the network takes it, and its tokens.
+        """Return the inputs of the network for one text, and its tokens.
 
         Args:
             example: Text, or the list of its tokens.
             target: Not read.
 
         Returns:
-            Inputs, a batch of one, and one name per time step.
+            Inputs (a batch of one) and the tokens.
         """
         return self.encode([example]).inputs, self.encoder.tokenize(example)

@@ -67,8 +67,8 @@ def test_takes_the_embedding_alone_where_the_cells_differ():
 def test_says_what_cannot_be_taken():
     target = classifier(["a"])
     for arguments, message in (
-        ({"words": ["b"]}, "knows none of the tokens"),
-        ({"width": None}, "has no embedding that a transfer could use"),
+        ({"words": ["b"]}, "has none of the tokens of"),
+        ({"width": None}, "has no trainable TokenEmbedding"),
         ({"width": 7}, "vectors have 7 numbers, but the embedding has 5"),
     ):
         source = language_model(**{"words": ["a"], **arguments})
