@@ -90,8 +90,8 @@ class CTCRecognizer(BaseModel):
             )
         if front_end.mean_normalize and not stack.bidirectional:
             raise InputError(
-                "mean_normalize=True needs the whole recording: use it with an RNNStack with "
-                "bidirectional=True only."
+                "mean_normalize=True needs an RNNStack with bidirectional=True, since it needs the "
+                "whole recording."
             )
         head = keras.layers.Dense(len(checked_alphabet.characters) + 1, name="logits")
         inputs = {
@@ -280,7 +280,8 @@ class CTCRecognizer(BaseModel):
             use_lexicon: As in `decode`.
 
         Raises:
-            InputError: If `beam_width` is below 1, or the language model has no characters or has styles.
+            InputError: If `beam_width` is below 1, or if the language model has styles, or tokens
+                other than characters.
         """
         log_probs = self.log_probs(recordings, batch_size)
         return self.decode(
@@ -300,16 +301,17 @@ class CTCRecognizer(BaseModel):
 
         Args:
             log_probs: Result of `log_probs`: for each recording `(timesteps, characters + 1)`.
-            beam_width: Number of texts to keep, each scored by the sum over its alignments. Default:
-                16 with a lexicon or a language model, else the most likely alignment.
+            beam_width: Number of texts to keep, each scored by the sum over its alignments.
+                Default: 16 with a lexicon or a language model, else the most likely alignment.
             language_model: Model with a method `char_log_probs`, such as a `SequenceGenerator` with
                 `tokenizer="char"` and without styles.
             lm_weight: Weight of the language model.
             length_bonus: Score per character, in a search with a lexicon or a language model.
-            use_lexicon: Whether to restrict texts to the words of the lexicon, if the model has one.
+            use_lexicon: Whether to restrict texts to the words of the lexicon, if there is one.
 
         Raises:
-            InputError: If `beam_width` is below 1, or the language model has no characters or has styles.
+            InputError: If `beam_width` is below 1, or if the language model has styles, or tokens
+                other than characters.
         """
         scorers: list[Scorer] = []
         if language_model is not None:

@@ -44,8 +44,8 @@ class Stream:
     def __init__(self, recognizer: "CTCRecognizer") -> None:
         if recognizer.stack.bidirectional:
             raise InputError(
-                f"The stack {recognizer.stack.name} is bidirectional and needs the whole recording: "
-                "a stream needs an RNNStack with bidirectional=False."
+                f"The stack {recognizer.stack.name} is bidirectional, so that it needs the whole "
+                "recording. A stream needs an RNNStack with bidirectional=False."
             )
         self._recognizer = recognizer
         self._reset()
@@ -69,7 +69,7 @@ class Stream:
         return self._read(0 if rest < 0 else 1 + rest // front_end.step_hop)
 
     def finish(self) -> StreamingResult:
-        """Pad the last samples with silence, return the text that they add, and reset the stream."""
+        """Return the text that the last samples add, padded with silence, and reset the stream."""
         front_end = self._recognizer.front_end
         steps = -(-len(self._samples) // front_end.step_hop)
         needed = front_end.receptive_field + (steps - 1) * front_end.step_hop

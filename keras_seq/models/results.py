@@ -16,7 +16,7 @@ class GeneratedSequence(NamedTuple):
     tokens: list[str]
     """Tokens after the prompt, without the end token."""
     log_probs: np.ndarray
-    """Natural logarithms `(tokens,)`, or `(tokens + 1,)` if the sequence ends with the end token."""
+    """Natural logarithms `(tokens,)`, or `(tokens + 1,)` if the model generated the end token."""
 
 
 class Prediction(NamedTuple):
