@@ -72,8 +72,8 @@ def _utterance(random, accents, variants):
         f"{random.choice(accents)}+{random.choice(variants)}",
         words_per_minute=int(random.integers(130, 221)),
         pitch=int(random.integers(30, 71)),
-        range=int(random.integers(30, 81)),
-        gap=int(random.integers(0, 7)),
+        pitch_range=int(random.integers(30, 81)),
+        word_gap=int(random.integers(0, 7)),
     )
 
 

@@ -139,7 +139,9 @@ def test_a_damaged_public_set(workplace, monkeypatch):
             yield from numbered
 
     monkeypatch.setattr(tfds_builders, "_is_online", lambda: False)
-    with pytest.raises(InputError, match=r"not prepared in .* no network to fetch it: run `tfds"):
+    with pytest.raises(
+        InputError, match=r"not prepared in .* the network is unavailable: run `tfds"
+    ):
         tfds_builders.load_tfds("keras_seq_test")
     monkeypatch.setattr(tfds_builders, "_is_online", lambda: True)
     folder = workplace / "tfds/keras_seq_test/1.0.0"

