@@ -7,6 +7,7 @@ import os
 import types
 
 import hypothesis
+import psutil
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -66,9 +67,33 @@ def quick_graphs():
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
+class Memory:
+    """Memory of this process that has been in use since garbage was last collected."""
+
+    def __init__(self):
+        self.process = psutil.Process()
+        self.size = self.read_size()
+
+    def read_size(self):
+        return self.process.memory_info().rss
+
+    def collect_after(self, growth):
+        """Collect garbage, frozen or not, if the process has grown by so many bytes."""
+        if self.read_size() - self.size > growth:
+            gc.unfreeze()
+            gc.collect()
+            self.size = self.read_size()
+
+
+@pytest.fixture(scope="session")
+def memory():
+    return Memory()
+
+
 @pytest.fixture(autouse=True, scope="module")
-def no_garbage_of_others():
-    """Spares the collector, which Keras calls often, all that the modules before left behind."""
+def no_garbage_of_others(memory):
+    """Keep the collector, which Keras calls often, from reading what earlier modules left."""
+    memory.collect_after(1e9)
     gc.freeze()
 
 

@@ -36,6 +36,7 @@ def test_the_diff_is_short():
     assert 0 < sum(line[0] in "+-" for line in lines) < 30
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
 @pytest.mark.usefixtures("eagerly")
 def test_a_copied_recipe_gets_one_more_feature(workplace):
@@ -60,6 +61,7 @@ def test_a_copied_recipe_gets_one_more_feature(workplace):
     shutil.rmtree(workplace / "my_ner")
 
 
+@pytest.mark.slow
 def test_a_cell_of_ones_own_in_a_tagger(tmp_path):
     keras.utils.set_random_seed(0)
     names: dict = {}

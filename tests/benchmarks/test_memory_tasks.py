@@ -157,12 +157,14 @@ def small(monkeypatch):
         monkeypatch.setattr(training, name, value)
 
 
+@pytest.mark.slow
 def test_a_cell_learns_and_stops_when_it_is_right(small):
     row = training.row("agreement", 2, "GRU", 0, updates=300)
     assert row["figure"] == 1.0 and row["solved"] and row["updates"] < 300
     assert row["curve"][-1] == [row["updates"], 1.0] and row["curve"][0][1] < 1
 
 
+@pytest.mark.slow
 def test_rows_are_merged_and_shown(small, tmp_path):
     path = tmp_path / "rows.json"
     first = training.row("adding", 6, "LSTM", 1, updates=20)

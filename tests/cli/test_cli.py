@@ -130,6 +130,7 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert "mine exists already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "chosen") == 0
@@ -211,6 +212,7 @@ def test_help_and_ls_need_no_backend():
     assert "--units" in done.stdout and "Hidden units" in done.stdout
 
 
+@pytest.mark.slow
 def test_help_of_predict_imports_the_backend_without_its_messages(workplace):
     run = runs.Run(workplace / "run")
     run.start("mnist_rows", "default", registry.find("mnist_rows").preset("default"))

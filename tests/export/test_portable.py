@@ -84,6 +84,7 @@ def portable(tmp_path_factory):
     return folder / "predict.onnx", wanted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [in_openvino, in_onnx_reference])
 def test_layers_under_every_kind_of_mask(portable, run):
     file, wanted = portable

@@ -43,6 +43,7 @@ def mixed(policy):
     return keras.Model(inputs, layers.CRF(3, dtype=policy, name="scores")(x))
 
 
+@pytest.mark.slow
 @FORMATS
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_a_model_in_mixed_precision(tmp_path, format, policy):

@@ -61,6 +61,7 @@ def operators(file):
     return [node.op_type for node in onnx.load(file).graph.node]
 
 
+@pytest.mark.slow
 # The page's second example goes on from its first.
 @pytest.mark.parametrize("formats", slow_but([1], [1, 2]))
 def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):

@@ -41,6 +41,7 @@ def model_of(crf, functional=False):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("functional", slow_but([True], [False, True]))
 def test_learns_with_plain_fit(functional):
     keras.utils.set_random_seed(0)
@@ -128,6 +129,7 @@ def test_without_transitions_it_is_a_softmax():
     np.testing.assert_array_equal(to_numpy(crf.decode(scores)[0]), scores.argmax(axis=-1))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_a_loaded_model_trains_on(tmp_path):
     """Its loss and metric belong to the layer that was loaded, not to another."""
@@ -193,6 +195,7 @@ def in_a_row(units):
     return keras.Sequential([keras.layers.Embedding(6, 4), crf, Meanwhile()])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("make", [in_a_row, Subclassed])
 def test_two_models_with_layers_of_one_name_load_and_train(make, tmp_path):
@@ -254,6 +257,7 @@ def test_a_tag_that_does_not_exist_is_named(wrong):
         model.fit(x, tags, verbose=0)
 
 
+@pytest.mark.slow
 def test_two_derivatives_hold_behind_another_layer():
     dense = keras.layers.Dense(3, activation="tanh", dtype="float64")
     crf = layers.CRF(3, use_kernel=False, dtype="float64")

@@ -89,6 +89,7 @@ def trained(request):
     return model
 
 
+@pytest.mark.slow
 def test_learns_and_says_it():
     model = learnt()
     assert model.translate(WORDS) == SAID
@@ -186,6 +187,7 @@ def test_starts_from_what_another_model_has_learnt():
     np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
+@pytest.mark.slow
 def test_compiled_searches_go_with_the_model():
     model = small()
     model.translate(["a"], max_length=1, beam_width=1)
@@ -202,6 +204,7 @@ def test_two_thousand_tokens_and_tokens_never_seen():
     assert set(text.split()) <= set("ABCD")
 
 
+@pytest.mark.slow
 def test_saved_and_loaded(trained, tmp_path):
     model = trained
     model.save(tmp_path / "model.keras")
@@ -250,6 +253,7 @@ def test_steps_from_numbers_to_numbers(eagerly, options):
         found["next_token"] = tokens
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @ELSEWHERE
 def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewhere):

@@ -67,6 +67,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "variant",
     ["last", "middle", *(pytest.param(v, marks=pytest.mark.slow) for v in ("max", "keras"))],
@@ -85,6 +86,7 @@ def test_encoder_and_labels_are_enough():
     assert {answer.label for answer in model.classify(TEXTS)} <= {"bad", "good"}
 
 
+@pytest.mark.slow
 def test_tells_how_sure_it_is_and_why():
     (answer,) = usual().classify(["A very GOOD film"])
     assert answer.label == "good" and answer.probability == answer.probabilities["good"] > 0.5

@@ -111,6 +111,7 @@ def test_carried_state_equals_the_whole_prefix(cell, temperature):
             np.testing.assert_array_equal(log_p[:, 2:].argmax(axis=-1) + 2, chosen)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_beam_search_finds_what_is_likelier():
     model = generator(**with_features())
@@ -178,6 +179,7 @@ def test_traces_a_text_behind_the_end_of_the_one_before():
     assert inputs["style"].tolist() == [1]
 
 
+@pytest.mark.slow
 def test_learns_and_says_its_texts():
     model = learnt()
     assert model.generate(["h", "lo"], [0, 1], temperature=0, max_length=20) == [
@@ -295,6 +297,7 @@ def test_saved_and_loaded(tmp_path, make):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize("styles", slow_but([None], [["up", "down"], None]))
 def test_exported_with_raw_strings(tmp_path, styles):

@@ -107,6 +107,7 @@ def trained(name):
 QUICK = ["letters and bigrams", "own feature, lower case"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", slow_but(QUICK, PARTS))
 def test_learns_and_finds_spans(name):
     tagger = trained(name)
@@ -141,6 +142,7 @@ def test_takes_any_cell(cell):
     assert cell in CELLS and type(layer).__name__ == cell
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_another_kind_of_tags():
     """They are a second target; tagging is as without them."""
@@ -183,6 +185,7 @@ def test_features_read_the_spelling_in_the_text():
     assert inputs["tokens"].tolist() == [LOWERCASE.encode("ada met")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PARTS)
 def test_saved_and_loaded(tmp_path, name):
     tagger = trained(name) if name in QUICK else small(name)
@@ -223,6 +226,7 @@ for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize(
     "name", slow_but(["letters and bigrams"], ["letters and bigrams", "own feature, lower case"])

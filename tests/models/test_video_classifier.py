@@ -49,6 +49,7 @@ def learnt():
     return model
 
 
+@pytest.mark.slow
 def test_learns_what_only_time_tells():
     found = learnt().classify(CLIPS)
     assert [one.label for one in found] == TRUE
@@ -154,6 +155,7 @@ def test_bad_arguments():
         ApplicationFrameEncoder("MobileNetV2", weights="noisy")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_an_application_of_keras(tmp_path):
     keras.utils.set_random_seed(0)  # some draws leave all units at zero, where nothing is learned

@@ -73,6 +73,7 @@ def test_words(mine):
     assert built.encoder.tokenize(train.inputs[0])[:3] == ["the", "cat", "number"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_subwords_end_to_end(mine, capsys):
     arguments = ["--data", "mine.txt", "--tokenizer", "wordpiece", "--vocab-size", "30", *SMALL]

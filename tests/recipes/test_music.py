@@ -385,6 +385,7 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     assert "The prompt has 24:1/2, which the model does not know" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"MADE": 3, "MAX_LENGTH": 12}.items():

@@ -72,6 +72,7 @@ def test_a_conll_file_end_to_end(workplace, capsys):
     assert run("predict", folder, "Ada met Grace Hopper .") == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_json_lines_and_a_folder_with_its_own_split(workplace):
     rows = [

@@ -50,6 +50,7 @@ def test_tables_are_read(workplace, suffix):
     assert dict(pair for split in pairs for pair in split) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_table_end_to_end(workplace, capsys):
     file, _ = table(workplace, ".csv")

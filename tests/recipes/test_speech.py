@@ -142,6 +142,7 @@ def test_recordings_are_mixed_down_and_resampled(workplace):
         np.testing.assert_allclose(samples[500:3500] / 2**15, wanted, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_end_to_end_on_the_users_own(workplace, capsys):
     folder = folder_of_recordings(workplace / "mine")

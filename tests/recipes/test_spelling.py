@@ -44,6 +44,7 @@ def lexicon(apart=" "):
     return [*rows, rows[0] + apart + sounds["b"], ""]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAMS", (1, 5))

@@ -129,6 +129,7 @@ def test_reads_every_kind_of_file(workplace, kind):
         assert sorted(splits["test"].inputs) == sorted(text for text, _ in PAIRS[:5])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAMS", (1, 5))

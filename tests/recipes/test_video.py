@@ -151,6 +151,7 @@ def test_frames_of_a_video(workplace):
     assert read_video(path, (4, 6, 3)).shape == (8, 4, 6, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_videos_end_to_end(workplace, capsys):
     folder_of_videos(workplace / "mine")

@@ -72,6 +72,7 @@ def test_a_chunk_is_computed_again_for_its_gradient():
     assert Counting.lengths.count(10) >= 6
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere lengths are always known")
 @pytest.mark.parametrize("name", slow_but(["LSTM"], ["LSTM", "GRUResetBefore"]))
 def test_lengths_unknown_when_the_graph_is_made(name):
@@ -89,6 +90,7 @@ def test_one_chunk_is_enough_for_a_short_sequence():
     assert_close(run(make("GRU", checkpoint=True), x), run(make("GRU"), x), 1e-6)
 
 
+@pytest.mark.slow
 def test_second_derivatives_equal_those_without():
     x, mask = normal(4, 7, 3, dtype="float64"), np.repeat(MASK, 2, axis=1)[:, :7]  # 6 steps and 1
     found = []
@@ -103,6 +105,7 @@ def test_second_derivatives_equal_those_without():
         assert_close([one], [other], 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_fit_learns_the_same():
     def trained(checkpoint):

@@ -128,6 +128,7 @@ def fitted(labels, **compile_options):
     return model.fit(LOGITS.astype("float32"), labels, epochs=2, verbose=0).history["loss"]
 
 
+@pytest.mark.slow
 def test_fit_learns_compiled_too():
     keras.utils.set_random_seed(0)
     history = fitted(LABELS, jit_compile=BACKEND != "torch")

@@ -76,6 +76,7 @@ def second_derivatives(layer, x, initial_state, mask):
     return outer.gradient(value, weights + given, unconnected_gradients="zero")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
 @pytest.mark.parametrize(("name", "backwards"), [("LSTM", False), *((n, True) for n in FAST)])
 def test_second_derivatives_equal_those_of_the_general_loop(name, backwards):
@@ -252,12 +253,14 @@ def check(form, checkpoint, jit):
     assert_close(found, expected, 1e-5)
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_of_derivatives_in_a_graph(form):
     check(form, False, False)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_forward_over_reverse_holds_eagerly_and_is_right_or_an_error_in_a_graph():
     """In a graph TensorFlow mostly fails, with Keras's layers too."""
@@ -273,6 +276,7 @@ def test_forms_of_derivatives_in_other_ways(form, checkpoint, jit):
     check(form, checkpoint, jit)
 
 
+@pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize(("backwards", "timesteps"), [(False, 3), (True, 33)])
 def test_gradients_twice_in_a_graph_of_unknown_length(backwards, timesteps):
@@ -292,6 +296,7 @@ def test_gradients_twice_in_a_graph_of_unknown_length(backwards, timesteps):
     assert_close(*both_ways(run), tolerance=1e-5)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_gradients_of_each_example_at_once():
     import tensorflow as tf
@@ -308,6 +313,7 @@ def test_gradients_of_each_example_at_once():
     assert_close(to_numpy(tf.vectorized_map(of_one, x)), expected, 1e-5)
 
 
+@pytest.mark.slow
 @on_tensorflow
 def test_a_train_step_of_ones_own_with_a_persistent_tape():
     import tensorflow as tf

@@ -88,6 +88,7 @@ def test_in_graphs_with_and_without_xla(jit):
     assert_close(*both_ways(compiled), 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("wrap", slow_but([True], [False, True]) if THOROUGH else [True])
 def test_fit_takes_it_and_learns_the_same(wrap, caplog):

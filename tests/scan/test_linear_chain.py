@@ -71,7 +71,7 @@ def tensors(*nest):
     ]
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(problems())
 def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     check(problem)
@@ -111,6 +111,7 @@ def check(problem):
             assert not tags[~here].any()
 
 
+@pytest.mark.slow
 def test_two_derivatives_equal_finite_differences():
     rng = np.random.default_rng(5)
     scores = rng.normal(size=(3, 3, 3))
@@ -138,6 +139,7 @@ def test_two_derivatives_equal_finite_differences():
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * np.abs(other).max())
 
 
+@pytest.mark.slow
 def test_what_is_impossible_has_no_derivatives():
     transitions = np.array([[0.3, -np.inf], [0.1, -0.2]])
     arrays_ = [np.ones((1, 3, 2)), transitions, np.array([0.5, 0.0]), np.array([0.0, -np.inf])]
@@ -151,6 +153,7 @@ def test_what_is_impossible_has_no_derivatives():
         assert of_order[1][0, 1] == of_order[3][1] == 0 and of_order[1][1, 0] != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("timesteps, size", [(50, 1e4), (5_000, 1.0), (5_000, 1e4)])
 def test_neither_large_scores_nor_long_sequences_give_nan(timesteps, size):
     if BACKEND == "torch" and timesteps > 50:

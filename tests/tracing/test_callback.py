@@ -28,6 +28,7 @@ def written(folder):
     return found
 
 
+@pytest.mark.slow
 def test_gates_and_gradients_are_written(tmp_path):
     keras.utils.set_random_seed(0)
     model = keras.Sequential(

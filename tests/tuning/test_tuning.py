@@ -25,6 +25,7 @@ import damage
 import formula_recipe
 import grpc
 import keras_tuner
+from helpers import slow_but
 
 from keras_seq import cli, tuning
 from keras_seq._internal import files
@@ -59,6 +60,7 @@ def read_log(path="log"):
     return Path(path).read_text().splitlines()
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_with_no_trial_lost_or_done_twice(formula, workplace, capsys):
     command = ["tune", formula, "--trials", "7", "--seed", "1"]
     assert cli.main(command) == 0, capsys.readouterr().err
@@ -139,6 +141,7 @@ def test_a_second_process_is_refused(formula, workplace, capsys):
     assert cli.main(["tune", formula, "--trials", "1"]) == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_search_which_goes_on_later(formula, workplace, monkeypatch, capsys):
     command = ["tune", formula, "--trials", "2", "--seed", "1"]
     for name in ("search.json", "checkpoint.npz"):
@@ -189,7 +192,7 @@ def searches(tmp_path_factory):
 THREE = ("--trials", "3", "--seed", "1", "--fields", "rate")
 
 
-@pytest.mark.parametrize("kind", ["cut", "flipped"])
+@pytest.mark.parametrize("kind", slow_but(["cut"], ["cut", "flipped"]))
 @pytest.mark.parametrize(
     "name, message",
     {
@@ -264,6 +267,7 @@ def test_values_that_cannot_be_trained_fail_alone(formula, workplace, capsys):
     assert len(state["trials"]) == 3
 
 
+@pytest.mark.slow
 def test_a_trial_on_all_devices(formula, workplace, capsys):
     options = ["--trials", "2", "--fields", "width", "--distribute", "mirrored"]
     assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
@@ -532,6 +536,7 @@ def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch)
     assert 0 < len(make(tmp_path).end_order) < 6, "what was saved before is not lost"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "search, trials, every",
     [

@@ -115,6 +115,7 @@ def padded(x, extra):
     return filled, np.arange(filled.shape[1]) < np.full((len(x), 1), x.shape[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"])
 def test_after_a_layer_that_goes_backwards_padded_equals_unpadded(name):
     model = keras.Sequential(

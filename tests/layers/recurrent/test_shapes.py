@@ -191,6 +191,7 @@ def test_a_cell_of_nests_over_time_with_states_and_a_mask():
     assert_close(again, [a + b[:, -1] / n for a, b, n in zip(final, sums(layer), (1, 2))])
 
 
+@pytest.mark.slow
 def test_a_model_with_a_cell_of_nests_trains():
     inputs = keras.Input((None, 3)), keras.Input((None, 2, 2))
     model = keras.Model(inputs, layers.RNN(NestedCell())(inputs))

@@ -386,6 +386,7 @@ CONFORMANCE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*shuffle=True")
 @pytest.mark.parametrize("kind", CONFORMANCE)
 def test_a_stack_passes_the_check_of_keras(kind):

@@ -73,6 +73,7 @@ def test_a_layer_that_takes_a_mask_gets_that_of_its_step(cls, steps):
     assert_close([model.predict([letters, seen], verbose=0)], [np.stack(wanted, axis=1)])
 
 
+@pytest.mark.slow
 def test_words_without_a_letter_are_masked_for_what_follows():
     ids = np.array([[[1, 2], [3, 0], [0, 0]], [[4, 0], [0, 0], [0, 0]]])
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(ids)
@@ -97,6 +98,7 @@ def test_batch_normalization_counts_each_step_or_all_at_once():
     np.testing.assert_allclose(flat.layer.moving_mean, 0.5 * x.mean(axis=(0, 1)), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere the number of steps is known")
 def test_batch_normalization_over_an_unknown_number_of_steps_is_that_over_a_known_one():
     known, unknown = (layers.TimeDistributed(keras.layers.BatchNormalization()) for _ in "ab")
