@@ -49,7 +49,7 @@ def training(name: str) -> RawExamples:
     if name == "ner":
         sentences = [text.split() for text in texts]
         tags = [["S-PER", *["O"] * (len(row) - 1)] for row in sentences]
-        return RawExamples(sentences, {"tags": tags, "words": None})
+        return RawExamples(sentences, {"tags": tags, "word_tags": None})
     if name == "sentiment":
         ones = np.ones(len(texts))
         labels = ["bad", "good"] * 500

@@ -52,7 +52,7 @@ def examples(name, count, random):
             random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
         ),
         "sentiment": lambda: RawExamples(texts, {"labels": labels, "sure": ones, "weights": ones}),
-        "ner": lambda: RawExamples(rows, {"tags": tags, "words": None}),
+        "ner": lambda: RawExamples(rows, {"tags": tags, "word_tags": None}),
         "language_model": lambda: RawExamples(texts),
         "music": lambda: RawExamples([[f"{len(word)}:1" for word in row] for row in rows], labels),
         "translation": lambda: RawExamples(texts, [text[::-1] for text in texts]),

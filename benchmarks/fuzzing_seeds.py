@@ -112,7 +112,7 @@ def _read_tagged(path: Path) -> Any:
     """Read as the recipe does, which tells the formats apart."""
     from keras_seq_recipes.ner import config, data
 
-    return data.read(path, config.Config())
+    return data.read_file(path, config.Config())
 
 
 def _read_text(path: Path) -> Any:

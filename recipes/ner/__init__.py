@@ -1,1 +1,1 @@
-"""Names in sentences: persons, places and organisations, found by a tag for every token."""
+"""Named entity recognition: persons, places and organisations in sentences."""

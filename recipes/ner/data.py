@@ -1,4 +1,8 @@
-"""Sentences with names: the People's Daily, `tfds:conll2003`, or files of your own."""
+"""Sentences with entities: the People's Daily, `tfds:conll2003`, or your own files."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -14,80 +18,89 @@ from .config import Config
 SCHEME = "IOBES"
 """Scheme of the tags that the model learns."""
 
+Sentences = Iterable[Sequence[Any]]
+"""Sentences as `(tokens, spans)` or `(tokens, spans, word_tags)`; spans count tokens."""
+
 
 def load(config: Config) -> Splits:
-    """Return sentences as lists of tokens, and targets of each token, by split.
+    """Return the sentences of each split as lists of tokens.
 
-    The tokens are part of the data, which says a tag for each; a file of spans is brought to that
-    form. The targets are "tags", in the scheme of the model, and "words", which say where a word
-    begins and what part of speech it is (lists that are empty if the data does not say).
+    The targets have a list for each sentence: "tags" are entity tags in `SCHEME`, and "word_tags"
+    say where a word begins and its part of speech. The lists of word tags are empty if the data
+    has none.
     """
     if config.data == "builtin":
         builder = data.cached_dataset(
-            "ner", "1.0.0", _features(), lambda: _prepared(_builtin(), None)
+            "ner", "1.0.0", _features(), lambda: _to_examples(_read_peoples_daily(), None)
         )
     elif config.data.startswith("tfds:"):
-        return _public(config)
+        return _load_tfds(config)
     else:
-        builder = _of_user(config)
+        builder = _user_dataset(config)
     splits = {}
-    for name, columns in data.to_arrays(builder).items():
-        found = {key: [_lines(text) for text in texts] for key, texts in columns.items()}
-        splits[name] = _examples(found["tokens"], found["tags"], "IOBES", config, found["words"])
+    for split, columns in data.to_arrays(builder).items():
+        lists = {key: [_split_lines(text) for text in texts] for key, texts in columns.items()}
+        splits[split] = _raw_examples(lists["tokens"], lists["tags"], "IOBES", lists["words"])
     return splits
 
 
-def _features():
-    text = tfds.features.Text(doc="One a line.")
+def _features() -> tfds.features.FeaturesDict:
+    text = tfds.features.Text(doc="One item per line.")
     return tfds.features.FeaturesDict({"tokens": text, "tags": text, "words": text})
 
 
-def _lines(text):
+def _split_lines(text: bytes) -> list[str]:
     return text.decode("utf-8").split("\n")
 
 
-def _examples(tokens, tags, scheme, config, words=None) -> RawExamples:
+def _raw_examples(
+    tokens: list[list[str]],
+    tags: list[list[str]],
+    scheme: str,
+    word_tags: list[list[str]] | None = None,
+) -> RawExamples:
     tags = [convert_tags(row, scheme, SCHEME) for row in tags]
-    return RawExamples(tokens, {"tags": tags, "words": words})
+    return RawExamples(tokens, {"tags": tags, "word_tags": word_tags})
 
 
-def _prepared(sentences, split):
-    """Tokens with spans as what `keras_seq.data.cached_dataset` takes; the key is the sentence."""
-    for tokens, found, *words in sentences:
-        tags = spans_to_tags(found, len(tokens), "IOBES")
-        columns = {"tokens": tokens, "tags": tags, "words": words[0] if words else []}
-        joined = {name: "\n".join(column) for name, column in columns.items()}
-        yield "".join(tokens), joined, split
+def _to_examples(
+    sentences: Sentences, split: str | None
+) -> Iterator[tuple[str, dict[str, str], str | None]]:
+    """Yield examples for `cached_dataset`; the key is the text of the sentence."""
+    for tokens, spans, *word_tags in sentences:
+        tags = spans_to_tags(spans, len(tokens), "IOBES")
+        columns = {"tokens": tokens, "tags": tags, "words": word_tags[0] if word_tags else []}
+        yield "".join(tokens), {name: "\n".join(rows) for name, rows in columns.items()}, split
 
 
-def _builtin():
+def _read_peoples_daily() -> Iterator[Sequence[Any]]:
     for number, line in enumerate(peoples_daily.read_january_1998(), 1):
         yield from peoples_daily.parse_paragraph(line, f"199801.txt, line {number}")
 
 
-def _public(config):
-    """Any set of TFDS with the features tokens and ner, as conll2003 has them."""
+def _load_tfds(config: Config) -> Splits:
+    """Return a TFDS data set with the features `tokens` and `ner`, such as conll2003."""
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
     features = builder.info.features
     if "tokens" not in features or "ner" not in features:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; "
-            "needed are tokens and ner, as conll2003 has them."
+            f"The data set {name} has the features {', '.join(features)}; it needs tokens and "
+            "ner, as in conll2003."
         )
-    names = features["ner"].feature.names
+    tag_names = features["ner"].feature.names
     splits = {}
     for split in builder.info.splits:
         tokens, tags = [], []
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
             if len(row["tokens"]):
                 tokens.append([token.decode("utf-8") for token in row["tokens"]])
-                tags.append([names[number] for number in row["ner"]])
-        splits[split] = _examples(tokens, tags, guess_scheme(tags), config)
+                tags.append([tag_names[tag_id] for tag_id in row["ner"]])
+        splits[split] = _raw_examples(tokens, tags, guess_scheme(tags))
     return splits
 
 
-def _of_user(config):
+def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
     files = data.list_files_by_split(config.data)
     settings = (
         config.encoding,
@@ -98,25 +111,32 @@ def _of_user(config):
     )
     source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
 
-    def examples():
+    def examples() -> Iterator[tuple[str, dict[str, str], str | None]]:
         for split, file in files:
-            for key, example, _ in _prepared(read(file, config), split):
+            for key, example, _ in _to_examples(read_file(file, config), split):
                 yield key, example, data.resolve_split(files, split, key)
 
     paths = [file for _, file in files]
     return data.cached_dataset("ner", "1.0.0", _features(), examples, source, paths)
 
 
-def read(file, config):
-    """Sentences of a file, as tokens and spans of tokens: word/tag, JSON lines, or CoNLL."""
+def read_file(file: Path, config: Config) -> Sentences:
+    """Return the sentences of a file in word/tag, JSON lines or CoNLL format.
+
+    Args:
+        file: File; its suffix or first line tells the format.
+        config: Columns, encoding, tag scheme and tokenizer.
+
+    Raises:
+        InputError: If the file is not in its format; the message gives the line.
+    """
     first = next((line for _, line in data.read_lines(file, config.encoding) if line.strip()), "")
     if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
-        way = config.tokenizer
-        if way == "auto":
+        tokenizer: str = config.tokenizer
+        if tokenizer == "auto":
             texts = (line for _, line in data.read_lines(file, config.encoding))
-            chinese = any(map(has_chinese_or_japanese, texts))
-            way = "char_nospace" if chinese else "word"
-        return data.read_spans(file, TOKENIZERS[way], config.encoding)
+            tokenizer = "char_nospace" if any(map(has_chinese_or_japanese, texts)) else "word"
+        return data.read_spans(file, TOKENIZERS[tokenizer], config.encoding)
     if peoples_daily.is_tagged_line(first):
         return [
             sentence
@@ -124,7 +144,7 @@ def read(file, config):
             for sentence in peoples_daily.parse_paragraph(line, f"{file}, line {number}")
         ]
     rows = data.read_conll(file, config.token_column, config.tag_column, config.encoding)
-    scheme = config.tag_scheme
+    scheme: str = config.tag_scheme
     if scheme == "auto":
         scheme = guess_scheme([tags for _, tags, _ in rows])
     sentences = []

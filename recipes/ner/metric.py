@@ -1,41 +1,49 @@
-"""How good it is: entities found as a whole, with the right label (strict)."""
+"""Strict entity metrics: an entity is correct if its bounds and its label are."""
 
 import html
 from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceTagger
-from keras_seq.text.tag_schemes import tags_to_spans
+from keras_seq.text.tag_schemes import Span, tags_to_spans
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
-COLOURS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
+COLORS = ("#ffd54f", "#81c784", "#64b5f6", "#e57373", "#ba68c8", "#4db6ac", "#f06292", "#a1887f")
+
+Spans = list[set[Span]]
+"""Spans of each sentence."""
 
 
 def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
-    """Return strict precision, recall and F1 of entities, in all and by label; accuracy of tags.
+    """Return strict precision, recall and F1, overall and per label, and tag accuracy.
 
-    Also the recall of entities that are new: no training sentence has one of that text.
+    `new_entities` has the recall of entities whose text no entity of the training split has.
     """
     examples = splits[name]
-    found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
-    count = sum(map(len, examples.targets["tags"]))
-    right = sum(a == b for row in zip(found, examples.targets["tags"]) for a, b in zip(*row))
-    true, guessed = both_spans(model, found, examples)
-    known = _names(splits["train"], model.tag_set.scheme)
-    new, new_found = 0, 0
-    for tokens, here, there in zip(examples.inputs, true, guessed):
-        unseen = {span for span in here if tuple(tokens[span.start : span.end]) not in known}
-        new, new_found = new + len(unseen), new_found + len(unseen & there)
-    return entity_metrics(true, guessed) | {
-        "accuracy": right / count,
-        "new_entities": {"recall": new_found / max(new, 1)},
+    predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]
+    num_tags = sum(map(len, examples.targets["tags"]))
+    num_correct = sum(
+        a == b for row in zip(predicted_tags, examples.targets["tags"]) for a, b in zip(*row)
+    )
+    true, predicted = to_spans(model, predicted_tags, examples)
+    known = _entity_tokens(splits["train"], model.tag_set.scheme)
+    num_new = num_new_correct = 0
+    for tokens, true_spans, predicted_spans in zip(examples.inputs, true, predicted):
+        new = {span for span in true_spans if tuple(tokens[span.start : span.end]) not in known}
+        num_new += len(new)
+        num_new_correct += len(new & predicted_spans)
+    return entity_metrics(true, predicted) | {
+        "accuracy": num_correct / num_tags,
+        "new_entities": {"recall": num_new_correct / max(num_new, 1)},
     }
 
 
-def _names(examples, scheme):
-    """What the entities of examples are called, as tuples of tokens."""
+def _entity_tokens(examples: RawExamples, scheme: str) -> set[tuple[str, ...]]:
+    """Return the tokens of each entity."""
     return {
         tuple(tokens[span.start : span.end])
         for tokens, tags in zip(examples.inputs, examples.targets["tags"])
@@ -44,106 +52,122 @@ def _names(examples, scheme):
     }
 
 
-def both_spans(model, found, examples):
-    """The spans of sentences: those that are true, and those found."""
+def to_spans(
+    model: SequenceTagger, predicted_tags: Sequence[Sequence[str]], examples: RawExamples
+) -> tuple[Spans, Spans]:
+    """Return the true and the predicted spans of each sentence."""
+    scheme = model.tag_set.scheme
     return (
-        [set(tags_to_spans(tags, model.tag_set.scheme)) for tags in examples.targets["tags"]],
-        [set(tags_to_spans(tags, model.tag_set.scheme, strict=False)) for tags in found],
+        [set(tags_to_spans(tags, scheme)) for tags in examples.targets["tags"]],
+        [set(tags_to_spans(tags, scheme, strict=False)) for tags in predicted_tags],
     )
 
 
-def entity_metrics(true, found):
-    """Return precision, recall and F1 of spans, in all and, under "per_label", by label.
+def entity_metrics(true: Spans, predicted: Spans) -> dict[str, object]:
+    """Return precision, recall and F1 of spans, overall and, under "per_label", for each label.
 
     Args:
-        true, found: For each sentence a set of `keras_seq.text.tag_schemes.Span`.
+        true: True spans of each sentence.
+        predicted: Predicted spans of each sentence.
     """
-    # Not by seqeval: it has no wheel, and its source distribution does not build cleanly.
-    counts = {"true": Counter(), "found": Counter(), "right": Counter()}
-    for true_here, found_here in zip(true, found, strict=True):
-        groups = {"true": true_here, "found": found_here, "right": true_here & found_here}
+    # seqeval has no wheel, and its source distribution does not build cleanly.
+    counts: dict[str, Counter[str]] = {
+        "true": Counter(),
+        "predicted": Counter(),
+        "correct": Counter(),
+    }
+    for true_spans, predicted_spans in zip(true, predicted, strict=True):
+        groups = {
+            "true": true_spans,
+            "predicted": predicted_spans,
+            "correct": true_spans & predicted_spans,
+        }
         for name, group in groups.items():
             for span in group:
                 counts[name].update([span.label, ""])
     by_label = {}
     for label in ["", *sorted(set(counts["true"]) - {""})]:
-        of_true, of_found, right = (counts[name][label] for name in ("true", "found", "right"))
+        num_true, num_predicted, num_correct = (counter[label] for counter in counts.values())
         by_label[label] = {
-            "f1": 2 * right / max(of_true + of_found, 1),
-            "precision": right / max(of_found, 1),
-            "recall": right / max(of_true, 1),
+            "f1": 2 * num_correct / max(num_true + num_predicted, 1),
+            "precision": num_correct / max(num_predicted, 1),
+            "recall": num_correct / max(num_true, 1),
         }
     return {**by_label.pop(""), "per_label": by_label}
 
 
 def report(model: SequenceTagger, splits: Splits, name: str, folder: Path) -> None:
-    """Draw which labels were taken for which, and write a page of tagged sentences."""
+    """Draw the confusion matrix of token labels, and write an HTML page of tagged sentences."""
     examples = splits[name]
-    found = [tags for tags, _ in model.tag_tokens(examples.inputs)]
-    outside = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
-    guessed = [tag[2:] or "O" for row in found for tag in row]
-    labels = ["O", *sorted({*outside, *guessed} - {"O"})]
-    number = {label: i for i, label in enumerate(labels)}
+    predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]
+    true_labels = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
+    predicted_labels = [tag[2:] or "O" for row in predicted_tags for tag in row]
+    labels = ["O", *sorted({*true_labels, *predicted_labels} - {"O"})]
+    ids = {label: number for number, label in enumerate(labels)}
     plots.confusion_matrix(
-        [number[label] for label in outside],
-        [number[label] for label in guessed],
+        [ids[label] for label in true_labels],
+        [ids[label] for label in predicted_labels],
         labels,
         folder / "confusion_matrix.png",
     )
-    true, guessed = both_spans(model, found, examples)
-    rows = [
-        (tokens, here, there)
-        for tokens, here, there in zip(examples.inputs, true, guessed)
-        if here or there
-    ]
-    # Those with mistakes first, then some of the others.
+    true, predicted = to_spans(model, predicted_tags, examples)
+    rows = [row for row in zip(examples.inputs, true, predicted) if row[1] or row[2]]
+    # Sentences with errors come first.
     rows.sort(key=lambda row: row[1] == row[2])
-    wrong = sum(here != there for _, here, there in rows)
-    (folder / "predictions.html").write_text(
-        page(rows[: min(wrong, 100)] + rows[wrong : wrong + 100], labels[1:]), "utf-8"
-    )
+    num_wrong = sum(row[1] != row[2] for row in rows)
+    shown = rows[: min(num_wrong, 100)] + rows[num_wrong : num_wrong + 100]
+    (folder / "predictions.html").write_text(write_page(shown, labels[1:]), "utf-8")
 
 
-def page(rows, labels):
-    """HTML of sentences, the spans that were found in colour.
+def write_page(
+    rows: Iterable[tuple[Sequence[str], set[Span], set[Span]]], labels: Sequence[str]
+) -> str:
+    """Return an HTML page of sentences with their predicted spans in color.
 
     Args:
-        rows: (tokens, spans that are true, spans found).
+        rows: `(tokens, true spans, predicted spans)` of each sentence.
         labels: All labels.
     """
-    colours = {label: COLOURS[i % len(COLOURS)] for i, label in enumerate(labels)}
+    colors = {label: COLORS[i % len(COLORS)] for i, label in enumerate(labels)}
     legend = " ".join(
-        f'<mark style="background:{c}">{html.escape(k)}</mark>' for k, c in colours.items()
+        f'<mark style="background:{color}">{html.escape(label)}</mark>'
+        for label, color in colors.items()
     )
     lines = []
-    for tokens, true, found in rows:
-        missed, wrong = true - found, found - true
-        lines.append(f"<p>{_marked(tokens, found, wrong, colours)}")
+    for tokens, true, predicted in rows:
+        missed, wrong = true - predicted, predicted - true
+        lines.append(f"<p>{_mark_spans(tokens, predicted, wrong, colors)}")
         if missed or wrong:
-            lines.append(f"<br><small>{_marked(tokens, true, missed, colours)}</small>")
+            lines.append(f"<br><small>{_mark_spans(tokens, true, missed, colors)}</small>")
         lines.append("</p>")
     return "\n".join(
         [
-            "<!doctype html><meta charset='utf-8'><title>Names in sentences</title>",
+            "<!doctype html><meta charset='utf-8'><title>Named entities</title>",
             "<style>body{font:16px/1.9 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
             "mark{padding:.1em .2em;border-radius:.25em}mark.off{outline:2px solid #b71c1c}"
             "sub{font-size:.6em}</style>",
-            f"<h1>Names in sentences</h1><p>{legend} Outlined in red: wrong; then the small line "
-            "below has what is right, outlined what was missed.</p>",
+            f"<h1>Named entities</h1><p>{legend} Wrong predictions are outlined in red. The small "
+            "line below them has the true entities; missed ones are outlined.</p>",
             *lines,
         ]
     )
 
 
-def _marked(tokens, spans_here, outlined, colours):
+def _mark_spans(
+    tokens: Sequence[str],
+    spans: Iterable[Span],
+    outlined: Collection[Span],
+    colors: Mapping[str, str],
+) -> str:
     space = "" if all(len(token) == 1 for token in tokens) else " "
-    parts, position = [], 0
-    for span in sorted(spans_here, key=lambda span: span.start):
+    parts: list[str] = []
+    position = 0
+    for span in sorted(spans, key=lambda span: span.start):
         parts += map(html.escape, tokens[position : span.start])
         text = html.escape(space.join(tokens[span.start : span.end]))
-        kind = ' class="off"' if span in outlined else ""
-        colour = colours.get(span.label, "#ddd")
+        css_class = ' class="off"' if span in outlined else ""
+        color = colors.get(span.label, "#ddd")
         label = html.escape(span.label)
-        parts.append(f'<mark{kind} style="background:{colour}">{text}<sub>{label}</sub></mark>')
+        parts.append(f'<mark{css_class} style="background:{color}">{text}<sub>{label}</sub></mark>')
         position = span.end
     return space.join([*parts, *map(html.escape, tokens[position:])])

@@ -1,6 +1,8 @@
-"""The model: a sequence tagger over characters or words."""
+"""Model of the recipe: a `SequenceTagger` over characters or words."""
 
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 
@@ -17,23 +19,23 @@ from .config import Config
 from .data import SCHEME
 
 EMBEDDING_DIM, BIGRAM_DIM, CHAR_UNITS = 64, 48, 25
-"""Widths of the embeddings of a token and of two neighbours, and units that read characters."""
+"""Sizes of the token and bigram embeddings, and units of the character encoder."""
 MIN_COUNT, MIN_PAIR_COUNT = 2, 5
-"""Number of training occurrences from which a token and a pair of neighbours are known."""
+"""Minimum number of training occurrences of a token and of a bigram in the vocabulary."""
 POS_LOSS_WEIGHT = 10.0
-"""Weight of the loss of words and their parts of speech, where the data has them."""
+"""Loss weight of word boundaries and parts of speech, if the data has them."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceTagger:
-    """Return a tagger of the tokens and the labels of the training sentences."""
+    """Return a compiled tagger for the tokens and labels of the training sentences."""
     sentences, tags = train.inputs, train.targets["tags"]
     is_characters = all(len(token) == 1 for token in itertools.chain.from_iterable(sentences))
-    tokenizer = "char_nospace" if is_characters else "word"
+    tokenizer: str = "char_nospace" if is_characters else "word"
     if config.tokenizer != "auto":
         tokenizer = config.tokenizer
     encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
-        raise InputError("No training sentence has an entity, so that there is nothing to learn.")
+        raise InputError("No training sentence has an entity; a tagger needs at least one.")
     model = SequenceTagger(
         encoder,
         TagSet.from_examples(tags, SCHEME),
@@ -46,25 +48,28 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     return model
 
 
-def _features(config, encoder, sentences, is_characters):
-    """Return the layers that read a token: its embedding, and pairs or letters."""
+def _features(
+    config: Config, encoder: TextEncoder, sentences: Sequence[Sequence[str]], is_characters: bool
+) -> list[keras.layers.Layer]:
+    """Return the feature layers: token embedding, and bigrams or characters."""
     features = [_embedding(config, encoder)]
     if is_characters:
         pairs = itertools.chain.from_iterable(map(itertools.pairwise, sentences))
-        pairs = build_vocabulary(pairs, MIN_PAIR_COUNT)
-        if pairs:
-            ids = [encoder.encode(pair) for pair in pairs]
-            pairs = layers.BigramEmbedding(ids, BIGRAM_DIM)
-            # All pairs of a step at once, so that the model does not rely on those it knows.
-            drop = keras.layers.Dropout(config.bigram_dropout, noise_shape=(None, None, 1))
-            features.append(keras.Sequential([pairs, drop], name="bigrams"))
+        vocabulary = build_vocabulary(pairs, MIN_PAIR_COUNT)
+        if vocabulary:
+            bigrams = layers.BigramEmbedding(
+                [encoder.encode(pair) for pair in vocabulary], BIGRAM_DIM
+            )
+            # Dropping all bigrams of a time step keeps the model from relying on known ones.
+            dropout = keras.layers.Dropout(config.bigram_dropout, noise_shape=(None, None, 1))
+            features.append(keras.Sequential([bigrams, dropout], name="bigrams"))
     else:
         features.append(layers.CharEncoder(CHAR_UNITS, config.cell))
     return features
 
 
-def _embedding(config, encoder):
-    """Return the embedding of tokens, which may start from the vectors of a file."""
+def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:
+    """Return the token embedding, with pretrained vectors if the config names a file."""
     if not config.vectors:
         return layers.TokenEmbedding(encoder, EMBEDDING_DIM)
     vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
@@ -74,31 +79,32 @@ def _embedding(config, encoder):
     return embedding
 
 
-def _stack(config):
-    """Return the first recurrent layer and those above it, since word tags are learned between."""
-    rest = config.num_layers - 1
-    # Dropout before each layer, and after the last.
-    first = [config.dropout, 0.0 if rest else config.dropout]
-    options = {"bidirectional": True, "name": "lower_stack"}
-    stack = [layers.RNNStack(config.cell, config.units, dropout=first, **options)]
-    if rest:
+def _stack(config: Config) -> list[layers.RNNStack]:
+    """Return the first recurrent layer and the layers above it; word tags are read between."""
+    num_upper = config.num_layers - 1
+    # Dropout before each layer and after the last one.
+    dropout = [config.dropout, 0.0 if num_upper else config.dropout]
+    options: dict[str, Any] = {"bidirectional": True, "name": "lower_stack"}
+    stack = [layers.RNNStack(config.cell, config.units, dropout=dropout, **options)]
+    if num_upper:
         options["name"] = "upper_stack"
         stack.append(
-            layers.RNNStack(config.cell, config.units, rest, dropout=config.dropout, **options)
+            layers.RNNStack(config.cell, config.units, num_upper, dropout=config.dropout, **options)
         )
     return stack
 
 
-def _auxiliary(config, train):
-    """Return the head for words and their parts of speech, or None."""
-    words = train.targets["words"]
-    if not (words and any(words[0])):
+def _auxiliary(config: Config, train: RawExamples) -> AuxiliaryTags | None:
+    """Return the head for word boundaries and parts of speech, if the data has them."""
+    word_tags = train.targets["word_tags"]
+    if not (word_tags and any(word_tags[0])):
         return None
-    return AuxiliaryTags(build_vocabulary(itertools.chain.from_iterable(words)), config.dropout)
+    vocabulary = build_vocabulary(itertools.chain.from_iterable(word_tags))
+    return AuxiliaryTags(vocabulary, config.dropout)
 
 
 def encode(model: SequenceTagger, examples: RawExamples) -> EncodedDataset:
-    """Return sentences and tags as the model is trained with them."""
-    tags, words = examples.targets["tags"], examples.targets["words"]
-    targets = {"tags": tags, "auxiliary": words} if model.auxiliary else tags
+    """Return sentences and tags as arrays to train on."""
+    tags, word_tags = examples.targets["tags"], examples.targets["word_tags"]
+    targets = {"tags": tags, "auxiliary": word_tags} if model.auxiliary else tags
     return model.encode(examples.inputs, targets)

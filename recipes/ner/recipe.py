@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a sentence."""
+"""Recipe `ner`: its functions and predictions."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .config import Config
 
 
 class Recipe(recipe.Recipe[Config, SequenceTagger]):
-    """Names in sentences."""
+    """Named entity recognition."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -23,9 +23,9 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
     def predict(
         self, model: SequenceTagger, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Find the entities of every sentence, where they are, and how sure the model is."""
-        for text, found in zip(inputs, model.tag(list(inputs)), strict=True):
-            for span in found:
+        """Return the entities of sentences, with their positions and probabilities."""
+        for text, spans in zip(inputs, model.tag(list(inputs)), strict=True):
+            for span in spans:
                 yield {
                     "text": text,
                     "entity": span.text,

@@ -187,9 +187,9 @@ def test_metrics_are_strict():
 
 
 def test_mistakes_stand_first_on_the_page():
-    from keras_seq_recipes.ner.metric import page
+    from keras_seq_recipes.ner.metric import write_page
 
-    html = page([(["A<", "b"], {Span("PER", 0, 1)}, {Span("LOC", 1, 2)})], ["LOC", "PER"])
+    html = write_page([(["A<", "b"], {Span("PER", 0, 1)}, {Span("LOC", 1, 2)})], ["LOC", "PER"])
     assert "A&lt;" in html and html.count('class="off"') == 2
 
 
