@@ -1,34 +1,35 @@
-"""The layers of a `SequenceGenerator`, over whole sequences and one time step at a time."""
+"""Network of a `SequenceGenerator`, for whole sequences and for single time steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Tensor
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.text.encoder import TextEncoder
 
+State: TypeAlias = dict[str, Any]
+"""State between two time steps. "layers" has the states of the recurrent layers, and "style" the
+ids of the styles, if there are any. The other names are those of features and the count model."""
+
 
 class GeneratorNetwork:
-    """Layers from ids to logits of the next token.
-
-    The state between two time steps is a dict: "layers" has the states of the recurrent layers,
-    "style" the numbers of the styles if there are any, and the other names are those that the
-    features and the counts give to their own states.
+    """Network from ids to the logits of the next token.
 
     Args:
         embedding: Layer from ids to vectors.
         stack: Recurrent layers with `return_state=True`.
-        features: Layers whose vectors both the recurrent layers and the logits read.
-        count_model: Counts that are interpolated, or None.
+        features: Layers whose vectors are inputs of the recurrent layers and of the logits.
+        count_model: Count model to interpolate with, or None.
         output_layer: Layer from vectors to logits.
-        style_embedding: Layer from numbers of styles to vectors, or None.
+        style_embedding: Layer from ids of styles to vectors, or None.
     """
 
     def __init__(
@@ -57,16 +58,16 @@ class GeneratorNetwork:
 
     @property
     def history_names(self) -> tuple[str, ...]:
-        """Names of the states whose second axis is time."""
+        """Names of the states `(batch, timesteps, ...)`."""
         pairs = zip(self.stepped, self._state_names, strict=True)
         return tuple(names[name] for layer, names in pairs for name in layer.history_names)
 
-    def logits(self, ids: Any, style: Any = None) -> Any:
+    def logits(self, ids: Tensor, style: Tensor | None = None) -> Tensor:
         """Return the logits of the next token at each time step `(batch, timesteps, vocab_size)`.
 
         Args:
             ids: `(batch, timesteps)`.
-            style: Number of the style of each sequence `(batch,)`, or None.
+            style: Id of the style of each sequence `(batch,)`, or None.
         """
         initial_state = None if style is None else self._styled_states(style)
         outputs, vectors, _ = self._outputs(ids, style, initial_state)
@@ -74,14 +75,17 @@ class GeneratorNetwork:
         return logits if self.count_model is None else self.count_model(logits, ids)
 
     def init_state(
-        self, ids: Any, style: Any = None, max_length: Any = 0
-    ) -> tuple[dict[str, Any], Any]:
-        """Read prompts; return the state before the last id of each, and that id `(batch,)`.
+        self, ids: Tensor, style: Tensor | None = None, max_length: int | Tensor = 0
+    ) -> tuple[State, Tensor]:
+        """Read prompts up to the last id of each.
 
         Args:
-            ids: Prompts `(batch, timesteps)`, padded at the end; at least one id each.
-            style: Number of the style of each prompt `(batch,)`, or None.
-            max_length: Number of tokens that are generated, at most.
+            ids: Prompts `(batch, timesteps)`, padded at the end, with at least one id each.
+            style: Id of the style of each prompt `(batch,)`, or None.
+            max_length: Largest number of tokens that will be generated.
+
+        Returns:
+            State before the last id of each prompt, and that id `(batch,)`.
         """
         lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
         mask = ops.arange(ops.shape(ids)[1]) < lengths[:, None] - 1
@@ -90,19 +94,19 @@ class GeneratorNetwork:
         else:
             layers = self._styled_states(style)
         _, _, layers = self._outputs(ids, style, layers, mask)
-        # No empty parts, which some backends cannot carry through a loop.
+        # Some backends cannot carry empty structures through a loop.
         state = {"layers": layers, **({} if style is None else {"style": style})}
         for layer, names in zip(self.stepped, self._state_names, strict=True):
             own = layer.initial_state(ids, lengths, max_length)
             state |= {names[name]: own[name] for name in layer.state_names}
         return state, ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
 
-    def step(self, ids: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Return the logits of the next token `(batch, vocab_size)`, and the state after one step.
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the logits of the next token `(batch, vocab_size)`, and the next state.
 
         Args:
-            ids: Ids that are read `(batch,)`.
-            state: State before them.
+            ids: Last token of each sequence `(batch,)`.
+            state: State before it.
         """
         style, after, vectors = state.get("style"), dict(state), []
         for layer, names in zip(self.stepped, self._state_names, strict=True):
@@ -120,45 +124,47 @@ class GeneratorNetwork:
             logits = self.count_model.interpolate(logits, probabilities)
         return logits, after
 
-    def _outputs(self, ids: Any, style: Any, initial_state: Any, mask: Any = None) -> Any:
+    def _outputs(
+        self, ids: Tensor, style: Tensor | None, initial_state: Any, mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor], list[list[Tensor]]]:
         """Return the outputs of the stack, the vectors of the features, and the final states."""
         embedded = self.embedding(ids)
         vectors = [feature(ids, style=style) for feature in self.features]
         x = [embedded, *vectors]
         if self.style_embedding is not None:
-            # Broadcast by a product: Keras 3.15 would turn a sum of these shapes into a bias.
+            # Broadcasting by a sum would become a bias: Keras 3.15 fuses additions of these shapes.
             x.append(self.style_embedding(style)[:, None] * ops.ones_like(embedded[:, :, :1]))
         outputs, states = self.stack(_concatenate(x), initial_state=initial_state, mask=mask)
         return outputs, vectors, states
 
-    def _styled_states(self, style: Any) -> list[list[Any]]:
-        """Return the states of the recurrent layers before the first step in each style."""
+    def _styled_states(self, style: Tensor | None) -> list[list[Tensor]]:
+        """Return the initial states of the recurrent layers for styles `(batch,)`."""
         assert self.style_embedding is not None
         vector = self.style_embedding(style)
         return [[layer(vector) for layer in layers] for layers in self.start_layers]
 
 
-def _concatenate(vectors: list[Any]) -> Any:
+def _concatenate(vectors: list[Tensor]) -> Tensor:
     return vectors[0] if len(vectors) == 1 else ops.concatenate(vectors, axis=-1)
 
 
 def _unique_state_names(layers: Sequence[IncrementalLayer]) -> list[dict[str, str]]:
-    """Return for each layer its names of states to those among the states of all layers.
+    """Return for each layer a dict from its state names to unique names.
 
-    They are the same, unless a layer before has that name too: then the layer's own name is added.
+    A name that an earlier layer has already gets the name of the layer as a prefix.
     """
-    taken, renamed = {"layers", "style", "token"}, []
+    used, renamed = {"layers", "style", "token"}, []
     for layer in layers:
         names = {
-            name: f"{layer.name}_{name}" if name in taken else name for name in layer.state_names
+            name: f"{layer.name}_{name}" if name in used else name for name in layer.state_names
         }
-        taken |= set(names.values())
+        used |= set(names.values())
         renamed.append(names)
     return renamed
 
 
 def check_parts(encoder: TextEncoder, stack: RNNStack, count_model: KneserNey | None) -> None:
-    """Raise an InputError if the parts of a `SequenceGenerator` do not fit each other."""
+    """Raise an InputError if encoder and layers of a `SequenceGenerator` do not fit each other."""
     if encoder.end_id is None:
         raise InputError("A SequenceGenerator needs an encoder with an end token: end=True.")
     if not (stack.return_sequences and stack.return_state):
@@ -167,11 +173,14 @@ def check_parts(encoder: TextEncoder, stack: RNNStack, count_model: KneserNey | 
             "return_sequences=True and return_state=True."
         )
     if stack.bidirectional or stack.go_backwards:
-        raise InputError(f"The stack {stack.name} must read forwards only.")
+        raise InputError(
+            f"The stack {stack.name} must read forwards: set bidirectional=False and leave out "
+            "go_backwards."
+        )
     if count_model is not None and count_model.vocab_size != encoder.vocab_size:
         raise InputError(
-            f"{count_model.name} counts {count_model.vocab_size} tokens, but the encoder has "
-            f"{encoder.vocab_size}."
+            f"{count_model.name} has vocab_size={count_model.vocab_size}, but the encoder has "
+            f"{encoder.vocab_size} tokens."
         )
 
 
@@ -181,13 +190,15 @@ def check_stateful(
     features: Sequence[IncrementalLayer],
     count_model: KneserNey | None,
 ) -> None:
-    """Raise an InputError if parts cannot carry their state from batch to batch."""
+    """Raise an InputError if a layer cannot carry its state from batch to batch."""
     if styles is not None:
-        raise InputError("A style begins a sequence: with stateful_batch_size there can be none.")
+        raise InputError(
+            "styles and stateful_batch_size exclude each other: leave one of them out."
+        )
     if features or count_model is not None:
         raise InputError(
-            "features and count_model do not reach from batch to batch: leave them out, or "
-            "stateful_batch_size."
+            "features and count_model cannot carry their state from batch to batch: leave out "
+            "either them or stateful_batch_size."
         )
     if not stack.layer_options.get("stateful"):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Base of language models: arrays for training, and log probabilities of given texts."""
+"""Base class of language models: encoding, and log probabilities of texts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.softmax import log_softmax
+from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.text_model import TextModel
@@ -18,14 +19,14 @@ from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END
 
 OVERLAP = 64
-"""Number of time steps by which the parts of a long sequence overlap."""
+"""Number of time steps by which the chunks of a long sequence overlap."""
 
 
 class LanguageModel(TextModel):
-    """Base of `SequenceGenerator`: arrays for training, and log probabilities of texts.
+    """Base class of `SequenceGenerator`: encoding, and log probabilities of texts.
 
-    As a network it maps a dict of "tokens", and "style" if there are styles, to logits of the next
-    token at each time step.
+    As a network it maps a dict of "tokens", and "style" if there are styles, to the logits of the
+    next token at each time step.
     """
 
     styles: list[str] | None
@@ -43,16 +44,16 @@ class LanguageModel(TextModel):
         styles: Sequence[str | int] | None = None,
         max_length: int | None = None,
     ) -> EncodedDataset:
-        """Return texts as the network reads them and predicts them, padded to the longest.
+        """Convert texts to inputs and targets, padded to the longest.
 
         Args:
             examples: Texts, or lists of their tokens.
-            styles: Name or number of the style of each text, if the model has styles.
-            max_length: Largest number of time steps, more than 64. A longer text is cut into parts
-                that overlap by 64 steps; these are targets only once. Default: no limit.
+            styles: Name or id of the style of each text, if the model has styles.
+            max_length: Largest number of time steps, above 64. A longer text is cut into chunks
+                that overlap by 64 steps, which are targets only once. Default: no limit.
 
         Returns:
-            The inputs are the end token and the text; the targets are the text and the end token.
+            Dataset. Inputs are the end token and the text, targets the text and the end token.
 
         Raises:
             InputError: If a style is missing or unknown, or `max_length` is too small.
@@ -67,44 +68,44 @@ class LanguageModel(TextModel):
         if max_length <= OVERLAP:
             raise InputError(f"max_length must be more than {OVERLAP}, got {max_length}.")
         # The number of the text, the first step, and the first step that is a target.
-        parts = []
+        chunks = []
         for number, row in enumerate(rows):
-            parts.append((number, 0, 0))
+            chunks.append((number, 0, 0))
             for first in range(max_length, len(row) - 1, max_length - OVERLAP):
-                parts.append((number, first - OVERLAP, first))
-        tokens, targets = np.zeros((2, len(parts), min(max_length, longest)), "int32")
-        lengths = np.zeros(len(parts), "int32")
-        for place, (number, begin, first) in enumerate(parts):
-            ids = rows[number][begin : begin + max_length + 1]
-            lengths[place] = len(ids) - 1
-            tokens[place, : len(ids) - 1] = ids[:-1]
-            targets[place, first - begin : len(ids) - 1] = ids[1 + first - begin :]
+                chunks.append((number, first - OVERLAP, first))
+        tokens, targets = np.zeros((2, len(chunks), min(max_length, longest)), "int32")
+        lengths = np.zeros(len(chunks), "int32")
+        for row_number, (number, start, first) in enumerate(chunks):
+            ids = rows[number][start : start + max_length + 1]
+            lengths[row_number] = len(ids) - 1
+            tokens[row_number, : len(ids) - 1] = ids[:-1]
+            targets[row_number, first - start : len(ids) - 1] = ids[1 + first - start :]
         inputs = {"tokens": tokens}
         if (style_ids := self._style_ids(styles, len(rows))) is not None:
-            inputs["style"] = style_ids[[number for number, _, _ in parts]]
+            inputs["style"] = style_ids[[number for number, _, _ in chunks]]
         return EncodedDataset(inputs, targets, lengths, ["tokens", "targets"])
 
     def trace_inputs(self, example: Text, target: str | int | None = None) -> tuple[Any, list[str]]:
-        """Return a text as the network reads it, and the names of its time steps.
+        """Return the inputs of the network for one text, and the tokens that it reads.
 
         Args:
             example: Text, or the list of its tokens.
-            target: Name or number of its style, if the model has styles.
+            target: Name or id of its style, if the model has styles.
         """
         inputs = self.encode([example], None if target is None else [target]).inputs
         return inputs, [END, *self.encoder.tokenize(example)]
 
-    def _style_ids(self, styles: Sequence[str | int] | None, count: int) -> np.ndarray | None:
-        """Return the numbers of as many styles as there are texts, None without styles."""
+    def _style_ids(self, styles: Sequence[str | int] | None, num_texts: int) -> Array | None:
+        """Return the ids of styles `(num_texts,)`, or None if the model has no styles."""
         if self.styles is None:
             if styles is not None:
-                raise InputError("This model has no styles.")
+                raise InputError("This model has no styles: leave out styles.")
             return None
         table = ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
         if styles is None:
-            raise InputError(f"This model needs a style for each sequence: {table}.")
-        if len(styles) != count:
-            raise InputError(f"There are {count} sequences but {len(styles)} styles.")
+            raise InputError(f"This model needs a style for each sequence. Styles: {table}.")
+        if len(styles) != num_texts:
+            raise InputError(f"There are {num_texts} sequences but {len(styles)} styles.")
         ids = []
         for style in styles:
             if style in self.styles:
@@ -112,63 +113,64 @@ class LanguageModel(TextModel):
             elif isinstance(style, (int, np.integer)) and 0 <= style < len(self.styles):
                 ids.append(int(style))
             else:
-                raise InputError(f"There is no style {style!r}; there are {table}.")
+                raise InputError(f"There is no style {style!r}. Styles: {table}.")
         return np.array(ids, "int32")
 
-    def bptt_batches(self, stream: Text, timesteps: int) -> tuple[dict[str, np.ndarray], Any]:
-        """Return a long text as batches of a model with `stateful_batch_size`.
+    def bptt_batches(self, stream: Text, timesteps: int) -> tuple[dict[str, Array], Array]:
+        """Cut a long text into batches for truncated backpropagation through time (BPTT).
 
-        The text is cut into as many parallel rows as a batch has, and these into windows. What is
-        left over at the end is left out.
+        The text is cut into `stateful_batch_size` parallel rows, and each row into windows. The
+        remainder is dropped.
 
         Args:
-            stream: Text, or the list of its tokens, in which "<EOS>" may stand between texts.
-            timesteps: Time steps of a window, as far as gradients reach back.
+            stream: Text, or the list of its tokens, in which "<EOS>" may separate texts.
+            timesteps: Number of time steps per window. Gradients reach back at most that far.
 
         Returns:
-            Inputs and targets, `(windows * batch, timesteps)`, to be taken in their order.
+            Inputs and targets `(windows * batch, timesteps)`. Do not shuffle them in `fit`.
 
         Raises:
-            InputError: If the model is not stateful, or the text is too short.
+            InputError: If the model has no `stateful_batch_size`, or the text is too short.
         """
         rows = self.stateful_batch_size
         if rows is None:
             raise InputError("bptt_batches() needs a model with stateful_batch_size.")
         ids = np.array([self.encoder.end_id, *self.encoder.encode(stream)], "int32")
-        count = (len(ids) - 1) // (rows * timesteps)
-        if count == 0:
+        num_windows = (len(ids) - 1) // (rows * timesteps)
+        if num_windows == 0:
             raise InputError(
-                f"A text of {len(ids) - 1} tokens is too short for {rows} rows of {timesteps}."
+                f"A text of {len(ids) - 1} tokens is too short for {rows} rows of {timesteps} time "
+                "steps."
             )
-        size = rows * count * timesteps
+        size = rows * num_windows * timesteps
 
-        def cut(ids: np.ndarray) -> np.ndarray:
-            by_row = ids[:size].reshape(rows, count, timesteps)
+        def cut(ids: Array) -> Array:
+            by_row = ids[:size].reshape(rows, num_windows, timesteps)
             return by_row.swapaxes(0, 1).reshape(-1, timesteps)
 
         return {"tokens": cut(ids)}, cut(ids[1:])
 
     def reset_state(self) -> None:
-        """Forget what a stateful model has read, as before a new epoch."""
+        """Reset the states of a stateful model, such as before a new epoch."""
         self.stack.reset_state()
 
-    # How likely texts are.
+    # Log probabilities.
 
     def log_probs(
         self,
         examples: Sequence[Text],
         styles: Sequence[str | int] | None = None,
         batch_size: int = 64,
-    ) -> list[np.ndarray]:
-        """Return the log probability (natural) of every token, given those before it.
+    ) -> list[Array]:
+        """Return the natural log probability of every token, given the tokens before it.
 
         Args:
             examples: Texts, or lists of their tokens.
             styles: As in `encode`.
-            batch_size: Number of texts per batch, at most.
+            batch_size: Largest number of texts per batch.
 
         Returns:
-            For each text `(tokens + 1,)`; the last is that of the end.
+            For each text `(tokens + 1,)`; the last is that of the end token.
         """
         dataset = self.encode(examples, styles)
         results: list[Any] = [None] * len(dataset)
@@ -181,8 +183,8 @@ class LanguageModel(TextModel):
 
     def next_log_probs(
         self, prompts: Sequence[Text], styles: Sequence[str | int] | None = None
-    ) -> np.ndarray:
-        """Return the log probability (natural) of every token to be the next.
+    ) -> Array:
+        """Return the natural log probability of every token to be the next one.
 
         Args:
             prompts: Texts so far, at least one, or lists of their tokens.
@@ -203,29 +205,29 @@ class LanguageModel(TextModel):
 
         Args:
             prompt: Text so far, or the list of its tokens.
-            style: Name or number of the style, if the model has styles.
-            num_tokens: Number of tokens.
+            style: Name or id of the style, if the model has styles.
+            num_tokens: Number of tokens to return.
         """
         [log_probs] = self.next_log_probs([prompt], None if style is None else [style])
         best = np.argsort(-log_probs, kind="stable")[:num_tokens]
         return [(self.encoder.tokens[id_], float(np.exp(log_probs[id_]))) for id_ in best]
 
-    def char_log_probs(self, texts: Sequence[str], characters: str) -> np.ndarray:
-        """Return the log probabilities of what follows texts: their end, or one of some letters.
+    def char_log_probs(self, texts: Sequence[str], characters: str) -> Array:
+        """Return the natural log probabilities of the end and of characters after texts.
 
         Args:
-            texts: Texts, at least one.
-            characters: The characters to ask for.
+            texts: Texts so far, at least one.
+            characters: Characters to score.
 
         Returns:
-            `(texts, letters + 1)`; column 0 is that of the end.
+            `(texts, characters + 1)`; column 0 is the end.
 
         Raises:
-            InputError: If the model is not one over letters, or has styles.
+            InputError: If the tokens of the model are not characters, or it has styles.
         """
         if self.encoder.tokenizer != "char" or self.styles is not None:
             raise InputError(
-                f"{self.name} cannot be the language model: needed is one over letters "
-                "(`--tokenizer char`), without styles."
+                f"{self.name} cannot score characters: it must be a language model with "
+                'tokenizer="char" and without styles.'
             )
         return self.next_log_probs(texts)[:, self.encoder.encode([END, *characters])]

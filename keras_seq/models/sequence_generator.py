@@ -1,4 +1,4 @@
-"""Generation of texts and other sequences: from nothing, from their beginning, in a style."""
+"""Recurrent language model that generates texts and other sequences."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
+from keras_seq._internal.types import Array, Tensor
 from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.tied_logits import TiedLogits
 from keras_seq.layers.text.token_embedding import TokenEmbedding
-from keras_seq.models.generator_network import GeneratorNetwork, check_parts, check_stateful
+from keras_seq.models.generator_network import (
+    GeneratorNetwork,
+    State,
+    check_parts,
+    check_stateful,
+)
 from keras_seq.models.language_model import LanguageModel
 from keras_seq.models.results import GeneratedSequence
 from keras_seq.text.encoder import Text, TextEncoder
@@ -27,7 +33,7 @@ from keras_seq.text.encoder import Text, TextEncoder
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SequenceGenerator(LanguageModel):
-    """Recurrent language model: each token from those before (Mikolov et al. 2010; Graves 2013).
+    """Recurrent language model (Mikolov et al. 2010; Graves 2013).
 
     It trains and predicts on TensorFlow, JAX and torch.
 
@@ -43,7 +49,7 @@ class SequenceGenerator(LanguageModel):
     >>> text.startswith("ab")
     True
 
-    Its parts can be replaced by others, and by a user's own layers:
+    Its layers can be replaced, also by your own:
 
     >>> counts = layers.KneserNey(encoder.vocab_size, order=3)
     >>> counts.adapt(encoder.encode_batch(texts, start=True, end=True).ids)
@@ -58,34 +64,33 @@ class SequenceGenerator(LanguageModel):
     ...     count_model=counts,
     ... )
 
-    As a network it maps a dict of "tokens", ids `(batch, timesteps)` with the id of the end before
-    each text, to logits of the next token `(batch, timesteps, vocab_size)`. With styles the number
-    of a style, "style" `(batch,)`, is a second input: it sets the states before the first step and
-    is a feature of every step.
+    As a network it maps a dict of "tokens", ids `(batch, timesteps)` with the end token before each
+    text, to logits of the next token `(batch, timesteps, vocab_size)`. With styles a second input
+    "style" has the ids of styles `(batch,)`. The style sets the initial states and is a feature of
+    every time step.
 
     Args:
         encoder: Encoder of texts to ids, with an end token.
-        styles: Different names of styles, or None for a model without.
+        styles: Names of styles, all different. Default: no styles.
         embedding: Layer from ids to vectors. Default: a `TokenEmbedding` of width 64. For one-hot
             input: `OneHotTokens(encoder.vocab_size)`.
         stack: Recurrent layers with `return_state=True`. Default: an `RNNStack` of 256 LSTM units
             with variational dropout of 0.3.
-        features: Layers whose vectors both the recurrent layers and the logits read, such as
+        features: Layers whose vectors are inputs of the recurrent layers and of the logits, such as
             `CausalNgramFeatures` and `LongestMatchEmbedding`.
-        count_model: Counts of n-grams whose probabilities are mixed with those of the network when
-            it is not in training. They must be adapted before.
-        style_embedding_dim: Width of the embedding of a style.
-        tie_embeddings: Whether the embedding of tokens is the kernel of the logits too (Press &
-            Wolf 2017).
-        stateful_batch_size: If given, the model takes batches of just so many rows, and each goes
-            on where the same row of the batch before ended, until `reset_state()`: truncated
-            backpropagation through time, see `bptt_batches`. The stack must be stateful too. (On
-            JAX, `predict` of Keras 3.15 resets the states before each batch, also those of Keras's
-            own layers; a call does not.)
+        count_model: Adapted n-gram model whose probabilities are interpolated with those of the
+            network, except in training.
+        style_embedding_dim: Width of the style embedding.
+        tie_embeddings: Whether the logits use the token embedding as their kernel (Press & Wolf
+            2017).
+        stateful_batch_size: Batch size for truncated backpropagation through time, see
+            `bptt_batches`. Each row of a batch continues that row of the previous batch, until
+            `reset_state()`. The stack must be stateful too. On JAX, `predict` of Keras 3.15 resets
+            the states before each batch. Default: not stateful.
         name: Name of the model.
 
     Raises:
-        InputError: If the encoder has no end token, or the parts do not fit each other.
+        InputError: If the encoder has no end token, or the layers do not fit each other.
     """
 
     config_attributes = (
@@ -125,7 +130,7 @@ class SequenceGenerator(LanguageModel):
         style_embedding = None
         if styles is not None:
             if not styles or len(set(styles)) < len(styles):
-                raise InputError(f"styles must be different names or None, got {[*styles]}.")
+                raise InputError(f"styles must be different names, or None, got {[*styles]}.")
             style_embedding = keras.layers.Embedding(
                 len(styles), style_embedding_dim, name="style_embedding"
             )
@@ -149,12 +154,12 @@ class SequenceGenerator(LanguageModel):
         self.embedding, self.stack, self.features = embedding, stack, list(features)
         self.count_model, self.style_embedding_dim = count_model, style_embedding_dim
         self.tie_embeddings, self.stateful_batch_size = tie_embeddings, stateful_batch_size
-        # Kept with the model, so that it ends with it.
+        # A cache of this object, so that it is freed with the model.
         self._decoder = functools.lru_cache(maxsize=32)(self._make_decoder)
 
     @property
     def token_embedding(self) -> TokenEmbedding | None:
-        """The embedding of the tokens, if it is one that is trained, or None."""
+        """The token embedding if it is a trainable `TokenEmbedding`, else None."""
         is_trained = isinstance(self.embedding, TokenEmbedding) and self.embedding.trainable
         return self.embedding if is_trained else None
 
@@ -172,10 +177,10 @@ class SequenceGenerator(LanguageModel):
         beam_width: int | None = None,
         length_penalty: float = 0.0,
     ) -> list[str]:
-        """Return texts, each a prompt and what the model generates after it.
+        """Generate texts, each a prompt and its continuation.
 
         Args:
-            prompts: Texts to continue; empty ones by default.
+            prompts: Texts to continue. Default: empty texts.
             styles: As in `generate_tokens`.
             num_sequences: As in `generate_tokens`.
             max_length: As in `generate_tokens`.
@@ -189,7 +194,7 @@ class SequenceGenerator(LanguageModel):
         Raises:
             InputError: As `generate_tokens`.
         """
-        generated = self.generate_tokens(
+        continuations = self.generate_tokens(
             prompts,
             styles,
             num_sequences=num_sequences,
@@ -201,9 +206,9 @@ class SequenceGenerator(LanguageModel):
             beam_width=beam_width,
             length_penalty=length_penalty,
         )
-        starts = [""] * len(generated) if prompts is None else prompts
-        pairs = zip(starts, generated, strict=True)
-        return [self.encoder.append(start, answer.tokens) for start, answer in pairs]
+        starts = [""] * len(continuations) if prompts is None else prompts
+        pairs = zip(starts, continuations, strict=True)
+        return [self.encoder.append(start, more.tokens) for start, more in pairs]
 
     def generate_tokens(
         self,
@@ -219,34 +224,32 @@ class SequenceGenerator(LanguageModel):
         beam_width: int | None = None,
         length_penalty: float = 0.0,
     ) -> list[GeneratedSequence]:
-        """Return the tokens that follow on prompts; `<UNK>` is never among them.
+        """Generate the tokens that follow prompts. `<UNK>` is never generated.
 
-        Each step reads one token and carries the state on, so that it costs the same however many
-        there are already. Only `LongestMatchEmbedding` looks over the prompt and `max_length`
-        tokens at each step.
+        The cost of a step does not depend on the length so far, except that each step of a
+        `LongestMatchEmbedding` compares all positions.
 
         Args:
-            prompts: Texts to continue, or lists of their tokens; empty ones by default.
-            styles: Name or number of the style of each, if the model has styles.
-            num_sequences: Number of sequences, if neither prompts nor styles tell; 1 by default.
-            max_length: Number of tokens to generate, at most.
-            temperature: Divisor of the log probabilities. Below 1 it favors what is likely; 0 takes
-                the most likely token always.
+            prompts: Texts to continue, or lists of their tokens. Default: empty texts.
+            styles: Name or id of the style of each, if the model has styles.
+            num_sequences: Number of sequences, if there are neither prompts nor styles. Default: 1.
+            max_length: Largest number of tokens to generate.
+            temperature: Divisor of the log probabilities. Values below 1 favor likely tokens; 0
+                means greedy decoding.
             top_k: As in `keras_seq.decoding.sample`.
             top_p: As in `keras_seq.decoding.sample`.
             seed: Random seed.
-            beam_width: Width of a beam search for the most likely sequence. Nothing is drawn then.
+            beam_width: Width of a beam search for the most likely sequence. Default: sampling.
             length_penalty: As in `keras_seq.decoding.beam_search`; needs `beam_width`.
 
         Raises:
             InputError: If a prompt has an unknown token, if a style is missing or unknown, or if
-                `beam_width` is combined with an argument for drawing.
+                `beam_width` is combined with an argument of sampling.
         """
-        is_drawn = temperature not in (0, 1) or top_k is not None or top_p is not None
-        if beam_width is not None and is_drawn:
+        is_sampled = temperature not in (0, 1) or top_k is not None or top_p is not None
+        if beam_width is not None and is_sampled:
             raise InputError(
-                "beam_width searches for the most likely sequence: leave out temperature, top_k "
-                "and top_p."
+                "beam_width excludes sampling: leave out temperature, top_k and top_p."
             )
         if beam_width is None and length_penalty:
             raise InputError("length_penalty needs beam_width.")
@@ -275,7 +278,7 @@ class SequenceGenerator(LanguageModel):
         ids = ids.reshape(len(prompts), -1)
         tokens = [self.encoder.ids_to_tokens(row) for row in ids]
         if beam_width is not None:
-            # One per token, of which the search returns the sum.
+            # The search returns only the sum over the tokens.
             starts = [self.encoder.tokenize(prompt) for prompt in prompts]
             both = [[*start, *more] for start, more in zip(starts, tokens, strict=True)]
             rows = zip(starts, self.log_probs(both, styles), strict=True)
@@ -284,24 +287,24 @@ class SequenceGenerator(LanguageModel):
         triples = zip(tokens, log_probs, lengths, strict=True)
         return [GeneratedSequence(more, row[:length]) for more, row, length in triples]
 
-    def _prompt_ids(self, prompts: Sequence[Text]) -> np.ndarray:
-        """Return the ids of prompts after the end token, without unknown ones."""
+    def _prompt_ids(self, prompts: Sequence[Text]) -> Array:
+        """Return the ids of prompts after the end token; raise an InputError if one is unknown."""
         ids, _ = self.encoder.encode_batch(prompts, start=True)
-        for number, place in np.argwhere(ids == self.encoder.unk_id):
-            token = self.encoder.tokenize(prompts[number])[place - 1]
+        for number, position in np.argwhere(ids == self.encoder.unk_id):
+            token = self.encoder.tokenize(prompts[number])[position - 1]
             raise InputError(f"Prompt {number + 1} has the unknown token {token!r}.")
         return ids
 
     def _make_decoder(self, strategy: Callable, max_length: int, **options: Any) -> Callable:
-        """Return a function from prompts to ids and log probabilities; on TensorFlow a graph.
+        """Return a function from prompts to ids and log probabilities, compiled on TensorFlow.
 
         Args:
             strategy: Function of `keras_seq.decoding`.
-            max_length: Number of tokens to generate, at most.
+            max_length: Largest number of tokens to generate.
             **options: Arguments of the strategy.
         """
 
-        def decode(inputs: dict[str, Any], numbers: dict[str, Any]) -> Any:
+        def decode(inputs: dict[str, Tensor], numbers: dict[str, Tensor]) -> tuple[Tensor, ...]:
             state, start = self.network.init_state(**_named(inputs), max_length=max_length)
             ids = {"start_id": start, "end_id": self.encoder.end_id}
             return strategy(self.step, state, **ids, max_length=max_length, **options, **numbers)
@@ -312,20 +315,20 @@ class SequenceGenerator(LanguageModel):
             return tf.function(decode, autograph=False, reduce_retracing=True)
         return decode
 
-    def step(self, ids: Any, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """Return the log probabilities of the next token, as `keras_seq.decoding` asks for them.
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the log probabilities of the next token, as `step` of `keras_seq.decoding`.
 
         Args:
-            ids: Ids that are read `(batch,)`.
-            state: State before them, at first that of `network.init_state`.
+            ids: Last token of each sequence `(batch,)`.
+            state: State before it, at first that of `network.init_state`.
 
         Returns:
-            `(batch, vocab_size)`, minus infinity for padding and `<UNK>`; the state after the step.
+            `(batch, vocab_size)`, minus infinity for padding and `<UNK>`; and the next state.
         """
         logits, state = self.network.step(ids, state)
         return mask_special_tokens(logits), state
 
 
-def _named(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Return the inputs of the model as arguments of its `GeneratorNetwork`."""
+def _named(inputs: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Return inputs of the model as arguments of its `GeneratorNetwork`."""
     return {"ids": inputs["tokens"], "style": inputs.get("style")}

@@ -249,7 +249,7 @@ def test_a_language_model_decides_between_what_sounds_alike():
     assert recognizer.decode([np.log(p)], language_model=model, lm_weight=0.0) == ["aa"]
     assert recognizer.decode([np.log(p)], 8, language_model=model, lm_weight=0.5) == ["ab"]
     words = SequenceGenerator(TextEncoder("ab", end=True))
-    with pytest.raises(InputError, match="needed is one over letters"):
+    with pytest.raises(InputError, match="cannot score characters"):
         recognizer.decode([np.log(p)], language_model=words)
 
 

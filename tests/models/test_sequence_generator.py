@@ -320,14 +320,14 @@ def test_exported_with_raw_strings(tmp_path, styles):
     ("call", "message"),
     [
         (lambda m: m.generate(["hXy"], [0]), "Prompt 1 has the unknown token 'X'"),
-        (lambda m: m.generate(styles=[7]), "There is no style 7; there are 0 up, 1 down"),
-        (lambda m: m.generate(styles=["left"]), "There is no style 'left'; there are 0 up, 1 down"),
+        (lambda m: m.generate(styles=[7]), "There is no style 7. Styles: 0 up, 1 down"),
+        (lambda m: m.generate(styles=["left"]), "There is no style 'left'. Styles: 0 up, 1 down"),
         (lambda m: m.generate(["h"], [0], beam_width=0), "beam_width must be at least 1, got 0"),
         (
             lambda m: m.generate(["h"], [0], beam_width=2, top_k=5),
             "beam_width searches for the",
         ),
-        (lambda m: m.generate(["h"]), "needs a style for each sequence: 0 up, 1 down"),
+        (lambda m: m.generate(["h"]), "needs a style for each sequence. Styles: 0 up, 1 down"),
         (lambda m: m.encode(["h"], [0, 1]), "There are 1 sequences but 2 styles"),
         (lambda m: m.encode(["h"], [0], max_length=64), "max_length must be more than 64, got 64"),
         (lambda m: m.bptt_batches("h", 4), "needs a model with stateful_batch_size"),
@@ -341,7 +341,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
         ),
         (
             lambda m: generator(styles=None, stateful_batch_size=2, **with_features(0)),
-            "features and count_model do not reach from batch",
+            "features and count_model cannot carry their state",
         ),
         (
             lambda m: generator(styles=None, stateful_batch_size=2),
@@ -355,14 +355,14 @@ def test_exported_with_raw_strings(tmp_path, styles):
         ),
         (
             lambda m: generator(count_model=layers.KneserNey(5, 3)),
-            "counts 5 tokens, but",
+            "has vocab_size=5, but",
         ),
         (lambda m: generator(styles=None, **with_features()), "vectors per style .max_style_n=3."),
         (lambda m: generator(styles=["up", "up"]), "styles must be different names"),
         (lambda m: generator(stack=stack(return_state=False)), "and return_state=True"),
-        (lambda m: generator(stack=stack(bidirectional=True)), "must read forwards only"),
+        (lambda m: generator(stack=stack(bidirectional=True)), "must read forwards"),
         (lambda m: SequenceGenerator(TextEncoder("ab")), "an encoder with an end token: end=True"),
-        (lambda m: m.char_log_probs(["h"], "l"), "needed is one over letters"),
+        (lambda m: m.char_log_probs(["h"], "l"), "cannot score characters"),
     ],
 )
 def test_bad_input(call, message):

@@ -380,7 +380,7 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
         ".wav",
     ]
     assert cli.main(["predict", run, "7"]) == 2
-    assert "There is no style 7; there are 0 down, 1 up" in capsys.readouterr().err
+    assert "There is no style 7. Styles: 0 down, 1 up" in capsys.readouterr().err
     assert cli.main(["predict", run, "1", "--prompt", "K:C c'"]) == 2
     assert "The prompt has 24:1/2, which the model does not know" in capsys.readouterr().err
 
