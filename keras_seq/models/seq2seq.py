@@ -1,4 +1,4 @@
-"""Sequence to sequence: a text from another one, which need not be as long."""
+"""Sequence-to-sequence model with attention."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, States, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -22,15 +23,15 @@ from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.vocabulary import UNKNOWN
 
 MIN_LENGTH = 8
-"""Number of time steps to which a batch is cut in training, at least."""
+"""Smallest number of time steps to which a training batch is cut."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class Seq2Seq(TextModel):
-    """Encoder of a text, and a decoder with attention that writes another one.
+    """Encoder-decoder model with attention, from texts to texts.
 
-    After Sutskever et al. (2014), Bahdanau et al. (2015) and Luong et al. (2015). It trains and
-    predicts on TensorFlow, JAX and torch.
+    Sutskever et al. (2014), Bahdanau et al. (2015), Luong et al. (2015). It trains and predicts on
+    TensorFlow, JAX and torch.
 
     >>> from keras_seq.models import Seq2Seq
     >>> from keras_seq.text import TextEncoder
@@ -43,7 +44,7 @@ class Seq2Seq(TextModel):
     >>> model.translate(["bad"])
     ['B AE D']
 
-    Its parts can be replaced by others, and by a user's own layers:
+    Its layers can be replaced, also by your own:
 
     >>> from keras_seq import layers
     >>> model = Seq2Seq(
@@ -54,27 +55,27 @@ class Seq2Seq(TextModel):
     ...     decoder=layers.Decoder(layers.OneHotTokens(target.vocab_size), "GRU", 16),
     ... )
 
-    As a network it maps a dict of "source", ids `(batch, n)`, and "target", ids `(batch,
-    timesteps)` of the tokens before those to predict, to logits `(batch, timesteps, tokens)`
-    (teacher forcing).
+    As a network it maps a dict of "source", ids `(batch, source)`, and "target", ids `(batch,
+    timesteps)`, to logits `(batch, timesteps, vocab_size)` (teacher forcing). The ids of "target"
+    are the start token and all target tokens but the last.
 
     Args:
-        source_encoder: Encoder of the texts to read, with an end token.
-        target_encoder: Encoder of the texts to write, with an end token.
-        features: Layers from source ids to vectors `(batch, n, features)`, whose outputs are
+        source_encoder: Encoder of source texts, with an end token.
+        target_encoder: Encoder of target texts, with an end token.
+        features: Layers from source ids to vectors `(batch, source, features)`. Their outputs are
             concatenated. Default: a `TokenEmbedding` of width 128.
-        stack: Recurrent layers that return all time steps and their last states. Default: a
-            bidirectional `RNNStack` of 256 LSTM units.
-        decoder: Layer that writes. It starts from the last states of the last recurrent layer.
-            Default: a `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
-        length_penalty: Default of the searches, see `translate_n_best`.
-        label_smoothing: Fraction of the probability that the loss spreads over all tokens, see
-            `keras_seq.losses.MaskedCrossentropy`.
+        stack: Recurrent layers of the encoder, with `return_state=True`. Default: a bidirectional
+            `RNNStack` of 256 LSTM units.
+        decoder: Decoder, which starts from the final states of the last layer of `stack`. Default:
+            a `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
+        length_penalty: Default length penalty of the searches, see `translate_n_best`.
+        label_smoothing: Fraction of the probability that the loss spreads over all tokens, in
+            [0, 1), see `keras_seq.losses.MaskedCrossentropy`.
         name: Name of the model.
 
     Raises:
-        InputError: If an encoder has no end token, if there is no feature, if the stack does not
-            return what it should, or if the decoder is one of another vocabulary.
+        InputError: If an encoder has no end token, if there are no features, if the stack does not
+            return all outputs and its states, or if the decoder has another vocabulary.
     """
 
     config_attributes = (
@@ -109,7 +110,7 @@ class Seq2Seq(TextModel):
         if decoder is None:
             embedding = TokenEmbedding(target_encoder, 128, name="embedding")
             decoder = Decoder(embedding, "LSTM", 256, name="decoder")
-        _check(source_encoder, target_encoder, features, stack, decoder)
+        _check_layers(source_encoder, target_encoder, features, stack, decoder)
         ids = keras.Input((None,), dtype="int32", name="source")
         target = keras.Input((None,), dtype="int32", name="target")
         mask = ops.not_equal(ids, source_encoder.pad_id)
@@ -126,26 +127,26 @@ class Seq2Seq(TextModel):
         self.length_penalty, self.label_smoothing = length_penalty, label_smoothing
         self._translator = Translator(self)
 
-    def default_loss(self) -> Any:
-        """Return the cross-entropy of the tokens, with label smoothing."""
+    def default_loss(self) -> keras.losses.Loss:
+        """Return the cross-entropy of the target tokens, with label smoothing."""
         return MaskedCrossentropy(label_smoothing=self.label_smoothing)
 
     def encode(
         self, examples: Sequence[Text], targets: Sequence[Text] | None = None
     ) -> EncodedDataset:
-        """Return pairs of texts as arrays, padded to the longest of either side.
+        """Convert pairs of texts to arrays, padded to the longest text of both sides.
 
         Args:
-            examples: Texts to read, or lists of their tokens.
-            targets: Text to write for each of them, or None.
+            examples: Source texts, or lists of their tokens.
+            targets: Target text of each, or None.
 
         Returns:
             Dataset whose inputs are "source" and "target", and whose targets are the ids to
-            predict; only "source" without targets.
+            predict. Without targets its only input is "source".
 
         Raises:
-            InputError: If a side has no token, or if there are not as many sources as targets. The
-                message gives the number of the pair from 1.
+            InputError: If a text has no tokens, or if the numbers of sources and targets differ.
+                The message has the number of the pair, counted from 1.
         """
         if targets is not None and len(examples) != len(targets):
             raise InputError(f"There are {len(examples)} sources but {len(targets)} targets.")
@@ -157,7 +158,7 @@ class Seq2Seq(TextModel):
         source, after = (
             np.pad(ids, [(0, 0), (0, length - ids.shape[1])]) for ids in (source, after)
         )
-        # The start instead of the end, which have one id.
+        # The decoder reads the start token, then the target without its end. Both have one id.
         before = np.roll(after, 1, axis=1)
         before[before == self.target_encoder.end_id] = self.target_encoder.pad_id
         before[:, :1] = self.target_encoder.start_id
@@ -170,15 +171,15 @@ class Seq2Seq(TextModel):
         )
 
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
-        """Return a text and its translation as inputs, a batch of one, and names of the steps.
+        """Return the inputs of the network for one pair of texts, and names of the time steps.
 
         Args:
-            example: Text to read, or the list of its tokens.
-            target: Text to write. Default: what the model writes.
+            example: Source text, or the list of its tokens.
+            target: Target text. Default: the translation of the model.
 
         Returns:
-            Inputs, and for each time step the token that the encoder reads and the one that the
-            decoder reads.
+            Inputs (a batch of one), and for each time step the tokens that encoder and decoder
+            read.
         """
         if target is None:
             [target] = self.translate([example])
@@ -187,7 +188,7 @@ class Seq2Seq(TextModel):
         inputs = self.encode(*([side] for side in sides)).inputs
         for encoder, side in zip(encoders, ("source", "target")):
             names.append([encoder.tokens[id_] for id_ in inputs[side][0]])
-        return inputs, [f"{read} | {written}" for read, written in zip(*names)]
+        return inputs, [f"{source} | {target}" for source, target in zip(*names)]
 
     def translate(
         self,
@@ -205,16 +206,17 @@ class Seq2Seq(TextModel):
 
         Args:
             texts: Texts, or lists of their tokens.
-            beam_width: As for `translate_n_best`.
-            length_penalty: As for `translate_n_best`.
-            coverage_penalty: As for `translate_n_best`.
-            min_length: As for `translate_n_best`.
-            max_length: As for `translate_n_best`.
-            copy_unknown: As for `translate_n_best`.
-            batch_size: As for `translate_n_best`.
+            beam_width: As in `translate_n_best`.
+            length_penalty: As in `translate_n_best`.
+            coverage_penalty: As in `translate_n_best`.
+            min_length: As in `translate_n_best`.
+            max_length: As in `translate_n_best`.
+            copy_unknown: As in `translate_n_best`.
+            batch_size: As in `translate_n_best`.
 
         Raises:
-            InputError: If an argument is out of its range, or the model has no attention to use.
+            InputError: If an argument is out of its range, or if attention weights are needed and
+                the model has no attention.
         """
         translations = self.translate_n_best(
             texts,
@@ -246,25 +248,26 @@ class Seq2Seq(TextModel):
 
         Args:
             texts: Texts, or lists of their tokens. They may be empty.
-            n_best: Number of translations per text, at most `beam_width`.
-            beam_width: Number of hypotheses of the beam search. With 1 it is greedy. If one
-                translation is enough, a greedy search goes first, and the beam search reads only
-                the texts for which it is not certain that there is no better translation.
+            n_best: Number of translations per text, from 1 to `beam_width`.
+            beam_width: Number of hypotheses of the beam search; 1 means greedy decoding. With
+                `n_best=1` all texts are decoded greedily first. The beam search then runs only on
+                texts whose greedy translation is not provably optimal.
             length_penalty: See `keras_seq.decoding.beam_search`. Default: that of the model.
-            coverage_penalty: Factor of the coverage penalty (Wu et al. 2016): the sum over the
-                source of the log of the attention that a token got in all, at most 1.
+            coverage_penalty: Weight of the coverage penalty (Wu et al. 2016): the sum over source
+                tokens of `log(min(attention, 1))`, where `attention` sums over the target tokens.
             min_length: Smallest number of tokens.
-            max_length: Largest number of tokens. Default: 16 more than twice those of the source.
-            copy_unknown: Whether `<UNK>` may be written. The token of the source with the largest
-                attention weight replaces it (Luong et al. 2015).
+            max_length: Largest number of tokens. Default: 16 more than twice the source tokens.
+            copy_unknown: Whether to allow `<UNK>`, which is replaced by the source token with the
+                largest attention weight (Luong et al. 2015).
             return_attention_scores: Whether to return the attention weights too.
-            batch_size: Number of texts per batch, at most.
+            batch_size: Largest number of texts per batch.
 
         Returns:
-            For each text a list of at most `n_best` translations, best first.
+            For each text at most `n_best` translations, best first.
 
         Raises:
-            InputError: If an argument is out of its range, or the model has no attention to use.
+            InputError: If an argument is out of its range, or if attention weights are needed and
+                the model has no attention.
         """
         options = SearchOptions(
             beam_width=beam_width,
@@ -277,47 +280,45 @@ class Seq2Seq(TextModel):
         )
         return self._translator(texts, options, return_attention_scores, batch_size)
 
-    def init_state(self, ids: Any) -> tuple[list[list[Any]], list[Any]]:
-        """Return the state of the decoder before the first token, and what its attention reads.
+    def init_state(self, ids: Tensor) -> tuple[list[States], list[Tensor]]:
+        """Run the encoder; return the initial state of the decoder and the attention memory.
 
         Args:
-            ids: Ids of sources `(batch, n)`, the end last.
+            ids: Ids of source texts `(batch, source)`, with the end token.
 
         Returns:
-            As of `Decoder.initial_state`; `decoder.step` takes both.
+            Two arguments of `decoder.step`, see `Decoder.initial_state`.
         """
         return self.decoder.initial_state(*self.encoder_model(ids, training=False))
 
 
-def _check(
+def _check_layers(
     source_encoder: TextEncoder,
     target_encoder: TextEncoder,
     features: Sequence[keras.layers.Layer],
     stack: RNNStack,
     decoder: Decoder,
 ) -> None:
-    """Raise an InputError if the parts of a model do not fit."""
+    """Raise an InputError if encoders and layers do not fit each other."""
     for side, encoder in (("source", source_encoder), ("target", target_encoder)):
         if encoder.end_id is None:
-            raise InputError(f"The {side} encoder of a Seq2Seq needs an end token: end=True.")
+            raise InputError(f"The {side} encoder of a Seq2Seq needs an end token: set end=True.")
     if not features:
         raise InputError("A Seq2Seq needs at least one feature layer.")
     if not (stack.return_sequences and stack.return_state):
         raise InputError(
-            f"The stack {stack.name} must return all time steps and the last states: set "
+            f"The stack {stack.name} must return the outputs of all time steps and its states: set "
             "return_sequences=True and return_state=True."
         )
     if decoder.vocab_size != target_encoder.vocab_size:
         raise InputError(
-            f"The decoder writes {decoder.vocab_size} tokens, but the target encoder has "
-            f"{target_encoder.vocab_size}: give its embedding the same encoder."
+            f"The decoder has vocab_size={decoder.vocab_size}, but the target encoder has "
+            f"{target_encoder.vocab_size} tokens: give its embedding the same encoder."
         )
 
 
-def _encode_side(
-    side: str, encoder: TextEncoder, texts: Sequence[Text]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return ids and lengths of the texts of one side, with the end, none of which is empty."""
+def _encode_side(side: str, encoder: TextEncoder, texts: Sequence[Text]) -> tuple[Array, Array]:
+    """Return ids and lengths of texts with the end token; raise an InputError if one is empty."""
     ids, lengths = encoder.encode_batch(texts, end=True)
     for number, length in enumerate(lengths, 1):
         if length < 2:

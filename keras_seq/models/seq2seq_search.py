@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
+from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.models.results import Translation
 from keras_seq.text.encoder import Text
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from keras_seq.models.seq2seq import Seq2Seq
 
 BEAM_WIDTH = 5
-"""Default number of hypotheses that a search goes on with."""
+"""Default number of hypotheses of a beam search."""
 
 MAX_PROGRAMS = 32
 """Number of compiled searches that a model keeps."""
@@ -31,7 +32,7 @@ MAX_PROGRAMS = 32
 
 @dataclasses.dataclass(frozen=True)
 class SearchOptions:
-    """Options of a search, see `Seq2Seq.translate_n_best`; a program is compiled for each of them.
+    """Options of `Seq2Seq.translate_n_best`; each combination is compiled once.
 
     Raises:
         InputError: If an option is out of its range.
@@ -56,44 +57,44 @@ class SearchOptions:
             raise InputError(f"max_length must be at least 1, got {self.max_length}.")
 
 
-def max_target_lengths(ids: Any) -> Any:
-    """Return the largest number of tokens to write for each source, `(batch,)`.
+def max_target_lengths(ids: Tensor) -> Tensor:
+    """Return the default of `max_length` for each source, `(batch,)`.
 
     Args:
-        ids: Ids of sources `(batch, timesteps)`.
+        ids: Ids of source texts `(batch, source)`.
     """
     return 2 * ops.sum(ops.cast(ids > 0, "int32"), axis=1) + 16
 
 
-def search(model: Seq2Seq, ids: Any, options: SearchOptions) -> tuple[Any, Any, Any]:
-    """Return the best sequences for sources, as `keras_seq.decoding.beam_search` does.
+def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.BeamSearchResult:
+    """Run a beam search on source texts.
 
     Args:
         model: Model.
-        ids: Ids of sources `(batch, timesteps)`, the end last.
-        options: Options.
+        ids: Ids of source texts `(batch, source)`, with the end token.
+        options: Search options.
 
     Returns:
-        Ids `(batch, n_best, max_length)`, best first; scores `(batch, n_best)`, minus infinity
-        where there is none; bools `(batch,)`: whether no sequence is better than the first.
+        As `keras_seq.decoding.beam_search`.
     """
     max_lengths, max_length = None, options.max_length
     if max_length is None:
         max_length = 2 * ops.shape(ids)[1] + 16
         max_lengths = max_target_lengths(ids)
     layers, memory = model.init_state(ids)
-    state, coverage = {"layers": layers}, None
+    state: dict[str, Any] = {"layers": layers}
+    coverage = None
     if options.coverage_penalty:
         mask = memory[2]
         state["attended"] = ops.zeros_like(mask)
 
-        def coverage(state):
-            """Return the sum of log(attention) over the source (Wu et al. 2016)."""
+        def coverage(state: dict[str, Any]) -> Tensor:
+            """Return the coverage penalty `(rows,)` (Wu et al. 2016)."""
             attended = ops.reshape(state["attended"], (ops.shape(ids)[0], -1, ops.shape(ids)[1]))
             logs = ops.log(ops.clip(attended, 1e-9, 1.0)) * mask[:, None]
             return options.coverage_penalty * ops.reshape(ops.sum(logs, axis=-1), (-1,))
 
-    def step(tokens, state):
+    def step(tokens: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         logits, weights, layers = model.decoder.step(tokens, state["layers"], memory)
         after = {"layers": layers}
         if options.coverage_penalty:
@@ -101,7 +102,7 @@ def search(model: Seq2Seq, ids: Any, options: SearchOptions) -> tuple[Any, Any, 
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), after
 
     encoder = model.target_encoder
-    special = [encoder.pad_id] if options.copy_unknown else [encoder.pad_id, encoder.unk_id]
+    suppressed = [encoder.pad_id] if options.copy_unknown else [encoder.pad_id, encoder.unk_id]
     return decoding.beam_search(
         step,
         state,
@@ -114,12 +115,25 @@ def search(model: Seq2Seq, ids: Any, options: SearchOptions) -> tuple[Any, Any, 
         length_penalty=options.length_penalty,
         coverage=coverage,
         max_lengths=max_lengths,
-        suppress_tokens=special,
+        suppress_tokens=suppressed,
     )
 
 
+class SourceResult(NamedTuple):
+    """Result of a search for one source text."""
+
+    sequences: Array
+    """Ids `(n_best, max_length)`, best first."""
+    scores: Array
+    """Scores `(n_best,)`, minus infinity where there is no sequence."""
+    is_optimal: Array
+    """Bool `()`: whether it is proven that no sequence has a higher score than the first."""
+    weights: Array | None = None
+    """Attention weights `(n_best, timesteps, source)`, if they were requested."""
+
+
 class Translator:
-    """Searches of one model, which are compiled once for each set of options.
+    """Compiled searches of one model.
 
     Args:
         model: Model.
@@ -127,7 +141,7 @@ class Translator:
 
     def __init__(self, model: Seq2Seq) -> None:
         self.model = model
-        # A cache of this object, so that it goes with the model.
+        # Caches of this object, so that they are freed with the model.
         self._search = functools.lru_cache(MAX_PROGRAMS)(self._compile_search)
         self._attend = functools.cache(self._compile_attention)
 
@@ -138,94 +152,100 @@ class Translator:
 
         Args:
             texts: Texts, or lists of their tokens.
-            options: Options.
+            options: Search options.
             attention: Whether to return the attention weights too.
-            batch_size: Number of texts per batch, at most.
+            batch_size: Largest number of texts per batch.
 
         Raises:
-            InputError: If weights are needed and the model has no attention.
+            InputError: If attention weights are needed and the model has no attention.
         """
         needs_weights = attention or options.copy_unknown or options.coverage_penalty != 0
         if needs_weights and self.model.decoder.attention_cell is None:
-            raise InputError("This model has no attention: there are no weights to return or use.")
+            raise InputError(
+                "This model has no attention: leave out return_attention_scores, copy_unknown and "
+                "coverage_penalty."
+            )
         encoder = self.model.source_encoder
         ids, lengths = encoder.encode_batch(texts, end=True)
         sources = [encoder.tokenize(text) for text in texts]
         results: list[Any] = [None] * len(sources)
-        # Where a greedy search finds the best for certain, no beam is needed.
+        # A text whose greedy translation is optimal needs no beam search.
         widths = sorted({1, options.beam_width}) if options.n_best == 1 else [options.beam_width]
         remaining = list(range(len(sources)))
         for beam_width in widths:
             rows, remaining = remaining, []
             dataset = EncodedDataset({"source": ids[rows]}, None, lengths[rows], ["source"])
-            here = dataclasses.replace(options, beam_width=beam_width)
-            found = self.search(dataset, here, attention or options.copy_unknown, batch_size)
-            for number, *arrays, is_best in found:
+            options = dataclasses.replace(options, beam_width=beam_width)
+            weights = attention or options.copy_unknown
+            for number, result in self.search(dataset, options, weights, batch_size):
                 row = rows[number]
-                results[row] = self._read(sources[row], options.copy_unknown, attention, *arrays)
-                if not is_best:
+                results[row] = self._to_translations(
+                    sources[row], result, options.copy_unknown, attention
+                )
+                if not result.is_optimal:
                     remaining.append(row)
         return results
 
     def search(
         self, dataset: EncodedDataset, options: SearchOptions, weights: bool, batch_size: int
-    ) -> Iterator[tuple[int, Any, Any, Any, bool]]:
-        """Yield for each source its number and what was found.
+    ) -> Iterator[tuple[int, SourceResult]]:
+        """Run beam searches on encoded source texts.
 
         Args:
-            dataset: Encoded sources.
-            options: Options.
+            dataset: Encoded source texts.
+            options: Search options.
             weights: Whether to compute attention weights.
-            batch_size: Number of sources per batch, at most.
+            batch_size: Largest number of texts per batch.
 
         Yields:
-            Number of the source; ids `(n_best, max_length)`; scores `(n_best,)`; attention weights
-            `(n_best, timesteps, source)` or None; whether no sequence is better than the first.
+            Number of a source text, and its result.
         """
 
-        def run(inputs):
+        def run(inputs: dict[str, Any]) -> tuple[Array, ...]:
             ids = ops.convert_to_tensor(inputs["source"])
             with no_gradients():
-                found = tuple(map(ops.convert_to_numpy, self._search(options)(ids)))
-                return (*found, self.attention_weights(ids, found[0])) if weights else found
+                result = tuple(map(ops.convert_to_numpy, self._search(options)(ids)))
+                return (*result, self.attention_weights(ids, result[0])) if weights else result
 
         for rows, arrays in self.model.predict_by_length(dataset, batch_size, run):
-            for row, sequences, scores, is_best, *attended in zip(rows, *arrays):
-                yield row, sequences, scores, attended[0] if attended else None, bool(is_best)
+            for row, *values in zip(rows, *arrays):
+                yield row, SourceResult(*values)
 
-    def attention_weights(self, ids: Any, sequences: np.ndarray) -> np.ndarray:
-        """Return the attention weights `(batch, n, timesteps, source)` of sequences.
+    def attention_weights(self, ids: Tensor, sequences: Array) -> Array:
+        """Return the attention weights `(batch, n_best, timesteps, source)` of sequences.
 
         Args:
-            ids: Ids of sources `(batch, source)`.
-            sequences: Ids `(batch, n, timesteps)` that were written for each of them.
+            ids: Ids of source texts `(batch, source)`.
+            sequences: Generated ids `(batch, n_best, timesteps)` for each of them.
         """
         longest = int((sequences > 0).sum(axis=-1).max())
         sequences = sequences[:, :, : bucket_length(longest, 4)]
-        batch, count, timesteps = sequences.shape
-        before = np.full((batch * count, timesteps), self.model.target_encoder.start_id, "int32")
-        before[:, 1:] = sequences.reshape(batch * count, timesteps)[:, :-1]
+        batch, n_best, timesteps = sequences.shape
+        before = np.full((batch * n_best, timesteps), self.model.target_encoder.start_id, "int32")
+        before[:, 1:] = sequences.reshape(batch * n_best, timesteps)[:, :-1]
         weights = self._attend()(ids, ops.convert_to_tensor(before))
-        return ops.convert_to_numpy(weights).reshape(batch, count, timesteps, -1)
+        return ops.convert_to_numpy(weights).reshape(batch, n_best, timesteps, -1)
 
-    def _read(
-        self, source: list[str], copy: bool, attention: bool, sequences: Any, scores: Any, all_: Any
+    def _to_translations(
+        self, source: list[str], result: SourceResult, copy_unknown: bool, attention: bool
     ) -> list[Translation]:
-        """Return the translations of one source, from arrays with a row for each."""
+        """Return the translations of one source text from its result."""
         encoder, translations = self.model.target_encoder, []
-        for number in np.flatnonzero(scores > -np.inf):
-            tokens = encoder.ids_to_tokens(sequences[number])
+        for number in np.flatnonzero(result.scores > -np.inf):
+            tokens = encoder.ids_to_tokens(result.sequences[number])
             weights = None
-            if all_ is not None:
-                weights = all_[number, : len(tokens), : len(source) + 1]
-            if copy and source and weights is not None:
-                for place, token in enumerate(tokens):
-                    if token == UNKNOWN:
-                        tokens[place] = source[int(weights[place, :-1].argmax())]
+            if result.weights is not None:
+                weights = result.weights[number, : len(tokens), : len(source) + 1]
+            if copy_unknown and source and weights is not None:
+                attended = weights[:, :-1].argmax(axis=1)
+                tokens = [
+                    source[best] if token == UNKNOWN else token
+                    for token, best in zip(tokens, attended)
+                ]
             translations.append(
                 Translation(
                     encoder.detokenize(tokens),
-                    float(scores[number]),
+                    float(result.scores[number]),
                     tokens,
                     [*source, END],
                     weights if attention else None,
@@ -233,21 +253,28 @@ class Translator:
             )
         return translations
 
-    def _compile_search(self, options: SearchOptions) -> Callable[[Any], Any]:
+    def _compile_search(
+        self, options: SearchOptions
+    ) -> Callable[[Tensor], decoding.BeamSearchResult]:
         return compile_graph(lambda ids: search(self.model, ids, options), 1)
 
-    def _compile_attention(self) -> Callable[[Any, Any], Any]:
-        def run(ids, before):
+    def _compile_attention(self) -> Callable[[Tensor, Tensor], Tensor]:
+        def run(ids: Tensor, before: Tensor) -> Tensor:
             state, memory = self.model.init_state(ids)
-            count = ops.shape(before)[0] // ops.shape(ids)[0]
-            state = keras.tree.map_structure(lambda rows: ops.repeat(rows, count, axis=0), state)
+            n_best = ops.shape(before)[0] // ops.shape(ids)[0]
+            state = keras.tree.map_structure(lambda rows: ops.repeat(rows, n_best, axis=0), state)
             return self.model.decoder.call_sequence(before, state, memory)[1]
 
         return compile_graph(run, 2)
 
 
 def compile_graph(function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
-    """Return a function of ids `(rows, timesteps)` as one graph for all shapes, on TensorFlow."""
+    """Compile a function of ids `(rows, timesteps)` to one graph for all shapes, on TensorFlow.
+
+    Args:
+        function: Function of int32 tensors.
+        num_arguments: Number of its arguments.
+    """
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf

@@ -308,7 +308,7 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
             lambda m: Seq2Seq(
                 m.source_encoder, m.target_encoder, stack=layers.RNNStack("GRU", 2, name="mine")
             ),
-            "The stack mine must return all time steps and the last states",
+            "The stack mine must return the outputs of all time steps and its states",
         ),
         (
             lambda m: Seq2Seq(
@@ -316,7 +316,7 @@ def test_exported_translates_raw_strings_without_this_package(tmp_path, elsewher
                 m.target_encoder,
                 decoder=layers.Decoder(layers.OneHotTokens(3), "GRU", 2),
             ),
-            "The decoder writes 3 tokens, but the target encoder has 7",
+            "The decoder has vocab_size=3, but the target encoder has 7",
         ),
     ],
 )

@@ -325,7 +325,7 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (lambda m: m.generate(["h"], [0], beam_width=0), "beam_width must be at least 1, got 0"),
         (
             lambda m: m.generate(["h"], [0], beam_width=2, top_k=5),
-            "beam_width searches for the",
+            "beam_width excludes sampling",
         ),
         (lambda m: m.generate(["h"]), "needs a style for each sequence. Styles: 0 up, 1 down"),
         (lambda m: m.encode(["h"], [0, 1]), "There are 1 sequences but 2 styles"),
