@@ -53,7 +53,7 @@ def training(name: str) -> RawExamples:
     if name == "sentiment":
         ones = np.ones(len(texts))
         labels = ["bad", "good"] * 500
-        return RawExamples(texts, {"labels": labels, "sure": ones, "weights": ones})
+        return RawExamples(texts, {"labels": labels, "confidence": ones, "weights": ones})
     return RawExamples(texts, texts)
 
 

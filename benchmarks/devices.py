@@ -51,7 +51,9 @@ def examples(name, count, random):
         "mnist_rows": lambda: RawExamples(
             random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
         ),
-        "sentiment": lambda: RawExamples(texts, {"labels": labels, "sure": ones, "weights": ones}),
+        "sentiment": lambda: RawExamples(
+            texts, {"labels": labels, "confidence": ones, "weights": ones}
+        ),
         "ner": lambda: RawExamples(rows, {"tags": tags, "word_tags": None}),
         "language_model": lambda: RawExamples(texts),
         "music": lambda: RawExamples([[f"{len(word)}:1" for word in row] for row in rows], labels),

@@ -1,1 +1,1 @@
-"""Whether a sentence is for or against: films, tweets, products, news."""
+"""Sentiment of sentences about movies or products, in tweets or in news."""

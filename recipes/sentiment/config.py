@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 from typing import Literal
@@ -8,46 +8,44 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """Many to one: a recurrent network reads the sentence and says what it is."""
+    """Many to one: a bidirectional recurrent network classifies a sentence."""
 
     domain: Literal["movies", "tweets", "products", "news"] = "movies"
-    """Which of the builtin sentences."""
+    """Domain of the built-in sentences to validate and test on."""
     encoding: str = "utf-8"
-    """Of files of your own."""
+    """Encoding of your own text files."""
     text_column: str = "text"
-    """Of tables of your own."""
+    """Column of the texts in your own tables."""
     label_column: str = "label"
-    """Of tables of your own."""
+    """Column of the labels in your own tables."""
     tokenizer: Literal["word", "char_nospace", "char"] = "word"
-    """What a step reads; characters for Chinese and Japanese."""
+    """Tokenizer; take a character tokenizer for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(96, choices=(32, 64, 96, 128, 192))
-    """Hidden units a layer and direction."""
+    """Hidden units per layer and direction."""
     num_layers: int = config.tunable(1, choices=(1, 2))
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     vectors: str | None = None
-    """A file of vectors to start the embedding from (word2vec, fastText or GloVe, as text)."""
+    """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
     init_from: str | None = None
-    """The folder of a run of `language_model` over words, to start from what it has learnt."""
+    """Folder of a `language_model` run over words whose weights the model starts from."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", choices=("attention", "max")
     )
-    """How the steps become one vector."""
+    """Pooling over time steps."""
     dropout: float = config.tunable(0.5, low=0.2, high=0.7)
-    """Share of the features dropped between layers."""
+    """Dropout rate between layers, 0 to 1."""
     token_dropout: float = config.tunable(0.1, low=0.0, high=0.3)
-    """Share of the tokens not read in training."""
+    """Fraction of the tokens replaced by the unknown token during training, 0 to 1."""
     weight_decay: float = config.tunable(0.05, low=0.005, high=0.2, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 64
-    """Sentences an update."""
     steps: int = 1_200
-    """Optimizer steps in all, rounded to whole passes over the training sentences (epochs)."""
 
-    # Less subject to chance than the accuracy of a thousand sentences.
+    # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"
     mode = "min"
 

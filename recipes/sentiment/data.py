@@ -1,6 +1,8 @@
-"""Rated sentences: the evaluation sets of VADER, sets of TFDS, or a table of your own."""
+"""Labeled sentences: the evaluation sets of VADER, TFDS data sets, or your own table."""
 
 import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -12,37 +14,37 @@ from keras_seq.train.recipe import Splits
 
 from .config import Config
 
-TEXTS = "text", "sentence"
-"""Features of sets of TFDS."""
+TEXT_FEATURES = "text", "sentence"
+"""Names of the text feature in TFDS data sets."""
 POOL_DOMAINS = True
 """Add the training sentences of the other domains to the training split."""
 OTHER_DOMAIN_WEIGHT = 0.3
-"""Weight of the examples of other domains."""
+"""Sample weight of sentences of other domains."""
 LABEL_SHARPNESS = 1.0
-"""Confidence of a label by its mean rating: its probability is sigmoid(LABEL_SHARPNESS * rating);
-0 takes all labels as certain."""
+"""Slope from the mean rating of a sentence to the probability of its label, which is
+sigmoid(LABEL_SHARPNESS * rating). 0 makes all labels certain."""
+
+Example = tuple[str, dict[str, str | float], str | None]
+"""Key for the split, row, and the split, if the source has one."""
 
 
 def load(config: Config) -> Splits:
-    """Return texts with their labels by split; see `examples`.
+    """Return the texts of each split, with targets as `make_examples` returns them.
+
+    With `POOL_DOMAINS`, the training split has the built-in sentences of all domains.
 
     Raises:
-        InputError: If a label is in the validation or test split but in no training text.
+        InputError: If a label of the validation or test split has no training text.
     """
-    splits = _splits(config)
-    data.check_labels({split: found.targets["labels"] for split, found in splits.items()})
+    splits = _load_splits(config)
+    data.check_labels({split: examples.targets["labels"] for split, examples in splits.items()})
     return splits
 
 
-def _splits(config: Config) -> Splits:
-    """Return texts by split.
-
-    The targets are their labels, how sure these are, and how much they count. With
-    `POOL_DOMAINS`, the training split has the sentences of all domains; the others have one.
-    """
+def _load_splits(config: Config) -> Splits:
     if config.data.startswith("tfds:"):
-        public = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXTS)
-        return {split: examples(*zip(*rows)) for split, rows in public.items()}
+        rows_by_split = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXT_FEATURES)
+        return {split: make_examples(*zip(*rows)) for split, rows in rows_by_split.items()}
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),
@@ -52,14 +54,14 @@ def _splits(config: Config) -> Splits:
         }
     )
     if config.data == "builtin":
-        builder = data.cached_dataset("sentiment", "1.0.0", features, _builtin)
+        builder = data.cached_dataset("sentiment", "1.0.0", features, _builtin_examples)
     else:
         files = data.list_files_by_split(config.data)
         settings = config.encoding, config.text_column, config.label_column
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
         builder = data.cached_dataset(
-            "sentiment", "1.0.0", features, lambda: _of_user(files, config), source, paths
+            "sentiment", "1.0.0", features, lambda: _user_examples(files, config), source, paths
         )
     splits = {}
     for split, columns in data.to_arrays(builder).items():
@@ -72,42 +74,53 @@ def _splits(config: Config) -> Splits:
             if row[3] in ("", config.domain) or (split == "train" and POOL_DOMAINS)
         ]
         texts, labels, ratings, domains = (list(column) for column in zip(*rows, strict=True))
-        # What people are at one about is as good as certain, a rating near zero is not.
-        certain = 1 / (1 + np.exp(-LABEL_SHARPNESS * np.abs(ratings)))
-        given = np.isfinite(ratings) & (LABEL_SHARPNESS > 0)
-        here = np.isin(domains, ["", config.domain])
-        splits[split] = examples(
+        confidence = 1 / (1 + np.exp(-LABEL_SHARPNESS * np.abs(ratings)))
+        has_rating = np.isfinite(ratings) & (LABEL_SHARPNESS > 0)
+        in_domain = np.isin(domains, ["", config.domain])
+        splits[split] = make_examples(
             texts,
             labels,
-            np.where(given, certain, 1.0),
-            np.where(here, 1.0, OTHER_DOMAIN_WEIGHT),
+            np.where(has_rating, confidence, 1.0),
+            np.where(in_domain, 1.0, OTHER_DOMAIN_WEIGHT),
         )
     return splits
 
 
-def examples(texts, labels, sure=None, weights=None) -> RawExamples:
-    """Return texts with their labels, how sure each is (1 is certain), and how much it counts."""
+def make_examples(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    confidence: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
+) -> RawExamples:
+    """Return texts with the targets "labels", "confidence" and "weights".
+
+    Args:
+        texts: Texts.
+        labels: Label of each text.
+        confidence: Probability that each label is correct, `(examples,)`. Default: 1.
+        weights: Sample weights, `(examples,)`. Default: 1.
+    """
     ones = np.ones(len(texts))
     return RawExamples(
         list(texts),
         {
             "labels": list(labels),
-            "sure": ones if sure is None else sure,
+            "confidence": ones if confidence is None else confidence,
             "weights": ones if weights is None else weights,
         },
     )
 
 
-def _builtin():
+def _builtin_examples() -> Iterator[Example]:
     for domain, text, rating in read_rated_sentences():
-        if rating:  # who is neither for nor against has no label
+        if rating:  # a neutral sentence has no label
             label = "positive" if rating > 0 else "negative"
             yield text, {"text": text, "label": label, "rating": rating, "domain": domain}, None
 
 
-def _of_user(files, config):
+def _user_examples(files: Sequence[tuple[str | None, Path]], config: Config) -> Iterator[Example]:
     columns = {"text": config.text_column, "label": config.label_column}
-    hint = "Say which with --text-column and --label-column."
+    hint = "Name the columns by --text-column and --label-column."
     for split, file in files:
         for _, text, label in data.read_table(file, columns, config.encoding, hint):
             row = {"text": text, "label": label, "rating": math.nan, "domain": ""}

@@ -1,100 +1,115 @@
-"""How good it is: labels named right, and how far its probabilities can be believed."""
+"""Metrics of sentiment classification: accuracy, F1, cross-entropy and calibration error."""
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceClassifier
+from keras_seq.models.results import Prediction
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
-BINS = 10
-"""Of probability, for the calibration."""
+NUM_BINS = 10
+"""Number of equal bins of probability, for the calibration."""
 
 
-def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> dict[str, float]:
-    """Return accuracy, macro F1, cross-entropy, and calibration error (Naeini et al. 2015)."""
-    found, true = _found(model, splits[name])
-    guessed = np.array([one.label for one in found])
-    sure = np.array([one.probability for one in found])
-    right = guessed == true
-    scores = []
+def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
+    """Return accuracy, macro F1, cross-entropy and calibration error.
+
+    The calibration error is the expected calibration error of Naeini et al. (2015).
+    """
+    predictions, true = _classify(model, splits[name])
+    predicted = np.array([prediction.label for prediction in predictions])
+    confidence = np.array([prediction.probability for prediction in predictions])
+    is_correct = predicted == true
+    f1_scores = []
     for label in np.unique(true):
-        hits = (right & (true == label)).sum()
-        scores.append(2 * hits / ((guessed == label).sum() + (true == label).sum()))
+        num_correct = (is_correct & (true == label)).sum()
+        f1_scores.append(2 * num_correct / ((predicted == label).sum() + (true == label).sum()))
+    likelihoods = [
+        max(prediction.probabilities[label], 1e-12) for prediction, label in zip(predictions, true)
+    ]
     return {
-        "accuracy": float(right.mean()),
-        "f1": float(np.mean(scores)),
-        "cross_entropy": -float(
-            np.mean([np.log(max(one.probabilities[of], 1e-12)) for one, of in zip(found, true)])
-        ),
+        "accuracy": float(is_correct.mean()),
+        "f1": float(np.mean(f1_scores)),
+        "cross_entropy": -float(np.mean(np.log(likelihoods))),
         "calibration_error": sum(
-            float(inside.mean() * abs(right[inside].mean() - sure[inside].mean()))
-            for inside in _bins(sure)
+            float(in_bin.mean() * abs(is_correct[in_bin].mean() - confidence[in_bin].mean()))
+            for in_bin in _nonempty_bins(confidence)
         ),
     }
 
 
-def _found(model, examples):
-    # A text without a token, such as a lonely blank, is read as one that is not known.
-    found = model.classify([model.encoder.tokenize(text) or ["?"] for text in examples.inputs])
-    return found, np.array(examples.targets["labels"])
+def _classify(
+    model: SequenceClassifier, examples: RawExamples
+) -> tuple[list[Prediction], np.ndarray]:
+    """Return the predictions and the true labels."""
+    # A text without tokens, such as a blank, is read as one unknown token.
+    tokens = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
+    return list(model.classify(tokens)), np.array(examples.targets["labels"])
 
 
-def _bins(sure):
-    """The examples in each tenth of probability that has any."""
-    number = np.minimum((sure * BINS).astype(int), BINS - 1)
-    return [number == n for n in range(BINS) if (number == n).any()]
+def _nonempty_bins(confidence: np.ndarray) -> list[np.ndarray]:
+    """Return a mask `(examples,)` of each bin that has examples."""
+    bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
+    return [bins == number for number in range(NUM_BINS) if (bins == number).any()]
 
 
 def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:
-    """Draw which labels were taken for which and how sure is how right; mark what decided."""
-    found, true = _found(model, splits[name])
-    numbers = {label: number for number, label in enumerate(model.labels)}
+    """Draw the confusion matrix and the calibration, and write a page of predictions."""
+    predictions, true = _classify(model, splits[name])
+    predicted = [prediction.label for prediction in predictions]
+    ids = {label: number for number, label in enumerate(model.labels)}
     plots.confusion_matrix(
-        [numbers[label] for label in true],
-        [numbers[one.label] for one in found],
+        [ids[label] for label in true],
+        [ids[label] for label in predicted],
         model.labels,
         folder / "confusion_matrix.png",
     )
-    sure = np.array([one.probability for one in found])
-    right = np.array([one.label for one in found]) == true
+    confidence = np.array([prediction.probability for prediction in predictions])
+    is_correct = np.array(predicted) == true
     plots.calibration(
-        [(sure[inside].mean(), right[inside].mean(), inside.sum()) for inside in _bins(sure)],
+        [
+            (confidence[in_bin].mean(), is_correct[in_bin].mean(), in_bin.sum())
+            for in_bin in _nonempty_bins(confidence)
+        ],
         folder / "calibration.png",
     )
-    rows = list(zip(splits[name].inputs, true, found))
+    rows = list(zip(splits[name].inputs, true, predictions))
     wrong = [row for row in rows if row[1] != row[2].label][:50]
-    rights = [row for row in rows if row[1] == row[2].label][:50]
-    (folder / "predictions.html").write_text(page(wrong + rights), "utf-8")
+    correct = [row for row in rows if row[1] == row[2].label][:50]
+    (folder / "predictions.html").write_text(write_page(wrong + correct), "utf-8")
 
 
-def page(rows):
-    """HTML of texts, each word as dark as it counted.
+def write_page(rows: Iterable[tuple[str, str, Prediction]]) -> str:
+    """Return an HTML page of texts; the color of a word shows its attention weight.
 
     Args:
-        rows: (text, its label, `keras_seq.models.results.Prediction`).
+        rows: `(text, true label, prediction)` of each text.
     """
     lines = [
-        "<!doctype html><meta charset='utf-8'><title>What decided</title>",
+        "<!doctype html><meta charset='utf-8'><title>Predictions</title>",
         "<style>body{font:16px/1.9 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
         "span{border-radius:.25em;padding:.1em .15em}b.off{color:#b71c1c}</style>",
-        "<h1>What decided</h1><p>The darker a word, the more it counted. First what was "
-        "labelled wrong.</p>",
+        "<h1>Predictions</h1><p>The darker a word, the larger its attention weight. Wrong "
+        "predictions come first.</p>",
     ]
-    for text, true, found in rows:
-        note = f"{html.escape(found.label)} {found.probability:.2f}"
-        if found.label != true:
-            note += f"; it is {html.escape(true)}"
+    for text, true, prediction in rows:
+        note = f"{html.escape(prediction.label)} {prediction.probability:.2f}"
+        if prediction.label != true:
+            note += f"; true label: {html.escape(true)}"
         words = html.escape(text)
-        if found.token_weights is not None:
-            most = max(weight for _, weight in found.token_weights)
+        if prediction.token_weights is not None:
+            max_weight = max(weight for _, weight in prediction.token_weights)
             words = " ".join(
-                f'<span style="background:rgba(255,179,0,{weight / most:.2f})">'
+                f'<span style="background:rgba(255,179,0,{weight / max_weight:.2f})">'
                 f"{html.escape(token)}</span>"
-                for token, weight in found.token_weights
+                for token, weight in prediction.token_weights
             )
-        kind = ' class="off"' if found.label != true else ""
-        lines.append(f"<p>{words}<br><small><b{kind}>{note}</b></small></p>")
+        css_class = ' class="off"' if prediction.label != true else ""
+        lines.append(f"<p>{words}<br><small><b{css_class}>{note}</b></small></p>")
     return "\n".join(lines)

@@ -1,9 +1,10 @@
-"""The model: a sequence classifier over words."""
+"""Model of the recipe: a `SequenceClassifier` over words."""
 
 import dataclasses
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,31 +22,25 @@ from keras_seq.train.optimizers import adam_w
 from .config import Config
 
 EMBEDDING_DIM, BIGRAM_DIM = 96, 48
-"""Widths of the embeddings of a token and of two neighbours."""
+"""Sizes of the token and bigram embeddings."""
 MIN_COUNT, MIN_PAIR_COUNT = 2, 3
-"""Number of training occurrences from which a token and a pair of neighbours are known."""
+"""Minimum number of training occurrences of a token and of a bigram in the vocabulary."""
 USE_NAIVE_BAYES = True
-"""Add naive Bayes over words and pairs as an expert next to the network."""
+"""Add naive Bayes over words and bigrams as an expert next to the network."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
-    """Return a classifier that knows the words and the labels of the training sentences."""
+    """Return a compiled classifier for the words and labels of the training sentences."""
     labels = sorted(set(train.targets["labels"]))
     if len(labels) < 2:
         raise InputError(
-            f"All training texts have one label, {labels[0]!r}; there is nothing to learn."
+            f"All training texts have the label {labels[0]!r}; a classifier needs two or more."
         )
     encoder = TextEncoder.from_examples(
         train.inputs, config.tokenizer, lowercase=True, min_count=MIN_COUNT
     )
     pairs = pair_ids(encoder, train.inputs, MIN_PAIR_COUNT)
-    embedding = layers.TokenEmbedding(encoder, EMBEDDING_DIM)
-    if config.vectors:
-        vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
-        embedding = layers.TokenEmbedding(encoder, len(next(iter(vectors.values()))))
-        embedding.build((None, None))
-        embedding.load_pretrained_vectors(vectors)
-    features = [embedding]
+    features: list[keras.layers.Layer] = [_embedding(config, encoder)]
     if pairs and BIGRAM_DIM:
         features.append(layers.BigramEmbedding(pairs, BIGRAM_DIM))
     stack = layers.RNNStack(
@@ -57,7 +52,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         return_sequences=config.pooling != "last",
         name="stack",
     )
-    pooling = None
+    pooling: keras.layers.Layer | None = None
     if config.pooling == "attention":
         pooling = layers.AttentionPooling(config.units, name="pooling")
     elif config.pooling == "max":
@@ -73,14 +68,14 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         pooling=pooling,
         experts=experts,
         dropout=config.dropout,
-        word_dropout=config.token_dropout,
+        token_dropout=config.token_dropout,
     )
     if experts:
-        counted = encode(model, train)
-        model.adapt_experts(counted.inputs, counted.targets)
+        encoded = encode(model, train)
+        model.adapt_experts(encoded.inputs, encoded.targets)
     if config.init_from:
-        _, _, learnt = runs.Run(Path(config.init_from)).load()
-        model.transfer_from(learnt)
+        _, _, language_model = runs.Run(Path(config.init_from)).load()
+        model.transfer_from(language_model)
     optimizer = adam_w(config.learning_rate, config.steps, config.weight_decay)
     names = ["labels", *(expert.name for expert in experts)]
     losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy
@@ -88,33 +83,44 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     return model
 
 
-def pair_ids(encoder: TextEncoder, texts: Iterable[str], minimum_count: int) -> list[list[int]]:
-    """Return the ids of the pairs of neighbouring tokens that occur often enough."""
+def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:
+    """Return the token embedding, with pretrained vectors if the config names a file."""
+    if not config.vectors:
+        return layers.TokenEmbedding(encoder, EMBEDDING_DIM)
+    vectors = read_vectors(config.vectors, set(encoder.vocabulary), config.encoding)
+    embedding = layers.TokenEmbedding(encoder, len(next(iter(vectors.values()))))
+    embedding.build((None, None))
+    embedding.load_pretrained_vectors(vectors)
+    return embedding
+
+
+def pair_ids(encoder: TextEncoder, texts: Iterable[str], min_count: int) -> list[list[int]]:
+    """Return the ids of the pairs of adjacent tokens that occur at least `min_count` times."""
     tokens = (encoder.tokenize(text) for text in texts)
     pairs = itertools.chain.from_iterable(map(itertools.pairwise, tokens))
-    return [encoder.encode(pair) for pair in build_vocabulary(pairs, minimum_count)]
+    return [encoder.encode(pair) for pair in build_vocabulary(pairs, min_count)]
 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
-    """Return texts as the model is trained on them: the targets are probabilities times weights."""
+    """Return texts as arrays to train on; the targets are soft labels times sample weights."""
     sentences = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
     targets = encoded.targets
     labels = targets["labels"] if isinstance(targets, dict) else targets
-    sure, count = examples.targets["sure"][:, None], len(model.labels)
-    likely = labels[:, None] == np.arange(count)
-    soft = np.where(likely, sure, (1 - sure) / (count - 1))
+    confidence, num_labels = examples.targets["confidence"][:, None], len(model.labels)
+    is_label = labels[:, None] == np.arange(num_labels)
+    soft = np.where(is_label, confidence, (1 - confidence) / (num_labels - 1))
     soft = (soft * examples.targets["weights"][:, None]).astype("float32")
-    soft = dict.fromkeys(targets, soft) if isinstance(targets, dict) else soft
-    return dataclasses.replace(encoded, targets=soft)
+    soft_targets = dict.fromkeys(targets, soft) if isinstance(targets, dict) else soft
+    return dataclasses.replace(encoded, targets=soft_targets)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-def soft_cross_entropy(y_true, y_pred):
-    """Cross-entropy of probabilities that may be weighted: `(batch,)`.
+def soft_cross_entropy(y_true: Any, y_pred: Any) -> Any:
+    """Return the cross-entropy of weighted soft labels, `(batch,)`.
 
     Args:
-        y_true: Probability of each label times the weight of the example, `(batch, labels)`.
-        y_pred: Logits.
+        y_true: Label probabilities times the sample weight, `(batch, labels)`.
+        y_pred: Logits `(batch, labels)`.
     """
     return -ops.sum(y_true * ops.log_softmax(y_pred, axis=-1), axis=-1)

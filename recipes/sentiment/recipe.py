@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a sentence."""
+"""Recipe `sentiment`: its functions and predictions."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from .config import Config
 
 
 class Recipe(recipe.Recipe[Config, SequenceClassifier]):
-    """Whether a sentence is for or against."""
+    """Sentiment classification of sentences."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -23,10 +23,14 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Tell the label of every sentence, how sure the model is, and the words that decided."""
-        for text, found in zip(inputs, model.classify(list(inputs)), strict=True):
-            row = {"text": text, "label": found.label, "probability": f"{found.probability:.3f}"}
-            if found.token_weights is not None:
-                best = sorted(found.token_weights, key=lambda pair: -pair[1])[:3]
-                row["decided by"] = "  ".join(f"{token} {weight:.2f}" for token, weight in best)
+        """Return the label of each sentence, its probability, and the most attended words."""
+        for text, prediction in zip(inputs, model.classify(list(inputs)), strict=True):
+            row = {
+                "text": text,
+                "label": prediction.label,
+                "probability": f"{prediction.probability:.3f}",
+            }
+            if prediction.token_weights is not None:
+                top = sorted(prediction.token_weights, key=lambda pair: -pair[1])[:3]
+                row["top words"] = "  ".join(f"{token} {weight:.2f}" for token, weight in top)
             yield row

@@ -64,13 +64,13 @@ def test_the_users_own_table_end_to_end(workplace, capsys):
     capsys.readouterr()
     assert cli.main(["predict", str(folder), "a great film", "awful"]) == 0
     out = capsys.readouterr().out
-    assert "decided by" in out and "great" in out
+    assert "top words" in out and "great" in out
 
 
 def built(**settings):
     """A model of the recipe, not trained."""
     config = Config(units=2, **settings)
-    train = data.examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
+    train = data.make_examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
     return registry.find("sentiment").import_recipe().build(config, train)
 
 
@@ -108,7 +108,7 @@ class Fixed:
 
 def test_metrics_by_hand():
     answers = [("good", 0.95), ("good", 0.95), ("bad", 0.65), ("bad", 0.65)]
-    splits = {"test": data.examples(["a", "b", "c", "d"], ["good", "bad", "bad", "bad"])}
+    splits = {"test": data.make_examples(["a", "b", "c", "d"], ["good", "bad", "bad", "bad"])}
     found = metric.evaluate(Fixed(answers), splits, "test")
     assert found["accuracy"] == 0.75
     assert found["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
@@ -119,11 +119,11 @@ def test_metrics_by_hand():
 
 def test_the_page_marks_what_decided():
     found = Prediction("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
-    page = metric.page(
+    page = metric.write_page(
         [("a <b>", "bad", found), ("x & y", "good", Prediction("good", 1, {}, None))]
     )
     assert 'rgba(255,179,0,1.00)">&lt;b&gt;' in page and 'rgba(255,179,0,0.33)">a' in page
-    assert "it is bad" in page and "x &amp; y" in page
+    assert "true label: bad" in page and "x &amp; y" in page
 
 
 def public(builder, split=None, **_):
@@ -158,7 +158,7 @@ def test_a_mocked_public_set(workplace, mock_public, name, labels):
         ),
         ("a.csv", "text,label\n ,y\n", "a.csv, line 2: the text is empty"),
         ("a.csv", "text,label\nx,\n", "a.csv, line 2: the label is empty"),
-        ("a.csv", "text,label\n" + "x,y\n" * 9, "one label"),
+        ("a.csv", "text,label\n" + "x,y\n" * 9, "All training texts have the label 'y'"),
         ("a.jsonl", '{"text": "x"\n', "a.jsonl, line 1: the line is not JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: the line is not a JSON object"),
     ],
