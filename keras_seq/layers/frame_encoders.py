@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.recurrent.time_distributed import FlattenTime
 
 
@@ -47,7 +48,7 @@ class SmallFrameEncoder(keras.layers.Layer):
         self.channels, self.features = channels, features
         self.frame_difference = frame_difference
 
-    def build(self, clips_shape: Any) -> None:
+    def build(self, clips_shape: Shape) -> None:
         height, width, channels = clips_shape[2:]
         frame_shape = (height, width, channels * (2 if self.frame_difference else 1))
         self.frames = FlattenTime(self._convolutions(frame_shape), name="frames")
@@ -65,16 +66,16 @@ class SmallFrameEncoder(keras.layers.Layer):
         x = keras.layers.Dense(self.features, activation="relu", dtype=self.dtype_policy)(x)
         return keras.Model(frame, x, name="convolutions")
 
-    def call(self, clips: Any) -> Any:
+    def call(self, clips: Tensor) -> Tensor:
         if self.frame_difference:
             before = ops.concatenate([clips[:, :1], clips[:, :-1]], axis=1)
             clips = ops.concatenate([clips, clips - before], axis=-1)
         return self.frames(clips)
 
-    def compute_output_shape(self, clips_shape: Any) -> tuple:
+    def compute_output_shape(self, clips_shape: Shape) -> Shape:
         return (*clips_shape[:2], self.features)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("channels", "features", "frame_difference")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
@@ -123,7 +124,7 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         self.application, self.features = application, features
         self.weights_to_load, self.freeze = weights, freeze
 
-    def build(self, clips_shape: Any) -> None:
+    def build(self, clips_shape: Shape) -> None:
         make, preprocess = _applications()[self.application]
         frame = keras.Input(clips_shape[2:], name="frame")
         x = frame if clips_shape[-1] == 3 else ops.repeat(frame, 3, axis=-1)
@@ -141,14 +142,14 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         x = keras.layers.Dense(self.features, activation="relu")(body(preprocess(x)))
         self.frames = FlattenTime(keras.Model(frame, x, name="encoder"), name="frames")
 
-    def call(self, clips: Any) -> Any:
+    def call(self, clips: Tensor) -> Tensor:
         # Keras's applications have a precision of their own.
         return ops.cast(self.frames(clips), self.compute_dtype)
 
-    def compute_output_shape(self, clips_shape: Any) -> tuple:
+    def compute_output_shape(self, clips_shape: Shape) -> Shape:
         return (*clips_shape[:2], self.features)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         # `weights` is left out: a loaded layer gets those of the file.
         names = ("application", "features", "freeze")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

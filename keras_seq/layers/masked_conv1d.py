@@ -1,4 +1,4 @@
-"""Convolution over time that does not read padding."""
+"""Convolution over time that ignores padding."""
 
 from typing import Any
 
@@ -6,14 +6,15 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Activation, Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MaskedConv1D(keras.layers.Layer):
-    """Convolution over time whose outputs do not depend on how far sequences are padded.
+    """Convolution over time whose outputs do not depend on the length of the padding.
 
-    An output has `strides` time steps of its own, in the middle of the `kernel_size` that it sees.
-    It is masked if the first of its own steps is.
+    Output i reads `kernel_size` time steps, in whose middle are the steps `i * strides` to
+    `(i + 1) * strides - 1`. It is masked if the first of these is.
 
     >>> import keras
     >>> from keras_seq.layers import MaskedConv1D
@@ -23,9 +24,9 @@ class MaskedConv1D(keras.layers.Layer):
 
     Args:
         filters: Number of output features.
-        kernel_size: Number of time steps that an output sees, at least `strides`.
+        kernel_size: Number of time steps that an output reads, at least `strides`.
         strides: Number of time steps from one output to the next.
-        activation: Activation, as in Keras.
+        activation: Activation, as in `keras.layers.Conv1D`.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
@@ -35,7 +36,8 @@ class MaskedConv1D(keras.layers.Layer):
         `(batch, timesteps / strides, filters)`, the number of time steps rounded up.
 
     Raises:
-        InputError: If there is no filter, or `kernel_size` is below `strides`.
+        InputError: If `filters` or `strides` is not positive, or `kernel_size` is less than
+            `strides`.
     """
 
     def __init__(
@@ -43,14 +45,14 @@ class MaskedConv1D(keras.layers.Layer):
         filters: int,
         kernel_size: int,
         strides: int = 1,
-        activation: Any = "relu",
+        activation: Activation = "relu",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if min(filters, strides) < 1 or kernel_size < strides:
             raise InputError(
-                "MaskedConv1D needs at least 1 filter, and a kernel_size of at least strides, got "
-                f"filters={filters}, kernel_size={kernel_size}, strides={strides}."
+                "MaskedConv1D: filters and strides must be positive, and kernel_size at least "
+                f"strides, got filters={filters}, kernel_size={kernel_size}, strides={strides}."
             )
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.convolution = keras.layers.Conv1D(
@@ -63,24 +65,24 @@ class MaskedConv1D(keras.layers.Layer):
         )
         self.supports_masking = True
 
-    def build(self, sequences_shape: Any) -> None:
+    def build(self, sequences_shape: Shape) -> None:
         self.convolution.build((sequences_shape[0], None, sequences_shape[-1]))
 
-    def call(self, sequences: Any, mask: Any = None) -> Any:
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             sequences = ops.where(mask[:, :, None], sequences, 0.0)
         before = (self.kernel_size - self.strides) // 2
         after = self.kernel_size - 1 - before
         return self.convolution(ops.pad(sequences, [[0, 0], [before, after], [0, 0]]))
 
-    def compute_mask(self, sequences: Any, mask: Any = None) -> Any:
+    def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor | None:
         return None if mask is None else mask[:, :: self.strides]
 
-    def compute_output_shape(self, sequences_shape: Any) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
         batch, timesteps, _ = sequences_shape
         return (batch, timesteps and -(-timesteps // self.strides), self.filters)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "filters": self.filters,

@@ -1,4 +1,4 @@
-"""One vector per sequence: its largest values, or its middle."""
+"""Pooling over time: maximum, and the middle of a bidirectional layer."""
 
 from typing import Any
 
@@ -6,25 +6,26 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Shape, Tensor
 
 
 class _Pooling(keras.layers.Layer):
-    """Base of the layers from sequences to one vector each."""
+    """Base class of layers from a sequence to one vector."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def compute_mask(self, sequences: Any, mask: Any = None) -> None:
-        return None  # no time steps are left
+    def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> None:
+        return None  # The output has no time steps.
 
-    def compute_output_shape(self, sequences_shape: Any) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape) -> Shape:
         return (sequences_shape[0], sequences_shape[-1])
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MaxPooling(_Pooling):
-    """Largest value of each feature over the time steps that are not masked.
+    """Max pooling over the unmasked time steps of a sequence.
 
     >>> import numpy as np
     >>> from keras_seq.layers import MaxPooling
@@ -34,13 +35,13 @@ class MaxPooling(_Pooling):
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
-        mask: Bools `(batch, timesteps)`, False where a time step is to be skipped.
+        mask: Bools `(batch, timesteps)`, False where a time step is skipped.
 
     Returns:
         `(batch, features)`.
     """
 
-    def call(self, sequences: Any, mask: Any = None) -> Any:
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             sequences = ops.where(mask[:, :, None], sequences, -1e9)
         return ops.max(sequences, axis=1)
@@ -48,10 +49,10 @@ class MaxPooling(_Pooling):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MiddlePooling(_Pooling):
-    """Outputs of a bidirectional layer at the middle of a sequence, where its directions meet.
+    """Outputs of a bidirectional layer at the middle of each sequence.
 
-    If there are two middle time steps, each direction gives its output one step past the middle.
-    For sequences whose class is decided in the middle, such as splice sites in DNA.
+    In a sequence of even length, each direction contributes its output one step past the middle.
+    This suits sequences that are aligned at their middle, such as splice sites in DNA.
 
     >>> import numpy as np
     >>> from keras_seq.layers import MiddlePooling
@@ -71,21 +72,21 @@ class MiddlePooling(_Pooling):
         InputError: If the number of features is odd.
     """
 
-    def build(self, sequences_shape: Any) -> None:
+    def build(self, sequences_shape: Shape) -> None:
         if sequences_shape[-1] % 2:
             raise InputError(
                 "MiddlePooling needs the outputs of a bidirectional layer, got "
                 f"{sequences_shape[-1]} features."
             )
 
-    def call(self, sequences: Any, mask: Any = None) -> Any:
+    def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], "bool")
         number = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # from 1; constant after the end
-        count = number[:, -1:]
-        places = count // 2 + 1, (count + 1) // 2
-        halves = [
-            ops.sum(ops.where((mask & ops.equal(number, place))[:, :, None], half, 0.0), axis=1)
-            for half, place in zip(ops.split(sequences, 2, axis=-1), places)
+        length = number[:, -1:]
+        middles = length // 2 + 1, (length + 1) // 2  # of the forward and the backward direction
+        outputs = [
+            ops.sum(ops.where((mask & ops.equal(number, middle))[:, :, None], x, 0.0), axis=1)
+            for x, middle in zip(ops.split(sequences, 2, axis=-1), middles)
         ]
-        return ops.concatenate(halves, axis=-1)
+        return ops.concatenate(outputs, axis=-1)

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
-from keras_seq.layers.audio.noise import babble, coloured_noise
+from keras_seq.layers.audio.noise import babble, colored_noise
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 COMMANDS = (
@@ -133,7 +133,7 @@ def _heard(spoken, others, sample_rate, random):
         sound = audio.add_reverb(sound, sample_rate, seconds, direct, random)
     if others:
         if random.random() < 0.7:
-            noise = coloured_noise(len(sound), random.uniform(0, 2), random)
+            noise = colored_noise(len(sound), random.uniform(0, 2), random)
         else:
             talking = random.integers(len(others), size=random.integers(3, 7))
             noise = babble([others[number] for number in talking], len(sound), random)

@@ -42,5 +42,5 @@ def test_configuration():
 
 @pytest.mark.parametrize("arguments", [(0, 3, 1), (1, 2, 3), (1, 2, 0)])
 def test_bad_arguments(arguments):
-    with pytest.raises(InputError, match="at least 1 filter, and a kernel_size of at least"):
+    with pytest.raises(InputError, match="must be positive, and kernel_size at least"):
         MaskedConv1D(*arguments)

@@ -446,14 +446,14 @@ MISTAKES = {
         r"Text 2, 'aab', needs 4 time steps, but its recording of 0.12 s has 3",
     ),
     "two channels": (lambda: small().transcribe([np.zeros((9, 2))]), r"shape \(9, 2\); mix"),
-    "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "whole numbers of 16 bits"),
+    "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "or 16-bit integers"),
     "a stream from both ends": (lambda: small().stream(), "with bidirectional=False"),
     "nothing to adapt to": (lambda: small().adapt(noises(3)), "as long as a frame"),
     "centred while it hears": (
         lambda: small(bidirectional=False, mean_normalize=True),
         "mean_normalize=True needs an RNNStack with bidirectional=True",
     ),
-    "too few bands": (lambda: small(bands=9, filters=1), "over 9 bands is too wide; 10 would do"),
+    "too few bands": (lambda: small(bands=9, filters=1), "need at least 10 bins per frame, got 9"),
     "a word that cannot be written": (
         lambda: small("ab", lexicon=["ab", "aé"]),
         "The word 'aé' of the lexicon has 'é', which is not in the alphabet 'ab'",

@@ -12,7 +12,7 @@ from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.data import audio
 from keras_seq.data.datasets import espeak
-from keras_seq.layers.audio.noise import coloured_noise
+from keras_seq.layers.audio.noise import colored_noise
 
 SMALL = ["--units", "4", "--num-layers", "1", "--steps", "2", "--batch-size", "8"]
 RATE = 8_000
@@ -82,7 +82,7 @@ def test_noise_is_ten_decibels_below_what_is_said():
     said = np.concatenate([np.zeros(5000), random.normal(0, 0.2, 5000)])
     # The share of power in the lowest tenth of the frequencies: 1/10, ln 500 / ln 5000, nearly all.
     for colour, low_part in ((0, 0.1), (1, 0.73), (2, 1.0)):
-        noise = coloured_noise(10_000, colour, random)
+        noise = colored_noise(10_000, colour, random)
         added = audio.mix_at_snr(said, noise, 10) - said
         # The silence before does not count.
         assert np.mean(added**2) == pytest.approx(np.mean(said[5000:] ** 2) / 10, rel=0.02)

@@ -1,1 +1,1 @@
-"""Attention over sequences."""
+"""Layers with attention over sequences."""

@@ -10,6 +10,7 @@ from keras import ops, tree
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.serialization import serialize_nested
+from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -167,7 +168,7 @@ class Decoder(keras.layers.Layer):
             return sizes
         return [*sizes, factory.state_sizes(self.attention_cell.rnn)]
 
-    def build(self, ids_shape: Any, memory_shape: Any, summary_shape: Any) -> None:
+    def build(self, ids_shape: Shape, memory_shape: Shape, summary_shape: Shape) -> None:
         if self.attention == "dot" and memory_shape[-1] != self.units:
             raise InputError(
                 f"attention='dot' needs an encoder as wide as the decoder, {self.units} features, "
@@ -194,12 +195,12 @@ class Decoder(keras.layers.Layer):
 
     def call(
         self,
-        ids: Any,
-        memory: Any,
-        summary: Any,
-        memory_mask: Any = None,
+        ids: Tensor,
+        memory: Tensor,
+        summary: Tensor,
+        memory_mask: Tensor | None = None,
         training: bool | None = False,
-    ) -> Any:
+    ) -> Tensor:
         state, memory = self.initial_state(memory, summary, memory_mask)
         if training and self.sampling is not None:
             logits, _ = self.call_sequence(ids, state, memory, training=True)
@@ -207,7 +208,7 @@ class Decoder(keras.layers.Layer):
         return self.call_sequence(ids, state, memory, training=training)[0]
 
     def initial_state(
-        self, memory: Any, summary: Any, memory_mask: Any = None
+        self, memory: Tensor, summary: Tensor, memory_mask: Tensor | None = None
     ) -> tuple[list[list[Any]], list[Any]]:
         """Return the state before the first token, and what attention reads at each step.
 
@@ -230,7 +231,7 @@ class Decoder(keras.layers.Layer):
         return [*states[:-1], last[:-3]], last[-3:]
 
     def call_sequence(
-        self, ids: Any, state: Sequence, memory: Sequence, training: bool | None = False
+        self, ids: Tensor, state: Sequence, memory: Sequence, training: bool | None = False
     ) -> tuple[Any, Any]:
         """Return the logits of all time steps, and the attention weights.
 
@@ -255,7 +256,7 @@ class Decoder(keras.layers.Layer):
             x = self.dropouts[-1](x, training=training)
         return self.output_layer(x), weights
 
-    def step(self, ids: Any, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
+    def step(self, ids: Tensor, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
         """Return the logits of one time step, the attention weights, and the state after it.
 
         There may be several rows, one after the other, to each row of the memory, as in a beam
@@ -278,7 +279,7 @@ class Decoder(keras.layers.Layer):
             after = [*after, last]
         return self.output_layer(x), weights, after
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = None  # A function cannot be saved, but the layers that it made can.
         if self._cell_name is None:
             own = [] if self.stack is None else [*self.stack.recurrent_layers]
@@ -294,7 +295,7 @@ class Decoder(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Decoder:
+    def from_config(cls, config: Config) -> Decoder:
         config = dict(config)
         own = keras.saving.deserialize_keras_object(config.pop("layers"))
         parts = ("embedding", "sampling")

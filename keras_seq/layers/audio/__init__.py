@@ -1,1 +1,1 @@
-"""Layers for sound."""
+"""Layers for audio."""

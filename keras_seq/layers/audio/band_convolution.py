@@ -1,4 +1,4 @@
-"""A convolution over the frequencies of each time step."""
+"""Convolution over the frequency bins of each time step."""
 
 from typing import Any
 
@@ -6,35 +6,38 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BandConvolution(keras.layers.Layer):
-    """Convolution and max pooling over the bands of each time step (Abdel-Hamid et al. 2014).
+    """Convolution and max pooling over the frequency bins of each time step.
 
-    It finds a pattern wherever it is on the scale of frequencies, so that a higher voice is much
-    the same. The frames of a time step are the channels, so that no time step reads another.
+    The outputs change little if all frequencies shift, as between a low and a high voice
+    (Abdel-Hamid et al. 2014). The frames of a time step are the channels of the convolution. No
+    time step reads another one.
 
     >>> import keras
     >>> from keras_seq.layers import BandConvolution
-    >>> steps = keras.random.normal((2, 7, 3 * 40))  # 7 time steps of 3 frames of 40 bands
+    >>> steps = keras.random.normal((2, 7, 3 * 40))  # 7 time steps of 3 frames of 40 bins
     >>> tuple(BandConvolution(num_frames=3, filters=16)(steps).shape)
     (2, 7, 176)
 
     Args:
         num_frames: Number of frames per time step, `frame_stack` of the `FrontEnd`.
         filters: Number of filters.
-        kernel_size: Number of neighbouring bands that a filter reads.
-        pool_size: Number of neighbouring outputs of which the largest is kept.
+        kernel_size: Number of neighboring bins that a filter reads.
+        pool_size: Number of neighboring outputs of which the largest is kept.
 
     Call arguments:
-        steps: `(batch, timesteps, num_frames * bands)`.
+        steps: `(batch, timesteps, num_frames * bins)`.
 
     Returns:
-        `(batch, timesteps, (bands - kernel_size + 1) // pool_size * filters)`.
+        `(batch, timesteps, (bins - kernel_size + 1) // pool_size * filters)`.
 
     Raises:
-        InputError: If the time steps do not consist of so many frames, or have too few bands.
+        InputError: If the number of features is not a multiple of `num_frames`, or there are fewer
+            bins than `kernel_size + pool_size - 1`.
     """
 
     def __init__(
@@ -54,32 +57,33 @@ class BandConvolution(keras.layers.Layer):
         )
         self.pooling = keras.layers.MaxPooling2D((1, pool_size), dtype=policy, name="pooling")
 
-    def build(self, steps_shape: Any) -> None:
-        bands, rest = divmod(steps_shape[-1], self.num_frames)
-        if rest:
+    def build(self, steps_shape: Shape) -> None:
+        bins, remainder = divmod(steps_shape[-1], self.num_frames)
+        if remainder:
             raise InputError(
                 f"BandConvolution: {steps_shape[-1]} features are not {self.num_frames} frames."
             )
-        if bands < self.kernel_size + self.pool_size - 1:
+        min_bins = self.kernel_size + self.pool_size - 1
+        if bins < min_bins:
             raise InputError(
-                f"BandConvolution: a convolution over {bands} bands is too wide; "
-                f"{self.kernel_size + self.pool_size - 1} would do."
+                f"BandConvolution: kernel_size={self.kernel_size} and pool_size={self.pool_size} "
+                f"need at least {min_bins} bins per frame, got {bins}."
             )
-        self.convolution.build((None, None, bands, self.num_frames))
+        self.convolution.build((None, None, bins, self.num_frames))
 
-    def call(self, steps: Any) -> Any:
+    def call(self, steps: Tensor) -> Tensor:
         batch, timesteps = ops.shape(steps)[:2]
-        bands = steps.shape[-1] // self.num_frames
-        x = ops.reshape(steps, (batch, timesteps, self.num_frames, bands))
+        bins = steps.shape[-1] // self.num_frames
+        x = ops.reshape(steps, (batch, timesteps, self.num_frames, bins))
         x = self.pooling(self.convolution(ops.transpose(x, (0, 1, 3, 2))))
-        return ops.reshape(x, (batch, timesteps, self._width(bands)))
+        return ops.reshape(x, (batch, timesteps, self._output_size(bins)))
 
-    def _width(self, bands: int) -> int:
-        return (bands - self.kernel_size + 1) // self.pool_size * self.filters
+    def _output_size(self, bins: int) -> int:
+        return (bins - self.kernel_size + 1) // self.pool_size * self.filters
 
-    def compute_output_shape(self, steps_shape: Any) -> tuple:
-        return (*steps_shape[:2], self._width(steps_shape[-1] // self.num_frames))
+    def compute_output_shape(self, steps_shape: Shape) -> Shape:
+        return (*steps_shape[:2], self._output_size(steps_shape[-1] // self.num_frames))
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("num_frames", "filters", "kernel_size", "pool_size")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,4 +1,4 @@
-"""Log probabilities of CTC that need no lengths beside them."""
+"""Log-probabilities for CTC that contain the lengths of the recordings."""
 
 from typing import Any
 
@@ -6,26 +6,33 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.types import Config, Tensor
 from keras_seq.scan.ctc import BLANK
 
-NEVER = -1e4
-"""Log probability of a letter after the end of a recording."""
+NEG_INF = -1e4
+"""Log-probability of a character after the end of a recording."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BlankAfterEnd(keras.layers.Layer):
-    """Log probabilities of logits, with a certain blank wherever the mask is False.
+    """Log-softmax for CTC with a certain blank at masked time steps.
 
-    So neither the loss nor a decoder needs to know how long a recording is.
+    Neither the loss nor a decoder then needs the lengths of the recordings.
+
+    >>> import numpy as np
+    >>> from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
+    >>> log_probs = BlankAfterEnd()(np.zeros((1, 2, 2)), np.array([[True, False]]))
+    >>> np.exp(log_probs).tolist()
+    [[[0.5, 0.5], [1.0, 0.0]]]
 
     Args:
-        num_offsets: Number of rows in the batch for each recording, one after the other, outside of
-            training. The mean of their probabilities is returned. See `FrontEnd`.
+        num_offsets: Number of successive rows per recording at inference, whose probabilities are
+            averaged; see `FrontEnd`.
 
     Call arguments:
         logits: `(batch, timesteps, classes)`; class 0 is the blank.
         mask: Bools `(batch, timesteps)`.
-        training: Whether each recording has one row.
+        training: Whether each recording has only one row.
 
     Returns:
         float32 `(recordings, timesteps, classes)`.
@@ -36,23 +43,24 @@ class BlankAfterEnd(keras.layers.Layer):
         self.num_offsets = num_offsets
         self.supports_masking = True
 
-    def call(self, logits: Any, mask: Any, training: bool | None = False) -> Any:
+    def call(self, logits: Tensor, mask: Tensor, training: bool | None = False) -> Tensor:
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         if self.num_offsets > 1 and not training:
             shape = (-1, self.num_offsets, *ops.shape(log_probs)[1:])
             log_probs = ops.logsumexp(ops.reshape(log_probs, shape), axis=1)
             log_probs -= np.float32(np.log(self.num_offsets))
             mask = mask[:: self.num_offsets]
-        blank = np.full(logits.shape[-1], NEVER, "float32")
+        blank = np.full(logits.shape[-1], NEG_INF, "float32")
         blank[BLANK] = 0.0
         return ops.where(mask[:, :, None], log_probs, blank)
 
-    def compute_mask(self, logits: Any, previous_mask: Any) -> None:
-        # All time steps count from here on.
-        return None
+    def compute_mask(self, logits: Tensor, previous_mask: Tensor | None) -> None:
+        return None  # Masked time steps are blanks and count in the loss.
 
-    def compute_output_spec(self, logits: Any, mask: Any, training: bool | None = False) -> Any:
+    def compute_output_spec(
+        self, logits: Tensor, mask: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(logits.shape, "float32")
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "num_offsets": self.num_offsets}

@@ -1,4 +1,4 @@
-"""What recurrent layers read of sound."""
+"""Features of audio for recurrent layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,23 +8,24 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
 from keras_seq.layers.audio.noise import make_noise_tracks
 from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
 
 SUBLAYERS = ("log_mel", "noise", "warping", "masking")
-"""Arguments that are layers."""
+"""Arguments that are layers, and saved as such."""
 SAVED = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
 """Arguments that are saved as they are."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class FrontEnd(keras.layers.Layer):
-    """Time steps of stacked log-mel frames, from the samples of recordings.
+    """Normalized log-mel spectrogram with frame stacking, and its augmentation in training.
 
-    Each band of the spectrogram is normalized by a mean and a standard deviation that `adapt`
-    learns. Then some frames together become one time step.
+    `adapt` learns the mean and the standard deviation of each mel bin. Several successive frames
+    form one time step.
 
     >>> import numpy as np
     >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMelSpectrogram
@@ -37,19 +38,21 @@ class FrontEnd(keras.layers.Layer):
     ((2, 13, 80), array([13,  7]))
 
     Args:
-        log_mel: Spectrogram. Default: 40 bands, a frame of 25 ms every 10 ms, at 16 kHz.
+        log_mel: Spectrogram. Default: 40 mel bins, a frame of 25 ms every 10 ms, at 16 kHz.
         frame_stack: Number of frames per time step.
-        frame_stride: Number of frames from time step to time step, at most `frame_stack`, which is
-            the default.
-        noise: Noise that is added in training. `adapt` gives it its tracks.
-        warping: Warping of the frequencies in training. Its edges must be those of `log_mel`.
-        masking: Masking of bands and frames in training.
-        mean_normalize: Whether to subtract from each feature its mean over the recording (cepstral
-            mean normalization), which removes loudness and channel. Not for streams.
-        average_offsets: Whether to read each recording `frame_stride` times, each time a frame
-            later: the batch then has that many rows per recording, one after the other, of which
-            `BlankAfterEnd` returns the mean. In training it is read once, from an offset drawn for
-            each batch, so that training takes no longer.
+        frame_stride: Number of frames from time step to time step, from 1 to `frame_stack`.
+            Default: `frame_stack`.
+        noise: Noise that is added in training. `adapt` sets its tracks.
+        warping: Frequency warping in training. It must have the `min_freq` and `max_freq` of
+            `log_mel`.
+        masking: Masking of bins and frames in training.
+        mean_normalize: Whether to subtract the mean of each feature over the recording (cepstral
+            mean normalization), which removes loudness and channel effects. Not available for
+            streaming.
+        average_offsets: Whether to average predictions over all `frame_stride` frame offsets
+            (test-time augmentation). At inference the batch then has `num_offsets` successive rows
+            per recording, whose mean `BlankAfterEnd` returns. Training uses one random offset per
+            batch.
 
     Call arguments:
         samples: Floats from -1 to 1, `(batch, samples)`, padded at the end.
@@ -57,11 +60,12 @@ class FrontEnd(keras.layers.Layer):
         training: Whether to add noise, warp, mask and draw an offset.
 
     Returns:
-        The features `(batch * num_offsets, timesteps, frame_stack * bands)`, and which time steps
-        there are of each recording, bools `(batch * num_offsets, timesteps)`.
+        The features `(batch * num_offsets, timesteps, frame_stack * num_mel_bins)`, and their mask
+        `(batch * num_offsets, timesteps)`, False after the end of a recording.
 
     Raises:
-        InputError: If arguments contradict each other.
+        InputError: If `frame_stride` is out of its range, or the frequencies of `warping` differ
+            from those of `log_mel`.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class FrontEnd(keras.layers.Layer):
         average_offsets: bool = False,
         **kwargs: Any,
     ) -> None:
-        # A spectrogram needs the range of float32.
+        # Mixed precision would overflow in the spectrogram.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.log_mel = LogMelSpectrogram() if log_mel is None else log_mel
         self.frame_stack = frame_stack
@@ -100,7 +104,7 @@ class FrontEnd(keras.layers.Layer):
         """Number of samples from time step to time step."""
         frames = frame_stack + self.num_offsets - 1
         self.receptive_field = (frames - 1) * self.log_mel.frame_step + self.log_mel.frame_length
-        """Number of samples that a time step is computed from, with all offsets."""
+        """Number of samples that one time step reads, over all offsets."""
 
     @property
     def sample_rate(self) -> int:
@@ -112,23 +116,21 @@ class FrontEnd(keras.layers.Layer):
         """Number of features per time step."""
         return self.frame_stack * self.log_mel.num_mel_bins
 
-    def build(self, samples_shape: Any, lengths_shape: Any = None) -> None:
+    def build(self, samples_shape: Shape, lengths_shape: Shape | None = None) -> None:
         for layer in (getattr(self, name) for name in SUBLAYERS):
             if layer is not None:
                 layer.build(samples_shape)
         shape = (self.log_mel.num_mel_bins,)
-        # The spectrogram is float32 in mixed precision too.
         options: dict[str, Any] = {"trainable": False, "dtype": "float32", "autocast": False}
         self.mean = self.add_weight(shape, "zeros", name="mean", **options)
         self.std = self.add_weight(shape, "ones", name="std", **options)
 
-    def adapt(self, recordings: Sequence[np.ndarray]) -> None:
-        """Learn mean and standard deviation of each band, and make tracks of noise.
-
-        The babble in the noise is of these recordings.
+    def adapt(self, recordings: Sequence[ArrayLike]) -> None:
+        """Learn the mean and the standard deviation of each mel bin, and set the noise tracks.
 
         Args:
-            recordings: Arrays of samples, see `as_floats`; a few hundred will do.
+            recordings: Arrays of samples, see `as_floats`. A few hundred suffice. The noise tracks
+                contain babble of them.
 
         Raises:
             InputError: If no recording is as long as a frame.
@@ -144,31 +146,36 @@ class FrontEnd(keras.layers.Layer):
             total = total + log_mel.sum(axis=0, dtype="float64")
             squares = squares + (log_mel.astype("float64") ** 2).sum(axis=0)
         if not count:
-            raise InputError("adapt() needs a recording that is as long as a frame.")
+            raise InputError(
+                f"{self.name}.adapt() needs a recording of at least {self.log_mel.frame_length} "
+                "samples; all are shorter."
+            )
         if self.noise is not None:
-            heard = [as_floats(recording) for recording in recordings]
-            self.noise.set_noise(make_noise_tracks(heard, self.sample_rate))
+            floats = [as_floats(recording) for recording in recordings]
+            self.noise.set_noise(make_noise_tracks(floats, self.sample_rate))
         mean = total / count
         self.mean.assign(mean)
         self.std.assign(np.sqrt(np.maximum(squares / count - mean**2, 1e-2)))
 
-    def spectrogram(self, recording: np.ndarray) -> np.ndarray:
-        """Return the log-mel spectrogram of a recording, `(frames, bands)`.
+    def spectrogram(self, recording: ArrayLike) -> Array:
+        """Return the log-mel spectrogram of a recording, `(frames, num_mel_bins)`.
 
         Args:
-            recording: Samples, see `as_floats`; fewer than a frame has are padded.
+            recording: Samples, see `as_floats`. A recording shorter than a frame is padded.
         """
         samples = as_floats(recording)
         samples = np.pad(samples, (0, max(0, self.log_mel.frame_length - len(samples))))
         return ops.convert_to_numpy(self.log_mel(samples[None]))[0]
 
-    def call(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
+    def call(
+        self, samples: Tensor, lengths: Tensor, training: bool | None = False
+    ) -> tuple[Tensor, Tensor]:
         if self.noise is not None:
             samples = self.noise(samples, training=training)
         count = ops.shape(samples)[1]
-        # In integers above zero, which all runtimes divide alike. JAX pads by known numbers only.
-        larger = max if isinstance(count, int) else ops.maximum
-        steps = larger((count + self.step_hop - 1) // self.step_hop, 1)
+        # Runtimes round quotients of negative integers differently. JAX pads by Python integers.
+        maximum = max if isinstance(count, int) else ops.maximum
+        steps = maximum((count + self.step_hop - 1) // self.step_hop, 1)
         missing = (steps - 1) * self.step_hop + self.receptive_field - count
         features = self.features(ops.pad(samples, [[0, 0], [0, missing]]), training)
         starts = ops.arange(ops.shape(features)[1]) * self.step_hop
@@ -181,12 +188,16 @@ class FrontEnd(keras.layers.Layer):
             features -= total / ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1)
         return ops.cast(features, self.compute_dtype), mask
 
-    def features(self, samples: Any, training: bool | None = False) -> Any:
-        """Return the features of samples that end with the last sample of a time step.
+    def features(self, samples: Tensor, training: bool | None = False) -> Tensor:
+        """Return the features of samples that are padded to whole time steps.
 
         Args:
             samples: `(batch, samples)`.
             training: Whether to warp, mask and draw an offset.
+
+        Returns:
+            `(batch * num_offsets, timesteps, frame_stack * num_mel_bins)`; in training
+            `(batch, timesteps, ...)`.
         """
         x = self.log_mel(samples)
         if self.warping is not None:
@@ -198,26 +209,29 @@ class FrontEnd(keras.layers.Layer):
             return self._stack_frames(x)
         batch, frames = ops.shape(x)[:2]
         steps = 1 + (frames - self.frame_stack - self.num_offsets + 1) // self.frame_stride
-        read = (steps - 1) * self.frame_stride + self.frame_stack
+        num_frames = (steps - 1) * self.frame_stride + self.frame_stack
         if training:
-            drawn = keras.random.uniform((), seed=self.seed_generator)
-            offset = ops.cast(self.num_offsets * drawn, "int32")
+            random = keras.random.uniform((), seed=self.seed_generator)
+            offset = ops.cast(self.num_offsets * random, "int32")
             return self._stack_frames(
-                ops.slice(x, (0, offset, 0), (batch, read, self.log_mel.num_mel_bins))
+                ops.slice(x, (0, offset, 0), (batch, num_frames, self.log_mel.num_mel_bins))
             )
         rows = [
-            self._stack_frames(x[:, offset : offset + read]) for offset in range(self.num_offsets)
+            self._stack_frames(x[:, offset : offset + num_frames])
+            for offset in range(self.num_offsets)
         ]
         return ops.reshape(ops.stack(rows, axis=1), (-1, steps, self.output_size))
 
-    def _stack_frames(self, x: Any) -> Any:
-        """Return time steps of `frame_stack` frames, one every `frame_stride`."""
+    def _stack_frames(self, x: Tensor) -> Tensor:
+        """Return time steps of `frame_stack` frames, every `frame_stride` frames."""
         stride = self.frame_stride
         end = (ops.shape(x)[1] - self.frame_stack) // stride * stride + 1
-        frames = [x[:, first : first + end : stride] for first in range(self.frame_stack)]
+        frames = [x[:, start : start + end : stride] for start in range(self.frame_stack)]
         return ops.concatenate(frames, axis=-1)
 
-    def compute_output_spec(self, samples: Any, lengths: Any, training: bool | None = False) -> Any:
+    def compute_output_spec(
+        self, samples: Tensor, lengths: Tensor, training: bool | None = False
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         batch, count = samples.shape
         batch = batch if self.num_offsets == 1 else None
         steps = None if count is None else max(-(-count // self.step_hop), 1)
@@ -226,7 +240,7 @@ class FrontEnd(keras.layers.Layer):
             keras.KerasTensor((batch, steps), "bool"),
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         sublayers = {name: getattr(self, name) for name in SUBLAYERS}
         return {
             **super().get_config(),
@@ -235,16 +249,16 @@ class FrontEnd(keras.layers.Layer):
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "FrontEnd":
+    def from_config(cls, config: Config) -> "FrontEnd":
         sublayers = {n: keras.saving.deserialize_keras_object(config[n]) for n in SUBLAYERS}
         return super().from_config({**config, **sublayers})
 
 
-def as_floats(recording: np.ndarray) -> np.ndarray:
+def as_floats(recording: ArrayLike) -> Array:
     """Return samples from -1 to 1, float32 `(samples,)`.
 
     Args:
-        recording: `(samples,)`, floats from -1 to 1 or integers of 16 bits.
+        recording: `(samples,)`, floats from -1 to 1 or 16-bit integers.
 
     Raises:
         InputError: If it is neither.
@@ -252,13 +266,13 @@ def as_floats(recording: np.ndarray) -> np.ndarray:
     recording = np.asarray(recording)
     if recording.ndim != 1:
         raise InputError(
-            f"A recording is one row of samples, got an array of shape {recording.shape}; mix "
-            "channels down first."
+            f"A recording must have the shape (samples,), got {recording.shape}; mix the channels "
+            "down first."
         )
     if recording.dtype == np.int16:
         return recording.astype("float32") / 2**15
     if not np.issubdtype(recording.dtype, np.floating):
         raise InputError(
-            f"Samples are floats within -1 to 1 or whole numbers of 16 bits, got {recording.dtype}."
+            f"Samples must be floats from -1 to 1 or 16-bit integers, got {recording.dtype}."
         )
     return recording.astype("float32")

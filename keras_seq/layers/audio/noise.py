@@ -1,63 +1,67 @@
-"""Tracks of noise for training: white to brown noise, and babble of several recordings."""
+"""Noise tracks for training: white to brown noise, and babble."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from keras_seq._internal.types import Array
 
-def coloured_noise(count: int, colour: float, random: np.random.Generator) -> np.ndarray:
-    """Return noise whose power falls with frequency, `(count,)`.
+
+def colored_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Array:
+    """Return noise with a power spectrum of `1 / frequency ** exponent`, `(num_samples,)`.
 
     Args:
-        count: Number of samples.
-        colour: Exponent of the frequency: 0 is white, 1 pink, 2 brown.
-        random: Source of the random numbers.
+        num_samples: Number of samples.
+        exponent: 0 for white noise, 1 for pink, 2 for brown.
+        rng: Random number generator.
     """
-    spectrum = np.fft.rfft(random.normal(size=count))
+    spectrum = np.fft.rfft(rng.normal(size=num_samples))
     frequency = np.maximum(np.arange(len(spectrum)), 1) / len(spectrum)
-    return np.fft.irfft(spectrum * frequency ** (-colour / 2), count)
+    return np.fft.irfft(spectrum * frequency ** (-exponent / 2), num_samples)
 
 
-def babble(recordings: Sequence[np.ndarray], count: int, random: np.random.Generator) -> np.ndarray:
-    """Return recordings that sound at the same time, equally loud, `(count,)`.
+def babble(recordings: Iterable[Array], num_samples: int, rng: np.random.Generator) -> Array:
+    """Return the sum of recordings of equal peak amplitude, `(num_samples,)`.
 
     Args:
-        recordings: Floats `(samples,)`, none of them silent. Each starts anywhere and is repeated.
-        count: Number of samples.
-        random: Source of the random numbers.
+        recordings: Floats `(samples,)`, none of them silent. Each is repeated, from a random start.
+        num_samples: Number of samples.
+        rng: Random number generator.
     """
-    mixture = np.zeros(count)
+    mixture = np.zeros(num_samples)
     for recording in recordings:
-        repeated = np.resize(recording / np.abs(recording).max(), count)
-        mixture += np.roll(repeated, random.integers(count))
+        repeated = np.resize(recording / np.abs(recording).max(), num_samples)
+        mixture += np.roll(repeated, rng.integers(num_samples))
     return mixture
 
 
 def make_noise_tracks(
-    recordings: Sequence[np.ndarray],
+    recordings: Sequence[Array],
     sample_rate: int,
     seconds: float = 8,
     num_noise: int = 56,
     num_babble: int = 24,
     seed: int = 0,
-) -> np.ndarray:
-    """Return tracks of noise and of babble for `keras_seq.layers.BackgroundNoise`.
+) -> Array:
+    """Return noise tracks for `keras_seq.layers.BackgroundNoise.set_noise`.
 
     Args:
-        recordings: Floats `(samples,)`, of which each track of babble mixes three to six.
+        recordings: Floats `(samples,)`. Each track of babble mixes three to six of them.
         sample_rate: Samples per second.
-        seconds: Length of each track.
-        num_noise: Number of tracks of noise, from white to brown.
-        num_babble: Number of tracks of babble, if a recording is not silent.
+        seconds: Length of each track, in seconds.
+        num_noise: Number of tracks of colored noise, from white to brown.
+        num_babble: Number of tracks of babble; there are none if all recordings are silent.
         seed: Random seed.
 
     Returns:
         float32 `(tracks, samples)`.
     """
-    random, count = np.random.default_rng(seed), round(seconds * sample_rate)
-    tracks = [coloured_noise(count, colour, random) for colour in np.linspace(0, 2, num_noise)]
+    rng, num_samples = np.random.default_rng(seed), round(seconds * sample_rate)
+    tracks = [
+        colored_noise(num_samples, exponent, rng) for exponent in np.linspace(0, 2, num_noise)
+    ]
     audible = [recording for recording in recordings if np.abs(recording).max(initial=0) > 0]
     for _ in range(num_babble if audible else 0):
-        chosen = random.integers(len(audible), size=random.integers(3, 7))
-        tracks.append(babble([audible[number] for number in chosen], count, random))
+        indices = rng.integers(len(audible), size=rng.integers(3, 7))
+        tracks.append(babble([audible[index] for index in indices], num_samples, rng))
     return np.array(tracks, "float32")

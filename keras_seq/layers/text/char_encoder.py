@@ -1,4 +1,4 @@
-"""Features of the spelling of tokens."""
+"""Character-level features of tokens."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.recurrent.stack import RNNStack
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CharEncoder(keras.layers.Layer):
-    """Recurrent layer that reads the characters of each token from both ends (Lample et al. 2016).
+    """Bidirectional recurrent layer over the characters of each token (Lample et al. 2016).
 
     Characters need no vocabulary: their code points share `num_buckets` embeddings. With the
-    default, no two characters below U+0800 share one, among which are the Latin, Greek, Cyrillic,
+    default, no two characters below U+0800 share one. These include the Latin, Greek, Cyrillic,
     Hebrew and Arabic alphabets.
 
+    >>> from keras_seq.layers import CharEncoder
     >>> from keras_seq.text.code_points import token_code_points
     >>> layer = CharEncoder(25)
     >>> tuple(layer(token_code_points([["Ada", "slept"]], max_characters=20)).shape)
@@ -31,7 +33,7 @@ class CharEncoder(keras.layers.Layer):
 
     Call arguments:
         inputs: Code points of the characters of each token, `(batch, timesteps, characters)`, 0
-            where there is none. The attribute `reads` says so to models.
+            for padding. The attribute `reads` tells models to pass characters.
 
     Returns:
         `(batch, timesteps, 2 * units)`.
@@ -55,20 +57,20 @@ class CharEncoder(keras.layers.Layer):
             cell, units, bidirectional=True, return_sequences=False, dtype=policy, name="stack"
         )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.embedding.build((None, input_shape[-1]))
         self.stack.build((None, input_shape[-1], self.units))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         batch, timesteps, characters = ops.shape(inputs)
         flat = ops.reshape(inputs, (-1, characters))
         vectors = self.embedding(flat % self.num_buckets)
         outputs = self.stack(vectors, mask=ops.not_equal(flat, 0))
         return ops.reshape(outputs, (batch, timesteps, 2 * self.units))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], 2 * self.units)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         names = ("units", "cell", "num_buckets")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,4 +1,4 @@
-"""Experts of a text classifier: layers from ids to logits, and the mixture of their logits."""
+"""Experts of a text classifier: layers from ids to logits, and a mixture of their logits."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,16 +8,16 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import unknown_name
+from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.text.bigram_embedding import BigramLookup
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class NaiveBayesExpert(keras.layers.Layer):
-    """Naive Bayes over the tokens of a text and over known pairs of neighbours.
+    """Naive Bayes expert over the tokens and the known bigrams of a text, see `NaiveBayes`.
 
-    A wide part next to a recurrent network (Wang & Manning 2012; Cheng et al. 2016). Its ratios
-    come from `adapt`, which must be called before the layer is of use; their weights are learned.
+    Call `adapt` before the layer is used.
 
     >>> import numpy as np
     >>> from keras_seq.layers import NaiveBayesExpert
@@ -30,8 +30,8 @@ class NaiveBayesExpert(keras.layers.Layer):
     Args:
         vocab_size: Number of ids, `TextEncoder.vocab_size`.
         num_labels: Number of labels.
-        pairs: Pairs of ids that are features too, `(id, id of the next token)`.
-        initial_weight: Weight of each ratio before training.
+        pairs: Known bigrams `(id of the token, id of the next token)`. Default: none.
+        initial_weight: Weight of each log-count ratio before training.
 
     Call arguments:
         ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
@@ -63,36 +63,36 @@ class NaiveBayesExpert(keras.layers.Layer):
             name="naive_bayes",
         )
 
-    def build(self, ids_shape: Any) -> None:
+    def build(self, ids_shape: Shape) -> None:
         self.naive_bayes.build(ids_shape)
 
-    def adapt(self, ids: Any, labels: Any) -> None:
-        """Count which tokens and pairs go with which labels.
+    def adapt(self, ids: ArrayLike, labels: Array) -> None:
+        """Count the tokens and bigrams of each label.
 
         Args:
-            ids: Ids of the tokens of all training texts.
-            labels: Weight of each label for each text `(texts, num_labels)`.
+            ids: Ids of the tokens of all training texts, `(texts, timesteps)`.
+            labels: Weight of each label for each text, `(texts, num_labels)`.
         """
         if not self.built:
             self.build(ids.shape)
         features = ops.convert_to_numpy(self._features(ops.convert_to_tensor(ids)))
         self.naive_bayes.adapt(features, labels)
 
-    def call(self, ids: Any) -> Any:
+    def call(self, ids: Tensor) -> Tensor:
         return self.naive_bayes(self._features(ids))
 
-    def _features(self, ids: Any) -> Any:
-        """Return the numbers of the tokens, then those of the pairs, which follow on them."""
+    def _features(self, ids: Tensor) -> Tensor:
+        """Return the ids of the features: tokens first, then bigrams from `vocab_size` on."""
         if self.bigrams is None:
             return ids
-        pairs = self.bigrams(ids)
-        pairs = ops.where(pairs > 0, pairs + self.vocab_size - 1, 0)
-        return ops.concatenate([ops.cast(ids, pairs.dtype), pairs], axis=1)
+        bigrams = self.bigrams(ids)
+        bigrams = ops.where(bigrams > 0, bigrams + self.vocab_size - 1, 0)
+        return ops.concatenate([ops.cast(ids, bigrams.dtype), bigrams], axis=1)
 
-    def compute_output_shape(self, ids_shape: Any) -> Any:
+    def compute_output_shape(self, ids_shape: Shape) -> Shape:
         return (ids_shape[0], self.num_labels)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "vocab_size": self.vocab_size,
@@ -104,11 +104,9 @@ class NaiveBayesExpert(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class WeightArrayExpert(keras.layers.Layer):
-    """Weight array model: runs of symbols, each scored by its place from the middle of a sequence.
+    """Weight array model over the tokens of a sequence, see `WeightArrayModel`.
 
-    For sequences that are aligned at their middle, such as splice sites (Zhang & Marr 1993; Burge &
-    Karlin 1997). Its ratios come from `adapt`, which must be called before the layer is of use;
-    their weights are learned.
+    Call `adapt` before the layer is used.
 
     >>> import numpy as np
     >>> from keras_seq.layers import WeightArrayExpert
@@ -119,12 +117,12 @@ class WeightArrayExpert(keras.layers.Layer):
     [0, 1]
 
     Args:
-        symbols: Probability of each symbol for each id `(vocab_size, symbols)`, such as a
-            `vector_table`. A token may stand for several symbols.
+        symbols: Probability of each symbol for each id, `(vocab_size, symbols)`, such as a
+            `vector_table`. An ambiguous token has several symbols.
         num_labels: Number of labels.
-        order: Number of symbols of a run.
+        order: Number of symbols of an n-gram.
         window: Number of time steps around the middle that are scored.
-        initial_weight: Weight of each ratio before training.
+        initial_weight: Weight of each log-count ratio before training.
 
     Call arguments:
         ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
@@ -135,7 +133,7 @@ class WeightArrayExpert(keras.layers.Layer):
 
     def __init__(
         self,
-        symbols: Sequence[Sequence[float]] | np.ndarray,
+        symbols: ArrayLike,
         num_labels: int,
         order: int = 3,
         window: int = 60,
@@ -157,32 +155,32 @@ class WeightArrayExpert(keras.layers.Layer):
             name="weight_array",
         )
 
-    def build(self, ids_shape: Any) -> None:
+    def build(self, ids_shape: Shape) -> None:
         self.weight_array.build((*ids_shape, self.symbols.shape[1]))
 
-    def adapt(self, ids: Any, labels: Any) -> None:
-        """Count which runs go with which labels at which places.
+    def adapt(self, ids: ArrayLike, labels: Array) -> None:
+        """Count the n-grams of each label at each position.
 
         Args:
-            ids: Ids of the tokens of all training sequences.
-            labels: Weight of each label for each sequence `(sequences, num_labels)`.
+            ids: Ids of the tokens of all training sequences, `(sequences, timesteps)`.
+            labels: Weight of each label for each sequence, `(sequences, num_labels)`.
         """
         if not self.built:
             self.build(ids.shape)
         self.weight_array.adapt(*self._features(ops.convert_to_tensor(ids)), labels)
 
-    def call(self, ids: Any) -> Any:
+    def call(self, ids: Tensor) -> Tensor:
         return self.weight_array(*self._features(ids))
 
-    def _features(self, ids: Any) -> tuple[Any, Any]:
-        """Return the probabilities of symbols at each time step, and the mask."""
+    def _features(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the probability of each symbol at each time step, and the mask."""
         symbols = ops.cast(ops.take(self.symbols, ids, axis=0), self.compute_dtype)
         return symbols, ops.not_equal(ids, 0)
 
-    def compute_output_shape(self, ids_shape: Any) -> Any:
+    def compute_output_shape(self, ids_shape: Shape) -> Shape:
         return (ids_shape[0], self.num_labels)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {
             **super().get_config(),
             "symbols": self.symbols.tolist(),
@@ -197,8 +195,8 @@ class WeightArrayExpert(keras.layers.Layer):
 class LogitMixture(keras.layers.Layer):
     """Sum or mean of the logits of several experts.
 
-    The sum is for experts that see different things, as naive Bayes takes its features to be
-    independent. The mean is for experts that see the same, which the sum would count twice.
+    The sum suits experts with independent evidence. The mean suits experts that read the same
+    evidence, which a sum would count twice.
 
     >>> import numpy as np
     >>> from keras_seq.layers import LogitMixture
@@ -209,7 +207,7 @@ class LogitMixture(keras.layers.Layer):
         mode: "sum" or "mean".
 
     Call arguments:
-        logits: List of logits `(batch, labels)`.
+        logits: List of logits, each `(batch, labels)`.
 
     Returns:
         Logits `(batch, labels)`.
@@ -224,12 +222,12 @@ class LogitMixture(keras.layers.Layer):
             raise unknown_name("mode of LogitMixture", mode, ("sum", "mean"))
         self.mode = mode
 
-    def call(self, logits: Sequence[Any]) -> Any:
+    def call(self, logits: Sequence[Tensor]) -> Tensor:
         total = sum(logits[1:], start=logits[0])
         return total / len(logits) if self.mode == "mean" else total
 
-    def compute_output_shape(self, logits_shape: Any) -> Any:
+    def compute_output_shape(self, logits_shape: Sequence[Shape]) -> Shape:
         return logits_shape[0]
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "mode": self.mode}

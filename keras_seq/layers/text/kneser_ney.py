@@ -163,7 +163,9 @@ class KneserNey(IncrementalLayer):
         network = ops.softmax(ops.cast(logits, "float32"), axis=-1)
         return ops.log((1 - self.interpolation) * network + self.interpolation * probabilities)
 
-    def initial_state(self, ids: Tensor, lengths: Tensor, max_length: int) -> dict[str, Tensor]:
+    def initial_state(
+        self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
+    ) -> dict[str, Tensor]:
         """Return the state before the last id of each prompt: `contexts` `(batch, order)`."""
         last = ops.cast(lengths, "int32")[:, None, None] - 1
         return {"contexts": ops.take_along_axis(self.contexts(ids), last, axis=1)[:, 0]}

@@ -8,20 +8,21 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
 
-LEVELS = (2, 4, 8)
-"""Numbers of tokens that must match for each of the vectors."""
+MATCH_LENGTHS = (2, 4, 8)
+"""Numbers of tokens that must match, each for one table of vectors."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class LongestMatchEmbedding(IncrementalLayer):
-    """Match model: finds the longest earlier match of the last tokens, and embeds what followed it.
+    """Match model: embedding of the token after the longest earlier match (Mahoney 2005).
 
-    The match is the earlier place where the longest run of tokens equals the run up to this step;
-    of equally long runs it is the last. The token that followed it has a vector for each of three
-    lengths: 2, 4 and 8 tokens that match, or more. Tunes repeat their bars, texts their names. A
-    recurrent state has to remember all of it; this layer looks it up (Mahoney 2005).
+    At each time step the layer finds the earlier position whose last tokens equal the current last
+    tokens for the longest stretch, and embeds the token that followed there. Of equally long
+    matches it takes the latest. There is one table of vectors for matches of at least 2, 4 and 8
+    tokens. It copies repeated bars and names, which a recurrent state would have to memorize.
 
     >>> import numpy as np
     >>> from keras_seq.layers import LongestMatchEmbedding
@@ -38,10 +39,10 @@ class LongestMatchEmbedding(IncrementalLayer):
         style: Not used.
 
     Returns:
-        `(batch, timesteps, output_dim)`, zeros where no two tokens match. The call takes memory for
-        `batch * timesteps ** 2` numbers.
+        `(batch, timesteps, output_dim)`, zeros where fewer than two tokens match. A call needs
+        memory for `batch * timesteps ** 2` numbers.
 
-    Weights: `table` (lengths * vocab_size, output_dim).
+    Weights: `table` `(3 * vocab_size, output_dim)`.
 
     Raises:
         InputError: If an argument is not positive.
@@ -59,73 +60,85 @@ class LongestMatchEmbedding(IncrementalLayer):
             )
         self.vocab_size, self.output_dim = vocab_size, output_dim
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.table = self.add_weight(
-            shape=(len(LEVELS) * self.vocab_size, self.output_dim),
+            shape=(len(MATCH_LENGTHS) * self.vocab_size, self.output_dim),
             name="table",
             initializer=keras.initializers.RandomUniform(-0.05, 0.05),
         )
 
-    def call(self, inputs: Any, style: Any = None) -> Any:
+    def call(self, inputs: Tensor, style: Tensor | None = None) -> Tensor:
         ids = ops.cast(inputs, "int32")
         timesteps = ops.shape(ids)[1]
         t = ops.arange(timesteps)
-        agree = (ids[:, :, None] == ids[:, None, :]) & (ids > 0)[:, None, :]
-        agree = agree & (t[:, None] > t)
-        run, length = agree, ops.cast(agree, "int32")
-        for _ in range(LEVELS[-1] - 1):
-            run = ops.pad(run[:, :-1, :-1], [[0, 0], [1, 0], [1, 0]]) & agree
-            length = length + ops.cast(run, "int32")
-        return self._vectors(ids, length, timesteps)
+        is_equal = (ids[:, :, None] == ids[:, None, :]) & (ids > 0)[:, None, :]
+        is_equal = is_equal & (t[:, None] > t)
+        is_match, length = is_equal, ops.cast(is_equal, "int32")
+        for _ in range(MATCH_LENGTHS[-1] - 1):
+            is_match = ops.pad(is_match[:, :-1, :-1], [[0, 0], [1, 0], [1, 0]]) & is_equal
+            length = length + ops.cast(is_match, "int32")
+        return self._embed(ids, length, timesteps)
 
-    def initial_state(self, ids: Any, lengths: Any, max_length: Any) -> dict[str, Any]:
+    def initial_state(
+        self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
+    ) -> dict[str, Tensor]:
         """Return the state: ids with room for `max_length` more, and the position of the last."""
         history = ops.pad(ops.cast(ids, "int32"), [[0, 0], [0, max_length]])
         return {"history": history, "position": ops.cast(lengths, "int32") - 1}
 
     def step(
-        self, ids: Any, state: dict[str, Any], style: Any = None
-    ) -> tuple[Any, dict[str, Any]]:
+        self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the vectors of one time step, and the state after it."""
         history, position = state["history"], state["position"]
         is_current = ops.arange(ops.shape(history)[1]) == position[:, None]
         history = ops.where(is_current, ops.cast(ids, "int32")[:, None], history)
-        return self.at(history, position), {"history": history, "position": position + 1}
+        return self.embed_position(history, position), {
+            "history": history,
+            "position": position + 1,
+        }
 
-    def at(self, ids: Any, place: Any) -> Any:
-        """Return the vectors of one time step `(batch, output_dim)`.
+    def embed_position(self, ids: Tensor, position: Tensor) -> Tensor:
+        """Return the vectors of one time step, `(batch, output_dim)`.
 
         Args:
-            ids: As in the call; what is behind the step does not count.
-            place: Number of the step in each sequence `(batch,)`.
+            ids: Ids `(batch, timesteps)`. Those after the time step are not read.
+            position: Index of the time step in each sequence, `(batch,)`.
         """
-        ids, place = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, place))
+        ids, position = (ops.cast(ops.convert_to_tensor(a), "int32") for a in (ids, position))
         timesteps = ops.shape(ids)[1]
         t, length = ops.arange(timesteps), ops.zeros_like(ids)
-        run = t < place[:, None]
-        for n in range(LEVELS[-1]):
-            before = ops.pad(ids, [[0, 0], [n, 0]])[:, :timesteps]
-            newest = ops.take_along_axis(ids, ops.maximum(place - n, 0)[:, None], axis=1)
-            run = run & (before == newest) & (before > 0) & (place >= n)[:, None]
-            length = length + ops.cast(run, "int32")
-        return self._vectors(ids, length[:, None], timesteps)[:, 0]
+        is_match = t < position[:, None]
+        for n in range(MATCH_LENGTHS[-1]):
+            earlier = ops.pad(ids, [[0, 0], [n, 0]])[:, :timesteps]
+            current = ops.take_along_axis(ids, ops.maximum(position - n, 0)[:, None], axis=1)
+            is_match = is_match & (earlier == current) & (earlier > 0) & (position >= n)[:, None]
+            length = length + ops.cast(is_match, "int32")
+        return self._embed(ids, length[:, None], timesteps)[:, 0]
 
-    def _vectors(self, ids: Any, length: Any, timesteps: Any) -> Any:
-        """Return the vectors, given the length of the match at `(batch, steps, places)`."""
+    def _embed(self, ids: Tensor, length: Tensor, timesteps: Tensor) -> Tensor:
+        """Return the vectors `(batch, steps, output_dim)`.
+
+        Args:
+            ids: `(batch, timesteps)`.
+            length: Number of tokens that match at each earlier position, `(batch, steps,
+                timesteps)`.
+            timesteps: Number of time steps.
+        """
         best = ops.argmax(length * timesteps + ops.arange(timesteps), axis=-1)
         best = ops.cast(best, "int32")
         longest = ops.take_along_axis(length, best[:, :, None], axis=2)[:, :, 0]
-        followed = ops.take_along_axis(ids, ops.minimum(best + 1, timesteps - 1), axis=1)
-        level = sum(ops.cast(longest >= least, "int32") for least in LEVELS)
-        row = ops.maximum(level - 1, 0) * self.vocab_size + followed
+        next_ids = ops.take_along_axis(ids, ops.minimum(best + 1, timesteps - 1), axis=1)
+        level = sum(ops.cast(longest >= min_length, "int32") for min_length in MATCH_LENGTHS)
+        row = ops.maximum(level - 1, 0) * self.vocab_size + next_ids
         return ops.where((level > 0)[:, :, None], ops.take(self.table, row, axis=0), 0)
 
-    def compute_output_shape(self, input_shape: Any, style_shape: Any = None) -> Any:
+    def compute_output_shape(self, input_shape: Shape, style_shape: Shape | None = None) -> Shape:
         return (*input_shape, self.output_dim)
 
-    def compute_output_spec(self, inputs: Any, style: Any = None) -> Any:
+    def compute_output_spec(self, inputs: Tensor, style: Tensor | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = {"vocab_size": self.vocab_size, "output_dim": self.output_dim}
         return {**super().get_config(), **own}

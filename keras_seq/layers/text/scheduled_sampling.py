@@ -1,4 +1,4 @@
-"""Scheduled sampling: a decoder learns to go on from its own tokens."""
+"""Scheduled sampling for decoders."""
 
 from typing import Any
 
@@ -6,15 +6,16 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class ScheduledSampling(keras.layers.Layer):
-    """Replacement of target tokens by predicted ones, in training (Bengio et al. 2015).
+    """Scheduled sampling: random replacement of target tokens by predicted ones, in training.
 
-    Without it, a decoder reads in training what is right, and in prediction what it wrote itself,
-    mistakes included. The predictions come from a first pass over the whole target, without a
-    gradient (Mihaylova & Martins 2019).
+    A decoder that reads only correct tokens in training meets its own mistakes first in prediction
+    (Bengio et al. 2015). The predicted tokens come from a first pass over the whole target, without
+    a gradient (Mihaylova & Martins 2019).
 
     >>> import numpy as np
     >>> from keras_seq.layers import ScheduledSampling
@@ -23,13 +24,14 @@ class ScheduledSampling(keras.layers.Layer):
     [[2, 6, 7, 0]]
 
     Args:
-        rate: Fraction of the tokens that are replaced in the end, from 0 to 1.
-        ramp_steps: Number of training steps over which the fraction grows from 0, at least 1.
+        rate: Fraction of the tokens that are replaced after the ramp, from 0 to 1.
+        ramp_steps: Number of training steps over which the fraction grows linearly from 0, at
+            least 1.
 
     Call arguments:
-        ids: Ids `(batch, timesteps)` that the decoder reads: the start, then the target. Padding,
-            which is 0, is not replaced.
-        predicted: For each of them the most likely id of the next token, `(batch, timesteps)`.
+        ids: Ids that the decoder reads, `(batch, timesteps)`: the start, then the target. The
+            start and padding, which is 0, are not replaced.
+        predicted: Most likely next id after each of them, `(batch, timesteps)`.
         training: Whether to replace any. Every call in training counts as one step.
 
     Returns:
@@ -48,22 +50,24 @@ class ScheduledSampling(keras.layers.Layer):
         self.rate, self.ramp_steps = rate, ramp_steps
         self.seed_generator = keras.random.SeedGenerator()
 
-    def build(self, ids_shape: Any, predicted_shape: Any = None) -> None:
+    def build(self, ids_shape: Shape, predicted_shape: Shape | None = None) -> None:
         self.step = self.add_weight(
             (), "zeros", dtype="float32", autocast=False, name="step", trainable=False
         )
 
-    def call(self, ids: Any, predicted: Any, training: bool | None = False) -> Any:
+    def call(self, ids: Tensor, predicted: Tensor, training: bool | None = False) -> Tensor:
         if not training:
             return ids
         self.step.assign_add(1)
         fraction = self.rate * ops.minimum(self.step / self.ramp_steps, 1)
-        own = ops.concatenate([ids[:, :1], ops.cast(predicted[:, :-1], ids.dtype)], axis=1)
+        replacement = ops.concatenate([ids[:, :1], ops.cast(predicted[:, :-1], ids.dtype)], axis=1)
         random = keras.random.uniform(ops.shape(ids), dtype="float32", seed=self.seed_generator)
-        return ops.where((random < fraction) & (ids > 0), own, ids)
+        return ops.where((random < fraction) & (ids > 0), replacement, ids)
 
-    def compute_output_spec(self, ids: Any, predicted: Any, training: Any = False) -> Any:
+    def compute_output_spec(
+        self, ids: Tensor, predicted: Tensor, training: bool | None = False
+    ) -> keras.KerasTensor:
         return keras.KerasTensor(ids.shape, ids.dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "rate": self.rate, "ramp_steps": self.ramp_steps}

@@ -1,4 +1,4 @@
-"""Features of tokens: a vector per token, learned, given, or one-hot."""
+"""Embeddings of tokens: learned vectors, given vectors, or one-hot vectors."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.text.encoder import TextEncoder
 
 
@@ -24,7 +25,7 @@ class TokenEmbedding(keras.layers.Embedding):
     >>> tuple(layer(encoder.encode_batch(["good", "so bad"]).ids).shape)
     (2, 2, 8)
 
-    Vectors that are known before may start it, or stay as they are:
+    Pretrained vectors can be the initial values, or stay fixed:
 
     >>> layer = TokenEmbedding(encoder, vectors={"good": [1.0], "bad": [-1.0]}, trainable=False)
     >>> layer(encoder.encode_batch(["so bad"]).ids).numpy().tolist()
@@ -32,10 +33,11 @@ class TokenEmbedding(keras.layers.Embedding):
 
     Args:
         encoder: Encoder that makes the ids.
-        output_dim: Width of the vector of a token. It is not used if `vectors` are given.
-        vectors: Token to its vector, all of one width. All other tokens have zeros; `<UNK>` may be
-            one of those given. A saved layer has them in its weights, not in its configuration.
-        kwargs: Further arguments of `keras.layers.Embedding`, such as `trainable`.
+        output_dim: Width of the vector of a token. Not used if `vectors` are given.
+        vectors: Mapping from tokens to vectors, all of one width. Tokens without a vector, and
+            `<UNK>` unless it has one, get zeros. A saved layer keeps the vectors in its weights,
+            not in its configuration.
+        **kwargs: Further arguments of `keras.layers.Embedding`, such as `trainable`.
 
     Call arguments:
         inputs: Ids `(batch, timesteps)`.
@@ -43,7 +45,7 @@ class TokenEmbedding(keras.layers.Embedding):
     Returns:
         `(batch, timesteps, output_dim)`.
 
-    Weights: `embeddings` (vocab_size, output_dim).
+    Weights: `embeddings` `(vocab_size, output_dim)`.
 
     Raises:
         InputError: If the vectors have different widths.
@@ -62,14 +64,14 @@ class TokenEmbedding(keras.layers.Embedding):
         super().__init__(encoder.vocab_size, output_dim, **kwargs)
         self.encoder = encoder
 
-    def load_pretrained_vectors(self, vectors: Mapping[str, Any]) -> int:
-        """Start from vectors; tokens without one keep what they have.
+    def load_pretrained_vectors(self, vectors: Mapping[str, Sequence[float]]) -> int:
+        """Load pretrained vectors; tokens without one keep their values.
 
         Args:
-            vectors: Token to its vector of `output_dim` numbers.
+            vectors: Mapping from tokens to vectors of `output_dim` numbers.
 
         Returns:
-            Number of tokens of the vocabulary that have a vector there.
+            Number of tokens of the vocabulary that have a vector.
 
         Raises:
             InputError: If the vectors have another width than the embedding.
@@ -89,7 +91,7 @@ class TokenEmbedding(keras.layers.Embedding):
         self.embeddings.assign(values)
         return count
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["input_dim"]
         if isinstance(self.embeddings_initializer, _Table):
@@ -97,26 +99,26 @@ class TokenEmbedding(keras.layers.Embedding):
         return {**config, "encoder": self.encoder.get_config()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> TokenEmbedding:
+    def from_config(cls, config: Config) -> TokenEmbedding:
         return cls(**{**config, "encoder": TextEncoder.from_config(config["encoder"])})
 
 
 class _Table(keras.initializers.Initializer):
     """Initializer with given values."""
 
-    def __init__(self, table: np.ndarray) -> None:
+    def __init__(self, table: Array) -> None:
         self.table = table
 
-    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+    def __call__(self, shape: Shape, dtype: str | None = None) -> Tensor:
         return ops.convert_to_tensor(self.table, dtype=dtype)
 
 
-def vector_table(encoder: TextEncoder, vectors: Mapping[str, Sequence[float]]) -> np.ndarray:
+def vector_table(encoder: TextEncoder, vectors: Mapping[str, Sequence[float]]) -> Array:
     """Return the vectors of all tokens of an encoder, zeros for those that have none.
 
     Args:
         encoder: Encoder.
-        vectors: Token to its vector.
+        vectors: Mapping from tokens to vectors.
 
     Returns:
         float32 `(vocab_size, width)`.
@@ -154,11 +156,11 @@ class OneHotTokens(keras.layers.Layer):
         super().__init__(**kwargs)
         self.vocab_size = vocab_size
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         return ops.one_hot(inputs, self.vocab_size, dtype=self.compute_dtype)
 
-    def compute_output_spec(self, inputs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         return keras.KerasTensor((*inputs.shape, self.vocab_size), self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         return {**super().get_config(), "vocab_size": self.vocab_size}

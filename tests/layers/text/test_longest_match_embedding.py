@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.layers import LongestMatchEmbedding
-from keras_seq.layers.text.longest_match_embedding import LEVELS
+from keras_seq.layers.text.longest_match_embedding import MATCH_LENGTHS
 
 TOKENS = 4
 
@@ -21,11 +21,13 @@ def expected(sequence, table):
         best, found = 0, None
         for i in range(t if token else 0):
             same = 0
-            while same < LEVELS[-1] and i >= same and sequence[i - same] == sequence[t - same]:
+            while (
+                same < MATCH_LENGTHS[-1] and i >= same and sequence[i - same] == sequence[t - same]
+            ):
                 same += 1
             if same and same >= best:
                 best, found = same, sequence[i + 1]
-        level = sum(best >= least for least in LEVELS)
+        level = sum(best >= least for least in MATCH_LENGTHS)
         if level:
             vectors[t] = table[(level - 1) * TOKENS + found]
     return vectors
@@ -48,7 +50,7 @@ def test_equals_the_search(first, second):
         np.testing.assert_allclose(vectors, expected(row.tolist(), table), atol=1e-7)
     # One step alone, whatever stands behind it.
     place = np.array([len(first) - 1, len(second) // 2], "int32")
-    alone = to_numpy(LAYER.at(ids, place))
+    alone = to_numpy(LAYER.embed_position(ids, place))
     np.testing.assert_allclose(alone, found[[0, 1], place], atol=1e-7)
     # The same with a state, from the middle on.
     prompts = ops.convert_to_tensor(ids[:, :12])
