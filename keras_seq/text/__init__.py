@@ -1,4 +1,4 @@
-"""Text as models read it: encoders, tokenizers, subwords, vocabularies, tags and spans."""
+"""Text preprocessing: encoders, vocabularies, tags and spans."""
 
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tag_schemes import (

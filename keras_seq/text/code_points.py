@@ -1,7 +1,7 @@
-"""Classes of characters and lower case: in Python, and with the same result in TensorFlow graphs.
+"""Character classes and lower case, with equal results in Python and TensorFlow graphs.
 
-TensorFlow's own string operations know another version of Unicode than Python does, and another
-definition of white space. So graphs compute on code points, with tables taken from this Python.
+The string operations of TensorFlow use another version of Unicode than Python, and another
+definition of white space. So graphs compute on code points, with tables built by Python.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from keras_seq._internal.types import Array
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -24,10 +26,10 @@ WORD = r"[^\W_]"
 
 
 def lowercase(text: str) -> str:
-    """Return a text in lower case, one character for one.
+    """Return a text in lower case, with one character for each character of the text.
 
-    That is Unicode's simple case mapping: it does not depend on the characters around, so that
-    Σ becomes σ at the end of a word too, and İ becomes i.
+    This is Unicode's simple case mapping, which does not depend on neighboring characters. For
+    example, Σ becomes σ even at the end of a word, and İ becomes i.
 
     >>> lowercase("ΟΔΟΣ")
     'οδοσ'
@@ -36,20 +38,23 @@ def lowercase(text: str) -> str:
 
 
 def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
-    """Return code points in lower case, as `lowercase` does in Python.
+    """Return code points in lower case, as `lowercase` in Python.
 
     Args:
         code_points: int32 tensor `(n,)`.
+
+    Returns:
+        int32 tensor `(n,)`.
     """
     import tensorflow as tf
 
     upper, lower = map(tf.constant, _case_pairs())
-    place = tf.minimum(tf.searchsorted(upper, code_points), upper.shape[0] - 1)
-    return tf.where(tf.gather(upper, place) == code_points, tf.gather(lower, place), code_points)
+    index = tf.minimum(tf.searchsorted(upper, code_points), upper.shape[0] - 1)
+    return tf.where(tf.gather(upper, index) == code_points, tf.gather(lower, index), code_points)
 
 
 def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
-    """Return which characters match a pattern, as `re.match` does in Python.
+    """Return which characters match a pattern, as `re.match` in Python.
 
     Args:
         pattern: `SPACE` or `WORD`.
@@ -66,7 +71,7 @@ def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
 
 def token_code_points(
     sentences: Sequence[Sequence[str]], max_characters: int, length: int | None = None
-) -> np.ndarray:
+) -> Array:
     """Return the code points of the first characters of each token.
 
     >>> token_code_points([["ab", "c"], ["d"]], max_characters=3).tolist()
@@ -74,11 +79,11 @@ def token_code_points(
 
     Args:
         sentences: Lists of tokens.
-        max_characters: Characters to keep of each token.
-        length: Tokens to keep of each sentence; those of the longest by default.
+        max_characters: Number of characters to keep per token.
+        length: Number of tokens to keep per sentence. Default: that of the longest sentence.
 
     Returns:
-        int32 `(sentences, length, max_characters)`, 0 where there is no character.
+        int32 `(sentences, length, max_characters)`, padded with 0.
     """
     if length is None:
         length = max(map(len, sentences), default=0)
@@ -94,37 +99,37 @@ def token_code_points_tf(tokens: tf.Tensor, max_characters: int) -> tf.Tensor:
     """Return the code points of the first characters of each token, in a TensorFlow graph.
 
     Args:
-        tokens: Strings `(batch, timesteps)`, padded with empty ones.
-        max_characters: Characters to keep of each token.
+        tokens: Strings `(batch, timesteps)`, padded with empty strings.
+        max_characters: Number of characters to keep per token.
 
     Returns:
-        int32 `(batch, timesteps, max_characters)`, 0 where there is no character.
+        int32 `(batch, timesteps, max_characters)`, padded with 0.
     """
     import tensorflow as tf
 
-    # One row per token, since a ragged tensor of tokens cannot be split further.
+    # The tokens are flattened, because `unicode_decode` adds a ragged dimension to one dimension.
     rows = tf.strings.unicode_decode(tf.reshape(tokens, [-1]), "UTF-8")
     codes = rows.to_tensor(shape=[None, max_characters])
     return tf.reshape(codes, tf.concat([tf.shape(tokens), [max_characters]], 0))
 
 
 @functools.cache
-def _bounds(pattern: str) -> np.ndarray:
-    """Return the first code point of each run that matches a pattern, and the first after it."""
+def _bounds(pattern: str) -> Array:
+    """Return the first code point of each matching range, and the first code point after it."""
     runs = re.finditer(f"{pattern}+", _all_characters())
     return np.array([bound for run in runs for bound in run.span()], "int32")
 
 
 @functools.cache
-def _case_pairs() -> tuple[np.ndarray, np.ndarray]:
-    """Return the code points that have another lower case, in order, and their lower case."""
+def _case_pairs() -> tuple[Array, Array]:
+    """Return the code points that differ from their lower case, sorted, and their lower case."""
     lower = np.frombuffer(_encode(lowercase(_all_characters())), "int32")
     upper = np.flatnonzero(lower != np.arange(len(lower))).astype("int32")
     return upper, lower[upper]
 
 
 def _all_characters() -> str:
-    """Return a string of all code points in order, those of surrogates included."""
+    """Return a string of all code points in order, including surrogates."""
     return np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
 

@@ -1,4 +1,4 @@
-"""Texts to ids and back: in Python, and with the same result in TensorFlow graphs."""
+"""Text encoder: texts to ids and back, in Python and in TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, check_tokeniz
 from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, build_vocabulary
 
 SPECIAL = (PADDING, UNKNOWN, END)
-"""Tokens that are in no vocabulary."""
+"""Special tokens, which must not be in a vocabulary."""
 
 Text: TypeAlias = str | Sequence[str]
-"""A text, or the list of its tokens."""
+"""Text, or list of its tokens."""
 
 
 class TextEncoder(EncoderInGraphs):
-    """Tokenizer, vocabulary and case of texts, which become ids and back.
+    """Encoder of texts as ids: a tokenizer, a vocabulary, and optional conversion to lower case.
 
-    The id 0 is padding, 1 is that of all tokens that are not in the vocabulary, and 2 that of the
-    end, if there is one. Wherever a text is taken, the list of its tokens will do; it is not
-    tokenized then, but put into lower case if the encoder does so.
+    Id 0 is padding and id 1 stands for all tokens that are not in the vocabulary. Id 2 is the end
+    token if there is one. Methods that take a text also take the list of its tokens. Such a list is
+    not tokenized, but still converted to lower case.
 
-    Every method whose name ends in `_tf` does the same in a TensorFlow graph: for any text that
-    Unicode can write, tokens and ids are equal to those in Python.
+    Methods whose names end in `_tf` do the same in a TensorFlow graph. Their tokens and ids equal
+    those in Python for every Unicode text.
 
     >>> encoder = TextEncoder.from_examples(["The cat sat.", "The dog sat."], lowercase=True)
     >>> encoder.vocabulary
@@ -40,15 +40,15 @@ class TextEncoder(EncoderInGraphs):
     'the dog sat'
 
     Args:
-        vocabulary: Tokens that have an id, in the order of their ids.
-        tokenizer: Name of the tokenizer, see `keras_seq.text.tokenizers.TOKENIZERS`; or
-            "wordpiece", which cuts words into the longest pieces that are in the vocabulary.
-        lowercase: Whether to put tokens into lower case, one character for one.
-        end: Whether there is a token for the end of a text, `<EOS>`. Models that write need one.
+        vocabulary: Tokens in the order of their ids, without special tokens.
+        tokenizer: A key of `keras_seq.text.tokenizers.TOKENIZERS`, or "wordpiece", which splits
+            words into the longest pieces in the vocabulary.
+        lowercase: If True, convert tokens to lower case.
+        end: If True, add the token `<EOS>` for the end of a text. Generating models need it.
 
     Raises:
-        InputError: If the vocabulary is empty, names a token twice, or names a special token; if
-            no tokenizer has that name.
+        InputError: If the vocabulary is empty, contains a token twice, or contains a special token;
+            or if no tokenizer has that name.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TextEncoder(EncoderInGraphs):
         self.tokens = [*special, *self.vocabulary]
         self._ids = {token: id_ for id_, token in enumerate(self.tokens)}
         self._check()
-        # Text that spells a special token is text.
+        # Raw text that spells a special token is not the special token.
         self._word_ids = {token: self._ids[token] for token in self.vocabulary}
         self._listed_ids = {**self._word_ids, **({END: self._ids[END]} if end else {})}
         self._tokenizer = get_tokenizer(tokenizer, self.vocabulary)
@@ -76,15 +76,17 @@ class TextEncoder(EncoderInGraphs):
             raise InputError("A TextEncoder needs at least one token in its vocabulary.")
         for token in self.vocabulary:
             if not isinstance(token, str) or not token:
-                raise InputError(f"A token of a vocabulary is a string, not empty, got {token!r}.")
+                raise InputError(
+                    f"Tokens of a vocabulary must be non-empty strings, got {token!r}."
+                )
             if token in SPECIAL:
                 raise InputError(
-                    f"The vocabulary has {token}, which the encoder adds itself: leave it out."
+                    f"The vocabulary contains {token}, which TextEncoder adds: remove it."
                 )
         if len(self._ids) < len(self.tokens):
             seen: set[str] = set()
-            twice = next(t for t in self.vocabulary if t in seen or seen.add(t))  # type: ignore[func-returns-value]
-            raise InputError(f"The vocabulary has the token {twice!r} twice.")
+            repeated = next(t for t in self.vocabulary if t in seen or seen.add(t))  # type: ignore[func-returns-value]
+            raise InputError(f"The vocabulary contains the token {repeated!r} twice.")
 
     @classmethod
     def from_examples(
@@ -97,36 +99,36 @@ class TextEncoder(EncoderInGraphs):
         max_size: int | None = None,
         end: bool = False,
     ) -> TextEncoder:
-        """Return an encoder whose vocabulary is the tokens of examples, the most frequent first.
+        """Create an encoder with the tokens of examples as its vocabulary, most frequent first.
 
         >>> TextEncoder.from_examples(["abba", "acb"], tokenizer="char", max_size=2).vocabulary
         ['a', 'b']
 
         Args:
             examples: Texts, or lists of their tokens.
-            tokenizer: As for `TextEncoder`. The pieces of "wordpiece" are learned from the texts,
-                which needs SentencePiece.
+            tokenizer: As for `TextEncoder`. "wordpiece" learns its pieces from the texts, which
+                requires SentencePiece.
             lowercase: As for `TextEncoder`.
-            min_count: How often a token must occur. If no token does, all are taken.
-            max_size: Number of tokens at most; all by default. "wordpiece" needs it.
+            min_count: Minimum number of occurrences of a token. Ignored if no token reaches it.
+            max_size: Maximum number of tokens. Default: no maximum. Required for "wordpiece".
             end: As for `TextEncoder`.
 
         Raises:
-            InputError: If there is no token in the examples; if "wordpiece" has no `max_size`, or
-                a smaller one than there are characters.
+            InputError: If the examples contain no tokens, or if `max_size` is missing for
+                "wordpiece" or too small for the number of different characters.
         """
         examples = list(examples)
         name = check_tokenizer(tokenizer)
         if name == "wordpiece":
             vocabulary = _train_wordpieces(examples, lowercase, max_size)
         else:
-            split = get_tokenizer(name)
-            tokens = [t for text in examples for t in _tokenize(text, split, lowercase)]
+            tokenize = get_tokenizer(name)
+            tokens = [t for text in examples for t in _tokenize(text, tokenize, lowercase)]
             tokens = [token for token in tokens if token not in SPECIAL]
             vocabulary = build_vocabulary(tokens, min_count, max_size)
             vocabulary = vocabulary or build_vocabulary(tokens, 1, max_size)
         if not vocabulary:
-            raise InputError(f"There is no token in the {len(examples)} examples.")
+            raise InputError(f"The {len(examples)} examples contain no tokens.")
         return cls(vocabulary, name, lowercase, end)
 
     def __repr__(self) -> str:
@@ -137,16 +139,16 @@ class TextEncoder(EncoderInGraphs):
 
     @property
     def vocab_size(self) -> int:
-        """Number of ids, those of the special tokens included."""
+        """Number of ids, including those of the special tokens."""
         return len(self.tokens)
 
     @property
     def start_id(self) -> int | None:
-        """Id that a model that writes reads first: `end_id`."""
+        """Id of the start token of generating models, which equals `end_id`."""
         return self.end_id
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes an equal encoder of, as JSON can hold it."""
+        """Return the arguments of the constructor, which JSON can represent."""
         return {
             "vocabulary": self.vocabulary,
             "tokenizer": self.tokenizer,
@@ -156,28 +158,28 @@ class TextEncoder(EncoderInGraphs):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TextEncoder:
-        """Return the encoder of a configuration.
+        """Create an encoder from the configuration that `get_config` returns.
 
         Args:
-            config: What `get_config` returned.
+            config: Arguments of the constructor.
         """
         return cls(**config)
 
-    # From texts to tokens and ids.
+    # Texts to tokens and ids.
 
     def tokenize(self, text: Text) -> list[str]:
         """Return the tokens of a text.
 
         Args:
-            text: Text, or the list of its tokens.
+            text: Text, or list of its tokens.
 
         Raises:
-            InputError: If the text contains half a surrogate pair.
+            InputError: If the text contains half of a surrogate pair.
         """
         return _tokenize(text, self._tokenizer, self.lowercase)
 
     def tokenize_with_offsets(self, text: str) -> list[Token]:
-        """Return the tokens of a text, each with its `start` and `end` in the text.
+        """Return the tokens of a text with their offsets `start` and `end`.
 
         >>> TextEncoder(["a"], lowercase=True).tokenize_with_offsets("Ada!")
         [Token(text='ada', start=0, end=3), Token(text='!', start=3, end=4)]
@@ -186,29 +188,29 @@ class TextEncoder(EncoderInGraphs):
             text: Text.
 
         Raises:
-            InputError: If the text contains half a surrogate pair.
+            InputError: If the text contains half of a surrogate pair.
         """
         return self._tokenizer(text, self.lowercase)
 
     def spellings(self, text: Text) -> list[str]:
-        """Return how each token is written in a text: in its case, and without `METASPACE`.
+        """Return the spelling of each token in a text: in its case, and without `METASPACE`.
 
         >>> TextEncoder(["a"], lowercase=True).spellings("Ada met")
         ['Ada', 'met']
 
         Args:
-            text: Text, or the list of its tokens.
+            text: Text, or list of its tokens.
         """
         if isinstance(text, str):
             return [text[start:end] for _, start, end in self.tokenize_with_offsets(text)]
-        mark = METASPACE if self._tokenizer.metaspace else ""
-        return [token.removeprefix(mark) for token in text]
+        prefix = METASPACE if self._tokenizer.metaspace else ""
+        return [token.removeprefix(prefix) for token in text]
 
     def encode(self, text: Text) -> list[int]:
         """Return the ids of the tokens of a text.
 
         Args:
-            text: Text, or the list of its tokens. In a list, `<EOS>` is the end.
+            text: Text, or list of its tokens. In a list, `<EOS>` is the end token.
         """
         ids = self._word_ids if isinstance(text, str) else self._listed_ids
         return [ids.get(token, self.unk_id) for token in self.tokenize(text)]
@@ -222,27 +224,28 @@ class TextEncoder(EncoderInGraphs):
         unk_if_empty: bool = False,
         length: int | None = None,
     ) -> EncodedTexts:
-        """Return the ids of several texts, padded at the end.
+        """Return the ids of several texts, padded at the end, and their lengths.
 
         >>> TextEncoder(["a", "b"]).encode_batch(["a b", "b"]).ids.tolist()
         [[2, 3], [3, 0]]
 
         Args:
             texts: Texts, or lists of their tokens.
-            start: Whether to put the id of the start before each text.
-            end: Whether to put the id of the end after each text.
-            unk_if_empty: Whether a text without tokens is one unknown token.
-            length: Ids of a row; those of the longest text by default. The rest is cut off.
+            start: If True, insert the start id before each text.
+            end: If True, append the end id to each text.
+            unk_if_empty: If True, encode a text without tokens as one unknown token.
+            length: Number of ids per row; longer texts are truncated. Default: that of the longest
+                text.
 
         Raises:
-            InputError: If `texts` is one text, or if start or end is wanted and there is none.
+            InputError: If `texts` is one text, or if `start` or `end` is True and the encoder has
+                no end token.
         """
         if isinstance(texts, str):
             raise InputError(f"Expected a list of texts, got one text: {excerpt(texts)!r}.")
-        before, after = self._frame(start, end)
+        prefix, suffix = self._start_and_end_ids(start, end)
         empty = [self.unk_id] if unk_if_empty else []
-        rows: list[list[int]] = []
-        rows += ([*before, *(self.encode(text) or empty), *after] for text in texts)
+        rows = [[*prefix, *(self.encode(text) or empty), *suffix] for text in texts]
         if length is None:
             length = max(map(len, rows), default=0)
         ids = np.full((len(rows), length), self.pad_id, "int32")
@@ -251,24 +254,24 @@ class TextEncoder(EncoderInGraphs):
         lengths = np.array([min(len(row), length) for row in rows], "int32")
         return EncodedTexts(ids, lengths)
 
-    # From ids to tokens and texts.
+    # Ids to tokens and texts.
 
     def ids_to_tokens(self, ids: Iterable[int]) -> list[str]:
-        """Return the tokens of ids, without padding and end.
+        """Return the tokens of ids, without padding and end tokens.
 
         Args:
-            ids: Ids.
+            ids: Ids, from 0 to `vocab_size - 1`.
 
         Raises:
-            InputError: If there is no such id.
+            InputError: If an id is out of range.
         """
-        found = []
+        tokens = []
         for id_ in ids:
             if not 0 <= id_ < self.vocab_size:
                 raise InputError(f"There is no id {id_}: ids are below {self.vocab_size}.")
             if id_ not in (self.pad_id, self.end_id):
-                found.append(self.tokens[id_])
-        return found
+                tokens.append(self.tokens[id_])
+        return tokens
 
     def detokenize(self, tokens: Iterable[str]) -> str:
         """Return the text of tokens.
@@ -279,39 +282,41 @@ class TextEncoder(EncoderInGraphs):
         return self._tokenizer.detokenize(tokens)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids, without padding and end.
+        """Return the text of ids, without padding and end tokens.
 
         Args:
-            ids: Ids.
+            ids: Ids, from 0 to `vocab_size - 1`.
         """
         return self.detokenize(self.ids_to_tokens(ids))
 
     def append(self, text: str, tokens: Sequence[str]) -> str:
-        """Return a text and the tokens that follow on it, as one text.
+        """Return a text continued by tokens.
 
         Args:
-            text: Text; it is not changed.
-            tokens: Tokens that follow.
+            text: Beginning of the result.
+            tokens: Tokens to append.
         """
         return self._tokenizer.append(text, tokens)
 
 
-def _tokenize(text: Text, tokenizer: Tokenizer, lower: bool) -> list[str]:
-    """Return the tokens of a text, or of a list of tokens these."""
+def _tokenize(text: Text, tokenizer: Tokenizer, lowercase: bool) -> list[str]:
+    """Return the tokens of a text, or those of a list of tokens."""
     if isinstance(text, str):
-        return [token.text for token in tokenizer(text, lower)]
-    if not lower:
+        return [token.text for token in tokenizer(text, lowercase)]
+    if not lowercase:
         return list(text)
     return [token if token == END else code_points.lowercase(token) for token in text]
 
 
 def _train_wordpieces(examples: Sequence[Text], lowercase: bool, max_size: int | None) -> list[str]:
-    """Return the vocabulary of an encoder into wordpieces."""
+    """Return the vocabulary of an encoder with the tokenizer "wordpiece"."""
     if max_size is None:
-        raise InputError("The tokenizer wordpiece needs a max_size, such as 8000.")
+        raise InputError("The tokenizer wordpiece requires max_size, such as 8000.")
     texts = []
     for text in examples:
         if not isinstance(text, str):
-            raise InputError("Wordpieces are learned from texts, not from lists of tokens.")
+            raise InputError(
+                "Wordpieces are learned from texts, not from lists of tokens: pass strings."
+            )
         texts.append(code_points.lowercase(text) if lowercase else text)
     return train_subwords(texts, max_size)

@@ -1,4 +1,4 @@
-"""What a `TextEncoder` does in TensorFlow graphs."""
+"""Methods of `TextEncoder` for TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class EncodedTexts(NamedTuple):
     """Ids of the tokens of texts."""
 
     ids: Any
-    """int32 `(batch, timesteps)`, `pad_id` after the end of each text."""
+    """int32 `(batch, timesteps)`, padded with `pad_id`."""
     lengths: Any
     """int32 `(batch,)`: number of ids of each text."""
 
 
 class EncoderInGraphs:
-    """The methods of `TextEncoder` that work on tensors."""
+    """Base of `TextEncoder` with the methods that work on tensors."""
 
     pad_id = 0
     unk_id = 1
@@ -46,23 +46,26 @@ class EncoderInGraphs:
         return self._tokenizer.tokenize_tf(texts, self.lowercase)
 
     def spellings_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Return how each token is written in its text, as `spellings` does.
+        """Return the spelling of each token in its text, as `spellings` does.
 
         Args:
             texts: Strings `(batch,)`.
 
+        Returns:
+            Ragged strings `(batch, (tokens))`.
+
         Raises:
-            InputError: If the encoder cuts words in lower case into pieces: the place of a piece in
-                its text is not known then.
+            InputError: If the tokenizer is "wordpiece" and tokens are in lower case, since the
+                offsets of the pieces are not known then.
         """
         import tensorflow as tf
 
         if self.lowercase and self.tokenizer == "wordpiece":
             raise InputError(
-                "In a TensorFlow graph the spelling of wordpieces is known only with "
+                "In a TensorFlow graph, the spelling of wordpieces is known only with "
                 "lowercase=False."
             )
-        # No character changes its class with its case, so that the tokens are the same.
+        # Case does not change the class of a character, so the tokens are the same.
         tokens = self._tokenizer.tokenize_tf(texts)
         if not self._tokenizer.metaspace:
             return tokens
@@ -71,7 +74,7 @@ class EncoderInGraphs:
         )
 
     def tokens_to_ids_tf(self, tokens: tf.RaggedTensor) -> tf.RaggedTensor:
-        """Return the ids of tokens of texts.
+        """Return the ids of tokens.
 
         Args:
             tokens: Ragged strings `(batch, (tokens))`.
@@ -81,9 +84,9 @@ class EncoderInGraphs:
         """
         import tensorflow as tf
 
-        places = self._lookup(tokens.flat_values)
-        first = len(self.tokens) - len(self.vocabulary)
-        return tokens.with_flat_values(tf.where(places >= 0, places + first, self.unk_id))
+        indices = self._lookup(tokens.flat_values)
+        first_id = len(self.tokens) - len(self.vocabulary)
+        return tokens.with_flat_values(tf.where(indices >= 0, indices + first_id, self.unk_id))
 
     def encode_tf(
         self,
@@ -93,31 +96,33 @@ class EncoderInGraphs:
         end: bool = False,
         unk_if_empty: bool = False,
     ) -> EncodedTexts:
-        """Return the ids of texts, as `encode_batch` does.
+        """Return the padded ids of texts, as `encode_batch` does.
 
         Args:
             texts: Strings `(batch,)`.
-            start: As for `encode_batch`.
-            end: As for `encode_batch`.
-            unk_if_empty: As for `encode_batch`.
+            start: If True, insert the start id before each text.
+            end: If True, append the end id to each text.
+            unk_if_empty: If True, encode a text without tokens as one unknown token.
+
+        Raises:
+            InputError: If `start` or `end` is True and the encoder has no end token.
         """
         import tensorflow as tf
 
-        before, after = self._frame(start, end)
+        prefix, suffix = self._start_and_end_ids(start, end)
         ids, count = self.tokens_to_ids_tf(self.tokenize_tf(texts)), tf.size(texts)
-        parts = [tf.fill([count, 1], id_) for id_ in before]
+        parts = [tf.fill([count, 1], id_) for id_ in prefix]
         parts.append(ids)
         if unk_if_empty:
-            empty = tf.cast(ids.row_lengths() == 0, tf.int64)
-            parts.append(
-                tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(empty)], 1), empty)
-            )
-        parts += [tf.fill([count, 1], id_) for id_ in after]
+            num_unknown = tf.cast(ids.row_lengths() == 0, tf.int64)
+            unknown = tf.fill([tf.reduce_sum(num_unknown)], self.unk_id)
+            parts.append(tf.RaggedTensor.from_row_lengths(unknown, num_unknown))
+        parts += [tf.fill([count, 1], id_) for id_ in suffix]
         rows = tf.concat(parts, axis=1) if len(parts) > 1 else ids
         return EncodedTexts(rows.to_tensor(self.pad_id), tf.cast(rows.row_lengths(), tf.int32))
 
     def ids_to_tokens_tf(self, ids: tf.Tensor) -> tf.RaggedTensor:
-        """Return the tokens of ids, without padding and end.
+        """Return the tokens of ids, without padding and end tokens.
 
         Args:
             ids: Integers `(batch, timesteps)`.
@@ -133,27 +138,36 @@ class EncoderInGraphs:
         return tf.ragged.boolean_mask(tf.gather(tf.constant(self.tokens), ids), keep)
 
     def detokenize_tf(self, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Return the texts `(batch,)` of tokens.
+        """Return the texts of tokens.
 
         Args:
             tokens: Ragged strings `(batch, (tokens))`.
+
+        Returns:
+            Strings `(batch,)`.
         """
         return self._tokenizer.detokenize_tf(tokens)
 
     def decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
-        """Return the texts `(batch,)` of ids, without padding and end.
+        """Return the texts of ids, without padding and end tokens.
 
         Args:
             ids: Integers `(batch, timesteps)`.
+
+        Returns:
+            Strings `(batch,)`.
         """
         return self.detokenize_tf(self.ids_to_tokens_tf(ids))
 
     def append_tf(self, texts: tf.Tensor, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Return texts and the tokens that follow on them, as texts `(batch,)`.
+        """Return texts continued by tokens.
 
         Args:
             texts: Strings `(batch,)`.
             tokens: Ragged strings `(batch, (tokens))`.
+
+        Returns:
+            Strings `(batch,)`.
         """
         return self._tokenizer.append_tf(texts, tokens)
 
@@ -161,13 +175,13 @@ class EncoderInGraphs:
     def _lookup(self) -> StringLookup:
         return StringLookup(self.vocabulary)
 
-    def _frame(self, start: bool, end: bool) -> tuple[list[int], list[int]]:
-        """Return the ids before and after each text."""
+    def _start_and_end_ids(self, start: bool, end: bool) -> tuple[list[int], list[int]]:
+        """Return the ids to insert before and after each text."""
         if not (start or end):
             return [], []
         if self.end_id is None:
             raise InputError(
-                "This encoder has no token for the end of a text, which models that write need: "
-                "make it with end=True."
+                "This TextEncoder has no token for the end of a text, which generating models "
+                "need: create it with end=True."
             )
         return [self.end_id] * start, [self.end_id] * end

@@ -1,56 +1,80 @@
-"""Known words, and what may come next in a text of them."""
+"""Lexicons that restrict CTC decoding to known words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 
 
 class Lexicon:
-    """A prefix tree of words, asked as a language model is: `score_next` of `ctc_beam_search`.
+    """Prefix tree of words as the language model `score_next` of `ctc_beam_search`.
 
-    Log probabilities are 0 for a letter that leads to a word, for the blank between words and the
-    end where a word is complete, and minus infinity for all else. A text may be empty.
+    The log probability of a label is 0 if the prefix with the label begins a known word. It is 0
+    for a space between words, and for the end, after a complete word. Otherwise it is minus
+    infinity. The empty text may end.
+
+    >>> import numpy as np
+    >>> from keras_seq.decoding import Lexicon, ctc_beam_search
+    >>> lexicon = Lexicon(["ab", "b"], alphabet="ab")
+    >>> lexicon([(1,)])  # "b" must follow "a"
+    array([[-inf, -inf,   0.]])
+    >>> log_probs = np.log([[0.1, 0.6, 0.3], [0.5, 0.4, 0.1]])
+    >>> labels, score = ctc_beam_search(log_probs, beam_width=4, score_next=lexicon)
+    >>> labels, float(np.exp(score).round(2))
+    ((2,), 0.19)
 
     Args:
-        words: Strings.
-        alphabet: The letters, of which the first has the number 1.
+        words: Known words.
+        alphabet: Different characters, in the order of their labels from 1. Without a space in the
+            alphabet, a text is one word.
 
     Raises:
-        InputError: A word has a letter that is not in the alphabet.
+        InputError: If a word has a character that is not in the alphabet.
     """
 
-    def __init__(self, words, alphabet):
-        numbers = {letter: number for number, letter in enumerate(alphabet, 1)}
-        self._between = numbers.get(" ")
-        self._rows = {(): np.full(len(alphabet) + 1, -np.inf)}
+    def __init__(self, words: Iterable[str], alphabet: Sequence[str]) -> None:
+        labels = {character: label for label, character in enumerate(alphabet, 1)}
+        self._space = labels.get(" ")
+        self._log_probs: dict[tuple[int, ...], Array] = {}
+
+        def row(prefix: tuple[int, ...]) -> Array:
+            return self._log_probs.setdefault(prefix, np.full(len(alphabet) + 1, -np.inf))
+
+        row(())
         for word in words:
-            if unknown := [letter for letter in word if letter not in numbers]:
+            if unknown := [character for character in word if character not in labels]:
                 raise InputError(
                     f"The word {word!r} of the lexicon has {unknown[0]!r}, which is not in the "
                     f"alphabet {alphabet!r}."
                 )
-            spelt = tuple(numbers[letter] for letter in word)
-            for end, letter in enumerate(spelt):
-                self._rows.setdefault(spelt[:end], np.full(len(alphabet) + 1, -np.inf))[letter] = 0
-            whole = self._rows.setdefault(spelt, np.full(len(alphabet) + 1, -np.inf))
-            whole[0] = 0
-            if self._between is not None:
-                whole[self._between] = 0
-        self._first = self._rows[()].copy()
-        self._first[0] = 0
+            spelling = tuple(labels[character] for character in word)
+            for length, label in enumerate(spelling):
+                row(spelling[:length])[label] = 0
+            row(spelling)[0] = 0
+            if self._space is not None:
+                row(spelling)[self._space] = 0
+        self._empty_text = row(()).copy()
+        self._empty_text[0] = 0
 
-    def __call__(self, beginnings):
-        """What may come next of each, `(beginnings, letters + 1)`; column 0 is the end's.
+    def __call__(self, prefixes: Iterable[tuple[int, ...]]) -> Array:
+        """Return the log probabilities of the next label after each prefix.
 
         Args:
-            beginnings: Tuples of letters from 1, none of which leads to no word.
-        """
-        return np.stack([self._row(text) for text in beginnings])
+            prefixes: Tuples of labels from 1, each the beginning of a text of known words.
 
-    def _row(self, text):
-        if not text:
-            return self._first
-        word = text
-        if self._between in text:
-            word = text[len(text) - text[::-1].index(self._between) :]
-        return self._rows[word]
+        Returns:
+            float64 `(prefixes, labels + 1)`; column 0 is the end.
+        """
+        return np.stack([self._next_log_probs(prefix) for prefix in prefixes])
+
+    def _next_log_probs(self, prefix: tuple[int, ...]) -> Array:
+        if not prefix:
+            return self._empty_text
+        if self._space is None or self._space not in prefix:
+            return self._log_probs[prefix]
+        last_word = prefix[len(prefix) - prefix[::-1].index(self._space) :]
+        return self._log_probs[last_word]

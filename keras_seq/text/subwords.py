@@ -1,9 +1,9 @@
-"""Wordpieces: a vocabulary of a few thousand pieces that all words are made of.
+"""Subwords: learned by SentencePiece, and tokenized by greedy longest match as in WordPiece.
 
-SentencePiece learns the pieces (Kudo & Richardson 2018). A word is cut into them by greedy longest
-match, as in WordPiece (Wu et al. 2016): the longest piece that the word begins with, then the
-longest that the rest begins with, and so on. A character that begins no piece is a token of its
-own. That needs no library, so that saved and exported models can do it too.
+SentencePiece learns the pieces (Kudo & Richardson 2018). The tokenizer takes the longest piece that
+begins a word, then the longest piece that begins the rest, and so on (Wu et al. 2016). A character
+that begins no piece is a token. Unlike the segmentation of SentencePiece, this needs no library, so
+that exported models contain it.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ _METASPACE_WORDS = TOKENIZERS["word_metaspace"]
 
 
 def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str]:
-    """Return the pieces that occur most often in texts, found by byte-pair encoding.
+    """Learn subwords from texts by byte-pair encoding.
 
-    A piece that begins a word has `tokenizers.METASPACE` before it.
+    A piece at the beginning of a word begins with `tokenizers.METASPACE`.
 
     Args:
-        texts: Texts.
-        size: Number of pieces at most, single characters included.
-        seed: Random seed of SentencePiece, which samples long corpora.
+        texts: Training texts.
+        size: Maximum number of pieces, including single characters.
+        seed: Random seed of SentencePiece, which samples large corpora.
+
+    Returns:
+        The pieces, the most frequent first.
 
     Raises:
-        InputError: If the texts have more different characters than there may be pieces.
+        InputError: If `size` is too small for the number of different characters.
     """
     import sentencepiece
 
@@ -49,8 +52,8 @@ def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str
     characters = set(itertools.chain.from_iterable(itertools.chain.from_iterable(words)))
     if len(characters) + 4 > size:
         raise InputError(
-            f"{size} pieces are too few for {len(characters)} different characters, each of which "
-            "needs one."
+            f"{size} pieces are too few for {len(characters)} different characters: there must be "
+            f"at least {len(characters) + 4}."
         )
     model = io.BytesIO()
     sentencepiece.set_random_generator_seed(seed)
@@ -74,87 +77,98 @@ def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str
 
 
 def wordpiece_tokenizer(pieces: Iterable[str]) -> Tokenizer:
-    """Return a tokenizer into some pieces.
+    """Return a tokenizer that splits words into known pieces by greedy longest match.
 
     >>> [token.text for token in wordpiece_tokenizer(["▁un", "able", "▁"])("unable to")]
     ['▁un', 'able', '▁', 't', 'o']
 
     Args:
-        pieces: Pieces, as `train_subwords` finds them; at least one.
+        pieces: Pieces, as `train_subwords` returns them; at least one.
     """
     known = frozenset(pieces)
-    longest = max(map(len, known))
+    max_length = max(map(len, known))
 
     def split(text: str) -> list[Token]:
         tokens = []
         for word, start, end in _METASPACE_WORDS.split(text):
+            # A metaspace at the beginning of the word has no counterpart in the text.
             shift = end - len(word)
-            place = 0
-            while place < len(word):
-                sizes = range(min(longest, len(word) - place), 1, -1)
-                size = next((n for n in sizes if word[place : place + n] in known), 1)
-                first = max(start, shift + place)
-                tokens.append(Token(word[place : place + size], first, shift + place + size))
-                place += size
+            i = 0
+            while i < len(word):
+                lengths = range(min(max_length, len(word) - i), 1, -1)
+                length = next((n for n in lengths if word[i : i + n] in known), 1)
+                first = max(start, shift + i)
+                tokens.append(Token(word[i : i + length], first, shift + i + length))
+                i += length
         return tokens
 
     def split_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
         import tensorflow as tf
 
         words = _METASPACE_WORDS.split_tf(codes)
-        letters = tf.strings.unicode_decode(words.flat_values, "UTF-8")
-        ends = tf.gather(letters.row_limits(), row_ids_tf(letters))
-        sizes = _longest_known_tf(letters.flat_values, ends, longest, StringLookup(sorted(known)))
-        starts = _reached_tf(letters.row_starts(), sizes)
-        texts = tf.gather(letters.row_splits, words.row_splits)
-        characters = tf.RaggedTensor.from_row_splits(letters.flat_values, texts, validate=False)
-        return join_tf(characters, tf.ones_like(starts), starts)
+        chars = tf.strings.unicode_decode(words.flat_values, "UTF-8")
+        ends = tf.gather(chars.row_limits(), row_ids_tf(chars))
+        lookup = StringLookup(sorted(known))
+        lengths = _longest_match_tf(chars.flat_values, ends, max_length, lookup)
+        starts = _piece_starts_tf(chars.row_starts(), lengths)
+        text_splits = tf.gather(chars.row_splits, words.row_splits)
+        texts = tf.RaggedTensor.from_row_splits(chars.flat_values, text_splits, validate=False)
+        return join_tf(texts, tf.ones_like(starts), starts)
 
     return Tokenizer("wordpiece", split, split_tf, metaspace=True)
 
 
-def _longest_known_tf(
-    codes: tf.Tensor, ends: tf.Tensor, longest: int, lookup: StringLookup
+def _longest_match_tf(
+    codes: tf.Tensor, ends: tf.Tensor, max_length: int, lookup: StringLookup
 ) -> tf.Tensor:
-    """Return the length of the longest known string that begins at each character, at least 1.
+    """Return the length of the longest piece that begins at each character, at least 1.
 
     Args:
-        codes: Code points of all words, one after the other, `(n,)`.
-        ends: Place after the last character of the word of each, `(n,)`.
-        longest: Length of the longest known string.
-        lookup: Lookup of the known strings.
+        codes: Code points of all words, concatenated, `(n,)`.
+        ends: Index after the last character of the character's word, `(n,)`.
+        max_length: Length of the longest piece.
+        lookup: Lookup of the pieces.
+
+    Returns:
+        int64 `(n,)`.
     """
     import tensorflow as tf
 
-    places = tf.range(tf.size(codes, tf.int64))
+    starts = tf.range(tf.size(codes, tf.int64))
     characters = tf.strings.unicode_encode(codes[:, None], "UTF-8")
-    sizes, beginning = tf.ones_like(places), characters
-    for size in range(2, longest + 1):
-        last = tf.minimum(places + size, ends) - 1
-        beginning += tf.gather(characters, last)
-        known = (lookup(beginning) >= 0) & (places + size <= ends)
-        sizes = tf.where(known, tf.constant(size, tf.int64), sizes)
-    return sizes
+    lengths, candidates = tf.ones_like(starts), characters
+    for length in range(2, max_length + 1):
+        last = tf.minimum(starts + length, ends) - 1
+        candidates += tf.gather(characters, last)
+        is_match = (lookup(candidates) >= 0) & (starts + length <= ends)
+        lengths = tf.where(is_match, tf.constant(length, tf.int64), lengths)
+    return lengths
 
 
-def _reached_tf(starts: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
-    """Return which characters begin a piece: those that steps from the starts of words reach.
+def _piece_starts_tf(word_starts: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Return which characters begin a piece.
+
+    The first character of a word begins a piece, and so does the character after a piece. Pointer
+    doubling finds them in a logarithmic number of steps.
 
     Args:
-        starts: Places where words begin, `(words,)`.
-        sizes: Length of the piece that begins at each character, `(n,)`.
+        word_starts: Indices of the characters that begin a word, `(words,)`.
+        lengths: Length of the piece that may begin at each character, `(n,)`.
+
+    Returns:
+        bool `(n,)`.
     """
     import tensorflow as tf
 
-    count = tf.size(sizes, tf.int64)
-    # One place more, for the end of the last word.
-    jumps = tf.concat([tf.range(count) + sizes, [count]], 0)
-    reached = tf.scatter_nd(starts[:, None], tf.ones_like(starts), [count + 1])
+    count = tf.size(lengths, tf.int64)
+    # The additional index is the end of the last word.
+    jumps = tf.concat([tf.range(count) + lengths, [count]], 0)
+    reached = tf.scatter_nd(word_starts[:, None], tf.ones_like(word_starts), [count + 1])
 
     def double(reached: tf.Tensor, jumps: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Take jumps from all that is reached, and make every jump as long as two."""
-        more = tf.math.unsorted_segment_max(reached, jumps, count + 1)
-        return tf.maximum(reached, more), tf.gather(jumps, jumps), 2 * covered
+        """Jump from all reached characters, and combine each jump with the next."""
+        targets = tf.math.unsorted_segment_max(reached, jumps, count + 1)
+        return tf.maximum(reached, targets), tf.gather(jumps, jumps), 2 * covered
 
     reached, _, _ = tf.while_loop(
         lambda _, __, covered: covered <= count, double, [reached, jumps, tf.constant(1, tf.int64)]

@@ -1,30 +1,37 @@
-"""Spans as tags, one per token, in the schemes of the field.
+"""Tagging schemes: spans as tags, one per token.
 
-- IOB1 (Ramshaw & Marcus 1995): I-X within a span; B-X only where a span follows one of its kind.
-- IOB2: a span begins with B-X and goes on with I-X.
-- IOBES: as IOB2, but the last token has E-X, and a span of one token S-X.
+- IOB1 (Ramshaw & Marcus 1995): the tokens of a span with label X have I-X. The first has B-X if the
+  span immediately follows another with the same label.
+- IOB2: the first token of a span has B-X, the others I-X.
+- IOBES: as IOB2, but the last token has E-X, and the only token of a span S-X.
 
-Tokens outside have O.
+Tokens outside all spans have O.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError, excerpt, unknown_name
+from keras_seq._internal.types import Array
 
 SCHEMES = {"IOB1": "BIO", "IOB2": "BIO", "IOBES": "BIOES"}
-"""The schemes, and the letters that a tag of each begins with."""
+"""Schemes, and the letters with which their tags begin."""
 
 OUTSIDE = "O"
-"""The tag of tokens in no span."""
+"""Tag of tokens outside all spans."""
+
+TagParts: TypeAlias = tuple[str, str | None]
+"""Letter and label of a tag; the label of "O" is None."""
+TagError: TypeAlias = tuple[int, str]
+"""Index of an invalid tag, and the reason as a clause."""
 
 
 class Span(NamedTuple):
-    """The tokens from `start` until before `end`, and what they are."""
+    """Labeled span of the tokens `tokens[start:end]`."""
 
     label: str
     start: int
@@ -34,64 +41,94 @@ class Span(NamedTuple):
 class Transitions(NamedTuple):
     """Allowed transitions between tags, and allowed first and last tags."""
 
-    between: np.ndarray
-    """bool `(tags, tags)`, from a tag to the next one."""
-    first: np.ndarray
-    """bool `(tags,)`: whether a sequence may begin with the tag."""
-    last: np.ndarray
-    """bool `(tags,)`: whether a sequence may end with the tag."""
+    between: Array
+    """bool `(tags, tags)`: element `[i, j]` is True if tag j may follow tag i."""
+    first: Array
+    """bool `(tags,)`: True if a sequence may begin with the tag."""
+    last: Array
+    """bool `(tags,)`: True if a sequence may end with the tag."""
 
 
 def tags_to_spans(tags: Sequence[str], scheme: str = "IOB2", strict: bool = True) -> list[Span]:
-    """Return the spans that tags stand for.
+    """Return the spans that tags encode.
+
+    >>> tags_to_spans(["B-PER", "I-PER", "O", "B-LOC"])
+    [Span(label='PER', start=0, end=2), Span(label='LOC', start=3, end=4)]
 
     Args:
         tags: Tags, one per token, such as "B-PER".
         scheme: A key of `SCHEMES`.
-        strict: Whether tags that break the scheme are an error; if not, a span that does not
-            begin or end as the scheme says is left out.
+        strict: If True, invalid sequences of tags are an error. If False, spans that do not begin
+            or end as the scheme requires are left out.
 
     Raises:
-        InputError: If a tag breaks the scheme; the message has its number, from 1.
+        InputError: If a tag is not one of the scheme, or if `strict` is True and the sequence of
+            tags is invalid. The message states the number of the tag, from 1.
     """
     _check_scheme(scheme)
-    found: list[Span] = []
+    parts = [split_tag(tag, scheme) for tag in tags]
+    spans, errors = _parse_iobes(parts) if scheme == "IOBES" else _parse_iob(parts, scheme)
+    if strict and errors:
+        i, reason = errors[0]
+        tag = tags[i] if i < len(tags) else OUTSIDE
+        raise InputError(f"Tag {i + 1}, {excerpt(tag)!r}, is invalid in {scheme}: {reason}.")
+    return spans
+
+
+def _parse_iobes(parts: Sequence[TagParts]) -> tuple[list[Span], list[TagError]]:
+    """Return the valid spans of tags in IOBES, and the errors.
+
+    Args:
+        parts: Letter and label of each tag.
+    """
+    spans: list[Span] = []
+    errors: list[TagError] = []
     label: str | None = None
     start = 0
+    for i, (letter, new_label) in enumerate([*parts, (OUTSIDE, None)]):
+        if label is not None and (letter not in "IE" or new_label != label):
+            errors.append((i, f"the span of {label} before it has no end"))
+            label = None
+        elif label is None and letter in "IE":
+            errors.append((i, "no span has begun"))
+        if letter in "BS":
+            label, start = new_label, i
+        if letter in "ES" and label is not None:
+            spans.append(Span(label, start, i + 1))
+            label = None
+    return spans, errors
 
-    def broken(position: int, tag: str, why: str) -> None:
-        if strict:
-            raise InputError(f"Tag {position + 1}, {excerpt(tag)!r}, breaks {scheme}: {why}.")
 
-    for position, tag in enumerate([*tags, OUTSIDE]):
-        letter, new = split_tag(tag, scheme)
-        continues = new is not None and new == label
-        if scheme == "IOBES":
-            if label is not None and not (continues and letter in "IE"):
-                broken(position, tag, f"the span of {label} before it has no end")
-                label = None
-            elif label is None and letter in "IE":
-                broken(position, tag, "no span has begun")
-            if letter in "BS":
-                label, start = new, position
-            if letter in "ES" and label is not None:
-                found.append(Span(label, start, position + 1))
-                label = None
-        else:
-            if letter == "I" and not continues and scheme == "IOB2":
-                broken(position, tag, "no span of its kind has begun")
-            if letter != "I" or not continues:
-                if label is not None:
-                    found.append(Span(label, start, position))
-                begins = letter == "B" or (letter == "I" and scheme == "IOB1")
-                label, start = (new, position) if begins else (None, 0)
-    return found
+def _parse_iob(parts: Sequence[TagParts], scheme: str) -> tuple[list[Span], list[TagError]]:
+    """Return the valid spans of tags in IOB1 or IOB2, and the errors.
+
+    Args:
+        parts: Letter and label of each tag.
+        scheme: "IOB1" or "IOB2".
+    """
+    spans: list[Span] = []
+    errors: list[TagError] = []
+    label: str | None = None
+    start = 0
+    for i, (letter, new_label) in enumerate([*parts, (OUTSIDE, None)]):
+        if letter == "I" and new_label == label:
+            continue
+        if letter == "I" and scheme == "IOB2":
+            errors.append((i, "no span of its kind has begun"))
+        if label is not None:
+            spans.append(Span(label, start, i))
+        begins = letter == "B" or (letter == "I" and scheme == "IOB1")
+        label, start = (new_label, i) if begins else (None, 0)
+    return spans, errors
 
 
 def spans_to_tags(
     spans: Iterable[tuple[str, int, int]], length: int, scheme: str = "IOB2"
 ) -> list[str]:
-    """Return the tags of tokens that spans cover.
+    """Return the tags that encode spans, one per token.
+
+    >>> spans_to_tags([("PER", 0, 2)], length=3, scheme="IOBES")
+    ['B-PER', 'E-PER', 'O']
 
     Args:
         spans: Triples (label, start, end) that do not overlap.
@@ -99,25 +136,26 @@ def spans_to_tags(
         scheme: A key of `SCHEMES`.
 
     Raises:
-        InputError: If a span is empty, lies outside, or overlaps with another.
+        InputError: If a span is empty, is out of range, or overlaps with another.
     """
     _check_scheme(scheme)
     tags = [OUTSIDE] * length
-    before: tuple[str, int, int] | None = None
+    previous: tuple[str, int, int] | None = None
     for label, start, end in sorted(spans, key=lambda span: span[1]):
         if not 0 <= start < end <= length:
             raise InputError(
-                f"The span {label} from {start} to {end} does not fit {length} tokens."
+                f"The span {label} from {start} to {end} is empty or out of range for {length} "
+                "tokens."
             )
-        if before is not None and start < before[2]:
-            raise InputError(f"The spans {tuple(before)} and {(label, start, end)} overlap.")
+        if previous is not None and start < previous[2]:
+            raise InputError(f"The spans {tuple(previous)} and {(label, start, end)} overlap.")
         tags[start:end] = [f"I-{label}"] * (end - start)
-        touches = before is not None and before[2] == start and before[0] == label
-        if scheme != "IOB1" or touches:
+        is_adjacent = previous is not None and previous[2] == start and previous[0] == label
+        if scheme != "IOB1" or is_adjacent:
             tags[start] = f"B-{label}"
         if scheme == "IOBES":
             tags[end - 1] = f"{'E' if end - start > 1 else 'S'}-{label}"
-        before = (label, start, end)
+        previous = (label, start, end)
     return tags
 
 
@@ -129,11 +167,11 @@ def convert_tags(tags: Sequence[str], scheme: str, new_scheme: str) -> list[str]
 
     Args:
         tags: Tags, one per token.
-        scheme: The scheme of these.
-        new_scheme: The scheme of the tags to return.
+        scheme: Scheme of the tags.
+        new_scheme: Scheme of the returned tags.
 
     Raises:
-        InputError: If a tag breaks the scheme.
+        InputError: If the tags are invalid in their scheme.
     """
     if scheme == new_scheme:
         return list(tags)
@@ -141,7 +179,10 @@ def convert_tags(tags: Sequence[str], scheme: str, new_scheme: str) -> list[str]
 
 
 def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
-    """Return every tag that spans with these labels can have; "O" is the first.
+    """Return all tags for spans with these labels, "O" first.
+
+    >>> make_tags(["PER"])
+    ['O', 'B-PER', 'I-PER']
 
     Args:
         labels: Labels.
@@ -152,23 +193,26 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Return the scheme that tags are written in, told from all sentences of a file.
+    """Return the most likely scheme of tags.
+
+    >>> guess_scheme([["O", "I-PER"]])
+    'IOB1'
 
     Args:
-        sentences: Lists of tags.
+        sentences: Lists of tags, best all of a file.
     """
     pairs = {pair for tags in sentences for pair in zip([OUTSIDE, *tags], tags, strict=False)}
     if any(tag[:2] in ("E-", "S-") for _, tag in pairs):
         return "IOBES"
-    alone = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
-    return "IOB1" if alone else "IOB2"
+    has_initial_i = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
+    return "IOB1" if has_initial_i else "IOB2"
 
 
 def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transitions:
-    """Return which tags may follow each other, begin and end a sequence.
+    """Return the allowed transitions between tags, and the allowed first and last tags.
 
     Args:
-        tags: Names of tags.
+        tags: Tags, such as `make_tags` returns.
         scheme: A key of `SCHEMES`.
 
     Raises:
@@ -177,14 +221,13 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
     _check_scheme(scheme)
     parts = [split_tag(tag, scheme) for tag in tags]
 
-    def may_follow(before: tuple[str, str | None], after: tuple[str, str | None]) -> bool:
-        """Return whether a letter and label may follow on others."""
+    def may_follow(before: TagParts, after: TagParts) -> bool:
         is_open = before[0] in "BI"
-        same = is_open and before[1] == after[1]
+        is_same_span = is_open and before[1] == after[1]
         if scheme == "IOB1":
-            return after[0] != "B" or same
+            return after[0] != "B" or is_same_span
         if after[0] in "IE":
-            return same
+            return is_same_span
         return scheme == "IOB2" or not is_open
 
     outside = (OUTSIDE, None)
@@ -195,15 +238,15 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
     )
 
 
-def split_tag(tag: str, scheme: str) -> tuple[str, str | None]:
-    """Return the letter of a tag and its label, None for "O".
+def split_tag(tag: str, scheme: str) -> TagParts:
+    """Return the letter and the label of a tag. The label of "O" is None.
 
     Args:
         tag: Tag, such as "B-PER".
         scheme: A key of `SCHEMES`.
 
     Raises:
-        InputError: If it is not a tag of the scheme.
+        InputError: If the tag is not one of the scheme.
     """
     if tag == OUTSIDE:
         return OUTSIDE, None

@@ -1,4 +1,4 @@
-"""The tags of a tagger: their labels, their scheme, their ids."""
+"""Tag sets of taggers: labels, tagging scheme and ids."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from keras_seq.text.tokenizers import Token
 
 
 class TextSpan(NamedTuple):
-    """A part of a text, `text[start:end]`, what it is, and its probability."""
+    """Labeled span of a text: the characters `text[start:end]` of the whole text."""
 
     text: str
+    """Characters of the span."""
     label: str
     start: int
     end: int
     score: float
-    """The lowest probability of a tag in it, 0 to 1."""
+    """Lowest probability of the tags in the span, 0 to 1."""
 
 
 class TagSet:
-    """The labels of spans, and the tags that stand for them.
+    """Set of tags for labeled spans in a tagging scheme.
 
-    The id of a tag is its place in `tags`; that of "O" is 0.
+    The id of a tag is its index in `tags`. The id of "O" is 0.
 
     >>> tag_set = TagSet(["PER", "LOC"], scheme="IOB2")
     >>> tag_set.tags
@@ -46,18 +47,19 @@ class TagSet:
     [0, 3]
 
     Args:
-        labels: Different names of what a span can be, at least one.
-        scheme: A key of `SCHEMES`.
+        labels: Different labels of spans, at least one.
+        scheme: A key of `keras_seq.text.tag_schemes.SCHEMES`.
 
     Raises:
-        InputError: If there is no label, a label twice, or no such scheme.
+        InputError: If there are no labels, one occurs twice or is empty, or if no scheme has that
+            name.
     """
 
     def __init__(self, labels: Iterable[str], scheme: str = "IOBES") -> None:
         self.labels = list(labels)
         if not self.labels or "" in self.labels or len(set(self.labels)) < len(self.labels):
             raise InputError(
-                f"A TagSet needs different labels, at least one and none empty, got {self.labels}."
+                f"TagSet needs at least one label, all different and non-empty, got {self.labels}."
             )
         self.scheme = scheme
         self.tags = make_tags(self.labels, scheme)
@@ -65,21 +67,21 @@ class TagSet:
 
     @classmethod
     def from_examples(cls, examples: Iterable[Sequence[str]], scheme: str = "IOBES") -> TagSet:
-        """Return the tag set of the labels that tags have, in alphabetical order.
+        """Create a tag set from the labels in tags, in alphabetical order.
 
         >>> TagSet.from_examples([["O", "B-X"], ["B-A", "I-A"]], scheme="IOB2").labels
         ['A', 'X']
 
         Args:
             examples: Lists of tags.
-            scheme: The scheme of these tags.
+            scheme: Scheme of the tags.
 
         Raises:
-            InputError: If there is no span, or a tag is not one of the scheme.
+            InputError: If all tags are "O", or a tag is not one of the scheme.
         """
         labels = {split_tag(tag, scheme)[1] for tags in examples for tag in tags} - {None}
         if not labels:
-            raise InputError("No tag of the examples belongs to a span: all are O.")
+            raise InputError("All tags of the examples are O: at least one span is needed.")
         return cls(sorted(label for label in labels if label), scheme)
 
     def __len__(self) -> int:
@@ -90,15 +92,15 @@ class TagSet:
         return f"TagSet({self.labels}, scheme={self.scheme!r})"
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` makes an equal tag set of, as JSON can hold it."""
+        """Return the arguments of the constructor, which JSON can represent."""
         return {"labels": self.labels, "scheme": self.scheme}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> TagSet:
-        """Return the tag set of a configuration.
+        """Create a tag set from the configuration that `get_config` returns.
 
         Args:
-            config: What `get_config` returned.
+            config: Arguments of the constructor.
         """
         return cls(**config)
 
@@ -127,15 +129,15 @@ class TagSet:
         return [self.tags[id_] for id_ in ids]
 
     def to_tags(self, spans: Iterable[tuple[str, int, int]], length: int) -> list[str]:
-        """Return the tags of tokens that spans cover.
+        """Return the tags that encode spans, one per token.
 
         Args:
             spans: Triples (label, start, end) that do not overlap.
             length: Number of tokens.
 
         Raises:
-            InputError: If a label is not in the set, or a span is empty, lies outside, or overlaps
-                with another.
+            InputError: If a label is not in the set, or a span is empty, is out of range, or
+                overlaps with another.
         """
         spans = list(spans)
         for label, *_ in spans:
@@ -144,14 +146,16 @@ class TagSet:
         return spans_to_tags(spans, length, self.scheme)
 
     def to_spans(self, tags: Sequence[str], strict: bool = True) -> list[Span]:
-        """Return the spans that tags stand for.
+        """Return the spans that tags encode.
 
         Args:
             tags: Tags, one per token.
-            strict: As for `tags_to_spans`.
+            strict: If True, invalid sequences of tags are an error. If False, spans that do not
+                begin or end as the scheme requires are left out.
 
         Raises:
-            InputError: As for `tags_to_spans`.
+            InputError: If a tag is not one of the scheme, or if `strict` is True and the sequence
+                of tags is invalid.
         """
         return tags_to_spans(tags, self.scheme, strict)
 
@@ -162,9 +166,9 @@ class TagSet:
         tags: Sequence[str],
         scores: Sequence[float] | np.ndarray,
     ) -> list[TextSpan]:
-        """Return the spans that tags stand for, with their places in the text.
+        """Return the spans that tags encode, with their characters and probability.
 
-        A span that does not begin or end as the scheme says is left out.
+        Spans that do not begin or end as the scheme requires are left out.
 
         >>> tokens = [Token("Ada", 0, 3), Token("slept", 4, 9)]
         >>> TagSet(["PER"]).to_text_spans("Ada slept", tokens, ["S-PER", "O"], [0.75, 1.0])
@@ -172,18 +176,18 @@ class TagSet:
 
         Args:
             text: Text.
-            tokens: Its tokens, as `TextEncoder.tokenize_with_offsets` returns them.
+            tokens: Tokens of the text, as `TextEncoder.tokenize_with_offsets` returns them.
             tags: Tags, one per token.
-            scores: Probability of each tag.
+            scores: Probability of each tag, 0 to 1.
         """
-        found = []
+        text_spans = []
         for label, first, last in self.to_spans(tags, strict=False):
             start, end = tokens[first].start, tokens[last - 1].end
             score = float(min(scores[first:last]))
-            found.append(TextSpan(text[start:end], label, start, end, score))
-        return found
+            text_spans.append(TextSpan(text[start:end], label, start, end, score))
+        return text_spans
 
     @functools.cached_property
     def transitions(self) -> Transitions:
-        """Which tags may follow each other, begin and end a sequence."""
+        """Allowed transitions between tags, and allowed first and last tags."""
         return allowed_transitions(self.tags, self.scheme)

@@ -1,6 +1,6 @@
-"""How a text becomes tokens: in Python, and with the same result in TensorFlow graphs.
+"""Tokenizers with equal results in Python and in TensorFlow graphs.
 
-Exported models load with TensorFlow alone, so that the graphs use no other package.
+Exported models load with TensorFlow alone, so the graphs use no other package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 METASPACE = "▁"
-"""Character in place of a blank, at the beginning of a token of `word_metaspace`."""
+"""Character at the beginning of a token that stands for a space before the token."""
 
 _WORDS = re.compile(rf"{WORD}+|[^\w\s]|_")
 _NOT_SPACE = re.compile(r"\S+")
@@ -27,7 +27,7 @@ _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
 class Token(NamedTuple):
-    """A token, and its place in the text: `text[start:end]`."""
+    """Token with its offsets in the text: `text[start:end]`."""
 
     text: str
     start: int
@@ -36,7 +36,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """A way to cut texts into tokens, and to join tokens to a text.
+    """Tokenizer that splits texts into tokens and joins tokens into texts.
 
     >>> [token.text for token in TOKENIZERS["word"]("Ada's cat.")]
     ['Ada', "'", 's', 'cat', '.']
@@ -48,8 +48,9 @@ class Tokenizer:
         split: Function from a text to a list of `Token`.
         split_tf: Function from code points, a ragged int32 tensor `(batch, (characters))`, to
             tokens, a ragged string tensor `(batch, (tokens))`.
-        separator: String between two tokens when they are joined.
-        metaspace: Whether a token begins with `METASPACE` where a blank, or nothing, is before it.
+        separator: String to put between joined tokens.
+        metaspace: If True, tokens at the beginning of the text or after a space begin with
+            `METASPACE`.
     """
 
     name: str
@@ -59,16 +60,15 @@ class Tokenizer:
     metaspace: bool = False
 
     def __call__(self, text: str, lowercase: bool = False) -> list[Token]:
-        """Return the tokens of a text, with their places in it.
+        """Return the tokens of a text, with their offsets.
 
         Args:
             text: Text.
-            lowercase: Whether to put the tokens into lower case.
+            lowercase: If True, convert the tokens to lower case.
 
         Raises:
-            InputError: If the text contains half a surrogate pair.
+            InputError: If the text contains half of a surrogate pair, which UTF-8 cannot encode.
         """
-        # TensorFlow could not take such a text either.
         check_text(text, "the text")
         return self.split(code_points.lowercase(text) if lowercase else text)
 
@@ -77,7 +77,7 @@ class Tokenizer:
 
         Args:
             texts: Strings `(batch,)`.
-            lowercase: As in `__call__`.
+            lowercase: If True, convert the tokens to lower case.
 
         Returns:
             Ragged strings `(batch, (tokens))`.
@@ -99,21 +99,21 @@ class Tokenizer:
         return text.replace(METASPACE, " ").strip(" ") if self.metaspace else text
 
     def append(self, text: str, tokens: Sequence[str]) -> str:
-        """Return a text and the tokens that follow on it, as one text.
+        """Return a text continued by tokens.
 
         >>> TOKENIZERS["word_metaspace"].append("The cat", ["s", "▁sleep"])
         'The cats sleep'
 
         Args:
-            text: Text; it is not changed.
-            tokens: Tokens that follow.
+            text: Beginning of the result.
+            tokens: Tokens to append.
         """
         if not text:
             return self.detokenize(tokens)
-        more = self.separator.join(tokens)
+        continuation = self.separator.join(tokens)
         if self.metaspace:
-            return text + more.replace(METASPACE, " ")
-        return text + (self.separator if tokens else "") + more
+            return text + continuation.replace(METASPACE, " ")
+        return text + (self.separator if tokens else "") + continuation
 
     def detokenize_tf(self, tokens: tf.RaggedTensor) -> tf.Tensor:
         """Return the texts of tokens, in a TensorFlow graph.
@@ -129,10 +129,10 @@ class Tokenizer:
         texts = tf.strings.reduce_join(tokens, axis=-1, separator=self.separator)
         if not self.metaspace:
             return texts
-        return tf.strings.regex_replace(_blanks_tf(texts), "^ +| +$", "")
+        return tf.strings.regex_replace(_metaspace_to_space_tf(texts), "^ +| +$", "")
 
     def append_tf(self, texts: tf.Tensor, tokens: tf.RaggedTensor) -> tf.Tensor:
-        """Return texts and the tokens that follow on them, in a TensorFlow graph.
+        """Return texts continued by tokens, in a TensorFlow graph.
 
         Args:
             texts: Strings `(batch,)`.
@@ -143,20 +143,20 @@ class Tokenizer:
         """
         import tensorflow as tf
 
-        more = tf.strings.reduce_join(tokens, axis=-1, separator=self.separator)
-        more = tf.where(tokens.row_lengths() > 0, self.separator + more, more)
-        more = _blanks_tf(more) if self.metaspace else more
-        return tf.where(texts == "", self.detokenize_tf(tokens), texts + more)
+        joined = tf.strings.reduce_join(tokens, axis=-1, separator=self.separator)
+        joined = tf.where(tokens.row_lengths() > 0, self.separator + joined, joined)
+        joined = _metaspace_to_space_tf(joined) if self.metaspace else joined
+        return tf.where(texts == "", self.detokenize_tf(tokens), texts + joined)
 
 
-def _blanks_tf(texts: tf.Tensor) -> tf.Tensor:
+def _metaspace_to_space_tf(texts: tf.Tensor) -> tf.Tensor:
     import tensorflow as tf
 
     return tf.strings.regex_replace(texts, METASPACE, " ")
 
 
 def _split_by(pattern: re.Pattern[str]) -> Callable[[str], list[Token]]:
-    """Return a function that makes a token of each match of a pattern."""
+    """Return a function that returns the matches of a pattern as tokens."""
 
     def split(text: str) -> list[Token]:
         return [Token(match.group(), *match.span()) for match in pattern.finditer(text)]
@@ -214,23 +214,23 @@ def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
 
 
 def _word_starts_tf(codes: tf.RaggedTensor, space: tf.Tensor) -> tf.Tensor:
-    """Return which characters begin a token: of a word the first, and all that are in no word."""
+    """Return which characters begin a token: the first of each word, and each symbol."""
     word = matches_tf(WORD, codes.flat_values)
     return ~space & (~word | _after_tf(codes, ~word))
 
 
-def _after_tf(codes: tf.RaggedTensor, chosen: tf.Tensor) -> tf.Tensor:
-    """Return which characters come after one that is chosen, or are the first of a text."""
+def _after_tf(codes: tf.RaggedTensor, selected: tf.Tensor) -> tf.Tensor:
+    """Return which characters are the first of a text or follow a selected character."""
     import tensorflow as tf
 
     rows = tf.concat([[-1], row_ids_tf(codes)], 0)
-    return (rows[1:] != rows[:-1]) | tf.concat([[False], chosen], 0)[:-1]
+    return (rows[1:] != rows[:-1]) | tf.concat([[False], selected], 0)[:-1]
 
 
 def row_ids_tf(ragged: tf.RaggedTensor) -> tf.Tensor:
     """Return the row of each flat value of a ragged tensor, `(n,)`.
 
-    `value_rowids` of TensorFlow needs memory for all rows times the longest.
+    `tf.RaggedTensor.value_rowids` needs memory for the number of rows times the longest row.
     """
     import tensorflow as tf
 
@@ -240,19 +240,22 @@ def row_ids_tf(ragged: tf.RaggedTensor) -> tf.Tensor:
 
 
 def join_tf(codes: tf.RaggedTensor, keep: tf.Tensor, starts: tf.Tensor) -> tf.RaggedTensor:
-    """Return tokens of code points: those of one text that are kept, from one start to the next.
+    """Join code points into tokens.
 
     Args:
         codes: Code points `(batch, (characters))`.
-        keep: Which of their flat values belong to a token, `(n,)`.
-        starts: Which of these begin one, `(n,)`.
+        keep: bool `(n,)`: flat values that belong to a token.
+        starts: bool `(n,)`: flat values that begin a token.
+
+    Returns:
+        Ragged strings `(batch, (tokens))`.
     """
     import tensorflow as tf
 
-    numbers = tf.cumsum(tf.cast(starts, tf.int64)) - 1
+    token_ids = tf.cumsum(tf.cast(starts, tf.int64)) - 1
     characters = tf.RaggedTensor.from_value_rowids(
         tf.boolean_mask(codes.flat_values, keep),
-        tf.boolean_mask(numbers, keep),
+        tf.boolean_mask(token_ids, keep),
         tf.math.count_nonzero(starts),
         validate=False,
     )
@@ -274,13 +277,14 @@ TOKENIZERS: dict[str, Tokenizer] = {
         Tokenizer("whitespace", _split_by(_NOT_SPACE), _not_space_tf, " "),
     )
 }
-"""Tokenizers by name. Their tokens are
+"""Tokenizers by name. Their tokens are:
 
-- `char`: characters,
-- `char_nospace`: characters that are not white space,
-- `word`: runs of letters and digits, and every other character that is not white space,
-- `word_metaspace`: the same; `METASPACE` before a token says that a blank, or nothing, is there,
-- `whitespace`: what stands between white space.
+- `char`: characters.
+- `char_nospace`: characters that are not white space.
+- `word`: sequences of letters and digits, and every other character that is not white space.
+- `word_metaspace`: as `word`, with `METASPACE` at the beginning of tokens that follow white space
+  or begin the text.
+- `whitespace`: sequences of characters that are not white space.
 """
 
 
@@ -299,5 +303,5 @@ def check_tokenizer(name: str) -> str:
 
 
 def has_chinese_or_japanese(text: str) -> bool:
-    """Return whether there is Chinese or Japanese in a text."""
+    """Return whether a text contains Chinese or Japanese characters."""
     return bool(_CHINESE_OR_JAPANESE.search(text))

@@ -419,8 +419,8 @@ def test_exported_from_samples_to_probabilities(name, options, tmp_path):
 
 
 MISTAKES = {
-    "no alphabet": (lambda: small(""), "an alphabet of different letters, got ''"),
-    "a letter twice": (lambda: small("aba"), "different letters, got 'aba'"),
+    "no alphabet": (lambda: small(""), "an alphabet of different characters, got ''"),
+    "a letter twice": (lambda: small("aba"), "different characters, got 'aba'"),
     "too far a stride": (
         lambda: small(frame_stack=2, frame_stride=3),
         "no more than frame_stack, 2; got 3",

@@ -19,9 +19,11 @@ def test_texts_come_back():
 
 
 def test_mistakes_are_refused():
-    with pytest.raises(InputError, match="A model needs an alphabet of different letters, got ''"):
+    with pytest.raises(
+        InputError, match="A model needs an alphabet of different characters, got ''"
+    ):
         Alphabet("", "A model")
-    with pytest.raises(InputError, match="different letters, got 'aba'"):
+    with pytest.raises(InputError, match="different characters, got 'aba'"):
         Alphabet("aba")
     with pytest.raises(InputError, match="Text 2 has 'x' at position 2, which is not in the alph"):
         Alphabet("ab").encode(["a", "bx"])

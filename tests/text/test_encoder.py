@@ -221,13 +221,13 @@ def test_configuration_survives_json():
 MISTAKES = {
     "no vocabulary": (lambda: TextEncoder([]), "at least one token"),
     "a token twice": (lambda: TextEncoder(["a", "b", "a"]), "the token 'a' twice"),
-    "a special token": (lambda: TextEncoder(["<PAD>"]), "has <PAD>, which the encoder adds"),
-    "a number": (lambda: TextEncoder([3]), "is a string, not empty, got 3"),
+    "a special token": (lambda: TextEncoder(["<PAD>"]), "contains <PAD>, which TextEncoder adds"),
+    "a number": (lambda: TextEncoder([3]), "must be non-empty strings, got 3"),
     "no such tokenizer": (lambda: TextEncoder(["a"], "bytes"), "no tokenizer 'bytes'"),
-    "no examples": (lambda: TextEncoder.from_examples([" "]), "no token in the 1 examples"),
+    "no examples": (lambda: TextEncoder.from_examples([" "]), "1 examples contain no tokens"),
     "pieces without a number": (
         lambda: TextEncoder.from_examples(["a"], "wordpiece"),
-        "needs a max_size",
+        "requires max_size",
     ),
     "pieces of lists": (
         lambda: TextEncoder.from_examples([["a"]], "wordpiece", max_size=9),
@@ -236,7 +236,7 @@ MISTAKES = {
     "one text": (lambda: encoder("word").encode_batch("abc"), "a list of texts, got one text"),
     "no end": (
         lambda: TextEncoder(["a"]).encode_batch(["a"], end=True),
-        "no token for the end of a text, .* make it with end=True",
+        "no token for the end of a text, .* create it with end=True",
     ),
     "no such id": (lambda: encoder("word").decode([99]), "no id 99: ids are below 21"),
     "spellings of wordpieces": (

@@ -88,9 +88,13 @@ def test_what_is_allowed_is_what_can_be_read(scheme, data):
 @pytest.mark.parametrize(
     "tags, scheme, message",
     [
-        (["O", "I-A"], "IOB2", r"Tag 2, 'I-A', breaks IOB2: no span of its kind has begun"),
+        (["O", "I-A"], "IOB2", r"Tag 2, 'I-A', is invalid in IOB2: no span of its kind has begun"),
         (["B-A", "I-B"], "IOB2", r"Tag 2, 'I-B'"),
-        (["B-A", "O"], "IOBES", r"Tag 2, 'O', breaks IOBES: the span of A before it has no end"),
+        (
+            ["B-A", "O"],
+            "IOBES",
+            r"Tag 2, 'O', is invalid in IOBES: the span of A before it has no end",
+        ),
         (["B-A"], "IOBES", r"has no end"),
         (["E-A"], "IOBES", r"no span has begun"),
         (["X-A"], "IOB2", r"'X-A' is not a tag of IOB2, which has O, B-LABEL, I-LABEL"),
@@ -106,8 +110,8 @@ def test_broken_tags_are_named(tags, scheme, message):
 @pytest.mark.parametrize(
     "found, message",
     [
-        ([Span("A", 0, 0)], "does not fit"),
-        ([Span("A", 0, 9)], "does not fit"),
+        ([Span("A", 0, 0)], "empty or out of range"),
+        ([Span("A", 0, 9)], "empty or out of range"),
         ([Span("A", 0, 3), Span("B", 2, 4)], "overlap"),
     ],
 )
@@ -161,11 +165,11 @@ def test_configuration_survives_json():
 
 
 MISTAKES = {
-    "no label": (lambda: TagSet([]), "different labels, at least one"),
-    "a label twice": (lambda: TagSet(["A", "A"]), "different labels"),
-    "an empty label": (lambda: TagSet([""]), "none empty"),
+    "no label": (lambda: TagSet([]), "at least one label, all different"),
+    "a label twice": (lambda: TagSet(["A", "A"]), "all different"),
+    "an empty label": (lambda: TagSet([""]), "non-empty"),
     "no such scheme": (lambda: TagSet(["A"], "BILOU"), "no tag scheme 'BILOU'"),
-    "no span": (lambda: TagSet.from_examples([["O"]]), "No tag of the examples"),
+    "no span": (lambda: TagSet.from_examples([["O"]]), "All tags of the examples are O"),
     "an unknown tag": (lambda: TagSet(["A"]).encode(["S-B"]), "no tag 'S-B'"),
     "an unknown label": (lambda: TagSet(["A"]).to_tags([("B", 0, 1)], 1), "no label 'B'"),
 }
