@@ -1,7 +1,7 @@
-"""Training on several devices: a copy of the model on each, a part of every batch for each.
+"""Data-parallel training: a replica of the model on each device, a shard of every batch for each.
 
-TensorFlow's strategies keep the copies equal; Keras's `fit` trains under them. All else that is
-done with a model (measuring, saving) is done with an ordinary one, as after any training.
+TensorFlow's distribution strategies keep the replicas equal while Keras's `fit` trains them. The
+model is evaluated and saved without a strategy, as after training on one device.
 """
 
 import contextlib
@@ -9,18 +9,30 @@ import dataclasses
 import functools
 import json
 import os
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
 
-VARIABLE = "TF_CONFIG"
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from keras_seq._internal.types import Array
+    from keras_seq.batching import EncodedDataset
+
+Kind = Literal["mirrored", "multiworker"] | None
+"""Value of `--distribute`."""
+Worker = tuple[str, int]
+"""Type and index of a process in TF_CONFIG."""
+CLUSTER_VARIABLE = "TF_CONFIG"
 TUNING_CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-"""keras-tuner's environment variables: name of a process, and address of the chief."""
+"""Environment variables of keras-tuner: name of this process, host and port of the chief."""
 
 
-def is_chief(kind):
-    """Whether this process is the one that measures and writes; of several workers, the first."""
+def is_chief(kind: Kind) -> bool:
+    """Return True if this process evaluates and saves: always, except for all workers but one."""
     if kind != "multiworker":
         return True
     workers, this_worker = _read_cluster()
@@ -28,36 +40,34 @@ def is_chief(kind):
 
 
 def tuning_role() -> Literal["chief", "worker"] | None:
-    """Return the role of this process in a search, by keras-tuner's environment variables.
+    """Return the role of this process in a search, as keras-tuner's environment variables say.
 
     Raises:
-        InputError: If some of the three are set, but not all, or the port is no number.
+        InputError: If only some of the three variables are set, or the port is not a number.
     """
     missing = [name for name in TUNING_CLUSTER if not os.environ.get(name)]
     if len(missing) == len(TUNING_CLUSTER):
         return None
     if missing:
         raise InputError(
-            f"Of {', '.join(TUNING_CLUSTER)}, {' and '.join(missing)} must be set too."
+            f"The environment variables {', '.join(TUNING_CLUSTER)} go together: set "
+            f"{' and '.join(missing)} too."
         )
     if not (port := os.environ[TUNING_CLUSTER[2]]).isdecimal():
-        raise InputError(f"{TUNING_CLUSTER[2]} must be a number, not {port!r}.")
+        raise InputError(f"{TUNING_CLUSTER[2]} must be a number, got {port!r}.")
     return "chief" if "chief" in os.environ[TUNING_CLUSTER[0]] else "worker"
 
 
-@functools.cache  # strategies of one process get into each other's way
-def make_devices(kind):
-    """All devices that a kind of distribution has, which TensorFlow must not have used before.
+@functools.cache  # two strategies in one process interfere with each other
+def make_devices(kind: Kind) -> "Devices | None":
+    """Return the devices for a kind of distribution. TensorFlow must not have used them before.
 
     Args:
-        kind: "mirrored": those of this machine; "multiworker": those of the machines that the
-            environment variable TF_CONFIG names, for which it waits; or None.
-
-    Returns:
-        `Devices`, or None for none.
+        kind: "mirrored" for all devices of this machine; "multiworker" for the processes in the
+            environment variable TF_CONFIG, which are waited for; None for no distribution.
 
     Raises:
-        InputError: The backend is not TensorFlow, or TF_CONFIG makes no sense.
+        InputError: If the backend is not TensorFlow, or TF_CONFIG is not valid.
     """
     if kind is None:
         return None
@@ -66,93 +76,104 @@ def make_devices(kind):
 
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"--distribute needs Keras's TensorFlow backend, and this is {keras.backend.backend()}."
+            f"--distribute needs Keras's TensorFlow backend, got {keras.backend.backend()}."
         )
     if kind == "mirrored":
-        found = [
+        names = [
             device.name.removeprefix("/device:")
             for device in tf.config.list_logical_devices("GPU")
             or tf.config.list_logical_devices("CPU")
         ]
-        return Devices(tf.distribute.MirroredStrategy(found), ", ".join(found))
+        return Devices(tf.distribute.MirroredStrategy(names), ", ".join(names))
     workers, this_worker = _read_cluster()
-    text = f"worker {workers.index(this_worker)} of {len(workers)}"
-    print(f"This is {text}, which waits for the others.", flush=True)
+    description = f"worker {workers.index(this_worker)} of {len(workers)}"
+    print(f"This is {description}. Waiting for the other workers.", flush=True)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, tf.errors.OpError) as error:
-        raise InputError(f"The workers of {VARIABLE} do not come together: {error}") from None
-    return Devices(strategy, text, multi_worker=len(workers) > 1, chief=this_worker == workers[0])
+        raise InputError(f"Cannot connect the workers of {CLUSTER_VARIABLE}: {error}") from None
+    is_first = this_worker == workers[0]
+    return Devices(strategy, description, multi_worker=len(workers) > 1, chief=is_first)
 
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """The devices that share the batches of a training.
+    """Devices that share the batches of a training.
 
     Args:
-        strategy: Of `tf.distribute`.
-        text: What they are.
+        strategy: Distribution strategy.
+        description: Names of the devices, or index of this worker.
         multi_worker: Whether there are several workers.
-        chief: Whether this process is the one that measures and writes.
+        chief: Whether this process evaluates and saves.
     """
 
-    strategy: Any
-    text: str
+    strategy: "tf.distribute.Strategy"
+    description: str
     multi_worker: bool = False
     chief: bool = True
 
-    def __str__(self):
+    def __str__(self) -> str:
         count = self.strategy.num_replicas_in_sync
-        return f"{count} device{'s' * (count > 1)}: {self.text}"
+        return f"{count} device{'s' * (count > 1)}: {self.description}"
 
-    def check(self, batch_size):
-        """Refuses batches that cannot be divided.
+    def check(self, batch_size: int) -> None:
+        """Check that batches can be divided among the devices.
 
         Raises:
-            InputError: So it is.
+            InputError: If the batch size is not a multiple of the number of devices.
         """
         count = self.strategy.num_replicas_in_sync
         if batch_size % count:
             raise InputError(
-                f"--batch-size {batch_size} cannot be divided among {count} devices; "
-                f"{-(-batch_size // count) * count} can."
+                f"--batch-size must be a multiple of {count}, the number of devices, got "
+                f"{batch_size}. The next multiple is {-(-batch_size // count) * count}."
             )
 
-    def fit(self, model, build, examples, batches, must_match, **fit_options):
-        """Trains a copy of a model on each device; what it learns is for callbacks to fetch.
+    def fit(
+        self,
+        model: "keras.Model",
+        build: "Callable[[], keras.Model]",
+        examples: "EncodedDataset",
+        batches: "Callable[..., tf.data.Dataset]",
+        must_match: Mapping[str, int],
+        **fit_options: Any,
+    ) -> None:
+        """Train a replica of a model on each device.
+
+        The model itself does not change: a callback has to copy the weights of the replicas.
 
         Args:
-            model: Compiled; the training begins with its state.
-            build: Makes a model of the same kind.
-            examples: `keras_seq.batching.EncodedDataset`, which it is trained on.
-            batches: Makes a `tf.data.Dataset` of parts of batches; its arguments are `shards`
-                and `num_shards`, as in `keras_seq.batching.make_batches`.
-            must_match: Whole numbers by name, which must be the same for all workers.
-            **fit_options: Of Keras's `fit`.
+            model: Compiled model, whose state the replicas start from.
+            build: Function that builds another model with the same architecture.
+            examples: Training examples.
+            batches: Function from `shards` and `num_shards` to a dataset, as
+                `keras_seq.batching.make_batches`.
+            must_match: Settings that must be equal for all workers: name to integer.
+            **fit_options: Further arguments of Keras's `fit`.
 
         Raises:
-            InputError: The workers were not started alike, or one of them is gone.
+            InputError: If settings of the workers differ, or a worker has stopped.
         """
         from keras_seq.train import state
 
         with self._translate_errors():
             self._check_match(must_match)
-            copy = self._build_replicas(build, examples)
-            state.set_state(copy, state.get_state(model))
-            self._offset_seeds(copy)
-            copy.fit(self._distribute(batches), **fit_options)
+            replicas = self._build_replicas(build, examples)
+            state.set_state(replicas, state.get_state(model))
+            self._offset_seeds(replicas)
+            replicas.fit(self._distribute(batches), **fit_options)
 
-    def wait(self):
-        """Waits until all workers have come as far as this: none can do without the others.
+    def wait(self) -> None:
+        """Wait until all workers have called this method.
 
         Raises:
-            InputError: One of them is gone.
+            InputError: If a worker has stopped.
         """
         with self._translate_errors():
             self._gather([0])
 
     @contextlib.contextmanager
-    def _translate_errors(self):
+    def _translate_errors(self) -> Iterator[None]:
         import tensorflow as tf
 
         try:
@@ -161,83 +182,91 @@ class Devices:
             if not self.multi_worker:
                 raise
             raise InputError(
-                "Another worker is gone; started again with --resume, all of them go on from the "
-                "last epoch."
+                "Another worker has stopped. Start all workers again with --resume to continue "
+                "from the last epoch."
             ) from None
 
-    def _gather(self, numbers):
-        """The whole numbers of all workers: a row each."""
+    def _gather(self, values: Sequence[int]) -> "Array":
+        """Return the values of all workers, `(workers, values)`."""
         import tensorflow as tf
 
-        mine = tf.constant([numbers], tf.int64)
-        return self.strategy.gather(self.strategy.run(lambda: mine), axis=0).numpy()
+        own = tf.constant([values], tf.int64)
+        return self.strategy.gather(self.strategy.run(lambda: own), axis=0).numpy()
 
-    def _check_match(self, must_match):
-        for name, numbers in zip(must_match, self._gather(list(must_match.values())).T.tolist()):
-            if len(set(numbers)) > 1:
-                raise InputError(f"The workers must be started alike, but the {name} is {numbers}.")
+    def _check_match(self, must_match: Mapping[str, int]) -> None:
+        columns = self._gather(list(must_match.values())).T.tolist()
+        for name, values in zip(must_match, columns, strict=True):
+            if len(set(values)) > 1:
+                raise InputError(
+                    f"All workers must have the same {name}, got {values}. Start them with the "
+                    "same command, data and code."
+                )
 
-    def _build_replicas(self, build, examples):
-        """A model with a copy on each device, ready for `fit`."""
+    def _build_replicas(
+        self, build: "Callable[[], keras.Model]", examples: "EncodedDataset"
+    ) -> "keras.Model":
+        """Return a model with a replica on each device, ready for `fit`."""
         import tensorflow as tf
 
         with self.strategy.scope():
             model = build()
             model.optimizer.build(model.trainable_variables)
             data = examples.inputs, examples.targets
-            few = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), data)
-            keras_compat.build_for_workers(model, few)
+            two_rows = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), data)
+            keras_compat.build_for_workers(model, two_rows)
         keras_compat.clip_summed_gradients(model.optimizer)
         if self.multi_worker:
             step = model.train_step
-            # Of several workers, `fit` takes the mean over the first axis of what a step returns.
+            # With several workers, `fit` averages the results of a step over their first axis.
             model.train_step = lambda data: {
                 name: tf.reshape(value, [1]) for name, value in step(data).items()
             }
         return model
 
-    def _offset_seeds(self, model):
-        """Lets the copies draw different random numbers, where they would draw the same."""
+    def _offset_seeds(self, model: "keras.Model") -> None:
+        """Give each replica other random seeds, so that their dropout masks differ."""
         import tensorflow as tf
 
         weights = {id(weight) for weight in model.weights}
-        random = [variable for variable in model.variables if id(variable) not in weights]
+        seeds = [variable for variable in model.variables if id(variable) not in weights]
 
-        def on_device():
-            number = tf.distribute.get_replica_context().replica_id_in_sync_group
-            for seed in random:
-                seed.assign(seed + tf.cast(number * 1_000_003, seed.dtype))
+        def on_device() -> None:
+            replica_id = tf.distribute.get_replica_context().replica_id_in_sync_group
+            for seed in seeds:
+                seed.assign(seed + tf.cast(replica_id * 1_000_003, seed.dtype))
 
         self.strategy.run(on_device)
 
-    def _distribute(self, batches):
-        def of_worker(context):
+    def _distribute(self, batches: "Callable[..., tf.data.Dataset]") -> Any:
+        """Return batches of which each device gets its shard."""
+
+        def shards_of_worker(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
             num_shards = context.num_replicas_in_sync
             num_local = num_shards // context.num_input_pipelines
             first = context.input_pipeline_id * num_local
             return batches(shards=range(first, first + num_local), num_shards=num_shards)
 
-        return self.strategy.distribute_datasets_from_function(of_worker)
+        return self.strategy.distribute_datasets_from_function(shards_of_worker)
 
 
-def _read_cluster():
-    """The workers of TF_CONFIG, the chief first, and this one; each a kind and a number."""
+def _read_cluster() -> tuple[list[Worker], Worker]:
+    """Return the workers of TF_CONFIG, the chief first, and the one that is this process."""
     try:
-        config = json.loads(os.environ.get(VARIABLE, ""))
+        config = json.loads(os.environ.get(CLUSTER_VARIABLE, ""))
         cluster, task = config["cluster"], config["task"]
         workers = [
-            (kind, number)
+            (kind, index)
             for kind in ("chief", "worker")
-            for number in range(len(cluster.get(kind, [])))
+            for index in range(len(cluster.get(kind, [])))
         ]
         this_worker = (task["type"], task["index"])
-        known = this_worker in workers
+        is_valid = this_worker in workers
     except (ValueError, KeyError, TypeError, AttributeError):
-        known = False
-    if not known:
+        is_valid = False
+    if not is_valid:
         raise InputError(
-            f"--distribute multiworker needs {VARIABLE}, such as "
+            f"--distribute multiworker needs the environment variable {CLUSTER_VARIABLE}, such as "
             '{"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, '
-            '"task": {"type": "worker", "index": 0}}, with an index of its own for every worker.'
+            '"task": {"type": "worker", "index": 0}}. Every worker has its own index.'
         )
     return workers, this_worker

@@ -1,8 +1,9 @@
-"""Fingerprints of what a run is trained from, which tell whether it can go on."""
+"""Fingerprints of the code and data of a run, by which it is checked before it resumes."""
 
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -15,21 +16,21 @@ from keras_seq.batching import RawExamples
 from keras_seq.train.recipe import RecipeInfo
 
 Fingerprint = dict[str, Any]
-"""JSON object under "fingerprint" in `config.json`, with the keys `code`, `data` and `versions`."""
+"""JSON object with the keys `code`, `data` and `versions`, saved in `config.json`."""
 
 
 def compute(recipe: RecipeInfo, splits: Mapping[str, RawExamples]) -> Fingerprint:
-    """Return the fingerprint of a recipe's code, of its data and of the packages.
+    """Return the fingerprint of a recipe's code, its data and the package versions.
 
     Args:
-        recipe: RecipeInfo.
+        recipe: Recipe.
         splits: Examples by split, as the recipe loads them.
     """
     return {"code": hash_code(recipe), "data": hash_data(splits), "versions": package_versions()}
 
 
 def hash_code(recipe: RecipeInfo) -> dict[str, str]:
-    """Return the SHA-256 of every Python file of a recipe, by its path in the recipe's folder."""
+    """Return the SHA-256 of each Python file of a recipe, by its path in the recipe's folder."""
     files = sorted(recipe.folder.rglob("*.py"))
     return {
         file.relative_to(recipe.folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()
@@ -38,36 +39,35 @@ def hash_code(recipe: RecipeInfo) -> dict[str, str]:
 
 
 def hash_data(splits: Mapping[str, RawExamples]) -> dict[str, dict[str, Any]]:
-    """Return the number of examples and a SHA-256 of their content, by split.
+    """Return the number of examples and the SHA-256 of their content, by split.
 
-    The content counts, not the files: the same data at another place, or with another time of
-    change, has the same fingerprint.
+    Paths and modification times of files do not matter.
     """
     return {
         name: {
             "examples": len(examples),
-            "sha256": hashlib.sha256(_text(examples).encode()).hexdigest(),
+            "sha256": hashlib.sha256(_to_json(examples).encode()).hexdigest(),
         }
         for name, examples in splits.items()
     }
 
 
-def _text(examples: RawExamples) -> str:
+def _to_json(examples: RawExamples) -> str:
     return json.dumps([examples.inputs, examples.targets], default=_describe)
 
 
 def _describe(value: Any) -> Any:
-    """Return what JSON can hold in place of an array or object that is part of an example."""
+    """Return a JSON value for an array or another object in an example."""
     array = np.asarray(value)
     if array.dtype != object:
         content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
         return [array.dtype.str, array.shape, hashlib.sha256(content.data).hexdigest()]
-    # Of an unknown object nothing but its type is the same in another process.
+    # Only the type of an unknown object is the same in another process.
     return value.tolist() if isinstance(value, np.ndarray) else type(value).__qualname__
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of what a result depends on."""
+    """Return the versions of Python and of the packages that results depend on."""
     packages = ("keras", "keras-seq", "numpy", "tensorflow")
     return {
         "python": platform.python_version(),
@@ -75,13 +75,13 @@ def package_versions() -> dict[str, str]:
     }
 
 
-def check_code(stored: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
-    """Refuse to go on with code that is not that of the start.
+def check_code(stored: Fingerprint, recipe: RecipeInfo, run_folder: str | os.PathLike[str]) -> None:
+    """Check that the code of a recipe has not changed since a run was started.
 
     Args:
-        stored: Fingerprint of the start; empty for runs of older versions, which had none.
-        recipe: RecipeInfo as it is now.
-        place: Folder of the run.
+        stored: Fingerprint of the start. It is empty for runs of older versions.
+        recipe: Recipe.
+        run_folder: Folder of the run.
 
     Raises:
         InputError: If a Python file of the recipe was changed, added or removed.
@@ -91,26 +91,35 @@ def check_code(stored: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
         return
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     raise InputError(
-        f"{place} was started with other code of the recipe {recipe.name}: {', '.join(changed)} "
-        "changed since; put the code back, or start another run with --run."
+        f"{run_folder} was started with other code of the recipe {recipe.name}. Changed since: "
+        f"{', '.join(changed)}. Restore the code, or start another run with --run."
     )
 
 
-def check(stored: Fingerprint, current: Fingerprint, recipe: RecipeInfo, place: Any) -> None:
-    """Refuse to go on with other code or data than at the start; warn of other packages.
+def check(
+    stored: Fingerprint,
+    current: Fingerprint,
+    recipe: RecipeInfo,
+    run_folder: str | os.PathLike[str],
+) -> None:
+    """Check that code and data have not changed since a run was started.
+
+    Print a warning if package versions have changed.
 
     Args:
-        stored, recipe, place: As for `check_code`.
+        stored: Fingerprint of the start. It is empty for runs of older versions.
         current: Fingerprint as it is now.
+        recipe: Recipe.
+        run_folder: Folder of the run.
 
     Raises:
-        InputError: If the recipe's code or its data is not that of the start.
+        InputError: If the code or the data has changed.
     """
-    check_code(stored, recipe, place)
+    check_code(stored, recipe, run_folder)
     if difference := compare_data(stored, current["data"]):
         raise InputError(
-            f"{place} was started with other data: {difference}; put the data back, or start "
-            "another run with --run."
+            f"{run_folder} was started with other data: {difference}. Restore the data, or "
+            "start another run with --run."
         )
     changed = [
         f"{name} {version} (now {current['versions'].get(name, 'missing')})"
@@ -119,18 +128,18 @@ def check(stored: Fingerprint, current: Fingerprint, recipe: RecipeInfo, place: 
     ]
     if changed:
         print(
-            f"keras-seq: warning: {place} was started with {', '.join(changed)}; the metrics may "
-            "differ from those of an undisturbed run.",
+            f"keras-seq: warning: {run_folder} was started with {', '.join(changed)}. The "
+            "metrics may differ from those of an uninterrupted run.",
             file=sys.stderr,
         )
 
 
 def compare_data(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str | None:
-    """Return a clause on the first split that is not what it was, or None.
+    """Return a description of the first split that has changed, or None.
 
     Args:
-        stored: Fingerprint of the start; empty for runs of older versions, which had none.
-        current: What `hash_data` returns now.
+        stored: Fingerprint of the start. It is empty for runs of older versions.
+        current: Result of `hash_data` now.
     """
     before = stored.get("data", current)
     for split in {**before, **current}:
@@ -140,5 +149,5 @@ def compare_data(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str
         if was["examples"] != now["examples"]:
             return f"the {split} split had {was['examples']} examples and has {now['examples']}"
         if was != now:
-            return f"the {now['examples']} examples of the {split} split have other content"
+            return f"the {now['examples']} examples of the {split} split have changed"
     return None

@@ -1,4 +1,4 @@
-"""Trains a recipe: from its config to a finished run."""
+"""Training loop of a recipe, from its config to a finished run."""
 
 import contextlib
 import functools
@@ -30,19 +30,19 @@ def train(
     test: bool = True,
     devices: Devices | None = None,
 ) -> dict[str, Any] | None:
-    """Train, evaluate and save; go on from the run's checkpoint if there is one.
+    """Train, evaluate and save a model. Resume from the run's checkpoint if there is one.
 
     Args:
         recipe: Recipe.
         preset: Name of the preset that the config was derived from.
         config: Config of the recipe.
-        run: Run, free or interrupted.
-        command: Command line, noted in the metrics.
-        test: Whether to read the test split; if not, pictures are of the validation split.
-        devices: Devices to train on, if not where TensorFlow does.
+        run: New or interrupted run.
+        command: Command line, saved with the metrics.
+        test: Whether to evaluate on the test split. If not, plots show the validation split.
+        devices: Devices to train on. Default: the one that TensorFlow selects.
 
     Returns:
-        The metrics that are written to metrics.json; None, if another worker writes them.
+        Content of `metrics.json`, or None if another worker writes it.
     """
     model, run_callback = fit(recipe, preset, config, run, Progress, test=test, devices=devices)
     if devices is not None and not devices.chief:
@@ -51,8 +51,8 @@ def train(
     splits = run_callback.splits
     if run_callback.best_weights is not None:
         model.set_weights(run_callback.best_weights)
-    reported = next(name for name in ("test", "validation", "train") if name in splits)
-    report = recipe.report(model, splits, reported, run.folder)
+    report_split = next(name for name in ("test", "validation", "train") if name in splits)
+    report = recipe.report(model, splits, report_split, run.folder)
     plots.learning_curve(run_callback.history, config.monitor, run.folder / "learning_curve.png")
     with atomic_write(run.model_path) as path:
         model.save(path)
@@ -75,7 +75,8 @@ def train(
     }
     run.finish(metrics)
     if devices is not None:
-        with contextlib.suppress(InputError):  # what the others do now does not matter
+        # The result is saved. Another worker that stops now does no harm.
+        with contextlib.suppress(InputError):
             devices.wait()
     return metrics
 
@@ -91,30 +92,36 @@ def fit(
     test: bool = True,
     devices: Devices | None = None,
 ) -> tuple[keras.Model, RunCallback]:
-    """Train, or go on from the run's checkpoint, and leave a checkpoint behind.
+    """Train a model, or resume from the run's checkpoint. Leave a checkpoint behind.
 
     Args:
-        recipe, preset, config, run, test, devices: As for `train`.
-        make_callback: Makes of the RunCallback a callback, which is called after it.
-        fraction: Share of the training after which to stop; the schedules are those of the whole.
+        recipe: Recipe.
+        preset: Name of the preset that the config was derived from.
+        config: Config of the recipe.
+        run: New or interrupted run.
+        make_callback: Function that makes a callback, which Keras calls after the RunCallback.
+        fraction: Fraction of the epochs after which to stop. Schedules are those of a whole
+            training.
+        test: Whether to keep the test split. If not, it is dropped.
+        devices: Devices to train on. Default: the one that TensorFlow selects.
 
     Returns:
-        The model as it is after the last epoch, and its `RunCallback`.
+        The model after the last epoch, and its callback.
 
     Raises:
-        InputError: If the data has no training examples, or an interrupted run cannot go on.
+        InputError: If there are no training examples, or an interrupted run cannot be resumed.
     """
-    started = time.perf_counter()
+    start_time = time.perf_counter()
     if devices is not None:
         devices.check(config.batch_size)
     splits = dict(recipe.load(config))
-    current = fingerprints.compute(recipe, splits)
+    fingerprint = fingerprints.compute(recipe, splits)
     if run.is_started:
-        fingerprints.check(run.fingerprint, current, recipe, run.folder)
+        fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)
     if not test:
         splits.pop("test", None)
     if "train" not in splits:
-        raise InputError(f"The data {config.data!r} is so small that it has no training examples.")
+        raise InputError(f"The data {config.data!r} is too small: it has no training examples.")
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
@@ -124,10 +131,10 @@ def fit(
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.is_started:
-        run.start(recipe.name, preset, config, current, recipe.path)
+        run.start(recipe.name, preset, config, fingerprint, recipe.path)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     epochs = max(1, round(config.steps / steps_per_epoch))
-    run_callback = RunCallback(run, recipe, config, splits, model, epochs, started)
+    run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
     run_callback.restore()
     last = max(1, round(fraction * epochs))
     batches = functools.partial(
@@ -139,11 +146,11 @@ def fit(
             "initial_epoch": run_callback.epochs_done,
             "epochs": last,
             "callbacks": [run_callback, make_callback(run_callback)] if chief else [],
-            "shuffle": False,  # the batches come in an order of their own
+            "shuffle": False,  # the batches are shuffled already
             "verbose": 0,
         }
         if devices is None:
-            # Else Keras traces the train step twice: once to make the optimizer's variables.
+            # Otherwise Keras traces the train step twice, first to create the optimizer variables.
             model.optimizer.build(model.trainable_variables)
             model.fit(batches(), **fit_options)
         else:
@@ -153,7 +160,7 @@ def fit(
                 "number of examples": len(examples),
                 "number of weights": model.count_params(),
                 "number of epochs": last,
-                "number of epochs done": run_callback.epochs_done,
+                "number of completed epochs": run_callback.epochs_done,
             }
             devices.fit(model, build, examples, batches, must_match, **fit_options)
     return model, run_callback

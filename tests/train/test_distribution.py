@@ -195,7 +195,7 @@ def test_two_workers_train_as_one_does(place):
     command = ["-m", "keras_seq.cli", "train", "./again", "--distribute", "multiworker"]
     workers = [start(place, *command, TF_CONFIG=config(addresses, "worker", n)) for n in range(2)]
     chief, other = map(end, workers)
-    assert "This is worker 0 of 2, which waits for the others." in chief
+    assert "This is worker 0 of 2. Waiting for the other workers." in chief
     assert "validation accuracy" in chief and "validation accuracy" not in other
     check_like_one(place, "default")
 
@@ -223,7 +223,7 @@ def test_without_workers_it_says_what_is_missing(workplace, monkeypatch, capsys,
         monkeypatch.setenv("TF_CONFIG", text)
     assert cli.main(["train", "mnist_rows", "--distribute", "multiworker"]) == 2
     error = capsys.readouterr().err
-    assert "--distribute multiworker needs TF_CONFIG, such as {" in error
+    assert "--distribute multiworker needs the environment variable TF_CONFIG, such as {" in error
     assert error.startswith("keras-seq: ") and error.count("\n") == 1
     assert not (workplace / "runs").exists()
 
@@ -243,7 +243,9 @@ def test_one_worker_is_the_chief(monkeypatch):
 def test_what_cannot_be_shared_out_alike_is_refused():
     devices = distribution.Devices(SimpleNamespace(num_replicas_in_sync=3), "here")
     devices.check(64 + 2)
-    with pytest.raises(InputError, match="--batch-size 64 cannot be divided among 3 devices; 66"):
+    with pytest.raises(
+        InputError, match="--batch-size must be a multiple of 3, .* got 64. The next multiple is 66"
+    ):
         devices.check(64)
 
 
@@ -251,11 +253,11 @@ def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
     rows = np.array([[0, 16], [0, 32]])
     monkeypatch.setattr(distribution.Devices, "_gather", lambda self, numbers: rows)
     devices = distribution.Devices(None, "here", multi_worker=True)
-    with pytest.raises(InputError, match=r"started alike, but the batch size is \[16, 32\]"):
+    with pytest.raises(InputError, match=r"the same batch size, got \[16, 32\]"):
         devices._check_match({"seed": 0, "batch size": 16})
 
 
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="needs Keras's TensorFlow backend, and this is jax"):
+    with pytest.raises(InputError, match="needs Keras's TensorFlow backend, got jax"):
         distribution.make_devices.__wrapped__("mirrored")  # not one of an earlier test

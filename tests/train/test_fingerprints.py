@@ -65,7 +65,7 @@ def test_other_content_has_another(name):
     assert [split for split in now if now[split] != before[split]] == [name]
     count = now[name]["examples"]
     assert fingerprints.compare_data({"data": before}, now) == (
-        f"the {count} examples of the {name} split have other content"
+        f"the {count} examples of the {name} split have changed"
     )
 
 
@@ -113,5 +113,7 @@ def test_what_is_refused_and_what_is_warned_of(own, capsys):
     (own.folder / "model.py").write_text("# changed")
     (own.folder / "more.py").touch()
     (own.folder / "README.md").touch()
-    with pytest.raises(InputError, match=r"code of the recipe own: model\.py, more\.py changed"):
+    with pytest.raises(
+        InputError, match=r"code of the recipe own\. Changed since: model\.py, more\.py"
+    ):
         fingerprints.check(before, before, own, "runs/a")

@@ -165,7 +165,7 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     text = data.read_text()
     data.write_text(text + "# changed\n")
     assert run(*RESUME) == 2
-    assert "code of the recipe formula: data.py changed since; put the code back" in sentence(
+    assert "code of the recipe formula. Changed since: data.py. Restore the code" in sentence(
         capsys
     )
     data.write_text(text.replace("(4, 1)", "(5, 1)"))
@@ -174,7 +174,7 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     (HALF / "config.json").write_text(json.dumps(config))
     forget()
     assert run(*RESUME) == 2
-    assert "the train split had 4 examples and has 5; put the data back" in sentence(capsys)
+    assert "the train split had 4 examples and has 5. Restore the data" in sentence(capsys)
     forget()
     data.write_text(text)
     config["fingerprint"]["versions"]["keras"] = "3.0"

@@ -225,7 +225,9 @@ def test_a_search_goes_on_with_the_same_code_only(searches, tmp_path, monkeypatc
     Path("formula/model.py").write_text(formula_recipe.FILES["model.py"] + "# changed")
     assert cli.main(["tune", "./formula", *THREE, "--run", "half"]) == 2
     error = capsys.readouterr().err
-    assert "code of the recipe formula: model.py changed since" in error and error.count("\n") == 1
+    assert (
+        "code of the recipe formula. Changed since: model.py." in error and error.count("\n") == 1
+    )
 
 
 def test_a_programming_error_ends_a_search(formula):
@@ -292,8 +294,8 @@ MISTAKES = {
         {},
         "nothing to tune",
     ),
-    "half a cluster": ([], {tuning.CLUSTER[0]: "chief"}, "KERASTUNER_ORACLE_PORT must be set"),
-    "no port": ([], dict(zip(tuning.CLUSTER, ("chief", "here", "a"))), "must be a number, not 'a'"),
+    "half a cluster": ([], {tuning.CLUSTER[0]: "chief"}, "KERASTUNER_ORACLE_PORT too"),
+    "no port": ([], dict(zip(tuning.CLUSTER, ("chief", "here", "a"))), "must be a number, got 'a'"),
     "workers of a worker": (
         ["--workers", "2"],
         dict(zip(tuning.CLUSTER, ("w", "127.0.0.1", "1"))),
