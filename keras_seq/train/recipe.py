@@ -1,17 +1,16 @@
-"""What a recipe is.
+"""Base class of recipes.
 
-A recipe is a package, or a folder on disk, of a few short modules:
+A recipe is a package, or a folder on disk, with a few short modules:
 
-- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.train.config.Config`, some
-  fields of it `tunable`, and `PRESETS`, a dict of name to Config, of which "default" is one;
+- `config.py`: `Config`, a frozen dataclass that extends `keras_seq.train.config.Config`, and
+  `PRESETS`, a dict of name to Config that includes "default";
 - `data.py`: reads examples and splits them;
 - `model.py`: builds the model and encodes examples for it;
-- `metric.py`: measures the model, and writes what people would rather see than read;
-- `recipe.py`: `Recipe`, which extends `keras_seq.train.recipe.Recipe`: it says which function does
-  what, and what the model answers to what people type.
+- `metric.py`: evaluates the model, and writes plots and samples;
+- `recipe.py`: `Recipe`, which extends `keras_seq.train.recipe.Recipe` and connects the modules.
 
-The docstring of the package is its description. `config.py` is imported to list recipes and their
-options: it imports no backend. `recipe.py` is imported once a command needs the recipe's code.
+The docstring of the package is its description. `config.py` must not import a backend, because
+`keras-seq ls` and `--help` import it. `recipe.py` is imported when a command runs the recipe.
 """
 
 import abc
@@ -33,21 +32,26 @@ if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
 
 Splits = Mapping[str, RawExamples]
-"""Examples by split: "train" and, if there are such, "validation" and "test"."""
+"""Examples by split: "train" and, optionally, "validation" and "test"."""
 Inputs = Any
-"""What a model takes: an array, or a dict of arrays."""
+"""Inputs of a model: an array, or a dict of arrays."""
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 AnyModel = TypeVar("AnyModel")
 
 
 @dataclasses.dataclass(frozen=True)
 class RecipeInfo:
-    """What is known of a recipe before its code is imported.
+    """Description of a recipe whose code is not imported yet.
+
+    >>> from keras_seq.train import registry
+    >>> info = registry.find("ner")
+    >>> info.preset("default").monitor
+    'f1'
 
     Args:
         name: Name on the command line.
         package: Import name of the package.
-        path: Folder as the command names it, of a recipe that is not registered; else None.
+        path: Folder of a recipe that is not registered, as the command line names it, or None.
     """
 
     name: str
@@ -56,7 +60,7 @@ class RecipeInfo:
 
     @functools.cached_property
     def folder(self) -> Path:
-        """Folder of the recipe's files."""
+        """Folder of the recipe."""
         file = importlib.import_module(self.package).__file__
         assert file is not None  # a recipe is a package with an `__init__.py`
         return Path(file).parent
@@ -75,7 +79,7 @@ class RecipeInfo:
         """Return the Config of a preset.
 
         Raises:
-            InputError: If there is none of that name.
+            InputError: If the recipe has no such preset.
         """
         if name not in self.presets:
             raise unknown_name(f"preset of {self.name}", name, self.presets)
@@ -83,17 +87,17 @@ class RecipeInfo:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """Recorded results of the presets, as runs write them."""
+        """Recorded results of the presets: content of `metrics.json` of each run."""
         path = self.folder / "results.json"
         return json.loads(path.read_text()) if path.exists() else []
 
     def import_recipe(self) -> "Recipe":
-        """Import the recipe's code, and with it the backend, whose messages are held back.
+        """Import the recipe's code, and with it the backend.
 
-        The layers of its own that a saved model may have are known from then on.
+        This registers the custom layers that a saved model of the recipe may have.
 
         Raises:
-            InputError: If the recipe has no class `Recipe` in `recipe.py`, or it lacks a method.
+            InputError: If `recipe.py` has no class `Recipe`, or the class lacks a method.
         """
         if not (self.folder / "recipe.py").is_file():
             raise InputError(f"The recipe {self.folder} has no recipe.py.")
@@ -101,79 +105,87 @@ class RecipeInfo:
         recipe_class = getattr(importlib.import_module(f"{self.package}.recipe"), "Recipe", None)
         if not (isinstance(recipe_class, type) and issubclass(recipe_class, Recipe)):
             raise InputError(
-                f"{self.folder / 'recipe.py'} has no class Recipe that extends "
+                f"{self.folder / 'recipe.py'} must define a class Recipe that extends "
                 "keras_seq.train.recipe.Recipe."
             )
         if missing := sorted(recipe_class.__abstractmethods__):
             raise InputError(
-                f"The class Recipe in {self.folder / 'recipe.py'} lacks {', '.join(missing)}."
+                f"The class Recipe in {self.folder / 'recipe.py'} must define {', '.join(missing)}."
             )
         return recipe_class(self.name, self.package, self.path)
 
 
 class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
-    """What the commands of `keras-seq` ask of a recipe.
+    """Base class of recipes: the functions that the commands of `keras-seq` call.
 
-    A recipe of your own extends this class, with its Config and the class of its models:
-    `class Recipe(recipe.Recipe[Config, SequenceTagger])`. Functions of other modules become
-    methods by `load = staticmethod(data.load)`.
+    A recipe extends this class with its types of Config and model:
+
+        class Recipe(recipe.Recipe[Config, SequenceTagger]):
+            load = staticmethod(data.load)
+            build = staticmethod(model.build)
+            ...
+
+    >>> from keras_seq.train.recipe import Recipe
+    >>> sorted(Recipe.__abstractmethods__)
+    ['build', 'encode', 'evaluate', 'load', 'predict']
     """
 
     examples: ClassVar[Sequence[str]] = ()
-    """Texts to try in `keras-seq demo`, if the data is builtin."""
+    """Example texts in `keras-seq demo`, for models trained on the builtin data."""
 
     @abc.abstractmethod
     def load(self, config: AnyConfig) -> Splits:
         """Read the data.
 
-        Texts stay texts: `encode` makes tokens of them. Where the data itself consists of symbols,
-        such as tagged tokens or the notes of a tune, an example is a list of these.
+        Texts remain strings, which `encode` tokenizes. If the data consists of symbols, such as
+        tagged tokens or notes, an example is a list of symbols.
 
         Returns:
-            Examples by split; all but "train" may be missing.
+            Examples by split. Only "train" is required.
 
         Raises:
-            InputError: If the data is not as it should be; the message gives file and line.
+            InputError: If the data is not valid. The message gives file and line.
         """
 
     @abc.abstractmethod
     def build(self, config: AnyConfig, train: RawExamples) -> AnyModel:
-        """Build a compiled `keras.Model`, its input shapes known.
+        """Build a compiled model with known input shapes.
 
         Args:
             config: Config of the run.
-            train: Training examples, which a vocabulary may be made of.
+            train: Training examples, from which a vocabulary may be built.
         """
 
     @abc.abstractmethod
     def encode(self, model: AnyModel, examples: RawExamples) -> EncodedDataset:
-        """Return examples as the arrays that the model is trained on."""
+        """Return examples as arrays for the training of the model."""
 
     @abc.abstractmethod
     def evaluate(self, model: AnyModel, splits: Splits, name: str) -> Metrics:
-        """Measure the model on one split.
+        """Evaluate the model on one split.
 
         Args:
             model: Trained model.
             splits: Examples as `load` returns them.
-            name: Name of the split to measure on.
+            name: Name of the split to evaluate on.
 
         Returns:
-            Numbers by name, and details in nested dicts, such as `per_label`: label to numbers by
-            name. See `keras_seq.train.metrics`.
+            Numbers by name, with details in nested dicts. See `keras_seq.train.metrics`.
         """
 
     def report(
         self, model: AnyModel, splits: Splits, name: str, folder: Path
     ) -> dict[str, Any] | None:
-        """Write pictures and samples of the model on one split.
+        """Write plots and samples of the model on one split.
 
         Args:
-            model, splits, name: As for `evaluate`.
+            model: Trained model.
+            splits: Examples as `load` returns them.
+            name: Name of the split.
             folder: Folder to write to.
 
         Returns:
-            More measurements, which JSON can hold, or None.
+            Further measurements as a JSON object, or None.
         """
         return None
 
@@ -181,41 +193,44 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def predict(
         self, model: AnyModel, config: AnyConfig, inputs: Sequence[str]
     ) -> Iterable[dict[str, Any]]:
-        """Yield a row of a table for each answer: column to value.
+        """Yield the predictions for inputs from the command line.
 
-        A recipe may add keyword arguments with types and defaults, which become options of
+        A recipe may add keyword arguments with types and defaults. They become options of
         `keras-seq predict`.
 
         Args:
             model: Trained model.
             config: Config of the run.
-            inputs: What people type: file names, sentences, numbers.
+            inputs: Inputs as typed: file names, sentences, numbers.
+
+        Yields:
+            A row of a table per prediction: column to value.
         """
 
     def trace_inputs(
         self, model: AnyModel, example: Any, target: Any = None
     ) -> tuple[Inputs, Sequence[str]]:
-        """Return one example as inputs of the model, and the names of its time steps.
+        """Return one example as inputs of the model, and a label for each time step.
 
-        Default: as the model's own `trace_inputs` returns them.
+        Default: the result of the model's own `trace_inputs`.
 
         Args:
             model: Trained model.
-            example: What people type, or an input as `load` returns it.
-            target: The target of an input of `load`; else None.
+            example: Input as typed, or an input as `load` returns it.
+            target: Target of an input that `load` returned, or None.
 
         Returns:
-            A batch of one, and a name for each time step.
+            A batch with one example, and the labels of its time steps.
         """
         traceable: Any = model
         return traceable.trace_inputs(example, target)
 
     def demo(self, model: AnyModel, config: AnyConfig) -> "Panel | None":
-        """Return the panel of `keras-seq demo`, or None for that of the kind of model."""
+        """Return the panel of `keras-seq demo`, or None for the default panel of the model."""
         return None
 
     def export_inputs(self, model: AnyModel, config: AnyConfig, num_examples: int) -> Sequence[Any]:
-        """Return test inputs as `keras_seq.export` compares a model with its export on them.
+        """Return test inputs on which `keras_seq.export` verifies an exported model.
 
         Args:
             model: Trained model.
@@ -223,7 +238,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             num_examples: Number of test examples.
 
         Returns:
-            Inputs; texts as lists of tokens, without those that have none.
+            Inputs. Texts are lists of tokens; empty ones are left out.
         """
         from keras_seq.models.text_model import TextModel
 

@@ -1,4 +1,4 @@
-"""The recorded results of the recipes' presets, and the tables made of them."""
+"""Recorded results of the recipes' presets, and their summary."""
 
 import dataclasses
 import json
@@ -13,14 +13,19 @@ from keras_seq.train.metrics import numbers
 from keras_seq.train.recipe import RecipeInfo
 
 LOCK_SECONDS = 60.0
-"""Longest wait for other runs that record a result of the same recipe, in seconds."""
+"""Maximum wait for other runs that record results of the same recipe, in seconds."""
 
 
 def record(recipe: RecipeInfo, metrics: Mapping[str, Any], config: Config) -> None:
-    """Add the metrics of a finished run to the results of its recipe, with all its settings.
+    """Add the metrics and config of a finished run to the results of its recipe.
+
+    Args:
+        recipe: Recipe of the run.
+        metrics: Content of `metrics.json`.
+        config: Config of the run.
 
     Raises:
-        InputError: As `check_recordable`, if another run was recorded meanwhile.
+        InputError: If the same preset and seed have been recorded in the meantime.
     """
     keys = ("preset", "seed")
     with exclusive_lock(recipe.folder, timeout=LOCK_SECONDS):
@@ -31,49 +36,52 @@ def record(recipe: RecipeInfo, metrics: Mapping[str, Any], config: Config) -> No
 
 
 def check_recordable(recipe: RecipeInfo, preset: str, config: Config, test: bool) -> None:
-    """Refuse to record what is not a preset as it stands, or what is recorded already.
+    """Check that the result of a run can be recorded.
 
     Args:
-        recipe, preset, config: Those of the run.
-        test: Whether the test split is measured, of which results are.
+        recipe: Recipe of the run.
+        preset: Name of its preset.
+        config: Config of the run.
+        test: Whether the run is evaluated on the test split.
 
     Raises:
-        InputError: If it is one of these, or the test split is not measured.
+        InputError: If the config differs from the preset, the test split is not evaluated, or a
+            result of the same preset and seed is recorded already.
     """
     if dataclasses.replace(config, seed=0) != dataclasses.replace(recipe.preset(preset), seed=0):
-        raise InputError("--record takes a preset as it is; only --seed may differ.")
+        raise InputError("--record needs an unchanged preset. Only --seed may differ.")
     if not test:
-        raise InputError("--record records the result on the test split.")
+        raise InputError("--record needs a result on the test split.")
     for row in current_rows(recipe):
         if (row["preset"], row["seed"]) == (preset, config.seed):
             raise InputError(
-                f"The result of preset {preset!r} with seed {config.seed} is recorded in "
-                f"{recipe.folder / 'results.json'}; the first reading stands."
+                f"The result of preset {preset!r} with seed {config.seed} is already recorded in "
+                f"{recipe.folder / 'results.json'}. A second result is not recorded."
             )
 
 
 def current_rows(recipe: RecipeInfo) -> list[dict[str, Any]]:
-    """Return the results of presets as they stand: what had other settings is of the past.
+    """Return the results that were recorded with the current settings of their presets.
 
-    A row without settings was recorded before they were noted, of a preset that has not changed.
+    Rows without a config are from older versions. Their presets have not changed since.
     """
     rows = []
     for row in recipe.results:
         if row["preset"] in recipe.presets:
             preset = dataclasses.replace(recipe.preset(row["preset"]), seed=row["seed"])
-            now = json.loads(json.dumps(dataclasses.asdict(preset)))  # lists for tuples
+            now = json.loads(json.dumps(dataclasses.asdict(preset)))  # tuples become lists
             if row.get("config", now) == now:
                 rows.append(row)
     return rows
 
 
 def summarize(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
-    """Return for each preset its name, number of seeds, mean test metrics and mean minutes."""
+    """Return the name, number of seeds, mean test metrics and mean minutes of each preset."""
     rows = current_rows(recipe)
     lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]
-        names = numbers(runs[0]["test"])  # details such as those per label would be too much here
+        names = numbers(runs[0]["test"])
         metrics = [f"{name} {mean(run['test'][name] for run in runs):.3f}" for name in names]
         minutes = mean(run["seconds"] for run in runs) / 60
         lines.append((preset, str(len(runs)), ", ".join(metrics), f"{minutes:.1f}"))

@@ -1,4 +1,4 @@
-"""The folder of a run: its files, and what they say."""
+"""Folders of training runs."""
 
 import contextlib
 import dataclasses
@@ -10,55 +10,58 @@ from typing import Any
 
 from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.files import write_json as write_json  # for recipes
 from keras_seq.train import checkpoints, fingerprints, registry
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import flatten
 from keras_seq.train.recipe import Recipe, RecipeInfo
 
 SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
-"""Members of a model file of Keras, the architecture first."""
+"""Members of a Keras model file, the architecture first."""
 LAMBDA = b'"__lambda__"'
-"""Class of what Keras saves as the code of a function, and does not load."""
+"""Class name under which Keras saves the byte code of a function."""
 REMEDY = "restore it from a copy, or train another run"
-"""Advice on files of which nothing else holds the content."""
+"""Advice for damaged files that cannot be written again."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A training run on disk.
+    """Folder of a training run.
 
-    - `config.json`: recipe, preset, every field of the config, and fingerprints of the recipe's
-      code and of the data;
-    - `history.csv`: a row an epoch; `learning_curve.png`: the same as a picture;
-    - `checkpoint.npz`: all that a resumed run needs, and `checkpoint.previous.npz`, that of the
-      epoch before; gone when the run has finished;
-    - `model.keras`, `metrics.json`: the result; `metrics.json` is written last.
+    - `config.json`: recipe, preset, config, and fingerprints of code and data;
+    - `history.csv`, `learning_curve.png`: metrics per epoch, as a table and as a plot;
+    - `checkpoint.npz`, `checkpoint.previous.npz`: state after the last two epochs, removed when
+      the run has finished;
+    - `model.keras`, `metrics.json`: the result. `metrics.json` is written last.
+
+    >>> from pathlib import Path
+    >>> from keras_seq.train.runs import Run
+    >>> Run(Path("runs/ner/my_run")).is_finished
+    False
 
     Args:
-        folder: Folder of the run.
+        folder: Path of the folder.
     """
 
     folder: Path
 
     @property
     def is_finished(self) -> bool:
-        """True if the training and all measurements have ended."""
+        """Whether training and evaluation are complete."""
         return (self.folder / "metrics.json").is_file()
 
     @property
     def is_started(self) -> bool:
-        """True if the training has begun."""
+        """Whether training has started."""
         return (self.folder / "config.json").is_file()
 
     @property
     def model_path(self) -> Path:
-        """File of the trained model."""
+        """Path of the trained model."""
         return self.folder / "model.keras"
 
     @property
     def checkpoint_path(self) -> Path:
-        """File of all that a resumed run needs."""
+        """Path of the checkpoint."""
         return self.folder / "checkpoint.npz"
 
     @property
@@ -68,10 +71,10 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep the folder for this process, and remove what killed ones left in it.
+        """Lock the folder for this process, and remove leftovers of killed processes.
 
         Raises:
-            InputError: If another process keeps it.
+            InputError: If another process has locked the folder.
         """
         tuning = self.folder / "tuning"
         with files.exclusive_lock(self.folder):
@@ -80,17 +83,17 @@ class Run:
             yield
 
     def ensure_new(self) -> None:
-        """Check that no run lies in the folder.
+        """Check that the folder does not hold a run.
 
         Raises:
-            InputError: If one does.
+            InputError: If it holds a run.
         """
         if self.is_finished:
-            raise InputError(f"{self.folder} holds a finished run; choose another name with --run.")
+            raise InputError(f"{self.folder} holds a finished run. Choose another name with --run.")
         if self.is_started:
             raise InputError(
-                f"{self.folder} holds an interrupted run; go on with --resume, or choose another "
-                "name with --run."
+                f"{self.folder} holds an interrupted run. Continue it with --resume, or choose "
+                "another name with --run."
             )
 
     def start(
@@ -101,14 +104,14 @@ class Run:
         fingerprint: fingerprints.Fingerprint | None = None,
         recipe_folder: str | None = None,
     ) -> None:
-        """Create the folder and note what runs in it.
+        """Create the folder and its `config.json`.
 
         Args:
             recipe: Name of the recipe.
             preset: Name of the preset.
             config: Config of the recipe.
-            fingerprint: Fingerprint of the recipe's code and of the data.
-            recipe_folder: Folder of a recipe that is not registered, as the command names it.
+            fingerprint: Fingerprint of the recipe's code and data.
+            recipe_folder: Folder of a recipe that is not registered, as the command line names it.
         """
         content = {
             "recipe": recipe,
@@ -119,32 +122,33 @@ class Run:
         }
         self.write_json("config.json", {k: v for k, v in content.items() if v is not None})
 
-    def _read_start(self) -> dict[str, Any]:
+    def _read_config_json(self) -> dict[str, Any]:
+        """Return the content of `config.json` after a check of its types."""
         path = self.folder / "config.json"
         if not path.is_file():
-            raise InputError(f"{self.folder} is no run: it has no config.json.")
+            raise InputError(f"{self.folder} is not a run: it has no config.json.")
         content = files.read_checked_json(path, REMEDY)
         optional = {"fingerprint": dict, "recipe_folder": str}
         for key, kind in {"recipe": str, "preset": str, "config": dict, **optional}.items():
             if not isinstance(content.get(key, kind() if key in optional else None), kind):
-                raise InputError(f"{path} is not of a run: its {key!r} is not as it should be.")
+                raise InputError(f"{path} is not the config of a run: {key!r} is not valid.")
         return content
 
     @property
     def fingerprint(self) -> fingerprints.Fingerprint:
-        """Fingerprint of code and data at the start; empty for runs of older versions."""
-        return self._read_start().get("fingerprint", {})
+        """Fingerprint of code and data at the start. It is empty for runs of older versions."""
+        return self._read_config_json().get("fingerprint", {})
 
     @property
     def recipe_name(self) -> str:
-        """Name of the recipe, of which no code runs."""
-        return Path(self._read_start()["recipe"]).name
+        """Name of the recipe. Its code is not imported."""
+        return Path(self._read_config_json()["recipe"]).name
 
     @property
     def recipe_folder(self) -> str | None:
-        """Folder of a recipe that is not registered, as the command named it, or None."""
-        content = self._read_start()
-        # Older versions wrote the folder in place of the name.
+        """Folder of a recipe that is not registered, or None."""
+        content = self._read_config_json()
+        # Older versions wrote the folder instead of the name.
         old = content["recipe"] if registry.is_folder(content["recipe"]) else None
         return content.get("recipe_folder", old)
 
@@ -152,38 +156,38 @@ class Run:
         """Return the recipe, preset name and Config that the run was started with.
 
         Args:
-            recipe: Recipe that the command names, which a run of a recipe in a folder needs: the
-                code of a folder never runs because a file in a run says so.
+            recipe: Recipe that the command line names. It is required if the recipe is in a
+                folder: a file in a run must never decide which code runs.
 
         Raises:
-            InputError: If there is no run; if its recipe is not the one that is named, or is in a
-                folder and not named, or has no such fields any more.
+            InputError: If the folder does not hold a run, the recipe is another one or missing, or
+                its Config does not have the fields of the run.
         """
-        content = self._read_start()
+        content = self._read_config_json()
         name = self.recipe_name
         if isinstance(recipe, str):
             recipe = registry.find(recipe)
         if recipe is None:
             if (folder := self.recipe_folder) is not None:
                 raise InputError(
-                    f"{self.folder} was trained with the recipe in the folder {folder}, whose code "
-                    f"runs only if you trust and name it: add --recipe {folder}."
+                    f"{self.folder} was trained with the recipe in the folder {folder}. If you "
+                    f"trust its code, add --recipe {folder}."
                 )
             recipe = registry.find(name)
         elif recipe.name != name:
-            raise InputError(f"{self.folder} is a run of the recipe {name}, not {recipe.name}.")
+            raise InputError(f"{self.folder} is a run of the recipe {name}, not of {recipe.name}.")
         default = recipe.preset("default")
-        usual = json.loads(json.dumps(dataclasses.asdict(default)))
+        default_values = json.loads(json.dumps(dataclasses.asdict(default)))
         for field, value in content["config"].items():
-            if field not in usual:
+            if field not in default_values:
                 raise InputError(
                     f"{self.folder} was trained with the field {field!r}, which the recipe "
-                    f"{recipe.name} no longer has: its code has changed since."
+                    f"{recipe.name} no longer has. Restore the recipe's code of that time."
                 )
-            if not _has_type_of(usual[field], value):
+            if not _has_type_of(default_values[field], value):
                 raise InputError(
-                    f"{self.folder / 'config.json'} has {field} {value!r}, which is not like the "
-                    f"default, {usual[field]!r}."
+                    f"{self.folder / 'config.json'}: {field} {value!r} does not have the type of "
+                    f"the default, {default_values[field]!r}."
                 )
         return recipe, content["preset"], dataclasses.replace(default, **content["config"])
 
@@ -191,14 +195,13 @@ class Run:
         """Return the preset name and Config of a run that was interrupted.
 
         Args:
-            recipe: Recipe that the command names.
+            recipe: Recipe that the command line names.
 
         Raises:
-            InputError: If the run has finished, or never began; or if the recipe's code is not that
-                of the start.
+            InputError: If the run has finished or never started, or the recipe's code has changed.
         """
         if self.is_finished:
-            raise InputError(f"{self.folder} holds a finished run; there is nothing to resume.")
+            raise InputError(f"{self.folder} holds a finished run, which cannot be resumed.")
         fingerprints.check_code(self.fingerprint, recipe, self.folder)
         _, preset, config = self.read_config(recipe)
         return preset, config
@@ -210,35 +213,35 @@ class Run:
             recipe: As for `read_config`.
 
         Raises:
-            InputError: As for `read_config`; if the run has not finished; if the model is damaged,
-                holds code, or does not fit the code of the recipe, which has changed.
+            InputError: As for `read_config`. Also if the run has not finished, or the model is
+                damaged, contains code, or does not fit the recipe's code because that has changed.
         """
         info, _, config = self.read_config(recipe)
         if not self.is_finished:
             raise InputError(
-                f"{self.folder} is not finished; `keras-seq train ... --resume` goes on."
+                f"{self.folder} is not finished. Continue it with `keras-seq train ... --resume`."
             )
         files.check_zip(self.model_path, SAVED_MODEL, REMEDY)
         with zipfile.ZipFile(self.model_path) as archive:
             if LAMBDA in archive.read(SAVED_MODEL[0]):
                 raise InputError(
-                    f"{self.model_path} holds a Python lambda, which is code that could do "
-                    "anything: write it as a layer of its own, and train again."
+                    f"{self.model_path} contains a Python lambda, which could run any code. Write "
+                    "it as a layer and train again."
                 )
-        found = info.import_recipe()
+        imported = info.import_recipe()
         import keras
 
-        import keras_seq.layers  # noqa: F401  (its classes must be known to load a model with them)
+        import keras_seq.layers  # noqa: F401  (registers its classes for loading)
 
         try:
-            model = keras.saving.load_model(self.model_path, safe_mode=True)  # no code of the file
+            model = keras.saving.load_model(self.model_path, safe_mode=True)
         except (TypeError, ValueError):
             fingerprints.check_code(self.fingerprint, info, self.folder)
             raise
-        return found, config, model
+        return imported, config, model
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
-        """Write a JSON file with a checksum into the folder."""
+        """Write a JSON file with a checksum to the folder."""
         files.write_checked_json(self.folder / name, content)
 
     def write_history(self, rows: list[dict[str, Any]]) -> None:
@@ -251,31 +254,32 @@ class Run:
         files.write_csv(self.folder / "history.csv", list(map(flatten, rows)))
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the metrics, which makes the run a finished one."""
+        """Write the metrics, which marks the run as finished, and remove its checkpoint."""
         self.write_json("metrics.json", metrics)
         checkpoints.remove(self.checkpoint_path)
 
 
-def _has_type_of(usual: Any, value: Any) -> bool:
-    """Return whether a value that JSON holds can stand in place of a usual one."""
-    if usual is None or value is None:
+def _has_type_of(default: Any, value: Any) -> bool:
+    """Return True if a JSON value has the type of a default. None fits every type."""
+    if default is None or value is None:
         return True
-    return type(value) is type(usual) or (type(value), type(usual)) == (int, float)
+    return type(value) is type(default) or (type(value), type(default)) == (int, float)
 
 
-def get_run(folder: Path, recipe: RecipeInfo, name: str) -> Run:
-    """Return the run of a recipe by its name.
+def get_run(runs_folder: Path, recipe: RecipeInfo, name: str) -> Run:
+    """Return the run in the folder RUNS_FOLDER/RECIPE/NAME.
 
     Args:
-        folder: Folder of all runs.
+        runs_folder: Folder of all runs.
         recipe: Recipe.
-        name: Name of a folder in FOLDER/RECIPE.
+        name: Name of the run.
 
     Raises:
-        InputError: If the name is not that of a single folder.
+        InputError: If the name is not the name of a single folder.
     """
     if name in ("", ".", "..") or Path(name).name != name:
         raise InputError(
-            f"--run takes a name without separators, not {name!r}; --runs says where runs lie."
+            f"--run must be a name without path separators, got {name!r}. Use --runs for the "
+            "folder of all runs."
         )
-    return Run(folder / recipe.name / name)
+    return Run(runs_folder / recipe.name / name)

@@ -6,7 +6,7 @@ import sys
 import time
 
 from keras_seq._internal import folder_locks
-from keras_seq.train.runs import write_json
+from keras_seq._internal.files import write_json
 
 
 def age(folder, seconds):

@@ -156,7 +156,7 @@ def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert row == metrics | {"config": row["config"]}
     capsys.readouterr()
     assert run("evaluate", folder / "default", *named) == 2
-    assert "the first reading stands" in capsys.readouterr().err
+    assert "already recorded" in capsys.readouterr().err
 
 
 MISTAKES = {
@@ -174,8 +174,8 @@ MISTAKES = {
     "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
     "a folder that is no recipe": (["train", "."], "has no config.py"),
-    "nothing to resume": (["train", "mnist_rows", "--resume"], "is no run"),
-    "no run": (["evaluate", "runs"], "runs is no run"),
+    "nothing to resume": (["train", "mnist_rows", "--resume"], "is not a run"),
+    "no run": (["evaluate", "runs"], "runs is not a run"),
     "nothing to predict": (["predict", "runs"], "at least one input"),
     "not a preset as it is": (["train", "mnist_rows", "--units", "3", "--record"], "--record"),
 }

@@ -41,10 +41,10 @@ def test_registered_recipes_have_no_path():
 MISTAKES = {
     "a method is missing": (
         "from keras_seq.train import recipe\nclass Recipe(recipe.Recipe): load = build = None",
-        "The class Recipe in .*recipe.py lacks encode, evaluate, predict.",
+        "The class Recipe in .*recipe.py must define encode, evaluate, predict.",
     ),
-    "no such class": ("class Recipe: pass", "has no class Recipe that extends"),
-    "no class": ("Recipe = None", "has no class Recipe that extends"),
+    "no such class": ("class Recipe: pass", "must define a class Recipe that extends"),
+    "no class": ("Recipe = None", "must define a class Recipe that extends"),
 }
 
 

@@ -38,7 +38,7 @@ def test_a_first_reading_stays_as_long_as_its_preset(small):
     config = small.preset("default")
     results.check_recordable(small, "default", config, True)
     results.record(small, metrics("default", 0, 0.25), config)
-    with pytest.raises(InputError, match="the first reading stands"):
+    with pytest.raises(InputError, match="already recorded"):
         results.check_recordable(small, "default", config, True)
     another = dataclasses.replace(config, seed=1)
     results.check_recordable(small, "default", another, True)
@@ -64,7 +64,7 @@ def test_who_records_waits_for_others_and_reads_what_they_wrote(small):
         write_json(small.folder / "results.json", [metrics("large", 0, 0.25)])
     thread.join()
     assert [row["preset"] for row in small.results] == ["default", "large"]
-    with pytest.raises(InputError, match="the first reading stands"):
+    with pytest.raises(InputError, match="already recorded"):
         results.record(small, metrics("default", 0, 0.75), config)
     assert len(small.results) == 2
 
@@ -73,5 +73,5 @@ def test_rows_without_settings_are_of_presets_that_have_not_changed(small):
     rows = [metrics("large", 0, 0.5), metrics("gone", 0, 0.5) | {"config": {"units": 1}}]
     (small.folder / "results.json").write_text(json.dumps(rows))
     assert [row["preset"] for row in results.current_rows(small)] == ["large"]
-    with pytest.raises(InputError, match="the first reading stands"):
+    with pytest.raises(InputError, match="already recorded"):
         results.check_recordable(small, "large", small.preset("large"), True)
