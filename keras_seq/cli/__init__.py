@@ -1,4 +1,4 @@
-"""The command `keras-seq`."""
+"""Command-line interface: the command `keras-seq`."""
 
 from keras_seq.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The application that all commands are registered with, and what several of them need."""
+"""Application that the commands are registered with, and helpers that several commands use."""
 
 import functools
 import inspect
@@ -19,13 +19,13 @@ from keras_seq.train.metrics import numbers
 app = App(
     name="keras-seq",
     help=(
-        "Recurrent sequence models: recipes to train, to measure and to use. With --debug, any "
-        "command also shows where in the code an error comes from."
+        "Recurrent sequence models: train, evaluate and use recipes. With --debug, errors of any "
+        "command include the Python traceback."
     ),
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
-# Into a pipe, a table takes the width it needs.
+# In a pipe, tables are as wide as their content.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 
 PARSER_OPTIONS: dict[str, Any] = {
@@ -33,11 +33,11 @@ PARSER_OPTIONS: dict[str, Any] = {
     "print_error": False,
     "result_action": "return_value",
 }
-"""Options of a cyclopts call. `main` turns errors into sentences and exit codes, not cyclopts."""
+"""Options of a cyclopts call, such that errors reach `main`, which prints them."""
 
 RecipeOption = Annotated[
     str | None,
-    Parameter(help="Folder of the run's recipe, if it has no name: its code is run."),
+    Parameter(help="Folder of the run's recipe, if it is not registered. Its code is executed."),
 ]
 
 RunsOption = Annotated[Path, Parameter(name="--runs")]
@@ -46,22 +46,25 @@ RUNS = Path("runs")
 
 LimitOption = Annotated[
     list[str] | None,
-    Parameter(negative="", help="NAME=VALUE: accept larger files, as docs/limits.md lists."),
+    Parameter(
+        negative="",
+        help="NAME=VALUE: change a limit on input files, see docs/limits.md. May be repeated.",
+    ),
 ]
 
 
-def set_signature(function: Callable, parameters: Iterable[inspect.Parameter]) -> None:
-    """Give a function the signature that cyclopts makes options of."""
+def set_signature(function: Callable[..., Any], parameters: Iterable[inspect.Parameter]) -> None:
+    """Set the signature of a function, which cyclopts turns into options."""
     signature = inspect.Signature(list(parameters))
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
 
 
-def limited(command: Callable) -> Callable:
+def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--limit NAME=VALUE` to a command that reads files."""
 
     @functools.wraps(command)
-    def call(*arguments, limit=None, **options):
+    def call(*arguments: Any, limit: list[str] | None = None, **options: Any) -> Any:
         from keras_seq.data import limits
 
         with limits.override(**limits.parse(limit or ())):
@@ -74,14 +77,14 @@ def limited(command: Callable) -> Callable:
     return call
 
 
-def start_backend(distribute: str | None) -> distribution.Devices | None:
-    """Import the backend.
+def start_backend(distribute: distribution.Kind) -> distribution.Devices | None:
+    """Import the backend and return the devices to train on.
 
     Args:
         distribute: Value of `--distribute`.
 
     Returns:
-        The devices to train on, or None to leave the choice to TensorFlow.
+        Devices, or None without `--distribute`.
     """
     devices = startup.import_backend(lambda: distribution.make_devices(distribute))
     if devices is not None:
@@ -90,7 +93,7 @@ def start_backend(distribute: str | None) -> distribution.Devices | None:
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Print the metrics of each split, details such as those per label on lines of their own."""
+    """Print the metrics of each split. Each nested dict, such as one per label, has its line."""
     for split in ("train", "validation", "test"):
         if split in metrics:
             _print_numbers(split, metrics[split])

@@ -1,4 +1,4 @@
-"""The page of `keras-seq trace`: one example as a finished run reads it."""
+"""HTML page of `keras-seq trace`."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Tensor
 from keras_seq.tracing.page import write_page
 from keras_seq.tracing.trace import trace
 from keras_seq.train.config import Config
@@ -16,57 +17,66 @@ from keras_seq.train.recipe import Recipe
 def write_example_page(
     recipe: Recipe, config: Config, model: Any, example: str, folder: Path
 ) -> Path:
-    """Write the page of a model that reads one example.
+    """Trace a model on one example and write the page.
 
     Args:
-        recipe, config, model: Those of the run.
-        example: What the recipe reads, as people type it, or the number of a row of its test
-            split, counted from 0.
+        recipe: Recipe of the run.
+        config: Config of the run.
+        model: Trained model.
+        example: Input that the recipe reads, or the index of an example in the test split.
         folder: Folder to write to.
 
     Returns:
         Path of the page.
 
     Raises:
-        InputError: If there is no such row, or the recipe cannot read the example.
+        InputError: If there is no such example, or the recipe cannot read the input.
     """
-    read, target = _row(recipe, config, int(example)) if example.isdecimal() else (example, None)
-    inputs, steps = recipe.trace_inputs(model, read, target)
-    found = trace(model, inputs)
-    gradients = {"the sum of all answers": found.gradient_norms(lambda y: _answers(y, slice(None)))}
-    if len(_first(found.outputs).shape) == 3:
-        what = "the answer at the last time step"
-        gradients[what] = found.gradient_norms(lambda y: _answers(y, slice(-1, None)))
+    is_index = example.isdecimal()
+    value, target = _load_example(recipe, config, int(example)) if is_index else (example, None)
+    inputs, step_labels = recipe.trace_inputs(model, value, target)
+    traced = trace(model, inputs)
+    norms = {
+        "the sum of the best scores": traced.gradient_norms(lambda y: _best_scores(y, slice(None)))
+    }
+    if len(_main_output(traced.outputs).shape) == 3:
+        norms["the best score at the last time step"] = traced.gradient_norms(
+            lambda y: _best_scores(y, slice(-1, None))
+        )
     name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
     path = folder / f"trace_{name}.html"
-    title = f"{recipe.name}: {example if read is example else f'row {example} of the test split'}"
+    title = f"{recipe.name}: " + (f"example {example} of the test split" if is_index else example)
     tags = model.tag_set.tags if hasattr(model, "tag_set") else None
-    write_page(found, path, steps, title=title, gradients=gradients, tags=tags)
+    write_page(traced, path, step_labels, title=title, gradients=norms, tags=tags)
     return path
 
 
-def _row(recipe: Recipe, config: Config, number: int) -> tuple[Any, Any]:
-    """Return an example of the test split with its target."""
+def _load_example(recipe: Recipe, config: Config, index: int) -> tuple[Any, Any]:
+    """Return an input of the test split and its target."""
     splits = recipe.load(config)
     if "test" not in splits:
-        raise InputError(f"The data {config.data!r} has no test split; give a text.")
+        raise InputError(
+            f"The data {config.data!r} has no test split. Give an input instead of an index."
+        )
     inputs, targets = splits["test"].inputs, splits["test"].targets
-    if number >= len(inputs):
-        raise InputError(f"There is no row {number}: the test split has {len(inputs)}, from 0.")
+    if index >= len(inputs):
+        raise InputError(
+            f"There is no example {index}: the test split has {len(inputs)}, with indices from 0."
+        )
     if isinstance(targets, dict):
-        return inputs[number], {name: column[number] for name, column in targets.items()}
-    return inputs[number], None if targets is None else targets[number]
+        return inputs[index], {name: column[index] for name, column in targets.items()}
+    return inputs[index], None if targets is None else targets[index]
 
 
-def _first(outputs):
-    """Of several outputs the first, which is what a model is for."""
+def _main_output(outputs: Any) -> Tensor:
+    """Return the first of several outputs."""
     if isinstance(outputs, dict):
         outputs = list(outputs.values())
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
-def _answers(outputs, when):
-    """The scores of what the model finds best, summed over these time steps, if it has any."""
-    scores = _first(outputs)
-    scores = scores[:, when] if len(scores.shape) == 3 else scores
+def _best_scores(outputs: Any, timesteps: slice) -> Tensor:
+    """Return the sum of the best scores at these time steps, or of all if there is no time axis."""
+    scores = _main_output(outputs)
+    scores = scores[:, timesteps] if len(scores.shape) == 3 else scores
     return ops.sum(ops.max(scores, axis=-1))

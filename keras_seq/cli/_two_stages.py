@@ -1,8 +1,8 @@
-"""Commands whose options depend on the recipe or the run that they name.
+"""Commands whose options depend on a recipe or a run.
 
-Their words are parsed twice, both times by cyclopts. The first stage reads the few options that
-the defaults of all others depend on, such as `--preset`, and skips the rest. The second stage
-reads all words, the options among them that the recipe adds.
+cyclopts parses their words twice. The first stage reads the options that other defaults depend on,
+such as `--preset`, and skips the rest. The second stage reads all options, including those that the
+recipe adds.
 """
 
 import dataclasses
@@ -18,13 +18,13 @@ from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
 from keras_seq.train.config import Config, field_texts
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
-"""Type of the words after the name of a command, which `main` leaves to the command."""
+"""Type of the words after the name of a command, which the command parses itself."""
 HELP = {"--help", "-h"}
 Options = TypeVar("Options")
 
 
 def is_help(command: str, words: Sequence[str]) -> bool:
-    """Print the help of a command if no recipe or run is named; return whether it was printed."""
+    """Print the help of a command if no recipe or run is named. Return True if it was printed."""
     if words and words[0] not in HELP:
         return False
     app.help_print([command])
@@ -32,11 +32,11 @@ def is_help(command: str, words: Sequence[str]) -> bool:
 
 
 def parse_known(options: Callable[..., Options], words: Iterable[str]) -> Options:
-    """Return what a class or function makes of those words that are its options.
+    """Call a class or function with the options that it knows, and return its result.
 
     Args:
-        options: Class or function whose arguments are keywords with defaults.
-        words: Words of a command line. Those that are not options of `options` are skipped.
+        options: Class or function with keyword arguments that have defaults.
+        words: Words of a command line. Unknown options are skipped.
     """
     first_stage = App(help_flags=[], version_flags=[])
     first_stage.default(options)
@@ -46,22 +46,22 @@ def parse_known(options: Callable[..., Options], words: Iterable[str]) -> Option
 
 def run_command(
     name: str,
-    function: Callable,
+    function: Callable[..., None],
     words: Iterable[str],
     parameters: Iterable[inspect.Parameter],
 ) -> None:
-    """Parse all options of a command, and call its function with those that are given.
+    """Parse all options of a command and call its function with those that are given.
 
     Args:
-        name: Command and what it is for, such as "train ner".
+        name: Command and its subject, such as "train ner".
         function: Function with a docstring in Google's style.
         words: Options as typed.
-        parameters: Parameters that the recipe decides. One that the function has under the same
-            name is replaced; the others arrive in `**` of the function.
+        parameters: Parameters of the recipe. They replace parameters of the function with the
+            same name; the function gets the others as `**` arguments.
     """
-    decided = {parameter.name: parameter for parameter in parameters}
+    recipe_parameters = {parameter.name: parameter for parameter in parameters}
     own = [
-        decided.pop(parameter.name, parameter)
+        recipe_parameters.pop(parameter.name, parameter)
         for parameter in inspect.signature(function).parameters.values()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
     ]
@@ -69,10 +69,10 @@ def run_command(
     keywords = [p for p in own if p.kind is inspect.Parameter.KEYWORD_ONLY]
 
     @functools.wraps(function)
-    def call(*arguments, **options):
+    def call(*arguments: Any, **options: Any) -> None:
         return function(*arguments, **options)
 
-    set_signature(call, [*positional, *decided.values(), *keywords])
+    set_signature(call, [*positional, *recipe_parameters.values(), *keywords])
     second_stage = App(
         name=f"keras-seq {name}", version_flags=[], suppress_keyboard_interrupt=False
     )
@@ -87,7 +87,7 @@ def keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
 
 
 def config_parameters(config: Config) -> list[inspect.Parameter]:
-    """Return the fields of a config as keyword-only parameters, with its values as defaults."""
+    """Return the fields of a config as keyword-only parameters whose defaults are its values."""
     types = typing.get_type_hints(type(config), include_extras=True)
     texts = field_texts(type(config))
     return [

@@ -1,4 +1,4 @@
-"""Runs a command line, and turns errors into sentences and exit codes."""
+"""Entry point of the command line. It turns errors into messages and exit codes."""
 
 import sys
 import traceback
@@ -27,15 +27,15 @@ from keras_seq.cli._common import PARSER_OPTIONS, app
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line.
 
-    An error that a file or option of the user caused becomes one sentence here, and nowhere else.
-    Any other error is a programming error and keeps its traceback.
+    An error that a file or option of the user caused is printed as one message. All other errors
+    are programming errors and are raised.
 
     Args:
-        arguments: Words after `keras-seq`; those of this process by default. With `--debug` among
-            them, every error shows its traceback.
+        arguments: Words after `keras-seq`. With `--debug`, every error is printed with its
+            traceback. Default: the arguments of this process.
 
     Returns:
-        The exit code: 0; 2 for what the user can mend; 130 after an interruption.
+        Exit code: 0 for success, 2 for an error of the user, 130 for an interruption.
     """
     arguments, debug = _without_debug(sys.argv[1:] if arguments is None else list(arguments))
     try:
@@ -46,20 +46,20 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         if isinstance(error, CycloptsError):
             error.verbose = False
-            sentence: str | None = " ".join(str(error).split())
+            message: str | None = " ".join(str(error).split())
         else:
-            sentence = explain(error)
-        if sentence is None:
+            message = explain(error)
+        if message is None:
             raise
         if debug:
             traceback.print_exc()
-        print(f"keras-seq: {sentence}", file=sys.stderr)
+        print(f"keras-seq: {message}", file=sys.stderr)
         return 2
     return 0
 
 
 def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:
-    """Return arguments without `--debug`, and whether it was among them, before any `--`."""
+    """Remove `--debug` before any `--`. Return the arguments and True if it was among them."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return options + arguments[end:], len(options) < end

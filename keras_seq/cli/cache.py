@@ -12,19 +12,19 @@ from keras_seq.cli._common import app, console
 def cache(
     name: str | None = None, *, clear: Annotated[bool, Parameter(negative="")] = False
 ) -> None:
-    """List the archives and prepared data sets that are kept on this machine, or remove them.
+    """List or remove the downloaded archives and prepared data sets on this machine.
 
     Args:
-        name: Name of one of them, or its beginning up to a slash: ner is all that was prepared for
-            ner.
-        clear: Remove them. Without a name, public data sets of TFDS stay.
+        name: Name of an entry, or its part before a slash: "ner" selects all entries of the recipe
+            ner. Default: all entries.
+        clear: Remove the selected entries. Without NAME, public data sets of TFDS are kept.
     """
     from keras_seq.data import cache
 
     cache.remove_stale()
     entries = cache.clear(name) if clear else cache.list_entries(name)
     if not entries:
-        console.print("There is nothing.")
+        console.print("The cache is empty.")
         return
     table = Table("name", "size", "last used", "path", "made from")
     for entry in entries:

@@ -13,17 +13,17 @@ from keras_seq.train import registry
 
 @app.command
 def cp(recipe: str, folder: Path) -> None:
-    """Copy a recipe into a folder of your own, to edit; `keras-seq train ./FOLDER` runs it there.
+    """Copy a recipe to a folder, where you can edit it. `keras-seq train ./FOLDER` runs it.
 
     Args:
         recipe: Name of the recipe.
-        folder: The folder to make.
+        folder: Folder to create.
     """
     source = registry.find(recipe).folder
     if folder.exists():
-        raise InputError(f"{folder} exists already.")
+        raise InputError(f"{folder} exists already. Choose another folder.")
     with atomic_write(folder) as new:
         shutil.copytree(source, new, ignore=shutil.ignore_patterns("__pycache__", "results.json"))
     name = str(folder)
     name = name if registry.is_folder(name) else os.path.join(os.curdir, name)  # noqa: PTH118
-    console.print(f"Copied to {folder}; run it with: keras-seq train {shlex.quote(name)}")
+    console.print(f"Copied to {folder}. Train it with: keras-seq train {shlex.quote(name)}")

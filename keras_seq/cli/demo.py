@@ -23,25 +23,25 @@ def demo(
     open: bool = True,
     recipe: RecipeOption = None,
 ) -> None:
-    """Try a finished run in the browser: ask, and see the answer and the gates that led to it.
+    """Serve a web page to try a finished run and to see its predictions and gates.
 
     Args:
         run: Folder of the run.
-        host: Where the page is; 0.0.0.0 for every address of this machine.
-        port: Where the page is; 0 for any port that is free.
-        allow_host: Another name under which the page is reached, for example behind a proxy; may
-            be repeated.
+        host: Address to listen on. 0.0.0.0 listens on all addresses of this machine.
+        port: Port to listen on, 0 to 65535. 0 selects a free port.
+        allow_host: Further host name of the page, for example behind a proxy. May be repeated.
         open: Open the page in the browser.
+        recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     if importlib.util.find_spec("gradio") is None:
-        raise InputError("demo needs gradio: pip install 'keras-seq[demo]'.")
-    used, config, model = runs.Run(run).load(recipe)
+        raise InputError("The demo needs gradio. Install it with: pip install 'keras-seq[demo]'.")
+    loaded, config, model = runs.Run(run).load(recipe)
     from keras_seq.demo import server
     from keras_seq.demo.app import create_app
     from keras_seq.demo.hosts import Hosts
 
     listening, address = server.listen(host, port)
-    page = create_app(used, config, model, Hosts(host, allow_host))
+    page = create_app(loaded, config, model, Hosts(host, allow_host))
     console.print(f"[bold]page[/] {address}")
     if open:
         webbrowser.open(address)

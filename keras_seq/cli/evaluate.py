@@ -21,38 +21,39 @@ def evaluate(
     record: Annotated[bool, Parameter(negative="")] = False,
     recipe: RecipeOption = None,
 ) -> None:
-    """Measure a finished run again.
+    """Evaluate a finished run on one split.
 
     Args:
         run: Folder of the run.
-        split: The examples to measure on.
-        record: Add the result to the recipe's results.json. The run must be of an unchanged preset
-            and trained with --no-test, so that it was chosen on the validation split.
+        split: Split to evaluate on.
+        record: Add the result to the recipe's results.json. The run must have an unchanged preset
+            and be trained with --no-test, so that it was selected on the validation split.
+        recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     finished = runs.Run(run)
     with finished.lock() if record else contextlib.nullcontext():
         info, preset, config = finished.read_config(recipe)
         if record:
             results.check_recordable(info, preset, config, split == "test")
-        used, _, model = finished.load(info)
+        loaded, _, model = finished.load(info)
         if record and "test" in finished.metrics:
             raise InputError(
-                f"{run} was trained without --no-test: its result on the test split was known "
-                "before it was chosen."
+                f"{run} was trained without --no-test. Only runs that were selected without their "
+                "test result are recorded."
             )
-        splits = used.load(config)
+        splits = loaded.load(config)
         if split not in splits:
             raise InputError(f"The data {config.data!r} has no {split} split.")
-        now = fingerprints.hash_data(splits)
-        if difference := fingerprints.compare_data(finished.fingerprint, now):
-            problem = f"{run} was trained with other data: {difference}"
+        current = fingerprints.hash_data(splits)
+        if difference := fingerprints.compare_data(finished.fingerprint, current):
+            message = f"{run} was trained with other data: {difference}"
             if record:
-                raise InputError(f"{problem}; no result on other data is recorded.")
-            print(f"keras-seq: warning: {problem}.", file=sys.stderr)
-        measured: dict[str, Any] = {split: used.evaluate(model, splits, split)}
-        print_metrics(measured)
+                raise InputError(f"{message}. Results on other data are not recorded.")
+            print(f"keras-seq: warning: {message}.", file=sys.stderr)
+        metrics: dict[str, Any] = {split: loaded.evaluate(model, splits, split)}
+        print_metrics(metrics)
         if record:
-            report = used.report(model, splits, split, finished.folder)
-            metrics = finished.metrics | measured | ({"report": report} if report else {})
-            finished.write_json("metrics.json", metrics)
-            results.record(used, metrics, config)
+            report = loaded.report(model, splits, split, finished.folder)
+            content = finished.metrics | metrics | ({"report": report} if report else {})
+            finished.write_json("metrics.json", content)
+            results.record(loaded, content, config)

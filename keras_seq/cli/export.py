@@ -22,28 +22,30 @@ def export(
     portable: bool = False,
     recipe: RecipeOption = None,
 ) -> None:
-    """Export a finished run, once it has answered test examples as the run itself does.
+    """Export a finished run, and verify the exported model on test examples.
 
     Args:
         run: Folder of the run.
-        format: What for: TensorFlow (texts in, readable answers out), ONNX, or LiteRT (numbers for
-            both, with tables of what they mean).
+        format: Format: a TensorFlow SavedModel with texts as inputs and outputs, or ONNX or LiteRT
+            with tensors and a file of vocabularies.
         output: Folder to write. Default: RUN/FORMAT.
         num_examples: Number of test examples on which the export is verified, at least 1.
-        portable: With ONNX, whether to avoid what runtimes other than ONNX Runtime compute wrongly.
+        portable: With --format onnx, use only operators that other ONNX runtimes compute
+            correctly too.
+        recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     if portable and format != "onnx":
-        raise InputError(f"--portable goes with --format onnx, got {format}.")
-    used, config, model = runs.Run(run).load(recipe)
+        raise InputError(f"--portable needs --format onnx, got --format {format}.")
+    loaded, config, model = runs.Run(run).load(recipe)
     from keras_seq import export as exports
 
-    inputs = used.export_inputs(model, config, num_examples)
+    inputs = loaded.export_inputs(model, config, num_examples)
     folder = output or run / format
     with startup.filtered_stderr():
         options = {"portable": True} if portable else {}
         report = exports.FORMATS[format](model, folder, inputs, **options)
     for name, milliseconds in report["latency_ms"].items():
-        console.print(f"[bold]{name}[/] {milliseconds:.2f} ms for one example")
+        console.print(f"[bold]{name}[/] {milliseconds:.2f} ms per example")
     console.print(f"[bold]largest difference[/] {report['max_abs_error']:.1e}")
     for warning in report.get("warnings", []):
         console.print(f"[yellow]{warning}[/]")

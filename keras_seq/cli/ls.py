@@ -8,10 +8,10 @@ from keras_seq.train import registry, results
 
 @app.command
 def ls() -> None:
-    """List the recipes with the results recorded for their presets."""
-    table = Table("recipe", "preset", "seeds", "test", "minutes", "what it is")
+    """List the recipes and the recorded results of their presets."""
+    table = Table("recipe", "preset", "seeds", "test", "minutes", "description")
     for name, recipe in sorted(registry.list_recipes().items()):
         rows = results.summarize(recipe) or [("", "", "", "")]
-        for number, row in enumerate(rows):
-            table.add_row(*((name, *row, recipe.description) if number == 0 else ("", *row, "")))
+        for index, row in enumerate(rows):
+            table.add_row(*((name, *row, recipe.description) if index == 0 else ("", *row, "")))
     console.print(table)

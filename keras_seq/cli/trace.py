@@ -9,16 +9,15 @@ from keras_seq.train import runs
 @app.command
 @limited
 def trace(run: Path, example: str, *, recipe: RecipeOption = None) -> None:
-    """Trace a finished run on one example: write every gate of every time step to an HTML page.
-
-    The page is in the folder of the run.
+    """Trace a finished run on one example and write an HTML page with gates and gradients.
 
     Args:
-        run: Folder of the run.
+        run: Folder of the run, in which the page is written.
         example: Input that the recipe reads, such as a sentence, or the index of an example in the
             test split, from 0.
+        recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
-    used, config, model = runs.Run(run).load(recipe)
+    loaded, config, model = runs.Run(run).load(recipe)
     from keras_seq.cli._trace_page import write_example_page
 
-    console.print(f"[bold]page[/] {write_example_page(used, config, model, example, run)}")
+    console.print(f"[bold]page[/] {write_example_page(loaded, config, model, example, run)}")

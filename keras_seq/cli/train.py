@@ -30,7 +30,7 @@ from keras_seq.train.config import Config
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
-    """Options that the defaults of all others depend on."""
+    """Options on which the defaults of all other options depend."""
 
     preset: str = "default"
     run: str | None = None
@@ -40,15 +40,15 @@ class FirstStage:
 
 @app.command(help_flags=[])
 def train(*words: Words) -> None:
-    """Train a recipe: `keras-seq train RECIPE`; `keras-seq train RECIPE --help` lists its options.
+    """Train a recipe: `keras-seq train RECIPE`.
 
-    RECIPE is a name that `keras-seq ls` lists, or the folder of a recipe of your own, written with
-    a separator: `./my_digits`.
+    RECIPE is a name that `keras-seq ls` lists, or the path of a folder with a separator, such as
+    ./my_digits. `keras-seq train RECIPE --help` lists the options of the recipe.
     """
     if is_help("train", words):
         return
-    named, *options = words
-    recipe = registry.find(named)
+    recipe_ref, *options = words
+    recipe = registry.find(recipe_ref)
     start = parse_known(FirstStage, options)
     preset, defaults = start.preset, recipe.preset(start.preset)
     if start.resume:
@@ -66,17 +66,19 @@ def train(*words: Words) -> None:
         distribute: Literal["mirrored", "multiworker"] | None = None,
         **fields: Any,
     ) -> None:
-        """Train, measure and save.
+        """Train a model, evaluate it and save the run.
 
         Args:
-            preset: Where the other options take their defaults from.
-            run: Name of the run, the preset's by default; it lies in RUNS/RECIPE/RUN.
+            preset: Preset that sets the defaults of the other options.
+            run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset.
             runs_folder: Folder of all runs.
-            resume: Go on with an interrupted run.
-            record: Add the result to the recipe's results.json.
+            resume: Continue an interrupted run.
+            record: Add the result to the recipe's results.json. Needs an unchanged preset.
             test: Evaluate on the test split at the end. Use --no-test while comparing settings.
-            distribute: Share every batch out: mirrored, among all GPUs of this machine;
-                multiworker, among the machines of TF_CONFIG, on each of which this command runs.
+            distribute: Divide each batch: mirrored, among all GPUs of this machine; multiworker,
+                among the machines in TF_CONFIG, each of which runs this command. Default: one
+                device.
+            **fields: Fields of the recipe's Config.
         """
         config = dataclasses.replace(defaults, **fields)
         folder = runs.get_run(runs_folder, recipe, preset if run is None else run)
@@ -86,7 +88,7 @@ def train(*words: Words) -> None:
         chief = distribution.is_chief(distribute)
         with folder.lock() if chief else contextlib.nullcontext():
             if resume:
-                folder.read_unfinished(recipe)  # again, since another process may just have ended
+                folder.read_unfinished(recipe)  # again: another process may have finished it
                 _check_unchanged(defaults, config, folder)
             elif chief:
                 folder.ensure_new()
@@ -103,17 +105,19 @@ def train(*words: Words) -> None:
         console.print(f"[bold]run[/] {folder.folder}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
-    run_command(f"train {named}", train_recipe, options, [*config_parameters(defaults), presets])
+    run_command(
+        f"train {recipe_ref}", train_recipe, options, [*config_parameters(defaults), presets]
+    )
 
 
-def _check_unchanged(stored: Config, given: Config, run: runs.Run) -> None:
-    """Check that a run goes on with the config that it was started with.
+def _check_unchanged(stored: Config, current: Config, run: runs.Run) -> None:
+    """Check that a run resumes with the config that it was started with.
 
     Raises:
         InputError: If a field has another value.
     """
     for field in dataclasses.fields(stored):
-        was, now = getattr(stored, field.name), getattr(given, field.name)
+        was, now = getattr(stored, field.name), getattr(current, field.name)
         if was != now:
             option = field.name.replace("_", "-")
             raise InputError(f"{run.folder} was started with --{option} {was}, not {now}.")

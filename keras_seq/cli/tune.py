@@ -31,22 +31,23 @@ from keras_seq.train import distribution, registry, runs
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
-    """The option that the defaults of all others depend on."""
+    """Option on which the defaults of all other options depend."""
 
     preset: str = "default"
 
 
 @app.command(help_flags=[])
 def tune(*words: Words) -> None:
-    """Tune a recipe: `keras-seq tune RECIPE`; `keras-seq tune RECIPE --help` lists its options.
+    """Tune a recipe: `keras-seq tune RECIPE`.
 
-    Searches the tunable fields on the validation split; fields set on the command line stay fixed.
-    Re-run the same command to resume.
+    Searches the tunable fields on the validation split. Fields set on the command line stay fixed.
+    Re-run the same command to resume. `keras-seq tune RECIPE --help` lists the options of the
+    recipe.
     """
     if is_help("tune", words):
         return
-    named, *options = words
-    recipe = registry.find(named)
+    recipe_ref, *options = words
+    recipe = registry.find(recipe_ref)
     preset = parse_known(FirstStage, options).preset
     defaults = recipe.preset(preset)
 
@@ -62,39 +63,40 @@ def tune(*words: Words) -> None:
         runs_folder: RunsOption = RUNS,
         **values: Any,
     ) -> None:
-        """Search, then train the best that was found, measure it on the test split and save it.
+        """Search, then train the best config, evaluate it on the test split and save the run.
 
         Args:
-            preset: Where the other options take their defaults from, and the first trial its
-                values.
+            preset: Preset that sets the defaults of the other options and the first trial.
             search: Search strategy. Hyperband starts many short trials and continues the best.
-            trials: How many to try; Hyperband takes whole rounds of 23.
+            trials: Number of trials, at least 1. Hyperband rounds it to a multiple of 23.
             fields: Fields to tune. Default: all tunable fields that are not set here.
-            workers: Number of trials at a time, each a process. Default: one per GPU.
-            distribute: Share every batch of a trial out among all GPUs of this machine, one trial
-                at a time.
-            run: Name of the run; it lies in RUNS/RECIPE/RUN.
+            workers: Number of parallel trials, at least 1, each in its own process. Default: one
+                per GPU.
+            distribute: Divide each batch among all GPUs of this machine; trials run one at a
+                time. Default: one device per trial.
+            run: Name of the run, saved in RUNS/RECIPE/RUN.
             runs_folder: Folder of all runs.
+            **values: Fields of the recipe's Config that stay fixed.
         """
         config = dataclasses.replace(defaults, **values)
         tunable = [name for name in config.spaces() if name not in values]
         folder = runs.get_run(runs_folder, recipe, run)
         command = shlex.join(["keras-seq", "tune", *words])
         is_worker = distribution.tuning_role() == "worker"
-        # Else the first process that sees a GPU takes all of its memory.
+        # Otherwise the first process takes all memory of a GPU.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
         def restart() -> None:
-            # The search is on disk, and its lock is not handed on.
+            # The state of the search is on disk. The new process takes the lock again.
             sys.stdout.flush()
-            again = [sys.executable, "-m", "keras_seq.cli", "tune", *words]
-            os.execv(sys.executable, again)
+            command_line = [sys.executable, "-m", "keras_seq.cli", "tune", *words]
+            os.execv(sys.executable, command_line)
 
         with contextlib.nullcontext() if is_worker else folder.lock():
             devices = start_backend(distribute)
             from keras_seq import tuning
 
-            done = tuning.tune(
+            result = tuning.tune(
                 recipe.import_recipe(),
                 preset,
                 config,
@@ -108,9 +110,9 @@ def tune(*words: Words) -> None:
                 devices=devices,
                 restart=restart,
             )
-        if done is None:
+        if result is None:
             return
-        metrics, rows = done
+        metrics, rows = result
         table = Table(*rows[0])
         for row in rows:
             table.add_row(*map(tuning.format_value, row.values()))
@@ -119,4 +121,4 @@ def tune(*words: Words) -> None:
         console.print(f"[bold]run[/] {folder.folder}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
-    run_command(f"tune {named}", tune_recipe, options, [*config_parameters(defaults), presets])
+    run_command(f"tune {recipe_ref}", tune_recipe, options, [*config_parameters(defaults), presets])

@@ -57,9 +57,9 @@ def test_train_evaluate_predict(workplace, digits, capsys):
 
     assert run("trace", folder, "0") == 0
     assert "runs/mnist_rows/default/trace_0.html" in capsys.readouterr().out
-    assert "row 0 of the test split" in (folder / "trace_0.html").read_text()
+    assert "example 0 of the test split" in (folder / "trace_0.html").read_text()
     assert run("trace", folder, "9" * 5) == 2
-    assert "There is no row 99999" in capsys.readouterr().err
+    assert "There is no example 99999" in capsys.readouterr().err
 
     assert run("export", folder, "--format", "onnx") == 0
     out = capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     )
     assert (folder / "other/predict.onnx").exists()
     assert run("export", folder, "--portable") == 2
-    assert "--portable goes with --format onnx" in capsys.readouterr().err
+    assert "--portable needs --format onnx" in capsys.readouterr().err
 
     # A finished run is not overwritten.
     before = (folder / "metrics.json").read_bytes()
@@ -147,7 +147,7 @@ def test_the_chosen_of_some_runs_is_recorded_once(workplace, digits, capsys):
     assert run("train", "./chosen", "--run", "read") == 0
     capsys.readouterr()
     assert run("evaluate", folder / "read", *named) == 2
-    assert "was known before it was chosen" in " ".join(capsys.readouterr().err.split())
+    assert "was trained without --no-test" in " ".join(capsys.readouterr().err.split())
     assert not (workplace / "chosen/results.json").exists()
     assert run("evaluate", folder / "default", *named) == 0
     [row] = json.loads((workplace / "chosen/results.json").read_text())
@@ -164,7 +164,7 @@ MISTAKES = {
     "no such preset": (["train", "mnist_rows", "--preset", "note"], "did you mean 'notes'?"),
     "no test to record": (
         ["train", "mnist_rows", "--no-test", "--record"],
-        "records the result on the test split",
+        "needs a result on the test split",
     ),
     "no such verb": (["trane", "mnist_rows"], 'Did you mean "train"?'),
     "no such field": (["train", "mnist_rows", "--unit", "3"], "Did you mean --units?"),
@@ -176,7 +176,7 @@ MISTAKES = {
     "a folder that is no recipe": (["train", "."], "has no config.py"),
     "nothing to resume": (["train", "mnist_rows", "--resume"], "is not a run"),
     "no run": (["evaluate", "runs"], "runs is not a run"),
-    "nothing to predict": (["predict", "runs"], "at least one input"),
+    "nothing to predict": (["predict", "runs"], "needs at least one input"),
     "not a preset as it is": (["train", "mnist_rows", "--units", "3", "--record"], "--record"),
 }
 

@@ -100,7 +100,7 @@ def test_fields_become_options():
     assert {p.name: p.default for p in parameters}["kind"] == "fine"
     helps = {p.name: p.annotation.__metadata__[0].help for p in parameters}
     assert helps["width"] == "Units, in two lines." and helps["no_text"] == ""
-    assert helps["data"].startswith("Where the examples come from")
+    assert helps["data"].startswith("Source of the examples")
     parameters = [p for p in parameters if p.name != "seed"]
     _two_stages.run_command("do it", command, ["--width", "2", "--kind=plain"], parameters)
     assert given == {"width": 2, "kind": "plain", "seed": 9, "extra": False}

@@ -67,11 +67,11 @@ class Rows:
         return self.splits
 
 
-def test_a_row_of_the_test_split(tmp_path):
+def test_an_example_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
     path = write_example_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
     page, data = content(path)
-    assert path.name == "trace_2.html" and "mnist_rows: row 2 of the test split" in page
+    assert path.name == "trace_2.html" and "mnist_rows: example 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
     music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
     model = generator(["jig", "reel"], "whitespace")
@@ -84,10 +84,10 @@ def test_a_row_of_the_test_split(tmp_path):
 
 def test_mistakes():
     ner, config = Rows("ner", [WORDS], {"tags": [["O"] * 4]}), type("Config", (), {"data": "mine"})
-    with pytest.raises(InputError, match="no row 1: the test split has 1, from 0"):
+    with pytest.raises(InputError, match="no example 1: the test split has 1"):
         write_example_page(ner, config, None, "1", None)
     ner.splits = {}
-    with pytest.raises(InputError, match="'mine' has no test split; give a text"):
+    with pytest.raises(InputError, match="'mine' has no test split"):
         write_example_page(ner, config, None, "0", None)
     with pytest.raises(InputError, match="does not begin with the number of a style"):
         registry.find("music").import_recipe().trace_inputs(
