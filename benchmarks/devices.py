@@ -25,7 +25,7 @@ from keras_seq.train import distribution, loop, registry, runs  # noqa: E402
 SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "steps": 12}
 OTHERS = {
     "mnist_rows": {"augment": False},
-    "sentiment": {"token_dropout": 0.0},
+    "sentiment": {"word_dropout": 0.0},
     "ner": {"bigram_dropout": 0.0},
     "language_model": {"ngram_dropout": 0.0},
     "music": {"ngram_dropout": 0.0},

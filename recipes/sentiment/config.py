@@ -36,7 +36,7 @@ class Config(config.Config):
     """Pooling over time steps."""
     dropout: float = config.tunable(0.5, low=0.2, high=0.7)
     """Dropout rate between layers, 0 to 1."""
-    token_dropout: float = config.tunable(0.1, low=0.0, high=0.3)
+    word_dropout: float = config.tunable(0.1, low=0.0, high=0.3)
     """Fraction of the tokens replaced by the unknown token during training, 0 to 1."""
     weight_decay: float = config.tunable(0.05, low=0.005, high=0.2, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""

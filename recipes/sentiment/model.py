@@ -68,7 +68,7 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
         pooling=pooling,
         experts=experts,
         dropout=config.dropout,
-        token_dropout=config.token_dropout,
+        word_dropout=config.word_dropout,
     )
     if experts:
         encoded = encode(model, train)
