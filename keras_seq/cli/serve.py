@@ -24,17 +24,16 @@ def serve(
     poll_interval: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
     limits: Annotated[Limits, Parameter(name="*")] = Limits(),  # noqa: B008
 ) -> None:
-    """Answer requests over the network, as TensorFlow Serving does and by the protocol v2.
+    """Serve models over HTTP, by TensorFlow Serving's REST protocol and Open Inference version 2.
 
     Args:
-        models: FOLDER or NAME=FOLDER. The folder is a run, which is exported first if needed, a
-            SavedModel, or a folder of versions: SavedModels named by numbers, of which the latest
-            answers.
-        host: Where to listen; 0.0.0.0 for every address of this machine.
-        port: Where to listen.
-        max_versions: How many versions of a model answer, the latest ones.
-        poll_interval: Seconds between two looks for new versions.
-        limits: What is accepted, and how requests are batched.
+        models: FOLDER or NAME=FOLDER. The folder is a run, which is exported first if needed; a
+            SavedModel; or a folder of versions, which are SavedModels whose names are numbers.
+        host: Host name or address to listen on; 0.0.0.0 for all addresses of this machine.
+        port: Port to listen on.
+        max_versions: Number of versions served per model, the latest ones.
+        poll_interval: Seconds between scans for new versions.
+        limits: Limits on requests and batches.
     """
     if not models:
         raise InputError("serve needs at least one model.")
@@ -42,21 +41,21 @@ def serve(
         from keras_seq.serving import server
     except ImportError as error:
         raise InputError(f"serve needs {error.name}: pip install 'keras-seq[serve]'.") from error
-    # Requests run beside each other; operations that each use all cores as well cost a tenth of
-    # the throughput. TensorFlow reads it when it starts, which an export below may make it do.
+    # Batches run concurrently. If each operation also used all cores, throughput would drop by a
+    # tenth. TensorFlow reads these variables when it is imported, perhaps by an export below.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    # All models share these threads. One more than a model has runs is left for other models;
-    # each further one costs time, since threads without work keep looking for some.
+    # All models share these threads. One more than the concurrent batches of a model remains for
+    # other models. Each further thread costs time, since idle threads poll for work.
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limits.max_concurrent_runs + 1))
-    # It makes a program for every shape it meets, which with requests of all lengths are many.
+    # oneDNN compiles a program for each shape, and requests have many shapes.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     folders: dict[str, Path] = {}
-    for given in models:
-        name, folder = _named_model(given)
+    for model in models:
+        name, folder = _parse_model(model)
         if name in folders:
             raise InputError(f"Two models are called {name!r}: give one as NAME=FOLDER.")
         folders[name] = folder
-    # Before anything is exported or loaded, which takes minutes.
+    # Reserve the port before exporting or loading, which takes minutes.
     listening, address = sockets.listen(host, port)
     with listening:
         for folder in folders.values():
@@ -65,13 +64,21 @@ def serve(
         server.serve(folders, listening, address, limits, max_versions, poll_interval)
 
 
-def _named_model(given: str) -> tuple[str, Path]:
-    """Return the name and the folder of a model to serve; the folder of a run may not exist yet."""
-    name, _, path = given.rpartition("=")
+def _parse_model(argument: str) -> tuple[str, Path]:
+    """Return the name and the folder of a model. The export of a run may not exist yet.
+
+    Args:
+        argument: FOLDER or NAME=FOLDER.
+
+    Raises:
+        InputError: If the folder does not exist, its recipe must be given for the export, or the
+            name has other characters than letters, digits, `_`, `.` and `-`.
+    """
+    name, _, path = argument.rpartition("=")
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"There is no folder {path}.")
-    if runs.Run(folder).is_started:
+    if runs.Run(folder).started:
         run, folder = folder, folder / "savedmodel"
         name = name or runs.Run(run).recipe_name
         if not folder.exists() and (recipe_folder := runs.Run(run).recipe_folder):
@@ -82,6 +89,6 @@ def _named_model(given: str) -> tuple[str, Path]:
     name = name or folder.resolve().name
     if not re.fullmatch(r"[\w.-]+", name):
         raise InputError(
-            f"{name!r} cannot be the name of a model: only letters, digits, _, . and -."
+            f"{name!r} cannot be the name of a model: use only letters, digits, _, . and -."
         )
     return name, folder

@@ -91,7 +91,7 @@ def tagger_panel(model: models.SequenceTagger) -> Panel:
 
 def classifier_panel(model: models.SequenceClassifier) -> Panel:
     """Return a panel that shows label probabilities and, if the model has them, token weights."""
-    outputs = [gr.Label(label="Label")]
+    outputs: list[Any] = [gr.Label(label="Label")]
     if model.has_token_weights:
         outputs.append(gr.HighlightedText(label="Attention weights, relative to the largest"))
 
@@ -109,7 +109,7 @@ def classifier_panel(model: models.SequenceClassifier) -> Panel:
 
 def generator_panel(model: models.SequenceGenerator) -> Panel:
     """Return a panel that continues a prompt, which may be empty."""
-    inputs = [_textbox("Prompt (optional)")]
+    inputs: list[Any] = [_textbox("Prompt (optional)")]
     if model.styles is not None:
         inputs.append(style_choice(model))
     inputs += [gr.Slider(50, 500, 200, step=50, label="Maximum tokens"), *sampling_controls()]
@@ -150,7 +150,7 @@ def seq2seq_panel(model: models.Seq2Seq, copy_unknown: bool = False) -> Panel:
         column_widths=["80%", "20%"],
         wrap=True,
     )
-    outputs = [table]
+    outputs: list[Any] = [table]
     if has_attention:
         outputs.append(gr.Image(label="Attention of the best answer", buttons=[]))
 
@@ -225,7 +225,7 @@ def tokenize_text(model: Any, text: str) -> list[str]:
 
 def style_choice(model: models.SequenceGenerator) -> gr.Radio:
     """Return the component that chooses a style, by its id and name."""
-    choices = [(f"{style_id} {name}", style_id) for style_id, name in enumerate(model.styles)]
+    choices = [(f"{style_id} {name}", style_id) for style_id, name in enumerate(model.styles or [])]
     return gr.Radio(choices, value=0, label="Style")
 
 

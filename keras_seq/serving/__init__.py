@@ -1,4 +1,4 @@
-"""Exported models over the network, by two protocols that clients know already."""
+"""Server for exported models, with the protocols of TensorFlow Serving and Open Inference."""
 
 from keras_seq.serving.limits import Limits
 

@@ -1,193 +1,219 @@
-"""The server as an ASGI application: what is asked at which address, and errors as sentences."""
+"""Server for exported models as an ASGI application."""
 
 import asyncio
 import contextlib
 import functools
-import json
 import logging
 import os
-import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from keras_seq import __version__
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.serving import bodies, protocol_v1, protocol_v2
-from keras_seq.serving.batching import Batcher, Turns
+from keras_seq.serving.batching import Batcher, ExecutionSlots
+from keras_seq.serving.body_reader import BodyReader, content_encoding
 from keras_seq.serving.limits import Limits
-from keras_seq.serving.metrics import Metrics
-from keras_seq.serving.models import Model
-from keras_seq.serving.reading import Reader, encoding_of
+from keras_seq.serving.metrics import Metrics, MetricsMiddleware
+from keras_seq.serving.models import Model, Signature, Version
+from keras_seq.serving.responses import error_response, json_response
 
 logger = logging.getLogger("keras_seq.serving")
 
+Handler = Callable[[Request], Any]
+"""Function from a request to a response, to JSON content, or to a coroutine of a response."""
 
-def application(folders, limits=None, max_versions=1, poll_interval=2.0):
-    """The server for any ASGI runner.
+Result = TypeVar("Result")
+
+
+def create_app(
+    folders: Mapping[str, str | os.PathLike[str]],
+    limits: Limits | None = None,
+    max_versions: int = 1,
+    poll_interval: float = 2.0,
+) -> Starlette:
+    """Return the server as an ASGI application.
 
     Args:
-        folders: Name of a model to its folder: a SavedModel, or one of them a version, in folders
-            whose names are numbers.
-        limits: `Limits`.
-        max_versions: How many versions of a model answer, the latest ones.
-        poll_interval: Seconds between two looks for new versions.
+        folders: Folder of each model by name: a SavedModel, or a folder of versions, which are
+            SavedModels whose names are numbers.
+        limits: Limits on requests. Default: `Limits()`.
+        max_versions: Number of versions served per model, the latest ones.
+        poll_interval: Time between scans for new versions, in seconds.
     """
     service = Service(folders, limits or Limits(), max_versions)
 
-    def answer(path, function, method="GET"):
-        return Route(path, service.handler(function), methods=[method])
+    def route(path: str, function: Handler, method: str = "GET") -> Route:
+        return Route(path, service.make_handler(function), methods=[method])
 
-    def both(path, function, method="GET"):
-        before, after = path.split("{name}")
-        for middle in ("{name}", "{name}/versions/{version}"):
-            yield answer(before + middle + after, function, method)
+    def model_routes(path: str, function: Handler, method: str = "GET") -> Iterator[Route]:
+        prefix, suffix = path.split("{name}")
+        for model in ("{name}", "{name}/versions/{version}"):
+            yield route(prefix + model + suffix, function, method)
 
     routes = [
-        *both("/v1/models/{name}:predict", service.predict, "POST"),
-        *both("/v1/models/{name}/metadata", service.metadata_v1),
-        *both("/v1/models/{name}", service.status),
-        answer("/v2", service.server),
-        answer("/v2/health/live", service.live),
-        answer("/v2/health/ready", service.all_ready),
-        *both("/v2/models/{name}/infer", service.infer, "POST"),
-        *both("/v2/models/{name}/ready", service.model_ready),
-        *both("/v2/models/{name}", service.metadata_v2),
+        *model_routes("/v1/models/{name}:predict", service.predict, "POST"),
+        *model_routes("/v1/models/{name}/metadata", service.metadata_v1),
+        *model_routes("/v1/models/{name}", service.status),
+        route("/v2", service.server_metadata),
+        route("/v2/health/live", service.live),
+        route("/v2/health/ready", service.all_ready),
+        *model_routes("/v2/models/{name}/infer", service.infer, "POST"),
+        *model_routes("/v2/models/{name}/ready", service.model_ready),
+        *model_routes("/v2/models/{name}", service.metadata_v2),
         Route("/metrics", service.prometheus),
     ]
 
     @contextlib.asynccontextmanager
-    async def lifespan(_):
-        watching = asyncio.create_task(service.watch(poll_interval))
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        polling = asyncio.create_task(service.poll_models(poll_interval))
         yield
-        watching.cancel()
+        polling.cancel()
         service.workers.close()
 
-    handlers = dict.fromkeys((InputError, HTTPException, ClientDisconnect, Exception), refused)
+    errors = (InputError, HTTPException, ClientDisconnect, Exception)
+    handlers: Any = dict.fromkeys(errors, error_response)
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
-    app.add_middleware(Observed, service=service)
+    app.add_middleware(MetricsMiddleware, metrics=service.metrics, models=service.models)
     return app
 
 
-class Observed:
-    """Counts and times what is answered."""
-
-    def __init__(self, app, service):
-        self.app, self.service = app, service
-
-    async def __call__(self, scope, receive, send):
-        """Handles one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        status, begin = 500, time.perf_counter()
-
-        async def sending(message):
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
-        try:
-            await self.app(scope, receive, sending)
-        finally:
-            name = scope.get("path_params", {}).get("name", "")
-            # Names that clients make up are no labels: there would be no end of them.
-            known = name if name in self.service.models else ""
-            self.service.metrics.answered(known, status, time.perf_counter() - begin)
-
-
 class Service:
-    """What the addresses share, and what stands behind each.
+    """Models of a server, and the handlers of its addresses.
 
     Args:
-        folders, limits, max_versions: As in `application`.
+        folders: Folder of each model by name, see `create_app`.
+        limits: Limits on requests.
+        max_versions: Number of versions served per model.
     """
 
-    def __init__(self, folders, limits, max_versions):
+    def __init__(
+        self,
+        folders: Mapping[str, str | os.PathLike[str]],
+        limits: Limits,
+        max_versions: int,
+    ) -> None:
         self.limits, self.metrics = limits, Metrics()
-        # One core is left to the models.
-        self.workers = bodies.Workers(max(1, (os.cpu_count() or 1) - 1))
-        self.reader = Reader(limits)
-        turns = {name: Turns(limits.max_concurrent_runs) for name in folders}
+        # One core remains for the models.
+        self.workers = bodies.WorkerPool(max(1, (os.cpu_count() or 1) - 1))
+        self.reader = BodyReader(limits)
+        slots = {name: ExecutionSlots(limits.max_concurrent_runs) for name in folders}
 
-        def answering(model, name, signature):
-            return Batcher(signature, limits, self.metrics.of(model, name), turns[model])
+        def make_batcher(model: str, name: str, signature: Signature) -> Batcher:
+            metrics = self.metrics.for_signature(model, name)
+            return Batcher(signature, limits, metrics, slots[model])
 
         self.models = {
-            n: Model(n, folder, max_versions, answering) for n, folder in folders.items()
+            name: Model(name, folder, max_versions, make_batcher)
+            for name, folder in folders.items()
         }
 
-    async def watch(self, poll_interval):
-        """Loads what is new, as long as the server lives."""
+    async def poll_models(self, interval: float) -> None:
+        """Load new versions until the server ends.
+
+        Args:
+            interval: Time between scans, in seconds.
+        """
         while True:
             for model in self.models.values():
                 try:
                     await asyncio.to_thread(model.refresh)
                 except Exception:
-                    logger.exception("%s: its folder cannot be looked at", model.name)
-            await asyncio.sleep(poll_interval)
+                    logger.exception("%s: its folder cannot be scanned", model.name)
+            await asyncio.sleep(interval)
 
-    def handler(self, function):
-        """A handler of Starlette for a method that returns what JSON can hold."""
+    def make_handler(self, function: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Return a handler of Starlette for a function that may return JSON content."""
 
-        async def handle(request):
+        async def handle(request: Request) -> Response:
             content = function(request)
             if asyncio.iscoroutine(content):
                 return await content
-            return as_json(content)
+            return json_response(content)
 
         return handle
 
-    def model(self, request):
-        """The model that the address names."""
+    def get_model(self, request: Request) -> Model:
+        """Return the model of an address.
+
+        Args:
+            request: Request of Starlette.
+
+        Raises:
+            HTTPException: If the model does not exist.
+        """
         name = request.path_params["name"]
         if name not in self.models:
             raise HTTPException(404, str(unknown_name("model", name[:50], self.models)))
         return self.models[name]
 
-    def version(self, request):
-        """The model that the address names, and its version, the latest if it names none."""
-        model = self.model(request)
+    def get_version(self, request: Request) -> tuple[Model, Version]:
+        """Return the model and the version of an address, by default the latest version.
+
+        Args:
+            request: Request of Starlette.
+
+        Raises:
+            HTTPException: If the model or the version does not exist or is not loaded.
+        """
+        model = self.get_model(request)
         if not model.ready:
-            raise HTTPException(503, model.problem, {"Retry-After": "5"})
+            raise HTTPException(503, model.unavailable_reason, {"Retry-After": "5"})
         number = request.path_params.get("version", str(max(model.ready)))
         for version in model.ready.values():
             if str(version.number) == number:
                 return model, version
         numbers = ", ".join(map(str, sorted(model.ready)))
         raise HTTPException(
-            404, f"{model.name} has no version {number[:50]!r} to answer; there are: {numbers}."
+            404, f"{model.name} does not serve version {number[:50]!r}, only: {numbers}."
         )
 
-    async def answer(self, request, read, write):
+    async def respond(
+        self,
+        request: Request,
+        parse_request: Callable[..., Any],
+        make_formatter: Callable[[Model, Version, str], Callable[..., Any]],
+    ) -> Response:
         """Answer a request by a protocol.
 
         Args:
-            request: Starlette's.
-            read: `read` of the protocol.
-            write: Function that makes, of a model, a version and the name of a signature, the
-                `write` of the protocol, which takes the outputs and the form of the request.
+            request: Request of Starlette.
+            parse_request: Function of that name of the protocol.
+            make_formatter: Function of a model, a version and the name of a signature. It returns
+                the `format_response` of the protocol, which takes the outputs and the response
+                format.
         """
-        self.model(request)
-        encoding = encoding_of(request)
-        async with self.reader.body(request) as raw:
-            model, version = self.version(request)
-            call = await self.run(
-                bool(encoding) or len(raw) > bodies.INLINE_BYTES,
-                *(bodies.decode, read, raw, encoding, version.interfaces, self.limits),
+        self.get_model(request)
+        encoding = content_encoding(request)
+        async with self.reader.read(request) as raw:
+            model, version = self.get_version(request)
+            parsed = await self.run(
+                bool(encoding) or len(raw) > bodies.MAX_INLINE_BYTES,
+                *(bodies.decode_request, parse_request, raw, encoding, version.specs, self.limits),
             )
-        outputs = await self.in_time(version.signatures[call.signature](call.arrays))
+        outputs = await self.with_timeout(version.batchers[parsed.signature](parsed.arrays))
+        formatter = make_formatter(model, version, parsed.signature)
         body = await self.run(
-            sum(array.size for array in outputs.values()) > bodies.INLINE_VALUES,
-            *(bodies.encode, write(model, version, call.signature), outputs, call.form),
+            sum(array.size for array in outputs.values()) > bodies.MAX_INLINE_VALUES,
+            *(bodies.encode_response, formatter, outputs, parsed.response_format),
         )
         return Response(body, media_type="application/json")
 
-    async def in_time(self, awaitable):
-        """Await a part of an answer within the time limit."""
+    async def with_timeout(self, awaitable: Awaitable[Result]) -> Result:
+        """Await a result within the request timeout.
+
+        Args:
+            awaitable: Awaitable of the result.
+
+        Raises:
+            HTTPException: If it takes longer.
+        """
         try:
             async with asyncio.timeout(self.limits.request_timeout):
                 return await awaitable
@@ -195,91 +221,87 @@ class Service:
             message = f"There was no answer within {self.limits.request_timeout:g} seconds."
             raise HTTPException(504, message) from None
 
-    async def run(self, is_large, function, *arguments):
-        """Run a function of `bodies`, in another process if there is much to do."""
+    async def run(self, is_large: bool, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run a function of `bodies`, in a worker process for large bodies.
+
+        Args:
+            is_large: Whether to use a worker process.
+            function: The function.
+            *arguments: Its arguments.
+        """
         if not is_large:
             return function(*arguments)
         try:
-            return await self.in_time(self.workers.run(function, *arguments))
-        except bodies.WorkerEnded as error:
+            return await self.with_timeout(self.workers.run(function, *arguments))
+        except bodies.WorkerEndedError as error:
             raise HTTPException(503, str(error), {"Retry-After": "1"}) from error
 
-    def predict(self, request):
-        """TensorFlow Serving's `:predict`."""
-        return self.answer(request, protocol_v1.read, lambda *_: protocol_v1.write)
+    def predict(self, request: Request) -> Awaitable[Response]:
+        """Answer a `:predict` request of TensorFlow Serving."""
+        return self.respond(
+            request, protocol_v1.parse_request, lambda *_: protocol_v1.format_response
+        )
 
-    def infer(self, request):
-        """The Open Inference Protocol's `infer`."""
+    def infer(self, request: Request) -> Awaitable[Response]:
+        """Answer an `infer` request of the Open Inference Protocol."""
         if "inference-header-content-length" in request.headers:
             raise InputError(
-                "The body holds tensors as bytes, an extension that this server does not have: "
-                "send them as JSON (in tritonclient, binary_data=False)."
+                "The body holds binary tensors, an extension that this server does not support: "
+                "send JSON (in tritonclient, binary_data=False)."
             )
 
-        def write(model, version, signature):
-            specs = version.interfaces[signature].outputs
+        def make_formatter(model: Model, version: Version, signature: str) -> Callable[..., Any]:
             return functools.partial(
-                protocol_v2.write, specs=specs, model=model.name, version=version.number
+                protocol_v2.format_response,
+                specs=version.specs[signature].outputs,
+                model=model.name,
+                version=version.number,
             )
 
-        return self.answer(request, protocol_v2.read, write)
+        return self.respond(request, protocol_v2.parse_request, make_formatter)
 
-    def status(self, request):
-        """TensorFlow Serving's status of a model."""
-        model, number = self.model(request), request.path_params.get("version")
+    def status(self, request: Request) -> dict[str, Any]:
+        """Return the status of a model for TensorFlow Serving."""
+        model, number = self.get_model(request), request.path_params.get("version")
         if number is None and (model.ready or model.failed):
-            return protocol_v1.status(model)
+            return protocol_v1.model_status(model)
         if number in map(str, (*model.ready, *model.failed)):
-            return protocol_v1.status(model, int(number))
+            return protocol_v1.model_status(model, int(number))
         if model.ready:
-            self.version(request)
-        raise HTTPException(404 if model.looked else 503, model.problem)
+            self.get_version(request)
+        raise HTTPException(404 if model.was_scanned else 503, model.unavailable_reason)
 
-    def metadata_v1(self, request):
-        """TensorFlow Serving's description of a model."""
-        return protocol_v1.metadata(*self.version(request))
+    def metadata_v1(self, request: Request) -> dict[str, Any]:
+        """Return the metadata of a model for TensorFlow Serving."""
+        return protocol_v1.model_metadata(*self.get_version(request))
 
-    def metadata_v2(self, request):
-        """The Open Inference Protocol's description of a model."""
-        return protocol_v2.metadata(*self.version(request))
+    def metadata_v2(self, request: Request) -> dict[str, Any]:
+        """Return the metadata of a model for the Open Inference Protocol."""
+        return protocol_v2.model_metadata(*self.get_version(request))
 
-    def model_ready(self, request):
-        """Whether a model answers."""
-        model, _ = self.version(request)
+    def model_ready(self, request: Request) -> dict[str, Any]:
+        """Return that a model is ready, or raise an error."""
+        model, _ = self.get_version(request)
         return {"name": model.name, "ready": True}
 
-    def all_ready(self, _):
-        """Whether every model has been loaded, or has failed and left others that answer."""
+    def all_ready(self, _: Request) -> dict[str, Any]:
+        """Return that the server is ready, or raise an error.
+
+        It is ready once every model was scanned, and at least one has a loaded version.
+        """
         models = self.models.values()
-        if not (all(m.looked for m in models) and any(m.ready for m in models)):
-            raise HTTPException(503, " ".join(m.problem for m in models if not m.ready))
+        if not (all(m.was_scanned for m in models) and any(m.ready for m in models)):
+            raise HTTPException(503, " ".join(m.unavailable_reason for m in models if not m.ready))
         return {"live": True, "ready": True}
 
-    def live(self, _):
-        """That the server answers at all."""
+    def live(self, _: Request) -> dict[str, Any]:
+        """Return that the server runs."""
         return {"live": True}
 
-    async def prometheus(self, _):
-        """What Prometheus reads."""
-        return PlainTextResponse(self.metrics.text())
+    async def prometheus(self, _: Request) -> Response:
+        """Return the metrics for Prometheus."""
+        return PlainTextResponse(self.metrics.render())
 
-    def server(self, _):
-        """What server this is."""
+    def server_metadata(self, _: Request) -> dict[str, Any]:
+        """Return the name and version of the server."""
         return {"name": "keras-seq", "version": __version__, "extensions": []}
-
-
-def as_json(content, status=200, headers=None):
-    """A response; numbers that are not finite are `NaN`, `Infinity` and `-Infinity`."""
-    return Response(json.dumps(content), status, headers, "application/json")
-
-
-async def refused(_, error):
-    """The response to a request that failed: one sentence."""
-    if isinstance(error, HTTPException):
-        return as_json({"error": error.detail}, error.status_code, error.headers)
-    if isinstance(error, InputError):
-        status = 413 if isinstance(error, bodies.TooLarge) else 400
-        return as_json({"error": str(error)}, status)
-    if isinstance(error, ClientDisconnect):
-        return as_json({"error": "The connection ended before the body did."}, 400)
-    return as_json({"error": "The server failed; its log says where."}, 500)

@@ -1,228 +1,275 @@
 """Dynamic batching of requests with similar lengths.
 
-Every signature of a model has lanes. Instances of about the same length wait in the same lane, at
-most a few milliseconds, and run as one batch, so that a long text does not pad short ones. Lanes of
-a model take turns, several of them at the same time, which are counted for each model.
+Each signature of a model has buckets. Instances of similar length wait in one bucket, for at most a
+few milliseconds, and run as one batch: so a long text does not pad short ones. The number of
+concurrent batches per model is limited.
 """
 
 import asyncio
 import dataclasses
 import os
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 import numpy as np
 from starlette.exceptions import HTTPException
 
-STEPS = 65_536
-"""Instances times length that run together at most: memory grows with it."""
+from keras_seq._internal.types import Array
+from keras_seq.serving.limits import Limits
+from keras_seq.serving.metrics import SignatureMetrics
 
-SHORT = 32
-"""Bytes up to which texts count as equally long."""
+MAX_BATCH_ELEMENTS = 65_536
+"""Maximum number of instances times length per batch, since memory grows with it."""
+
+MIN_BUCKET_BYTES = 32
+"""Length of the shortest bucket of texts, in bytes. All shorter texts share it."""
+
+Arrays = dict[str, Array]
+"""Arrays by the name of an input or output."""
 
 
-class Turns:
-    """The runs of one model that may take place at the same time, and threads for them.
+class BatchedFunction(Protocol):
+    """Function from arrays to arrays, such as `keras_seq.serving.models.Signature`."""
 
-    Each model has its own, so that none takes all threads and cores from another. Those that wait
-    for a turn get it in the order in which they came.
+    is_rowwise: bool
+    """Whether each row of the outputs depends on the same row of the inputs only."""
+    padded_outputs: list[str]
+    """Names of the outputs that the longest text of a batch makes longer."""
+
+    def __call__(self, arrays: Arrays) -> Arrays: ...
+
+
+class ExecutionSlots:
+    """Slots for the concurrent batches of one model, and their threads.
+
+    Each model has its own, so that a slow model cannot take all threads and cores. Waiting batches
+    get a slot in order of arrival.
 
     Args:
-        most: Number of runs.
+        num_slots: Number of concurrent batches.
     """
 
-    def __init__(self, most: int):
-        self.turn = asyncio.Semaphore(most)
-        self.threads = ThreadPoolExecutor(most, "keras_seq.serving")
+    def __init__(self, num_slots: int) -> None:
+        self.semaphore = asyncio.Semaphore(num_slots)
+        self.threads = ThreadPoolExecutor(num_slots, "keras_seq.serving")
 
 
 @dataclasses.dataclass(eq=False)
-class Piece:
-    """Some instances of one request, of about the same length."""
+class BatchItem:
+    """Instances of one request that go into one bucket."""
 
-    arrays: dict
-    rows: np.ndarray
-    """Their places in the request."""
-    answer: asyncio.Future
+    arrays: Arrays
+    rows: Array
+    """Indices of the instances in the request."""
+    result: "asyncio.Future[Arrays]"
 
 
-class Lane:
-    """Pieces that may run together."""
+class Bucket:
+    """Queue of items that may run together.
 
-    def __init__(self, most):
-        self.most, self.pieces, self.workers = most, deque(), 0
+    Args:
+        max_rows: Maximum number of instances per batch.
+    """
 
-    @property
-    def full(self):
-        return sum(len(piece.rows) for piece in self.pieces) >= self.most
+    def __init__(self, max_rows: int) -> None:
+        self.max_rows, self.num_workers = max_rows, 0
+        self.items: deque[BatchItem] = deque()
 
-    def take(self):
-        """As many pieces as may run together, of those that somebody still waits for."""
-        taken, rows = [], 0
-        while self.pieces and (not taken or rows + len(self.pieces[0].rows) <= self.most):
-            piece = self.pieces.popleft()
-            if not piece.answer.done():
-                taken.append(piece)
-                rows += len(piece.rows)
-        return taken
+    def is_full(self) -> bool:
+        """Return whether the items fill a batch."""
+        return sum(len(item.rows) for item in self.items) >= self.max_rows
+
+    def take(self) -> list[BatchItem]:
+        """Remove and return the items of the next batch, without those that were cancelled."""
+        batch: list[BatchItem] = []
+        num_rows = 0
+        while self.items and (not batch or num_rows + len(self.items[0].rows) <= self.max_rows):
+            item = self.items.popleft()
+            if not item.result.done():
+                batch.append(item)
+                num_rows += len(item.rows)
+        return batch
 
 
 class Batcher:
-    """Answers the requests to one signature.
+    """Batching front end of one signature.
 
     Args:
-        signature: `keras_seq.serving.models.Signature`; called in a thread.
-        limits: `Limits`.
-        gauges: `keras_seq.serving.metrics.Gauges`.
-        turns: `Turns` of the model.
+        signature: Function that runs a batch, called in a thread.
+        limits: Limits on requests.
+        metrics: Metrics of the signature.
+        slots: Execution slots of the model.
     """
 
-    def __init__(self, signature, limits, gauges, turns):
-        self.signature, self.limits, self.gauges = signature, limits, gauges
-        self.turns = turns
-        self.together = signature.by_row and limits.max_batch_size > 1
-        self._lanes, self._tasks, self._requests = {}, set(), 0
+    def __init__(
+        self,
+        signature: BatchedFunction,
+        limits: Limits,
+        metrics: SignatureMetrics,
+        slots: ExecutionSlots,
+    ) -> None:
+        self.signature, self.limits, self.metrics = signature, limits, metrics
+        self.slots = slots
+        self.is_batched = signature.is_rowwise and limits.max_batch_size > 1
+        self._buckets: dict[Any, Bucket] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._num_requests = 0
 
-    async def __call__(self, arrays):
-        """The outputs for the inputs of one request, both dicts of arrays.
+    async def __call__(self, arrays: Arrays) -> Arrays:
+        """Return the outputs for the inputs of one request.
+
+        Args:
+            arrays: Inputs by name.
 
         Raises:
-            InputError: The model refused them.
-            HTTPException: Too many requests wait, or the model is not what its signature says.
+            InputError: If the model rejects the inputs.
+            HTTPException: If too many requests wait, or the outputs do not fit the signature.
         """
-        if self._requests >= self.limits.max_queue:
+        if self._num_requests >= self.limits.max_queue:
             raise HTTPException(
                 429,
-                f"{self._requests} requests wait already: try again later.",
+                f"{self._num_requests} requests are waiting: try again later.",
                 {"Retry-After": "1"},
             )
-        self._requests += 1
-        self.gauges.waiting.inc()
+        self._num_requests += 1
+        self.metrics.waiting.inc()
         try:
-            pieces = list(self._pieces(arrays))
-            outputs = await asyncio.gather(*(piece.answer for piece in pieces))
+            items = list(self._enqueue(arrays))
+            outputs = await asyncio.gather(*(item.result for item in items))
         finally:
-            self._requests -= 1
-            self.gauges.waiting.dec()
-        if not self.together:
-            return self._cut(outputs[0]) if self.signature.by_row else outputs[0]
-        order = np.argsort(np.concatenate([piece.rows for piece in pieces]))
-        return self._cut({k: padded([o[k] for o in outputs])[order] for k in outputs[0]})
+            self._num_requests -= 1
+            self.metrics.waiting.dec()
+        if not self.is_batched:
+            return self._trim(outputs[0]) if self.signature.is_rowwise else outputs[0]
+        order = np.argsort(np.concatenate([item.rows for item in items]))
+        return self._trim(
+            {name: pad_and_concatenate([o[name] for o in outputs])[order] for name in outputs[0]}
+        )
 
-    def _pieces(self, arrays):
-        """Puts the instances of a request into lanes, piece by piece."""
-        if not self.together:
-            yield self._wait(None, 1, arrays, np.arange(1))
+    def _enqueue(self, arrays: Arrays) -> Iterator[BatchItem]:
+        """Split the instances of a request into items, and yield these once they are queued."""
+        if not self.is_batched:
+            yield self._add_item(None, 1, arrays, np.arange(1))
             return
-        shapes, lengths = [], 1
+        shapes: list[tuple[int, ...]] = []
+        lengths: Any = 1
         for array in arrays.values():
+            num_rows = len(array)
             if array.dtype == object:
-                sizes = np.fromiter(map(len, array.flat), int).reshape(len(array), -1).max(axis=1)
-                # To the next power of two: no text is padded to more than twice its length, but
-                # for short ones, of which there would be too few of each length.
-                lengths = np.maximum(lengths, 2 ** np.ceil(np.log2(np.maximum(sizes, SHORT))))
+                sizes = np.fromiter(map(len, array.flat), int).reshape(num_rows, -1).max(axis=1)
+                # Buckets are powers of two, so that padding at most doubles a text. Short texts
+                # share one bucket, since few have the same length.
+                sizes = np.maximum(sizes, MIN_BUCKET_BYTES)
+                lengths = np.maximum(lengths, 2 ** np.ceil(np.log2(sizes)))
             shapes.append(array.shape[1:])
         timesteps = max((max(shape, default=1) for shape in shapes), default=1)
-        lengths = np.broadcast_to(np.maximum(lengths, timesteps).astype(int), len(array))
+        lengths = np.broadcast_to(np.maximum(lengths, timesteps).astype(int), num_rows)
         for length in sorted(set(lengths.tolist())):
             rows = np.flatnonzero(lengths == length)
-            most = max(1, min(self.limits.max_batch_size, STEPS // length))
-            for start in range(0, len(rows), most):
-                some = rows[start : start + most]
-                part = {name: array[some] for name, array in arrays.items()}
-                yield self._wait((length, *shapes), most, part, some)
+            max_rows = max(1, min(self.limits.max_batch_size, MAX_BATCH_ELEMENTS // length))
+            for start in range(0, len(rows), max_rows):
+                chosen = rows[start : start + max_rows]
+                subset = {name: array[chosen] for name, array in arrays.items()}
+                yield self._add_item((length, *shapes), max_rows, subset, chosen)
 
-    def _wait(self, key, most, arrays, rows):
-        piece = Piece(arrays, rows, asyncio.get_running_loop().create_future())
-        lane = self._lanes.setdefault(key, Lane(most))
-        lane.pieces.append(piece)
-        # Where nothing runs together, the cores do it side by side.
-        if lane.workers < (1 if self.together else os.cpu_count() or 1):
-            lane.workers += 1
-            task = asyncio.create_task(self._work(key, lane))
+    def _add_item(self, key: Any, max_rows: int, arrays: Arrays, rows: Array) -> BatchItem:
+        """Queue an item in the bucket of a key, and start a worker if the bucket needs one."""
+        item = BatchItem(arrays, rows, asyncio.get_running_loop().create_future())
+        bucket = self._buckets.setdefault(key, Bucket(max_rows))
+        bucket.items.append(item)
+        # Without batching, requests run in parallel on the cores instead.
+        if bucket.num_workers < (1 if self.is_batched else os.cpu_count() or 1):
+            bucket.num_workers += 1
+            task = asyncio.create_task(self._work(key, bucket))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return piece
+        return item
 
-    async def _work(self, key, lane):
+    async def _work(self, key: Any, bucket: Bucket) -> None:
+        """Run batches of a bucket until it is empty."""
         try:
-            while lane.pieces:
-                # A request that is the only one has nobody to wait for.
-                if self.together and self._requests > 1 and not lane.full:
+            while bucket.items:
+                # A single request does not wait for others.
+                if self.is_batched and self._num_requests > 1 and not bucket.is_full():
                     await asyncio.sleep(self.limits.batch_timeout_ms / 1000)
-                # Until there is a turn, more pieces come to be answered together.
-                async with self.turns.turn:
-                    pieces = lane.take()
-                    if pieces:
-                        await self._run(pieces)
+                # While this waits for a slot, more items arrive for the batch.
+                async with self.slots.semaphore:
+                    items = bucket.take()
+                    if items:
+                        await self._run(items)
         finally:
-            lane.workers -= 1
-            if not lane.workers:
-                del self._lanes[key]
+            bucket.num_workers -= 1
+            if not bucket.num_workers:
+                del self._buckets[key]
 
-    async def _run(self, pieces):
-        """Answers the pieces; if they fail together, each by itself, so that one is to blame."""
+    async def _run(self, items: list[BatchItem]) -> None:
+        """Run items as one batch. If it fails, run each alone, so that only the culprit fails."""
         try:
-            outputs = await self._run_together(pieces)
+            outputs = await self._run_batch(items)
         except Exception as error:
-            if len(pieces) > 1:
-                for piece in pieces:
-                    await self._run([piece])
-            elif not pieces[0].answer.done():
-                pieces[0].answer.set_exception(error)
+            if len(items) > 1:
+                for item in items:
+                    await self._run([item])
+            elif not items[0].result.done():
+                items[0].result.set_exception(error)
             return
-        for piece, output in zip(pieces, outputs):
-            if not piece.answer.done():
-                piece.answer.set_result(output)
+        for item, output in zip(items, outputs):
+            if not item.result.done():
+                item.result.set_result(output)
 
-    async def _run_together(self, pieces):
-        arrays = pieces[0].arrays
-        if len(pieces) > 1:
-            arrays = {name: np.concatenate([p.arrays[name] for p in pieces]) for name in arrays}
+    async def _run_batch(self, items: list[BatchItem]) -> list[Arrays]:
+        arrays = items[0].arrays
+        if len(items) > 1:
+            arrays = {name: np.concatenate([i.arrays[name] for i in items]) for name in arrays}
         loop = asyncio.get_running_loop()
-        outputs = await loop.run_in_executor(self.turns.threads, self.signature, arrays)
-        if not self.together:
+        outputs = await loop.run_in_executor(self.slots.threads, self.signature, arrays)
+        if not self.is_batched:
             return [outputs]
-        ends = np.cumsum([len(piece.rows) for piece in pieces])
-        self.gauges.batch.observe(ends[-1])
+        ends = np.cumsum([len(item.rows) for item in items])
+        self.metrics.batch_size.observe(ends[-1])
         for name, output in outputs.items():
             if len(output) != ends[-1]:
                 raise HTTPException(
                     500,
                     f"The model's output {name!r} has {len(output)} rows for {ends[-1]} "
-                    "instances: it must be served with --max-batch-size 1.",
+                    "instances: serve it with --max-batch-size 1.",
                 )
-        split = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
-        return [{name: parts[i] for name, parts in split.items()} for i in range(len(pieces))]
+        parts = {name: np.split(output, ends[:-1]) for name, output in outputs.items()}
+        return [{name: part[i] for name, part in parts.items()} for i in range(len(items))]
 
-    def _cut(self, outputs):
-        """Takes away the padding that the longest text of the batch has brought.
+    def _trim(self, outputs: Arrays) -> Arrays:
+        """Remove the padding that comes from longer texts of other requests.
 
-        Outputs that are equally long end together, where the last of them has something.
+        Outputs of equal length end together, at the last element that any of them has.
         """
-        sizes = {name: outputs[name].shape[1] for name in self.signature.padded}
+        sizes = {name: outputs[name].shape[1] for name in self.signature.padded_outputs}
         for size in set(sizes.values()):
             group = [name for name in sizes if sizes[name] == size]
-            seen = np.zeros(size, bool)
+            is_used = np.zeros(size, bool)
             for name in group:
-                there = outputs[name] != (b"" if outputs[name].dtype == object else 0)
-                seen |= there.any(axis=tuple(a for a in range(there.ndim) if a != 1))
-            end = int(np.flatnonzero(seen).max(initial=-1)) + 1
+                is_filled = outputs[name] != (b"" if outputs[name].dtype == object else 0)
+                is_used |= is_filled.any(axis=tuple(a for a in range(is_filled.ndim) if a != 1))
+            end = int(np.flatnonzero(is_used).max(initial=-1)) + 1
             outputs |= {name: outputs[name][:, :end] for name in group}
         return outputs
 
 
-def padded(parts):
-    """Rows of several batches as one array, padded at their end with empty strings or zeros."""
-    if parts[0].ndim < 2 or len({part.shape[1] for part in parts}) == 1:
-        return np.concatenate(parts)
-    first = parts[0]
-    rows, longest = sum(map(len, parts)), max(part.shape[1] for part in parts)
-    whole = np.full(
-        (rows, longest, *first.shape[2:]), b"" if first.dtype == object else 0, first.dtype
-    )
+def pad_and_concatenate(arrays: list[Array]) -> Array:
+    """Return the rows of several arrays in one, padded at the end with empty strings or zeros.
+
+    Args:
+        arrays: Arrays `(rows, ...)` that may differ in the sizes of the first two axes.
+    """
+    first = arrays[0]
+    if first.ndim < 2 or len({array.shape[1] for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    num_rows, max_length = sum(map(len, arrays)), max(array.shape[1] for array in arrays)
+    padding: Any = b"" if first.dtype == object else 0
+    result = np.full((num_rows, max_length, *first.shape[2:]), padding, first.dtype)
     start = 0
-    for part in parts:
-        whole[start : start + len(part), : part.shape[1]] = part
-        start += len(part)
-    return whole
+    for array in arrays:
+        result[start : start + len(array), : array.shape[1]] = array
+        start += len(array)
+    return result

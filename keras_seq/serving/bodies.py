@@ -1,7 +1,7 @@
-"""Bodies of requests and answers: bytes to arrays and back, in this process or in another.
+"""Parsing of request bodies and formatting of responses, in this process or in a worker process.
 
-Parsing 4 MiB of numbers holds Python's lock for 0.1 s and formatting them for longer, in whatever
-thread, so that nobody else is answered. Large bodies are therefore left to processes of their own.
+Parsing 4 MiB of numbers holds Python's lock for 0.1 s, and formatting them takes longer. No thread
+can answer other requests meanwhile. Large bodies are therefore handled by worker processes.
 """
 
 import asyncio
@@ -15,109 +15,115 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any
-
-import numpy as np
+from typing import Any, NoReturn
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 from keras_seq.serving.limits import Limits
-from keras_seq.serving.tensors import Call, Interface
+from keras_seq.serving.tensors import ParsedRequest, SignatureSpec
 
 ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""Values of `Content-Encoding` that are unpacked, with zlib's `wbits` of each."""
+"""Supported values of `Content-Encoding` to zlib's `wbits`."""
 
-INLINE_BYTES = 32_768
-"""Size of a body up to which it is parsed at once; a process takes longer to be asked."""
+MAX_INLINE_BYTES = 32_768
+"""Maximum size of a body that this process parses itself; asking a worker takes longer."""
 
-INLINE_VALUES = 4_096
-"""Number of values up to which an answer is formatted at once."""
+MAX_INLINE_VALUES = 4_096
+"""Maximum number of values of a response that this process formats itself."""
 
 NICENESS = 10
-"""Priority of the processes below the server's own, so that small requests come first."""
+"""Increment of the niceness of worker processes, so that small requests come first."""
 
 
-class TooLarge(InputError):
-    """A body that is larger than the limit."""
+class BodyTooLargeError(InputError):
+    """Error for a body that is larger than the limit after decompression."""
 
 
-class WorkerEnded(Exception):
-    """A process for large bodies that ended, as when the machine's memory was used up."""
+class WorkerEndedError(Exception):
+    """Error for a worker process that ended, for example because the machine ran out of memory."""
 
 
-def decode(
-    read: Callable,
-    raw: bytes,
+def decode_request(
+    parse_request: Callable[[Any, dict[str, SignatureSpec]], ParsedRequest],
+    raw: bytes | bytearray,
     encoding: str | None,
-    interfaces: dict[str, Interface],
+    specs: dict[str, SignatureSpec],
     limits: Limits,
-) -> Call:
-    """Return what the body of a request asks.
+) -> ParsedRequest:
+    """Return the parsed and checked body of a request.
 
     Args:
-        read: `read` of a protocol.
+        parse_request: Function of that name of a protocol.
         raw: Bytes of the body.
-        encoding: One of `ENCODINGS`, None if it is not compressed.
-        interfaces: `Interface` by the name of a signature.
-        limits: `Limits`.
+        encoding: One of `ENCODINGS`, or None for an uncompressed body.
+        specs: Specs of the signatures by name.
+        limits: Limits on requests.
 
     Raises:
-        TooLarge: If it unpacks to more than the limit.
-        InputError: If it is not a request that the protocol and a signature understand.
+        BodyTooLargeError: If the decompressed body exceeds the limit.
+        InputError: If the body does not fit the protocol and a signature.
     """
     if encoding:
-        raw = unpack(raw, encoding, limits.max_body_bytes)
-    call = read(parse(raw), interfaces)
-    limits.check(interfaces[call.signature].inputs, call.arrays)
-    return call
+        raw = decompress(raw, encoding, limits.max_body_bytes)
+    request = parse_request(parse_json(raw), specs)
+    limits.check_inputs(specs[request.signature].inputs, request.arrays)
+    return request
 
 
-def encode(write: Callable, outputs: dict[str, np.ndarray], form: Any) -> bytes:
-    """Return the body of an answer.
+def encode_response(
+    format_response: Callable[[dict[str, Array], Any], Any],
+    outputs: dict[str, Array],
+    response_format: Any,
+) -> bytes:
+    """Return the body of a response.
 
     Args:
-        write: `write` of a protocol, which takes the other arguments.
+        format_response: Function of that name of a protocol.
         outputs: Arrays by name.
-        form: `Call.form` of the request.
+        response_format: Attribute of that name of the parsed request.
     """
-    return json.dumps(write(outputs, form)).encode()
+    return json.dumps(format_response(outputs, response_format)).encode()
 
 
-def unpack(raw: bytes, encoding: str, most: int) -> bytes:
+def decompress(raw: bytes | bytearray, encoding: str, max_bytes: int) -> bytes:
     """Decompress a body.
 
     Args:
         raw: Compressed bytes.
         encoding: One of `ENCODINGS`.
-        most: Largest size that is unpacked, in bytes.
+        max_bytes: Maximum size of the result. Decompression stops there.
 
     Raises:
-        TooLarge: If it unpacks to more.
-        InputError: If it is damaged or incomplete.
+        BodyTooLargeError: If the result would be larger.
+        InputError: If the data are damaged or incomplete.
     """
     stream = zlib.decompressobj(ENCODINGS[encoding])
     try:
-        unpacked = stream.decompress(raw, most + 1)
+        content = stream.decompress(raw, max_bytes + 1)
     except zlib.error:
         raise InputError(f"The body is not valid {encoding} data.") from None
-    if len(unpacked) > most:
-        raise TooLarge(f"The body unpacks to more than {most} bytes, which is the most taken.")
+    if len(content) > max_bytes:
+        raise BodyTooLargeError(f"The body unpacks to more than {max_bytes} bytes, the maximum.")
     if not stream.eof:
         raise InputError(f"The body ends before its {encoding} data does.")
     if stream.unused_data:
         raise InputError(f"The body goes on after its {encoding} data.")
-    return unpacked
+    return content
 
 
-def parse(raw: bytes) -> Any:
+def parse_json(raw: bytes | bytearray) -> Any:
     """Return the value of a JSON text.
 
+    Args:
+        raw: JSON in UTF-8.
+
     Raises:
-        InputError: If it is not JSON, or holds what JSON should not: a name twice in one object,
-            or a number that is not finite.
+        InputError: If the text is not JSON, an object has two members of one name, or a number is
+            not finite.
     """
     try:
         return json.loads(
-            raw.decode(), parse_constant=_refuse_constant, object_pairs_hook=_object_of
+            raw.decode(), parse_constant=_reject_constant, object_pairs_hook=_unique_members
         )
     except InputError:
         raise
@@ -126,43 +132,48 @@ def parse(raw: bytes) -> Any:
     except RecursionError:
         raise InputError("The body is nested too deep.") from None
     except ValueError as error:
-        raise InputError(f"The body is no JSON: {error}.") from None
+        raise InputError(f"The body is not JSON: {error}.") from None
 
 
-def _refuse_constant(constant: str) -> None:
-    raise InputError(f"The body holds {constant}, which is no number.")
+def _reject_constant(constant: str) -> NoReturn:
+    raise InputError(f"The body holds {constant}, which is not a JSON number.")
 
 
-def _object_of(pairs: list[tuple[str, Any]]) -> dict:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, and reject duplicate names."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names: set[str] = set()
         for name, _ in pairs:
-            if name in seen:
+            if name in names:
                 raise InputError(f"The body has an object with two members called {name[:50]!r}.")
-            seen.add(name)
-    return made
+            names.add(name)
+    return members
 
 
-class Workers:
-    """Processes that parse and format large bodies; none starts before it is needed.
+class WorkerPool:
+    """Worker processes for large bodies. They start when first needed.
 
     Args:
-        number: Number of processes.
+        num_processes: Number of processes.
     """
 
-    def __init__(self, number: int):
-        self.number = number
+    def __init__(self, num_processes: int) -> None:
+        self.num_processes = num_processes
         self._pool: ProcessPoolExecutor | None = None
 
-    async def run(self, function: Callable, *arguments: Any) -> Any:
-        """Return the result of a function in one of the processes.
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return the result of a function in a worker process.
+
+        Args:
+            function: Function that can be pickled.
+            *arguments: Its arguments.
 
         Raises:
-            WorkerEnded: If the process ended before it had the result.
+            WorkerEndedError: If the process ends before it has the result.
         """
         pool = self._pool = self._pool or ProcessPoolExecutor(
-            self.number, multiprocessing.get_context("spawn"), _begin
+            self.num_processes, multiprocessing.get_context("spawn"), _initialize_worker
         )
         call = functools.partial(function, *arguments)
         try:
@@ -170,18 +181,18 @@ class Workers:
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
-            raise WorkerEnded("The process for this body ended: try again.") from None
+            raise WorkerEndedError("The process for this body ended: try again.") from None
 
     def close(self) -> None:
-        """End the processes, once they have done what they have begun."""
+        """End the processes after their current calls."""
         if self._pool:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
 
 
-def _begin() -> None:
-    """Prepare a process to live as long as the server, and to leave it the processor."""
-    # Signals to all processes of a terminal or a service are the server's to handle.
+def _initialize_worker() -> None:
+    """Let a worker process run at low priority, and until the server ends."""
+    # A terminal or a service manager signals all processes; only the server handles it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):

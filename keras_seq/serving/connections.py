@@ -11,143 +11,145 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from keras_seq.serving.limits import Limits
 
-LINGER = 1.0
-"""Seconds that a refused client has to read the reason before its connection is cut."""
+LINGER_SECONDS = 1.0
+"""Time for a rejected client to read the response before its connection is cut."""
 
 
-class Refused(Exception):
-    """A request that is refused while it is parsed.
+class RequestError(Exception):
+    """Rejection of a request while it is parsed.
 
     Args:
         status: HTTP status.
-        sentence: Reason, for the client.
+        detail: Reason, for the client.
     """
 
-    def __init__(self, status: int, sentence: str):
-        super().__init__(sentence)
-        self.status, self.sentence = status, sentence
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
 
 
-def protocol(limits: Limits) -> Any:
+def limited_protocol(limits: Limits) -> Any:
     """Return the `http` argument of `uvicorn.Config` that applies the limits."""
-    return functools.partial(Connection, limits, {})
+    return functools.partial(LimitedConnection, limits, {})
 
 
-class Connection(HttpToolsProtocol):
-    """One connection, which always has a deadline.
+class LimitedConnection(HttpToolsProtocol):
+    """Connection that always has a deadline.
 
-    uvicorn limits neither the bytes of a header nor the time that it takes to arrive.
+    uvicorn limits neither the size of a header nor the time that it takes to arrive.
 
     Args:
-        limits: `Limits`.
-        arriving: Connections whose next request has not arrived completely, as keys of a dict,
-            oldest first; shared by all connections of a server.
+        limits: Limits on requests.
+        incomplete: Connections whose next request is incomplete, oldest first, as keys of a dict.
+            All connections of a server share it.
         **uvicorn: Arguments of uvicorn's class.
     """
 
-    def __init__(self, limits: Limits, arriving: dict, **uvicorn: Any):
+    def __init__(
+        self, limits: Limits, incomplete: "dict[LimitedConnection, None]", **uvicorn: Any
+    ) -> None:
         super().__init__(**uvicorn)
-        self.limits, self.arriving = limits, arriving
+        self.limits, self.incomplete = limits, incomplete
         self.timeout_keep_alive = limits.keep_alive_timeout  # type: ignore[assignment]
-        self._in_head = self._ignores_input = False
-        self._stalled_bytes = 0
+        self._in_header = self._ignores_input = False
+        self._bytes_since_callback = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.loop.time() + self.limits.header_timeout
         self._timer = self.loop.call_at(self._deadline, self._check_deadline)
         if len(self.connections) > self.limits.max_connections:
-            next(iter(self.arriving), self)._make_room(self)
+            next(iter(self.incomplete), self)._evict(self)
         if not self._ignores_input:
-            self.arriving[self] = None
+            self.incomplete[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._timer.cancel()
-        self.arriving.pop(self, None)
+        self.incomplete.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._ignores_input:
             return
         self._unset_keepalive_if_required()
-        self._stalled_bytes += len(data)
+        self._bytes_since_callback += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # The parser has stopped behind this request, and the server upgrades to nothing.
+            # The parser stopped after this request. The server supports no upgrade.
             self.cycle.keep_alive = False
         except httptools.HttpParserError as error:
-            # What a callback raised is the context of the parser's error.
+            # An exception of a callback is the context of the parser's error.
             cause = error.__context__
-            malformed = Refused(400, "The request is not valid HTTP/1.1.")
-            self._refuse(cause if isinstance(cause, Refused) else malformed)
+            malformed = RequestError(400, "The request is not valid HTTP/1.1.")
+            self._reject(cause if isinstance(cause, RequestError) else malformed)
         else:
             # The parser buffers an endless header field, and skips an endless chunk extension,
             # without a callback.
-            if self._stalled_bytes > self.limits.max_header_bytes:
-                self._refuse(self._header_too_large())
+            if self._bytes_since_callback > self.limits.max_header_bytes:
+                self._reject(self._header_too_large())
 
     # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = True
-        self.arriving[self] = None
+        self._in_header = True
+        self.incomplete[self] = None
         if not self._is_answering():
-            self._allow(self.limits.header_timeout)
+            self._set_deadline(self.limits.header_timeout)
 
     def on_headers_complete(self) -> None:
-        # As long as all bytes that have come since the last request are few, the header's are.
-        if self._stalled_bytes > self.limits.max_header_bytes:
+        # If few bytes arrived since the last request, the header is small too.
+        if self._bytes_since_callback > self.limits.max_header_bytes:
             fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
             if len(self.url) + fields > self.limits.max_header_bytes:
                 raise self._header_too_large()
         if len(self.pipeline) >= self.limits.max_pipelined_requests:
-            raise Refused(429, "The connection has too many requests that are not answered.")
+            raise RequestError(429, "The connection has too many unanswered requests.")
         super().on_headers_complete()
-        self._in_head, self._stalled_bytes = False, 0
-        self._allow(self._longest_request)
+        self._in_header, self._bytes_since_callback = False, 0
+        self._set_deadline(self._max_request_seconds)
 
     def on_body(self, body: bytes) -> None:
-        self._stalled_bytes = 0
+        self._bytes_since_callback = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._stalled_bytes = 0
-        self.arriving.pop(self, None)
+        self._bytes_since_callback = 0
+        self.incomplete.pop(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._is_answering():
-            self._allow(self._longest_request)
-        elif self._in_head:
+            self._set_deadline(self._max_request_seconds)
+        elif self._in_header:
             self._unset_keepalive_if_required()
-            self._allow(self.limits.header_timeout)
+            self._set_deadline(self.limits.header_timeout)
         else:
-            # Later than uvicorn's own timer, which is reset by bytes that begin no request, and
-            # does not end a connection whose client does not read its answer.
-            unread = self.transport.get_write_buffer_size() > 0
-            rest = self.limits.request_timeout if unread else LINGER
-            self._allow(self.limits.keep_alive_timeout + rest)
+            # Later than uvicorn's own timer. That one is reset by bytes that begin no request, and
+            # keeps a connection whose client does not read its response.
+            is_unread = self.transport.get_write_buffer_size() > 0
+            extra = self.limits.request_timeout if is_unread else LINGER_SECONDS
+            self._set_deadline(self.limits.keep_alive_timeout + extra)
 
     # Limits.
 
     @property
-    def _longest_request(self) -> float:
-        """Seconds to receive a body, parse it, run the model, format its answer, and send that."""
+    def _max_request_seconds(self) -> float:
+        """Time to receive a body, parse it, run the model, format the response, and send it."""
         return 5 * self.limits.request_timeout
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _header_too_large(self) -> Refused:
-        most = self.limits.max_header_bytes
-        return Refused(431, f"The header has more than {most} bytes, which is the most taken.")
+    def _header_too_large(self) -> RequestError:
+        max_bytes = self.limits.max_header_bytes
+        return RequestError(431, f"The header is larger than {max_bytes} bytes, the maximum.")
 
-    def _allow(self, seconds: float) -> None:
+    def _set_deadline(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds
-        # A timer that is too early is not replaced, since most deadlines are extended in time.
+        # A timer that fires too early stays, since most deadlines are extended before.
         if self._deadline < self._timer.when():
             self._timer.cancel()
             self._timer = self.loop.call_at(self._deadline, self._check_deadline)
@@ -160,59 +162,60 @@ class Connection(HttpToolsProtocol):
     def _expire(self) -> None:
         if self.transport.is_closing() or self._ignores_input or self._is_answering():
             self.transport.abort()
-        elif self._in_head:
+        elif self._in_header:
             seconds = self.limits.header_timeout
-            self._refuse(Refused(408, f"The header did not arrive within {seconds:g} seconds."))
+            message = f"The header did not arrive within {seconds:g} seconds."
+            self._reject(RequestError(408, message))
         else:
             self.transport.close()
-        self._allow(LINGER)
+        self._set_deadline(LINGER_SECONDS)
 
-    def _refuse(self, refused: Refused) -> None:
-        """Answer a request that cannot be parsed, after the requests before it."""
+    def _reject(self, error: RequestError) -> None:
+        """Respond to a request that cannot be parsed, after the responses before it."""
         self._ignores_input = True
-        self.arriving.pop(self, None)
+        self.incomplete.pop(self, None)
         if not self._is_answering():
-            self._end(refused)
-        elif self._in_head:
-            # Earlier requests are answered; the last of these answers says that it is the last.
+            self._send_last_response(error)
+        elif self._in_header:
+            # Earlier requests are answered. The last of these responses closes the connection.
             self.cycle.keep_alive = False
         elif self.pipeline:
             headers = {"connection": "close"}
-            answer: Any = JSONResponse({"error": refused.sentence}, refused.status, headers)
-            self.pipeline[0] = (self.cycle, answer)
+            response: Any = JSONResponse({"error": error.detail}, error.status, headers)
+            self.pipeline[0] = (self.cycle, response)
         else:
-            self._interrupt(refused)
+            self._interrupt(error)
 
-    def _make_room(self, newcomer: "Connection") -> None:
-        """Close a connection whose request has not arrived completely, or the new one itself."""
-        self.arriving.pop(self, None)
+    def _evict(self, newcomer: "LimitedConnection") -> None:
+        """Close this connection, which is incomplete or the new one itself."""
+        self.incomplete.pop(self, None)
         self.connections.discard(self)
-        full = "Too many connections are open: try again later."
-        self._interrupt(Refused(503 if self is newcomer else 408, full))
+        message = "Too many connections are open: try again later."
+        self._interrupt(RequestError(503 if self is newcomer else 408, message))
         self.transport.close()
 
-    def _interrupt(self, refused: Refused) -> None:
+    def _interrupt(self, error: RequestError) -> None:
         """End a connection at once, although the application waits for the rest of a body."""
         self._ignores_input = True
         if not self._is_answering():
-            self._end(refused)
+            self._send_last_response(error)
             return
-        begun = self.pipeline or self.cycle.response_started
+        has_response = self.pipeline or self.cycle.response_started
         self.cycle.disconnected = True
         self.cycle.message_event.set()
-        if begun:
+        if has_response:
             self.transport.close()
         else:
-            self._end(refused)
+            self._send_last_response(error)
 
-    def _end(self, refused: Refused) -> None:
-        """Write a last answer; what else arrives is ignored, so that the client can read it."""
-        body = json.dumps({"error": refused.sentence}).encode()
+    def _send_last_response(self, error: RequestError) -> None:
+        """Send a last response, and ignore further input, so that the client can read it."""
+        body = json.dumps({"error": error.detail}).encode()
         self.transport.write(
-            STATUS_LINE[refused.status]
+            STATUS_LINE[error.status]
             + b"content-type: application/json\r\nconnection: close\r\n"
             + b"content-length: %d\r\n\r\n" % len(body)
             + body
         )
         self.transport.write_eof()
-        self._allow(LINGER)
+        self._set_deadline(LINGER_SECONDS)

@@ -1,91 +1,101 @@
-"""Limits of a server, in one table."""
+"""Limits of a server."""
 
 import dataclasses
 import os
+from collections.abc import Mapping
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
+from keras_seq.serving.tensors import TensorSpec
 
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits of one server; what exceeds one is refused in one sentence.
+    """Limits of one server. A request that exceeds one gets an error.
 
-    All values must be positive; `batch_timeout_ms` may be 0. Each field is an option of `keras-seq
-    serve`.
+    All values must be positive, except `batch_timeout_ms`, which may be 0. Each field is an option
+    of `keras-seq serve`.
+
+    >>> from keras_seq.serving import Limits
+    >>> Limits(max_batch_size=8).request_timeout
+    30.0
     """
 
     max_batch_size: int = 32
-    """Instances, of one or more requests, that a model answers together; 1 for none together."""
+    """Maximum number of instances per batch; 1 disables batching."""
     batch_timeout_ms: float = 2.0
-    """Milliseconds that an instance waits for others to be answered with."""
+    """Maximum time that an instance waits for its batch to fill, in milliseconds."""
     max_instances: int = 256
-    """Instances a request."""
+    """Maximum number of instances per request."""
     max_length: int = 10_000
-    """Characters or timesteps an instance."""
+    """Maximum length of an instance, in characters or time steps."""
     max_body_bytes: int = 4_194_304
-    """Bytes of the body of a request, unpacked."""
+    """Maximum size of a request body after decompression, in bytes."""
     max_queue: int = 512
-    """Requests that wait for one signature of a model; more get the status 429."""
+    """Maximum number of waiting requests per signature. More get status 429."""
     request_timeout: float = 30.0
-    """Seconds for a body to arrive, for its answer, and for the client to read it, each."""
+    """Maximum time for a body to arrive, for its answer, and for sending it, each in seconds."""
     max_header_bytes: int = 65_536
-    """Bytes of the request line and the header fields of a request."""
+    """Maximum size of the request line and header fields, in bytes."""
     max_connections: int = 512
-    """Open connections. Beyond it, the one whose request has been arriving longest is closed."""
+    """Maximum number of open connections. Beyond it, the slowest incomplete request is closed."""
     max_pipelined_requests: int = 16
-    """Requests that one connection sends before the first of them is answered."""
+    """Maximum number of unanswered requests per connection."""
     max_buffered_bytes: int = 268_435_456
-    """Bytes of all bodies that are arriving or being parsed; more get the status 503."""
+    """Maximum size of all bodies that are received or parsed, in bytes. More get status 503."""
     max_concurrent_runs: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
-    """Runs of one model at the same time; one per core by default."""
+    """Maximum number of concurrent batches per model. Default: the number of cores."""
     header_timeout: float = 10.0
-    """Seconds for the request line and the header fields to arrive."""
+    """Maximum time for the request line and header fields to arrive, in seconds."""
     keep_alive_timeout: float = 5.0
-    """Seconds that a connection stays open between two requests."""
+    """Maximum idle time of a connection between two requests, in seconds."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not (value > 0 or (field.name == "batch_timeout_ms" and value == 0)):
                 raise InputError(f"{field.name} must be positive, not {value}.")
 
-    def check(self, specs, arrays):
-        """Check the number and the lengths of the inputs of one request.
+    def check_inputs(self, specs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:
+        """Check the number and lengths of the instances of one request.
 
         Args:
-            specs: Name to `Spec`.
-            arrays: Name to an array that fits it.
+            specs: Spec of each input.
+            arrays: Arrays that fit the specs.
 
         Raises:
-            InputError: If there are too many instances, or one is too long.
+            InputError: If there are too many instances, one is too long, or the inputs differ in
+                their number of instances.
         """
-        rows = {}
+        num_instances = {}
         for name, array in arrays.items():
-            known = specs[name].shape or (None,) * array.ndim
-            for axis, (size, fixed) in enumerate(zip(array.shape, known)):
-                most, what = self.max_length, "timesteps"
+            shape = specs[name].shape or (None,) * array.ndim
+            for axis, (size, fixed) in enumerate(zip(array.shape, shape)):
+                maximum, unit = self.max_length, "timesteps"
                 if axis == 0:
-                    most, what = self.max_instances, "instances"
-                if fixed is None and size > most:
-                    raise InputError(f"{name!r} has {size} {what}; at most {most} are taken.")
+                    maximum, unit = self.max_instances, "instances"
+                if fixed is None and size > maximum:
+                    raise InputError(f"{name!r} has {size} {unit}; at most {maximum} are allowed.")
                 if fixed is None and axis == 0:
-                    rows[name] = size
+                    num_instances[name] = size
             if array.dtype == object:
-                self._check_texts(name, array)
-            # So `SequenceGenerator` calls what decides how long an answer takes.
+                self._check_strings(name, array)
+            # An exported `SequenceGenerator` generates up to this number of tokens.
             elif name == "max_length" and array.max() > self.max_length:
-                raise InputError(f"{name!r} is {array.max()}; at most {self.max_length} is taken.")
-        if len(set(rows.values())) > 1:
-            counts = ", ".join(f"{name!r} {size}" for name, size in rows.items())
+                raise InputError(
+                    f"{name!r} is {array.max()}; at most {self.max_length} is allowed."
+                )
+        if len(set(num_instances.values())) > 1:
+            counts = ", ".join(f"{name!r} {size}" for name, size in num_instances.items())
             raise InputError(f"The inputs must have equally many instances, not {counts}.")
 
-    def _check_texts(self, name, texts):
-        longest = max(texts.flat, key=len)
-        # There are never more characters than bytes.
+    def _check_strings(self, name: str, strings: Array) -> None:
+        longest = max(strings.flat, key=len)
+        # Decode only if needed: a string has at most as many characters as bytes.
         if len(longest) > self.max_length:
-            characters = len(longest.decode(errors="replace"))
-            if characters > self.max_length:
+            num_characters = len(longest.decode(errors="replace"))
+            if num_characters > self.max_length:
                 raise InputError(
-                    f"{name!r} has a text of {characters} characters; at most "
-                    f"{self.max_length} are taken."
+                    f"{name!r} has a text of {num_characters} characters; at most "
+                    f"{self.max_length} are allowed."
                 )

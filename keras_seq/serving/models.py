@@ -1,203 +1,232 @@
-"""Models in folders: their versions, loaded beside each other and exchanged."""
+"""Models in folders, and the loading and replacement of their versions."""
 
 import logging
 import os
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
-from keras_seq.serving.tensors import Interface, Spec
+from keras_seq._internal.types import Array
+from keras_seq.serving.batching import Batcher
+from keras_seq.serving.tensors import SignatureSpec, TensorSpec
 
 logger = logging.getLogger("keras_seq.serving")
 
-NEVER_RUNS = (
+PROGRAM_ERRORS = (
     "No OpKernel was registered",
     "Cannot assign a device",
-    "callback pyfunc",  # code of the Python process that exported it
+    "callback pyfunc",  # code of the Python process that exported the model
 )
-"""Texts in errors about a program, although their class is that of errors about its inputs."""
+"""Texts of errors in a graph itself that TensorFlow reports as errors in its inputs."""
+
+Fingerprint = tuple[Any, ...]
+"""State of the files of a version, which changes with any of them."""
 
 
 class Signature:
-    """A named function of a SavedModel, from arrays to arrays.
+    """Signature of a SavedModel, as a function from arrays to arrays.
 
     Args:
-        loaded: What `tf.saved_model.load` gave; kept as long as the function may be called.
+        loaded: Result of `tf.saved_model.load`, kept alive for as long as the function is used.
         function: One of its signatures.
+
+    Attributes:
+        spec: Types and shapes of the inputs and outputs.
+        padded_outputs: Names of the outputs that the longest text of a batch makes longer.
+        is_rowwise: Whether each row of the outputs depends on the same row of the inputs only.
     """
 
-    def __init__(self, loaded, function):
+    def __init__(self, loaded: Any, function: Any) -> None:
         self._loaded, self._function = loaded, function
-        self.inputs = specs_of(function.structured_input_signature[1])
-        self.outputs = specs_of(function.structured_outputs)
-        texts = any(spec.dtype == "string" for spec in self.inputs.values())
-        self.padded = [
-            name for name, spec in self.outputs.items() if texts and None in (spec.shape or ())[1:]
+        inputs = tensor_specs(function.structured_input_signature[1])
+        outputs = tensor_specs(function.structured_outputs)
+        self.spec = SignatureSpec(inputs, outputs)
+        has_texts = any(spec.dtype == "string" for spec in inputs.values())
+        self.padded_outputs = [
+            name for name, spec in outputs.items() if has_texts and None in (spec.shape or ())[1:]
         ]
-        """Outputs that the longest text of a batch makes longer."""
-        self.by_row = bool(self.inputs) and all(
-            spec.shape and spec.shape[0] is None
-            for spec in (*self.inputs.values(), *self.outputs.values())
+        self.is_rowwise = bool(inputs) and all(
+            spec.shape and spec.shape[0] is None for spec in (*inputs.values(), *outputs.values())
         )
-        """Whether each row of the inputs has a row of the outputs that depends on no other."""
-        if self.by_row and self.padded:
-            padded = [self.outputs[name] for name in self.padded]
-            # Where padding begins, only empty strings tell.
-            self.by_row = any(spec.dtype == "string" for spec in padded) and all(
-                None not in spec.shape[2:] for spec in padded
+        if self.is_rowwise and self.padded_outputs:
+            padded = [outputs[name] for name in self.padded_outputs]
+            # Only empty strings show where padding begins.
+            self.is_rowwise = any(spec.dtype == "string" for spec in padded) and all(
+                None not in (spec.shape or ())[2:] for spec in padded
             )
 
-    def __call__(self, arrays):
-        """The outputs by name.
+    def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs by name.
+
+        Args:
+            arrays: Inputs by name.
 
         Raises:
-            InputError: The model refuses what it got.
+            InputError: If an operation of the model rejects the inputs.
         """
         import tensorflow as tf
 
-        tensors = {n: tf.constant(a, self.inputs[n].dtype) for n, a in arrays.items()}
+        tensors = {n: tf.constant(a, self.spec.inputs[n].dtype) for n, a in arrays.items()}
         try:
             outputs = self._function(**tensors)
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-            if any(text in error.message for text in NEVER_RUNS):
+            if any(text in error.message for text in PROGRAM_ERRORS):
                 raise
-            raise InputError(f"The model refuses the inputs: {reason(error)}") from error
-        found = {name: value.numpy() for name, value in outputs.items()}
-        return {n: np.array(v, object) if type(v) is bytes else v for n, v in found.items()}
+            raise InputError(f"The model rejects the inputs: {error_summary(error)}") from error
+        values = {name: tensor.numpy() for name, tensor in outputs.items()}
+        return {n: np.array(v, object) if type(v) is bytes else v for n, v in values.items()}
 
     def warm_up(self) -> None:
-        """Run once on a minimal input, since TensorFlow makes its plans at the first run.
+        """Run once on a minimal input, since the first run of a graph is slow.
 
-        The input has one row, one time step, zeros and empty strings. A model may refuse it, and a
-        file that such a string names may not exist: that says nothing about other inputs.
+        The input has one row and one time step of zeros or empty strings. If the model rejects it,
+        or a file of that name does not exist, that says nothing about other inputs.
 
         Raises:
-            tf.errors.OpError: If no input could be answered, as the operation that fails does not
-                exist here, or lacks what the model should have brought.
+            tf.errors.OpError: If no input can succeed: an operation is not registered, or a
+                resource of the model is missing.
         """
         import tensorflow as tf
 
-        minimal = {}
-        for name, spec in self.inputs.items():
+        arrays = {}
+        for name, spec in self.spec.inputs.items():
             shape = [size or 1 for size in ((None,) if spec.shape is None else spec.shape)]
-            minimal[name] = (
+            arrays[name] = (
                 np.full(shape, b"", object)
                 if spec.dtype == "string"
                 else np.zeros(shape, spec.dtype)
             )
         try:
-            self(minimal)
+            self(arrays)
         except InputError as error:
-            logger.info("The minimal input cannot tell whether the model runs: %s", error)
+            logger.info("The warm-up input is invalid for the model: %s", error)
         except tf.errors.NotFoundError as error:
             if "registered" in error.message:
                 raise
 
 
-def specs_of(tensors):
-    """A `Spec` for each `tf.TensorSpec` by its name, which SavedModels keep in no order."""
+def tensor_specs(tensors: Mapping[str, Any]) -> dict[str, TensorSpec]:
+    """Return a spec for each `tf.TensorSpec`, sorted by name, since SavedModels keep no order."""
     specs = {}
     for name in sorted(tensors):
         dtype, shape = tensors[name].dtype, tensors[name].shape
-        specs[name] = Spec(dtype.name, None if shape.rank is None else tuple(shape.as_list()))
+        specs[name] = TensorSpec(dtype.name, None if shape.rank is None else tuple(shape.as_list()))
     return specs
 
 
-def reason(error):
-    """The sentence in an error of TensorFlow, which stands between where it happened."""
+def error_summary(error: Any) -> str:
+    """Return the message of an error of TensorFlow, without the lines on where it happened."""
     frame = ("Graph execution error", "Detected at", "<stack traces", "\t", " ")
     lines = [line for line in error.message.splitlines() if line and not line.startswith(frame)]
     return (lines or [type(error).__name__])[0]
 
 
 class Version(NamedTuple):
-    """One version that is loaded."""
+    """Loaded version of a model."""
 
     number: int
-    trace: tuple
-    """State of its files."""
-    signatures: dict
-    """`Batcher` by the name of a signature."""
-    interfaces: dict[str, Interface]
-    """`Interface` by the name of a signature."""
+    fingerprint: Fingerprint
+    batchers: dict[str, Batcher]
+    """Batchers of the signatures by name."""
+    specs: dict[str, SignatureSpec]
+    """Specs of the signatures by name."""
 
 
 class Failure(NamedTuple):
-    """One version that could not be loaded."""
+    """Version that could not be loaded."""
 
-    trace: tuple
-    """State of its files."""
-    why: str
-    """Reason, for clients: no path of this machine is in it."""
+    fingerprint: Fingerprint
+    reason: str
+    """Reason for clients, without paths of this machine."""
 
 
 class Model:
-    """A model, and which of its versions answer.
+    """Model in a folder, with its loaded and failed versions.
 
     Args:
         name: Name for clients.
-        folder: A SavedModel, which is version 1, or a folder of them whose names are numbers.
-        max_versions: Number of versions that answer, the latest ones.
-        answering: Function that makes a `Batcher` of a signature and its name.
+        folder: A SavedModel, which is version 1, or a folder of SavedModels whose names are
+            numbers.
+        max_versions: Number of versions served, the latest ones.
+        make_batcher: Function of the model's name, a signature's name and the signature.
+
+    Attributes:
+        ready: Number to loaded version. A version lives until its last request is answered.
+        failed: Number to failed version.
+        was_scanned: Whether the folder has been scanned at least once.
     """
 
-    def __init__(self, name, folder, max_versions, answering):
+    def __init__(
+        self,
+        name: str,
+        folder: str | os.PathLike[str],
+        max_versions: int,
+        make_batcher: Callable[[str, str, Signature], Batcher],
+    ) -> None:
         self.name, self.folder = name, Path(folder)
-        self.max_versions, self.answering = max_versions, answering
-        self.ready = {}
-        """Number to `Version`, which lives until its last request is answered."""
-        self.failed = {}
-        """Number to `Failure`."""
-        self.looked = False
-        self._no_versions = "its folder has no SavedModel"
+        self.max_versions, self.make_batcher = max_versions, make_batcher
+        self.ready: dict[int, Version] = {}
+        self.failed: dict[int, Failure] = {}
+        self.was_scanned = False
+        self._no_version_reason = "its folder has no SavedModel"
 
-    def refresh(self):
-        """Look for versions, load those that are new, and leave those that are superseded.
+    def refresh(self) -> None:
+        """Scan the folder, load new versions, and drop superseded ones.
 
-        One that cannot be loaded changes nothing but `failed`, and is tried again when its files
-        change. Without any version that can be loaded, those that are loaded stay.
+        A version that cannot be loaded is noted in `failed`, and loaded again when its files
+        change. If no version can be loaded, the loaded ones stay.
         """
         try:
-            found = versions(self.folder)
-            self._no_versions = "its folder has no SavedModel"
+            paths = find_versions(self.folder)
+            self._no_version_reason = "its folder has no SavedModel"
         except OSError as error:
-            why = "its folder cannot be read"
-            if self._no_versions != why:  # once, not every few seconds
+            reason = "its folder cannot be read"
+            if self._no_version_reason != reason:  # log once, not at every scan
                 logger.warning("%s: %s", self.name, error)
-            self._no_versions, self.looked = why, True
+            self._no_version_reason, self.was_scanned = reason, True
             return
-        ready, failed = {}, {}
-        for number in sorted(found, reverse=True):
+        ready: dict[int, Version] = {}
+        failed: dict[int, Failure] = {}
+        for number in sorted(paths, reverse=True):
             if len(ready) == self.max_versions:
                 break
-            folder = found[number]
-            trace = trace_of(folder)
-            version, failure = self.ready.get(number), self.failed.get(number)
-            if trace not in (version and version.trace, failure and failure.trace):
-                try:
-                    version, failure = self._load(number, folder, trace), None
-                    logger.info("%s: version %d answers requests", self.name, number)
-                except Exception as error:  # whatever is wrong with one, others go on
-                    logger.warning("%s: version %d: %s: %s", self.name, number, folder, error)
-                    # Texts of TensorFlow and of the system name folders of this machine.
-                    why = (
-                        str(error)
-                        if isinstance(error, InputError)
-                        else f"{type(error).__name__}, described in the server's log"
-                    )
-                    failure = Failure(trace, f"version {number} cannot be loaded: {why}")
+            version, failure = self._load_if_changed(number, paths[number])
             if version:
                 ready[number] = version
-            if failure and failure.trace == trace:
+            if failure:
                 failed[number] = failure
         ready = ready or self.ready
         for number in sorted(self.ready.keys() - ready.keys()):
             logger.info("%s: version %d answers no more requests", self.name, number)
-        self.ready, self.failed, self.looked = ready, failed, True
+        self.ready, self.failed, self.was_scanned = ready, failed, True
 
-    def _load(self, number, folder, trace):
+    def _load_if_changed(self, number: int, folder: Path) -> tuple[Version | None, Failure | None]:
+        """Return the version, perhaps an older state of it, and the failure to load it, if any."""
+        fingerprint = compute_fingerprint(folder)
+        version, failure = self.ready.get(number), self.failed.get(number)
+        if version and version.fingerprint == fingerprint:
+            failure = failure if failure and failure.fingerprint == fingerprint else None
+            return version, failure
+        if failure and failure.fingerprint == fingerprint:
+            return version, failure
+        try:
+            version = self._load(number, folder, fingerprint)
+            logger.info("%s: version %d answers requests", self.name, number)
+            return version, None
+        except Exception as error:  # a broken version must not affect others
+            logger.warning("%s: version %d: %s: %s", self.name, number, folder, error)
+            # Messages of TensorFlow and of the system name folders of this machine.
+            reason = (
+                str(error)
+                if isinstance(error, InputError)
+                else f"{type(error).__name__}, see the server log"
+            )
+            return version, Failure(fingerprint, f"version {number} cannot be loaded: {reason}")
+
+    def _load(self, number: int, folder: Path, fingerprint: Fingerprint) -> Version:
         import tensorflow as tf
 
         check_files(folder)
@@ -211,22 +240,27 @@ class Model:
                 signature.warm_up()
             except Exception as error:
                 logger.warning("%s: version %d: %s: %s", self.name, number, name, error)
-                raise InputError(f"its signature {name!r} can answer nothing") from error
-        answering = {n: self.answering(self.name, n, s) for n, s in signatures.items()}
-        interfaces = {n: Interface(s.inputs, s.outputs) for n, s in signatures.items()}
-        return Version(number, trace, answering, interfaces)
+                raise InputError(f"its signature {name!r} cannot run") from error
+        batchers = {name: self.make_batcher(self.name, name, s) for name, s in signatures.items()}
+        specs = {name: signature.spec for name, signature in signatures.items()}
+        return Version(number, fingerprint, batchers, specs)
 
     @property
-    def problem(self):
-        """Reason why no version answers, for clients."""
-        if not self.looked:
+    def unavailable_reason(self) -> str:
+        """Reason for clients why no version is served."""
+        if not self.was_scanned:
             return f"{self.name} is being loaded."
-        why = self.failed[max(self.failed)].why if self.failed else self._no_versions
-        return f"{self.name} is not available: {why}."
+        reason = self._no_version_reason
+        if self.failed:
+            reason = self.failed[max(self.failed)].reason
+        return f"{self.name} is not available: {reason}."
 
 
-def versions(folder: Path) -> dict[int, Path]:
+def find_versions(folder: Path) -> dict[int, Path]:
     """Return the path of each version by its number.
+
+    Args:
+        folder: Folder of a model.
 
     Raises:
         OSError: If the folder cannot be read.
@@ -240,29 +274,33 @@ def versions(folder: Path) -> dict[int, Path]:
     }
 
 
-def trace_of(folder: Path) -> tuple:
-    """Return what tells whether a file in the folder has changed."""
-    trace: list[tuple] = []
-    for path in (folder, *sorted(folder.rglob("*"))):
+def compute_fingerprint(folder: Path) -> Fingerprint:
+    """Return the paths, modes, sizes and times of all files in a folder."""
+    fingerprint: list[tuple[Any, ...]] = []
+    paths: Iterable[Path] = (folder, *sorted(folder.rglob("*")))
+    for path in paths:
         try:
             stat = path.stat()
-            trace.append((str(path), stat.st_mode, stat.st_size, stat.st_mtime_ns))
-        except OSError as error:  # a link to nothing, or a file that has just been removed
-            trace.append((str(path), error.errno))
-    return tuple(trace)
+            fingerprint.append((str(path), stat.st_mode, stat.st_size, stat.st_mtime_ns))
+        except OSError as error:  # a broken link, or a file that was just removed
+            fingerprint.append((str(path), error.errno))
+    return tuple(fingerprint)
 
 
 def check_files(folder: Path) -> None:
-    """Check that a folder holds a SavedModel of ordinary files.
+    """Check that a folder holds a SavedModel of regular files.
+
+    Args:
+        folder: Folder of a version.
 
     Raises:
-        InputError: If it does not.
+        InputError: If the folder does not.
     """
     if not folder.is_dir():
-        raise InputError("it is not a folder, or a link to nothing")
+        raise InputError("it is not a folder, or a broken link")
     if not any((folder / name).exists() for name in ("saved_model.pb", "saved_model.pbtxt")):
         raise InputError("it has no saved_model.pb")
     for path in folder.rglob("*"):
         if not (path.is_file() or path.is_dir()):
             name = path.relative_to(folder)
-            raise InputError(f"its {name} is not a file, or a link to nothing")
+            raise InputError(f"its {name} is not a regular file, or a broken link")

@@ -1,23 +1,37 @@
-"""The REST interface of TensorFlow Serving: bodies and answers, without the network."""
+"""REST protocol of TensorFlow Serving: request and response bodies."""
 
 import base64
-from typing import Any
-
-import numpy as np
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.serving.tensors import Call, Interface, as_lists, nested
+from keras_seq._internal.types import Array
+from keras_seq.serving.tensors import (
+    ParsedRequest,
+    SignatureSpec,
+    TensorSpec,
+    parse_nested,
+    to_lists,
+)
 
-DEFAULT = "serving_default"
-TYPES = {"float16": "HALF", "float32": "FLOAT", "float64": "DOUBLE"}
-"""TensorFlow's names in its protocol buffers, where they differ."""
+if TYPE_CHECKING:
+    from keras_seq.serving.models import Model, Version
+
+DEFAULT_SIGNATURE = "serving_default"
+DATA_TYPES = {"float16": "HALF", "float32": "FLOAT", "float64": "DOUBLE"}
+"""Names of dtypes in TensorFlow's protocol buffers that are not those in capitals."""
 
 
-def status(model, number=None):
-    """The states of the versions of a model, or of one."""
+def model_status(model: "Model", number: int | None = None) -> dict[str, Any]:
+    """Return the states of the versions of a model.
+
+    Args:
+        model: The model.
+        number: Number of one version. Default: all versions.
+    """
     states = [(n, "AVAILABLE", "OK", "") for n in model.ready]
     states += [
-        (n, "END", "UNKNOWN", failure.why)
+        (n, "END", "UNKNOWN", failure.reason)
         for n, failure in model.failed.items()
         if n not in model.ready
     ]
@@ -33,15 +47,15 @@ def status(model, number=None):
     return {"model_version_status": rows}
 
 
-def metadata(model, version):
-    """What a version takes and gives."""
+def model_metadata(model: "Model", version: "Version") -> dict[str, Any]:
+    """Return the inputs and outputs of all signatures of a version."""
     signatures = {
         name: {
-            "inputs": {n: _tensor(n, spec) for n, spec in interface.inputs.items()},
-            "outputs": {n: _tensor(n, spec) for n, spec in interface.outputs.items()},
+            "inputs": {n: _describe(n, tensor) for n, tensor in spec.inputs.items()},
+            "outputs": {n: _describe(n, tensor) for n, tensor in spec.outputs.items()},
             "method_name": "tensorflow/serving/predict",
         }
-        for name, interface in version.interfaces.items()
+        for name, spec in version.specs.items()
     }
     return {
         "model_spec": {
@@ -53,27 +67,28 @@ def metadata(model, version):
     }
 
 
-def _tensor(name, spec):
+def _describe(name: str, spec: TensorSpec) -> dict[str, Any]:
     sizes = [{"size": "-1" if size is None else str(size), "name": ""} for size in spec.shape or ()]
     return {
-        "dtype": f"DT_{TYPES.get(spec.dtype, spec.dtype.upper())}",
+        "dtype": f"DT_{DATA_TYPES.get(spec.dtype, spec.dtype.upper())}",
         "tensor_shape": {"dim": sizes, "unknown_rank": spec.shape is None},
         "name": name,
     }
 
 
-def read(body: Any, interfaces: dict[str, Interface]) -> Call:
+def parse_request(body: Any, specs: dict[str, SignatureSpec]) -> ParsedRequest:
     """Parse a `:predict` request.
 
     Args:
         body: Value of its JSON.
-        interfaces: `Interface` by the name of a signature.
+        specs: Specs of the signatures by name.
 
     Returns:
-        A `Call`; its `form` says whether the inputs were given row by row.
+        Parsed request. Its `response_format` is True for the row format ("instances"), False for
+        the column format ("inputs").
 
     Raises:
-        InputError: If it is not such a request, or does not fit the signature.
+        InputError: If the body does not fit the protocol and the signature.
     """
     if type(body) is not dict:
         raise InputError("The body must be a JSON object with 'instances' or 'inputs'.")
@@ -82,89 +97,110 @@ def read(body: Any, interfaces: dict[str, Interface]) -> Call:
             raise unknown_name("field", field[:50], ["instances", "inputs", "signature_name"])
     if ("instances" in body) == ("inputs" in body):
         raise InputError("The body must have either 'instances' or 'inputs'.")
-    signature = find(body.get("signature_name", DEFAULT), interfaces)
-    specs = interfaces[signature].inputs
-    by_rows = "instances" in body
-    if by_rows:
-        columns = _columns(body["instances"], specs)
+    signature = resolve_signature(body.get("signature_name", DEFAULT_SIGNATURE), specs)
+    inputs = specs[signature].inputs
+    is_row_format = "instances" in body
+    if is_row_format:
+        columns = _rows_to_columns(body["instances"], inputs)
     else:
         columns = body["inputs"]
-        if not _named(columns):
-            columns = {_only(specs): columns}
+        if not _is_named(columns):
+            columns = {_single_name(inputs): columns}
     for name in columns:
-        if name not in specs:
-            raise unknown_name("input", name[:50], specs)
-    for name in specs:
-        if name not in columns:
-            raise InputError(f"The input {name!r} is missing.")
-    arrays = {name: nested(repr(name), spec, columns[name]) for name, spec in specs.items()}
-    return Call(signature, arrays, by_rows)
+        if name not in inputs:
+            raise unknown_name("input", name[:50], inputs)
+    check_complete(columns, inputs)
+    arrays = {name: parse_nested(repr(name), spec, columns[name]) for name, spec in inputs.items()}
+    return ParsedRequest(signature, arrays, is_row_format)
 
 
-def find(name: Any, interfaces: dict[str, Interface]) -> str:
-    """Return the name of the signature that a request names; empty is the default signature.
+def check_complete(names: Collection[str], inputs: Mapping[str, TensorSpec]) -> None:
+    """Check that no input is missing.
+
+    Args:
+        names: Names of the inputs of a request.
+        inputs: Specs of the inputs of the signature.
 
     Raises:
-        InputError: If there is no such signature.
+        InputError: If an input is missing.
+    """
+    for name in inputs:
+        if name not in names:
+            raise InputError(f"The input {name!r} is missing.")
+
+
+def resolve_signature(name: Any, specs: Mapping[str, SignatureSpec]) -> str:
+    """Return the name of a signature, the default one for an empty name.
+
+    Args:
+        name: JSON value of the request.
+        specs: Specs of the signatures by name.
+
+    Raises:
+        InputError: If no signature has this name.
     """
     if name == "":
-        name = DEFAULT
-    if type(name) is not str or name not in interfaces:
-        raise unknown_name("signature", str(name)[:50], interfaces)
+        name = DEFAULT_SIGNATURE
+    if type(name) is not str or name not in specs:
+        raise unknown_name("signature", str(name)[:50], specs)
     return name
 
 
-def _named(value):
-    """Whether it is an object of inputs by name, not bytes as Base64."""
+def _is_named(value: Any) -> bool:
+    """Return whether a value is an object of inputs by name, not Base64."""
     return type(value) is dict and set(value) != {"b64"}
 
 
-def _only(specs):
-    if len(specs) != 1:
-        raise InputError(f"The inputs must have names: {', '.join(sorted(specs))}.")
-    return next(iter(specs))
+def _single_name(inputs: Mapping[str, TensorSpec]) -> str:
+    """Return the name of the only input."""
+    if len(inputs) != 1:
+        raise InputError(f"The inputs must have names: {', '.join(sorted(inputs))}.")
+    return next(iter(inputs))
 
 
-def _columns(instances, specs):
-    """Values by the name of the input, from instances row by row."""
+def _rows_to_columns(instances: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, list[Any]]:
+    """Return the values of each input, from the row format."""
     if type(instances) is not list or not instances:
         raise InputError("'instances' must be a list of at least one instance.")
-    if not any(map(_named, instances)):
-        return {_only(specs): instances}
+    if not any(map(_is_named, instances)):
+        return {_single_name(inputs): instances}
     names = None
     for instance in instances:
-        if not _named(instance) or names not in (None, set(instance)):
+        if not _is_named(instance) or names not in (None, set(instance)):
             raise InputError("All instances must be objects with the same names.")
         names = set(instance)
     return {name: [instance[name] for instance in instances] for name in instances[0]}
 
 
-def write(outputs: dict[str, np.ndarray], by_rows: bool) -> dict:
-    """Format the answer to a `:predict` request.
+def format_response(outputs: dict[str, Array], is_row_format: bool) -> dict[str, Any]:
+    """Format the response to a `:predict` request.
 
     Args:
         outputs: Arrays by name.
-        by_rows: `Call.form`.
+        is_row_format: `response_format` of the parsed request.
 
     Raises:
-        InputError: If the answer is to be given row by row, and the outputs have no rows.
+        InputError: If the row format is requested, and the outputs have no rows.
     """
-    columns = {name: as_lists(array, _text(name)) for name, array in outputs.items()}
+    columns = {name: to_lists(array, _decoder(name)) for name, array in outputs.items()}
     if len(columns) == 1:
         (only,) = columns.values()
-        return {"predictions" if by_rows else "outputs": only}
-    if not by_rows:
+        return {"predictions" if is_row_format else "outputs": only}
+    if not is_row_format:
         return {"outputs": columns}
-    rows = {array.shape[:1] for array in outputs.values()}
-    if len(rows) > 1 or () in rows:
-        raise InputError("The answer has no rows: ask with 'inputs' instead of 'instances'.")
+    num_rows = {array.shape[:1] for array in outputs.values()}
+    if len(num_rows) > 1 or () in num_rows:
+        raise InputError("The outputs have no rows: send 'inputs' instead of 'instances'.")
     return {"predictions": [dict(zip(columns, row)) for row in zip(*columns.values())]}
 
 
-def _text(name):
-    """How the bytes of an output are written."""
+def _decoder(name: str) -> Callable[[bytes], Any]:
+    """Return the function from bytes of an output to JSON.
 
-    def text(value):
+    By the protocol, outputs whose name ends in `_bytes` are always Base64.
+    """
+
+    def decode(value: bytes) -> Any:
         if not name.endswith("_bytes"):
             try:
                 return value.decode()
@@ -172,4 +208,4 @@ def _text(name):
                 pass
         return {"b64": base64.b64encode(value).decode()}
 
-    return text
+    return decode

@@ -1,76 +1,83 @@
-"""The Open Inference Protocol, version 2: bodies and answers, without the network."""
+"""Open Inference Protocol, version 2: request and response bodies."""
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.serving.protocol_v1 import DEFAULT, find
+from keras_seq._internal.types import Array
+from keras_seq.serving.protocol_v1 import (
+    DEFAULT_SIGNATURE,
+    check_complete,
+    resolve_signature,
+)
 from keras_seq.serving.tensors import (
-    DEEPEST,
-    Call,
-    Interface,
-    Spec,
-    array,
-    as_lists,
-    count,
-    flattened,
+    MAX_RANK,
+    ParsedRequest,
+    SignatureSpec,
+    TensorSpec,
+    flatten_lists,
+    num_elements,
+    to_array,
+    to_lists,
 )
 
-TYPES = {"float16": "FP16", "bfloat16": "BF16", "float32": "FP32", "float64": "FP64"}
-TYPES |= {"string": "BYTES", "bool": "BOOL"}
-"""The protocol's names of types, where they are not TensorFlow's in capitals."""
+if TYPE_CHECKING:
+    from keras_seq.serving.models import Model, Version
+
+DATA_TYPES = {"float16": "FP16", "bfloat16": "BF16", "float32": "FP32", "float64": "FP64"}
+DATA_TYPES |= {"string": "BYTES", "bool": "BOOL"}
+"""Names of dtypes in the protocol that are not TensorFlow's in capitals."""
 
 
-def type_of(spec):
-    """The protocol's name of the type."""
-    return TYPES.get(spec.dtype, spec.dtype.upper())
+class ResponseFormat(NamedTuple):
+    """Fields of a request that determine the response."""
+
+    id: str | None
+    """Identifier of the request, chosen by the client."""
+    outputs: list[str]
+    """Names of the requested outputs."""
 
 
-def metadata(model, version):
-    """What a version takes and gives, by the signature that answers if none is named."""
-    interface = version.interfaces[find(DEFAULT, version.interfaces)]
+def datatype(spec: TensorSpec) -> str:
+    """Return the name of a dtype in the protocol."""
+    return DATA_TYPES.get(spec.dtype, spec.dtype.upper())
 
-    def described(specs):
+
+def model_metadata(model: "Model", version: "Version") -> dict[str, Any]:
+    """Return the inputs and outputs of the default signature of a version."""
+    spec = version.specs[resolve_signature(DEFAULT_SIGNATURE, version.specs)]
+
+    def describe(tensors: Mapping[str, TensorSpec]) -> list[dict[str, Any]]:
         return [
             {
                 "name": name,
-                "datatype": type_of(spec),
-                "shape": [-1 if size is None else size for size in spec.shape or (None,)],
+                "datatype": datatype(tensor),
+                "shape": [-1 if size is None else size for size in tensor.shape or (None,)],
             }
-            for name, spec in specs.items()
+            for name, tensor in tensors.items()
         ]
 
     return {
         "name": model.name,
         "versions": [str(number) for number in sorted(model.ready)],
         "platform": "tensorflow_savedmodel",
-        "inputs": described(interface.inputs),
-        "outputs": described(interface.outputs),
+        "inputs": describe(spec.inputs),
+        "outputs": describe(spec.outputs),
     }
 
 
-class Form(NamedTuple):
-    """Parts of a request that its answer repeats or selects by."""
-
-    id: str | None
-    """The client's name of the request."""
-    wanted: list[str]
-    """Names of outputs."""
-
-
-def read(body: Any, interfaces: dict[str, Interface]) -> Call:
-    """Parse an `/infer` request; its `parameters.signature_name` names the signature.
+def parse_request(body: Any, specs: dict[str, SignatureSpec]) -> ParsedRequest:
+    """Parse an `/infer` request. Its `parameters.signature_name` names the signature.
 
     Args:
         body: Value of its JSON.
-        interfaces: `Interface` by the name of a signature.
+        specs: Specs of the signatures by name.
 
     Returns:
-        A `Call`, whose `form` is a `Form`.
+        Parsed request, whose `response_format` is a `ResponseFormat`.
 
     Raises:
-        InputError: If it is not such a request, or does not fit the signature.
+        InputError: If the body does not fit the protocol and the signature.
     """
     if type(body) is not dict:
         raise InputError("The body must be a JSON object with 'inputs'.")
@@ -79,76 +86,85 @@ def read(body: Any, interfaces: dict[str, Interface]) -> Call:
     parameters = body.get("parameters", {})
     if type(parameters) is not dict:
         raise InputError("'parameters' must be an object.")
-    signature = find(parameters.get("signature_name", DEFAULT), interfaces)
-    specs, known = interfaces[signature]
-    arrays = {}
-    for name, tensor in _by_name("inputs", body.get("inputs"), specs):
-        arrays[name] = _read(name, specs[name], tensor)
-    for name in specs:
-        if name not in arrays:
-            raise InputError(f"The input {name!r} is missing.")
-    wanted = [name for name, _ in _by_name("outputs", body.get("outputs", []), known)]
-    return Call(signature, arrays, Form(body.get("id"), wanted or list(known)))
+    signature = resolve_signature(parameters.get("signature_name", DEFAULT_SIGNATURE), specs)
+    inputs, outputs = specs[signature]
+    arrays = {
+        name: _parse_tensor(name, inputs[name], tensor)
+        for name, tensor in _named_tensors("inputs", body.get("inputs"), inputs)
+    }
+    check_complete(arrays, inputs)
+    requested = [name for name, _ in _named_tensors("outputs", body.get("outputs", []), outputs)]
+    response_format = ResponseFormat(body.get("id"), requested or list(outputs))
+    return ParsedRequest(signature, arrays, response_format)
 
 
-def _by_name(field, tensors, known):
-    """Names and objects of a list of tensors."""
+def _named_tensors(
+    field: str, tensors: Any, specs: Mapping[str, TensorSpec]
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return the names and objects of a list of tensors.
+
+    Raises:
+        InputError: If the list is malformed, or a name is unknown or occurs twice.
+    """
     if type(tensors) is not list or not all(type(tensor) is dict for tensor in tensors):
         raise InputError(f"{field!r} must be a list of objects.")
     names = [tensor.get("name") for tensor in tensors]
     for name in names:
-        if type(name) is not str or name not in known:
-            raise unknown_name(field[:-1], str(name)[:50], known)
+        if type(name) is not str or name not in specs:
+            raise unknown_name(field[:-1], str(name)[:50], specs)
     if len(set(names)) < len(names):
         raise InputError(f"{field!r} has two of the same name.")
     return list(zip(names, tensors))
 
 
-def _read(name, spec, tensor):
+def _parse_tensor(name: str, spec: TensorSpec, tensor: dict[str, Any]) -> Array:
     shape, data = tensor.get("shape"), tensor.get("data")
-    if tensor.get("datatype") != type_of(spec):
-        given = str(tensor.get("datatype"))[:50]
-        raise InputError(f"{name!r} has the datatype {given}; the model takes {type_of(spec)}.")
-    if type(shape) is not list or len(shape) > DEEPEST or not all(map(_is_size, shape)):
+    if tensor.get("datatype") != datatype(spec):
+        actual = str(tensor.get("datatype"))[:50]
+        raise InputError(f"{name!r} has the datatype {actual}; the model takes {datatype(spec)}.")
+    if type(shape) is not list or len(shape) > MAX_RANK or not all(map(_is_size, shape)):
         raise InputError(
-            f"The shape of {name!r} must be a list of at most {DEEPEST} whole numbers, none "
-            "negative."
+            f"The shape of {name!r} must be a list of at most {MAX_RANK} nonnegative integers."
         )
     if type(data) is not list:
         raise InputError(f"The data of {name!r} must be a list.")
-    flat = not data or type(data[0]) is not list
-    sizes, values = flattened(repr(name), data, 1 if flat else len(shape))
-    if count(shape) != len(values) if flat else list(sizes) != shape:
+    is_flat = not data or type(data[0]) is not list
+    sizes, values = flatten_lists(repr(name), data, 1 if is_flat else len(shape))
+    if num_elements(shape) != len(values) if is_flat else list(sizes) != shape:
         raise InputError(f"The data of {name!r} has the shape {sizes}, which is not {shape}.")
-    return array(repr(name), spec, tuple(shape), values)
+    return to_array(repr(name), spec, tuple(shape), values)
 
 
-def _is_size(value):
+def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**63
 
 
-def write(
-    outputs: dict[str, np.ndarray], form: Form, specs: dict[str, Spec], model: str, version: int
-) -> dict:
-    """Format the answer to an `/infer` request.
+def format_response(
+    outputs: dict[str, Array],
+    response_format: ResponseFormat,
+    specs: Mapping[str, TensorSpec],
+    model: str,
+    version: int,
+) -> dict[str, Any]:
+    """Format the response to an `/infer` request.
 
     Args:
         outputs: Arrays by name.
-        form: `Call.form`.
-        specs: Outputs of the signature.
+        response_format: Attribute of that name of the parsed request.
+        specs: Specs of the outputs.
         model: Name of the model.
-        version: Number of its version.
+        version: Number of the version.
     """
     tensors = [
         {
             "name": name,
-            "datatype": type_of(specs[name]),
+            "datatype": datatype(specs[name]),
             "shape": list(outputs[name].shape),
-            "data": as_lists(
+            "data": to_lists(
                 outputs[name].reshape(-1), lambda value: value.decode(errors="replace")
             ),
         }
-        for name in form.wanted
+        for name in response_format.outputs
     ]
-    answer = {"model_name": model, "model_version": str(version), "outputs": tensors}
-    return answer if form.id is None else answer | {"id": form.id}
+    response = {"model_name": model, "model_version": str(version), "outputs": tensors}
+    return response if response_format.id is None else response | {"id": response_format.id}

@@ -1,58 +1,73 @@
-"""The application behind a socket, until it is told to stop."""
+"""HTTP server around the application, with a graceful shutdown."""
 
 import asyncio
 import logging
+import os
+import socket
 import time
+from collections.abc import Mapping
 
 import uvicorn
 
 from keras_seq._internal import startup
-from keras_seq.serving.app import application
-from keras_seq.serving.connections import protocol
+from keras_seq.serving.app import create_app
+from keras_seq.serving.connections import limited_protocol
+from keras_seq.serving.limits import Limits
 
 logger = logging.getLogger("keras_seq.serving")
 
-DRAIN = 1.0
-"""Seconds that open connections have to send a last request when the server stops."""
+DRAIN_SECONDS = 1.0
+"""Time for open connections to send a last request at shutdown."""
 
 
-class Server(uvicorn.Server):
-    """Stops without a request that came in and is not answered.
+class DrainingServer(uvicorn.Server):
+    """uvicorn server that answers every received request before it stops.
 
-    No connections are accepted any more, and each that is open is told with its next answer that
-    it was the last. To close them at once would lose what a client was just sending.
+    At shutdown it accepts no new connections, and its next response on an open connection says that
+    it is the last. Closing connections at once would lose requests that are being sent.
     """
 
-    async def shutdown(self, sockets=None):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the open connections, and stop."""
         self.server_state.default_headers = [
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
         for server in self.servers:
             server.close()
-        end = time.monotonic() + DRAIN
+        end = time.monotonic() + DRAIN_SECONDS
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
 
-def serve(folders, listening, address, limits, max_versions, poll_interval):
-    """Serve models until SIGTERM or SIGINT, then answer what came in and return.
+def serve(
+    folders: Mapping[str, str | os.PathLike[str]],
+    listening: socket.socket,
+    address: str,
+    limits: Limits,
+    max_versions: int,
+    poll_interval: float,
+) -> None:
+    """Serve models until SIGTERM or SIGINT, then answer the received requests and return.
 
     Args:
-        folders, limits, max_versions, poll_interval: As in `keras_seq.serving.app.application`.
-        listening: Socket that listens.
-        address: URL of it, for the log.
+        folders: Folder of each model by name, see `create_app`.
+        listening: Listening socket.
+        address: URL of the socket, for the log.
+        limits: Limits on requests.
+        max_versions: Number of versions served per model, see `create_app`.
+        poll_interval: Time between scans for new versions, in seconds.
     """
-    # By force, since what has exported a run before may have set up a log of its own.
+    # By force, since exporting a run may have configured logging.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     startup.import_tensorflow()
     config = uvicorn.Config(
-        application(folders, limits, max_versions, poll_interval),
-        http=protocol(limits),
+        create_app(folders, limits, max_versions, poll_interval),
+        http=limited_protocol(limits),
         ws="none",
         access_log=False,
         log_config=None,
     )
     logger.info("keras-seq is running on %s", address)
-    Server(config).run(sockets=[listening])
+    DrainingServer(config).run(sockets=[listening])

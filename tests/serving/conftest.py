@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from keras_seq.serving import Limits
-from keras_seq.serving.app import application
+from keras_seq.serving.app import create_app
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +95,7 @@ def session():
 
     def run(test, folders, limits=None, **options):
         async def with_client():
-            app = application(folders, limits or Limits(), poll_interval=0.02, **options)
+            app = create_app(folders, limits or Limits(), poll_interval=0.02, **options)
             async with _client_of(app) as client:
                 return await test(client)
 
@@ -107,7 +107,7 @@ def session():
 @pytest.fixture(scope="session")
 def ask(toy):
     """Asks a server with the usual limits: method, address and body; gives status and JSON."""
-    app = application({"toy": toy})
+    app = create_app({"toy": toy})
 
     def run(method, address, **body):
         async def with_client():

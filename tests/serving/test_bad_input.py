@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits
-from keras_seq.serving.app import application
-from keras_seq.serving.bodies import Workers
+from keras_seq.serving.app import create_app
+from keras_seq.serving.bodies import WorkerPool
 
 V1, V2 = "/v1/models/toy:predict", "/v2/models/toy/infer"
 
@@ -29,14 +29,14 @@ def total(x):
 
 
 MISTAKES = {
-    "nothing": (V1, b"", "no JSON"),
-    "cut off midway": (V1, b'{"instances": ["a", "b', "no JSON"),
+    "nothing": (V1, b"", "not JSON"),
+    "cut off midway": (V1, b'{"instances": ["a", "b', "not JSON"),
     "not UTF-8": (V1, b'{"instances": ["\xff"]}', "not UTF-8 at byte 16"),
     "half a surrogate pair": (V1, rb'{"instances": ["\ud800"]}', "surrogate"),
     "NaN": (V1, b'{"signature_name": "total", "instances": [[[NaN, 1]]]}', "NaN"),
     "infinity by another name": (V1, total([[[1e39, 0]]]), "not finite"),
     "a number of 5000 digits": (V1, b'{"instances": [1%s]}' % (b"0" * 5000), "limit"),
-    "a number of 400 digits": (V1, total([[[10**400, 0]]]), "no float32"),
+    "a number of 400 digits": (V1, total([[[10**400, 0]]]), "out of range for float32"),
     "a name twice": (
         V1,
         b'{"instances": ["a"], "instances": ["b"]}',
@@ -68,7 +68,7 @@ MISTAKES = {
     "whole too large": (
         V1,
         {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 2**31}},
-        "no int32",
+        "out of range for int32",
     ),
     "a length too large": (
         V1,
@@ -78,14 +78,14 @@ MISTAKES = {
     "a length below zero": (
         V1,
         {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": -1}},
-        "The model refuses",
+        "The model rejects",
     ),
     "lists too shallow": (V1, total([1, 2]), "lists nested 3 deep"),
     "lists too deep": (V1, total([[[[1]]]]), "takes (any, any, 2)"),
     "ragged": (V1, total([[[1, 2]], [[1, 2], [3, 4]]]), "different lengths"),
     "wrong shape": (V1, total([[[1, 2, 3]]]), "has the shape (1, 1, 3); the model takes"),
     "what the model refuses": (V1, total([[[-1, 2]]]), "x must not be negative"),
-    "no Base64": (V1, {"instances": [{"b64": "!"}]}, "no Base64"),
+    "no Base64": (V1, {"instances": [{"b64": "!"}]}, "not valid Base64"),
     "too many instances": (V1, {"instances": ["a"] * 257}, "257 instances; at most 256"),
     "a text of 1 MB": (V1, {"instances": ["a" * 2**20]}, "1048576 characters; at most 10000"),
     "a long sequence": (V1, total([[[1, 2]] * 10_001]), "10001 timesteps"),
@@ -96,13 +96,13 @@ MISTAKES = {
     "v2: wrong name": (V2, v2(name="text"), "did you mean 'texts'?"),
     "v2: no name": (V2, v2(name=None), "no input"),
     "v2: wrong type": (V2, v2(datatype="FP32"), "takes BYTES"),
-    "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 whole"),
-    "v2: shape of truth": (V2, v2(shape=[True]), "must be a list of at most 32 whole"),
-    "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 whole"),
+    "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 nonnegative"),
+    "v2: shape of truth": (V2, v2(shape=[True]), "must be a list of at most 32 nonnegative"),
+    "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 nonnegative"),
     "v2: a huge shape": (V2, v2(shape=[2**62, 2**62]), "is not [4611686018427387904"),
     "v2: nothing of a huge shape": (V2, v2(shape=[0, 2**62], data=[]), "is empty"),
-    "v2: a size of 64 bits": (V2, v2(shape=[2**63]), "must be a list of at most 32 whole"),
-    "v2: too many axes": (V2, v2(shape=[1] * 33), "must be a list of at most 32 whole"),
+    "v2: a size of 64 bits": (V2, v2(shape=[2**63]), "must be a list of at most 32 nonnegative"),
+    "v2: too many axes": (V2, v2(shape=[1] * 33), "must be a list of at most 32 nonnegative"),
     "v2: a wrong shape": (V2, v2(shape=[1, 1]), "takes (any)"),
     "v2: too little data": (V2, v2(shape=[2]), "is not [2]"),
     "v2: no data": (V2, v2(data=None), "must be a list"),
@@ -177,19 +177,19 @@ def test_all_bodies_together_are_limited(session, toy):
 
 
 def test_large_bodies_and_answers_are_left_to_another_process(session, toy, monkeypatch):
-    left, run = [], Workers.run
+    left, run = [], WorkerPool.run
 
     def noted(self, function, *arguments):
         left.append(function.__name__)
         return run(self, function, *arguments)
 
-    monkeypatch.setattr(Workers, "run", noted)
+    monkeypatch.setattr(WorkerPool, "run", noted)
 
     async def test(client):
         for instances, wanted in (
             (["ab"] * 100, []),
-            (["ab"] * 100 + ["a" * 5000], ["encode"]),
-            (["a" * 200] * 200, ["decode", "encode"]),
+            (["ab"] * 100 + ["a" * 5000], ["encode_response"]),
+            (["a" * 200] * 200, ["decode_request", "encode_response"]),
         ):
             left.clear()
             answer = await client.post(V1, json={"instances": instances})
@@ -280,7 +280,7 @@ def damaged(draw):
 
 
 def test_no_body_brings_the_server_down(toy, client_of):
-    app, seen = application({"toy": toy}, Limits(batch_timeout_ms=0)), set()
+    app, seen = create_app({"toy": toy}, Limits(batch_timeout_ms=0)), set()
     with asyncio.Runner() as runner:
         context = client_of(app)
         client = runner.run(context.__aenter__())

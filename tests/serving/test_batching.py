@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits
-from keras_seq.serving.batching import Batcher, Turns
+from keras_seq.serving.batching import Batcher, ExecutionSlots
 from keras_seq.serving.metrics import Metrics
 
 
@@ -19,7 +19,7 @@ class Letters:
     The letters of a text, and the place of each, from 1; a text with "?" is refused.
     """
 
-    by_row, padded = True, ["letters", "places"]
+    is_rowwise, padded_outputs = True, ["letters", "places"]
 
     def __init__(self):
         self.ran = []
@@ -40,15 +40,15 @@ def inputs(*texts):
     return {"texts": np.array([text.encode() for text in texts], object)}
 
 
-def batcher(signature, turns=None, **limits):
-    gauges = Metrics().of("toy", "letters")
-    return Batcher(signature, Limits(**limits), gauges, turns or Turns(4))
+def batcher(signature, slots=None, **limits):
+    metrics = Metrics().for_signature("toy", "letters")
+    return Batcher(signature, Limits(**limits), metrics, slots or ExecutionSlots(4))
 
 
 def ask_all(signature, requests, **limits):
     async def together():
-        answering = batcher(signature, **limits)
-        return await asyncio.gather(*map(answering, requests), return_exceptions=True)
+        batch = batcher(signature, **limits)
+        return await asyncio.gather(*map(batch, requests), return_exceptions=True)
 
     return asyncio.run(together())
 
@@ -83,8 +83,8 @@ def test_lengths_that_differ_do_not_run_together():
 
 def test_a_request_that_is_the_only_one_does_not_wait():
     async def alone():
-        answering = batcher(Letters(), batch_timeout_ms=600_000)
-        return await asyncio.wait_for(answering(inputs("ab", "c" * 50)), 60)
+        batch = batcher(Letters(), batch_timeout_ms=600_000)
+        return await asyncio.wait_for(batch(inputs("ab", "c" * 50)), 60)
 
     assert asyncio.run(alone())["length"].tolist() == [2, 50]
 
@@ -125,10 +125,10 @@ def test_a_long_text_does_not_make_short_ones_wait():
             return super().__call__(arrays)
 
     async def both():
-        answering = batcher(Slow())
-        long = asyncio.create_task(answering(inputs("a" * 1000)))
-        while not answering.signature.ran and not long.done():
-            await answering(inputs("ab"))
+        batch = batcher(Slow())
+        long = asyncio.create_task(batch(inputs("a" * 1000)))
+        while not batch.signature.ran and not long.done():
+            await batch(inputs("ab"))
         assert not long.done()
         short_is_answered.set()
         assert (await long)["length"].tolist() == [1000]
@@ -147,22 +147,22 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
 
     async def crowd():
         signature = Stuck()
-        answering = batcher(signature, max_queue=3, batch_timeout_ms=0)
-        tasks = [asyncio.create_task(answering(inputs(c * 2))) for c in "abc"]
+        batch = batcher(signature, max_queue=3, batch_timeout_ms=0)
+        tasks = [asyncio.create_task(batch(inputs(c * 2))) for c in "abc"]
         await asyncio.sleep(0)
-        with pytest.raises(HTTPException, match="3 requests wait already") as refused:
-            await answering(inputs("dd"))
+        with pytest.raises(HTTPException, match="3 requests are waiting") as refused:
+            await batch(inputs("dd"))
         assert refused.value.status_code == 429 and refused.value.headers["Retry-After"] == "1"
         assert await asyncio.to_thread(begun.wait, 60)
-        late = asyncio.create_task(answering(inputs("ee")))
+        late = asyncio.create_task(batch(inputs("ee")))
         tasks[0].cancel()
         await asyncio.gather(late, return_exceptions=True)
-        waiting = asyncio.create_task(answering(inputs("ff")))
+        waiting = asyncio.create_task(batch(inputs("ff")))
         await asyncio.sleep(0)
         waiting.cancel()
         go.set()
         await asyncio.gather(*tasks[1:])
-        assert (await answering(inputs("gg")))["length"].tolist() == [2], "there is room again"
+        assert (await batch(inputs("gg")))["length"].tolist() == [2], "there is room again"
         assert signature.ran == [["aa", "bb", "cc"], ["gg"]]
 
     asyncio.run(crowd())
@@ -170,7 +170,7 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
 
 def test_what_cannot_be_split_by_rows_runs_request_by_request():
     class Whole(Letters):
-        by_row = False
+        is_rowwise = False
 
     signature = Whole()
     answers = ask_all(signature, [inputs("a", "bcd"), inputs("a")])
@@ -180,7 +180,7 @@ def test_what_cannot_be_split_by_rows_runs_request_by_request():
 
 def test_outputs_that_are_not_by_row_are_told():
     class Flat(Letters):
-        padded = []
+        padded_outputs = []
 
         def __call__(self, arrays):
             return {"letters": np.array(list("".join(map(bytes.decode, arrays["texts"]))))}
@@ -197,7 +197,7 @@ def test_a_saved_model_answers_as_without_batches(toy, name):
 
     loaded = tf.saved_model.load(str(toy))
     signature = Signature(loaded, loaded.signatures[name])
-    assert signature.by_row
+    assert signature.is_rowwise
     rng = np.random.default_rng(0)
     if name == "spell":
         requests = [
@@ -223,5 +223,5 @@ def test_signatures_that_cannot_be_split_are_seen(toy):
 
     loaded = tf.saved_model.load(str(toy))
     made = Signature(loaded, loaded.signatures["make"])
-    assert not made.by_row, "the length of all texts is one number"
-    assert Signature(loaded, loaded.signatures["spell"]).padded == ["numbers", "tokens"]
+    assert not made.is_rowwise, "the length of all texts is one number"
+    assert Signature(loaded, loaded.signatures["spell"]).padded_outputs == ["numbers", "tokens"]

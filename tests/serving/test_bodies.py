@@ -14,9 +14,9 @@ import pytest
 
 from keras_seq._internal.errors import InputError
 from keras_seq.serving import Limits, bodies, protocol_v1
-from keras_seq.serving.tensors import Interface, Spec
+from keras_seq.serving.tensors import SignatureSpec, TensorSpec
 
-INTERFACES = {"serving_default": Interface({"x": Spec("float32", (None,))}, {})}
+SPECS = {"serving_default": SignatureSpec({"x": TensorSpec("float32", (None,))}, {})}
 TEXT = b'{"inputs": [1, 2]}'
 
 
@@ -29,15 +29,15 @@ TEXT = b'{"inputs": [1, 2]}'
     ],
 )
 def test_compressed_bodies_are_unpacked(encoding, raw):
-    assert bodies.unpack(raw, encoding, len(TEXT)) == TEXT
-    call = bodies.decode(protocol_v1.read, raw, encoding, INTERFACES, Limits())
+    assert bodies.decompress(raw, encoding, len(TEXT)) == TEXT
+    call = bodies.decode_request(protocol_v1.parse_request, raw, encoding, SPECS, Limits())
     assert call.arrays["x"].tolist() == [1, 2]
 
 
 BOMB = gzip.compress(b" " * 10_000_000)
 DAMAGED = {
-    "a bomb": (BOMB, bodies.TooLarge, "unpacks to more than 1000 bytes"),
-    "one byte too many": (gzip.compress(b" " * 1001), bodies.TooLarge, "more than 1000"),
+    "a bomb": (BOMB, bodies.BodyTooLargeError, "unpacks to more than 1000 bytes"),
+    "one byte too many": (gzip.compress(b" " * 1001), bodies.BodyTooLargeError, "more than 1000"),
     "cut off": (gzip.compress(TEXT)[:-1], InputError, "ends before its gzip data"),
     "nothing": (b"", InputError, "ends before"),
     "something behind": (gzip.compress(TEXT) + b"a", InputError, "goes on after"),
@@ -50,11 +50,11 @@ DAMAGED = {
 @pytest.mark.parametrize("raw, error, message", DAMAGED.values(), ids=DAMAGED)
 def test_what_cannot_be_unpacked(raw, error, message):
     with pytest.raises(error, match=message):
-        bodies.unpack(raw, "gzip", 1000)
+        bodies.decompress(raw, "gzip", 1000)
 
 
 def test_the_size_that_is_allowed_is_unpacked():
-    assert bodies.unpack(gzip.compress(b" " * 1000), "gzip", 1000) == b" " * 1000
+    assert bodies.decompress(gzip.compress(b" " * 1000), "gzip", 1000) == b" " * 1000
 
 
 @pytest.mark.parametrize(
@@ -68,26 +68,31 @@ def test_the_size_that_is_allowed_is_unpacked():
 )
 def test_an_object_has_no_name_twice(raw):
     with pytest.raises(InputError, match=r"has an object with two members called '[a0]'"):
-        bodies.parse(raw)
+        bodies.parse_json(raw)
 
 
 def test_workers_run_apart_and_are_replaced_when_they_end():
     async def test():
-        workers = bodies.Workers(1)
+        workers = bodies.WorkerPool(1)
         raw = json.dumps({"inputs": list(range(100_000))}).encode()
         call = await workers.run(
-            bodies.decode, protocol_v1.read, raw, None, INTERFACES, Limits(max_instances=10**6)
+            bodies.decode_request,
+            protocol_v1.parse_request,
+            raw,
+            None,
+            SPECS,
+            Limits(max_instances=10**6),
         )
         np.testing.assert_array_equal(call.arrays["x"], np.arange(100_000, dtype="float32"))
-        with pytest.raises(InputError, match="no JSON"):
-            await workers.run(bodies.parse, b"[1")
+        with pytest.raises(InputError, match="not JSON"):
+            await workers.run(bodies.parse_json, b"[1")
         first = await workers.run(os.getpid)
         assert first != os.getpid()
         assert os.getpriority(os.PRIO_PROCESS, first) > os.getpriority(os.PRIO_PROCESS, 0)
         for number in (signal.SIGINT, signal.SIGTERM):  # as a terminal sends them to all
             os.kill(first, number)
         assert await workers.run(os.getpid) == first
-        with pytest.raises(bodies.WorkerEnded, match="try again"):
+        with pytest.raises(bodies.WorkerEndedError, match="try again"):
             await workers.run(os.kill, first, signal.SIGKILL)
         assert await workers.run(os.getpid) != first
         workers.close()
@@ -100,7 +105,7 @@ import asyncio, os
 from keras_seq.serving import bodies
 if __name__ == "__main__":
     async def main():
-        await bodies.Workers(1).run(os.getpid)
+        await bodies.WorkerPool(1).run(os.getpid)
         os.abort()
     asyncio.run(main())
 """

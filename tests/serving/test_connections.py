@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from keras_seq.serving import Limits, connections
-from keras_seq.serving.connections import protocol
+from keras_seq.serving.connections import limited_protocol
 
 GET = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -18,7 +18,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture
 def linger(monkeypatch):
-    monkeypatch.setattr(connections, "LINGER", 0.05)
+    monkeypatch.setattr(connections, "LINGER_SECONDS", 0.05)
 
 
 class App:
@@ -78,7 +78,7 @@ def serving(test, **limits):
 
     async def run():
         app, clients, loop = App(), [], asyncio.get_running_loop()
-        config = uvicorn.Config(app, http=protocol(Limits(**limits)), ws="none")
+        config = uvicorn.Config(app, http=limited_protocol(Limits(**limits)), ws="none")
         config.load()
         state = ServerState()
         app.open = lambda: len(state.connections)
@@ -134,7 +134,7 @@ def test_a_header_that_is_too_large_is_refused(data):
         client = await connect()
         client.send(data)
         status, sentence = refusal(await client.end())
-        assert status == 431 and "more than 1000 bytes" in sentence
+        assert status == 431 and "larger than 1000 bytes" in sentence
         assert not app.asked or app.gone == 1
         other = await connect()
         other.send(GET % b"a")

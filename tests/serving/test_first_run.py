@@ -55,9 +55,9 @@ def strange(tmp_path_factory):
 @pytest.mark.parametrize(
     "name, why",
     [
-        ("upper", "RuntimeError, described in the server's log"),
-        ("of_other_hardware", "its signature 'serving_default' can answer nothing"),
-        ("not_initialized", "its signature 'serving_default' can answer nothing"),
+        ("upper", "RuntimeError, see the server log"),
+        ("of_other_hardware", "its signature 'serving_default' cannot run"),
+        ("not_initialized", "its signature 'serving_default' cannot run"),
     ],
 )
 def test_a_model_that_can_never_answer_is_not_available(session, toy, strange, name, why):

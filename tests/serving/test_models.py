@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from keras_seq.serving import Limits
-from keras_seq.serving.models import Signature, reason
+from keras_seq.serving.models import Signature, error_summary
 
 TEXT = {"instances": ["ab"]}
 
@@ -66,7 +66,7 @@ def test_a_new_version_takes_over_under_load_without_an_error(session, toy, twic
             assert one == sorted(one) and set(one) == {1.0, 2.0}
         answer = await client.post("/v1/models/toy/versions/1:predict", json=TEXT)
         assert answer.status_code == 404
-        assert answer.json()["error"] == "toy has no version '1' to answer; there are: 2."
+        assert answer.json()["error"] == "toy does not serve version '1', only: 2."
 
         # Taken back: the one before answers again. Without any, the last one goes on.
         shutil.rmtree(tmp_path / "toy/2")
@@ -134,14 +134,15 @@ def damage(folder, how):
         (folder / "saved_model.pb").symlink_to("/dev/zero")
 
 
+NOT_REGULAR = "its saved_model.pb is not a regular file, or a broken link"
 DAMAGES = {
-    "a link to nothing": "it is not a folder, or a link to nothing",
-    "a file": "it is not a folder, or a link to nothing",
+    "a link to nothing": "it is not a folder, or a broken link",
+    "a file": "it is not a folder, or a broken link",
     "no saved_model.pb": "it has no saved_model.pb",
-    "a saved_model.pb that is none": "OSError, described in the server's log",
+    "a saved_model.pb that is none": "OSError, see the server log",
     "a saved_model.pb that is a link to nothing": "it has no saved_model.pb",
-    "a saved_model.pb without end": "its saved_model.pb is not a file, or a link to nothing",
-    "a saved_model.pb that is a device": "its saved_model.pb is not a file, or a link to nothing",
+    "a saved_model.pb without end": NOT_REGULAR,
+    "a saved_model.pb that is a device": NOT_REGULAR,
 }
 
 
@@ -195,7 +196,7 @@ def test_a_link_to_nothing_within_a_version(session, toy, twice, tmp_path, name)
     async def test(client):
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
         states = (await client.get("/v1/models/toy")).json()["model_version_status"]
-        why = f"version 2 cannot be loaded: its {name} is not a file, or a link to nothing"
+        why = f"version 2 cannot be loaded: its {name} is not a regular file, or a broken link"
         assert states[0]["status"]["error_message"] == why
         publish(toy, tmp_path / "toy/3")
         await until(client, "/v1/models/toy", state_of(3, "AVAILABLE"))
@@ -240,7 +241,7 @@ def test_every_signature_has_run_before_the_first_request(session, toy, monkeypa
     call = Signature.__call__
 
     def noted(signature, arrays):
-        ran.append(sorted(signature.outputs))
+        ran.append(sorted(signature.spec.outputs))
         return call(signature, arrays)
 
     monkeypatch.setattr(Signature, "__call__", noted)
@@ -302,4 +303,4 @@ def test_metrics(session, toy):
 def test_errors_of_tensorflow_have_a_sentence(text):
     error = ValueError()
     error.message = text
-    assert reason(error) in ("<stack>", "ValueError")
+    assert error_summary(error) in ("<stack>", "ValueError")

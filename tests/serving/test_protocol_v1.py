@@ -83,5 +83,5 @@ def test_an_unknown_version_is_not_found(ask, version, end):
     method = "POST" if end == ":predict" else "GET"
     address = f"/v1/models/toy/versions/{version}{end}"
     status, answer = ask(method, address, json={"instances": ["a"]})
-    assert status == 404 and "there are: 1." in answer["error"]
+    assert status == 404 and "only: 1." in answer["error"]
     assert len(answer["error"]) < 200

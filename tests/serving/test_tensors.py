@@ -3,17 +3,17 @@
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.serving.tensors import Spec, nested
+from keras_seq.serving.tensors import TensorSpec, parse_nested
 
 
 def test_an_open_rank_is_that_of_the_lists():
     for value, shape in ((1, ()), ([1, 2], (2,)), ([[[1], [2]]], (1, 2, 1))):
-        assert nested("x", Spec("int64", None), value).shape == shape
+        assert parse_nested("x", TensorSpec("int64", None), value).shape == shape
     for value, message in (([], "empty"), ([1, [2]], "holds a list"), ([[1], 2], "nested 2 deep")):
         with pytest.raises(InputError, match=message):
-            nested("x", Spec("int64", None), value)
+            parse_nested("x", TensorSpec("int64", None), value)
     deep = 1
     for _ in range(33):
         deep = [deep]
-    with pytest.raises(InputError, match="nested 33 deep; 32 is the most"):
-        nested("x", Spec("int64", None), deep)
+    with pytest.raises(InputError, match="nested 33 deep; at most 32 are allowed"):
+        parse_nested("x", TensorSpec("int64", None), deep)
