@@ -78,7 +78,7 @@ def _parse_model(argument: str) -> tuple[str, Path]:
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"There is no folder {path}.")
-    if runs.Run(folder).started:
+    if runs.Run(folder).is_started:
         run, folder = folder, folder / "savedmodel"
         name = name or runs.Run(run).recipe_name
         if not folder.exists() and (recipe_folder := runs.Run(run).recipe_folder):
