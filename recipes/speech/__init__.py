@@ -1,1 +1,1 @@
-"""Speech to text: spoken digits and commands, letter by letter, also while they are spoken."""
+"""Speech recognition of spoken digits and commands by CTC, also while they are spoken."""

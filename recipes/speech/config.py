@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 
@@ -7,51 +7,47 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """Many to fewer: recurrent layers read a spectrogram, CTC says which letters there are."""
+    """Many to fewer: recurrent layers read a log-mel spectrogram, trained by CTC."""
 
     sample_rate: int = 16_000
-    """Samples a second; sound of another rate is resampled."""
+    """Sampling rate in Hz. Audio at other rates is resampled."""
     encoding: str = "utf-8"
-    """Of tables of your own."""
+    """Encoding of your own tables."""
     file_column: str = "file"
-    """Of tables of your own: where the sound is, seen from the table."""
+    """Column of the audio files in your own tables; paths are relative to the table."""
     text_column: str = "text"
-    """Of tables of your own: what is said; nothing for silence."""
+    """Column of the transcripts in your own tables; empty for silence."""
     alphabet: str | None = None
-    """Letters that may be written, the blank between words too; those of the training texts if
-    not given."""
+    """Characters of the transcripts, including the blank. Default: those of the training split."""
     lowercase: bool = True
-    """Write small letters only."""
+    """Convert transcripts to lower case."""
     max_hours: float = 10.0
-    """Of each split of a set of TFDS at most, since sound is held in memory."""
+    """Maximum hours of audio to read from each split of a TFDS data set; it is kept in memory."""
     frame_stack: int = config.tunable(3, choices=(2, 3, 4))
-    """Frames that make a time step."""
+    """Spectrogram frames per time step, 10 ms each."""
     conv_filters: int = config.tunable(16, choices=(0, 16, 32, 64))
-    """Of a convolution over the bands of each time step; 0 for none."""
+    """Filters of the convolution over mel bands; 0 for no convolution."""
     cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
-    """Hidden units a layer and direction."""
+    """Hidden units per layer and direction."""
     num_layers: int = config.tunable(2, choices=(1, 2, 3))
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     bidirectional: bool = True
-    """Read from both ends; if not, the model can recognize while it hears."""
+    """Read in both directions. Streaming needs `--no-bidirectional`."""
     dropout: float = config.tunable(0.1, low=0.0, high=0.5)
-    """Share of the features dropped after each recurrent layer."""
+    """Dropout rate after each recurrent layer, 0 to 1."""
     max_warp: float = config.tunable(0.15, low=0.0, high=0.25)
-    """Share by which frequencies are higher or lower in training, at most."""
+    """Maximum relative shift of frequencies during training (vocal tract length perturbation)."""
     num_masks: int = config.tunable(0, choices=(0, 1, 2))
-    """How many bands, and stretches of time, are blotted out in training."""
+    """Frequency masks, and time masks, per recording during training (SpecAugment)."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay, relative to the learning rate."""
     learning_rate: float = config.tunable(0.005, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 32
-    """Recordings an update."""
     steps: int = 3_500
-    """Optimizer steps in all, rounded to whole passes over the training recordings (epochs)."""
     keep_best: bool = False
-    """Keep the weights of the epoch that did best on the validation split, not the last."""
 
     monitor = "wer"
     mode = "min"

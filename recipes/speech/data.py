@@ -1,6 +1,8 @@
-"""Recordings and what is said in them: synthesised, of TFDS, or your own with a table."""
+"""Recordings with transcripts: synthesized speech, TFDS data sets, or your own with a table."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -12,41 +14,48 @@ from keras_seq.data.opening import check_regular_file, list_folder
 from keras_seq.train.recipe import Splits
 
 from .config import Config
-from .synthesis import DIGITS, utterances
+from .synthesis import DIGITS, synthesize_utterances
 
-TABLES = (".csv", ".tsv", ".jsonl")
-SOUNDS, TEXTS = ("audio", "speech"), ("text", "label")
-"""Features of sets of TFDS."""
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
+AUDIO_FEATURES, TEXT_FEATURES = ("audio", "speech"), ("text", "label")
+"""Names of the audio and of the text feature in TFDS data sets."""
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
-"""Labels of speech_commands: what is not spoken, and what has no transcript."""
+"""Labels of speech_commands for recordings without speech and without a transcript."""
+
+Tables = Sequence[tuple[str | None, Path]]
+"""Tables, each with the split that its name says, or None."""
+Example = tuple[bytes | str, dict[str, Any], str | None]
+"""Key for the split, row, and the split, if the source has one."""
+Pairs = list[tuple[np.ndarray, str]]
+"""Samples with their transcripts."""
 
 
 def load(config: Config) -> Splits:
-    """Return recordings as int16 arrays of samples, and what is said in them, by split."""
+    """Return recordings `(samples,)`, int16, by split, with their transcripts as targets."""
     if config.data.startswith("tfds:"):
-        return _public(config)
+        return _load_tfds(config)
     features = tfds.features.FeaturesDict(
         {
             "samples": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes"),
             "text": tfds.features.Text(),
-            "voice": tfds.features.Text(doc="Empty where it is not known."),
+            "voice": tfds.features.Text(doc="Empty if unknown."),
         }
     )
     if config.data == "builtin":
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
         builder = data.cached_dataset(
-            "speech", "1.2.0", features, lambda: _synthesised(config), source
+            "speech", "1.2.0", features, lambda: _builtin_examples(config), source
         )
     else:
-        tables = _tables(config.data)
-        files = [file for _, table in tables for file in _sounds(table.parent)]
+        tables = _list_tables(config.data)
+        files = [file for _, table in tables for file in _list_audio_files(table.parent)]
         columns = config.file_column, config.text_column, config.encoding
         settings = *columns, config.sample_rate, config.alphabet, config.lowercase
         paths = [*dict(tables).values(), *files]
         source = data.fingerprint([(file,) for file in paths]) + repr(settings)
         builder = data.cached_dataset(
-            "speech", "1.0.0", features, lambda: _of_user(tables, config), source, paths
+            "speech", "1.0.0", features, lambda: _user_examples(tables, config), source, paths
         )
     splits = {}
     for split in builder.info.splits:
@@ -56,117 +65,130 @@ def load(config: Config) -> Splits:
     return splits
 
 
-def text_as_written(text, config):
-    """A text with one blank between words, in small letters if so set."""
+def normalize_text(text: str, config: Config) -> str:
+    """Return a transcript with single blanks between words, lower-cased if the config says so."""
     text = " ".join(text.split())
     return text.lower() if config.lowercase else text
 
 
-def _synthesised(config):
-    for split, text, voice, samples in utterances(config.sample_rate):
+def _builtin_examples(config: Config) -> Iterator[Example]:
+    for split, text, voice, samples in synthesize_utterances(config.sample_rate):
         yield text, {"samples": samples, "text": text, "voice": voice}, split
 
 
-def _tables(path):
-    """The tables of a path with their split: one file, or a folder with one, or with train.*."""
-    path = Path(path)
+def _list_tables(source: str) -> Tables:
+    """Return the tables of a path: one file, a folder with one table, or with `train.*`.
+
+    Raises:
+        InputError: If a folder has no table.
+    """
+    path = Path(source)
     if not path.is_dir():
         return data.list_files_by_split(path)
-    found = [file for file in list_folder(path) if file.suffix in TABLES]
-    if len(found) == 1 and found[0].stem != "train":
-        return [(None, found[0])]
-    if not found:
+    tables = [file for file in list_folder(path) if file.suffix in TABLE_SUFFIXES]
+    if len(tables) == 1 and tables[0].stem != "train":
+        return [(None, tables[0])]
+    if not tables:
         raise InputError(
-            f"{path} has no table of what is said in which file: needed is one {', '.join(TABLES)} "
-            "with the columns file and text, or train.csv, test.csv and perhaps validation.csv."
+            f"{path} has no table of transcripts. Add one ({', '.join(TABLE_SUFFIXES)}) with the "
+            "columns file and text, or train.csv, test.csv and optionally validation.csv."
         )
     return [
-        (split, file) for split, file in data.list_files_by_split(path) if file.suffix in TABLES
+        (split, file)
+        for split, file in data.list_files_by_split(path)
+        if file.suffix in TABLE_SUFFIXES
     ]
 
 
-def _sounds(folder):
+def _list_audio_files(folder: Path) -> list[Path]:
     return [file for file in list_folder(folder, "**/*") if file.suffix.lower() in AUDIO_SUFFIXES]
 
 
-def _of_user(tables, config):
-    """The recordings of tables.
+def _user_examples(tables: Tables, config: Config) -> Iterator[Example]:
+    """Yield the recordings of tables.
 
     Raises:
-        InputError: A table names a file that is not there, a file is in no table, or a letter is
-            not in the alphabet.
+        InputError: If a file of a table does not exist, an audio file is in no table, or a
+            character is not in the alphabet.
     """
     columns = {"file": config.file_column, "text": config.text_column}
-    hint = "Say which with --file-column and --text-column."
+    hint = "Name the columns by --file-column and --text-column."
     rows = []
     for split, table in tables:
         for line, file, text in data.read_table(table, columns, config.encoding, hint, ["text"]):
-            where, text = f"{table}, line {line}", text_as_written(text, config)
-            sound = table.parent / file
+            where, transcript = f"{table}, line {line}", normalize_text(text, config)
+            audio_file = table.parent / file
             try:
-                check_regular_file(sound)
+                check_regular_file(audio_file)
             except InputError as error:
                 raise type(error)(f"{where}: {error}") from None
-            for position, letter in enumerate(text, 1):
+            for position, letter in enumerate(transcript, 1):
                 if config.alphabet is not None and letter not in config.alphabet:
                     raise InputError(
                         f"{where}: {letter!r} at position {position} of the text is not in the "
                         f"alphabet {config.alphabet!r}."
                     )
-            rows.append((split, sound, text))
-    named = {sound.resolve() for _, sound, _ in rows}
+            rows.append((split, audio_file, transcript))
+    listed = {audio_file.resolve() for _, audio_file, _ in rows}
     for folder in dict.fromkeys(table.parent for _, table in tables):
-        for sound in _sounds(folder):
-            if sound.resolve() not in named:
+        for audio_file in _list_audio_files(folder):
+            if audio_file.resolve() not in listed:
                 raise InputError(
-                    f"{sound} is in no table: add what is said in it, or take it out of the folder."
+                    f"{audio_file} is in no table; add its transcript to a table, or move the file "
+                    "out of the folder."
                 )
-    for split, sound, text in rows:
-        samples = read_audio(sound, config.sample_rate)
+    for split, audio_file, transcript in rows:
+        samples = read_audio(audio_file, config.sample_rate)
         key = samples.tobytes()
         yield (
             key,
-            {"samples": samples, "text": text, "voice": ""},
+            {"samples": samples, "text": transcript, "voice": ""},
             data.resolve_split(tables, split, key),
         )
 
 
-def _public(config: Config) -> Splits:
-    """Any set of TFDS with sound and a text or a label, such as librispeech or speech_commands."""
+def _load_tfds(config: Config) -> Splits:
+    """Return a TFDS data set with audio and a text or label, such as librispeech.
+
+    Raises:
+        InputError: If the data set lacks one of these features.
+    """
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
     features = builder.info.features
-    sound, text = (next((n for n in names if n in features), None) for names in (SOUNDS, TEXTS))
-    if sound is None or text is None:
+    audio, text = (
+        next((n for n in names if n in features), None) for names in (AUDIO_FEATURES, TEXT_FEATURES)
+    )
+    if audio is None or text is None:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed are sound (audio "
-            "or speech) and a text or a label."
+            f"The data set {name} has the features {', '.join(features)}; it needs audio or "
+            "speech, and text or label."
         )
-    rate = features[sound].sample_rate or config.sample_rate
-    splits: dict = {}
-    for part in builder.info.splits:
-        split = next((s for s in data.SPLITS if part.startswith((s, s[:3]))), None)
+    rate = features[audio].sample_rate or config.sample_rate
+    splits: dict[str, Pairs] = {}
+    for tfds_split in builder.info.splits:
+        split = next((s for s in data.SPLITS if tfds_split.startswith((s, s[:3]))), None)
         if split is None:
             continue
         pairs = splits.setdefault(split, [])
         seconds = sum(len(samples) for samples, _ in pairs) / config.sample_rate
-        for row in tfds.as_numpy(builder.as_dataset(split=part)):
+        for row in tfds.as_numpy(builder.as_dataset(split=tfds_split)):
             if seconds > 3600 * config.max_hours:
                 break
-            said = _said(row[text], features[text])
-            if said is not None:
-                samples = resample(row[sound].astype("float32") / 2**15, rate, config.sample_rate)
-                pairs.append((as_int16(samples), text_as_written(said, config)))
+            transcript = _transcript(row[text], features[text])
+            if transcript is not None:
+                samples = resample(row[audio].astype("float32") / 2**15, rate, config.sample_rate)
+                pairs.append((as_int16(samples), normalize_text(transcript, config)))
                 seconds += len(samples) / config.sample_rate
     return {
-        name: RawExamples(*map(list, zip(*pairs)))
-        for name, pairs in _all_three(splits).items()
+        split: RawExamples(*map(list, zip(*pairs)))
+        for split, pairs in add_missing_splits(splits).items()
         if pairs
     }
 
 
-def _said(value, feature):
-    """What a row of a set of TFDS says, or None if that is not known."""
+def _transcript(value: Any, feature: Any) -> str | None:
+    """Return the transcript of a TFDS row, given its text or label; None if it is unknown."""
     if not hasattr(feature, "names"):
         return value.decode("utf-8")
     name = feature.names[value]
@@ -177,11 +199,13 @@ def _said(value, feature):
     return "" if name == SILENCE else name
 
 
-def _all_three(splits):
-    """Takes from the training split, by content, the splits that are not there."""
+def add_missing_splits(splits: dict[str, Pairs]) -> dict[str, Pairs]:
+    """Return the splits with a missing validation or test split taken from the training split."""
     missing = {"test", "validation"} - set(splits)
-    found: dict = {name: [] if name == "train" else pairs for name, pairs in splits.items()}
+    complete: dict[str, Pairs] = {
+        split: [] if split == "train" else pairs for split, pairs in splits.items()
+    }
     for samples, text in splits.get("train", []):
-        here = data.hash_split(samples.tobytes())
-        found.setdefault(here if here in missing else "train", []).append((samples, text))
-    return found
+        split = data.hash_split(samples.tobytes())
+        complete.setdefault(split if split in missing else "train", []).append((samples, text))
+    return complete

@@ -1,65 +1,78 @@
-"""How good it is: words and letters that are heard wrong."""
+"""Metrics of speech recognition: word and character error rate, real-time factor."""
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jiwer
+import numpy as np
 
 from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
-BEAMS = (5, 25)
-"""Widths of the beam to compare."""
+BEAM_WIDTHS = (5, 25)
+"""Beam widths to compare in the report."""
+NUM_PLOTS = 4
+"""Number of recordings to plot in the report."""
 
-SHOWN = 4
-"""Recordings with a picture."""
 
-
-def evaluate(model: CTCRecognizer, splits: Splits, name: str) -> dict[str, float]:
+def evaluate(model: CTCRecognizer, splits: Splits, name: str) -> Metrics:
     """Return word error rate and character error rate (`wer`, `cer`)."""
     examples = splits[name]
-    return rates(examples.targets, model.transcribe(examples.inputs))
+    return error_rates(examples.targets, model.transcribe(examples.inputs))
 
 
-def rates(texts: list[str], heard: list[str]) -> dict[str, float]:
-    """Return the words and letters to change, of those there are (`wer`, `cer`)."""
-    return {"wer": jiwer.wer(texts, heard), "cer": jiwer.cer(texts, heard)}
+def error_rates(references: list[str], transcripts: list[str]) -> dict[str, float]:
+    """Return word and character error rate: edits per word and per character of the references.
+
+    Args:
+        references: True transcripts.
+        transcripts: Transcripts of the model.
+    """
+    return {"wer": jiwer.wer(references, transcripts), "cer": jiwer.cer(references, transcripts)}
 
 
 def report(model: CTCRecognizer, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
-    """Draw what is heard when, write what is heard wrong, and compare widths of the beam.
+    """Plot transcriptions, write wrong transcripts, and compare beam widths.
 
     Returns:
-        The rates by the width of the beam; those of the likeliest alignments, whatever words they
-        spell (`greedy`); and the real-time factor: seconds that it takes to recognize a second of
-        sound, recordings together and one by one.
+        Error rates for each beam width (`beam`) and for greedy decoding without a lexicon
+        (`greedy`). The real-time factor is the seconds of computation per second of audio, in
+        batches and for single recordings.
     """
     recordings, texts = splits[name].inputs, splits[name].targets
     log_probs = model.log_probs(recordings)
-    heard = model.decode(log_probs)
-    rows = ["heard\tsaid"]
-    rows += [f"{ours}\t{theirs}" for ours, theirs in zip(heard, texts) if ours != theirs]
+    transcripts = model.decode(log_probs)
+    rows = ["transcript\treference"]
+    rows += [
+        f"{transcript}\t{text}"
+        for transcript, text in zip(transcripts, texts)
+        if transcript != text
+    ]
     (folder / "mistakes.tsv").write_text("\n".join(rows) + "\n", "utf-8")
-    for number in range(min(SHOWN, len(recordings))):
+    for number in range(min(NUM_PLOTS, len(recordings))):
         plots.transcription(model, recordings[number], folder / f"transcription_{number}.png")
-    beams = {width: rates(texts, model.decode(log_probs, width)) for width in BEAMS}
+    by_width = {width: error_rates(texts, model.decode(log_probs, width)) for width in BEAM_WIDTHS}
     many, few = recordings[:200], recordings[:20]
     return {
-        "beam": beams,
-        "greedy": rates(texts, model.decode(log_probs, use_lexicon=False)),
-        "real_time_factor": _pace(model, many, lambda: model.transcribe(many)),
-        "real_time_factor_one_by_one": _pace(
+        "beam": by_width,
+        "greedy": error_rates(texts, model.decode(log_probs, use_lexicon=False)),
+        "real_time_factor": _real_time_factor(model, many, lambda: model.transcribe(many)),
+        "real_time_factor_one_by_one": _real_time_factor(
             model, few, lambda: [model.transcribe([recording]) for recording in few]
         ),
     }
 
 
-def _pace(model, recordings, run):
-    """Seconds that a second of sound takes, once all is compiled."""
-    run()
-    begin = time.perf_counter()
-    run()
-    seconds = sum(map(len, recordings)) / model.sample_rate
-    return round((time.perf_counter() - begin) / seconds, 5)
+def _real_time_factor(
+    model: CTCRecognizer, recordings: Sequence[np.ndarray], transcribe: Callable[[], Any]
+) -> float:
+    """Return the seconds of computation per second of audio, without compilation."""
+    transcribe()
+    start = time.perf_counter()
+    transcribe()
+    audio_seconds = sum(map(len, recordings)) / model.sample_rate
+    return round((time.perf_counter() - start) / audio_seconds, 5)

@@ -1,4 +1,6 @@
-"""The model: a CTC recognizer over the letters of the training texts."""
+"""Model of the recipe: a `CTCRecognizer` over the characters of the training transcripts."""
+
+from collections.abc import Iterable
 
 from keras_seq import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -16,35 +18,36 @@ from keras_seq.train.optimizers import muon
 
 from .config import Config
 
-WINDOW, HOP, NUM_MEL_BINS = 0.025, 0.01, 40
-"""Length of a frame of the spectrogram and time from frame to frame, in seconds; its bands."""
+FRAME_SECONDS, STEP_SECONDS, NUM_MEL_BINS = 0.025, 0.01, 40
+"""Length and step of the spectrogram frames in seconds, and number of mel bands."""
 ADD_NOISE = True
-"""Add noise in training, 5 to 15 dB below the speech: white to brown, or babble."""
+"""Add white to brown noise, or babble, during training at a signal-to-noise ratio of 5 to 15 dB."""
 AVERAGE_OFFSETS = True
-"""Average the predictions over all frame offsets of a time step."""
+"""Average predictions over all frame offsets (test-time augmentation)."""
 USE_LEXICON = True
-"""Restrict transcripts to words of the training texts."""
-ENOUGH = 500
-"""Recordings by which the bands of the spectrogram are made even."""
+"""Restrict transcripts to words of the training split."""
+ADAPT_RECORDINGS = 500
+"""Number of recordings from which the mean and standard deviation of mel bands are computed."""
 
 
 def build(config: Config, train: RawExamples) -> CTCRecognizer:
-    """Return a recognizer that writes the letters of the training texts."""
+    """Return a compiled recognizer for the characters of the training transcripts."""
     alphabet = config.alphabet or "".join(sorted(set("".join(train.targets))))
     if not alphabet:
-        raise InputError("No training recording has a text, so that there is nothing to learn.")
+        raise InputError("No training recording has a transcript; add one to the table.")
+    warping = None
+    if config.max_warp:
+        warping = VocalTractLengthPerturbation(config.max_warp, max_freq=config.sample_rate / 2)
     front_end = FrontEnd(
         LogMelSpectrogram(
             config.sample_rate,
-            frame_length=round(WINDOW * config.sample_rate),
-            frame_step=round(HOP * config.sample_rate),
+            frame_length=round(FRAME_SECONDS * config.sample_rate),
+            frame_step=round(STEP_SECONDS * config.sample_rate),
             num_mel_bins=NUM_MEL_BINS,
         ),
         frame_stack=config.frame_stack,
         noise=BackgroundNoise() if ADD_NOISE else None,
-        warping=VocalTractLengthPerturbation(config.max_warp, max_freq=config.sample_rate / 2)
-        if config.max_warp
-        else None,
+        warping=warping,
         masking=SpecAugment(config.num_masks) if config.num_masks else None,
         mean_normalize=config.bidirectional,
         average_offsets=AVERAGE_OFFSETS,
@@ -66,17 +69,17 @@ def build(config: Config, train: RawExamples) -> CTCRecognizer:
         stack,
         lexicon=_words(train.targets, alphabet) if USE_LEXICON else None,
     )
-    model.adapt(train.inputs[:ENOUGH])
+    model.adapt(train.inputs[:ADAPT_RECORDINGS])
     optimizer = muon(config.learning_rate, config.steps, config.weight_decay, output="logits")
     model.compile(optimizer)
     return model
 
 
-def _words(texts, alphabet):
-    """The words of texts that the alphabet has all letters of."""
+def _words(texts: Iterable[str], alphabet: str) -> list[str]:
+    """Return the words of texts that consist of characters of the alphabet."""
     return sorted(word for word in {*" ".join(texts).split()} if {*word} <= {*alphabet})
 
 
 def encode(model: CTCRecognizer, examples: RawExamples) -> EncodedDataset:
-    """Return recordings and texts as the model is trained on them."""
+    """Return recordings and transcripts as arrays to train on."""
     return model.encode(examples.inputs, examples.targets, padded=False)

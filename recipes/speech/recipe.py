@@ -1,8 +1,10 @@
-"""The recipe: which function does what, and what the model hears in sound files."""
+"""Recipe `speech`: its functions and predictions."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from keras_seq import InputError
 from keras_seq.data.audio import read_audio
@@ -14,7 +16,7 @@ from .config import Config
 
 
 class Recipe(recipe.Recipe[Config, CTCRecognizer]):
-    """Speech to text."""
+    """Speech recognition."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -30,66 +32,71 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
         *,
         beam_width: int | None = None,
         language_model: Path | None = None,
-        weight: float = 0.5,
-        bonus: float = 0.0,
-        any_words: bool = False,
-        pieces: float | None = None,
-        folder: Path = Path("heard"),
+        lm_weight: float = 0.5,
+        length_bonus: float = 0.0,
+        use_lexicon: bool = True,
+        chunk_seconds: float | None = None,
+        folder: Path = Path("transcriptions"),
     ) -> Iterator[dict[str, Any]]:
-        """Write down what is said in every sound file, and draw what was heard when.
+        """Transcribe audio files, and plot when each character was recognized.
 
         Args:
-            model, config, inputs: As for every recipe.
-            beam_width: Number of texts that are followed at a time; by default 16, or without a
-                lexicon and a language model the likeliest alignment is taken.
-            language_model: Folder of a run of language_model, over characters, that judges texts
-                too.
-            weight: Weight of the language model.
-            bonus: Score for each letter, in a search by the lexicon or a language model: the more,
-                the longer the texts.
-            any_words: Write words that are not in the lexicon, too.
-            pieces: Hear the file in pieces of so many seconds, and show the text after each
-                (--no-bidirectional models); the likeliest alignment is taken, whatever words it
-                spells.
-            folder: Where to write the pictures.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Audio files.
+            beam_width: Beam width. Default: 16 with a lexicon or language model, else greedy.
+            language_model: Folder of a `language_model` run over characters that scores the
+                transcripts too.
+            lm_weight: Weight of the language model's log probability.
+            length_bonus: Score added per character in a search with a lexicon or language model.
+            use_lexicon: Allow only words of the training transcripts.
+            chunk_seconds: Stream each file in chunks of this many seconds, and show the text after
+                each chunk. Needs a model trained with `--no-bidirectional`; decoding is greedy.
+            folder: Folder for the plots.
         """
-        searched = beam_width is not None or language_model is not None
-        if pieces is not None and (searched or pieces <= 0):
-            raise InputError("--pieces are seconds, more than 0, and go without a search.")
-        how: dict[str, Any] = {"use_lexicon": not any_words, "length_bonus": bonus}
+        uses_search = beam_width is not None or language_model is not None
+        if chunk_seconds is not None and chunk_seconds <= 0:
+            raise InputError(f"--chunk-seconds must be more than 0, got {chunk_seconds}.")
+        if chunk_seconds is not None and uses_search:
+            raise InputError(
+                "--chunk-seconds decodes greedily; leave out --beam-width and --language-model."
+            )
+        options: dict[str, Any] = {"use_lexicon": use_lexicon, "length_bonus": length_bonus}
         if language_model is not None:
             _, _, scorer = runs.Run(language_model).load()
-            how |= {"language_model": scorer, "lm_weight": weight}
-        # All are read before the first is answered: a mistake is known at once.
+            options |= {"language_model": scorer, "lm_weight": lm_weight}
+        # Reading all files first reports a bad one before the first answer.
         recordings = [read_audio(path, model.sample_rate) for path in inputs]
         for path, recording in zip(inputs, recordings, strict=True):
-            if pieces is not None:
-                yield from _in_pieces(model, path, recording, pieces)
+            if chunk_seconds is not None:
+                yield from _stream(model, path, recording, chunk_seconds)
                 continue
-            picture = folder / f"{plots.file_name(Path(path).stem)}.png"
+            plot = folder / f"{plots.file_name(Path(path).stem)}.png"
             folder.mkdir(parents=True, exist_ok=True)
-            plots.transcription(model, recording, picture)
-            [text] = model.transcribe([recording], beam_width, **how)
+            plots.transcription(model, recording, plot)
+            [text] = model.transcribe([recording], beam_width, **options)
             seconds = f"{len(recording) / model.sample_rate:.2f}"
-            yield {"file": path, "seconds": seconds, "text": text, "picture": str(picture)}
+            yield {"file": path, "seconds": seconds, "text": text, "plot": str(plot)}
 
     def trace_inputs(
         self, model: CTCRecognizer, example: Any, target: Any = None
     ) -> tuple[Any, Sequence[str]]:
-        """Return a sound file or a recording, step by step."""
+        """Return an audio file or recording as inputs, and the time of each step."""
         if isinstance(example, str):
             example = read_audio(example, model.sample_rate)
         return model.trace_inputs(example)
 
 
-def _in_pieces(
-    model: CTCRecognizer, path: str, recording: Any, seconds: float
+def _stream(
+    model: CTCRecognizer, path: str, recording: np.ndarray, chunk_seconds: float
 ) -> Iterator[dict[str, Any]]:
-    stream, text, count = model.stream(), "", max(1, round(seconds * model.sample_rate))
-    for begin in range(0, len(recording), count):
-        piece = recording[begin : begin + count]
-        text += stream.feed(piece).text
-        if begin + count >= len(recording):
+    """Yield the text after each chunk of a recording."""
+    stream, text = model.stream(), ""
+    chunk_length = max(1, round(chunk_seconds * model.sample_rate))
+    for start in range(0, len(recording), chunk_length):
+        chunk = recording[start : start + chunk_length]
+        text += stream.feed(chunk).text
+        if start + chunk_length >= len(recording):
             text += stream.finish().text
-        until = f"{(begin + len(piece)) / model.sample_rate:.2f}"
-        yield {"file": path, "until": until, "text": text}
+        seconds = f"{(start + len(chunk)) / model.sample_rate:.2f}"
+        yield {"file": path, "seconds": seconds, "text": text}

@@ -1,4 +1,6 @@
-"""Digits and commands, spoken by voices of eSpeak NG in rooms, beside noise."""
+"""Digits and commands synthesized by eSpeak NG, with room reverberation and noise."""
+
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,9 +15,10 @@ COMMANDS = (
 )
 
 COUNTS = {"train": 16_000, "validation": 500, "test": 1_000}
+"""Number of utterances of each split."""
 
-# A voice is an accent and a variant. What is heard in one split is in no other, neither accents
-# nor variants; variants of one name, such as iven and iven2, are together.
+# A voice is an accent with a variant. Neither is in two splits. Variants that share a name, such
+# as iven and iven2, are in the same split.
 ACCENTS = {
     "train": ("en-us", "en", "en-gb-scotland", "en-gb-x-gbclan", "en-029"),
     "validation": ("en-gb-x-rp",),
@@ -28,114 +31,131 @@ VARIANTS = {
         *("linda", "m7", "pablo", "robert", "victor"),
     ),
 }
-NO_PERSONS = (
+"""Voice variants of the held-out splits; the training split has the others."""
+NON_HUMAN_VARIANTS = (
     *("Demonic", "Storm", "Tweaky", "UniRobot", "anikaRobot", "croak", "fast"),
     *("whisper", "whisperf", *(f"robosoft{number or ''}" for number in (0, *range(2, 9)))),
 )
 
-DECIBELS = 10
-"""Ratio of signal to noise; what is trained on has none, the model adds some (`Config.noise`)."""
+SNR_DB = 10
+"""Signal-to-noise ratio of the held-out splits. The training split is clean, because the model
+adds noise during training (`ADD_NOISE` in `model.py`)."""
 
 SEED = 0
 
 
-def utterances(sample_rate, counts=COUNTS, seed=SEED):
-    """What is said, by whom, and how it sounds.
+def synthesize_utterances(
+    sample_rate: int, counts: Mapping[str, int] = COUNTS, seed: int = SEED
+) -> Iterator[tuple[str, str, str, np.ndarray]]:
+    """Yield split, text, voice, and samples `(samples,)`, int16, of each utterance.
 
     Args:
-        sample_rate: Samples a second.
-        counts: How many utterances each split has.
-        seed: The same numbers give the same sound.
-
-    Yields:
-        The split, the text, the voice, and the samples, int16.
+        sample_rate: Sampling rate in Hz.
+        counts: Number of utterances of each split.
+        seed: Random seed; equal arguments give equal audio.
     """
-    taken = {*VARIANTS["validation"], *VARIANTS["test"], *NO_PERSONS}
-    variants = {"train": [v for v in espeak.list_variants() if v not in taken], **VARIANTS}
+    excluded = {*VARIANTS["validation"], *VARIANTS["test"], *NON_HUMAN_VARIANTS}
+    variants = {"train": [v for v in espeak.list_variants() if v not in excluded], **VARIANTS}
     for number, (split, count) in enumerate(counts.items()):
-        random = np.random.default_rng([seed, number])
-        said = [_utterance(random, ACCENTS[split], variants[split]) for _ in range(count)]
+        rng = np.random.default_rng([seed, number])
+        utterances = [_draw_utterance(rng, ACCENTS[split], variants[split]) for _ in range(count)]
         if split == "train":
-            said[::2] = [_in_a_voice_of_its_own(one, random) for one in said[::2]]
-        spoken = _spoken(said, sample_rate)
-        # Without noise, one is done while eSpeak makes the next.
-        others = [] if split == "train" else list(spoken)
-        for one, samples in zip(said, others or spoken):
-            yield split, one.text, one.voice, _heard(samples, others, sample_rate, random)
+            utterances[::2] = [_with_random_variant(u, rng) for u in utterances[::2]]
+        speech = _synthesize(utterances, sample_rate)
+        # The training split needs no babble, so that each utterance is used as soon as it is done.
+        talkers = [] if split == "train" else list(speech)
+        for utterance, samples in zip(utterances, talkers or speech):
+            recording = _record(samples, talkers, sample_rate, rng)
+            yield split, utterance.text, utterance.voice, recording
 
 
-def _utterance(random, accents, variants):
-    """One to five digits, commands, or both."""
-    words = [DIGITS, DIGITS, COMMANDS, DIGITS + COMMANDS][random.integers(4)]
+def _draw_utterance(
+    rng: np.random.Generator, accents: Sequence[str], variants: Sequence[str]
+) -> espeak.Utterance:
+    """Return one to five random digits, commands, or both."""
+    words = [DIGITS, DIGITS, COMMANDS, DIGITS + COMMANDS][rng.integers(4)]
     return espeak.Utterance(
-        " ".join(random.choice(words, random.integers(1, 6))),
-        f"{random.choice(accents)}+{random.choice(variants)}",
-        words_per_minute=int(random.integers(130, 221)),
-        pitch=int(random.integers(30, 71)),
-        pitch_range=int(random.integers(30, 81)),
-        word_gap=int(random.integers(0, 7)),
+        " ".join(rng.choice(words, rng.integers(1, 6))),
+        f"{rng.choice(accents)}+{rng.choice(variants)}",
+        words_per_minute=int(rng.integers(130, 221)),
+        pitch=int(rng.integers(30, 71)),
+        pitch_range=int(rng.integers(30, 81)),
+        word_gap=int(rng.integers(0, 7)),
     )
 
 
-def _in_a_voice_of_its_own(utterance, random):
-    """The same in a voice that nobody has: a vocal tract, a pitch, and ways to stress."""
+def _with_random_variant(utterance: espeak.Utterance, rng: np.random.Generator) -> espeak.Utterance:
+    """Return the utterance with a random voice: formants, pitch, stress and vowel lengths."""
 
-    def about(middle, factor):
-        return round(middle * factor ** random.uniform(-1, 1))
+    def scatter(center: float, factor: float) -> int:
+        """Return `center` times a random factor from 1/factor to factor."""
+        return round(center * factor ** rng.uniform(-1, 1))
 
-    def several(*values, factor):
-        return " ".join(str(about(value, factor)) for value in values)
+    def scatter_all(*centers: float, factor: float) -> str:
+        return " ".join(str(scatter(center, factor)) for center in centers)
 
-    low, size = about(140, 2), about(100, 1.2)
+    low, size = scatter(140, 2), scatter(100, 1.2)
     rows = [
-        f"pitch {low} {about(low * 1.4, 1.25)}",
-        f"voicing {about(75, 2.5)}",
-        f"consonants {several(80, 80, factor=1.6)}",
-        f"flutter {random.integers(0, 11)}",
-        f"roughness {random.integers(0, 4)}",
-        f"intonation {random.integers(1, 4)}",
-        f"stressAmp {several(18, 18, 20, 20, 20, 22, 22, 20, factor=1.4)}",
+        f"pitch {low} {scatter(low * 1.4, 1.25)}",
+        f"voicing {scatter(75, 2.5)}",
+        f"consonants {scatter_all(80, 80, factor=1.6)}",
+        f"flutter {rng.integers(0, 11)}",
+        f"roughness {rng.integers(0, 4)}",
+        f"intonation {rng.integers(1, 4)}",
+        f"stressAmp {scatter_all(18, 18, 20, 20, 20, 22, 22, 20, factor=1.4)}",
     ]
-    # Of each formant its frequency, height and width, in hundredths of eSpeak's. Some voices have
-    # none of the highest.
-    highest = random.choice([6, 9])
+    # Frequency, height and width of each formant, in percent of eSpeak's own. Some voices lack the
+    # highest formants.
+    num_formants = rng.choice([6, 9])
     for formant in range(9):
-        height = about(90, 1.7) if formant < highest else 0
-        rows.append(f"formant {formant} {about(size, 1.08)} {height} {about(110, 1.3)}")
-    if random.random() < 0.5:
-        heights = [min(255, about(middle, 2)) for middle in (240, 100, 60, 60, 40)]
+        height = scatter(90, 1.7) if formant < num_formants else 0
+        rows.append(f"formant {formant} {scatter(size, 1.08)} {height} {scatter(110, 1.3)}")
+    if rng.random() < 0.5:
+        heights = [min(255, scatter(center, 2)) for center in (240, 100, 60, 60, 40)]
         pairs = (f"{hz} {height}" for hz, height in zip((100, 600, 1200, 2000, 3000), heights))
         rows.append(f"tone {' '.join(pairs)}")
-    if random.random() < 0.5:
-        # To as short as can be, which eSpeak takes zero for.
-        lengths = np.array([182, 140, 220, 220, 220, 240, 260, 280]) * random.uniform(0, 1.2)
-        rows.append(f"stressLength {several(*lengths, factor=1.1)}")
-    if random.random() < 0.4:
-        rows.append(f"stressAdd {several(*[70] * 8, factor=2.5)}")
-    if random.random() < 0.2:
-        rows.append(f"breath {several(*[6] * 8, factor=3)}")
+    if rng.random() < 0.5:
+        # eSpeak takes a length of zero as the shortest possible vowel.
+        lengths = np.array([182, 140, 220, 220, 220, 240, 260, 280]) * rng.uniform(0, 1.2)
+        rows.append(f"stressLength {scatter_all(*lengths, factor=1.1)}")
+    if rng.random() < 0.4:
+        rows.append(f"stressAdd {scatter_all(*[70] * 8, factor=2.5)}")
+    if rng.random() < 0.2:
+        rows.append(f"breath {scatter_all(*[6] * 8, factor=3)}")
     return utterance._replace(voice=utterance.voice.split("+")[0], variant="\n".join(rows))
 
 
-def _spoken(said, sample_rate):
-    """Utterances as eSpeak makes them, each as loud as can be."""
-    for rate, samples in espeak.synthesize(said):
-        spoken = audio.resample(samples / np.float32(2**15), rate, sample_rate)
-        yield spoken / max(np.abs(spoken).max(), 1e-6)
+def _synthesize(utterances: Sequence[espeak.Utterance], sample_rate: int) -> Iterator[np.ndarray]:
+    """Yield speech `(samples,)` with a peak of 1."""
+    for rate, samples in espeak.synthesize(utterances):
+        speech = audio.resample(samples / np.float32(2**15), rate, sample_rate)
+        yield speech / max(np.abs(speech).max(), 1e-6)
 
 
-def _heard(spoken, others, sample_rate, random):
-    """An utterance between silences, in a room or not; if there are others, beside noise."""
-    before, after = random.integers(sample_rate // 20, sample_rate // 2, 2)
-    sound = np.pad(spoken, (before, after))
-    if random.random() < 0.6:
-        seconds, direct = random.uniform(0.1, 0.5), random.uniform(0, 15)
-        sound = audio.add_reverb(sound, sample_rate, seconds, direct, random)
-    if others:
-        if random.random() < 0.7:
-            noise = colored_noise(len(sound), random.uniform(0, 2), random)
+def _record(
+    speech: np.ndarray, talkers: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return speech between silences, perhaps reverberated and, if there are talkers, noisy.
+
+    Args:
+        speech: Floats `(samples,)`.
+        talkers: Speech to make babble of; empty for no noise.
+        sample_rate: Sampling rate in Hz.
+        rng: Random number generator.
+
+    Returns:
+        int16 `(samples,)`.
+    """
+    before, after = rng.integers(sample_rate // 20, sample_rate // 2, 2)
+    sound = np.pad(speech, (before, after))
+    if rng.random() < 0.6:
+        reverb_seconds, direct_to_reverb_db = rng.uniform(0.1, 0.5), rng.uniform(0, 15)
+        sound = audio.add_reverb(sound, sample_rate, reverb_seconds, direct_to_reverb_db, rng)
+    if talkers:
+        if rng.random() < 0.7:
+            noise = colored_noise(len(sound), rng.uniform(0, 2), rng)
         else:
-            talking = random.integers(len(others), size=random.integers(3, 7))
-            noise = babble([others[number] for number in talking], len(sound), random)
-        sound = audio.mix_at_snr(sound, noise, DECIBELS)
-    return audio.as_int16(sound / np.abs(sound).max() * random.uniform(0.1, 0.9))
+            talker_ids = rng.integers(len(talkers), size=rng.integers(3, 7))
+            noise = babble([talkers[number] for number in talker_ids], len(sound), rng)
+        sound = audio.mix_at_snr(sound, noise, SNR_DB)
+    return audio.as_int16(sound / np.abs(sound).max() * rng.uniform(0.1, 0.9))

@@ -25,11 +25,11 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def spoken():
-    return list(synthesis.utterances(RATE, COUNTS))
+    return list(synthesis.synthesize_utterances(RATE, COUNTS))
 
 
 def test_the_same_sound_every_time(spoken):
-    again = synthesis.utterances(RATE, COUNTS)
+    again = synthesis.synthesize_utterances(RATE, COUNTS)
     for (*ours, sound), (*theirs, other) in zip(spoken, again, strict=True):
         assert ours == theirs
         np.testing.assert_array_equal(sound, other)
@@ -52,7 +52,7 @@ def test_no_voice_is_heard_in_two_splits(spoken):
         parts = [set(part) for part in parts.values()]
         assert len(set.union(*parts)) == sum(map(len, parts))
     known = set(espeak.list_variants())
-    assert {*synthesis.NO_PERSONS, *sum(synthesis.VARIANTS.values(), ())} <= known
+    assert {*synthesis.NON_HUMAN_VARIANTS, *sum(synthesis.VARIANTS.values(), ())} <= known
 
 
 def test_a_voice_that_is_not_there():
@@ -154,13 +154,13 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
     assert set(metrics["report"]["beam"]) == {"5", "25"}
     assert metrics["report"]["real_time_factor"] > 0
     assert (ran / "transcription_0.png").stat().st_size > 5_000
-    assert (ran / "mistakes.tsv").read_text().startswith("heard\tsaid\n")
+    assert (ran / "mistakes.tsv").read_text().startswith("transcript\treference\n")
     capsys.readouterr()
     files = folder / "sound/1.flac", folder / "sound/3.flac"
     assert run("predict", ran, *files, "--beam-width", 4) == 0
-    assert capsys.readouterr().out.count("heard/") == 2
-    assert (workplace / "heard/1.png").stat().st_size > 5_000
-    assert run("predict", ran, files[0], "--pieces", 0.2) == 0
+    assert capsys.readouterr().out.count("transcriptions/") == 2
+    assert (workplace / "transcriptions/1.png").stat().st_size > 5_000
+    assert run("predict", ran, files[0], "--chunk-seconds", 0.2) == 0
     assert "0.51" in capsys.readouterr().out
     assert run("trace", ran, files[0]) == 0
     assert "0.03 s" in next(ran.glob("trace_*.html")).read_text()
@@ -170,7 +170,7 @@ def test_end_to_end_on_the_users_own(workplace, capsys):
 
 
 def test_builtin_at_another_rate(workplace, monkeypatch, spoken):
-    monkeypatch.setattr(data, "utterances", lambda rate: spoken if rate == RATE else [])
+    monkeypatch.setattr(data, "synthesize_utterances", lambda rate: spoken if rate == RATE else [])
     splits = data.load(Config(sample_rate=RATE))
     pairs = {
         (split, text, sound.tobytes())
@@ -192,11 +192,11 @@ GOOD = wav(tone(0.5, RATE))
 TABLE = "file,text\na.wav,one\n"
 MISTAKES = {
     "nothing there": ({}, "There is no file or folder mine"),
-    "no table": ({"a.wav": GOOD}, "mine has no table of what is said in which file"),
+    "no table": ({"a.wav": GOOD}, "mine has no table of transcripts"),
     "no audio": ({"t.csv": TABLE}, "t.csv, line 2: There is no file mine/a.wav"),
     "no transcript": (
         {"t.csv": TABLE, "a.wav": GOOD, "b.wav": GOOD},
-        "mine/b.wav is in no table: add what is said in it",
+        "mine/b.wav is in no table; add its transcript",
     ),
     "no such column": ({"t.csv": "path,text\na.wav,x\n"}, "no column 'file'; there are path, text"),
     "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty (0 bytes)"),
@@ -269,10 +269,10 @@ def test_mocked_public_sets(workplace, mock_public, name, texts, factor):
 
 def test_splits_that_are_not_there_are_taken_from_the_training_split():
     pairs = [(np.array([n], "int16"), str(n)) for n in range(300)]
-    found = data._all_three({"train": pairs})
+    found = data.add_missing_splits({"train": pairs})
     assert {len(found[name]) > 10 for name in ("train", "validation", "test")} == {True}
     assert sorted(int(text) for part in found.values() for _, text in part) == list(range(300))
-    assert data._all_three({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
+    assert data.add_missing_splits({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
 
 
 def test_no_more_than_so_many_hours(workplace, mock_public):
@@ -282,6 +282,6 @@ def test_no_more_than_so_many_hours(workplace, mock_public):
 
 
 def test_rates_by_hand():
-    found = metric.rates(["one two", "", "go"], ["one too two", "", "no"])
+    found = metric.error_rates(["one two", "", "go"], ["one too two", "", "no"])
     assert found["wer"] == pytest.approx(2 / 3)
     assert found["cer"] == pytest.approx((4 + 1) / 9)
