@@ -136,13 +136,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
                 f"{name}: `dtype` must be a floating-point type such as 'float32' or "
                 f"'mixed_bfloat16', got {self.compute_dtype!r}."
             )
-        self.units = self.output_size = int(units)
+        self.units: int = int(units)
+        self.output_size: int = self.units
         self.state_size: int | list[int] = self.units
         self.activation = _activation(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.use_bias: bool = use_bias
+        self.kernel_initializer: Any = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.bias_initializer: Any = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
@@ -215,7 +216,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
-    def add_kernel(self, features: int, columns: int) -> keras.Variable:
+    def add_kernel(self, features: int | None, columns: int) -> keras.Variable:
         """Add the input weights `(features, columns)`."""
         return self.add_weight(
             name="kernel",

@@ -1,17 +1,20 @@
-"""How a cell runs over a sequence.
+"""Scans: recurrent cells run over whole sequences.
 
-`scan` is the one door: layers hand it a cell and a whole sequence, and it picks the way to run:
-cuDNN, the fast path or the general loop. Which one, and why, is logged at level DEBUG by the
-logger `keras_seq.scan`; `keras_seq.scan.general_only()` keeps to the general loop.
+Layers call `scan`, which selects an implementation: cuDNN, the fast path or the general loop. The
+logger `keras_seq.scan` reports the choice and its reason at level DEBUG. Within
+`keras_seq.scan.general_only()`, all cells run by the general loop.
 """
 
 import contextlib
 import contextvars
 import functools
 import logging
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import dispatch_by_target
+from keras_seq._internal.types import States, Tensor
 from keras_seq.scan.checkpoint import checkpointed_scan
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import fast_scan, manages_own_jit, unsupported_reason
@@ -31,8 +34,8 @@ _general_only = contextvars.ContextVar("general_only", default=False)
 
 
 @contextlib.contextmanager
-def general_only():
-    """Within this context all cells run by the general loop, the one that holds in every case."""
+def general_only() -> Iterator[None]:
+    """Run all cells by the general loop within a `with` block."""
     token = _general_only.set(True)
     try:
         yield
@@ -42,36 +45,42 @@ def general_only():
 
 @dispatch_by_target
 def scan(
-    cell,
-    sequences,
-    initial_state,
-    mask=None,
-    go_backwards=False,
-    unroll=False,
-    zero_output_for_mask=False,
-    return_sequences=True,
-    use_cudnn=False,
-    checkpoint=False,
-    training=False,
-):
-    """Runs a cell over a sequence.
+    cell: Any,
+    sequences: Tensor,
+    initial_state: States,
+    mask: Tensor | None = None,
+    go_backwards: bool = False,
+    unroll: bool = False,
+    zero_output_for_mask: bool = False,
+    return_sequences: bool = True,
+    use_cudnn: bool | Literal["auto"] = False,
+    checkpoint: bool = False,
+    training: bool | None = False,
+) -> tuple[Tensor, Tensor, States]:
+    """Run a cell over a sequence.
 
     Args:
-        cell: A cell with `project` and `step` (see `keras_seq.cells.RecurrentCell`).
-        sequences: `(batch, timesteps, features)`, input dropout already applied.
-        initial_state: List of tensors `(batch, units)`.
-        mask: None or bools `(batch, timesteps)`; False where a step is to be skipped.
+        cell: Cell with `project` and `step`, see `keras_seq.cells.RecurrentCell`.
+        sequences: `(batch, timesteps, features)`, after input dropout.
+        initial_state: Initial states, each `(batch, units)`.
+        mask: None or bools `(batch, timesteps)`, False at steps to skip.
         go_backwards: Whether to start at the last time step.
-        unroll: Whether to write the loop out; needs a known number of time steps.
-        zero_output_for_mask: Whether masked steps put out zeros, not the output before them.
-        return_sequences: Whether all outputs are wanted.
-        use_cudnn: True to insist on cuDNN, "auto" to use it where it applies.
-        checkpoint: Whether to compute again, chunk by chunk, what the gradient needs.
+        unroll: Whether to unroll the loop, which needs a known number of time steps.
+        zero_output_for_mask: Whether the outputs of masked steps are zeros. By default they repeat
+            the previous output.
+        return_sequences: Whether all outputs are needed.
+        use_cudnn: True to require cuDNN, "auto" to use it where it applies.
+        checkpoint: Whether to save memory by recomputing activations for the gradient, see
+            `keras_seq.scan.checkpoint`.
         training: Whether recurrent dropout applies.
 
     Returns:
-        Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed,
-        and the list of final states. Without `return_sequences` the outputs are undefined.
+        Last output `(batch, units)`, outputs `(batch, timesteps, units)` in scan order (last time
+        step first with `go_backwards`), and final states. Without `return_sequences` the outputs
+        are undefined.
+
+    Raises:
+        InputError: If cuDNN is required but does not apply.
     """
     run = functools.partial(
         _scan,
@@ -98,18 +107,18 @@ def scan(
 
 
 def _scan(
-    cell,
-    sequences,
-    initial_state,
-    mask,
-    go_backwards,
-    unroll,
-    zero_output_for_mask,
-    return_sequences,
-    use_cudnn,
-    training,
-):
-    """As `scan`, in one go: by cuDNN, the fast path or the general loop."""
+    cell: Any,
+    sequences: Tensor,
+    initial_state: States,
+    mask: Tensor | None,
+    go_backwards: bool,
+    unroll: bool,
+    zero_output_for_mask: bool,
+    return_sequences: bool,
+    use_cudnn: bool | Literal["auto"],
+    training: bool | None,
+) -> tuple[Tensor, Tensor, States]:
+    """Run a cell over a sequence without checkpoints, by the fastest implementation."""
     name = type(cell).__name__
     if use_cudnn and mask is None and cudnn_applies(cell, unroll):
         try:
@@ -121,11 +130,12 @@ def _scan(
     if use_cudnn is True:
         raise InputError(
             f"use_cudnn=True, but cuDNN cannot run this {name} here: it needs a GPU, default "
-            "activations, a bias, no recurrent dropout, no unroll and no mask; "
-            "use_cudnn='auto' runs it in another way."
+            "activations, a bias, no recurrent dropout, no unroll and no mask. Use "
+            "use_cudnn='auto' to run without cuDNN where it does not apply."
         )
-    reason = "it was asked for"
-    if not _general_only.get():
+    if _general_only.get():
+        reason: str | None = "it is required by general_only()"
+    else:
         reason = unsupported_reason(cell, sequences, unroll, training)
     if reason is None:
         logger.debug("%s: fast path", name)

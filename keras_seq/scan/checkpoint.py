@@ -1,123 +1,132 @@
-"""Long sequences in little memory: only the states between chunks are kept for the gradient.
+"""Gradient checkpointing: long sequences in little memory.
 
-What a chunk keeps is computed again when its gradient is due (Griewank, 1992; Chen et al., 2016,
-"Training deep nets with sublinear memory cost"). Length and number of the chunks grow as the
-square root of the number of time steps, and so does the memory beyond inputs, outputs and their
-gradients; the forward pass is run twice.
+A scan keeps only the states between chunks of the sequence. The backward pass recomputes each chunk
+(Griewank 1992; Chen et al. 2016, "Training deep nets with sublinear memory cost"). The length and
+the number of chunks grow as the square root of the number of time steps, and so does the memory in
+addition to inputs, outputs and their gradients. The forward pass runs twice.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_seq._internal.tensorflow_compat import in_forward_mode
+from keras_seq._internal.types import States, Tensor
 from keras_seq.scan.padding import crop, pad_with_mask
 
-CHUNKS_OF_UNKNOWN_LENGTH = 16
+NUM_CHUNKS_OF_UNKNOWN_LENGTH = 16
 
 
 def checkpointed_scan(
-    run,
-    weights,
-    sequences,
-    states,
-    mask,
-    go_backwards,
-    return_sequences,
-    zero_output_for_mask,
-):
-    """Runs over chunks of the sequences, one after the other, each recomputed for its gradient.
+    run: Callable[[Tensor, States, Tensor | None], tuple[Tensor, Tensor, States]],
+    weights: Sequence[Any],
+    sequences: Tensor,
+    states: States,
+    mask: Tensor | None,
+    go_backwards: bool,
+    return_sequences: bool,
+    zero_output_for_mask: bool,
+) -> tuple[Tensor, Tensor, States]:
+    """Run a scan chunk by chunk, each of which is recomputed for its gradient.
 
     Args:
-        run: Takes sequences, a list of states and a mask or None; returns what `scan` returns.
+        run: Function of sequences, states and a mask or None; returns what
+            `keras_seq.scan.scan` returns.
         weights: Variables that `run` reads.
-        sequences, states, mask: As for `scan`.
+        sequences: `(batch, timesteps, features)`.
+        states: Initial states, each `(batch, units)`.
+        mask: None or bools `(batch, timesteps)`.
         go_backwards: Whether `run` starts at the last time step.
-        return_sequences: Whether all outputs are wanted.
-        zero_output_for_mask: Whether masked time steps put out zeros.
+        return_sequences: Whether all outputs are needed.
+        zero_output_for_mask: Whether the outputs of masked steps are zeros.
 
     Returns:
-        As `keras_seq.scan.scan`.
+        Last output, outputs and final states, as `keras_seq.scan.scan`.
     """
     timesteps = ops.shape(sequences)[1]
+    ends: int | list[int]
     if sequences.shape[1] is None:
-        ends = CHUNKS_OF_UNKNOWN_LENGTH
+        ends = NUM_CHUNKS_OF_UNKNOWN_LENGTH
         sequences, mask = pad_with_mask(sequences, mask, -timesteps % ends, go_backwards)
     else:
         length = 2 * (math.isqrt(timesteps - 1) + 1)
         ends = list(range(length, timesteps, length))
-        if not ends:  # one chunk: nothing to save
+        if not ends:  # one chunk: checkpointing would save nothing
             return run(sequences, states, mask)
 
-    def chunk(x, seen, *states):
-        # TensorFlow recomputes only functions of numbers, so the mask comes as such.
-        seen = None if seen is None else ops.cast(seen, "bool")
-        last, outputs, states = run(x, list(states), seen)
-        return (last, *states, outputs) if return_sequences else (last, *states)
+    def run_chunk(x: Tensor, mask: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
+        # TensorFlow recomputes only functions of numbers, so the mask is passed as such.
+        mask = None if mask is None else ops.cast(mask, "bool")
+        last, outputs, new_states = run(x, list(states), mask)
+        return (last, *new_states, outputs) if return_sequences else (last, *new_states)
 
-    if mask is None:
-        remembered = _recomputed(lambda x, *states: chunk(x, None, *states), weights)
-    else:
-        remembered = _recomputed(chunk, weights)
-    # Split, not sliced one by one: the gradient of each slice would be as long as the sequence.
-    parts = [sequences] if mask is None else [sequences, ops.cast(mask, sequences.dtype)]
-    # Keras does not split in one on torch.
-    parts = [ops.split(part, ends, axis=1) if ends else [part] for part in parts]
+    def run_unmasked_chunk(x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        return run_chunk(x, None, *states)
+
+    run_recomputed = _recompute(run_unmasked_chunk if mask is None else run_chunk, weights)
+    # One split, since the gradient of a slice is as long as the whole sequence.
+    whole = [sequences] if mask is None else [sequences, ops.cast(mask, sequences.dtype)]
+    # On torch, `ops.split` fails for a single part.
+    parts = [ops.split(tensor, ends, axis=1) if ends else [tensor] for tensor in whole]
     chunks = list(zip(*parts))
     outputs, last = [], None
-    for x, *seen in reversed(chunks) if go_backwards else chunks:
-        new, *result = remembered(x, *seen, *states)
+    for x, *chunk_mask in reversed(chunks) if go_backwards else chunks:
+        new, *result = run_recomputed(x, *chunk_mask, *states)
         if return_sequences:
             outputs.append(result.pop())
         if mask is not None and last is not None and not zero_output_for_mask:
-            # Before its first step that counts, a chunk repeats the end of the chunk before it.
-            started = _started(seen[0], go_backwards)
-            new = ops.where(started[:, -1], new, last)
+            # Until its first unmasked step, a chunk repeats the last output of the previous chunk.
+            has_started = _has_started(chunk_mask[0], go_backwards)
+            new = ops.where(has_started[:, -1], new, last)
             if return_sequences:
-                outputs[-1] = ops.where(started, outputs[-1], last[:, None])
+                outputs[-1] = ops.where(has_started, outputs[-1], last[:, None])
         last, states = new, result
     if not return_sequences:
         return last, last[:, None], states
     return last, crop(ops.concatenate(outputs, axis=1), timesteps), states
 
 
-def _recomputed(function, weights):
-    """`function`, which keeps its arguments alone and is called again for its gradient."""
+def _recompute(
+    function: Callable[..., tuple[Tensor, ...]], weights: Sequence[Any]
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Return a function that keeps only its arguments and runs again for its gradient."""
     if keras.backend.backend() != "tensorflow":
         return keras.remat(function)
     import tensorflow as tf
 
-    def after(others, tensors):
+    def after(others: Sequence[Tensor], tensors: Sequence[Tensor]) -> list[Tensor]:
         with tf.control_dependencies(others):
             return [tf.identity(tensor) for tensor in tensors]
 
-    # With `keras.remat`, which is `tf.recompute_grad` here, nothing was saved: TensorFlow runs
-    # whatever it can, and all chunks at once if they need not wait for each other.
+    # `keras.remat`, here `tf.recompute_grad`, saves no memory: TensorFlow runs operations as soon
+    # as it can, so all chunks at once unless each waits for the previous one.
     @tf.custom_gradient
-    def once_more(*arguments):
-        def gradient(*upstream, variables=()):
+    def recompute(*arguments: Tensor) -> Any:
+        def gradient(*upstream: Tensor, variables: Sequence[Any] = ()) -> Any:
             with tf.GradientTape() as tape:
-                again = after(upstream, arguments)
-                tape.watch(again)
-                results = function(*again)
-            found = tape.gradient(
-                results, [again, list(variables)], upstream, unconnected_gradients="zero"
+                copies = after(upstream, arguments)
+                tape.watch(copies)
+                results = function(*copies)
+            gradients = tape.gradient(
+                results, [copies, list(variables)], upstream, unconnected_gradients="zero"
             )
-            found[0] = after(tf.nest.flatten(found), found[0])
-            return found if variables else found[0]
+            gradients[0] = after(tf.nest.flatten(gradients), gradients[0])
+            return gradients if variables else gradients[0]
 
         return function(*after(arguments, arguments)), gradient
 
-    def run(*arguments):
-        # In forward mode nothing is kept anyway.
-        forward = in_forward_mode([*arguments, *weights])
-        return function(*arguments) if forward else once_more(*arguments)
+    def run(*arguments: Tensor) -> tuple[Tensor, ...]:
+        # Forward mode keeps nothing anyway.
+        is_forward = in_forward_mode([*arguments, *weights])
+        return function(*arguments) if is_forward else recompute(*arguments)
 
     return run
 
 
-def _started(mask, go_backwards):
-    """Whether a step that counts has come yet, (batch, timesteps, 1) in the order computed."""
+def _has_started(mask: Tensor, go_backwards: bool) -> Tensor:
+    """Return whether an unmasked step has occurred, `(batch, timesteps, 1)` in scan order."""
     mask = ops.flip(mask, 1) if go_backwards else mask
     return ops.expand_dims(ops.cumsum(mask, axis=1) > 0, -1)

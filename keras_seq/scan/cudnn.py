@@ -1,16 +1,23 @@
-"""LSTM and GRU on an NVIDIA GPU: cuDNN's kernels, by the calls that Keras's layers make."""
+"""LSTM and GRU by the cuDNN kernels of NVIDIA GPUs, called as Keras's layers call them."""
+
+from typing import Any
 
 import keras
 
 from keras_seq._internal.keras_compat import backend
+from keras_seq._internal.types import States, Tensor
 from keras_seq.cells import GRUCell, LSTMCell
 
 
-def cudnn_applies(cell, unroll=False):
-    """Whether cuDNN computes the equations of this cell, and a GPU is there to do it.
+def cudnn_applies(cell: Any, unroll: bool = False) -> bool:
+    """Return whether a GPU is present and cuDNN computes the equations of a cell.
 
-    Masks are left to the other ways: cuDNN's outputs at masked steps are not those of the
-    general loop, and rows masked as a whole fail (tensorflow/tensorflow 36139, 60192).
+    Masked sequences do not run on cuDNN: its outputs at masked steps differ from those of the
+    general loop, and fully masked rows fail (tensorflow/tensorflow 36139, 60192).
+
+    Args:
+        cell: Recurrent cell.
+        unroll: Whether the loop is unrolled, which cuDNN does not support.
     """
     cudnn_ok = getattr(backend, "cudnn_ok", None)
     if type(cell) not in (LSTMCell, GRUCell) or cudnn_ok is None:
@@ -20,19 +27,31 @@ def cudnn_applies(cell, unroll=False):
     return bool(cudnn_ok(cell.activation, cell.recurrent_activation, unroll, cell.use_bias))
 
 
-def cudnn_scan(cell, sequences, initial_state, go_backwards, return_sequences):
-    """As `keras_seq.scan.scan`, without masks, for a cell to which `cudnn_applies`.
+def cudnn_scan(
+    cell: Any,
+    sequences: Tensor,
+    initial_state: States,
+    go_backwards: bool,
+    return_sequences: bool,
+) -> tuple[Tensor, Tensor, States]:
+    """Run a cell over a sequence, as `keras_seq.scan.scan` does without a mask.
+
+    Args:
+        cell: Cell to which `cudnn_applies`.
+        sequences: `(batch, timesteps, features)`.
+        initial_state: Initial states, each `(batch, units)`.
+        go_backwards: Whether to start at the last time step.
+        return_sequences: Whether all outputs are needed.
 
     Raises:
-        NotImplementedError: Keras found no way to cuDNN after all.
+        NotImplementedError: If Keras cannot use cuDNN for these inputs.
     """
     run = backend.lstm if isinstance(cell, LSTMCell) else backend.gru
-    # None: no mask. GRU's call takes one state, LSTM's two, each as an argument of its own.
-    extra = {} if isinstance(cell, LSTMCell) else {"reset_after": True}
+    options = {} if isinstance(cell, LSTMCell) else {"reset_after": True}
     last_output, outputs, states = run(
         sequences,
-        *initial_state,
-        None,
+        *initial_state,  # one argument per state: two of an LSTM, one of a GRU
+        None,  # no mask
         kernel=keras.ops.convert_to_tensor(cell.kernel),
         recurrent_kernel=keras.ops.convert_to_tensor(cell.recurrent_kernel),
         bias=keras.ops.convert_to_tensor(cell.bias),
@@ -40,6 +59,6 @@ def cudnn_scan(cell, sequences, initial_state, go_backwards, return_sequences):
         recurrent_activation=cell.recurrent_activation,
         return_sequences=return_sequences,
         go_backwards=go_backwards,
-        **extra,
+        **options,
     )
     return last_output, outputs, list(states)

@@ -1,80 +1,80 @@
-"""Derivatives of every order for functions whose first derivative is derived by hand."""
+"""Gradients derived by hand, for functions that stay differentiable to any order."""
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_seq._internal.tensorflow_compat import in_forward_mode, under_xla
+from keras_seq._internal.types import Tensor
 
-Tensors = Sequence[Any]
+Tensors: TypeAlias = Sequence[Tensor]
 
 
 class CustomGradient(NamedTuple):
-    """A function with a gradient derived by hand, and what it is equal to.
+    """Function with a hand-derived gradient, and an equal function for higher derivatives.
 
-    The value and the first derivative are those of `forward` and `backward`. On TensorFlow, these
-    may hold operations that have no gradient, such as programs of XLA: no tape sees them. Beyond
-    the first derivative everything is taken of `reference`, which is not even traced before. On
-    JAX, `forward` and `backward` are differentiated themselves, so that forward mode works over
-    reverse mode.
+    Value and first derivative are those of `forward` and `backward`. On TensorFlow these may
+    contain operations without a gradient, such as XLA programs, because no tape records them. All
+    higher derivatives are those of `reference`, which is not traced before it is needed. On JAX,
+    `forward` and `backward` are differentiated themselves, so that forward over reverse mode works.
     """
 
-    forward: Callable
-    """Takes `arguments` and `constants`; returns a tuple of results, and a tuple of residuals."""
-    backward: Callable
-    """Takes `arguments`, `constants`, residuals and the gradients for the results; returns a tuple
-    of the gradients for `arguments`."""
-    reference: Callable
-    """Takes `arguments` and `constants`; returns the results by what the backend can differentiate
-    any number of times."""
+    forward: Callable[[Tensors, Tensors], tuple[Tensors, Any]]
+    """Function of `arguments` and `constants`; returns a tuple of results and the residuals."""
+    backward: Callable[[Tensors, Tensors, Any, Tensors], Tensors]
+    """Function of `arguments`, `constants`, residuals and the gradients for the results; returns
+    the gradients for `arguments`."""
+    reference: Callable[[Tensors, Tensors], Tensors]
+    """Function of `arguments` and `constants`; returns the results by operations that the backend
+    differentiates to any order."""
 
     def __call__(self, arguments: Tensors, constants: Tensors = ()) -> Tensors:
         """Return the results.
 
         Args:
-            arguments: Tensors to differentiate for.
-            constants: Tensors that have no gradient.
+            arguments: Tensors that have a gradient.
+            constants: Tensors without a gradient.
         """
-        run = {"jax": _on_jax, "tensorflow": _on_tensorflow, "torch": _on_torch}
+        run = {"jax": _run_on_jax, "tensorflow": _run_on_tensorflow, "torch": _run_on_torch}
         return run[keras.backend.backend()](self, tuple(arguments), tuple(constants))
 
 
-def _on_jax(derived, arguments, constants):
+def _run_on_jax(function: CustomGradient, arguments: Tensors, constants: Tensors) -> Tensors:
     @ops.custom_gradient
-    def function(*tensors):
-        given = tensors[: len(arguments)], tensors[len(arguments) :]
-        results, residuals = derived.forward(*given)
+    def run(*tensors: Tensor) -> Any:
+        groups = tensors[: len(arguments)], tensors[len(arguments) :]
+        results, residuals = function.forward(*groups)
 
-        def gradient(upstream):
-            gradients = derived.backward(*given, residuals, upstream)
+        def gradient(upstream: Tensors) -> Tensors:
+            gradients = function.backward(*groups, residuals, upstream)
             return (*gradients, *map(ops.zeros_like, constants))
 
         return results, gradient
 
-    # JAX wants all that is traced as an argument, also what has no gradient.
-    return function(*arguments, *constants)
+    # JAX requires all traced tensors as arguments, including those without a gradient.
+    return run(*arguments, *constants)
 
 
-def _on_torch(derived, arguments, constants):
+def _run_on_torch(function: CustomGradient, arguments: Tensors, constants: Tensors) -> Tensors:
     import torch
 
     class Function(torch.autograd.Function):
         @staticmethod
-        def forward(context, *arguments):
-            results, context.residuals = derived.forward(arguments, constants)
+        def forward(context: Any, *arguments: Tensor) -> Tensors:
+            results, context.residuals = function.forward(arguments, constants)
             context.save_for_backward(*arguments)
             return results
 
         @staticmethod
-        def backward(context, *upstream):
+        def backward(context: Any, *upstream: Tensor) -> Tensors:
             arguments = context.saved_tensors
             if not torch.is_grad_enabled():
-                return derived.backward(arguments, constants, context.residuals, upstream)
-            # There is to be a gradient of the gradient (`create_graph=True`).
-            results = derived.reference(arguments, constants)
+                return function.backward(arguments, constants, context.residuals, upstream)
+            # A second derivative will be taken (`create_graph=True`).
+            results = function.reference(arguments, constants)
             return torch.autograd.grad(
                 results, arguments, upstream, create_graph=True, materialize_grads=True
             )
@@ -82,84 +82,104 @@ def _on_torch(derived, arguments, constants):
     return Function.apply(*arguments)
 
 
-def _on_tensorflow(derived, arguments, constants):
+def _run_on_tensorflow(function: CustomGradient, arguments: Tensors, constants: Tensors) -> Tensors:
     import tensorflow as tf
 
     count = len(arguments)
 
     @tf.custom_gradient
-    def function(*arguments):
-        # Of stopped copies, since a persistent or a second tape in a graph would ask at once for
-        # the gradient of each operation that it sees.
+    def run(*arguments: Tensor) -> Any:
+        # Stopped copies, since in a graph a persistent or second tape would at once request the
+        # gradient of each operation that it records.
         stopped = tuple(map(tf.stop_gradient, arguments))
-        results, residuals = derived.forward(stopped, constants)
+        results, residuals = function.forward(stopped, constants)
 
         @tf.custom_gradient
-        def first(*tensors):
+        def first_order(*tensors: Tensor) -> Any:
             upstream = tuple(map(tf.stop_gradient, tensors[count:]))
-            gradients = derived.backward(stopped, constants, residuals, upstream)
+            gradients = function.backward(stopped, constants, residuals, upstream)
 
-            def second(*upstream_of_first):
-                given = tensors[:count], constants, tensors[count:]
-                return _of_reference(derived, *given, upstream_of_first)
+            def second_order(*second_upstream: Tensor) -> Tensors:
+                groups = tensors[:count], constants, tensors[count:]
+                return _differentiate_reference(function, *groups, second_upstream)
 
-            return gradients, second
+            return gradients, second_order
 
-        def gradient(*upstream):
+        def gradient(*upstream: Tensor) -> Tensors:
             if in_forward_mode(upstream):
-                return _of_reference(derived, arguments, constants, upstream)
-            return first(*arguments, *upstream)
+                return _differentiate_reference(function, arguments, constants, upstream)
+            return first_order(*arguments, *upstream)
 
         return results, gradient
 
-    # Not as variables, whose gradients would be asked for by another name.
+    # Tensors, since a custom gradient treats variables separately.
     arguments = tuple(map(tf.convert_to_tensor, arguments))
     if not in_forward_mode(arguments):
-        return function(*arguments)
+        return run(*arguments)
     if tf.executing_eagerly():
-        return derived.reference(arguments, constants)
-    return _of_reference(derived, arguments, constants)
+        return function.reference(arguments, constants)
+    return _differentiate_reference(function, arguments, constants)
 
 
-def _of_reference(derived, arguments, constants, *upstreams):
-    """Return the results of the reference or, for each upstream gradient, one derivative more."""
-    # A function may forget a size that differs between calls, such as the length; not these.
+def _differentiate_reference(
+    function: CustomGradient, arguments: Tensors, constants: Tensors, *upstreams: Tensors
+) -> Tensors:
+    """Return a derivative of the reference: its results, with no upstream gradients.
+
+    Args:
+        function: Function with a reference.
+        arguments: Tensors that have a gradient.
+        constants: Tensors without a gradient.
+        *upstreams: Upstream gradients, one group per order of the derivative.
+    """
+    # Keyed by the last sizes, which a function may not generalize as it does a changing length.
     sizes = tuple(a.shape[-1] for a in arguments)
-    function = _reference_function(derived, len(upstreams), sizes, under_xla())
-    return function(arguments, constants, *upstreams)
+    derivative = _reference_function(function, len(upstreams), sizes, under_xla())
+    return derivative(arguments, constants, *upstreams)
 
 
 @functools.cache
-def _reference_function(derived, order, sizes, within_xla):
-    """Return a derivative of the reference, as one function of TensorFlow.
+def _reference_function(
+    function: CustomGradient,
+    order: int,
+    sizes: tuple[int | None, ...],
+    is_within_xla: bool,
+) -> Any:
+    """Return a derivative of the reference as one `tf.function`.
 
-    Tapes and forward accumulators see it as a whole, not the loops in it. There is one within
-    programs of XLA and another elsewhere, since loops are built otherwise there.
+    Tapes and forward accumulators record it as a whole, not the loops in it.
+    """
+    # Parts of the cache key; under XLA, loops are built differently.
+    del order, sizes, is_within_xla
+    import tensorflow as tf
+
+    def run(arguments: Tensors, constants: Tensors, *upstreams: Tensors) -> Tensors:
+        # Copies, since in a graph each tensor depends on earlier ones.
+        groups = [[tf.identity(t) for t in group] for group in (arguments, *upstreams)]
+        return tuple(_differentiate(lambda tensors: function.reference(tensors, constants), groups))
+
+    return tf.function(run, autograph=False, reduce_retracing=True)
+
+
+def _differentiate(function: Callable[[Tensors], Tensors], groups: Sequence[Tensors]) -> Tensors:
+    """Return a derivative of a function.
+
+    Args:
+        function: Function from tensors to tensors.
+        groups: Arguments, followed by one group of upstream gradients per order.
     """
     import tensorflow as tf
 
-    def function(arguments, constants, *upstreams):
-        # Of copies, since in a graph each depends on those before it.
-        groups = [[tf.identity(t) for t in group] for group in (arguments, *upstreams)]
-        return tuple(_derivative(lambda given: derived.reference(given, constants), groups))
-
-    return tf.function(function, autograph=False, reduce_retracing=True)
-
-
-def _derivative(function, groups):
-    """Return what a function makes of the first group, or the derivative with those upstream."""
-    import tensorflow as tf
-
-    *before, upstream = groups
-    if not before:
+    *lower, upstream = groups
+    if not lower:
         return function(upstream)
-    given = [tensor for group in before for tensor in group]
+    tensors = [tensor for group in lower for tensor in group]
     if not tf.executing_eagerly():
-        # Not by a tape, since in forward mode TensorFlow may call this while none records.
-        results = _derivative(function, before)
-        return tf.gradients(results, given, upstream, unconnected_gradients="zero")
-    # There is no graph with `tf.config.run_functions_eagerly`.
+        # Without a tape, since in forward mode TensorFlow may call this while none records.
+        results = _differentiate(function, lower)
+        return tf.gradients(results, tensors, upstream, unconnected_gradients="zero")
+    # Executed eagerly only with `tf.config.run_functions_eagerly`.
     with tf.GradientTape() as tape:
-        tape.watch(given)
-        results = _derivative(function, before)
-    return tape.gradient(results, given, upstream, unconnected_gradients="zero")
+        tape.watch(tensors)
+        results = _differentiate(function, lower)
+    return tape.gradient(results, tensors, upstream, unconnected_gradients="zero")

@@ -1,23 +1,31 @@
-"""Loops over time steps, a fast one and a differentiable one."""
+"""Loops over time steps: a fast one, and one that is differentiable to any order."""
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import keras
 from keras import ops
 
 from keras_seq._internal.export_target import dispatch_by_target
 from keras_seq._internal.float64 import tanh
+from keras_seq._internal.types import Tensor
 from keras_seq.scan import compiled
+
+Carry: TypeAlias = tuple[Tensor, ...]
+"""Tensors that a loop passes from step to step, each `(batch, ...)`."""
+StepFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
+"""Function from the carry and the elements of a step to the new carry and elements to stack."""
+StepRange: TypeAlias = tuple[Tensor, Tensor]
+"""Pair `(first, stop)` of step numbers in scan order."""
 
 _differentiable = contextvars.ContextVar("differentiable", default=False)
 
 
 @contextlib.contextmanager
 def differentiable_loops() -> Iterator[None]:
-    """Let `loop` run as `differentiable_loop` for the length of a `with` block."""
+    """Make `loop` run as `differentiable_loop` within a `with` block."""
     token = _differentiable.set(True)
     try:
         yield
@@ -26,109 +34,136 @@ def differentiable_loops() -> Iterator[None]:
 
 
 class Columns(NamedTuple):
-    """Some columns of a sequence, read on their own.
+    """Range of columns of a sequence, read separately.
 
-    XLA vectorizes a computation on pieces; if a step read all columns and then split them, XLA
+    XLA vectorizes a computation on column ranges. If a step read all columns and split them, XLA
     would compute one element after the other, several times slower.
     """
 
-    sequence: Any
+    sequence: Tensor
     start: int
     width: int
 
 
-def split_columns(sequence, *widths):
-    """The columns of a sequence in pieces."""
+def split_columns(sequence: Tensor, *widths: int) -> list[Columns]:
+    """Return the columns of a sequence as ranges of the given widths."""
     return [Columns(sequence, sum(widths[:i]), width) for i, width in enumerate(widths)]
 
 
 @dispatch_by_target
-def loop(step, carry, sequences, widths, reverse=False, span=None):
-    """Runs `carry, elements_out = step(carry, elements)` over the second axis.
+def loop(
+    step: StepFunction,
+    carry: Carry,
+    sequences: Sequence[Any],
+    widths: Sequence[int],
+    reverse: bool = False,
+    step_range: StepRange | None = None,
+) -> tuple[Carry, tuple[Tensor, ...]]:
+    """Run `carry, elements_out = step(carry, elements)` over the second axis.
 
-    Batches stay outermost, so that nothing is ever transposed. On TensorFlow, what XLA compiles of
-    it has no gradient; `differentiable_loop` has, which runs within `differentiable_loops`.
+    The batch stays the first axis, so that nothing is transposed. On TensorFlow, the loop that XLA
+    compiles has no gradient; `differentiable_loop`, which runs within `differentiable_loops`, does.
 
     Args:
-        step: Takes the carry and a tuple of one element of each sequence; returns the new carry
-            and a tuple of elements to stack.
-        carry: Tuple of tensors.
-        sequences: Tensors `(batch, timesteps, n)`, or a `Columns` of one; a None is left out.
-        widths: The n of every stack.
-        reverse: Whether to begin at the last time step; what is stacked keeps the order of time.
-        span: Pair `(first, stop)` of the steps to run, counted in the order computed, where XLA
-            compiles the loop. What is stacked of others is zeros. Default: all.
+        step: Function of the carry and a tuple of one element of each sequence. Returns the new
+            carry and a tuple of elements to stack.
+        carry: Initial carry.
+        sequences: Tensors `(batch, timesteps, n)` or `Columns` of one. None is left out.
+        widths: Number of columns of each stack.
+        reverse: Whether to start at the last time step. Stacks keep the order of time.
+        step_range: Steps to run, in scan order, where XLA compiles the loop. The stacks are zero
+            at all others. Default: all steps.
 
     Returns:
-        The last carry, and a tuple of stacked tensors `(batch, timesteps, n)`.
+        The last carry, and a tuple of stacks `(batch, timesteps, n)`.
     """
     if _differentiable.get():
         return differentiable_loop(step, carry, sequences, widths, reverse)
-    read = _read(sequences)
+    columns = _as_columns(sequences)
     if keras.backend.backend() == "torch":
-        return _by_scan(step, carry, read, reverse)
-    batch, timesteps, _ = ops.shape(read[0].sequence)
+        return _keras_scan(step, carry, columns, reverse)
+    batch, timesteps, _ = ops.shape(columns[0].sequence)
     if keras.backend.backend() == "tensorflow" and compiled.xla_disabled_reason() is not None:
-        return _by_tensorflow(step, carry, lambda t: _at(t, read), timesteps, widths, reverse)
 
-    def body(count, state):
+        def elements(t: Tensor) -> list[Tensor]:
+            return _elements_at(t, columns)
+
+        return _while_loop(step, carry, elements, timesteps, widths, reverse)
+
+    def body(count: Tensor, state: Any) -> Any:
         carry, stacks = state
         t = timesteps - 1 - count if reverse else count
-        carry, out = step(carry, _at(t, read))
+        carry, out = step(carry, _elements_at(t, columns))
         pairs = zip(stacks, out, strict=True)
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
     stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
-    carry, stacks = ops.fori_loop(*(span or (0, timesteps)), body, (carry, stacks))
-    # TensorFlow forgets even the rank of what is updated where it does not know the length.
+    carry, stacks = ops.fori_loop(*(step_range or (0, timesteps)), body, (carry, stacks))
+    # TensorFlow loses even the rank of an updated tensor if the length is unknown.
     shapes = [(batch, timesteps, width) for width in widths]
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
 
 
-def differentiable_loop(step, carry, sequences, widths, reverse=False):
-    """Run as `loop`, all steps, by operations that can be differentiated any number of times."""
-    read = _read(sequences)
+def differentiable_loop(
+    step: StepFunction,
+    carry: Carry,
+    sequences: Sequence[Any],
+    widths: Sequence[int],
+    reverse: bool = False,
+) -> tuple[Carry, tuple[Tensor, ...]]:
+    """Run all steps as `loop` does, by operations that are differentiable to any order.
+
+    The arguments and the results are those of `loop`.
+    """
+    columns = _as_columns(sequences)
     if keras.backend.backend() != "tensorflow":
-        return _by_scan(step, carry, read, reverse)
+        return _keras_scan(step, carry, columns, reverse)
     import tensorflow as tf
 
-    timesteps = ops.shape(read[0].sequence)[1]
+    timesteps = ops.shape(columns[0].sequence)[1]
     # Not sliced, since under XLA the gradient of a slice has no gradient.
     arrays = [
         tf.TensorArray(s.dtype, timesteps).unstack(tf.transpose(s, (1, 0, 2)))
-        for s in map(_columns, read)
+        for s in map(_select, columns)
     ]
 
-    def elements(t):
+    def elements(t: Tensor) -> list[Tensor]:
         return [array.read(t) for array in arrays]
 
-    return _by_tensorflow(step, carry, elements, timesteps, widths, reverse)
+    return _while_loop(step, carry, elements, timesteps, widths, reverse)
 
 
-def _read(sequences):
-    """Return the sequences as pieces, without those that are None."""
+def _as_columns(sequences: Sequence[Any]) -> list[Columns]:
+    """Return all sequences that are not None as `Columns`."""
     sequences = [s for s in sequences if s is not None]
     return [s if isinstance(s, Columns) else Columns(s, 0, s.shape[-1]) for s in sequences]
 
 
-def _columns(piece):
-    """Return the columns of a piece; a width that is not known is the whole."""
-    sequence, start, width = piece
+def _select(columns: Columns) -> Tensor:
+    """Return a tensor of the columns; of all columns if the width is unknown."""
+    sequence, start, width = columns
     return sequence if width is None else sequence[:, :, start : start + width]
 
 
-def _at(t, read):
-    """Return one element of each piece."""
-    batch = ops.shape(read[0].sequence)[0]
-    elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in read]
+def _elements_at(t: Tensor, columns: Sequence[Columns]) -> list[Tensor]:
+    """Return the elements of time step t, each `(batch, width)`."""
+    batch = ops.shape(columns[0].sequence)[0]
+    elements = [ops.slice(s, (0, t, start), (batch, 1, width)) for s, start, width in columns]
     return [e[:, 0] for e in elements]
 
 
-def _by_tensorflow(step, carry, element, timesteps, widths, reverse):
-    """As `loop`, by TensorFlow's own operations.
+def _while_loop(
+    step: StepFunction,
+    carry: Carry,
+    elements: Callable[[Tensor], list[Tensor]],
+    timesteps: Tensor,
+    widths: Sequence[int],
+    reverse: bool,
+) -> tuple[Carry, tuple[Tensor, ...]]:
+    """Run a loop by TensorFlow's own operations.
 
-    Outside of XLA's programs, an update of a slice is an operation of XLA's, which it compiles for
-    every shape it meets: tens of milliseconds for a batch of a new length. It has no gradient.
+    Outside of XLA's programs, `ops.slice_update` is an operation that XLA compiles for every shape,
+    which takes tens of milliseconds for a batch of a new length. It also has no gradient.
     """
     import tensorflow as tf
 
@@ -137,9 +172,9 @@ def _by_tensorflow(step, carry, element, timesteps, widths, reverse):
         for width in widths
     )
 
-    def body(count, carry, arrays):
+    def body(count: Tensor, carry: Carry, arrays: Any) -> Any:
         t = timesteps - 1 - count if reverse else count
-        carry, out = step(carry, element(t))
+        carry, out = step(carry, elements(t))
         pairs = zip(arrays, out, strict=True)
         return count + 1, carry, tuple(array.write(t, element) for array, element in pairs)
 
@@ -149,39 +184,50 @@ def _by_tensorflow(step, carry, element, timesteps, widths, reverse):
     return carry, tuple(tf.transpose(array.stack(), (1, 0, 2)) for array in arrays)
 
 
-def _by_scan(step, carry, read, reverse):
-    """As `loop`, by Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
-    sequences = [ops.moveaxis(_columns(piece), 1, 0) for piece in read]
+def _keras_scan(
+    step: StepFunction, carry: Carry, columns: Sequence[Columns], reverse: bool
+) -> tuple[Carry, tuple[Tensor, ...]]:
+    """Run a loop by Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
+    sequences = [ops.moveaxis(_select(c), 1, 0) for c in columns]
     carry, stacks = ops.scan(step, carry, sequences, reverse=reverse)
     return carry, tuple(ops.moveaxis(stack, 0, 1) for stack in stacks)
 
 
-def split_fused_gates(squashed):
-    """Two gates that were squashed as one, to be kept for the gradient, or one by one.
+def split_fused_gates(gates: Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return two gates, of which one tensor may hold both.
 
-    Kept as one they cost one write. If nothing is kept, XLA computes them where they are read,
-    and vectorizes that only if each is read on its own.
-    """
-    return ops.split(squashed[0], 2, axis=-1) if len(squashed) == 1 else squashed
-
-
-def shift(first, sequence, reverse=False, span=None):
-    """What every time step finds of a state: the first, then the states after the steps before.
+    A fused pair costs one write where gates are kept for the gradient. Where none is kept, XLA
+    computes a gate where it is read, and vectorizes that only for separate tensors.
 
     Args:
-        first: The initial state, `(batch, n)`.
-        sequence: The states after each step, `(batch, timesteps, n)`.
-        reverse, span: As in `loop`.
+        gates: Two tensors `(batch, units)`, or one `(batch, 2 * units)`.
     """
-    first = first[:, None]
-    parts = (sequence[:, 1:], first) if reverse else (first, sequence[:, :-1])
-    before = ops.concatenate(parts, axis=1)
-    if span is None:
-        return before
-    start = span[0]
-    return ops.slice_update(before, (0, span[1] - 1 - start if reverse else start, 0), first)
+    return ops.split(gates[0], 2, axis=-1) if len(gates) == 1 else gates
 
 
-def sigmoid(z):
-    """The logistic function; XLA computes tanh faster than exp and a division."""
+def shift(
+    initial: Tensor,
+    sequence: Tensor,
+    reverse: bool = False,
+    step_range: StepRange | None = None,
+) -> Tensor:
+    """Return the state before every time step: the initial state, then those of earlier steps.
+
+    Args:
+        initial: Initial state `(batch, n)`.
+        sequence: States after each step, `(batch, timesteps, n)`.
+        reverse: As in `loop`.
+        step_range: As in `loop`.
+    """
+    initial = initial[:, None]
+    parts = (sequence[:, 1:], initial) if reverse else (initial, sequence[:, :-1])
+    shifted = ops.concatenate(parts, axis=1)
+    if step_range is None:
+        return shifted
+    first, stop = step_range
+    return ops.slice_update(shifted, (0, stop - 1 - first if reverse else first, 0), initial)
+
+
+def sigmoid(z: Tensor) -> Tensor:
+    """Return the logistic function by tanh, which XLA computes faster than exp and a division."""
     return tanh(0.5 * z) * 0.5 + 0.5

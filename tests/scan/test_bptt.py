@@ -10,7 +10,7 @@ import reference
 from helpers import BACKEND, CELLS, assert_close, normal, slow_but, to_numpy
 from keras import ops
 
-from keras_seq.scan.fast import PASSES, Passes, _weights
+from keras_seq.scan.passes import PASSES, Passes, cell_weights
 
 FEATURES, UNITS = 3, 4
 FAST = [name for name in CELLS if name != "GRUResetBefore"]
@@ -60,7 +60,7 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
     for i, weight in enumerate(cell.weights):
         # Small enough that rounding does not grow over hundreds of steps.
         weight.assign(0.5 * normal(*weight.shape, seed=30 + i, dtype=dtype))
-    weights = _weights(cell, dtype)
+    weights = cell_weights(cell, dtype)
     x = normal(batch, timesteps, FEATURES, seed=1, dtype=dtype)
     count = len(cell.get_initial_state(1))
     given = [normal(batch, UNITS, seed=20 + i, dtype=dtype) for i in range(count)]
@@ -96,18 +96,18 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
         forward, backward = passes.forward, passes.backward
         if timesteps > 7 or BACKEND == "jax":
             forward, backward = compiled(forward), compiled(backward)
-        y_found, finals, tape = forward(ops.matmul(x, kernel), rest, given_states, ones)
+        y_found, finals, residuals = forward(ops.matmul(x, kernel), rest, given_states, ones)
         d_z, d_u, d_rest, d_first = backward(
             rest,
             ones,
-            tape,
+            residuals,
             ops.convert_to_tensor(d_y, dtype),
             [ops.convert_to_tensor(d, dtype) for d in d_states],
         )
         found = to_numpy([y_found, *finals, ops.matmul(d_z, ops.transpose(kernel))])
         found += [
             np.einsum("btr,btc->rc", *to_numpy(pair))
-            for pair in ((x, d_z), (tape[-1], d_z if d_u is None else d_u))
+            for pair in ((x, d_z), (residuals[-1], d_z if d_u is None else d_u))
         ]
         found += to_numpy([*d_rest, *d_first])
         expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
@@ -125,7 +125,7 @@ def test_steps_that_were_added_are_not_computed(name, backwards, sequences, mask
     cls, fixed = CELLS[name]
     cell = cls.cell_class(UNITS, **fixed)
     cell.build((2, FEATURES))
-    _, *weights = [ops.convert_to_tensor(w) for w in _weights(cell, "float32")]
+    _, *weights = [ops.convert_to_tensor(w) for w in cell_weights(cell, "float32")]
     count = len(cell.get_initial_state(1))
     passes = Passes(PASSES[cls.cell_class], backwards, True, sequences)
     projected = normal(2, 5, cell.kernel.shape[-1], seed=1)
@@ -137,11 +137,11 @@ def test_steps_that_were_added_are_not_computed(name, backwards, sequences, mask
         z, mask, d_y, *states = (
             a if a is None else ops.convert_to_tensor(a) for a in (z, mask, d_y, *given)
         )
-        y, finals, tape = compiled(passes.forward)(z, weights, states, mask, extra)
+        y, finals, residuals = compiled(passes.forward)(z, weights, states, mask, extra)
         d_z, d_u, d_weights, d_states = compiled(passes.backward)(
-            weights, mask, tape, d_y, finals, extra
+            weights, mask, residuals, d_y, finals, extra
         )
-        in_time = [a for a in (tape[-1], d_z, d_u) if a is not None]
+        in_time = [a for a in (residuals[-1], d_z, d_u) if a is not None]
         return y, in_time, [*finals, *d_weights, *d_states]
 
     def added(a, value, at_end):

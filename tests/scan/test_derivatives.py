@@ -357,7 +357,7 @@ def test_the_reference_is_not_traced_for_a_first_derivative(monkeypatch):
     def fail(*arguments):
         raise AssertionError
 
-    monkeypatch.setattr(derivatives, "_derivative", fail)
+    monkeypatch.setattr(derivatives, "_differentiate", fail)
     layer, x = make("LSTM"), tf.constant(normal(2, 3, 3))
     tf.function(persistent_tape, autograph=False)(layer, x)
     with pytest.raises(AssertionError):

@@ -21,7 +21,7 @@ import keras_seq
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
 from keras_seq.scan import general_only
-from keras_seq.scan.fast import PASSES, _weights
+from keras_seq.scan.passes import PASSES, cell_weights
 from keras_seq.tracing import LayerTrace, gate_statistics
 
 DTYPE = "float64" if BACKEND == "tensorflow" else "float32"
@@ -124,15 +124,15 @@ def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
         found = keras_seq.trace(layer, x).gradient_norms(lambda y: ops.sum(y**3))["layer"]
 
     module, count = PASSES[type(layer.cell)], len(found)
-    kernel, *weights = [ops.convert_to_tensor(w) for w in _weights(layer.cell, DTYPE)]
+    kernel, *weights = [ops.convert_to_tensor(w) for w in cell_weights(layer.cell, DTYPE)]
     states = [ops.zeros((len(x), UNITS), DTYPE)] * count
-    hs, _, tape = module.forward(weights, ops.matmul(x, kernel), states, None, False, True)
+    hs, _, residuals = module.forward(weights, ops.matmul(x, kernel), states, None, False, True)
     handed, expected = [ops.zeros_like(state) for state in states], []
     for t in reversed(range(TIMESTEPS)):
         d_output, none = 3 * hs[:, t] ** 2, ops.zeros((len(x), 1, UNITS), DTYPE)
         handed = [handed[0] + d_output, *handed[1:]]
         expected.insert(0, [np.linalg.norm(d, axis=-1) for d in handed])
-        now = [part[:, t : t + 1] for part in tape]
+        now = [part[:, t : t + 1] for part in residuals]
         handed = module.backward(weights, None, False, now, none, handed)[3]
     assert_close(found.values(), [np.stack(d, axis=1) for d in zip(*expected)], 1e-12)
 

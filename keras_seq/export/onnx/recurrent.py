@@ -209,13 +209,13 @@ def loop_by_operator(
     sequences: Any,
     widths: Any,
     reverse: bool = False,
-    span: None = None,
+    step_range: None = None,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Run a loop over time as `keras_seq.scan.loop.loop` does, by the operator `Scan`.
 
     Args:
         step, carry, sequences, widths, reverse: As of `keras_seq.scan.loop.loop`.
-        span: None, since nothing is filled up for an export.
+        step_range: None, since nothing is filled up for an export.
     """
     sequences = [
         s.sequence[:, :, s.start : s.start + s.width] if isinstance(s, scan_loop.Columns) else s

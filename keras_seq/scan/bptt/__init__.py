@@ -1,1 +1,1 @@
-"""Forward passes that keep what their gradients need, and those gradients, derived by hand."""
+"""Forward passes over time and their gradients, derived by hand (backpropagation through time)."""

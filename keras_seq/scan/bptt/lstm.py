@@ -1,6 +1,6 @@
-"""LSTM and diagonal-peephole LSTM over a sequence, and their gradient, derived by hand.
+"""Passes of the LSTM and the diagonal-peephole LSTM over a sequence.
 
-Everything is (batch, timesteps, n). Symbols as in `keras_seq.cells.LSTMCell`; a name `d_x` is the
+Sequences are `(batch, timesteps, n)`. Symbols are those of `keras_seq.cells.LSTMCell`; `d_x` is the
 gradient of the loss for x. Without a mask, with z the four pre-activations:
 
     dc_t += dh_t * o_t * (1 - tanh(c_t)^2)   [+ do_t * p_o]
@@ -8,29 +8,48 @@ gradient of the loss for x. Without a mask, with z the four pre-activations:
     dg_t = dc_t * i_t * (1 - g_t^2)          do_t = dh_t * tanh(c_t) * o_t (1 - o_t)
     dh_{t-1} = dz_t U^T                      dc_{t-1} = dc_t * f_t   [+ di_t * p_i + df_t * p_f]
 
-in brackets what the peepholes add. A masked step passes dh and dc on as they are.
+with the terms of the peepholes in brackets. A masked step passes dh and dc on unchanged.
 """
+
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.float64 import tanh
-from keras_seq.scan.loop import loop, shift, sigmoid, split_columns
+from keras_seq._internal.types import States, Tensor
+from keras_seq.scan.loop import Carry, StepRange, loop, shift, sigmoid, split_columns
+
+Residuals: TypeAlias = Sequence[Tensor]
+"""Tensors `(batch, timesteps, n)` that a forward pass keeps for the backward pass.
+
+The last is the one that each step multiplies by the recurrent kernel.
+"""
 
 
-def forward(weights, projected, states, mask, reverse, tape, span=None):
-    """All outputs, the final states, and the tape: what `backward` needs.
-
-    The last of the tape is what the recurrent kernel was multiplied with, `(batch, timesteps, n)`.
+def forward(
+    weights: Sequence[Tensor],
+    projected: Tensor,
+    states: States,
+    mask: Tensor | None,
+    reverse: bool,
+    keep_residuals: bool,
+    step_range: StepRange | None = None,
+) -> tuple[Tensor, States, Residuals]:
+    """Run the forward pass.
 
     Args:
-        weights: Those of the cell but the kernel.
-        projected: The inputs times the kernel, `(batch, timesteps, gates * units)`.
-        states: The initial states, each `(batch, units)`.
-        mask: None or 1 and 0, `(batch, timesteps, 1)`.
-        reverse: Whether to begin at the last time step.
-        tape: Whether `backward` follows; if not, the tape is incomplete.
-        span: As in `loop`.
+        weights: Weights of the cell without the kernel.
+        projected: Inputs times the kernel, `(batch, timesteps, gates * units)`.
+        states: Initial states, each `(batch, units)`.
+        mask: None, or ones and zeros `(batch, timesteps, 1)`.
+        reverse: Whether to start at the last time step.
+        keep_residuals: Whether `backward` follows; otherwise the residuals are incomplete.
+        step_range: As in `keras_seq.scan.loop.loop`.
+
+    Returns:
+        All outputs `(batch, timesteps, units)`, the final states, and the residuals.
     """
     recurrent_kernel, bias, *peepholes = weights
     h, c = states
@@ -40,13 +59,13 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
         b_i, b_f, b_g, b_o = ops.split(bias, 4)
         inputs = split_columns(projected, *[units] * 4)
     else:
-        # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that a single tanh does for all gates.
+        # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that one tanh computes all gates.
         is_sigmoid = np.repeat([1, 1, 0, 1], units)
         scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
         recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
         inputs = [projected]
 
-    def step(carry, elements):
+    def step(carry: Carry, elements: Sequence[Tensor]) -> tuple[Carry, Carry]:
         h, c = carry
         u = ops.matmul(h, recurrent_kernel)
         if peepholes:
@@ -59,47 +78,58 @@ def forward(weights, projected, states, mask, reverse, tape, span=None):
             o = sigmoid(z_o + u_o + b_o + p_o * c_new)
             gates = ops.concatenate([i, f, g, o], axis=-1)
         else:
-            # Made here, since XLA fails on second derivatives of a loop that is given constants.
+            # Created here, since XLA fails on second derivatives of a loop with captured constants.
             scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
             offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
             gates = tanh(elements[0] * scale + u + bias) * scale + offset
             i, f, g, o = ops.split(gates, 4, axis=-1)
             c_new = f * c + i * g
         h_new = o * tanh(c_new)
-        for_backward = (gates, c) if tape else ()
+        kept = (gates, c) if keep_residuals else ()
         if mask is not None:
             seen = elements[-1] > 0
             h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
-        return (h_new, c_new), (h_new, *for_backward)
+        return (h_new, c_new), (h_new, *kept)
 
     sequences = [*inputs, mask]
-    widths = (units, 4 * units, units) if tape else (units,)
-    (h, c), stacks = loop(step, (h, c), sequences, widths, reverse, span)
-    return stacks[0], [h, c], (*stacks[1:], shift(states[0], stacks[0], reverse, span))
+    widths = (units, 4 * units, units) if keep_residuals else (units,)
+    (h, c), stacks = loop(step, (h, c), sequences, widths, reverse, step_range)
+    return stacks[0], [h, c], (*stacks[1:], shift(states[0], stacks[0], reverse, step_range))
 
 
-def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
-    """The gradients, but for the products over the whole sequence.
+def backward(
+    weights: Sequence[Tensor],
+    mask: Tensor | None,
+    reverse: bool,
+    residuals: Residuals,
+    d_outputs: Tensor | None,
+    d_states: States,
+    step_range: StepRange | None = None,
+) -> tuple[Tensor, Tensor | None, list[Tensor], States]:
+    """Run the backward pass, without the products over the whole sequence.
 
     Args:
-        weights, mask, reverse: As in `forward`.
-        tape: Of `forward`.
-        d_outputs: `(batch, timesteps, units)`, or None if only the final states were used.
-        d_states: Of the final states.
-        span: As in `loop`, in the order of this pass.
+        weights: As in `forward`.
+        mask: As in `forward`.
+        reverse: As in `forward`.
+        residuals: Residuals that `forward` returned.
+        d_outputs: Gradient for the outputs, `(batch, timesteps, units)`. None if only the final
+            states were used.
+        d_states: Gradients for the final states.
+        step_range: As in `keras_seq.scan.loop.loop`, in the order of this pass.
 
     Returns:
-        Of the projected inputs; of the product with the recurrent kernel, or None if it is the
-        same; of the weights but the two kernels; of the initial states.
+        Gradients for the projected inputs, for the product with the recurrent kernel (None if both
+        are equal), for the weights without the two kernels, and for the initial states.
     """
     recurrent_kernel, _, *peepholes = weights
     units = recurrent_kernel.shape[0]
-    gates, cs_previous, _ = tape
+    gates, cs_previous, _ = residuals
     if peepholes:
         p_i, p_f, p_o = peepholes
     transposed = ops.transpose(recurrent_kernel)
 
-    def step(carry, elements):
+    def step(carry: Carry, elements: Sequence[Tensor]) -> tuple[Carry, Carry]:
         d_h, d_c, *d_peepholes = carry
         i, f, g, o, c_previous, *rest = elements
         c = f * c_previous + i * g
@@ -132,7 +162,9 @@ def backward(weights, mask, reverse, tape, d_outputs, d_states, span=None):
 
     sequences = [*split_columns(gates, *[units] * 4), cs_previous, d_outputs, mask]
     carry = (*d_states, *(ops.zeros_like(d_states[1]) for _ in peepholes))
-    (d_h, d_c, *d_peepholes), (d_z,) = loop(step, carry, sequences, (4 * units,), not reverse, span)
+    (d_h, d_c, *d_peepholes), (d_z,) = loop(
+        step, carry, sequences, (4 * units,), not reverse, step_range
+    )
     d_weights = [ops.sum(d_z, axis=(0, 1))]
     d_weights += [ops.sum(d, axis=0) for d in d_peepholes]
     return d_z, None, d_weights, [d_h, d_c]
