@@ -31,7 +31,12 @@ TagError: TypeAlias = tuple[int, str]
 
 
 class Span(NamedTuple):
-    """Labeled span of the tokens `tokens[start:end]`."""
+    """Labeled span of the tokens `tokens[start:end]`.
+
+    >>> tokens, span = ["Ada", "met", "Grace"], Span("PER", start=2, end=3)
+    >>> tokens[span.start : span.end]
+    ['Grace']
+    """
 
     label: str
     start: int

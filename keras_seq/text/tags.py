@@ -22,7 +22,13 @@ from keras_seq.text.tokenizers import Token
 
 
 class TextSpan(NamedTuple):
-    """Labeled span of a text: the characters `text[start:end]` of the whole text."""
+    """Labeled span of a text, with its offsets in characters.
+
+    >>> text = "Ada met Grace"
+    >>> span = TextSpan("Grace", "PER", start=8, end=13, score=0.9)
+    >>> text[span.start : span.end] == span.text
+    True
+    """
 
     text: str
     """Characters of the span."""

@@ -1,4 +1,4 @@
-"""The cache: what is listed, what is removed, and what is not."""
+"""Tests of the cache: listing and removal of entries."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from keras_seq.data import cache, records
 
 @pytest.fixture
 def filled(workplace):
-    """A cache with one entry of each kind, and files of the user."""
+    """Create a cache with one entry of each kind, and files of the user."""
     mine = workplace / "mine"
     mine.mkdir()
     (mine / "a.txt").write_text("a")
@@ -44,7 +44,7 @@ def names():
     return [entry.name for entry in cache.list_entries()]
 
 
-def test_what_is_listed(filled, capsys):
+def test_list_entries(filled, capsys):
     assert cli.main(["cache"]) == 0
     rows = capsys.readouterr().out
     for name in NAMES:
@@ -57,12 +57,12 @@ def test_what_is_listed(filled, capsys):
     assert "There is no entry of the cache 'nre'" in capsys.readouterr().err
 
 
-def test_what_is_removed(filled, capsys):
+def test_clear(filled, capsys):
     assert cli.main(["cache", "--clear", "ner/builtin"]) == 0
     assert "ner/builtin/1.0.0" in capsys.readouterr().out
     assert names() == [NAMES[0], *NAMES[2:]]
     assert cli.main(["cache", "--clear"]) == 0
-    assert names() == NAMES[3:], "public sets are not only ours"
+    assert names() == NAMES[3:], "other programs may use public datasets"
     assert cli.main(["cache", "--clear", "tfds:glue"]) == 0
     assert names() == NAMES[4:]
     assert cli.main(["cache", "--clear"]) == 0
@@ -70,13 +70,13 @@ def test_what_is_removed(filled, capsys):
     assert (filled / "mine/a.txt").exists()
 
 
-def test_what_is_in_use_stays(filled):
+def test_entries_in_use_are_kept(filled):
     with folder_locks.hold(filled / "tfds/ner/builtin"):
         cache.clear("ner")
     assert "ner/builtin/1.0.0" in names() and len(names()) == len(NAMES) - 1
 
 
-def test_copies_of_files_that_changed_or_went(filled):
+def test_datasets_of_removed_files_are_stale(filled):
     cache.remove_stale()
     assert names() == NAMES
     (filled / "mine/a.txt").unlink()
@@ -85,7 +85,7 @@ def test_copies_of_files_that_changed_or_went(filled):
 
 
 @pytest.mark.parametrize("record", [None, "", "[]", '{"files": 3}', '{"files": [[1]]}'])
-def test_a_copy_without_a_record_can_never_be_used(filled, record):
+def test_datasets_without_a_record_are_stale(filled, record):
     path = filled / "tfds/ner/user_0123456789abcdef/1.0.0" / records.RECORD_NAME
     path.unlink()
     if record is not None:
@@ -97,7 +97,7 @@ def test_a_copy_without_a_record_can_never_be_used(filled, record):
     assert names() == NAMES[:2] + NAMES[3:]
 
 
-def test_a_record_says_what_was_written(tmp_path):
+def test_record_of_a_dataset(tmp_path):
     (tmp_path / "part").write_text("a")
     records.write_record(tmp_path)
     content = json.loads((tmp_path / records.RECORD_NAME).read_text())
@@ -105,7 +105,7 @@ def test_a_record_says_what_was_written(tmp_path):
     assert records.find_damage(tmp_path) is None and not records.is_stale(tmp_path)
 
 
-def test_folders_of_pages_that_were_killed(workplace):
+def test_upload_folders_of_killed_pages_are_removed(workplace):
     for name in ("killed", "alive"):
         (cache.upload_folder() / name).mkdir(parents=True)
         os.utime(cache.upload_folder() / name, (1e9, 1e9))
@@ -114,7 +114,7 @@ def test_folders_of_pages_that_were_killed(workplace):
         assert [folder.name for folder in cache.upload_folder().iterdir()] == ["alive"]
 
 
-def test_a_cache_in_a_cloud_is_refused(workplace, monkeypatch, capsys):
+def test_a_remote_dataset_folder_is_an_error(workplace, monkeypatch, capsys):
     monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket")
     assert cli.main(["cache"]) == 2
     assert "TFDS_DATA_DIR is gs://bucket" in capsys.readouterr().err

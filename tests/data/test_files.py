@@ -1,4 +1,4 @@
-"""Lines of files as they are, and of files that gzip has packed."""
+"""Tests of the lines of text files, compressed by gzip or not."""
 
 import gzip
 
@@ -10,10 +10,10 @@ from keras_seq.data import read_lines, read_table
 CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_lines_and_tables(tmp_path, packed):
-    path = tmp_path / ("a.csv.gz" if packed else "a.csv")
-    path.write_bytes(gzip.compress(CONTENT, mtime=0) if packed else CONTENT)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_lines_and_tables(tmp_path, compressed):
+    path = tmp_path / ("a.csv.gz" if compressed else "a.csv")
+    path.write_bytes(gzip.compress(CONTENT, mtime=0) if compressed else CONTENT)
     assert list(read_lines(path)) == [(1, "text,label"), (2, "üben,good")]
     columns = {"text": "text", "label": "label"}
     assert list(read_table(path, columns)) == [(2, "üben", "good")]
@@ -26,9 +26,9 @@ def test_lines_and_tables(tmp_path, packed):
 @pytest.mark.parametrize(
     "content",
     [gzip.compress(CONTENT, mtime=0)[:-9], CONTENT, b"\x1f\x8b\x08" * 9],
-    ids=["cut off", "not packed", "a head alone"],
+    ids=["truncated", "not compressed", "header only"],
 )
-def test_what_gzip_cannot_unpack(tmp_path, content):
+def test_damaged_gzip_files(tmp_path, content):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.txt\.gz is damaged or is not a gzip file"):

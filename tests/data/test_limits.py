@@ -1,4 +1,4 @@
-"""Limits by name, as options and in errors."""
+"""Tests of the limits of data readers."""
 
 import dataclasses
 import importlib.util
@@ -10,7 +10,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 
 
-def test_a_limit_holds_within_its_block_and_says_how_to_raise_it():
+def test_override_holds_within_its_block():
     with limits.override(max_pixels=100):
         limits.check("max_pixels", 100, "a.png", "width times height")
         with pytest.raises(limits.LimitError) as error:
@@ -22,12 +22,12 @@ def test_a_limit_holds_within_its_block_and_says_how_to_raise_it():
     limits.check("max_pixels", 101, "a.png", "width times height")
 
 
-def test_what_is_not_a_number_exceeds_every_limit():
+def test_nan_exceeds_every_limit():
     with pytest.raises(limits.LimitError, match="is nan, above"):
         limits.check("max_audio_seconds", float("nan"), "a.wav", "the duration in seconds")
 
 
-def test_options():
+def test_parse_options():
     options = ["max_files=3", "max_audio_seconds=0.5"]
     assert limits.parse(options) == {"max_files": 3, "max_audio_seconds": 0.5}
     expected = dataclasses.replace(limits.DataLimits(), max_files=3, max_audio_seconds=0.5)
@@ -46,12 +46,12 @@ def test_options():
         ("max_audio_seconds=nan", "max_audio_seconds must be positive, not nan"),
     ],
 )
-def test_wrong_options(option, message):
+def test_invalid_options(option, message):
     with pytest.raises(InputError, match=message), limits.override(**limits.parse([option])):
         pass
 
 
-def test_the_documentation_has_the_table():
+def test_documentation_has_the_current_table():
     root = Path(__file__).parents[2]
     spec = importlib.util.spec_from_file_location("limits_table", root / "docs/limits.py")
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""An answer or an end within a stated time."""
+"""Tests of network access with a timeout."""
 
 import socket
 import threading
@@ -9,47 +9,47 @@ import pytest
 from keras_seq.data import network
 
 
-def test_items_arrive_in_their_order():
+def test_items_keep_their_order():
     assert list(network.iter_with_timeout(range(100))) == list(range(100))
 
 
-def test_an_error_is_that_of_the_iterator():
+def test_errors_of_the_iterator_are_raised():
     def items():
         yield 1
         raise KeyError("which")
 
-    found = network.iter_with_timeout(items())
-    assert next(found) == 1
+    items_in_time = network.iter_with_timeout(items())
+    assert next(items_in_time) == 1
     with pytest.raises(KeyError, match="which"):
-        next(found)
+        next(items_in_time)
 
 
-def test_silence_ends():
+def test_timeout():
     go = threading.Event()
 
     def items():
         yield 1
         go.wait()
 
-    found = network.iter_with_timeout(items(), 0.01)
-    assert next(found) == 1
+    items_in_time = network.iter_with_timeout(items(), 0.01)
+    assert next(items_in_time) == 1
     with pytest.raises(TimeoutError, match=r"no answer within 0\.01 seconds"):
-        next(found)
+        next(items_in_time)
     go.set()
 
 
 @pytest.fixture
-def silent():
-    """Address of a server that takes connections and never says a word."""
+def silent_server():
+    """Yield the address of a server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
 
 
 @pytest.fixture
-def speaking():
-    """Address of a server that says 503."""
+def error_server():
+    """Yield the address of a server that responds with status 503."""
 
-    def answer(listening):
+    def respond(listening):
         while True:
             try:
                 connection, _ = listening.accept()
@@ -60,7 +60,7 @@ def speaking():
                 connection.sendall(b"HTTP/1.0 503 No\r\nContent-Length: 0\r\n\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        threading.Thread(target=answer, args=(listening,), daemon=True).start()
+        threading.Thread(target=respond, args=(listening,), daemon=True).start()
         yield f"127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
 
@@ -72,21 +72,21 @@ def no_proxy(monkeypatch):
         monkeypatch.delenv(name.upper(), raising=False)
 
 
-def test_any_answer_is_an_answer(no_proxy, silent, speaking):
-    assert network.is_reachable(f"http://{speaking}")
-    assert not network.is_reachable(f"http://{silent}", 0.05)
+def test_error_responses_count_as_answers(no_proxy, silent_server, error_server):
+    assert network.is_reachable(f"http://{error_server}")
+    assert not network.is_reachable(f"http://{silent_server}", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert not network.is_reachable(f"http://127.0.0.1:{port}")
 
 
-def test_names_that_are_not_resolved(no_proxy, monkeypatch):
+def test_slow_name_resolution(no_proxy, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(0.2))
     assert not network.is_reachable("http://somewhere.invalid", 0.01)
 
 
-def test_a_proxy_that_is_dead(no_proxy, monkeypatch, silent, speaking):
-    monkeypatch.setenv("https_proxy", f"http://{silent}")
+def test_proxies(no_proxy, monkeypatch, silent_server, error_server):
+    monkeypatch.setenv("https_proxy", f"http://{silent_server}")
     assert not network.is_reachable("https://somewhere.invalid", 0.05)
-    monkeypatch.setenv("http_proxy", f"http://{speaking}")
+    monkeypatch.setenv("http_proxy", f"http://{error_server}")
     assert network.is_reachable("http://somewhere.invalid")

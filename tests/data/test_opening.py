@@ -1,4 +1,4 @@
-"""Files that are not regular, too large, or damaged."""
+"""Tests of files that are not regular, too large, or damaged."""
 
 import contextlib
 import gzip
@@ -39,7 +39,7 @@ def test_only_regular_files_are_opened(tmp_path):
                 next(read_lines(tmp_path / name))
 
 
-def test_a_file_in_the_place_of_a_folder(tmp_path):
+def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / "a.txt").write_text("one\n")
     with pytest.raises(InputError, match=r"a\.txt is a file; a folder is needed"):
         list_files_by_class(tmp_path / "a.txt", [".png"])
@@ -55,7 +55,7 @@ def test_special_files_in_data_folders(tmp_path):
         list_files_by_split(tmp_path / "train.csv")
 
 
-def test_more_files_than_the_limit(tmp_path):
+def test_too_many_files(tmp_path):
     for name in ("train.csv", "test.csv", "dev.csv"):
         (tmp_path / name).write_text("a")
     assert len(list_files_by_split(tmp_path)) == 3
@@ -84,11 +84,11 @@ def test_large_texts(tmp_path, limit, message):
         list(read_lines(path))
 
 
-def test_what_a_file_unpacks_to(tmp_path):
+def test_decompressed_size(tmp_path):
     path = tmp_path / "a.txt.gz"
     path.write_bytes(gzip.compress(TEN_LINES))
     with limits.override(max_unpacked_bytes=110, max_unpack_ratio=1):
-        assert len(list(read_lines(path))) == 10  # whose ratio is not looked at: it is small
+        assert len(list(read_lines(path))) == 10  # The ratio of a small file is not checked.
     with (
         limits.override(max_unpacked_bytes=109),
         pytest.raises(limits.LimitError, match="unpacked size in bytes is 110, above"),
@@ -97,7 +97,7 @@ def test_what_a_file_unpacks_to(tmp_path):
 
 
 @pytest.mark.parametrize("line", [b"\0" * 2**20, b"\n" * 2**20], ids=["one line", "blank lines"])
-def test_a_bomb_is_refused_when_it_has_unpacked_a_little(tmp_path, line):
+def test_a_decompression_bomb_is_detected_early(tmp_path, line):
     path = tmp_path / "bomb.txt.gz"
     path.write_bytes(gzip.compress(line * 16))
     with pytest.raises(limits.LimitError, match="the ratio of unpacked to packed bytes is"):
@@ -114,14 +114,14 @@ def test_names_of_encodings(tmp_path):
         list(read_lines(path, "undefined"))
 
 
-def test_half_a_surrogate_pair_in_text(tmp_path):
+def test_half_of_a_surrogate_pair_in_text(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes(b"ab\\ud800\n")
     with pytest.raises(InputError, match=r"line 1: character 3 is half a surrogate pair \(U\+D800"):
         list(read_lines(path, "unicode_escape"))
 
 
-def test_only_exceptions_that_stand_for_damage_are_turned():
+def test_translate_errors():
     damaged = r"a\.mo is damaged or is not a catalogue: KeyError 'x'\."
     with (
         pytest.raises(InputError, match=damaged),
@@ -134,7 +134,7 @@ def test_only_exceptions_that_stand_for_damage_are_turned():
         limits.check("max_files", 10**9, "a", "the number of files")
 
 
-def test_a_file_that_must_not_be_read(tmp_path, monkeypatch):
+def test_a_file_without_read_permission(tmp_path, monkeypatch):
     (tmp_path / "a.txt").write_text("one\n")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="cannot be read: permission denied"):

@@ -1,4 +1,4 @@
-"""Files out of source distributions and wheels of an index on this machine."""
+"""Tests of reading files from archives of a local package index."""
 
 import contextlib
 import functools
@@ -21,7 +21,7 @@ SDIST, WHEEL = "thing-1.0.tar.gz", "thing-1.0-py3-none-any.whl"
 
 
 def sdist(**files):
-    """Bytes of an archive; a double underscore in a name stands for a dot."""
+    """Return a source distribution. Double underscores in file names stand for dots."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         for name, content in files.items():
@@ -45,12 +45,12 @@ def hash_of(content):
 
 @pytest.fixture
 def index(workplace, monkeypatch):
-    """A function that serves archives as an index; it returns what was asked for."""
+    """Return a function that serves archives as an index and returns the list of requests."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with contextlib.ExitStack() as stack:
 
         def serve(archives, with_hash=True):
-            root, asked = workplace / "index", []
+            root, requests = workplace / "index", []
             (root / "thing").mkdir(parents=True, exist_ok=True)
             page = "<!DOCTYPE html><html><body>"
             for name, content in archives.items():
@@ -61,7 +61,7 @@ def index(workplace, monkeypatch):
 
             class Handler(http.server.SimpleHTTPRequestHandler):
                 def log_message(self, *_):
-                    asked.append(self.path)
+                    requests.append(self.path)
 
             handler = functools.partial(Handler, directory=root)
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -70,37 +70,37 @@ def index(workplace, monkeypatch):
             stack.callback(server.shutdown)
             address = f"http://127.0.0.1:{server.server_port}"
             monkeypatch.setattr(packages, "_pip_settings", lambda: {"index-url": address})
-            return asked
+            return requests
 
         yield serve
 
 
-def test_reads_a_file_and_keeps_the_archive(index, workplace, monkeypatch):
+def test_the_archive_is_cached(index, workplace, monkeypatch):
     content = sdist(words__txt="words")
-    asked = index({"thing-0.9.tar.gz": b"older", WHEEL: wheel(), SDIST: content})
+    requests = index({"thing-0.9.tar.gz": b"older", WHEEL: wheel(), SDIST: content})
     read = functools.partial(data.read_from_sdist, "thing", "1.0", hash_of(content), "words.txt")
     assert read() == b"words"
-    assert asked == ["/thing/", f"/{SDIST}"]
-    monkeypatch.setattr(packages, "_pip_settings", lambda: pytest.fail("it is there already"))
+    assert requests == ["/thing/", f"/{SDIST}"]
+    monkeypatch.setattr(packages, "_pip_settings", lambda: pytest.fail("not read from the cache"))
     assert read() == b"words"
-    [kept] = (workplace / "cache" / "archives").rglob(SDIST)
-    assert kept.read_bytes() == content
+    [archive] = (workplace / "cache" / "archives").rglob(SDIST)
+    assert archive.read_bytes() == content
 
 
-def test_a_damaged_copy_is_fetched_again(index, workplace):
+def test_a_damaged_copy_is_downloaded_again(index, workplace):
     content = sdist(words__txt="words")
-    kept = workplace / "cache" / "archives" / hash_of(content) / SDIST
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(content[:-1])
+    archive = workplace / "cache" / "archives" / hash_of(content) / SDIST
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(content[:-1])
     index({SDIST: content})
     assert data.read_from_sdist("thing", "1.0", hash_of(content), "words.txt") == b"words"
-    assert kept.read_bytes() == content
+    assert archive.read_bytes() == content
 
 
 def test_reads_files_of_a_wheel(index):
     index({SDIST: sdist(), WHEEL: wheel()}, with_hash=False)
-    found = data.read_from_wheel("thing", "1.0", hash_of(wheel()), lambda n: n.endswith(".mo"))
-    assert list(found.items()) == [("thing/a.mo", b"thing/a.mo"), ("thing/b.mo", b"thing/b.mo")]
+    files = data.read_from_wheel("thing", "1.0", hash_of(wheel()), lambda n: n.endswith(".mo"))
+    assert list(files.items()) == [("thing/a.mo", b"thing/a.mo"), ("thing/b.mo", b"thing/b.mo")]
 
 
 BACKEND = """
@@ -130,7 +130,7 @@ def test_no_code_of_an_archive_runs(index, workplace, with_hash, expected):
     assert not marker.exists() and "backend" not in sys.modules
 
 
-def test_a_folder_and_a_file_index_are_places_too(workplace, monkeypatch):
+def test_local_folders_and_indexes(workplace, monkeypatch):
     folder = workplace / "some where"
     folder.mkdir()
     (folder / SDIST).write_bytes(sdist(words__txt="words"))
@@ -148,7 +148,7 @@ def test_a_folder_and_a_file_index_are_places_too(workplace, monkeypatch):
         assert data.read_from_sdist("thing", "1.0", sha256, "words.txt") == b"words"
 
 
-def refused(settings, monkeypatch):
+def error_of(settings, monkeypatch):
     monkeypatch.setattr(packages, "_pip_settings", lambda: settings)
     with pytest.raises(InputError) as caught:
         data.read_from_sdist("thing", "1.0", "ab12", "words.txt")
@@ -158,31 +158,31 @@ def refused(settings, monkeypatch):
     return error.partition("downloaded: ")[2]
 
 
-def test_without_a_network(workplace, monkeypatch):
+def test_no_network(workplace, monkeypatch):
     monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.05)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://someone:secret@127.0.0.1:{silent.getsockname()[1]}"
-        error = refused({"index-url": f"{address} http://127.0.0.1:9"}, monkeypatch)
+        error = error_of({"index-url": f"{address} http://127.0.0.1:9"}, monkeypatch)
     assert error.startswith("there is no network (no answer within 0.05 seconds)")
-    error = refused({"index-url": address}, monkeypatch)
+    error = error_of({"index-url": address}, monkeypatch)
     assert error.startswith("there is no network (ConnectionError)") and "secret" not in error
 
 
-def test_what_an_index_does_not_have(index, monkeypatch, workplace):
+def test_archives_that_the_index_does_not_have(index, monkeypatch, workplace):
     index({})
     settings = packages._pip_settings()
-    assert refused(settings, monkeypatch).startswith("no index in the settings of pip has it")
+    assert error_of(settings, monkeypatch).startswith("no index in the settings of pip has it")
     (workplace / "index" / "thing" / "index.html").unlink()
     (workplace / "index" / "thing").rmdir()
-    assert refused(settings, monkeypatch).startswith("no index in the settings of pip has it")
+    assert error_of(settings, monkeypatch).startswith("no index in the settings of pip has it")
     index({"thing-1.0.zip": b"another"})
     settings = packages._pip_settings()
-    error = refused(settings, monkeypatch)
+    error = error_of(settings, monkeypatch)
     assert error.startswith("127.0.0.1 has another archive, with SHA-256")
     (workplace / "index" / "thing-1.0.zip").unlink()
     (workplace / "index/thing/index.html").write_text('<a href="/thing-1.0.zip">it</a>')
-    assert refused(settings, monkeypatch).startswith("127.0.0.1 answers 404")
+    assert error_of(settings, monkeypatch).startswith("127.0.0.1 answers 404")
 
 
 def test_the_settings_are_those_of_pip(tmp_path, monkeypatch):
@@ -195,7 +195,7 @@ def test_the_settings_are_those_of_pip(tmp_path, monkeypatch):
     )
     monkeypatch.setenv("PIP_CONFIG_FILE", str(file))
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://two.invalid/simple")
-    found = packages._pip_settings()
-    assert found["index-url"] == "https://one.invalid/simple"
-    assert found["find-links"] == "/c"
-    assert found["extra-index-url"] == "https://two.invalid/simple"
+    settings = packages._pip_settings()
+    assert settings["index-url"] == "https://one.invalid/simple"
+    assert settings["find-links"] == "/c"
+    assert settings["extra-index-url"] == "https://two.invalid/simple"

@@ -1,4 +1,4 @@
-"""Cells, numbers and names that tables should not have."""
+"""Tests of tables with invalid or too large content."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def table(folder, content, name="a.csv"):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
-def test_a_cell_of_200_000_characters(tmp_path, name):
+def test_length_of_a_cell(tmp_path, name):
     cell = "x" * 200_000
     content = f'text,label\n"{cell}",good\n'
     if name == "a.jsonl":
@@ -25,7 +25,7 @@ def test_a_cell_of_200_000_characters(tmp_path, name):
         table(tmp_path, content, name)
 
 
-def test_a_quote_that_never_closes(tmp_path):
+def test_an_unclosed_quote(tmp_path):
     content = 'text,label\n"' + "x,good\n" * 200_000
     with pytest.raises(InputError, match=r"a\.csv, after line \d+ is damaged or is not a table: "):
         table(tmp_path, content)
@@ -43,7 +43,7 @@ def test_a_quote_that_never_closes(tmp_path):
     ],
     ids=["digits", "very deep", "deep", "twice", "cut", "list"],
 )
-def test_lines_of_json(tmp_path, line, message):
+def test_errors_in_json_lines(tmp_path, line, message):
     content = '{"text": "a", "label": "b"}\n' + line + "\n"
     with pytest.raises(InputError, match=message):
         table(tmp_path, content, "a.jsonl")
@@ -52,11 +52,11 @@ def test_lines_of_json(tmp_path, line, message):
         read_spans(tmp_path / "b.jsonl", TOKENIZERS["word"])
 
 
-def test_half_a_surrogate_pair(tmp_path):
+def test_half_of_a_surrogate_pair(tmp_path):
     half = r"line 1: character 2 is half a surrogate pair \(U\+D800\)"
     with pytest.raises(InputError, match=half):
         table(tmp_path, r'{"text": "a\ud800", "label": "b"}', "a.jsonl")
-    # Both halves are one character.
+    # A whole surrogate pair is one character.
     assert table(tmp_path, r'{"text": "\ud83d\ude00", "label": "b"}', "a.jsonl") == [(1, "😀", "b")]
     for text, label in ((r"a\ud800", "X"), ("Ada", r"X\ud800")):
         span = f'{{"start": 0, "end": 3, "label": "{label}"}}'
@@ -65,7 +65,7 @@ def test_half_a_surrogate_pair(tmp_path):
             read_spans(tmp_path / "b.jsonl", TOKENIZERS["word"])
 
 
-def test_json_as_deep_as_it_may_be(tmp_path):
+def test_json_of_the_maximum_depth(tmp_path):
     deep = '{"text": "a[[[[", "label": "b", "more": ' + "[" * 63 + "]" * 63 + "}\n"
     assert table(tmp_path, deep, "a.jsonl") == [(1, "a[[[[", "b")]
 
@@ -73,11 +73,11 @@ def test_json_as_deep_as_it_may_be(tmp_path):
 def test_a_name_twice_in_the_header(tmp_path):
     with pytest.raises(InputError, match=r"a\.csv: the header has the name 'text' twice"):
         table(tmp_path, "text,label,text\na,b,c\n")
-    # What is not read may be there twice.
+    # Columns that are not read may repeat a name.
     assert table(tmp_path, "text,label,x,x\na,b,c,d\n") == [(2, "a", "b")]
 
 
-@pytest.mark.parametrize("content", ["", "text,label\n"], ids=["empty", "a header alone"])
+@pytest.mark.parametrize("content", ["", "text,label\n"], ids=["empty", "header only"])
 def test_a_table_without_rows(tmp_path, content):
     with pytest.raises(InputError, match=r"a\.csv contains no rows"):
         table(tmp_path, content)

@@ -1,4 +1,4 @@
-"""Prepared datasets: progress, other processes, damage, and what stays in the cache."""
+"""Tests of prepared datasets: progress, concurrency, damage, and stale copies."""
 
 import importlib
 import os
@@ -15,7 +15,7 @@ from keras_seq.data import cache, network, records
 tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
 
 
-def test_examples_are_counted_where_somebody_looks(monkeypatch, capsys):
+def test_progress_is_shown_in_terminals(monkeypatch, capsys):
     assert list(tfds_builders._show_progress((n for n in range(12)), "Preparing x")) == [*range(12)]
     assert capsys.readouterr().err == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -24,46 +24,46 @@ def test_examples_are_counted_where_somebody_looks(monkeypatch, capsys):
 
 
 @pytest.fixture
-def some(workplace):
-    """A function that prepares a data set of one text, and counts how often it had to."""
-    made = []
+def load(workplace):
+    """Return a function that loads a dataset and returns how often it has been prepared."""
+    preparations = []
 
-    def some(source="builtin", files=(), meanwhile=lambda: None):
+    def load(source="builtin", files=(), meanwhile=lambda: None):
         features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
 
         def examples():
-            made.append(source)
+            preparations.append(source)
             meanwhile()
             yield "a", {"text": "a"}, "train"
 
         builder = tfds_builders.cached_dataset("some", "1.0.0", features, examples, source, files)
         assert list(tfds_builders.to_arrays(builder)["train"]["text"]) == [b"a"]
-        return len(made)
+        return len(preparations)
 
-    return some
+    return load
 
 
 FOLDER = "some/builtin/1.0.0"
-"""Folder of that data set."""
+"""Folder of the dataset that `load` loads."""
 
 
-def test_another_process_waits(some, capsys):
-    thread = threading.Thread(target=some)
+def test_another_process_waits(load, capsys):
+    thread = threading.Thread(target=load)
 
     def meanwhile():
         thread.start()
         while "waiting" not in capsys.readouterr().err:
             time.sleep(0.01)
 
-    assert some(meanwhile=meanwhile) == 1
+    assert load(meanwhile=meanwhile) == 1
     thread.join()
-    assert some() == 1
+    assert load() == 1
 
 
-def test_without_locks_another_process_may_be_first(some, monkeypatch):
+def test_without_locks_another_process_may_finish_first(load, monkeypatch):
     monkeypatch.setattr(folder_locks, "fcntl", None)
-    assert some(meanwhile=some) == 2
-    assert some() == 2
+    assert load(meanwhile=load) == 2
+    assert load() == 2
 
 
 DAMAGES = {
@@ -73,8 +73,8 @@ DAMAGES = {
 }
 
 
-def test_a_damaged_copy_is_made_again(some, workplace, capsys):
-    assert some() == 1
+def test_a_damaged_copy_is_prepared_again(load, workplace, capsys):
+    assert load() == 1
     folder, count = workplace / "tfds" / FOLDER, 1
     names = sorted(path.name for path in folder.iterdir())
     assert "dataset_info.json" in names and records.RECORD_NAME in names
@@ -82,48 +82,48 @@ def test_a_damaged_copy_is_made_again(some, workplace, capsys):
         for damage in DAMAGES.values():
             (folder / name).write_bytes(damage((folder / name).read_bytes()))
             count += 1
-            assert some() == count
+            assert load() == count
             error = capsys.readouterr().err
             assert name in error and "the dataset some is prepared again" in error
     (folder / names[-1]).unlink()
-    assert some() == count + 1 and "is missing" in capsys.readouterr().err
+    assert load() == count + 1 and "is missing" in capsys.readouterr().err
     (folder / records.RECORD_NAME).unlink()
-    assert some() == count + 2
+    assert load() == count + 2
 
 
-def test_leftovers_and_stale_copies_go(some, workplace):
+def test_incomplete_and_stale_copies_are_removed(load, workplace):
     file = workplace / "texts.csv"
     file.write_text("a")
-    some("user file, as it was", [file])
+    load("user file, as it was", [file])
     old = time.time() - 2 * records.MIN_IDLE_SECONDS
     copies = workplace / "tfds" / "some"
     [copy] = copies.glob("user_*/1.0.0")
     os.utime(copy / records.RECORD_NAME, (old, old))
-    some()
-    assert copy.exists(), "the file is as it was"
-    left = copies / "builtin" / "incomplete.AB12CD_1.0.0"
-    left.mkdir()
-    os.utime(left, (old, old))
+    load()
+    assert copy.exists(), "the file has not changed"
+    incomplete = copies / "builtin" / "incomplete.AB12CD_1.0.0"
+    incomplete.mkdir()
+    os.utime(incomplete, (old, old))
     file.write_text("b, another time")
     os.utime(copy / records.RECORD_NAME)
-    some()
-    assert not left.exists() and copy.exists(), "which may be in use"
+    load()
+    assert not incomplete.exists() and copy.exists(), "the copy may be in use"
     os.utime(copy / records.RECORD_NAME, (old, old))
-    some()
+    load()
     assert not copy.exists()
 
 
-def test_a_set_under_way_is_no_leftover(some, workplace):
+def test_a_dataset_in_preparation_is_kept(load, workplace):
     def meanwhile():
         [incomplete] = (workplace / "tfds/some/builtin").glob("incomplete.*")
         os.utime(incomplete, (0, 0))
         cache.remove_stale()
         assert incomplete.exists()
 
-    some(meanwhile=meanwhile)
+    load(meanwhile=meanwhile)
 
 
-def test_a_damaged_public_set(workplace, monkeypatch):
+def test_a_damaged_public_dataset(workplace, monkeypatch):
     features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
 
     class KerasSeqTest(tfds.core.GeneratorBasedBuilder):
@@ -158,6 +158,6 @@ def test_a_damaged_public_set(workplace, monkeypatch):
     assert tfds_builders.load_tfds("keras_seq_test").is_prepared()
 
 
-def test_only_an_answer_is_a_network(monkeypatch):
+def test_is_online(monkeypatch):
     monkeypatch.setattr(network, "is_reachable", lambda url: url.startswith("https://storage."))
     assert tfds_builders._is_online()

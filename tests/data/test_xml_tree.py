@@ -1,4 +1,4 @@
-"""XML that is deep, large or expands."""
+"""Tests of XML that is nested too deep, too large, or damaged."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from keras_seq._internal.errors import InputError
 from keras_seq.data import limits, xml_tree
 
 
-def test_units_one_at_a_time(tmp_path):
+def test_iter_elements(tmp_path):
     path = tmp_path / "a.tmx"
     path.write_text("<a><b/><u>1<v>2</v></u><b><u>3</u></b></a>" + " " * 200_000)
-    found = ["".join(unit.itertext()) for unit in xml_tree.iter_elements(path, "u")]
-    assert found == ["12", "3"]
+    texts = ["".join(element.itertext()) for element in xml_tree.iter_elements(path, "u")]
+    assert texts == ["12", "3"]
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_units_one_at_a_time(tmp_path):
     ],
     ids=["deep", "large", "mismatched", "cut", "empty", "encoding", "entities"],
 )
-def test_what_is_refused(tmp_path, content, message):
+def test_errors(tmp_path, content, message):
     path = tmp_path / "a.tmx"
     path.write_bytes(content)
     with limits.override(max_line_bytes=100_000), pytest.raises(InputError, match=message):
@@ -42,7 +42,7 @@ def test_what_is_refused(tmp_path, content, message):
         xml_tree.parse(content, path)
 
 
-def test_the_number_of_elements():
+def test_max_elements():
     assert len(xml_tree.parse(b"<a><b/><b/></a>", "a.xml")) == 2
     with limits.override(max_elements=3), pytest.raises(limits.LimitError, match="XML elements"):
         xml_tree.parse(b"<a><b/><b/></a>", "a.xml")

@@ -1,4 +1,4 @@
-"""Letters as classes, and back."""
+"""Tests of alphabets."""
 
 import doctest
 
@@ -10,15 +10,15 @@ from keras_seq.text import alphabet as module
 from keras_seq.text.alphabet import Alphabet
 
 
-def test_texts_come_back():
+def test_decode_inverts_encode():
     alphabet = Alphabet(["é", "b", " "])
-    classes = alphabet.encode(["b é", "", "é"])
-    np.testing.assert_array_equal(classes, [[2, 3, 1], [0, 0, 0], [1, 0, 0]])
-    assert [alphabet.decode(row[row > 0]) for row in classes] == ["b é", "", "é"]
+    labels = alphabet.encode(["b é", "", "é"])
+    np.testing.assert_array_equal(labels, [[2, 3, 1], [0, 0, 0], [1, 0, 0]])
+    assert [alphabet.decode(row[row > 0]) for row in labels] == ["b é", "", "é"]
     assert alphabet.encode([]).shape == (0, 1)
 
 
-def test_mistakes_are_refused():
+def test_errors():
     with pytest.raises(
         InputError, match="A model needs an alphabet of different characters, got ''"
     ):
@@ -29,6 +29,6 @@ def test_mistakes_are_refused():
         Alphabet("ab").encode(["a", "bx"])
 
 
-def test_the_example_runs():
-    failed, count = doctest.testmod(module)
-    assert count and not failed
+def test_examples_in_docstrings():
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed

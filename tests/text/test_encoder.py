@@ -1,4 +1,4 @@
-"""Texts to ids and back, in Python and in TensorFlow graphs."""
+"""Tests of the text encoder in Python and in TensorFlow graphs."""
 
 import functools
 import itertools
@@ -35,7 +35,7 @@ def encoder(name, lower=False):
 
 @functools.cache
 def graph(name, lower):
-    """What an encoder does, as one graph for texts of any number and length."""
+    """Return a function that applies the graph methods of an encoder to texts of any number."""
     import tensorflow as tf
 
     own = encoder(name, lower)
@@ -68,7 +68,7 @@ TEXTS = st.lists(
 @pytest.mark.parametrize(("name", "lower"), slow_but(SOME_CASES, CASES))
 @settings(max_examples=40)
 @given(TEXTS)
-def test_graphs_do_what_python_does(name, lower, texts):
+def test_graphs_equal_python(name, lower, texts):
     own = encoder(name, lower)
     tokens, (ids, lengths), decoded, more, spellings = graph(name, lower)(texts)
     assert strings(tokens.flat_values) == [t for text in texts for t in own.tokenize(text)]
@@ -85,50 +85,49 @@ def test_graphs_do_what_python_does(name, lower, texts):
 
 
 @pytest.mark.parametrize(
-    "how", [{}, {"start": True}, {"unk_if_empty": True}, {"end": True, "unk_if_empty": True}]
+    "options", [{}, {"start": True}, {"unk_if_empty": True}, {"end": True, "unk_if_empty": True}]
 )
-def test_graphs_frame_texts_as_python_does(how):
+def test_start_and_end_ids_in_graphs(options):
     import tensorflow as tf
 
     own, texts = encoder("word"), ["ab b", " ", "b x1 b", ""]
-    for given_texts in (texts, texts[1:2], []):
-        found = own.encode_tf(tf.constant(given_texts, tf.string), **how)
-        expected = own.encode_batch(given_texts, **how)
-        np.testing.assert_array_equal(found.ids, expected.ids)
-        np.testing.assert_array_equal(found.lengths, expected.lengths)
+    for batch in (texts, texts[1:2], []):
+        encoded = own.encode_tf(tf.constant(batch, tf.string), **options)
+        expected = own.encode_batch(batch, **options)
+        np.testing.assert_array_equal(encoded.ids, expected.ids)
+        np.testing.assert_array_equal(encoded.lengths, expected.lengths)
 
 
 def boundaries():
-    """Every character that has another case or class than a neighbour, and these neighbours."""
+    """Return the characters that differ in case or class from a neighbor, and their neighbors."""
     text = "".join(map(chr, range(0x110000)))
-    places = {place for place in range(0x110000) if lowercase(text[place]) != text[place]}
+    codes = {code for code in range(0x110000) if lowercase(text[code]) != text[code]}
     for pattern in (SPACE, WORD):
         for run in re.finditer(f"{pattern}+", text):
-            places |= {run.start() - 1, run.start(), run.end() - 1, run.end()}
-    return [chr(place) for place in sorted(places) if place in range(0xD800)] + [
-        chr(place) for place in sorted(places) if place in range(0xE000, 0x110000)
-    ]
+            codes |= {run.start() - 1, run.start(), run.end() - 1, run.end()}
+    surrogates = range(0xD800, 0xE000)
+    return [chr(c) for c in sorted(codes) if 0 <= c < 0x110000 and c not in surrogates]
 
 
 @pytest.mark.parametrize(("name", "lower"), SOME_CASES)
 @pytest.mark.parametrize("which", slow_but(["boundaries"], ["boundaries", "everything"]))
-def test_graphs_do_what_python_does_over_all_of_unicode(which, name, lower):
-    """Each character between two letters, and all characters in a row."""
+def test_graphs_equal_python_for_all_of_unicode(which, name, lower):
+    """Compare each character between two letters, and all characters in one text."""
     characters = boundaries() if which == "boundaries" else EVERYTHING
     import tensorflow as tf
 
     own = encoder(name, lower)
     for texts in ([f"a{character}B" for character in characters], ["".join(characters)]):
-        found = own.tokenize_tf(tf.constant(texts))
+        tokens = own.tokenize_tf(tf.constant(texts))
         expected = [own.tokenize(text) for text in texts]
-        assert found.row_lengths().numpy().tolist() == [*map(len, expected)]
-        # Quicker than to compare a million strings, and shows the first that differ.
+        assert tokens.row_lengths().numpy().tolist() == [*map(len, expected)]
+        # Faster than comparing a million strings one by one; shows the first differences.
         flat = np.array([t.encode() for t in itertools.chain.from_iterable(expected)], object)
-        differ = found.flat_values.numpy() != flat
+        differ = tokens.flat_values.numpy() != flat
         assert not differ.any(), flat[differ][:9]
 
 
-def test_characters_of_tokens_in_graphs():
+def test_code_points_of_tokens_in_graphs():
     import tensorflow as tf
 
     sentences = [["ab", "中\U0001f600xyz", ""], ["q"]]
@@ -140,7 +139,7 @@ def test_characters_of_tokens_in_graphs():
 
 
 @given(st.text(), st.sampled_from(NAMES), st.booleans())
-def test_offsets_are_of_the_text_that_was_given(text, name, lower):
+def test_offsets_refer_to_the_original_text(text, name, lower):
     for token, start, end in encoder(name, lower).tokenize_with_offsets(text):
         bare = token if name in ("char", "char_nospace") else token.removeprefix(METASPACE)
         assert bare == (lowercase(text[start:end]) if lower else text[start:end]) or not bare
@@ -155,7 +154,7 @@ def test_spellings():
     assert TextEncoder(["a"], lowercase=True).spellings(["▁Ada"]) == ["▁Ada"]
 
 
-def test_lower_case_is_character_for_character():
+def test_lower_case_keeps_the_number_of_characters():
     every = "".join(EVERYTHING)
     lower = lowercase(every)
     assert len(lower) == len(every) and lowercase(lower) == lower
@@ -180,10 +179,10 @@ def test_ids_and_special_tokens():
     assert own.decode(np.array([3, 4, 2, 0])) == "a b"
 
 
-def test_text_that_spells_a_special_token_is_text():
+def test_raw_text_is_never_a_special_token():
     own = TextEncoder(["a"], "whitespace", end=True)
     assert own.encode("a <PAD> <EOS> <UNK>") == [3, 1, 1, 1]
-    # A list says itself where a text ends.
+    # In a list of tokens, <EOS> is the end token.
     assert own.encode(["a", "<PAD>", "<EOS>"]) == [3, 1, 2]
     assert TextEncoder("a", lowercase=True, end=True).encode(["A", "<EOS>"]) == [3, 2]
     assert TextEncoder.from_examples(["<PAD> b b", ["<EOS>", "a"]], "whitespace").vocabulary == [
@@ -210,7 +209,7 @@ def test_wordpieces_of_examples():
     assert own.decode(own.encode("THE cat sat")) == "the cat sat"
 
 
-def test_configuration_survives_json():
+def test_config_survives_json():
     own = TextEncoder(["a", "▁b"], "wordpiece", lowercase=True, end=True)
     again = TextEncoder.from_config(json.loads(json.dumps(own.get_config())))
     assert again.get_config() == own.get_config()
@@ -225,16 +224,16 @@ MISTAKES = {
     "a number": (lambda: TextEncoder([3]), "must be non-empty strings, got 3"),
     "no such tokenizer": (lambda: TextEncoder(["a"], "bytes"), "no tokenizer 'bytes'"),
     "no examples": (lambda: TextEncoder.from_examples([" "]), "1 examples contain no tokens"),
-    "pieces without a number": (
+    "wordpiece without max_size": (
         lambda: TextEncoder.from_examples(["a"], "wordpiece"),
         "requires max_size",
     ),
-    "pieces of lists": (
+    "wordpieces of lists": (
         lambda: TextEncoder.from_examples([["a"]], "wordpiece", max_size=9),
         "from texts, not from lists",
     ),
     "one text": (lambda: encoder("word").encode_batch("abc"), "a list of texts, got one text"),
-    "no end": (
+    "no end token": (
         lambda: TextEncoder(["a"]).encode_batch(["a"], end=True),
         "no token for the end of a text, .* create it with end=True",
     ),
@@ -248,7 +247,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_named(mistake):
+def test_errors(mistake):
     call, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message):
         call()

@@ -1,4 +1,4 @@
-"""Spans as tags and back, in all schemes."""
+"""Tests of tag sets and tagging schemes."""
 
 import doctest
 import itertools
@@ -27,59 +27,59 @@ from keras_seq.text.tags import TagSet, TextSpan
 
 @st.composite
 def sentences(draw):
-    """A length, and spans that do not overlap."""
+    """Draw a number of tokens, and spans that do not overlap."""
     cuts = sorted(draw(st.sets(st.integers(0, 12), min_size=2)))
-    found = [
+    spans = [
         Span(draw(st.sampled_from(["A", "B"])), start, end)
         for start, end in itertools.pairwise(cuts)
         if draw(st.booleans())
     ]
-    return cuts[-1] + draw(st.integers(0, 3)), found
+    return cuts[-1] + draw(st.integers(0, 3)), spans
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(sentences())
 def test_spans_to_tags_and_back(scheme, sentence):
-    length, found = sentence
-    tags = spans_to_tags(found, length, scheme)
+    length, spans = sentence
+    tags = spans_to_tags(spans, length, scheme)
     assert len(tags) == length
-    assert tags_to_spans(tags, scheme) == found
+    assert tags_to_spans(tags, scheme) == spans
     assert set(tags) <= set(make_tags(["A", "B"], scheme))
     tag_set = TagSet(["A", "B"], scheme)
-    assert tag_set.to_tags(found, length) == tags and tag_set.to_spans(tags) == found
+    assert tag_set.to_tags(spans, length) == tags and tag_set.to_spans(tags) == spans
     ids = tag_set.encode(tags)
     assert tag_set.decode(ids) == tags
     between, first, last = tag_set.transitions
     assert not ids or (first[ids[0]] and last[ids[-1]])
     assert all(between[pair] for pair in itertools.pairwise(ids))
     for other in SCHEMES:
-        assert convert_tags(tags, scheme, other) == spans_to_tags(found, length, other)
+        assert convert_tags(tags, scheme, other) == spans_to_tags(spans, length, other)
 
 
-def test_the_three_schemes():
-    found = [Span("A", 0, 2), Span("A", 2, 3), Span("B", 4, 5)]
-    assert spans_to_tags(found, 5, "IOB1") == ["I-A", "I-A", "B-A", "O", "I-B"]
-    assert spans_to_tags(found, 5, "IOB2") == ["B-A", "I-A", "B-A", "O", "B-B"]
-    assert spans_to_tags(found, 5, "IOBES") == ["B-A", "E-A", "S-A", "O", "S-B"]
+def test_schemes():
+    spans = [Span("A", 0, 2), Span("A", 2, 3), Span("B", 4, 5)]
+    assert spans_to_tags(spans, 5, "IOB1") == ["I-A", "I-A", "B-A", "O", "I-B"]
+    assert spans_to_tags(spans, 5, "IOB2") == ["B-A", "I-A", "B-A", "O", "B-B"]
+    assert spans_to_tags(spans, 5, "IOBES") == ["B-A", "E-A", "S-A", "O", "S-B"]
     for scheme in SCHEMES:
-        assert guess_scheme([spans_to_tags(found, 5, scheme)]) == scheme
+        assert guess_scheme([spans_to_tags(spans, 5, scheme)]) == scheme
 
 
 @pytest.mark.parametrize("scheme", ["IOB2", "IOBES"])
 @given(st.data())
-def test_what_is_allowed_is_what_can_be_read(scheme, data):
+def test_allowed_sequences_are_valid(scheme, data):
     names = make_tags(["A", "B"], scheme)
-    numbers = data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=5))
+    ids = data.draw(st.lists(st.integers(0, len(names) - 1), min_size=1, max_size=5))
     follow, first, last = allowed_transitions(names, scheme)
-    legal = first[numbers[0]] and last[numbers[-1]]
-    legal = legal and all(follow[pair] for pair in itertools.pairwise(numbers))
-    tags = [names[number] for number in numbers]
+    is_allowed = first[ids[0]] and last[ids[-1]]
+    is_allowed = is_allowed and all(follow[pair] for pair in itertools.pairwise(ids))
+    tags = [names[id_] for id_ in ids]
     try:
         tags_to_spans(tags, scheme)
-        assert legal
+        assert is_allowed
     except InputError:
-        assert not legal
-    # Read leniently, it is what seqeval counts in its strict mode: whole spans alone.
+        assert not is_allowed
+    # The lenient spans are the complete ones, which seqeval counts in its strict mode.
     lenient = tags_to_spans(tags, scheme, strict=False)
     again = spans_to_tags(lenient, len(tags), scheme)
     assert all(a == b for a, b in zip(again, tags) if a != "O")
@@ -102,32 +102,32 @@ def test_what_is_allowed_is_what_can_be_read(scheme, data):
         (["B-A"], "BILOU", r"no tag scheme 'BILOU'"),
     ],
 )
-def test_broken_tags_are_named(tags, scheme, message):
+def test_invalid_tags_are_errors(tags, scheme, message):
     with pytest.raises(InputError, match=message):
         tags_to_spans(tags, scheme)
 
 
 @pytest.mark.parametrize(
-    "found, message",
+    "spans, message",
     [
         ([Span("A", 0, 0)], "empty or out of range"),
         ([Span("A", 0, 9)], "empty or out of range"),
         ([Span("A", 0, 3), Span("B", 2, 4)], "overlap"),
     ],
 )
-def test_impossible_spans_are_named(found, message):
+def test_invalid_spans_are_errors(spans, message):
     with pytest.raises(InputError, match=message):
-        spans_to_tags(found, 5)
+        spans_to_tags(spans, 5)
 
 
-def test_allowed_shapes():
+def test_allowed_transitions():
     follow, first, last = allowed_transitions(["O", "B-A", "I-A"], "IOB2")
     np.testing.assert_array_equal(follow, [[1, 1, 0], [1, 1, 1], [1, 1, 1]])
     np.testing.assert_array_equal(first, [1, 1, 0])
     np.testing.assert_array_equal(last, [1, 1, 1])
 
 
-def test_in_iob1_a_span_begins_with_b_after_one_of_its_kind_alone():
+def test_allowed_transitions_in_iob1():
     tags = ["O", "B-A", "I-A", "I-B"]
     between, first, last = allowed_transitions(tags, "IOB1")
     np.testing.assert_array_equal(between, [[1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1], [1, 0, 1, 1]])
@@ -135,29 +135,29 @@ def test_in_iob1_a_span_begins_with_b_after_one_of_its_kind_alone():
     np.testing.assert_array_equal(last, [1, 1, 1, 1])
 
 
-def test_labels_of_examples():
+def test_labels_from_examples():
     tags = [["O", "B-PER", "E-PER"], ["S-LOC"], []]
     assert TagSet.from_examples(tags).labels == ["LOC", "PER"]
     with pytest.raises(InputError, match="'E-PER' is not a tag of IOB2"):
         TagSet.from_examples(tags, "IOB2")
 
 
-def test_spans_have_their_places_in_the_text():
+def test_text_spans():
     text = " Ada met  Grace Hopper."
     encoder, tag_set = TextEncoder(["x"], lowercase=True), TagSet(["PER"])
-    found = tag_set.to_text_spans(
+    spans = tag_set.to_text_spans(
         text,
         encoder.tokenize_with_offsets(text),
-        ["S-PER", "O", "B-PER", "E-PER", "B-PER"],  # the last has no end
+        ["S-PER", "O", "B-PER", "E-PER", "B-PER"],  # The last span has no end.
         np.array([0.75, 0.5, 1.0, 0.25, 1.0], "float32"),
     )
-    assert found == [
+    assert spans == [
         TextSpan("Ada", "PER", 1, 4, 0.75),
         TextSpan("Grace Hopper", "PER", 10, 22, 0.25),
     ]
 
 
-def test_configuration_survives_json():
+def test_config_survives_json():
     own = TagSet(["B", "A"], "IOB2")
     again = TagSet.from_config(json.loads(json.dumps(own.get_config())))
     assert again.tags == own.tags and again.scheme == "IOB2" and len(own) == 5
@@ -176,7 +176,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_named(mistake):
+def test_errors(mistake):
     call, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message):
         call()
@@ -184,5 +184,5 @@ def test_mistakes_are_named(mistake):
 
 @pytest.mark.parametrize("module", [tags, tag_schemes])
 def test_examples_in_docstrings(module):
-    found = doctest.testmod(module)
-    assert found.attempted and not found.failed
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed

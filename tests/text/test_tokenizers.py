@@ -1,4 +1,4 @@
-"""Tokens, vocabularies and vectors."""
+"""Tests of tokenizers, subwords, vocabularies and word vectors."""
 
 import doctest
 import importlib
@@ -15,37 +15,37 @@ from keras_seq.text.subwords import train_subwords, wordpiece_tokenizer
 from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
 from keras_seq.text.vocabulary import Vocabulary, build_vocabulary
 
-MARKED = TOKENIZERS["word_metaspace"]
+METASPACE_WORDS = TOKENIZERS["word_metaspace"]
 
 
 @given(st.text())
 @pytest.mark.parametrize("name", TOKENIZERS)
-def test_tokens_are_where_they_say(name, text):
-    tokens, marked = TOKENIZERS[name](text), name == "word_metaspace"
-    bare = [token.text.removeprefix(METASPACE) if marked else token.text for token in tokens]
+def test_offsets_of_tokens(name, text):
+    tokens, has_metaspace = TOKENIZERS[name](text), name == "word_metaspace"
+    bare = [token.text.removeprefix(METASPACE) if has_metaspace else token.text for token in tokens]
     assert [text[token.start : token.end] for token in tokens] == bare
-    left = text if name == "char" else "".join(c for c in text if not c.isspace())
-    assert "".join(bare) == left.replace(METASPACE, "" if marked else METASPACE)
+    expected = text if name == "char" else "".join(c for c in text if not c.isspace())
+    assert "".join(bare) == expected.replace(METASPACE, "" if has_metaspace else METASPACE)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters=METASPACE)))
-def test_marked_tokens_keep_blanks(text):
-    tokens = MARKED(text)
+def test_metaspace_keeps_spaces(text):
+    tokens = METASPACE_WORDS(text)
     assert all(text[start:end] == token.removeprefix(METASPACE) for token, start, end in tokens)
-    assert MARKED.detokenize(token for token, _, _ in tokens) == " ".join(text.split())
+    assert METASPACE_WORDS.detokenize(token for token, _, _ in tokens) == " ".join(text.split())
 
 
 @given(st.text("abcé ▁(", max_size=12))
-def test_pieces_are_the_longest(text):
+def test_wordpieces_are_the_longest_matches(text):
     pieces = ["▁", "a", "b", "c", "ab", "▁ab", "▁abc", "bc"]
     tokens = wordpiece_tokenizer(pieces)(text)
-    words = MARKED(text)
+    words = METASPACE_WORDS(text)
     assert "".join(token for token, _, _ in tokens) == "".join(word for word, _, _ in words)
     assert all(text[start:end] == token.removeprefix(METASPACE) for token, start, end in tokens)
     for word, start, end in words:
         rest = word
         for piece in (token for token, begin, stop in tokens if start <= begin and stop <= end):
-            longest = max((k for k in pieces if rest.startswith(k)), key=len, default=rest[0])
+            longest = max((p for p in pieces if rest.startswith(p)), key=len, default=rest[0])
             assert piece == longest
             rest = rest[len(piece) :]
         assert rest == ""
@@ -62,11 +62,11 @@ def test_pieces_are_the_longest(text):
         ("word_metaspace", "x y", ["a", "▁b"], "x ya b"),
     ],
 )
-def test_texts_are_continued(name, text, tokens, expected):
+def test_append(name, text, tokens, expected):
     assert TOKENIZERS[name].append(text, tokens) == expected
 
 
-def test_learned_pieces():
+def test_train_subwords():
     pytest.importorskip("sentencepiece")
     texts = ["The cat sat.", "the cats (two)"] * 20
     pieces = train_subwords(texts, 24)
@@ -90,8 +90,8 @@ def test_vocabulary():
 def test_vectors(tmp_path):
     path = tmp_path / "v.txt"
     path.write_text("3 2\nthe 1 2\nNew York 3 4\nada 5 6\n")
-    found = read_vectors(path, {"the", "New York", "Ada"})
-    assert {token: list(v) for token, v in found.items()} == {
+    vectors = read_vectors(path, {"the", "New York", "Ada"})
+    assert {token: list(v) for token, v in vectors.items()} == {
         "the": [1, 2],
         "New York": [3, 4],
         "Ada": [5, 6],
@@ -108,17 +108,25 @@ def test_vectors(tmp_path):
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
-def test_half_a_surrogate_pair_is_not_text(name):
+def test_half_of_a_surrogate_pair_is_an_error(name):
     with pytest.raises(InputError, match=r"the text: character 2 is half a surrogate pair"):
         TOKENIZERS[name]("a\ud800")
 
 
-MODULES = ["code_points", "encoder", "lookup", "subwords", "tokenizers"]
+MODULES = [
+    "code_points",
+    "encoder",
+    "lexicon",
+    "lookup",
+    "subwords",
+    "tokenizers",
+    "vocabulary",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings(name):
     module = importlib.import_module(f"keras_seq.text.{name}")
-    names = {"tf": tf} if name == "lookup" else {}
-    found = doctest.testmod(module, extraglobs=names)
-    assert found.attempted and not found.failed
+    extra = {"tf": tf} if name == "lookup" else {}
+    results = doctest.testmod(module, extraglobs=extra)
+    assert results.attempted and not results.failed
