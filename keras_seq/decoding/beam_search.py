@@ -25,8 +25,8 @@ class BeamSearchResult(NamedTuple):
     ... )
     >>> ops.convert_to_numpy(result.sequences).tolist()
     [[[1, 2, 0], [2, 0, 0]]]
-    >>> ops.convert_to_numpy(ops.exp(result.scores)).round(2).tolist()
-    [[0.54, 0.4]]
+    >>> [round(float(p), 2) for p in ops.exp(result.scores)[0]]
+    [0.54, 0.4]
     """
 
     sequences: Tensor

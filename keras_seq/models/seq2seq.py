@@ -40,8 +40,8 @@ class Seq2Seq(TextModel):
     >>> target = TextEncoder.from_examples(sounds, "whitespace", end=True)
     >>> model = Seq2Seq(source, target)
     >>> model.compile("adam")
-    >>> history = model.fit(words, sounds, epochs=40, verbose=0)
-    >>> model.translate(["bad"])
+    >>> model.fit(words, sounds, epochs=40)  # doctest: +SKIP
+    >>> model.translate(["bad"])  # doctest: +SKIP
     ['B AE D']
 
     Its layers can be replaced, also by your own:
@@ -54,6 +54,9 @@ class Seq2Seq(TextModel):
     ...     stack=layers.RNNStack("GRU", 16, num_layers=2, bidirectional=True, return_state=True),
     ...     decoder=layers.Decoder(layers.OneHotTokens(target.vocab_size), "GRU", 16),
     ... )
+    >>> [translations] = model.translate_n_best(["bad"], n_best=2, beam_width=3, max_length=4)
+    >>> len(translations)
+    2
 
     As a network it maps a dict of "source", ids `(batch, source)`, and "target", ids `(batch,
     timesteps)`, to logits `(batch, timesteps, vocab_size)` (teacher forcing). The ids of "target"

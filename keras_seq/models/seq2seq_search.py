@@ -102,6 +102,7 @@ def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.Beam
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), after
 
     encoder = model.target_encoder
+    assert encoder.end_id is not None  # as checked by the constructor of the model
     suppressed = [encoder.pad_id] if options.copy_unknown else [encoder.pad_id, encoder.unk_id]
     return decoding.beam_search(
         step,

@@ -1,4 +1,4 @@
-"""Classification of texts and other sequences of tokens."""
+"""Text classifier."""
 
 from __future__ import annotations
 
@@ -26,61 +26,59 @@ from keras_seq.text.encoder import Text, TextEncoder
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SequenceClassifier(TextModel):
-    """Features of tokens, recurrent layers, pooling, and a softmax over labels.
+    """Classifier of texts: token features, recurrent layers, pooling, and a softmax over labels.
 
     It trains and predicts on TensorFlow, JAX and torch.
 
-    >>> import keras_seq
+    >>> from keras_seq import layers
     >>> from keras_seq.models import SequenceClassifier
-    >>> from keras_seq.text.encoder import TextEncoder
+    >>> from keras_seq.text import TextEncoder
     >>> texts, labels = ["a good film", "a bad film"], ["good", "bad"]
     >>> encoder = TextEncoder.from_examples(texts, lowercase=True)
     >>> classifier = SequenceClassifier(encoder, ["bad", "good"])
     >>> classifier.compile("adam")
-    >>> history = classifier.fit(texts, labels, verbose=0)
-    >>> [answer] = classifier.classify(["A GOOD film"])
-    >>> [token for token, weight in answer.token_weights]
+    >>> classifier.fit(texts, labels)  # doctest: +SKIP
+    >>> [prediction] = classifier.classify(["A GOOD film"])
+    >>> [token for token, weight in prediction.token_weights]
     ['A', 'GOOD', 'film']
 
-    Its parts can be replaced by others, and by a user's own layers:
+    Its layers can be replaced, also by your own:
 
     >>> classifier = SequenceClassifier(
     ...     encoder,
     ...     ["bad", "good"],
-    ...     features=[keras_seq.layers.TokenEmbedding(encoder, 32)],
-    ...     stack=keras_seq.layers.RNNStack("GRU", 16, num_layers=2),
-    ...     pooling=keras_seq.layers.MaxPooling(),
-    ...     experts=[keras_seq.layers.NaiveBayesExpert(encoder.vocab_size, num_labels=2)],
+    ...     features=[layers.TokenEmbedding(encoder, 32)],
+    ...     stack=layers.RNNStack("GRU", 16, num_layers=2),
+    ...     pooling=layers.MaxPooling(),
+    ...     experts=[layers.NaiveBayesExpert(encoder.vocab_size, num_labels=2)],
     ... )
-    >>> classifier.compile("adam")
     >>> classifier.adapt_experts(texts, labels)
-    >>> history = classifier.fit(texts, labels, verbose=0)
 
     As a network it maps a dict of "tokens", ids `(batch, timesteps)`, to logits `(batch, labels)`.
-    With experts each part learns for itself: outputs and targets are dicts of "labels" and the
-    names of the experts. `inference_model` returns the mixture of all logits.
+    With experts, outputs and targets are dicts of "labels" and the names of the experts, each with
+    its own loss. `inference_model` returns the mixture of all logits.
 
     Args:
         encoder: Encoder of texts to ids.
-        labels: At least two labels.
-        features: Layers from ids to vectors `(batch, timesteps, features)`, whose outputs are
+        labels: Names of the classes, at least two, all different.
+        features: Layers from ids to vectors `(batch, timesteps, features)`. Their outputs are
             concatenated. Default: a `TokenEmbedding` of width 64.
-        convolution: Layer from the features to fewer time steps, such as `MaskedConv1D`; it takes
-            a `mask` and has `compute_mask`. Default: none.
+        convolution: Layer between features and `stack`, such as `MaskedConv1D`. It takes a `mask`
+            and has `compute_mask`. Default: none.
         stack: Recurrent layers. Default: a bidirectional `RNNStack` of 64 LSTM units. With
-            `return_sequences=False` the last outputs are read, and there is no pooling.
+            `return_sequences=False` its last output is used without pooling.
         pooling: Layer from outputs and `mask` to one vector per sequence, such as `MaxPooling`,
-            `MiddlePooling`, or one of Keras. Default: `AttentionPooling`.
+            `MiddlePooling`, or a pooling layer of Keras. Default: `AttentionPooling`.
         experts: Layers with different names, from ids to logits `(batch, labels)`, such as
-            `NaiveBayesExpert`. They see all tokens, `word_dropout` notwithstanding.
-        mixture: Whether the answer is the "sum" or the "mean" of all logits, see `LogitMixture`.
+            `NaiveBayesExpert`. `word_dropout` does not apply to their inputs.
+        mixture: "sum" or "mean" of the logits of network and experts, see `LogitMixture`.
         dropout: Fraction of the pooled features that is dropped.
-        word_dropout: Fraction of the tokens that the features see as unknown in training.
+        word_dropout: Fraction of the tokens that are replaced by the unknown token in training.
         name: Name of the model.
 
     Raises:
-        InputError: If there are too few labels, if two labels are equal, or if pooling and stack do
-            not fit.
+        InputError: If there are fewer than two labels, if two labels are equal, if experts have
+            equal names, or if pooling and stack do not fit each other.
     """
 
     config_attributes = (
@@ -117,15 +115,15 @@ class SequenceClassifier(TextModel):
         _check_pooling(stack, pooling)
         ids = keras.Input((None,), dtype="int32", name="tokens")
         mask = ops.not_equal(ids, encoder.pad_id)
-        seen = WordDropout(word_dropout, encoder.unk_id, name="word_dropout")(ids)
-        vectors = [feature(seen) for feature in features]
+        kept_ids = WordDropout(word_dropout, encoder.unk_id, name="word_dropout")(ids)
+        vectors = [feature(kept_ids) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         if convolution is not None:
             x, mask = convolution(x, mask=mask), convolution.compute_mask(x, mask)
         x = stack(x, mask=mask)
-        answer = {}
+        result = {}
         if isinstance(pooling, AttentionPooling) and convolution is None:
-            x, answer["weights"] = pooling(x, mask=mask, return_attention_scores=True)
+            x, result["weights"] = pooling(x, mask=mask, return_attention_scores=True)
         elif pooling is not None:
             x = pooling(x, mask=mask)
         x = keras.layers.Dropout(dropout, name="dropout")(x)
@@ -138,8 +136,8 @@ class SequenceClassifier(TextModel):
             )
         inputs = {"tokens": ids}
         super().__init__(inputs, outputs if experts else logits, name=name)
-        answer["logits"] = LogitMixture(mixture, name="mixture")(list(outputs.values()))
-        self.inference_model = keras.Model(inputs, answer)
+        result["logits"] = LogitMixture(mixture, name="mixture")(list(outputs.values()))
+        self.inference_model = keras.Model(inputs, result)
         self.encoder, self.labels = encoder, labels
         self.features, self.convolution, self.stack = list(features), convolution, stack
         self.pooling, self.experts, self.mixture = pooling, list(experts), mixture
@@ -147,21 +145,21 @@ class SequenceClassifier(TextModel):
 
     @property
     def has_token_weights(self) -> bool:
-        """Whether answers tell the weight of each token."""
+        """True if predictions have `token_weights`."""
         return "weights" in self.inference_model.output
 
     def encode(
         self, examples: Sequence[Text], targets: Sequence[str] | None = None
     ) -> EncodedDataset:
-        """Return texts and their labels as arrays, padded to the longest text.
+        """Convert texts and labels to arrays, padded to the longest text.
 
         Args:
             examples: Texts, or lists of their tokens.
             targets: Label of each text, or None.
 
         Raises:
-            InputError: If a text has no token, or a label is not one of the model. The message
-                gives its number from 1.
+            InputError: If a text has no tokens, or a label is unknown. The message has the number
+                of the text, counted from 1.
         """
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):
@@ -170,17 +168,17 @@ class SequenceClassifier(TextModel):
         inputs = {"tokens": ids}
         if targets is None:
             return EncodedDataset(inputs, None, lengths, ["tokens"])
-        numbers = {label: number for number, label in enumerate(self.labels)}
+        label_ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(targets, 1):
-            if label not in numbers:
+            if label not in label_ids:
                 raise unknown_name(f"label (text {number})", label, self.labels)
-        array = np.array([numbers[label] for label in targets], "int32")
+        array = np.array([label_ids[label] for label in targets], "int32")
         names = ["labels", *(expert.name for expert in self.experts)]
         arrays = dict.fromkeys(names, array) if self.experts else array
         return EncodedDataset(inputs, arrays, lengths, ["tokens"])
 
     def default_loss(self) -> Any:
-        """Return the cross-entropy of the labels, for each output its own."""
+        """Return the cross-entropy of the labels, one per output."""
         losses = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             for _ in range(1 + len(self.experts))
@@ -189,14 +187,14 @@ class SequenceClassifier(TextModel):
         return dict(zip(names, losses)) if self.experts else losses[0]
 
     def adapt_experts(self, x: Any, y: Any) -> None:
-        """Let the experts that have `adapt` count on training examples.
+        """Call `adapt` of the experts that have it on training examples.
 
         Args:
-            x: Texts, or `inputs` of `encode`.
-            y: Label of each text, or weight of each label for each text, `(texts, labels)`.
+            x: Texts, or `inputs` of a result of `encode`.
+            y: Label of each text, or weights of the labels `(texts, labels)`.
 
         Raises:
-            InputError: If an example is not valid. The message gives its number from 1.
+            InputError: If an example is invalid. The message has its number, counted from 1.
         """
         x, y = self._encoded(x, y)
         y = np.asarray(y["labels"] if isinstance(y, dict) else y)
@@ -205,55 +203,60 @@ class SequenceClassifier(TextModel):
             if hasattr(expert, "adapt"):
                 expert.adapt(x["tokens"], weights)
 
-    def transfer_from(self, other: Any) -> tuple[int, bool]:
-        """Start from what another model has learned, see `keras_seq.models.transfer.transfer`.
+    def transfer_from(self, other: TextModel) -> tuple[int, bool]:
+        """Copy embeddings and recurrent weights from a trained model.
+
+        See `keras_seq.models.transfer.transfer`.
 
         Args:
-            other: Trained model of texts, such as a `SequenceGenerator`.
+            other: Trained text model, such as a `SequenceGenerator`.
 
         Returns:
-            Number of tokens that got its embedding, and whether its recurrent weights were taken.
+            Number of tokens that received an embedding, and whether the recurrent weights were
+            copied.
         """
         return transfer(self, other)
 
     def classify(self, texts: Sequence[Text], batch_size: int = 64) -> list[Prediction]:
-        """Return what each text is.
+        """Return the prediction for each text.
 
         Args:
-            texts: Texts, or lists of their tokens; none may be empty.
-            batch_size: Number of texts per batch, at most.
+            texts: Texts, or lists of their tokens. None may be empty.
+            batch_size: Largest number of texts per batch.
 
         Raises:
-            InputError: If a text has no token. The message gives its number from 1.
+            InputError: If a text has no tokens. The message has its number, counted from 1.
         """
         texts = texts if isinstance(texts, str) else list(texts)
-        answers: list[Any] = [None] * len(texts)
+        predictions: list[Any] = [None] * len(texts)
         batches = self.predict_by_length(
             self.encode(texts), batch_size, self.inference_model.predict_on_batch
         )
         for rows, out in batches:
-            for place, row in enumerate(rows):
+            for number, row in enumerate(rows):
                 token_weights = None
                 if "weights" in out:
-                    tokens = self._tokens_as_written(texts[row])
-                    token_weights = list(zip(tokens, out["weights"][place].tolist()))
-                answers[row] = make_prediction(self.labels, out["logits"][place], token_weights)
-        return answers
+                    tokens = self._original_tokens(texts[row])
+                    token_weights = list(zip(tokens, out["weights"][number].tolist()))
+                predictions[row] = make_prediction(
+                    self.labels, out["logits"][number], token_weights
+                )
+        return predictions
 
-    def _tokens_as_written(self, text: Text) -> list[str]:
-        """Return the tokens of a text in the case in which they are written."""
+    def _original_tokens(self, text: Text) -> list[str]:
+        """Return the tokens of a text in their original case."""
         if not isinstance(text, str):
             return list(text)
         tokens = self.encoder.tokenize_with_offsets(text)
-        written = [(token.text, text[token.start : token.end]) for token in tokens]
-        return [as_is if lowercase(as_is) == token else token for token, as_is in written]
+        pairs = [(token.text, text[token.start : token.end]) for token in tokens]
+        return [original if lowercase(original) == token else token for token, original in pairs]
 
 
 def _check_pooling(stack: RNNStack, pooling: keras.layers.Layer | None) -> None:
     if pooling is not None and not stack.return_sequences:
         raise InputError(
-            f"The stack {stack.name} has return_sequences=False, which leaves nothing for the "
-            f"pooling {pooling.name}: leave one of them out."
+            f"The pooling {pooling.name} needs the outputs of all time steps: set "
+            f"return_sequences=True in the stack {stack.name}, or leave pooling out."
         )
     if isinstance(pooling, MiddlePooling) and not stack.bidirectional:
         raise InputError("MiddlePooling needs a stack with bidirectional=True.")

@@ -1,8 +1,8 @@
-"""Tagging: a tag for every token of a text."""
+"""Sequence tagger: one tag per token."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -21,26 +22,26 @@ from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.tags import TagSet, TextSpan
 
 MAX_CHARACTERS = 20
-"""Number of characters of a token that features of its spelling read."""
+"""Number of characters per token that character features read. The rest is cut off."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SequenceTagger(TextModel):
-    """Features of tokens, recurrent layers, and a CRF (Huang et al. 2015; Lample et al. 2016).
+    """Tagger with recurrent layers and a CRF (Huang et al. 2015; Lample et al. 2016).
 
     >>> from keras_seq.models import SequenceTagger
-    >>> from keras_seq.text.encoder import TextEncoder
-    >>> from keras_seq.text.tags import TagSet
+    >>> from keras_seq.text import TagSet, TextEncoder
     >>> texts = ["Ada lived in London", "in Paris"]
     >>> tags = [["S-PER", "O", "O", "S-LOC"], ["O", "S-LOC"]]
     >>> encoder = TextEncoder.from_examples(texts, lowercase=True)
     >>> tagger = SequenceTagger(encoder, TagSet(["PER", "LOC"]))
     >>> tagger.compile("adam")
-    >>> history = tagger.fit(texts, tags, epochs=40, verbose=0)
-    >>> [(span.text, span.label) for span in tagger.tag(["Ada lived in London"])[0]]
+    >>> tagger.fit(texts, tags, epochs=40)  # doctest: +SKIP
+    >>> [spans] = tagger.tag(["Ada lived in London"])
+    >>> [(span.text, span.label) for span in spans]  # doctest: +SKIP
     [('Ada', 'PER'), ('London', 'LOC')]
 
-    Its parts can be replaced by others, and by a user's own layers:
+    Its layers can be replaced, also by your own:
 
     >>> from keras_seq import layers
     >>> tagger = SequenceTagger(
@@ -56,22 +57,21 @@ class SequenceTagger(TextModel):
 
     Args:
         encoder: Encoder of texts to ids.
-        tag_set: Labels, and the tags that stand for them.
-        features: Layers from ids `(batch, timesteps)` to vectors `(batch, timesteps, features)`,
-            whose outputs are concatenated. A layer whose attribute `reads` is "characters" gets the
+        tag_set: Labels of spans, and their tags.
+        features: Layers from ids `(batch, timesteps)` to vectors `(batch, timesteps, features)`.
+            Their outputs are concatenated. A layer whose attribute `reads` is "characters" gets the
             code points instead. Default: a `TokenEmbedding` of width 64.
-        stack: Recurrent layers from features and `mask` to outputs of all time steps; or a list of
-            such layers, each of which reads the outputs of the one before. Default: a bidirectional
-            `RNNStack` of 128 LSTM units.
-        crf: Whether tags depend on their neighbors. If not, each is chosen by itself (softmax),
-            except that the scheme must hold.
-        auxiliary: Head for tags of another kind, such as parts of speech, which the first layer of
-            `stack` learns too, for what they teach it (Søgaard & Goldberg 2016). The outputs are
-            then a dict of "tags" and "auxiliary" (logits), and so are the targets.
+        stack: Recurrent layers that return all outputs, or a list of such layers, which are applied
+            one after the other. Default: a bidirectional `RNNStack` of 128 LSTM units.
+        crf: Whether to learn transition scores between tags. False means a softmax per token, but
+            only sequences that are valid in the tag scheme.
+        auxiliary: Head for a second task on the outputs of the first layer of `stack`, such as
+            part-of-speech tagging (Søgaard & Goldberg 2016). Outputs and targets are then dicts of
+            "tags" and "auxiliary". Default: none.
         name: Name of the model.
 
     Raises:
-        InputError: If there is no feature, or if the stack does not return all time steps.
+        InputError: If there are no features, or if the stack does not return all outputs.
     """
 
     config_attributes = ("encoder", "tag_set", "features", "stack", "crf", "auxiliary")
@@ -135,22 +135,22 @@ class SequenceTagger(TextModel):
         return "characters" in self.input
 
     def default_loss(self) -> Any:
-        """Return the negative log likelihood of the tags, and the cross-entropy of others."""
+        """Return the negative log likelihood of the tags, and the auxiliary cross-entropy."""
         if self.auxiliary is None:
             return self.crf_layer.loss
         return {"tags": self.crf_layer.loss, "auxiliary": MaskedCrossentropy()}
 
     def encode(self, examples: Sequence[Text], targets: Any = None) -> EncodedDataset:
-        """Return texts and their tags as arrays, padded to the longest text.
+        """Convert texts and tags to arrays, padded to the longest text.
 
         Args:
             examples: Texts, or lists of their tokens.
             targets: For each text a list of tags, one per token, or None. With `auxiliary` a dict
-                of such lists: "tags", and "auxiliary", whose unknown names count as one.
+                of such lists: "tags", and "auxiliary", whose unknown names have one common id.
 
         Raises:
-            InputError: If a text has no token, not as many tags as tokens, or a tag that is not in
-                the tag set. The message gives its number from 1.
+            InputError: If a text has no tokens, another number of tags than tokens, or an unknown
+                tag. The message has its number, counted from 1.
         """
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):
@@ -166,73 +166,76 @@ class SequenceTagger(TextModel):
             ids = _pad(targets, lengths, self.tag_set.encode)
             return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
         if not isinstance(targets, Mapping) or set(targets) != {"tags", "auxiliary"}:
-            raise InputError("This SequenceTagger takes a dict of tags and auxiliary as targets.")
+            raise InputError(
+                "The targets of a SequenceTagger with auxiliary must be a dict of 'tags' and "
+                "'auxiliary'."
+            )
         encoders = {"tags": self.tag_set.encode, "auxiliary": self.auxiliary.encode}
         arrays = {name: _pad(targets[name], lengths, encoders[name]) for name in encoders}
         return EncodedDataset(inputs, arrays, lengths, [*inputs, *arrays])
 
     def tag(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[TextSpan]]:
-        """Return the spans of texts.
+        """Return the labeled spans of texts.
 
         Args:
-            texts: Texts of any length; an empty one has no spans.
-            batch_size: Number of texts per batch, at most.
+            texts: Texts. An empty text has no spans.
+            batch_size: Largest number of texts per batch.
 
         Returns:
             For each text a list of `TextSpan`.
 
         Raises:
-            InputError: If `texts` is one text, or not of strings.
+            InputError: If `texts` is a string, or an item is not.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-            raise InputError(
-                "tag() takes a list of texts; for lists of tokens there is tag_tokens()."
-            )
+            raise InputError("tag() takes a list of texts. For lists of tokens use tag_tokens().")
         spans = []
-        for text, answer in zip(texts, self.tag_tokens(texts, batch_size=batch_size)):
+        for text, result in zip(texts, self.tag_tokens(texts, batch_size=batch_size)):
             tokens = self.encoder.tokenize_with_offsets(text)
-            spans.append(self.tag_set.to_text_spans(text, tokens, *answer))
+            spans.append(self.tag_set.to_text_spans(text, tokens, *result))
         return spans
 
     def tag_tokens(
         self, examples: Sequence[Text], *, batch_size: int = 64
-    ) -> list[tuple[list[str], np.ndarray]]:
-        """Return the tags of the tokens of texts.
+    ) -> list[tuple[list[str], Array]]:
+        """Return the tags of texts and their probabilities.
 
         Args:
-            examples: Texts, or lists of their tokens; an empty one has no tags.
-            batch_size: Number of texts per batch, at most.
+            examples: Texts, or lists of their tokens. An empty text has no tags.
+            batch_size: Largest number of texts per batch.
 
         Returns:
             For each text its tags, and their probabilities `(tokens,)`.
         """
-        answers: list[Any] = [([], np.zeros(0, "float32")) for _ in examples]
+        results: list[Any] = [([], np.zeros(0, "float32")) for _ in examples]
         full = [number for number, text in enumerate(examples) if self.encoder.tokenize(text)]
         dataset = self.encode([examples[number] for number in full])
         predict = self.inference_model.predict_on_batch
         for rows, outputs in self.predict_by_length(dataset, batch_size, predict):
-            for place, row in enumerate(rows):
+            for number, row in enumerate(rows):
                 length = dataset.lengths[row]
-                ids = outputs["tags"][place, :length]
-                probabilities = outputs["probabilities"][place, :length]
-                answers[full[row]] = self.tag_set.decode(ids), probabilities
-        return answers
+                ids = outputs["tags"][number, :length]
+                probabilities = outputs["probabilities"][number, :length]
+                results[full[row]] = self.tag_set.decode(ids), probabilities
+        return results
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class AuxiliaryTags(keras.layers.Layer):
-    """Head of a `SequenceTagger` for tags of another kind, such as parts of speech.
+    """Auxiliary output layer of a `SequenceTagger`, such as for part-of-speech tags.
 
-    The id 0 is padding, and 1 that of all names that are not known.
+    Id 0 is padding, and 1 stands for all unknown names.
 
+    >>> from keras import ops
+    >>> from keras_seq.models import AuxiliaryTags
     >>> head = AuxiliaryTags(["noun", "verb"])
     >>> head.encode(["verb", "adverb", "noun"])
     [3, 1, 2]
-    >>> tuple(head(np.zeros((1, 3, 8))).shape)
+    >>> tuple(head(ops.zeros((1, 3, 8))).shape)
     (1, 3, 4)
 
     Args:
-        names: Different names, at least one.
+        names: Names of the tags, at least one, all different.
         dropout: Fraction of the inputs that is dropped.
 
     Call arguments:
@@ -243,7 +246,7 @@ class AuxiliaryTags(keras.layers.Layer):
         Logits `(batch, timesteps, names + 2)`.
 
     Raises:
-        InputError: If there is no name, or one twice.
+        InputError: If there are no names, or two are equal.
     """
 
     def __init__(self, names: Sequence[str], dropout: float = 0.3, **kwargs: Any) -> None:
@@ -259,29 +262,29 @@ class AuxiliaryTags(keras.layers.Layer):
         """Return the ids of names.
 
         Args:
-            names: Names.
+            names: Names of tags.
         """
         return self.encoder.encode(list(names))
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         self.output_layer.build(input_shape)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         return self.output_layer(self.dropout(inputs, training=training))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.encoder.vocab_size)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Config:
         own = {"names": self.encoder.vocabulary, "dropout": self.dropout.rate}
         return {**super().get_config(), **own}
 
 
 class BestTags(keras.layers.Layer):
-    """Most likely chain of tags, and the probability of each, from the scores of a CRF.
+    """Most likely tag sequence and the marginal probabilities of its tags, by a CRF.
 
     Args:
-        crf: The `keras_seq.layers.CRF`.
+        crf: CRF layer.
 
     Call arguments:
         scores: `(batch, timesteps, tags)`.
@@ -293,15 +296,15 @@ class BestTags(keras.layers.Layer):
     def __init__(self, crf: CRF, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        # In a function, since the layer's weights are saved where they belong.
+        # A function hides the layer from Keras, which would track its weights twice.
         self._crf = lambda: crf
 
-    def call(self, scores: Any) -> tuple[Any, Any]:
+    def call(self, scores: Tensor) -> tuple[Tensor, Tensor]:
         tags, marginals = self._crf().decode_with_marginals(scores)
         one_hot = ops.one_hot(tags, marginals.shape[-1], dtype=marginals.dtype)
         return tags, ops.sum(one_hot * marginals, axis=-1)
 
-    def compute_output_spec(self, scores: Any) -> tuple[Any, Any]:
+    def compute_output_spec(self, scores: Tensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         shape = scores.shape[:-1]
         return keras.KerasTensor(shape, "int32"), keras.KerasTensor(shape, scores.dtype)
 
@@ -310,11 +313,15 @@ def _reads_characters(feature: keras.layers.Layer) -> bool:
     return getattr(feature, "reads", "tokens") == "characters"
 
 
-def _pad(targets: Sequence[Sequence[str]], lengths: np.ndarray, encode: Any) -> np.ndarray:
-    """Return the ids of tags, padded to the longest text.
+def _pad(
+    targets: Sequence[Sequence[str]],
+    lengths: Array,
+    encode: Callable[[Sequence[str]], Sequence[int]],
+) -> Array:
+    """Return the ids of tags `(texts, timesteps)`, padded to the longest text.
 
     Args:
-        targets: Lists of tags.
+        targets: Tags of each text.
         lengths: Number of tokens of each text.
         encode: Function from a list of tags to their ids.
     """

@@ -1,4 +1,4 @@
-"""Many to one: what happens in a video."""
+"""Video classifier."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,52 +9,53 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.types import Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
 
 Clip = Any
-"""Array `(frames, height, width)` or `(frames, height, width, 3)`, uint8, values from 0 to 255."""
+"""Array `(frames, height, width)` or `(frames, height, width, 3)`, uint8."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class VideoClassifier(BaseModel):
-    """Classifier of clips: an encoder of each frame, recurrent layers over time, and a softmax.
+    """Classifier of video clips: a frame encoder, recurrent layers, and a softmax over labels.
 
-    Example:
-        >>> import numpy as np
-        >>> from keras_seq.layers import RNNStack, SmallFrameEncoder
-        >>> from keras_seq.models import VideoClassifier
-        >>> random = np.random.default_rng(0)
-        >>> clips = [random.integers(0, 256, (n, 8, 8), "uint8") for n in (4, 6)]
-        >>> classifier = VideoClassifier(
-        ...     ["falls", "rises"],
-        ...     frame_shape=(8, 8),
-        ...     encoder=SmallFrameEncoder(channels=4, features=8),
-        ...     stack=RNNStack("LSTM", 8, dropout=0.2, return_sequences=False),
-        ... )
-        >>> classifier.compile("adam")
-        >>> history = classifier.fit(clips, ["falls", "rises"], verbose=0)
-        >>> classifier.classify(clips)[0].label in classifier.labels
-        True
+    >>> import numpy as np
+    >>> from keras_seq.layers import RNNStack, SmallFrameEncoder
+    >>> from keras_seq.models import VideoClassifier
+    >>> random = np.random.default_rng(0)
+    >>> clips = [random.integers(0, 256, (n, 8, 8), "uint8") for n in (4, 6)]
+    >>> classifier = VideoClassifier(
+    ...     ["falls", "rises"],
+    ...     frame_shape=(8, 8),
+    ...     encoder=SmallFrameEncoder(channels=4, features=8),
+    ...     stack=RNNStack("LSTM", 8, dropout=0.2, return_sequences=False),
+    ... )
+    >>> classifier.compile("adam")
+    >>> classifier.fit(clips, ["falls", "rises"])  # doctest: +SKIP
+    >>> classifier.classify(clips)[0].label in classifier.labels
+    True
 
-    It is a `keras.Model` from a dict of `frames`, `(batch, timesteps, *frame_shape)`, and `mask`,
-    `(batch, timesteps)`, False where there is no frame, to logits `(batch, labels)`. `encode`
-    returns such a dict.
+    As a network it maps a dict of "frames" `(batch, timesteps, *frame_shape)` and "mask" `(batch,
+    timesteps)`, False at padding, to logits `(batch, labels)`. `encode` returns such a dict.
 
     Args:
-        labels: Labels of the classes, at least two.
-        frame_shape: Shape of a frame: (height, width), or (height, width, 3).
+        labels: Names of the classes, at least two.
+        frame_shape: Shape of a frame: `(height, width)`, or `(height, width, 3)` for RGB.
         encoder: Layer or model from clips `(batch, timesteps, height, width, channels)`, values
-            from 0 to 255, to vectors `(batch, timesteps, features)`. Put a model of single frames
-            into `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
-        stack: Recurrent layers that return the last output only. Default: a GRU of 96 units with
+            from 0 to 255, to vectors `(batch, timesteps, features)`. Wrap a model of single frames
+            in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
+        stack: Recurrent layers with `return_sequences=False`. Default: a GRU of 96 units with
             dropout of 0.2.
-        frame_sampling: `fps` and `max_frames` of `keras_seq.data.read_video` of the training clips.
+        frame_sampling: Arguments `fps` and `max_frames` of `keras_seq.data.read_video` for the
+            training clips. The model only stores them. Default: empty.
         name: Name of the model.
 
     Raises:
-        InputError: If there are fewer than two labels, or an argument has a wrong shape.
+        InputError: If there are fewer than two labels, or if `frame_shape` or an output of encoder
+            or stack has a wrong shape.
     """
 
     config_attributes = ("labels", "frame_shape", "encoder", "stack", "frame_sampling")
@@ -79,21 +80,21 @@ class VideoClassifier(BaseModel):
             encoder = layers.SmallFrameEncoder(name="encoder")
         if stack is None:
             stack = layers.RNNStack("GRU", 96, dropout=0.2, return_sequences=False, name="stack")
-        parts = encoder, stack, keras.layers.Dense(len(labels), name="logits")
+        network = encoder, stack, keras.layers.Dense(len(labels), name="logits")
         frames = keras.Input((None, *frame_shape), dtype="uint8", name="frames")
         mask = keras.Input((None,), dtype="bool", name="mask")
         inputs = {"frames": frames, "mask": mask}
-        super().__init__(inputs, _logits(parts, frames, mask), name=name)
+        super().__init__(inputs, _logits(network, frames, mask), name=name)
         self.labels, self.frame_shape = list(labels), frame_shape
         self.frame_sampling = dict(frame_sampling or {})
-        self.encoder, self.stack, self.output_layer = parts
+        self.encoder, self.stack, self.output_layer = network
 
-    def logits(self, frames: Any, mask: Any = None) -> Any:
-        """Return logits `(batch, labels)`, as the model does for a dict of frames and mask.
+    def logits(self, frames: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the logits `(batch, labels)` of clips.
 
         Args:
             frames: `(batch, timesteps, *frame_shape)`.
-            mask: Bools `(batch, timesteps)`, or None if no clip is padded.
+            mask: Bools `(batch, timesteps)`, False at padding. Default: no padding.
         """
         return _logits((self.encoder, self.stack, self.output_layer), frames, mask)
 
@@ -106,18 +107,15 @@ class VideoClassifier(BaseModel):
         return ["accuracy"]
 
     def encode(self, clips: Sequence[Clip], labels: Sequence[str] | None = None) -> EncodedDataset:
-        """Return clips as arrays that the network takes, padded to the longest.
+        """Convert clips and labels to arrays, padded to the longest clip.
 
         Args:
             clips: Arrays `(frames, *frame_shape)`, uint8.
-            labels: One label per clip.
-
-        Returns:
-            `inputs`, `targets`, and `lengths`; `targets` is None without labels.
+            labels: Label of each clip, or None.
 
         Raises:
-            InputError: If a clip has no frames or frames of another kind, or a label is unknown.
-                The message gives its number from 1.
+            InputError: If a clip has no frames, another shape or dtype, or an unknown label. The
+                message has its number, counted from 1.
         """
         clips = [np.asarray(clip) for clip in clips]
         for number, clip in enumerate(clips, 1):
@@ -139,16 +137,16 @@ class VideoClassifier(BaseModel):
     def _check(self, clip: np.ndarray, number: int) -> None:
         if clip.ndim != 1 + len(self.frame_shape) or clip.shape[1:] != self.frame_shape:
             raise InputError(
-                f"Clip {number} has the shape {clip.shape}; the model reads frames of "
-                f"{self.frame_shape}, so that it must be (frames, {str(self.frame_shape)[1:]}."
+                f"Clip {number} must have the shape (frames, {str(self.frame_shape)[1:]}, got "
+                f"{clip.shape}."
             )
         if clip.dtype != np.uint8:
-            raise InputError(f"Clip {number} is of {clip.dtype}; it must be uint8, 0 to 255.")
+            raise InputError(f"Clip {number} must be uint8, 0 to 255, got {clip.dtype}.")
         if not len(clip):
             raise InputError(f"Clip {number} has no frames.")
 
     def trace_inputs(self, example: Clip, target: Any = None) -> tuple[Any, list[str]]:
-        """Return the inputs of the network for one clip, and the numbers of its frames.
+        """Return the inputs of the network for one clip, and names of its frames.
 
         Args:
             example: Array `(frames, *frame_shape)`, uint8.
@@ -157,14 +155,14 @@ class VideoClassifier(BaseModel):
         return self.encode([example]).inputs, [f"frame {n}" for n in range(len(example))]
 
     def classify(self, clips: Sequence[Clip], batch_size: int = 64) -> list[Prediction]:
-        """Return the label of each clip, with the probabilities of all labels.
+        """Return the prediction for each clip.
 
         Args:
             clips: Arrays `(frames, *frame_shape)`, uint8.
-            batch_size: Number of clips per batch, at most.
+            batch_size: Largest number of clips per batch.
 
         Raises:
-            InputError: If a clip has no frames or frames of another kind.
+            InputError: If a clip has no frames, or another shape or dtype.
         """
         results: dict[int, Prediction] = {}
         for rows, logits in self.predict_by_length(self.encode(clips), batch_size):
@@ -173,7 +171,7 @@ class VideoClassifier(BaseModel):
         return [results[row] for row in range(len(clips))]
 
     def predict_per_frame(self, clip: Clip) -> list[Prediction]:
-        """Return for each frame what the model says of the clip up to and with that frame.
+        """Return a prediction for each prefix of a clip, from one frame to all frames.
 
         Args:
             clip: Array `(frames, *frame_shape)`, uint8.
@@ -181,14 +179,18 @@ class VideoClassifier(BaseModel):
         return self.classify([clip[:end] for end in range(1, len(clip) + 1)])
 
 
-def _logits(parts: tuple[Any, Any, Any], frames: Any, mask: Any) -> Any:
-    encoder, stack, output_layer = parts
+def _logits(
+    network: tuple[keras.layers.Layer, layers.RNNStack, keras.layers.Layer],
+    frames: Tensor,
+    mask: Tensor | None,
+) -> Tensor:
+    encoder, stack, output_layer = network
     x = ops.cast(frames, "float32")
     x = encoder(x if len(x.shape) == 5 else x[..., None])
     if len(x.shape) != 3:
         raise InputError(
             f"The encoder {encoder.name} must return (batch, timesteps, features), got the shape "
-            f"{tuple(x.shape)}: put a model of single frames into keras_seq.layers.FlattenTime."
+            f"{tuple(x.shape)}: wrap a model of single frames in keras_seq.layers.FlattenTime."
         )
     x = stack(x, mask=mask)
     if isinstance(x, (list, tuple)) or len(x.shape) != 2:

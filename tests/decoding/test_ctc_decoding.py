@@ -1,13 +1,12 @@
 """Decoding of CTC: against all alignments written out, and by scorers."""
 
-import doctest
 import itertools
 
 import numpy as np
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.decoding import Lexicon, collapse, ctc_decode, ctc_decoding
+from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import language_model_scorer
 from keras_seq.text.alphabet import Alphabet
 
@@ -71,8 +70,3 @@ def test_what_a_language_model_excludes_stays_excluded_whatever_its_weight():
 def test_mistakes_are_refused():
     with pytest.raises(InputError, match="beam_width must be at least 1, got 0"):
         ctc_decode([log_probs(3, 3, seed=0)], beam_width=0)
-
-
-def test_the_example_runs():
-    failed, count = doctest.testmod(ctc_decoding)
-    assert count and not failed

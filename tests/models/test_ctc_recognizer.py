@@ -1,6 +1,5 @@
 """The CTC recognizer: against all alignments written out; whole and in pieces; exported."""
 
-import doctest
 import itertools
 
 import keras
@@ -22,7 +21,7 @@ from keras_seq.layers import (
 )
 from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
 from keras_seq.losses import CTC
-from keras_seq.models import CTCRecognizer, SequenceGenerator, ctc_recognizer
+from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.tracing import trace
 from keras_seq.tracing.page import _packed, render_page
@@ -365,12 +364,6 @@ def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     assert loaded.decode([found]) == ["ab"]
     assert loaded.get_config()["lexicon"] == ["ab", "bba"]
-
-
-@pytest.mark.usefixtures("eagerly")
-def test_the_example_runs():
-    failed, count = doctest.testmod(ctc_recognizer)
-    assert count and not failed
 
 
 # Exported.

@@ -132,7 +132,7 @@ def test_unknown_words_are_copied_from_where_it_looks(eagerly):
     kernel, bias = model.decoder.output_layer.get_weights()
     bias[model.target_encoder.unk_id], bias[model.target_encoder.end_id] = 60, 55
     model.decoder.output_layer.set_weights([kernel, bias])
-    how = {"max_length": 3, "beam_width": 1, "attention": True}
+    how = {"max_length": 3, "beam_width": 1, "return_attention_scores": True}
     [[copied]] = model.translate_n_best(["xaby"], copy_unknown=True, **how)
     where = copied.attention[:, :-1].argmax(axis=1)
     assert copied.tokens == ["xaby"[n] for n in where]

@@ -282,7 +282,7 @@ def expert(name):
                 pooling=layers.MaxPooling(),
                 stack=layers.RNNStack("LSTM", 2, return_sequences=False),
             ),
-            "return_sequences=False, which leaves nothing for the pooling",
+            "needs the outputs of all time steps: set return_sequences=True",
         ),
         (lambda: small(experts=[expert("labels")]), r"names other than 'labels', got \['labels'\]"),
         (lambda: small(experts=[expert("a"), expert("a")]), r"need different names.*\['a', 'a'\]"),

@@ -154,7 +154,7 @@ def test_another_kind_of_tags():
     assert [tags for tags, _ in tagger.tag_tokens(SENTENCES)] == TAGS
     targets = {"tags": [["O", "O"]], "auxiliary": [["x", "noun"]]}
     assert tagger.encode([["a", "b"]], targets).targets["auxiliary"].tolist() == [[1, 2]]
-    with pytest.raises(InputError, match="takes a dict of tags and auxiliary"):
+    with pytest.raises(InputError, match="must be a dict of 'tags' and 'auxiliary'"):
         tagger.fit(SENTENCES, TAGS)
 
 
@@ -273,7 +273,7 @@ MISTAKES = {
     "too few lists": (lambda t: t.fit(["a", "b"], [["O"]]), "2 texts but 1 lists of tags"),
     "an unknown tag": (lambda t: t.encode(["a"], [["S-ORG"]]), "Text 1: There is no tag 'S-ORG'"),
     "one text": (lambda t: t.tag("Ada"), "takes a list of texts"),
-    "lists of tokens": (lambda t: t.tag([["Ada"]]), r"for lists of tokens there is tag_tokens\(\)"),
+    "lists of tokens": (lambda t: t.tag([["Ada"]]), r"For lists of tokens use tag_tokens\(\)"),
     "no features": (lambda t: no_features(), "at least one feature layer"),
     "not all steps": (lambda t: last_step(), "outputs of all time steps: set return_sequences"),
 }

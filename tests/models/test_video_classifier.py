@@ -18,7 +18,7 @@ from keras_seq.layers import (
     SmallFrameEncoder,
     frame_encoders,
 )
-from keras_seq.models import VideoClassifier, video_classifier
+from keras_seq.models import VideoClassifier
 
 LABELS = ["falls", "rises"]
 
@@ -129,8 +129,8 @@ def test_motion_stands_out_in_the_difference_of_frames():
     ("clips", "message"),
     [
         ([CLIPS[0], np.zeros((0, 8, 8), "uint8")], "Clip 2 has no frames"),
-        ([np.zeros((3, 8, 9), "uint8")], r"Clip 1 has the shape \(3, 8, 9\).*\(frames, 8, 8\)"),
-        ([CLIPS[0] / 255], "Clip 1 is of float64; it must be uint8, 0 to 255"),
+        ([np.zeros((3, 8, 9), "uint8")], r"Clip 1 must .*\(frames, 8, 8\), got \(3, 8, 9\)"),
+        ([CLIPS[0] / 255], "Clip 1 must be uint8, 0 to 255, got float64"),
     ],
 )
 def test_bad_clips(clips, message):
@@ -195,9 +195,8 @@ def test_weights_of_imagenet_are_loaded_once_and_saved(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("module", [video_classifier, frame_encoders])
-def test_the_examples_run(module):
-    failed, count = doctest.testmod(module)
+def test_the_examples_of_frame_encoders_run():
+    failed, count = doctest.testmod(frame_encoders)
     assert count and not failed
 
 

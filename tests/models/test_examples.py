@@ -1,0 +1,19 @@
+"""Examples in the docstrings of the models."""
+
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    *("ctc_recognizer", "seq2seq", "sequence_classifier", "sequence_generator"),
+    *("sequence_tagger", "video_classifier"),
+)
+
+
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(f"keras_seq.models.{name}")
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
