@@ -138,7 +138,7 @@ def _read_fasta(path: Path) -> Any:
 def _read_lexicon(path: Path) -> Any:
     from keras_seq_recipes.spelling import data
 
-    return data.of_user([(None, path)], "utf-8")
+    return data.read_lexicons([(None, path)], "utf-8")
 
 
 def _read_pairs(path: Path) -> Any:

@@ -1,1 +1,1 @@
-"""How words are said: phonemes from letters, by an encoder, attention and a decoder."""
+"""Grapheme-to-phoneme conversion: pronunciations of words, by an encoder-decoder."""

@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 from typing import Literal
@@ -8,32 +8,30 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """Many to many, unaligned: one network reads the letters, another writes the phonemes."""
+    """Many to many, unaligned: an encoder reads letters and a decoder writes phonemes."""
 
     encoding: str = "utf-8"
-    """Of files of your own."""
+    """Encoding of your own text files."""
     stress: bool = False
-    """Keep the stress of vowels, which the built-in lexicon has as digits."""
+    """Keep the stress marks of vowels, which are digits in the built-in lexicon."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(192, choices=(128, 192, 256, 384))
-    """Hidden units a layer and direction."""
+    """Hidden units per layer and direction."""
     num_layers: int = config.tunable(1, choices=(1, 2))
-    """Recurrent layers that read, each from both ends; one writes."""
+    """Number of bidirectional encoder layers; the decoder has one layer."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
     )
     """Attention score of the decoder."""
     dropout: float = config.tunable(0.2, low=0.1, high=0.6)
-    """Share of the features dropped between layers."""
+    """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: float = config.tunable(0.006, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 128
-    """Pronunciations an update."""
     steps: int = 6_700
-    """Optimizer steps in all, rounded to whole passes over the training words (epochs)."""
 
     monitor = "wer"
     mode = "min"

