@@ -59,7 +59,7 @@ def cached_dataset(
     """
     import tensorflow_datasets as tfds
 
-    class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    class Prepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
         VERSION = tfds.core.Version(version)
         BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=_config_name(source))]
 
