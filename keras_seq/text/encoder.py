@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.text import code_points
-from keras_seq.text.encoder_in_graphs import EncodedTexts, EncoderInGraphs
+from keras_seq.text.encoder_tf import EncodedTexts, TextEncoderTFMixin
 from keras_seq.text.subwords import get_tokenizer, train_subwords
 from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, check_tokenizer
 from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, build_vocabulary
@@ -21,7 +21,7 @@ Text: TypeAlias = str | Sequence[str]
 """Text, or list of its tokens."""
 
 
-class TextEncoder(EncoderInGraphs):
+class TextEncoder(TextEncoderTFMixin):
     """Encoder of texts as ids: a tokenizer, a vocabulary, and optional conversion to lower case.
 
     Id 0 is padding and id 1 stands for all tokens that are not in the vocabulary. Id 2 is the end

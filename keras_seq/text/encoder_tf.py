@@ -22,8 +22,8 @@ class EncodedTexts(NamedTuple):
     """int32 `(batch,)`: number of ids of each text."""
 
 
-class EncoderInGraphs:
-    """Base of `TextEncoder` with the methods that work on tensors."""
+class TextEncoderTFMixin:
+    """Mixin of `TextEncoder` with its methods on tensors."""
 
     pad_id = 0
     unk_id = 1
