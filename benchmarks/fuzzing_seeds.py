@@ -144,7 +144,7 @@ def _read_lexicon(path: Path) -> Any:
 def _read_pairs(path: Path) -> Any:
     from keras_seq_recipes.translation import config, data
 
-    return data.read([path], config.Config(source="en", target="de"))
+    return data.read_pairs([path], config.Config(source="en", target="de"))
 
 
 def _read_aligned(path: Path) -> Any:
@@ -152,7 +152,7 @@ def _read_aligned(path: Path) -> Any:
 
     other = path.with_name("other.de")
     other.write_text("".join(text + "\n" for text in SENTENCES), encoding="utf-8")
-    return data.read([path, other], config.Config(source="en", target="de"))
+    return data.read_pairs([path, other], config.Config(source="en", target="de"))
 
 
 def _read_tunes(path: Path) -> Any:
@@ -185,7 +185,7 @@ def _read_video(path: Path) -> Any:
     return read_video(path, (16, 16, 3))
 
 
-def _catalogues() -> dict[str, bytes]:
+def _catalogs() -> dict[str, bytes]:
     import polib
 
     return {".po": PO.encode("utf-8"), ".mo": polib.pofile(PO).to_binary()}
@@ -268,7 +268,7 @@ READERS = {
     "lexicon": Reader(_read_lexicon, _texts(".dict", text=LEXICON)),
     "pairs": Reader(_read_pairs, _texts(".tsv", text=PAIRS)),
     "aligned text": Reader(_read_aligned, _texts(".en", text="".join(f"{s}\n" for s in SENTENCES))),
-    "catalogue": Reader(_read_pairs, _catalogues),
+    "catalog": Reader(_read_pairs, _catalogs),
     "memory": Reader(_read_pairs, _texts(".tmx", text=TMX)),
     "ABC": Reader(_read_tunes, _texts(".abc", text=ABC)),
     "score": Reader(_read_score, _scores),

@@ -128,8 +128,8 @@ def main():
                     train.targets[place] if found >= like else word
                     for (place, found), word in zip(places, by_word)
                 ]
-                measured[name, like] = metric.scores(said, references)[0]
-            measured[name, "copied"] = metric.scores(texts, references)[0]
+                measured[name, like] = metric.compute_scores(said, references)[0]
+            measured[name, "copied"] = metric.compute_scores(texts, references)[0]
         best = max(LIKE, key=lambda like: sum(measured["validation", like].values()))
         row = {"target": target, "pairs": {name: len(part.inputs) for name, part in splits.items()}}
         for name in ("validation", "test"):

@@ -1,1 +1,1 @@
-"""Sentences in another language, by an encoder, attention and a decoder."""
+"""Machine translation of sentences by an encoder-decoder with attention."""

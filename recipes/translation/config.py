@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 from typing import Literal
@@ -8,40 +8,38 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """Many to many, unaligned: one network reads a sentence, another writes its translation."""
+    """Many to many, unaligned: an encoder reads a sentence and a decoder writes its translation."""
 
     source: str = "en"
-    """The language to translate from; the built-in catalogues have English alone."""
+    """Source language, as a code such as "en". The built-in catalogs have only English."""
     target: str = "fr"
-    """The language to translate to."""
+    """Target language, as a code such as "fr"."""
     encoding: str = "utf-8"
-    """Of text files of your own."""
+    """Encoding of your own text files."""
     tokenizer: Literal["wordpiece", "word_metaspace", "char"] = "wordpiece"
-    """What the networks read and write."""
+    """Tokenizer of both languages: subwords, words, or characters."""
     vocab_size: int = 3_000
-    """How many pieces of words there are at most, in either language."""
+    """Maximum number of subwords per language. Only for `--tokenizer wordpiece`."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(256, choices=(128, 192, 256, 384))
-    """Hidden units a layer and direction."""
+    """Hidden units per layer and direction."""
     num_layers: int = config.tunable(1, choices=(1, 2))
-    """Recurrent layers that read, each from both ends; one writes."""
+    """Number of bidirectional encoder layers; the decoder has one layer."""
     embedding_dim: int = 256
-    """Width of the embeddings of tokens."""
+    """Size of the token embeddings."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
     )
     """Attention score of the decoder."""
     dropout: float = config.tunable(0.4, low=0.1, high=0.6)
-    """Share of the features dropped between layers."""
+    """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 64
-    """Pairs an update."""
     steps: int = 3_000
-    """Optimizer steps in all, rounded to whole passes over the training pairs (epochs)."""
 
     monitor = "bleu"
 

@@ -1,49 +1,56 @@
-"""Pairs of sentences: gettext catalogues, sets of TFDS, or files of your own."""
+"""Sentence pairs: gettext catalogs, TFDS data sets, or your own files."""
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
-from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.data import xml_tree
 from keras_seq.data.opening import read_document
 from keras_seq.train.recipe import Splits
 
-from . import catalogues
+from . import catalogs
 from .config import Config
 
-READERS = {".po": catalogues.read_po, ".mo": catalogues.read_mo}
+READERS = {".po": catalogs.read_po, ".mo": catalogs.read_mo}
+"""Functions that read a catalog, by suffix."""
+
+Pair = tuple[str, str]
+"""A sentence and its translation."""
 
 
 def load(config: Config) -> Splits:
-    """Return sentences by split; the targets are their translations."""
+    """Return the sentences of each split, with their translations as targets."""
     if config.data.startswith("tfds:"):
-        return _public(config)
+        return _load_tfds(config)
     source, paths = config.data, []
     if source == "builtin":
         if config.source != "en":
-            raise InputError("The built-in catalogues are of English texts: --source en.")
+            raise InputError(
+                f"The built-in catalogs have only English texts: --source must be en, got "
+                f"{config.source}."
+            )
 
-        def pairs():
-            return ((None, *pair) for pair in catalogues.builtin(config.target))
+        def pairs() -> Iterator[tuple[str | None, str, str]]:
+            return ((None, *pair) for pair in catalogs.read_builtin_pairs(config.target))
     else:
-        files = _files(config)
+        groups = _list_files(config)
         settings = repr((config.encoding, config.source, config.target))
-        flat = [(file, split) for split, group in files for file in group]
-        paths = [file for file, _ in flat]
-        source = data.fingerprint(flat) + settings
+        files = [(file, split) for split, group in groups for file in group]
+        paths = [file for file, _ in files]
+        source = data.fingerprint(files) + settings
 
-        def pairs():
-            for split, group in files:
-                for text, said in read(group, config):
-                    yield data.resolve_split(files, split, text.lower()), text, said
+        def pairs() -> Iterator[tuple[str | None, str, str]]:
+            for split, group in groups:
+                for text, translation in read_pairs(group, config):
+                    yield data.resolve_split(groups, split, text.lower()), text, translation
 
-    def examples():
-        for split, text, said in pairs():
-            yield text.lower(), {"source": text, "target": said}, split
+    def examples() -> Iterator[tuple[str, dict[str, str], str | None]]:
+        for split, text, translation in pairs():
+            yield text.lower(), {"source": text, "target": translation}, split
 
     features = {name: tfds.features.Text() for name in ("source", "target")}
     builder = data.cached_dataset(
@@ -60,102 +67,116 @@ def load(config: Config) -> Splits:
     }
 
 
-def _files(config):
-    """Of each split, the file or the two files with its pairs: a list of (split, files)."""
+def _list_files(config: Config) -> list[tuple[str | None, list[Path]]]:
+    """Return, for each split, one file with pairs or two aligned files."""
     paths = config.data.split(",")
     if len(paths) > 2:
-        raise InputError(f"--data {config.data}: two files are aligned, not {len(paths)}.")
+        raise InputError(
+            f"--data takes at most two aligned files, got {len(paths)}: {config.data}."
+        )
     if len(paths) == 2:
         for path in paths:
             data.list_files_by_split(path)
         return [(None, [Path(path) for path in paths])]
-    by_split = {}
+    by_split: dict[str | None, list[Path]] = {}
     for split, file in data.list_files_by_split(config.data):
         by_split.setdefault(split, []).append(file)
+    suffixes = [f".{language}" for language in (config.source, config.target)]
     for split, group in by_split.items():
-        endings = [f".{language}" for language in (config.source, config.target)]
-        if len(group) == 2 and {file.suffix for file in group} == set(endings):
-            group.sort(key=lambda file: endings.index(file.suffix))
+        if len(group) == 2 and {file.suffix for file in group} == set(suffixes):
+            group.sort(key=lambda file: suffixes.index(file.suffix))
         elif len(group) > 1:
             names = ", ".join(file.name for file in group)
             raise InputError(
-                f"{config.data} has the files {names} for {split}: it takes one, or two that end "
-                f"in {' and '.join(endings)}."
+                f"{config.data} has the files {names} for the split {split}; it needs one file, or "
+                f"two that end in {' and '.join(suffixes)}."
             )
     return list(by_split.items())
 
 
-def read(files, config):
-    """Pairs of a table (.tsv, .txt), a catalogue (.po, .mo), a memory (.tmx), or of two files.
+def read_pairs(files: Sequence[Path], config: Config) -> list[Pair]:
+    """Return the sentence pairs of one file, or of two aligned files.
+
+    One file is a table (`.tsv`, `.txt`), a catalog (`.po`, `.mo`) or a translation memory (`.tmx`).
+
+    Args:
+        files: One or two files.
+        config: Encoding and languages.
 
     Raises:
-        InputError: Lines or columns have no partner, or a side is empty; the message says where.
+        InputError: If lines or columns have no counterpart, or one side is empty; the message gives
+            file and line.
     """
+    pairs: Iterable[Pair]
     if len(files) == 2:
-        pairs = _aligned(*files, config.encoding)
+        pairs = _read_aligned(*files, config.encoding)
     elif (suffix := files[0].suffix.lower()) in READERS:
         pairs = READERS[suffix](read_document(files[0]), files[0])
     elif suffix == ".tmx":
-        pairs = _memory(files[0], config.source, config.target)
+        pairs = _read_tmx(files[0], config.source, config.target)
     else:
-        pairs = _table(files[0], config.encoding)
+        pairs = _read_table(files[0], config.encoding)
     pairs = list(dict.fromkeys(pairs))
     if not pairs:
-        raise InputError(f"{files[0]} has no pair in it.")
+        raise InputError(f"{files[0]} contains no pairs.")
     return pairs
 
 
-def _table(file, encoding):
+def _read_table(file: Path, encoding: str) -> Iterator[Pair]:
     for number, line in data.read_lines(file, encoding):
         if not line.strip():
             continue
         columns = line.split("\t")
         if len(columns) < 2:
             raise InputError(
-                f"{file}, line {number}: {excerpt(line)!r} has no tab; a line is a text, a tab and "
+                f"{file}, line {number}: {line[:60]!r} has no tab; a line needs a text, a tab and "
                 "its translation."
             )
-        yield _both(*columns[:2], f"{file}, line {number}")
+        yield _to_pair(*columns[:2], f"{file}, line {number}")
 
 
-def _aligned(file, other, encoding):
-    texts, said = (list(data.read_lines(side, encoding)) for side in (file, other))
-    if len(texts) != len(said):
-        longer = max((file, texts), (other, said), key=lambda side: len(side[1]))
-        number, line = longer[1][min(len(texts), len(said))]
+def _read_aligned(file: Path, target_file: Path, encoding: str) -> Iterator[Pair]:
+    texts, translations = (list(data.read_lines(side, encoding)) for side in (file, target_file))
+    if len(texts) != len(translations):
+        longer = max((file, texts), (target_file, translations), key=lambda side: len(side[1]))
+        number, line = longer[1][min(len(texts), len(translations))]
         raise InputError(
-            f"{file} has {len(texts)} lines but {other} has {len(said)}: line {number} of "
-            f"{longer[0]}, {excerpt(line)!r}, has no partner."
+            f"{file} has {len(texts)} lines but {target_file} has {len(translations)}: line "
+            f"{number} of {longer[0]}, {line[:60]!r}, has no counterpart."
         )
-    for (number, text), (_, translation) in zip(texts, said):
+    for (number, text), (_, translation) in zip(texts, translations):
         if text.strip() or translation.strip():
-            yield _both(text, translation, f"{file} and {other}, line {number}")
+            yield _to_pair(text, translation, f"{file} and {target_file}, line {number}")
 
 
-def _memory(file, source, target):
-    """The units of a translation memory (TMX) that both languages have."""
+def _read_tmx(file: Path, source: str, target: str) -> Iterator[Pair]:
+    """Yield the units of a translation memory (TMX) that have both languages."""
     for unit in xml_tree.iter_elements(file, "tu"):
-        texts = {}
+        texts: dict[str, str] = {}
         for variant in unit.iter("tuv"):
-            names = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
-            language = next((variant.get(name) for name in names if variant.get(name)), "")
+            attributes = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
+            language = next(filter(None, map(variant.get, attributes)), "").lower()
             segment = variant.find("seg")
             if segment is not None:
                 text = " ".join("".join(segment.itertext()).split())
-                texts[language.lower()] = texts[language.lower().partition("-")[0]] = text
+                texts[language] = texts[language.partition("-")[0]] = text
         if texts.get(source) and texts.get(target):
             yield texts[source], texts[target]
 
 
-def _both(text, translation, where):
+def _to_pair(text: str, translation: str, where: str) -> Pair:
     text, translation = (" ".join(side.split()) for side in (text, translation))
     if not text or not translation:
         raise InputError(f"{where}: the {'translation' if text else 'source'} is empty.")
     return text, translation
 
 
-def _public(config: Config) -> Splits:
-    """Any set of TFDS of two languages, such as ted_hrlr_translate/fr_to_en."""
+def _load_tfds(config: Config) -> Splits:
+    """Return a TFDS data set of two languages, such as ted_hrlr_translate/fr_to_en.
+
+    Raises:
+        InputError: If the data set lacks one of the languages.
+    """
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
     languages = list(builder.info.features)
@@ -164,8 +185,8 @@ def _public(config: Config) -> Splits:
         target = next(language for language in languages if language != source)
     if source not in languages or target not in languages:
         raise InputError(
-            f"The data set {name} has the features {', '.join(languages)}; needed are the "
-            f"languages --source and --target, here {source} and {target}."
+            f"The data set {name} has the features {', '.join(languages)}; it needs the languages "
+            f"of --source ({source}) and --target ({target})."
         )
     splits = {}
     for split in builder.info.splits:
@@ -178,23 +199,25 @@ def _public(config: Config) -> Splits:
     return splits
 
 
-def fitting(pairs, longest):
-    """The pairs of tokens of which neither side is too long; how many are left out is said.
+def drop_long_pairs(
+    pairs: Sequence[tuple[list[str], list[str]]], max_length: int
+) -> list[tuple[list[str], list[str]]]:
+    """Return the pairs whose sides have at most `max_length` tokens; report how many are dropped.
 
     Args:
-        pairs: A list of (tokens, tokens).
-        longest: Tokens at most.
+        pairs: Source and target tokens.
+        max_length: Maximum number of tokens of either side.
 
     Raises:
-        InputError: None is left.
+        InputError: If no pair is left.
     """
-    kept = [pair for pair in pairs if max(map(len, pair)) <= longest]
+    kept = [pair for pair in pairs if max(map(len, pair)) <= max_length]
     if not kept:
-        raise InputError(f"No training pair has at most {longest} tokens on either side.")
+        raise InputError(f"No training pair has at most {max_length} tokens on both sides.")
     if len(kept) < len(pairs):
         print(
             f"Left out {len(pairs) - len(kept)} of {len(pairs)} training pairs with more than "
-            f"{longest} tokens on a side.",
+            f"{max_length} tokens on a side.",
             file=sys.stderr,
         )
     return kept

@@ -1,4 +1,6 @@
-"""The model: sentences to sentences, by attention."""
+"""Model of the recipe: a `Seq2Seq` from sentences to sentences, with attention."""
+
+from collections.abc import Iterable
 
 from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -7,19 +9,19 @@ from keras_seq.text import TextEncoder
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
-from .data import fitting
+from .data import drop_long_pairs
 
-LONGEST = 100
-"""Tokens, on either side, of the longest pair that is trained on."""
+MAX_LENGTH = 100
+"""Maximum number of tokens of either side of a training pair."""
 
 MIN_COUNT = 2
-"""Number of training occurrences from which a token is known, if tokens are not subwords."""
+"""Minimum number of training occurrences of a character or word in the vocabulary."""
 LABEL_SMOOTHING = 0.1
-"""Fraction of the probability that the loss spreads over all tokens."""
+"""Label smoothing of the loss, 0 to 1."""
 
 
 def build(config: Config, train: RawExamples) -> Seq2Seq:
-    """Return a model that knows the tokens of the training pairs."""
+    """Return a compiled model for the tokens of the training pairs."""
     source, target = (_encoder(texts, config) for texts in (train.inputs, train.targets))
     stack = layers.RNNStack(
         config.cell,
@@ -52,8 +54,8 @@ def build(config: Config, train: RawExamples) -> Seq2Seq:
     return model
 
 
-def _encoder(texts, config):
-    """Return the encoder of one language."""
+def _encoder(texts: Iterable[str], config: Config) -> TextEncoder:
+    """Return the text encoder of one language."""
     return TextEncoder.from_examples(
         texts,
         config.tokenizer,
@@ -64,7 +66,9 @@ def _encoder(texts, config):
 
 
 def encode(model: Seq2Seq, examples: RawExamples) -> EncodedDataset:
-    """Return pairs as the model is trained on them."""
-    read, write = model.source_encoder.tokenize, model.target_encoder.tokenize
-    pairs = [(read(text), write(said)) for text, said in zip(examples.inputs, examples.targets)]
-    return model.encode(*zip(*fitting(pairs, LONGEST)))
+    """Return pairs as arrays to train on, without pairs longer than `MAX_LENGTH`."""
+    pairs = [
+        (model.source_encoder.tokenize(text), model.target_encoder.tokenize(translation))
+        for text, translation in zip(examples.inputs, examples.targets)
+    ]
+    return model.encode(*zip(*drop_long_pairs(pairs, MAX_LENGTH)))

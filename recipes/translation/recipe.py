@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model makes of a sentence."""
+"""Recipe `translation`: its functions, predictions, and the page of `keras-seq demo`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Recipe(recipe.Recipe[Config, Seq2Seq]):
-    """Sentences in another language."""
+    """Machine translation."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -35,16 +35,18 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         length_penalty: float = 0.6,
         folder: Path = Path("attention"),
     ) -> Iterator[dict[str, Any]]:
-        """Translate every sentence, best first, and draw where the model looked.
+        """Return the n-best translations of each sentence, and plot the attention of the best.
 
         Args:
-            model, config, inputs: As for every recipe.
-            n_best: Number of translations of a sentence, at most as many as the beam is wide.
-            beam_width: Number of translations that are followed at a time.
-            length_penalty: More favours long translations.
-            folder: Where to write the pictures.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Sentences.
+            n_best: Number of translations per sentence, at most `beam_width`.
+            beam_width: Beam width.
+            length_penalty: Length penalty; larger values favour longer translations.
+            folder: Folder for the attention plots.
         """
-        found = model.translate_n_best(
+        n_best_lists = model.translate_n_best(
             list(inputs),
             n_best=n_best,
             beam_width=beam_width,
@@ -52,16 +54,16 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             copy_unknown=True,
             return_attention_scores=True,
         )
-        for text, best, picture in plots.attention_per_text(inputs, found, folder):
+        for text, best, plot in plots.attention_per_text(inputs, n_best_lists, folder):
             yield {
                 "text": text,
                 "translation": best.text,
                 "score": f"{best.score:.2f}",
-                "attention": picture,
+                "attention": plot,
             }
 
     def demo(self, model: Seq2Seq, config: Config) -> "Panel":
-        """Return a panel with a sentence in, the translations of the beam out."""
+        """Return a panel with a sentence as input and its n-best translations as output."""
         from keras_seq.demo.panels import seq2seq_panel
 
         return seq2seq_panel(model, copy_unknown=True)

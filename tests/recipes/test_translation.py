@@ -1,10 +1,10 @@
-"""The recipe translation: catalogues, sets of TFDS, every kind of file; what its numbers mean."""
+"""The recipe translation: catalogs, sets of TFDS, every kind of file; what its numbers mean."""
 
 import json
 
 import polib
 import pytest
-from keras_seq_recipes.translation import catalogues, data, metric, model
+from keras_seq_recipes.translation import catalogs, data, metric, model
 from keras_seq_recipes.translation.config import Config
 
 from keras_seq import cli
@@ -41,9 +41,9 @@ def catalogue(pairs, fuzzy=(), as_text=False):
 LAST = [("One last file", "Un dernier fichier"), ("Some last files", "Des derniers fichiers")]
 
 
-def test_catalogues_give_pairs():
+def test_catalogs_give_pairs():
     pairs = [("Hello\nyou", "Bonjour toi"), ("Not said", "")]
-    for as_text, read in ((False, catalogues.read_mo), (True, catalogues.read_po)):
+    for as_text, read in ((False, catalogs.read_mo), (True, catalogs.read_po)):
         found = read(catalogue(pairs, ["Perhaps so"], as_text), "x")
         assert set(found) == {
             ("Hello you", "Bonjour toi"),
@@ -51,10 +51,10 @@ def test_catalogues_give_pairs():
             ("%(n)s files", "%(n)s fichiers"),
             *LAST,
         }
-    with pytest.raises(InputError, match=r"x\.mo is damaged or is not a catalogue"):
-        catalogues.read_mo(b"nothing", "x.mo")
-    with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalogue"):
-        catalogues.read_po(b"msgid\nmsgfoo", "x.po")
+    with pytest.raises(InputError, match=r"x\.mo is damaged or is not a catalog"):
+        catalogs.read_mo(b"nothing", "x.mo")
+    with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalog"):
+        catalogs.read_po(b"msgid\nmsgfoo", "x.po")
 
 
 @pytest.fixture
@@ -75,12 +75,12 @@ def wheels(monkeypatch):
             files["b/locale/pt_BR/LC_MESSAGES/a.mo"] = catalogue([])
         return {path: content for path, content in files.items() if wanted(path)}
 
-    monkeypatch.setattr(catalogues.data, "read_from_wheel", read)
+    monkeypatch.setattr(catalogs.data, "read_from_wheel", read)
     return asked
 
 
 def test_what_is_built_in(wheels, workplace, capsys):
-    found = catalogues.builtin("fr")
+    found = catalogs.read_builtin_pairs("fr")
     # The translation that is there most often; short, long and marked ones are not there.
     assert sorted(found) == sorted(
         [("Open it", "Ouvrir donc"), ("Close all", "Fermer tout"), *LAST]
@@ -89,10 +89,10 @@ def test_what_is_built_in(wheels, workplace, capsys):
     assert "jupyterlab-language-pack-de-DE" not in wheels
     wheels.clear()
     assert cli.main(["train", "translation", "--target", "tlh"]) == 2
-    message = "no catalogue of the language 'tlh': there are br, fr, pt_BR."
+    message = "no catalog of the language 'tlh'; give --target one of br, fr, pt_BR."
     assert message in capsys.readouterr().err and wheels == ["django"]
     assert cli.main(["train", "translation", "--source", "la"]) == 2
-    assert "catalogues are of English texts" in capsys.readouterr().err
+    assert "catalogs have only English texts" in capsys.readouterr().err
 
 
 def write(folder, kind):
@@ -132,7 +132,7 @@ def test_reads_every_kind_of_file(workplace, kind):
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
-    monkeypatch.setattr(metric, "BEAMS", (1, 5))
+    monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
     # What has learnt little goes on until it is stopped.
     monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     content = [*("\t".join(pair) for pair in PAIRS), "word " * 2_000 + "\tlong"]
@@ -172,7 +172,7 @@ def test_a_mocked_public_set(workplace, mock_public, capsys):
         splits = data.load(Config(data="tfds:ted_hrlr_translate/pt_to_en", source="pt"))
         assert len(splits["train"].inputs) == len(splits["train"].targets) == 9
         assert cli.main(["train", "translation", "--data", "tfds:ted_hrlr_translate/ru_to_pt"]) == 2
-        assert "needed are the languages --source and --target" in capsys.readouterr().err
+        assert "it needs the languages of --source" in capsys.readouterr().err
         splits = data.load(Config(data="tfds:wmt14_translate/fr-en"))
         assert set(splits) == {"train", "validation", "test"}
 
@@ -182,19 +182,19 @@ def test_a_mocked_public_set(workplace, mock_public, capsys):
     [
         (
             {"a.en": "one\ntwo\nthree\nfour", "a.fr": "un\ndeux"},
-            "a.en has 4 lines but a.fr has 2: line 3 of a.en, 'three', has no partner",
+            "a.en has 4 lines but a.fr has 2: line 3 of a.en, 'three', has no counterpart",
         ),
         (
             {"a.en": "one", "a.fr": "un\ndeux"},
-            "a.en has 1 lines but a.fr has 2: line 2 of a.fr, 'deux', has no partner",
+            "a.en has 1 lines but a.fr has 2: line 2 of a.fr, 'deux', has no counterpart",
         ),
         ({"a.en": "one\n\n", "a.fr": "un\ndeux"}, "a.en and a.fr, line 2: the source is empty"),
         ({"a.tsv": "one\tun\ntwo\t \n"}, "a.tsv, line 2: the translation is empty"),
         ({"a.tsv": "one\tun\ntwo\n"}, "a.tsv, line 2: 'two' has no tab"),
-        ({"a.tsv": "\n"}, "a.tsv has no pair in it"),
+        ({"a.tsv": "\n"}, "a.tsv contains no pairs"),
         ({"a.tmx": "<tmx>"}, "a.tmx is damaged or is not XML"),
-        ({"a.po": "nonsense"}, "a.po is damaged or is not a catalogue"),
-        ({"a.en": "one", "b.fr": "un", "c.fr": "un"}, "two files are aligned, not 3"),
+        ({"a.po": "nonsense"}, "a.po is damaged or is not a catalog"),
+        ({"a.en": "one", "b.fr": "un", "c.fr": "un"}, "at most two aligned files, got 3"),
         ({}, "There is no file or folder no.txt"),
     ],
 )
@@ -210,12 +210,14 @@ def test_what_the_recipe_refuses(workplace, capsys, files, message):
 def test_three_files_for_a_split(workplace):
     for ending in ("en", "fr", "de"):
         (workplace / f"train.{ending}").write_text("a")
-    with pytest.raises(InputError, match=r"it takes one, or two that end in \.en and \.fr"):
+    with pytest.raises(InputError, match=r"it needs one file, or two that end in \.en and \.fr"):
         data.load(Config(data=str(workplace)))
 
 
 def test_scores():
-    found, signatures = metric.scores(["the cat sat on the mat"], ["the cat sat on the mat"])
+    found, signatures = metric.compute_scores(
+        ["the cat sat on the mat"], ["the cat sat on the mat"]
+    )
     assert found["bleu"] == pytest.approx(100) and found["chrf"] == pytest.approx(100)
-    assert metric.scores(["zzz"], ["the cat sat on the mat"])[0]["chrf"] < 5
+    assert metric.compute_scores(["zzz"], ["the cat sat on the mat"])[0]["chrf"] < 5
     assert set(signatures) == {"bleu", "chrf"} and "version:" in signatures["chrf"]

@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from keras_seq_recipes.mnist_rows.data import read_image
-from keras_seq_recipes.translation import catalogues
+from keras_seq_recipes.translation import catalogs
 from PIL import Image
 
 from benchmarks.fuzzing_files import damaged_files
@@ -87,8 +87,8 @@ def test_pictures_of_formats_that_run_programs(tmp_path):
 def test_a_catalogue_that_is_the_path_of_another(tmp_path):
     (tmp_path / "other.po").write_text('msgid "a"\nmsgstr "b"\n')
     content = str(tmp_path / "other.po").encode()
-    with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalogue"):
-        catalogues.read_po(content, "x.po")
+    with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalog"):
+        catalogs.read_po(content, "x.po")
 
 
 def test_a_catalogue_whose_entries_share_their_text():
@@ -99,8 +99,8 @@ def test_a_catalogue_whose_entries_share_their_text():
         limits.override(max_document_bytes=1_999_999),
         pytest.raises(limits.LimitError, match="the size of its texts in bytes is 2000000, above"),
     ):
-        catalogues.read_mo(content, "x.mo")
-    assert len(catalogues.read_mo(content, "x.mo")) == count
+        catalogs.read_mo(content, "x.mo")
+    assert len(catalogs.read_mo(content, "x.mo")) == count
 
 
 def test_limits_on_the_command_line(workplace, capsys):
