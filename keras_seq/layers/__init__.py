@@ -1,4 +1,4 @@
-"""What users put in a model: the cells of `keras_seq.cells` over whole sequences, and a CRF."""
+"""Keras layers for sequences: recurrent layers, attention, CRF, features of text and audio."""
 
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention.attention_pooling import AttentionPooling

@@ -1,4 +1,4 @@
-"""Encoders of single frames: what a video model reads of each picture."""
+"""Encoders of single video frames."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,9 @@ from keras_seq.layers.recurrent.time_distributed import FlattenTime
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SmallFrameEncoder(keras.layers.Layer):
-    """Strided convolutions over each frame, which halve height and width until both are 4 or less.
+    """Small convolutional encoder of each frame.
+
+    Strided convolutions halve height and width until both are at most 4.
 
     >>> import numpy as np
     >>> from keras_seq.layers import SmallFrameEncoder
@@ -24,11 +26,11 @@ class SmallFrameEncoder(keras.layers.Layer):
     (2, 5, 32)
 
     Args:
-        channels: Number of filters of the first convolution. Each further one has twice as many as
-            the one before, at most four times `channels`.
-        features: Size of the vector that a frame becomes.
-        frame_difference: Whether the convolutions read, in addition to each frame, its difference
-            to the frame before, so that motion stands out. The difference of the first frame is 0.
+        channels: Number of filters of the first convolution. Each further one has twice as many,
+            up to four times `channels`.
+        features: Number of features per frame.
+        frame_difference: Whether the convolutions also read the difference from the previous frame,
+            which shows motion. The difference of the first frame is 0.
 
     Call arguments:
         clips: `(batch, timesteps, height, width, channels)`, values from 0 to 255.
@@ -68,8 +70,8 @@ class SmallFrameEncoder(keras.layers.Layer):
 
     def call(self, clips: Tensor) -> Tensor:
         if self.frame_difference:
-            before = ops.concatenate([clips[:, :1], clips[:, :-1]], axis=1)
-            clips = ops.concatenate([clips, clips - before], axis=-1)
+            previous = ops.concatenate([clips[:, :1], clips[:, :-1]], axis=1)
+            clips = ops.concatenate([clips, clips - previous], axis=-1)
         return self.frames(clips)
 
     def compute_output_shape(self, clips_shape: Shape) -> Shape:
@@ -82,7 +84,7 @@ class SmallFrameEncoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class ApplicationFrameEncoder(keras.layers.Layer):
-    """A model of `keras.applications` over each frame, and a dense layer on its pooled features.
+    """Encoder of each frame by a model of `keras.applications` and a dense layer.
 
     >>> from keras_seq.layers import ApplicationFrameEncoder
     >>> encoder = ApplicationFrameEncoder("MobileNetV2", features=32)
@@ -91,10 +93,10 @@ class ApplicationFrameEncoder(keras.layers.Layer):
 
     Args:
         application: Name of a model in `keras.applications`, such as "MobileNetV2".
-        features: Size of the vector that a frame becomes.
-        weights: "imagenet" to start from weights trained on ImageNet, which Keras downloads; None
-            to start from random weights. A saved layer keeps the weights that it has then.
-        freeze: Whether the application's weights stay as they are in training.
+        features: Number of features per frame.
+        weights: "imagenet" for weights trained on ImageNet, which Keras downloads; None for random
+            weights. A loaded layer has the saved weights.
+        freeze: Whether the application's weights are not trained.
 
     Call arguments:
         clips: `(batch, timesteps, height, width, channels)`, values from 0 to 255, with 1 or 3
@@ -136,38 +138,38 @@ class ApplicationFrameEncoder(keras.layers.Layer):
             name="application",
         )
         if self.weights_to_load is not None:
-            # The application's own loader warns of every size of frame that ImageNet has not.
+            # The application's own loader warns about every size of frames but ImageNet's.
             body.set_weights(_imagenet(self.application, make).get_weights())
         body.trainable = not self.freeze
         x = keras.layers.Dense(self.features, activation="relu")(body(preprocess(x)))
         self.frames = FlattenTime(keras.Model(frame, x, name="encoder"), name="frames")
 
     def call(self, clips: Tensor) -> Tensor:
-        # Keras's applications have a precision of their own.
+        # Keras's applications ignore the layer's precision.
         return ops.cast(self.frames(clips), self.compute_dtype)
 
     def compute_output_shape(self, clips_shape: Shape) -> Shape:
         return (*clips_shape[:2], self.features)
 
     def get_config(self) -> Config:
-        # `weights` is left out: a loaded layer gets those of the file.
+        # `weights` is left out, since a loaded layer has the weights of the file.
         names = ("application", "features", "freeze")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def _imagenet(name: str, make: Callable[..., keras.Model]) -> keras.Model:
-    """Return an application without its top layer, with the weights of ImageNet."""
+    """Return an application without its top layer, with weights trained on ImageNet."""
     try:
         return make(include_top=False, weights="imagenet")
     except Exception as error:
-        # keras.utils.get_file raises `Exception` itself without a network.
+        # keras.utils.get_file raises a plain `Exception` if there is no network.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError):
             raise
         raise InputError(f"The weights of {name} cannot be downloaded: {error}") from error
 
 
-def _applications() -> dict[str, tuple[Callable[..., keras.Model], Callable[[Any], Any]]]:
-    """Return for each model of `keras.applications` its constructor and its preprocessing."""
+def _applications() -> dict[str, tuple[Callable[..., keras.Model], Callable[[Tensor], Tensor]]]:
+    """Return the constructor and the preprocessing function of each Keras application."""
     modules = [m for _, m in inspect.getmembers(keras.applications, inspect.ismodule)]
     return {
         name: (make, module.preprocess_input)

@@ -131,5 +131,5 @@ def test_it_is_saved():
 def test_it_refuses_what_it_would_compute_wrongly():
     with pytest.raises(InputError, match=r"LSTM: `checkpoint` .* `dropout` in place of"):
         layers.LSTM(3, recurrent_dropout=0.1, checkpoint=True)
-    with pytest.raises(InputError, match=r"RNN: `checkpoint` needs a cell .* LSTMCell lacks them"):
+    with pytest.raises(InputError, match=r"RNN: `checkpoint` needs a cell .* LSTMCell does not"):
         layers.RNN(keras.layers.LSTMCell(3), checkpoint=True)

@@ -10,7 +10,7 @@ from keras import ops, tree
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.serialization import serialize_nested
-from keras_seq._internal.types import Config, Shape, Tensor
+from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -27,10 +27,10 @@ SAVED = (
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class Decoder(keras.layers.Layer):
-    """Embedding, recurrent layers, attention over a memory, and logits of the next token.
+    """Recurrent decoder with attention: embedding, recurrent layers, and logits of the next token.
 
-    After Bahdanau et al. (2015) and Luong et al. (2015). The recurrent layers start from
-    `tanh(W summary + b)`, with a W and b for each of their states. The last of them runs in an
+    It follows Bahdanau et al. (2015) and Luong et al. (2015). Each state of a recurrent layer
+    starts from `tanh(W summary + b)`, with its own W and b. The last layer runs in an
     `AttentionDecoderCell`.
 
     >>> import numpy as np
@@ -38,12 +38,12 @@ class Decoder(keras.layers.Layer):
     >>> from keras_seq.text import TextEncoder
     >>> encoder = TextEncoder(["un", "deux"], end=True)
     >>> decoder = layers.Decoder(layers.TokenEmbedding(encoder, 8), "GRU", 16)
-    >>> memory = np.random.normal(size=(1, 7, 12))  # what an encoder read
+    >>> memory = np.random.normal(size=(1, 7, 12))  # outputs of an encoder
     >>> logits = decoder(encoder.encode_batch(["un deux"], start=True).ids, memory, memory[:, -1])
     >>> tuple(logits.shape)  # (batch, timesteps, tokens)
     (1, 3, 5)
 
-    Token by token it computes the same, without dropout:
+    `step` computes the same token by token, without dropout:
 
     >>> state, memory = decoder.initial_state(memory, memory[:, -1])
     >>> logits, attention, state = decoder.step(np.array([encoder.start_id]), state, memory)
@@ -51,30 +51,31 @@ class Decoder(keras.layers.Layer):
     ((1, 5), (1, 7))
 
     Args:
-        embedding: Layer from ids to vectors, such as `TokenEmbedding` or `OneHotTokens`. It tells
-            the number of tokens.
+        embedding: Layer from ids to vectors, such as `TokenEmbedding` or `OneHotTokens`. It must
+            be a `keras.layers.Embedding` or have a `vocab_size`.
         cell: Recurrent cell, as `RNNStack` takes it.
         units: Number of hidden units per layer.
         num_layers: Number of recurrent layers.
         attention: "additive" (Bahdanau), "dot" or "general" (Luong), or None for a decoder that
-            reads the summary alone. All but "dot" multiply the memory by a matrix, so that it may
-            have any width.
-        input_feeding: Whether the last layer also reads the attention vector of the time step
-            before. Training then runs one step after the other.
+            reads only the summary. "dot" needs a memory of width `units`; the others project it.
+        input_feeding: Whether the last layer also reads the attention vector of the previous time
+            step. Training then runs step by step.
         tie_embeddings: Whether the embedding is also the kernel of the logits (Press & Wolf 2017).
-        dropout: Fraction of the features that is dropped before the first and after each recurrent
-            layer, the same at all time steps.
-        recurrent_dropout: Fraction of the state that is dropped from step to step. With input
-            feeding there is none in the last layer.
-        sampling: A `ScheduledSampling`, by which the decoder reads some of its own tokens in
-            training.
+        dropout: Fraction of the features to drop before the first and after each recurrent layer
+            in training. One mask is used for all time steps.
+        recurrent_dropout: Fraction of the state to drop between time steps in training. With
+            `input_feeding` the last layer has none.
+        sampling: Scheduled sampling, with which the decoder reads some of its own predictions in
+            training. Default: none.
 
     Call arguments:
-        ids: Ids `(batch, timesteps)` of the tokens before those to predict: the start, then the
-            target. Padding, which is 0, comes last.
-        memory: `(batch, n, features)`, what attention reads, such as the outputs of an encoder.
-        summary: `(batch, features)`, such as the last states of an encoder.
-        memory_mask: Bools `(batch, n)`, False where there is no memory.
+        ids: Ids of the previous tokens `(batch, timesteps)`: the start, then the target. Padding,
+            which is 0, comes last.
+        memory: Sequences that attention reads, such as the outputs of an encoder, `(batch, n,
+            features)`.
+        summary: Vectors for the initial states, such as the last states of an encoder, `(batch,
+            features)`.
+        memory_mask: Bools `(batch, n)`, False where the memory is padding.
         training: Whether dropout and scheduled sampling apply.
 
     Returns:
@@ -105,9 +106,12 @@ class Decoder(keras.layers.Layer):
         if num_layers < 1:
             raise InputError(f"Decoder: num_layers must be at least 1, got {num_layers}.")
         if input_feeding and attention is None:
-            raise InputError("Without attention there is nothing to feed: input_feeding=False.")
+            raise InputError("Decoder: input_feeding needs attention; set input_feeding=False.")
         if tie_embeddings and not isinstance(embedding, keras.layers.Embedding):
-            raise InputError("tie_embeddings needs an embedding, such as a TokenEmbedding.")
+            raise InputError(
+                "Decoder: tie_embeddings needs an embedding layer, such as TokenEmbedding, got "
+                f"{type(embedding).__name__}."
+            )
         self.embedding, self.units, self.num_layers = embedding, units, num_layers
         self.attention, self.input_feeding = attention, input_feeding
         self.tie_embeddings, self.dropout = tie_embeddings, dropout
@@ -140,7 +144,7 @@ class Decoder(keras.layers.Layer):
             )
             if attention != "dot":
                 self.keys = keras.layers.Dense(units, use_bias=False, dtype=policy, name="keys")
-        # Those after the attention and, without layers below, before it.
+        # One after the attention, and one before it unless the stack has its own.
         num_dropouts = (attention is not None) + (self.stack is None)
         self.dropouts = [
             keras.layers.Dropout(dropout, (None, 1, None), dtype=policy)
@@ -162,7 +166,7 @@ class Decoder(keras.layers.Layer):
 
     @property
     def state_sizes(self) -> list[list[int]]:
-        """Return the widths of the states of each recurrent layer."""
+        """Widths of the states of each recurrent layer."""
         sizes = [] if self.stack is None else self.stack.state_sizes
         if self.attention_cell is None:
             return sizes
@@ -171,8 +175,8 @@ class Decoder(keras.layers.Layer):
     def build(self, ids_shape: Shape, memory_shape: Shape, summary_shape: Shape) -> None:
         if self.attention == "dot" and memory_shape[-1] != self.units:
             raise InputError(
-                f"attention='dot' needs an encoder as wide as the decoder, {self.units} features, "
-                f"got {memory_shape[-1]}: choose other units, or attention='general'."
+                f"Decoder: attention='dot' needs a memory of {self.units} features, as many as "
+                f"units, got {memory_shape[-1]}; change units, or use attention='general'."
             )
         if not self.embedding.built:
             self.embedding.build(ids_shape)
@@ -209,8 +213,8 @@ class Decoder(keras.layers.Layer):
 
     def initial_state(
         self, memory: Tensor, summary: Tensor, memory_mask: Tensor | None = None
-    ) -> tuple[list[list[Any]], list[Any]]:
-        """Return the state before the first token, and what attention reads at each step.
+    ) -> tuple[list[States], list[Tensor]]:
+        """Return the state before the first token, and the memory as `step` takes it.
 
         Args:
             memory: As in a call.
@@ -218,12 +222,12 @@ class Decoder(keras.layers.Layer):
             memory_mask: As in a call.
 
         Returns:
-            For each recurrent layer a list of states `(batch, units)`; and keys, values and mask of
-            the memory, `(batch, n, ...)`, or an empty list without attention.
+            The states `(batch, units)` of each recurrent layer; and keys, values and mask of the
+            memory, `(batch, n, ...)`, or an empty list without attention.
         """
         memory, summary = (ops.cast(tensor, self.compute_dtype) for tensor in (memory, summary))
-        first = [bridge(summary) for bridge in self.bridges]
-        states = tree.pack_sequence_as(self.state_sizes, first)
+        flat = [bridge(summary) for bridge in self.bridges]
+        states = tree.pack_sequence_as(self.state_sizes, flat)
         if self.attention_cell is None:
             return states, []
         keys = None if self.keys is None else self.keys(memory)
@@ -231,8 +235,12 @@ class Decoder(keras.layers.Layer):
         return [*states[:-1], last[:-3]], last[-3:]
 
     def call_sequence(
-        self, ids: Tensor, state: Sequence, memory: Sequence, training: bool | None = False
-    ) -> tuple[Any, Any]:
+        self,
+        ids: Tensor,
+        state: Sequence[States],
+        memory: Sequence[Tensor],
+        training: bool | None = False,
+    ) -> tuple[Tensor, Tensor | None]:
         """Return the logits of all time steps, and the attention weights.
 
         Args:
@@ -242,8 +250,8 @@ class Decoder(keras.layers.Layer):
             training: Whether dropout applies.
 
         Returns:
-            Logits `(batch, timesteps, tokens)` and weights `(batch, timesteps, n)`, or None without
-            attention.
+            Logits `(batch, timesteps, tokens)`, and attention weights `(batch, timesteps, n)`, or
+            None without attention.
         """
         x, weights = self.embedding(ids), None
         if self.stack is not None:
@@ -256,22 +264,23 @@ class Decoder(keras.layers.Layer):
             x = self.dropouts[-1](x, training=training)
         return self.output_layer(x), weights
 
-    def step(self, ids: Tensor, state: Sequence, memory: Sequence) -> tuple[Any, Any, list]:
+    def step(
+        self, ids: Tensor, state: Sequence[States], memory: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor | None, list[States]]:
         """Return the logits of one time step, the attention weights, and the state after it.
 
-        There may be several rows, one after the other, to each row of the memory, as in a beam
-        search.
-
         Args:
-            ids: Ids `(rows,)` of the tokens before.
-            state: As `initial_state` or the step before returned it.
+            ids: Ids of the previous tokens, `(rows,)`. There may be several successive rows per row
+                of the memory, as in a beam search.
+            state: As `initial_state` or the previous step returned it.
             memory: As `initial_state` returned it.
 
         Returns:
-            Logits `(rows, tokens)`; weights `(rows, n)`, or None without attention; the state.
+            Logits `(rows, tokens)`; attention weights `(rows, n)`, or None without attention; the
+            state.
         """
         x, weights = self.embedding(ids), None
-        after: list[Any] = []
+        after: list[States] = []
         if self.stack is not None:
             x, after = self.stack.step(x, list(state[: self.stack.num_layers]))
         if self.attention_cell is not None:
@@ -280,16 +289,16 @@ class Decoder(keras.layers.Layer):
         return self.output_layer(x), weights, after
 
     def get_config(self) -> Config:
-        own = None  # A function cannot be saved, but the layers that it made can.
-        if self._cell_name is None:
-            own = [] if self.stack is None else [*self.stack.recurrent_layers]
-            own += [] if self.attention_cell is None else [self.attention_cell.rnn]
-            own = [factory.serialize_layer(layer) for layer in own]
+        layers = None
+        if self._cell_name is None:  # A function cannot be saved, but its layers can.
+            layers = [] if self.stack is None else [*self.stack.recurrent_layers]
+            layers += [] if self.attention_cell is None else [self.attention_cell.rnn]
+            layers = [factory.serialize_layer(layer) for layer in layers]
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in SAVED},
             "cell": self._cell_name,
-            "layers": own,
+            "layers": layers,
             "embedding": serialize_nested(self.embedding),
             "sampling": serialize_nested(self.sampling),
         }
@@ -297,21 +306,21 @@ class Decoder(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: Config) -> Decoder:
         config = dict(config)
-        own = keras.saving.deserialize_keras_object(config.pop("layers"))
-        parts = ("embedding", "sampling")
-        config |= {name: keras.saving.deserialize_keras_object(config[name]) for name in parts}
-        if own is not None:
-            config["cell"] = factory.SavedLayers(own)
+        layers = keras.saving.deserialize_keras_object(config.pop("layers"))
+        for name in ("embedding", "sampling"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        if layers is not None:
+            config["cell"] = factory.SavedLayers(layers)
         return super().from_config(config)
 
 
-def _vocab_size(embedding: Any) -> int:
-    """Return the number of ids of an embedding of Keras, or of a layer that tells it."""
+def _vocab_size(embedding: keras.layers.Layer) -> int:
+    """Return the number of ids of an embedding."""
     if isinstance(embedding, keras.layers.Embedding):
         return embedding.input_dim
     if not hasattr(embedding, "vocab_size"):
         raise InputError(
-            f"The embedding of a Decoder must be a keras.layers.Embedding, or have a vocab_size; "
-            f"got {embedding!r}."
+            "Decoder: the embedding must be a keras.layers.Embedding, or have a vocab_size; got "
+            f"{embedding!r}."
         )
     return embedding.vocab_size

@@ -1,1 +1,1 @@
-"""Cells over whole sequences."""
+"""Recurrent layers: cells over whole sequences, stacks of layers, layers at every time step."""

@@ -1,69 +1,76 @@
-"""The cells as layers: the same arguments as Keras's layers, each stated once, by its cell."""
+"""Recurrent layers of the cells of `keras_seq.cells`, with the arguments of Keras's layers."""
 
 import inspect
+from typing import Any, Literal, Self
 
 import keras
 
 from keras_seq import cells
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Regularizer, Shape
 from keras_seq.layers.recurrent.rnn import RNN
 from keras_seq.scan import cudnn_applies, manages_own_jit
 
 
-def _arguments(cls):
-    """The named arguments of a class, those that it passes on to its base classes included."""
-    found = {}
+def _arguments(cls: type) -> list[inspect.Parameter]:
+    """Return the named arguments of a class, including those of its base classes."""
+    arguments: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if base.__module__.startswith("keras_seq.") or base is keras.layers.RNN:
             init = vars(base).get("__init__")
             parameters = inspect.signature(init).parameters.values() if init else ()
             for p in parameters:
                 if p.name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
-                    found.setdefault(p.name, p)
-    return sorted(found.values(), key=lambda p: p.kind)
+                    arguments.setdefault(p.name, p)
+    return sorted(arguments.values(), key=lambda p: p.kind)
 
 
-def _cell_property(name):
+def _cell_property(name: str) -> property:
     return property(lambda layer: getattr(layer.cell, name), doc=f"`{name}` of the cell.")
 
 
 class CellLayer(RNN):
-    """Base of the layers that bring their own cell, named by `cell_class`.
+    """Base class of the layers of one cell class.
 
-    The arguments of the cell and of `RNN` are given side by side. Every argument of the cell can
-    be read from the layer too: `layer.units` is `layer.cell.units`.
+    Every argument of the cell is an attribute of the layer: `layer.units` is `layer.cell.units`.
+
+    Args:
+        *args: Positional arguments of the cell.
+        activity_regularizer: Regularizer of the outputs.
+        **kwargs: Keyword arguments of the cell and of `RNN`.
     """
 
-    cell_class = cells.RecurrentCell
+    cell_class: type[cells.RecurrentCell] = cells.RecurrentCell
+    cell_arguments: list[inspect.Parameter]
 
-    def __init_subclass__(cls, **kwargs):
+    def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.cell_arguments = _arguments(cls.cell_class)
-        own = [p for p in _arguments(cls) if p.name not in ("self", "cell")]
-        keyword = [p.replace(kind=p.KEYWORD_ONLY) for p in own]
-        cls.__signature__ = inspect.Signature([*cls.cell_arguments, *keyword])
+        rnn_arguments = [
+            p.replace(kind=p.KEYWORD_ONLY) for p in _arguments(cls) if p.name != "cell"
+        ]
+        cls.__signature__ = inspect.Signature([*cls.cell_arguments, *rnn_arguments])
         for argument in cls.cell_arguments:
             if not hasattr(cls, argument.name):
                 setattr(cls, argument.name, _cell_property(argument.name))
 
-    def __init__(self, *args, activity_regularizer=None, **kwargs):
-        # `implementation` picks between two ways to compute in Keras's cells; here there is one.
+    def __init__(self, *args: Any, activity_regularizer: Regularizer = None, **kwargs: Any) -> None:
+        # Keras's `implementation` chooses between two ways to compute; there is only one here.
         kwargs.pop("implementation", None)
-        of_cell = {p.name: kwargs.pop(p.name) for p in self.cell_arguments if p.name in kwargs}
-        given = inspect.Signature(self.cell_arguments).bind(*args, **of_cell).arguments
+        keywords = {p.name: kwargs.pop(p.name) for p in self.cell_arguments if p.name in kwargs}
+        arguments = inspect.Signature(self.cell_arguments).bind(*args, **keywords).arguments
         shared = {name: kwargs[name] for name in ("dtype", "trainable") if name in kwargs}
-        super().__init__(
-            self.cell_class(**given, **shared), activity_regularizer=activity_regularizer, **kwargs
-        )
+        cell = self.cell_class(**arguments, **shared)
+        super().__init__(cell, activity_regularizer=activity_regularizer, **kwargs)
         self.input_spec = keras.layers.InputSpec(ndim=3)
         if manages_own_jit(self.cell):
-            self.supports_jit = False  # then `jit_compile="auto"` leaves it to compile itself
+            self.supports_jit = False  # so that `jit_compile="auto"` leaves jit to the layer
 
-    def build(self, sequences_shape, initial_state_shape=None):
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         super().build(sequences_shape, initial_state_shape)
         self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: sequences_shape[-1]})
 
-    def get_config(self):
+    def get_config(self) -> Config:
         config = super().get_config()
         del config["cell"]
         config["activity_regularizer"] = keras.regularizers.serialize(self.activity_regularizer)
@@ -71,18 +78,25 @@ class CellLayer(RNN):
         return config | {p.name: cell_config[p.name] for p in self.cell_arguments}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         return cls(**config)
 
 
 class CudnnLayer(CellLayer):
-    """Base of the layers whose equations cuDNN computes too.
+    """Base class of the layers whose equations cuDNN supports.
 
     Args:
-        use_cudnn: True, False, or "auto": on a GPU, whenever the arguments allow it.
+        *args: Positional arguments of the cell.
+        use_cudnn: True, False, or "auto" for cuDNN on a GPU whenever the arguments allow it.
+        **kwargs: Keyword arguments of the cell and of `RNN`.
+
+    Raises:
+        InputError: If `use_cudnn` is none of these.
     """
 
-    def __init__(self, *args, use_cudnn="auto", **kwargs):
+    def __init__(
+        self, *args: Any, use_cudnn: bool | Literal["auto"] = "auto", **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         if use_cudnn not in (True, False, "auto"):
             raise InputError(
@@ -93,15 +107,21 @@ class CudnnLayer(CellLayer):
         if use_cudnn and cudnn_applies(self.cell, self.unroll):
             self.supports_jit = False  # XLA cannot compile cuDNN's kernels
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {**super().get_config(), "use_cudnn": self.use_cudnn}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SimpleRNN(CellLayer):
-    """`keras_seq.cells.SimpleRNNCell` over a sequence; drop-in for `keras.layers.SimpleRNN`.
+    """Simple recurrent layer; a drop-in replacement for `keras.layers.SimpleRNN`.
 
-    Arguments: those of the cell, then those of `keras_seq.layers.RNN`, whose call it shares.
+    It takes the arguments of `keras_seq.cells.SimpleRNNCell`, then those of `keras_seq.layers.RNN`,
+    and is called like the latter.
+
+    >>> import keras
+    >>> from keras_seq.layers import SimpleRNN
+    >>> tuple(SimpleRNN(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 8)
     """
 
     cell_class = cells.SimpleRNNCell
@@ -109,9 +129,15 @@ class SimpleRNN(CellLayer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class GRU(CudnnLayer):
-    """`keras_seq.cells.GRUCell` over a sequence; drop-in for `keras.layers.GRU`.
+    """Gated recurrent unit (GRU) layer; a drop-in replacement for `keras.layers.GRU`.
 
-    Arguments: those of the cell, then those of `keras_seq.layers.RNN`, whose call it shares.
+    It takes the arguments of `keras_seq.cells.GRUCell`, then those of `keras_seq.layers.RNN`,
+    and is called like the latter.
+
+    >>> import keras
+    >>> from keras_seq.layers import GRU
+    >>> tuple(GRU(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 8)
     """
 
     cell_class = cells.GRUCell
@@ -119,9 +145,15 @@ class GRU(CudnnLayer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class LSTM(CudnnLayer):
-    """`keras_seq.cells.LSTMCell` over a sequence; drop-in for `keras.layers.LSTM`.
+    """Long short-term memory (LSTM) layer; a drop-in replacement for `keras.layers.LSTM`.
 
-    Arguments: those of the cell, then those of `keras_seq.layers.RNN`, whose call it shares.
+    It takes the arguments of `keras_seq.cells.LSTMCell`, then those of `keras_seq.layers.RNN`,
+    and is called like the latter.
+
+    >>> import keras
+    >>> from keras_seq.layers import LSTM
+    >>> tuple(LSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 8)
     """
 
     cell_class = cells.LSTMCell
@@ -129,9 +161,15 @@ class LSTM(CudnnLayer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class PeepholeLSTM(CellLayer):
-    """`keras_seq.cells.PeepholeLSTMCell` over a sequence: peepholes through full matrices.
+    """LSTM layer with full peephole matrices; see `DiagonalPeepholeLSTM` for peephole vectors.
 
-    Arguments: those of the cell, then those of `keras_seq.layers.RNN`, whose call it shares.
+    It takes the arguments of `keras_seq.cells.PeepholeLSTMCell`, then those of
+    `keras_seq.layers.RNN`, and is called like the latter.
+
+    >>> import keras
+    >>> from keras_seq.layers import PeepholeLSTM
+    >>> tuple(PeepholeLSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 8)
     """
 
     cell_class = cells.PeepholeLSTMCell
@@ -139,9 +177,15 @@ class PeepholeLSTM(CellLayer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class DiagonalPeepholeLSTM(CellLayer):
-    """`keras_seq.cells.DiagonalPeepholeLSTMCell` over a sequence: peepholes of Gers et al. (2002).
+    """LSTM layer with peephole vectors (Gers et al. 2002); see `PeepholeLSTM` for full matrices.
 
-    Arguments: those of the cell, then those of `keras_seq.layers.RNN`, whose call it shares.
+    It takes the arguments of `keras_seq.cells.DiagonalPeepholeLSTMCell`, then those of
+    `keras_seq.layers.RNN`, and is called like the latter.
+
+    >>> import keras
+    >>> from keras_seq.layers import DiagonalPeepholeLSTM
+    >>> tuple(DiagonalPeepholeLSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 8)
     """
 
     cell_class = cells.DiagonalPeepholeLSTMCell

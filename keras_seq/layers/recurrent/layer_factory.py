@@ -1,6 +1,6 @@
-"""Recurrent layers from what a user names them by: a name, a class, or a function."""
+"""Recurrent layers from their name, their class, or a function that makes a cell."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,6 +8,7 @@ from keras import tree
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.serialization import serialize_nested
+from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.recurrent.cell_layers import (
     GRU,
     LSTM,
@@ -18,7 +19,7 @@ from keras_seq.layers.recurrent.cell_layers import (
 from keras_seq.layers.recurrent.rnn import RNN
 
 LAYERS = {cls.__name__: cls for cls in (SimpleRNN, GRU, LSTM, PeepholeLSTM, DiagonalPeepholeLSTM)}
-"""The layers that are known by their names."""
+"""Layers by name."""
 RNN_OPTIONS = {"checkpoint", "go_backwards", "stateful", "unroll", "zero_output_for_mask"}
 """Options that belong to `RNN`; all others belong to the cell that it runs."""
 
@@ -27,26 +28,26 @@ Cell = str | type | Callable[[int], Any]
 
 
 class SavedLayers:
-    """The recurrent layers of a saved stack, which `make_layer` returns one after the other.
+    """Recurrent layers of a saved stack, which `make_layer` returns one by one.
 
     Args:
-        layers: Layers of one direction.
+        layers: Forward layers.
     """
 
     def __init__(self, layers: list[keras.layers.RNN]) -> None:
         self.layers: Iterator[keras.layers.RNN] = iter(layers)
 
 
-def serialize_layer(layer: Any) -> dict[str, Any] | None:
-    """Return the configuration of a recurrent layer for `SavedLayers`, as if it were not built."""
+def serialize_layer(layer: keras.layers.Layer) -> Config | None:
+    """Return the configuration of a recurrent layer for `SavedLayers`, without its build state."""
     return serialize_nested(directions(layer)[0])
 
 
 def layer_name(cell: Cell | SavedLayers) -> str | None:
-    """Return the name of a layer that has one, None for a layer or cell of one's own.
+    """Return the name of a layer of this package, None for any other layer or cell.
 
     Args:
-        cell: As `make_layer` takes it.
+        cell: As in `make_layer`.
     """
     return next((name for name, cls in LAYERS.items() if cell in (name, cls)), None)
 
@@ -57,7 +58,7 @@ def make_layer(
     recurrent_dropout: float,
     options: Mapping[str, Any],
     bidirectional: bool = False,
-    **named: Any,
+    **rnn_arguments: Any,
 ) -> keras.layers.Layer:
     """Return a new recurrent layer.
 
@@ -65,28 +66,29 @@ def make_layer(
         cell: Name of a layer of `keras_seq.layers`, class of a recurrent layer, class of a cell, or
             function from units to a new cell.
         units: Number of hidden units.
-        recurrent_dropout: Fraction of the state that is dropped from step to step.
+        recurrent_dropout: Fraction of the state to drop between time steps in training.
         options: Further arguments of the layer or its cell.
         bidirectional: Whether the layer reads the sequence in both directions.
-        **named: Arguments of every `keras.layers.RNN`, its name and its dtype among them.
+        **rnn_arguments: Arguments of `keras.layers.RNN`, including `name` and `dtype`.
 
     Raises:
-        InputError: If no layer is known by the name, if it is none of these, or if an option cannot
-            reach a cell because a function makes it.
+        InputError: If `cell` is none of these, or a function makes the cell and there are options
+            for it.
     """
     if isinstance(cell, SavedLayers):
         layer = next(cell.layers)
     else:
-        layer = _one_direction(cell, units, recurrent_dropout, dict(options), named)
+        layer = _one_direction(cell, units, recurrent_dropout, dict(options), rnn_arguments)
     if not bidirectional:
         return layer
-    name = named["name"].replace("recurrent", "bidirectional")
-    return keras.layers.Bidirectional(layer, dtype=named["dtype"], name=name)
+    name = rnn_arguments["name"].replace("recurrent", "bidirectional")
+    return keras.layers.Bidirectional(layer, dtype=rnn_arguments["dtype"], name=name)
 
 
 def _one_direction(
-    cell: Cell, units: int, recurrent_dropout: float, options: dict, named: dict
+    cell: Cell, units: int, recurrent_dropout: float, options: Config, rnn_arguments: Config
 ) -> keras.layers.RNN:
+    """Return a new layer that reads the sequence forwards."""
     if isinstance(cell, str) and cell not in LAYERS:
         raise unknown_name("recurrent layer", cell, LAYERS)
     if (not callable(cell) and not isinstance(cell, str)) or isinstance(cell, keras.layers.Layer):
@@ -95,32 +97,33 @@ def _one_direction(
             "cell, or a function from units to a new cell, since each layer needs a cell of its "
             f"own; got {cell!r}."
         )
-    kind: Any = LAYERS[cell] if isinstance(cell, str) else cell
+    make: Any = LAYERS[cell] if isinstance(cell, str) else cell
     if recurrent_dropout:
         options["recurrent_dropout"] = recurrent_dropout
-    if isinstance(kind, type) and issubclass(kind, keras.layers.RNN):
-        return kind(units, **options, **named)
+    if isinstance(make, type) and issubclass(make, keras.layers.RNN):
+        return make(units, **options, **rnn_arguments)
     rnn_options = {name: options.pop(name) for name in RNN_OPTIONS & set(options)}
-    if isinstance(kind, type):
-        return RNN(kind(units, dtype=named["dtype"], **options), **rnn_options, **named)
+    if isinstance(make, type):
+        new_cell = make(units, dtype=rnn_arguments["dtype"], **options)
+        return RNN(new_cell, **rnn_options, **rnn_arguments)
     if options:
         raise InputError(
             f"{', '.join(sorted(options))} must be set by the function that makes the cell: "
-            f"{kind!r} is given the number of units only."
+            f"{make!r} gets only the number of units."
         )
-    return RNN(kind(units), **rnn_options, **named)
+    return RNN(make(units), **rnn_options, **rnn_arguments)
 
 
-def broadcast_argument(name: str, value: Any, count: int) -> list:
-    """Return one value per place, of one value for all places or a list of values.
+def broadcast_argument(name: str, value: float | Sequence[float], count: int) -> list[Any]:
+    """Return a list of values, from a list or from one value that is repeated.
 
     Args:
         name: Name of the argument.
         value: Number, or a list of numbers.
-        count: Number of places, at least 1.
+        count: Number of values, at least 1.
 
     Raises:
-        InputError: If the list has another length, or there are no places.
+        InputError: If the list has another length, or `count` is less than 1.
     """
     if not isinstance(count, int) or count < 1:
         raise InputError(f"RNNStack: `num_layers` must be at least 1, got {count!r}.")
@@ -131,7 +134,9 @@ def broadcast_argument(name: str, value: Any, count: int) -> list:
     return list(value)
 
 
-def check_states(states: Any, sizes: list[list[int]]) -> list:
+def check_states(
+    states: Sequence[Sequence[Tensor]] | None, sizes: Sequence[Sequence[int]]
+) -> Sequence[Any]:
     """Return one list of states per layer, or one None per layer if no states are given.
 
     Args:
@@ -139,34 +144,34 @@ def check_states(states: Any, sizes: list[list[int]]) -> list:
         sizes: Widths of the states of each layer.
 
     Raises:
-        InputError: If there are more or fewer lists or tensors.
+        InputError: If the number of lists or of tensors in one is wrong.
     """
     if states is None:
         return [None] * len(sizes)
-    wanted = [len(of_layer) for of_layer in sizes]
+    expected = [len(layer_sizes) for layer_sizes in sizes]
     counts = [len(s) if isinstance(s, (list, tuple)) else 0 for s in states]
-    if counts != wanted:
+    if counts != expected:
         raise InputError(
-            f"RNNStack: the states must be one list of tensors per layer, {wanted} of them, "
-            f"got {counts}."
+            "RNNStack: the states must be one list of tensors per layer, with "
+            f"{expected} tensors, got {counts}."
         )
     return states
 
 
-def directions(layer: Any) -> list[keras.layers.RNN]:
-    """Return the layers of one direction, forward first."""
+def directions(layer: keras.layers.Layer) -> list[keras.layers.RNN]:
+    """Return the forward layer, and the backward layer if there is one."""
     if isinstance(layer, keras.layers.Bidirectional):
         return [layer.forward_layer, layer.backward_layer]
     return [layer]
 
 
-def state_sizes(layer: Any) -> list[int]:
-    """Return the widths of the states of a recurrent layer, forward half first."""
+def state_sizes(layer: keras.layers.Layer) -> list[int]:
+    """Return the widths of the states of a recurrent layer, forward states first."""
     return [size for direction in directions(layer) for size in tree.flatten(direction.state_size)]
 
 
-def initial_states(layer: Any, batch_size: Any) -> list:
-    """Return the states of a recurrent layer before the first step, forward half first."""
+def initial_states(layer: keras.layers.Layer, batch_size: int | Tensor) -> States:
+    """Return the initial states of a recurrent layer, forward states first."""
     return [
         state
         for direction in directions(layer)
@@ -174,7 +179,7 @@ def initial_states(layer: Any, batch_size: Any) -> list:
     ]
 
 
-def output_shape(layer: Any, shape: tuple) -> tuple:
-    """Return the shape of the outputs of a recurrent layer, without those of its states."""
+def output_shape(layer: keras.layers.Layer, shape: Shape) -> Shape:
+    """Return the shape of the outputs of a recurrent layer, without the states."""
     shapes = layer.compute_output_shape(shape)
     return tuple(shapes[0] if layer.return_state else shapes)

@@ -1,108 +1,126 @@
-"""Recurrent cells whose inputs, states or outputs are nests of tensors, as Keras's guide has them.
+"""Recurrent cells whose inputs, states or outputs are nested structures of tensors.
 
-A loop over time steps carries single tensors. So the leaves of each nest are laid side by side in
-one tensor before the loop, and taken apart again within the cell and after the loop.
+The loop over time carries single tensors. The leaves of each structure are therefore concatenated
+before the loop, and split inside the cell and after the loop.
 """
 
 import itertools
 import math
 from typing import Any
 
+import keras
 from keras import ops, tree
 from keras.layers import StackedRNNCells
 
 from keras_seq._internal.keras_compat import takes_training
+from keras_seq._internal.types import States, Tensor
 from keras_seq.cells import Step
 from keras_seq.scan import general_scan
 
 
 def is_nested(cell: Any, sequences: Any) -> bool:
-    """Return whether the inputs, the outputs or a state are more than a tensor `(batch, n)`."""
+    """Return whether inputs, outputs or a state are not single tensors `(batch, features)`."""
     if tree.is_nested(sequences):
         return True
-    if isinstance(cell, StackedRNNCells):  # whose states Keras's loops know
+    if isinstance(cell, StackedRNNCells):  # Keras's loops support its states.
         return False
     sizes = [getattr(cell, "output_size", None)]
     sizes += cell.state_size if isinstance(cell.state_size, (list, tuple)) else []
     return not all(size is None or isinstance(size, int) for size in sizes)
 
 
-def zero_states(cell: Any, batch_size: Any) -> list:
-    """Return the initial states of a cell that has `state_size` but no `get_initial_state`."""
+def zero_states(cell: Any, batch_size: int | Tensor) -> States:
+    """Return zero states for a cell that has `state_size` but no `get_initial_state`."""
     sizes = cell.state_size if isinstance(cell.state_size, (list, tuple)) else [cell.state_size]
     shapes = [(size,) if isinstance(size, int) else tuple(size) for size in sizes]
     return [ops.zeros((batch_size, *shape), dtype=cell.compute_dtype) for shape in shapes]
 
 
 class Layout:
-    """The place of each leaf of a nest in one tensor.
+    """Concatenation of the leaves of a nested structure in one tensor.
 
     Args:
-        nest: Nest of tensors, of which all axes but the leading ones are known.
-        leading: Number of leading axes, which all leaves share.
-        dtype: Type of the one tensor.
+        structure: Nested structure of tensors, of which all axes but the leading ones are known.
+        leading_axes: Number of leading axes, which all leaves share.
+        dtype: Data type of the concatenation.
     """
 
-    def __init__(self, nest: Any, leading: int, dtype: str) -> None:
-        self.nest, self.dtype = nest, dtype
-        self.shapes = [tuple(leaf.shape[leading:]) for leaf in tree.flatten(nest)]
+    def __init__(self, structure: Any, leading_axes: int, dtype: str) -> None:
+        self.structure, self.dtype = structure, dtype
+        self.shapes = [tuple(leaf.shape[leading_axes:]) for leaf in tree.flatten(structure)]
         self.sizes = [math.prod(shape) for shape in self.shapes]
 
-    def pack(self, nest: Any) -> Any:
-        """Return the one tensor."""
-        leaves = [ops.cast(leaf, self.dtype) for leaf in tree.flatten(nest)]
+    def pack(self, structure: Any) -> Tensor:
+        """Return the leaves of a structure as one tensor."""
+        leaves = [ops.cast(leaf, self.dtype) for leaf in tree.flatten(structure)]
         flat = [
             ops.reshape(leaf, (*ops.shape(leaf)[: len(leaf.shape) - len(shape)], size))
             for leaf, shape, size in zip(leaves, self.shapes, self.sizes, strict=True)
         ]
         return ops.concatenate(flat, axis=-1)
 
-    def unpack(self, packed: Any) -> Any:
-        """Return the nest."""
+    def unpack(self, packed: Tensor) -> Any:
+        """Return the structure of a packed tensor."""
         ends = list(itertools.accumulate(self.sizes))[:-1]
         flat = ops.split(packed, ends, axis=-1) if ends else [packed]
         leaves = [
             ops.reshape(leaf, (*ops.shape(packed)[:-1], *shape))
             for leaf, shape in zip(flat, self.shapes, strict=True)
         ]
-        return tree.pack_sequence_as(self.nest, leaves)
+        return tree.pack_sequence_as(self.structure, leaves)
 
 
 class PackedCell:
-    """A cell as `keras_seq.scan` takes it, with one tensor for each nest.
+    """Adapter of a cell with nested structures for `keras_seq.scan`.
 
     Args:
-        cell: A `keras.layers.Layer` with `call(inputs, states)`, built.
-        sequences: Nest of tensors `(batch, timesteps, ...)`.
-        states: Nest of tensors `(batch, ...)`.
-        options: Further arguments of the call.
+        cell: A built `keras.layers.Layer` with `call(inputs, states)`.
+        sequences: Nested structure of tensors `(batch, timesteps, ...)`.
+        states: Nested structure of tensors `(batch, ...)`.
+        **options: Further arguments of the call.
     """
 
     def __init__(self, cell: Any, sequences: Any, states: Any, **options: Any) -> None:
         self.cell, self.options, self.compute_dtype = cell, options, cell.compute_dtype
         self.inputs = Layout(sequences, 2, self.compute_dtype)
         self.states = Layout(states, 1, self.compute_dtype)
-        # What the outputs look like, a step alone tells.
-        first = tree.map_structure(lambda s: s[:, 0], sequences)
-        outputs, _ = cell(first, states, **options)
+        # The structure of the outputs is known only after one step.
+        inputs = tree.map_structure(lambda s: s[:, 0], sequences)
+        outputs, _ = cell(inputs, states, **options)
         self.outputs = Layout(outputs, 1, self.compute_dtype)
         self.output_size = sum(self.outputs.sizes)
 
-    def project(self, inputs: Any) -> Any:
+    def project(self, inputs: Tensor) -> Tensor:
+        """Return the inputs, since the cell projects them itself."""
         return inputs
 
-    def step(self, inputs: Any, states: list) -> Step:
-        nests = self.inputs.unpack(inputs), self.states.unpack(states[0])
-        output, new = self.cell(*nests, **self.options)
-        return Step(self.outputs.pack(output), [self.states.pack(new)], {})
+    def step(self, inputs: Tensor, states: States) -> Step:
+        """Return the packed output and states after one time step.
+
+        Args:
+            inputs: Packed inputs `(batch, features)`.
+            states: List of one packed tensor `(batch, features)`.
+        """
+        inputs, states = self.inputs.unpack(inputs), self.states.unpack(states[0])
+        output, new_states = self.cell(inputs, states, **self.options)
+        return Step(self.outputs.pack(output), [self.states.pack(new_states)], {})
 
 
-def call(layer: Any, sequences: Any, initial_state: Any, mask: Any, training: bool) -> Any:
-    """Return what `keras_seq.layers.RNN` returns, for a cell of nests.
+def call(
+    layer: keras.layers.RNN,
+    sequences: Any,
+    initial_state: Any,
+    mask: Tensor | None,
+    training: bool | None,
+) -> Any:
+    """Return the results of a call of `keras_seq.layers.RNN` whose cell has nested structures.
 
     Args:
-        layer: The `RNN`, built.
-        sequences, initial_state, mask, training: Those of its call.
+        layer: The built layer.
+        sequences: Nested structure of tensors `(batch, timesteps, ...)`.
+        initial_state: Nested structure of tensors `(batch, ...)`, or None.
+        mask: Bools `(batch, timesteps)`, or None.
+        training: Whether dropout applies.
     """
     cell = layer.cell
     if initial_state is None:

@@ -1,4 +1,4 @@
-"""Recurrent layers on top of each other, as one layer."""
+"""Stack of recurrent layers."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -9,6 +9,7 @@ from keras import ops, tree
 
 from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.recurrent import layer_factory as factory
 
 SAVED = (
@@ -23,7 +24,8 @@ class RNNStack(keras.layers.Layer):
     """Stack of recurrent layers, with dropout, residual connections and normalization.
 
     Each layer computes `y = dropout(recurrent(x))`, then `y = x + y` if `residual`, then `y =
-    LayerNormalization(y)` if `normalization`. The first gets its input by the same two steps.
+    LayerNormalization(y)` if `normalization`. The input of the first layer is dropped out and
+    normalized too.
 
     >>> import keras
     >>> from keras_seq.layers import RNNStack
@@ -33,7 +35,7 @@ class RNNStack(keras.layers.Layer):
     >>> tuple(outputs.shape), stack.state_sizes
     ((4, 6, 8), [[8], [8]])
 
-    The states continue the sequences, as in a stream, or one time step at a time by `step`:
+    The states continue a stream, also one time step at a time by `step`:
 
     >>> outputs, states = stack(keras.random.normal((4, 2, 3)), initial_state=states)
     >>> output, states = stack.step(keras.random.normal((4, 3)), states)
@@ -42,21 +44,22 @@ class RNNStack(keras.layers.Layer):
 
     Args:
         cell: Name of a layer of `keras_seq.layers` ("LSTM"), class of a recurrent layer
-            (`keras.layers.LSTM`), class of a cell, or function from units to a new cell.
+            (`keras.layers.LSTM`), class of a cell, or function that returns a new cell for a
+            number of units.
         units: Number of hidden units per layer and direction; a list has one number per layer.
         num_layers: Number of recurrent layers, at least 1.
-        bidirectional: Whether each layer reads the sequence in both directions. Its outputs are
-            those of both, concatenated.
-        dropout: Fraction of the features that is dropped before the first layer and after each
+        bidirectional: Whether each layer reads the sequence in both directions. The outputs of
+            both are concatenated.
+        dropout: Fraction of the features to drop in training before the first layer and after each
             layer; a list has `num_layers + 1` fractions, the first for before the first layer.
-        recurrent_dropout: Fraction of the state that is dropped from step to step. A function
-            that makes cells has to set it itself.
-        residual: Whether the input of a layer is added to its output (He et al. 2016; Wu et al.
-            2016), wherever both have the same shape.
-        normalization: Whether inputs and outputs are normalized at each time step (layer
-            normalization, Ba, Kiros & Hinton 2016).
-        variational_dropout: Whether dropout drops the same features at all time steps (Gal &
-            Ghahramani 2016).
+        recurrent_dropout: Fraction of the state to drop between time steps in training. A function
+            that makes cells must set it itself.
+        residual: Whether to add the input of each layer to its output if both have the same shape
+            (He et al. 2016; Wu et al. 2016).
+        normalization: Whether to apply layer normalization to the input and all outputs (Ba, Kiros
+            & Hinton 2016).
+        variational_dropout: Whether one dropout mask is used for all time steps (Gal & Ghahramani
+            2016).
         return_sequences: Whether to return the outputs of all time steps, not only the last one.
         return_state: Whether to return the final states too.
         layer_options: Further arguments of every recurrent layer, such as `stateful` or
@@ -64,10 +67,10 @@ class RNNStack(keras.layers.Layer):
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.
-        initial_state: For each layer a list of states `(batch, units)`, those of the forward half
-            first. Default: zeros, or where a stateful stack stopped.
-        mask: Bools `(batch, timesteps)`, False where a time step is to be skipped. Default: the
-            mask of the layer before.
+        initial_state: For each layer a list of states `(batch, units)`, forward states first.
+            Default: zeros, or the final states of the previous batch in a stateful stack.
+        mask: Bools `(batch, timesteps)`, False where a time step is skipped. Default: the mask of
+            the layer before.
         training: Whether dropout applies.
 
     Returns:
@@ -75,7 +78,7 @@ class RNNStack(keras.layers.Layer):
         `return_sequences`; with `return_state` a pair of these and the final states.
 
     Raises:
-        InputError: If an argument has a wrong value, or they contradict each other.
+        InputError: If an argument has a wrong value, or arguments contradict each other.
     """
 
     def __init__(
@@ -104,8 +107,8 @@ class RNNStack(keras.layers.Layer):
         self.go_backwards = bool(self.layer_options.get("go_backwards"))
         if self.go_backwards and (bidirectional or residual):
             raise InputError(
-                "RNNStack: `go_backwards` excludes `bidirectional` and `residual`: it reverses the "
-                "outputs of each layer."
+                "RNNStack: `go_backwards` reverses the outputs of each layer, so that it excludes "
+                "`bidirectional` and `residual`."
             )
         sizes = factory.broadcast_argument("units", units, num_layers)
         self._cell_name = factory.layer_name(cell)
@@ -132,14 +135,14 @@ class RNNStack(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=3)
         self.supports_masking = True
 
-    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+    def build(self, sequences_shape: Shape, initial_state_shape: Any = None) -> None:
         shapes = [tuple(sequences_shape)]
         for layer in self.recurrent_layers:
             layer.build(shapes[-1])
             shapes.append(factory.output_shape(layer, shapes[-1]))
         for norm, shape in zip(self.norms, shapes):
             norm.build(shape)
-        self._adds = [self.residual and before == after for before, after in pairwise(shapes)]
+        self._adds = [self.residual and shape == next_ for shape, next_ in pairwise(shapes)]
         if self.residual and not any(self._adds):
             raise InputError(
                 "RNNStack: `residual` needs a layer whose input and output have the same shape, "
@@ -148,13 +151,13 @@ class RNNStack(keras.layers.Layer):
 
     def call(
         self,
-        sequences: Any,
-        initial_state: Any = None,
-        mask: Any = None,
+        sequences: Tensor,
+        initial_state: Sequence[States] | None = None,
+        mask: Tensor | None = None,
         training: bool | None = False,
-    ) -> Any:
+    ) -> Tensor | tuple[Tensor, list[States]]:
         if mask is None:
-            # Keras passes it on only if the sequences are the one tensor in the call.
+            # Keras passes it on only if the sequences are the only tensor of the call.
             mask = keras_compat.get_keras_mask(sequences)
         states = factory.check_states(initial_state, self.state_sizes)
         x, final_states = self._finish(0, self.dropouts[0](sequences, training=training)), []
@@ -167,17 +170,17 @@ class RNNStack(keras.layers.Layer):
             mask = ops.flip(mask, axis=1) if self.go_backwards and mask is not None else mask
         return (x, final_states) if self.return_state else x
 
-    def step(self, inputs: Any, states: Sequence[Sequence[Any]]) -> tuple[Any, list[list[Any]]]:
+    def step(self, inputs: Tensor, states: Sequence[States]) -> tuple[Tensor, list[States]]:
         """Return the outputs `(batch, features)` and the states after one time step.
 
-        It equals a call on sequences of one time step, without dropout.
+        It computes the same as a call on sequences of one time step, without dropout.
 
         Args:
             inputs: `(batch, features)`.
             states: States before the step, as `initial_state`.
 
         Raises:
-            InputError: If the stack reads backwards, or the states are not those of its layers.
+            InputError: If the stack reads backwards, or there are too many or too few states.
         """
         self._check_reads_forwards()
         if not self.built:
@@ -190,17 +193,17 @@ class RNNStack(keras.layers.Layer):
             x = self._finish(number + 1, y, x)
         return tree.map_structure(lambda t: ops.cast(t, self.compute_dtype), (x, final_states))
 
-    def advance(self, sequences: Any, states: Sequence[Sequence[Any]]) -> tuple[Any, list]:
-        """Return the outputs and the states after further time steps, as if with `return_state`.
+    def advance(self, sequences: Tensor, states: Sequence[States]) -> tuple[Tensor, list[States]]:
+        """Return the outputs and the states after several time steps.
 
-        It equals as many calls of `step`, and is faster.
+        It computes the same as repeated calls of `step`, and is faster.
 
         Args:
             sequences: `(batch, timesteps, features)`, at least one time step.
             states: States before the first of them, as `initial_state`.
 
         Raises:
-            InputError: If the stack reads backwards, or the states are not those of its layers.
+            InputError: If the stack reads backwards, or there are too many or too few states.
         """
         self._check_reads_forwards()
         states = factory.check_states(states, self.state_sizes)
@@ -213,62 +216,70 @@ class RNNStack(keras.layers.Layer):
 
     def _check_reads_forwards(self) -> None:
         if self.bidirectional or self.go_backwards:
-            raise InputError("RNNStack: a stack that reads backwards cannot go step by step.")
+            raise InputError(
+                "RNNStack: step() and advance() need bidirectional=False and no go_backwards."
+            )
 
-    def _finish(self, place: int, y: Any, x: Any = None) -> Any:
-        """Return the output of a layer after residual connection and normalization."""
-        y = x + y if place and self._adds[place - 1] else y
-        return self.norms[place](y) if self.norms else y
+    def _finish(self, index: int, y: Tensor, x: Tensor | None = None) -> Tensor:
+        """Return the output of a layer after residual connection and normalization.
+
+        Args:
+            index: 0 for the input of the stack, else the number of the layer from 1 on.
+            y: Output of the layer.
+            x: Input of the layer.
+        """
+        y = x + y if index and self._adds[index - 1] else y
+        return self.norms[index](y) if self.norms else y
 
     @property
     def state_sizes(self) -> list[list[int]]:
-        """Return the widths of the states of each layer, forward half first."""
+        """Widths of the states of each layer, forward states first."""
         return [factory.state_sizes(layer) for layer in self.recurrent_layers]
 
     @property
     def output_size(self) -> int:
-        """The width of the outputs."""
+        """Width of the outputs."""
         return factory.output_shape(self.recurrent_layers[-1], (None, None, 1))[-1]
 
-    def get_initial_state(self, batch_size: Any) -> list[list[Any]]:
-        """Return the states before the first step, zeros unless the cell says otherwise."""
+    def get_initial_state(self, batch_size: int | Tensor) -> list[States]:
+        """Return the states before the first time step, zeros unless the cell defines others."""
         return [factory.initial_states(layer, batch_size) for layer in self.recurrent_layers]
 
     def reset_state(self) -> None:
-        """Reset the states of a stateful stack to those before the first step."""
+        """Reset the states of a stateful stack to zeros."""
         for layer in self.recurrent_layers:
             layer.reset_state()
 
-    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:
+    def compute_output_shape(self, sequences_shape: Shape, initial_state_shape: Any = None) -> Any:
         shape, states = tuple(sequences_shape), []
         for layer, sizes in zip(self.recurrent_layers, self.state_sizes):
             states.append([(shape[0], size) for size in sizes])
             shape = factory.output_shape(layer, shape)
         return (shape, states) if self.return_state else shape
 
-    def compute_mask(self, sequences: Any, mask: Any) -> Any:
+    def compute_mask(self, sequences: Tensor, mask: Any) -> Any:
         mask = tree.flatten(mask)[0] if self.return_sequences else None
         if mask is not None and self.go_backwards and self.num_layers % 2:
             mask = ops.flip(mask, axis=1)
         num_states = sum(len(sizes) for sizes in self.state_sizes)
         return [mask, *[None] * num_states] if self.return_state else mask
 
-    def get_config(self) -> dict[str, Any]:
-        own = None  # A function cannot be saved, but the layers that it made can.
-        if self._cell_name is None:
-            own = [factory.serialize_layer(layer) for layer in self.recurrent_layers]
+    def get_config(self) -> Config:
+        layers = None
+        if self._cell_name is None:  # A function cannot be saved, but its layers can.
+            layers = [factory.serialize_layer(layer) for layer in self.recurrent_layers]
         return {
             **super().get_config(),
             **{name: getattr(self, name) for name in SAVED},
             "cell": self._cell_name,
-            "layers": own,
+            "layers": layers,
             "layer_options": keras.saving.serialize_keras_object(self.layer_options),
         }
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "RNNStack":
-        own = keras.saving.deserialize_keras_object(config["layers"])
+    def from_config(cls, config: Config) -> "RNNStack":
+        layers = keras.saving.deserialize_keras_object(config["layers"])
         options = keras.saving.deserialize_keras_object(config["layer_options"])
-        cell = config["cell"] if own is None else factory.SavedLayers(own)
+        cell = config["cell"] if layers is None else factory.SavedLayers(layers)
         config = {name: value for name, value in config.items() if name != "layers"}
         return super().from_config({**config, "cell": cell, "layer_options": options})

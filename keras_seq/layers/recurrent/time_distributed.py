@@ -1,4 +1,4 @@
-"""The same layer at every time step."""
+"""Layers that apply one layer at every time step."""
 
 from typing import Any
 
@@ -7,14 +7,21 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import takes_mask, takes_training
+from keras_seq._internal.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class TimeDistributed(keras.layers.TimeDistributed):
-    """Keras's `TimeDistributed`, also where TensorFlow does not know the number of time steps.
+    """`keras.layers.TimeDistributed`, also for an unknown number of time steps on TensorFlow.
 
-    Keras's own (3.15) then takes the number of rows for that of the steps. Each step is one call of
-    the layer, with the mask of that step. `FlattenTime` makes one call for all steps.
+    Keras 3.15 confuses the batch size with an unknown number of time steps. Each time step is one
+    call of the layer, with the mask of that step. `FlattenTime` makes one call for all steps.
+
+    >>> import keras
+    >>> from keras_seq.layers import TimeDistributed
+    >>> layer = TimeDistributed(keras.layers.Dense(4))
+    >>> tuple(layer(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 4)
 
     Args:
         layer: A `keras.layers.Layer`.
@@ -28,32 +35,34 @@ class TimeDistributed(keras.layers.TimeDistributed):
         `(batch, timesteps, ...)`.
 
     Raises:
-        InputError: If the mask has another batch or another number of time steps.
+        InputError: If the mask does not have the batch size and the time steps of the inputs.
     """
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         _check_mask(self, inputs, mask)
         if inputs.shape[1] is not None:
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
         options = {"training": training} if takes_training(self.layer) else {}
-        masked = mask is not None and takes_mask(self.layer)
-        first = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype.name)
-        dtype = self.layer.compute_output_spec(first).dtype
+        is_masked = mask is not None and takes_mask(self.layer)
+        step_inputs = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype.name)
+        dtype = self.layer.compute_output_spec(step_inputs).dtype
         if keras.backend.is_float_dtype(dtype):
             dtype = self.compute_dtype
 
-        def step(elements: list) -> Any:
-            if masked:
+        def step(elements: list[Tensor]) -> Tensor:
+            if is_masked:
                 options["mask"] = elements[1]
             return ops.cast(self.layer.call(elements[0], **options), dtype)
 
-        elements = [inputs, mask] if masked else [inputs]
+        elements = [inputs, mask] if is_masked else [inputs]
         outputs = tf.map_fn(
             step,
             [ops.swapaxes(element, 0, 1) for element in elements],
-            # One after the other, since a step may change a variable.
+            # In order, since a step may change a variable.
             parallel_iterations=1,
             fn_output_signature=tf.as_dtype(dtype),
         )
@@ -62,67 +71,76 @@ class TimeDistributed(keras.layers.TimeDistributed):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class FlattenTime(keras.layers.TimeDistributed):
-    """A layer applied to all time steps in one call: all steps of all rows are one batch.
+    """A layer applied to all time steps in one call, with the time steps moved to the batch axis.
 
-    That is faster than `TimeDistributed`, and the same for layers that treat each row by itself.
-    `BatchNormalization` takes its statistics over all steps. The layer computes in its own dtype.
+    It is faster than `TimeDistributed`, and equal to it for layers that treat each row by itself.
+    `BatchNormalization` computes its statistics over all time steps. The layer computes in its own
+    data type.
+
+    >>> import keras
+    >>> from keras_seq.layers import FlattenTime
+    >>> layer = FlattenTime(keras.layers.Dense(4))
+    >>> tuple(layer(keras.random.normal((2, 5, 3))).shape)
+    (2, 5, 4)
 
     Args:
         layer: A `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, timesteps, ...)`.
-        mask: Bools `(batch, timesteps, ...)`, for a layer that takes a mask. The next layer gets it
-            too, or `(batch, timesteps)`, where the outputs have not its further axes: True where
-            any was.
+        mask: Bools `(batch, timesteps, ...)`, for a layer that takes a mask. It is passed on to the
+            next layer. If the outputs have fewer axes, it is reduced to `(batch, timesteps)` by
+            "any".
         training: Whether the layer trains.
 
     Returns:
         `(batch, timesteps, ...)`.
 
     Raises:
-        InputError: If the mask has another batch or another number of time steps.
+        InputError: If the mask does not have the batch size and the time steps of the inputs.
     """
 
-    def __init__(self, layer: Any, **kwargs: Any) -> None:
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
         super().__init__(layer, **{"dtype": getattr(layer, "dtype_policy", None), **kwargs})
 
-    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         _check_mask(self, inputs, mask)
         batch, timesteps = ops.shape(inputs)[:2]
 
-        def flat(x: Any) -> Any:
+        def flatten(x: Tensor) -> Tensor:
             return ops.reshape(x, (batch * timesteps, *x.shape[2:]))
 
         options = {}
         if mask is not None and takes_mask(self.layer):
-            options["mask"] = flat(mask)
-        # `training` reaches the layer by itself.
-        outputs = self.layer(flat(inputs), **options)
+            options["mask"] = flatten(mask)
+        # Keras passes `training` on to the layer.
+        outputs = self.layer(flatten(inputs), **options)
         return ops.reshape(outputs, (batch, timesteps, *outputs.shape[1:]))
 
-    def compute_output_spec(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, inputs: Tensor, *args: Any, **kwargs: Any) -> keras.KerasTensor:
         step = keras.KerasTensor((inputs.shape[0], *inputs.shape[2:]), inputs.dtype)
         output = self.layer.compute_output_spec(step)
         shape = (*inputs.shape[:2], *output.shape[1:])
         return keras.KerasTensor(shape, output.dtype)
 
-    def compute_mask(self, inputs: Any, mask: Any) -> Any:
+    def compute_mask(self, inputs: Tensor, mask: Tensor | None) -> Tensor | None:
         if mask is None or len(mask.shape) < len(self.compute_output_shape(tuple(inputs.shape))):
             return mask
         return ops.any(mask, axis=tuple(range(2, len(mask.shape))))
 
 
-def _check_mask(layer: Any, inputs: Any, mask: Any) -> None:
-    """Refuse a mask that is not of these inputs."""
+def _check_mask(layer: keras.layers.Layer, inputs: Tensor, mask: Tensor | None) -> None:
+    """Raise an error if a mask does not fit the inputs."""
     if mask is None:
         return
     kind = "FlattenTime" if isinstance(layer, FlattenTime) else "TimeDistributed"
-    wanted, found = tuple(inputs.shape[:2]), tuple(mask.shape)
-    pairs = zip(found, wanted)
-    if len(found) < 2 or any(None not in pair and pair[0] != pair[1] for pair in pairs):
-        # Begins as Keras's own sentence does.
+    expected, shape = tuple(inputs.shape[:2]), tuple(mask.shape)
+    pairs = zip(shape, expected)
+    if len(shape) < 2 or any(None not in pair and pair[0] != pair[1] for pair in pairs):
+        # The text begins as that of Keras, which users may search for.
         raise InputError(
-            f"{layer.name}: The `mask` passed to the `{kind}` layer has a shape {found}; "
-            f"it must begin with the axes (batch, timesteps) of the inputs, {wanted}."
+            f"{layer.name}: The `mask` passed to the `{kind}` layer has a shape {shape}; "
+            f"it must begin with the axes (batch, timesteps) of the inputs, {expected}."
         )

@@ -118,7 +118,7 @@ def test_scheduled_sampling():
     ("call", "message"),
     [
         (lambda: make(attention="Luong"), "There is no attention 'Luong'"),
-        (lambda: make(attention=None, input_feeding=True), "there is nothing to feed"),
+        (lambda: make(attention=None, input_feeding=True), "input_feeding needs attention"),
         (lambda: make(num_layers=0), "num_layers must be at least 1, got 0"),
         (lambda: make("LSTMs"), "There is no recurrent layer 'LSTMs'"),
         (lambda: layers.Decoder(keras.layers.Dense(3)), "or have a vocab_size"),
@@ -128,7 +128,7 @@ def test_scheduled_sampling():
         ),
         (
             lambda: make(units=4, attention="dot")(IDS, MEMORY, SUMMARY),
-            "an encoder as wide as the decoder, 4 features, got 6",
+            "a memory of 4 features, as many as units, got 6",
         ),
     ],
 )
