@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import keras
 from keras import ops
@@ -51,7 +51,7 @@ class SmallFrameEncoder(keras.layers.Layer):
         self.frame_difference = frame_difference
 
     def build(self, clips_shape: Shape) -> None:
-        height, width, channels = clips_shape[2:]
+        height, width, channels = cast(tuple[int, int, int], clips_shape[2:])
         frame_shape = (height, width, channels * (2 if self.frame_difference else 1))
         self.frames = FlattenTime(self._convolutions(frame_shape), name="frames")
 

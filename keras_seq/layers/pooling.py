@@ -1,6 +1,6 @@
 """Pooling over time: maximum, and the middle of a bidirectional layer."""
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 from keras import ops
@@ -28,9 +28,10 @@ class MaxPooling(_Pooling):
     """Max pooling over the unmasked time steps of a sequence.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import MaxPooling
     >>> x = np.array([[[1.0], [3.0], [7.0]]])
-    >>> MaxPooling()(x, mask=np.array([[True, True, False]])).numpy().tolist()
+    >>> ops.convert_to_numpy(MaxPooling()(x, mask=np.array([[True, True, False]]))).tolist()
     [[3.0]]
 
     Call arguments:
@@ -55,9 +56,10 @@ class MiddlePooling(_Pooling):
     This suits sequences that are aligned at their middle, such as splice sites in DNA.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import MiddlePooling
     >>> x = np.array([[[1.0, 10.0], [2.0, 20.0], [3.0, 30.0], [4.0, 40.0]]])
-    >>> MiddlePooling()(x).numpy().tolist()
+    >>> ops.convert_to_numpy(MiddlePooling()(x)).tolist()
     [[3.0, 20.0]]
 
     Call arguments:
@@ -73,7 +75,7 @@ class MiddlePooling(_Pooling):
     """
 
     def build(self, sequences_shape: Shape) -> None:
-        if sequences_shape[-1] % 2:
+        if cast(int, sequences_shape[-1]) % 2:
             raise InputError(
                 "MiddlePooling needs the outputs of a bidirectional layer, got "
                 f"{sequences_shape[-1]} features."

@@ -1,7 +1,7 @@
 """Recurrent cell with attention over a memory."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import keras
 from keras import ops, tree
@@ -83,7 +83,8 @@ class AttentionDecoderCell(keras.layers.Layer):
         super().__init__(**kwargs)
         if score not in SCORES:
             raise unknown_name("attention score", score, SCORES)
-        if input_feeding and (getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0)):
+        rates = [getattr(cell, name, 0) for name in ("dropout", "recurrent_dropout")]
+        if input_feeding and any(rates):
             raise InputError(
                 "AttentionDecoderCell: with input_feeding the cell must have no dropout of its own."
             )
@@ -126,7 +127,7 @@ class AttentionDecoderCell(keras.layers.Layer):
         if self.memory_units is None:
             raise InputError(NO_MEMORY)
         attended_width = self.units if self.input_feeding else 0
-        self.rnn.build((None, None, input_shape[-1] + attended_width))
+        self.rnn.build((None, None, cast(int, input_shape[-1]) + attended_width))
         if self.query is not None:
             self.query.build((None, None, self._width))
         keys = (None, None, self.key_units)

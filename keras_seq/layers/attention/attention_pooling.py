@@ -17,11 +17,14 @@ class AttentionPooling(keras.layers.Layer):
         weight_t = softmax_t(v . tanh(W x_t + b)),  output = sum_t weight_t x_t
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import AttentionPooling
     >>> x, mask = np.ones((2, 3, 4)), np.array([[True, True, False], [True, True, True]])
     >>> output, weights = AttentionPooling(8)(x, mask=mask, return_attention_scores=True)
-    >>> tuple(output.shape), np.round(weights, 2).tolist()
-    ((2, 4), [[0.5, 0.5, 0.0], [0.33, 0.33, 0.33]])
+    >>> tuple(output.shape), tuple(weights.shape)
+    ((2, 4), (2, 3))
+    >>> ops.convert_to_numpy(weights)[0].tolist()
+    [0.5, 0.5, 0.0]
 
     Args:
         units: Number of rows of W.

@@ -1,6 +1,6 @@
 """Convolution over the frequency bins of each time step."""
 
-from typing import Any
+from typing import Any, cast
 
 import keras
 from keras import ops
@@ -58,7 +58,7 @@ class BandConvolution(keras.layers.Layer):
         self.pooling = keras.layers.MaxPooling2D((1, pool_size), dtype=policy, name="pooling")
 
     def build(self, steps_shape: Shape) -> None:
-        bins, remainder = divmod(steps_shape[-1], self.num_frames)
+        bins, remainder = divmod(cast(int, steps_shape[-1]), self.num_frames)
         if remainder:
             raise InputError(
                 f"BandConvolution: {steps_shape[-1]} features are not {self.num_frames} frames."
@@ -82,7 +82,8 @@ class BandConvolution(keras.layers.Layer):
         return (bins - self.kernel_size + 1) // self.pool_size * self.filters
 
     def compute_output_shape(self, steps_shape: Shape) -> Shape:
-        return (*steps_shape[:2], self._output_size(steps_shape[-1] // self.num_frames))
+        bins = cast(int, steps_shape[-1]) // self.num_frames
+        return (*steps_shape[:2], self._output_size(bins))
 
     def get_config(self) -> Config:
         names = ("num_frames", "filters", "kernel_size", "pool_size")

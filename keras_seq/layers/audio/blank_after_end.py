@@ -20,9 +20,10 @@ class BlankAfterEnd(keras.layers.Layer):
     Neither the loss nor a decoder then needs the lengths of the recordings.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
     >>> log_probs = BlankAfterEnd()(np.zeros((1, 2, 2)), np.array([[True, False]]))
-    >>> np.exp(log_probs).tolist()
+    >>> ops.convert_to_numpy(ops.exp(log_probs)).tolist()
     [[[0.5, 0.5], [1.0, 0.0]]]
 
     Args:

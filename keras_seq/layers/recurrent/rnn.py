@@ -95,7 +95,7 @@ class RNN(keras.layers.RNN):
                 f"{type(self).__name__}: `checkpoint` needs a cell with the methods `project` and "
                 f"`step`; {type(self.cell).__name__} does not have both."
             )
-        if checkpoint and getattr(self.cell, "recurrent_dropout", 0):
+        if checkpoint and bool(getattr(self.cell, "recurrent_dropout", 0)):
             raise InputError(
                 f"{type(self).__name__}: `checkpoint` computes time steps twice, so that they must "
                 "not be random; use `dropout` instead of `recurrent_dropout`."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import keras
 from keras import ops, tree
@@ -239,7 +239,8 @@ class RNNStack(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Width of the outputs."""
-        return factory.output_shape(self.recurrent_layers[-1], (None, None, 1))[-1]
+        shape = factory.output_shape(self.recurrent_layers[-1], (None, None, 1))
+        return cast(int, shape[-1])
 
     def get_initial_state(self, batch_size: int | Tensor) -> list[States]:
         """Return the states before the first time step, zeros unless the cell defines others."""

@@ -22,8 +22,9 @@ class BigramLookup(keras.layers.Layer):
     The ids start at 1, in the order of the first token, then of the second.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import BigramLookup
-    >>> BigramLookup([(2, 3), (3, 2)])(np.array([[2, 3, 2]])).numpy().tolist()
+    >>> ops.convert_to_numpy(BigramLookup([(2, 3), (3, 2)])(np.array([[2, 3, 2]]))).tolist()
     [[0, 1, 2, 0]]
 
     Args:

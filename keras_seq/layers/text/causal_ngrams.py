@@ -85,19 +85,20 @@ class CausalNgramFeatures(IncrementalLayer):
         self, windows: Tensor, style: Tensor | None, training: bool | None = False
     ) -> Tensor:
         """Return the vectors of windows `(..., max_n)` in the styles `(...)`."""
-        self._check_style(style)
+        style = self._check_style(style)
         plain = self.plain(windows, training=training)
         if self.styled is None:
             return plain
         windows = ops.concatenate([style[..., None], windows[..., : self.max_style_n]], axis=-1)
         return ops.concatenate([plain, self.styled(windows, training=training)], axis=-1)
 
-    def _check_style(self, style: Tensor | None) -> None:
+    def _check_style(self, style: Tensor | None) -> Tensor:
         if self.styled is not None and style is None:
             raise InputError(
                 f"{self.name} has vectors per style (max_style_n={self.max_style_n}), but got no "
                 "style: pass one, or use max_style_n=0."
             )
+        return style
 
     def initial_state(
         self, ids: Tensor, lengths: Tensor, max_length: int | Tensor

@@ -20,11 +20,12 @@ class NaiveBayesExpert(keras.layers.Layer):
     Call `adapt` before the layer is used.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import NaiveBayesExpert
     >>> expert = NaiveBayesExpert(4, 2)  # ids 2 and 3 are words
     >>> texts, labels = np.array([[2, 2], [3, 0]]), np.eye(2)
     >>> expert.adapt(texts, labels)
-    >>> expert(texts).numpy().argmax(axis=1).tolist()
+    >>> ops.convert_to_numpy(expert(texts)).argmax(axis=1).tolist()
     [0, 1]
 
     Args:
@@ -109,11 +110,12 @@ class WeightArrayExpert(keras.layers.Layer):
     Call `adapt` before the layer is used.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import WeightArrayExpert
     >>> expert = WeightArrayExpert([[0, 0], [0, 0], [1, 0], [0, 1]], 2, order=1, window=2)
     >>> sequences, labels = np.array([[2, 3], [3, 2]]), np.eye(2)
     >>> expert.adapt(sequences, labels)
-    >>> expert(sequences).numpy().argmax(axis=1).tolist()
+    >>> ops.convert_to_numpy(expert(sequences)).argmax(axis=1).tolist()
     [0, 1]
 
     Args:
@@ -199,8 +201,10 @@ class LogitMixture(keras.layers.Layer):
     evidence, which a sum would count twice.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import LogitMixture
-    >>> LogitMixture("mean")([np.array([[1.0, 3.0]]), np.array([[3.0, 3.0]])]).numpy().tolist()
+    >>> logits = [np.array([[1.0, 3.0]]), np.array([[3.0, 3.0]])]
+    >>> ops.convert_to_numpy(LogitMixture("mean")(logits)).tolist()
     [[2.0, 3.0]]
 
     Args:

@@ -33,11 +33,12 @@ class KneserNey(IncrementalLayer):
     the network would learn to rely on them.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import KneserNey
     >>> layer = KneserNey(5, order=2, interpolation=1.0)
     >>> layer.adapt([[2, 3, 4, 2], [2, 3, 2]])  # 2 begins and ends each sequence
     >>> logits = layer(np.zeros((1, 1, 5)), np.array([[2]]))  # the token after 2
-    >>> int(logits.numpy().argmax())
+    >>> int(ops.convert_to_numpy(logits).argmax())
     3
 
     Args:

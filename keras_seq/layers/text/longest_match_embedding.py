@@ -25,9 +25,10 @@ class LongestMatchEmbedding(IncrementalLayer):
     tokens. It copies repeated bars and names, which a recurrent state would have to memorize.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import LongestMatchEmbedding
     >>> vectors = LongestMatchEmbedding(5, output_dim=2)(np.array([[2, 3, 4, 2, 3]]))
-    >>> [bool(step.any()) for step in vectors.numpy()[0]]
+    >>> [bool(step.any()) for step in ops.convert_to_numpy(vectors)[0]]
     [False, False, False, False, True]
 
     Args:

@@ -1,7 +1,7 @@
 """Naive Bayes with learned weights: over a set of features, and over symbols by position."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -20,10 +20,11 @@ class NaiveBayes(keras.layers.Layer):
     of a wide and deep model (Cheng et al. 2016). Call `adapt` before the layer is used.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import NaiveBayes
     >>> layer = NaiveBayes(num_features=2, num_labels=2)
     >>> layer.adapt(np.array([[1, 0], [2, 1]]), np.eye(2))
-    >>> layer(np.array([[2, 0]])).numpy().argmax(axis=1).tolist()
+    >>> ops.convert_to_numpy(layer(np.array([[2, 0]]))).argmax(axis=1).tolist()
     [1]
 
     Args:
@@ -98,12 +99,13 @@ class WeightArrayModel(keras.layers.Layer):
     before the layer is used.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import WeightArrayModel
     >>> layer = WeightArrayModel(num_labels=2, order=1, window=2)
     >>> symbols = np.eye(2, dtype="float32")[[[0, 1], [1, 0]]]  # 2 sequences of 2 symbols
     >>> mask = np.ones((2, 2), "bool")
     >>> layer.adapt(symbols, mask, np.eye(2))
-    >>> layer(symbols, mask).numpy().argmax(axis=1).tolist()
+    >>> ops.convert_to_numpy(layer(symbols, mask)).argmax(axis=1).tolist()
     [0, 1]
 
     Args:
@@ -147,7 +149,8 @@ class WeightArrayModel(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, symbols_shape: Shape, mask_shape: Shape | None = None) -> None:
-        num_ngrams = (self.window - self.order + 1) * symbols_shape[-1] ** self.order
+        num_symbols = cast(int, symbols_shape[-1])
+        num_ngrams = (self.window - self.order + 1) * num_symbols**self.order
         _add_weights(self, (num_ngrams, self.num_labels))
 
     def adapt(

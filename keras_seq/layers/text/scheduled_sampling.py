@@ -18,9 +18,11 @@ class ScheduledSampling(keras.layers.Layer):
     a gradient (Mihaylova & Martins 2019).
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import ScheduledSampling
     >>> layer = ScheduledSampling(1.0, ramp_steps=1)
-    >>> layer(np.array([[2, 5, 4, 0]]), np.array([[6, 7, 8, 9]]), training=True).numpy().tolist()
+    >>> ids, predicted = np.array([[2, 5, 4, 0]]), np.array([[6, 7, 8, 9]])
+    >>> ops.convert_to_numpy(layer(ids, predicted, training=True)).tolist()
     [[2, 6, 7, 0]]
 
     Args:

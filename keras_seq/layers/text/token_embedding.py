@@ -18,6 +18,7 @@ from keras_seq.text.encoder import TextEncoder
 class TokenEmbedding(keras.layers.Embedding):
     """Embedding of the tokens of a `TextEncoder`.
 
+    >>> from keras import ops
     >>> from keras_seq.layers import TokenEmbedding
     >>> from keras_seq.text.encoder import TextEncoder
     >>> encoder = TextEncoder(["good", "bad"])
@@ -28,7 +29,7 @@ class TokenEmbedding(keras.layers.Embedding):
     Pretrained vectors can be the initial values, or stay fixed:
 
     >>> layer = TokenEmbedding(encoder, vectors={"good": [1.0], "bad": [-1.0]}, trainable=False)
-    >>> layer(encoder.encode_batch(["so bad"]).ids).numpy().tolist()
+    >>> ops.convert_to_numpy(layer(encoder.encode_batch(["so bad"]).ids)).tolist()
     [[[0.0], [-1.0]]]
 
     Args:
@@ -138,8 +139,9 @@ class OneHotTokens(keras.layers.Layer):
     """One-hot vectors of tokens, in place of an embedding.
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import OneHotTokens
-    >>> OneHotTokens(3)(np.array([[2, 0]])).numpy().tolist()
+    >>> ops.convert_to_numpy(OneHotTokens(3)(np.array([[2, 0]]))).tolist()
     [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
 
     Args:

@@ -13,8 +13,9 @@ class WordDropout(keras.layers.Layer):
     """Word dropout: random replacement of tokens by `<UNK>` in training (Iyyer et al. 2015).
 
     >>> import numpy as np
+    >>> from keras import ops
     >>> from keras_seq.layers import WordDropout
-    >>> WordDropout(1.0)(np.array([[5, 3, 0]]), training=True).numpy().tolist()
+    >>> ops.convert_to_numpy(WordDropout(1.0)(np.array([[5, 3, 0]]), training=True)).tolist()
     [[1, 1, 0]]
 
     Args:

@@ -1,14 +1,10 @@
-"""The front end of speech models: against its parts one by one; saved; its examples."""
-
-import doctest
+"""The front end of speech models: against its parts one by one; saved."""
 
 import keras
 import numpy as np
-import pytest
 from helpers import to_numpy
 
 from keras_seq import layers
-from keras_seq.layers.audio import band_convolution, front_end
 
 RANDOM = np.random.default_rng(0)
 SAMPLES = RANDOM.uniform(-0.5, 0.5, (2, 1_000)).astype("float32")
@@ -61,9 +57,3 @@ def test_saved_with_its_parts(tmp_path):
     expected = to_numpy(model(arrays))
     assert expected.shape[0] == 4
     np.testing.assert_allclose(to_numpy(loaded(arrays)), expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("module", [front_end, band_convolution])
-def test_the_examples_run(module):
-    failed, count = doctest.testmod(module)
-    assert count and not failed

@@ -1,6 +1,5 @@
 """`RNNStack` against the layers that it is made of, one after the other."""
 
-import doctest
 import itertools
 import re
 
@@ -27,7 +26,6 @@ from keras.src.testing import TestCase
 import keras_seq
 from keras_seq import cells, layers
 from keras_seq._internal.errors import InputError
-from keras_seq.layers.recurrent import stack as stack_module
 
 pytestmark = pytest.mark.usefixtures("eagerly")
 
@@ -461,15 +459,10 @@ def test_mistakes_in_a_call_are_refused():
     with pytest.raises(InputError, match="needs a layer whose input and output have the same"):
         layers.RNNStack("GRU", 4, residual=True)(x)
     stack = make_stack("LSTM", 4, 2)
-    with pytest.raises(InputError, match=re.escape("[2, 2] of them, got [1, 1]")):
+    with pytest.raises(InputError, match=re.escape("[2, 2] tensors, got [1, 1]")):
         stack(x, initial_state=[[normal(4, 4)], [normal(4, 4)]])
     both = make_stack("LSTM", 4, bidirectional=True)
     with pytest.raises(InputError, match="need bidirectional=False"):
         both.step(x[:, 0], both.get_initial_state(4))
     with pytest.raises(InputError, match="need bidirectional=False"):
         both.advance(x, both.get_initial_state(4))
-
-
-def test_the_example_runs():
-    failed, count = doctest.testmod(stack_module)
-    assert count > 3 and not failed
