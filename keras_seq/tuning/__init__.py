@@ -1,7 +1,7 @@
-"""Tunes a recipe: tries values of the fields that its Config marks, and trains the best for good.
+"""Hyperparameter search over the tunable fields of a recipe's Config.
 
-keras-tuner chooses what to try, and divides the work over machines. Each trial is trained like any
-run, without the test split, in a folder of its own, so that an interrupted one goes on.
+keras-tuner selects the values and distributes trials over machines. Each trial is trained like any
+run, without the test split, in its own folder. An interrupted trial resumes there.
 """
 
 from keras_seq._internal.errors import InputError
@@ -11,7 +11,7 @@ try:
     import keras_tuner  # noqa: F401
 except ImportError as error:
     raise InputError(
-        f"Tuning needs keras-tuner ({error}): pip install 'keras-seq[tune]'."
+        f"Tuning needs keras-tuner ({error}). Install it with: pip install 'keras-seq[tune]'."
     ) from None
 
 from keras_seq.tuning.cluster import CLUSTER, run_trials, serve_workers

@@ -1,12 +1,11 @@
-"""What a search tries next and what came of it: keras-tuner's oracles, and what they lack."""
+"""Search strategies: keras-tuner's oracles with safe state, timeouts of workers and pruning."""
 
 import copy
-import functools
 import statistics
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial
@@ -14,110 +13,129 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 
 from keras_seq._internal.files import read_checked_json, read_with_fallback, write_checked_json
 from keras_seq._internal.keras_tuner_compat import OracleHooks
+from keras_seq.train.config import Config
+from keras_seq.train.progress import OnProgress
+from keras_seq.tuning.locking import synchronized
 from keras_seq.tuning.space import trial_values
 
+Strategy = Literal["random", "bayesian", "hyperband"]
+"""Value of `--search`."""
 WORKER_TIMEOUT = 60
-"""Seconds after the last word of a worker when it is taken for dead."""
+"""Seconds without a message after which a worker counts as dead."""
 MAX_RESOURCE = 9
-"""Hyperband trains for 1, 3 or all 9 parts of a training, in rounds of 23 trials."""
+"""Resource of a whole training in Hyperband. Trials get 1, 3 or 9 ninths of a training."""
 HYPERBAND_ROUND_TRIALS = 23
+"""Number of trials in a round of Hyperband over all its brackets."""
+MIN_PRUNE_STEP = 20
+"""Percentage of a training before which a trial is never pruned."""
+MIN_PRUNE_TRIALS = 4
+"""Number of completed trials that the median rule needs."""
+MAX_WORKER_DEATHS = 3
+"""Number of workers that may die during a trial before it fails."""
 
 
-def synchronized(method):
-    """Lets one thread at a time work on a search, and none after an error such as a full disk.
+if TYPE_CHECKING:
 
-    keras-tuner's own decorator, which the methods of its oracles have, keeps its lock for ever
-    when there is an error, and a chief would wait for it.
-    """
+    class _Oracle(OracleHooks, keras_tuner.Oracle):
+        """Base of `Search` for type checkers: subclasses combine it with an oracle."""
 
-    @functools.wraps(method)
-    def run(self, *args, **kwargs):
-        with self.lock:
-            if self.failure is not None:
-                raise self.failure
-            try:
-                return method(self, *args, **kwargs)
-            except Exception as error:
-                self.failure = error
-                raise
-
-    return run
+else:
+    _Oracle = OracleHooks
 
 
-class Search(OracleHooks):
-    """What a search needs beyond keras-tuner's oracles.
+class Search(_Oracle):
+    """Base of the search strategies, to put before a `keras_tuner.Oracle`.
 
-    - Its state is one file, which is replaced as a whole, so that a kill at any moment loses
-      nothing; who asks again under the same name gets the trial back that it had.
-    - The trial of a worker that is silent for `WORKER_TIMEOUT` seconds goes to another. The search
-      ends when all trials have ended.
-    - The first trial is the config as it stands.
-    - An error while it is saved ends it, for workers and chief alike.
-    - A trial is stopped when it is worse than the median of all finished trials was at the same
-      share of their training (the rule of Golovin et al. 2017, Google Vizier).
+    - The state is one file, replaced atomically, so that a kill at any moment loses nothing. A
+      worker that asks again gets its trial back.
+    - The trial of a worker that is silent for `WORKER_TIMEOUT` seconds is given to another one.
+    - The search ends when all trials have ended, not when the last one has started.
+    - The first trial is the config itself.
+    - An error while saving ends the search, for workers and chief.
+    - A trial is pruned if it is worse than the median of the completed trials at the same fraction
+      of their training (median rule of Google Vizier, Golovin et al. 2017).
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import keras_tuner
+    >>> from keras_seq.train.config import Config
+    >>> from keras_seq.tuning import make_oracle
+    >>> space = keras_tuner.HyperParameters()
+    >>> _ = space.Int("units", 16, 64, default=32)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = Path(folder.name) / "search.json"
+    >>> search = make_oracle("random", path, space, 5, Config(), lambda *_: None)
+    >>> search.create_trial("worker").hyperparameters.values
+    {'units': 32}
+    >>> folder.cleanup()
 
     Args:
-        path: The file; None for a client of a chief, who alone keeps it.
-        on_progress: Called with how many trials are done, and with a line about one that is over.
-        prune: Whether to stop trials by the median.
-        **arguments: Of the oracle.
+        path: File of the state, or None for the client of a chief, which keeps the state.
+        on_progress: Function that is called with the number of completed trials and a line about
+            the trial that has ended.
+        prune: Whether to stop trials by the median rule.
+        **arguments: Arguments of the oracle.
     """
 
-    def __init__(self, path, on_progress, prune, **arguments):
+    def __init__(
+        self, path: Path | None, on_progress: OnProgress, prune: bool, **arguments: Any
+    ) -> None:
         super().__init__(max_consecutive_failed_trials=None, **arguments)
         self.path, self.on_progress, self.prune = path, on_progress, prune
         self.verbose = 0
-        self.last_seen = {}  # worker to the time of its last word
+        self.last_seen: dict[str, float] = {}
         self.ended = False
-        self.lock, self.failure = threading.RLock(), None
+        self.lock = threading.RLock()
+        self.failure: Exception | None = None
         if self.path is not None:
             state = read_with_fallback(self.path, _read_state)
             if state is not None:
                 self.set_state(state)
 
-    def save(self):
+    def save(self) -> None:
+        assert self.path is not None
         write_checked_json(self.path, self.get_state(), keep_previous=True)
 
-    def save_trial(self, trial):
-        self.save()  # trials are in the same file
+    def save_trial(self, trial: Trial) -> None:
+        self.save()  # the same file holds all trials
 
-    def get_state(self):
+    def get_state(self) -> dict[str, Any]:
         trials = {name: trial.get_state() for name, trial in self.trials.items()}
         return {**super().get_state(), "trials": trials, "ended": self.ended}
 
-    def set_state(self, state):
-        self.trials = {name: Trial.from_state(found) for name, found in state["trials"].items()}
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.trials = {name: Trial.from_state(trial) for name, trial in state["trials"].items()}
         super().set_state(state)
         self.ended = state["ended"]
-        # keras-tuner forgets who works on what only after it has saved.
+        # keras-tuner saves before it removes an ended trial from those of the workers.
         self.ongoing_trials = {
-            worker: trial for worker, trial in self.ongoing_trials.items() if _runs(trial)
+            worker: trial for worker, trial in self.ongoing_trials.items() if _is_running(trial)
         }
         self.last_seen = dict.fromkeys(self.ongoing_trials, time.monotonic())
 
     @synchronized
-    def create_trial(self, tuner_id):
+    def create_trial(self, tuner_id: str) -> Trial:
         self.last_seen[tuner_id] = time.monotonic()
         self.release_timed_out()
         trial = super().create_trial(tuner_id)
         if trial.status == "STOPPED":
-            if self.ongoing_trials:  # one of which may yet be given back
+            if self.ongoing_trials:  # one of them may still be released
                 trial.status = "IDLE"
                 self.tuner_ids.add(tuner_id)
             else:
                 self.ended = True
-                self.save()  # a chief that is started again has nobody to wait for
+                self.save()  # a chief that is started again must not wait for workers
         return copy.copy(trial)  # only `end_trial` may change the trial itself
 
-    def populate_space(self, trial_id):
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
         if len(self.end_order) >= 3 and not self.completed:
-            return {"status": "STOPPED", "values": None}  # nothing goes well here
+            return {"status": "STOPPED", "values": None}  # no trial can be trained
         return super().populate_space(trial_id)
 
     @synchronized
-    def update_trial(self, trial_id, metrics, step=0):
+    def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
         trial = self.trials[trial_id]
-        if _runs(trial):
+        if _is_running(trial):
             self.get_trial(trial_id)
             trial = super().update_trial(trial_id, metrics, step)
             self.on_progress(self.num_done)
@@ -126,105 +144,101 @@ class Search(OracleHooks):
         return Trial(trial.hyperparameters, trial_id, "STOPPED")
 
     @synchronized
-    def end_trial(self, trial):
-        if not _runs(self.trials[trial.trial_id]):
-            return  # a worker taken for dead came back after another had done its work
+    def end_trial(self, trial: Trial) -> None:
+        if not _is_running(self.trials[trial.trial_id]):
+            return  # a worker that had timed out returns after another one finished its trial
         if trial.trial_id in self.retry_queue:
             self.retry_queue.remove(trial.trial_id)
-        ended_well = trial.status == "COMPLETED"
+        was_trained = trial.status == "COMPLETED"
         super().end_trial(trial)
         trial = self.trials[trial.trial_id]
-        if ended_well and trial.status != "COMPLETED":
+        if was_trained and trial.status != "COMPLETED":
             trial.message = "its score is not a number"
             self.save()
         self.on_progress(self.num_done, self.format_line(trial))
 
-    def get_trial(self, trial_id):
-        """The trial; that a worker asks for its own shows that it lives."""
+    def get_trial(self, trial_id: str) -> Trial:
+        """Return a trial, and note that its worker is alive."""
         for worker, trial in list(self.ongoing_trials.items()):
             if trial.trial_id == trial_id:
                 self.last_seen[worker] = time.monotonic()
         return super().get_trial(trial_id)
 
     @synchronized
-    def release_timed_out(self):
-        """Give back the trials of workers silent for more than `WORKER_TIMEOUT` seconds."""
+    def release_timed_out(self) -> None:
+        """Release the trials of workers that are silent for more than `WORKER_TIMEOUT` seconds."""
         now = time.monotonic()
         for worker in self.tuner_ids | set(self.ongoing_trials):
             if now - self.last_seen[worker] > WORKER_TIMEOUT:
                 self.release(worker)
 
     @synchronized
-    def release(self, worker):
-        """Gives back the trial of a worker that has died; the third such death fails the trial."""
+    def release(self, worker: str) -> None:
+        """Release the trial of a dead worker for another one. The third death fails the trial."""
         self.tuner_ids.discard(worker)
         trial = self.ongoing_trials.pop(worker, None)
         if trial is None:
             return
         self.run_times[trial.trial_id] += 1
         self.on_progress(
-            self.num_done, f"{worker} is gone, trial {trial.trial_id} waits for another"
+            self.num_done, f"{worker} has stopped, trial {trial.trial_id} waits for another worker"
         )
-        if self.run_times[trial.trial_id] < 3:
+        if self.run_times[trial.trial_id] < MAX_WORKER_DEATHS:
             self.retry_queue.append(trial.trial_id)
             self.save()
         else:
-            trial.status, trial.message = "FAILED", "three workers died of it"
+            trial.status, trial.message = "FAILED", f"{MAX_WORKER_DEATHS} workers died during it"
             super().end_trial(trial)
             self.on_progress(self.num_done, self.format_line(trial))
 
-    def score_trial(self, trial):
+    def score_trial(self, trial: Trial) -> None:
         trial.score = trial.metrics.get_last_value(self.objective.name)
 
-    def should_prune(self, trial, step):
-        """Whether a trial is worse than the median of the finished ones; asked for four of them."""
-        if not self.prune or step < 20:
+    def should_prune(self, trial: Trial, step: int) -> bool:
+        """Return True if a trial is worse at a step than the median of the completed trials."""
+        if not self.prune or step < MIN_PRUNE_STEP or len(self.completed) < MIN_PRUNE_TRIALS:
             return False
-        others = [self.value_at(other, step) for other in self.completed]
-        if len(others) < 4:
-            return False
-        mine, median = self.value_at(trial, step), statistics.median(others)
-        return mine < median if self.objective.direction == "max" else mine > median
+        median = statistics.median(self.value_at(other, step) for other in self.completed)
+        value = self.value_at(trial, step)
+        return value < median if self.objective.direction == "max" else value > median
 
-    def value_at(self, trial, step):
-        """What a trial had reached at a share of the training, or where it was stopped before."""
+    def value_at(self, trial: Trial, step: int) -> float:
+        """Return the last score of a trial up to a step, which is a percentage of a training."""
         history = trial.metrics.get_history(self.objective.name)
-        before = [seen for seen in history if seen.step <= step] or history[:1]
-        return before[-1].mean()
+        earlier = [observation for observation in history if observation.step <= step]
+        return (earlier or history[:1])[-1].mean()
 
     @property
-    def completed(self):
-        """The trials that have ended well, the best first."""
-        found = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
-        return sorted(found, key=lambda t: t.score, reverse=self.objective.direction == "max")
+    def completed(self) -> list[Trial]:
+        """Completed trials, the best first. Failed trials are left out."""
+        trials = [trial for trial in self.trials.values() if trial.status == "COMPLETED"]
+        return sorted(trials, key=lambda t: t.score, reverse=self.objective.direction == "max")
 
     @property
-    def num_done(self):
-        """How many trials have ended, with the shares of those that are under way."""
-        steps = [
+    def num_done(self) -> float:
+        """Number of trials that have ended, with the fractions of those that are running."""
+        percentages = [
             trial.metrics.get_history(self.objective.name)[-1].step / training_fraction(trial)
             for trial in self.ongoing_trials.values()
-            if _runs(trial) and trial.metrics.exists(self.objective.name)
+            if _is_running(trial) and trial.metrics.exists(self.objective.name)
         ]
-        return len(self.end_order) + sum(steps) / 100
+        return len(self.end_order) + sum(percentages) / 100
 
-    def random_values(self):
+    def random_values(self) -> dict[str, Any] | None:
         if not self.trials:
             return {field.name: field.default for field in self.hyperparameters.space}
         return super().random_values()
 
-    def format_line(self, trial):
-        """A trial in one line."""
-        row = self.make_row(trial)
-        values = "  ".join(
-            f"{name} {format_value(value)}" for name, value in row.items() if value != ""
-        )
-        return values + (f"  {trial.message}" if trial.message else "")
+    def format_line(self, trial: Trial) -> str:
+        """Return a line that describes a trial."""
+        cells = {name: value for name, value in self.make_row(trial).items() if value != ""}
+        line = "  ".join(f"{name} {format_value(value)}" for name, value in cells.items())
+        return line + (f"  {trial.message}" if trial.message else "")
 
-    def make_row(self, trial):
-        """Return the table row of a trial: a dict of name to number or text."""
+    def make_row(self, trial: Trial) -> dict[str, Any]:
+        """Return the row of a trial in the table of results: name to number or string."""
 
-        def last(name, kind):
+        def last(name: str, kind: type) -> Any:
             return kind(trial.metrics.get_last_value(name)) if trial.metrics.exists(name) else ""
 
         return {
@@ -237,14 +251,24 @@ class Search(OracleHooks):
 
 
 class RandomSearch(Search, RandomSearchOracle):
-    """Values at random."""
+    """Random search.
+
+    >>> from keras_seq.tuning import RandomSearch, Search
+    >>> issubclass(RandomSearch, Search)
+    True
+    """
 
 
 class BayesianSearch(Search, BayesianOptimizationOracle):
-    """Values where a Gaussian process over those tried expects much, or knows little."""
+    """Bayesian optimization with a Gaussian process.
 
-    def populate_space(self, trial_id):
-        # Not saved with the rest: a search that goes on sees the same as an undisturbed one.
+    >>> from keras_seq.tuning import BayesianSearch, Search
+    >>> issubclass(BayesianSearch, Search)
+    True
+    """
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        # The random state is not saved. Seeded per trial, a resumed search equals a whole one.
         self.reseed(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
         if response["values"] and self.was_tried(response["values"]):
@@ -253,41 +277,62 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
 
 
 class HyperbandSearch(Search, HyperbandOracle):
-    """Many values a little, the better ones longer (Li et al. 2018)."""
+    """Hyperband: many short trials, of which the best are continued (Li et al. 2018).
+
+    >>> from keras_seq.tuning import HyperbandSearch, Search
+    >>> issubclass(HyperbandSearch, Search)
+    True
+    """
 
 
-def make_oracle(search, path, space, trials, config, on_progress=None):
-    """What chooses the trials, as its file says it stands."""
+def make_oracle(
+    search: Strategy,
+    path: Path | None,
+    space: keras_tuner.HyperParameters,
+    num_trials: int,
+    config: Config,
+    on_progress: OnProgress | None = None,
+) -> Search:
+    """Return a search, with the state in its file if that exists.
+
+    Args:
+        search: Search strategy.
+        path: File of the state, or None for the client of a chief.
+        space: Search space.
+        num_trials: Number of trials; for Hyperband a multiple of `HYPERBAND_ROUND_TRIALS`.
+        config: Config with the monitored metric and the random seed.
+        on_progress: As for `Search`. It is required with a path.
+    """
     arguments = {
         "path": path,
         "on_progress": on_progress,
         "prune": search != "hyperband",
         "objective": keras_tuner.Objective(f"val_{config.monitor}", config.mode),
         "hyperparameters": space,
-        "seed": config.seed + 1,  # 0 would be none
+        "seed": config.seed + 1,  # keras-tuner takes 0 for no seed
     }
     if search == "hyperband":
-        rounds = trials // HYPERBAND_ROUND_TRIALS
+        rounds = num_trials // HYPERBAND_ROUND_TRIALS
         return HyperbandSearch(max_epochs=MAX_RESOURCE, hyperband_iterations=rounds, **arguments)
     if search == "bayesian":
-        first = max(3, trials // 4)
-        return BayesianSearch(max_trials=trials, num_initial_points=first, **arguments)
-    return RandomSearch(max_trials=trials, **arguments)
+        num_random = max(3, num_trials // 4)
+        return BayesianSearch(max_trials=num_trials, num_initial_points=num_random, **arguments)
+    return RandomSearch(max_trials=num_trials, **arguments)
 
 
-def format_value(value):
-    """A value of a row of the table, for people."""
+def format_value(value: Any) -> str:
+    """Return a value of a table as a string, floats with four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def training_fraction(trial):
-    """The share of a whole training that a trial is."""
+def training_fraction(trial: Trial) -> float:
+    """Return the fraction of a whole training that a trial runs for."""
     return trial.hyperparameters.values.get("tuner/epochs", MAX_RESOURCE) / MAX_RESOURCE
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    return read_checked_json(path, f"remove {path.parent} to search again from the start")
+    return read_checked_json(path, f"remove {path.parent} to start the search again")
 
 
-def _runs(trial):
+def _is_running(trial: Trial) -> bool:
     return trial.status == "RUNNING"

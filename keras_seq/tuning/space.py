@@ -1,45 +1,55 @@
-"""The fields that may be tuned: as keras-tuner's hyperparameters, and from these back."""
+"""Search space of a config, as keras-tuner's hyperparameters."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import keras_tuner
+from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq.train.config import Config
 
 
-def make_hyperparameters(config, fields=None):
-    """The tunable fields of a config as keras-tuner's `HyperParameters`, its values among them.
+def make_hyperparameters(
+    config: Config, fields: Iterable[str] | None = None
+) -> keras_tuner.HyperParameters:
+    """Return the search space of a config. It always contains the current value of each field.
 
     Args:
-        config: A recipe's Config.
-        fields: Names; by default all that are tunable.
+        config: Config of a recipe.
+        fields: Names of the fields to tune. Default: all tunable fields.
 
     Raises:
-        InputError: One is not tunable, or there is none.
+        InputError: If a field is not tunable, or there are no fields.
     """
-    spaces = type(config).spaces()
-    for name in fields or ():
-        if name.replace("-", "_") not in spaces:
-            raise unknown_name("tunable field", name, spaces)
-    names = [name.replace("-", "_") for name in fields] if fields is not None else spaces
-    found = keras_tuner.HyperParameters()
+    spaces = config.spaces()
+    names = list(spaces) if fields is None else [name.replace("-", "_") for name in fields]
+    parameters = keras_tuner.HyperParameters()
     for name in names:
+        if name not in spaces:
+            raise unknown_name("tunable field", name, spaces)
         space, value = spaces[name], getattr(config, name)
         if isinstance(value, bool):
-            found.Boolean(name, default=value)
+            parameters.Boolean(name, default=value)
         elif space.choices:
             values = dict.fromkeys((*space.choices, value))
-            ordered = not isinstance(value, str)
-            found.Choice(name, sorted(values) if ordered else list(values), ordered, value)
+            is_ordered = not isinstance(value, str)
+            choices = sorted(values) if is_ordered else list(values)
+            parameters.Choice(name, choices, is_ordered, value)
         else:
-            kind = found.Int if isinstance(value, int) else found.Float
+            assert space.low is not None and space.high is not None  # as `tunable` requires
+            add = parameters.Int if isinstance(value, int) else parameters.Float
             low, high = min(space.low, value), max(space.high, value)
-            kind(name, low, high, sampling="log" if space.log else "linear", default=value)
-    if not found.space:
-        raise InputError("There is nothing to tune: the fields that you set stay as they are.")
-    return found
+            add(name, low, high, sampling="log" if space.log else "linear", default=value)
+    if not parameters.space:
+        raise InputError(
+            "There are no fields to tune. Fields that are set on the command line stay fixed."
+        )
+    return parameters
 
 
-def trial_values(trial):
-    """The values that a trial tries, by field; numbers with fractions to three digits."""
+def trial_values(trial: Trial) -> dict[str, Any]:
+    """Return the values of a trial by field. Floats are rounded to three significant digits."""
     values = trial.hyperparameters.values
     return {
         name: float(f"{value:.3g}") if isinstance(value, float) else value

@@ -1,55 +1,82 @@
-"""One trial: a training like any other, which tells the oracle after every epoch how it goes."""
+"""Training of one trial, which reports each epoch to the oracle."""
 
 import dataclasses
 import functools
 import math
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import DamagedFileError
 from keras_seq._internal.files import atomic_write
-from keras_seq.train import checkpoints, loop, runs
+from keras_seq.train import checkpoints, loop
+from keras_seq.train.callbacks import RunCallback
+from keras_seq.train.config import Config
+from keras_seq.train.distribution import Devices
+from keras_seq.train.recipe import Recipe
+from keras_seq.train.runs import Run
 from keras_seq.tuning.search import training_fraction
 from keras_seq.tuning.space import trial_values
 
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
-    """Trains what is to be tried, and tells the oracle after every epoch."""
+    """Trainer of trials of a recipe.
 
-    recipe: Any
+    >>> from pathlib import Path
+    >>> from keras_seq.train import registry
+    >>> from keras_seq.tuning import Trainer
+    >>> recipe = registry.find("ner").import_recipe()
+    >>> folder = Path("runs/ner/tuned/tuning")
+    >>> Trainer(recipe, "default", recipe.preset("default"), folder).devices is None
+    True
+
+    Args:
+        recipe: Recipe to train.
+        preset: Name of the preset that the config was derived from.
+        config: Config with the values that are not tuned.
+        folder: Folder of the search, in which each trial has its folder.
+        devices: Devices to train on. Default: the one that TensorFlow selects.
+    """
+
+    recipe: Recipe
     preset: str
-    config: Any
+    config: Config
     folder: Path
-    devices: Any = None
+    devices: Devices | None = None
 
-    def run(self, trial):
-        """The run of a trial, which for Hyperband may go on from where an earlier one stopped."""
-        return runs.Run(self.folder / f"trial_{trial.trial_id}")
+    def get_run(self, trial_id: str) -> Run:
+        """Return the run of a trial."""
+        return Run(self.folder / f"trial_{trial_id}")
 
-    def train(self, trial, oracle):
-        """Train until the end, or until the oracle says that it is enough.
+    def train(self, trial: Trial, oracle: Any) -> None:
+        """Train a trial until its end, or until the oracle stops it.
 
-        A trial whose files are damaged is trained again from its start.
+        If a file of the trial is damaged, train it again from the start.
+
+        Args:
+            trial: Trial with the values of the tuned fields.
+            oracle: `Search` or a client of it.
         """
         try:
             self._fit(trial, oracle)
         except DamagedFileError as error:
-            folder = self.run(trial).folder
+            folder = self.get_run(trial.trial_id).folder
             print(f"keras-seq: warning: {error} {folder} starts again.", file=sys.stderr)
             shutil.rmtree(folder)
-            self._fit(trial, oracle, from_earlier=False)
+            self._fit(trial, oracle, continue_earlier=False)
 
-    def _fit(self, trial, oracle, from_earlier=True):
-        values = trial.hyperparameters.values
+    def _fit(self, trial: Trial, oracle: Any, continue_earlier: bool = True) -> None:
         config = dataclasses.replace(self.config, **trial_values(trial))
-        run = self.run(trial)
-        earlier = runs.Run(self.folder / f"trial_{values.get('tuner/trial_id')}").checkpoint_path
-        if from_earlier and earlier.exists() and not run.is_started:
+        run = self.get_run(trial.trial_id)
+        # Hyperband names the shorter trial that this one continues.
+        earlier = self.get_run(trial.hyperparameters.values.get("tuner/trial_id")).checkpoint_path
+        if continue_earlier and earlier.exists() and not run.is_started:
             with atomic_write(run.checkpoint_path) as path:
                 shutil.copy(earlier, path)
         keras.utils.clear_session()
@@ -65,30 +92,45 @@ class Trainer:
         )
         report_progress(run_callback, oracle, trial)
 
-    def clean(self, trial):
-        """Remove what only Hyperband would need again."""
+    def clean(self, trial: Trial) -> None:
+        """Remove the checkpoint of a trial, unless Hyperband may continue it."""
         if "tuner/epochs" not in trial.hyperparameters.values:
-            checkpoints.remove(self.run(trial).checkpoint_path)
+            checkpoints.remove(self.get_run(trial.trial_id).checkpoint_path)
 
 
 class ReportToOracle(keras.callbacks.Callback):
-    """Callback that reports each epoch to the oracle and stops the trial if the oracle says so."""
+    """Callback that reports each epoch to the oracle and stops the trial if the oracle says so.
 
-    def __init__(self, run_callback, oracle, trial):
+    Args:
+        run_callback: Callback that measures each epoch.
+        oracle: `Search` or a client of it.
+        trial: Trial.
+    """
+
+    def __init__(self, run_callback: RunCallback, oracle: Any, trial: Trial) -> None:
         super().__init__()
         self.run_callback, self.oracle, self.trial = run_callback, oracle, trial
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         if report_progress(self.run_callback, self.oracle, self.trial).status == "STOPPED":
             self.model.stop_training = True
 
 
-def report_progress(run_callback, oracle, trial):
-    """Tells the oracle the score of a trial, at a step that is a percentage of the training."""
+def report_progress(run_callback: RunCallback, oracle: Any, trial: Trial) -> Trial:
+    """Report the score of a trial at a step, which is a percentage of the training.
+
+    Args:
+        run_callback: Callback with the history of the trial.
+        oracle: `Search` or a client of it.
+        trial: Trial.
+
+    Returns:
+        The trial, with the status "STOPPED" if it is to stop.
+    """
     config, name = run_callback.config, f"val_{run_callback.config.monitor}"
     scores = [row[name] for row in run_callback.history]
     if config.keep_best:
-        best = {"min": min, "max": max}[config.mode]
+        best = min if config.mode == "min" else max
         scores = [best((s for s in scores if not math.isnan(s)), default=math.nan)]
     metrics = {
         name: scores[-1],

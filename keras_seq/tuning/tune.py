@@ -1,21 +1,23 @@
-"""A whole tuning: the search, then the training of the best that it found."""
+"""Tuning of a recipe: a search, then the training of the best config."""
 
 import dataclasses
 import functools
 import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
-from keras_seq.train import checkpoints, fingerprints, loop, plots, progress
+from keras_seq.train import checkpoints, fingerprints, loop, plots
 from keras_seq.train.config import Config
-from keras_seq.train.distribution import tuning_role
+from keras_seq.train.distribution import Devices, tuning_role
+from keras_seq.train.progress import trial_progress
 from keras_seq.train.recipe import Recipe
 from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     CLUSTER,
-    LOCAL,
+    LOCAL_WORKER,
     describe_devices,
     run_trials,
     run_worker,
@@ -23,58 +25,57 @@ from keras_seq.tuning.cluster import (
     start_worker,
     visible_gpus,
 )
-from keras_seq.tuning.search import HYPERBAND_ROUND_TRIALS, make_oracle
+from keras_seq.tuning.search import HYPERBAND_ROUND_TRIALS, Search, Strategy, make_oracle
 from keras_seq.tuning.space import make_hyperparameters, trial_values
 from keras_seq.tuning.trial import Trainer
 
+Restart = Callable[[], None] | None
+"""Function that replaces this process by one that continues the search, or None."""
+
 
 def tune(
-    recipe,
-    preset,
-    config,
-    run,
-    command,
-    arguments,
+    recipe: Recipe,
+    preset: str,
+    config: Config,
+    run: Run,
+    command: str,
+    arguments: Sequence[str],
     *,
-    search="random",
-    trials=20,
-    fields=None,
-    workers=None,
-    devices=None,
-    restart=None,
-):
-    """Searches, or goes on with the search that the run's folder holds, and trains the best.
+    search: Strategy = "random",
+    trials: int = 20,
+    fields: Iterable[str] | None = None,
+    workers: int | None = None,
+    devices: Devices | None = None,
+    restart: Restart = None,
+) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
+    """Search, or resume the search in the run's folder, and train the best config.
 
     Args:
-        recipe, preset, config, run, command: As for `keras_seq.train.loop.train`. The config
-            has the values of what is not tuned, and those of the first trial.
-        arguments: After `keras-seq tune`, to start workers with.
-        search: "random", "bayesian" or "hyperband".
-        trials: How many to try; Hyperband takes the nearest number of whole rounds.
-        fields: Names of the fields to tune; by default all that are tunable.
-        workers: Processes on this machine to work side by side; by default one a GPU, if there are
-            several.
-        devices: `keras_seq.train.distribution.Devices`, for one trial at a time, on all of them.
-        restart: Function that replaces this process by a new one with the same search, called when
-            trials have left much in memory. Without it, memory grows.
+        recipe: Recipe.
+        preset: Name of the preset that the config was derived from.
+        config: Config with the values that are not tuned and those of the first trial.
+        run: New or interrupted run.
+        command: Command line, saved with the metrics.
+        arguments: Words after `keras-seq tune`, with which workers are started.
+        search: Search strategy.
+        trials: Number of trials, at least 1. Hyperband rounds it to whole rounds.
+        fields: Names of the fields to tune. Default: all tunable fields.
+        workers: Number of parallel worker processes on this machine, at least 1. Default: one per
+            GPU if there are several, else none.
+        devices: Devices on which trials run one at a time. Default: the one that TensorFlow
+            selects.
+        restart: Function that replaces this process by one that continues the search, to free
+            memory. Default: memory grows.
 
     Returns:
-        The metrics of the best config, as `train` returns them, and a list of dicts, a row a trial,
-        the best first. None, if this process is a worker of a chief elsewhere.
+        The metrics of the best config, and the rows of the table of trials, the best first. None
+        if this process is a worker of a chief.
 
     Raises:
-        InputError: The settings make no sense, or are not those that the search began with.
+        InputError: If the settings are not valid, or differ from those of the interrupted search.
     """
     role = tuning_role()
-    if role is not None and workers is not None and LOCAL not in os.environ:
-        raise InputError(f"--workers starts workers on one machine; it takes no {CLUSTER[0]}.")
-    if devices is not None and workers is not None:
-        raise InputError(
-            "--workers tries side by side, --distribute one after the other: not both."
-        )
-    for option, value in (("--trials", trials), ("--workers", workers)):
-        if value is not None and value < 1:
-            raise InputError(f"{option} must be at least 1.")
+    _check_options(trials, workers, devices, role is not None)
     if search == "hyperband":
         trials = HYPERBAND_ROUND_TRIALS * max(1, round(trials / HYPERBAND_ROUND_TRIALS))
     space = make_hyperparameters(config, fields)
@@ -94,39 +95,61 @@ def tune(
     _start(recipe, config, run, folder / "settings.json", settings)
     if workers is None:
         workers = len(gpus) if len(gpus) > 1 and devices is None else 0
-    with progress.trial_progress(trials) as on_progress:
+    start = functools.partial(start_worker, arguments, gpus)
+    with trial_progress(trials) as on_progress:
         oracle = make_oracle(search, folder / "search.json", space, trials, config, on_progress)
         if role == "chief":
             address = ":".join(os.environ[name] for name in CLUSTER[1:])
-            on_progress(oracle.num_done, f"Workers are awaited at {address}.")
+            on_progress(oracle.num_done, f"Waiting for workers at {address}.")
             serve_workers(oracle, address)
         elif workers:
-            on_progress(oracle.num_done, f"{describe_devices(gpus)}, {workers} side by side")
-            start = functools.partial(start_worker, arguments, gpus)
+            on_progress(oracle.num_done, f"{describe_devices(gpus)}, {workers} in parallel")
             serve_workers(oracle, "127.0.0.1:0", start, workers)
         else:
             on_progress(oracle.num_done, describe_devices(gpus))
             run_trials(oracle, "tuner0", trainer, restart)
-    rows = _table(oracle, config, run.folder)
+    rows = _write_table(oracle, config, run.folder)
     best = dataclasses.replace(config, **trial_values(oracle.completed[0]))
     for trial in folder.glob("trial_*"):
         checkpoints.remove(Run(trial).checkpoint_path)
-    return loop.train(recipe, preset, best, run, command, devices=devices), rows
+    metrics = loop.train(recipe, preset, best, run, command, devices=devices)
+    assert metrics is not None  # only multiworker training returns None
+    return metrics, rows
+
+
+def _check_options(
+    trials: int, workers: int | None, devices: Devices | None, in_cluster: bool
+) -> None:
+    """Check options that exclude each other, and their ranges.
+
+    Raises:
+        InputError: If options are not valid.
+    """
+    if in_cluster and workers is not None and LOCAL_WORKER not in os.environ:
+        raise InputError(
+            f"--workers starts workers on one machine. Leave it out, or unset {CLUSTER[0]}."
+        )
+    if devices is not None and workers is not None:
+        raise InputError(
+            "--workers runs trials in parallel, --distribute one at a time. Use one of them."
+        )
+    for option, value in (("--trials", trials), ("--workers", workers)):
+        if value is not None and value < 1:
+            raise InputError(f"{option} must be at least 1, got {value}.")
 
 
 def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:
-    """Note the settings, code and data of a search that begins, or compare with those noted.
+    """Save the settings, code and data of a new search, or compare with those that are saved.
 
     Raises:
-        InputError: If they are not those noted, the folder holds another run, or the data has no
-            validation split.
+        InputError: If they differ, the folder holds another run, or there is no validation split.
     """
     stored = _check_settings(run, path, settings)
     fingerprints.check_code(stored, recipe, run.folder)
-    splits = recipe.load(config)  # before workers do, since it may be prepared here
+    splits = recipe.load(config)  # before the workers do, because it may prepare the data
     if "validation" not in splits:
         raise InputError(
-            f"Tuning chooses by the validation split, and the data {config.data!r} has none."
+            f"Tuning needs a validation split, which the data {config.data!r} does not have."
         )
     current = fingerprints.compute(recipe, splits)
     fingerprints.check(stored, current, recipe, run.folder)
@@ -135,36 +158,39 @@ def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[
 
 
 def _check_settings(run: Run, path: Path, settings: dict[str, Any]) -> fingerprints.Fingerprint:
-    """Refuse other settings than the search began with, and a folder in which another run lies.
+    """Check that the folder is new or holds a search with the same settings.
 
     Returns:
-        The fingerprint that the search began with; empty for a search that begins.
+        Fingerprint of the start of the search. It is empty for a new search.
+
+    Raises:
+        InputError: If the folder holds another run, or the settings differ.
     """
     if run.is_finished or (run.is_started and not path.exists()):
         run.ensure_new()
     if not path.exists():
         return {}
-    was = read_checked_json(path, "restore it from a copy, or choose another name with --run")
+    stored = read_checked_json(path, "restore it from a copy, or choose another name with --run")
     for name, value in settings.items():
-        if was.get(name) != value:
+        if stored.get(name) != value:
             option = name.replace("_", "-")
             raise InputError(
-                f"{run.folder} was tuned with --{option} {was.get(name)}, not {value}; choose "
+                f"{run.folder} was tuned with --{option} {stored.get(name)}, not {value}. Choose "
                 "another name with --run."
             )
-    return was.get("fingerprint", {})
+    return stored.get("fingerprint", {})
 
 
-def _table(oracle, config, folder):
-    """The rows of all trials, the best first; writes them into the folder, and draws them."""
+def _write_table(oracle: Search, config: Config, folder: Path) -> list[dict[str, Any]]:
+    """Write and plot the table of trials. Return its rows, the best first."""
     if not oracle.completed:
-        why = oracle.trials[oracle.end_order[-1]].message or "see above"
-        raise InputError(f"No trial of {folder} ended well; the last: {why}")
+        message = oracle.trials[oracle.end_order[-1]].message or "see the messages above"
+        raise InputError(f"All trials of {folder} failed, the last one with: {message}")
     rows = [oracle.make_row(trial) for trial in oracle.completed]
-    logarithmic = {name: found.log for name, found in type(config).spaces().items()}
+    spaces, parameters = config.spaces(), oracle.hyperparameters.space
     plots.parallel_coordinates(
         rows,
-        {field.name: logarithmic[field.name] for field in oracle.hyperparameters.space},
+        {parameter.name: spaces[parameter.name].log for parameter in parameters},
         oracle.objective.name,
         config.mode,
         folder / "trials.png",

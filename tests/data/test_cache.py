@@ -66,7 +66,7 @@ def test_clear(filled, capsys):
     assert cli.main(["cache", "--clear", "tfds:glue"]) == 0
     assert names() == NAMES[4:]
     assert cli.main(["cache", "--clear"]) == 0
-    assert "There is nothing" in capsys.readouterr().out
+    assert "The cache is empty" in capsys.readouterr().out
     assert (filled / "mine/a.txt").exists()
 
 

@@ -323,7 +323,7 @@ def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
     (run / "metrics.json").unlink()
     assert "not finished" in refused(run)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    assert "demo needs gradio: pip install 'keras-seq[demo]'" in refused(run)
+    assert "needs gradio. Install it with: pip install 'keras-seq[demo]'" in refused(run)
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
     assert run("evaluate", WHOLE, *NAMED) == 0
     assert "other data: the test split had 9 examples and has 4." in sentence(capsys)
     assert run("evaluate", WHOLE, *NAMED, "--record") == 2
-    assert "no result on other data is recorded" in sentence(capsys)
+    assert "Results on other data are not recorded" in sentence(capsys)
     assert not Path("formula/results.json").exists()
 
 

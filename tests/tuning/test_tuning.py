@@ -264,7 +264,7 @@ def test_values_that_cannot_be_trained_fail_alone(formula, workplace, capsys):
     ], "a space of three values is done after three trials"
     assert "too narrow" in capsys.readouterr().out
     assert cli.main(["tune", formula, "--bad", "9", "--trials", "9", "--run", "none"]) == 2
-    assert "ended well; the last: too narrow" in capsys.readouterr().err
+    assert "failed, the last one with: too narrow" in capsys.readouterr().err
     state = json.loads((workplace / "runs/formula/none/tuning/search.json").read_text())
     assert len(state["trials"]) == 3
 
@@ -285,14 +285,14 @@ MISTAKES = {
     "side by side and one by one": (
         ["--workers", "2", "--distribute", "mirrored"],
         {},
-        "not both",
+        "Use one of them",
     ),
     "unknown search": (["--search", "grid"], {}, '"grid" for --search'),
-    "no validation split": (["--data", "unheld"], {}, "the data 'unheld' has none"),
+    "no validation split": (["--data", "unheld"], {}, "the data 'unheld' does not have"),
     "all is set": (
         ["--width=2", "--rate", "1", "--kind", "fine", "--no-bias"],
         {},
-        "nothing to tune",
+        "no fields to tune",
     ),
     "half a cluster": ([], {tuning.CLUSTER[0]: "chief"}, "KERASTUNER_ORACLE_PORT too"),
     "no port": ([], dict(zip(tuning.CLUSTER, ("chief", "here", "a"))), "must be a number, got 'a'"),
@@ -425,7 +425,7 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
     oracle.last_seen["b"] -= tuning.WORKER_TIMEOUT + 1
     oracle.get_trial(kept.trial_id)
     assert oracle.create_trial("c").trial_id == lost.trial_id
-    assert lines == [(0, f"a is gone, trial {lost.trial_id} waits for another")]
+    assert lines == [(0, f"a has stopped, trial {lost.trial_id} waits for another worker")]
     # The worker was only slow: what comes first counts, the other is told to stop.
     metrics = {SCORE: 3.0}
     oracle.update_trial(lost.trial_id, metrics)
