@@ -145,7 +145,7 @@ def test_frames_of_a_video(workplace):
         assert clip.shape[1:] == (4, 6) and clip.dtype == np.uint8
         return [round(float(frame.mean()) / 10) for frame in clip]
 
-    assert levels(rate=5) == [0, 5, 10, 15, 20]
+    assert levels(fps=5) == [0, 5, 10, 15, 20]
     assert levels(fps=100, max_frames=50) == list(range(25))
     assert levels(fps=100, max_frames=5) == [0, 5, 10, 15, 20]
     assert read_video(path, (4, 6, 3)).shape == (8, 4, 6, 3)
