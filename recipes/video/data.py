@@ -1,4 +1,8 @@
-"""Clips with what happens in them: acting digits, sets of TFDS, or videos of your own."""
+"""Labeled clips: synthetic actions of digits, TFDS data sets, or your own videos."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -10,107 +14,113 @@ from keras_seq.train.recipe import Splits
 from . import actions
 from .config import Config
 
-FILMED = 25
-"""Frames a second of public sets, which do not say."""
+TFDS_FPS = 25
+"""Frames per second of TFDS videos, which do not give it."""
+
+Clips = Iterable[tuple[np.ndarray, str, str | None]]
+"""Frames, label, and split of each clip."""
+FrameShape = tuple[int, ...]
+"""`(height, width)` or `(height, width, 3)`."""
 
 
 def load(config: Config) -> Splits:
-    """Return clips, arrays (frames, *frame) of uint8, and their labels by split.
+    """Return clips `(frames, *frame_shape)`, uint8, by split, with their labels as targets.
 
     Raises:
-        InputError: If a label is in the validation or test split but of no training clip.
+        InputError: If a label of the validation or test split has no training clip.
     """
     if config.data == "builtin":
-        builder = _prepared((actions.SIDE, actions.SIDE), _builtin)
+        builder = _cached_clips((actions.SIDE, actions.SIDE), _builtin_clips)
     else:
-        builder = _filmed(config)
+        builder = _video_dataset(config)
     splits = {}
     for split in builder.info.splits:
         rows = list(tfds.as_numpy(builder.as_dataset(split=split)))
         labels = [row["label"].decode("utf-8") for row in rows]
         splits[split] = RawExamples([row["frames"] for row in rows], labels)
-    data.check_labels({split: found.targets for split, found in splits.items()})
+    data.check_labels({split: examples.targets for split, examples in splits.items()})
     return splits
 
 
-def _prepared(frame, examples, source="builtin", paths=()):
+def _cached_clips(
+    frame_shape: FrameShape,
+    clips: Callable[[], Clips],
+    source: str = "builtin",
+    paths: Sequence[Path] = (),
+) -> tfds.core.DatasetBuilder:
     frames = tfds.features.Tensor(
-        shape=(None, *frame), dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
+        shape=(None, *frame_shape), dtype=np.uint8, encoding=tfds.features.Encoding.BYTES
     )
     features = tfds.features.FeaturesDict({"frames": frames, "label": tfds.features.Text()})
 
-    def rows():
-        for frames, label, split in examples():
+    def examples() -> Iterator[tuple[bytes, dict[str, Any], str | None]]:
+        for frames, label, split in clips():
             yield frames.tobytes(), {"frames": frames, "label": label}, split
 
-    return data.cached_dataset("video", "1.1.0", features, rows, source, paths)
+    return data.cached_dataset("video", "1.1.0", features, examples, source, paths)
 
 
-def _builtin():
-    for split, frames, action in actions.clips():
+def _builtin_clips() -> Clips:
+    for split, frames, action in actions.generate_clips():
         yield frames, action, split
 
 
-def _filmed(config):
-    """Clips of public videos, or of the user's."""
-    frame = (
-        (config.frame_size, config.frame_size, 3)
-        if config.rgb
-        else (config.frame_size, config.frame_size)
-    )
+def _video_dataset(config: Config) -> tfds.core.DatasetBuilder:
+    """Return the clips of a TFDS data set, or of the user's videos."""
+    size = config.frame_size
+    frame_shape = (size, size, 3) if config.rgb else (size, size)
     if config.data.startswith("tfds:"):
         name = config.data.removeprefix("tfds:")
-
-        def examples():
-            return public(name, frame, config.fps, config.max_frames)
-
         source, paths = config.data, []
+
+        def clips() -> Clips:
+            return read_tfds_clips(name, frame_shape, config.fps, config.max_frames)
     else:
         _, files = data.list_files_by_class(config.data, data.VIDEO_SUFFIXES)
+        source, paths = data.fingerprint(files), [file for file, *_ in files]
 
-        def examples():
+        def clips() -> Clips:
             splits = [(split, file) for file, _, split in files]
             for file, label, split in files:
-                clip = data.read_video(file, frame, config.fps, config.max_frames)
+                clip = data.read_video(file, frame_shape, config.fps, config.max_frames)
                 yield clip, label, data.resolve_split(splits, split, clip.tobytes())
 
-        source, paths = data.fingerprint(files), [file for file, *_ in files]
-    return _prepared(frame, examples, repr((source, frame, config.fps, config.max_frames)), paths)
+    key = repr((source, frame_shape, config.fps, config.max_frames))
+    return _cached_clips(frame_shape, clips, key, paths)
 
 
-def public(name, frame, rate, most):
-    """Any set of TFDS with a video and a label, such as ucf101.
+def read_tfds_clips(name: str, frame_shape: FrameShape, fps: float, max_frames: int) -> Clips:
+    """Yield frames, label and split of each clip of a TFDS data set, such as ucf101.
 
     Args:
-        name: NAME or NAME/CONFIG as TFDS lists it.
-        frame, rate, most: As of `keras_seq.data.read_video`.
-
-    Yields:
-        Clip, label and split.
+        name: Name of the data set, or NAME/CONFIG.
+        frame_shape: As in `keras_seq.data.read_video`.
+        fps: As in `keras_seq.data.read_video`.
+        max_frames: As in `keras_seq.data.read_video`.
 
     Raises:
-        InputError: The set has no video or no label.
+        InputError: If the data set has no feature `video` or `label`.
     """
     builder = data.load_tfds(name)
     features = builder.info.features
     if not {"video", "label"} <= set(features):
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; needed are a video and "
-            "a label."
+            f"The data set {name} has the features {', '.join(features)}; it needs video and label."
         )
     names = [split for split in builder.info.splits if split in data.SPLITS]
     splits = [(split, None) for split in names]
     for split in names:
         for row in tfds.as_numpy(builder.as_dataset(split=split)):
-            video = row["video"][:: max(1, round(FILMED / rate))]
-            clip = _scaled(data.subsample(video, most), frame)
+            video = row["video"][:: max(1, round(TFDS_FPS / fps))]
+            clip = _resize(data.subsample(video, max_frames), frame_shape)
             label = features["label"].names[row["label"]]
             yield clip, label, data.resolve_split(splits, split, clip.tobytes())
 
 
-def _scaled(frames, frame):
-    """Colour frames as (frames, *frame), uint8."""
+def _resize(frames: np.ndarray, frame_shape: FrameShape) -> np.ndarray:
+    """Return RGB frames as `(frames, *frame_shape)`, uint8."""
     from PIL import Image
 
-    images = (Image.fromarray(one).resize(frame[1::-1], Image.Resampling.BOX) for one in frames)
-    return np.stack([np.asarray(image.convert("RGB" if frame[2:] else "L")) for image in images])
+    size, mode = frame_shape[1::-1], "RGB" if frame_shape[2:] else "L"
+    images = (Image.fromarray(frame).resize(size, Image.Resampling.BOX) for frame in frames)
+    return np.stack([np.asarray(image.convert(mode)) for image in images])

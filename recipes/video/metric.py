@@ -1,4 +1,4 @@
-"""How good it is: the share of clips whose action is named right."""
+"""Metrics of video classification: accuracy and cross-entropy."""
 
 import math
 from pathlib import Path
@@ -8,54 +8,72 @@ from PIL import Image
 
 from keras_seq.models import VideoClassifier
 from keras_seq.train import plots
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
-SHOWN = 6
-"""Clips as filmstrips."""
+NUM_FILMSTRIPS = 6
+"""Number of clips to draw in the report."""
 
 
-def evaluate(model: VideoClassifier, splits: Splits, name: str) -> dict[str, float]:
+def evaluate(model: VideoClassifier, splits: Splits, name: str) -> Metrics:
     """Return accuracy and mean cross-entropy of a split."""
-    found = model.classify(splits[name].inputs)
+    predictions = list(model.classify(splits[name].inputs))
     true = splits[name].targets
-    sure = [max(one.probabilities[label], 1e-12) for one, label in zip(found, true)]
+    likelihoods = [
+        max(prediction.probabilities[label], 1e-12) for prediction, label in zip(predictions, true)
+    ]
+    is_correct = [prediction.label == label for prediction, label in zip(predictions, true)]
     return {
-        "accuracy": float(np.mean([one.label == label for one, label in zip(found, true)])),
-        "cross_entropy": -float(np.mean(np.log(sure))),
+        "accuracy": float(np.mean(is_correct)),
+        "cross_entropy": -float(np.mean(np.log(likelihoods))),
     }
 
 
 def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> None:
-    """Draw which actions were taken for which, and clips with what the model made of them.
+    """Draw the confusion matrix and filmstrips of some clips, and write these clips as GIFs.
 
-    The clips, first those that were taken for something else, lie beside as files to look at.
+    Wrongly classified clips come first.
     """
     clips, true = splits[name].inputs, splits[name].targets
-    found = [one.label for one in model.classify(clips)]
-    numbers = {label: number for number, label in enumerate(model.labels)}
+    predicted = [prediction.label for prediction in model.classify(clips)]
+    ids = {label: number for number, label in enumerate(model.labels)}
     plots.confusion_matrix(
-        [numbers[label] for label in true],
-        [numbers[label] for label in found],
+        [ids[label] for label in true],
+        [ids[label] for label in predicted],
         model.labels,
         folder / "confusion_matrix.png",
     )
-    wrong = [row for row, label in enumerate(true) if label != found[row]][: SHOWN // 2]
-    first = {true[row]: row for row in reversed(range(len(true))) if true[row] == found[row]}
-    rows = [*wrong, *sorted(first.values())][:SHOWN]
-    strips = [(f"row {row}: {true[row]}", clips[row], over_time(model, clips[row])) for row in rows]
+    wrong = [row for row, label in enumerate(true) if label != predicted[row]]
+    first_correct = {
+        true[row]: row for row in reversed(range(len(true))) if true[row] == predicted[row]
+    }
+    rows = [*wrong[: NUM_FILMSTRIPS // 2], *sorted(first_correct.values())][:NUM_FILMSTRIPS]
+    strips = [
+        (f"row {row}: {true[row]}", clips[row], probabilities_per_frame(model, clips[row]))
+        for row in rows
+    ]
     plots.filmstrips(strips, folder / "filmstrips.png")
     for row in rows:
         save_gif(clips[row], folder / f"row_{row}.gif", model.frame_sampling["fps"])
 
 
-def over_time(model, clip):
-    """The probabilities of the labels after each frame: label to a list."""
-    seen = [one.probabilities for one in model.predict_per_frame(clip)]
-    return {label: [chances[label] for chances in seen] for label in model.labels}
+def probabilities_per_frame(model: VideoClassifier, clip: np.ndarray) -> dict[str, list[float]]:
+    """Return, for each label, its probability after each frame."""
+    predictions = list(model.predict_per_frame(clip))
+    return {
+        label: [prediction.probabilities[label] for prediction in predictions]
+        for label in model.labels
+    }
 
 
-def save_gif(clip, path, rate):
-    """Writes a clip as a file to look at, not quite so many frames a second."""
+def save_gif(clip: np.ndarray, path: Path, fps: float) -> None:
+    """Write a clip as a GIF file.
+
+    Args:
+        clip: Frames `(time, height, width)` or `(time, height, width, 3)`, uint8.
+        path: File to write.
+        fps: Frames per second. GIF counts hundredths of a second, so playback may be slower.
+    """
     first, *others = (Image.fromarray(frame) for frame in clip)
-    duration = 10 * math.ceil(100 / rate)  # GIF counts hundredths of a second
+    duration = 10 * math.ceil(100 / fps)  # ms
     first.save(path, save_all=True, append_images=others, duration=duration, loop=0)

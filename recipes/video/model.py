@@ -1,4 +1,4 @@
-"""The model: a video classifier."""
+"""Model of the recipe: a `VideoClassifier`."""
 
 import keras
 
@@ -12,11 +12,11 @@ from .config import Config
 
 
 def build(config: Config, train: RawExamples) -> VideoClassifier:
-    """Return a classifier that knows the labels and the frames of the training clips."""
+    """Return a compiled classifier for the labels and frame shape of the training clips."""
     labels = sorted(set(train.targets))
     if len(labels) < 2:
         raise InputError(
-            f"All training clips have one label, {labels[0]!r}; there is nothing to learn."
+            f"All training clips have the label {labels[0]!r}; a classifier needs two or more."
         )
     stack = RNNStack(
         config.cell,
@@ -38,6 +38,7 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
 
 
 def _encoder(config: Config) -> keras.layers.Layer:
+    """Return the frame encoder that the config names."""
     if config.encoder == "small":
         return SmallFrameEncoder(config.conv_filters, config.feature_dim, name="encoder")
     return ApplicationFrameEncoder(
@@ -50,5 +51,5 @@ def _encoder(config: Config) -> keras.layers.Layer:
 
 
 def encode(model: VideoClassifier, examples: RawExamples) -> EncodedDataset:
-    """Return clips and labels as the model is trained on them."""
+    """Return clips and labels as arrays to train on."""
     return model.encode(examples.inputs, examples.targets)

@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and what the model says of a video file."""
+"""Recipe `video`: its functions, predictions, and the page of `keras-seq demo`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from keras_seq.train import plots, recipe
 
 from . import data, metric, model
 from .config import Config
-from .metric import over_time
+from .metric import probabilities_per_frame
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
 
 
 class Recipe(recipe.Recipe[Config, VideoClassifier]):
-    """Actions in videos."""
+    """Action classification of video clips."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -34,48 +34,54 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         *,
         folder: Path = Path("filmstrips"),
     ) -> Iterator[dict[str, Any]]:
-        """Name the action of every video file, with its probability.
+        """Return the most probable action of each video file, and draw filmstrips.
 
         Args:
-            model, config, inputs: As for every recipe.
-            folder: Where to draw the frames of each, with what the model thought of it by then.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Video files.
+            folder: Folder for the filmstrips, which show the probabilities after each frame.
         """
         clips = [read_video(path, model.frame_shape, **model.frame_sampling) for path in inputs]
         folder.mkdir(parents=True, exist_ok=True)
-        for path, clip, seen in zip(inputs, clips, model.classify(clips), strict=True):
-            picture = folder / f"{plots.file_name(Path(path).name)}.png"
-            plots.filmstrips([(Path(path).name, clip, over_time(model, clip))], picture)
+        for path, clip, prediction in zip(inputs, clips, model.classify(clips), strict=True):
+            filmstrip = folder / f"{plots.file_name(Path(path).name)}.png"
+            strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
+            plots.filmstrips([strip], filmstrip)
             yield {
                 "video": path,
-                "action": seen.label,
-                "probability": f"{seen.probability:.3f}",
-                "filmstrip": str(picture),
+                "action": prediction.label,
+                "probability": f"{prediction.probability:.3f}",
+                "filmstrip": str(filmstrip),
             }
 
     def trace_inputs(
         self, model: VideoClassifier, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:
-        """Return a clip, or a video file, frame by frame."""
+        """Return a clip or video file as inputs; time steps are frames."""
         if isinstance(example, str):
             example = read_video(example, model.frame_shape, **model.frame_sampling)
         return model.trace_inputs(example)
 
     def demo(self, model: VideoClassifier, config: Config) -> "Panel":
-        """Return a panel with a video file in; how likely each action is, and its frames, out."""
+        """Return a panel with a video file as input, class probabilities and frames as output."""
         import gradio as gr
 
         from keras_seq.demo import panels
 
         video = gr.File(label="Video", file_types=["video", ".gif"])
-        outputs = [gr.Label(label="What happens"), gr.Image(label="By then", buttons=[])]
+        outputs = [
+            gr.Label(label="Action"),
+            gr.Image(label="Probabilities after each frame", buttons=[]),
+        ]
 
-        def answer(path):
+        def answer(path: str | None) -> panels.Answer:
             if path is None:
-                raise InputError("There is no video yet: choose a file.")
+                raise InputError("There is no video yet; choose a file.")
             clip = read_video(path, model.frame_shape, **model.frame_sampling)
-            [seen] = model.classify([clip])
-            strip = (Path(path).name, clip, over_time(model, clip))
-            values = [seen.probabilities, panels.to_image(plots.filmstrips, [strip])]
+            [prediction] = model.classify([clip])
+            strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
+            values = [prediction.probabilities, panels.to_image(plots.filmstrips, [strip])]
             return panels.Answer(values, *self.trace_inputs(model, clip))
 
         return panels.Panel([video], outputs, answer)

@@ -33,7 +33,7 @@ def test_a_single_frame_says_nothing():
     deciles = np.arange(1, 10) / 10
     for number, action in enumerate(actions.ACTIONS):
         random = np.random.default_rng(number)
-        paths = [actions.path(random, action, np.array([0, 11]), 0.8) for _ in range(500)]
+        paths = [actions.generate_path(random, action, np.array([0, 11]), 0.8) for _ in range(500)]
         for name, range_ in whole.items():
             found = np.array([path[name] for path in paths]) / range_
             shares = (found[:, :, None] < deciles).mean(axis=0)
@@ -41,7 +41,7 @@ def test_a_single_frame_says_nothing():
 
 
 def way(action, speed=0.5, frames=12):
-    path = actions.path(np.random.default_rng(3), action, np.arange(frames), speed)
+    path = actions.generate_path(np.random.default_rng(3), action, np.arange(frames), speed)
     step = np.diff([path["x"], path["y"]], axis=1)
     step = np.mod(step + actions.SIDE / 2, actions.SIDE) - actions.SIDE / 2
     size = np.mod(np.diff(path["size"]) + 0.5, 1) - 0.5
@@ -71,7 +71,7 @@ def test_what_is_drawn():
     image[2:5, 7] = 1  # a stroke above the centre, which is between four pixels
     frames = np.zeros((2, 32, 32), "float32")
     ones = np.ones(2)
-    actions.draw(frames, image, 31.5 * ones, 16.5 * ones, ones, np.array([0, np.pi / 2]))
+    actions.paint(frames, image, 31.5 * ones, 16.5 * ones, ones, np.array([0, np.pi / 2]))
     expected = np.zeros((2, 32, 32))
     expected[0, 12:15, 0] = 1  # over the edge
     expected[1, 17, 2:5] = 1  # turned clockwise, to the right
@@ -81,7 +81,7 @@ def test_what_is_drawn():
 def test_the_built_in_clips(workplace, monkeypatch):
     monkeypatch.setattr(actions, "CLIPS", {"train": 24, "validation": 12, "test": 12})
     splits = data.load(Config())
-    again = list(actions.clips())
+    again = list(actions.generate_clips())
     for name, examples in splits.items():
         times = 2 if name == "train" else 1
         assert sorted(examples.targets) == sorted([*actions.ACTIONS] * times)
@@ -95,13 +95,14 @@ def test_the_built_in_clips(workplace, monkeypatch):
 
 def test_digits_and_speeds_of_the_splits_are_apart():
     digits = {
-        split: {image.tobytes() for image in found} for split, found in actions._digits().items()
+        split: {image.tobytes() for image in found}
+        for split, found in actions._load_digits().items()
     }
     assert [len(found) for found in digits.values()] == [4047, 483, 470]
     assert not digits["train"] & (digits["validation"] | digits["test"])
     random = np.random.default_rng(0)
     stripes = {
-        split: {int(10 * actions.speed_of(random, split)) for _ in range(200)} for split in digits
+        split: {int(10 * actions.draw_speed(random, split)) for _ in range(200)} for split in digits
     }
     assert stripes["test"] == {2, 7} and stripes["validation"] == {4}
     assert stripes["train"] == {0, 1, 3, 5, 6, 8, 9}
@@ -256,13 +257,13 @@ def videos(builder, split=None, **_):
 
 
 def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
-    public = data.public
+    read_tfds_clips = data.read_tfds_clips
 
     def mocked(*args):
         with mock_public(("train", "test"), as_dataset_fn=videos):
-            return list(public(*args))
+            return list(read_tfds_clips(*args))
 
-    monkeypatch.setattr(data, "public", mocked)
+    monkeypatch.setattr(data, "read_tfds_clips", mocked)
     splits = data.load(Config(data="tfds:ucf101/ucf101_1", frame_size=8, fps=12.5, max_frames=9))
     assert set(splits) == {"train", "validation", "test"}
     assert [len(splits["test"].inputs), sum(len(s.targets) for s in splits.values())] == [20, 40]
@@ -275,9 +276,9 @@ def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
 def test_a_public_set_without_videos(workplace, mock_public, capsys):
     with (
         mock_public(),
-        pytest.raises(ValueError, match="mnist has the features image, label; needed are a video"),
+        pytest.raises(ValueError, match="mnist has the features image, label; it needs video"),
     ):
-        list(data.public("mnist", (8, 8), 8, 9))
+        list(data.read_tfds_clips("mnist", (8, 8), 8, 9))
 
 
 def test_a_label_never_seen_in_training(workplace, capsys):
