@@ -41,7 +41,7 @@ def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str
         seed: Random seed of SentencePiece, which samples large corpora.
 
     Returns:
-        The pieces, the most frequent first.
+        Pieces in the order in which they were merged, then single characters.
 
     Raises:
         InputError: If `size` is too small for the number of different characters.

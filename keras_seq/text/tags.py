@@ -6,9 +6,8 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.types import Array
 from keras_seq.text.tag_schemes import (
     Span,
     Transitions,
@@ -170,7 +169,7 @@ class TagSet:
         text: str,
         tokens: Sequence[Token],
         tags: Sequence[str],
-        scores: Sequence[float] | np.ndarray,
+        scores: Sequence[float] | Array,
     ) -> list[TextSpan]:
         """Return the spans that tags encode, with their characters and probability.
 

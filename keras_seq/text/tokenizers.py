@@ -203,9 +203,9 @@ def _metaspace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     flat = codes.flat_values
     space = matches_tf(SPACE, flat) | (flat == ord(METASPACE))
     starts = _word_starts_tf(codes, space)
-    marked = tf.boolean_mask(_after_tf(codes, space), starts)
+    has_metaspace = tf.boolean_mask(_after_tf(codes, space), starts)
     words = join_tf(codes, ~space, starts)
-    return words.with_flat_values(tf.where(marked, METASPACE, "") + words.flat_values)
+    return words.with_flat_values(tf.where(has_metaspace, METASPACE, "") + words.flat_values)
 
 
 def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
