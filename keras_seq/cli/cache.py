@@ -12,12 +12,12 @@ from keras_seq.cli._common import app, console
 def cache(
     name: str | None = None, *, clear: Annotated[bool, Parameter(negative="")] = False
 ) -> None:
-    """List or remove the downloaded archives and prepared data sets on this machine.
+    """List or remove the downloaded archives and prepared datasets on this machine.
 
     Args:
         name: Name of an entry, or its part before a slash: "ner" selects all entries of the recipe
             ner. Default: all entries.
-        clear: Remove the selected entries. Without NAME, public data sets of TFDS are kept.
+        clear: Remove the selected entries. Without NAME, public datasets of TFDS are kept.
     """
     from keras_seq.data import cache
 

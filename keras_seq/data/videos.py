@@ -38,7 +38,7 @@ def read_video(
 
     Args:
         path: File whose name ends in one of `VIDEO_SUFFIXES`.
-        frame_shape: Shape of a frame: `(height, width)` for grey, `(height, width, 3)` for RGB.
+        frame_shape: Shape of a frame: `(height, width)` for gray, `(height, width, 3)` for RGB.
         fps: Frames per second to take. A video with a lower frame rate gives all of its frames.
         max_frames: Maximum number of frames. A longer video is subsampled evenly.
 

@@ -1,4 +1,4 @@
-"""Labelled DNA: splice junctions, TFDS data sets, one FASTA file per class, or your own table."""
+"""Labelled DNA: splice junctions, TFDS datasets, one FASTA file per class, or your own table."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from .fasta import is_fasta, read_fasta, stem
 from .splice import read_splice_junctions
 
 SEQUENCE_FEATURES = "seq", "sequence"
-"""Names of the sequence feature in TFDS data sets."""
+"""Names of the sequence feature in TFDS datasets."""
 
 Rows = list[tuple[str, str]]
 """Pairs of a sequence and its label."""

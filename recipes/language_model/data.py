@@ -1,4 +1,4 @@
-"""Paragraphs of text: the Python manual, other built-in texts, TFDS data sets, or your own."""
+"""Paragraphs of text: the Python manual, other built-in texts, TFDS datasets, or your own."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def load(config: Config) -> Splits:
 
 
 def _dataset(config: Config) -> tfds.core.DatasetBuilder:
-    """Return a cached data set of numbered paragraphs, because TFDS changes the order."""
+    """Return a cached dataset of numbered paragraphs, because TFDS changes the order."""
     features = tfds.features.FeaturesDict(
         {"text": tfds.features.Text(), "number": tfds.features.Scalar(np.int64)}
     )
@@ -100,13 +100,12 @@ def read_reviews() -> Paragraphs:
 
 
 def _load_tfds(name: str) -> dict[str, list[bytes]]:
-    """Return the paragraphs of a TFDS data set with the feature `text`."""
+    """Return the paragraphs of a TFDS dataset with the feature `text`."""
     builder = data.load_tfds(name)
     features = builder.info.features
     if "text" not in features:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; it needs the feature "
-            "text."
+            f"The dataset {name} has the features {', '.join(features)}; it needs the feature text."
         )
     return {
         split: [

@@ -83,7 +83,7 @@ def _read(found):
 
     Raises:
         InputError: None could be read.
-        LimitError: A tune is too long; with another limit it would be another data set.
+        LimitError: A tune is too long; with another limit it would be another dataset.
     """
     count = broken = 0
     for where, content, style, split in found:

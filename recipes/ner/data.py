@@ -79,13 +79,13 @@ def _read_peoples_daily() -> Iterator[Sequence[Any]]:
 
 
 def _load_tfds(config: Config) -> Splits:
-    """Return a TFDS data set with the features `tokens` and `ner`, such as conll2003."""
+    """Return a TFDS dataset with the features `tokens` and `ner`, such as conll2003."""
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
     features = builder.info.features
     if "tokens" not in features or "ner" not in features:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; it needs tokens and "
+            f"The dataset {name} has the features {', '.join(features)}; it needs tokens and "
             "ner, as in conll2003."
         )
     tag_names = features["ner"].feature.names

@@ -1,4 +1,4 @@
-"""Labeled sentences: the evaluation sets of VADER, TFDS data sets, or your own table."""
+"""Labeled sentences: the evaluation sets of VADER, TFDS datasets, or your own table."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from keras_seq.train.recipe import Splits
 from .config import Config
 
 TEXT_FEATURES = "text", "sentence"
-"""Names of the text feature in TFDS data sets."""
+"""Names of the text feature in TFDS datasets."""
 POOL_DOMAINS = True
 """Add the training sentences of the other domains to the training split."""
 OTHER_DOMAIN_WEIGHT = 0.3

@@ -22,7 +22,7 @@ class Config(config.Config):
     lowercase: bool = True
     """Convert transcripts to lower case."""
     max_hours: float = 10.0
-    """Maximum hours of audio to read from each split of a TFDS data set; it is kept in memory."""
+    """Maximum hours of audio to read from each split of a TFDS dataset; it is kept in memory."""
     frame_stack: int = config.tunable(3, choices=(2, 3, 4))
     """Spectrogram frames per time step, 10 ms each."""
     conv_filters: int = config.tunable(16, choices=(0, 16, 32, 64))

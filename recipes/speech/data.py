@@ -1,4 +1,4 @@
-"""Recordings with transcripts: synthesized speech, TFDS data sets, or your own with a table."""
+"""Recordings with transcripts: synthesized speech, TFDS datasets, or your own with a table."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from .synthesis import DIGITS, synthesize_utterances
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
 AUDIO_FEATURES, TEXT_FEATURES = ("audio", "speech"), ("text", "label")
-"""Names of the audio and of the text feature in TFDS data sets."""
+"""Names of the audio and of the text feature in TFDS datasets."""
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 """Labels of speech_commands for recordings without speech and without a transcript."""
@@ -148,10 +148,10 @@ def _user_examples(tables: Tables, config: Config) -> Iterator[Example]:
 
 
 def _load_tfds(config: Config) -> Splits:
-    """Return a TFDS data set with audio and a text or label, such as librispeech.
+    """Return a TFDS dataset with audio and a text or label, such as librispeech.
 
     Raises:
-        InputError: If the data set lacks one of these features.
+        InputError: If the dataset lacks one of these features.
     """
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
@@ -161,7 +161,7 @@ def _load_tfds(config: Config) -> Splits:
     )
     if audio is None or text is None:
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; it needs audio or "
+            f"The dataset {name} has the features {', '.join(features)}; it needs audio or "
             "speech, and text or label."
         )
     rate = features[audio].sample_rate or config.sample_rate

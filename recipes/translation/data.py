@@ -1,4 +1,4 @@
-"""Sentence pairs: gettext catalogs, TFDS data sets, or your own files."""
+"""Sentence pairs: gettext catalogs, TFDS datasets, or your own files."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -172,10 +172,10 @@ def _to_pair(text: str, translation: str, where: str) -> Pair:
 
 
 def _load_tfds(config: Config) -> Splits:
-    """Return a TFDS data set of two languages, such as ted_hrlr_translate/fr_to_en.
+    """Return a TFDS dataset of two languages, such as ted_hrlr_translate/fr_to_en.
 
     Raises:
-        InputError: If the data set lacks one of the languages.
+        InputError: If the dataset lacks one of the languages.
     """
     name = config.data.removeprefix("tfds:")
     builder = data.load_tfds(name)
@@ -185,7 +185,7 @@ def _load_tfds(config: Config) -> Splits:
         target = next(language for language in languages if language != source)
     if source not in languages or target not in languages:
         raise InputError(
-            f"The data set {name} has the features {', '.join(languages)}; it needs the languages "
+            f"The dataset {name} has the features {', '.join(languages)}; it needs the languages "
             f"of --source ({source}) and --target ({target})."
         )
     splits = {}

@@ -1,4 +1,4 @@
-"""Labeled clips: synthetic actions of digits, TFDS data sets, or your own videos."""
+"""Labeled clips: synthetic actions of digits, TFDS datasets, or your own videos."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -66,7 +66,7 @@ def _builtin_clips() -> Clips:
 
 
 def _video_dataset(config: Config) -> tfds.core.DatasetBuilder:
-    """Return the clips of a TFDS data set, or of the user's videos."""
+    """Return the clips of a TFDS dataset, or of the user's videos."""
     size = config.frame_size
     frame_shape = (size, size, 3) if config.rgb else (size, size)
     if config.data.startswith("tfds:"):
@@ -90,22 +90,22 @@ def _video_dataset(config: Config) -> tfds.core.DatasetBuilder:
 
 
 def read_tfds_clips(name: str, frame_shape: FrameShape, fps: float, max_frames: int) -> Clips:
-    """Yield frames, label and split of each clip of a TFDS data set, such as ucf101.
+    """Yield frames, label and split of each clip of a TFDS dataset, such as ucf101.
 
     Args:
-        name: Name of the data set, or NAME/CONFIG.
+        name: Name of the dataset, or NAME/CONFIG.
         frame_shape: As in `keras_seq.data.read_video`.
         fps: As in `keras_seq.data.read_video`.
         max_frames: As in `keras_seq.data.read_video`.
 
     Raises:
-        InputError: If the data set has no feature `video` or `label`.
+        InputError: If the dataset has no feature `video` or `label`.
     """
     builder = data.load_tfds(name)
     features = builder.info.features
     if not {"video", "label"} <= set(features):
         raise InputError(
-            f"The data set {name} has the features {', '.join(features)}; it needs video and label."
+            f"The dataset {name} has the features {', '.join(features)}; it needs video and label."
         )
     names = [split for split in builder.info.splits if split in data.SPLITS]
     splits = [(split, None) for split in names]

@@ -71,7 +71,7 @@ GIVEN = {
     "an array of texts": lambda counter: (np.array(TEXTS), COUNTS),
     "a result of encode": lambda counter: (counter.encode(TEXTS, COUNTS),),
     "arrays": arrays,
-    "a data set": lambda counter: (dataset(counter),),
+    "a dataset": lambda counter: (dataset(counter),),
 }
 
 

@@ -180,7 +180,7 @@ def test_archives(tmp_path, content, limit, message):
 
 
 def test_a_long_tune_is_not_left_out(workplace, capsys):
-    """With a higher limit the data set would be another one."""
+    """With a higher limit the dataset would be another one."""
     for name, abc in (("a", HEAD + "GABc|" * 3), ("b", HEAD + "GABc|" * 5)):
         (workplace / "mine" / name).mkdir(parents=True)
         (workplace / "mine" / name / "x.abc").write_text(abc)
