@@ -1,4 +1,4 @@
-"""Each exported model on a handful of examples: what differs from model to model in the suite."""
+"""Cases of the conformance suite of models: each model on a handful of examples."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,40 +17,40 @@ from keras_seq.models import (
     VideoClassifier,
 )
 
-Make = Callable[[], keras.Model]
+MakeModel = Callable[[], keras.Model]
 
 
 class ModelCase(NamedTuple):
-    """Use of one model, and its right answers after training."""
+    """One model, how to use it, and its expected results after training."""
 
-    plain: Make
-    """Make a model with few options and without dropout."""
-    full: Make
-    """Make a model with many options."""
+    plain: MakeModel
+    """Function to a model with few options and without dropout."""
+    full: MakeModel
+    """Function to a model with many options."""
     examples: Sequence
     """Raw inputs, at least two."""
     targets: Any
     """Raw targets for `fit`."""
-    answers: list
-    """What `predict` gives for the examples after training."""
+    expected: list
+    """Expected result of `predict` on the examples after training."""
     predict: Callable
-    """From a model and examples to a list of answers."""
+    """Function from a model and examples to a list of results."""
     scores: Callable
-    """From a model and examples to an array of numbers per example."""
+    """Function from a model and examples to an array per example."""
     exported: Callable
-    """From what TensorFlow loads of a SavedModel, and examples, to a list of answers."""
+    """Function from a loaded SavedModel and examples to a list of results."""
     mistakes: dict[str, tuple[Callable, str]]
-    """Name of a mistake to a call on a model that makes it, and a pattern of the message."""
+    """Name of a mistake to a call with it on a model, and a pattern of the error message."""
     full_targets: Any = None
     """Raw targets of the model with many options, where they differ."""
     adapt: Callable | None = None
-    """Let the model count or measure on its examples before training."""
+    """Function that adapts a model before training, or None."""
     search: Callable | None = None
-    """As `predict`, by another search."""
+    """`predict` with another search, or None."""
     learning_rate: float = 0.05
 
 
-def strings(tensor):
+def to_strings(tensor):
     return [item.decode() for item in tensor.numpy()]
 
 
@@ -63,7 +63,9 @@ TAGS = [
     ["B-PER", "E-PER", "O", "B-PER", "E-PER"],
     ["S-PER", "O"],
 ]
-KINDS = [["verb" if word == "met" else "noun" for word in text.split()] for text in SENTENCES]
+PARTS_OF_SPEECH = [
+    ["verb" if word == "met" else "noun" for word in text.split()] for text in SENTENCES
+]
 WORDS = text.TextEncoder(["Ada", "met", "Grace", "."])
 
 
@@ -92,14 +94,14 @@ def full_tagger():
     )
 
 
-def tagged_texts(loaded, texts):
-    outputs, answers = loaded.tag(texts), []
+def tag_exported(loaded, texts):
+    outputs, results = loaded.tag(texts), []
     for tokens, tags in zip(outputs["tokens"].numpy(), outputs["tags"].numpy(), strict=True):
         tokens = [token.decode() for token in tokens if token]
         tags = [tag.decode() for tag in tags[: len(tokens)]]
         spans = text.tags_to_spans(tags, "IOBES", strict=False)
-        answers.append([" ".join(tokens[span.start : span.end]) for span in spans])
-    return answers
+        results.append([" ".join(tokens[span.start : span.end]) for span in spans])
+    return results
 
 
 TAGGER = ModelCase(
@@ -107,11 +109,11 @@ TAGGER = ModelCase(
     full_tagger,
     examples=SENTENCES,
     targets=TAGS,
-    full_targets={"tags": TAGS, "auxiliary": KINDS},
-    answers=[["Ada", "Grace"], [], ["Grace Ada", "Ada Grace"], ["Grace"]],
+    full_targets={"tags": TAGS, "auxiliary": PARTS_OF_SPEECH},
+    expected=[["Ada", "Grace"], [], ["Grace Ada", "Ada Grace"], ["Grace"]],
     predict=lambda model, texts: [[span.text for span in spans] for spans in model.tag(texts)],
     scores=lambda model, texts: [scores for _, scores in model.tag_tokens(texts)],
-    exported=tagged_texts,
+    exported=tag_exported,
     mistakes={
         "one text": (lambda model: model.tag("Ada"), "takes a list of texts"),
         "unknown tag": (lambda model: model.encode(["Ada"], [["S-LOC"]]), "Text 1: .*'S-LOC'"),
@@ -152,8 +154,8 @@ def full_classifier():
     )
 
 
-def probabilities(answers):
-    return [np.array(list(answer.probabilities.values())) for answer in answers]
+def probabilities(predictions):
+    return [np.array(list(prediction.probabilities.values())) for prediction in predictions]
 
 
 CLASSIFIER = ModelCase(
@@ -161,11 +163,11 @@ CLASSIFIER = ModelCase(
     full_classifier,
     examples=SENTENCES,
     targets=GOOD_OR_BAD,
-    answers=GOOD_OR_BAD,
+    expected=GOOD_OR_BAD,
     adapt=lambda model: model.adapt_experts(SENTENCES, GOOD_OR_BAD),
-    predict=lambda model, texts: [answer.label for answer in model.classify(texts)],
+    predict=lambda model, texts: [prediction.label for prediction in model.classify(texts)],
     scores=lambda model, texts: probabilities(model.classify(texts)),
-    exported=lambda loaded, texts: strings(loaded.classify(texts)["labels"]),
+    exported=lambda loaded, texts: to_strings(loaded.classify(texts)["labels"]),
     mistakes={
         "one text": (lambda model: model.classify("Ada"), "list of texts"),
         "no text": (lambda model: model.classify(["Ada", " "]), "Text 2 is empty"),
@@ -204,8 +206,8 @@ def full_generator():
     )
 
 
-def continued(model, texts, **options):
-    """Return what follows on the first letter of each text."""
+def continue_texts(model, texts, **options):
+    """Return continuations of the first character of each text."""
     return model.generate([text[:1] for text in texts], max_length=9, **options)
 
 
@@ -214,11 +216,11 @@ GENERATOR = ModelCase(
     full_generator,
     examples=RHYMES,
     targets=None,
-    answers=RHYMES,
-    predict=lambda model, texts: continued(model, texts, temperature=0),
-    search=lambda model, texts: continued(model, texts, beam_width=3),
+    expected=RHYMES,
+    predict=lambda model, texts: continue_texts(model, texts, temperature=0),
+    search=lambda model, texts: continue_texts(model, texts, beam_width=3),
     scores=lambda model, texts: model.log_probs(texts),
-    exported=lambda loaded, texts: strings(
+    exported=lambda loaded, texts: to_strings(
         loaded.generate([text[:1] for text in texts], 9, 0.0, 0)["texts"]
     ),
     mistakes={
@@ -237,21 +239,21 @@ GENERATOR = ModelCase(
 
 # CTCRecognizer
 
-SAID = ["a", "b", "ab", "bba"]
+TRANSCRIPTS = ["a", "b", "ab", "bba"]
 
 
-def tones(letters):
-    """Return a recording: a tone of 0.12 s per letter, and 0.05 s of near silence around it."""
+def tones(characters):
+    """Return a recording: a tone of 0.12 s per character, with pauses of 0.05 s."""
     times, noise = np.arange(480) / 4_000, np.random.default_rng(0)
     parts = [np.zeros(200)]
-    for letter in letters:
-        frequency = {"a": 400, "b": 1_200}[letter]
+    for character in characters:
+        frequency = {"a": 400, "b": 1_200}[character]
         parts += [0.3 * np.sin(2 * np.pi * frequency * times), np.zeros(200)]
     samples = np.concatenate(parts)
     return (samples + noise.normal(0, 0.01, len(samples))).astype("float32")
 
 
-RECORDINGS = [tones(letters) for letters in SAID]
+RECORDINGS = [tones(transcript) for transcript in TRANSCRIPTS]
 
 
 def plain_recognizer():
@@ -277,29 +279,29 @@ def full_recognizer():
         front_end,
         features=[layers.BandConvolution(3, 2, kernel_size=4)],
         stack=layers.RNNStack("GRU", 16, bidirectional=True, normalization=True),
-        lexicon=SAID,
+        lexicon=TRANSCRIPTS,
     )
 
 
-def transcribed(loaded, recordings):
+def transcribe_exported(loaded, recordings):
     lengths = np.array([len(recording) for recording in recordings], "int32")
     samples = np.zeros((len(recordings), lengths.max()), "float32")
     for row, recording in zip(samples, recordings, strict=True):
         row[: len(recording)] = recording
-    return strings(loaded.recognize(samples, lengths)["texts"])
+    return to_strings(loaded.recognize(samples, lengths)["texts"])
 
 
 RECOGNIZER = ModelCase(
     plain_recognizer,
     full_recognizer,
     examples=RECORDINGS,
-    targets=SAID,
-    answers=SAID,
+    targets=TRANSCRIPTS,
+    expected=TRANSCRIPTS,
     adapt=lambda model: model.adapt(RECORDINGS),
     predict=lambda model, recordings: model.transcribe(recordings),
     search=lambda model, recordings: model.transcribe(recordings, beam_width=4),
     scores=lambda model, recordings: model.log_probs(recordings),
-    exported=transcribed,
+    exported=transcribe_exported,
     mistakes={
         "two channels": (lambda model: model.transcribe([np.zeros((9, 2))]), r"shape \(9, 2\)"),
         "no beam": (lambda model: model.transcribe([RECORDINGS[0]], beam_width=0), "got 0"),
@@ -349,16 +351,16 @@ VIDEO = ModelCase(
     full_video,
     examples=CLIPS,
     targets=DIRECTIONS,
-    answers=DIRECTIONS,
-    predict=lambda model, clips: [answer.label for answer in model.classify(clips)],
+    expected=DIRECTIONS,
+    predict=lambda model, clips: [prediction.label for prediction in model.classify(clips)],
     scores=lambda model, clips: probabilities(model.classify(clips)),
     exported=lambda loaded, clips: [
-        strings(loaded.classify(clip[None])["labels"])[0] for clip in clips
+        to_strings(loaded.classify(clip[None])["labels"])[0] for clip in clips
     ],
     mistakes={
-        "other size": (
+        "another size": (
             lambda model: model.classify([np.zeros((3, 8, 9), "uint8")]),
-            r"Clip 1 has the shape \(3, 8, 9\)",
+            r"Clip 1 must .*got \(3, 8, 9\)",
         ),
         "floats": (lambda model: model.classify([CLIPS[0] / 255]), "must be uint8"),
         "no frames": (lambda model: model.classify([CLIPS[0][:0]]), "Clip 1 has no frames"),
@@ -371,28 +373,28 @@ VIDEO = ModelCase(
 
 SPELLED = ["abc", "cab", "bb", "a"]
 SPOKEN = ["Z Y X", "Y X Z", "Y Y", "X"]
-LETTERS = text.TextEncoder("abc", "char", end=True)
-SOUNDS = text.TextEncoder("XYZ", "whitespace", end=True)
+CHARACTERS = text.TextEncoder("abc", "char", end=True)
+PHONEMES = text.TextEncoder("XYZ", "whitespace", end=True)
 
 
 def plain_seq2seq():
     return Seq2Seq(
-        LETTERS,
-        SOUNDS,
-        features=[layers.TokenEmbedding(LETTERS, 8)],
+        CHARACTERS,
+        PHONEMES,
+        features=[layers.TokenEmbedding(CHARACTERS, 8)],
         stack=layers.RNNStack("LSTM", 16, bidirectional=True, return_state=True),
-        decoder=layers.Decoder(layers.TokenEmbedding(SOUNDS, 8), "LSTM", 16, dropout=0.0),
+        decoder=layers.Decoder(layers.TokenEmbedding(PHONEMES, 8), "LSTM", 16, dropout=0.0),
     )
 
 
 def full_seq2seq():
     return Seq2Seq(
-        LETTERS,
-        SOUNDS,
-        features=[layers.OneHotTokens(LETTERS.vocab_size), layers.NgramFeatures(3, 16, 4)],
+        CHARACTERS,
+        PHONEMES,
+        features=[layers.OneHotTokens(CHARACTERS.vocab_size), layers.NgramFeatures(3, 16, 4)],
         stack=layers.RNNStack("GRU", 16, 2, bidirectional=True, return_state=True),
         decoder=layers.Decoder(
-            layers.TokenEmbedding(SOUNDS, 8),
+            layers.TokenEmbedding(PHONEMES, 8),
             "GRU",
             16,
             2,
@@ -416,17 +418,17 @@ SEQ2SEQ = ModelCase(
     full_seq2seq,
     examples=SPELLED,
     targets=SPOKEN,
-    answers=SPOKEN,
+    expected=SPOKEN,
     predict=lambda model, words: model.translate(words, max_length=4),
     scores=next_token_logits,
-    exported=lambda loaded, words: strings(loaded.translate(words)["texts"]),
+    exported=lambda loaded, words: to_strings(loaded.translate(words)["texts"]),
     mistakes={
         "one text": (lambda model: model.translate("abc"), "list of texts, got one text: 'abc'"),
         "no beam": (lambda model: model.translate(["a"], beam_width=0), "at least 1, got 0"),
         "no source": (lambda model: model.encode(["a", ""], ["X", "Y"]), "source of pair 2"),
         "no target": (lambda model: model.encode(["a", "b"], ["X", " "]), "target of pair 2"),
         "no end": (
-            lambda model: Seq2Seq(LETTERS, text.TextEncoder("XY")),
+            lambda model: Seq2Seq(CHARACTERS, text.TextEncoder("XY")),
             "The target encoder of a Seq2Seq needs an end token",
         ),
     },

@@ -1,4 +1,4 @@
-"""A tiny model of each kind, untrained."""
+"""A tiny, untrained model of each kind."""
 
 import keras
 
@@ -57,7 +57,22 @@ def seq2seq(
     label_smoothing=0.0,
     **options,
 ):
-    """A model without dropout; features beside the embedding, and options of its decoder."""
+    """Return a model without dropout.
+
+    Args:
+        source: Source vocabulary.
+        target: Target vocabulary.
+        tokenizers: Tokenizers of source and target.
+        embedding: Width of the embeddings; 0 for one-hot vectors.
+        cell: Cell of both networks.
+        units: Number of units of both networks.
+        num_layers: Number of layers of both networks.
+        bidirectional: Whether the encoder is bidirectional.
+        recurrent_dropout: Recurrent dropout of both networks.
+        features: Further feature layers.
+        label_smoothing: As in `Seq2Seq`.
+        **options: Arguments of `Decoder`.
+    """
     encoders = [TextEncoder(*pair, end=True) for pair in zip((source, target), tokenizers)]
     embeddings = [
         layers.TokenEmbedding(encoder, embedding)
@@ -97,7 +112,7 @@ def rows():
 
 
 def tiny_application(include_top, weights, input_shape=(8, 8, 3), pooling=None, name="tiny"):
-    """Return what stands for a model of `keras.applications`."""
+    """Return a stand-in for a model of `keras.applications`."""
     if weights == "offline":
         raise Exception("URL fetch failure")
     frame = keras.Input(input_shape)

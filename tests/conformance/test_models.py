@@ -92,9 +92,9 @@ def test_learns_raw_examples(trained, name, kind):
         assert min(losses[-5:]) < 0.8 * losses[0]
         return
     assert losses[-1] < 0.3 * losses[0]
-    assert case.predict(model, case.examples) == case.answers
+    assert case.predict(model, case.examples) == case.expected
     if case.search is not None:
-        assert case.search(model, case.examples) == case.answers
+        assert case.search(model, case.examples) == case.expected
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="only torch records operations unasked")

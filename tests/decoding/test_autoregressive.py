@@ -1,4 +1,4 @@
-"""Greedy and sampled sequences over a step whose probabilities are known."""
+"""Greedy decoding and sampling from a Markov chain with known probabilities."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq.decoding import greedy, sample
 
-# After each token (row) the probability of the next; 0 pads, 1 ends.
+# The probabilities of the next token (column) after each token (row). 0 is padding, 1 the end.
 TABLE = np.array(
     [
         [0.0, 1.0, 0.0, 0.0],
@@ -21,7 +21,7 @@ TABLE = np.array(
 
 
 def step(tokens, state):
-    """A Markov chain that also counts its steps."""
+    """Look up the next token, and count the steps."""
     with np.errstate(divide="ignore"):
         log = np.log(TABLE)
     return ops.take(log, tokens, axis=0), {"count": state["count"] + 1}
@@ -34,7 +34,7 @@ def start(rows):
 COMMON = {"end_id": 1, "max_length": 6}
 
 
-def test_greedy_takes_the_likeliest_and_stops():
+def test_greedy_chooses_the_most_likely_token_until_the_end():
     tokens, log_probs = map(to_numpy, greedy(step, start(2), start_id=[2, 3], **COMMON))
     np.testing.assert_array_equal(tokens, [[3, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]])
     expected = np.log([[0.6, 0.5, 1, 1, 1, 1], [0.5, 1, 1, 1, 1, 1]])
@@ -49,13 +49,13 @@ def test_greedy_ends_at_max_length():
     np.testing.assert_array_equal(to_numpy(tokens), np.full((3, 4), 2))
 
 
-def shares(tokens, after):
-    """How often each token was the first."""
+def frequencies(tokens, after):
+    """Return the relative frequency of each first token."""
     return np.bincount(to_numpy(tokens)[:, 0], minlength=4) / len(after)
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"),
+    ("options", "expected"),
     [
         ({}, [0, 0.1, 0.3, 0.6]),
         ({"temperature": 0.5}, [0, 0.01 / 0.46, 0.09 / 0.46, 0.36 / 0.46]),
@@ -66,13 +66,15 @@ def shares(tokens, after):
         ({"top_k": 9, "top_p": 1.0}, [0, 0.1, 0.3, 0.6]),
     ],
 )
-def test_samples_have_the_right_shares(how, expected):
+def test_samples_have_the_expected_frequencies(options, expected):
     rows = np.arange(4_000)
-    # Evenly spread numbers instead of random ones: the shares are exact.
+    # Evenly spaced numbers instead of random ones make the frequencies exact.
     uniform = np.tile(((rows + 0.5) / len(rows)).astype("float32"), (6, 1))
-    tokens, log_probs = sample(step, start(len(rows)), start_id=2, uniform=uniform, **how, **COMMON)
-    np.testing.assert_allclose(shares(tokens, rows), expected, atol=1e-3)
-    # What is reported is the model's own probability, whatever was done to it.
+    tokens, log_probs = sample(
+        step, start(len(rows)), start_id=2, uniform=uniform, **options, **COMMON
+    )
+    np.testing.assert_allclose(frequencies(tokens, rows), expected, atol=1e-3)
+    # The returned probabilities are those of the model, before temperature, top_k and top_p.
     first = to_numpy(tokens)[:, 0]
     np.testing.assert_allclose(to_numpy(log_probs)[:, 0], np.log(TABLE[2, first]), rtol=1e-6)
 
@@ -91,7 +93,7 @@ def test_samples_follow_the_chain_and_the_seed():
 
 def test_the_state_is_carried_on():
     def counting(tokens, state):
-        """The likeliest token is the number of the step, from 2 on."""
+        """Make the number of the step plus 2 the most likely token."""
         likely = ops.one_hot(ops.cast(state["count"][:, 0], "int32") + 2, 9)
         return ops.log(likely * 0.8 + 0.02), {"count": state["count"] + 1}
 
@@ -100,13 +102,13 @@ def test_the_state_is_carried_on():
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"temperature": 0.0}, "temperature must be positive"),
         ({"top_k": 0}, "top_k must be at least 1"),
         ({"top_p": 1.5}, r"top_p must be in \(0, 1\]"),
     ],
 )
-def test_bad_arguments(how, message):
+def test_bad_arguments(options, message):
     with pytest.raises(InputError, match=message):
-        sample(step, start(1), start_id=2, **how, **COMMON)
+        sample(step, start(1), start_id=2, **options, **COMMON)

@@ -1,4 +1,4 @@
-"""Beam search against all sequences that there are, against greedy, and on chains by hand."""
+"""Beam search against enumeration of all sequences, against greedy, and on small chains."""
 
 import functools
 
@@ -17,7 +17,7 @@ EXAMPLES = 40 if BACKEND == "tensorflow" else 10
 
 
 def compiled(function):
-    """One graph, so that many examples cost little more than one."""
+    """Compile a function, which makes many calls fast."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 
@@ -29,12 +29,12 @@ def compiled(function):
     return lambda *arrays: function(*map(ops.convert_to_tensor, arrays))
 
 
-# A model in which every token depends on all before: a tree, stored like a heap. The row of a node
-# has the log probabilities of what comes next; its children follow in the order of the tokens.
+# In this model every token depends on all tokens before: a tree, stored like a heap. The row of a
+# node has the log probabilities of the next token. Its children come in the order of the tokens.
 
 
 def tree(tables):
-    """The seam over tables (examples, nodes, tokens): a step, the state at the root, its token."""
+    """Return step, initial state and start token for tables `(examples, nodes, tokens)`."""
     _, nodes, tokens = tables.shape
     rows = ops.reshape(tables, (-1, tokens))
 
@@ -43,32 +43,32 @@ def tree(tables):
         return ops.take(rows, state["first"] + node, axis=0), {**state, "node": node}
 
     first = nodes * ops.arange(ops.shape(tables)[0], dtype="int32")
-    # From the node -1, the last token leads to the root.
+    # From node -1 the last token leads to the root.
     return step, {"first": first, "node": ops.full_like(first, -1)}, tokens - 1
 
 
-def nodes_of(tokens, max_length):
+def num_nodes(tokens, max_length):
     return sum(tokens**level for level in range(max_length))
 
 
-def every_hypothesis(table, max_length, penalty, coverage=lambda node: 0.0):
-    """All sequences with their scores, in float64, written from the definition."""
-    found, tokens = {}, table.shape[1]
+def all_hypotheses(table, max_length, penalty, coverage=lambda node: 0.0):
+    """Return all sequences with their scores, in float64, by the definition."""
+    actual, tokens = {}, table.shape[1]
 
-    def go_on(beginning, node, log_p):
+    def extend(prefix, node, log_p):
         for token in range(tokens):
-            sequence, p = (*beginning, token), log_p + float(table[node, token])
+            sequence, p = (*prefix, token), log_p + float(table[node, token])
             if token == END or len(sequence) == max_length:
-                found[sequence] = p / ((5 + len(sequence)) / 6) ** penalty + coverage(node)
+                actual[sequence] = p / ((5 + len(sequence)) / 6) ** penalty + coverage(node)
             else:
-                go_on(sequence, node * tokens + 1 + token, p)
+                extend(sequence, node * tokens + 1 + token, p)
 
-    go_on((), 0, 0.0)
-    return {sequence: score for sequence, score in found.items() if score > -np.inf}
+    extend((), 0, 0.0)
+    return {sequence: score for sequence, score in actual.items() if score > -np.inf}
 
 
-def sequence_of(row):
-    """Without the padding."""
+def remove_padding(row):
+    """Return the tokens of a row up to the end token."""
     row = row.tolist()
     if END not in row:
         return tuple(row)
@@ -77,25 +77,25 @@ def sequence_of(row):
     return tuple(row[:length])
 
 
-def assert_the_best_of(every, sequences, scores):
-    """These are the best of all hypotheses, in their order, and then nothing."""
+def assert_best(every, sequences, scores):
+    """Check that sequences are the best hypotheses, best first, and zeros after them."""
     best = sorted(every.values(), reverse=True)[: len(scores)]
     best += [-np.inf] * (len(scores) - len(best))
     np.testing.assert_allclose(scores, best, atol=1e-4)
-    reached = [sequence_of(row) for row, s in zip(sequences, scores) if s > -np.inf]
-    # Which of two alike comes first is all the same.
+    reported = [remove_padding(row) for row, s in zip(sequences, scores) if s > -np.inf]
+    # Hypotheses with equal scores may come in any order.
     np.testing.assert_allclose(
-        [every[sequence] for sequence in reached], best[: len(reached)], atol=1e-4
+        [every[sequence] for sequence in reported], best[: len(reported)], atol=1e-4
     )
-    assert len(set(reached)) == len(reached)
-    assert not sequences[len(reached) :].any()
+    assert len(set(reported)) == len(reported)
+    assert not sequences[len(reported) :].any()
 
 
 @st.composite
 def tables(draw, tokens, max_length):
-    """Log probabilities, sharp or flat, some of them alike, some impossible."""
+    """Draw log probabilities: sharp or flat, some equal, some minus infinity."""
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    logits = random.normal(size=(BATCH, nodes_of(tokens, max_length), tokens))
+    logits = random.normal(size=(BATCH, num_nodes(tokens, max_length), tokens))
     logits = logits * draw(st.sampled_from([0.1, 1, 5]))
     if draw(st.booleans()):
         logits = np.round(logits)
@@ -108,21 +108,21 @@ PENALTIES = st.sampled_from([0.0, 0.6, 1.0, 3.0, -1.0]) | st.floats(-2, 2, width
 
 
 @functools.cache
-def searching(max_length, **how):
+def make_search(max_length, **options):
     def run(tables, penalty):
         step, state, start = tree(tables)
         common = {"start_id": start, "end_id": END, "max_length": max_length}
-        found = beam_search(step, state, length_penalty=penalty, **common, **how)
-        return *found, *greedy(step, state, **common)
+        actual = beam_search(step, state, length_penalty=penalty, **common, **options)
+        return *actual, *greedy(step, state, **common)
 
     run = compiled(run)
     return lambda tables, penalty: to_numpy(run(tables, np.float32(penalty)))
 
 
-# Wide enough: no candidate is dropped before the last step, so that none of the best is missed.
-# In all of these the beam is wider than the vocabulary; in the last wider than what there is.
+# These beams are so wide that no candidate is pruned before the last step. All are wider than the
+# vocabulary, and the last is wider than the number of hypotheses.
 @pytest.mark.parametrize(
-    ("tokens", "max_length", "how"),
+    ("tokens", "max_length", "options"),
     [
         (3, 4, {"beam_width": 12}),
         (6, 3, {"beam_width": 30, "n_best": 3}),
@@ -132,22 +132,22 @@ def searching(max_length, **how):
 )
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_a_wide_beam_finds_the_best_of_all(tokens, max_length, how, data):
+def test_a_wide_beam_finds_the_best_of_all_sequences(tokens, max_length, options, data):
     table, penalty = data.draw(tables(tokens, max_length)), data.draw(PENALTIES)
-    sequences, scores, *_ = searching(max_length, **how)(table, penalty)
+    sequences, scores, *_ = make_search(max_length, **options)(table, penalty)
     for example in range(BATCH):
-        every = every_hypothesis(table[example], max_length, penalty)
-        assert_the_best_of(every, sequences[example], scores[example])
+        every = all_hypotheses(table[example], max_length, penalty)
+        assert_best(every, sequences[example], scores[example])
 
 
-def test_a_wide_beam_finds_the_best_of_thousands():
-    logits = np.random.default_rng(0).normal(size=(BATCH, nodes_of(6, 6), 6)) * 2
+def test_a_wide_beam_finds_the_best_of_thousands_of_sequences():
+    logits = np.random.default_rng(0).normal(size=(BATCH, num_nodes(6, 6), 6)) * 2
     table = (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))).astype("float32")
-    sequences, scores, *_ = searching(6, beam_width=6 * 5**4, n_best=50)(table, 0.8)
+    sequences, scores, *_ = make_search(6, beam_width=6 * 5**4, n_best=50)(table, 0.8)
     for example in range(BATCH):
-        every = every_hypothesis(table[example], 6, 0.8)
+        every = all_hypotheses(table[example], 6, 0.8)
         assert len(every) == 781 + 6 * 5**5
-        assert_the_best_of(every, sequences[example], scores[example])
+        assert_best(every, sequences[example], scores[example])
 
 
 @pytest.mark.parametrize("beam_width", [1, 2, 3])
@@ -155,35 +155,35 @@ def test_a_wide_beam_finds_the_best_of_thousands():
 @given(data=st.data())
 def test_never_worse_than_greedy(beam_width, data):
     table, penalty = data.draw(tables(5, 4)), data.draw(PENALTIES)
-    found = searching(4, beam_width=beam_width)(table, penalty)
-    for sequences, scores, _, tokens, log_probs in zip(*found):
-        length = len(sequence_of(tokens)) if np.isfinite(log_probs).all() else 4
-        of_greedy = log_probs.sum() / ((5 + length) / 6) ** penalty
-        assert scores[0] >= of_greedy - 1e-5
-        if beam_width == 1 and of_greedy > -np.inf:
+    actual = make_search(4, beam_width=beam_width)(table, penalty)
+    for sequences, scores, _, tokens, log_probs in zip(*actual):
+        length = len(remove_padding(tokens)) if np.isfinite(log_probs).all() else 4
+        greedy_score = log_probs.sum() / ((5 + length) / 6) ** penalty
+        assert scores[0] >= greedy_score - 1e-5
+        if beam_width == 1 and greedy_score > -np.inf:
             np.testing.assert_array_equal(sequences[0], tokens)
-            np.testing.assert_allclose(scores[0], of_greedy, atol=1e-5)
+            np.testing.assert_allclose(scores[0], greedy_score, atol=1e-5)
 
 
 @pytest.mark.parametrize("beam_width", [1, 2])
 @settings(max_examples=60)
 @given(data=st.data())
-def test_what_is_optimal_is_the_best_of_all(beam_width, data):
+def test_an_optimal_sequence_is_the_best_of_all(beam_width, data):
     table, penalty = data.draw(tables(3, 4)), data.draw(PENALTIES)
-    _, scores, is_optimal, *_ = searching(4, beam_width=beam_width)(table, penalty)
+    _, scores, is_optimal, *_ = make_search(4, beam_width=beam_width)(table, penalty)
     for example in np.flatnonzero(is_optimal):
-        best = max(every_hypothesis(table[example], 4, penalty).values(), default=-np.inf)
+        best = max(all_hypotheses(table[example], 4, penalty).values(), default=-np.inf)
         np.testing.assert_allclose(scores[example, 0], best, atol=1e-4)
 
 
-# Chains, in which a token depends on the one before.
+# Chains: a token depends on the one before only.
 
 
 def chain(size, **after):
-    """The seam over {token: {next token: probability}}; what is not there is impossible."""
+    """Return the step of a Markov chain {token: {next token: probability}}."""
     table = np.zeros((size, size), "float32")
-    for token, chances in after.items():
-        for following, p in chances.items():
+    for token, probabilities in after.items():
+        for following, p in probabilities.items():
             table[int(token[1:]), following] = p
     with np.errstate(divide="ignore"):
         table = np.log(table)
@@ -194,14 +194,14 @@ def chain(size, **after):
     return step
 
 
-def search(step, beam_width, rows=1, start_id=2, max_length=5, **how):
+def search(step, beam_width, rows=1, start_id=2, max_length=5, **options):
     state = {"steps": ops.zeros((rows,), "int32")}
     common = {"start_id": start_id, "end_id": END, "max_length": max_length}
-    return to_numpy(beam_search(step, state, beam_width=beam_width, **common, **how))
+    return to_numpy(beam_search(step, state, beam_width=beam_width, **common, **options))
 
 
 def test_the_greedy_hypothesis_is_kept_when_others_are_ahead():
-    """After 3, greedy's token, come four alike; after 4, two that lead nowhere good."""
+    """After 3, the greedy token, come four equal tokens; after 4, two that end up worse."""
     step = chain(
         11,
         _2={3: 0.4, 4: 0.3, 5: 0.1, 6: 0.1, 7: 0.1},
@@ -211,17 +211,17 @@ def test_the_greedy_hypothesis_is_kept_when_others_are_ahead():
         **{f"_{n}": {5: 0.25, 6: 0.25, 7: 0.25, 8: 0.25} for n in (9, 10)},
     )
     sequences, scores, _ = search(step, beam_width=2)
-    # At two tokens both of the beam's best, 0.15 each, begin with 4; they end up with 0.0375.
+    # After two tokens the best two begin with 4 and have 0.15 each. They end up with 0.0375.
     np.testing.assert_array_equal(sequences[0, 0], [3, 5, END, 0, 0])
     np.testing.assert_allclose(np.exp(scores[0]), [0.4 * 0.28, 0.3 * 0.5 * 0.25], rtol=1e-5)
 
 
 ENDING = {"_2": {END: 0.6, 3: 0.4}, "_3": {3: 0.5, 4: 0.5}, "_4": {3: 0.5, 4: 0.5}}
-"""The end at once is likelier than anything else as a whole."""
+"""The empty sequence is more likely than any other."""
 
 
-def that_loses(step, beam_width, max_length):
-    """A search that goes on scoring behind the end, where there is nothing to come."""
+def naive_search(step, beam_width, max_length):
+    """Return the result of a beam search that keeps scoring after the end token."""
     beam = [((), 0.0)]
     for _ in range(max_length):
         last = ops.convert_to_tensor([s[-1] if s else 2 for s, _ in beam], "int32")
@@ -231,35 +231,35 @@ def that_loses(step, beam_width, max_length):
             for (sequence, total), row in zip(beam, to_numpy(log_probs))
             for token, log_p in enumerate(row)
         ]
-        beam = sorted(candidates, key=lambda one: -one[1])[:beam_width]
+        beam = sorted(candidates, key=lambda pair: -pair[1])[:beam_width]
     return beam[0]
 
 
 def test_finished_hypotheses_are_not_lost():
     step = chain(5, **ENDING, _1=dict.fromkeys(range(5), 0.2))
-    lost, log_p = that_loses(step, 2, 5)
+    lost, log_p = naive_search(step, 2, 5)
     assert END not in lost and np.exp(log_p) == pytest.approx(0.4 * 0.5**4)
     sequences, scores, _ = search(step, beam_width=2, n_best=3)
     np.testing.assert_array_equal(sequences[0, 0], [END, 0, 0, 0, 0])
-    # Its place in the beam is free for another.
+    # A finished hypothesis frees its place in the beam.
     np.testing.assert_allclose(np.exp(scores[0]), [0.6, *[0.4 * 0.5**4] * 2], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("how", "steps"),
+    ("options", "steps"),
     [
         # After one step the pool has 0.9, the beam 0.1; after two, the pool has 0.09 too.
         ({"n_best": 1}, 1),
         ({"n_best": 2}, 2),
-        # log(0.1) as that of 50 tokens, over 55 / 6, is still less than log(0.9) of one.
+        # log(0.1) over 55 / 6, for 50 tokens, is still less than log(0.9) of one token.
         ({"n_best": 1, "length_penalty": 1.0}, 1),
-        # Over (55 / 6) ** 1.5 it is more; log(0.01) is less.
+        # log(0.1) over (55 / 6) ** 1.5 is more, but log(0.01) is less.
         ({"n_best": 1, "length_penalty": 1.5}, 2),
         ({"n_best": 1, "length_penalty": -1.0}, 1),
     ],
 )
-def test_the_search_ends_when_none_can_win(how, steps):
-    """A step that is one too many would say what stands out."""
+def test_the_search_stops_when_no_hypothesis_can_win(options, steps):
+    """Steps after the limit return log probabilities of 100, which would show in the scores."""
     plain = chain(3, _2={END: 0.9, 2: 0.1}, _1={END: 1.0})
 
     def search_with(limit):
@@ -267,7 +267,7 @@ def test_the_search_ends_when_none_can_win(how, steps):
             log_probs, after = plain(tokens, state)
             return ops.where(state["steps"][:, None] < limit, log_probs, 100.0), after
 
-        return search(step, beam_width=2, max_length=50, **how)[1].max()
+        return search(step, beam_width=2, max_length=50, **options)[1].max()
 
     assert search_with(steps) < 0 < search_with(steps - 1)
 
@@ -281,19 +281,19 @@ def test_the_search_ends_when_none_can_win(how, steps):
         (-1.0, {END: 0.45, 3: 0.55}, {END: 1.0}, [3, END, 0, 0, 0]),
     ],
 )
-def test_the_search_goes_on_while_one_can_win(penalty, after_two, after_three, best):
+def test_the_search_continues_while_a_hypothesis_can_win(penalty, after_two, after_three, best):
     step = chain(4, _2=after_two, _3=after_three)
     sequences, *_ = search(step, beam_width=2, n_best=1, length_penalty=penalty)
     np.testing.assert_array_equal(sequences[0, 0], best)
 
 
-def test_each_example_by_itself():
-    """One that is finished at once, one that goes on, each with a start token of its own."""
+def test_examples_of_a_batch_are_independent():
+    """One example finishes at once, others go on; each has its own start token."""
     step = chain(5, _2={END: 0.9, 3: 0.1}, _3={4: 1.0}, _4={3: 0.7, END: 0.3})
     sequences, scores, _ = search(step, 2, rows=3, start_id=np.array([2, 4, 3]))
-    for start, found, score in zip([2, 4, 3], sequences, scores):
+    for start, actual, score in zip([2, 4, 3], sequences, scores):
         alone = search(step, 2, start_id=start)
-        np.testing.assert_array_equal(found, alone[0][0])
+        np.testing.assert_array_equal(actual, alone[0][0])
         np.testing.assert_allclose(score, alone[1][0], rtol=1e-6)
     np.testing.assert_array_equal(
         sequences[:, 0], [[END, 0, 0, 0, 0], [3, 4, 3, 4, 3], [4, 3, 4, 3, 4]]
@@ -304,9 +304,9 @@ def test_each_example_by_itself():
     ("end", "penalty", "is_optimal"),
     [
         (0.55, 0.0, True),
-        # Greedy's has 0.55 * 0.6, the end at once more.
+        # The greedy sequence has 0.55 * 0.6, the empty one more.
         (0.45, 0.0, False),
-        # log(0.45) as that of five tokens, over 10 / 6, is more than log(0.55) of one.
+        # log(0.45) over 10 / 6, for five tokens, is more than log(0.55) of one token.
         (0.55, 1.0, False),
         (0.8, 1.0, True),
     ],
@@ -318,14 +318,14 @@ def test_is_optimal(end, penalty, is_optimal):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 1.0])
-def test_each_example_has_its_limit(penalty):
+def test_each_example_has_its_own_max_length(penalty):
     step = chain(5, _2={3: 0.6, 4: 0.3, END: 0.1}, _3={3: 0.5, 4: 0.5}, _4={3: 0.8, END: 0.2})
-    how = {"length_penalty": penalty}
-    together = search(step, 3, rows=3, max_lengths=[1, 4, 5], **how)
+    options = {"length_penalty": penalty}
+    together = search(step, 3, rows=3, max_lengths=[1, 4, 5], **options)
     for row, limit in enumerate([1, 4, 5]):
-        sequences, scores, is_optimal = search(step, 3, max_length=limit, **how)
+        sequences, scores, is_optimal = search(step, 3, max_length=limit, **options)
         padding = [(0, 0), (0, 0), (0, 5 - limit)]
-        # Equally likely ones may come in any order.
+        # Sequences with equal scores may come in any order.
         alone = np.pad(sequences, padding)[0]
         assert sorted(together[0][row].tolist()) == sorted(alone.tolist())
         np.testing.assert_allclose(together[1][row], scores[0], rtol=1e-6)
@@ -333,25 +333,25 @@ def test_each_example_has_its_limit(penalty):
 
 
 @pytest.mark.parametrize("what", ["min_length", "suppress_tokens", "coverage"])
-def test_what_else_counts(what):
-    """Each as if it were in the tables, or in the score, of all hypotheses."""
-    logits = np.random.default_rng(5).normal(size=(BATCH, nodes_of(4, 4), 4))
+def test_min_length_suppressed_tokens_and_coverage(what):
+    """Each equals a change of the tables, or of the scores of all hypotheses."""
+    logits = np.random.default_rng(5).normal(size=(BATCH, num_nodes(4, 4), 4))
     table = (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))).astype("float32")
     changed, coverage = table.copy(), lambda node: 0.0
-    how = {"min_length": 3}
+    options = {"min_length": 3}
     if what == "min_length":
-        changed[:, : nodes_of(4, 2), END] = -np.inf
+        changed[:, : num_nodes(4, 2), END] = -np.inf
     elif what == "suppress_tokens":
-        how = {"suppress_tokens": (0, 3)}
+        options = {"suppress_tokens": (0, 3)}
         changed[:, :, [0, 3]] = -np.inf
     else:
-        how = {"coverage": lambda state: -ops.cast(state["node"] % 7, "float32")}
+        options = {"coverage": lambda state: -ops.cast(state["node"] % 7, "float32")}
         coverage = lambda node: -float(node % 7)  # noqa: E731
-    # Wide enough for all candidates of the last step too, which coverage ranks anew.
-    sequences, scores, *_ = searching(4, beam_width=108, n_best=20, **how)(table, 0.5)
+    # Coverage reorders the candidates of the last step, so that the beam must hold all of them.
+    sequences, scores, *_ = make_search(4, beam_width=108, n_best=20, **options)(table, 0.5)
     for example in range(BATCH):
-        every = every_hypothesis(changed[example], 4, 0.5, coverage)
-        assert_the_best_of(every, sequences[example], scores[example])
+        every = all_hypotheses(changed[example], 4, 0.5, coverage)
+        assert_best(every, sequences[example], scores[example])
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
@@ -360,7 +360,7 @@ def test_in_a_saved_model_for_any_batch_and_length(tmp_path):
 
     @tf.function(
         autograph=False,
-        input_signature=[tf.TensorSpec([None, nodes_of(3, 4), 3]), tf.TensorSpec([], tf.int32)],
+        input_signature=[tf.TensorSpec([None, num_nodes(3, 4), 3]), tf.TensorSpec([], tf.int32)],
     )
     def run(tables, max_length):
         step, state, start = tree(tables)
@@ -371,22 +371,22 @@ def test_in_a_saved_model_for_any_batch_and_length(tmp_path):
     module.run = run
     tf.saved_model.save(module, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
-    table = np.random.default_rng(1).normal(size=(3, nodes_of(3, 4), 3)).astype("float32") - 4
+    table = np.random.default_rng(1).normal(size=(3, num_nodes(3, 4), 3)).astype("float32") - 4
     for rows, max_length in ((1, 4), (3, 2)):
         expected = run.python_function(tf.constant(table[:rows]), max_length)
-        found = loaded.run(table[:rows], max_length)
-        np.testing.assert_array_equal(found[0], expected[0])
-        np.testing.assert_allclose(found[1], expected[1], rtol=1e-6)
+        actual = loaded.run(table[:rows], max_length)
+        np.testing.assert_array_equal(actual[0], expected[0])
+        np.testing.assert_allclose(actual[1], expected[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("how", "message"),
+    ("options", "message"),
     [
         ({"beam_width": 0}, "beam_width must be at least 1, got 0"),
         ({"beam_width": 2, "max_length": 0}, "max_length must be at least 1, got 0"),
         ({"beam_width": 2, "n_best": -1}, "n_best must be at least 1, got -1"),
     ],
 )
-def test_bad_arguments(how, message):
+def test_bad_arguments(options, message):
     with pytest.raises(InputError, match=message):
-        search(chain(3), **how)
+        search(chain(3), **options)

@@ -1,4 +1,4 @@
-"""Tokens that are never written."""
+"""Suppressed tokens."""
 
 import numpy as np
 from helpers import to_numpy
@@ -6,7 +6,7 @@ from helpers import to_numpy
 from keras_seq.decoding.suppress import mask_special_tokens
 
 
-def test_padding_and_unknown_tokens_are_never_written():
+def test_padding_and_unknown_tokens_are_suppressed():
     logits = np.log(np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]]))
-    found = np.exp(to_numpy(mask_special_tokens(logits)))
-    np.testing.assert_allclose(found, [[0, 0, 0.3, 0.4], [0, 0, 0.1, 0.1]], rtol=1e-6)
+    actual = np.exp(to_numpy(mask_special_tokens(logits)))
+    np.testing.assert_allclose(actual, [[0, 0, 0.3, 0.4], [0, 0, 0.1, 0.1]], rtol=1e-6)

@@ -21,7 +21,7 @@ TEXTS, COUNTS = ["a b", "a", "b a b"], [2.0, 1.0, 3.0]
 
 @keras.saving.register_keras_serializable(package="tests")
 class Counter(TextModel):
-    """Counts tokens: its own loss is the squared error of their number."""
+    """Counter of tokens; its default loss is the squared error."""
 
     config_attributes = ("encoder", "layers_", "scale")
 
@@ -65,7 +65,7 @@ def dataset(counter):
     return tf.data.Dataset.from_tensor_slices(arrays(counter)).batch(3)
 
 
-GIVEN = {
+INPUTS = {
     "texts": lambda counter: (TEXTS, COUNTS),
     "lists of tokens": lambda counter: ([text.split() for text in TEXTS], COUNTS),
     "an array of texts": lambda counter: (np.array(TEXTS), COUNTS),
@@ -75,21 +75,23 @@ GIVEN = {
 }
 
 
-@pytest.mark.parametrize("name", GIVEN)
-def test_takes_raw_examples_and_arrays(name):
+@pytest.mark.parametrize("name", INPUTS)
+def test_fit_and_evaluate_accept_raw_examples_and_arrays(name):
     expected, counter = small(), small()
     x, y = arrays(expected)
-    given = GIVEN[name](counter)
-    assert counter.evaluate(*given, verbose=0) == pytest.approx(
+    arguments = INPUTS[name](counter)
+    assert counter.evaluate(*arguments, verbose=0) == pytest.approx(
         keras.Model.evaluate(expected, x, y, verbose=0)
     )
-    data = given if len(given) == 2 else given[0]
-    history = counter.fit(*given, epochs=2, shuffle=False, validation_data=data, verbose=0).history
-    wanted = keras.Model.fit(
+    data = arguments if len(arguments) == 2 else arguments[0]
+    history = counter.fit(
+        *arguments, epochs=2, shuffle=False, validation_data=data, verbose=0
+    ).history
+    expected_history = keras.Model.fit(
         expected, x, y, epochs=2, shuffle=False, validation_data=(x, y), verbose=0
     ).history
     assert set(history) == {"loss", "mae", "val_loss", "val_mae"}
-    assert history == {key: pytest.approx(values) for key, values in wanted.items()}
+    assert history == {key: pytest.approx(values) for key, values in expected_history.items()}
 
 
 def test_weights_of_validation_examples():
@@ -101,7 +103,7 @@ def test_weights_of_validation_examples():
 
 
 @pytest.mark.parametrize("name", ["compile", "fit", "evaluate"])
-def test_signatures_are_those_of_keras(name):
+def test_signatures_equal_those_of_keras(name):
     trainer = next(kind for kind in keras.Model.__mro__[1:] if name in vars(kind))
     own, of_keras = (inspect.signature(getattr(c, name)).parameters for c in (BaseModel, trainer))
     changed = {"optimizer": "adam", "loss": "auto", "metrics": "auto"} if name == "compile" else {}
@@ -112,7 +114,7 @@ def test_signatures_are_those_of_keras(name):
 
 
 @pytest.mark.parametrize("loss", ["auto", "mae"])
-def test_saved_with_its_parts_and_its_loss(tmp_path, loss):
+def test_saved_with_its_layers_and_its_loss(tmp_path, loss):
     own = [keras.layers.Dense(3, name="first"), keras.layers.Dense(2, name="second")]
     counter = Counter(TextEncoder(["b"], lowercase=True), own, scale=0.5, name="mine")
     counter.compile("sgd", loss, metrics=["mse"])
@@ -125,12 +127,12 @@ def test_saved_with_its_parts_and_its_loss(tmp_path, loss):
     assert loaded.get_compile_config()["loss"] == loss
     kind = keras.losses.MeanSquaredError if loss == "auto" else str
     assert isinstance(loaded.loss, kind)
-    before, after = (one.evaluate(TEXTS, COUNTS, verbose=0) for one in (counter, loaded))
+    before, after = (m.evaluate(TEXTS, COUNTS, verbose=0) for m in (counter, loaded))
     assert before == pytest.approx(after)
     loaded.fit(TEXTS, COUNTS, verbose=0)
 
 
-def test_parts_are_saved_as_if_they_were_not_built():
+def test_configurations_do_not_depend_on_whether_a_layer_is_built():
     layer = keras.layers.Dense(2)
     fresh = serialize_nested(layer)
     layer.build((None, 3))
@@ -145,20 +147,20 @@ def test_predicts_by_length():
         shapes.append(inputs["tokens"].shape)
         return counter.predict_on_batch(inputs)
 
-    found = np.zeros(4)
+    actual = np.zeros(4)
     for rows, outputs in counter.predict_by_length(examples, batch_size=2, function=predict):
         assert len(outputs) == len(rows) <= 2
-        found[rows] = outputs
-    np.testing.assert_allclose(found, counter.predict_on_batch(examples.inputs), rtol=1e-5)
+        actual[rows] = outputs
+    np.testing.assert_allclose(actual, counter.predict_on_batch(examples.inputs), rtol=1e-5)
     assert shapes == [(1, 40), (2, 16), (1, 16)]
 
 
-def test_an_example_to_trace():
+def test_inputs_to_trace():
     inputs, steps = small().trace_inputs("b a")
     assert inputs["tokens"].shape == (1, 2) and steps == ["b", "a"]
 
 
-def test_what_a_model_has_to_define():
+def test_methods_that_a_subclass_must_define():
     inputs = keras.Input((3,))
     bare = BaseModel(inputs, keras.layers.Dense(1)(inputs))
     with pytest.raises(NotImplementedError, match="BaseModel has no default_loss"):
@@ -168,6 +170,6 @@ def test_what_a_model_has_to_define():
         bare.fit([[1, 2, 3]], [1])
 
 
-def test_mistakes_pass_through():
+def test_errors_of_encode_are_raised_by_fit():
     with pytest.raises(InputError, match="half a surrogate pair"):
         small().fit(["\ud800"], [1.0])

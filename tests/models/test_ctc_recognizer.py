@@ -1,4 +1,4 @@
-"""The CTC recognizer: against all alignments written out; whole and in pieces; exported."""
+"""CTCRecognizer: against enumeration of all alignments, transcription, streaming and export."""
 
 import itertools
 
@@ -31,19 +31,20 @@ RANDOM = np.random.default_rng(0)
 
 
 def small(alphabet="ab", *, frames=(100, 40), bands=12, filters=0, lexicon=None, **options):
-    """Return a small model; options are of its stack, if `RNNStack` knows them, or front end."""
+    """Return a small model; options are those of `FrontEnd` or `RNNStack`."""
     keras.utils.set_random_seed(0)
-    of_front = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
-    of_front = {name: options.pop(name) for name in of_front if name in options}
+    front_options = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
+    front_options = {name: options.pop(name) for name in front_options if name in options}
     if options.pop("noise", False):
-        of_front["noise"] = BackgroundNoise()
+        front_options["noise"] = BackgroundNoise()
     if warp := options.pop("warp", 0):
-        of_front["warping"] = VocalTractLengthPerturbation(warp, max_freq=RATE / 2)
+        front_options["warping"] = VocalTractLengthPerturbation(warp, max_freq=RATE / 2)
     if masks := options.pop("masks", 0):
-        of_front["masking"] = SpecAugment(masks)
+        front_options["masking"] = SpecAugment(masks)
     window, hop = frames
     front_end = FrontEnd(
-        LogMelSpectrogram(RATE, frame_length=window, frame_step=hop, num_mel_bins=bands), **of_front
+        LogMelSpectrogram(RATE, frame_length=window, frame_step=hop, num_mel_bins=bands),
+        **front_options,
     )
     features = [BandConvolution(front_end.frame_stack, filters)] if filters else []
     stack = RNNStack(**{"cell": "LSTM", "units": 8, "bidirectional": True, **options})
@@ -54,23 +55,23 @@ FULL = {
     **{"mean_normalize": True, "filters": 2, "warp": 0.1, "masks": 1, "normalization": True},
     **{"average_offsets": True, "frame_stack": 3, "frame_stride": 2},
 }
-"""What the streaming models of most tests lack."""
+"""Options that a streaming model cannot have, and others."""
 
 
 def noises(*lengths):
     return [RANDOM.uniform(-0.5, 0.5, n).astype("float16").astype("float32") for n in lengths]
 
 
-# All alignments, written out in float64.
+# Enumeration of all alignments in float64.
 
 
-def collapsed(path):
-    """The text of a path: of equals in a row one, and no blank."""
+def collapse(path):
+    """Return the labels of a path: no repetitions, then no blanks."""
     return tuple(n for n, _ in itertools.groupby(path) if n)
 
 
 def paths(logits):
-    """Every path with its probability, logits (steps, letters + 1)."""
+    """Yield every path with its probability, from logits `(timesteps, labels + 1)`."""
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     for path in itertools.product(range(logits.shape[1]), repeat=len(logits)):
@@ -78,10 +79,10 @@ def paths(logits):
 
 
 def loss_and_gradient(logits, text):
-    """-log p(text), and its derivative by the logits: the softmax less what the text expects."""
+    """Return -log p(text) and its gradient: the softmax minus the expected counts of the text."""
     total, expected = 0.0, np.zeros(logits.shape)
     for path, probability in paths(logits):
-        if collapsed(path) == tuple(text):
+        if collapse(path) == tuple(text):
             total += probability
             expected[np.arange(len(path)), list(path)] += probability
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -89,56 +90,56 @@ def loss_and_gradient(logits, text):
 
 
 @pytest.mark.parametrize("text", [[], [1], [1, 2], [2, 2], [1, 2, 1], [1, 1, 2]])
-def test_loss_and_gradient_are_those_of_all_alignments(text):
+def test_loss_and_gradient_equal_those_of_enumeration(text):
     logits = np.random.default_rng(len(text)).normal(0, 1.5, (5, 3))
-    wanted, gradient = loss_and_gradient(logits, text)
-    # One step of plain descent moves the only weights there are by the gradient.
+    expected, gradient = loss_and_gradient(logits, text)
+    # One step of SGD moves the weights by the gradient.
     table = keras.layers.Embedding(1, 15)
     model = keras.Sequential([keras.Input((), dtype="int32"), table, keras.layers.Reshape((5, 3))])
     table.set_weights([logits.reshape(1, 15)])
     model.compile(keras.optimizers.SGD(1.0), loss=small().default_loss())
     targets = np.array([text + [0] * (4 - len(text))], "int32")
-    found = model.train_on_batch(np.zeros(1, "int32"), targets)
-    assert float(np.ravel(found)[0]) == pytest.approx(wanted, abs=1e-5)
-    moved = logits.reshape(1, 15) - ops.convert_to_numpy(table.embeddings)
-    np.testing.assert_allclose(moved.reshape(5, 3), gradient, atol=1e-5)
+    actual = model.train_on_batch(np.zeros(1, "int32"), targets)
+    assert float(np.ravel(actual)[0]) == pytest.approx(expected, abs=1e-5)
+    step = logits.reshape(1, 15) - ops.convert_to_numpy(table.embeddings)
+    np.testing.assert_allclose(step.reshape(5, 3), gradient, atol=1e-5)
 
 
-def test_decoding_finds_the_likeliest_of_all_texts():
-    recognizer, differs = small(), 0
+def test_beam_search_finds_the_most_likely_text():
+    recognizer, num_different = small(), 0
     for seed in range(12):
         logits = np.random.default_rng(seed).normal(0, 0.7, (5, 3))
         sums = {}
         for path, probability in paths(logits):
-            sums[collapsed(path)] = sums.get(collapsed(path), 0) + probability
+            sums[collapse(path)] = sums.get(collapse(path), 0) + probability
         best = "".join(".ab"[n] for n in max(sums, key=sums.get))
-        alignment = "".join(".ab"[n] for n in collapsed(logits.argmax(axis=1)))
+        alignment = "".join(".ab"[n] for n in collapse(logits.argmax(axis=1)))
         log_probs = [ops.convert_to_numpy(ops.log_softmax(logits.astype("float32")))]
         assert recognizer.decode(log_probs, beam_width=100) == [best]
         assert recognizer.decode(log_probs) == [alignment]
         assert recognizer.path_to_text(logits.argmax(axis=1)) == alignment
-        differs += best != alignment
-    assert differs  # else this would tell nothing of the sums
+        num_different += best != alignment
+    assert num_different  # the best path alone would not pass this test
 
 
-def test_after_the_end_only_the_blank():
-    """So the loss of a padded recording is its own, and so is what is decoded."""
+def test_the_blank_is_certain_after_the_end():
+    """Padding then changes neither the loss nor the text of a recording."""
     logits = np.random.default_rng(1).normal(size=(2, 7, 3)).astype("float32")
     mask = np.arange(7) < np.array([[4], [7]])
     ended = ops.convert_to_numpy(BlankAfterEnd()(logits, mask))
     loss = CTC(reduction=None)
     together = ops.convert_to_numpy(loss(np.array([[1, 2], [2, 0]]), ended))
-    wanted = [loss_and_gradient(logits[0, :4], [1, 2])[0], loss_and_gradient(logits[1], [2])[0]]
-    np.testing.assert_allclose(together, wanted, atol=1e-4)
+    expected = [loss_and_gradient(logits[0, :4], [1, 2])[0], loss_and_gradient(logits[1], [2])[0]]
+    np.testing.assert_allclose(together, expected, atol=1e-4)
 
 
-# From samples to texts.
+# Training and transcription.
 
 TONES = {"a": 400, "b": 1200, " ": None}
 
 
 def melody(text):
-    """Each letter a tone of 0.12 s, a blank a silence, and a pause after each."""
+    """Return a recording with a tone of 0.12 s per letter, or silence for a space, and pauses."""
     times = np.arange(480) / RATE
     parts = [np.zeros(200)]
     for letter in text:
@@ -152,7 +153,7 @@ TEXTS = ["a", "b", "ab", "ba", "aab", "bb", "", "abba"]
 
 
 @pytest.fixture(scope="module")
-def learnt():
+def trained():
     recognizer = small(units=16, bidirectional=False, noise=True, masks=1)
     recordings = [melody(text) for text in TEXTS * 4]
     recognizer.adapt(recordings)
@@ -161,44 +162,44 @@ def learnt():
     return recognizer
 
 
-def test_learns_and_transcribes(learnt):
+def test_training_and_transcription(trained):
     recordings = [melody(text) for text in TEXTS]
-    assert learnt.transcribe(recordings) == TEXTS
-    assert learnt.transcribe([]) == []
-    assert learnt.transcribe(recordings, beam_width=10) == TEXTS
-    # Silence is no mistake, be it as short as can be.
-    assert learnt.transcribe([np.zeros(2000), np.zeros(1)]) == ["", ""]
-    # Whole numbers are as good as floats.
-    assert learnt.transcribe([(recordings[-1] * 2**15).astype("int16")]) == ["abba"]
+    assert trained.transcribe(recordings) == TEXTS
+    assert trained.transcribe([]) == []
+    assert trained.transcribe(recordings, beam_width=10) == TEXTS
+    # Silence of any length has an empty text.
+    assert trained.transcribe([np.zeros(2000), np.zeros(1)]) == ["", ""]
+    # Integers and floats are equivalent.
+    assert trained.transcribe([(recordings[-1] * 2**15).astype("int16")]) == ["abba"]
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_letters_stand_where_they_are_heard(learnt):
-    [log_probs] = learnt.log_probs([melody("ab")])
-    (a, first), (b, second) = learnt.collapse(log_probs.argmax(axis=1))
+def test_time_steps_of_characters(trained):
+    [log_probs] = trained.log_probs([melody("ab")])
+    (a, first), (b, second) = trained.collapse(log_probs.argmax(axis=1))
     assert a + b == "ab"
     # The tones begin after 0.05 s and 0.22 s.
-    assert 0.0 < first * learnt.seconds_per_step < second * learnt.seconds_per_step < 0.45
+    assert 0.0 < first * trained.seconds_per_step < second * trained.seconds_per_step < 0.45
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_saved_and_loaded(learnt, tmp_path):
+def test_saved_and_loaded(trained, tmp_path):
     recordings = noises(2000, 900)
-    learnt.save(tmp_path / "it.keras")
+    trained.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
-    for ours, theirs in zip(loaded.log_probs(recordings), learnt.log_probs(recordings)):
+    for ours, theirs in zip(loaded.log_probs(recordings), trained.log_probs(recordings)):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     assert loaded.alphabet == "ab" and loaded.sample_rate == RATE
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("options", [{"bidirectional": False}, FULL])
-def test_alone_or_in_a_batch_is_the_same(options):
+def test_batch_size_does_not_matter(options):
     recognizer, recordings = small(**options), noises(3000, 1700, 5, 900)
     together = recognizer.log_probs(recordings)
-    for recording, found in zip(recordings, together):
-        assert len(found) == recognizer.num_steps(len(recording))
-        np.testing.assert_allclose(found, recognizer.log_probs([recording])[0], atol=1e-5)
+    for recording, actual in zip(recordings, together):
+        assert len(actual) == recognizer.num_steps(len(recording))
+        np.testing.assert_allclose(actual, recognizer.log_probs([recording])[0], atol=1e-5)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -212,37 +213,37 @@ def test_alone_or_in_a_batch_is_the_same(options):
     ],
     ids=lambda options: options.get("cell", "LSTM"),
 )
-def test_a_stream_gives_what_the_whole_gives(options):
+def test_a_stream_equals_the_whole_recording(options):
     recognizer = small(bidirectional=False, **options)
     recording = RANDOM.integers(-20_000, 20_000, 1345, "int16")  # finer than float16
     [whole] = recognizer.log_probs([recording])
     text = recognizer.decode([whole])[0]
     stream = recognizer.stream()
-    # Whole; with a piece of nothing, and one of a single sample; less than a step at a time.
+    # In one chunk; with an empty chunk and one of a single sample; in chunks shorter than a step.
     for cuts in ([], [600, 600, 601], range(0, 1345, 61)):
-        heard = [stream.feed(piece) for piece in np.split(recording, np.array(cuts, int))]
-        heard.append(stream.finish())  # after which the same stream hears another recording
-        found = np.concatenate([piece.log_probs for piece in heard])
-        np.testing.assert_allclose(found, whole, atol=1e-5)
-        assert "".join(piece.text for piece in heard) == text
+        results = [stream.feed(chunk) for chunk in np.split(recording, np.array(cuts, int))]
+        results.append(stream.finish())  # the stream is reset for the next recording
+        actual = np.concatenate([result.log_probs for result in results])
+        np.testing.assert_allclose(actual, whole, atol=1e-5)
+        assert "".join(result.text for result in results) == text
     assert stream.finish().text == ""
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_stream_speaks_before_the_end(learnt):
-    stream, sound = learnt.stream(), melody("abba")
-    texts = [stream.feed(sound[begin : begin + 160]).text for begin in range(0, len(sound), 160)]
+def test_a_stream_returns_text_before_the_end(trained):
+    stream, sound = trained.stream(), melody("abba")
+    texts = [stream.feed(sound[start : start + 160]).text for start in range(0, len(sound), 160)]
     assert "".join(texts) + stream.finish().text == "abba"
     assert "a" in "".join(texts[: len(texts) // 2])
 
 
-def test_a_language_model_decides_between_what_sounds_alike():
+def test_a_language_model_decides_between_similar_sounds():
     recognizer = small()
     encoder = TextEncoder("ab", "char", end=True)
     model = SequenceGenerator(encoder, stack=RNNStack("LSTM", 4, return_state=True))
     model.compile(keras.optimizers.Adam(0.1))
     model.fit(["ab"] * 8, epochs=30, verbose=0)
-    # An "a", then "a" or "b", the former a little likelier.
+    # An "a", then "a" or "b", of which "a" is slightly more likely.
     p = np.array([[0.02, 0.96, 0.02], [0.96, 0.02, 0.02], [0.04, 0.5, 0.46]])
     assert recognizer.decode([np.log(p)]) == ["aa"]
     assert recognizer.decode([np.log(p)], language_model=model, lm_weight=0.0) == ["aa"]
@@ -253,23 +254,23 @@ def test_a_language_model_decides_between_what_sounds_alike():
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_polyphase_model_hears_from_each_frame_of_a_stride_on():
+def test_predictions_are_averaged_over_frame_offsets():
     options = {"frame_stack": 3, "mean_normalize": True, "normalization": True}
-    polyphase, single = small(average_offsets=True, **options), small(**options)
-    polyphase.adapt(noises(3000))
-    single.set_weights(polyphase.get_weights())
-    [recording] = noises(120 * 20 + 100)  # 20 strides; the last step of each phase is whole
-    hearings = [single.log_probs([recording[40 * frame :]])[0][:19] for frame in range(3)]
-    [found] = polyphase.log_probs([recording])
-    assert len(found) == 21
-    # Means over the recording are of other frames in each: so they differ a little.
-    wanted = np.log(np.mean(np.exp(hearings), axis=0))
-    np.testing.assert_allclose(found[:19], wanted, atol=0.02)
-    assert np.abs(hearings[0] - wanted).max() > 0.05
+    averaging, single = small(average_offsets=True, **options), small(**options)
+    averaging.adapt(noises(3000))
+    single.set_weights(averaging.get_weights())
+    [recording] = noises(120 * 20 + 100)  # 20 strides, so that the last step of each offset is full
+    by_offset = [single.log_probs([recording[40 * offset :]])[0][:19] for offset in range(3)]
+    [actual] = averaging.log_probs([recording])
+    assert len(actual) == 21
+    # The means over the recording include other frames, so that results differ slightly.
+    expected = np.log(np.mean(np.exp(by_offset), axis=0))
+    np.testing.assert_allclose(actual[:19], expected, atol=0.02)
+    assert np.abs(by_offset[0] - expected).max() > 0.05
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
+def test_training_draws_one_frame_offset_per_batch():
     recognizer = small(average_offsets=True, frame_stack=3)
     front, inputs = recognizer.front_end, recognizer.encode(noises(3040)).inputs
     every, mask = front(**inputs)
@@ -277,35 +278,35 @@ def test_a_polyphase_model_is_trained_on_one_phase_at_a_time():
     assert every.shape[0] == mask.shape[0] == 3
     drawn = set()
     for _ in range(30):
-        found, mask = front(**inputs, training=True)
-        assert found.shape[0] == mask.shape[0] == 1
-        [phase] = [n for n, one in enumerate(every) if np.array_equal(one[None], found)]
-        drawn.add(phase)
+        actual, mask = front(**inputs, training=True)
+        assert actual.shape[0] == mask.shape[0] == 1
+        [offset] = [n for n, x in enumerate(every) if np.array_equal(x[None], actual)]
+        drawn.add(offset)
     assert drawn == {0, 1, 2}
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_page_shows_the_first_of_several_hearings():
+def test_a_page_shows_the_first_frame_offset():
     recognizer = small(average_offsets=True, frame_stack=3)
     inputs, steps = recognizer.trace_inputs(noises(3040)[0])
-    found = trace(recognizer, inputs)
-    shown = render_page(found, steps)
-    first, second, third = found[f"{recognizer.stack.name}/bidirectional_0/forward"].states["h"]
-    assert _packed(first)["data"] in shown
-    assert not any(_packed(other)["data"] in shown for other in (second, third))
+    actual = trace(recognizer, inputs)
+    page = render_page(actual, steps)
+    first, second, third = actual[f"{recognizer.stack.name}/bidirectional_0/forward"].states["h"]
+    assert _packed(first)["data"] in page
+    assert not any(_packed(other)["data"] in page for other in (second, third))
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_how_loud_it_is_does_not_matter_to_a_centred_model():
-    [recording] = noises(3040)  # no frame is behind the end: what is silent is no louder
+def test_loudness_does_not_matter_with_mean_normalization():
+    [recording] = noises(3040)  # no frame reaches into the padding, which stays silent
     louder = 2 * recording
-    for centred in (True, False):
-        recognizer = small(mean_normalize=centred)
-        one, other = recognizer.log_probs([recording, louder])
-        assert (np.abs(one - other).max() < 1e-3) == centred
+    for mean_normalize in (True, False):
+        recognizer = small(mean_normalize=mean_normalize)
+        a, b = recognizer.log_probs([recording, louder])
+        assert (np.abs(a - b).max() < 1e-3) == mean_normalize
 
 
-def test_a_convolution_hears_a_pattern_wherever_it_is():
+def test_a_band_convolution_is_invariant_to_shifts():
     layer = BandConvolution(2, filters=3, pool_size=1)
     layer.build((None, None, 26))
     layer.set_weights([np.abs(weight) for weight in layer.get_weights()])
@@ -319,54 +320,54 @@ def test_a_convolution_hears_a_pattern_wherever_it_is():
     assert (low[0] > 0).all()
 
 
-def test_a_convolution_keeps_the_largest_of_neighbours_and_reads_no_other_step():
+def test_a_band_convolution_pools_neighbors_of_single_time_steps():
     layer, pooled = BandConvolution(2, 3, pool_size=1), BandConvolution(2, 3, pool_size=2)
     steps = RANDOM.normal(size=(2, 5, 26)).astype("float32")
     every = ops.convert_to_numpy(layer(steps)).reshape(2, 5, 6, 3)
     pooled.build(steps.shape)
     pooled.set_weights(layer.get_weights())
-    found = ops.convert_to_numpy(pooled(steps))
-    wanted = every.reshape(2, 5, 3, 2, 3).max(axis=3).reshape(2, 5, 9)
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    actual = ops.convert_to_numpy(pooled(steps))
+    expected = every.reshape(2, 5, 3, 2, 3).max(axis=3).reshape(2, 5, 9)
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
     alone = ops.convert_to_numpy(pooled(steps[:1, 3:4]))
-    np.testing.assert_allclose(alone, found[:1, 3:4], atol=1e-6)
+    np.testing.assert_allclose(alone, actual[:1, 3:4], atol=1e-6)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_noise_is_beside_what_is_trained_on_once_some_was_heard():
+def test_noise_is_added_in_training_after_adapt():
     recognizer, recordings = small(noise=True), noises(3040, 2000)
     inputs = recognizer.encode(recordings).inputs
     front = recognizer.front_end
 
     def read(training):
-        found, _ = front(inputs["samples"], inputs["lengths"], training=training)
-        return ops.convert_to_numpy(found)
+        actual, _ = front(inputs["samples"], inputs["lengths"], training=training)
+        return ops.convert_to_numpy(actual)
 
     np.testing.assert_array_equal(read(True), read(False))
     recognizer.adapt(recordings)
-    quiet, one, other = read(False), read(True), read(True)
-    assert min(np.abs(one - quiet).max(), np.abs(other - one).max()) > 0.1
+    quiet, first, second = read(False), read(True), read(True)
+    assert min(np.abs(first - quiet).max(), np.abs(second - first).max()) > 0.1
     np.testing.assert_array_equal(read(False), quiet)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_lexicon_lets_only_its_words_be_written(tmp_path):
+def test_a_lexicon_restricts_texts_to_its_words(tmp_path):
     recognizer = small("ab ", lexicon=["ab", "bba"])
     p = np.full((5, 4), 0.01)
-    # "aab b", of which "ab bba" is the next of the lexicon that has time enough.
+    # The path spells "ab b", which is not in the lexicon.
     for step, number in enumerate((1, 0, 2, 3, 2)):
         p[step, number] = 0.9
     p[4, 0] += 0.05
-    found = np.log(p / p.sum(axis=1, keepdims=True))
-    assert recognizer.decode([found], use_lexicon=False) == ["ab b"]
-    assert recognizer.decode([found]) == ["ab"]
+    actual = np.log(p / p.sum(axis=1, keepdims=True))
+    assert recognizer.decode([actual], use_lexicon=False) == ["ab b"]
+    assert recognizer.decode([actual]) == ["ab"]
     recognizer.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
-    assert loaded.decode([found]) == ["ab"]
+    assert loaded.decode([actual]) == ["ab"]
     assert loaded.get_config()["lexicon"] == ["ab", "bba"]
 
 
-# Exported.
+# Export.
 
 LOAD = """
 import sys
@@ -374,18 +375,18 @@ import numpy as np
 import tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
 with np.load(sys.argv[2]) as file:
-    found = loaded.recognize(file["samples"], file["lengths"])
-print([text.decode() for text in found["texts"].numpy()])
+    outputs = loaded.recognize(file["samples"], file["lengths"])
+print([text.decode() for text in outputs["texts"].numpy()])
 """
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @ELSEWHERE
-def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path, elsewhere):
+def test_savedmodel_transcribes_without_this_package(trained, tmp_path, elsewhere):
     recordings = [melody(text) for text in ("abba", "b", "")]
-    report = export.savedmodel(learnt, tmp_path / "it", recordings)
+    report = export.savedmodel(trained, tmp_path / "it", recordings)
     assert report["endpoints"] == ["recognize"] and report["max_abs_error"] < 1e-4
-    inputs = learnt.encode(recordings).inputs
+    inputs = trained.encode(recordings).inputs
     arrays = {"samples": inputs["samples"].astype("float32"), "lengths": inputs["lengths"]}
     np.savez(tmp_path / "sound.npz", **arrays)
     out = run_script(LOAD, tmp_path / "it", tmp_path / "sound.npz", elsewhere=elsewhere)
@@ -402,8 +403,8 @@ def test_exported_from_samples_to_texts_without_this_package(learnt, tmp_path, e
         pytest.param(FULL, "litert", marks=pytest.mark.slow),
     ],
 )
-def test_exported_from_samples_to_probabilities(name, options, tmp_path):
-    """The spectrogram is part of it; any length."""
+def test_exported_to_other_formats(name, options, tmp_path):
+    """Exported models include the spectrogram and accept any length."""
     pytest.importorskip({"onnx": "tf2onnx", "litert": "ai_edge_litert"}[name])
     recognizer = small(**options)
     report = export.FORMATS[name](recognizer, tmp_path / "it", noises(2000, 900, 3001))
@@ -413,12 +414,12 @@ def test_exported_from_samples_to_probabilities(name, options, tmp_path):
 
 MISTAKES = {
     "no alphabet": (lambda: small(""), "an alphabet of different characters, got ''"),
-    "a letter twice": (lambda: small("aba"), "different characters, got 'aba'"),
-    "too far a stride": (
+    "a repeated character": (lambda: small("aba"), "different characters, got 'aba'"),
+    "a stride longer than the stack": (
         lambda: small(frame_stack=2, frame_stride=3),
         "no more than frame_stack, 2; got 3",
     ),
-    "other edges": (
+    "other frequencies": (
         lambda: FrontEnd(warping=VocalTractLengthPerturbation(max_freq=4_000.0)),
         "warping covers 20.0 to 4000.0 Hz, but log_mel 20.0 to 8000.0 Hz",
     ),
@@ -426,28 +427,28 @@ MISTAKES = {
         lambda: small(return_sequences=False),
         "must return the outputs of all time steps and no states",
     ),
-    "half a frame": (
+    "an incomplete frame": (
         lambda: BandConvolution(3, 2).build((None, None, 32)),
         "32 features are not 3 frames",
     ),
-    "a strange letter": (
+    "an unknown character": (
         lambda: small().encode(noises(900, 900), ["a", "aé"]),
         "Text 2 has 'é' at position 2, which is not in the alphabet 'ab'",
     ),
-    "too long a text": (
+    "a long text": (
         lambda: small().encode(noises(9, 480), ["a", "aab"]),
         r"Text 2, 'aab', needs 4 time steps, but its recording of 0.12 s has 3",
     ),
     "two channels": (lambda: small().transcribe([np.zeros((9, 2))]), r"shape \(9, 2\); mix"),
     "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "or 16-bit integers"),
-    "a stream from both ends": (lambda: small().stream(), "with bidirectional=False"),
-    "nothing to adapt to": (lambda: small().adapt(noises(3)), "as long as a frame"),
-    "centred while it hears": (
+    "a bidirectional stream": (lambda: small().stream(), "with bidirectional=False"),
+    "short recordings": (lambda: small().adapt(noises(3)), "as long as a frame"),
+    "mean normalization in one direction": (
         lambda: small(bidirectional=False, mean_normalize=True),
         "mean_normalize=True needs an RNNStack with bidirectional=True",
     ),
     "too few bands": (lambda: small(bands=9, filters=1), "need at least 10 bins per frame, got 9"),
-    "a word that cannot be written": (
+    "an unknown character in the lexicon": (
         lambda: small("ab", lexicon=["ab", "aé"]),
         "The word 'aé' of the lexicon has 'é', which is not in the alphabet 'ab'",
     ),

@@ -1,4 +1,4 @@
-"""Texts in, labels out."""
+"""SequenceClassifier: training, layers, experts, saving and export."""
 
 import functools
 
@@ -21,24 +21,24 @@ PAIRS = [ENCODER.encode(pair) for pair in ("very good", "so bad")]
 EYE = dict(zip(WORDS, np.eye(8).tolist()))
 
 
-def small(cell="LSTM", encoder=ENCODER, **parts):
-    """A classifier without dropout, of 8 units if no stack is given."""
+def small(cell="LSTM", encoder=ENCODER, **options):
+    """Return a classifier without dropout; by default of 8 units."""
     keras.utils.set_random_seed(0)
-    parts.setdefault("features", [layers.TokenEmbedding(encoder, 8)])
-    parts.setdefault("stack", layers.RNNStack(cell, 8, bidirectional=True, name="stack"))
-    return SequenceClassifier(encoder, ["bad", "good"], dropout=0.0, **parts)
+    options.setdefault("features", [layers.TokenEmbedding(encoder, 8)])
+    options.setdefault("stack", layers.RNNStack(cell, 8, bidirectional=True, name="stack"))
+    return SequenceClassifier(encoder, ["bad", "good"], dropout=0.0, **options)
 
 
-def learned(**parts):
-    model = small(**parts)
+def trained(**options):
+    model = small(**options)
     model.compile(keras.optimizers.Adam(0.03))
     model.fit(TEXTS, LABELS, epochs=40, verbose=0)
     return model
 
 
 @functools.cache
-def usual():
-    return learned()
+def default():
+    return trained()
 
 
 def one_hot():
@@ -72,76 +72,79 @@ VARIANTS = {
     "variant",
     ["last", "middle", *(pytest.param(v, marks=pytest.mark.slow) for v in ("max", "keras"))],
 )
-def test_learns(variant):
-    model = learned(**VARIANTS[variant]())
+def test_training(variant):
+    model = trained(**VARIANTS[variant]())
     with eagerly():
-        assert [answer.label for answer in model.classify(TEXTS)] == LABELS
+        assert [prediction.label for prediction in model.classify(TEXTS)] == LABELS
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_encoder_and_labels_are_enough():
+def test_default_layers():
     model = SequenceClassifier(ENCODER, ["bad", "good"])
     model.compile()
     model.fit(TEXTS, LABELS, verbose=0)
-    assert {answer.label for answer in model.classify(TEXTS)} <= {"bad", "good"}
+    assert {prediction.label for prediction in model.classify(TEXTS)} <= {"bad", "good"}
 
 
 @pytest.mark.slow
-def test_tells_how_sure_it_is_and_why():
-    (answer,) = usual().classify(["A very GOOD film"])
-    assert answer.label == "good" and answer.probability == answer.probabilities["good"] > 0.5
-    np.testing.assert_allclose(sum(answer.probabilities.values()), 1, atol=1e-5)
-    assert [token for token, _ in answer.token_weights] == ["A", "very", "GOOD", "film"]
-    np.testing.assert_allclose(sum(weight for _, weight in answer.token_weights), 1, atol=1e-5)
-    assert len({weight for _, weight in answer.token_weights}) > 1
-    assert usual().has_token_weights
+def test_probabilities_and_token_weights():
+    (prediction,) = default().classify(["A very GOOD film"])
+    assert (
+        prediction.label == "good"
+        and prediction.probability == prediction.probabilities["good"] > 0.5
+    )
+    np.testing.assert_allclose(sum(prediction.probabilities.values()), 1, atol=1e-5)
+    assert [token for token, _ in prediction.token_weights] == ["A", "very", "GOOD", "film"]
+    np.testing.assert_allclose(sum(weight for _, weight in prediction.token_weights), 1, atol=1e-5)
+    assert len({weight for _, weight in prediction.token_weights}) > 1
+    assert default().has_token_weights
     with eagerly():
         model = small(**VARIANTS["last"]())
         assert model.classify(["so"])[0].token_weights is None and not model.has_token_weights
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_tokens_that_no_text_spells_are_shown_as_the_encoder_makes_them():
+def test_tokens_that_differ_from_the_text_are_returned_as_encoded():
     model = small(encoder=TextEncoder(["▁so"], "word_metaspace", lowercase=True))
-    (answer,) = model.classify(["So bad"])
-    assert [token for token, _ in answer.token_weights] == ["▁so", "▁bad"]
-    assert answer == model.classify([["▁so", "▁bad"]])[0]
+    (prediction,) = model.classify(["So bad"])
+    assert [token for token, _ in prediction.token_weights] == ["▁so", "▁bad"]
+    assert prediction == model.classify([["▁so", "▁bad"]])[0]
 
 
-def test_alone_or_in_a_batch_is_the_same():
+def test_batch_size_does_not_matter():
     texts = [*TEXTS, "never seen words only"]
-    together = usual().classify(texts, batch_size=4)
-    for text, answer in zip(texts, together):
-        (alone,) = usual().classify([text])
-        np.testing.assert_allclose(alone.probability, answer.probability, atol=1e-5)
-    assert usual().classify([]) == []
+    together = default().classify(texts, batch_size=4)
+    for text, prediction in zip(texts, together):
+        (alone,) = default().classify([text])
+        np.testing.assert_allclose(alone.probability, prediction.probability, atol=1e-5)
+    assert default().classify([]) == []
 
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", [layers.MaxPooling, layers.MiddlePooling])
-def test_padding_is_not_read(pooling):
+def test_padding_is_masked(pooling):
     model = small(pooling=pooling(), convolution=layers.MaskedConv1D(3, 4, 2))
-    for count in (1, 5, 6):
-        tokens = model.encode([WORDS[:count]]).inputs["tokens"]
+    for length in (1, 5, 6):
+        tokens = model.encode([WORDS[:length]]).inputs["tokens"]
         padded = np.pad(tokens, [[0, 0], [0, 3]])
-        alone, found = (to_numpy(model({"tokens": ids})) for ids in (tokens, padded))
-        np.testing.assert_allclose(found, alone, atol=1e-6)
+        alone, actual = (to_numpy(model({"tokens": ids})) for ids in (tokens, padded))
+        np.testing.assert_allclose(actual, alone, atol=1e-6)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_given_vectors_stay(tmp_path):
+def test_frozen_vectors_are_saved(tmp_path):
     vectors = {word: [float(n), 1.0] for n, word in enumerate(WORDS)} | {"<UNK>": [0.5, 0.5]}
     model = small(features=[fixed(vectors=vectors)])
     assert model.token_embedding is None
     model.save(tmp_path / "classifier.keras")
-    for one in (model, keras.saving.load_model(tmp_path / "classifier.keras")):
-        (layer,) = one.features
+    for classifier in (model, keras.saving.load_model(tmp_path / "classifier.keras")):
+        (layer,) = classifier.features
         assert not layer.trainable_weights
         expected = [[0, 0], [0.5, 0.5], *map(vectors.get, WORDS)]
         np.testing.assert_array_equal(to_numpy(layer.embeddings), expected)
 
 
-def expected_answers(model, logits):
+def expected_probabilities(model, logits):
     p = np.exp(logits[:, 1]) / np.exp(logits).sum(axis=1)
     return dict(zip(model.labels, np.transpose([1 - p, p]).T))
 
@@ -154,17 +157,17 @@ def test_naive_bayes_is_an_expert(tmp_path):
     assert set(examples.targets) == {"labels", "naive_bayes"}
     model.adapt_experts(TEXTS, LABELS)
     out = {name: to_numpy(value) for name, value in model(examples.inputs).items()}
-    # Untrained, the recurrent part knows nothing; the counts know the words.
+    # The network is untrained; the counts alone predict the labels.
     assert (out["naive_bayes"].argmax(1) == examples.targets["labels"]).all()
-    p = expected_answers(model, out["labels"] + out["naive_bayes"])["good"]
-    found = [answer.probabilities["good"] for answer in model.classify(TEXTS)]
-    np.testing.assert_allclose(found, p, atol=1e-5)
-    # A pair counts in addition to its words.
+    p = expected_probabilities(model, out["labels"] + out["naive_bayes"])["good"]
+    actual = [prediction.probabilities["good"] for prediction in model.classify(TEXTS)]
+    np.testing.assert_allclose(actual, p, atol=1e-5)
+    # A bigram counts in addition to its words.
     ratios = to_numpy(model.experts[0].naive_bayes.log_count_ratios)
     ids = model.encode(["a bad"]).inputs["tokens"]
     expected = 0.05 * (ratios[ids[0]].sum(axis=0) + ratios[-1])
-    found = to_numpy(model({"tokens": ids})["naive_bayes"])[0]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    actual = to_numpy(model({"tokens": ids})["naive_bayes"])[0]
+    np.testing.assert_allclose(actual, expected, atol=1e-5)
     model.save(tmp_path / "classifier.keras")
     loaded = keras.saving.load_model(tmp_path / "classifier.keras")
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
@@ -189,15 +192,15 @@ def test_a_weight_array_is_an_expert(tmp_path):
     model = small(
         encoder=encoder, features=[fixed(encoder, vectors)], experts=[expert], mixture="mean"
     )
-    # The same pairs; what is in the middle decides.
+    # All texts have the same bigrams; the middle decides.
     texts, labels = ["aabb", "bbaa", "bbbaabbb", "aaabbaaa"], ["bad", "bad", "good", "good"]
     examples = model.encode(texts, labels)
     model.adapt_experts(texts, labels)
     out = {name: to_numpy(value) for name, value in model(examples.inputs).items()}
     assert (out["weight_array"].argmax(1) == examples.targets["labels"]).all()
-    p = expected_answers(model, (out["labels"] + out["weight_array"]) / 2)["good"]
-    found = [answer.probabilities["good"] for answer in model.classify(texts)]
-    np.testing.assert_allclose(found, p, atol=1e-5)
+    p = expected_probabilities(model, (out["labels"] + out["weight_array"]) / 2)["good"]
+    actual = [prediction.probabilities["good"] for prediction in model.classify(texts)]
+    np.testing.assert_allclose(actual, p, atol=1e-5)
     model.save(tmp_path / "classifier.keras")
     loaded = keras.saving.load_model(tmp_path / "classifier.keras")
     assert loaded.classify(texts) == model.classify(texts)
@@ -205,7 +208,7 @@ def test_a_weight_array_is_an_expert(tmp_path):
 
 @keras.saving.register_keras_serializable(package="tests")
 class Length(keras.layers.Layer):
-    """A user's own expert, which knows nothing but how long a text is."""
+    """Custom expert that reads the length of a text only."""
 
     def call(self, ids):
         length = keras.ops.sum(keras.ops.cast(ids > 0, "float32"), axis=1, keepdims=True)
@@ -213,9 +216,9 @@ class Length(keras.layers.Layer):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_an_expert_of_ones_own(tmp_path):
+def test_a_custom_expert(tmp_path):
     model = small(experts=[Length(name="length")])
-    model.adapt_experts(TEXTS, LABELS)  # nothing to count
+    model.adapt_experts(TEXTS, LABELS)  # has no effect
     tokens = model.encode(["so very bad"]).inputs
     np.testing.assert_array_equal(to_numpy(model(tokens)["length"]), [[3, -3]])
     model.save(tmp_path / "classifier.keras")
@@ -223,35 +226,35 @@ def test_an_expert_of_ones_own(tmp_path):
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
-def test_case_counts_unless_the_encoder_ignores_it():
-    assert len({usual().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
+def test_case_matters_unless_the_encoder_is_lowercase():
+    assert len({default().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
     with eagerly():
-        one, other = small(encoder=TextEncoder(WORDS)).classify(["good", "GOOD"])
-    assert one.probability != other.probability
+        lower, upper = small(encoder=TextEncoder(WORDS)).classify(["good", "GOOD"])
+    assert lower.probability != upper.probability
 
 
 @pytest.mark.usefixtures("eagerly")
-@pytest.mark.parametrize("variant", ["usual", *VARIANTS])
+@pytest.mark.parametrize("variant", ["default", *VARIANTS])
 def test_saved_and_loaded(tmp_path, variant):
-    model = usual() if variant == "usual" else small(**VARIANTS[variant]())
+    model = default() if variant == "default" else small(**VARIANTS[variant]())
     model.save(tmp_path / "classifier.keras")
     loaded = keras.saving.load_model(tmp_path / "classifier.keras")
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-def test_exported_with_raw_strings(tmp_path):
+def test_savedmodel_classifies_strings(tmp_path):
     import tensorflow as tf
 
-    report = export.savedmodel(usual(), tmp_path / "saved")
+    report = export.savedmodel(default(), tmp_path / "saved")
     assert report["endpoints"] == ["classify"] and report["max_abs_error"] < 1e-5
     loaded = tf.saved_model.load(tmp_path / "saved")
     texts = ["A very GOOD film", "bad", ""]
     out = loaded.classify(tf.constant(texts))
-    expected = usual().classify([*texts[:2], ["<UNK>"]])
+    expected = default().classify([*texts[:2], ["<UNK>"]])
     assert [label.decode() for label in out["labels"].numpy()] == [e.label for e in expected]
-    for row, answer in zip(out["probabilities"].numpy(), expected):
-        np.testing.assert_allclose(row, list(answer.probabilities.values()), atol=1e-5)
+    for row, prediction in zip(out["probabilities"].numpy(), expected):
+        np.testing.assert_allclose(row, list(prediction.probabilities.values()), atol=1e-5)
     assert loaded.classify(tf.constant([""]))["labels"].shape == (1,)
 
 
@@ -262,9 +265,9 @@ def expert(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: usual().classify(["good", "  "]), "Text 2 is empty"),
-        (lambda: usual().classify("good"), "Expected a list of texts, got one text"),
-        (lambda: usual().encode(["a"], ["fair"]), r"There is no label \(text 1\) 'fair'"),
+        (lambda: default().classify(["good", "  "]), "Text 2 is empty"),
+        (lambda: default().classify("good"), "Expected a list of texts, got one text"),
+        (lambda: default().encode(["a"], ["fair"]), r"There is no label \(text 1\) 'fair'"),
         (
             lambda: SequenceClassifier(ENCODER, ["x"]),
             r"at least two labels.*\['x'\]",

@@ -1,4 +1,4 @@
-"""Generation: what is carried on equals what is read again, texts in and out."""
+"""SequenceGenerator: steps against whole sequences, sampling, BPTT, saving and export."""
 
 import functools
 import gc
@@ -49,17 +49,17 @@ def with_features(max_style_n=3):
 
 def generator(cell="LSTM", styles=("up", "down"), **arguments):
     keras.utils.set_random_seed(0)
-    parts = {"embedding": layers.TokenEmbedding(ENCODER, 8), "stack": stack(cell), **arguments}
-    model = SequenceGenerator(ENCODER, styles=styles, **parts)
-    # Larger weights than at the start, so that steps differ.
+    network = {"embedding": layers.TokenEmbedding(ENCODER, 8), "stack": stack(cell), **arguments}
+    model = SequenceGenerator(ENCODER, styles=styles, **network)
+    # Larger weights than initial ones make time steps differ more.
     for weight in model.trainable_weights:
         weight.assign(2 * np.asarray(to_numpy(weight)))
     return model
 
 
 @functools.cache
-def learnt():
-    """For tests that only read it."""
+def trained_model():
+    """Return a trained model, which tests must not change."""
     model = generator(stack=stack("GRU", 32))
     model.compile(keras.optimizers.Adam(0.01))
     model.fit(TEXTS, STYLES, epochs=80, verbose=0)
@@ -68,8 +68,8 @@ def learnt():
 
 @pytest.fixture
 def trained(request):
-    """The model that has learnt the texts, from now on run eagerly."""
-    model = learnt()
+    """Return the trained model, which runs eagerly from now on."""
+    model = trained_model()
     request.getfixturevalue("eagerly")
     return model
 
@@ -82,30 +82,30 @@ CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
     ("cell", "temperature"),
     [
         *((cell, 0) for cell in CELLS),
-        *(("LSTM with runs, recall and counts", t) for t in (0, 1.0)),
+        *(("LSTM with features and counts", t) for t in (0, 1.0)),
     ],
 )
-def test_carried_state_equals_the_whole_prefix(cell, temperature):
-    more = {}
-    if "with" in cell:
-        more = with_features()
+def test_generation_step_by_step_equals_the_whole_sequence(cell, temperature):
+    options = with_features() if "with" in cell else {}
     model, prompts, styles = (
-        generator(cell.split()[0], **more),
+        generator(cell.split()[0], **options),
         [list("he"), [], list("slow")],
         [0, 1, "down"],
     )
-    made = model.generate_tokens(prompts, styles, max_length=12, temperature=temperature, seed=1)
-    assert sum(len(one.tokens) for one in made) > 2
-    for prompt, style, one in zip(prompts, styles, made):
-        examples = model.encode([[*prompt, *one.tokens]], [style])
-        # The whole at once; padded, so that all are of one length.
+    generated = model.generate_tokens(
+        prompts, styles, max_length=12, temperature=temperature, seed=1
+    )
+    assert sum(len(sequence.tokens) for sequence in generated) > 2
+    for prompt, style, sequence in zip(prompts, styles, generated):
+        examples = model.encode([[*prompt, *sequence.tokens]], [style])
+        # Padding to one length compiles only once.
         ids = np.pad(examples.inputs["tokens"], [(0, 0), (0, 24 - examples.lengths[0])])
         logits = to_numpy(model({**examples.inputs, "tokens": ids}))[0, len(prompt) :]
-        logits = logits[: len(one.log_probs)]
+        logits = logits[: len(sequence.log_probs)]
         log_p = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        chosen = examples.targets[0, len(prompt) : len(prompt) + len(one.log_probs)]
+        chosen = examples.targets[0, len(prompt) : len(prompt) + len(sequence.log_probs)]
         np.testing.assert_allclose(
-            np.take_along_axis(log_p, chosen[:, None], 1)[:, 0], one.log_probs, atol=1e-5
+            np.take_along_axis(log_p, chosen[:, None], 1)[:, 0], sequence.log_probs, atol=1e-5
         )
         if temperature == 0:
             np.testing.assert_array_equal(log_p[:, 2:].argmax(axis=-1) + 2, chosen)
@@ -113,19 +113,19 @@ def test_carried_state_equals_the_whole_prefix(cell, temperature):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_beam_search_finds_what_is_likelier():
+def test_beam_search_finds_more_likely_sequences():
     model = generator(**with_features())
     prompts, styles = [list("he"), [], list("slow")], [0, 1, "down"]
-    greedy, one, four = (
-        model.generate_tokens(prompts, styles, max_length=8, **how)
-        for how in ({"temperature": 0}, {"beam_width": 1}, {"beam_width": 4})
+    greedy, beam_of_1, beam_of_4 = (
+        model.generate_tokens(prompts, styles, max_length=8, **options)
+        for options in ({"temperature": 0}, {"beam_width": 1}, {"beam_width": 4})
     )
-    for a, b in zip(greedy, one):
+    for a, b in zip(greedy, beam_of_1):
         assert a.tokens == b.tokens
         np.testing.assert_allclose(a.log_probs, b.log_probs, atol=1e-5)
-    gains = [b.log_probs.sum() - a.log_probs.sum() for a, b in zip(greedy, four)]
+    gains = [b.log_probs.sum() - a.log_probs.sum() for a, b in zip(greedy, beam_of_4)]
     assert min(gains) > -1e-5 and max(gains) > 0.1
-    # The sums of a search that carries the state of each hypothesis are those of the whole read.
+    # The scores of the search, which carries states, equal those of whole sequences.
     inputs = model.encode(prompts, styles).inputs
     tokens, style = map(ops.convert_to_tensor, (inputs["tokens"], inputs["style"]))
     with no_gradients():
@@ -134,54 +134,54 @@ def test_beam_search_finds_what_is_likelier():
             model.step, state, start_id=start, end_id=2, max_length=8, beam_width=4, n_best=1
         )
     scores = to_numpy(scores)
-    np.testing.assert_allclose(scores[:, 0], [b.log_probs.sum() for b in four], atol=1e-4)
-    # A penalty that favours length.
+    np.testing.assert_allclose(scores[:, 0], [b.log_probs.sum() for b in beam_of_4], atol=1e-4)
+    # A large penalty favors long sequences.
     (longer,) = model.generate_tokens([[]], [1], max_length=8, beam_width=4, length_penalty=9.0)
-    assert len(longer.tokens) == 8 >= len(four[1].tokens)
+    assert len(longer.tokens) == 8 >= len(beam_of_4[1].tokens)
 
 
-def test_two_features_of_one_kind_have_states_of_their_own():
+def test_two_features_of_one_class_have_separate_states():
     pair = [layers.CausalNgramFeatures(n, 64, 3, name=f"ngrams_{n}") for n in (2, 4)]
     model = generator(styles=None, features=pair)
     tokens = ops.convert_to_tensor(model.encode(["he"]).inputs["tokens"])
     state, _ = model.network.init_state(tokens)
     assert set(state) == {"layers", "history_window", "ngrams_4_history_window"}
-    [answer] = model.generate_tokens(["he"], max_length=5, temperature=0)
-    [log_probs] = model.log_probs([["h", "e", *answer.tokens]])
-    count = len(answer.log_probs)
-    np.testing.assert_allclose(log_probs[2 : 2 + count], answer.log_probs, atol=1e-5)
+    [sequence] = model.generate_tokens(["he"], max_length=5, temperature=0)
+    [log_probs] = model.log_probs([["h", "e", *sequence.tokens]])
+    num_steps = len(sequence.log_probs)
+    np.testing.assert_allclose(log_probs[2 : 2 + num_steps], sequence.log_probs, atol=1e-5)
 
 
-def test_compiled_functions_end_with_the_model():
+def test_compiled_functions_are_freed_with_the_model():
     model = generator(styles=None, count_model=counts())
     model.generate(["he"], max_length=2, seed=0)
-    end = weakref.ref(model)
+    reference = weakref.ref(model)
     del model
     keras.backend.clear_session()
     gc.collect()
-    assert end() is None
+    assert reference() is None
 
 
-def test_tells_what_comes_next():
+def test_probabilities_of_the_next_token():
     model = generator(styles=None)
     log_probs = model.next_log_probs(["", "hel"])
     assert log_probs.shape == (2, SIZE)
     np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, rtol=1e-5)
     [first, *_] = model.next_tokens("hel")
     assert first[0] == ENCODER.tokens[log_probs[1].argmax()]
-    letters = model.char_log_probs(["", "hel"], "lo")
-    np.testing.assert_allclose(letters, log_probs[:, [2, *ENCODER.encode("lo")]], rtol=1e-6)
+    by_character = model.char_log_probs(["", "hel"], "lo")
+    np.testing.assert_allclose(by_character, log_probs[:, [2, *ENCODER.encode("lo")]], rtol=1e-6)
 
 
-def test_traces_a_text_behind_the_end_of_the_one_before():
+def test_inputs_to_trace_start_with_the_end_token():
     inputs, steps = generator().trace_inputs("hel", "down")
     assert steps == ["<EOS>", "h", "e", "l"] and inputs["tokens"].shape == (1, 4)
     assert inputs["style"].tolist() == [1]
 
 
 @pytest.mark.slow
-def test_learns_and_says_its_texts():
-    model = learnt()
+def test_training_and_generation():
+    model = trained_model()
     assert model.generate(["h", "lo"], [0, 1], temperature=0, max_length=20) == [
         "hello world",
         "low and slow",
@@ -193,7 +193,7 @@ def test_learns_and_says_its_texts():
     assert best == "l" and 0.5 < p <= 1
 
 
-def test_alone_or_in_a_batch_is_the_same(trained):
+def test_batch_size_does_not_matter(trained):
     model = trained
     together = model.log_probs(TEXTS, STYLES)
     for text, style, row in zip(TEXTS, STYLES, together):
@@ -203,7 +203,7 @@ def test_alone_or_in_a_batch_is_the_same(trained):
     assert model.generate(prompts, [0] * 3, temperature=0, max_length=9) == alone
 
 
-def test_style_and_seed_decide(trained):
+def test_style_and_seed_change_the_texts(trained):
     model = trained
     assert model.generate(styles=["up"], temperature=0, max_length=20) == ["hello world"]
     assert model.generate(styles=["down"], temperature=0, max_length=20)[0] in TEXTS[1:]
@@ -214,46 +214,46 @@ def test_style_and_seed_decide(trained):
     assert once == again != other
 
 
-def test_parts_of_long_sequences_cover_every_target_once():
+def test_chunks_of_long_sequences_cover_every_target_once():
     model = generator(styles=None)
     text = "hello world " * 30
     whole, cut = model.encode([text, "low"]), model.encode([text, "low"], max_length=100)
     assert whole.targets.shape == (2, 361)
-    begins = [0, 36, 72, 108, 144, 180, 216, 252, 288]
-    assert cut.targets.shape == (len(begins) + 1, 100)
-    seen = []
-    for row, begin in enumerate(begins):
+    starts = [0, 36, 72, 108, 144, 180, 216, 252, 288]
+    assert cut.targets.shape == (len(starts) + 1, 100)
+    covered = []
+    for row, start in enumerate(starts):
         length = cut.lengths[row]
         np.testing.assert_array_equal(
-            cut.inputs["tokens"][row, :length], whole.inputs["tokens"][0, begin : begin + length]
+            cut.inputs["tokens"][row, :length], whole.inputs["tokens"][0, start : start + length]
         )
-        targets = np.flatnonzero(cut.targets[row]) + begin
-        np.testing.assert_array_equal(cut.targets[row, targets - begin], whole.targets[0, targets])
-        seen += targets.tolist()
-    assert seen == list(range(361))
+        targets = np.flatnonzero(cut.targets[row]) + start
+        np.testing.assert_array_equal(cut.targets[row, targets - start], whole.targets[0, targets])
+        covered += targets.tolist()
+    assert covered == list(range(361))
     np.testing.assert_array_equal(cut.targets[-1], np.pad(whole.targets[1, :4], (0, 96)))
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_windows_carry_the_state_on():
-    """What a stateful model says of a stream in windows is what it says of the stream at once."""
+def test_windows_carry_the_state():
+    """Outputs of a stateful model on windows equal those on the whole stream."""
     plain = generator(styles=None)
     model = generator(styles=None, stack=stateful(), stateful_batch_size=2)
     plain.set_weights(model.get_weights())
     stream = list("".join(TEXTS) * 3)
     inputs, targets = model.bptt_batches(stream, timesteps=7)
     windows = len(targets) // 2
-    # Not by `predict`, which on JAX resets the states before each batch.
+    # On JAX `predict` would reset the states before each batch.
     batches = np.split(inputs["tokens"], windows)
-    said = np.stack([to_numpy(model({"tokens": batch})) for batch in batches])
-    by_row = said.swapaxes(0, 1).reshape(2, windows * 7, -1)
+    outputs = np.stack([to_numpy(model({"tokens": batch})) for batch in batches])
+    by_row = outputs.swapaxes(0, 1).reshape(2, windows * 7, -1)
     rows = inputs["tokens"].reshape(windows, 2, 7).swapaxes(0, 1).reshape(2, -1)
     at_once = to_numpy(plain({"tokens": rows}))
     np.testing.assert_allclose(by_row, at_once, atol=1e-5)
-    # The targets are the tokens one on.
+    # The targets are the inputs, shifted by one step.
     following = targets.reshape(windows, 2, 7).swapaxes(0, 1).reshape(2, -1)
     np.testing.assert_array_equal(following[:, :-1], rows[:, 1:])
-    # Until it is told to forget.
+    # `reset_state` restarts the stream.
     model.reset_state()
     first = to_numpy(model({"tokens": rows[:, :7]}))
     np.testing.assert_allclose(first, at_once[:, :7], atol=1e-5)
@@ -262,8 +262,8 @@ def test_windows_carry_the_state_on():
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_training_carries_the_state_on_too():
-    """What `fit` reports is the loss of windows read in their order, one after the other."""
+def test_training_carries_the_state_too():
+    """The loss of `fit` equals that of the windows in their order."""
     one_layer = stack(num_layers=1, layer_options={"stateful": True})
     model = generator(styles=None, stack=one_layer, stateful_batch_size=2)
     inputs, targets = model.bptt_batches(list("".join(TEXTS) * 3), timesteps=7)
@@ -291,8 +291,8 @@ def test_saved_and_loaded(tmp_path, make):
     model.save(tmp_path / "generator.keras")
     loaded = keras.saving.load_model(tmp_path / "generator.keras")
     styles = [1] if model.styles else None
-    how = {"seed": 5, "max_length": 9}
-    assert loaded.generate(["he"], styles, **how) == model.generate(["he"], styles, **how)
+    options = {"seed": 5, "max_length": 9}
+    assert loaded.generate(["he"], styles, **options) == model.generate(["he"], styles, **options)
     for ours, theirs in zip(loaded.log_probs(["he"], styles), model.log_probs(["he"], styles)):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
@@ -300,16 +300,16 @@ def test_saved_and_loaded(tmp_path, make):
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize("styles", slow_but([None], [["up", "down"], None]))
-def test_exported_with_raw_strings(tmp_path, styles):
+def test_savedmodel_generates_from_strings(tmp_path, styles):
     import tensorflow as tf
 
-    model = learnt() if styles else generator(styles=None)
+    model = trained_model() if styles else generator(styles=None)
     report = export.savedmodel(model, tmp_path / "saved")
     assert report["max_abs_error"] < 1e-4
     loaded = tf.saved_model.load(tmp_path / "saved")
     prompts = tf.constant(["h", "lo", ""])
-    more = [tf.constant([0, 1, 0])] if styles else []
-    out = loaded.generate(prompts, *more, max_length=20, temperature=0.0, seed=0)
+    ids = [tf.constant([0, 1, 0])] if styles else []
+    out = loaded.generate(prompts, *ids, max_length=20, temperature=0.0, seed=0)
     expected = model.generate(
         ["h", "lo", ""], [0, 1, 0] if styles else None, temperature=0, max_length=20
     )
@@ -334,7 +334,10 @@ def test_exported_with_raw_strings(tmp_path, styles):
         (lambda m: generator(styles=None).encode(["h"], [0]), "has no styles"),
         (lambda m: m.encode("h", [0]), "Expected a list of texts, got one text: 'h'"),
         (lambda m: m.generate("h", [0]), "Expected a list of texts"),
-        (lambda m: generator(stateful_batch_size=2), "with stateful_batch_size there can be none"),
+        (
+            lambda m: generator(stateful_batch_size=2),
+            "styles and stateful_batch_size exclude each other",
+        ),
         (
             lambda m: SequenceGenerator(ENCODER, stateful_batch_size=2).bptt_batches("hello", 4),
             "A text of 5 tokens is too short for 2 rows of 4",

@@ -1,4 +1,4 @@
-"""The sequence tagger: learns, tags texts, is saved, loaded and exported."""
+"""SequenceTagger: training, tagging, saving and export."""
 
 import functools
 
@@ -29,7 +29,7 @@ PAIRS = [ENCODER.encode("Grace Hopper"), ENCODER.encode("in London")]
 
 @keras.saving.register_keras_serializable(package="tests")
 class IsUpper(keras.layers.Layer):
-    """A user's own feature: whether each of the first letters is a capital."""
+    """Custom feature: whether each of the first characters is a capital letter."""
 
     reads = "characters"
 
@@ -40,7 +40,7 @@ class IsUpper(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class AverageCell(keras.layers.Layer):
-    """A user's own cell: a moving average of what a dense layer makes of the inputs."""
+    """Custom cell: a moving average of the outputs of a dense layer."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -66,8 +66,8 @@ def token_embedding(encoder=ENCODER):
     return layers.TokenEmbedding(encoder, 8)
 
 
-PARTS = {
-    "letters and bigrams": lambda: {
+VARIANTS = {
+    "characters and bigrams": lambda: {
         "features": [
             token_embedding(),
             layers.CharEncoder(4),
@@ -79,17 +79,17 @@ PARTS = {
         "stack": [recurrent("GRU", dropout=0.1), recurrent("GRU")],
         "crf": False,
     },
-    "own feature, lower case": lambda: {
+    "custom feature, lower case": lambda: {
         "encoder": LOWERCASE,
         "features": [token_embedding(LOWERCASE), IsUpper()],
     },
-    "own cell": lambda: {"stack": recurrent(AverageCell, num_layers=2)},
+    "custom cell": lambda: {"stack": recurrent(AverageCell, num_layers=2)},
 }
 
 
 def small(name=None, **options):
     keras.utils.set_random_seed(0)
-    options = {**(PARTS[name]() if name else {}), **options}
+    options = {**(VARIANTS[name]() if name else {}), **options}
     options = {"encoder": ENCODER, "features": [token_embedding()], "stack": recurrent(), **options}
     tagger = SequenceTagger(tag_set=TagSet(["LOC", "PER"]), **options)
     tagger.compile(keras.optimizers.Adam(0.05), jit_compile=False)
@@ -98,33 +98,33 @@ def small(name=None, **options):
 
 @functools.cache
 def trained(name):
-    """A tagger that has learned the sentences, for tests that only read it."""
+    """Return a trained tagger, which tests must not change."""
     tagger = small(name)
     tagger.fit(SENTENCES, TAGS, epochs=60, verbose=0)
     return tagger
 
 
-QUICK = ["letters and bigrams", "own feature, lower case"]
+QUICK = ["characters and bigrams", "custom feature, lower case"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", slow_but(QUICK, PARTS))
-def test_learns_and_finds_spans(name):
+@pytest.mark.parametrize("name", slow_but(QUICK, VARIANTS))
+def test_training_and_tagging(name):
     tagger = trained(name)
     with eagerly():
         assert [tags for tags, _ in tagger.tag_tokens(SENTENCES)] == TAGS
-        answers = tagger.tag(["  Ada met Grace  Hopper.", "", "in London"])
-    assert [(s.text, s.label, s.start, s.end) for s in answers[0]] == [
+        results = tagger.tag(["  Ada met Grace  Hopper.", "", "in London"])
+    assert [(s.text, s.label, s.start, s.end) for s in results[0]] == [
         ("Ada", "PER", 2, 5),
         ("Grace  Hopper", "PER", 10, 23),
     ]
-    assert answers[1] == []
-    assert [(s.text, s.label) for s in answers[2]] == [("London", "LOC")]
-    assert all(0.5 < s.score <= 1 for spans in answers for s in spans)
+    assert results[1] == []
+    assert [(s.text, s.label) for s in results[2]] == [("London", "LOC")]
+    assert all(0.5 < s.score <= 1 for spans in results for s in spans)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_an_encoder_and_a_tag_set_are_enough():
+def test_default_layers():
     tagger = SequenceTagger(LOWERCASE, TagSet(["LOC", "PER"]))
     tagger.compile()
     tagger.fit(TEXTS, TAGS, verbose=0)
@@ -135,7 +135,7 @@ def test_an_encoder_and_a_tag_set_are_enough():
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("cell", ["SimpleRNN", "PeepholeLSTM", "DiagonalPeepholeLSTM"])
-def test_takes_any_cell(cell):
+def test_other_cells(cell):
     tagger = small(stack=recurrent(cell))
     tagger.fit(TEXTS, TAGS, verbose=0)
     layer = tagger.stack.recurrent_layers[0].forward_layer
@@ -144,11 +144,13 @@ def test_takes_any_cell(cell):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
-def test_another_kind_of_tags():
-    """They are a second target; tagging is as without them."""
+def test_auxiliary_tags():
+    """They are a second target and do not change the tagging."""
     tagger = small(auxiliary=AuxiliaryTags(["noun", "verb"], dropout=0.0))
-    kinds = [["noun" if token[0].isupper() else "verb" for token in row] for row in SENTENCES]
-    targets = {"tags": TAGS, "auxiliary": kinds}
+    parts_of_speech = [
+        ["noun" if token[0].isupper() else "verb" for token in row] for row in SENTENCES
+    ]
+    targets = {"tags": TAGS, "auxiliary": parts_of_speech}
     history = tagger.fit(SENTENCES, targets, epochs=20, verbose=0).history
     assert history["auxiliary_loss"][-1] < 0.5 * history["auxiliary_loss"][0]
     assert [tags for tags, _ in tagger.tag_tokens(SENTENCES)] == TAGS
@@ -158,8 +160,8 @@ def test_another_kind_of_tags():
         tagger.fit(SENTENCES, TAGS)
 
 
-def test_alone_or_in_a_batch_is_the_same():
-    tagger = trained("letters and bigrams")
+def test_batch_size_does_not_matter():
+    tagger = trained("characters and bigrams")
     together = tagger.tag_tokens([*SENTENCES, []], batch_size=3)
     assert together[-1][0] == []
     for sentence, (tags, p) in zip(SENTENCES, together):
@@ -169,34 +171,34 @@ def test_alone_or_in_a_batch_is_the_same():
     assert tagger.tag([]) == tagger.tag_tokens([]) == []
 
 
-def test_characters_never_seen_and_very_long_texts():
+def test_unknown_characters_and_very_long_texts():
     encoder = TextEncoder("的一是", "char_nospace")
     tagger = SequenceTagger(encoder, TagSet(["PER"]), stack=recurrent())
     text = "\u9f98\u9f98 x"
     assert all(text[span.start : span.end] == span.text for span in tagger.tag([text])[0])
-    count = 5_000 if BACKEND == "tensorflow" else 50
-    [(tags, p)] = tagger.tag_tokens(["的一" * count])
-    assert len(tags) == len(p) == 2 * count and set(tags) <= set(tagger.tag_set.tags)
+    half_length = 5_000 if BACKEND == "tensorflow" else 50
+    [(tags, p)] = tagger.tag_tokens(["的一" * half_length])
+    assert len(tags) == len(p) == 2 * half_length and set(tags) <= set(tagger.tag_set.tags)
 
 
-def test_features_read_the_spelling_in_the_text():
-    inputs = trained("own feature, lower case").encode(["Ada met"]).inputs
+def test_features_read_the_original_case():
+    inputs = trained("custom feature, lower case").encode(["Ada met"]).inputs
     assert inputs["characters"][0, 0, :4].tolist() == [*map(ord, "Ada"), 0]
     assert inputs["tokens"].tolist() == [LOWERCASE.encode("ada met")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", VARIANTS)
 def test_saved_and_loaded(tmp_path, name):
     tagger = trained(name) if name in QUICK else small(name)
     tagger.save(tmp_path / "tagger.keras")
-    # Another tagger whose CRF has the same name must not be taken for that of the loaded one.
+    # Another CRF of the same name must not be confused with that of the loaded tagger.
     small()
     loaded = keras.saving.load_model(tmp_path / "tagger.keras")
     with eagerly():
         assert loaded.tag(TEXTS) == tagger.tag(TEXTS)
-        for part in ("encoder", "tag_set"):
-            assert loaded.get_config()[part] == tagger.get_config()[part]
+        for key in ("encoder", "tag_set"):
+            assert loaded.get_config()[key] == tagger.get_config()[key]
         before = loaded.evaluate(TEXTS, TAGS, verbose=0)
         assert before == pytest.approx(tagger.evaluate(TEXTS, TAGS, verbose=0), abs=1e-5)
         loaded.fit(TEXTS, TAGS, epochs=3, verbose=0)
@@ -204,7 +206,7 @@ def test_saved_and_loaded(tmp_path, name):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_a_loss_of_ones_own_is_saved_too(tmp_path):
+def test_a_custom_loss_is_saved(tmp_path):
     tagger = small(crf=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     tagger.compile("sgd", loss, metrics=["accuracy"])
@@ -218,8 +220,8 @@ LOAD = """
 import sys
 import tensorflow as tf
 loaded = tf.saved_model.load(sys.argv[1])
-found = loaded.tag(tf.constant([sys.argv[2], "", sys.argv[3]]))
-for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", "probabilities"))):
+out = loaded.tag(tf.constant([sys.argv[2], "", sys.argv[3]]))
+for tokens, tags, p in zip(*(out[name].numpy() for name in ("tokens", "tags", "probabilities"))):
     row = [(a.decode(), b.decode()) for a, b in zip(tokens, tags) if b]
     assert all((x > 0) == bool(b) for x, b in zip(p, tags))
     print(row)
@@ -229,13 +231,14 @@ for tokens, tags, p in zip(*(found[name].numpy() for name in ("tokens", "tags", 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize(
-    "name", slow_but(["letters and bigrams"], ["letters and bigrams", "own feature, lower case"])
+    "name",
+    slow_but(["characters and bigrams"], ["characters and bigrams", "custom feature, lower case"]),
 )
-def test_exported_tags_raw_strings_without_this_package(tmp_path, name):
+def test_savedmodel_tags_strings_without_this_package(tmp_path, name):
     tagger = trained(name)
     report = export.savedmodel(tagger, str(tmp_path / "saved"))
     assert report["endpoints"] == ["tag"] and report["max_abs_error"] < 1e-5
-    # Operations of XLA are compiled for every shape that they meet.
+    # XLA would compile a program for every new shape.
     assert b"Xla" not in (tmp_path / "saved/saved_model.pb").read_bytes()
     texts = TEXTS[0], TEXTS[1].replace(" .", ".")
     out = run_script(LOAD, tmp_path / "saved", *texts, elsewhere=True)
@@ -246,8 +249,8 @@ def test_exported_tags_raw_strings_without_this_package(tmp_path, name):
     assert second == str(list(zip(sentences[1], TAGS[1])))
 
 
-def test_a_trace_has_the_probabilities_of_tags():
-    tagger = trained("letters and bigrams")
+def test_inputs_to_trace():
+    tagger = trained("characters and bigrams")
     inputs, steps = tagger.trace_inputs("Ada met Grace.")
     assert steps == ["Ada", "met", "Grace", "."]
     assert {name: array.shape for name, array in inputs.items()} == {
@@ -268,7 +271,7 @@ def last_step():
 
 
 MISTAKES = {
-    "an empty sentence": (lambda t: t.encode([["a"], []]), "Text 2 is empty"),
+    "an empty text": (lambda t: t.encode([["a"], []]), "Text 2 is empty"),
     "too few tags": (lambda t: t.fit([["a", "b"]], [["O"]]), "has 2 tokens but 1 tags"),
     "too few lists": (lambda t: t.fit(["a", "b"], [["O"]]), "2 texts but 1 lists of tags"),
     "an unknown tag": (lambda t: t.encode(["a"], [["S-ORG"]]), "Text 1: There is no tag 'S-ORG'"),

@@ -1,4 +1,4 @@
-"""Models of texts that start from vectors, or from what another model has learned."""
+"""Transfer of trained weights between text models."""
 
 import numpy as np
 import pytest
@@ -40,31 +40,31 @@ def vectors(model, tokens):
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_takes_what_a_language_model_has_learned(bidirectional):
+def test_copies_the_weights_of_a_language_model(bidirectional):
     source = language_model(["a", "b", "c"])
     target = classifier(["z", "b", "a"], bidirectional)
     unknown, kernel = vectors(target, "z"), weights(target)[0]
     assert target.transfer_from(source) == (2, True)
     np.testing.assert_array_equal(vectors(target, "ab"), vectors(source, "ab"))
     np.testing.assert_array_equal(vectors(target, "z"), unknown)
-    found, expected = weights(target), weights(source)
-    np.testing.assert_array_equal(found[0][:5], expected[0])
-    np.testing.assert_array_equal(found[0][5:], kernel[5:])
-    for ours, theirs in zip(found[1:], expected[1:]):
+    actual, expected = weights(target), weights(source)
+    np.testing.assert_array_equal(actual[0][:5], expected[0])
+    np.testing.assert_array_equal(actual[0][5:], kernel[5:])
+    for ours, theirs in zip(actual[1:], expected[1:]):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_takes_the_embedding_alone_where_the_cells_differ():
+def test_copies_only_the_embedding_if_the_cells_differ():
     source = language_model(["a"])
     target = classifier(["a"], units=4)
     before = weights(target)
     assert target.transfer_from(source) == (1, False)
     np.testing.assert_array_equal(vectors(target, "a"), vectors(source, "a"))
-    for now, then in zip(weights(target), before):
-        np.testing.assert_array_equal(now, then)
+    for weight, old in zip(weights(target), before):
+        np.testing.assert_array_equal(weight, old)
 
 
-def test_says_what_cannot_be_taken():
+def test_bad_models():
     target = classifier(["a"])
     for arguments, message in (
         ({"words": ["b"]}, "has none of the tokens of"),
@@ -74,7 +74,7 @@ def test_says_what_cannot_be_taken():
         source = language_model(**{"words": ["a"], **arguments})
         with pytest.raises(InputError, match=message):
             target.transfer_from(source)
-    source, given = language_model(["a"]), {"a": [1.0]}
-    fixed = layers.TokenEmbedding(target.encoder, vectors=given, trainable=False)
-    with pytest.raises(InputError, match="sequence_classifier has no embedding"):
+    source = language_model(["a"])
+    fixed = layers.TokenEmbedding(target.encoder, vectors={"a": [1.0]}, trainable=False)
+    with pytest.raises(InputError, match="sequence_classifier has no trainable"):
         classifier(["a"], features=[fixed]).transfer_from(source)

@@ -1,4 +1,4 @@
-"""Clips in, labels out."""
+"""VideoClassifier: training, frame encoders, saving and export."""
 
 import doctest
 import functools
@@ -23,106 +23,106 @@ from keras_seq.models import VideoClassifier
 LABELS = ["falls", "rises"]
 
 
-def bar(step, begin, count):
-    """A bright bar that goes down or up, frames of 8 x 8."""
-    frames = np.zeros((count, 8, 8), "uint8")
-    for time in range(count):
-        frames[time, (begin + step * time) % 8] = 255
+def bar(step, start, num_frames):
+    """Return a clip of a bright bar that moves down or up, in frames of 8 x 8."""
+    frames = np.zeros((num_frames, 8, 8), "uint8")
+    for time in range(num_frames):
+        frames[time, (start + step * time) % 8] = 255
     return frames
 
 
-CLIPS = [bar(step, begin, 3 + begin % 4) for begin in range(8) for step in (1, -1)]
-TRUE = LABELS * 8
+CLIPS = [bar(step, start, 3 + start % 4) for start in range(8) for step in (1, -1)]
+TARGETS = LABELS * 8
 
 
-def last_of(*args, **options):
+def stack_to_last(*args, **options):
     """Return a stack that returns its last output."""
     return RNNStack(*args, return_sequences=False, **options)
 
 
 @functools.cache
-def learnt():
+def trained():
     keras.utils.set_random_seed(0)
-    model = VideoClassifier(LABELS, (8, 8), SmallFrameEncoder(8, 32), last_of("GRU", 16))
+    model = VideoClassifier(LABELS, (8, 8), SmallFrameEncoder(8, 32), stack_to_last("GRU", 16))
     model.compile(keras.optimizers.Adam(0.01))
-    model.fit(CLIPS, TRUE, epochs=100, batch_size=16, verbose=0)
+    model.fit(CLIPS, TARGETS, epochs=100, batch_size=16, verbose=0)
     return model
 
 
 @pytest.mark.slow
-def test_learns_what_only_time_tells():
-    found = learnt().classify(CLIPS)
-    assert [one.label for one in found] == TRUE
-    assert all(one.probability == max(one.probabilities.values()) > 0.8 for one in found)
-    backwards = learnt().classify([clip[::-1] for clip in CLIPS])
-    assert np.mean([a.label != b.label for a, b in zip(found, backwards)]) > 0.6
+def test_training_on_motion():
+    actual = trained().classify(CLIPS)
+    assert [prediction.label for prediction in actual] == TARGETS
+    assert all(p.probability == max(p.probabilities.values()) > 0.8 for p in actual)
+    backwards = trained().classify([clip[::-1] for clip in CLIPS])
+    assert np.mean([a.label != b.label for a, b in zip(actual, backwards)]) > 0.6
 
 
-def test_padding_changes_nothing_and_time_goes_on():
-    model = learnt()
+def test_batch_size_does_not_matter_and_predictions_per_frame():
+    model = trained()
     together = model.classify(CLIPS)
-    alone = [one for clip in CLIPS[:4] for one in model.classify([clip])]
+    alone = [p for clip in CLIPS[:4] for p in model.classify([clip])]
     for a, b in zip(together, alone):
         assert a.label == b.label and a.probability == pytest.approx(b.probability, abs=1e-5)
     clip = CLIPS[6]
     by_frame = model.predict_per_frame(clip)
     assert len(by_frame) == len(clip)
-    for end, one in enumerate(by_frame, 1):
-        sure = model.classify([clip[:end]])[0].probability
-        assert one.probability == pytest.approx(sure, abs=1e-5)
+    for end, prediction in enumerate(by_frame, 1):
+        [expected] = model.classify([clip[:end]])
+        assert prediction.probability == pytest.approx(expected.probability, abs=1e-5)
 
 
-def test_saved(tmp_path):
-    learnt().save(tmp_path / "it.keras")
+def test_saved_and_loaded(tmp_path):
+    trained().save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
-    for a, b in zip(loaded.classify(CLIPS), learnt().classify(CLIPS)):
+    for a, b in zip(loaded.classify(CLIPS), trained().classify(CLIPS)):
         assert a.probability == pytest.approx(b.probability, abs=1e-6)
     assert loaded.labels == LABELS and loaded.frame_shape == (8, 8)
-    # Its loss and its metric came along, and it takes clips as they are.
-    loss, accuracy = loaded.evaluate(CLIPS, TRUE, verbose=0)
+    # Loss and metric are loaded too, and `evaluate` accepts raw clips.
+    loss, accuracy = loaded.evaluate(CLIPS, TARGETS, verbose=0)
     assert loss < 0.2 and accuracy == 1.0
 
 
 @pytest.mark.usefixtures("eagerly")
 def test_clips_of_one_shape_may_be_one_array():
     clips = np.stack([clip[:3] for clip in CLIPS])
-    expected = learnt().evaluate(list(clips), TRUE, verbose=0)
-    assert learnt().evaluate(clips, TRUE, verbose=0) == pytest.approx(expected, rel=1e-6)
+    expected = trained().evaluate(list(clips), TARGETS, verbose=0)
+    assert trained().evaluate(clips, TARGETS, verbose=0) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_the_parts_of_a_model_can_be_replaced(tmp_path):
+def test_custom_encoder_and_stack(tmp_path):
     keras.utils.set_random_seed(0)
     frame = keras.Input((8, 8, 3))
     mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(frame))
     encoder = FlattenTime(keras.Model(frame, mean))
     cell = keras.layers.SimpleRNN
-    model = VideoClassifier([*LABELS, "stands"], (8, 8, 3), encoder, last_of(cell, 4, 2))
-    colours = np.random.default_rng(0).integers(0, 256, (2, 5, 8, 8, 3), "uint8")
-    [one, _] = model.classify(colours)
-    means = colours[:1].mean(axis=(2, 3)).astype("float32") / 255
+    model = VideoClassifier([*LABELS, "stands"], (8, 8, 3), encoder, stack_to_last(cell, 4, 2))
+    clips = np.random.default_rng(0).integers(0, 256, (2, 5, 8, 8, 3), "uint8")
+    [prediction, _] = model.classify(clips)
+    means = clips[:1].mean(axis=(2, 3)).astype("float32") / 255
     logits = model.output_layer(model.stack(means))
     expected = keras.ops.convert_to_numpy(keras.ops.softmax(logits))[0]
-    np.testing.assert_allclose(list(one.probabilities.values()), expected, atol=1e-5)
+    np.testing.assert_allclose(list(prediction.probabilities.values()), expected, atol=1e-5)
     model.save(tmp_path / "it.keras")
-    [again, _] = keras.saving.load_model(tmp_path / "it.keras").classify(colours)
-    assert again.probability == pytest.approx(one.probability, abs=1e-6)
+    [loaded, _] = keras.saving.load_model(tmp_path / "it.keras").classify(clips)
+    assert loaded.probability == pytest.approx(prediction.probability, abs=1e-6)
 
 
-def test_motion_stands_out_in_the_difference_of_frames():
+def test_frame_difference_encodes_motion():
     keras.utils.set_random_seed(0)
     still = np.repeat(np.random.default_rng(0).uniform(0, 255, (1, 1, 8, 8, 1)), 3, axis=1)
     moving = np.concatenate([still[:, :2], still[:, 2:, ::-1]], axis=1)
     for frame_difference in (False, True):
         encoder = SmallFrameEncoder(4, 8, frame_difference)
-        found = [keras.ops.convert_to_numpy(encoder(clip)) for clip in (still, moving)]
-        # A frame of a clip that does not move is encoded as its first frame is.
-        np.testing.assert_allclose(found[0][:, 1:], found[0][:, :-1], atol=1e-5)
-        np.testing.assert_allclose(found[0][:, :2], found[1][:, :2], atol=1e-5)
+        actual = [keras.ops.convert_to_numpy(encoder(clip)) for clip in (still, moving)]
+        # All frames of a still clip have the code of the first.
+        np.testing.assert_allclose(actual[0][:, 1:], actual[0][:, :-1], atol=1e-5)
+        np.testing.assert_allclose(actual[0][:, :2], actual[1][:, :2], atol=1e-5)
         back = np.concatenate([moving[:, :1], moving[:, 2:], moving[:, :1]], axis=1)
         last = keras.ops.convert_to_numpy(encoder(back))[:, -1]
-        # After a motion, the same frame is encoded in another way only by the difference.
-        assert (np.abs(last - found[0][:, -1]).max() > 1e-2) == frame_difference
+        # Only with frame_difference does the code of a frame depend on the frame before.
+        assert (np.abs(last - actual[0][:, -1]).max() > 1e-2) == frame_difference
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_motion_stands_out_in_the_difference_of_frames():
 )
 def test_bad_clips(clips, message):
     with pytest.raises(InputError, match=message):
-        learnt().classify(clips)
+        trained().classify(clips)
 
 
 def test_bad_arguments():
     with pytest.raises(InputError, match="There is no label \\(clip 1\\) 'fall'"):
-        learnt().encode(CLIPS[:1], ["fall"])
+        trained().encode(CLIPS[:1], ["fall"])
     with pytest.raises(InputError, match="at least two labels, got 1"):
         VideoClassifier(["falls"], (8, 8))
     with pytest.raises(InputError, match=r"must be \(height, width\) or .*, got \(8, 8, 4\)"):
@@ -158,29 +158,29 @@ def test_bad_arguments():
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_an_application_of_keras(tmp_path):
-    keras.utils.set_random_seed(0)  # some draws leave all units at zero, where nothing is learned
+    keras.utils.set_random_seed(0)  # some seeds leave all units at zero, where no gradient flows
     random = np.random.default_rng(0)
     clips = [random.integers(0, 256, (n, 32, 32), "uint8") for n in (2, 3)]
     encoder = ApplicationFrameEncoder("MobileNetV2", features=16, freeze=True)
-    model = VideoClassifier(LABELS, (32, 32), encoder, last_of("GRU", 4))
+    model = VideoClassifier(LABELS, (32, 32), encoder, stack_to_last("GRU", 4))
     model.compile("adam")
     before = [w.copy() for w in model.encoder.get_weights()]
     model.fit(clips, LABELS, verbose=0)
     after = model.encoder.get_weights()
     changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
-    assert sum(changed) == 2  # the dense layer behind it
+    assert sum(changed) == 2  # kernel and bias of the dense layer
     model.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
-    found, again = (of.classify(clips)[1].probability for of in (model, loaded))
-    assert found == pytest.approx(again, abs=1e-5)
+    expected, actual = (m.classify(clips)[1].probability for m in (model, loaded))
+    assert actual == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_weights_of_imagenet_are_loaded_once_and_saved(monkeypatch, tmp_path):
+def test_imagenet_weights_are_loaded_once_and_saved(monkeypatch, tmp_path):
     tiny = {"Tiny": (tiny_application, lambda x: x)}
     monkeypatch.setattr(frame_encoders, "_applications", lambda: tiny)
     encoder = ApplicationFrameEncoder("Tiny", 4, weights="imagenet")
-    model = VideoClassifier(LABELS, (8, 8), encoder, last_of("GRU", 4))
+    model = VideoClassifier(LABELS, (8, 8), encoder, stack_to_last("GRU", 4))
     assert any((weight == 3).all() for weight in encoder.get_weights())
     model.save(tmp_path / "it.keras")
 
@@ -195,7 +195,7 @@ def test_weights_of_imagenet_are_loaded_once_and_saved(monkeypatch, tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_the_examples_of_frame_encoders_run():
+def test_examples_of_frame_encoders():
     failed, count = doctest.testmod(frame_encoders)
     assert count and not failed
 
@@ -203,26 +203,26 @@ def test_the_examples_of_frame_encoders_run():
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize("format", ["savedmodel", "onnx", "litert"])
 def test_exported(tmp_path, format):
-    model = learnt()
+    model = trained()
     report = export.FORMATS[format](model, tmp_path / "it", CLIPS)
     assert report["endpoints"] == ["classify"] and report["max_abs_error"] < 1e-5
-    wanted = [[one.probabilities[label] for label in LABELS] for one in model.classify(CLIPS[:4])]
-    clip, sure = CLIPS[3][None], wanted[3]
+    clip, [prediction] = CLIPS[3][None], model.classify(CLIPS[3:4])
+    expected = [prediction.probabilities[label] for label in LABELS]
     if format == "savedmodel":
         import tensorflow as tf
 
         loaded = tf.saved_model.load(tmp_path / "it")
-        found = loaded.classify(tf.constant(clip))
-        assert found["labels"].numpy().tolist() == [b"rises"]
+        actual = loaded.classify(tf.constant(clip))
+        assert actual["labels"].numpy().tolist() == [b"rises"]
     elif format == "onnx":
         import onnxruntime
 
         session = onnxruntime.InferenceSession(tmp_path / "it/classify.onnx")
-        found = dict(zip(["probabilities"], session.run(None, {"frames": clip})))
+        actual = dict(zip(["probabilities"], session.run(None, {"frames": clip})))
         assert (tmp_path / "it/metadata.json").exists()
     else:
         from ai_edge_litert import interpreter
 
         runner = interpreter.Interpreter(str(tmp_path / "it/classify.tflite"))
-        found = runner.get_signature_runner()(frames=clip)
-    np.testing.assert_allclose(found["probabilities"], [sure], atol=1e-5)
+        actual = runner.get_signature_runner()(frames=clip)
+    np.testing.assert_allclose(actual["probabilities"], [expected], atol=1e-5)
