@@ -1,6 +1,7 @@
-"""What must hold before a model is exported."""
+"""Preconditions of an export."""
 
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +12,13 @@ from keras_seq._internal.keras_compat import flatten_layers
 
 
 def require_tensorflow(artifact: str) -> None:
-    """Refuse a backend that cannot export.
+    """Check that the backend is TensorFlow.
 
     Args:
-        artifact: What is exported, to begin a sentence with.
+        artifact: Name of the exported format, the subject of the error message.
 
     Raises:
-        InputError: If the backend is not TensorFlow.
+        InputError: If the backend is another one.
     """
     if keras.backend.backend() != "tensorflow":
         raise InputError(
@@ -26,21 +27,27 @@ def require_tensorflow(artifact: str) -> None:
         )
 
 
-def require_free(path: str | Path) -> None:
-    """Refuse a path that exists.
+def require_new_path(path: str | os.PathLike[str]) -> None:
+    """Check that a path does not exist.
+
+    Args:
+        path: Path to write.
 
     Raises:
         InputError: If the path exists.
     """
     if Path(path).exists():
-        raise InputError(f"{path} exists already: remove it, or export to another place.")
+        raise InputError(f"{path} exists already: remove it, or export to another path.")
 
 
 def require_module(name: str) -> ModuleType:
-    """Return a module that only exports need.
+    """Import a module that only exports need.
+
+    Args:
+        name: Name of the module.
 
     Raises:
-        InputError: If it is not installed.
+        InputError: If the module is not installed.
     """
     try:
         return importlib.import_module(name)
@@ -51,7 +58,10 @@ def require_module(name: str) -> ModuleType:
 
 
 def require_stateless(model: keras.Model) -> None:
-    """Refuse a model with a stateful layer.
+    """Check that a model has no stateful layer.
+
+    Args:
+        model: Built model.
 
     Raises:
         InputError: If a layer is stateful.
@@ -59,5 +69,6 @@ def require_stateless(model: keras.Model) -> None:
     for layer in flatten_layers(model):
         if getattr(layer, "stateful", False):
             raise InputError(
-                f"{layer.name} is stateful: what a batch leaves for the next is no part of a graph."
+                f"{layer.name} is stateful: an exported graph keeps no state between batches. "
+                "Build the model with stateful=False."
             )

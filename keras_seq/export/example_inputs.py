@@ -1,4 +1,4 @@
-"""Inputs that are drawn for a functional model, to compare what is exported on."""
+"""Random inputs for functional models, to verify an export on."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,93 +10,93 @@ import numpy as np
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to
 from keras_seq._internal.keras_compat import flatten_layers
+from keras_seq._internal.types import Array, Tensor
 from keras_seq.tracing.hooks import patched_method
 
-ROWS = 3
-"""Number of examples, unless the model takes batches of another size."""
+NUM_EXAMPLES = 3
+"""Number of examples, unless the model has a fixed batch size."""
 
-LENGTH = 16
-"""Size of an axis that may have any, such as the number of time steps."""
+AXIS_SIZE = 16
+"""Size of an axis of any size, such as the number of time steps."""
 
 # fmt: off
-MOVING = {
+COPY_OPERATIONS = {
     "BroadcastTo", "Cast", "EnsureShape", "ExpandDims", "GatherV2", "Identity", "Pad", "PadV2",
     "Reshape", "ReverseV2", "Slice", "SplitV", "Squeeze", "StopGradient", "StridedSlice", "Tile",
     "Transpose", "Unpack",
 }
 # fmt: on
-"""Operations of TensorFlow that move the values of their first input without changing them."""
+"""TensorFlow operations that copy the values of their first input unchanged."""
 
-JOINING = {"ConcatV2": slice(0, -1), "Pack": slice(None), "SelectV2": slice(1, 3)}
-"""Operations that move the values of several inputs, to these inputs."""
+MERGE_OPERATIONS = {"ConcatV2": slice(0, -1), "Pack": slice(None), "SelectV2": slice(1, 3)}
+"""TensorFlow operations that copy the values of several inputs, to the slice of these inputs."""
 
 
 def draw_inputs(model: keras.Model) -> Any:
     """Return random inputs of a functional model.
 
-    Floats are drawn from the standard normal distribution. Integers, and floats that an
-    `Embedding` reads, are ids that it has; 0 is padding at the end if it masks zeros. Bools are
-    True until a random step.
+    Floats are drawn from the standard normal distribution. Inputs that an `Embedding` reads are
+    valid token ids; 0 is padding at the end if the layer masks zeros. Bools are True until a random
+    step.
 
     Args:
-        model: Functional `keras.Model`.
+        model: Functional model.
 
     Returns:
-        Arrays in the structure of the model's input.
+        Arrays in the structure of the model's inputs.
 
     Raises:
-        InputError: If an input is of another kind, or the model fails or gives NaN for such inputs.
+        InputError: If an input has another type, or the model fails or returns NaN.
     """
-    rng, limits = np.random.default_rng(0), _id_limits(model)
-    arrays = [_draw(rng, model, i, limits.get(i.name)) for i in model.inputs]
+    rng, id_ranges = np.random.default_rng(0), _id_ranges(model)
+    arrays = [_draw(rng, model, i, id_ranges.get(i.name)) for i in model.inputs]
     inputs = keras.tree.pack_sequence_as(model.input, arrays)
     try:
         with exporting_to("savedmodel"):
             outputs = keras.tree.flatten(model(inputs, training=False))
-    except Exception as error:  # of any layer
+    except Exception as error:  # a layer can raise any exception
         raise InputError(
-            f"{model.name} fails for inputs that were drawn for it, of the shapes "
-            f"{[a.shape for a in arrays]}: give examples, inputs of a batch."
+            f"{model.name} fails for random inputs of the shapes {[a.shape for a in arrays]}: "
+            "pass a batch of inputs as examples."
         ) from error
     outputs = [keras.ops.convert_to_numpy(output) for output in outputs]
     if any(o.dtype.kind == "f" and np.isnan(o).any() for o in outputs):
         raise InputError(
-            f"{model.name} gives NaN for inputs that were drawn for it: give examples, inputs of a "
-            "batch."
+            f"{model.name} returns NaN for random inputs: pass a batch of inputs as examples."
         )
     return inputs
 
 
 def _draw(
-    rng: np.random.Generator, model: keras.Model, spec: Any, limit: tuple[int, bool] | None
-) -> np.ndarray:
+    rng: np.random.Generator, model: keras.Model, spec: Any, id_range: tuple[int, bool] | None
+) -> Array:
     """Return an array for one input.
 
     Args:
-        rng: Source of random numbers.
-        model: The model.
-        spec: Its input.
-        limit: Number of ids, and whether 0 is padding; None for an input that is no ids.
+        rng: Random number generator.
+        model: Functional model.
+        spec: Symbolic input of the model.
+        id_range: Number of ids, and whether 0 is padding; None if no `Embedding` reads the input.
     """
-    rows = next((i.shape[0] for i in model.inputs if i.shape[0] is not None), ROWS)
-    shape = (rows, *(LENGTH if size is None else size for size in spec.shape[1:]))
-    if limit is not None:
-        num_ids, masks_zeros = limit
-        first = 1 if masks_zeros and num_ids > 1 else 0
-        ids = rng.integers(first, num_ids, shape)
-        return np.where(_prefix(rng, shape) | (not masks_zeros), ids, 0).astype(spec.dtype)
+    num_rows = next((i.shape[0] for i in model.inputs if i.shape[0] is not None), NUM_EXAMPLES)
+    shape = (num_rows, *(AXIS_SIZE if size is None else size for size in spec.shape[1:]))
+    if id_range is not None:
+        num_ids, masks_zeros = id_range
+        min_id = 1 if masks_zeros and num_ids > 1 else 0
+        ids = rng.integers(min_id, num_ids, shape)
+        return np.where(_random_mask(rng, shape) | (not masks_zeros), ids, 0).astype(spec.dtype)
     if spec.dtype == "bool":
-        return _prefix(rng, shape)
+        return _random_mask(rng, shape)
     if "float" in spec.dtype:
         return rng.normal(size=shape).astype(spec.dtype)
     raise InputError(
-        f"{model.name} cannot be exported without examples, since its input {spec.name!r} of "
-        f"{spec.dtype} is read by no Embedding: give inputs of a batch."
+        f"{model.name} cannot be exported without examples: no Embedding reads its input "
+        f"{spec.name!r} of {spec.dtype}. Pass a batch of inputs as examples."
     )
 
 
-def _prefix(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return bools that are True until a random place of the second axis; in row 0 everywhere."""
+def _random_mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Return bools that are True until a random step of the second axis; in row 0 all are True."""
     if len(shape) < 2:
         return rng.random(shape) < 0.5
     lengths = rng.integers(1, shape[1] + 1, shape[0])
@@ -105,48 +105,49 @@ def _prefix(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(mask.reshape(mask.shape + (1,) * (len(shape) - 2)), shape).copy()
 
 
-def _id_limits(model: keras.Model) -> dict[str, tuple[int, bool]]:
-    """Return how many ids each input can have that an `Embedding` reads, and if 0 is padding.
+def _id_ranges(model: keras.Model) -> dict[str, tuple[int, bool]]:
+    """Return the number of ids of each input that an `Embedding` reads, and whether 0 is padding.
 
-    The model is traced. From what each Embedding reads the graph is followed back to the inputs,
-    through operations that leave ids as they are.
+    The model is traced. From the inputs of each Embedding, the graph is searched backward through
+    operations that leave ids unchanged.
     """
     import tensorflow as tf
 
-    read: list[tuple[keras.layers.Embedding, Any]] = []
-
-    def call(*arguments: Any) -> Any:
-        return model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
-
     if not any(isinstance(layer, keras.layers.Embedding) for layer in flatten_layers(model)):
         return {}
+
+    def call(*arguments: Tensor) -> Any:
+        return model(keras.tree.pack_sequence_as(model.input, arguments), training=False)
+
+    calls: list[tuple[keras.layers.Embedding, Tensor]] = []
     specs = [tf.TensorSpec(i.shape, i.dtype) for i in model.inputs]
-    with _watch_embeddings(model, read), exporting_to("savedmodel"):
+    with _record_embedding_calls(model, calls), exporting_to("savedmodel"):
         traced = tf.function(call, autograph=False, input_signature=specs)
         placeholders = traced.get_concrete_function().graph.inputs[: len(specs)]
     pairs = zip(placeholders, model.inputs, strict=True)
     names = {placeholder.op.name: i.name for placeholder, i in pairs}
-    limits: dict[str, tuple[int, bool]] = {}
-    for layer, ids in read:
+    id_ranges: dict[str, tuple[int, bool]] = {}
+    for layer, ids in calls:
         for operation in _sources(ids):
             if operation.name in names:
                 name = names[operation.name]
-                num_ids, masks_zeros = limits.get(name, (layer.input_dim, False))
-                limits[name] = min(num_ids, layer.input_dim), masks_zeros or layer.mask_zero
-    return limits
+                num_ids, masks_zeros = id_ranges.get(name, (layer.input_dim, False))
+                id_ranges[name] = min(num_ids, layer.input_dim), masks_zeros or layer.mask_zero
+    return id_ranges
 
 
 @contextlib.contextmanager
-def _watch_embeddings(
-    model: keras.Model, read: list[tuple[keras.layers.Embedding, Any]]
+def _record_embedding_calls(
+    model: keras.Model, calls: list[tuple[keras.layers.Embedding, Tensor]]
 ) -> Iterator[None]:
-    """Append each Embedding of a model that is called, and what it reads, within a `with` block."""
+    """Append each call of an Embedding and its inputs to a list, within a `with` block."""
 
-    def watch(layer: keras.layers.Embedding) -> Callable[..., Any]:
+    def record(layer: keras.layers.Embedding) -> Callable[..., Any]:
         def make(call: Callable[..., Any]) -> Callable[..., Any]:
-            def run(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-                if not (args or kwargs.get("reverse")):  # a ReversibleEmbedding back to ids
-                    read.append((layer, inputs))
+            def run(inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+                # A ReversibleEmbedding in reverse reads vectors, not ids.
+                if not (args or kwargs.get("reverse")):
+                    calls.append((layer, inputs))
                 return call(inputs, *args, **kwargs)
 
             return run
@@ -156,19 +157,21 @@ def _watch_embeddings(
     with contextlib.ExitStack() as stack:
         for layer in flatten_layers(model):
             if isinstance(layer, keras.layers.Embedding):
-                stack.enter_context(patched_method(layer, "call", watch(layer)))
+                stack.enter_context(patched_method(layer, "call", record(layer)))
         yield
 
 
 def _sources(tensor: Any) -> Iterator[Any]:
-    """Yield the operations that the values of a tensor come from, unchanged."""
-    visited, waiting = set(), [tensor.op]
-    while waiting:
-        operation = waiting.pop()
+    """Yield the operations that the values of a TensorFlow tensor come from, unchanged."""
+    visited, pending = set(), [tensor.op]
+    while pending:
+        operation = pending.pop()
         if operation.name not in visited:
             visited.add(operation.name)
-            moved = slice(0, 1) if operation.type in MOVING else JOINING.get(operation.type)
-            if moved is None:
+            copied = MERGE_OPERATIONS.get(operation.type)
+            if operation.type in COPY_OPERATIONS:
+                copied = slice(0, 1)
+            if copied is None:
                 yield operation
             else:
-                waiting += [tensor.op for tensor in operation.inputs[moved]]
+                pending += [tensor.op for tensor in operation.inputs[copied]]

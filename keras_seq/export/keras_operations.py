@@ -1,24 +1,26 @@
-"""Operations of Keras in a functional model that ONNX and LiteRT cannot compute."""
+"""Replacements for Keras operations that ONNX and LiteRT cannot compute."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 
 from keras_seq._internal import keras_compat
 from keras_seq._internal.portable import argmax
+from keras_seq._internal.types import Tensor
 from keras_seq.tracing.hooks import patched_method
 
 
 @contextlib.contextmanager
-def portable_operations(model: keras.Model) -> Iterator[None]:
-    """Let `ops.argmax` in functional models ignore the sign of zero, within a `with` block.
+def portable_argmax(model: keras.Model) -> Iterator[None]:
+    """Replace `ops.argmax` in functional models, within a `with` block.
 
-    Keras reads it from the bits of a number, which ONNX and LiteRT cannot do.
+    Keras's own distinguishes 0.0 from -0.0 by the bits of a number, which ONNX and LiteRT cannot
+    read.
 
     Args:
-        model: Built model; functional models within it count too.
+        model: Built model. Functional models inside it are changed too.
     """
     with contextlib.ExitStack() as stack:
         for layer in keras_compat.flatten_layers(model):
@@ -29,8 +31,10 @@ def portable_operations(model: keras.Model) -> Iterator[None]:
         yield
 
 
-def _make_call(operation: Any) -> Any:
-    def call(x: Any) -> Any:
+def _make_call(operation: Any) -> Callable[..., Any]:
+    """Return a function from Keras's `call` of an Argmax operation to the portable one."""
+
+    def call(x: Tensor) -> Tensor:
         if operation.axis is not None:
             return argmax(x, operation.axis, operation.keepdims)
         best = argmax(keras.ops.reshape(x, (-1,)))

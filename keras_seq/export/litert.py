@@ -1,5 +1,6 @@
-"""Models for LiteRT, the runtime of small devices."""
+"""Export to LiteRT, the runtime for mobile and embedded devices."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to, implement
+from keras_seq._internal.types import Array, Tensor
 from keras_seq.export.checks import require_module, require_tensorflow
 from keras_seq.export.signatures import Endpoint
 from keras_seq.export.tensor_files import export_all, with_constants
@@ -16,30 +18,34 @@ from keras_seq.export.verification import Runner
 from keras_seq.layers import BigramLookup
 
 REMEDIES = {"BitwiseAnd": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax."}
-"""Operation that LiteRT lacks to what can be done about it."""
+"""Name of an operation that LiteRT lacks to a hint for its error message."""
 
 
-def litert(model: keras.Model, path: str | Path, examples: Any = None) -> dict[str, Any]:
-    """Export a model from numbers to numbers for LiteRT, each endpoint a file `NAME.tflite`.
+def litert(
+    model: keras.Model, path: str | os.PathLike[str], examples: Any = None
+) -> dict[str, Any]:
+    """Export the tensor signatures of a model to LiteRT, each endpoint as a file `NAME.tflite`.
 
-    It answers one example at a time, of any length, and needs the operators that LiteRT has built
-    in, no others. `metadata.json` beside is as of `onnx`.
+    The files take one example of any length per call, and need only the built-in operators of
+    LiteRT.
 
     Args:
-        model, path, examples: As of `keras_seq.export.onnx`.
+        model: Built model, see `keras_seq.export.onnx`.
+        path: Folder to write.
+        examples: Examples to verify the export on, see `keras_seq.export.onnx`.
 
     Returns:
-        Report, as of `keras_seq.export.onnx`; the milliseconds are those of LiteRT's interpreter.
+        Report, see `keras_seq.export.onnx`. Latencies are those of LiteRT's interpreter.
 
     Raises:
-        InputError: As of `keras_seq.export.onnx`.
+        InputError: If the export fails, see `keras_seq.export.onnx`.
     """
     require_tensorflow("LiteRT")
     require_module("ai_edge_litert.interpreter")
-    return export_all(model, path, examples, _write, adapt=_one_by_one)
+    return export_all(model, path, examples, _write, adapt=_with_batch_size_one)
 
 
-def _one_by_one(endpoint: Endpoint) -> Endpoint:
+def _with_batch_size_one(endpoint: Endpoint) -> Endpoint:
     """Return the endpoint for batches of one."""
     import tensorflow as tf
 
@@ -49,13 +55,13 @@ def _one_by_one(endpoint: Endpoint) -> Endpoint:
     ]
     batches = [[np.asarray(a) for a in arguments] for arguments in endpoint.examples]
     first, last = ([a[:1] if a.ndim else a for a in batches[0]], batches[-1])
-    rows = max((len(array) for array in last if array.ndim), default=0)
-    single = [[a[row : row + 1] if a.ndim else a for a in last] for row in range(rows)]
+    num_rows = max((len(array) for array in last if array.ndim), default=0)
+    single = [[a[row : row + 1] if a.ndim else a for a in last] for row in range(num_rows)]
     return endpoint._replace(signature=signature, examples=[first, *single])
 
 
 def _convert(model: keras.Model, endpoint: Endpoint) -> bytes:
-    """Return the content of a file for LiteRT."""
+    """Return the content of a LiteRT file."""
     import tensorflow as tf
 
     function = with_constants(model, endpoint.function)
@@ -73,33 +79,33 @@ def _convert(model: keras.Model, endpoint: Endpoint) -> bytes:
 
 
 def _write(model: keras.Model, endpoint: Endpoint, path: Path) -> Runner:
-    """Write an endpoint, and return what runs it in LiteRT's interpreter."""
+    """Write an endpoint, and return a function that runs it in LiteRT's interpreter."""
     from ai_edge_litert.interpreter import Interpreter
 
     file = path.with_suffix(".tflite")
     file.write_bytes(_convert(model, endpoint))
     runner = Interpreter(str(file)).get_signature_runner()
-    known = runner.get_input_details()
+    input_names = runner.get_input_details()
 
-    def run(*arguments: Any) -> dict[str, Any]:
+    def run(*arguments: Any) -> dict[str, Array]:
         pairs = zip(endpoint.signature, arguments, strict=True)
-        return runner(**{spec.name: np.asarray(a) for spec, a in pairs if spec.name in known})
+        return runner(**{spec.name: np.asarray(a) for spec, a in pairs if spec.name in input_names})
 
     return run
 
 
 @implement(BigramLookup.lookup, "litert")
-def bigrams_by_halving(bigrams: BigramLookup, keys: Any) -> Any:
-    """Look up bigrams as `BigramLookup.lookup` does, by bisection: LiteRT has no search.
+def lookup_by_bisection(bigrams: BigramLookup, keys: Tensor) -> Tensor:
+    """Compute `BigramLookup.lookup` by bisection, since LiteRT has no search operator.
 
     Args:
-        bigrams: Layer with the known pairs.
-        keys: Keys of bigrams, see `BigramLookup.lookup`.
+        bigrams: Layer with the known bigrams.
+        keys: int32 keys of bigrams, of any shape.
     """
-    known = np.append(bigrams.keys, np.int32(-1))  # where the search ends at the latest
+    known = np.append(bigrams.keys, np.int32(-1))  # a sentinel behind the last key
     low, high = ops.zeros_like(keys), ops.full_like(keys, len(bigrams.keys))
     for _ in range(len(bigrams.keys).bit_length()):
         middle = (low + high) // 2
-        less = (low < high) & (ops.take(known, middle) < keys)
-        low, high = ops.where(less, middle + 1, low), ops.where(less, high, middle)
+        is_less = (low < high) & (ops.take(known, middle) < keys)
+        low, high = ops.where(is_less, middle + 1, low), ops.where(is_less, high, middle)
     return ops.where(ops.take(known, low) == keys, low + 1, 0)

@@ -1,36 +1,37 @@
-"""Models of mixed precision for formats that compute in float32."""
+"""Float32 computation of mixed-precision models during an export."""
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+
+import keras
 
 from keras_seq._internal import keras_compat
 
-HALVES = ("float16", "bfloat16")
+HALF_PRECISION_DTYPES = ("float16", "bfloat16")
 
 
 @contextlib.contextmanager
-def in_float32(model: Any) -> Iterator[list[str]]:
-    """Let the layers of a model that compute in 16 bits do so in 32, within a `with` block.
+def in_float32(model: keras.Model) -> Iterator[list[str]]:
+    """Compute in float32 where layers compute in 16 bits, within a `with` block.
 
     ONNX Runtime and LiteRT have many operators in float32 only.
 
     Args:
-        model: A `keras.Model`.
+        model: Built model.
 
     Yields:
-        The names of the dtype policies that those layers have otherwise.
+        Names of the replaced dtype policies.
     """
     policies = {
         layer: layer.dtype_policy
         for layer in keras_compat.flatten_layers(model)
-        # A quantized layer has its own arithmetic.
-        if layer.compute_dtype in HALVES and layer.quantization_mode is None
+        # Quantized layers keep their own arithmetic.
+        if layer.compute_dtype in HALF_PRECISION_DTYPES and layer.quantization_mode is None
     }
     for layer in policies:
         layer.dtype_policy = "float32"
     try:
-        # So that weights of 16 bits are cast too.
+        # The scope casts weights of 16 bits as well.
         with keras_compat.AutocastScope("float32") if policies else contextlib.nullcontext():
             yield sorted({policy.name for policy in policies.values()})
     finally:

@@ -1,39 +1,44 @@
-"""Models as TensorFlow saves them: they need nothing but TensorFlow."""
+"""Export to TensorFlow's SavedModel."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 import keras
 
 from keras_seq._internal.export_target import exporting_to
 from keras_seq._internal.files import atomic_write
-from keras_seq.export.checks import require_free, require_tensorflow
+from keras_seq._internal.types import Array
+from keras_seq.export.checks import require_new_path, require_tensorflow
 from keras_seq.export.signatures import adapter_for
 from keras_seq.export.verification import Runner, verify
 
 
-def savedmodel(model: keras.Model, path: str | Path, examples: Any = None) -> dict[str, Any]:
-    """Export a model of `keras_seq.models` with raw inputs and readable answers.
+def savedmodel(
+    model: keras.Model, path: str | os.PathLike[str], examples: Any = None
+) -> dict[str, Any]:
+    """Export the text signatures of a model to a SavedModel.
 
-    `tf.saved_model.load(path)` loads it, without this package. Its endpoints are described in
-    `keras_seq.export.signatures`; keep a reference to what is loaded while you use them. Any other
-    functional `keras.Model` has one endpoint, `predict`.
+    `tf.saved_model.load(path)` loads it without this package; keep a reference to the result for as
+    long as you call its endpoints. `keras_seq.export.signatures` describes the endpoints of the
+    models of this package. Any other functional model has one endpoint, `predict`.
 
     Args:
-        model, path, examples: As of `keras_seq.export.onnx`.
+        model: Built model, see `keras_seq.export.onnx`.
+        path: Folder to write.
+        examples: Examples to verify the export on, see `keras_seq.export.onnx`.
 
     Returns:
-        Report: the endpoints by name, the largest difference seen between the numbers that the
-        exported and the original model give, and the milliseconds that one example takes.
+        Report with the keys "endpoints" (sorted names), "max_abs_error" (largest difference from
+        the model), and "latency_ms" (milliseconds for one example, by endpoint).
 
     Raises:
         InputError: If the backend is not TensorFlow, the path exists, the model cannot be exported,
-            or what was exported gives other numbers.
+            or the export differs from the model.
     """
     require_tensorflow("A saved model")
     import tensorflow as tf
 
-    require_free(path)
+    require_new_path(path)
     adapter = adapter_for(model)
     endpoints = adapter.text_signatures(adapter.example_inputs() if examples is None else examples)
     archive = keras.export.ExportArchive()
@@ -47,11 +52,11 @@ def savedmodel(model: keras.Model, path: str | Path, examples: Any = None) -> di
             archive.write_out(folder, verbose=False)
         loaded = tf.saved_model.load(folder)
 
-        def runner(name: str) -> Runner:
-            def run(*arguments: Any) -> dict[str, Any]:
+        def make_runner(name: str) -> Runner:
+            def run(*arguments: Any) -> dict[str, Array]:
                 outputs = getattr(loaded, name)(*map(tf.convert_to_tensor, arguments))
                 return {key: value.numpy() for key, value in outputs.items()}
 
             return run
 
-        return verify(endpoints, {name: runner(name) for name in endpoints})
+        return verify(endpoints, {name: make_runner(name) for name in endpoints})

@@ -1,5 +1,6 @@
-"""Exports from numbers to numbers: one file per endpoint, and `metadata.json`."""
+"""Export of tensor signatures: one file per endpoint, and `metadata.json`."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import keras
 
 from keras_seq._internal.files import atomic_write, write_json
-from keras_seq.export.checks import require_free, require_stateless
-from keras_seq.export.keras_operations import portable_operations
+from keras_seq._internal.types import Tensor
+from keras_seq.export.checks import require_new_path, require_stateless
+from keras_seq.export.keras_operations import portable_argmax
 from keras_seq.export.precision import in_float32
 from keras_seq.export.signatures import Endpoint, adapter_for
 from keras_seq.export.verification import Runner, verify
@@ -16,27 +18,28 @@ from keras_seq.export.verification import Runner, verify
 
 def export_all(
     model: keras.Model,
-    path: str | Path,
+    path: str | os.PathLike[str],
     examples: Any,
     write: Callable[[keras.Model, Endpoint, Path], Runner],
     adapt: Callable[[Endpoint], Endpoint] = lambda endpoint: endpoint,
 ) -> dict[str, Any]:
-    """Export the endpoints of a model from numbers to numbers, and compare them with the model.
+    """Export the tensor signatures of a model, and verify them.
 
     Args:
-        model, path, examples: As of `keras_seq.export.onnx`.
-        write: Takes the model, an endpoint, and a path without suffix. Writes the endpoint there,
-            and returns what runs it.
-        adapt: Returns an endpoint as the runtime can have it.
+        model: Built model, see `keras_seq.export.onnx`.
+        path: Folder to write.
+        examples: Examples to verify the export on, see `keras_seq.export.onnx`.
+        write: Function of the model, an endpoint, and a path without suffix. It writes the endpoint
+            and returns a function that runs it.
+        adapt: Function that returns an endpoint in the form that the runtime supports.
 
     Returns:
-        Report of `verify`. If layers compute in 16 bits, which they do in 32 here, with
-        "precision".
+        Report of `verify`. If layers compute in 16 bits, it has the key "precision" in addition.
 
     Raises:
-        InputError: As of `keras_seq.export.onnx`.
+        InputError: If the export fails, see `keras_seq.export.onnx`.
     """
-    require_free(path)
+    require_new_path(path)
     adapter = adapter_for(model)
     require_stateless(model)
     examples = adapter.example_inputs() if examples is None else examples
@@ -45,7 +48,7 @@ def export_all(
         endpoints = {name: adapt(endpoint) for name, endpoint in signatures.items()}
         with atomic_write(path) as folder:
             folder.mkdir()
-            with portable_operations(model):
+            with portable_argmax(model):
                 runners = {n: write(model, e, folder / n) for n, e in endpoints.items()}
             if metadata := adapter.metadata():
                 write_json(folder / "metadata.json", metadata)
@@ -55,20 +58,22 @@ def export_all(
     return report
 
 
-def with_constants(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of a model for a graph without variables: they become constants.
+def with_constants(
+    model: keras.Model, function: Callable[..., dict[str, Tensor]]
+) -> Callable[..., dict[str, Tensor]]:
+    """Return a function in which the variables of a model are constants.
 
     Args:
         model: Model with the variables.
-        function: Function from tensors to tensors.
+        function: Function of tensors that uses the model.
     """
     import tensorflow as tf
 
     arrays = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
 
-    def constant(*arguments: Any) -> Any:
+    def call(*arguments: Tensor) -> dict[str, Tensor]:
         values = zip(model.variables, map(tf.constant, arrays), strict=True)
         with keras.StatelessScope(values):
             return function(*arguments)
 
-    return constant
+    return call

@@ -1,8 +1,8 @@
-"""Comparison of what was exported with the model."""
+"""Comparison of an export with the model."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -10,82 +10,89 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to
+from keras_seq._internal.types import Array
 from keras_seq.export.signatures import Endpoint
 
 TOLERANCE = 1e-4
-"""Largest accepted difference between a number of the model and of what was exported."""
+"""Largest accepted difference between the model and its export."""
 
 TIMED_CALLS = 30
 """Number of calls whose median is the latency."""
 
-Runner = Callable[..., dict[str, Any]]
-"""An exported function: takes arrays, returns a dict of arrays."""
+Runner = Callable[..., dict[str, Array]]
+"""An exported function, from arrays to arrays by name."""
 
 
 def verify(endpoints: dict[str, Endpoint], runners: dict[str, Runner]) -> dict[str, Any]:
     """Compare exported functions with those of the model, on the examples of each endpoint.
 
     Args:
-        endpoints: Name to endpoint.
-        runners: Name of an endpoint to its exported function.
+        endpoints: Endpoints by name.
+        runners: Exported functions by name of the endpoint.
 
     Returns:
-        Report: the names of the endpoints, the largest difference between two numbers, and for each
-        endpoint the milliseconds that its first example takes, the median of 30 calls.
+        Report with the keys "endpoints" (sorted names), "max_abs_error" (largest difference), and
+        "latency_ms" (milliseconds for the first example, by endpoint).
 
     Raises:
         InputError: If a difference exceeds `TOLERANCE`, or two integers or strings differ.
     """
-    largest, latency_ms = 0.0, {}
+    max_abs_error, latency_ms = 0.0, {}
     for name, endpoint in endpoints.items():
         for arguments in endpoint.examples:
-            # The model itself, but for XLA's programs, which take seconds to compile.
+            # The target avoids XLA, which takes seconds to compile.
             with exporting_to("savedmodel"):
                 expected = endpoint.function(*map(keras.ops.convert_to_tensor, arguments))
             outputs = runners[name](*arguments)
             for key, value in expected.items():
-                difference = _difference(np.asarray(value), outputs[key], f"{name}: {key}")
-                largest = max(largest, difference)
+                error = _check_output(np.asarray(value), outputs[key], f"{name}: {key}")
+                max_abs_error = max(max_abs_error, error)
         latency_ms[name] = latency(runners[name], endpoint.examples[0])
     return {
         "endpoints": sorted(endpoints),
-        "max_abs_error": largest,
+        "max_abs_error": max_abs_error,
         "latency_ms": latency_ms,
     }
 
 
-def latency(function: Callable[..., Any], arguments: Any, times: int = TIMED_CALLS) -> float:
-    """Return the milliseconds that a call takes: the median of several calls after the first.
+def latency(
+    function: Callable[..., Any], arguments: Sequence[Any], num_calls: int = TIMED_CALLS
+) -> float:
+    """Return the median time of a call in milliseconds, after one warm-up call.
 
     Args:
         function: Function to call.
-        arguments: Its positional arguments.
-        times: Number of calls.
+        arguments: Positional arguments.
+        num_calls: Number of timed calls.
     """
     function(*arguments)
     seconds = []
-    for _ in range(times):
-        begin = time.perf_counter()
+    for _ in range(num_calls):
+        start = time.perf_counter()
         function(*arguments)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - start)
     return round(1000 * statistics.median(seconds), 3)
 
 
-def _difference(expected: np.ndarray, output: Any, what: str) -> float:
-    """Return the largest difference of two arrays.
+def _check_output(expected: Array, output: Any, label: str) -> float:
+    """Return the largest difference between an output and its expected value.
 
     Raises:
-        InputError: If it is too large.
+        InputError: If the difference is too large, or the shapes differ.
     """
     output = np.asarray(output)
     if expected.shape != output.shape:
-        raise InputError(f"{what} has the shape {output.shape} exported, {expected.shape} here.")
+        raise InputError(
+            f"{label} has the shape {output.shape} in the export, {expected.shape} in the model."
+        )
     if not np.issubdtype(expected.dtype, np.floating):
         difference = float((expected != output).sum())
     else:
-        most = np.finfo(expected.dtype).max  # LiteRT has it in the place of infinity
-        gaps = np.abs(np.clip(expected, -most, most) - np.clip(output, -most, most))
+        largest = np.finfo(expected.dtype).max  # LiteRT writes this number for infinity
+        gaps = np.abs(np.clip(expected, -largest, largest) - np.clip(output, -largest, largest))
         difference = float(gaps.max(initial=0.0))
     if not difference <= TOLERANCE:
-        raise InputError(f"{what} differs by {difference:.3g} when exported; nothing was written.")
+        raise InputError(
+            f"{label} differs by {difference:.3g} from the model; nothing was written."
+        )
     return difference

@@ -129,13 +129,13 @@ class Subclassed(keras.Model):
 
 
 REFUSED = {
-    "integers that no Embedding reads": (counts, "input 'count' of int32 is read by no Embedding"),
-    "strings": (strings, "input 'texts' of string is read by no Embedding"),
-    "ids after arithmetic": (numbers_of_pairs, "input 'ids' of int32 is read by no Embedding"),
-    "NaN": (logarithms, "mine gives NaN for inputs that were drawn for it: give examples"),
+    "integers that no Embedding reads": (counts, "no Embedding reads its input 'count' of int32"),
+    "strings": (strings, "no Embedding reads its input 'texts' of string"),
+    "ids after arithmetic": (numbers_of_pairs, "no Embedding reads its input 'ids' of int32"),
+    "NaN": (logarithms, "mine returns NaN for random inputs: pass a batch"),
     "a failure": (
         shapes,
-        r"mine fails for inputs .* of the shapes \[\(3, 16, 2\)\]: give examples",
+        r"mine fails for random inputs of the shapes \[\(3, 16, 2\)\]: pass a batch",
     ),
     "a subclass": (Subclassed, r"not functional, .*\. Register an adapter for Subclassed"),
     "an unbuilt one": (keras.Sequential, "cannot be exported before it is built: call it once"),

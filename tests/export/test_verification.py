@@ -27,10 +27,14 @@ def test_the_largest_difference_is_in_the_report():
 @pytest.mark.parametrize(
     ("ours", "theirs", "message"),
     [
-        (np.float32([1, 2]), np.float32([1, 2.1]), r"it: y differs by 0.1 when exported"),
-        (np.float32([1, 2]), np.float32([1, np.nan]), r"it: y differs by nan when exported"),
-        (np.int32([1, 2]), np.int32([1, 3]), r"it: y differs by 1 when exported"),
-        (np.float32([1, 2]), np.float32([1]), r"it: y has the shape \(1,\) exported, \(2,\) here"),
+        (np.float32([1, 2]), np.float32([1, 2.1]), r"it: y differs by 0.1 from the model"),
+        (np.float32([1, 2]), np.float32([1, np.nan]), r"it: y differs by nan from the model"),
+        (np.int32([1, 2]), np.int32([1, 3]), r"it: y differs by 1 from the model"),
+        (
+            np.float32([1, 2]),
+            np.float32([1]),
+            r"it: y has the shape \(1,\) in the export, \(2,\) in the model",
+        ),
     ],
 )
 def test_a_difference_is_refused(ours, theirs, message):
