@@ -1,1 +1,1 @@
-"""ONNX: the exporter and its operators."""
+"""Export to ONNX, with recurrent layers as native operators."""

@@ -1,11 +1,13 @@
-"""Models as graphs of ONNX, in which recurrent layers are its own recurrent operators."""
+"""Export to ONNX, with recurrent layers as the recurrent operators of ONNX."""
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
 import keras
 
+from keras_seq._internal.types import Array
 from keras_seq.export.checks import require_module, require_tensorflow
 from keras_seq.export.signatures import Endpoint
 from keras_seq.export.tensor_files import export_all, with_constants
@@ -13,36 +15,38 @@ from keras_seq.export.verification import Runner
 
 
 def onnx(
-    model: keras.Model, path: str | Path, examples: Any = None, portable: bool = False
+    model: keras.Model,
+    path: str | os.PathLike[str],
+    examples: Any = None,
+    portable: bool = False,
 ) -> dict[str, Any]:
-    """Export a model from numbers to numbers as ONNX, each endpoint a file `NAME.onnx`.
+    """Export the tensor signatures of a model to ONNX, each endpoint as a file `NAME.onnx`.
 
-    LSTMs with and without diagonal peepholes, GRUs and simple recurrent layers become the operators
-    `LSTM`, `GRU` and `RNN`, both halves of a Bidirectional layer one of them; all other cells and
-    the CRF become `Scan`. Masks may be False anywhere. `metadata.json` beside them has what a text
-    becomes numbers by, and numbers become words by.
+    LSTM layers with and without diagonal peepholes, GRU and simple recurrent layers become the
+    operators `LSTM`, `GRU` and `RNN`. Both directions of a Bidirectional layer become one operator.
+    All other cells and the CRF become `Scan`. Masks may be False at any time step. A file
+    `metadata.json` describes the tensors, for example the vocabulary and the labels.
 
     Args:
-        model: Model of `keras_seq.models`, any functional `keras.Model`, or one of a class that has
-            an adapter, see `keras_seq.export.register`.
+        model: Built model of `keras_seq.models`, any functional `keras.Model`, or a model whose
+            class has an adapter, see `keras_seq.export.register`.
         path: Folder to write.
-        examples: What to compare the exported with the original on: lists of tokens, recordings or
-            clips for a model of `keras_seq.models`; for other models inputs, a batch. They are made
-            up if not given, where the inputs are floats, bools, or ids that an `Embedding` reads.
-        portable: Whether to avoid what OpenVINO or onnx.reference compute wrongly: layers with
-            masks, peepholes or other activations than the default become `Scan` then, which is
-            slower.
+        examples: Examples to verify the export on: lists of tokens, recordings or clips for models
+            of `keras_seq.models`, a batch of inputs for other models. Default: generated ones. For
+            other models this needs inputs that are floats, bools, or ids for an `Embedding`.
+        portable: Whether to avoid operators that OpenVINO or onnx.reference compute wrongly. Layers
+            with masks, peepholes or nondefault activations then become `Scan`, which is slower.
 
     Returns:
-        Report: the endpoints by name, the largest difference seen, the milliseconds that ONNX
-        Runtime takes for one example, and warnings: a sentence for each thing that another
-        runtime is known to compute wrongly.
-        For a model in mixed precision also "precision": what is exported computes in float32, and
-        is compared with the model in float32.
+        Report with the keys "endpoints" (sorted names), "max_abs_error" (largest difference from
+        the model), "latency_ms" (milliseconds for one example in ONNX Runtime, by endpoint), and
+        "warnings" (sentences on operators that other runtimes compute wrongly). For a
+        mixed-precision model it has the key "precision" in addition: the export computes in
+        float32, and is compared with the model in float32.
 
     Raises:
-        InputError: If the backend is not TensorFlow, the path exists, the model cannot be exported,
-            or what was exported gives other numbers.
+        InputError: If the backend is not TensorFlow, a package is missing, the path exists, the
+            model cannot be exported, or the export differs from the model.
     """
     require_tensorflow("ONNX")
     require_module("onnxruntime")
@@ -55,7 +59,10 @@ def onnx(
 def _write(
     model: keras.Model, endpoint: Endpoint, path: Path, portable: bool, warnings: set[str]
 ) -> Runner:
-    """Write an endpoint, add to the warnings, and return what runs it in ONNX Runtime."""
+    """Write an endpoint, and return a function that runs it in ONNX Runtime.
+
+    Warnings are added to the set.
+    """
     import onnxruntime
 
     file = path.with_suffix(".onnx")
@@ -63,22 +70,24 @@ def _write(
     warnings |= new_warnings
     file.write_bytes(graph.SerializeToString())
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    known = {value.name for value in session.get_inputs()}
+    output_names = [value.name for value in session.get_outputs()]
+    input_names = {value.name for value in session.get_inputs()}
 
-    def run(*arguments: Any) -> dict[str, Any]:
+    def run(*arguments: Any) -> dict[str, Array]:
         pairs = zip(endpoint.signature, arguments, strict=True)
-        # What an answer does not depend on is no input of the graph.
+        # The graph lacks inputs that no output depends on.
         inputs = {
-            spec.name: keras.ops.convert_to_numpy(a) for spec, a in pairs if spec.name in known
+            spec.name: keras.ops.convert_to_numpy(a)
+            for spec, a in pairs
+            if spec.name in input_names
         }
-        return dict(zip(names, session.run(names, inputs), strict=True))
+        return dict(zip(output_names, session.run(output_names, inputs), strict=True))
 
     return run
 
 
 def _convert(model: keras.Model, endpoint: Endpoint, portable: bool) -> tuple[Any, set[str]]:
-    """Return an endpoint as a model of ONNX, and warnings."""
+    """Return the ONNX model of an endpoint, and warnings."""
     require_module("onnx")
     import tensorflow as tf
     from onnx import checker

@@ -1,7 +1,7 @@
-"""Keras's own recurrent layers as operators of ONNX.
+"""Conversion of Keras's own recurrent layers to operators of ONNX.
 
-Ours read the target of an export. Keras's do not know it, so that a method of each is replaced
-while the model is traced.
+Layers of this package read the target of the export. Keras's layers do not, so one method of each
+is replaced while the model is traced.
 """
 
 import contextlib
@@ -29,14 +29,14 @@ from keras_seq.tracing.stepping import CellStepper
 
 @contextlib.contextmanager
 def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]:
-    """Let the recurrent layers and loops of a model insert placeholders, within a `with` block.
+    """Insert placeholders for recurrent layers and loops, within a `with` block.
 
     Args:
         model: Built model.
         portable: Whether to avoid operators that other runtimes compute wrongly.
 
     Yields:
-        The placeholders.
+        The inserted placeholders.
     """
     with placeholders(portable) as inserted, exporting_to("onnx"), contextlib.ExitStack() as stack:
         for layer in flatten_layers(model):
@@ -48,11 +48,12 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
 
 
 def _reads_target(layer: keras.layers.RNN) -> bool:
+    """Return whether a layer runs by `keras_seq.scan.scan`, which dispatches on the target."""
     return isinstance(layer, layers.RNN) and scan.has_projection(layer.cell)
 
 
 def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
-    """Return what makes the `inner_loop` of a layer that does not read the target."""
+    """Return a function from the `inner_loop` of a layer to its replacement."""
     native = native_operator(layer.cell)
 
     def make(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,8 +63,8 @@ def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
             states, mask = list(initial_state), tree.flatten(mask)[0]
             if native is not None and is_allowed(native, mask):
                 return run_directions([_direction(layer, native)], sequences, states, mask)[0]
-            rest = layer.go_backwards, layer.zero_output_for_mask
-            return scan_steps(CellStepper(layer.cell).cell, sequences, states, mask, *rest)
+            options = layer.go_backwards, layer.zero_output_for_mask
+            return scan_steps(CellStepper(layer.cell).cell, sequences, states, mask, *options)
 
         return run
 
@@ -71,12 +72,12 @@ def _convert_layer(layer: keras.layers.RNN) -> Callable[..., Any]:
 
 
 def _direction(layer: keras.layers.RNN, native: NativeOperator) -> Direction:
-    rest = layer.go_backwards, layer.zero_output_for_mask, layer.compute_dtype
-    return Direction(native, layer.cell.units, *rest)
+    options = layer.go_backwards, layer.zero_output_for_mask, layer.compute_dtype
+    return Direction(native, layer.cell.units, *options)
 
 
 def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., Any]:
-    """Return what makes the `call` of a Bidirectional layer: one operator for both halves."""
+    """Return a function from the `call` of a Bidirectional layer to its replacement."""
     halves = layer.forward_layer, layer.backward_layer
     natives = [native for half in halves if (native := native_operator(half.cell)) is not None]
     can_merge = _can_merge(halves, natives)
@@ -85,18 +86,18 @@ def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., A
         def run(
             sequences: Any, initial_state: Any = None, mask: Any = None, training: Any = None
         ) -> Any:
-            mask_of_sequences = tree.flatten(mask)[0]
-            is_portable = all(is_allowed(native, mask_of_sequences) for native in natives)
+            steps_mask = tree.flatten(mask)[0]
+            is_portable = all(is_allowed(native, steps_mask) for native in natives)
             if not can_merge or not is_portable or initial_state is not None:
                 return call(sequences, initial_state, mask, training)
             directions = [_direction(*pair) for pair in zip(halves, natives, strict=True)]
-            if _is_plain(layer, mask_of_sequences):
-                return merge_outputs(directions, sequences, mask_of_sequences)
-            results = run_directions(directions, sequences, None, mask_of_sequences)
+            if _is_plain(layer, steps_mask):
+                return merge_outputs(directions, sequences, steps_mask)
+            results = run_directions(directions, sequences, None, steps_mask)
             with contextlib.ExitStack() as stack:
                 for half, result in zip(halves, results, strict=True):
-                    known = patched_method(half, "inner_loop", lambda _, r=result: lambda **_: r)
-                    stack.enter_context(known)
+                    patch = patched_method(half, "inner_loop", lambda _, r=result: lambda **_: r)
+                    stack.enter_context(patch)
                 return call(sequences, mask=mask, training=training)
 
         return run
@@ -105,7 +106,7 @@ def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., A
 
 
 def _can_merge(halves: tuple[Any, Any], natives: list[NativeOperator]) -> bool:
-    """Return whether the halves of a Bidirectional layer can be one operator."""
+    """Return whether the layers of a Bidirectional layer can become one operator."""
     if len(natives) < 2 or [half.go_backwards for half in halves] != [False, True]:
         return False
     forward, backward = (
@@ -116,8 +117,15 @@ def _can_merge(halves: tuple[Any, Any], natives: list[NativeOperator]) -> bool:
 
 
 def _is_plain(layer: keras.layers.Bidirectional, mask: Any) -> bool:
-    """Return whether a Bidirectional layer gives both outputs of the operator, or zeros."""
+    """Return whether a Bidirectional layer returns the outputs of the operator unchanged.
+
+    Masked steps may be zeros.
+    """
     halves = layer.forward_layer, layer.backward_layer
-    zeros = mask is None or all(half.zero_output_for_mask for half in halves)
-    whole = layer.return_sequences and not layer.return_state
-    return zeros and whole and (layer.merge_mode, layer.compute_dtype) == ("concat", "float32")
+    has_zeros = mask is None or all(half.zero_output_for_mask for half in halves)
+    only_sequences = layer.return_sequences and not layer.return_state
+    return (
+        has_zeros
+        and only_sequences
+        and (layer.merge_mode, layer.compute_dtype) == ("concat", "float32")
+    )

@@ -1,4 +1,4 @@
-"""Cells that ONNX has an operator for, and the runtimes that compute it wrongly."""
+"""Recurrent operators of ONNX for cells, and runtimes that compute them wrongly."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,57 +17,57 @@ ACTIVATIONS = {
     keras.activations.softsign: "Softsign",
     keras.activations.softplus: "Softplus",
 }
-"""Activations that the operators of ONNX have."""
+"""Activations in Keras to their names in ONNX."""
 
 GATES = {"LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh"), "RNN": ("h", "h")}
-"""Order of the gates in the weights of Keras, and in those of ONNX."""
+"""Type of an operator to the order of gates in the weights of Keras and of ONNX."""
 
 DEFAULT_ACTIVATIONS = {
     "LSTM": ["Sigmoid", "Tanh", "Tanh"],
     "GRU": ["Sigmoid", "Tanh"],
     "RNN": ["Tanh"],
 }
-"""Default activations of the operators, for one direction."""
+"""Type of an operator to its default activations, for one direction."""
 
 CELLS = {
     "LSTM": (cells.LSTMCell, cells.DiagonalPeepholeLSTMCell, keras.layers.LSTMCell),
     "GRU": (cells.GRUCell, keras.layers.GRUCell),
     "RNN": (cells.SimpleRNNCell, keras.layers.SimpleRNNCell),
 }
-"""Classes of the cells that an operator computes."""
+"""Type of an operator to the classes of cells that it computes."""
 
 PITFALLS = {
     "lengths": "OpenVINO and onnx.reference ignore `sequence_lens` where the graph computes them",
     "peepholes": "OpenVINO computes peepholes wrongly",
     "activations": "onnx.reference ignores `activations`",
 }
-"""Warnings about properties of recurrent operators with which other runtimes compute wrong results
-without an error, as of OpenVINO 2026.4.1 and ONNX 1.23."""
+"""Properties of recurrent operators with which runtimes compute wrong results without an error, to
+warnings. Observed with OpenVINO 2026.4.1 and ONNX 1.23."""
 
 
 class NativeOperator(NamedTuple):
-    """One direction of a recurrent operator of ONNX, without its inputs."""
+    """Weights and attributes of a recurrent operator of ONNX, for one direction."""
 
     type: str
     weights: list[np.ndarray]
-    """W, R and B, and P if there are peepholes."""
+    """W, R and B in ONNX's notation, and P for peepholes."""
     activations: list[str]
     attributes: dict[str, int]
 
-    def pitfalls(self, masked: bool) -> set[str]:
+    def pitfalls(self, has_mask: bool) -> set[str]:
         """Return the keys of `PITFALLS` that apply.
 
         Args:
-            masked: Whether the operator runs under a mask.
+            has_mask: Whether the operator runs with a mask.
         """
-        return find_pitfalls(self.type, masked, len(self.weights) > 3, self.activations)
+        return find_pitfalls(self.type, has_mask, len(self.weights) > 3, self.activations)
 
 
 def native_operator(cell: Any) -> NativeOperator | None:
-    """Return the operator that computes what a cell does, or None.
+    """Return the operator that computes a cell, or None if ONNX has none.
 
     Args:
-        cell: A cell of a recurrent layer.
+        cell: Cell of a recurrent layer.
     """
     type_ = next((name for name, classes in CELLS.items() if type(cell) in classes), None)
     names = ["activation"] if type_ == "RNN" else ["recurrent_activation", "activation"]
@@ -83,7 +83,7 @@ def native_operator(cell: Any) -> NativeOperator | None:
     keras_order, onnx_order = GATES[type_]
 
     def reorder(array: np.ndarray) -> np.ndarray:
-        """Return the rows in the order of ONNX's gates."""
+        """Return the rows in the gate order of ONNX."""
         blocks = dict(zip(keras_order, np.split(array, len(keras_order)), strict=True))
         return np.concatenate([blocks[gate] for gate in onnx_order])
 
@@ -102,23 +102,29 @@ def native_operator(cell: Any) -> NativeOperator | None:
     return NativeOperator(type_, weights, activations, attributes)
 
 
-def find_pitfalls(type_: str, lengths: bool, peepholes: bool, activations: list[str]) -> set[str]:
+def find_pitfalls(
+    type_: str, has_lengths: bool, has_peepholes: bool, activations: list[str]
+) -> set[str]:
     """Return the keys of `PITFALLS` that apply to a recurrent operator.
 
     Args:
         type_: Type of the operator.
-        lengths: Whether it reads the lengths of sequences.
-        peepholes: Whether it has peepholes.
-        activations: Names of its activations, of one direction or of both.
+        has_lengths: Whether the operator reads sequence lengths.
+        has_peepholes: Whether the operator has peepholes.
+        activations: Names of the activations, for one or both directions.
     """
     defaults = DEFAULT_ACTIVATIONS[type_]
-    known = defaults * (len(activations) // len(defaults))
-    applies = {"lengths": lengths, "peepholes": peepholes, "activations": activations != known}
-    return {name for name, true in applies.items() if true}
+    expected = defaults * (len(activations) // len(defaults))
+    applies = {
+        "lengths": has_lengths,
+        "peepholes": has_peepholes,
+        "activations": activations != expected,
+    }
+    return {name for name, is_true in applies.items() if is_true}
 
 
 def portability_warnings(operators: Iterable[Operator]) -> set[str]:
-    """Return sentences about operators that other runtimes than ONNX Runtime compute wrongly."""
+    """Return warnings about operators that runtimes other than ONNX Runtime compute wrongly."""
     pitfalls: set[str] = set()
     for operator in operators:
         if operator.type in GATES:

@@ -1,8 +1,8 @@
-"""Placeholders in a graph of TensorFlow for operators of ONNX.
+"""Placeholders for ONNX operators in a TensorFlow graph.
 
-While a model is traced within `placeholders`, `insert` leaves a placeholder in its graph and notes
-what the operator needs. tf2onnx converts all that is around the placeholders and keeps them.
-`replace_placeholders` then puts the operators in their place.
+While a model is traced within `placeholders`, `insert` adds a placeholder to the graph and records
+the inputs and attributes of the operator. tf2onnx converts the rest of the graph and keeps the
+placeholders. `replace_placeholders` then replaces them by the operators.
 """
 
 import contextlib
@@ -17,31 +17,31 @@ import tensorflow as tf
 from onnx import helper, numpy_helper
 
 PLACEHOLDER = "PyFuncStateless"
-"""Operation of TensorFlow that is a placeholder: any number of inputs and outputs, and a name."""
+"""TensorFlow operation used as placeholder: it has any number of inputs and outputs, and a name."""
 
 OPSET = 18
-"""Version of ONNX's operators: the newest that tf2onnx knows."""
+"""Version of the ONNX operator set, the newest that tf2onnx supports."""
 
 OPSETS = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 2)]
 
 
 class Operator(NamedTuple):
-    """An operator of ONNX that will take the place of a placeholder."""
+    """ONNX operator that replaces a placeholder."""
 
     type: str
     inputs: list[int | np.ndarray | None]
-    """For each input the index of the placeholder's input, an array, or None if it is left out."""
+    """For each input the index of the placeholder's input, a constant, or None if it is omitted."""
     attributes: dict[str, Any]
     captured: dict[str, int | np.ndarray | None]
-    """For the body of a loop: name within it to what stands for it, as for `inputs`."""
+    """For the body of a loop: name inside the body to the tensor outside, as in `inputs`."""
 
 
 @dataclasses.dataclass
 class Placeholders:
-    """The placeholders of one export."""
+    """Placeholders of one export."""
 
     portable: bool
-    """Whether operators that other runtimes compute wrongly are avoided."""
+    """Whether to avoid operators that other runtimes compute wrongly."""
     operators: dict[str, Operator] = dataclasses.field(default_factory=dict)
     """Name of a placeholder to its operator."""
 
@@ -77,22 +77,22 @@ def insert(
     captured: dict[str, Any] | None = None,
     dtype: tf.DType = tf.float32,
 ) -> list[Any]:
-    """Insert a placeholder into the graph that is being traced.
+    """Insert a placeholder into the traced graph.
 
     Args:
         type_: Type of the operator.
-        inputs: Tensors, arrays that become constants, and None for inputs that are left out.
+        inputs: Tensors, arrays that become constants, and None for omitted inputs.
         shapes: Shape of each output.
-        attributes: Attributes of the operator, by the names of ONNX.
-        captured: For the body of a loop: names within it that stand for a tensor outside.
-        dtype: Type of the outputs.
+        attributes: Attributes of the operator by name.
+        captured: For the body of a loop: name inside the body to the tensor outside.
+        dtype: dtype of the outputs.
 
     Returns:
-        The tensors that the operator will compute.
+        Outputs of the operator.
     """
     tensors: list[Any] = []
 
-    def note(value: Any) -> int | np.ndarray | None:
+    def record(value: Any) -> int | np.ndarray | None:
         if value is None or isinstance(value, np.ndarray):
             return value
         if isinstance(value, tf.__internal__.EagerTensor):
@@ -104,9 +104,9 @@ def insert(
     name = f"{type_.lower()}_{len(operators)}"
     operators[name] = Operator(
         type_,
-        [note(value) for value in inputs],
+        [record(value) for value in inputs],
         attributes or {},
-        {inner: note(outer) for inner, outer in (captured or {}).items()},
+        {inner: record(outer) for inner, outer in (captured or {}).items()},
     )
     types = [dtype] * len(shapes)
     outputs = getattr(tf.raw_ops, PLACEHOLDER)(input=tensors, token=name, Tout=types)
@@ -114,25 +114,25 @@ def insert(
 
 
 def replace_placeholders(model: onnx.ModelProto, operators: dict[str, Operator]) -> onnx.ModelProto:
-    """Return a model of ONNX with the operators in the place of the placeholders.
+    """Return an ONNX model with operators in place of the placeholders.
 
     Args:
-        model: Converted model, which has placeholders.
+        model: Converted model with placeholders.
         operators: Name of a placeholder to its operator.
     """
     _replace(model.graph, operators)
-    replaced = helper.make_model(model.graph, opset_imports=OPSETS)
-    replaced.ir_version = model.ir_version
-    return replaced
+    result = helper.make_model(model.graph, opset_imports=OPSETS)
+    result.ir_version = model.ir_version
+    return result
 
 
 def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    """Return the bodies of a loop or a branch; none for another node."""
+    """Return the bodies of a loop or a branch, none for other nodes."""
     return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
 
 
 def _replace(graph: onnx.GraphProto, operators: dict[str, Operator]) -> None:
-    """Replace the placeholders of a graph, and those in the bodies of its loops."""
+    """Replace the placeholders of a graph and of the bodies of its loops."""
     nodes = []
     for node in graph.node:
         for body in subgraphs(node):
@@ -146,7 +146,7 @@ def _replace(graph: onnx.GraphProto, operators: dict[str, Operator]) -> None:
 def _node(
     graph: onnx.GraphProto, node: onnx.NodeProto, operators: dict[str, Operator]
 ) -> onnx.NodeProto:
-    """Return the node for a placeholder; its constants are added to the graph."""
+    """Return the node for a placeholder, and add its constants to the graph."""
     name = next(a for a in node.attribute if a.name == "token").s.decode()
     operator = operators[name]
 
@@ -169,11 +169,11 @@ def _node(
 
 
 def _rename_body(graph: onnx.GraphProto, outer: dict[str, str], prefix: str) -> onnx.GraphProto:
-    """Return the body of a loop with names that occur nowhere else.
+    """Return the body of a loop with names that are unique in the model.
 
     Args:
         graph: Body of the loop.
-        outer: Names in the body that stand for a tensor outside, to the name of that tensor.
+        outer: Name inside the body to the name of the tensor outside.
         prefix: Prefix of all other names.
     """
 

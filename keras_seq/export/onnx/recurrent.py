@@ -1,11 +1,11 @@
-"""Scans and loops over time as operators of ONNX: what our layers compute when they are exported.
+"""Scans and loops over time as operators of ONNX.
 
-The operators `LSTM`, `GRU` and `RNN` know lengths but no masks. So the steps that a mask leaves are
-moved together before them, and their outputs are moved apart again: that holds for any mask. Other
-cells and loops become the operator `Scan`.
+The operators `LSTM`, `GRU` and `RNN` support sequence lengths but no masks. So a gather moves the
+unmasked steps of each sequence to its start before the operator, and a second one moves the outputs
+back: this supports any mask. Other cells and loops become the operator `Scan`.
 
 Some runtimes compute some of these operators wrongly, see `keras_seq.export.onnx.native`. A
-portable graph has the operator `Scan` in their place.
+portable graph has `Scan` in their place.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ final states."""
 
 
 class Direction(NamedTuple):
-    """A recurrent layer, as one direction of an operator."""
+    """Recurrent layer as one direction of an operator."""
 
     native: NativeOperator
     units: int
@@ -40,7 +40,7 @@ class Direction(NamedTuple):
 
 
 @implement(scan.scan, "onnx")
-def scan_by_operator(
+def scan_onnx(
     cell: Any,
     sequences: Any,
     initial_state: list[Any],
@@ -53,51 +53,58 @@ def scan_by_operator(
     checkpoint: bool = False,
     training: bool = False,
 ) -> Result:
-    """Run a cell as `keras_seq.scan.scan` does, by an operator of its own or by `Scan`.
+    """Compute `keras_seq.scan.scan` by a recurrent operator, or by `Scan`.
 
     Args:
-        cell, sequences, initial_state, mask, go_backwards, unroll, zero_output_for_mask: As of
-            `keras_seq.scan.scan`.
-        return_sequences, use_cudnn, checkpoint, training: As of `keras_seq.scan.scan`; they change
-            nothing.
+        cell: Cell of a recurrent layer.
+        sequences: `(batch, timesteps, features)`.
+        initial_state: Initial states, each `(batch, units)`.
+        mask: Bools `(batch, timesteps)`, or None.
+        go_backwards: Whether to run from the last step to the first.
+        unroll: Not used.
+        zero_output_for_mask: Whether outputs at masked steps are zeros. Otherwise they repeat the
+            previous output.
+        return_sequences: Not used.
+        use_cudnn: Not used.
+        checkpoint: Not used.
+        training: Not used.
     """
+    del unroll, return_sequences, use_cudnn, checkpoint, training
     native = native_operator(cell)
     if native is None or not is_allowed(native, mask):
         return scan_steps(cell, sequences, initial_state, mask, go_backwards, zero_output_for_mask)
-    rest = go_backwards, zero_output_for_mask, sequences.dtype
-    return run_directions(
-        [Direction(native, cell.units, *rest)], sequences, list(initial_state), mask
-    )[0]
+    direction = Direction(native, cell.units, go_backwards, zero_output_for_mask, sequences.dtype)
+    return run_directions([direction], sequences, list(initial_state), mask)[0]
 
 
 def is_allowed(native: NativeOperator, mask: Any) -> bool:
-    """Return whether the running export may have an operator: a portable graph lacks some."""
+    """Return whether the current export may use an operator; a portable graph avoids some."""
     return not (current().portable and native.pitfalls(mask is not None))
 
 
-# One operator.
+# Recurrent operators.
 
 
 class _Mask:
-    """The steps that a mask leaves.
+    """Mask of time steps, with counts of the unmasked ones.
 
     Attributes:
-        mask: Bools `(batch, timesteps)`; None if there is no mask.
-        lengths: Number of steps that are left, `(batch,)`.
-        until: Number of them until each step, it included, `(batch, timesteps)`.
+        mask: Bools `(batch, timesteps)`; None without a mask, as are the other attributes.
+        lengths: Number of unmasked steps, `(batch,)`.
+        counts: Number of unmasked steps up to and including each step, `(batch, timesteps)`.
     """
 
     def __init__(self, mask: Any) -> None:
         self.mask: Any = None if mask is None else tf.cast(mask, tf.bool)
         self.lengths: Any = None
-        self.until: Any = None
+        self.counts: Any = None
         if mask is not None:
             self._flags = tf.cast(self.mask, tf.int32)
             self.lengths = tf.reduce_sum(self._flags, axis=1)
-            self.until = tf.cumsum(self._flags, axis=1)
+            self.counts = tf.cumsum(self._flags, axis=1)
 
-    def move_first(self, x: Any) -> Any:
-        """Return a sequence with the steps that are left first, in their order."""
+    def pack(self, x: Any) -> Any:
+        """Return a sequence with its unmasked steps moved to the start, in their order."""
         if self.mask is None:
             return x
         timesteps = tf.shape(self.mask)[1]
@@ -108,26 +115,29 @@ class _Mask:
 def _operator(
     directions: list[Direction], sequences: Any, initial_state: list[Any], mask: _Mask
 ) -> list[Any]:
-    """Return the outputs of an operator.
+    """Insert a recurrent operator, and return its outputs.
 
     Returns:
-        Y `(timesteps, directions, batch, units)`, then each final state `(directions, batch,
+        Outputs `(timesteps, directions, batch, units)`, then each final state `(directions, batch,
         units)`.
     """
     native, units, backwards = directions[0].native, directions[0].units, directions[0].go_backwards
     num_states = 2 if native.type == "LSTM" else 1
-    x = mask.move_first(tf.cast(sequences, tf.float32))
+    x = mask.pack(tf.cast(sequences, tf.float32))
     weights = [np.stack(w) for w in zip(*(d.native.weights for d in directions), strict=True)]
     inputs = [tf.transpose(x, [1, 0, 2]), *weights[:3], mask.lengths, *initial_state]
     inputs += [None] * (7 - len(inputs)) + weights[3:]
-    count = len(directions)
+    direction = "reverse" if backwards else "forward"
+    if len(directions) == 2:
+        direction = "bidirectional"
+    num_directions = len(directions)
     return insert(
         native.type,
         inputs,
-        [(None, count, None, units)] + [(count, None, units)] * num_states,
+        [(None, num_directions, None, units)] + [(num_directions, None, units)] * num_states,
         {
             "hidden_size": units,
-            "direction": "bidirectional" if count == 2 else "reverse" if backwards else "forward",
+            "direction": direction,
             "activations": [name for d in directions for name in d.native.activations],
             **native.attributes,
         },
@@ -137,7 +147,14 @@ def _operator(
 def run_directions(
     directions: list[Direction], sequences: Any, initial_state: list[Any] | None, mask: Any
 ) -> list[Result]:
-    """Return the result of each direction of one operator."""
+    """Run one or two directions by one operator, and return the result of each.
+
+    Args:
+        directions: One direction, or a forward and a backward one.
+        sequences: `(batch, timesteps, features)`.
+        initial_state: Initial states of a single direction, each `(batch, units)`; None for zeros.
+        mask: Bools `(batch, timesteps)`, or None.
+    """
     masked = _Mask(mask)
     initial = [tf.cast(state, tf.float32)[None] for state in initial_state or ()]
     y, *finals = _operator(directions, sequences, initial, masked)
@@ -146,17 +163,17 @@ def run_directions(
         outputs, last = tf.transpose(y[:, index], [1, 0, 2]), finals[0][index]
         states = [state[index] for state in finals]
         if masked.mask is not None:
-            # A masked step repeats the step before it, in the order computed.
-            place = masked.until - tf.cast(masked.mask if backwards else True, tf.int32)
-            outputs = tf.gather(outputs, tf.maximum(place, 0), batch_dims=1)
+            # A masked step repeats the output of the step before it, in the order computed.
+            source = masked.counts - tf.cast(masked.mask if backwards else True, tf.int32)
+            outputs = tf.gather(outputs, tf.maximum(source, 0), batch_dims=1)
             if zeros:
                 outputs = tf.where(masked.mask[:, :, None], outputs, 0.0)
                 last = outputs[:, 0 if backwards else -1]
             elif not backwards:
-                outputs = tf.where(masked.until[:, :, None] > 0, outputs, 0.0)
-            if initial:  # which a row without any step keeps
-                some, pairs = masked.lengths[:, None] > 0, zip(states, initial, strict=True)
-                states = [tf.where(some, new, old[0]) for new, old in pairs]
+                outputs = tf.where(masked.counts[:, :, None] > 0, outputs, 0.0)
+            if initial:  # a sequence without unmasked steps keeps its initial state
+                has_steps, pairs = masked.lengths[:, None] > 0, zip(states, initial, strict=True)
+                states = [tf.where(has_steps, new, old[0]) for new, old in pairs]
         if backwards:
             outputs = outputs[:, ::-1]
         result = (last, outputs, states)
@@ -165,12 +182,18 @@ def run_directions(
 
 
 def merge_outputs(directions: list[Direction], sequences: Any, mask: Any) -> Any:
-    """Return the outputs of a plain Bidirectional layer, `(batch, timesteps, 2 * units)`."""
+    """Return the concatenated outputs of both directions, `(batch, timesteps, 2 * units)`.
+
+    Args:
+        directions: A forward and a backward direction.
+        sequences: `(batch, timesteps, features)`.
+        mask: Bools `(batch, timesteps)`, or None. Outputs at masked steps are zeros.
+    """
     masked = _Mask(mask)
     y, *_ = _operator(directions, sequences, [], masked)
     outputs = tf.transpose(y, [2, 0, 1, 3])
     if masked.mask is not None:
-        outputs = tf.gather(outputs, tf.maximum(masked.until - 1, 0), batch_dims=1)
+        outputs = tf.gather(outputs, tf.maximum(masked.counts - 1, 0), batch_dims=1)
         outputs = tf.where(masked.mask[:, :, None, None], outputs, 0.0)
     width = 2 * directions[0].units
     (merged,) = insert("Reshape", [outputs, np.array([0, 0, width])], [(None, None, width)])
@@ -188,7 +211,16 @@ def scan_steps(
     go_backwards: bool,
     zero_output_for_mask: bool,
 ) -> Result:
-    """Run a cell as `keras_seq.scan.general` does, by the operator `Scan` over its `step`."""
+    """Run a cell by the operator `Scan` over its `step`.
+
+    Args:
+        cell: Cell with `project` and `step`.
+        sequences: `(batch, timesteps, features)`.
+        initial_state: Initial states, each `(batch, units)`.
+        mask: Bools `(batch, timesteps)`, or None.
+        go_backwards: Whether to run from the last step to the first.
+        zero_output_for_mask: Whether outputs at masked steps are zeros.
+    """
     inputs, carry, step = prepare_loop(cell, sequences, initial_state, mask, zero_output_for_mask)
 
     def scan_step(carry: Any, elements: Any) -> tuple[Any, Any]:
@@ -196,14 +228,14 @@ def scan_steps(
         return tuple(states), (output,)
 
     widths = [output_size(cell)]
-    carry, (outputs,) = loop_by_operator(scan_step, tuple(carry), [inputs], widths, go_backwards)
+    carry, (outputs,) = loop_onnx(scan_step, tuple(carry), [inputs], widths, go_backwards)
     if go_backwards:
         outputs = outputs[:, ::-1]
     return outputs[:, -1], outputs, list(carry)[: len(initial_state)]
 
 
 @implement(scan_loop.loop, "onnx")
-def loop_by_operator(
+def loop_onnx(
     step: Callable[..., Any],
     carry: tuple[Any, ...],
     sequences: Any,
@@ -211,18 +243,24 @@ def loop_by_operator(
     reverse: bool = False,
     step_range: None = None,
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Run a loop over time as `keras_seq.scan.loop.loop` does, by the operator `Scan`.
+    """Compute `keras_seq.scan.loop.loop` by the operator `Scan`.
 
     Args:
-        step, carry, sequences, widths, reverse: As of `keras_seq.scan.loop.loop`.
-        step_range: None, since nothing is filled up for an export.
+        step: Function of the carry and the elements of one step. It returns the new carry, and
+            elements to stack.
+        carry: Tensors `(batch, n)`.
+        sequences: Tensors `(batch, timesteps, n)`, or `Columns` of one; None is skipped.
+        widths: Sizes n of the stacked elements.
+        reverse: Whether to run from the last step to the first.
+        step_range: Not used, since an export has no padding to skip.
     """
+    del step_range
     sequences = [
         s.sequence[:, :, s.start : s.start + s.width] if isinstance(s, scan_loop.Columns) else s
         for s in sequences
         if s is not None
     ]
-    # Along the first axis and forward, since onnx.reference scans no other way.
+    # Scan forward along the first axis, the only way that onnx.reference supports.
     direction = -1 if reverse else 1
     sequences = [tf.transpose(s, [1, 0, 2])[::direction] for s in sequences]
     specs = [tf.TensorSpec([None, t.shape[-1]], t.dtype) for t in (*carry, *sequences)]
@@ -254,26 +292,26 @@ def loop_by_operator(
 
 
 @implement(linear_chain.logsumexp, "onnx")
-def logsumexp_by_operator(x: Any, axis: int) -> Any:
+def logsumexp_onnx(x: Any, axis: int) -> Any:
     """Compute `keras_seq.scan.linear_chain.logsumexp` by one operator.
 
     Args:
         x: Tensor of finite numbers.
-        axis: Axis to sum over.
+        axis: Axis to reduce.
     """
-    shape = [size for number, size in enumerate(x.shape) if number != axis % len(x.shape)]
+    shape = [size for index, size in enumerate(x.shape) if index != axis % len(x.shape)]
     return insert("ReduceLogSumExp", [x, np.array([axis])], [shape], {"keepdims": 0})[0]
 
 
 @implement(layers.BigramLookup.lookup, "onnx")
-def bigrams_by_operator(bigrams: layers.BigramLookup, keys: Any) -> Any:
-    """Look up bigrams as `BigramLookup.lookup` does, in a table of ONNX.
+def lookup_onnx(bigrams: layers.BigramLookup, keys: Any) -> Any:
+    """Compute `BigramLookup.lookup` by a lookup table of ONNX.
 
     Args:
-        bigrams: Layer with the known pairs.
-        keys: Keys of bigrams, see `BigramLookup.lookup`.
+        bigrams: Layer with the known bigrams.
+        keys: int32 keys of bigrams, of any shape.
     """
-    (numbers,) = insert(
+    (rows,) = insert(
         "LabelEncoder",
         [tf.cast(keys, tf.int64)],
         [keys.shape],
@@ -285,4 +323,4 @@ def bigrams_by_operator(bigrams: layers.BigramLookup, keys: Any) -> Any:
         },
         dtype=tf.int64,
     )
-    return tf.cast(numbers, tf.int32)
+    return tf.cast(rows, tf.int32)

@@ -1,14 +1,14 @@
-"""tf2onnx: its conversion, our handlers for four operations, and what is private of it.
+"""Conversion by tf2onnx, handlers for four operations, and uses of its private names.
 
 Private or undocumented names, as of tf2onnx 1.17:
 
-- `Node` and `Graph` of `tf2onnx.graph`, which handlers get: the methods `find_output_consumers`,
-  `make_const`, `make_node`, `replace_inputs` and `replace_all_inputs` of a graph, and `inputs`,
-  `is_const`, `get_tensor_value` and `set_attr` of a node. Handlers are documented; their arguments
-  are not.
-- The logger "tf2onnx", which also reports what is no error.
+- `Node` and `Graph` of `tf2onnx.graph`, the arguments of handlers: the methods
+  `find_output_consumers`, `make_const`, `make_node`, `replace_inputs` and `replace_all_inputs` of a
+  graph, and `inputs`, `is_const`, `get_tensor_value` and `set_attr` of a node. Handlers are
+  documented, their arguments are not.
+- The logger "tf2onnx", which reports harmless events as errors.
 
-What Keras mends of tf2onnx is in `keras_seq._internal.keras_compat`.
+Keras's patches of tf2onnx are applied by `keras_seq._internal.keras_compat`.
 """
 
 import functools
@@ -27,32 +27,32 @@ from keras_seq.export.checks import require_module
 from keras_seq.export.onnx.placeholders import OPSET, PLACEHOLDER, subgraphs
 
 REMEDIES = {"Bitcast": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax there."}
-"""Operation of TensorFlow that has no match to what can be done about it."""
+"""Name of a TensorFlow operation without ONNX equivalent to a hint for its error message."""
 
 
 def convert_function(function: Any, signature: list[Any]) -> onnx.ModelProto:
-    """Convert a `tf.function`; placeholders stay.
+    """Convert a `tf.function`, and keep its placeholders.
 
     Args:
         function: A `tf.function`.
-        signature: A `tf.TensorSpec` for each argument.
+        signature: `tf.TensorSpec` of each argument.
 
     Raises:
-        InputError: If ONNX has no match for an operation.
+        InputError: If ONNX has no equivalent of an operation.
     """
     return _convert("from_function", function, signature)
 
 
 def convert_graph(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
-    """Convert a `tf.compat.v1.GraphDef`; placeholders stay.
+    """Convert a `tf.compat.v1.GraphDef`, and keep its placeholders.
 
     Args:
         graph: The graph.
-        inputs: Names of its inputs.
-        outputs: Names of its outputs.
+        inputs: Names of the inputs.
+        outputs: Names of the outputs.
 
     Raises:
-        InputError: If ONNX has no match for an operation.
+        InputError: If ONNX has no equivalent of an operation.
     """
     return _convert("from_graph_def", graph, input_names=inputs, output_names=outputs)
 
@@ -71,14 +71,14 @@ def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
     if unknown:
         remedies = [f" {REMEDIES[name]}" for name in unknown if name in REMEDIES]
         raise InputError(
-            f"ONNX has no match for {', '.join(unknown)} of TensorFlow.{''.join(remedies)}"
+            f"ONNX has no equivalent of TensorFlow's {', '.join(unknown)}.{''.join(remedies)}"
         )
     return model
 
 
 @functools.cache
 def _tf2onnx() -> ModuleType:
-    """Return tf2onnx, mended for NumPy 2 and silent but for errors."""
+    """Return tf2onnx, patched for NumPy 2, and without its log."""
     module = require_module("tf2onnx")
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         keras_compat.patch_tf2onnx()
@@ -87,26 +87,27 @@ def _tf2onnx() -> ModuleType:
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Yield the nodes of a graph, and those of the bodies of its loops."""
+    """Yield the nodes of a graph and of the bodies of its loops."""
     for node in graph.node:
         yield node
         for body in subgraphs(node):
             yield from _nodes(body)
 
 
-# Handlers: they change a node of TensorFlow in place, or leave it.
+# Handlers, which change a TensorFlow node in place.
 
 
 def _keep(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Keep a placeholder."""
+    """Keep a placeholder unchanged."""
 
 
 def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Convert to `Where`; tf2onnx would multiply by 0 and 1, and infinity times 0 is NaN."""
+    """Convert to `Where`; tf2onnx multiplies by 0 and 1, and infinity times 0 is NaN."""
+    del name, args
     node.type = "Where"
     negative, from_end, index = node.inputs
     readers = ctx.find_output_consumers(node.output[0])
-    # Keras makes indices that count from the end count from the start, of which ONNX has no need.
+    # Keras converts negative indices to nonnegative ones. ONNX accepts both, so skip that.
     if (
         all(reader.type in ("GatherV2", "Gather") for reader in readers)
         and (negative.type, from_end.type) == ("Less", "Add")
@@ -119,14 +120,15 @@ def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _before_casts(node: Any) -> Any:
-    """Return the node that computes a number before its type changes."""
+    """Return the first node before a chain of casts."""
     while node.type == "Cast":
         node = node.inputs[0]
     return node
 
 
 def _reverse(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Convert to one `Slice`; tf2onnx would take nine operators."""
+    """Convert to one `Slice`; tf2onnx uses nine operators."""
+    del args
     axes = node.inputs[1].get_tensor_value(as_list=False).reshape(-1).astype(np.int64)
     first = np.full_like(axes, -1)
     bounds = {"starts": first, "ends": np.full_like(axes, np.iinfo(np.int64).min), "axes": axes}
@@ -139,7 +141,8 @@ def _reverse(ctx: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _segment_sum(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Convert to `ScatterElements`; tf2onnx would make all sums as wide as the widest."""
+    """Convert to `ScatterElements`; tf2onnx pads all segments to the longest."""
+    del args
     values, segments, count = node.input
     shape = ctx.make_node("Cast", [count], attr={"to": onnx.TensorProto.INT64}).output[0]
     shape = ctx.make_node("Reshape", [shape, ctx.make_const(f"{name}/1", np.array([1])).output[0]])
