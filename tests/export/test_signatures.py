@@ -1,5 +1,6 @@
 """Adapters: how each kind of model is exported, and those of a user."""
 
+import doctest
 import json
 import re
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_an_adapter_without_examples_asks_for_them(tmp_path, registry, format):
         pass
 
     export.register(Mine, export.Adapter)
-    with pytest.raises(InputError, match=r"cannot be exported without examples: give some"):
+    with pytest.raises(InputError, match=r"cannot be exported without examples: pass some"):
         export.FORMATS[format](make(Mine), tmp_path / "it")
     assert not list(tmp_path.iterdir())
 
@@ -92,3 +93,8 @@ def test_the_functions_are_not_hidden_by_modules_of_their_names():
 
     assert callable(export.onnx) and callable(export.litert) and callable(export.savedmodel)
     assert {name: getattr(export, name) for name in export.FORMATS} == export.FORMATS
+
+
+def test_the_examples_of_the_docstrings(registry):
+    failed, count = doctest.testmod(base)
+    assert count > 10 and not failed

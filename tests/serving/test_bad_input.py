@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import doctest
 import gzip
 import json
 import zlib
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
-from keras_seq.serving import Limits
+from keras_seq.serving import Limits, limits
 from keras_seq.serving.app import create_app
 from keras_seq.serving.bodies import WorkerPool
 
@@ -300,6 +301,11 @@ def test_no_body_brings_the_server_down(toy, client_of):
             assert runner.run(client.post(V1, json={"instances": ["a"]})).status_code == 200
         finally:
             runner.run(context.__aexit__(None, None, None))
+
+
+def test_the_example_of_the_docstring():
+    failed, count = doctest.testmod(limits)
+    assert count == 2 and not failed
 
 
 def test_limits_must_be_positive():

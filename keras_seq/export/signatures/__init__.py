@@ -1,4 +1,4 @@
-"""How each kind of model is exported: one adapter per class of models."""
+"""Exported endpoints of each class of models, defined by an adapter per class."""
 
 # Each module registers its adapter.
 from keras_seq.export.signatures import (

@@ -1,4 +1,4 @@
-"""What an export asks about a model, and the registry of the adapters that answer."""
+"""Base class of export adapters, and their registry."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -6,74 +6,101 @@ from typing import Any, NamedTuple
 import keras
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Tensor
 
 
 class Endpoint(NamedTuple):
-    """A function of a model that is exported."""
+    """Function of a model to export.
 
-    function: Callable[..., dict[str, Any]]
-    """Takes tensors, returns a dict of tensors by name."""
+    >>> import tensorflow as tf
+    >>> from keras_seq.export import Endpoint
+    >>> signature = [tf.TensorSpec([None], tf.float32, "x")]
+    >>> double = Endpoint(lambda x: {"y": 2 * x}, signature, [[[1.0]], [[1.0, 2.0]]])
+    >>> double.function(tf.constant([3.0]))["y"].numpy().tolist()
+    [6.0]
+    """
+
+    function: Callable[..., dict[str, Tensor]]
+    """Function from tensors to a dict of tensors by name."""
     signature: list[Any]
-    """A `tf.TensorSpec` with a name for each argument."""
+    """A named `tf.TensorSpec` for each argument."""
     examples: list[list[Any]]
-    """Lists of arguments to compare the exported function on; the first has one row."""
+    """Lists of arguments to verify the export on. The first list has a batch size of 1."""
     resources: Sequence[Any] = ()
-    """Lookup tables of TensorFlow that the function reads: a SavedModel saves them."""
+    """Lookup tables of TensorFlow that the function reads. A SavedModel includes them."""
 
 
 class Adapter:
-    """Base of the objects that tell how a kind of model is exported.
+    """Base class of export adapters, which define the endpoints of a class of models.
 
-    A subclass defines `tensor_signatures`, and overrides the other methods where the model can do
-    more. `register` connects it with the class of the model.
+    A subclass defines `tensor_signatures`, and overrides other methods as needed. `register` sets
+    the class of the models.
+
+    >>> import keras, numpy as np, tensorflow as tf
+    >>> from keras_seq import export
+    >>> class ScalerAdapter(export.Adapter):
+    ...     def example_inputs(self):
+    ...         return np.ones((2, 3), "float32")
+    ...     def tensor_signatures(self, examples):
+    ...         signature = [tf.TensorSpec([None, 3], tf.float32, "x")]
+    ...         batches = [[examples[:1]], [examples]]
+    ...         function = lambda x: {"y": self.model(x)}
+    ...         return {"scale": export.Endpoint(function, signature, batches)}
+    >>> class Scaler(keras.Model):
+    ...     def call(self, x):
+    ...         return 2 * x
+    >>> export.register(Scaler, ScalerAdapter)
+    >>> adapter = ScalerAdapter(Scaler())
+    >>> sorted(adapter.tensor_signatures(adapter.example_inputs()))
+    ['scale']
 
     Args:
-        model: A built model of the class that the adapter is registered for.
+        model: Built model of the registered class.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self.model: Any = model
 
     def example_inputs(self) -> Any:
-        """Return examples to compare an exported model on, for callers who give none.
+        """Return examples to verify an export on, for callers who pass none.
 
         Returns:
-            A list, or arrays with several rows, as the methods below take them.
+            Examples in the form that `tensor_signatures` and `text_signatures` take.
 
         Raises:
-            InputError: If the adapter cannot make any.
+            InputError: If the adapter has no examples.
         """
-        raise InputError(f"{self.model.name} cannot be exported without examples: give some.")
+        raise InputError(f"{self.model.name} cannot be exported without examples: pass some.")
 
     def tensor_signatures(self, examples: Any) -> dict[str, Endpoint]:
-        """Return the endpoints from numbers to numbers, for ONNX and LiteRT.
+        """Return the endpoints with numeric tensors only, for ONNX and LiteRT.
 
         Args:
-            examples: Examples to compare on.
+            examples: Examples to verify the export on.
 
         Returns:
-            Name to endpoint.
+            Endpoints by name.
         """
         raise NotImplementedError(f"{type(self).__name__} has no tensor_signatures().")
 
     def text_signatures(self, examples: Any) -> dict[str, Endpoint]:
-        """Return the endpoints from raw inputs to readable answers, for a SavedModel.
+        """Return the endpoints with raw inputs, such as strings, for a SavedModel.
 
-        They may compute with strings. By default they are those of `tensor_signatures`.
+        Default: the endpoints of `tensor_signatures`.
 
         Args:
-            examples: Examples to compare on.
+            examples: Examples to verify the export on.
 
         Returns:
-            Name to endpoint.
+            Endpoints by name.
         """
         return self.tensor_signatures(examples)
 
     def metadata(self) -> dict[str, Any]:
-        """Return what the numbers of `tensor_signatures` mean, to be written as JSON.
+        """Return a description of the tensors of `tensor_signatures`, for `metadata.json`.
 
         Returns:
-            Content of `metadata.json`; no file is written if it is empty.
+            JSON values by name. No file is written if there are none.
         """
         return {}
 
@@ -82,10 +109,10 @@ _ADAPTERS: dict[type, type[Adapter]] = {}
 
 
 def register(model_class: type, adapter: type[Adapter]) -> None:
-    """Let an adapter tell how models of a class are exported, and those of its subclasses.
+    """Register the adapter of a class of models and its subclasses.
 
-    An adapter of a subclass goes before that of its base. A second registration of the same class
-    replaces the first.
+    The adapter of a subclass takes precedence over that of its base. A second registration of a
+    class replaces the first.
 
     Args:
         model_class: Subclass of `keras.Model`.
@@ -95,18 +122,18 @@ def register(model_class: type, adapter: type[Adapter]) -> None:
 
 
 def adapter_for(model: Any) -> Adapter:
-    """Return the adapter of a model, by its class or the nearest of its bases.
+    """Return the adapter of a model, that of its class or of the nearest base class.
 
     Args:
-        model: A built `keras.Model`.
+        model: Built model.
 
     Raises:
-        InputError: If neither the class nor one of its bases is registered.
+        InputError: If neither the class nor a base class is registered.
     """
     for model_class in type(model).__mro__:
         if model_class in _ADAPTERS:
             return _ADAPTERS[model_class](model)
     raise InputError(
-        f"A {type(model).__name__} cannot be exported: give a keras.Model, or register an adapter "
+        f"A {type(model).__name__} cannot be exported: pass a keras.Model, or register an adapter "
         "with keras_seq.export.register()."
     )

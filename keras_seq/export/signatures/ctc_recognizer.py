@@ -6,39 +6,40 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
 from keras_seq.models.ctc_recognizer import CTCRecognizer
 from keras_seq.scan.ctc import BLANK
 
 
 class CTCRecognizerAdapter(Adapter):
-    """Adapter of a `CTCRecognizer`: `recognize`; examples are recordings."""
+    """Adapter of a `CTCRecognizer`, with the endpoint `recognize`. Examples are recordings."""
 
     def example_inputs(self) -> list[np.ndarray]:
-        """Return noises of a half and a third of a second, and an empty recording."""
-        rate, random = self.model.sample_rate, np.random.default_rng(0)
-        return [random.uniform(-0.5, 0.5, length) for length in (rate // 2, rate // 3, 0)]
+        """Return half a second and a third of a second of noise, and an empty recording."""
+        rate, rng = self.model.sample_rate, np.random.default_rng(0)
+        return [rng.uniform(-0.5, 0.5, length) for length in (rate // 2, rate // 3, 0)]
 
     def text_signatures(self, examples: Sequence[np.ndarray]) -> dict[str, Endpoint]:
         """Return `recognize`, from samples to texts.
 
-        It takes `samples` float32 `(batch, time)` within -1 to 1, padded at the end, and their
-        `lengths` `(batch,)`. It returns a dict of `texts` `(batch,)` and `scores` `(batch,)`, the
-        log probability of the likeliest alignment, of which the text is.
+        Inputs: `samples` `(batch, samples)`, float32 from -1 to 1, padded at the end; `lengths`
+        `(batch,)`, the numbers of samples. Outputs: `texts` `(batch,)`, by greedy decoding;
+        `scores` `(batch,)`, the log probabilities of the best alignments.
 
         Args:
-            examples: Recordings to compare on.
+            examples: Recordings to verify the export on.
         """
         import tensorflow as tf
 
         model = self.model
-        letters = tf.constant(["", *model.alphabet])
+        characters = tf.constant(["", *model.alphabet])
 
-        def recognize(samples: Any, lengths: Any) -> dict[str, Any]:
+        def recognize(samples: Tensor, lengths: Tensor) -> dict[str, Tensor]:
             log_probs = model({"samples": samples, "lengths": lengths}, training=False)
             steps = tf.fill(tf.shape(lengths), tf.shape(log_probs)[1])
             paths, _ = ops.ctc_decode(log_probs, steps, strategy="greedy", mask_index=BLANK)
-            texts = tf.gather(letters, tf.maximum(paths[0], 0))
+            texts = tf.gather(characters, tf.maximum(paths[0], 0))
             return {
                 "texts": tf.strings.reduce_join(texts, axis=-1),
                 "scores": tf.reduce_sum(tf.reduce_max(log_probs, axis=-1), axis=-1),
@@ -47,24 +48,24 @@ class CTCRecognizerAdapter(Adapter):
         return {"recognize": Endpoint(recognize, _signature(), self._batches(examples))}
 
     def tensor_signatures(self, examples: Sequence[np.ndarray]) -> dict[str, Endpoint]:
-        """Return `recognize`, from samples to probabilities.
+        """Return `recognize`, from samples to log probabilities.
 
-        It takes `samples` and `lengths` as the endpoint of that name in `text_signatures`, and
-        returns a dict of `log_probs` `(batch, steps, letters + 1)`, the blank first, which is
-        certain after the end.
+        Inputs: `samples` and `lengths`, see `text_signatures`. Output: `log_probs`
+        `(batch, timesteps, characters + 1)`, index 0 for the blank. After the end of a recording
+        the blank has probability 1.
 
         Args:
-            examples: Recordings to compare on.
+            examples: Recordings to verify the export on.
         """
 
-        def recognize(samples: Any, lengths: Any) -> dict[str, Any]:
+        def recognize(samples: Tensor, lengths: Tensor) -> dict[str, Tensor]:
             inputs = {"samples": samples, "lengths": lengths}
             return {"log_probs": self.model(inputs, training=False)}
 
         return {"recognize": Endpoint(recognize, _signature(), self._batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the letters in the order of their numbers, from 0, the blank; and the lexicon."""
+        """Return the sample rate, step duration, characters by id (0 is the blank), and lexicon."""
         model = self.model
         return {
             "sample_rate": model.sample_rate,
@@ -74,7 +75,7 @@ class CTCRecognizerAdapter(Adapter):
         }
 
     def _batches(self, examples: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """Return the model's inputs for the first recording alone, and for all of them."""
+        """Return the inputs of the model for the first recording, and for all."""
         batches = (self.model.encode(batch).inputs for batch in (examples[:1], examples))
         return [[inputs["samples"].astype("float32"), inputs["lengths"]] for inputs in batches]
 

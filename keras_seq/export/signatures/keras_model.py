@@ -1,4 +1,4 @@
-"""Export of any functional Keras model: one endpoint, `predict`."""
+"""Export of functional Keras models."""
 
 from typing import Any
 
@@ -13,7 +13,10 @@ from keras_seq.tracing.hooks import unique_name
 
 
 class KerasModelAdapter(Adapter):
-    """Adapter of a functional `keras.Model`; examples are its inputs, a batch."""
+    """Adapter of a functional `keras.Model`, with the endpoint `predict`.
+
+    Examples are a batch of inputs.
+    """
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(model)
@@ -23,16 +26,16 @@ class KerasModelAdapter(Adapter):
         """Return random inputs, see `keras_seq.export.example_inputs.draw_inputs`.
 
         Raises:
-            InputError: If none can be drawn.
+            InputError: If the model is stateful, or random inputs do not fit it.
         """
         require_stateless(self.model)
         return draw_inputs(self.functional)
 
     def tensor_signatures(self, examples: Any) -> dict[str, Endpoint]:
-        """Return `predict`, from the model's inputs to its outputs by name.
+        """Return `predict`, from the inputs of the model to its outputs by name.
 
         Args:
-            examples: Inputs of the model, a batch.
+            examples: Batch of inputs to verify the export on.
 
         Raises:
             InputError: If the model is stateful, or the examples do not fit.
@@ -51,31 +54,32 @@ class KerasModelAdapter(Adapter):
             return dict(zip(names, keras.tree.flatten(outputs), strict=True))
 
         signature = [tf.TensorSpec(i.shape, i.dtype, i.name) for i in model.inputs]
-        given = keras.tree.flatten(examples)
-        if len(given) != len(model.inputs):
+        flat_examples = keras.tree.flatten(examples)
+        if len(flat_examples) != len(model.inputs):
             raise InputError(
                 f"{model.name} takes {len(model.inputs)} inputs, {', '.join(inputs)}; the examples "
-                f"have {len(given)}."
+                f"have {len(flat_examples)}."
             )
-        arrays = [np.asarray(a, i.dtype) for a, i in zip(given, model.inputs, strict=True)]
+        arrays = [np.asarray(a, i.dtype) for a, i in zip(flat_examples, model.inputs, strict=True)]
         return {"predict": Endpoint(predict, signature, self._batches(arrays))}
 
     def _batches(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Return one row and all rows, or as many as a model of a fixed batch takes."""
-        fixed = {i.shape[0] for i in self.functional.inputs} - {None}
-        if not fixed:
+        """Return the first row and all rows, or full batches for a model of fixed batch size."""
+        fixed_sizes = {i.shape[0] for i in self.functional.inputs} - {None}
+        if not fixed_sizes:
             return [[a[:1] for a in arrays], arrays]
-        size, rows = max(fixed), min(map(len, arrays))
-        if rows < size:
+        size, num_rows = max(fixed_sizes), min(map(len, arrays))
+        if num_rows < size:
             raise InputError(
-                f"{self.model.name} takes batches of {size}: it needs as many examples, got {rows}."
+                f"{self.model.name} takes batches of {size}: pass at least as many examples, got "
+                f"{num_rows}."
             )
-        starts = range(0, rows - size + 1, size)
+        starts = range(0, num_rows - size + 1, size)
         return [[a[start : start + size] for a in arrays] for start in starts]
 
 
 def _functional(model: keras.Model) -> keras.Model:
-    """Return a functional model that shares the layers of a model, or is it.
+    """Return a model as a functional model that shares its layers.
 
     Raises:
         InputError: If the model is not functional.

@@ -5,6 +5,7 @@ from typing import Any
 from keras import ops, tree
 
 from keras_seq import decoding
+from keras_seq._internal.types import Tensor
 from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
@@ -13,64 +14,66 @@ from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, max_target_lengths, search
 from keras_seq.text.encoder import TextEncoder
 
-MEMORY = ("keys", "values", "mask")
-"""Names in exported models of the tensors that the decoder attends to."""
+MEMORY_NAMES = ("keys", "values", "mask")
+"""Names of the exported tensors that the decoder attends to."""
 
 
 class Seq2SeqAdapter(TextAdapter):
-    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `init` and `step`."""
+    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `init` and `step` for ids."""
 
     @property
     def encoder(self) -> TextEncoder:
-        """The encoder of the sources."""
+        """Text encoder of the source."""
         return self.model.source_encoder
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `translate` and `greedy`, from texts to texts.
+        """Return `translate` (beam search of width 5) and `greedy`, from texts to texts.
 
-        Both take strings `(batch,)` and return a dict of `texts` `(batch,)` and `scores`
-        `(batch,)`; `translate`, a beam search of width 5, also `n_best` `(batch, 5)`, best first,
-        and their scores `n_best_scores`.
+        Input of both: `texts` `(batch,)`, strings. Outputs of both: `texts` `(batch,)` and `scores`
+        `(batch,)`. Further outputs of `translate`: `n_best` `(batch, 5)`, best first, and
+        `n_best_scores` `(batch, 5)`.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
         model = self.model
 
-        def translate(texts: Any, beam_width: int) -> dict[str, Any]:
+        def translate(texts: Tensor, beam_width: int) -> dict[str, Tensor]:
             ids = model.source_encoder.encode_tf(texts, end=True).ids
             options = SearchOptions(beam_width, beam_width, model.length_penalty)
             sequences, scores, _ = search(model, ids, options)
-            rows, beam = tf.shape(sequences)[0], tf.shape(sequences)[1]
-            texts = model.target_encoder.decode_tf(tf.reshape(sequences, [rows * beam, -1]))
-            texts = tf.reshape(texts, [rows, beam])
+            batch, beam = tf.shape(sequences)[0], tf.shape(sequences)[1]
+            texts = model.target_encoder.decode_tf(tf.reshape(sequences, [batch * beam, -1]))
+            texts = tf.reshape(texts, [batch, beam])
             best = {"texts": texts[:, 0], "scores": scores[:, 0]}
             return best if beam_width == 1 else best | {"n_best": texts, "n_best_scores": scores}
 
-        rest = [tf.TensorSpec([None], tf.string, name="texts")], self.text_batches(examples)
+        signature = [tf.TensorSpec([None], tf.string, name="texts")]
+        batches = self.text_batches(examples)
         return {
-            "translate": Endpoint(lambda texts: translate(texts, BEAM_WIDTH), *rest),
-            "greedy": Endpoint(lambda texts: translate(texts, 1), *rest),
+            "translate": Endpoint(lambda texts: translate(texts, BEAM_WIDTH), signature, batches),
+            "greedy": Endpoint(lambda texts: translate(texts, 1), signature, batches),
         }
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `greedy`, and `init` and `step` for a search, from numbers to numbers.
+        """Return `greedy`, and `init` and `step` for a custom search, with token ids.
 
-        `greedy` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` last. It
-        returns a dict of `target_tokens` `(batch, length)`, each the most likely, and their
-        `log_probs`, zeros after `<EOS>`.
+        `greedy`: Input: `tokens` `(batch, timesteps)`, ids as `Seq2Seq.encode` returns them, with
+        `<EOS>` last. Outputs: `target_tokens` `(batch, target_timesteps)`, the most likely ids, and
+        their `log_probs`, both zeros after `<EOS>`.
 
-        `init` takes the same. It returns a dict of all that `step` takes: with `next_` before
-        their names the first `token` `(batch,)`, which is `<EOS>`, and the state; as they are, if
-        there is attention, `keys`, `values` and `mask` of what was read, `(batch, timesteps, ...)`.
-        `step` returns `log_probs` `(rows, tokens)` of what comes next, the weights `attention`
-        `(rows, timesteps)`, and the state for the step after, to which the `token` chosen must be
-        added. It may have several rows, one after the other, to each source, as in a beam search.
+        `init`: Input: `tokens`. Outputs, which are the inputs of `step`: `next_token` `(batch,)`,
+        which is `<EOS>`, and the decoder states, each with the prefix `next_`; with attention also
+        `keys`, `values` and `mask`, `(batch, timesteps, ...)`, without a prefix.
+
+        `step`: Outputs: `log_probs` `(rows, tokens)` of the next token; with attention its weights
+        `attention` `(rows, timesteps)`; and the next states. The caller chooses the next `token`.
+        `step` takes several consecutive rows per source, for a beam search.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
@@ -79,15 +82,15 @@ class Seq2SeqAdapter(TextAdapter):
         if model.decoder.input_feeding:
             names[-1].append("attended")
 
-        def init(tokens: Any) -> dict[str, Any]:
+        def init(tokens: Tensor) -> dict[str, Tensor]:
             state, memory = model.init_state(tokens)
             token = ops.full_like(tokens[:, 0], model.target_encoder.start_id)
-            memory = dict(zip(MEMORY, memory, strict=False))
+            memory = dict(zip(MEMORY_NAMES, memory, strict=False))
             return rename_next_state(names, state, token=token) | memory
 
-        def step(arguments: dict[str, Any]) -> dict[str, Any]:
+        def step(arguments: dict[str, Tensor]) -> dict[str, Tensor]:
             state = tree.map_structure(arguments.get, names)
-            memory = [arguments[name] for name in MEMORY if name in arguments]
+            memory = [arguments[name] for name in MEMORY_NAMES if name in arguments]
             logits, weights, state = model.decoder.step(arguments["token"], state, memory)
             outputs = {} if weights is None else {"attention": weights}
             outputs["log_probs"] = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
@@ -97,33 +100,34 @@ class Seq2SeqAdapter(TextAdapter):
         batches = self.encoded_batches(examples)
         return {
             "greedy": Endpoint(self._greedy, signature, batches),
-            **init_and_step(init, step, signature, batches, over_time=MEMORY),
+            **init_and_step(init, step, signature, batches, variable_length=MEMORY_NAMES),
         }
 
-    def _greedy(self, tokens: Any) -> dict[str, Any]:
+    def _greedy(self, tokens: Tensor) -> dict[str, Tensor]:
+        """Return the most likely target tokens, each after the ones before it."""
         model, encoder = self.model, self.model.target_encoder
         state, memory = model.init_state(tokens)
 
-        def write(token: Any, state: Any) -> tuple[Any, Any]:
+        def step(token: Tensor, state: Any) -> tuple[Tensor, Any]:
             logits, _, state = model.decoder.step(token, state, memory)
             return mask_special_tokens(logits), state
 
-        limits = max_target_lengths(tokens)
+        max_lengths = max_target_lengths(tokens)
         target_tokens, log_probs = decoding.greedy(
-            write,
+            step,
             state,
             start_id=encoder.start_id,
             end_id=encoder.end_id,
-            max_length=ops.max(limits),
+            max_length=ops.max(max_lengths),
         )
-        within = ops.arange(ops.shape(target_tokens)[1]) < limits[:, None]
+        is_allowed = ops.arange(ops.shape(target_tokens)[1]) < max_lengths[:, None]
         return {
-            "target_tokens": ops.where(within, target_tokens, 0),
-            "log_probs": ops.where(within, log_probs, 0),
+            "target_tokens": ops.where(is_allowed, target_tokens, 0),
+            "log_probs": ops.where(is_allowed, log_probs, 0),
         }
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens of either side in the order of their ids, from 0."""
+        """Return the tokenizers, and the source and target tokens by id."""
         source, target = self.model.source_encoder, self.model.target_encoder
         return {
             "tokenizer": source.tokenizer,

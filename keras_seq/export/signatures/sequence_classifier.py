@@ -2,29 +2,30 @@
 
 from typing import Any
 
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.text import TextAdapter
 from keras_seq.models.sequence_classifier import SequenceClassifier
 
 
 class SequenceClassifierAdapter(TextAdapter):
-    """Adapter of a `SequenceClassifier`: `classify`."""
+    """Adapter of a `SequenceClassifier`, with the endpoint `classify`."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from texts to labels.
 
-        It takes strings `(batch,)` and returns a dict of `labels` `(batch,)`, strings, and
-        `probabilities` `(batch, labels)`. A text without tokens is read as one unknown token.
+        Input: `texts` `(batch,)`, strings. A text without tokens is read as one unknown token.
+        Outputs: `labels` `(batch,)`, strings, and `probabilities` `(batch, labels)`.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
         encoder, network = self.model.encoder, self.model.inference_model
         names = tf.constant(self.model.labels)
 
-        def classify(texts: Any) -> dict[str, Any]:
+        def classify(texts: Tensor) -> dict[str, Tensor]:
             ids = encoder.encode_tf(texts, unk_if_empty=True).ids
             logits = network({"tokens": ids}, training=False)["logits"]
             return {
@@ -36,28 +37,28 @@ class SequenceClassifierAdapter(TextAdapter):
         return {"classify": Endpoint(classify, signature, self.text_batches(examples))}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `classify`, from numbers to probabilities.
+        """Return `classify`, from token ids to probabilities.
 
-        It takes `tokens` `(batch, timesteps)` as `encode` makes them by the list in `metadata`. It
-        returns a dict of `probabilities` `(batch, labels)` and, if the model pools by attention,
-        the `weights` of the tokens `(batch, timesteps)`.
+        Input: `tokens` `(batch, timesteps)`, ids as `SequenceClassifier.encode` returns them.
+        Outputs: `probabilities` `(batch, labels)`; with attention pooling also the attention
+        `weights` `(batch, timesteps)`.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
         network = self.model.inference_model
 
-        def classify(tokens: Any) -> dict[str, Any]:
-            answers = dict(network({"tokens": tokens}, training=False))
-            return {"probabilities": tf.nn.softmax(answers.pop("logits")), **answers}
+        def classify(tokens: Tensor) -> dict[str, Tensor]:
+            outputs = dict(network({"tokens": tokens}, training=False))
+            return {"probabilities": tf.nn.softmax(outputs.pop("logits")), **outputs}
 
         signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
         return {"classify": Endpoint(classify, signature, self.encoded_batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens and labels in the order of their numbers, from 0."""
+        """Return the tokenizer, and the tokens and labels by id."""
         encoder = self.model.encoder
         return {
             "tokenizer": encoder.tokenizer,

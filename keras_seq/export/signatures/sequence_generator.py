@@ -6,37 +6,44 @@ import numpy as np
 from keras import tree
 
 from keras_seq import decoding
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
 from keras_seq.export.signatures.text import TextAdapter
 from keras_seq.models.sequence_generator import SequenceGenerator
 
-MAX_LENGTH = 20
-"""Number of tokens that are generated to compare on."""
+VERIFIED_LENGTH = 20
+"""Number of generated tokens to verify an export on."""
 
 
 class SequenceGeneratorAdapter(TextAdapter):
-    """Adapter of a `SequenceGenerator`: `generate`, or `init` and `step`."""
+    """Adapter of a `SequenceGenerator`: `generate`, or `init` and `step` for ids."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `generate`, from the beginnings of texts to texts.
+        """Return `generate`, which continues prompts.
 
-        It takes prompts, strings `(batch,)`; with styles their numbers `(batch,)`; how many tokens
-        to generate at most, the temperature (0 takes the most likely token always), and the seed.
-        It returns a dict of `texts` `(batch,)` and `log_probs` `(batch, max_length)`, zeros after
-        the end. Unknown tokens of a prompt are read as `<UNK>`.
+        Inputs: `prompts` `(batch,)`, strings, whose unknown tokens are read as `<UNK>`; `style`
+        `(batch,)`, ids, if the model has styles; `max_length`, the maximum number of new tokens;
+        `temperature`, 0 for the most likely token at each step; and `seed`. Outputs: `texts`
+        `(batch,)`, and `log_probs` `(batch, max_length)`, zeros after the end.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
         model = self.model
         encoder = model.encoder
 
-        def generate(prompts, styles, max_length, temperature, seed):
+        def generate(
+            prompts: Tensor,
+            style: Tensor | None,
+            max_length: Tensor,
+            temperature: Tensor,
+            seed: Tensor,
+        ) -> dict[str, Tensor]:
             ids = encoder.encode_tf(prompts, start=True).ids
-            state, start = model.network.init_state(ids, styles, max_length)
+            state, start = model.network.init_state(ids, style, max_length)
             ids, log_probs = decoding.sample(
                 model.step,
                 state,
@@ -51,7 +58,9 @@ class SequenceGeneratorAdapter(TextAdapter):
             texts = encoder.append_tf(prompts, encoder.ids_to_tokens_tf(ids))
             return {"texts": texts, "log_probs": log_probs}
 
-        def without_styles(prompts, max_length, temperature, seed):
+        def generate_unstyled(
+            prompts: Tensor, max_length: Tensor, temperature: Tensor, seed: Tensor
+        ) -> dict[str, Tensor]:
             return generate(prompts, None, max_length, temperature, seed)
 
         scalars = [
@@ -63,48 +72,47 @@ class SequenceGeneratorAdapter(TextAdapter):
             )
         ]
         prompts = tf.TensorSpec([None], tf.string, name="prompts")
-        styles = [tf.TensorSpec([None], tf.int32, name="styles")]
-        if model.styles is None:
-            styles = []
+        style = [] if model.styles is None else [tf.TensorSpec([None], tf.int32, name="style")]
         texts = self.texts(examples)
         batches = [
-            [batch, *[[0] * len(batch) for _ in styles], MAX_LENGTH, 0.0, 0]
+            [batch, *[[0] * len(batch) for _ in style], VERIFIED_LENGTH, 0.0, 0]
             for batch in (texts[-1:], ["", *texts])
         ]
-        function = generate if styles else without_styles
-        return {"generate": Endpoint(function, [prompts, *styles, *scalars], batches)}
+        function = generate if style else generate_unstyled
+        return {"generate": Endpoint(function, [prompts, *style, *scalars], batches)}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `init` and `step`, from numbers to numbers.
+        """Return `init` and `step`, with token ids.
 
-        `init` takes `tokens` `(batch, timesteps)` as `encode` makes them, `<EOS>` first, with
-        styles their numbers `style` `(batch,)`, and if a feature such as `LongestMatchEmbedding`
-        keeps all tokens how many are to be generated at most, `max_length`. It returns a dict of
-        all that `step`
-        takes, by the same names with `next_` before: the last `token` `(batch,)` and the state
-        before it. `step` returns `log_probs` `(batch, tokens)`, of what comes next, and the state
-        for the step after, to which the `token` chosen must be added.
+        `init`: Inputs: `tokens` `(batch, timesteps)`, ids as `SequenceGenerator.encode` returns
+        them, with `<EOS>` first; `style` `(batch,)`, ids, if the model has styles; `max_length`,
+        the maximum number of new tokens, if a feature such as `LongestMatchEmbedding` reads all
+        tokens. Outputs, which are the inputs of `step` with the prefix `next_`: the last `token`
+        `(batch,)`, and the state before it.
+
+        `step`: Outputs: `log_probs` `(batch, tokens)` of the next token, and the next state. The
+        caller chooses the next `token`.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
         model = self.model
-        history = model.network.history_names
+        history_names = model.network.history_names
         signature = [tf.TensorSpec([None, None], tf.int32, "tokens")]
         if model.styles is not None:
             signature.append(tf.TensorSpec([None], tf.int32, "style"))
-        if history:
+        if history_names:
             signature.append(tf.TensorSpec([], tf.int32, "max_length"))
         names = state_names(model.stack.state_sizes)
 
-        def init(tokens: Any, *others: Any) -> dict[str, Any]:
-            named = dict(zip((spec.name for spec in signature[1:]), others, strict=True))
-            state, last = model.network.init_state(tokens, **named)
+        def init(tokens: Tensor, *options: Tensor) -> dict[str, Tensor]:
+            by_name = dict(zip((spec.name for spec in signature[1:]), options, strict=True))
+            state, last = model.network.init_state(tokens, **by_name)
             return rename_next_state(names, state.pop("layers"), **state, token=last)
 
-        def step(arguments: dict[str, Any]) -> dict[str, Any]:
+        def step(arguments: dict[str, Tensor]) -> dict[str, Tensor]:
             layers = tree.map_structure(arguments.pop, names)
             token = arguments.pop("token")
             log_probs, state = model.step(token, {"layers": layers, **arguments})
@@ -115,11 +123,11 @@ class SequenceGeneratorAdapter(TextAdapter):
         for batch in (examples[-1:], examples):
             styles = None if model.styles is None else np.zeros(len(batch), "int32")
             inputs = model.encode(batch, styles).inputs.values()
-            batches.append([*inputs, *([np.int32(MAX_LENGTH)] if history else [])])
-        return init_and_step(init, step, signature, batches, over_time=history)
+            batches.append([*inputs, *([np.int32(VERIFIED_LENGTH)] if history_names else [])])
+        return init_and_step(init, step, signature, batches, variable_length=history_names)
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens, and the styles if any, in the order of their numbers, from 0."""
+        """Return the tokenizer, the tokens by id, and the styles by id if there are any."""
         encoder, styles = self.model.encoder, self.model.styles
         metadata = {
             "tokenizer": encoder.tokenizer,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.text import TextAdapter
 from keras_seq.models.sequence_tagger import MAX_CHARACTERS, SequenceTagger
@@ -9,16 +10,16 @@ from keras_seq.text.code_points import token_code_points_tf
 
 
 class SequenceTaggerAdapter(TextAdapter):
-    """Adapter of a `SequenceTagger`: `tag`."""
+    """Adapter of a `SequenceTagger`, with the endpoint `tag`."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `tag`, from texts to tokens and their tags.
+        """Return `tag`, from texts to tokens and tags.
 
-        It takes strings `(batch,)` and returns a dict of `tokens`, `tags` (strings) and
-        `probabilities` (float32), each `(batch, timesteps)`, padded with empty strings and zeros.
+        Input: `texts` `(batch,)`, strings. Outputs: `tokens` and `tags`, strings, and
+        `probabilities`, float32, each `(batch, timesteps)`, padded with empty strings and zeros.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
 
         Raises:
             InputError: If the model reads the characters of wordpieces in lower case.
@@ -28,8 +29,8 @@ class SequenceTaggerAdapter(TextAdapter):
         model, encoder = self.model, self.model.encoder
         names = tf.constant(model.tag_set.tags)
 
-        def tag(texts: Any) -> dict[str, Any]:
-            # An unknown token stands for a text without any, since there may be no other text.
+        def tag(texts: Tensor) -> dict[str, Tensor]:
+            # A text without tokens becomes one unknown token, since all texts may be empty.
             ids = encoder.encode_tf(texts, unk_if_empty=True).ids
 
             def pad(strings: Any) -> Any:
@@ -41,27 +42,27 @@ class SequenceTaggerAdapter(TextAdapter):
             if model.reads_characters:
                 spellings = pad(encoder.spellings_tf(texts))
                 inputs["characters"] = token_code_points_tf(spellings, MAX_CHARACTERS)
-            best = model.inference_model(inputs, training=False)
+            outputs = model.inference_model(inputs, training=False)
             is_token = tokens != ""
             return {
                 "tokens": tokens,
-                "tags": tf.where(is_token, tf.gather(names, best["tags"]), ""),
-                "probabilities": tf.where(is_token, best["probabilities"], 0),
+                "tags": tf.where(is_token, tf.gather(names, outputs["tags"]), ""),
+                "probabilities": tf.where(is_token, outputs["probabilities"], 0),
             }
 
         signature = [tf.TensorSpec([None], tf.string, name="texts")]
         return {"tag": Endpoint(tag, signature, self.text_batches(examples))}
 
     def tensor_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `tag`, from numbers to numbers.
+        """Return `tag`, from token ids to tag ids.
 
-        It takes `tokens` `(batch, timesteps)` by the list in `metadata` and, if the model reads
-        them, `characters` `(batch, timesteps, 20)`, the Unicode code points of the first characters
-        of each token, as `encode` makes them. It returns a dict of `tags`, their ids, and
-        `probabilities`, both `(batch, timesteps)`, zeros where there is no token.
+        Inputs: `tokens` `(batch, timesteps)`, ids as `SequenceTagger.encode` returns them; if the
+        model reads characters also `characters` `(batch, timesteps, 20)`, the Unicode code points
+        of the first characters of each token. Outputs: `tags`, ids, and `probabilities`, both
+        `(batch, timesteps)`, zeros at padding.
 
         Args:
-            examples: Lists of tokens to compare on.
+            examples: Lists of tokens to verify the export on.
         """
         import tensorflow as tf
 
@@ -69,14 +70,14 @@ class SequenceTaggerAdapter(TextAdapter):
         if self.model.reads_characters:
             signature.append(tf.TensorSpec([None, None, MAX_CHARACTERS], tf.int32, "characters"))
 
-        def tag(*arguments: Any) -> dict[str, Any]:
+        def tag(*arguments: Tensor) -> dict[str, Tensor]:
             inputs = {spec.name: array for spec, array in zip(signature, arguments, strict=True)}
             return dict(self.model.inference_model(inputs, training=False))
 
         return {"tag": Endpoint(tag, signature, self.encoded_batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the tokens and tags in the order of their ids, from 0."""
+        """Return the tokenizer, the tokens and tags by id, and the tagging scheme."""
         encoder, tag_set = self.model.encoder, self.model.tag_set
         metadata = {
             "tokenizer": encoder.tokenizer,

@@ -1,4 +1,4 @@
-"""Endpoints of models that write one token after the other: `init` and `step`."""
+"""Endpoints `init` and `step` of autoregressive models."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -8,11 +8,11 @@ from keras import ops, tree
 from keras_seq._internal.export_target import exporting_to
 from keras_seq.export.signatures.base import Endpoint
 
-NEXT = "next_"
-"""Prefix of the names of the state for the next step."""
+NEXT_PREFIX = "next_"
+"""Prefix of the names of the next state."""
 
-COMPARED_STEPS = 3
-"""Number of steps after which `step` is compared a second time."""
+VERIFIED_STEPS = 3
+"""Number of steps after which `step` is verified a second time."""
 
 
 def init_and_step(
@@ -20,18 +20,18 @@ def init_and_step(
     step: Callable[[dict[str, Any]], dict[str, Any]],
     signature: list[Any],
     examples: list[list[Any]],
-    over_time: Collection[str] = (),
+    variable_length: Collection[str] = (),
 ) -> dict[str, Endpoint]:
-    """Return the endpoints `init` and `step` of a model that writes token after token.
+    """Return the endpoints `init` and `step` of an autoregressive model.
 
     Args:
-        init: Takes tensors, returns a dict of all that `step` takes. The state and the first
-            `token` have names of `rename_next_state`.
-        step: Takes a dict of tensors by name. Returns a dict with `log_probs` `(rows, tokens)` and
-            the next state, with names of `rename_next_state`.
+        init: Function of tensors that returns all inputs of `step` by name. The state and the first
+            `token` are named by `rename_next_state`.
+        step: Function of the tensors by name. It returns `log_probs` `(rows, tokens)` and the next
+            state, named by `rename_next_state`.
         signature: Specs of the arguments of `init`.
-        examples: Arguments of `init`, as in `Endpoint`.
-        over_time: Names of the tensors whose second axis may have any length.
+        examples: Arguments of `init` to verify the export on, see `Endpoint`.
+        variable_length: Names of the tensors whose second axis has any size.
     """
     import tensorflow as tf
 
@@ -39,20 +39,20 @@ def init_and_step(
         return step(dict(zip(names, tensors, strict=True)))
 
     def step_args(outputs: dict[str, Any]) -> list[Any]:
-        """Return the arguments of `step`, from the outputs of `init` or `step`."""
-        return [outputs.get(f"{NEXT}{name}", outputs.get(name)) for name in names]
+        """Return the arguments of `step` from the outputs of `init` or `step`."""
+        return [outputs.get(f"{NEXT_PREFIX}{name}", outputs.get(name)) for name in names]
 
-    # Uncompiled, since XLA takes seconds to compile.
+    # The target avoids XLA, which takes seconds to compile.
     with exporting_to("savedmodel"):
         first, later = (init(*map(ops.convert_to_tensor, arguments)) for arguments in examples)
-        names = [name.removeprefix(NEXT) for name in first]
-        for _ in range(COMPARED_STEPS):
+        names = [name.removeprefix(NEXT_PREFIX) for name in first]
+        for _ in range(VERIFIED_STEPS):
             later |= step_by_name(*step_args(later))
-            later[f"{NEXT}token"] = ops.argmax(later["log_probs"], axis=-1)
+            later[f"{NEXT_PREFIX}token"] = ops.argmax(later["log_probs"], axis=-1)
     arguments = [step_args(first), step_args(later)]
     specs = []
     for name, tensor in zip(names, arguments[0], strict=True):
-        sizes = [None, *tensor.shape[2:]] if name in over_time else tensor.shape[1:]
+        sizes = [None, *tensor.shape[2:]] if name in variable_length else tensor.shape[1:]
         specs.append(tf.TensorSpec([None, *sizes], tensor.dtype, name))
     return {
         "init": Endpoint(init, signature, examples),
@@ -61,26 +61,26 @@ def init_and_step(
 
 
 def state_names(sizes: Iterable[Collection[int]]) -> list[list[str]]:
-    """Return names for the states of recurrent layers: `layer_0_h`, `layer_0_c`.
+    """Return names for the states of recurrent layers, such as `layer_0_h` and `layer_0_c`.
 
     Args:
-        sizes: For each layer the sizes of its states.
+        sizes: Sizes of the states of each layer.
     """
     return [
-        [f"layer_{number}_{name}" for name, _ in zip("hc", states, strict=False)]
-        for number, states in enumerate(sizes)
+        [f"layer_{index}_{name}" for name, _ in zip("hc", states, strict=False)]
+        for index, states in enumerate(sizes)
     ]
 
 
 def rename_next_state(names: Any, states: Any, **others: Any) -> dict[str, Any]:
-    """Return the state for the next step under names of its own.
+    """Return the next state by name, with the prefix `next_`.
 
-    A graph of ONNX may not return one of its inputs.
+    The prefix is needed because an ONNX graph may not return one of its inputs.
 
     Args:
         names: Names of the states of the recurrent layers.
-        states: These states, in the same nest.
-        others: What else belongs to the state, by name.
+        states: States of the recurrent layers, in the same structure.
+        **others: Other tensors of the state by name.
     """
-    named = zip(tree.flatten(names), tree.flatten(states), strict=True)
-    return {f"{NEXT}{name}": tensor for name, tensor in [*others.items(), *named]}
+    pairs = zip(tree.flatten(names), tree.flatten(states), strict=True)
+    return {f"{NEXT_PREFIX}{name}": tensor for name, tensor in [*others.items(), *pairs]}

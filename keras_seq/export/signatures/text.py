@@ -1,4 +1,4 @@
-"""Base of the adapters for models that read texts."""
+"""Base class of the adapters of text models."""
 
 from typing import Any
 
@@ -7,28 +7,28 @@ from keras_seq.text.encoder import TextEncoder
 
 
 class TextAdapter(Adapter):
-    """Adapter of a model that encodes lists of tokens; these are the examples."""
+    """Adapter of a model with a text encoder. Examples are lists of tokens."""
 
     @property
     def encoder(self) -> TextEncoder:
-        """The encoder of the texts that the model reads."""
+        """Text encoder of the inputs."""
         return self.model.encoder
 
     def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens of the vocabulary."""
-        known = self.encoder.vocabulary
-        return [known[start : start + n] or known for start, n in enumerate((1, 5, 20, 60))]
+        """Return lists of 1 to 60 tokens from the vocabulary."""
+        tokens = self.encoder.vocabulary
+        return [tokens[start : start + n] or tokens for start, n in enumerate((1, 5, 20, 60))]
 
     def texts(self, examples: list[list[str]]) -> list[str]:
         """Return the texts of lists of tokens."""
         return [self.encoder.detokenize(tokens) for tokens in examples]
 
     def text_batches(self, examples: list[list[str]]) -> list[list[list[str]]]:
-        """Return the arguments of a function of texts: one text; all, and an empty one."""
+        """Return arguments of a function of texts: one text, and all with an empty one."""
         texts = self.texts(examples)
         return [[texts[-1:]], [[*texts, ""]]]
 
     def encoded_batches(self, examples: list[list[str]]) -> list[list[Any]]:
-        """Return the model's inputs for the last list of tokens alone, and for all of them."""
+        """Return the inputs of the model for the last example, and for all."""
         batches = examples[-1:], examples
         return [list(self.model.encode(batch).inputs.values()) for batch in batches]

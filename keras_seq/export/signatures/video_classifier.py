@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Adapter, Endpoint, register
 from keras_seq.models.video_classifier import VideoClassifier
 
 
 class VideoClassifierAdapter(Adapter):
-    """Adapter of a `VideoClassifier`: `classify`; examples are clips."""
+    """Adapter of a `VideoClassifier`, with the endpoint `classify`. Examples are clips."""
 
     def example_inputs(self) -> Sequence[np.ndarray]:
         """Return three clips of noise."""
@@ -21,17 +22,17 @@ class VideoClassifierAdapter(Adapter):
     def text_signatures(self, examples: Sequence[np.ndarray]) -> dict[str, Endpoint]:
         """Return `classify`, from frames to labels.
 
-        It takes `frames` `(batch, timesteps, *frame)`, uint8, and returns a dict of `labels`
-        `(batch,)`, strings, and `probabilities` `(batch, labels)`.
+        Input: `frames` `(batch, timesteps, *frame_shape)`, uint8. Outputs: `labels` `(batch,)`,
+        strings, and `probabilities` `(batch, labels)`.
 
         Args:
-            examples: Clips to compare on.
+            examples: Clips to verify the export on.
         """
         import tensorflow as tf
 
         names = tf.constant(self.model.labels)
 
-        def classify(frames: Any) -> dict[str, Any]:
+        def classify(frames: Tensor) -> dict[str, Tensor]:
             logits = self.model.logits(frames)
             return {
                 "labels": tf.gather(names, tf.argmax(logits, axis=-1)),
@@ -43,21 +44,21 @@ class VideoClassifierAdapter(Adapter):
     def tensor_signatures(self, examples: Sequence[np.ndarray]) -> dict[str, Endpoint]:
         """Return `classify`, from frames to probabilities.
 
-        It takes `frames` `(batch, timesteps, *frame)`, uint8, and returns a dict of `probabilities`
+        Input: `frames` `(batch, timesteps, *frame_shape)`, uint8. Output: `probabilities`
         `(batch, labels)`.
 
         Args:
-            examples: Clips to compare on.
+            examples: Clips to verify the export on.
         """
         import tensorflow as tf
 
-        def classify(frames: Any) -> dict[str, Any]:
+        def classify(frames: Tensor) -> dict[str, Tensor]:
             return {"probabilities": tf.nn.softmax(self.model.logits(frames))}
 
         return {"classify": Endpoint(classify, self._signature(), _batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the shape of a frame, how clips are taken from videos, and the labels."""
+        """Return the shape of frames, the sampling of frames from videos, and the labels by id."""
         model = self.model
         return {
             "frame_shape": list(model.frame_shape),
