@@ -1,10 +1,11 @@
-"""Recurrent sequence models for Keras 3: cells one can see through, layers that are fast, recipes.
+"""Recurrent sequence models for Keras 3: transparent cells, fast layers, decoding and recipes.
 
-Importing the package imports no backend: each part is loaded when it is first used. Models that
-have layers of the package can then be loaded by `keras.saving.load_model`.
+Importing the package imports no backend; subpackages are imported on first use. Afterwards
+`keras.saving.load_model` loads models with layers of the package.
 """
 
 import importlib
+from typing import Any
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import find_saved_classes
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name == "trace":
         return importlib.import_module(f"{__name__}.tracing").trace
     if name in __all__:
@@ -42,5 +43,5 @@ def __getattr__(name):
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -1,60 +1,76 @@
-"""Examples before and after encoding, and batches of them whose order depends on the seed alone."""
+"""Datasets before and after encoding, and length-bucketed batches in a reproducible order."""
+
+from __future__ import annotations
 
 import collections
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from keras_seq._internal.types import Array, ArrayLike
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
 
 class RaggedArray:
-    """Rows of different lengths, end to end, where an array would pad them to the longest.
+    """Rows of different lengths, stored without padding.
+
+    >>> import numpy as np
+    >>> from keras_seq.batching import RaggedArray
+    >>> RaggedArray([np.array([1, 2, 3]), np.array([4])], "int32")[:]
+    array([[1, 2, 3],
+           [4, 0, 0]], dtype=int32)
 
     Args:
         rows: Arrays `(timesteps,)`.
-        dtype: That the numbers are kept in.
+        dtype: Data type of the values.
     """
 
     ndim = 2
 
-    def __init__(self, rows, dtype):
+    def __init__(self, rows: Sequence[Array], dtype: Any) -> None:
         self.lengths = np.array([len(row) for row in rows], "int64")
         self.values = np.empty(self.lengths.sum(), dtype)
         self._ends = np.cumsum(self.lengths)
         for row, end in zip(rows, self._ends):
             self.values[end - len(row) : end] = row
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, rows):
-        """Some rows as an array, zeros after the end of each: a slice, or an array of numbers."""
-        ends, lengths = self._ends[rows], self.lengths[rows]
-        found = np.zeros((len(lengths), max(lengths, default=0)), self.values.dtype)
-        for row, end, length in zip(found, ends, lengths):
+    def __getitem__(self, indices: Any) -> Array:
+        """Return some rows, padded with zeros to the longest of them.
+
+        Args:
+            indices: Slice or array of row numbers.
+        """
+        ends, lengths = self._ends[indices], self.lengths[indices]
+        padded = np.zeros((len(lengths), max(lengths, default=0)), self.values.dtype)
+        for row, end, length in zip(padded, ends, lengths):
             row[:length] = self.values[end - length : end]
-        return found
+        return padded
 
 
-Arrays = Any
+Arrays: TypeAlias = Any
 """An array, a `RaggedArray`, or a dict of these by name. The first axis is examples."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RawExamples:
-    """Examples of one split as the data has them: texts, pictures, sound.
+    """Examples of one split before encoding, such as texts, images or audio.
+
+    >>> from keras_seq.batching import RawExamples
+    >>> len(RawExamples(["fine", "awful"], ["good", "bad"]))
+    2
 
     Args:
-        inputs: What a model is asked about, one per example.
-        targets: What it is to answer: one per example, or a dict of such sequences; None if the
-            inputs say it themselves.
-
-    Example:
-        >>> examples = RawExamples(["fine", "awful"], ["good", "bad"])
-        >>> len(examples)
-        2
+        inputs: Inputs, one per example.
+        targets: Targets, one per example, or a dict of such sequences. None if the inputs are the
+            targets too.
     """
 
     inputs: Sequence[Any]
@@ -67,33 +83,33 @@ class RawExamples:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class EncodedDataset:
-    """Examples of one split as arrays that a model is trained on.
+    """Examples of one split as arrays for training.
+
+    >>> import numpy as np
+    >>> from keras_seq.batching import EncodedDataset
+    >>> ids = np.array([[4, 5, 0], [6, 7, 8]])
+    >>> dataset = EncodedDataset({"ids": ids}, np.array([0, 1]), [2, 3], ["ids"])
+    >>> dataset.pad_batch([0], 2)
+    ({'ids': array([[4, 5]])}, array([0]))
 
     Args:
-        inputs: What the model takes.
-        targets: What it is to answer, or None.
-        lengths: Time steps of each example `(examples,)`, if they differ.
-        sequences: Names of the arrays whose second axis is time, `(examples, timesteps, ...)`,
-            padded at the end to one length: keys of the dicts, or "inputs" and "targets" for what
-            is a single array. A `RaggedArray` is a sequence without being named. Only these arrays
-            are cut to the length of the longest example of a batch.
-        min_length: Shortest length to which a batch is cut or padded.
-        buckets_per_octave: Number of such lengths between one and its double, a power of two. More
-            of them leave less padding and take longer to compile.
+        inputs: Inputs of the model.
+        targets: Targets of the model, or None.
+        lengths: Number of time steps of each example, `(examples,)`. None if all have the same.
+        sequences: Names of the arrays `(examples, timesteps, ...)`, padded at the end: keys of the
+            dicts, or "inputs" and "targets" for single arrays. A `RaggedArray` need not be named.
+            Only these arrays are cropped to the bucket length of a batch.
+        min_length: Minimum bucket length.
+        buckets_per_octave: Number of bucket lengths between one and its double, a power of two.
+            More buckets need less padding and longer compilation.
 
     Raises:
-        ValueError: If the arrays do not fit each other or what is said of them.
-
-    Example:
-        >>> tokens = np.array([[4, 5, 0], [6, 7, 8]])
-        >>> dataset = EncodedDataset({"tokens": tokens}, np.array([0, 1]), [2, 3], ["tokens"])
-        >>> dataset.pad_batch([0], 2)
-        ({'tokens': array([[4, 5]])}, array([0]))
+        ValueError: If the arrays do not match each other, `lengths` or `sequences`.
     """
 
     inputs: Arrays
     targets: Arrays = None
-    lengths: Any = None
+    lengths: ArrayLike = None
     sequences: Collection[str] = ()
     min_length: int = 16
     buckets_per_octave: int = 2
@@ -101,7 +117,9 @@ class EncodedDataset:
     def __post_init__(self) -> None:
         arrays = {**_by_name("inputs", self.inputs), **_by_name("targets", self.targets)}
         if unknown := sorted(set(self.sequences) - set(arrays)):
-            raise ValueError(f"sequences has {unknown[0]!r}; the arrays are {sorted(arrays)}.")
+            raise ValueError(
+                f"`sequences` names {unknown[0]!r}, but the arrays are {sorted(arrays)}."
+            )
         counts = {name: len(array) for name, array in arrays.items()}
         if self.lengths is not None:
             counts["lengths"] = len(self.lengths)
@@ -109,15 +127,16 @@ class EncodedDataset:
             raise ValueError(f"The arrays have different numbers of examples: {counts}.")
         if self.lengths is None:
             return
-        longest = max(self.lengths, default=0)
+        max_length = max(self.lengths, default=0)
         timed = {name: array for name, array in arrays.items() if self.is_sequence(name, array)}
         if not timed:
-            raise ValueError("There are lengths, but sequences names no array.")
+            raise ValueError("`lengths` is given, but `sequences` names no array.")
         for name, array in timed.items():
-            if not isinstance(array, RaggedArray) and (array.ndim < 2 or array.shape[1] < longest):
+            is_ragged = isinstance(array, RaggedArray)
+            if not is_ragged and (array.ndim < 2 or array.shape[1] < max_length):
                 raise ValueError(
-                    f"{name!r} has the shape {array.shape}, and the longest example {longest} time "
-                    "steps."
+                    f"{name!r} has the shape {array.shape}, but the longest example has "
+                    f"{max_length} time steps."
                 )
 
     def __len__(self) -> int:
@@ -128,57 +147,63 @@ class EncodedDataset:
         """Return whether the second axis of an array is time.
 
         Args:
-            name: Its name, as in `sequences`.
-            array: The array, whose type tells if it is a `RaggedArray`.
+            name: Name of the array, as in `sequences`.
+            array: Array; a `RaggedArray` is always a sequence.
         """
         return name in self.sequences or isinstance(array, RaggedArray)
 
-    def pad_batch(self, rows: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
-        """Return some examples in one of few shapes, so that few programs are compiled for them.
+    def pad_batch(self, indices: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
+        """Return some examples, padded to one of few shapes to limit compilation.
 
         Args:
-            rows: Numbers of at least one example.
-            length: Time steps, not fewer than any of them has.
+            indices: Indices of at least one example.
+            length: Number of time steps, at least that of each example.
 
         Returns:
-            Inputs and targets with `(rows, length, ...)` for sequences. Zeros follow in time. After
-            the rows given the last of them is repeated until they are as many as a power of two.
+            Inputs and targets, `(rows, length, ...)` for sequences, padded with zeros. The last
+            example is repeated until the number of rows is a power of two.
         """
-        numbers = _power_of_two(rows)
+        repeated = _repeat_last(indices)
 
-        def padded(name: str, array: Any) -> Any:
+        def pad(name: str, array: Any) -> Any:
             is_sequence = self.is_sequence(name, array)
-            return pad_rows(array, rows, length) if is_sequence else array[numbers]
+            return pad_rows(array, indices, length) if is_sequence else array[repeated]
 
-        return _map(padded, "inputs", self.inputs), _map(padded, "targets", self.targets)
-
-
-def pad_rows(array: Any, rows: Sequence[int], length: int) -> Any:
-    """Return some rows of a sequence array `(examples, timesteps, ...)`; see `pad_batch`."""
-    array = array[_power_of_two(rows)][:, :length]
-    shape = [(0, 0), (0, length - array.shape[1])] + [(0, 0)] * (array.ndim - 2)
-    return np.pad(array, shape)
+        return _map(pad, "inputs", self.inputs), _map(pad, "targets", self.targets)
 
 
-def _power_of_two(rows: Sequence[int]) -> np.ndarray:
-    """Return row numbers, the last repeated until they are as many as a power of two."""
-    count = 2 ** (len(rows) - 1).bit_length()
-    return np.asarray(rows)[np.minimum(np.arange(count), len(rows) - 1)]
+def pad_rows(array: Array | RaggedArray, indices: Sequence[int], length: int) -> Array:
+    """Return some rows of a sequence array, padded as by `EncodedDataset.pad_batch`.
+
+    Args:
+        array: `(examples, timesteps, ...)`.
+        indices: Indices of at least one example.
+        length: Number of time steps, at least that of each example.
+    """
+    rows = array[_repeat_last(indices)][:, :length]
+    return np.pad(rows, [(0, 0), (0, length - rows.shape[1])] + [(0, 0)] * (rows.ndim - 2))
 
 
-def _by_name(whole: str, arrays: Arrays) -> Mapping[str, Any]:
+def _repeat_last(indices: Sequence[int]) -> Array:
+    """Return indices with the last one repeated until their number is a power of two."""
+    count = 2 ** (len(indices) - 1).bit_length()
+    return np.asarray(indices)[np.minimum(np.arange(count), len(indices) - 1)]
+
+
+def _by_name(default: str, arrays: Arrays) -> Mapping[str, Any]:
+    """Return arrays by name; a single array has the default name."""
     if arrays is None:
         return {}
-    return arrays if isinstance(arrays, Mapping) else {whole: arrays}
+    return arrays if isinstance(arrays, Mapping) else {default: arrays}
 
 
-def _map(function: Callable[[str, Any], Any], whole: str, arrays: Arrays) -> Arrays:
-    """Return arrays with a function of name and array applied to each."""
+def _map(function: Callable[[str, Any], Any], default: str, arrays: Arrays) -> Arrays:
+    """Apply a function of name and array to each array; a single array has the default name."""
     if arrays is None:
         return None
     if isinstance(arrays, Mapping):
         return {name: function(name, array) for name, array in arrays.items()}
-    return function(whole, arrays)
+    return function(default, arrays)
 
 
 def make_batches(
@@ -189,88 +214,92 @@ def make_batches(
     epochs: int,
     shards: Sequence[int] = (0,),
     num_shards: int = 1,
-) -> Any:
-    """Return the batches of all epochs from `initial_epoch` on, one after the other.
+) -> tf.data.Dataset:
+    """Return the batches of all epochs from `initial_epoch` on.
 
-    A run that stops after an epoch and goes on later sees what an undisturbed one sees. Examples
-    of about the same length come together, cut to one of a few lengths.
+    The order depends on the seed and the epoch only, so a resumed run gets the same batches as an
+    uninterrupted one. A batch holds examples of similar length, cropped to a bucket length.
 
-    For several devices a batch comes in parts of the same size and length. One that cannot be
-    divided, such as the last of an epoch may be, has some of its examples twice, or more often if
-    there are fewer of them than parts.
+    For distributed training, a batch consists of shards of equal size and length. Examples are
+    repeated in a batch that cannot be divided evenly, such as the last of an epoch.
 
     Args:
         examples: Encoded examples.
         batch_size: Batch size; the last batch of an epoch may be smaller.
         seed: Random seed of the order.
-        initial_epoch: Epochs already done.
-        epochs: Epochs in all.
-        shards: Numbers of the parts of every batch that are wanted, one after the other.
-        num_shards: Number of parts of a batch.
+        initial_epoch: Number of completed epochs.
+        epochs: Total number of epochs, completed ones included.
+        shards: Indices of the shards to return of every batch, in this order.
+        num_shards: Number of shards of a batch.
 
     Returns:
-        A `tf.data.Dataset` of (inputs, targets).
+        Dataset of pairs (inputs, targets).
     """
     import tensorflow as tf
 
-    def as_tensor(name: str, array: Any) -> Any:
+    def as_tensor(array: Any) -> Any:
         if isinstance(array, RaggedArray):
             return tf.RaggedTensor.from_row_lengths(array.values, array.lengths)
         return tf.convert_to_tensor(array)
 
-    inputs = _map(as_tensor, "inputs", examples.inputs)
-    targets = _map(as_tensor, "targets", examples.targets)
-    count = len(examples)
-    lengths = None if examples.lengths is None else np.asarray(examples.lengths)
+    inputs = _map(lambda _, array: as_tensor(array), "inputs", examples.inputs)
+    targets = _map(lambda _, array: as_tensor(array), "targets", examples.targets)
+    max_length = None if examples.lengths is None else int(max(examples.lengths))
 
-    def rows_of_batches():
+    def generate_indices() -> Iterator[tuple[Array, int]]:
         for epoch in range(initial_epoch, epochs):
-            random = np.random.default_rng([seed, epoch])
-            order = random.permutation(count)
-            if lengths is not None:
-                # A stable sort: within a length, the order stays random.
-                buckets = [_bucket(n, examples) for n in lengths[order]]
-                order = order[np.argsort(buckets, kind="stable")]
-            batches = [order[i : i + batch_size] for i in range(0, count, batch_size)]
-            if lengths is not None:
-                random.shuffle(batches)
-            for rows in batches:
-                length = 0 if lengths is None else _bucket(max(lengths[rows]), examples)
-                rows = np.resize(rows, -(-len(rows) // num_shards) * num_shards)
+            for batch, length in _epoch_batches(examples, batch_size, seed, epoch):
+                divisible = np.resize(batch, -(-len(batch) // num_shards) * num_shards)
                 for shard in shards:
-                    yield rows[shard::num_shards], length
+                    yield divisible[shard::num_shards], length
 
-    rows = tf.data.Dataset.from_generator(
-        rows_of_batches,
+    indices_and_lengths = tf.data.Dataset.from_generator(
+        generate_indices,
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
     )
-    longest = 0 if lengths is None else max(lengths)
 
-    def gathered(rows, length):
-        def batch(name: str, array: Any) -> Any:
+    def gather(indices: tf.Tensor, length: tf.Tensor) -> tuple[Arrays, Arrays]:
+        def gather_array(name: str, array: Any) -> Any:
             if isinstance(array, tf.RaggedTensor):
-                shape = tf.stack([-1, tf.minimum(length, longest)])
-                return tf.gather(array, rows).to_tensor(shape=shape)
-            array = tf.gather(array, rows)
-            is_cut = lengths is not None and name in examples.sequences
-            return array[:, :length] if is_cut else array
+                shape = tf.stack([-1, tf.minimum(length, max_length or 0)])
+                return tf.gather(array, indices).to_tensor(shape=shape)
+            rows = tf.gather(array, indices)
+            is_cropped = max_length is not None and name in examples.sequences
+            return rows[:, :length] if is_cropped else rows
 
-        return _map(batch, "inputs", inputs), _map(batch, "targets", targets)
+        return _map(gather_array, "inputs", inputs), _map(gather_array, "targets", targets)
 
-    return rows.map(gathered).prefetch(2)
-
-
-def _bucket(length: int, examples: EncodedDataset) -> int:
-    return bucket_length(length, examples.buckets_per_octave, examples.min_length)
+    return indices_and_lengths.map(gather).prefetch(2)
 
 
-def bucket_length(length, buckets_per_octave=2, min_length=16):
-    """Return the length to which a sequence is padded: 16, 24, 32, 48, 64, ...
+def _epoch_batches(
+    examples: EncodedDataset, batch_size: int, seed: int, epoch: int
+) -> Iterator[tuple[Array, int]]:
+    """Yield the indices and the bucket length of each batch of an epoch, in random order."""
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(examples))
+    if examples.lengths is None:
+        for i in range(0, len(examples), batch_size):
+            yield order[i : i + batch_size], 0
+        return
+    lengths = np.asarray(examples.lengths)
+    options = examples.buckets_per_octave, examples.min_length
+    # The sort is stable, so that the order within a bucket stays random.
+    buckets = [bucket_length(n, *options) for n in lengths[order]]
+    order = order[np.argsort(buckets, kind="stable")]
+    batches = [order[i : i + batch_size] for i in range(0, len(examples), batch_size)]
+    random.shuffle(batches)
+    for batch in batches:
+        yield batch, bucket_length(max(lengths[batch]), *options)
+
+
+def bucket_length(length: int, buckets_per_octave: int = 2, min_length: int = 16) -> int:
+    """Return the bucket length of a sequence, by default one of 16, 24, 32, 48, 64, ...
 
     Args:
         length: Number of time steps.
-        buckets_per_octave: Number of such lengths between one and its double, a power of two.
-        min_length: Shortest of these lengths.
+        buckets_per_octave: Number of bucket lengths between one and its double, a power of two.
+        min_length: Minimum bucket length.
     """
     if length <= min_length:
         return min_length
@@ -278,20 +307,19 @@ def bucket_length(length, buckets_per_octave=2, min_length=16):
     return -(-length // step) * step
 
 
-def bucket_by_length(lengths, batch_size):
+def bucket_by_length(lengths: Sequence[int], batch_size: int) -> list[tuple[list[int], int]]:
     """Return batches of examples of similar length, the longest first.
 
     Args:
         lengths: Number of time steps of each example.
-        batch_size: Batch size, at most.
+        batch_size: Maximum batch size.
 
     Returns:
-        List of pairs: the numbers of the examples of a batch, and the length to pad them to. There
-        are four such lengths between one and its double. Every example has at least half that
-        length, unless it is 16.
+        Pairs of the indices of a batch and the bucket length to pad it to, with four buckets per
+        octave. Every example has at least half that length, unless it is 16.
     """
     order = np.argsort(np.negative(lengths), kind="stable")
-    octaves = collections.defaultdict(list)
+    octaves: dict[int, list[int]] = collections.defaultdict(list)
     for row in order:
         octaves[bucket_length(lengths[row], 1)].append(row)
     return [

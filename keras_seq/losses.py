@@ -1,4 +1,6 @@
-"""Losses of sequences: means over tokens, also where several devices share a batch; CTC."""
+"""Losses of sequences: masked cross-entropy of tokens, and CTC."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -9,19 +11,29 @@ from keras_seq._internal.keras_compat import (
     reduce_weighted_values,
     set_keras_mask,
 )
+from keras_seq._internal.types import ArrayLike, Config, Tensor
 from keras_seq._internal.value_checks import check_valid
 from keras_seq.scan.ctc import ctc_loss
 
 
 class TokenMeanMixin:
-    """Makes a loss that is a mean over tokens one over the tokens of all devices.
+    """Mixin that weights each replica's loss by its number of tokens.
 
-    A base to put before a `keras.losses.Loss` whose `y_true` is numbers of tokens, 0 for padding.
-    Keras takes the mean of what the devices find (`tf.distribute`), as if each had as many tokens.
+    The distributed mean then equals the mean on a single device. Without it, Keras averages the
+    losses of the replicas (`tf.distribute`) as if all had the same number of tokens. Place the
+    mixin before a `keras.losses.Loss` whose `y_true` is token ids, 0 for padding:
+
+    >>> import keras
+    >>> from keras_seq.losses import TokenMeanMixin
+    >>> class TokenLoss(TokenMeanMixin, keras.losses.SparseCategoricalCrossentropy):
+    ...     pass
+    >>> loss = TokenLoss(from_logits=True, ignore_class=0)
     """
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        loss = super().__call__(y_true, y_pred, sample_weight)
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Tensor:
+        loss = super().__call__(y_true, y_pred, sample_weight)  # type: ignore[misc]
         if keras.backend.backend() != "tensorflow":
             return loss
         import tensorflow as tf
@@ -29,14 +41,14 @@ class TokenMeanMixin:
         context = tf.distribute.get_replica_context()
         if context is None or context.num_replicas_in_sync == 1:
             return loss
-        tokens = ops.cast(ops.count_nonzero(y_true), loss.dtype)
-        mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, tokens)
-        return ops.divide_no_nan(loss * tokens, mean)
+        num_tokens = ops.cast(ops.count_nonzero(y_true), loss.dtype)
+        mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, num_tokens)
+        return ops.divide_no_nan(loss * num_tokens, mean)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentropy):
-    """Cross-entropy of tokens, from logits: the mean over all tokens other than padding.
+    """Cross-entropy of tokens, averaged over all tokens except padding.
 
     >>> import numpy as np
     >>> from keras_seq.losses import MaskedCrossentropy
@@ -46,45 +58,50 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
 
     Args:
         from_logits: Whether the predictions are logits, not probabilities.
-        ignore_class: Id of padding.
-        label_smoothing: Fraction of the probability that is spread evenly over all tokens (Szegedy
-            et al. 2016), at least 0 and less than 1.
+        ignore_class: Token id of padding.
+        label_smoothing: Fraction of the probability to spread evenly over all tokens, at least 0
+            and less than 1 (Szegedy et al. 2016).
         name: Name of the loss.
         **kwargs: Further arguments of `keras.losses.SparseCategoricalCrossentropy`.
 
     Call arguments:
-        y_true: Ids of tokens `(batch, timesteps)`.
-        y_pred: Logits `(batch, timesteps, tokens)`.
+        y_true: Token ids `(batch, timesteps)`.
+        y_pred: Logits or probabilities `(batch, timesteps, vocabulary)`.
+        sample_weight: None, or weights `(batch,)` or `(batch, timesteps)`.
 
     Raises:
-        InputError: If `label_smoothing` is out of its range, or there are no logits to smooth.
+        InputError: If `label_smoothing` is out of range, or positive without `from_logits`.
     """
 
     def __init__(
         self,
-        from_logits=True,
-        ignore_class=0,
-        label_smoothing=0.0,
-        name="masked_crossentropy",
-        **kwargs,
-    ):
+        from_logits: bool = True,
+        ignore_class: int | None = 0,
+        label_smoothing: float = 0.0,
+        name: str = "masked_crossentropy",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise InputError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
         if label_smoothing and not from_logits:
-            raise InputError("label_smoothing needs logits: from_logits=True.")
+            raise InputError(
+                f"label_smoothing={label_smoothing} needs logits: pass from_logits=True."
+            )
         self.label_smoothing = label_smoothing
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Tensor:
         if sample_weight is not None:
-            # On torch, Keras cannot multiply weights of sequences by a mask of time steps.
+            # On torch, Keras cannot multiply weights per sequence by a mask of time steps.
             weight = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
             weight = weight[:, None] if len(weight.shape) == 1 else weight
             sample_weight = weight * ops.ones_like(ops.cast(y_true, self.dtype))
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
-        """Return the loss of each token, `(batch, timesteps)`, and its mask."""
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the loss of each token, `(batch, timesteps)`, with a Keras mask."""
         losses = super().call(y_true, y_pred)
         if not self.label_smoothing:
             return losses
@@ -96,46 +113,70 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
             set_keras_mask(smoothed, mask=mask)
         return smoothed
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """Return the arguments of the constructor."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CTC(keras.losses.CTC):
-    """Connectionist temporal classification (Graves et al. 2006), as `keras.losses.CTC`.
+    """Loss of connectionist temporal classification (Graves et al. 2006), as `keras.losses.CTC`.
 
-    On TensorFlow's CPU it is several times faster than Keras's. On all backends it can be
-    differentiated any number of times, and it compiles with `jit_compile=True`. A text that its
-    recording is too short for has no alignment: it costs 1e5, so that it is seen in the mean, and
-    has no gradient, so that it does not spoil the weights.
+    On TensorFlow it is several times faster on a CPU than Keras's loss. On all backends it is
+    differentiable to any order and compiles with `jit_compile=True`. Labels without an alignment,
+    because the input has too few time steps, cost 1e5 and have no gradient. They are thus visible
+    in the mean, but do not change the weights.
+
+    >>> import numpy as np
+    >>> from keras_seq.losses import CTC
+    >>> labels, logits = np.array([[1, 0]]), np.zeros((1, 2, 3), "float32")
+    >>> round(float(CTC()(labels, logits)), 4)  # 3 of the 9 paths are alignments: log 3
+    1.0986
+
+    Args:
+        reduction: Reduction over the batch, as for `keras.losses.CTC`.
+        name: Name of the loss.
+        dtype: Data type of the loss.
 
     Call arguments:
-        y_true: Labels `(batch, labels)` from 1 to `classes - 1`; 0 is the blank, and no label.
-        y_pred: Logits `(batch, timesteps, classes)`. Steps that are masked do not count.
+        y_true: Labels `(batch, labels)` from 1 to `classes - 1`; 0, the blank, pads them.
+        y_pred: Logits `(batch, timesteps, classes)`. Masked steps are ignored.
         sample_weight: None or weights `(batch,)`.
-        input_lengths: None or number of time steps that count, `(batch,)`.
-        label_lengths: None or number of labels that count, `(batch,)`; then these must not be 0.
+        input_lengths: None or numbers of time steps, `(batch,)`.
+        label_lengths: None or numbers of labels, `(batch,)`. If given, no label may be 0.
 
     Raises:
-        InputError: If a shape is wrong or a label does not exist. In a graph, a label that does not
-            exist is the backend's error, with the same sentence; under `jit_compile=True` on
-            TensorFlow the result is NaN.
+        InputError: If a shape is wrong or a label is out of range. In a graph, the backend raises
+            an error with the same message for a label. With `jit_compile=True` on TensorFlow, the
+            loss is NaN.
     """
 
-    def __call__(self, y_true, y_pred, sample_weight=None, input_lengths=None, label_lengths=None):
+    def __call__(
+        self,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        input_lengths: ArrayLike | None = None,
+        label_lengths: ArrayLike | None = None,
+    ) -> Tensor:
         mask = get_keras_mask(y_pred)
         logits = ops.convert_to_tensor(y_pred, dtype=self.dtype)
         if mask is not None:
             logits = ops.take_along_axis(logits, _to_front(mask)[:, :, None], axis=1)
             input_lengths = ops.sum(ops.cast(mask, "int32"), axis=1)
         losses = self.call(y_true, logits, input_lengths, label_lengths)
-        # The mask of the steps is not one of the sequences.
+        # Keras's own reduction would apply the mask of the steps to the losses of the sequences.
         return reduce_weighted_values(
             losses, sample_weight=sample_weight, reduction=self.reduction, dtype=self.dtype
         )
 
-    def call(self, y_true, y_pred, input_lengths=None, label_lengths=None):
+    def call(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        input_lengths: Tensor | None = None,
+        label_lengths: Tensor | None = None,
+    ) -> Tensor:
         """Return the loss of each sequence, `(batch,)`."""
         labels, logits = ops.cast(y_true, "int32"), ops.convert_to_tensor(y_pred)
         if len(labels.shape) != 2 or len(logits.shape) != 3:
@@ -154,23 +195,27 @@ class CTC(keras.losses.CTC):
         label_lengths, input_lengths = (
             ops.cast(lengths, "int32") for lengths in (label_lengths, input_lengths)
         )
-        classes = logits.shape[-1]
-        counts = ops.arange(ops.shape(labels)[1]) < label_lengths[:, None]
-        valid = ops.logical_not(counts) | ((labels > 0) & (labels < classes))
+        num_classes = logits.shape[-1]
+        is_label = ops.arange(ops.shape(labels)[1]) < label_lengths[:, None]
+        is_valid = ops.logical_not(is_label) | ((labels > 0) & (labels < num_classes))
         check_valid(
-            valid,
+            is_valid,
             labels,
-            f"CTC takes labels from 1 to {classes - 1}, got {{}} in row {{}} of the batch, label "
-            "number {}; 0 is the blank, and the logits have a class for each label.",
+            f"CTC takes labels from 1 to {num_classes - 1}, got {{}} in row {{}} of the batch, "
+            "label number {}. 0 is the blank; the logits need a class for each label.",
         )
-        # TensorFlow's operator may run before the check, and has an error of its own.
-        labels = ops.where(valid, labels, 1)
+        # TensorFlow's operator may run before the check, and has its own error.
+        labels = ops.where(is_valid, labels, 1)
         loss = ctc_loss(logits, labels, label_lengths, input_lengths)
-        return ops.where(ops.all(valid, axis=1), loss, float("nan"))
+        return ops.where(ops.all(is_valid, axis=1), loss, float("nan"))
 
 
-def _to_front(chosen):
-    """Return the order of the columns that puts those that are chosen before the others."""
-    count = ops.shape(chosen)[1]
-    columns = ops.arange(count)
-    return ops.argsort(ops.where(chosen, columns, count + columns), axis=1)
+def _to_front(mask: Tensor) -> Tensor:
+    """Return the order of columns that moves the unmasked ones to the front.
+
+    Args:
+        mask: Bools `(batch, columns)`.
+    """
+    num_columns = ops.shape(mask)[1]
+    columns = ops.arange(num_columns)
+    return ops.argsort(ops.where(mask, columns, num_columns + columns), axis=1)

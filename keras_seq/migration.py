@@ -1,7 +1,7 @@
-"""Layers of this package with the weights of TensorFlow Addons.
+"""Conversion of weights of TensorFlow Addons to layers of this package.
 
-TensorFlow Addons cannot be imported next to Keras 3. `docs/from_addons.md` shows how to save its
-weights as arrays in an environment of its own; these functions take the arrays.
+TensorFlow Addons cannot be imported together with Keras 3. `docs/from_addons.md` shows how to save
+its weights as arrays in a separate environment. These functions take the arrays.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,19 @@ from numpy.typing import ArrayLike
 
 from keras_seq import cells, layers
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Activation
 from keras_seq.scan.general import output_size
 
 
 def convert_peephole_lstm(
     weights: Sequence[ArrayLike], **arguments: Any
 ) -> cells.DiagonalPeepholeLSTMCell:
-    """Return the cell of a `tfa.rnn.PeepholeLSTMCell`, to be used in any recurrent layer.
+    """Convert a `tfa.rnn.PeepholeLSTMCell` to a cell for any recurrent layer.
 
     Args:
-        weights: `get_weights()` of the cell: kernel, recurrent kernel, the bias if there is one,
-            and the peepholes of the input, the forget and the output gate.
-        arguments: Other arguments that the cell had, such as `activation`.
+        weights: `get_weights()` of the cell: kernel, recurrent kernel, optional bias, and peepholes
+            of the input, forget and output gates.
+        **arguments: Further arguments of the cell, such as `activation`.
 
     Raises:
         InputError: If there are not five or six arrays.
@@ -49,15 +50,15 @@ def convert_crf(
     bias: ArrayLike | None = None,
     **arguments: Any,
 ) -> layers.CRF:
-    """Return the layer of a `tfa.layers.CRF`, or of `transition_params` of `tfa.text`.
+    """Convert a `tfa.layers.CRF`, or `transition_params` of `tfa.text`, to a layer.
 
     Args:
-        chain_kernel: Scores of transitions `(units, units)`, from tag to tag.
-        left_boundary: Scores of the first tag `(units,)`; left out with `use_boundary=False`.
-        right_boundary: Scores of the last tag `(units,)`; left out with `use_boundary=False`.
-        kernel: Kernel of the dense layer `(features, units)`; left out with `use_kernel=False`.
-        bias: Bias of the dense layer `(units,)`; left out with `use_bias=False`.
-        arguments: Other arguments of `keras_seq.layers.CRF`.
+        chain_kernel: Transition scores `(units, units)`, from tag to tag.
+        left_boundary: Scores of the first tag `(units,)`; None with `use_boundary=False`.
+        right_boundary: Scores of the last tag `(units,)`; None with `use_boundary=False`.
+        kernel: Kernel of the dense layer `(features, units)`; None with `use_kernel=False`.
+        bias: Bias of the dense layer `(units,)`; None with `use_bias=False`.
+        **arguments: Further arguments of `keras_seq.layers.CRF`.
     """
     units = len(np.asarray(chain_kernel))
     features = units if kernel is None else len(np.asarray(kernel))
@@ -82,41 +83,43 @@ def convert_attention(
     attention_g: ArrayLike | None = None,
     attention_b: ArrayLike | None = None,
     attention_kernel: ArrayLike | None = None,
-    attention_activation: Any = None,
+    attention_activation: Activation = None,
 ) -> tuple[layers.AttentionDecoderCell, keras.layers.Dense]:
-    """Return what a `tfa.seq2seq.AttentionWrapper` of one attention mechanism computes.
+    """Convert a `tfa.seq2seq.AttentionWrapper` of one attention mechanism to a decoder cell.
 
-    The keys of the memory are computed once, by the second result:
+    The second result computes the keys of the memory, once per sequence:
 
         decoder_cell, to_keys = convert_attention(...)
         states = decoder_cell.initial_state(memory, to_keys(memory), mask)
 
     Args:
-        cell: Cell of the same kind and size as the wrapped one, from `keras_seq.cells` or Keras.
+        cell: Cell of the same class and size as the wrapped one, from `keras_seq.cells` or Keras.
         cell_weights: `get_weights()` of the wrapped cell.
-        memory_kernel: Kernel of the `memory_layer` `(features, key units)`.
-        query_kernel: Kernel of the `query_layer` `(units of the cell, key units)`. Given with
-            `attention_v` for `BahdanauAttention`, left out for `LuongAttention`.
-        attention_v: Weight `attention_v` of `BahdanauAttention`, `(key units,)`.
+        memory_kernel: Kernel of the `memory_layer`, `(features, key units)`.
+        query_kernel: Kernel of the `query_layer`, `(units of the cell, key units)`; None for
+            `LuongAttention`.
+        attention_v: Weight `attention_v` of `BahdanauAttention`, `(key units,)`; None for
+            `LuongAttention`.
         attention_g: Scalar `attention_g`, with `normalize=True` or `scale=True`.
-        attention_b: Weight `attention_b` `(key units,)`, with `normalize=True`.
-        attention_kernel: Kernel of the `attention_layer` `(units of the cell + features, n)`; left
-            out if there is none, so that the context itself is the attention.
+        attention_b: Weight `attention_b`, `(key units,)`, with `normalize=True`.
+        attention_kernel: Kernel of the `attention_layer`, `(units of the cell + features, n)`. None
+            if there is no such layer; the context itself is then the attention.
         attention_activation: Activation of the `attention_layer`.
 
     Returns:
-        The cell, and the Dense layer that makes keys of the memory.
+        The cell, and the Dense layer that computes keys from the memory.
 
     Raises:
         InputError: If only one of `query_kernel` and `attention_v` is given.
     """
     if (query_kernel is None) != (attention_v is None):
-        raise InputError("Give both query_kernel and attention_v, or none of the two.")
+        name = "attention_v" if query_kernel is None else "query_kernel"
+        raise InputError(f"Pass both query_kernel and attention_v, or neither; got only {name}.")
     memory_kernel = np.asarray(memory_kernel)
     memory_units, key_units = memory_kernel.shape
-    width = output_size(cell)
+    output_units = output_size(cell)
     if attention_kernel is None:
-        combine = np.eye(width + memory_units, memory_units, -width)
+        combine = np.eye(output_units + memory_units, memory_units, -output_units)
     else:
         combine = np.asarray(attention_kernel)
     attention = layers.AttentionDecoderCell(
@@ -131,7 +134,9 @@ def convert_attention(
     attention.build((None, len(np.asarray(cell_weights[0])) - combine.shape[1]))
     attention.cell.set_weights(cell_weights)
     # The rows are [output; context] in TensorFlow Addons, [context; output] here.
-    attention.combine.kernel.assign(np.concatenate([combine[width:], combine[:width]]))
+    attention.combine.kernel.assign(
+        np.concatenate([combine[output_units:], combine[:output_units]])
+    )
     g = 1.0 if attention_g is None else np.asarray(attention_g)
     if attention_v is None:
         memory_kernel = g * memory_kernel

@@ -1,12 +1,14 @@
 """Batches: every example once an epoch, those of like length together, the same after a pause."""
 
 import dataclasses
+import doctest
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keras_seq import batching as module
 from keras_seq.batching import (
     EncodedDataset,
     RaggedArray,
@@ -168,16 +170,16 @@ def test_labels_as_wide_as_the_longest_sentence_are_not_cut():
 MISTAKES = {
     "an unknown name": (
         lambda x: EncodedDataset({"x": x}, x, [2, 3], ["y"]),
-        r"sequences has 'y'; the arrays are \['targets', 'x'\]",
+        r"`sequences` names 'y', but the arrays are \['targets', 'x'\]",
     ),
-    "no sequence": (lambda x: EncodedDataset(x, x, [2, 3]), "sequences names no array"),
+    "no sequence": (lambda x: EncodedDataset(x, x, [2, 3]), "`sequences` names no array"),
     "too few examples": (
         lambda x: EncodedDataset(x, x[:1], [2, 3], ["inputs"]),
         r"different numbers of examples: \{'inputs': 2, 'targets': 1, 'lengths': 2\}",
     ),
     "too short": (
         lambda x: EncodedDataset({"x": x}, None, [2, 4], ["x"]),
-        r"'x' has the shape \(2, 3\), and the longest example 4 time steps",
+        r"'x' has the shape \(2, 3\), but the longest example has 4 time steps",
     ),
     "no time axis": (
         lambda x: EncodedDataset(x, x[:, 0], [2, 3], ["inputs", "targets"]),
@@ -190,3 +192,8 @@ MISTAKES = {
 def test_arrays_that_do_not_fit(make, message):
     with pytest.raises(ValueError, match=message):
         make(np.zeros((2, 3)))
+
+
+def test_examples_in_docstrings():
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed

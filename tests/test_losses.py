@@ -1,10 +1,13 @@
 """The cross-entropy of tokens against that of Keras on tokens alone."""
 
+import doctest
+
 import keras
 import numpy as np
 import pytest
 from helpers import to_numpy
 
+from keras_seq import losses as module
 from keras_seq._internal.errors import InputError
 from keras_seq.losses import MaskedCrossentropy
 
@@ -43,5 +46,10 @@ def test_saved_and_loaded():
 def test_bad_arguments():
     with pytest.raises(InputError, match=r"label_smoothing must be in \[0, 1\), got 1.0"):
         MaskedCrossentropy(label_smoothing=1.0)
-    with pytest.raises(InputError, match="label_smoothing needs logits"):
+    with pytest.raises(InputError, match=r"label_smoothing=0\.1 needs logits"):
         MaskedCrossentropy(from_logits=False, label_smoothing=0.1)
+
+
+def test_examples_in_docstrings():
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed

@@ -215,7 +215,9 @@ def test_attention(mechanism, layer):
 
 
 def test_a_query_without_its_vector_is_refused():
-    with pytest.raises(InputError, match="both query_kernel and attention_v"):
+    with pytest.raises(
+        InputError, match="both query_kernel and attention_v, or neither; got only query_kernel"
+    ):
         migration.convert_attention(
             cells.LSTMCell(2), [], np.ones((2, 2)), query_kernel=np.ones((2, 2))
         )

@@ -1,1 +1,1 @@
-"""Parts that other parts of the package share; not for users."""
+"""Private modules shared by the packages of keras-seq."""

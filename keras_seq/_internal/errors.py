@@ -1,4 +1,4 @@
-"""Errors that tell the user in one sentence what to do."""
+"""Errors whose messages tell users in one sentence what to do."""
 
 import difflib
 import errno
@@ -11,15 +11,25 @@ from keras_seq._internal.keras_compat import without_call_arguments
 
 @without_call_arguments
 class InputError(ValueError):
-    """Something the user gave is wrong; the message says what, where, and what would be right."""
+    """Error for an invalid argument, option or file of the user.
+
+    The message states the wrong value, where it is, and what to do:
+
+    >>> from keras_seq import InputError, cells
+    >>> try:
+    ...     cells.LSTMCell(0)
+    ... except InputError as error:
+    ...     print(error)
+    LSTMCell: `units` must be an integer of at least 1, got 0.
+    """
 
 
 class DamagedFileError(InputError):
-    """A file that keras-seq wrote is not as it was written.
+    """Error for a file of keras-seq whose content changed after it was written.
 
     Args:
-        path: The file.
-        reason: What is wrong with it, as a clause.
+        path: Path of the file.
+        reason: Reason why the file counts as damaged, as a clause.
         remedy: Advice for the user, as a clause.
     """
 
@@ -39,29 +49,30 @@ OS_ERRORS = {
     errno.EROFS: "cannot be written: its file system is read-only",
     errno.ENAMETOOLONG: "has too long a name",
 }
-"""Clauses for errors of the operating system about a file, by `errno`."""
+"""Clauses that describe file errors of the operating system, by `errno`."""
 
 
 def explain(error: BaseException) -> str | None:
-    """Return one sentence on an error that a file or option of the user caused.
+    """Return one sentence that explains an error caused by a file or option of the user.
 
     Args:
         error: Any error.
 
     Returns:
-        The sentence; None for what must be a programming error.
+        The sentence; None for a programming error.
     """
     if isinstance(error, InputError):
         return " ".join(str(error).split())
-    # TensorFlow's error for memory is known by its name only, because nothing is imported here.
+    # TensorFlow's error is recognized by name, since this module must not import TensorFlow.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return "There is not enough memory: try a smaller batch or model, or fewer examples."
     if not isinstance(error, OSError):
         return None
-    # `rename` and `link` have two names, of which the second is to be written.
+    # For `rename` and `link`, the second name is the file to write.
     name = error.filename2 or error.filename
     if is_disk_full(error):
-        return f"The disk{f' of {os.fsdecode(name)}' if name else ''} is full; make room and go on."
+        disk = f"The disk of {os.fsdecode(name)}" if name else "The disk"
+        return f"{disk} is full; free some space and try again."
     if not isinstance(name, str | bytes):
         return None  # sockets and the like
     reason = OS_ERRORS.get(error.errno or 0) or f"cannot be used: {error.strerror or error}"
@@ -69,24 +80,29 @@ def explain(error: BaseException) -> str | None:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Return whether an error of the operating system says that the disk is full."""
+    """Return whether an error of the operating system means that the disk is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
-    """Return an error for a name that is not among the known ones, with the nearest suggested.
+    """Return an error for an unknown name that suggests the closest known one.
 
     Args:
         kind: Noun for the name, for example "recipe".
-        name: Name that the user wrote.
+        name: Name that the user gave.
         known: Names that exist.
     """
     known = list(known)
-    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(known))}."
+    matches = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(sorted(known))}."
     return InputError(f"There is no {kind} {name!r}: {hint}")
 
 
 def excerpt(text: str, length: int = 60) -> str:
-    """Return the beginning of a text from a file, short enough for a message."""
+    """Return the beginning of a text, for an error message.
+
+    Args:
+        text: Text from a file.
+        length: Maximum number of characters.
+    """
     return text if len(text) <= length else text[: length - 3] + "..."

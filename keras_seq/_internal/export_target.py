@@ -1,8 +1,8 @@
-"""The target of a running export, for the few functions that compute differently in one.
+"""Target of a running export, for the few functions that compute differently in one.
 
-While an exporter traces a model, `exporting_to` holds its target, and `export_target` returns it. A
-function reads the target, or is decorated by `dispatch_by_target`: then each target can have its
-own implementation, which `implement` registers, also from modules above that of the function.
+While an exporter traces a model within `exporting_to`, `export_target` returns its target. A
+function may read the target. Or it is decorated by `dispatch_by_target`: then `implement` registers
+a separate implementation for a target, also from a module that the function must not import.
 """
 
 import contextlib
@@ -25,16 +25,17 @@ _implementations: dict[tuple[Callable[..., Any], Target | None], Callable[..., A
 
 
 def export_target() -> Target | None:
-    """Return what the current thread exports to, or None if it exports nothing."""
+    """Return the export target of the current thread, or None outside of an export."""
     return _target.get()
 
 
 @contextlib.contextmanager
 def exporting_to(target: Target) -> Iterator[None]:
-    """Hold a target of exports for the length of a `with` block.
+    """Set the export target of the current thread within a `with` block.
 
     Args:
-        target: "savedmodel" for plain operations of TensorFlow, which run uncompiled anywhere.
+        target: Export target. "savedmodel" stands for plain TensorFlow operations, which run
+            uncompiled anywhere.
     """
     token = _target.set(target)
     try:
@@ -44,7 +45,7 @@ def exporting_to(target: Target) -> Iterator[None]:
 
 
 def dispatch_by_target(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that exports may compute in another way, see `implement`."""
+    """Decorate a function that may have another implementation per target, see `implement`."""
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -57,18 +58,18 @@ def implement(function: Callable[..., Any], target: Target) -> Callable[[Functio
     """Decorate the implementation of a function for a target.
 
     Args:
-        function: Function that is decorated by `dispatch_by_target`.
-        target: Target for which the implementation takes its place.
+        function: Function decorated by `dispatch_by_target`.
+        target: Target for which the implementation replaces the function.
 
     Raises:
-        TypeError: If the implementation has other parameters; of a method, `self` may have a name.
+        TypeError: If the parameters differ. Only the first one of a method, `self`, may be renamed.
     """
     names = list(inspect.signature(function).parameters)
 
     def register(implementation: Function) -> Function:
-        taken = list(inspect.signature(implementation).parameters)
+        own_names = list(inspect.signature(implementation).parameters)
         first = 1 if names[:1] == ["self"] else 0
-        if len(taken) != len(names) or taken[first:] != names[first:]:
+        if len(own_names) != len(names) or own_names[first:] != names[first:]:
             raise TypeError(
                 f"{implementation.__qualname__} must take {', '.join(names)}, as "
                 f"{function.__qualname__} does."
@@ -80,21 +81,21 @@ def implement(function: Callable[..., Any], target: Target) -> Callable[[Functio
 
 
 def follow_keras_exports() -> None:
-    """Let Keras's own exports, such as `model.export(path)`, have the target "savedmodel".
+    """Set the target "savedmodel" in Keras's own exports, such as `model.export(path)`.
 
-    Keras traces a model for all formats in functions that it gives to `ExportArchive.add_endpoint`,
-    and tells no layer that it exports. So these functions hold the target while they are traced.
+    For all formats, Keras traces the functions that it passes to `ExportArchive.add_endpoint`.
+    Layers cannot see that it exports, so these functions set the target while they are traced.
     """
-    # The public class makes an instance of another one, that of the backend.
+    # The public class creates an instance of a private one that depends on the backend.
     archive_class = type(keras.export.ExportArchive())
     wrapt.wrap_function_wrapper(archive_class, "add_endpoint", _add_endpoint)
 
 
 def _add_endpoint(
-    add_endpoint: Callable[..., Any], archive: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    add_endpoint: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     def add(name: str, fn: Callable[..., Any], input_signature: Any = None, **options: Any) -> Any:
-        if input_signature is not None:  # else it was traced by its maker
+        if input_signature is not None:  # otherwise it was traced already
             fn = _with_target(fn)
         return add_endpoint(name, fn, input_signature, **options)
 
@@ -104,7 +105,7 @@ def _add_endpoint(
 def _with_target(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        # Our own exporters have set a target already.
+        # The exporters of keras-seq have set a target already.
         with exporting_to(export_target() or "savedmodel"):
             return function(*args, **kwargs)
 

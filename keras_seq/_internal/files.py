@@ -1,4 +1,4 @@
-"""Files that are written as a whole, folders that are locked, content that is checked when read."""
+"""Atomic writes, exclusive locks on folders, and files with checksums."""
 
 import contextlib
 import csv
@@ -21,30 +21,30 @@ from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import DamagedFileError, InputError, is_disk_full
 
 TEMPORARY = r"\.writing-\w{8}"
-"""Pattern of the names of the folders that files are written in."""
+"""Pattern of the names of the temporary folders of `atomic_write`."""
 LOCK = ".lock"
-"""Name of the file in a locked folder."""
+"""Name of the lock file in a locked folder."""
 CHECKSUM = "checksum"
-"""Key of the SHA-256 that `write_checked_json` adds."""
+"""Key of the SHA-256 checksum that `write_checked_json` adds."""
 
 T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike, keep_previous: bool = False) -> Iterator[Path]:
-    """Yield a path to write a file or folder to, which replaces `path` when the block ends well.
+def atomic_write(path: str | os.PathLike[str], keep_previous: bool = False) -> Iterator[Path]:
+    """Yield a path to write a file or folder to, which replaces `path` at the end of the block.
 
-    After an error, `path` is what it was. A killed process leaves a temporary folder next to it,
+    After an error, `path` is unchanged. A killed process leaves a temporary folder next to it,
     which the next write to the same parent folder removes.
 
     Args:
         path: File or folder to write. Missing parent folders are created.
-        keep_previous: Keep the file that is replaced under the name `previous_path(path)`.
+        keep_previous: Whether to keep the replaced file as `previous_path(path)`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     folder_locks.remove_unlocked(path.parent, TEMPORARY)
-    # A folder for one file, because some formats depend on the name of the file.
+    # A temporary folder, not a temporary name, because some formats depend on the file name.
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=".writing-"))
     with folder_locks.hold(folder):
         try:
@@ -58,22 +58,22 @@ def atomic_write(path: str | os.PathLike, keep_previous: bool = False) -> Iterat
 
 
 def previous_path(path: Path) -> Path:
-    """Return where `atomic_write` keeps the file that it replaced."""
+    """Return the path at which `atomic_write` keeps the replaced file."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def read_with_fallback(path: Path, read: Callable[[Path], T]) -> T | None:
-    """Read a file, or the one that `atomic_write` kept before it if it is damaged or missing.
+    """Read a file, or its previous version if it is damaged or missing.
 
     Args:
         path: File to read.
         read: Function that reads a file and raises `DamagedFileError`.
 
     Returns:
-        What `read` returns; None if there is neither file.
+        Result of `read`; None if neither file exists.
 
     Raises:
-        DamagedFileError: If all files that there are are damaged.
+        DamagedFileError: If no existing file can be read.
     """
     first_error = None
     for candidate in (path, previous_path(path)):
@@ -86,8 +86,8 @@ def read_with_fallback(path: Path, read: Callable[[Path], T]) -> T | None:
             continue
         if first_error is not None:
             print(
-                f"keras-seq: warning: {path} is damaged: {first_error.reason}; going on from "
-                f"{candidate.name}, which was written before it.",
+                f"keras-seq: warning: {path} is damaged: {first_error.reason}; using its previous "
+                f"version {candidate.name}.",
                 file=sys.stderr,
             )
         return content
@@ -98,14 +98,14 @@ def read_with_fallback(path: Path, read: Callable[[Path], T]) -> T | None:
 
 @contextlib.contextmanager
 def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
-    """Keep a folder for this process until the block ends, or the process, however it ends.
+    """Lock a folder for this process until the block or the process ends.
 
     Args:
         folder: Folder to lock. It is created if needed, and removed again if it stays empty.
-        timeout: Longest wait for another process, in seconds.
+        timeout: Maximum wait for another process, in seconds.
 
     Raises:
-        InputError: If another process holds the lock.
+        InputError: If another process holds the lock, or the folder cannot be created.
     """
     try:
         created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
@@ -119,12 +119,12 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise InputError(f"Another process is at work in {folder}; wait until it ends.") from None
+        raise InputError(f"Another process uses {folder}; wait until it ends.") from None
     try:
         yield
     finally:
-        # Removed before the release: a process that has opened the file sees that it is gone.
-        with contextlib.suppress(OSError):  # Windows does not remove an open file
+        # Removed before the release, so that a process that has opened the file sees it is gone.
+        with contextlib.suppress(OSError):  # Windows cannot remove an open file
             (folder / LOCK).unlink()
         lock.release()
         with contextlib.suppress(OSError):  # no longer empty
@@ -133,13 +133,18 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON as a whole or not at all."""
+    """Write JSON atomically.
+
+    Args:
+        path: File to write.
+        content: JSON value.
+    """
     with atomic_write(path) as new:
         new.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def write_checked_json(path: Path, content: Mapping[str, Any], keep_previous: bool = False) -> None:
-    """Write a JSON object with its checksum, for `read_checked_json`.
+    """Write a JSON object with its checksum atomically, for `read_checked_json`.
 
     Args:
         path: File to write.
@@ -154,14 +159,14 @@ def write_checked_json(path: Path, content: Mapping[str, Any], keep_previous: bo
 def read_checked_json(path: Path, remedy: str) -> dict[str, Any]:
     """Return the JSON object in a file, without its checksum.
 
-    A file without a checksum, such as older versions wrote, is taken as it is.
+    A file without a checksum, as older versions wrote it, is not checked.
 
     Args:
         path: File to read.
-        remedy: Advice for the user whose file is damaged; ends the sentence of the error.
+        remedy: Advice for the user if the file is damaged, as a clause.
 
     Raises:
-        DamagedFileError: If the file holds no JSON object, or another one than was written.
+        DamagedFileError: If the file does not hold a JSON object, or its checksum does not match.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -169,7 +174,7 @@ def read_checked_json(path: Path, remedy: str) -> dict[str, Any]:
         reason = "it is empty" if not path.stat().st_size else f"it is not JSON ({error})"
         raise DamagedFileError(path, reason, remedy) from error
     if not isinstance(content, dict):
-        raise DamagedFileError(path, "it holds no JSON object", remedy)
+        raise DamagedFileError(path, "it is not a JSON object", remedy)
     checksum = content.pop(CHECKSUM, None)
     if checksum is not None and checksum != _checksum(content):
         reason = f'its content does not match its "{CHECKSUM}" (if you edited it, remove that line)'
@@ -182,17 +187,19 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
-    """Compare all members of a saved model or of saved arrays with their checksums.
+    """Check all members of a zip archive, such as a saved model, against their checksums.
+
+    Compressed members are rejected, since they may unpack to any size. Neither Keras nor NumPy
+    compresses.
 
     Args:
         path: Archive to read.
-        members: Names of members that it must have.
-        remedy: Advice for the user whose file is damaged; ends the sentence of the error.
+        members: Names of required members.
+        remedy: Advice for the user if the file is damaged, as a clause.
 
     Raises:
-        DamagedFileError: If it is not a zip archive, a member is missing, or one does not match its
-            checksum. Also if one is compressed, since it may unpack to any size; neither Keras nor
-            NumPy compresses.
+        DamagedFileError: If the file is not a zip archive, or a member is missing, compressed, or
+            does not match its checksum.
     """
     with path.open("rb") as file:
         try:
@@ -200,7 +207,7 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
                 kinds = {info.filename: info.compress_type for info in archive.infolist()}
                 compressed = [name for name, kind in kinds.items() if kind != zipfile.ZIP_STORED]
                 damaged = None if compressed else archive.testzip()
-        # Raised by `zipfile` for archives whose directory is damaged.
+        # All of these are raised by `zipfile` for a damaged directory.
         except (
             zipfile.BadZipFile,
             zlib.error,
@@ -214,16 +221,16 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
         ) as error:
             raise DamagedFileError(path, f"it cannot be read ({error})", remedy) from error
     if compressed:
-        raise DamagedFileError(path, f"{compressed[0]} in it is compressed", remedy)
+        raise DamagedFileError(path, f"its member {compressed[0]} is compressed", remedy)
     if damaged is not None:
-        raise DamagedFileError(path, f"{damaged} in it does not match its checksum", remedy)
+        raise DamagedFileError(path, f"its member {damaged} does not match its checksum", remedy)
     for name in members:
         if name not in kinds:
-            raise DamagedFileError(path, f"{name} is missing in it", remedy)
+            raise DamagedFileError(path, f"its member {name} is missing", remedy)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write a table as a whole or not at all.
+    """Write a table as CSV atomically.
 
     Args:
         path: File to write.

@@ -1,7 +1,7 @@
-"""Locks on folders, which end with their process, and the removal of what killed ones left.
+"""Folder locks that end with their process, and removal of folders without a lock.
 
-A process id or a time says little about a folder on a shared disk: ids are used again and clocks
-differ. A lock of the operating system says exactly whether a live process holds a folder.
+Process ids and times are unreliable on a shared disk: ids are reused and clocks differ. A lock of
+the operating system shows whether a live process uses a folder.
 """
 
 import contextlib
@@ -15,26 +15,26 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows, where nothing is locked
+except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
 MIN_AGE_SECONDS = 60.0
-"""Age in seconds below which a folder may be one that its process has not locked yet."""
+"""Minimum age of a removed folder, in seconds; its process may not have locked a newer one yet."""
 STALE_AGE_SECONDS = 24 * 3600.0
-"""Age in seconds from which a folder counts as left behind where there are no locks."""
+"""Minimum age of a removed folder on file systems without locks, in seconds."""
 
 
 @contextlib.contextmanager
 def hold(folder: Path, wait: bool = True) -> Iterator[bool]:
-    """Hold a folder for the length of a `with` block, or until the process ends.
+    """Lock a folder until the `with` block or the process ends.
 
     Args:
-        folder: Folder that exists.
-        wait: Wait until nobody else holds it; if false, do not.
+        folder: Existing folder.
+        wait: Whether to wait until no other process holds the lock.
 
     Yields:
-        True if this process holds the folder or the file system has no locks, false if another
-        holds it.
+        False if another process holds the lock. True if this process does, or if the file system
+        has no locks.
     """
     lock = _open(folder)
     try:
@@ -45,12 +45,12 @@ def hold(folder: Path, wait: bool = True) -> Iterator[bool]:
 
 
 def remove_unlocked(parent: Path, pattern: str, min_age: float = MIN_AGE_SECONDS) -> None:
-    """Remove the sub-folders that no live process holds.
+    """Remove the subfolders that no live process has locked.
 
     Args:
-        parent: Folder to look in; it need not exist.
-        pattern: Regular expression for the whole name of a sub-folder.
-        min_age: Age in seconds below which a sub-folder stays.
+        parent: Parent folder; it need not exist.
+        pattern: Regular expression for the whole name of a subfolder.
+        min_age: Minimum age of a removed subfolder, in seconds.
     """
     with contextlib.suppress(OSError):
         for entry in os.scandir(parent):
@@ -58,14 +58,14 @@ def remove_unlocked(parent: Path, pattern: str, min_age: float = MIN_AGE_SECONDS
                 with contextlib.suppress(OSError):
                     age = time.time() - entry.stat().st_mtime
                     if age >= min_age:
-                        _remove_if_left(Path(entry.path), age)
+                        _remove_if_unlocked(Path(entry.path), age)
 
 
-def _remove_if_left(folder: Path, age: float) -> None:
+def _remove_if_unlocked(folder: Path, age: float) -> None:
     lock = _open(folder)
     try:
-        locked = _try_lock(lock, wait=False)
-        if locked or (locked is None and age > STALE_AGE_SECONDS):
+        is_locked = _try_lock(lock, wait=False)
+        if is_locked or (is_locked is None and age > STALE_AGE_SECONDS):
             shutil.rmtree(folder)
     finally:
         if lock is not None:
@@ -77,7 +77,7 @@ def _open(folder: Path) -> int | None:
 
 
 def _try_lock(lock: int | None, wait: bool) -> bool | None:
-    """Return whether the lock was taken; None where there are no locks."""
+    """Return whether the lock was acquired; None where there are no locks."""
     if lock is None:
         return None
     try:

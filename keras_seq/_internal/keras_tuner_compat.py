@@ -1,7 +1,7 @@
 """Private names of keras-tuner that keras-seq uses, each with its reason.
 
-`tests/_internal/test_keras_tuner_compat.py` has a test for each, which fails when keras-tuner
-changes it; no other file may mention one.
+`tests/_internal/test_keras_tuner_compat.py` has a test for each name, which fails when keras-tuner
+changes it. No other file may use one.
 """
 
 from typing import Any
@@ -10,26 +10,26 @@ import numpy as np
 from keras_tuner.src import protos
 from keras_tuner.src.distribute.oracle_chief import OracleServicer
 
-# What a worker asks the chief by; keras-tuner gives it to its own tuners only.
+# A worker's connection to the chief, which keras-tuner creates for its own tuners only.
 from keras_tuner.src.distribute.oracle_client import OracleClient
 
 __all__ = ["OracleClient", "OracleHooks", "answer_workers"]
 
 
 def answer_workers(oracle: Any, server: Any) -> None:
-    """Let a gRPC server answer the clients of an oracle.
+    """Register an oracle with a gRPC server, which then answers its clients.
 
-    keras-tuner does so within a function that waits for its own tuners and then ends the process.
+    The function of keras-tuner also waits for its own tuners and then ends the process.
 
     Args:
-        oracle: A `keras_tuner.Oracle`.
-        server: A `grpc.Server` that has not started.
+        oracle: Instance of `keras_tuner.Oracle`.
+        server: Instance of `grpc.Server` that has not started.
     """
     protos.get_service_grpc().add_OracleServicer_to_server(OracleServicer(oracle), server)
 
 
 class OracleHooks:
-    """Base to put before a `keras_tuner.Oracle`: public names for what the oracle keeps private.
+    """Mixin with public names for private members of a `keras_tuner.Oracle`, to place before it.
 
     A subclass overrides `save_trial` and `random_values`.
     """
@@ -38,16 +38,16 @@ class OracleHooks:
     _run_times: dict[str, int]
 
     def save_trial(self, trial: Any) -> None:
-        """Save a trial that has begun or ended; keras-tuner would write a file for each."""
+        """Save a trial that started or ended; keras-tuner would write one file per trial."""
         super()._save_trial(trial)  # type: ignore[misc]
 
     def _save_trial(self, trial: Any) -> None:
         self.save_trial(trial)
 
     def random_values(self) -> dict[str, Any] | None:
-        """Return values by name for a trial, None if no new ones are found.
+        """Return random values by name for a trial, None if there are no new ones.
 
-        keras-tuner asks for them wherever it draws, also for the first trial.
+        keras-tuner calls this for all random values, also for those of the first trial.
         """
         return super()._random_values()  # type: ignore[misc]
 
@@ -56,20 +56,20 @@ class OracleHooks:
 
     @property
     def retry_queue(self) -> list[str]:
-        """Return the ids of trials to begin again; only an error in a trial adds one by itself."""
+        """Return the ids of trials to restart; keras-tuner adds only trials with an error."""
         return self._retry_queue
 
     @property
     def run_times(self) -> dict[str, int]:
-        """Return by id how often each trial has run; a lost worker has to be counted too."""
+        """Return the number of runs of each trial by id; runs of lost workers must be added."""
         return self._run_times
 
     def was_tried(self, values: dict[str, Any]) -> bool:
-        """Return whether a trial had these values; the Bayesian oracle proposes them again."""
+        """Return whether a trial had these values; the Bayesian oracle may propose them again."""
         return self._duplicate(values)  # type: ignore[attr-defined]
 
     def populate_at_random(self) -> dict[str, Any]:
-        """Return what `populate_space` of the Bayesian oracle does before it knows anything."""
+        """Return the result of the Bayesian oracle's `populate_space` before its first results."""
         return self._random_populate_space()  # type: ignore[attr-defined]
 
     def reseed(self, seed: int) -> None:

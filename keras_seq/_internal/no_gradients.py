@@ -1,4 +1,4 @@
-"""Computing without what a backward pass would need."""
+"""Computation without residuals for a backward pass."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import keras
 
 @contextlib.contextmanager
 def no_gradients() -> Iterator[None]:
-    """Keep no graph of operations on torch, the only backend that does so unasked."""
+    """Disable gradients on torch, the only backend that records operations by default."""
     if keras.backend.backend() != "torch":
         yield
         return

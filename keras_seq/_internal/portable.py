@@ -1,23 +1,22 @@
-"""Operations of Keras, by means that every runtime of an exported model has."""
-
-from typing import Any
+"""Operations of Keras that every runtime of an exported model supports."""
 
 import keras
 from keras import ops
 
 from keras_seq._internal.export_target import export_target
+from keras_seq._internal.types import Tensor
 
 
-def argmax(x: Any, axis: int = -1, keepdims: bool = False) -> Any:
-    """Return the index of the largest value along an axis, int32; the first of equal ones.
+def argmax(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
+    """Return the index of the largest value along an axis, int32; the first of equal values.
 
-    Keras tells zero from minus zero by their bits, which ONNX and LiteRT cannot read. In an export
-    they are equal.
+    `keras.ops.argmax` distinguishes zero from minus zero by their bits, which ONNX and LiteRT do
+    not support. In an export they are equal.
 
     Args:
         x: Tensor of numbers.
         axis: Axis to search.
-        keepdims: Whether the result keeps the axis, with the size 1.
+        keepdims: Whether the result keeps the axis, with size 1.
     """
     if export_target() is None or keras.backend.backend() != "tensorflow":
         return ops.argmax(x, axis, keepdims)

@@ -1,21 +1,21 @@
-"""Configurations of layers and other parts inside that of a layer or model."""
+"""Configurations of layers and other objects within that of a layer or model."""
 
 from typing import Any
 
 import keras
 
 
-def serialize_nested(part: Any) -> Any:
-    """Return the configuration of a part; of a layer as if it were not built.
+def serialize_nested(value: Any) -> Any:
+    """Return the configuration of a constructor argument.
 
-    The constructor that gets it back builds it.
+    That of a layer omits its build configuration, because the constructor builds it.
 
     Args:
-        part: Layer, encoder, tag set, plain value, None, or a list of these.
+        value: Layer, encoder, tag set, plain value, None, or a list of these.
     """
-    if isinstance(part, (list, tuple)):
-        return [serialize_nested(item) for item in part]
-    config = keras.saving.serialize_keras_object(part)
+    if isinstance(value, (list, tuple)):
+        return [serialize_nested(item) for item in value]
+    config = keras.saving.serialize_keras_object(value)
     if isinstance(config, dict):
         config = {name: value for name, value in config.items() if name != "build_config"}
     return config

@@ -1,13 +1,17 @@
-"""Keeps messages off the screen that say nothing to users, those of the backend's start first."""
+"""Import of the backend without its messages that are irrelevant to users."""
 
 import contextlib
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-# TensorFlow 2.21 logs these before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow/tensorflow 100442);
-# that there is no GPU, or that oneDNN leaves an operation to Eigen, is no error.
+T = TypeVar("T")
+
+# TensorFlow 2.21 logs these before it reads TF_CPP_MIN_LOG_LEVEL (tensorflow/tensorflow 100442). A
+# missing GPU is not an error, nor that oneDNN leaves an operation to Eigen.
 NOISE = re.compile(
     rb"[IW]\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl"
     rb"|E\d{4} .* (call to cuInit|oneDNN supports DT_INT64)"
@@ -15,14 +19,14 @@ NOISE = re.compile(
 )
 
 
-def import_backend(setup=None):
-    """Imports Keras with its backend; only errors of the import reach the screen.
+def import_backend(setup: Callable[[], T] | None = None) -> T | None:
+    """Import Keras with its backend; only errors of the import are printed.
 
     Args:
-        setup: Called before TensorFlow computes anything.
+        setup: Function to call before TensorFlow computes anything.
 
     Returns:
-        What `setup` returns.
+        Result of `setup`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with filtered_stderr():
@@ -36,36 +40,36 @@ def import_backend(setup=None):
     return result
 
 
-def import_tensorflow():
-    """Imports TensorFlow without Keras; only errors of the import reach the screen."""
+def import_tensorflow() -> None:
+    """Import TensorFlow without Keras; only errors of the import are printed."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with filtered_stderr():
         _start_tensorflow()
 
 
-def _start_tensorflow():
+def _start_tensorflow() -> None:
     import tensorflow as tf
 
-    tf.get_logger().setLevel("ERROR")  # which does not listen to absl's
+    tf.get_logger().setLevel("ERROR")  # its level is independent of absl's
     tf.config.list_physical_devices()
-    # What oneDNN says of 64-bit integers it says once, when the first are transposed.
+    # oneDNN prints a message about 64-bit integers once, when the first are transposed.
     tf.transpose(tf.zeros((2, 2), tf.int64))
 
 
 @contextlib.contextmanager
-def filtered_stderr():
-    """Holds back the error stream, below Python too, and afterwards shows all of it but noise."""
+def filtered_stderr() -> Iterator[None]:
+    """Buffer the error stream, also of C code; print it without noise at the end of the block."""
     sys.stderr.flush()
     stream = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         finally:
             sys.stderr.flush()
             os.dup2(stream, 2)
             os.close(stream)
-            held.seek(0)
-            for line in held:
+            buffer.seek(0)
+            for line in buffer:
                 if not NOISE.match(line):
                     os.write(2, line)

@@ -1,13 +1,14 @@
-"""Names of TensorFlow that are not public, each with its reason."""
+"""Private names of TensorFlow that keras-seq uses, each with its reason."""
 
 from collections.abc import Sequence
-from typing import Any
+
+from keras_seq._internal.types import Tensor
 
 
 def under_xla() -> bool:
-    """Return whether TensorFlow traces what is inside a function with `jit_compile=True`.
+    """Return whether TensorFlow is tracing within a function with `jit_compile=True`.
 
-    No public name tells it, and operators that XLA does not know must not be traced there.
+    Operators that XLA does not support must not be traced there. No public function exists.
     """
     import tensorflow as tf
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
@@ -15,14 +16,14 @@ def under_xla() -> bool:
     return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
-def in_forward_mode(tensors: Sequence[Any]) -> bool:
+def in_forward_mode(tensors: Sequence[Tensor]) -> bool:
     """Return whether a `tf.autodiff.ForwardAccumulator` has a derivative of one of the tensors.
 
-    No public name tells it. The accumulator does not see the custom gradient of what is done to
-    them: in a graph it takes the operations behind it, and eagerly no tape records in it.
+    The accumulator ignores custom gradients. In a graph, it differentiates the operations of the
+    forward function; eagerly, no tape records within that function. No public function exists.
 
     Args:
-        tensors: Tensors, or what `tf.convert_to_tensor` takes.
+        tensors: Tensors or variables.
     """
     import tensorflow as tf
     from tensorflow.python.eager.forwardprop_util import pack_tangents

@@ -1,6 +1,4 @@
-"""Checks of the values of tensors, also where these are known only when a graph runs."""
-
-from typing import Any
+"""Checks of the values of tensors, also within graphs and compiled functions."""
 
 import keras
 import numpy as np
@@ -8,76 +6,77 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tensorflow_compat import under_xla
+from keras_seq._internal.types import Array, Tensor
 
 
-def check_valid(valid: Any, values: Any, message: str) -> None:
-    """Refuse values that are not valid, naming the first of them.
+def check_valid(is_valid: Tensor, values: Tensor, message: str) -> None:
+    """Raise an error for the first invalid value.
 
-    In a graph of TensorFlow, and in a compiled function of JAX, the check is a part of the program;
-    the sentence is then in the error of the backend. A program that XLA compiles for TensorFlow, or
-    that `torch.compile` does, holds no checks.
+    In a TensorFlow graph or a compiled function of JAX, the check is part of the program, and the
+    backend raises an error with the message. Programs of `jit_compile=True` on TensorFlow and of
+    `torch.compile` contain no checks.
 
     Args:
-        valid: Bools `(rows, columns)`.
+        is_valid: Bools `(rows, columns)`.
         values: Integers `(rows, columns)`.
-        message: The error's text, with `{}` for the value, its row and its column.
+        message: Message with `{}` for the value, its row and its column.
 
     Raises:
-        InputError: If a value is not valid.
+        InputError: If a value is invalid.
     """
     backend = keras.backend.backend()
-    if backend == "tensorflow" and _in_tensorflow_graph(valid):
+    if backend == "tensorflow" and _is_in_tensorflow_graph(is_valid):
         if not under_xla():
-            _require_in_tensorflow_graph(valid, values, message)
-    elif backend == "jax" and _is_traced_by_jax(valid):
-        _require_in_jax(valid, values, message)
+            _check_in_tensorflow_graph(is_valid, values, message)
+    elif backend == "jax" and _is_traced_by_jax(is_valid):
+        _check_in_jax(is_valid, values, message)
     elif backend != "torch" or not _is_compiled_by_torch():
-        _raise_unless(ops.convert_to_numpy(valid), ops.convert_to_numpy(values), message)
+        _raise_unless(ops.convert_to_numpy(is_valid), ops.convert_to_numpy(values), message)
 
 
-def _raise_unless(valid, values, message):
-    if not valid.all():
-        row, column = (int(index) for index in np.argwhere(~valid)[0])
+def _raise_unless(is_valid: Array, values: Array, message: str) -> None:
+    if not is_valid.all():
+        row, column = (int(index) for index in np.argwhere(~is_valid)[0])
         raise InputError(message.format(int(values[row, column]), row, column))
 
 
-def _in_tensorflow_graph(tensor):
+def _is_in_tensorflow_graph(tensor: Tensor) -> bool:
     import tensorflow as tf
 
     return tf.is_symbolic_tensor(tensor)
 
 
-def _require_in_tensorflow_graph(valid, values, message):
+def _check_in_tensorflow_graph(is_valid: Tensor, values: Tensor, message: str) -> None:
     import tensorflow as tf
 
-    def fail():
-        place = tf.where(~valid)[0]
-        inputs = [tf.gather_nd(values, place), place[0], place[1]]
+    def fail() -> Tensor:
+        index = tf.where(~is_valid)[0]
+        inputs = [tf.gather_nd(values, index), index[0], index[1]]
         return tf.debugging.Assert(False, [tf.strings.format(message, inputs)])
 
-    tf.cond(tf.reduce_all(valid), tf.no_op, fail)
+    tf.cond(tf.reduce_all(is_valid), tf.no_op, fail)
 
 
-def _is_traced_by_jax(array):
+def _is_traced_by_jax(array: Tensor) -> bool:
     import jax
 
     return isinstance(array, jax.core.Tracer)
 
 
-def _require_in_jax(valid, values, message):
+def _check_in_jax(is_valid: Tensor, values: Tensor, message: str) -> None:
     import jax
 
-    def check(valid, values):
-        _raise_unless(np.asarray(valid), np.asarray(values), message)
+    def check(is_valid: Tensor, values: Tensor) -> None:
+        _raise_unless(np.asarray(is_valid), np.asarray(values), message)
 
-    def fail(*arrays):
+    def fail(*arrays: Tensor) -> None:
         jax.debug.callback(check, *arrays)
 
-    # Nothing leaves the device unless there is something to say.
-    jax.lax.cond(ops.all(valid), lambda *arrays: None, fail, valid, values)
+    # Without an invalid value, no data leaves the device.
+    jax.lax.cond(ops.all(is_valid), lambda *_: None, fail, is_valid, values)
 
 
-def _is_compiled_by_torch():
+def _is_compiled_by_torch() -> bool:
     import torch
 
     return torch.compiler.is_compiling()

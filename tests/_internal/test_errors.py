@@ -1,9 +1,11 @@
 """Sentences for errors of the operating system and of memory."""
 
+import doctest
 import errno
 
 import pytest
 
+from keras_seq._internal import errors as module
 from keras_seq._internal.errors import DamagedFileError, InputError, explain
 
 
@@ -19,8 +21,8 @@ from keras_seq._internal.errors import DamagedFileError, InputError, explain
         (OSError(errno.EROFS, "", "a"), "a cannot be written: its file system is read-only."),
         (OSError(errno.EIO, "Input/output error", "a"), "a cannot be used: Input/output error."),
         (OSError(errno.ENOTEMPTY, "", "a", None, "b"), "b exists already and is not empty."),
-        (OSError(errno.ENOSPC, "", "a"), "The disk of a is full; make room and go on."),
-        (OSError(errno.EDQUOT, ""), "The disk is full; make room and go on."),
+        (OSError(errno.ENOSPC, "", "a"), "The disk of a is full; free some space and try again."),
+        (OSError(errno.EDQUOT, ""), "The disk is full; free some space and try again."),
     ],
 )
 def test_one_sentence(error, sentence):
@@ -41,3 +43,8 @@ def test_memory():
 
     for error in (MemoryError(), ResourceExhaustedError("OOM when allocating")):
         assert explain(error).startswith("There is not enough memory: try a smaller batch")
+
+
+def test_examples_in_docstrings():
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed

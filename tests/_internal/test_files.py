@@ -31,7 +31,7 @@ def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
 def test_one_process_at_a_time(tmp_path):
     folder = tmp_path / "runs/ner/default"
     with files.exclusive_lock(folder):
-        with pytest.raises(InputError, match=f"Another process is at work in {folder}"):  # noqa: SIM117
+        with pytest.raises(InputError, match=f"Another process uses {folder}"):  # noqa: SIM117
             with files.exclusive_lock(folder):
                 raise AssertionError
         code = f"""
@@ -41,7 +41,7 @@ with files.exclusive_lock(Path({str(folder)!r})):
     pass
 """
         other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert other.returncode == 1 and "Another process is at work" in other.stderr
+        assert other.returncode == 1 and "Another process uses" in other.stderr
     assert not (tmp_path / "runs").exists(), "nothing was written"
     with files.exclusive_lock(folder):
         (folder / "config.json").touch()
@@ -124,7 +124,7 @@ def test_a_member_that_is_missing(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
-    with pytest.raises(DamagedFileError, match=r"model.weights.h5 is missing in it; remedy"):
+    with pytest.raises(DamagedFileError, match=r"its member model.weights.h5 is missing; remedy"):
         files.check_zip(path, ["config.json", "model.weights.h5"], "remedy")
 
 
@@ -132,7 +132,7 @@ def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", " " * 100_000)
-    with pytest.raises(DamagedFileError, match=r"config.json in it is compressed"):
+    with pytest.raises(DamagedFileError, match=r"its member config.json is compressed"):
         files.check_zip(path, ["config.json"], "remedy")
 
 
@@ -146,8 +146,8 @@ def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, cap
     path.write_text("")
     assert files.read_with_fallback(path, read_json) == {"number": 1}
     assert capsys.readouterr().err == (
-        f"keras-seq: warning: {path} is damaged: it is empty; going on from state.previous.json, "
-        "which was written before it.\n"
+        f"keras-seq: warning: {path} is damaged: it is empty; using its previous version "
+        "state.previous.json.\n"
     )
     files.previous_path(path).write_text("{")
     with pytest.raises(DamagedFileError, match=r"state.json is damaged: it is empty"):

@@ -43,7 +43,7 @@ def test_answers_are_sent_without_delay():
 
 @pytest.mark.parametrize("port", [-1, 65_536, 99_999, 10**30])
 def test_ports_that_do_not_exist(port):
-    with pytest.raises(InputError, match=f"--port must be from 0 to 65535, not {port}"):
+    with pytest.raises(InputError, match=f"--port must be from 0 to 65535, got {port}"):
         listen("127.0.0.1", port)
 
 

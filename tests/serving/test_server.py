@@ -101,8 +101,8 @@ MISTAKES = {
     "no batch": (["a=.", "--max-batch-size", "0"], "max_batch_size must be positive"),
     "no version": (["a=.", "--max-versions", "0"], "--max-versions"),
     "no header": (["a=.", "--max-header-bytes", "0"], "max_header_bytes must be positive"),
-    "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, not 99999"),
-    "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, not -1"),
+    "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, got 99999"),
+    "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, got -1"),
     "another's host": (["a=.", "--host", "203.0.113.1"], "Cannot listen at '203.0.113.1', port"),
     "no host": (["a=.", "--host", "nowhere.invalid"], "Cannot listen at 'nowhere.invalid', port"),
 }

@@ -91,7 +91,7 @@ def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, c
             folder = Path("runs/formula") / name
             with runs.Run(folder).lock():
                 assert run(*command) == 2
-            assert f"Another process is at work in {folder}; wait" in sentence(capsys)
+            assert f"Another process uses {folder}; wait" in sentence(capsys)
     assert run(*RESUME) == 0
     assert metrics(HALF) == metrics(WHOLE)
 
@@ -350,7 +350,9 @@ def test_a_damaged_interrupted_run(place, capsys, name, kind):
         return
     assert code == 0, error
     assert metrics(HALF) == metrics(WHOLE), "from the checkpoint before"
-    assert ("going on from checkpoint.previous.npz" in error) == (name == "checkpoint.npz")
+    assert ("using its previous version checkpoint.previous.npz" in error) == (
+        name == "checkpoint.npz"
+    )
 
 
 def test_both_checkpoints_damaged(place, capsys):

@@ -134,7 +134,7 @@ def test_a_second_process_is_refused(formula, workplace, capsys):
     # A lock belongs to a file that is open: so it is as if another process had it.
     with runs.Run(folder).lock():
         assert cli.main(["tune", formula, "--trials", "1"]) == 2
-        error = f"Another process is at work in {folder}; wait until it ends."
+        error = f"Another process uses {folder}; wait until it ends."
         assert capsys.readouterr().err == f"keras-seq: {error}\n"
         assert [path.name for path in folder.iterdir()] == [".lock"] and not Path("log").exists()
     assert not Path("runs").exists()
@@ -149,7 +149,9 @@ def test_a_full_disk_ends_a_search_which_goes_on_later(formula, workplace, monke
             fill_the_disk(patch, name, after=4)
             assert cli.main(command) == 2
         error = capsys.readouterr().err
-        assert "The disk" in error and "is full; make room" in error and error.count("\n") == 1
+        assert (
+            "The disk" in error and "is full; free some space" in error and error.count("\n") == 1
+        )
     assert cli.main(command) == 0
     rows = table(workplace / "runs/formula/tuned")
     assert len(rows) == 2 and all(row[SCORE] != "failed" for row in rows)
@@ -197,8 +199,8 @@ THREE = ("--trials", "3", "--seed", "1", "--fields", "rate")
     "name, message",
     {
         "settings.json": "settings.json is damaged",
-        "search.json": "going on from search.previous.json",
-        "trial_1/checkpoint.npz": "going on from checkpoint.previous.npz",
+        "search.json": "using its previous version search.previous.json",
+        "trial_1/checkpoint.npz": "using its previous version checkpoint.previous.npz",
         "trial_1/config.json": "trial_1 starts again",
     }.items(),
 )
