@@ -141,7 +141,8 @@ def convert_attention(
     if attention_v is None:
         memory_kernel = g * memory_kernel
     else:
-        attention.query.kernel.assign(query_kernel)
+        query: Any = attention.query
+        query.kernel.assign(query_kernel)
         norm = 1.0 if attention_g is None else np.linalg.norm(attention_v)
         attention.attention.scale.assign(g / norm * np.asarray(attention_v))
     to_keys = keras.layers.Dense(key_units, use_bias=attention_b is not None, name="keys")

@@ -139,20 +139,20 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         self.units: int = int(units)
         self.output_size: int = self.units
         self.state_size: int | list[int] = self.units
-        self.activation = _activation(activation)
+        self.activation: Callable[..., Tensor] = _activation(activation)
         self.use_bias: bool = use_bias
         self.kernel_initializer: Any = keras.initializers.get(kernel_initializer)
-        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.recurrent_initializer: Any = keras.initializers.get(recurrent_initializer)
         self.bias_initializer: Any = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.recurrent_regularizer = keras.regularizers.get(recurrent_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.recurrent_constraint = keras.constraints.get(recurrent_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
-        self.seed = seed
+        self.kernel_regularizer: Any = keras.regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer: Any = keras.regularizers.get(recurrent_regularizer)
+        self.bias_regularizer: Any = keras.regularizers.get(bias_regularizer)
+        self.kernel_constraint: Any = keras.constraints.get(kernel_constraint)
+        self.recurrent_constraint: Any = keras.constraints.get(recurrent_constraint)
+        self.bias_constraint: Any = keras.constraints.get(bias_constraint)
+        self.dropout: float = dropout
+        self.recurrent_dropout: float = recurrent_dropout
+        self.seed: int | None = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def project(self, inputs: Tensor) -> Tensor:
@@ -322,7 +322,7 @@ class GatedCell(RecurrentCell):
         **kwargs: Any,
     ) -> None:
         super().__init__(units, activation, use_bias, **kwargs)
-        self.recurrent_activation = _activation(recurrent_activation)
+        self.recurrent_activation: Callable[..., Tensor] = _activation(recurrent_activation)
 
     def gate(self, z: Tensor) -> Tensor:
         """Apply `recurrent_activation`, keeping float64."""

@@ -72,7 +72,8 @@ def checkpointed_scan(
     # On torch, `ops.split` fails for a single part.
     parts = [ops.split(tensor, ends, axis=1) if ends else [tensor] for tensor in whole]
     chunks = list(zip(*parts))
-    outputs, last = [], None
+    outputs: list[Tensor] = []
+    last: Any = None
     for x, *chunk_mask in reversed(chunks) if go_backwards else chunks:
         new, *result = run_recomputed(x, *chunk_mask, *states)
         if return_sequences:

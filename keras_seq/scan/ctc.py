@@ -51,7 +51,9 @@ def ctc_loss(
     return ops.where(is_feasible, loss, NO_ALIGNMENT)
 
 
-def _select_implementation(logits: Tensor) -> Callable[..., Tensors]:
+def _select_implementation(
+    logits: Tensor,
+) -> CustomGradient | Callable[[Tensors, Tensors], Tensors]:
     """Return the fastest implementation for a backend and data type."""
     backend = keras.backend.backend()
     if backend == "torch":
