@@ -106,7 +106,7 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         `(batch, timesteps, features)`.
 
     Raises:
-        InputError: If there is no such model, or its weights cannot be downloaded.
+        InputError: If Keras has no such model, or its weights cannot be downloaded.
     """
 
     def __init__(
@@ -118,9 +118,9 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        known = _applications()
-        if application not in known:
-            raise unknown_name("model of keras.applications", application, known)
+        applications = _applications()
+        if application not in applications:
+            raise unknown_name("model of keras.applications", application, applications)
         if weights not in ("imagenet", None):
             raise unknown_name("set of weights", weights, ["imagenet"])
         self.application, self.features = application, features
@@ -162,7 +162,7 @@ def _imagenet(name: str, make: Callable[..., keras.Model]) -> keras.Model:
     try:
         return make(include_top=False, weights="imagenet")
     except Exception as error:
-        # keras.utils.get_file raises a plain `Exception` if there is no network.
+        # keras.utils.get_file raises a plain `Exception` without a network.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError):
             raise
         raise InputError(f"The weights of {name} cannot be downloaded: {error}") from error

@@ -159,9 +159,9 @@ class Decoder(keras.layers.Layer):
         else:
             self.output_layer = keras.layers.Dense(self.vocab_size, dtype=policy, name="logits")
         self.bridges = [
-            keras.layers.Dense(size, "tanh", dtype=policy, name=f"bridge_{number}_{place}")
-            for number, sizes in enumerate(self.state_sizes)
-            for place, size in enumerate(sizes)
+            keras.layers.Dense(size, "tanh", dtype=policy, name=f"bridge_{layer}_{state}")
+            for layer, sizes in enumerate(self.state_sizes)
+            for state, size in enumerate(sizes)
         ]
 
     @property

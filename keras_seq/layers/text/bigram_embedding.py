@@ -39,7 +39,7 @@ class BigramLookup(keras.layers.Layer):
         Unknown bigrams are 0.
 
     Raises:
-        InputError: If there is no pair, or an id is negative or not below 46,340.
+        InputError: If `pairs` is empty, or an id is negative or not below 46,340.
     """
 
     def __init__(self, pairs: Sequence[Sequence[int]], **kwargs: Any) -> None:

@@ -217,7 +217,7 @@ class LogitMixture(keras.layers.Layer):
         Logits `(batch, labels)`.
 
     Raises:
-        InputError: If there is no such mode.
+        InputError: If `mode` is neither of them.
     """
 
     def __init__(self, mode: Literal["sum", "mean"] = "sum", **kwargs: Any) -> None:

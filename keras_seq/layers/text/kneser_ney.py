@@ -95,12 +95,14 @@ class KneserNey(IncrementalLayer):
                 and not predicted. Begin and end each text with the id of the end.
 
         Raises:
-            InputError: If there is no sequence, or the layer has counts already.
+            InputError: If all sequences are empty, or the layer has counts already.
         """
         rows = [np.asarray(sequence, "int64") for sequence in sequences]
         rows = [row[row > 0] for row in rows if (row > 0).any()]
         if not rows:
-            raise InputError(f"{self.name}: there is no sequence to count.")
+            raise InputError(
+                f"{self.name}.adapt() needs at least one sequence with tokens, got none."
+            )
         self.set_trie(NgramTrie(rows, self.order, self.vocab_size, self.discount))
 
     def set_trie(self, trie: NgramTrie) -> None:

@@ -141,5 +141,5 @@ class LongestMatchEmbedding(IncrementalLayer):
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.compute_dtype)
 
     def get_config(self) -> Config:
-        own = {"vocab_size": self.vocab_size, "output_dim": self.output_dim}
-        return {**super().get_config(), **own}
+        arguments = {"vocab_size": self.vocab_size, "output_dim": self.output_dim}
+        return {**super().get_config(), **arguments}

@@ -43,7 +43,7 @@ class NaiveBayes(keras.layers.Layer):
     the same shape, learned.
 
     Raises:
-        InputError: If there is no feature, or fewer than 2 labels.
+        InputError: If `num_features` is not positive, or `num_labels` is less than 2.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class WeightArrayModel(keras.layers.Layer):
     and `feature_weights` of the same shape, learned.
 
     Raises:
-        InputError: If there are fewer than 2 labels, or the window is shorter than an n-gram.
+        InputError: If `num_labels` is less than 2, or `order` is not from 1 to `window`.
     """
 
     def __init__(

@@ -111,7 +111,7 @@ def test_saves_its_counts(tmp_path):
 def test_has_to_be_adapted():
     with pytest.raises(InputError, match="has no counts yet: call adapt"):
         layers.KneserNey(TOKENS, 3)(np.zeros((1, 1, TOKENS)), np.array([[2]]))
-    with pytest.raises(InputError, match="there is no sequence to count"):
+    with pytest.raises(InputError, match="needs at least one sequence with tokens"):
         layers.KneserNey(TOKENS, 3).adapt([])
 
 
