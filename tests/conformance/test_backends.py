@@ -1,4 +1,4 @@
-"""A model saved on one backend loads on the others, on which .ci/run runs the tests too."""
+"""A model saved on one backend loads on the others."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def python(backend, *arguments):
-    """Runs Python in the project's folder, with Keras on the given backend."""
+    """Run Python in the project's folder with a backend of Keras."""
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     done = subprocess.run(
@@ -43,7 +43,7 @@ np.savez(sys.argv[2], *model.predict(np.load(sys.argv[3]), verbose=0))
 
 LOAD = """
 import sys, keras, numpy as np
-import keras_seq  # imports no layer before there is one to load
+import keras_seq  # imports layers only when one is loaded
 
 assert "keras_seq.layers" not in sys.modules
 model = keras.saving.load_model(sys.argv[1])
@@ -63,6 +63,6 @@ def test_a_saved_model_loads_on_the_other_backends(writer, tmp_path):
     assert len(expected) == 6
     for reader in {"tensorflow", "jax", "torch"} - {writer}:
         python(reader, "-c", LOAD, model, tmp_path / f"{reader}.npz", x_file)
-        found = np.load(tmp_path / f"{reader}.npz")
+        actual = np.load(tmp_path / f"{reader}.npz")
         for name, values in expected.items():
-            np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-5, err_msg=name)
+            np.testing.assert_allclose(actual[name], values, rtol=0, atol=1e-5, err_msg=name)

@@ -1,4 +1,4 @@
-"""docs/backends.md: what the conformance suites found, as `python docs/backends.py` writes it."""
+"""The page docs/backends.md, written by `python docs/backends.py`."""
 
 import importlib.util
 from pathlib import Path
@@ -25,22 +25,22 @@ def page_script():
     return module
 
 
-def test_what_passes_is_refused_or_fails_is_in_the_tables(tmp_path):
+def test_tables_of_results(tmp_path):
     files = []
     for number, inside in enumerate(("<skipped />", REFUSED, "<failure />")):
         files.append(tmp_path / f"{number}.xml")
         files[-1].write_text(RESULTS.format(inside))
-    found = page_script().tables(files)
-    assert "| `LSTM` | yes | yes | yes |\n" in found and "| `CRF` | yes | yes | yes |\n" in found
-    assert "| `Seq2Seq` | yes | yes, without onnx | **fails** |\n" in found
-    assert '- JAX: "Not from JAX."\n' in found
-    assert found.count("| `") == 3
+    actual = page_script().tables(files)
+    assert "| `LSTM` | yes | yes | yes |\n" in actual and "| `CRF` | yes | yes | yes |\n" in actual
+    assert "| `Seq2Seq` | yes | yes, without onnx | **fails** |\n" in actual
+    assert '- JAX: "Not from JAX."\n' in actual
+    assert actual.count("| `") == 3
 
 
-def test_the_page_has_a_row_for_each_layer_cell_and_model():
+def test_page_has_a_row_for_each_layer_cell_and_model():
     page = (ROOT / "docs/backends.md").read_text()
     names = {*layers.__all__, *cells.__all__, *models.__all__}
-    names -= {"RecurrentCell", "Step", "IncrementalLayer"}  # bases, and a type
+    names -= {"RecurrentCell", "Step", "IncrementalLayer"}  # base classes, and a type
     names -= {"AuxiliaryTags"}  # a part of the tagger
     assert [name for name in sorted(names) if f"| `{name}` |" not in page] == []
     assert "fails" not in page and "not run" not in page

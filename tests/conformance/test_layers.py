@@ -1,4 +1,4 @@
-"""Every exported layer and cell, on each backend.
+"""Conformance tests of every exported layer and cell, on each backend.
 
 Keras puts its own layers through `run_layer_test`: configuration, weights, losses, symbolic and
 eager calls, a compiled training step and mixed precision. It is not a public name of Keras, yet no
@@ -35,7 +35,7 @@ IDS = {"inputs": ((BATCH, STEPS), "int32")}
 
 
 class Case(NamedTuple):
-    """A layer, how it is called, and what it has and gives."""
+    """Arguments of a layer and of its call, and the expected results."""
 
     arguments: dict
     """Arguments of the constructor."""
@@ -52,14 +52,14 @@ class Case(NamedTuple):
     masking: bool = False
     """Whether the layer supports masking."""
     trains: bool = True
-    """Whether Keras's check can train it: its outputs have gradients, its input is one array."""
+    """Whether Keras's check can train it: outputs have gradients, and the input is one array."""
     cls: Any = None
     """Class to test; by default the exported one of that name."""
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class DecodeItself(keras.layers.Layer):
-    """Runs a cell that needs a memory, which is the inputs."""
+class SelfDecoder(keras.layers.Layer):
+    """Recurrent layer of a cell whose memory is the inputs."""
 
     def __init__(self, cell, **kwargs):
         super().__init__(**kwargs)
@@ -84,8 +84,8 @@ class DecodeItself(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class TwoNoises(layers.BackgroundNoise):
-    """The layer with tracks, which it does not save."""
+class NoiseWithTracks(layers.BackgroundNoise):
+    """The layer with tracks, which are not saved."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -93,8 +93,8 @@ class TwoNoises(layers.BackgroundNoise):
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class FeaturesAlone(layers.FrontEnd):
-    """The front end without the mask that it returns."""
+class FrontEndFeatures(layers.FrontEnd):
+    """The front end without the mask in its results."""
 
     def call(self, samples, lengths, training=False):
         return super().call(samples, lengths, training)[0]
@@ -105,7 +105,7 @@ class FeaturesAlone(layers.FrontEnd):
 
 @pytest.fixture(autouse=True)
 def tiny_applications(monkeypatch):
-    """Lets a small model stand for those of `keras.applications`."""
+    """Replace the models of `keras.applications` by a small one."""
     monkeypatch.setattr(
         frame_encoders, "_applications", lambda: {"Tiny": (tiny_application, lambda x: x)}
     )
@@ -113,7 +113,7 @@ def tiny_applications(monkeypatch):
 
 @keras.saving.register_keras_serializable(package="tests")
 class OneWordEmbedding(layers.TokenEmbedding):
-    """The layer of an encoder that knows one word."""
+    """The layer with an encoder of one word."""
 
     def __init__(self, encoder=None, output_dim=UNITS, **kwargs):
         super().__init__(encoder or TextEncoder(["a"]), output_dim, **kwargs)
@@ -121,7 +121,7 @@ class OneWordEmbedding(layers.TokenEmbedding):
 
 @keras.saving.register_keras_serializable(package="tests")
 class DecodeLast(layers.Decoder):
-    """The layer that starts from the last time step of its memory."""
+    """The decoder whose summary is the last time step of its memory."""
 
     def build(self, ids_shape, memory_shape):
         super().build(ids_shape, memory_shape, (memory_shape[0], memory_shape[-1]))
@@ -131,8 +131,8 @@ class DecodeLast(layers.Decoder):
 
 
 @keras.saving.register_keras_serializable(package="tests")
-class MixWithItself(layers.LogitMixture):
-    """The layer on a list of its input and its input."""
+class SelfMixture(layers.LogitMixture):
+    """The layer on a list with its input twice."""
 
     def call(self, inputs):
         return super().call([inputs, inputs])
@@ -210,7 +210,7 @@ CASES = {
             )
         },
         weights=(6, 0),
-        cls=DecodeItself,
+        cls=SelfDecoder,
     ),
     "AttentionPooling": Case(
         {"units": UNITS}, output=(BATCH, FEATURES), weights=(3, 0), masking=True
@@ -220,7 +220,7 @@ CASES = {
         {"samples": ((BATCH, 9), "float32")},
         output=(BATCH, 9),
         call={"training": True},
-        cls=TwoNoises,
+        cls=NoiseWithTracks,
     ),
     "BigramEmbedding": Case(
         {"pairs": [(1, 2), (2, 0)], "output_dim": 3}, IDS, (BATCH, STEPS, 6), (1, 0)
@@ -271,7 +271,7 @@ CASES = {
         (BATCH, 4, 12),
         (0, 2),
         trains=False,
-        cls=FeaturesAlone,
+        cls=FrontEndFeatures,
     ),
     "RNNStack": Case({"cell": "GRU", "units": UNITS}, weights=(3, 0), masking=True),
     "SmallFrameEncoder": Case(
@@ -284,7 +284,7 @@ CASES = {
         {"samples": ((BATCH, 128), "float32")},
         (BATCH, 3, 6),
     ),
-    "LogitMixture": Case({"mode": "mean"}, output=SEQUENCES["inputs"][0], cls=MixWithItself),
+    "LogitMixture": Case({"mode": "mean"}, output=SEQUENCES["inputs"][0], cls=SelfMixture),
     "MaskedConv1D": Case(
         {"filters": UNITS, "kernel_size": 3, "strides": 2},
         {"sequences": SEQUENCES["inputs"]},
@@ -366,7 +366,7 @@ CASES = {
 """Exported name to its case, or to its cases by name."""
 
 NOT_LAYERS = {"IncrementalLayer", "RecurrentCell", "Step"}
-"""Exported names that are not layers or cells: base classes, and what a step returns."""
+"""Exported names that are not layers or cells: base classes, and the result of a step."""
 
 
 def test_every_exported_layer_and_cell_has_a_case():
@@ -434,7 +434,7 @@ def test_conforms(check, key):
 
 
 def numbers(shape, dtype):
-    """Return an input of a case: random floats, or the numbers 0, 1, 2 over and over."""
+    """Return an input of a case: random floats, or repeated integers 0, 1, 2."""
     if dtype == "int32":
         return np.resize(np.arange(3, dtype=dtype), shape)
     return np.random.default_rng(0).random(shape, dtype)
@@ -442,8 +442,8 @@ def numbers(shape, dtype):
 
 @pytest.mark.usefixtures("eagerly")
 @EVERY_CASE
-def test_trains_and_is_the_same_once_loaded(key, tmp_path):
-    """In a model of any batch size and any number of time steps."""
+def test_training_and_saving(key, tmp_path):
+    """With unknown batch size and number of time steps."""
     case, layer = EVERY[key][1], make(key)
     x = {name: numbers(*spec) for name, spec in case.inputs.items()}
     inputs = {

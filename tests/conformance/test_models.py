@@ -1,4 +1,4 @@
-"""Each exported model, on each backend: what holds for all of them.
+"""Conformance tests of every exported model, on each backend.
 
 What differs from model to model is in `model_cases.py`.
 """
@@ -42,7 +42,7 @@ def no_models_left():
 
 @pytest.fixture
 def trained(request, kind):
-    """The case, the trained model and its losses; then a context that compiles nothing."""
+    """Return the case, the trained model and its losses, without compilation."""
     case, model, losses = train(request.getfixturevalue("name"), kind == "full")
     with eagerly() if kind == "plain" else contextlib.nullcontext():
         yield case, model, losses
@@ -116,7 +116,7 @@ def test_prediction_records_no_gradients(trained, name, kind, monkeypatch):
 
 
 @EVERY
-def test_loads_as_it_was_saved(trained, name, kind, tmp_path):
+def test_saving_and_loading(trained, name, kind, tmp_path):
     case, model, _ = trained
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
@@ -136,7 +136,7 @@ def test_loads_as_it_was_saved(trained, name, kind, tmp_path):
 
 
 @EVERY
-def test_answers_do_not_depend_on_the_batch(trained, name, kind):
+def test_predictions_do_not_depend_on_the_batch(trained, name, kind):
     case, model, _ = trained
     answers, scores = (run(model, case.examples) for run in (case.predict, case.scores))
     for number, example in enumerate(case.examples[:2]):
@@ -164,7 +164,7 @@ def test_trace_shows_gates_and_states(trained, name, kind):
 
 @pytest.mark.skipif(not TENSORFLOW, reason="exports from TensorFlow")
 @pytest.mark.parametrize("name", slow_but(["SequenceTagger", "VideoClassifier"], [*CASES]))
-def test_savedmodel_gives_the_same_answers(name, tmp_path):
+def test_savedmodel_gives_the_same_predictions(name, tmp_path):
     import tensorflow as tf
 
     case, model, _ = train(name, False)
@@ -177,7 +177,7 @@ def test_savedmodel_gives_the_same_answers(name, tmp_path):
 
 @pytest.mark.skipif(TENSORFLOW, reason="exports from TensorFlow")
 @EVERY
-def test_other_backends_refuse_exports(name, tmp_path, record_property):
+def test_export_needs_tensorflow(name, tmp_path, record_property):
     for format, write in export.FORMATS.items():
         with pytest.raises(InputError, match="exported from the TensorFlow backend") as caught:
             write(untrained(name), tmp_path / "exported")
@@ -189,7 +189,7 @@ MISTAKES = [(name, mistake) for name, case in CASES.items() for mistake in case.
 
 
 @pytest.mark.parametrize(("name", "mistake"), MISTAKES)
-def test_a_mistake_raises_one_sentence(name, mistake):
+def test_errors_of_bad_inputs(name, mistake):
     call, pattern = CASES[name].mistakes[mistake]
     with pytest.raises(InputError, match=pattern) as caught:
         call(untrained(name))

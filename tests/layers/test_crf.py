@@ -1,4 +1,4 @@
-"""The CRF as a layer: in models, with masks, saved and loaded."""
+"""The CRF layer: in models, with masks, saved and loaded."""
 
 import itertools
 import threading
@@ -17,13 +17,13 @@ TAGS = ["O", "B-A", "I-A", "B-B", "I-B"]
 
 
 def data(rows=32, timesteps=6, padded=2):
-    """Words 1 and 2 begin and continue an A, by chance the rest: the tags can be learnt."""
+    """Return words and tags: word 1 begins an entity A, which any other word continues."""
     rng = np.random.default_rng(0)
     x = rng.integers(1, 6, (rows, timesteps))
     x[: rows // 2, timesteps - padded :] = 0
     y = np.where(x == 1, 1, 0)
     y[:, 1:][(x[:, :-1] == 1) & (x[:, 1:] != 1)] = 2
-    y[x == 0] = 4  # nonsense that must not count
+    y[x == 0] = 4  # masked, so that it must have no influence
     return x, y
 
 
@@ -43,7 +43,7 @@ def model_of(crf, functional=False):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("functional", slow_but([True], [False, True]))
-def test_learns_with_plain_fit(functional):
+def test_fit(functional):
     keras.utils.set_random_seed(0)
     crf = layers.CRF(5, tags=TAGS)
     model = model_of(crf, functional)
@@ -58,7 +58,7 @@ def test_learns_with_plain_fit(functional):
 
 
 @pytest.mark.usefixtures("either_way", "two_cores")
-def test_padding_counts_nowhere():
+def test_padding_has_no_influence():
     crf = layers.CRF(5)
     model = model_of(crf)
     x, y = data(padded=2)
@@ -74,17 +74,17 @@ def test_padding_counts_nowhere():
     likelihoods = to_numpy(crf.log_likelihood(scores, y, mask))
     for row in range(0, 32, 10):
         alone = [np.asarray(a[row : row + 1, : mask[row].sum()]) for a in (scores, y)]
-        found = to_numpy(crf.log_likelihood(*alone))[0]
-        np.testing.assert_allclose(found, likelihoods[row], rtol=1e-5)
+        actual = to_numpy(crf.log_likelihood(*alone))[0]
+        np.testing.assert_allclose(actual, likelihoods[row], rtol=1e-5)
         tags_alone, best_alone = crf.decode(alone[0])
         np.testing.assert_allclose(to_numpy(best_alone)[0], to_numpy(best)[row], rtol=1e-5)
-        here = to_numpy(tags)[row][mask[row]]
-        np.testing.assert_array_equal(to_numpy(tags_alone)[0], here)
+        expected = to_numpy(tags)[row][mask[row]]
+        np.testing.assert_array_equal(to_numpy(tags_alone)[0], expected)
     losses = to_numpy(crf.loss(y, scores))
     np.testing.assert_allclose(-likelihoods.mean(), losses, 1e-5)
 
 
-def test_sample_weights_are_of_sequences():
+def test_sample_weights_per_sequence():
     crf = layers.CRF(3, use_kernel=False)
     crf.build((None, None, 3))
     scores, tags = normal(4, 5, 3), np.zeros((4, 5), int)
@@ -99,7 +99,7 @@ def test_forbidden_transitions_are_never_taken():
     crf = layers.CRF(5, use_kernel=False, tags=TAGS)
     crf.build((None, None, 5))
     scores = 5 * normal(64, 7, 5, seed=4)
-    scores[:, :, [2, 4]] += 10  # tempting
+    scores[:, :, [2, 4]] += 10  # high scores of forbidden tags
     tags = to_numpy(crf.decode(scores)[0])
     for row in tags:
         for before, after in zip([0, *row], row):
@@ -109,7 +109,7 @@ def test_forbidden_transitions_are_never_taken():
     assert set(to_numpy(free.decode(scores)[0])[:, 0]) <= {2, 4}
 
 
-def test_nan_is_not_taken_for_padding():
+def test_nan_is_not_padding():
     crf = layers.CRF(2, use_kernel=False)
     crf.build((None, None, 2))
     scores = np.zeros((2, 3, 2), "float32")
@@ -118,7 +118,7 @@ def test_nan_is_not_taken_for_padding():
     assert np.isfinite(likelihood[0]) and np.isnan(likelihood[1])
 
 
-def test_without_transitions_it_is_a_softmax():
+def test_without_transitions_equals_a_softmax():
     crf = layers.CRF(4, use_kernel=False, use_transitions=False)
     crf.build((None, None, 4))
     assert not crf.trainable_weights
@@ -131,8 +131,8 @@ def test_without_transitions_it_is_a_softmax():
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_a_loaded_model_trains_on(tmp_path):
-    """Its loss and metric belong to the layer that was loaded, not to another."""
+def test_training_of_a_loaded_model(tmp_path):
+    """Its loss and metric belong to the loaded layer."""
     crf = layers.CRF(5, tags=TAGS, scheme="IOB2", kernel_regularizer="l2")
     model = model_of(crf)
     x, y = data()
@@ -155,7 +155,7 @@ OTHERS = []
 
 @keras.saving.register_keras_serializable(package="test_crf")
 class Meanwhile(keras.layers.Layer):
-    """A layer that is loaded while another thread makes a CRF layer of a name that is taken."""
+    """A layer during whose loading another thread makes a CRF layer of the same name."""
 
     def call(self, inputs):
         return inputs
@@ -170,7 +170,7 @@ class Meanwhile(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="test_crf")
 class Subclassed(keras.Model):
-    """A model whose configuration names no layer."""
+    """A model whose configuration contains no layers."""
 
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
@@ -198,7 +198,7 @@ def in_a_row(units):
 @pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("make", [in_a_row, Subclassed])
-def test_two_models_with_layers_of_one_name_load_and_train(make, tmp_path):
+def test_two_models_with_layers_of_one_name(make, tmp_path):
     x, models, loaded = data()[0], {}, {}
     for units in (3, 5):
         models[units] = make(units)
@@ -220,7 +220,7 @@ def test_two_models_with_layers_of_one_name_load_and_train(make, tmp_path):
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_two_layers_of_one_name_in_a_model_are_not_mixed_up(tmp_path):
+def test_two_layers_of_one_name_in_a_model(tmp_path):
     inner = keras.Sequential([keras.Input((None, 3)), layers.CRF(3, name="tags")], name="inner")
     model = keras.Sequential([keras.Input((None, 3)), inner, layers.CRF(3, name="tags")])
     model.compile("sgd", loss=model.layers[-1].loss, jit_compile=False)
@@ -243,7 +243,7 @@ def test_scores_are_float32_in_mixed_precision():
 
 
 @pytest.mark.parametrize("wrong", [5, -100])
-def test_a_tag_that_does_not_exist_is_named(wrong):
+def test_unknown_tag(wrong):
     crf = layers.CRF(5)
     model = keras.Sequential([keras.Input((3, 2)), crf])
     model.compile("sgd", loss=crf.loss, jit_compile="auto" if BACKEND == "jax" else False)
@@ -258,7 +258,7 @@ def test_a_tag_that_does_not_exist_is_named(wrong):
 
 
 @pytest.mark.slow
-def test_two_derivatives_hold_behind_another_layer():
+def test_second_derivatives_behind_another_layer():
     dense = keras.layers.Dense(3, activation="tanh", dtype="float64")
     crf = layers.CRF(3, use_kernel=False, dtype="float64")
     dense.build((None, 3, 2))
@@ -284,15 +284,16 @@ def test_two_derivatives_hold_behind_another_layer():
         return (score(tags[0]) - np.log(np.exp(scores_of_all).sum())) ** 2
 
     x = normal(1, 3, 2, dtype="float64")
-    for found, expected in zip(of_gradients(total, [x]), by_differences(in_numpy, [x])):
-        np.testing.assert_allclose(found[0], expected[0], rtol=0, atol=1e-5)
+    for actual, expected in zip(of_gradients(total, [x]), by_differences(in_numpy, [x])):
+        np.testing.assert_allclose(actual[0], expected[0], rtol=0, atol=1e-5)
 
 
-def again(loss_or_metric):
-    """Return what is made of a configuration, by nobody who loads a model."""
+def round_trip(loss_or_metric):
+    """Return the object of a configuration, outside of the loading of a model."""
     return type(loss_or_metric).from_config(loss_or_metric.get_config())
 
 
+TAG_IDS, TAG_SCORES = np.zeros((2, 4)), np.zeros((2, 4, 2))
 MISTAKES = {
     "no tags": (lambda: layers.CRF(0), "units must be a positive number of tags"),
     "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
@@ -311,18 +312,22 @@ MISTAKES = {
         r"takes scores \(batch, timesteps, 3\)",
     ),
     "a loss without its layer": (
-        lambda: again(layers.CRF(2, name="nowhere").loss)(np.zeros((2, 4)), np.zeros((2, 4, 2))),
+        lambda: round_trip(layers.CRF(2, name="nowhere").loss)(
+            np.zeros((2, 4)), np.zeros((2, 4, 2))
+        ),
         "CRFLoss was loaded without its CRF layer 'nowhere'.* again with the layer's `loss`",
     ),
     "a metric without its layer": (
-        lambda: again(layers.CRF(2).accuracy).update_state(np.zeros((2, 4)), np.zeros((2, 4, 2))),
+        lambda: round_trip(layers.CRF(2).accuracy).update_state(
+            np.zeros((2, 4)), np.zeros((2, 4, 2))
+        ),
         "CRFAccuracy was loaded without .* again with the layer's `accuracy`",
     ),
 }
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_named(mistake):
+def test_bad_arguments(mistake):
     call, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message):
         call()

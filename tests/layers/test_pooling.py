@@ -1,4 +1,4 @@
-"""One vector per sequence."""
+"""Max pooling and middle pooling."""
 
 import keras
 import numpy as np
@@ -12,28 +12,28 @@ X = normal(4, 5, 6)
 MIDDLE = np.arange(5) < np.array([[1], [3], [4], [5]])
 
 
-def test_largest_values_of_what_is_not_masked():
-    found = to_numpy(MaxPooling()(X, mask=MASK))
-    for row, x, mask in zip(found[:3], X, MASK):
+def test_max_pooling_with_a_mask():
+    actual = to_numpy(MaxPooling()(X, mask=MASK))
+    for row, x, mask in zip(actual[:3], X, MASK):
         np.testing.assert_allclose(row, x[mask].max(axis=0), atol=1e-6)
     np.testing.assert_allclose(to_numpy(MaxPooling()(X)), X.max(axis=1), atol=1e-6)
 
 
-def test_the_directions_meet_in_the_middle():
-    found = to_numpy(MiddlePooling()(X, mask=MIDDLE))
-    for row, x, places in zip(found, X, [(0, 0), (1, 1), (2, 1), (2, 2)]):
+def test_middle_pooling():
+    actual = to_numpy(MiddlePooling()(X, mask=MIDDLE))
+    for row, x, places in zip(actual, X, [(0, 0), (1, 1), (2, 1), (2, 2)]):
         forward, backward = places
         np.testing.assert_allclose(row, [*x[forward, :3], *x[backward, 3:]], atol=1e-6)
     np.testing.assert_allclose(to_numpy(MiddlePooling()(X)), X[:, 2], atol=1e-6)
 
 
-def test_middle_needs_two_directions():
+def test_middle_pooling_needs_an_even_number_of_features():
     with pytest.raises(InputError, match="outputs of a bidirectional layer, got 3 features"):
         MiddlePooling()(normal(1, 2, 3))
 
 
 @pytest.mark.parametrize("layer", [MaxPooling, MiddlePooling])
-def test_gradients_are_finite_where_all_is_masked(layer):
+def test_gradients_of_fully_masked_sequences(layer):
     inputs = keras.Input((None, 6))
     mask = keras.Input((None,), dtype="bool")
     dense = keras.layers.Dense(6)

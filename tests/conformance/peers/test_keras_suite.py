@@ -1,4 +1,4 @@
-"""Keras's own tests of recurrent layers, run with our classes in the place of Keras's.
+"""Keras's tests of recurrent layers, run with our classes instead of Keras's.
 
 The wheel of Keras 3.15 holds its test files; that of 3.14 does not. A test file of Keras reads its
 classes from a module `layers`, and here that module has our recurrent layers and cells. Keras's
@@ -85,7 +85,7 @@ for file, module in MODULES.items():
 
 
 @pytest.mark.parametrize("file", MODULES)
-def test_a_file_of_keras_gets_its_classes_from_nowhere_else(file):
+def test_files_of_keras_import_only_patched_classes(file):
     module = MODULES[file]
     assert all(getattr(module.layers, name) is cls for name, cls in OURS.items())
     of_keras = [getattr(keras.src.layers, name) for name in OURS]

@@ -1,4 +1,4 @@
-"""ONNX's own test cases of its operators LSTM, GRU and RNN, computed by our layers.
+"""ONNX's test cases of its operators LSTM, GRU and RNN, computed by our layers.
 
 The installed `onnx` generates them: weights and inputs, and the outputs that its NumPy
 implementation of the operators expects.
@@ -23,14 +23,14 @@ CASES = {
 
 
 def in_order_of_keras(operator, array):
-    """Rows of the gates in ONNX's order, as rows in Keras's order."""
+    """Return the rows of the gates in Keras's order, from ONNX's."""
     ours, theirs = {"LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh"), "RNN": ("h", "h")}[operator]
     rows = dict(zip(theirs, np.split(array, len(theirs))))
     return np.concatenate([rows[gate] for gate in ours])
 
 
 def layer_of(operator, units, backward, w, r, b, p):
-    """The layer that computes one direction of an operator.
+    """Return the layer that computes one direction of an operator.
 
     Args:
         operator: "LSTM", "GRU" or "RNN".
@@ -58,7 +58,7 @@ def layer_of(operator, units, backward, w, r, b, p):
     return layer
 
 
-def test_there_are_cases():
+def test_number_of_cases():
     assert len(CASES) >= 18
 
 
@@ -68,28 +68,28 @@ def test_case(name):
     (node,) = case.model.graph.node
     ((inputs, outputs),) = case.data_sets
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    given = dict(zip(filter(None, node.input), inputs, strict=True))
+    tensors = dict(zip(filter(None, node.input), inputs, strict=True))
     expected = dict(zip(filter(None, node.output), outputs, strict=True))
     batch_first = attributes.get("layout", 0) == 1
 
-    x = given["X"] if batch_first else given["X"].swapaxes(0, 1)
+    x = tensors["X"] if batch_first else tensors["X"].swapaxes(0, 1)
     direction = attributes.get("direction", b"forward")
-    lengths = given.get("sequence_lens")
+    lengths = tensors.get("sequence_lens")
     mask = None if lengths is None else np.arange(x.shape[1]) < np.asarray(lengths)[:, None]
     ys, finals = [], []
     for number in range(2 if direction == b"bidirectional" else 1):
         backward = direction == b"reverse" or number == 1
-        w, r, b, p = (given[key][number] if key in given else None for key in "WRBP")
+        w, r, b, p = (tensors[key][number] if key in tensors else None for key in "WRBP")
         layer = layer_of(node.op_type, attributes["hidden_size"], backward, w, r, b, p)
-        keys = [key for key in ("initial_h", "initial_c") if key in given]
-        states = [given[key][:, number] if batch_first else given[key][number] for key in keys]
+        keys = [key for key in ("initial_h", "initial_c") if key in tensors]
+        states = [tensors[key][:, number] if batch_first else tensors[key][number] for key in keys]
         y, *after = run(layer, x, mask=mask, initial_state=states or None)
         ys.append(y[:, ::-1] if backward else y)
         finals.append(after)
     # ONNX: Y (timesteps, directions, batch, units), states (directions, batch, units).
-    found = {"Y": np.stack(ys).transpose(2, 0, 1, 3)}
-    found |= {key: np.stack(states) for key, states in zip(("Y_h", "Y_c"), zip(*finals))}
+    actual = {"Y": np.stack(ys).transpose(2, 0, 1, 3)}
+    actual |= {key: np.stack(states) for key, states in zip(("Y_h", "Y_c"), zip(*finals))}
     if batch_first:
-        found["Y"] = found["Y"].transpose(2, 0, 1, 3)
-        found |= {key: found[key].swapaxes(0, 1) for key in found if key != "Y"}
-    assert_close([found[key] for key in expected], list(expected.values()))
+        actual["Y"] = actual["Y"].transpose(2, 0, 1, 3)
+        actual |= {key: actual[key].swapaxes(0, 1) for key in actual if key != "Y"}
+    assert_close([actual[key] for key in expected], list(expected.values()))

@@ -29,19 +29,19 @@ PAIRS = {
     "relu": (layers.SimpleRNN, {"activation": "relu"}, "RNN", {"nonlinearity": "relu"}, (0,)),
 }
 
-# As many steps of each row as its mask has, which torch must see first and in order.
+# Number of unmasked steps per row. torch needs them first and in order.
 LENGTHS = [5, 3, 1, 4]
 PADDED = np.arange(TIMESTEPS) < np.array(LENGTHS)[:, None]
 
 
 def in_order(array, order):
-    """Blocks of the last axis, one a gate, in another order; the order of torch undoes itself."""
+    """Return the blocks of the last axis, one per gate, in another order; it is its own inverse."""
     blocks = np.split(array, len(order), axis=-1)
     return np.concatenate([blocks[gate] for gate in order], axis=-1)
 
 
 def to_torch(weights, order):
-    """Weights of one of our layers as torch has them: w_ih, w_hh and, if there is a bias, both."""
+    """Return the weights of one of our layers in torch's layout: w_ih, w_hh and the biases."""
     kernel, recurrent, *bias = (in_order(w, order) for w in weights)
     halves = []
     if bias:
@@ -50,24 +50,24 @@ def to_torch(weights, order):
 
 
 def from_torch(arrays, order, two_biases):
-    """Gradients that torch gives, in the shapes of our weights."""
-    w_ih, w_hh, *halves = arrays
-    found = [in_order(w.T, order) for w in (w_ih, w_hh)]
-    if halves:
-        bias = np.stack(halves) if two_biases else halves[0]
-        found.append(in_order(bias, order))
-    return found
+    """Return torch's gradients in the layout of our weights."""
+    w_ih, w_hh, *biases = arrays
+    weights = [in_order(w.T, order) for w in (w_ih, w_hh)]
+    if biases:
+        bias = np.stack(biases) if two_biases else biases[0]
+        weights.append(in_order(bias, order))
+    return weights
 
 
 def peer(name, weights, **options):
-    """torch's layer with the weights of ours, a list for each direction and layer."""
+    """Return torch's layer with our weights, one list per direction and layer."""
     _, _, cls, arguments, order = PAIRS[name]
-    made = getattr(torch.nn, cls)(FEATURES, UNITS, batch_first=True, **arguments, **options)
+    layer = getattr(torch.nn, cls)(FEATURES, UNITS, batch_first=True, **arguments, **options)
     arrays = [array for part in weights for array in to_torch(part, order)]
     with torch.no_grad():
-        for parameter, array in zip(made.parameters(), arrays, strict=True):
+        for parameter, array in zip(layer.parameters(), arrays, strict=True):
             parameter.copy_(torch.tensor(np.ascontiguousarray(array)))
-    return made
+    return layer
 
 
 def packed(x):
@@ -91,21 +91,21 @@ def test_outputs_states_and_gradients(name, use_bias, masked):
     x, initial = sequences(), states(layer)
     shapes = layer.compute_output_shape(x.shape)
     weighting = [1 + normal(*shape, seed=9 + i) for i, shape in enumerate(shapes)]
-    results, found = gradients(layer, x, initial, PADDED if masked else None, weighting)
+    results, actual = gradients(layer, x, initial, PADDED if masked else None, weighting)
 
     theirs = peer(name, [layer.get_weights()], bias=use_bias)
-    given = [torch.tensor(a, requires_grad=True) for a in (x, *initial)]
-    before = tuple(state[None] for state in given[1:])
-    before = before if len(before) > 1 else before[0]
-    y, after = theirs(packed(given[0]) if masked else given[0], before)
+    tensors = [torch.tensor(a, requires_grad=True) for a in (x, *initial)]
+    initial = tuple(state[None] for state in tensors[1:])
+    initial = initial if len(initial) > 1 else initial[0]
+    y, after = theirs(packed(tensors[0]) if masked else tensors[0], initial)
     expected = [unpacked(y) if masked else y]
     expected += [state[0] for state in (after if isinstance(after, tuple) else [after])]
     total = sum((e * torch.tensor(w)).sum() for e, w in zip(expected, weighting, strict=True))
-    grads = [g.numpy() for g in torch.autograd.grad(total, [*theirs.parameters(), *given])]
-    of_weights = from_torch(grads[: -len(given)], order, two_biases=name == "GRU")
+    grads = [g.numpy() for g in torch.autograd.grad(total, [*theirs.parameters(), *tensors])]
+    of_weights = from_torch(grads[: -len(tensors)], order, two_biases=name == "GRU")
 
     assert_close(results, [e.detach().numpy() for e in expected])
-    assert_close(found, [*of_weights, *grads[-len(given) :]], 1e-5)
+    assert_close(actual, [*of_weights, *grads[-len(tensors) :]], 1e-5)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -1,4 +1,4 @@
-"""Attention and context equal the equations; one step, all steps and Keras's loop agree."""
+"""Attention decoder cell against its equations; single steps, sequences and Keras's loop agree."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from keras_seq import cells, layers
 from keras_seq._internal.errors import InputError
 
 UNITS, MEMORY, STEPS = 4, 6, 5
-# Padded, with a hole, and with nothing to see at all.
+# Unmasked, padded, with a hole, and masked as a whole.
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]], bool)
 X, STATES = normal(4, STEPS, 3), [normal(4, UNITS, seed=n) for n in (1, 2)]
 
@@ -19,8 +19,8 @@ X, STATES = normal(4, STEPS, 3), [normal(4, UNITS, seed=n) for n in (1, 2)]
 M, KEYS = 3 * normal(4, 4, MEMORY, seed=3), 3 * normal(4, 4, UNITS, seed=4)
 
 
-def made(score="dot", feeding=False, inner=None, units=5):
-    """A cell with random weights, and its states at the start."""
+def make_cell(score="dot", feeding=False, inner=None, units=5):
+    """Return a cell with random weights, and its initial states."""
     keras.utils.set_random_seed(1)
     inner = cells.LSTMCell(UNITS) if inner is None else inner
     cell = layers.AttentionDecoderCell(inner, score, units, input_feeding=feeding)
@@ -36,7 +36,7 @@ def softmax(scores):
 
 
 def expected(cell):
-    """Vectors and weights of an LSTM that attends, step by step, in float64."""
+    """Return vectors and attention weights of an LSTM by the equations, in float64."""
     of = {w.path.split("/")[-2]: to_numpy(w).astype("float64") for w in cell.weights}
     lstm = [to_numpy(w).astype("float64") for w in cell.cell.weights]
     states, fed = STATES, np.zeros((4, cell.units))
@@ -48,9 +48,9 @@ def expected(cell):
             scores = k @ h
             if cell.score == "additive":
                 scores = np.tanh(h @ of["query"] + k) @ of["attention"]
-            here = MASK[row]
-            if here.any():
-                weights[row, t, here] = softmax(scores[here])
+            unmasked = MASK[row]
+            if unmasked.any():
+                weights[row, t, unmasked] = softmax(scores[unmasked])
             context = weights[row, t] @ m
             vectors[row, t] = np.tanh(np.concatenate([context, h]) @ of["combine"])
         fed = vectors[:, t]
@@ -62,26 +62,26 @@ CASES = [(score, feeding) for score in ("additive", "dot") for feeding in (False
 
 @pytest.mark.parametrize(("score", "feeding"), CASES)
 def test_equals_the_equations(score, feeding):
-    cell, start = made(score, feeding)
+    cell, start = make_cell(score, feeding)
     vectors, weights = expected(cell)
     at_once = [to_numpy(result) for result in cell.call_sequence(ops.convert_to_tensor(X), start)]
     np.testing.assert_allclose(at_once[0], vectors, atol=1e-5)
     np.testing.assert_allclose(at_once[1], weights, atol=1e-5)
     assert (at_once[1].swapaxes(1, 2)[~MASK] == 0).all()
-    by_steps, own = [], start[:-3]
+    by_steps, states = [], start[:-3]
     for t in range(STEPS):
-        *found, own = cell.step(ops.convert_to_tensor(X[:, t]), own, start[-3:])
-        by_steps.append([to_numpy(result) for result in found[1:]])
-    for found, wanted in zip(zip(*by_steps), (vectors, weights)):
-        np.testing.assert_allclose(np.stack(found, axis=1), wanted, atol=1e-5)
+        *actual, states = cell.step(ops.convert_to_tensor(X[:, t]), states, start[-3:])
+        by_steps.append([to_numpy(result) for result in actual[1:]])
+    for actual, desired in zip(zip(*by_steps), (vectors, weights)):
+        np.testing.assert_allclose(np.stack(actual, axis=1), desired, atol=1e-5)
 
 
 @pytest.mark.parametrize("layer", [keras.layers.RNN, layers.RNN])
 @pytest.mark.parametrize("feeding", [False, True])
-def test_runs_in_any_recurrent_layer(layer, feeding):
-    cell, start = made("additive", feeding)
-    found = layer(cell, return_sequences=True)(X, initial_state=start)
-    np.testing.assert_allclose(to_numpy(found), expected(cell)[0], atol=1e-5)
+def test_in_any_recurrent_layer(layer, feeding):
+    cell, start = make_cell("additive", feeding)
+    actual = layer(cell, return_sequences=True)(X, initial_state=start)
+    np.testing.assert_allclose(to_numpy(actual), expected(cell)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -96,28 +96,28 @@ def test_runs_in_any_recurrent_layer(layer, feeding):
 @pytest.mark.parametrize("feeding", [False, True])
 def test_takes_any_cell(inner, feeding):
     inner = inner.from_config(inner.get_config())
-    cell, start = made("dot", feeding, inner)
+    cell, start = make_cell("dot", feeding, inner)
     assert cell.units == 5
     vectors, _ = cell.call_sequence(ops.convert_to_tensor(X), start)
-    own, memory = start[:-3], start[-3:]
+    states, memory = start[:-3], start[-3:]
     for t in range(STEPS):
-        _, vector, _, own = cell.step(ops.convert_to_tensor(X[:, t]), own, memory)
+        _, vector, _, states = cell.step(ops.convert_to_tensor(X[:, t]), states, memory)
         np.testing.assert_allclose(to_numpy(vector), to_numpy(vectors)[:, t], atol=1e-5)
 
 
-def test_several_rows_look_at_one_memory():
-    cell, start = made()
+def test_several_rows_attend_to_one_memory():
+    cell, start = make_cell()
     memory, beams = start[-3:], 3
     x = ops.convert_to_tensor(normal(4 * beams, 3, seed=40))
-    own = [ops.convert_to_tensor(normal(4 * beams, UNITS, seed=41 + n)) for n in range(2)]
-    together = cell.step(x, own, memory)
-    repeated = cell.step(x, own, [ops.repeat(part, beams, axis=0) for part in memory])
+    states = [ops.convert_to_tensor(normal(4 * beams, UNITS, seed=41 + n)) for n in range(2)]
+    together = cell.step(x, states, memory)
+    repeated = cell.step(x, states, [ops.repeat(part, beams, axis=0) for part in memory])
     for one, other in zip(keras.tree.flatten(together), keras.tree.flatten(repeated)):
         np.testing.assert_allclose(to_numpy(one), to_numpy(other), atol=1e-6)
 
 
 @pytest.mark.usefixtures("either_way")
-def test_in_a_model_that_is_saved_and_trained(tmp_path):
+def test_training_and_saving(tmp_path):
     ids = keras.Input((None,), dtype="int32")
     read = keras.layers.Embedding(9, MEMORY)(ids)
     cell = layers.AttentionDecoderCell(cells.GRUCell(UNITS), "additive", input_feeding=True)

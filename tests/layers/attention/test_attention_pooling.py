@@ -1,4 +1,4 @@
-"""Attention pooling against NumPy; tokens that are dropped."""
+"""Attention pooling against NumPy; word dropout."""
 
 import keras
 import numpy as np
@@ -8,13 +8,13 @@ from keras_seq import layers
 
 
 def expected(layer, x, mask):
-    """Written from the equation, one sequence after the other, in float64."""
+    """Return pooled vectors and weights by the equation, in float64."""
     kernel, bias, query = (to_numpy(w).astype("float64") for w in layer.weights)
     pooled, weights = np.zeros(x.shape[::2]), np.zeros(x.shape[:2])
     for row in range(len(x)):
-        here = np.flatnonzero(mask[row])
-        scores = np.exp([query @ np.tanh(x[row, t] @ kernel + bias) for t in here])
-        for t, weight in zip(here, scores / scores.sum() if len(here) else []):
+        unmasked = np.flatnonzero(mask[row])
+        scores = np.exp([query @ np.tanh(x[row, t] @ kernel + bias) for t in unmasked])
+        for t, weight in zip(unmasked, scores / scores.sum() if len(unmasked) else []):
             weights[row, t] = weight
             pooled[row] += weight * x[row, t]
     return pooled, weights
@@ -27,16 +27,16 @@ def test_equals_the_equation():
     layer = layers.AttentionPooling(6)
     layer.build(x.shape)
     layer.set_weights([random.normal(size=w.shape) for w in layer.weights])
-    found = map(to_numpy, layer(x, mask=mask, return_attention_scores=True))
-    for value, wanted in zip(found, expected(layer, x, mask), strict=True):
-        np.testing.assert_allclose(value, wanted, atol=1e-5)
+    actual = map(to_numpy, layer(x, mask=mask, return_attention_scores=True))
+    for value, desired in zip(actual, expected(layer, x, mask), strict=True):
+        np.testing.assert_allclose(value, desired, atol=1e-5)
     np.testing.assert_allclose(
         to_numpy(layer(x)), expected(layer, x, np.ones_like(mask))[0], atol=1e-5
     )
     assert (to_numpy(layer(x, mask=mask, return_attention_scores=True)[1])[~mask] == 0).all()
 
 
-def test_takes_the_mask_that_travels_and_ends_it():
+def test_consumes_the_mask_of_the_previous_layer():
     model = keras.Sequential(
         [keras.layers.Embedding(9, 4, mask_zero=True), layers.AttentionPooling(3)]
     )

@@ -1,4 +1,4 @@
-"""The decoder: its parts, its states, scheduled sampling, and what it refuses."""
+"""The decoder: attention, states, tied embeddings, scheduled sampling and errors."""
 
 import keras
 import numpy as np
@@ -35,7 +35,7 @@ ALL = pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
 
 @ALL
 @pytest.mark.usefixtures("eagerly")
-def test_step_by_step_is_all_at_once(options):
+def test_steps_equal_one_call(options):
     decoder = make(**options)
     logits = to_numpy(decoder(IDS, MEMORY, SUMMARY, MASK))
     state, memory = decoder.initial_state(MEMORY, SUMMARY, MASK)
@@ -54,7 +54,7 @@ def test_step_by_step_is_all_at_once(options):
 
 
 @ALL
-def test_its_configuration_makes_an_equal_one(options):
+def test_configuration(options):
     decoder = make(**options)
     config = keras.saving.serialize_keras_object(decoder)
     config.pop("build_config", None)
@@ -68,7 +68,7 @@ def test_its_configuration_makes_an_equal_one(options):
     np.testing.assert_array_equal(*results)
 
 
-def test_it_looks_at_no_memory_that_is_masked():
+def test_masked_memory_has_no_influence():
     decoder, other = make(), MEMORY.copy()
     other[1, 1:] = 9
     results = [to_numpy(decoder(IDS, memory, SUMMARY, MASK)) for memory in (MEMORY, other)]
@@ -77,7 +77,7 @@ def test_it_looks_at_no_memory_that_is_masked():
     assert np.abs(unmasked[0] - unmasked[1]).max() > 1e-3
 
 
-def test_tied_embeddings_are_one_weight():
+def test_tied_embeddings_share_one_weight():
     for attention in ("general", None):
         decoder = make(attention=attention, tie_embeddings=True)
         before = to_numpy(decoder(IDS, MEMORY, SUMMARY))
@@ -101,13 +101,13 @@ def test_dropout_in_training_only():
 
 @pytest.mark.usefixtures("eagerly")
 def test_scheduled_sampling():
-    """In training it reads what it held most likely, in a growing part of the time steps."""
+    """In training a growing fraction of the inputs are the most likely predictions."""
     decoder = make(sampling=layers.ScheduledSampling(1.0, ramp_steps=2))
     plain = to_numpy(decoder(IDS, MEMORY, SUMMARY))
-    own = IDS.copy()
-    own[:, 1:] = plain.argmax(axis=-1)[:, :-1]
-    own[IDS == 0] = 0
-    expected = to_numpy(decoder(own, MEMORY, SUMMARY))
+    replaced = IDS.copy()
+    replaced[:, 1:] = plain.argmax(axis=-1)[:, :-1]
+    replaced[IDS == 0] = 0
+    expected = to_numpy(decoder(replaced, MEMORY, SUMMARY))
     half, whole = (to_numpy(decoder(IDS, MEMORY, SUMMARY, training=True)) for _ in range(2))
     np.testing.assert_allclose(whole, expected, atol=1e-5)
     assert np.abs(half - expected).max() > 1e-3

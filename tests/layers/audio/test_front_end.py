@@ -1,4 +1,4 @@
-"""The front end of speech models: against its parts one by one; saved."""
+"""The front end against its sublayers; saving."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def make(**options):
     )
 
 
-def test_a_time_step_is_some_normalized_frames():
+def test_frame_stacking_and_normalization():
     layer = make(frame_stack=3, frame_stride=2)
     layer.adapt(list(SAMPLES))
     frames = np.concatenate([layer.spectrogram(row) for row in SAMPLES])
@@ -25,19 +25,19 @@ def test_a_time_step_is_some_normalized_frames():
     features, mask = layer(SAMPLES, LENGTHS)
     padded = np.pad(SAMPLES, [(0, 0), (0, 100)])
     log_mel = (to_numpy(layer.log_mel(padded)) - mean) / std
-    wanted = np.stack([log_mel[:, 2 * t : 2 * t + 3].reshape(2, 36) for t in range(12)], axis=1)
-    np.testing.assert_allclose(to_numpy(features)[:, :12], wanted, atol=1e-3)
+    desired = np.stack([log_mel[:, 2 * t : 2 * t + 3].reshape(2, 36) for t in range(12)], axis=1)
+    np.testing.assert_allclose(to_numpy(features)[:, :12], desired, atol=1e-3)
     assert to_numpy(mask).sum(axis=1).tolist() == [13, 7]
 
 
-def test_the_mean_over_a_recording_is_subtracted_without_its_padding():
+def test_mean_normalization_ignores_padding():
     layer = make(mean_normalize=True)
     features, mask = map(to_numpy, layer(SAMPLES, LENGTHS))
     for row, steps in zip(features, mask.sum(axis=1)):
         np.testing.assert_allclose(row[:steps].mean(axis=0), 0, atol=1e-4)
 
 
-def test_saved_with_its_parts(tmp_path):
+def test_saving(tmp_path):
     layer = make(
         frame_stack=2,
         noise=layers.BackgroundNoise(clean_prob=0.5),
@@ -50,9 +50,9 @@ def test_saved_with_its_parts(tmp_path):
     layer.adapt(list(SAMPLES))
     model.save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
-    found = next(one for one in loaded.layers if isinstance(one, layers.FrontEnd))
-    assert (found.noise.clean_prob, found.warping.max_warp) == (0.5, 0.1)
-    assert found.masking.num_masks == 1
+    actual = next(one for one in loaded.layers if isinstance(one, layers.FrontEnd))
+    assert (actual.noise.clean_prob, actual.warping.max_warp) == (0.5, 0.1)
+    assert actual.masking.num_masks == 1
     arrays = (SAMPLES, LENGTHS)
     expected = to_numpy(model(arrays))
     assert expected.shape[0] == 4

@@ -1,4 +1,4 @@
-"""Spectrograms against Keras's own and a plain Fourier transform; what training adds to them."""
+"""Log-mel spectrograms against Keras and NumPy; their augmentation."""
 
 import keras
 import numpy as np
@@ -11,8 +11,8 @@ from keras_seq._internal.errors import InputError
 RANDOM = np.random.default_rng(0)
 
 
-def test_as_keras_within_the_sound():
-    """Keras's frames begin half a window before ours; with this hop, two frames before."""
+def test_equals_keras_away_from_the_ends():
+    """Keras's frames begin half a frame earlier, which is two frame steps here."""
     samples = RANDOM.uniform(-1, 1, (2, 3000)).astype("float32")
     ours = layers.LogMelSpectrogram(
         frame_length=400, frame_step=100, num_mel_bins=20, min_power=1e-10
@@ -20,13 +20,13 @@ def test_as_keras_within_the_sound():
     theirs = keras.layers.MelSpectrogram(
         512, 100, 400, sampling_rate=16_000, num_mel_bins=20, power_to_db=False
     )
-    found = to_numpy(ours(samples))
-    wanted = np.log(to_numpy(theirs(samples))).swapaxes(1, 2)
-    assert found.shape == (2, 27, 20)
-    np.testing.assert_allclose(found, wanted[:, 2:29], atol=1e-4)
+    actual = to_numpy(ours(samples))
+    desired = np.log(to_numpy(theirs(samples))).swapaxes(1, 2)
+    assert actual.shape == (2, 27, 20)
+    np.testing.assert_allclose(actual, desired[:, 2:29], atol=1e-4)
 
 
-def test_a_frame_by_hand_and_what_is_below_the_floor():
+def test_one_frame_and_min_power():
     samples = np.zeros((1, 500), "float32")
     samples[0, 160:] = 0.5 * np.sin(2 * np.pi * 1000 / 16_000 * np.arange(340))
     layer = layers.LogMelSpectrogram(num_mel_bins=30, min_power=1e-3)
@@ -40,7 +40,7 @@ def test_a_frame_by_hand_and_what_is_below_the_floor():
     assert (to_numpy(layer(0 * samples)) == np.float32(np.log(np.float32(1e-3)))).all()
 
 
-def test_pieces_have_the_frames_of_the_whole():
+def test_chunks_have_the_frames_of_the_recording():
     samples = RANDOM.uniform(-1, 1, (1, 2000)).astype("float32")
     layer = layers.LogMelSpectrogram(8000, frame_length=200, frame_step=80, num_mel_bins=10)
     whole = to_numpy(layer(samples))
@@ -48,14 +48,14 @@ def test_pieces_have_the_frames_of_the_whole():
     np.testing.assert_allclose(part, whole[:, 5:10], atol=1e-5)
 
 
-def test_mistakes_are_named():
+def test_bad_arguments():
     with pytest.raises(InputError, match="frame_step must be from 1 to frame_length, 200"):
         layers.LogMelSpectrogram(frame_length=200, frame_step=201)
     with pytest.raises(InputError, match="90 mel bins are too many"):
         layers.LogMelSpectrogram(8000, frame_length=100, frame_step=80, num_mel_bins=90)
 
 
-def test_warping_moves_tones():
+def test_vocal_tract_length_perturbation_moves_tones():
     layer = layers.LogMelSpectrogram(16_000, num_mel_bins=40)
     time = np.arange(2_000) / 16_000
 
@@ -68,21 +68,21 @@ def test_warping_moves_tones():
     many = np.repeat(spectrogram(2_000), 300, axis=0)
     warping = layers.VocalTractLengthPerturbation(0.2, seed=1)
     np.testing.assert_array_equal(to_numpy(warping(many)), many)
-    found = band(to_numpy(warping(many, training=True)))
-    assert abs(found.min() - band(spectrogram(2_000 / 1.2))[0]) <= 1
-    assert abs(found.max() - band(spectrogram(2_000 / 0.8))[0]) <= 1
-    assert found.max() - found.min() >= 4
+    actual = band(to_numpy(warping(many, training=True)))
+    assert abs(actual.min() - band(spectrogram(2_000 / 1.2))[0]) <= 1
+    assert abs(actual.max() - band(spectrogram(2_000 / 0.8))[0]) <= 1
+    assert actual.max() - actual.min() >= 4
     same = layers.VocalTractLengthPerturbation(0.0)(many, training=True)
     np.testing.assert_allclose(to_numpy(same), many, atol=1e-3)
 
 
-def test_masks_blot_out_bands_and_stretches_of_time():
+def test_spec_augment_masks_bins_and_time_steps():
     ones = np.ones((50, 40, 20), "float32")
     layer = layers.SpecAugment(1, freq_mask_width=4, time_mask_width=6, seed=1)
     np.testing.assert_array_equal(to_numpy(layer(ones)), ones)
-    found = to_numpy(layer(ones, training=True))
-    steps, bands = found.any(axis=2), found.any(axis=1)
-    np.testing.assert_array_equal(found, (steps[:, :, None] & bands[:, None, :]).astype("float32"))
+    actual = to_numpy(layer(ones, training=True))
+    steps, bands = actual.any(axis=2), actual.any(axis=1)
+    np.testing.assert_array_equal(actual, (steps[:, :, None] & bands[:, None, :]).astype("float32"))
     assert 0 < (~steps).sum(axis=1).max() <= 6 and 0 < (~bands).sum(axis=1).max() <= 4
-    for row in ~bands:  # neighbours
+    for row in ~bands:  # neighbors
         assert np.ptp(np.flatnonzero(row)) + 1 == row.sum() if row.any() else True

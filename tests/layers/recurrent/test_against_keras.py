@@ -1,4 +1,4 @@
-"""LSTM, GRU and SimpleRNN are Keras's own layers, weight for weight and option for option."""
+"""LSTM, GRU and SimpleRNN against Keras's layers with equal weights, under all options."""
 
 import inspect
 from itertools import product
@@ -39,7 +39,7 @@ CELL_PAIRS = {
 
 
 def pair(name, **options):
-    """Our layer and Keras's, of equal weights."""
+    """Return our layer and Keras's, with equal weights."""
     ours = make(name, **options)
     _, cls, fixed = PAIRS[name]
     theirs = cls(UNITS, **fixed, **options)
@@ -49,29 +49,29 @@ def pair(name, **options):
     return ours, theirs
 
 
-def keras_is_right(masked, given, options):
-    """Where Keras's own loops do what its documentation says; they differ between backends."""
+def keras_is_right(masked, has_states, options):
+    """Return whether Keras's loop on this backend computes what its documentation says."""
     on = {name for name, value in options.items() if value}
     if not masked:
         return True
     if "unroll" in on:
-        # The zeros are placed by the mask as given, not as reversed; JAX has no zeros there, and
-        # torch fails to reverse the mask.
+        # Keras places the zeros by the unreversed mask. On JAX there are none, and
+        # torch cannot reverse the mask.
         if "zero_output_for_mask" in on and (BACKEND == "jax" or "go_backwards" in on):
             return False
         return not (BACKEND == "torch" and "go_backwards" in on)
-    # JAX repeats the initial state, not zeros, before the first output.
-    return not (BACKEND == "jax" and given and "zero_output_for_mask" not in on)
+    # On JAX the initial state, not zeros, precedes the first output.
+    return not (BACKEND == "jax" and has_states and "zero_output_for_mask" not in on)
 
 
 SWITCHES = ("go_backwards", "return_state", "zero_output_for_mask")
-# Every two of the switches in all four ways.
+# All pairs of values of any two switches.
 PAIRWISE = [(False, False, False), (False, True, True), (True, False, True), (True, True, False)]
 COMBINATIONS = PAIRWISE if THOROUGH else [(True, True, True)]
 
 
 def calls(layer, options):
-    """Masks with and without initial states, where Keras's own loop can be trusted."""
+    """Yield masks with and without initial states for which Keras's loop is right."""
     for mask, initial in product([None, MASK], [None, states(layer)]):
         if keras_is_right(mask is not None, initial is not None, options):
             yield {"mask": mask, "initial_state": initial}
@@ -86,8 +86,8 @@ def test_equal_under_all_options(name, return_sequences, unroll):
         options = dict(zip(SWITCHES, switches, strict=True))
         options |= {"return_sequences": return_sequences, "unroll": unroll}
         ours, theirs = pair(name, **options)
-        for given in calls(ours, options):
-            assert_close(run(ours, x, **given), run(theirs, x, **given))
+        for call_options in calls(ours, options):
+            assert_close(run(ours, x, **call_options), run(theirs, x, **call_options))
             compared += 1
     assert compared >= 2 * len(COMBINATIONS)
 
@@ -115,12 +115,12 @@ def test_equal_under_other_arguments(name, case):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_takes_the_weights_and_has_the_config_of_keras(name):
+def test_weights_and_config_equal_keras(name):
     ours_class, theirs_class, fixed = PAIRS[name]
     ours, theirs = ours_class(UNITS, **fixed), theirs_class(UNITS, **fixed)
     x = sequences()
     run(ours, x), run(theirs, x)
-    assert_close(ours.get_weights()[2:], theirs.get_weights()[2:])  # the biases at the start
+    assert_close(ours.get_weights()[2:], theirs.get_weights()[2:])  # initial biases
     ours.set_weights(theirs.get_weights())
     assert_close(run(ours, x), run(theirs, x))
     config, expected = ours.get_config(), theirs.get_config() | {"name": ours.name}
@@ -128,7 +128,7 @@ def test_takes_the_weights_and_has_the_config_of_keras(name):
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_takes_the_arguments_of_keras_by_name_and_the_first_by_position(name):
+def test_arguments_equal_keras(name):
     ours, theirs, _ = PAIRS[name]
     ours, theirs = inspect.signature(ours).parameters, inspect.signature(theirs).parameters
     of_every_layer = {"activity_regularizer", "kwargs"}
@@ -154,7 +154,7 @@ def test_stateful_over_three_batches_and_after_a_reset(name):
     assert_close(run(ours, batches[0], mask=MASK), seen[0])
 
 
-# The merging is Keras's own.
+# Keras merges the directions.
 MERGED = [(name, "concat") for name in FEW] + [("LSTM", m) for m in ("sum", "mul", "ave", None)]
 
 
@@ -190,11 +190,11 @@ def test_equal_when_stacked(name, wrapper):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_our_cell_in_the_recurrent_layer_of_keras_equals_our_layer(name):
+def test_cell_in_keras_rnn_equals_the_layer(name):
     x = sequences()
     for switches in COMBINATIONS:
         options = dict(zip(SWITCHES, switches, strict=True)) | {"return_sequences": True}
         ours = make(name, **options)
         theirs = keras.layers.RNN(ours.cell, **options)
-        for given in calls(ours, options):
-            assert_close(run(ours, x, **given), run(theirs, x, **given))
+        for call_options in calls(ours, options):
+            assert_close(run(ours, x, **call_options), run(theirs, x, **call_options))

@@ -1,4 +1,4 @@
-"""Masked time steps have no influence, whatever stands there and whichever way a layer reads."""
+"""Masked time steps have no influence, in either reading direction."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nan_and_infinity_in_masked_steps_are_as_zeros(way):
+def test_nan_and_infinity_in_masked_steps_equal_zeros(way):
     name, options = WAYS[way]
     layer = make(name, return_sequences=True, return_state=True, **options)
     zeros = np.where(MASK[..., None], sequences(), 0).astype("float32")
@@ -40,9 +40,9 @@ def test_nan_and_infinity_in_masked_steps_are_as_zeros(way):
     hidden[~MASK] = [np.nan, np.inf, -np.inf]
     initial = states(layer)
     weighting = [normal(*MASK.shape, UNITS, seed=5), *initial]
-    found, expected = (gradients(layer, x, initial, MASK, weighting) for x in (hidden, zeros))
-    for ours, wanted in zip(found, expected, strict=True):
-        assert_close(ours, wanted, 0)
+    actual, expected = (gradients(layer, x, initial, MASK, weighting) for x in (hidden, zeros))
+    for ours, desired in zip(actual, expected, strict=True):
+        assert_close(ours, desired, 0)
 
 
 OTHERS = {
@@ -53,7 +53,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_other_layers_do_not_see_masked_steps_either(kind):
+def test_masked_steps_in_other_layers(kind):
     layer = OTHERS[kind]()
     layer.build((len(MASK), MASK.shape[1], FEATURES))
     fill(layer)
@@ -68,7 +68,7 @@ def test_other_layers_do_not_see_masked_steps_either(kind):
 
 
 def weight_gradients(layer, x):
-    """The gradients of the sum of what is finite, for the weights."""
+    """Return the gradients of the sum of the finite outputs with respect to the weights."""
     mask, weights = ops.convert_to_tensor(MASK), [w.value for w in layer.trainable_weights]
 
     def total():
@@ -94,7 +94,7 @@ def weight_gradients(layer, x):
     return to_numpy(jax.jit(jax.grad(of_weights))(weights))
 
 
-def test_the_memory_of_an_attention_decoder_is_not_read_where_it_is_masked():
+def test_masked_memory_of_an_attention_decoder():
     cell = layers.AttentionDecoderCell(cells.GRUCell(UNITS), memory_units=FEATURES)
     cell.build((None, FEATURES))
     memory, keys = (
@@ -102,22 +102,22 @@ def test_the_memory_of_an_attention_decoder_is_not_read_where_it_is_masked():
         for x in (sequences(), normal(4, 5, UNITS))
     )
     looked_at = cell.initial_state(memory, keys, MASK)[-3:]
-    for found in cell.attend(ops.convert_to_tensor(normal(4, 2, UNITS)), looked_at):
-        assert np.isfinite(to_numpy(found)).all()
+    for actual in cell.attend(ops.convert_to_tensor(normal(4, 2, UNITS)), looked_at):
+        assert np.isfinite(to_numpy(actual)).all()
 
 
 # The order of the mask
 
 
-def padded(x, extra):
-    """Sequences with NaN after their end, and the mask."""
+def pad_with_nan(x, extra):
+    """Return sequences with NaN after their end, and the mask."""
     filled = np.pad(x, [[0, 0], [0, extra], [0, 0]], constant_values=np.nan)
     return filled, np.arange(filled.shape[1]) < np.full((len(x), 1), x.shape[1])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"])
-def test_after_a_layer_that_goes_backwards_padded_equals_unpadded(name):
+def test_padding_after_a_backward_layer(name):
     model = keras.Sequential(
         [
             make(name, return_sequences=True, go_backwards=True),
@@ -126,11 +126,11 @@ def test_after_a_layer_that_goes_backwards_padded_equals_unpadded(name):
         ]
     )
     x = sequences()
-    filled, mask = padded(x, 3)
+    filled, mask = pad_with_nan(x, 3)
     assert_close(run(model, filled, mask=mask), run(model, x))
 
 
-def test_the_mask_is_in_the_order_of_the_outputs():
+def test_mask_has_the_order_of_the_outputs():
     layer = make("GRU", return_sequences=True, return_state=True, go_backwards=True)
     outputs, _ = layer(sequences(), mask=ops.convert_to_tensor(MASK))
     assert (to_numpy(outputs._keras_mask) == MASK[:, ::-1]).all()
@@ -139,26 +139,26 @@ def test_the_mask_is_in_the_order_of_the_outputs():
     assert last.compute_mask(None, ops.convert_to_tensor(MASK)) is None
 
 
-def test_both_directions_and_what_follows_get_the_mask_in_the_order_of_time():
+def test_mask_order_in_bidirectional_layers():
     first = keras.layers.Bidirectional(layers.GRU(UNITS, return_sequences=True))
     model = keras.Sequential([first, layers.LSTM(2)])
     x = sequences()
     run(model, x)
-    filled, mask = padded(x, 3)
+    filled, mask = pad_with_nan(x, 3)
     assert_close(run(model, filled, mask=mask), run(model, x))
     outputs = first(ops.convert_to_tensor(filled), mask=ops.convert_to_tensor(mask))
     assert (to_numpy(outputs._keras_mask) == mask).all()
 
 
 @pytest.mark.parametrize("wrap", [False, True])
-def test_the_mask_of_the_layer_before_is_used_with_an_initial_state_too(wrap):
-    """Keras passes a mask on only if there is no other tensor in the call."""
+def test_mask_of_the_previous_layer_is_used_with_an_initial_state(wrap):
+    """Keras passes a mask on only if the call has no other tensor."""
     layer = layers.GRU(UNITS, return_state=True)
     layer = keras.layers.Bidirectional(layer) if wrap else layer
     inputs, state = keras.Input((None, FEATURES)), keras.Input((UNITS,))
     masked = keras.layers.Masking()(inputs)
-    given = [state] * (2 if wrap else 1)
-    model = keras.Model([inputs, state], layer(masked, initial_state=given))
+    initial = [state] * (2 if wrap else 1)
+    model = keras.Model([inputs, state], layer(masked, initial_state=initial))
     x, initial = sequences(), normal(4, UNITS)
     filled = np.concatenate([x, np.zeros_like(x)], axis=1)
     assert_close(run(model, [filled, initial]), run(model, [x, initial]))
@@ -177,11 +177,11 @@ LAST = {
 
 
 @pytest.mark.parametrize("way", LAST)
-def test_with_zero_output_for_mask_the_last_output_is_zero_if_the_last_step_is_masked(way):
+def test_last_output_with_zero_output_for_mask(way):
     name, options = LAST[way]
     options = {"zero_output_for_mask": True, **options}
     last, whole = make(name, **options), make(name, return_sequences=True, **options)
-    (found,), (outputs,) = (run(layer, sequences(), mask=MASK) for layer in (last, whole))
-    assert_close([found], [outputs[:, -1]])
+    (actual,), (outputs,) = (run(layer, sequences(), mask=MASK) for layer in (last, whole))
+    assert_close([actual], [outputs[:, -1]])
     ends = MASK[:, 0 if options.get("go_backwards") else -1]
-    assert not found[~ends].any() and found[ends].all()
+    assert not actual[~ends].any() and actual[ends].all()

@@ -1,4 +1,4 @@
-"""float64 through and through, and training in mixed precision, with the loss scaled or not."""
+"""float64, and training in mixed precision with and without loss scaling."""
 
 import keras
 import numpy as np
@@ -25,29 +25,29 @@ from keras_seq._internal.errors import InputError
 from keras_seq.cells import Step
 
 
-def wide(*shape, seed=0):
+def normal_float64(*shape, seed=0):
     return ops.convert_to_tensor(normal(*shape, seed=seed, dtype="float64"))
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch checks gradients in float64")
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("name", CELLS)
-def test_gradcheck_of_torch_on_recurrent_layers(name, masked):
+def test_torch_gradcheck_of_recurrent_layers(name, masked):
     import torch
 
     layer = make(name, return_sequences=True, dtype="float64")
     mask = torch.tensor(MASK[:, :3]) if masked else None
-    given = [wide(4, 3, FEATURES), *map(torch.tensor, states(layer, dtype="float64"))]
+    tensors = [normal_float64(4, 3, FEATURES), *map(torch.tensor, states(layer, dtype="float64"))]
 
     def run(x, *initial):
         return layer(x, initial_state=list(initial), mask=mask)
 
-    assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in given])
+    assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in tensors])
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="torch checks gradients in float64")
 @pytest.mark.parametrize("kind", ["CRF", "AttentionPooling"])
-def test_gradcheck_of_torch_on_other_layers(kind):
+def test_torch_gradcheck_of_other_layers(kind):
     import torch
 
     layer = getattr(layers, kind)(UNITS, dtype="float64")
@@ -59,12 +59,12 @@ def test_gradcheck_of_torch_on_other_layers(kind):
         y = layer(x)
         return layer.log_likelihood(y, tags) if kind == "CRF" else y
 
-    assert torch.autograd.gradcheck(run, [wide(2, 3, FEATURES).requires_grad_()])
+    assert torch.autograd.gradcheck(run, [normal_float64(2, 3, FEATURES).requires_grad_()])
 
 
-def test_float64_in_a_stack_with_attention_and_a_chain():
+def test_float64_in_a_stack_with_attention_and_a_crf():
     with in_precision("float64"):
-        x, mask = wide(4, 5, FEATURES), ops.convert_to_tensor(MASK)
+        x, mask = normal_float64(4, 5, FEATURES), ops.convert_to_tensor(MASK)
         ours = {"return_sequences": True, "dtype": "float64"}
         y = layers.LSTM(UNITS, **ours)(x, mask=mask)
         y = layers.GRU(UNITS, activation="relu", **ours)(y)
@@ -76,7 +76,7 @@ def test_float64_in_a_stack_with_attention_and_a_chain():
         assert {keras.backend.standardize_dtype(r.dtype) for r in results} == {"float64"}
 
 
-def test_log_likelihood_in_float64_is_that_of_all_chains():
+def test_log_likelihood_in_float64_sums_over_all_paths():
     with in_precision("float64"):
         crf = layers.CRF(2, use_kernel=False, dtype="float64")
         crf.build((1, 3, 2))
@@ -86,17 +86,17 @@ def test_log_likelihood_in_float64_is_that_of_all_chains():
         assert abs(np.exp(each).sum() - 1) < 1e-14
 
 
-class Narrowing(cells.SimpleRNNCell):
-    """A cell whose step leaves float64."""
+class Float32Step(cells.SimpleRNNCell):
+    """A cell whose step returns float32 for float64."""
 
     def step(self, projected, states):
         h = ops.cast(projected + states[0], "float32")
         return Step(h, [h], {})
 
 
-def test_a_step_that_leaves_float64_is_named():
+def test_step_of_another_dtype():
     with in_precision("float64"), pytest.raises(InputError, match=r"Narrowing.step .* float64.*32"):
-        layers.RNN(Narrowing(UNITS, dtype="float64"))(wide(4, 5, FEATURES))
+        layers.RNN(Float32Step(UNITS, dtype="float64"))(normal_float64(4, 5, FEATURES))
 
 
 # Mixed precision
@@ -136,7 +136,7 @@ def test_training_and_saving_in_mixed_precision(name, policy, tmp_path):
     assert np.isfinite(loaded.fit(x, y, verbose=0).history["loss"][0])
 
 
-def test_an_overflow_is_left_out_by_the_scaled_optimizer():
+def test_loss_scaling_skips_an_overflow():
     layer = layers.LSTM(UNITS, dtype="mixed_float16")
     model = keras.Sequential([keras.Input((5, FEATURES)), layer])
     sgd = keras.optimizers.SGD()

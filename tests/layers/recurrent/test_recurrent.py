@@ -1,4 +1,4 @@
-"""What the layers do beyond the equations: dropout, states, precision, shapes, bad input."""
+"""Recurrent layers beyond their equations: dropout, states, precision, shapes, bad input."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("either_way")
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_every_argument_of_the_cell_can_be_read_from_the_layer(name):
+def test_cell_arguments_are_attributes_of_the_layer(name):
     layer = make(name)
     assert {p.name: getattr(layer, p.name) for p in layer.cell_arguments} == {
         p.name: getattr(layer.cell, p.name) for p in layer.cell_arguments
@@ -46,7 +46,7 @@ def test_unknown_timesteps_and_batch(name):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_stateful_over_three_batches_is_one_long_batch(name):
+def test_stateful_batches_equal_one_long_batch(name):
     whole, x = make(name, return_sequences=True), sequences(timesteps=6)
     layer = make(name, return_sequences=True, stateful=True)
     (expected,) = run(whole, x)
@@ -57,7 +57,7 @@ def test_stateful_over_three_batches_is_one_long_batch(name):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_bidirectional_is_one_layer_forward_and_one_backward(name):
+def test_bidirectional(name):
     cls, fixed = CELLS[name]
     both = keras.layers.Bidirectional(cls(UNITS, return_sequences=True, **fixed))
     x = sequences()
@@ -70,7 +70,7 @@ def test_bidirectional_is_one_layer_forward_and_one_backward(name):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_a_stack_of_cells_is_one_layer_over_the_other(name):
+def test_stacked_cells(name):
     first = make(name, return_sequences=True)
     second = make(name, units=2, features=UNITS, return_sequences=True)
     stack = layers.RNN([first.cell, second.cell], return_sequences=True)
@@ -80,8 +80,8 @@ def test_a_stack_of_cells_is_one_layer_over_the_other(name):
 
 
 @pytest.mark.parametrize("unroll", [False, True])
-def test_unroll_writes_the_loop_out(unroll, monkeypatch):
-    """Then a step is taken for each time step; loops take one more, or one in all under JAX."""
+def test_unroll(unroll, monkeypatch):
+    """Unrolled, there is one call of `step` per time step; loops trace one more, on JAX one."""
     layer, steps = make("GRU", unroll=unroll), []
     step = layer.cell.step
     monkeypatch.setattr(layer.cell, "step", lambda *args: steps.append(args) or step(*args))
@@ -90,7 +90,7 @@ def test_unroll_writes_the_loop_out(unroll, monkeypatch):
     assert (len(steps) == x.shape[1]) is unroll
 
 
-def test_the_mask_of_the_layer_before_is_used():
+def test_mask_of_the_previous_layer_is_used():
     layer = make("LSTM", return_sequences=True)
     x = np.where(MASK[..., None], sequences(), 0).astype("float32")
     masked = keras.layers.Masking()(x)
@@ -121,7 +121,7 @@ def test_bfloat16_is_close_to_float32(name):
 
 
 def diagonal(units=64, **options):
-    """A linear SimpleRNN whose kernel is the identity: its outputs show what dropped."""
+    """Return a linear SimpleRNN with an identity kernel: its outputs show the dropout mask."""
     layer = layers.SimpleRNN(
         units,
         activation=None,
@@ -172,14 +172,14 @@ def test_dropout_is_off_at_inference_and_follows_its_seed_in_training(name, kind
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_dropping_everything_leaves_what_zeros_would(name):
+def test_dropping_everything_equals_zero_inputs(name):
     x, initial = sequences(), states(make(name))
     dropped = run(make(name, dropout=1.0), x, initial_state=initial, training=True)
     assert_close(dropped, run(make(name), 0 * x, initial_state=initial))
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_the_mean_over_dropout_is_near_the_output_without(name):
+def test_mean_over_dropout_masks(name):
     x = np.repeat(sequences(batch=1, timesteps=3), 4000, axis=0)
     (outputs,) = run(make(name, dropout=0.1, recurrent_dropout=0.1, seed=0), x, training=True)
     (expected,) = run(make(name), x[:1])
@@ -188,7 +188,7 @@ def test_the_mean_over_dropout_is_near_the_output_without(name):
 
 
 @pytest.mark.parametrize("name", SOME)
-def test_drops_the_same_in_the_recurrent_layer_of_keras(name):
+def test_dropout_in_keras_rnn(name):
     options = {"dropout": 0.5, "recurrent_dropout": 0.5, "seed": 5}
     ours, same = make(name, **options), make(name, **options)
     theirs = keras.layers.RNN(same.cell)
@@ -233,7 +233,7 @@ BAD_CALLS = {
 
 @pytest.mark.parametrize("case", BAD_CALLS)
 @pytest.mark.parametrize("name", ["LSTM", "DiagonalPeepholeLSTM"])
-def test_bad_calls_are_named_with_their_value(name, case):
+def test_bad_calls(name, case):
     args, kwargs, what, value = BAD_CALLS[case]
     layer = make(name)
     with pytest.raises(InputError) as error:
@@ -243,7 +243,7 @@ def test_bad_calls_are_named_with_their_value(name, case):
     assert value in str(error.value)
 
 
-def test_a_layer_still_works_after_bad_calls():
+def test_layer_works_after_bad_calls():
     layer = make("LSTM")
     for args, kwargs, *_ in BAD_CALLS.values():
         with pytest.raises(InputError):
@@ -252,13 +252,13 @@ def test_a_layer_still_works_after_bad_calls():
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (2, 5, 3, 3)])
-def test_a_wrong_rank_for_the_layer_of_any_cell(shape):
+def test_wrong_rank(shape):
     with pytest.raises(InputError, match=rf"RNN: sequences .*\({shape[0]}, {shape[1]}"):
         layers.RNN(cells.GRUCell(UNITS))(normal(*shape))
 
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "GRU"])
-def test_too_many_states_for_one(name):
+def test_too_many_states(name):
     with pytest.raises(InputError, match=f"{name}: initial_state must be 1 tensor"):
         make(name)(X, initial_state=[normal(2, UNITS)] * 2)
 
@@ -282,7 +282,7 @@ BAD_ARGUMENTS = {
 
 
 @pytest.mark.parametrize("case", BAD_ARGUMENTS)
-def test_bad_arguments_are_named_with_their_value(case):
+def test_bad_arguments(case):
     arguments, name, value = BAD_ARGUMENTS[case]
     with pytest.raises(InputError) as error:
         layers.LSTM(**{"units": UNITS, **arguments})
@@ -291,7 +291,7 @@ def test_bad_arguments_are_named_with_their_value(case):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_more_arguments_by_position_than_there_are(name):
+def test_too_many_positional_arguments(name):
     cls, _ = CELLS[name]
     by_position = [p.default for p in cls.cell_arguments if p.kind is p.POSITIONAL_OR_KEYWORD]
     cls(UNITS, *by_position[1:])
@@ -299,12 +299,12 @@ def test_more_arguments_by_position_than_there_are(name):
         cls(UNITS, *by_position[1:], "one more")
 
 
-def test_an_argument_given_twice():
+def test_duplicate_argument():
     with pytest.raises(TypeError):
         layers.LSTM(UNITS, units=UNITS + 1)
 
 
-def test_an_unknown_argument_is_refused():
+def test_unknown_argument():
     with pytest.raises((TypeError, ValueError), match="unitz"):
         layers.LSTM(UNITS, unitz=3)
 
@@ -318,5 +318,5 @@ def test_cudnn_without_a_gpu(name):
     assert_close(run(make(name, use_cudnn="auto"), X), run(make(name, use_cudnn=False), X))
 
 
-def test_the_cell_of_a_layer_is_a_cell():
+def test_cell_attribute():
     assert isinstance(layers.LSTM(UNITS).cell, cells.LSTMCell)

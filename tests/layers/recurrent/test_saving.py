@@ -1,4 +1,4 @@
-"""Layers and cells in saved models: configs, files, and training before and after."""
+"""Layers and cells in saved models: configurations, files, and training."""
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ X = np.where(MASK[..., None], sequences(), 0).astype("float32")  # masked steps 
 
 
 def model_of(layer):
-    """A functional model whose `Masking` gives the layer a mask."""
+    """Return a functional model whose `Masking` masks the layer's input."""
     inputs = keras.Input((None, FEATURES))
     return fill(keras.Model(inputs, layer(keras.layers.Masking()(inputs))))
 
@@ -51,13 +51,13 @@ SAVED = {
 }
 
 
-# What is around the layer does not depend on its equations.
+# One layer suffices, since saving does not depend on the equations.
 KINDS = [(name, "layer") for name in SOME]
 KINDS += [(name, kind) for name in ("GRU", "DiagonalPeepholeLSTM") for kind in [*SAVED][1:]]
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
-def test_a_loaded_model_gives_the_same_outputs(name, kind, tmp_path):
+def test_loaded_model_gives_the_same_outputs(name, kind, tmp_path):
     model = model_of(SAVED[kind](name))
     loaded = reload(model, tmp_path)
     assert [type(layer) for layer in loaded.layers] == [type(layer) for layer in model.layers]
@@ -109,7 +109,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("cls", OWN)
-def test_config_gives_the_same_layer_back(cls):
+def test_config_round_trip(cls):
     arguments = {"units": 7, **NOT_DEFAULT, **OWN[cls]}
     assert {p.name for p in cls.cell_arguments} <= set(arguments)  # the table names them all
     layer = cls(**arguments)
@@ -122,7 +122,7 @@ def test_config_gives_the_same_layer_back(cls):
     assert keras.saving.get_registered_name(cls) == f"keras_seq>{cls.__name__}"
 
 
-def test_a_cell_trains_saves_and_loads_in_the_recurrent_layer_of_keras(tmp_path):
+def test_training_and_saving_of_a_cell_in_keras_rnn(tmp_path):
     keras.utils.set_random_seed(1)
     inputs = keras.Input((TIMESTEPS, FEATURES))
     outputs = keras.layers.RNN(cells.PeepholeLSTMCell(64))(inputs)
@@ -135,12 +135,12 @@ def test_a_cell_trains_saves_and_loads_in_the_recurrent_layer_of_keras(tmp_path)
     loaded = reload(model, tmp_path)
     expected = model.predict(x, verbose=0)
     assert_close([loaded.predict(x, verbose=0)], [expected], tolerance=0)
-    assert int(loaded.optimizer.iterations) == 15 * 2  # the optimizer came along
+    assert int(loaded.optimizer.iterations) == 15 * 2  # the optimizer was saved too
     assert np.isfinite(loaded.fit(x, y, verbose=0).history["loss"][0])
 
 
 @pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"])
-def test_every_layer_trains_under_masks_dropout_and_regularizers(name):
+def test_training_with_masks_dropout_and_regularizers(name):
     layer = layer_of(name, dropout=0.1, recurrent_dropout=0.1, kernel_regularizer="l2")
     model = model_of(layer)
     model.compile("sgd", "mse")
@@ -152,7 +152,7 @@ def test_every_layer_trains_under_masks_dropout_and_regularizers(name):
 
 
 @pytest.mark.parametrize("name", ["LSTM", "PeepholeLSTM"])
-def test_a_layer_moves_to_another_by_its_weights(name, tmp_path):
+def test_weights_can_be_copied_to_another_layer(name, tmp_path):
     layer, other = make(name), make(name)
     fill(other, seed=99)
     model = model_of(layer)

@@ -1,4 +1,4 @@
-"""Batches that are not known, of no row, or of one for all; nests; and what is no dense tensor."""
+"""Shapes: unknown and empty batches, broadcast states, nested structures, sparse tensors."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere sh
 
 @on_tensorflow
 @pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
-def test_stateful_after_a_call_fits_batches_of_unknown_size(name):
+def test_stateful_layer_with_unknown_batch_size(name):
     import tensorflow as tf
 
     (cls, fixed), whole, x = CELLS[name], make(name), sequences(2, 6)
@@ -44,16 +44,16 @@ def test_stateful_after_a_call_fits_batches_of_unknown_size(name):
     model.optimizer.learning_rate = 0.0
     data = tf.data.Dataset.from_tensor_slices((x[:, 2:4], np.zeros((2, UNITS), "float32")))
     model.fit(data.batch(2), verbose=0)
-    (found,) = to_numpy([model.predict(data.map(lambda x, _: x).batch(2), verbose=0)])
-    wanted = run(whole, np.concatenate([x[:, :4], x[:, 2:4]], axis=1))
-    assert_close([found], wanted)
+    (actual,) = to_numpy([model.predict(data.map(lambda x, _: x).batch(2), verbose=0)])
+    desired = run(whole, np.concatenate([x[:, :4], x[:, 2:4]], axis=1))
+    assert_close([actual], desired)
 
 
 @on_tensorflow
 @pytest.mark.parametrize("rows", [1, 2])
 @pytest.mark.parametrize("length", [5, None])
 @pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
-def test_known_states_with_sequences_of_unknown_batch(name, length, rows):
+def test_known_states_with_unknown_batch_size(name, length, rows):
     import tensorflow as tf
 
     layer, x = make(name, return_state=True), sequences(2)
@@ -66,7 +66,7 @@ def test_known_states_with_sequences_of_unknown_batch(name, length, rows):
 
 @pytest.mark.parametrize("options", [{}, {"unroll": True}, {"checkpoint": True}])
 @pytest.mark.parametrize("name", ["DiagonalPeepholeLSTM", "GRUResetBefore"])
-def test_a_state_of_one_row_is_that_of_all_rows(name, options):
+def test_state_of_one_row_is_broadcast(name, options):
     layer, x = make(name, return_state=True, **options), sequences()
     one = states(layer, 1)
     every = [np.repeat(state, len(x), axis=0) for state in one]
@@ -76,7 +76,7 @@ def test_a_state_of_one_row_is_that_of_all_rows(name, options):
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
-def test_a_batch_without_rows_gives_none(name):
+def test_empty_batch(name):
     layer = make(name, return_sequences=True, return_state=True)
     for mask in (None, MASK[:0]):
         outputs, *final = run(layer, sequences()[:0], mask=mask)
@@ -85,27 +85,27 @@ def test_a_batch_without_rows_gives_none(name):
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
-def test_inputs_without_features_leave_bias_and_states(name):
+def test_inputs_without_features(name):
     layer = make(name, features=0, return_state=True)
     zeros = make(name, return_state=True)
     zeros.set_weights([zeros.get_weights()[0], *layer.get_weights()[1:]])
-    found = run(layer, sequences()[..., :0], initial_state=states(layer))
-    assert_close(found, run(zeros, 0 * sequences(), initial_state=states(layer)))
+    actual = run(layer, sequences()[..., :0], initial_state=states(layer))
+    assert_close(actual, run(zeros, 0 * sequences(), initial_state=states(layer)))
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRUResetBefore"])
-def test_a_model_of_a_fixed_batch(name):
+def test_fixed_batch_size(name):
     layer = make(name, return_sequences=True)
     inputs = keras.Input((None, FEATURES), batch_size=4)
     model = keras.Model(inputs, layer(inputs))
     assert model.output_shape == (4, None, UNITS)
     model.compile("sgd", "mse")
-    wanted = run(layer, sequences())
-    assert_close([model.predict(sequences(), batch_size=4, verbose=0)], wanted)
+    desired = run(layer, sequences())
+    assert_close([model.predict(sequences(), batch_size=4, verbose=0)], desired)
 
 
 @on_tensorflow
-def test_tensors_that_are_not_dense_are_named_with_what_to_do():
+def test_ragged_and_sparse_tensors():
     import tensorflow as tf
 
     ragged = tf.ragged.constant([[[1.0]], [[1.0], [2.0]]], ragged_rank=1)
@@ -115,11 +115,11 @@ def test_tensors_that_are_not_dense_are_named_with_what_to_do():
         layers.LSTM(UNITS)(tf.sparse.from_dense(sequences()))
 
 
-# Nests, as in Keras's guide "Working with RNNs"
+# Nested structures, as in Keras's guide "Working with RNNs"
 
 
 class NestedCell(keras.layers.Layer):
-    """Sums of products of two inputs, each added to a state of its own."""
+    """A cell with two inputs and two states, each the sum of products with one input."""
 
     def __init__(self, units=4, shape=(2, 3), **kwargs):
         super().__init__(**kwargs)
@@ -144,7 +144,7 @@ class WithInitialState(NestedCell):
 
 
 class NestedStates(NestedCell):
-    """The same of one input."""
+    """The same with one input."""
 
     def build(self, shape):
         self.vectors = self.add_weight(shape=(shape[-1], self.units))
@@ -161,18 +161,18 @@ SEEN = np.array([[1, 1, 1, 0, 0], [0, 1, 0, 1, 1]], bool)
 
 
 def sums(layer, mask=None):
-    """What a layer of the cells above puts out at each step."""
+    """Return the expected outputs of a layer of one of the cells above."""
     vectors, matrices = layer.cell.get_weights()
-    given = (VECTORS, MATRICES) if matrices.ndim == 4 else (VECTORS, VECTORS)
+    inputs = (VECTORS, MATRICES) if matrices.ndim == 4 else (VECTORS, VECTORS)
     seen = np.ones((2, 5)) if mask is None else mask
-    first = np.einsum("bt,bti,iu->btu", seen, given[0], vectors)
-    second = np.tensordot(given[1], matrices, matrices.ndim - 2) * seen[..., None, None]
+    first = np.einsum("bt,bti,iu->btu", seen, inputs[0], vectors)
+    second = np.tensordot(inputs[1], matrices, matrices.ndim - 2) * seen[..., None, None]
     start = float(isinstance(layer.cell, WithInitialState))
     return start + first.cumsum(axis=1), 2 * (start + second.cumsum(axis=1))
 
 
 @pytest.mark.parametrize("cls", [NestedCell, WithInitialState, NestedStates])
-def test_a_cell_of_nests_puts_out_nests(cls):
+def test_nested_outputs(cls):
     layer = layers.RNN(cls())
     x = VECTORS if cls is NestedStates else (VECTORS, MATRICES)
     outputs = run(layer, x)
@@ -180,10 +180,10 @@ def test_a_cell_of_nests_puts_out_nests(cls):
     assert_close(outputs, [every[:, -1] for every in sums(layer)])
 
 
-def test_a_cell_of_nests_over_time_with_states_and_a_mask():
+def test_nested_cell_with_states_and_a_mask():
     layer = layers.RNN(NestedCell(), return_sequences=True, return_state=True)
-    given = {"vector": VECTORS, "matrix": np.where(SEEN[..., None, None], MATRICES, np.nan)}
-    (one, two), *final = to_numpy(layer(list(given.values()), mask=ops.convert_to_tensor(SEEN)))
+    inputs = {"vector": VECTORS, "matrix": np.where(SEEN[..., None, None], MATRICES, np.nan)}
+    (one, two), *final = to_numpy(layer(list(inputs.values()), mask=ops.convert_to_tensor(SEEN)))
     expected = sums(layer, SEEN)
     assert_close([one[SEEN], two[SEEN]], [every[SEEN] for every in expected])
     assert_close(final, [expected[0][:, -1], expected[1][:, -1] / 2])
@@ -192,7 +192,7 @@ def test_a_cell_of_nests_over_time_with_states_and_a_mask():
 
 
 @pytest.mark.slow
-def test_a_model_with_a_cell_of_nests_trains():
+def test_training_of_a_nested_cell():
     inputs = keras.Input((None, 3)), keras.Input((None, 2, 2))
     model = keras.Model(inputs, layers.RNN(NestedCell())(inputs))
     assert model.output_shape == [(None, 4), (None, 2, 3)]
@@ -203,7 +203,7 @@ def test_a_model_with_a_cell_of_nests_trains():
     assert model.evaluate(*data, verbose=0) < before
 
 
-def test_a_stateful_cell_of_nests_goes_on_until_it_is_reset():
+def test_stateful_nested_cell():
     layer = layers.RNN(NestedCell(), stateful=True)
     (first, second), (third, _) = (to_numpy(layer((VECTORS, MATRICES))) for _ in range(2))
     assert_close([third], [2 * first])
@@ -212,7 +212,7 @@ def test_a_stateful_cell_of_nests_goes_on_until_it_is_reset():
 
 
 class Sum(keras.layers.Layer):
-    """A cell of Keras's contract, and no more: one size in place of a list, no initial state."""
+    """A minimal Keras cell: one state size instead of a list, and no `get_initial_state`."""
 
     state_size = FEATURES
 
@@ -222,14 +222,14 @@ class Sum(keras.layers.Layer):
 
 @pytest.mark.parametrize("size", [FEATURES, [FEATURES], (FEATURES,)])
 @pytest.mark.parametrize("stateful", [False, True])
-def test_a_cell_with_one_size_and_no_initial_state_starts_from_zeros(stateful, size):
+def test_zero_states_of_a_minimal_cell(stateful, size):
     cell = Sum()
     cell.state_size = size
     layer, x = layers.RNN(cell, stateful=stateful), sequences()
     assert_close(run(layer, x), [x.sum(axis=1)])
 
 
-def test_nested_sequences_of_different_lengths_are_refused():
+def test_nested_sequences_of_different_lengths():
     with pytest.raises(InputError, match=r"RNN: all sequences .* \[\(2, 5, 3\), \(2, 4, 2, 2\)\]"):
         layers.RNN(NestedCell())((VECTORS, MATRICES[:, :4]))
 
@@ -243,6 +243,6 @@ class Sums(keras.layers.Layer):
         return states[0] + inputs, [states[0] + inputs]
 
 
-def test_a_cell_of_one_state_needs_no_initial_state():
+def test_cell_of_one_state_without_initial_state():
     x = sequences(features=3)
     assert_close(run(layers.RNN(Sums()), x), [x.sum(axis=1)])

@@ -1,4 +1,4 @@
-"""`RNNStack` against the layers that it is made of, one after the other."""
+"""`RNNStack` against its layers, called one after the other."""
 
 import itertools
 import re
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("eagerly")
 
 @keras.saving.register_keras_serializable(package="test_stack")
 class LeakyCell(keras.layers.Layer):
-    """A cell of Keras's contract alone, with a state that is a single number per unit."""
+    """A minimal Keras cell without `project` and `step`."""
 
     def __init__(self, units, leak=0.5, **kwargs):
         super().__init__(**kwargs)
@@ -58,22 +58,22 @@ def make_stack(*args, features=FEATURES, **kwargs):
 
 
 def by_hand(stack, cell, units, inputs):
-    """Return the model of the layers of a stack, with its weights, and these in its order."""
+    """Return a model of the layers of a stack, with its weights, and the weights in its order."""
     x, mask, states = inputs
     layers_, norms, states = [], [], list(states)
 
-    def add(layer, theirs, kept):
-        layer.build((4, None, theirs.weights[0].shape[0]))
-        layer.set_weights(theirs.get_weights())
-        kept.append(layer)
+    def add(layer, reference, added):
+        layer.build((4, None, reference.weights[0].shape[0]))
+        layer.set_weights(reference.get_weights())
+        added.append(layer)
         return layer
 
-    def normalized(x, place):
+    def normalize(x, index):
         if not stack.norms:
             return x
-        return add(keras.layers.LayerNormalization(), stack.norms[place], norms)(x)
+        return add(keras.layers.LayerNormalization(), stack.norms[index], norms)(x)
 
-    x, finals = normalized(x, 0), []
+    x, finals = normalize(x, 0), []
     for number, size in enumerate(units):
         kept = stack.return_sequences or number < len(units) - 1
         layer = getattr(layers, cell)(size, return_sequences=kept, return_state=True)
@@ -83,18 +83,18 @@ def by_hand(stack, cell, units, inputs):
         before = [states.pop(0) for _ in stack.state_sizes[number]] if states else None
         y, *after = layer(x, initial_state=before, mask=mask)
         finals += after
-        x = normalized(y + x if stack.residual and x.shape == y.shape else y, number + 1)
+        x = normalize(y + x if stack.residual and x.shape == y.shape else y, number + 1)
     model = keras.Model(model_inputs(*inputs), [x, *finals])
     return model, [weight for layer in (*layers_, *norms) for weight in layer.weights]
 
 
 def model_inputs(x, mask, states):
-    """Return the inputs that are there."""
+    """Return the inputs that are not None."""
     return [x, *([] if mask is None else [mask]), *(states or [])]
 
 
 class Called:
-    """A model of sequences, a mask and states, called as a layer is."""
+    """A model of sequences, a mask and states with the call signature of a layer."""
 
     def __init__(self, model):
         self.model = model
@@ -134,7 +134,7 @@ def check(config):
     outputs = tree.flatten(stack(x, initial_state=before, mask=mask))
     ours = Called(keras.Model(model_inputs(*inputs), outputs))
     model, weights = by_hand(stack, config["cell"], units, inputs)
-    given = (
+    arguments = (
         sequences(),
         [normal(4, size, seed=n) for n, size in enumerate(sizes)],
         MASK if config["masked"] else None,
@@ -142,12 +142,12 @@ def check(config):
     shapes = [(4, *output.shape[1:]) for output in outputs]
     shapes[0] = (4, 5, *shapes[0][2:]) if config["return_sequences"] else shapes[0]
     weighting = [normal(*shape, seed=50 + n) for n, shape in enumerate(shapes)]
-    results, found = gradients(ours, *given, weighting)
-    expected, wanted = gradients(Called(model), *given, weighting)
+    results, actual = gradients(ours, *arguments, weighting)
+    expected, desired = gradients(Called(model), *arguments, weighting)
     assert_close(results, expected)
-    places = {id(weight): place for place, weight in enumerate(model.trainable_weights)}
-    order = [places[id(weight)] for weight in weights]
-    assert_close(found, [wanted[place] for place in order] + wanted[len(order) :])
+    indices = {id(weight): index for index, weight in enumerate(model.trainable_weights)}
+    order = [indices[id(weight)] for weight in weights]
+    assert_close(actual, [desired[index] for index in order] + desired[len(order) :])
 
 
 NAMES = ("cell", "units", "bidirectional", "residual", "normalization")
@@ -162,7 +162,7 @@ NAMES += ("return_sequences", "masked", "with_states")
     ],
     ids=["LSTM", "GRU"],
 )
-def test_a_stack_is_its_layers_one_after_the_other(config):
+def test_stack_equals_its_layers(config):
     check(dict(zip(NAMES, config)))
 
 
@@ -177,14 +177,14 @@ def test_a_stack_is_its_layers_one_after_the_other(config):
     )
 )
 @hypothesis.settings(max_examples=30 if THOROUGH else 8)
-def test_any_stack_is_its_layers_one_after_the_other(config):
+def test_any_stack_equals_its_layers(config):
     check(config)
 
 
 # Dropout
 
 
-def test_dropout_is_before_the_first_layer_and_after_each():
+def test_positions_of_dropout():
     stack = make_stack("GRU", 4, 2, dropout=[0.1, 0.2, 0.3])
     assert [layer.rate for layer in stack.dropouts] == [0.1, 0.2, 0.3]
     stack = make_stack("GRU", 4, 2, dropout=[0.0, 0.0, 1.0])
@@ -196,7 +196,7 @@ def test_dropout_is_before_the_first_layer_and_after_each():
 
 
 @pytest.mark.parametrize("variational", [False, True])
-def test_variational_dropout_drops_the_same_at_all_time_steps(variational):
+def test_variational_dropout_has_one_mask_for_all_time_steps(variational):
     stack = make_stack("GRU", 16, dropout=0.5, variational_dropout=variational)
     dropped = to_numpy(stack(sequences(), training=True)) == 0
     assert np.any(dropped) and not np.all(dropped)
@@ -207,13 +207,13 @@ def test_variational_dropout_drops_the_same_at_all_time_steps(variational):
 
 def test_recurrent_dropout_reaches_every_cell():
     stack = make_stack("LSTM", 4, 2, bidirectional=True, recurrent_dropout=0.25)
-    cells_ = [half.cell for both in stack.recurrent_layers for half in halves(both)]
+    cells_ = [half.cell for both in stack.recurrent_layers for half in directions(both)]
     assert [cell.recurrent_dropout for cell in cells_] == [0.25] * 4
     x = sequences()
     assert np.any(to_numpy(stack(x, training=True)) != to_numpy(stack(x)))
 
 
-def halves(layer):
+def directions(layer):
     return layer.forward_layer, layer.backward_layer
 
 
@@ -229,7 +229,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS if THOROUGH else ["GRU"])
-def test_the_states_continue_the_sequences(kind):
+def test_initial_state_continues_the_sequences(kind):
     cell, options = KINDS[kind]
     stack = make_stack(cell, 4, 2, return_state=True, dropout=0.5, **options)
     x = sequences(timesteps=5)
@@ -247,7 +247,7 @@ def test_the_states_continue_the_sequences(kind):
 
 @pytest.mark.parametrize("kind", KINDS if THOROUGH else ["GRU"])
 @pytest.mark.parametrize("return_sequences", [True, False])
-def test_a_stack_that_returns_no_states_advances_by_them(kind, return_sequences):
+def test_advance_without_return_state(kind, return_sequences):
     cell, options = KINDS[kind]
     stack = make_stack(cell, 4, 3, return_sequences=return_sequences, dropout=0.5, **options)
     x, states = sequences(timesteps=5), stack.get_initial_state(4)
@@ -255,21 +255,21 @@ def test_a_stack_that_returns_no_states_advances_by_them(kind, return_sequences)
     second, states = stack.advance(x[:, 3:], states)
     parts = np.concatenate([to_numpy(first), to_numpy(second)], axis=1)
     assert_close([parts if return_sequences else to_numpy(second)], [to_numpy(stack(x))])
-    wanted = stack.get_initial_state(4)
+    desired = stack.get_initial_state(4)
     for time in range(5):
-        _, wanted = stack.step(x[:, time], wanted)
-    assert_close(tree.flatten(to_numpy(states)), tree.flatten(to_numpy(wanted)))
+        _, desired = stack.step(x[:, time], desired)
+    assert_close(tree.flatten(to_numpy(states)), tree.flatten(to_numpy(desired)))
 
 
-def test_a_step_is_all_that_a_stack_without_sequences_does():
+def test_step_equals_a_stack_without_sequences():
     stack = make_stack("GRU", 3, 2, residual=True, return_sequences=False, return_state=True)
     x = sequences(timesteps=1)
     output, states = stack(x)
-    found = stack.step(x[:, 0], stack.get_initial_state(4))
-    assert_close(tree.flatten(to_numpy(found)), tree.flatten(to_numpy((output, states))))
+    actual = stack.step(x[:, 0], stack.get_initial_state(4))
+    assert_close(tree.flatten(to_numpy(actual)), tree.flatten(to_numpy((output, states))))
 
 
-def test_a_stateful_stack_goes_on_until_it_is_reset():
+def test_stateful_stack_continues_until_reset():
     options = {"stateful": True}
     stack = layers.RNNStack("GRU", 4, 2, layer_options=options)
     x = sequences(timesteps=4)
@@ -285,20 +285,20 @@ def test_a_stateful_stack_goes_on_until_it_is_reset():
 # Masks
 
 
-def test_the_mask_of_the_layer_before_is_used_and_passed_on():
+def test_mask_of_the_previous_layer_is_used_and_passed_on():
     x = np.where(MASK[..., None], sequences(), 0).astype("float32")
     stack = make_stack("GRU", 4, 2, return_state=True)
     masked = keras.layers.Masking()(x)
     states = [[normal(4, 4)], [normal(4, 4, seed=1)]]
-    for given in (None, states):
-        outputs, _ = stack(masked, initial_state=given)
-        assert_close([to_numpy(outputs)], [to_numpy(stack(x, given, mask=MASK)[0])])
-        if BACKEND != "jax" or given is None:
+    for initial in (None, states):
+        outputs, _ = stack(masked, initial_state=initial)
+        assert_close([to_numpy(outputs)], [to_numpy(stack(x, initial, mask=MASK)[0])])
+        if BACKEND != "jax" or initial is None:
             np.testing.assert_array_equal(to_numpy(outputs._keras_mask), MASK)
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
-def test_layers_that_read_backwards_reverse_the_mask(num_layers):
+def test_go_backwards_reverses_the_mask(num_layers):
     stack = make_stack("GRU", 4, num_layers, layer_options={"go_backwards": True})
     x = sequences()
     mask = ops.convert_to_tensor(MASK)
@@ -339,7 +339,7 @@ SAVED = {
 
 
 def unbuilt(config):
-    """Return a configuration without the shapes that its parts were built with."""
+    """Return a configuration without build shapes."""
     if isinstance(config, list):
         return [unbuilt(part) for part in config]
     if not isinstance(config, dict):
@@ -349,7 +349,7 @@ def unbuilt(config):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("kind", SAVED if THOROUGH else ["function"])
-def test_a_saved_stack_computes_the_same(kind, bidirectional, tmp_path):
+def test_saved_stack_computes_the_same(kind, bidirectional, tmp_path):
     cell, options = SAVED[kind]
     inputs = keras.Input((None, FEATURES))
     stack = layers.RNNStack(
@@ -362,8 +362,8 @@ def test_a_saved_stack_computes_the_same(kind, bidirectional, tmp_path):
     assert_close([to_numpy(loaded(sequences()))], [to_numpy(model(sequences()))])
     [_, again] = loaded.layers
     assert unbuilt(again.get_config()) == unbuilt(stack.get_config())
-    kinds = [type(halves(r)[0] if bidirectional else r) for r in again.recurrent_layers]
-    assert kinds == [type(halves(r)[0] if bidirectional else r) for r in stack.recurrent_layers]
+    kinds = [type(directions(r)[0] if bidirectional else r) for r in again.recurrent_layers]
+    assert kinds == [type(directions(r)[0] if bidirectional else r) for r in stack.recurrent_layers]
 
 
 CONFORMANCE = {
@@ -387,7 +387,7 @@ CONFORMANCE = {
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*shuffle=True")
 @pytest.mark.parametrize("kind", CONFORMANCE)
-def test_a_stack_passes_the_check_of_keras(kind):
+def test_keras_layer_test(kind):
     arguments, shape, weights = CONFORMANCE[kind]
     case = TestCase()
     case.setUp()
@@ -403,10 +403,10 @@ def test_a_stack_passes_the_check_of_keras(kind):
     case.doCleanups()
 
 
-# Around it
+# Other
 
 
-def test_a_stack_can_be_traced():
+def test_tracing():
     inputs = keras.Input((None, FEATURES))
     stack = layers.RNNStack("LSTM", 4, 2, name="stack")
     model = keras.Model(inputs, stack(inputs))
@@ -414,7 +414,7 @@ def test_a_stack_can_be_traced():
     assert {"stack/recurrent_0", "stack/recurrent_1"} <= set(traces)
 
 
-def test_the_options_reach_layer_and_cell():
+def test_layer_options_reach_layer_and_cell():
     options = {"checkpoint": True, "reset_after": False}
     stack = make_stack("GRU", 4, layer_options=options)
     [layer] = stack.recurrent_layers
@@ -424,7 +424,7 @@ def test_the_options_reach_layer_and_cell():
     assert type(layer) is layers.RNN and layer.checkpoint and not layer.cell.reset_after
 
 
-def test_the_width_of_the_outputs():
+def test_output_size():
     assert layers.RNNStack("GRU", [4, 5], 2, bidirectional=True).output_size == 10
     assert layers.RNNStack(LeakyCell, 3, return_state=True).output_size == 3
 
@@ -448,13 +448,13 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("kind", MISTAKES)
-def test_mistakes_are_refused(kind):
+def test_bad_arguments(kind):
     arguments, message = MISTAKES[kind]
     with pytest.raises(InputError, match=re.escape(message)):
         layers.RNNStack(**{"cell": "GRU", "units": 3, **arguments})
 
 
-def test_mistakes_in_a_call_are_refused():
+def test_bad_calls():
     x = sequences()
     with pytest.raises(InputError, match="needs a layer whose input and output have the same"):
         layers.RNNStack("GRU", 4, residual=True)(x)

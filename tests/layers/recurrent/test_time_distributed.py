@@ -1,4 +1,4 @@
-"""The same layer at every step, however many there are: as Keras does it, and in one call."""
+"""`TimeDistributed` and `FlattenTime`, with known and unknown numbers of time steps."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ from keras_seq._internal.errors import InputError
 
 X = normal(2, 5, 6, 6, 1)
 BOTH = pytest.mark.parametrize("cls", [layers.TimeDistributed, layers.FlattenTime])
-STEPS = [5, None] if BACKEND == "tensorflow" else [5]  # elsewhere the number is always known
+STEPS = [5, None] if BACKEND == "tensorflow" else [5]  # known on other backends
 
 
 def model_of(layer, steps, *shape):
@@ -21,18 +21,18 @@ def model_of(layer, steps, *shape):
 
 @BOTH
 @pytest.mark.parametrize("steps", STEPS)
-def test_a_step_is_seen_by_itself(cls, steps):
+def test_each_step_is_independent(cls, steps):
     inside = keras.Sequential([keras.layers.Conv2D(3, 3, 2), keras.layers.Flatten()])
     model = model_of(cls(inside), steps, 6, 6, 1)
-    wanted = np.stack([to_numpy(inside(X[:, time])) for time in range(5)], axis=1)
+    desired = np.stack([to_numpy(inside(X[:, time])) for time in range(5)], axis=1)
     # More steps than rows, and more rows than steps.
     for rows in [slice(None)] if steps else [slice(None), (slice(None), slice(1))]:
-        np.testing.assert_allclose(model.predict(X[rows], verbose=0), wanted[rows], atol=1e-5)
+        np.testing.assert_allclose(model.predict(X[rows], verbose=0), desired[rows], atol=1e-5)
     assert model.output_shape == (None, steps, 12)
 
 
 @BOTH
-def test_training_reaches_the_layer_and_the_mask_what_follows(cls):
+def test_training_and_mask_are_passed_on(cls):
     layer = cls(keras.layers.Dropout(0.5, seed=1))
     ones = np.ones((4, 5, 6), "float32")
     np.testing.assert_array_equal(to_numpy(layer(ones)), ones)
@@ -53,7 +53,7 @@ WRONG = {"another batch": (3, 5), "other steps": (2, 4), "one axis": (2,)}
 
 @BOTH
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mask_of_another_shape_is_refused(cls, case):
+def test_bad_mask(cls, case):
     mask, name = ops.ones(WRONG[case], "bool"), "each"
     sentence = rf"each: The `mask` passed to the `{cls.__name__}` layer .* \(2, 5\)\.$"
     with pytest.raises(InputError, match=sentence):
@@ -62,19 +62,19 @@ def test_a_mask_of_another_shape_is_refused(cls, case):
 
 @BOTH
 @pytest.mark.parametrize("steps", STEPS)
-def test_a_layer_that_takes_a_mask_gets_that_of_its_step(cls, steps):
-    """Words of letters: a mask with an axis of letters."""
+def test_inner_layer_gets_the_mask_of_its_step(cls, steps):
+    """Words of characters: the mask has an axis of characters."""
     inside = layers.GRU(UNITS)
     letters = np.stack([sequences(seed=7 + i) for i in range(5)], axis=1)
     seen = np.stack([MASK[::-1], MASK, MASK, MASK[::-1], MASK], axis=1)
     x, mask = keras.Input((steps, 5, 3)), keras.Input((steps, 5), dtype="bool")
     model = keras.Model([x, mask], cls(inside)(x, mask=mask))
-    wanted = [to_numpy(inside(letters[:, t], mask=seen[:, t])) for t in range(5)]
-    assert_close([model.predict([letters, seen], verbose=0)], [np.stack(wanted, axis=1)])
+    desired = [to_numpy(inside(letters[:, t], mask=seen[:, t])) for t in range(5)]
+    assert_close([model.predict([letters, seen], verbose=0)], [np.stack(desired, axis=1)])
 
 
 @pytest.mark.slow
-def test_words_without_a_letter_are_masked_for_what_follows():
+def test_words_without_characters_are_masked():
     ids = np.array([[[1, 2], [3, 0], [0, 0]], [[4, 0], [0, 0], [0, 0]]])
     embedded = keras.layers.Embedding(9, 4, mask_zero=True)(ids)
     for inside, mask in [
@@ -85,14 +85,14 @@ def test_words_without_a_letter_are_masked_for_what_follows():
         np.testing.assert_array_equal(to_numpy(output._keras_mask), mask)
 
 
-def test_batch_normalization_counts_each_step_or_all_at_once():
-    x = sequences() + np.arange(5)[:, None]  # other means at each step
-    own, theirs, flat = (
+def test_batch_normalization_per_step_or_over_all_steps():
+    x = sequences() + np.arange(5)[:, None]  # the mean differs between steps
+    ours, theirs, flat = (
         cls(keras.layers.BatchNormalization(momentum=0.5))
         for cls in (layers.TimeDistributed, keras.layers.TimeDistributed, layers.FlattenTime)
     )
-    assert_close(run(own, x, training=True), run(theirs, x, training=True))
-    assert_close(own.get_weights(), theirs.get_weights(), 0)
+    assert_close(run(ours, x, training=True), run(theirs, x, training=True))
+    assert_close(ours.get_weights(), theirs.get_weights(), 0)
     (output,) = run(flat, x, training=True)
     np.testing.assert_allclose(output.mean(axis=(0, 1)), 0, atol=1e-6)
     np.testing.assert_allclose(flat.layer.moving_mean, 0.5 * x.mean(axis=(0, 1)), rtol=1e-5)
@@ -100,7 +100,7 @@ def test_batch_normalization_counts_each_step_or_all_at_once():
 
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere the number of steps is known")
-def test_batch_normalization_over_an_unknown_number_of_steps_is_that_over_a_known_one():
+def test_batch_normalization_with_unknown_timesteps():
     known, unknown = (layers.TimeDistributed(keras.layers.BatchNormalization()) for _ in "ab")
     x, results = sequences(), []
     for layer, steps in ((known, 5), (unknown, None)):
@@ -113,7 +113,7 @@ def test_batch_normalization_over_an_unknown_number_of_steps_is_that_over_a_know
 
 @pytest.mark.parametrize("inner", [None, "mixed_float16"])
 @pytest.mark.parametrize("outer", [None, "mixed_float16"])
-def test_the_precision_of_the_wrapper_is_that_of_its_layer_as_in_keras(inner, outer):
+def test_precision_equals_keras(inner, outer):
     results = []
     for cls in (layers.TimeDistributed, keras.layers.TimeDistributed):
         layer = cls(keras.layers.Dense(2, dtype=inner), dtype=outer)
@@ -123,7 +123,7 @@ def test_the_precision_of_the_wrapper_is_that_of_its_layer_as_in_keras(inner, ou
     np.testing.assert_array_equal(*results, strict=True)
 
 
-def test_all_steps_at_once_compute_in_the_precision_of_the_layer():
+def test_flatten_time_has_the_precision_of_its_layer():
     layer = layers.FlattenTime(keras.layers.Dense(2, dtype="mixed_float16"))
     assert to_numpy(layer(sequences())).dtype == "float16"
     assert layer.compute_dtype == "float16"

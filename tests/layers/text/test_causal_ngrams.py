@@ -1,4 +1,4 @@
-"""N-grams of the last tokens: whole sequences, one step at a time, and in a style."""
+"""Causal n-gram features: whole sequences, single steps, and styles."""
 
 import numpy as np
 import pytest
@@ -13,12 +13,12 @@ STYLE = np.array([0, 1, 1], "int32")
 
 
 @pytest.mark.parametrize("max_style_n", [0, 3])
-def test_step_by_step_is_the_same(max_style_n):
+def test_steps_equal_one_call(max_style_n):
     layer = layers.CausalNgramFeatures(4, 64, 2, max_style_n=max_style_n)
     style = STYLE if max_style_n else None
     whole = to_numpy(layer(IDS, style=style))
     assert whole.shape == (3, 12, 2 * (3 + max_style_n))
-    # Prompts of different length, of which the rest is padding.
+    # Prompts of different lengths, padded at the end.
     lengths = np.array([4, 1, 6], "int32")
     prompts = np.where(np.arange(6) < lengths[:, None], IDS[:, :6], 0)
     state = layer.initial_state(ops.convert_to_tensor(prompts), lengths, 0)
@@ -35,7 +35,7 @@ def test_short_ngrams_differ_between_styles():
     first, second = to_numpy(layer(ids, style=np.array([0, 1], "int32"))).reshape(2, 12, 5, 2)
     np.testing.assert_array_equal(first[:, :3], second[:, :3])
     assert (first[:, 3:] != second[:, 3:]).mean() > 0.9
-    # Of one token or two, so that what was read before does not count.
+    # N-grams of one or two tokens do not depend on earlier ones.
     other = ids.copy()
     other[:, :9] = 5
     changed = to_numpy(layer(other, style=np.array([0, 1], "int32"))).reshape(2, 12, 5, 2)

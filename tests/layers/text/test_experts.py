@@ -1,4 +1,4 @@
-"""Experts whose logits are mixed."""
+"""Experts of a text classifier and their mixture."""
 
 import keras
 import numpy as np
@@ -18,12 +18,12 @@ IDS = np.array([[2, 3, 0], [3, 2, 3], [2, 2, 0]])
 LABELS = np.array([[1, 0], [0, 1], [0.5, 0.5]])
 
 
-def test_naive_bayes_counts_tokens_and_pairs():
+def test_naive_bayes_of_tokens_and_bigrams():
     expert = NaiveBayesExpert(4, 2, pairs=[[2, 3], [3, 2]])
     expert.adapt(IDS, LABELS)
-    # The tokens are 2 and 3, the pairs (2, 3) and (3, 2) are 4 and 5.
+    # Tokens 2 and 3; the bigrams (2, 3) and (3, 2) have the ids 4 and 5.
     features = np.array([[2, 3, 4, 0, 0], [3, 2, 3, 5, 4], [2, 2, 0, 0, 0]])
-    features = np.pad(features, [[0, 0], [0, 1]])  # a padding, which is counted as such
+    features = np.pad(features, [[0, 0], [0, 1]])  # padding
     reference = NaiveBayes(5, 2)
     reference.build(features.shape)
     reference.adapt(features, LABELS)
@@ -35,24 +35,24 @@ def test_naive_bayes_counts_tokens_and_pairs():
     np.testing.assert_allclose(to_numpy(expert(IDS)), to_numpy(reference(features)), atol=1e-6)
 
 
-def test_naive_bayes_without_pairs():
+def test_naive_bayes_without_bigrams():
     expert = NaiveBayesExpert(4, 2, initial_weight=1.0)
-    assert not to_numpy(expert(IDS)).any()  # before it has counted
+    assert not to_numpy(expert(IDS)).any()  # before adapt
     expert.adapt(IDS, LABELS)
     ratios = to_numpy(expert.naive_bayes.log_count_ratios)
     assert ratios.shape == (4, 2)
     np.testing.assert_allclose(to_numpy(expert(IDS)), ratios[IDS].sum(axis=1), atol=1e-6)
 
 
-def test_weight_array_scores_symbols_by_place():
+def test_weight_array_model():
     symbols = np.array([[0, 0], [0.5, 0.5], [1, 0], [0, 1]])
     expert = WeightArrayExpert(symbols, 2, order=2, window=2)
     expert.adapt(IDS, LABELS)
     reference = WeightArrayModel(2, 2, 2)
     reference.build((None, None, 2))
-    given = symbols[IDS].astype("float32"), IDS > 0
-    reference.adapt(*map(keras.ops.convert_to_tensor, given), LABELS)
-    expected = to_numpy(reference(*map(keras.ops.convert_to_tensor, given)))
+    inputs = symbols[IDS].astype("float32"), IDS > 0
+    reference.adapt(*map(keras.ops.convert_to_tensor, inputs), LABELS)
+    expected = to_numpy(reference(*map(keras.ops.convert_to_tensor, inputs)))
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(to_numpy(expert(IDS)), expected, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""Counting against the equation, n-gram by n-gram."""
+"""Kneser-Ney counts against the equation."""
 
 import collections
 
@@ -22,8 +22,8 @@ def make_layer(sequences, order, interpolation=1.0, discount=0.75):
     return layer
 
 
-def counted(sequences, order):
-    """Of each n-gram its count, or how many tokens stand before it."""
+def count_ngrams(sequences, order):
+    """Return the count of each n-gram; of shorter ones the number of different tokens before."""
     counts, before = collections.Counter(), collections.defaultdict(set)
     for sequence in sequences:
         for n in range(1, order + 1):
@@ -42,12 +42,12 @@ def counted(sequences, order):
 def probability(counts, context, token, discount):
     if context is None:
         return 1 / TOKENS
-    after = [counts[*context, other] for other in range(TOKENS)]
+    counts_after = [counts[*context, other] for other in range(TOKENS)]
     lower = probability(counts, context[1:] if context else None, token, discount)
-    if not sum(after):
+    if not sum(counts_after):
         return lower
-    own = max(after[token] - discount, 0)
-    return (own + discount * sum(c > 0 for c in after) * lower) / sum(after)
+    discounted = max(counts_after[token] - discount, 0)
+    return (discounted + discount * sum(c > 0 for c in counts_after) * lower) / sum(counts_after)
 
 
 SEQUENCES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=6), min_size=1, max_size=4)
@@ -57,24 +57,24 @@ SEQUENCES = st.lists(st.lists(st.integers(2, 4), min_size=1, max_size=6), min_si
 @given(SEQUENCES, st.integers(1, 6), st.lists(st.integers(1, 5), max_size=5))
 def test_equals_the_equation(sequences, order, read):
     sequences = [[2, *sequence, 2] for sequence in sequences]
-    layer, counts = make_layer(sequences, order), counted(sequences, order)
-    # Of one length, so that eager backends need not compile for each.
+    layer, counts = make_layer(sequences, order), count_ngrams(sequences, order)
+    # All of one length, so that eager backends compile only once.
     ids = np.zeros((1, 6), "int32")
     ids[0, : len(read) + 1] = [2, *read]
     logits = np.zeros((1, 6, TOKENS), "float32")
-    found = np.exp(to_numpy(layer(logits, ids)))[0]
-    np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-5)
+    actual = np.exp(to_numpy(layer(logits, ids)))[0]
+    np.testing.assert_allclose(actual.sum(axis=-1), 1, atol=1e-5)
     for step in range(len(read) + 1):
         context = tuple([2, *read][: step + 1][max(0, step + 2 - order) :]) if order > 1 else ()
         expected = [probability(counts, context, token, 0.75) for token in range(TOKENS)]
-        np.testing.assert_allclose(found[step], expected, atol=1e-5)
+        np.testing.assert_allclose(actual[step], expected, atol=1e-5)
 
 
 TEXTS = [[2, 3, 4, 3, 2], [2, 4, 4, 3, 4, 2], [2, 5, 2]]
 READ = np.array([[2, 3, 4, 3], [2, 4, 4, 1]])
 
 
-def test_step_by_step_is_the_same():
+def test_steps_equal_one_call():
     layer = make_layer(TEXTS, 3)
     contexts = layer.contexts(READ)
     whole = to_numpy(layer(np.zeros((*READ.shape, TOKENS), "float32"), READ))
@@ -88,7 +88,7 @@ def test_step_by_step_is_the_same():
         np.testing.assert_allclose(np.log(to_numpy(probabilities)), whole[:, step], atol=1e-5)
 
 
-def test_takes_padded_rows_or_a_trie():
+def test_padded_rows_and_a_trie_give_equal_counts():
     padded = np.array([[*row, *[0] * (6 - len(row))] for row in TEXTS])
     by_trie = layers.KneserNey(TOKENS, 3, 1.0, 0.75)
     by_trie.set_trie(NgramTrie(TEXTS, 3, TOKENS, 0.75))
@@ -97,25 +97,25 @@ def test_takes_padded_rows_or_a_trie():
             np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
 
 
-def test_saves_its_counts(tmp_path):
+def test_saving(tmp_path):
     logits, ids = keras.Input((None, TOKENS)), keras.Input((None,), dtype="int32")
     model = keras.Model([logits, ids], make_layer(TEXTS, 3)(logits, ids))
     model.save(tmp_path / "counts.keras")
     loaded = keras.saving.load_model(tmp_path / "counts.keras")
-    given = [np.zeros((*READ.shape, TOKENS), "float32"), READ]
-    np.testing.assert_array_equal(to_numpy(loaded(given)), to_numpy(model(given)))
+    inputs = [np.zeros((*READ.shape, TOKENS), "float32"), READ]
+    np.testing.assert_array_equal(to_numpy(loaded(inputs)), to_numpy(model(inputs)))
     with pytest.raises(InputError, match="has counts already: make a new KneserNey"):
         loaded.layers[-1].adapt([*TEXTS, [2, 3, 5, 2]])
 
 
-def test_has_to_be_adapted():
+def test_needs_adapt():
     with pytest.raises(InputError, match="has no counts yet: call adapt"):
         layers.KneserNey(TOKENS, 3)(np.zeros((1, 1, TOKENS)), np.array([[2]]))
     with pytest.raises(InputError, match="needs at least one sequence with tokens"):
         layers.KneserNey(TOKENS, 3).adapt([])
 
 
-def test_mixes_except_in_training():
+def test_interpolation_outside_training():
     random = np.random.default_rng(0)
     logits = random.normal(size=(*READ.shape, TOKENS)).astype("float32")
     network = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
@@ -129,6 +129,6 @@ def test_mixes_except_in_training():
     assert layer.trainable_weights == []
 
 
-def test_refuses_what_is_no_share():
+def test_interpolation_out_of_range():
     with pytest.raises(InputError, match=r"order 3, interpolation 1\.5 and discount 0\.75"):
         make_layer(TEXTS, 3, interpolation=1.5)

@@ -1,4 +1,4 @@
-"""What followed on the most like place, against a search written out."""
+"""Longest match embedding against a plain search."""
 
 import numpy as np
 import pytest
@@ -15,10 +15,10 @@ TOKENS = 4
 
 
 def expected(sequence, table):
-    """For each step: the longest common end with a place before it, of equals the last."""
+    """Return the vectors by a plain search for the longest, then latest, earlier match."""
     vectors = np.zeros((len(sequence), table.shape[1]))
     for t, token in enumerate(sequence):
-        best, found = 0, None
+        best, actual = 0, None
         for i in range(t if token else 0):
             same = 0
             while (
@@ -26,10 +26,10 @@ def expected(sequence, table):
             ):
                 same += 1
             if same and same >= best:
-                best, found = same, sequence[i + 1]
+                best, actual = same, sequence[i + 1]
         level = sum(best >= least for least in MATCH_LENGTHS)
         if level:
-            vectors[t] = table[(level - 1) * TOKENS + found]
+            vectors[t] = table[(level - 1) * TOKENS + actual]
     return vectors
 
 
@@ -45,28 +45,28 @@ def test_equals_the_search(first, second):
     ids = np.zeros((2, 24), "int32")
     for row, sequence in zip(ids, (first, second)):
         row[: len(sequence)] = sequence
-    found = to_numpy(LAYER(ids))
-    for row, vectors in zip(ids, found):
+    actual = to_numpy(LAYER(ids))
+    for row, vectors in zip(ids, actual):
         np.testing.assert_allclose(vectors, expected(row.tolist(), table), atol=1e-7)
-    # One step alone, whatever stands behind it.
+    # A single step, which ignores later ids.
     place = np.array([len(first) - 1, len(second) // 2], "int32")
     alone = to_numpy(LAYER.embed_position(ids, place))
-    np.testing.assert_allclose(alone, found[[0, 1], place], atol=1e-7)
-    # The same with a state, from the middle on.
+    np.testing.assert_allclose(alone, actual[[0, 1], place], atol=1e-7)
+    # With a state, from the middle on.
     prompts = ops.convert_to_tensor(ids[:, :12])
     lengths = np.minimum([len(first), len(second)], 12).astype("int32")
     state = LAYER.initial_state(prompts, lengths, 4)
     last = np.array([row[length - 1] for row, length in zip(ids, lengths)])
     vectors, state = LAYER.step(ops.convert_to_tensor(last), state)
-    np.testing.assert_allclose(to_numpy(vectors), found[[0, 1], lengths - 1], atol=1e-7)
+    np.testing.assert_allclose(to_numpy(vectors), actual[[0, 1], lengths - 1], atol=1e-7)
     assert to_numpy(state["position"]).tolist() == lengths.tolist()
 
 
-def test_levels_have_vectors_of_their_own():
+def test_each_match_length_has_its_own_vectors():
     sequence = [1, 2, 3, 1, 1, 2, 3, 1, 1]
-    found = to_numpy(LAYER(np.array([sequence], "int32")))[0]
-    assert not found[3].any()  # one token agrees
-    assert found[5].any() and found[7].any() and (found[5] != found[7]).all()
+    actual = to_numpy(LAYER(np.array([sequence], "int32")))[0]
+    assert not actual[3].any()  # a match of one token is too short
+    assert actual[5].any() and actual[7].any() and (actual[5] != actual[7]).all()
 
 
 def test_bad_arguments():

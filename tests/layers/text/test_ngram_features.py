@@ -1,4 +1,4 @@
-"""N-grams in both directions."""
+"""N-gram features in both directions."""
 
 import numpy as np
 from helpers import to_numpy
@@ -12,13 +12,13 @@ def test_ngrams_end_and_begin_with_each_token():
     features = layers.NgramFeatures(3, num_buckets=2**12, output_dim=3)
     features(IDS)
     features.after.tables.assign(features.before.tables)
-    # First n-grams of two and of three tokens that end with each, then those that it begins.
-    there, back = to_numpy(features(IDS))[:, :4]
-    np.testing.assert_array_equal(there[:, :6], back[::-1, 6:])
-    np.testing.assert_array_equal(there[:, 6:], back[::-1, :6])
+    # N-grams of 2 and 3 tokens that end with each token, then those that begin with it.
+    forward, backward = to_numpy(features(IDS))[:, :4]
+    np.testing.assert_array_equal(forward[:, :6], backward[::-1, 6:])
+    np.testing.assert_array_equal(forward[:, 6:], backward[::-1, :6])
     rows = {tuple(row) for row in to_numpy(features.before.tables)}
-    assert all(tuple(vector) in rows for vector in there.reshape(-1, 3))
-    # Two texts that begin alike are alike until the difference comes within three tokens.
+    assert all(tuple(vector) in rows for vector in forward.reshape(-1, 3))
+    # Texts with a common beginning differ within three tokens of the first difference.
     one, other = to_numpy(features(np.array([[3, 4, 5, 6, 5], [3, 4, 5, 6, 3]])))
     np.testing.assert_array_equal(one[:2], other[:2])
     assert (one[2] != other[2]).any()

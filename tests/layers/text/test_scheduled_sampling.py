@@ -1,4 +1,4 @@
-"""Scheduled sampling: which tokens are replaced, and how many."""
+"""Scheduled sampling: the tokens that are replaced, and their fraction."""
 
 import numpy as np
 import pytest
@@ -12,21 +12,21 @@ IDS[:, -1] = 0
 PREDICTED = np.arange(3, 44, dtype="int32") + 0 * IDS
 
 
-def replaced(layer, **options):
-    """Return the fraction of the tokens that may be replaced and are."""
+def fraction_replaced(layer, **options):
+    """Return the fraction of the replaceable tokens that are replaced."""
     ids = to_numpy(layer(IDS, PREDICTED, **options))
-    own = ids != IDS
-    assert not own[:, [0, -1]].any()  # neither the start nor padding
-    # What was predicted at the step before.
-    assert (ids[:, 1:] == PREDICTED[:, :-1])[own[:, 1:]].all()
-    return own[:, 1:-1].mean()
+    is_replaced = ids != IDS
+    assert not is_replaced[:, [0, -1]].any()  # neither the start nor padding
+    # Replacements are the predictions of the previous step.
+    assert (ids[:, 1:] == PREDICTED[:, :-1])[is_replaced[:, 1:]].all()
+    return is_replaced[:, 1:-1].mean()
 
 
 def test_the_fraction_grows_in_training():
     layer = layers.ScheduledSampling(0.8, ramp_steps=4)
-    fractions = [replaced(layer, training=True) for _ in range(6)]
+    fractions = [fraction_replaced(layer, training=True) for _ in range(6)]
     np.testing.assert_allclose(fractions, [0.2, 0.4, 0.6, 0.8, 0.8, 0.8], atol=0.05)
-    assert replaced(layer) == replaced(layer, training=False) == 0
+    assert fraction_replaced(layer) == fraction_replaced(layer, training=False) == 0
 
 
 def test_bad_arguments():

@@ -1,4 +1,4 @@
-"""Vectors of tokens: learned, given, one-hot."""
+"""Token embeddings: learned, pretrained and one-hot."""
 
 import keras
 import numpy as np
@@ -13,16 +13,16 @@ ENCODER = TextEncoder(["good", "bad"], lowercase=True)
 IDS = ENCODER.encode_batch(["Good", "so bad"]).ids
 
 
-def test_a_row_per_token():
+def test_one_row_per_token():
     layer = TokenEmbedding(ENCODER, 3)
-    found = to_numpy(layer(IDS))
+    actual = to_numpy(layer(IDS))
     table = to_numpy(layer.embeddings)
     assert table.shape == (4, 3) and len(layer.trainable_weights) == 1
-    np.testing.assert_array_equal(found, table[IDS])
+    np.testing.assert_array_equal(actual, table[IDS])
 
 
 @pytest.mark.parametrize("trainable", [True, False])
-def test_given_vectors(trainable):
+def test_pretrained_vectors(trainable):
     vectors = {"bad": [1, 2], "<UNK>": [3, 4], "other": [5, 6]}
     layer = TokenEmbedding(ENCODER, vectors=vectors, trainable=trainable)
     expected = [[[0, 0], [0, 0]], [[3, 4], [1, 2]]]
@@ -32,7 +32,7 @@ def test_given_vectors(trainable):
         TokenEmbedding(ENCODER, vectors={"good": [1], "bad": [1, 2]})
 
 
-def test_starts_from_vectors_where_there_are_some():
+def test_load_pretrained_vectors():
     layer = TokenEmbedding(ENCODER, 2)
     before = to_numpy(layer(np.array([[0, 1, 2, 3]])))[0]
     assert layer.load_pretrained_vectors({"bad": [7.0, 8.0], "other": [1.0, 2.0]}) == 1
@@ -42,7 +42,7 @@ def test_starts_from_vectors_where_there_are_some():
 
 
 @pytest.mark.parametrize("options", [{"output_dim": 3}, {"vectors": {"bad": [1.0, 2.0]}}])
-def test_saved_and_loaded(tmp_path, options):
+def test_saving(tmp_path, options):
     inputs = keras.Input((None,), dtype="int32")
     layer = TokenEmbedding(ENCODER, trainable=False, name="words", **options)
     model = keras.Model(inputs, layer(inputs))
