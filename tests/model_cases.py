@@ -303,7 +303,7 @@ RECOGNIZER = ModelCase(
     scores=lambda model, recordings: model.log_probs(recordings),
     exported=transcribe_exported,
     mistakes={
-        "two channels": (lambda model: model.transcribe([np.zeros((9, 2))]), r"shape \(9, 2\)"),
+        "two channels": (lambda model: model.transcribe([np.zeros((9, 2))]), r"got \(9, 2\)"),
         "no beam": (lambda model: model.transcribe([RECORDINGS[0]], beam_width=0), "got 0"),
         "unknown letter": (
             lambda model: model.encode(RECORDINGS[:1], ["c"]),

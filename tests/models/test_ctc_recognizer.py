@@ -439,10 +439,10 @@ MISTAKES = {
         lambda: small().encode(noises(9, 480), ["a", "aab"]),
         r"Text 2, 'aab', needs 4 time steps, but its recording of 0.12 s has 3",
     ),
-    "two channels": (lambda: small().transcribe([np.zeros((9, 2))]), r"shape \(9, 2\); mix"),
+    "two channels": (lambda: small().transcribe([np.zeros((9, 2))]), r"got \(9, 2\); mix"),
     "bytes": (lambda: small().transcribe([np.zeros(9, "uint8")]), "or 16-bit integers"),
     "a bidirectional stream": (lambda: small().stream(), "with bidirectional=False"),
-    "short recordings": (lambda: small().adapt(noises(3)), "as long as a frame"),
+    "short recordings": (lambda: small().adapt(noises(3)), "at least 100 samples"),
     "mean normalization in one direction": (
         lambda: small(bidirectional=False, mean_normalize=True),
         "mean_normalize=True needs an RNNStack with bidirectional=True",
