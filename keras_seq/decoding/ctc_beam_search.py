@@ -7,11 +7,11 @@ from typing import TypeAlias
 import numpy as np
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.types import ArrayLike
+from keras_seq._internal.types import Array, ArrayLike
 
 Labels: TypeAlias = tuple[int, ...]
 """Numbers of labels, from 1."""
-Scorer: TypeAlias = Callable[[list[Labels]], np.ndarray]
+Scorer: TypeAlias = Callable[[list[Labels]], Array]
 """Function from prefixes to the log probabilities of the next label `(prefixes, labels + 1)`;
 column 0 is the end."""
 Ends: TypeAlias = tuple[float, float]
@@ -74,8 +74,10 @@ def ctc_beam_search(
         ranked = sorted(after, key=lambda prefix: _log_add(*after[prefix]) + model.scores[prefix])
         beam = {prefix: after[prefix] for prefix in ranked[-beam_width:]}
     # With a lexicon the beam may hold nothing but texts that stop within a word.
-    empty = {(): (log_probs[:, 0].sum(), NEG_INF)}
-    scores = next(filter(None, map(model.final_scores, (beam, after, empty))), {(): NEG_INF})
+    empty: dict[Labels, Ends] = {(): (log_probs[:, 0].sum(), NEG_INF)}
+    scores = model.final_scores(beam) or model.final_scores(after) or model.final_scores(empty)
+    if not scores:
+        return (), NEG_INF
     best = max(scores, key=lambda prefix: scores[prefix])
     return best, float(scores[best])
 
@@ -94,7 +96,7 @@ class _LanguageModel:
         self.scores: dict[Labels, float] = {(): 0.0}
         self.allowed: dict[Labels, list[int]] = {}
         """Labels that may follow a prefix."""
-        self._next_scores: dict[Labels, np.ndarray] = {}
+        self._next_scores: dict[Labels, Array] = {}
 
     def score_prefixes(self, prefixes: Iterable[Labels]) -> None:
         """Look up what may follow prefixes, all in one call of the language model."""

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset, RaggedArray
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
@@ -104,8 +105,9 @@ class CTCRecognizer(BaseModel):
         outputs = BlankAfterEnd(front_end.num_offsets, name="log_probs")(logits, mask)
         super().__init__(inputs, outputs, name=name)
         self.alphabet, self._alphabet = checked_alphabet.characters, checked_alphabet
-        self.lexicon = None if lexicon is None else list(lexicon)
-        self._lexicon = None if lexicon is None else Lexicon(self.lexicon, self.alphabet)
+        words = None if lexicon is None else list(lexicon)
+        self.lexicon = words
+        self._lexicon = None if words is None else Lexicon(words, self.alphabet)
         self.front_end, self.features, self.stack = front_end, list(features), stack
         self.output_layer = head
 
@@ -128,7 +130,7 @@ class CTCRecognizer(BaseModel):
         """Number of rows per recording in the recurrent layers, see `FrontEnd`."""
         return self.front_end.num_offsets
 
-    def num_steps(self, lengths: Any) -> np.ndarray:
+    def num_steps(self, lengths: Any) -> Array:
         """Return the number of time steps of each recording.
 
         Args:
@@ -138,7 +140,7 @@ class CTCRecognizer(BaseModel):
 
     # From recordings and texts to arrays.
 
-    def adapt(self, recordings: Sequence[np.ndarray]) -> None:
+    def adapt(self, recordings: Sequence[Array]) -> None:
         """Compute the statistics of the spectrogram and the noise, see `FrontEnd.adapt`.
 
         Args:
@@ -151,7 +153,7 @@ class CTCRecognizer(BaseModel):
 
     def encode(
         self,
-        recordings: Sequence[np.ndarray],
+        recordings: Sequence[Array],
         texts: Sequence[str] | None = None,
         padded: bool = True,
     ) -> EncodedDataset:
@@ -204,7 +206,7 @@ class CTCRecognizer(BaseModel):
                     f"{steps}. Check that they belong together, or reduce frame_stride."
                 )
 
-    def trace_inputs(self, example: np.ndarray, target: Any = None) -> tuple[Any, list[str]]:
+    def trace_inputs(self, example: Array, target: Any = None) -> tuple[Any, list[str]]:
         """Return the inputs of the network for one recording, and the start of each time step.
 
         Args:
@@ -214,7 +216,7 @@ class CTCRecognizer(BaseModel):
         starts = np.arange(int(self.num_steps(len(example)))) * self.seconds_per_step
         return self.encode([example]).inputs, [f"{second:.2f} s" for second in starts]
 
-    def spectrogram(self, recording: np.ndarray) -> np.ndarray:
+    def spectrogram(self, recording: Array) -> Array:
         """Return the log-mel spectrogram of a recording, `(frames, bands)`.
 
         Args:
@@ -240,7 +242,7 @@ class CTCRecognizer(BaseModel):
 
     # Transcription.
 
-    def log_probs(self, recordings: Sequence[np.ndarray], batch_size: int = 32) -> list[np.ndarray]:
+    def log_probs(self, recordings: Sequence[Array], batch_size: int = 32) -> list[Array]:
         """Return the log probabilities of the blank and the characters at each time step.
 
         Args:
@@ -258,7 +260,7 @@ class CTCRecognizer(BaseModel):
 
     def transcribe(
         self,
-        recordings: Sequence[np.ndarray],
+        recordings: Sequence[Array],
         beam_width: int | None = None,
         batch_size: int = 32,
         *,
@@ -289,7 +291,7 @@ class CTCRecognizer(BaseModel):
 
     def decode(
         self,
-        log_probs: Sequence[np.ndarray],
+        log_probs: Sequence[Array],
         beam_width: int | None = None,
         language_model: Any = None,
         lm_weight: float = 0.5,

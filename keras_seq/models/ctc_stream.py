@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
+from keras_seq._internal.types import Array
 from keras_seq.decoding import collapse
 from keras_seq.layers.audio.front_end import as_floats
 from keras_seq.scan.ctc import BLANK
@@ -19,7 +20,8 @@ class StreamingResult(NamedTuple):
     """Text that a chunk adds to a transcript."""
 
     text: str
-    log_probs: np.ndarray
+    """Characters after those of the chunks before."""
+    log_probs: Array
     """Log probabilities `(timesteps, characters + 1)`, the blank first."""
 
 
@@ -55,9 +57,10 @@ class Stream:
         self._states = recognizer.stack.get_initial_state(recognizer.front_end.num_offsets)
         # Samples from the first that the next time step reads.
         self._samples = np.zeros(0, "float32")
+        # Class of the last time step.
         self._last = BLANK
 
-    def feed(self, samples: np.ndarray) -> StreamingResult:
+    def feed(self, samples: Array) -> StreamingResult:
         """Return the text that the next chunk adds.
 
         Args:
@@ -95,6 +98,6 @@ class Stream:
         return StreamingResult("".join(characters), log_probs)
 
 
-def to_float16(recording: np.ndarray) -> np.ndarray:
+def to_float16(recording: Array) -> Array:
     """Return samples as float16, so that chunks and whole recordings have equal values."""
     return as_floats(recording).astype("float16")

@@ -48,8 +48,8 @@ class GeneratorNetwork:
         if style_embedding is not None:
             self.start_layers = [
                 [
-                    keras.layers.Dense(size, "tanh", name=f"start_{number}_{place}")
-                    for place, size in enumerate(sizes)
+                    keras.layers.Dense(size, "tanh", name=f"start_{number}_{state}")
+                    for state, size in enumerate(sizes)
                 ]
                 for number, sizes in enumerate(stack.state_sizes)
             ]

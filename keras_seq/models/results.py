@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_seq._internal.softmax import log_softmax
+from keras_seq._internal.types import Array
 
 
 class GeneratedSequence(NamedTuple):
@@ -15,7 +16,7 @@ class GeneratedSequence(NamedTuple):
 
     tokens: list[str]
     """Tokens after the prompt, without the end token."""
-    log_probs: np.ndarray
+    log_probs: Array
     """Natural logarithms `(tokens,)`, or `(tokens + 1,)` if the model generated the end token."""
 
 
@@ -34,7 +35,7 @@ class Prediction(NamedTuple):
 
 
 def make_prediction(
-    labels: Sequence[str], logits: np.ndarray, token_weights: list[tuple[str, float]] | None = None
+    labels: Sequence[str], logits: Array, token_weights: list[tuple[str, float]] | None = None
 ) -> Prediction:
     """Return the prediction for the logits of one example.
 
@@ -61,5 +62,5 @@ class Translation(NamedTuple):
     """Tokens of the output text."""
     source: list[str]
     """Tokens of the input text, `<EOS>` last."""
-    attention: np.ndarray | None
+    attention: Array | None
     """Attention weights `(tokens, source)`, or None."""

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq._internal.types import Tensor
+from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
@@ -134,7 +134,7 @@ class VideoClassifier(BaseModel):
         targets = np.array([ids[label] for label in labels], "int32")
         return EncodedDataset(inputs, targets, lengths, list(inputs))
 
-    def _check(self, clip: np.ndarray, number: int) -> None:
+    def _check(self, clip: Array, number: int) -> None:
         if clip.ndim != 1 + len(self.frame_shape) or clip.shape[1:] != self.frame_shape:
             raise InputError(
                 f"Clip {number} must have the shape (frames, {str(self.frame_shape)[1:]}, got "
