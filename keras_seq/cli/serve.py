@@ -40,7 +40,9 @@ def serve(
     try:
         from keras_seq.serving import server
     except ImportError as error:
-        raise InputError(f"serve needs {error.name}: pip install 'keras-seq[serve]'.") from error
+        raise InputError(
+            f"The server needs {error.name}. Install it with: pip install 'keras-seq[serve]'."
+        ) from error
     # Batches run concurrently. If each operation also used all cores, throughput would drop by a
     # tenth. TensorFlow reads these variables when it is imported, perhaps by an export below.
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")

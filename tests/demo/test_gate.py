@@ -1,4 +1,4 @@
-"""Attacks on the page: no file of the machine is served, and nothing breaks it."""
+"""Attacks on the page, and invalid requests."""
 
 import contextlib
 import functools
@@ -28,14 +28,14 @@ META = {"_type": "gradio.FileData"}
 
 
 class Builtin:
-    """Config, of which a page reads the name of the data."""
+    """Config with the field that a page reads."""
 
     data = "mine"
 
 
 @pytest.fixture
 def secret(tmp_path):
-    """Path of a file of the machine."""
+    """Return the path of a file of the machine."""
     path = tmp_path / "secret" / "secret.png"
     path.parent.mkdir()
     path.write_text(SECRET)
@@ -49,12 +49,12 @@ def client_of(page):
 
 
 def blocks_of(page):
-    """Return gradio's own application of a page: behind the host check, the gate and the mount."""
+    """Return gradio's application, which is behind the middleware and the mount."""
     return page.app.app.routes[-1].app.get_blocks()
 
 
 def echo(kind):
-    """A page with one component, which answers with what its function was given."""
+    """Return a page with one component that shows the inputs of its function."""
 
     def answer(given):
         return panels.Answer([str(given)], None, [])
@@ -68,7 +68,7 @@ def echo(kind):
 
 
 def disguises(path):
-    """Ways to name a file of the machine to a component."""
+    """Yield values that name a file of the machine to a component."""
     file = {"path": str(path), "meta": META}
     folder = next(cache.upload_folder().iterdir())
     yield file
@@ -91,32 +91,34 @@ def disguises(path):
 
 def attack(client, path):
     """Post every disguise to every endpoint, ask for the file, and look for it everywhere."""
-    seen = []
+    texts = []
     for given in disguises(path):
         body = {"data": [given], "session_hash": "s"}
         for name in ("call/ask", "run/ask", "api/ask", "call/show_trace"):
             answer = client.post(f"/gradio_api/{name}", json=body)
-            seen.append(answer.text)
-            if "event_id" in seen[-1]:
+            texts.append(answer.text)
+            if "event_id" in texts[-1]:
                 event = answer.json()["event_id"]
-                seen.append(client.get(f"/gradio_api/{name}/{event}").text)
+                texts.append(client.get(f"/gradio_api/{name}/{event}").text)
         for number in range(3):
             join = {**body, "fn_index": number, "trigger_id": None, "event_data": given}
             answer = client.post("/gradio_api/queue/join", json=join)
-            seen.append(answer.text)
+            texts.append(answer.text)
         for function in ("accept_blobs", "preprocess", "postprocess"):
             body = {**body, "component_id": 1, "fn_name": function, "data": given}
-            seen.append(client.post("/gradio_api/component_server", json=body).text)
+            texts.append(client.post("/gradio_api/component_server", json=body).text)
     for route in ("file=", "file/", "proxy=", "stream/"):
         for name in (path, path.as_uri(), urllib.parse.quote(str(path), safe="")):
-            seen.append(client.get(f"/gradio_api/{route}{name}").text)
+            texts.append(client.get(f"/gradio_api/{route}{name}").text)
     for kept in cache.upload_folder().parent.rglob("*"):
-        assert kept.is_dir() or SECRET.encode() not in kept.read_bytes(), "it can be asked for"
-    assert not [text for text in seen if SECRET in text]
+        assert kept.is_dir() or SECRET.encode() not in kept.read_bytes(), (
+            "the copy could be downloaded"
+        )
+    assert not [text for text in texts if SECRET in text]
 
 
-OURS = [gr.Textbox, gr.Sketchpad, gr.Audio, gr.File]
-OTHERS = [
+USED_COMPONENTS = [gr.Textbox, gr.Sketchpad, gr.Audio, gr.File]
+OTHER_COMPONENTS = [
     gr.ImageEditor,
     gr.Image,
     gr.Video,
@@ -127,7 +129,10 @@ OTHERS = [
     gr.Model3D,
     gr.UploadButton,
 ]
-COMPONENTS = [*OURS, *(pytest.param(kind, marks=pytest.mark.slow) for kind in OTHERS)]
+COMPONENTS = [
+    *USED_COMPONENTS,
+    *(pytest.param(kind, marks=pytest.mark.slow) for kind in OTHER_COMPONENTS),
+]
 
 
 @pytest.mark.parametrize("component", COMPONENTS, ids=lambda kind: kind.__name__)
@@ -135,7 +140,7 @@ COMPONENTS = [*OURS, *(pytest.param(kind, marks=pytest.mark.slow) for kind in OT
 def test_no_file_of_the_machine_is_served(component, defence, secret, monkeypatch):
     monkeypatch.setattr(app, "MAX_WAITING_PER_ADDRESS", 1_000)
     page = echo(component)
-    if defence == "gradio":  # what it does itself since it is told that the page was launched
+    if defence == "gradio":  # its own checks, active since `has_launched` is set
         page = page.app.app
     else:
         blocks_of(page).has_launched = False
@@ -165,7 +170,7 @@ def test_an_uploaded_file_is_read_and_served():
         body = {"data": [{"path": path, "url": url, "meta": META}], "session_hash": "s"}
         event = client.post("/gradio_api/call/ask", json=body).json()["event_id"]
         assert Path(path).name in client.get(f"/gradio_api/call/ask/{event}").text
-    assert not list(cache.upload_folder().iterdir()), "it goes with the page"
+    assert not list(cache.upload_folder().iterdir()), "the folder is removed with the page"
 
 
 @pytest.fixture
@@ -175,12 +180,12 @@ def text_page():
 
 
 def join(client, **body):
-    """The answer to a question, the parts of which may be wrong."""
+    """Return the response to a question with changed parts."""
     body = {"data": ["a"], "fn_index": 0, "session_hash": "s", **body}
     return client.post("/gradio_api/queue/join", content=json.dumps(body), headers=JSON)
 
 
-def test_requests_that_are_wrong(text_page):
+def test_invalid_requests_get_an_error(text_page):
     wrong = {
         404: [{"fn_index": 999}, {"fn_index": -1}, {"fn_index": True}, {"fn_index": "0"}],
         422: [
@@ -207,10 +212,10 @@ def test_requests_that_are_wrong(text_page):
         assert text_page.post(f"/gradio_api/call/{name}", json={"data": ["a"]}).status_code == 404
     detail = join(text_page, data=["\ud800"]).json()["detail"]
     assert detail == "The text has an unpaired surrogate, which is invalid."
-    assert join(text_page).status_code == 200, "it goes on"
+    assert join(text_page).status_code == 200, "the page still works"
 
 
-def test_routes_that_the_page_does_not_need(text_page):
+def test_unneeded_routes_are_closed(text_page):
     for path in (
         "login_check",
         "proxy=http://127.0.0.1:1/x",
@@ -239,7 +244,7 @@ def test_routes_that_the_page_does_not_need(text_page):
         assert text_page.get(path).status_code in (400, 403, 404), path
 
 
-def test_what_is_not_there(text_page):
+def test_unknown_ids_get_an_error(text_page):
     for path in (
         "call/ask/unknown",
         "queue/data?session_hash=unknown",
@@ -260,7 +265,7 @@ def test_uploads_that_are_too_large(monkeypatch):
         request = client.build_request("POST", upload, files=large)
         content = request.read()
         assert client.send(request).status_code == 413
-        # The size is not said before.
+        # Without an announced size.
         kind = {"Content-Type": request.headers["Content-Type"]}
         parts = (content[i : i + 100] for i in range(0, len(content), 100))
         answer = client.post(upload, content=parts, headers=kind)
@@ -273,7 +278,7 @@ def test_uploads_that_are_too_large(monkeypatch):
         assert client.post(upload, files={"files": ("b", bytes(900))}).status_code == 200
 
 
-def test_a_picture_that_unpacks_to_much(tmp_path):
+def test_a_decompression_bomb(tmp_path):
     path = tmp_path / "bomb.png"
     Image.new("1", (6_000, 6_000)).save(path)
     with client_of(echo(gr.Image)) as client:
@@ -285,7 +290,7 @@ def test_a_picture_that_unpacks_to_much(tmp_path):
 
 def test_one_visitor_does_not_fill_the_queue():
     page = echo(gr.Textbox)
-    events = [type("Event", (), {"request": asked_from(host)}) for host in ("a", "b", "a", None)]
+    events = [type("Event", (), {"request": request_from(host)}) for host in ("a", "b", "a", None)]
     queue = type("Queue", (), {"queue": events})
     check_queue = app._make_queue_check(blocks_of(page))
     blocks_of(page)._queue.event_queue_per_concurrency_id["model"] = queue
@@ -298,15 +303,15 @@ def test_one_visitor_does_not_fill_the_queue():
     assert caught.value.status == 429
 
 
-def asked_from(host):
-    """A request as gradio keeps it with a question that waits."""
+def request_from(host):
+    """Return a request as gradio stores it with a waiting question."""
     return Request({"type": "http", "client": None if host is None else (host, 1)})
 
 
-def test_the_queue_knows_who_asks(monkeypatch):
-    seen = []
+def test_waiting_questions_have_the_address_of_the_visitor(monkeypatch):
+    addresses = []
     monkeypatch.setattr(
-        app, "_make_queue_check", lambda blocks: lambda _: seen.append(waiting(blocks))
+        app, "_make_queue_check", lambda blocks: lambda _: addresses.append(waiting(blocks))
     )
 
     def waiting(blocks):
@@ -317,8 +322,10 @@ def test_the_queue_knows_who_asks(monkeypatch):
         ]
 
     page = echo(gr.Textbox)
-    monkeypatch.setattr(type(blocks_of(page)._queue), "start", lambda _: None)  # they all wait
+    monkeypatch.setattr(
+        type(blocks_of(page)._queue), "start", lambda _: None
+    )  # so that all questions wait
     with client_of(page) as client:
         for _ in range(2):
             assert join(client).status_code == 200
-    assert seen == [[], ["testclient"]]
+    assert addresses == [[], ["testclient"]]

@@ -1,4 +1,4 @@
-"""Names and origins under which a page is asked."""
+"""Checks of the Host and Origin headers."""
 
 import pytest
 from starlette.responses import PlainTextResponse

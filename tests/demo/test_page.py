@@ -1,4 +1,4 @@
-"""`keras-seq demo`: what each kind of model answers on the page, and the page as an application."""
+"""Panels of each class of models, the page as an application, and the command."""
 
 import asyncio
 import contextlib
@@ -43,22 +43,22 @@ ADDRESS = "http://127.0.0.1:7860"
 
 
 class Builtin:
-    """The part of a config that the demo reads."""
+    """Config with the field that a page reads."""
 
     data = "builtin"
 
 
 def length(inputs):
-    """Time steps of what a model reads."""
+    """Return the number of time steps of the inputs of a model."""
     return next(iter(inputs.values())).shape[1]
 
 
 def test_a_tagger_shows_its_spans():
     model = tagger()
     [shown], inputs, steps = panels.tagger_panel(model).answer(TEXT)
-    found = [(e["entity"], e["start"], e["end"]) for e in shown["entities"]]
+    spans = [(e["entity"], e["start"], e["end"]) for e in shown["entities"]]
     assert shown["text"] == TEXT
-    assert found == [(span.label, span.start, span.end) for span in model.tag([TEXT])[0]]
+    assert spans == [(span.label, span.start, span.end) for span in model.tag([TEXT])[0]]
     assert steps == WORDS and length(inputs) == 4
 
 
@@ -72,7 +72,7 @@ def test_a_classifier_shows_its_words():
 
 
 @pytest.mark.parametrize("styles", [None, ["jig", "reel"]])
-def test_a_generator_goes_on(styles):
+def test_a_generator_continues_a_prompt(styles):
     model = generator(styles)
     panel = panels.generator_panel(model)
     style = [] if styles is None else [1]
@@ -86,9 +86,9 @@ def test_a_generator_goes_on(styles):
     assert len(panel.inputs) == 4 + len(style)
 
 
-def test_a_translation_shows_where_it_looked():
+def test_a_translation_shows_attention():
     model = seq2seq()
-    # So that no answer is empty.
+    # Suppress the end token, so that no hypothesis is empty.
     kernel, bias = model.decoder.output_layer.get_weights()
     bias[model.target_encoder.end_id] = -9
     model.decoder.output_layer.set_weights([kernel, bias])
@@ -102,7 +102,7 @@ def test_a_translation_shows_where_it_looked():
     assert len(blind.outputs) == 1 and len(blind.answer("abc", 1).values) == 1
 
 
-def test_a_recipe_may_say_how_it_translates():
+def test_a_recipe_sets_options_of_the_translation():
     model = seq2seq()
 
     def translate_n_best(texts, **how):
@@ -113,24 +113,24 @@ def test_a_recipe_may_say_how_it_translates():
         registry.find("translation").import_recipe().demo(model, Builtin).answer("a", 1)
 
 
-def test_a_digit_is_drawn():
+def test_a_drawn_digit_is_classified():
     panel = registry.find("mnist_rows").import_recipe().demo(rows(), Builtin)
     layer = np.zeros((280, 280, 4), "uint8")
-    layer[10:210, 40:60] = 255  # a one, off the middle
-    [likely, seen], inputs, steps = panel.answer({"layers": [layer]})
+    layer[10:210, 40:60] = 255  # a one, off center
+    [likely, image], inputs, steps = panel.answer({"layers": [layer]})
     assert list(likely) == list("0123456789")
     assert sum(likely.values()) == pytest.approx(1, abs=1e-5)
     assert inputs.shape == (1, 28, 28) and len(steps) == 28
     tall, wide = (np.flatnonzero(inputs[0].any(axis=axis)).tolist() for axis in (1, 0))
     assert tall == list(range(4, 24)), "as tall as MNIST's"
-    assert wide == [13, 14], "in the middle, as thin as drawn"
-    assert (seen[::10, ::10] == inputs[0]).all()
+    assert wide == [13, 14], "centered, with the stroke width of the drawing"
+    assert (image[::10, ::10] == inputs[0]).all()
     for nothing in (None, {"layers": []}, {"layers": [np.zeros_like(layer)]}):
         with pytest.raises(InputError, match="The drawing is empty"):
             panel.answer(nothing)
 
 
-def test_the_mass_of_a_drawing_is_in_the_middle():
+def test_a_drawing_is_centered_by_its_mass():
     from keras_seq_recipes.mnist_rows.drawing import to_mnist_image
 
     ink = np.zeros((100, 100), "uint8")
@@ -142,7 +142,7 @@ def test_the_mass_of_a_drawing_is_in_the_middle():
     assert image.max() == 255
 
 
-def test_a_tune_is_heard():
+def test_a_tune_is_generated():
     model = generator(["jig", "reel"], "whitespace", TUNE)
     panel = registry.find("music").import_recipe().demo(model, Builtin)
     values, inputs, steps = panel.answer(1, "", 0.9, 4)
@@ -152,7 +152,7 @@ def test_a_tune_is_heard():
     assert inputs["style"] == [1] and steps[0] == END and length(inputs) == len(steps)
 
 
-def test_what_was_said(tmp_path):
+def test_a_recording_is_transcribed(tmp_path):
     model = recognizer()
     panel = panels.recognizer_panel(model)
     file = tmp_path / "said.wav"
@@ -167,7 +167,7 @@ def test_what_was_said(tmp_path):
         panel.answer(None)
 
 
-def test_recordings_that_are_too_much(tmp_path):
+def test_recordings_beyond_the_limits(tmp_path):
     long, fast = tmp_path / "long.wav", tmp_path / "fast.wav"
     soundfile.write(long, np.zeros(61 * 4_000, "int16"), 4_000)
     soundfile.write(fast, np.zeros(8, "int16"), 100_000_007)
@@ -179,7 +179,7 @@ def test_recordings_that_are_too_much(tmp_path):
             assert kind == "error" and what in str(data)
 
 
-def test_what_happens(tmp_path):
+def test_a_video_is_classified(tmp_path):
     model = VideoClassifier(["falls", "rises"], (8, 8))
     panel = registry.find("video").import_recipe().demo(model, Builtin)
     frames = [Image.fromarray(np.full((8, 8), 80 * n, "uint8")) for n in range(4)]
@@ -205,7 +205,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("make, given, message", MISTAKES.values(), ids=MISTAKES)
-def test_what_is_no_input(make, given, message):
+def test_invalid_input_raises_an_error(make, given, message):
     with pytest.raises(InputError, match=message):
         panels.make_panel(registry.find("ner").import_recipe(), Builtin, make()).answer(*given)
 
@@ -217,7 +217,7 @@ def test_a_model_without_a_demo():
 
 @contextlib.contextmanager
 def page_of(name, model):
-    """A client of the page."""
+    """Yield a client of a page."""
     with TestClient(
         create_app(registry.find(name).import_recipe(), Builtin, model), ADDRESS
     ) as client:
@@ -225,7 +225,7 @@ def page_of(name, model):
 
 
 def asked(client, name, *given):
-    """The kind of event that a call of the page ends with, and its data."""
+    """Return the last event of a call of the page, and its data."""
     body = {"data": list(given), "session_hash": "somebody"}
     number = client.post(f"/gradio_api/call/{name}", json=body).json()["event_id"]
     lines = client.get(f"/gradio_api/call/{name}/{number}").text.splitlines()
@@ -233,7 +233,7 @@ def asked(client, name, *given):
     return kind.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
-def test_the_page_answers_and_lives_on(monkeypatch):
+def test_the_page_answers_and_survives_errors(monkeypatch):
     asked_for = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_: asked_for.append(host))
     model = tagger()
@@ -249,16 +249,18 @@ def test_the_page_answers_and_lives_on(monkeypatch):
             page = html.unescape(frame)
             assert '"steps": ["Ada", "\\u003c", "b", ">", "met"]' in page
             assert "stack/bidirectional_0/forward" in page and "probability of tags: crf" in page
-            assert "<" not in frame[1:].partition('"></iframe>')[0], "it cannot leave its frame"
+            assert "<" not in frame[1:].partition('"></iframe>')[0], (
+                "the page stays inside its frame"
+            )
         kind, data = asked(client, "ask", "<img>" * 201)
         assert kind == "error"
     assert not asked_for, "no other host"
 
 
-def test_the_model_does_one_thing_at_a_time():
+def test_the_model_runs_one_call_at_a_time():
     blocks = app._build_blocks(registry.find("ner").import_recipe(), Builtin, tagger())
-    found = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
-    assert found["ask"] == found["show_trace"] == ("model", 1)
+    concurrency = {f.api_name: (f.concurrency_id, f.concurrency_limit) for f in blocks.fns.values()}
+    assert concurrency["ask"] == concurrency["show_trace"] == ("model", 1)
 
 
 def test_the_page_needs_no_other_host():
@@ -276,7 +278,7 @@ def test_the_page_needs_no_other_host():
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a finished run."""
+    """Return the folder of a finished run."""
     folder = runs.Run(tmp_path / "run")
     folder.start("ner", "default", registry.find("ner").preset("default"))
     tagger().save(folder.model_path)
@@ -286,13 +288,13 @@ def run(tmp_path):
 
 @pytest.fixture
 def served(monkeypatch):
-    """What would be served and opened, in place of which nothing happens."""
-    found = []
-    monkeypatch.setattr(webbrowser, "open", found.append)
+    """Record the address that would be opened, and the page that would be served."""
+    calls = []
+    monkeypatch.setattr(webbrowser, "open", calls.append)
     monkeypatch.setattr(
-        server, "serve", lambda page, listening: (listening.close(), found.append(page))
+        server, "serve", lambda page, listening: (listening.close(), calls.append(page))
     )
-    return found
+    return calls
 
 
 def test_the_command(run, served, capsys):
@@ -306,8 +308,8 @@ def test_the_command(run, served, capsys):
     assert len(served) == 3 and "page http://127.0.0.1:" in capsys.readouterr().out
 
 
-def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
-    def refused(*arguments):
+def test_errors_of_the_command(run, served, monkeypatch, capsys):
+    def error_of(*arguments):
         assert cli.main(["demo", *map(str, arguments)]) == 2 and not served
         error = capsys.readouterr().err
         assert error.count("\n") == 1
@@ -315,15 +317,15 @@ def test_mistakes_of_the_command(run, served, monkeypatch, capsys):
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert f"Cannot listen at '127.0.0.1', port {port}: Address already" in refused(
+        assert f"Cannot listen at '127.0.0.1', port {port}: Address already" in error_of(
             run, "--port", port
         )
-    assert "--port" in refused(run, "--port", "70000")
-    assert "Cannot listen at 'nowhere.invalid'" in refused(run, "--host", "nowhere.invalid")
+    assert "--port" in error_of(run, "--port", "70000")
+    assert "Cannot listen at 'nowhere.invalid'" in error_of(run, "--host", "nowhere.invalid")
     (run / "metrics.json").unlink()
-    assert "not finished" in refused(run)
+    assert "not finished" in error_of(run)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    assert "needs gradio. Install it with: pip install 'keras-seq[demo]'" in refused(run)
+    assert "needs gradio. Install it with: pip install 'keras-seq[demo]'" in error_of(run)
 
 
 @pytest.fixture
@@ -334,7 +336,7 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def test_an_open_page_does_not_hold_up_the_end(interruptible):
+def test_an_open_page_does_not_delay_the_shutdown(interruptible):
     async def page(scope, receive, send):
         await send({"type": "http.response.start", "status": 200})
         await send({"type": "http.response.body", "body": b"first", "more_body": True})
@@ -353,7 +355,7 @@ def test_an_open_page_does_not_hold_up_the_end(interruptible):
             except httpx.RemoteProtocolError:
                 read.append("cut")
             except httpx.ReadTimeout:
-                os.kill(os.getpid(), signal.SIGINT)  # the second one it obeys at once
+                os.kill(os.getpid(), signal.SIGINT)  # the second one ends the server at once
 
     thread = threading.Thread(target=interrupt)
     thread.start()

@@ -1,4 +1,4 @@
-"""Exports without examples: inputs that are drawn from the model."""
+"""Random example inputs for exports."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def words_and_mask():
-    """A model of ids, a mask and floats."""
+    """Return a model with inputs of ids, a mask and floats."""
     words = keras.Input((None,), dtype="int32", name="words")
     mask = keras.Input((None,), dtype="bool", name="mask")
     x = keras.Input((None, 2), name="x")
@@ -36,7 +36,7 @@ def test_a_sequential_model_is_exported_without_examples(tmp_path, format):
     assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
 
 
-def test_what_is_drawn():
+def test_drawn_inputs_have_the_types_of_the_model():
     words, mask, x = draw_inputs(words_and_mask())
     assert words.dtype == "int32" and set(words.flat) == {0, 1, 2, 3, 4}
     assert mask.dtype == "bool" and mask.shape == words.shape and not mask.all()
@@ -53,7 +53,7 @@ def test_ids_that_mask_zeros_end_with_padding():
 
 
 class Flipped(keras.layers.Layer):
-    """Embeds sequences in reverse, without their first id."""
+    """Embedding of reversed sequences without their first id."""
 
     def __init__(self, size, **kwargs):
         super().__init__(**kwargs)
@@ -63,7 +63,7 @@ class Flipped(keras.layers.Layer):
         return self.embedding(ops.pad(ops.flip(ids, axis=1)[:, :-1], [[0, 0], [1, 0]]))
 
 
-def test_ids_are_found_behind_layers_and_operations_and_as_floats():
+def test_ids_are_traced_through_layers_and_operations():
     ids = keras.Input((None,), dtype="int32", name="ids")
     floats = keras.Input((4,), name="floats")
     more = keras.Input((3, 6), dtype="int64", name="more")
@@ -84,7 +84,7 @@ def test_ids_are_found_behind_layers_and_operations_and_as_floats():
     assert set(drawn["more"].flat) == set(range(4)) and drawn["more"].dtype == "int64"
 
 
-def test_an_embedding_that_is_read_backwards_reads_no_ids():
+def test_a_reversed_embedding_reads_no_ids():
     x, ids = keras.Input((None, 2), name="x"), keras.Input((None,), dtype="int32", name="ids")
     embedding = keras.layers.ReversibleEmbedding(3, 2)
     model = keras.Model([x, ids], [embedding(x, reverse=True), embedding(ids)])
@@ -92,7 +92,7 @@ def test_an_embedding_that_is_read_backwards_reads_no_ids():
     assert len(set(x.flat)) > 50 and set(ids.flat) == {0, 1, 2}
 
 
-def test_a_fixed_batch_has_its_rows():
+def test_a_fixed_batch_size_is_kept():
     inputs = keras.Input((None, 2), batch_size=5)
     assert draw_inputs(keras.Model(inputs, layers.LSTM(2)(inputs))).shape[0] == 5
 
@@ -107,8 +107,8 @@ def strings():
     return keras.Model(inputs, keras.layers.StringLookup(vocabulary=["a"])(inputs), name="mine")
 
 
-def numbers_of_pairs():
-    """Ids that an Embedding reads only after arithmetic."""
+def doubled_ids():
+    """Return a model whose Embedding reads ids after arithmetic."""
     ids = keras.Input((None,), dtype="int32", name="ids")
     return keras.Model(ids, keras.layers.Embedding(9, 2)(ids * 2), name="mine")
 
@@ -128,10 +128,10 @@ class Subclassed(keras.Model):
         return x
 
 
-REFUSED = {
+INVALID = {
     "integers that no Embedding reads": (counts, "no Embedding reads its input 'count' of int32"),
     "strings": (strings, "no Embedding reads its input 'texts' of string"),
-    "ids after arithmetic": (numbers_of_pairs, "no Embedding reads its input 'ids' of int32"),
+    "ids after arithmetic": (doubled_ids, "no Embedding reads its input 'ids' of int32"),
     "NaN": (logarithms, "mine returns NaN for random inputs: pass a batch"),
     "a failure": (
         shapes,
@@ -142,9 +142,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_cannot_be_drawn_is_refused_in_a_sentence(tmp_path, case):
-    make, message = REFUSED[case]
+@pytest.mark.parametrize("case", INVALID)
+def test_unsupported_inputs_raise_an_error(tmp_path, case):
+    make, message = INVALID[case]
     with pytest.raises(InputError, match=message):
         export.onnx(make(), tmp_path / "it")
     assert not list(tmp_path.iterdir())

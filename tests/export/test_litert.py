@@ -1,4 +1,4 @@
-"""What LiteRT's interpreter answers, against the models."""
+"""Exports in LiteRT's interpreter, compared with the models."""
 
 import json
 
@@ -29,8 +29,8 @@ def test_rows_of_pixels(tmp_path):
     x = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
     report = export.litert(model, tmp_path / "it", x)
     assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
-    found = runner(tmp_path / "it/predict.tflite")(x=x[:1])["digit"]
-    np.testing.assert_allclose(found, model(x[:1]), atol=1e-5)
+    outputs = runner(tmp_path / "it/predict.tflite")(x=x[:1])["digit"]
+    np.testing.assert_allclose(outputs, model(x[:1]), atol=1e-5)
 
 
 def test_a_tagger_of_any_length(tmp_path):
@@ -48,10 +48,10 @@ def test_a_tagger_of_any_length(tmp_path):
     tag = runner(tmp_path / "it/tag.tflite")
     for text in ("abcab", "g"):
         ids = np.int32([[metadata["tokens"].index(c) for c in text]])
-        found = tag(tokens=ids)
+        outputs = tag(tokens=ids)
         ((names, chances),) = tagger.tag_tokens([text])
-        assert [metadata["tags"][n] for n in found["tags"][0]] == names
-        np.testing.assert_allclose(found["probabilities"][0], chances, atol=1e-5)
+        assert [metadata["tags"][n] for n in outputs["tags"][0]] == names
+        np.testing.assert_allclose(outputs["probabilities"][0], chances, atol=1e-5)
 
 
 def test_a_classifier(tmp_path):
@@ -63,9 +63,9 @@ def test_a_classifier(tmp_path):
         stack=layers.RNNStack("PeepholeLSTM", 3, bidirectional=True),
     )
     assert export.litert(model, tmp_path / "it")["max_abs_error"] <= 1e-5
-    found = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
+    outputs = runner(tmp_path / "it/classify.tflite")(tokens=np.int32([[3, 2, 2]]))
     (ours,) = model.classify(["bad good good"])
-    assert found["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
+    assert outputs["probabilities"][0, 1] == pytest.approx(ours.probabilities["yes"], abs=1e-5)
 
 
 @pytest.mark.slow
@@ -82,12 +82,12 @@ def test_a_generator(tmp_path):
     (ours,) = model.generate_tokens(["ab"], max_length=5, temperature=0)
     assert export.litert(model, tmp_path / "it")["max_abs_error"] <= 1e-5
     init, step = (runner(tmp_path / f"it/{name}.tflite") for name in ("init", "step"))
-    state, made = init(tokens=np.int32([[encoder.end_id, 3, 4]])), []
-    while len(made) < 5:
+    state, generated = init(tokens=np.int32([[encoder.end_id, 3, 4]])), []
+    while len(generated) < 5:
         state = step(**{name.removeprefix("next_"): array for name, array in state.items()})
         token = int(state.pop("log_probs").argmax())
         if token == encoder.end_id:
             break
-        made.append(encoder.tokens[token])
+        generated.append(encoder.tokens[token])
         state["token"] = np.int32([token])
-    assert made == ours.tokens
+    assert generated == ours.tokens

@@ -1,4 +1,4 @@
-"""Recurrent layers in ONNX Runtime, by its own operators, against the layers themselves."""
+"""Recurrent layers as operators of ONNX, compared with the layers in Keras."""
 
 import collections
 import json
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="exports from TensorFlow"
 )
 
-RIGHT = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
-ANY = np.array([[0, 1, 0, 1, 1], [1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
+RIGHT_PADDED = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
+ARBITRARY = np.array([[0, 1, 0, 1, 1], [1, 0, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
 X = np.random.default_rng(0).normal(size=(3, 5, 2)).astype("float32")
 STATES = np.random.default_rng(1).normal(size=(2, 3, 4)).astype("float32")
 
 
 def with_mask(*ours):
-    """A model of a sequence, a mask and states, with all that each layer can return."""
+    """Return a model of a sequence, a mask and states that returns all outputs of each layer."""
     inputs = [
         keras.Input((None, 2), name="x"),
         keras.Input((None,), dtype="bool", name="mask"),
@@ -42,12 +42,12 @@ def with_mask(*ours):
     ]
     outputs = {}
     for number, layer in enumerate(ours):
-        given = {"mask": inputs[1]}
+        options = {"mask": inputs[1]}
         if not isinstance(layer, keras.layers.Bidirectional):
-            given["initial_state"] = inputs[2 : 2 + len(layer.state_size)]
-        found = layer(inputs[0], **given)
-        found = found if isinstance(found, (list, tuple)) else [found]
-        outputs |= {f"{number}_{place}": output for place, output in enumerate(found)}
+            options["initial_state"] = inputs[2 : 2 + len(layer.state_size)]
+        results = layer(inputs[0], **options)
+        results = results if isinstance(results, (list, tuple)) else [results]
+        outputs |= {f"{number}_{place}": output for place, output in enumerate(results)}
     model = keras.Model(inputs, outputs)
     rng = np.random.default_rng(2)
     model.set_weights([rng.normal(size=w.shape) * 0.5 for w in model.get_weights()])
@@ -55,37 +55,37 @@ def with_mask(*ours):
 
 
 def operators(graph):
-    """How often each operator is in a graph, loops and all."""
-    found = collections.Counter()
+    """Return the count of each operator in a graph, including the bodies of loops."""
+    counts = collections.Counter()
     for node in graph.node:
-        found[node.op_type] += 1
+        counts[node.op_type] += 1
         for attribute in node.attribute:
-            found += operators(attribute.g)
-    return found
+            counts += operators(attribute.g)
+    return counts
 
 
 def exported(model, folder, examples=None, name="predict"):
-    """The report, how often each operator is there, and a session."""
+    """Return the report, the count of each operator, and a session."""
     report = export.onnx(model, folder, examples)
     file = folder / f"{name}.onnx"
     return report, operators(onnx.load(file).graph), onnxruntime.InferenceSession(file)
 
 
-def check(model, folder, masks=(ANY, RIGHT)):
-    """Exports, and compares on masks; returns how often each operator is there."""
-    given = [np.concatenate([X] * len(masks)), np.concatenate(masks)]
-    given += [np.concatenate([state] * len(masks)) for state in STATES]
-    report, found, session = exported(model, folder, given)
+def check(model, folder, masks=(ARBITRARY, RIGHT_PADDED)):
+    """Export, compare for each mask, and return the count of each operator."""
+    arrays = [np.concatenate([X] * len(masks)), np.concatenate(masks)]
+    arrays += [np.concatenate([state] * len(masks)) for state in STATES]
+    report, counts, session = exported(model, folder, arrays)
     assert report["max_abs_error"] < 1e-5
     with general_only():
-        wanted = model(given)
+        expected = model(arrays)
     known = {value.name for value in session.get_inputs()}
-    named = {n: a for n, a in zip(["x", "mask", "h", "c"], given) if n in known}
+    inputs = {n: a for n, a in zip(["x", "mask", "h", "c"], arrays) if n in known}
     names = [output.name for output in session.get_outputs()]
-    assert set(names) == set(wanted)
-    for name, theirs in zip(names, session.run(names, named)):
-        np.testing.assert_allclose(theirs, ops.convert_to_numpy(wanted[name]), atol=1e-5)
-    return found
+    assert set(names) == set(expected)
+    for name, theirs in zip(names, session.run(names, inputs)):
+        np.testing.assert_allclose(theirs, ops.convert_to_numpy(expected[name]), atol=1e-5)
+    return counts
 
 
 ALL = {"return_sequences": True, "return_state": True}
@@ -95,9 +95,9 @@ OPERATORS = {"SimpleRNN": "RNN", "GRU": "GRU", "LSTM": "LSTM", "DiagonalPeephole
 
 
 @pytest.mark.parametrize("cls", slow_but(["GRU", "DiagonalPeepholeLSTM"], OPERATORS))
-def test_each_layer_is_its_operator(tmp_path, cls):
+def test_layers_become_their_operators(tmp_path, cls):
     make = getattr(layers, cls)
-    found = check(
+    counts = check(
         with_mask(
             make(4, **ALL),
             make(4, go_backwards=True, **ALL),
@@ -108,10 +108,10 @@ def test_each_layer_is_its_operator(tmp_path, cls):
         ),
         tmp_path / "it",
     )
-    assert found[OPERATORS[cls]] == 6 and not found["Loop"] and not found["Scan"]
+    assert counts[OPERATORS[cls]] == 6 and not counts["Loop"] and not counts["Scan"]
 
 
-def test_what_else_an_operator_can_be(tmp_path):
+def test_options_of_layers_become_attributes(tmp_path):
     both = keras.layers.Bidirectional(
         layers.LSTM(4, activation="relu", return_sequences=True),
         backward_layer=layers.LSTM(
@@ -119,16 +119,16 @@ def test_what_else_an_operator_can_be(tmp_path):
         ),
         merge_mode="sum",
     )
-    found = check(
+    counts = check(
         with_mask(layers.GRU(4, reset_after=False, **ALL), both, keras.layers.LSTM(4, **ALL)),
         tmp_path / "it",
     )
-    assert found["GRU"] == 1 and found["LSTM"] == 2 and not found["Loop"]
+    assert counts["GRU"] == 1 and counts["LSTM"] == 2 and not counts["Loop"]
 
 
 @keras.saving.register_keras_serializable(package="tests")
 class LeakyCell(RecurrentCell):
-    """A cell that ONNX has no operator for."""
+    """Cell without an operator in ONNX."""
 
     def build(self, input_shape):
         self.kernel = self.add_kernel(input_shape[-1], self.units)
@@ -142,27 +142,27 @@ class LeakyCell(RecurrentCell):
 
 
 @pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}])
-def test_any_other_cell_is_a_scan(tmp_path, options):
-    found = check(
+def test_other_cells_become_scan(tmp_path, options):
+    counts = check(
         with_mask(
             layers.PeepholeLSTM(4, **ALL, **options), layers.RNN(LeakyCell(4), **ALL, **options)
         ),
         tmp_path / "it",
     )
-    assert found["Scan"] == 2 and not found["Loop"]
+    assert counts["Scan"] == 2 and not counts["Loop"]
 
 
-def test_without_a_mask_an_operator_has_no_lengths(tmp_path):
+def test_without_a_mask_there_are_no_sequence_lengths(tmp_path):
     inputs = keras.Input((5, 2), name="x")
     model = keras.Model(inputs, keras.layers.Dense(3)(layers.GRU(4)(inputs)))
-    report, found, _ = exported(model, tmp_path / "it", X)
+    report, counts, _ = exported(model, tmp_path / "it", X)
     assert report["max_abs_error"] < 1e-5
     (node,) = (n for n in onnx.load(tmp_path / "it/predict.onnx").graph.node if n.op_type == "GRU")
     assert len(node.input) == 6 and node.input[4] == ""
-    assert not found["TopK"]
+    assert not counts["TopK"]
 
 
-def test_a_tagger_tags(tmp_path):
+def test_a_tagger(tmp_path):
     encoder = TextEncoder(["ab", "cd", "efg"])
     pairs = layers.BigramEmbedding([encoder.encode("ab cd")], 2)
     tagger = SequenceTagger(
@@ -176,11 +176,11 @@ def test_a_tagger_tags(tmp_path):
         stack=layers.RNNStack("LSTM", 3, bidirectional=True),
         auxiliary=AuxiliaryTags(["n"]),
     )
-    shaken(tagger)
-    report, found, session = exported(tagger, tmp_path / "it", name="tag")
+    randomized(tagger)
+    report, counts, session = exported(tagger, tmp_path / "it", name="tag")
     assert report["endpoints"] == ["tag"] and report["max_abs_error"] <= 1e-5
-    # The letters and the tokens; of the CRF, one pass for all that recurs and one for the tags.
-    assert found["LSTM"] == 2 and not found["Loop"] and found["Scan"] == 2
+    # Two for the characters and the tokens. The CRF has one forward pass and one for the tags.
+    assert counts["LSTM"] == 2 and not counts["Loop"] and counts["Scan"] == 2
     metadata = json.loads((tmp_path / "it/metadata.json").read_text())
     sentences = [["ab", "cd", "h", "efg"], ["cd"]]
     ids = [
@@ -202,7 +202,7 @@ def test_a_tagger_tags(tmp_path):
     assert not tags[1, 1:].any() and not probabilities[1, 1:].any()
 
 
-def test_a_classifier_classifies(tmp_path):
+def test_a_classifier(tmp_path):
     encoder = TextEncoder(["good", "bad", "film"])
     pairs = [encoder.encode("bad film")]
     model = SequenceClassifier(
@@ -212,10 +212,10 @@ def test_a_classifier_classifies(tmp_path):
         stack=layers.RNNStack("DiagonalPeepholeLSTM", 3, bidirectional=True),
         experts=[layers.NaiveBayesExpert(encoder.vocab_size, 2, pairs)],
     )
-    shaken(model)
-    report, found, session = exported(model, tmp_path / "it", name="classify")
+    randomized(model)
+    report, counts, session = exported(model, tmp_path / "it", name="classify")
     assert report["max_abs_error"] <= 1e-5
-    assert found["LSTM"] == 1 and not found["Loop"] and not found["Scan"]
+    assert counts["LSTM"] == 1 and not counts["Loop"] and not counts["Scan"]
     (ours,) = model.classify(["bad film"])
     probabilities, weights = session.run(
         ["probabilities", "weights"], {"tokens": np.int32([[3, 4, 0]])}
@@ -225,7 +225,7 @@ def test_a_classifier_classifies(tmp_path):
 
 
 @pytest.mark.parametrize("styles", [None, pytest.param(["a", "b"], marks=pytest.mark.slow)])
-def test_a_generator_goes_on(tmp_path, styles):
+def test_a_generator(tmp_path, styles):
     encoder = TextEncoder("abc", "char", end=True)
     if styles is None:
         cell, counts = "PeepholeLSTM", layers.KneserNey(encoder.vocab_size, 3)
@@ -236,7 +236,7 @@ def test_a_generator_goes_on(tmp_path, styles):
         parts = {"features": [ngrams, layers.LongestMatchEmbedding(encoder.vocab_size, 2)]}
     stack = layers.RNNStack(cell, 4, return_state=True)
     model = SequenceGenerator(encoder, styles=styles, stack=stack, **parts)
-    shaken(model)
+    randomized(model)
     (ours,) = model.generate_tokens(["ab"], styles and [1], max_length=6, temperature=0)
     report = export.onnx(model, tmp_path / "it")
     assert report["endpoints"] == ["init", "step"] and report["max_abs_error"] <= 1e-5
@@ -247,31 +247,31 @@ def test_a_generator_goes_on(tmp_path, styles):
     names |= {"layer_0_h", "layer_0_c", "token"}
     assert {value.name for value in step.get_inputs()} == names
     tokens = json.loads((tmp_path / "it/metadata.json").read_text())["tokens"]
-    given = {
+    inputs = {
         "tokens": np.int32([[2, 3, 4]]),
         "max_length": np.array(6, "int32"),
         "style": np.int32([1]),
     }
-    state, made = run(init, given), []
-    while len(made) < 6:
+    state, generated = run(init, inputs), []
+    while len(generated) < 6:
         state = run(step, {name.removeprefix("next_"): array for name, array in state.items()})
         token = int(state["log_probs"].argmax())
         if tokens[token] == "<EOS>":
             break
-        made.append(tokens[token])
+        generated.append(tokens[token])
         state["token"] = np.int32([token])
-    assert made == ours.tokens
+    assert generated == ours.tokens
 
 
-def run(session, given):
-    """What a session answers, by name, of what it takes."""
+def run(session, arrays):
+    """Return the outputs of a session by name, for inputs by name."""
     names = [value.name for value in session.get_outputs()]
-    inputs = {value.name: given[value.name] for value in session.get_inputs()}
+    inputs = {value.name: arrays[value.name] for value in session.get_inputs()}
     return dict(zip(names, session.run(names, inputs)))
 
 
-def shaken(model):
-    """The model with weights that nothing is symmetric in."""
+def randomized(model):
+    """Return the model with random weights, so that no two units are equal."""
     rng = np.random.default_rng(3)
     for weight in model.trainable_variables:
         weight.assign(rng.normal(size=weight.shape) * 0.7)

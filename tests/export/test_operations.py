@@ -1,4 +1,4 @@
-"""Operations of Keras that a runtime does not have, in models of a user."""
+"""Keras operations that a runtime lacks, in custom models."""
 
 import keras
 import numpy as np
@@ -32,7 +32,7 @@ class Best(keras.layers.Layer):
 
 
 @pytest.mark.parametrize("format", ["onnx", "litert"])
-def test_argmax_in_a_layer_of_a_user_is_refused_with_a_remedy(tmp_path, format):
+def test_argmax_in_a_custom_layer_raises_an_error_with_a_hint(tmp_path, format):
     inputs = keras.Input((4, 5), name="x")
     model = keras.Model(inputs, Best()(inputs))
     with pytest.raises(InputError, match=r"ops\.argmax .* of floats need it: use tf\.argmax"):
@@ -40,7 +40,7 @@ def test_argmax_in_a_layer_of_a_user_is_refused_with_a_remedy(tmp_path, format):
     assert not list(tmp_path.iterdir())
 
 
-def test_zeros_are_equal_in_exports_alone():
+def test_argmax_ignores_the_sign_of_zero_in_exports_only():
     x = np.float32([-0.0, 0.0])
     assert int(argmax(x)) == 1
     with exporting_to("litert"):

@@ -1,4 +1,4 @@
-"""What TensorFlow alone answers of a model that has no endpoints; ours are tested with each."""
+"""SavedModels of functional models. Those of this package's models are tested with each model."""
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ def test_any_functional_model(tmp_path):
 
     x, mask = keras.Input((None, 2), name="x"), keras.Input((None,), dtype="bool", name="mask")
     last, *_, c = layers.LSTM(3, return_state=True)(x, mask=mask)
-    # An output may have the name of an input, which ONNX could not tell apart.
+    # ONNX cannot represent an output with the name of an input.
     model = keras.Model({"x": x, "mask": mask}, {"x": last, "c": c})
     examples = {
         "x": np.random.default_rng(0).normal(size=(2, 4, 2)).astype("float32"),
@@ -25,7 +25,7 @@ def test_any_functional_model(tmp_path):
     report = export.savedmodel(model, tmp_path / "it", examples)
     assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-6
     loaded = tf.saved_model.load(tmp_path / "it")
-    found = loaded.predict(examples["mask"], examples["x"])
-    wanted = model(examples)
-    np.testing.assert_allclose(found["x#2"], wanted["x"], atol=1e-6)
-    np.testing.assert_allclose(found["c"], wanted["c"], atol=1e-6)
+    outputs = loaded.predict(examples["mask"], examples["x"])
+    expected = model(examples)
+    np.testing.assert_allclose(outputs["x#2"], expected["x"], atol=1e-6)
+    np.testing.assert_allclose(outputs["c"], expected["c"], atol=1e-6)

@@ -1,4 +1,4 @@
-"""Models of a fixed batch, in mixed precision, and of layers at each step, in every format."""
+"""Fixed batch sizes, mixed precision, and recurrent layers inside TimeDistributed."""
 
 import keras
 import numpy as np
@@ -57,9 +57,9 @@ def test_a_model_in_mixed_precision(tmp_path, format, policy):
     before = keras.ops.convert_to_numpy(model(x))
     report = export.FORMATS[format](model, tmp_path / "it", x)
     assert report["max_abs_error"] < 1e-4
-    # What TensorFlow saves computes as the model does.
-    wanted = None if format == "savedmodel" else f"float32 in place of {policy}"
-    assert report.get("precision") == wanted
+    # A SavedModel keeps the precision of the model.
+    expected = None if format == "savedmodel" else f"float32 in place of {policy}"
+    assert report.get("precision") == expected
     assert {layer.dtype_policy.name for layer in model.layers[1:]} == {policy}
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(x)), before)
 
@@ -79,7 +79,7 @@ STEPWISE = [(layers.TimeDistributed, 3), (layers.TimeDistributed, None), (layers
 
 @FORMATS
 @pytest.mark.parametrize(("cls", "steps"), STEPWISE)
-def test_a_recurrent_layer_at_each_step(tmp_path, format, cls, steps):
+def test_a_recurrent_layer_inside_time_distributed(tmp_path, format, cls, steps):
     inputs = keras.Input((steps, 4, 2), name="x")
     model = keras.Model(inputs, cls(layers.LSTM(3))(inputs), name="mine")
     x = np.stack([X[:3], X[1:4], X[2:]], axis=1)

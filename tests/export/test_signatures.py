@@ -1,4 +1,4 @@
-"""Adapters: how each kind of model is exported, and those of a user."""
+"""Registry of adapters, and custom adapters."""
 
 import doctest
 import json
@@ -25,7 +25,7 @@ PAGE = Path(__file__).parents[2] / "docs/export.md"
 
 @pytest.fixture
 def registry(monkeypatch):
-    """A registry that forgets what a test registers."""
+    """Restore the registry after a test."""
     monkeypatch.setattr(base, "_ADAPTERS", dict(base._ADAPTERS))
 
 
@@ -34,7 +34,7 @@ def make(model_class):
     return model_class(inputs, keras.layers.Dense(1)(inputs))
 
 
-def test_the_nearest_base_class_with_an_adapter_counts(registry):
+def test_the_adapter_of_the_nearest_base_class_is_used(registry):
     class Mine(keras.Model):
         pass
 
@@ -50,13 +50,13 @@ def test_the_nearest_base_class_with_an_adapter_counts(registry):
     assert type(adapter_for(make(keras.Model))) is KerasModelAdapter
 
 
-def test_what_is_no_model_is_refused():
+def test_an_object_that_is_not_a_model_raises_an_error():
     with pytest.raises(InputError, match=r"A dict cannot be exported: .*register\(\)"):
         adapter_for({})
 
 
 @pytest.mark.parametrize("format", export.FORMATS)
-def test_an_adapter_without_examples_asks_for_them(tmp_path, registry, format):
+def test_an_adapter_without_examples_needs_them(tmp_path, registry, format):
     class Mine(keras.Model):
         pass
 
@@ -66,7 +66,7 @@ def test_an_adapter_without_examples_asks_for_them(tmp_path, registry, format):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_adapter_on_the_page(tmp_path, monkeypatch, registry):
+def test_the_adapter_of_the_documentation(tmp_path, monkeypatch, registry):
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text("utf-8").split("## A model of your own")[1]
     page: dict = {}
@@ -81,12 +81,12 @@ def test_the_adapter_on_the_page(tmp_path, monkeypatch, registry):
     assert export.savedmodel(page["model"], tmp_path / "saved")["endpoints"] == ["rate"]
 
 
-def test_a_recognizer_tells_its_words():
+def test_the_metadata_of_a_recognizer_has_the_lexicon():
     recognizer = CTCRecognizer("ab", stack=RNNStack("GRU", 2), lexicon=["ab", "ba"])
     assert adapter_for(recognizer).metadata()["lexicon"] == ["ab", "ba"]
 
 
-def test_the_functions_are_not_hidden_by_modules_of_their_names():
+def test_modules_do_not_shadow_functions_of_the_same_name():
     import keras_seq.export.litert
     import keras_seq.export.onnx.keras_layers
     import keras_seq.export.savedmodel  # noqa: F401

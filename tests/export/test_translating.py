@@ -27,21 +27,21 @@ SECTIONS = PAGE.split("## Decoding without this package")[1]
 WITH_ONNX, WITH_LITERT, WORDPIECE, *_ = re.findall(r"```python\n(.*?)```", SECTIONS, re.S)
 
 EXAMPLES = ["abcd", "ba"]
-"""What is exported is compared on these before it is written."""
+"""Examples to verify the export on."""
 
 WORDS = ["", "a", "cab", "xa bc", "acbdabca", "bad" * 7]
 
 
 @pytest.fixture(autouse=True)
 def uncompiled(monkeypatch):
-    """What is done a few times only: compiling would take longer."""
+    """Avoid XLA, which takes longer to compile than a few calls take to run."""
     monkeypatch.setattr(seq2seq_search, "compile_graph", lambda function, num_arguments: function)
     with scan.general_only():
         yield
 
 
-def shaken(**options):
-    """A model that says something else of each word."""
+def random_seq2seq(**options):
+    """Return a model with random weights, so that outputs differ between words."""
     tokenizers = "char_nospace", "whitespace"
     model = seq2seq("abcd", "ABCDEF", tokenizers=tokenizers, units=6, embedding=5, **options)
     rng = np.random.default_rng(5)
@@ -50,10 +50,10 @@ def shaken(**options):
     return model
 
 
-def run(session, given):
-    """What a session answers, by name, of what it takes."""
+def run(session, arrays):
+    """Return the outputs of a session by name, for inputs by name."""
     names = [value.name for value in session.get_outputs()]
-    inputs = {value.name: given[value.name] for value in session.get_inputs()}
+    inputs = {value.name: arrays[value.name] for value in session.get_inputs()}
     return dict(zip(names, session.run(names, inputs)))
 
 
@@ -62,13 +62,13 @@ def operators(file):
 
 
 @pytest.mark.slow
-# The page's second example goes on from its first.
+# The second example of the page continues the first.
 @pytest.mark.parametrize("formats", slow_but([1], [1, 2]))
-def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
+def test_decoding_by_the_documentation(tmp_path, monkeypatch, capsys, formats):
     monkeypatch.chdir(tmp_path)
-    model = shaken(features=[layers.NgramFeatures(3, num_buckets=16, output_dim=2)])
-    wanted = model.translate(WORDS, beam_width=1)
-    assert len(set(wanted)) > 4
+    model = random_seq2seq(features=[layers.NgramFeatures(3, num_buckets=16, output_dim=2)])
+    expected = model.translate(WORDS, beam_width=1)
+    assert len(set(expected)) > 4
     page = {}
     for format, lines in (("onnx", WITH_ONNX), ("litert", WITH_LITERT))[:formats]:
         folder = Path("runs/spelling/default") / format
@@ -79,20 +79,20 @@ def test_as_the_page_says(tmp_path, monkeypatch, capsys, formats):
         exec(lines, page)
         assert [
             " ".join(page["translate"](model.encoder.tokenize(word))) for word in WORDS
-        ] == wanted
-    [[said]] = model.translate_n_best(["attention"], beam_width=1)
-    assert capsys.readouterr().out == f"{said.tokens}\n"
-    # Both directions are one operator, and a step has no loop.
+        ] == expected
+    [[hypothesis]] = model.translate_n_best(["attention"], beam_width=1)
+    assert capsys.readouterr().out == f"{hypothesis.tokens}\n"
+    # Both directions become one operator, and a step has no loop.
     assert operators("runs/spelling/default/onnx/init.onnx").count("LSTM") == 1
     assert not {"Loop", "Scan"} & {*operators("runs/spelling/default/onnx/step.onnx")}
 
 
 @pytest.mark.slow
-def test_a_batch_of_any_lengths(tmp_path):
-    model = shaken(attention="additive", cell="GRU", input_feeding=True, num_layers=2)
+def test_a_batch_of_different_lengths(tmp_path):
+    model = random_seq2seq(attention="additive", cell="GRU", input_feeding=True, num_layers=2)
     assert export.onnx(model, tmp_path / "it", EXAMPLES)["max_abs_error"] <= 1e-5
-    found = operators(tmp_path / "it/init.onnx")
-    assert found.count("GRU") == 2 and not {"Loop", "Scan"} & {*found}
+    types = operators(tmp_path / "it/init.onnx")
+    assert types.count("GRU") == 2 and not {"Loop", "Scan"} & {*types}
     init, step, greedy = (
         functools.partial(run, onnxruntime.InferenceSession(tmp_path / f"it/{name}.onnx"))
         for name in ("init", "step", "greedy")
@@ -100,27 +100,33 @@ def test_a_batch_of_any_lengths(tmp_path):
     metadata = json.loads((tmp_path / "it/metadata.json").read_text())
     ids = np.zeros((len(WORDS), 30), "int32")
     for row, word in zip(ids, WORDS):
-        read = [*model.encoder.tokenize(word), "<EOS>"]
-        row[: len(read)] = [metadata["tokens"].index(t) if t != "x" else 1 for t in read]
-    made = greedy({"tokens": ids})
-    said = [[metadata["target_tokens"][n] for n in row if n] for row in made["target_tokens"]]
-    wanted = model.translate(WORDS, beam_width=1)
-    assert [" ".join(t for t in tokens if t != "<EOS>") for tokens in said] == wanted
-    assert len({len(tokens) for tokens in said}) > 2  # some end, some are cut off
-    # The same by steps, of which two rows look at each source.
+        source = [*model.encoder.tokenize(word), "<EOS>"]
+        row[: len(source)] = [metadata["tokens"].index(t) if t != "x" else 1 for t in source]
+    outputs = greedy({"tokens": ids})
+    sequences = [
+        [metadata["target_tokens"][n] for n in row if n] for row in outputs["target_tokens"]
+    ]
+    expected = model.translate(WORDS, beam_width=1)
+    assert [" ".join(t for t in tokens if t != "<EOS>") for tokens in sequences] == expected
+    assert (
+        len({len(tokens) for tokens in sequences}) > 2
+    )  # some end, others reach the maximum length
+    # The same by steps, with two rows per source.
     state = {name.removeprefix("next_"): array for name, array in init({"tokens": ids}).items()}
     memory = {name: state.pop(name) for name in ("keys", "values", "mask")}
     state = {name: np.repeat(array, 2, axis=0) for name, array in state.items()}
-    for tokens, log_probs in list(zip(made["target_tokens"].T, made["log_probs"].T))[:20]:
-        found = step(state | memory)
-        of_each = np.take_along_axis(found["log_probs"], np.repeat(tokens, 2)[:, None], axis=1)
+    for tokens, log_probs in list(zip(outputs["target_tokens"].T, outputs["log_probs"].T))[:20]:
+        step_outputs = step(state | memory)
+        chosen = np.take_along_axis(
+            step_outputs["log_probs"], np.repeat(tokens, 2)[:, None], axis=1
+        )
         alive = np.repeat(tokens > 0, 2)
-        np.testing.assert_allclose(of_each[alive, 0], np.repeat(log_probs, 2)[alive], atol=1e-4)
-        state = {name: found[f"next_{name}"] for name in state if name != "token"}
+        np.testing.assert_allclose(chosen[alive, 0], np.repeat(log_probs, 2)[alive], atol=1e-4)
+        state = {name: step_outputs[f"next_{name}"] for name in state if name != "token"}
         state["token"] = np.repeat(tokens, 2)
 
 
-def test_wordpiece_as_the_page_says():
+def test_wordpiece_of_the_documentation():
     known = Vocabulary(["▁", "▁ab", "ab", "abc", "c", "▁d_", "_", "▁.", "é"])
     page = {"metadata": {"tokens": known.tokens}}
     exec(WORDPIECE, page)

@@ -1,4 +1,4 @@
-"""Comparison of what was exported with the model."""
+"""Comparison of exports with the model."""
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ def endpoint(y):
     return {"it": Endpoint(lambda x: {"y": np.asarray(y)}, [], [[np.zeros(1)]])}
 
 
-def test_the_largest_difference_is_in_the_report():
+def test_the_report_has_the_largest_difference():
     y = np.float32([[1, -np.inf]])
     report = verify(endpoint(y), {"it": lambda x: {"y": y + np.float32(2e-5)}})
     assert report["endpoints"] == ["it"] and 1e-5 < report["max_abs_error"] < 3e-5
@@ -37,6 +37,6 @@ def test_the_largest_difference_is_in_the_report():
         ),
     ],
 )
-def test_a_difference_is_refused(ours, theirs, message):
+def test_a_large_difference_raises_an_error(ours, theirs, message):
     with pytest.raises(InputError, match=message):
         verify(endpoint(ours), {"it": lambda x: {"y": theirs}})

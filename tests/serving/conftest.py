@@ -1,4 +1,4 @@
-"""A SavedModel made by hand, of signatures as exported models have them, and a client."""
+"""SavedModels with signatures like those of exported models, and clients of a server."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from keras_seq.serving.app import create_app
 
 @pytest.fixture(scope="session")
 def save():
-    """Function that writes the SavedModel; its numbers are multiplied by the factor."""
+    """Return a function that writes a SavedModel, whose outputs are multiplied by a factor."""
     import tensorflow as tf
 
     def spec(dtype, *shape, name):
@@ -25,11 +25,11 @@ def save():
         @tf.function(input_signature=[spec(tf.string, None, name="texts")])
         def spell(self, texts):
             tokens = tf.strings.unicode_split(texts, "UTF-8").to_tensor("")
-            there = tokens != ""
+            is_token = tokens != ""
             return {
                 "tokens": tokens,
-                "numbers": tf.where(there, self.factor * tf.cast(there, tf.float32), 0),
-                "lengths": tf.reduce_sum(tf.cast(there, tf.int64), 1),
+                "numbers": tf.where(is_token, self.factor * tf.cast(is_token, tf.float32), 0),
+                "lengths": tf.reduce_sum(tf.cast(is_token, tf.int64), 1),
             }
 
         @tf.function(input_signature=[spec(tf.float32, None, None, 2, name="x")])
@@ -44,8 +44,8 @@ def save():
             ]
         )
         def make(self, prompts, max_length):
-            made = tf.random.stateless_uniform([tf.shape(prompts)[0], max_length], [1, 2])
-            return {"texts": prompts + "!", "log_probs": -tf.math.log(tf.zeros_like(made))}
+            uniform = tf.random.stateless_uniform([tf.shape(prompts)[0], max_length], [1, 2])
+            return {"texts": prompts + "!", "log_probs": -tf.math.log(tf.zeros_like(uniform))}
 
         @tf.function(input_signature=[spec(tf.string, None, name="image")])
         def echo(self, image):
@@ -73,7 +73,7 @@ def twice(save, tmp_path_factory):
 
 @contextlib.asynccontextmanager
 async def _client_of(app):
-    """A client of the application while it runs, in this process."""
+    """Yield a client of an application that runs in this process."""
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -91,7 +91,7 @@ def client_of():
 
 @pytest.fixture
 def session():
-    """Runs an `async` function with a client of a server of the folders."""
+    """Return a function that runs an `async` test with a client of a server."""
 
     def run(test, folders, limits=None, **options):
         async def with_client():
@@ -106,7 +106,7 @@ def session():
 
 @pytest.fixture(scope="session")
 def ask(toy):
-    """Asks a server with the usual limits: method, address and body; gives status and JSON."""
+    """Return a function of method, address and body, to the status and JSON of the response."""
     app = create_app({"toy": toy})
 
     def run(method, address, **body):

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets one sentence and the server lives on."""
+"""Invalid requests get an error of one line, and the server continues."""
 
 import asyncio
 import dataclasses
@@ -60,13 +60,13 @@ MISTAKES = {
     "different names": (V1, {"instances": [{"texts": "a"}, {"text": "a"}]}, "same names"),
     "number for text": (V1, {"instances": ["a", 1]}, "holds a number; the model takes strings"),
     "text for number": (V1, total([[["1", 2]]]), "holds a string; the model takes float32"),
-    "truth for number": (V1, total([[[True, 2]]]), "true or false"),
-    "fraction for whole": (
+    "bool for number": (V1, total([[[True, 2]]]), "true or false"),
+    "fraction for integer": (
         V1,
         {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 1.5}},
         "fraction",
     ),
-    "whole too large": (
+    "integer too large": (
         V1,
         {"signature_name": "make", "inputs": {"prompts": ["a"], "max_length": 2**31}},
         "out of range for int32",
@@ -85,7 +85,7 @@ MISTAKES = {
     "lists too deep": (V1, total([[[[1]]]]), "takes (any, any, 2)"),
     "ragged": (V1, total([[[1, 2]], [[1, 2], [3, 4]]]), "different lengths"),
     "wrong shape": (V1, total([[[1, 2, 3]]]), "has the shape (1, 1, 3); the model takes"),
-    "what the model refuses": (V1, total([[[-1, 2]]]), "x must not be negative"),
+    "what the model rejects": (V1, total([[[-1, 2]]]), "x must not be negative"),
     "no Base64": (V1, {"instances": [{"b64": "!"}]}, "not valid Base64"),
     "too many instances": (V1, {"instances": ["a"] * 257}, "257 instances; at most 256"),
     "a text of 1 MB": (V1, {"instances": ["a" * 2**20]}, "1048576 characters; at most 10000"),
@@ -98,7 +98,7 @@ MISTAKES = {
     "v2: no name": (V2, v2(name=None), "no input"),
     "v2: wrong type": (V2, v2(datatype="FP32"), "takes BYTES"),
     "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 nonnegative"),
-    "v2: shape of truth": (V2, v2(shape=[True]), "must be a list of at most 32 nonnegative"),
+    "v2: shape of bools": (V2, v2(shape=[True]), "must be a list of at most 32 nonnegative"),
     "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 nonnegative"),
     "v2: a huge shape": (V2, v2(shape=[2**62, 2**62]), "is not [4611686018427387904"),
     "v2: nothing of a huge shape": (V2, v2(shape=[0, 2**62], data=[]), "is empty"),
@@ -116,7 +116,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("address, body, message", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_gets_one_sentence(ask, address, body, message):
+def test_an_invalid_request_gets_one_line(ask, address, body, message):
     content = body if type(body) is bytes else json.dumps(body).encode()
     status, answer = ask("POST", address, content=content)
     assert status == 400
@@ -125,11 +125,11 @@ def test_a_mistake_gets_one_sentence(ask, address, body, message):
 
 
 def test_compressed_bodies(session, toy):
-    right = json.dumps({"instances": ["ab"]}).encode()
-    packed = gzip.compress(right)
-    refused = (
+    valid = json.dumps({"instances": ["ab"]}).encode()
+    packed = gzip.compress(valid)
+    invalid = (
         ("identity", packed, 400, "not UTF-8"),
-        ("gzip", right, 400, "not valid gzip"),
+        ("gzip", valid, 400, "not valid gzip"),
         ("gzip", packed[:-1], 400, "ends before its gzip data does"),
         ("gzip", gzip.compress(b" " * 2**23), 413, "unpacks to more than 4194304 bytes"),
         ("br", packed, 415, "'br' is unknown: send gzip, deflate or none"),
@@ -147,18 +147,18 @@ def test_compressed_bodies(session, toy):
             ("GZIP", gzip.compress),
             ("deflate", zlib.compress),
         ):
-            status, answer = await post(V1, compress(right), encoding)
+            status, answer = await post(V1, compress(valid), encoding)
             assert status == 200 and answer["predictions"][0]["lengths"] == 2
             status, answer = await post(V2, compress(json.dumps(v2()).encode()), encoding)
             assert status == 200 and answer["model_name"] == "toy"
-        for encoding, content, wanted, message in refused:
+        for encoding, content, expected, message in invalid:
             status, answer = await post(V1, content, encoding)
-            assert status == wanted and message in answer["error"]
+            assert status == expected and message in answer["error"]
 
     session(test, {"toy": toy})
 
 
-def test_all_bodies_together_are_limited(session, toy):
+def test_the_memory_of_all_bodies_is_limited(session, toy):
     async def body(size):
         yield b" " * size
         await go.wait()
@@ -171,43 +171,45 @@ def test_all_bodies_together_are_limited(session, toy):
         assert answer.status_code == 503 and "all memory" in answer.json()["error"]
         go.set()
         assert (await first).status_code == 200
-        assert (await client.post(V1, content=body(900))).status_code == 200, "there is room again"
+        assert (await client.post(V1, content=body(900))).status_code == 200, (
+            "the memory is free again"
+        )
 
     go = asyncio.Event()
     session(test, {"toy": toy}, Limits(max_buffered_bytes=1000))
 
 
-def test_large_bodies_and_answers_are_left_to_another_process(session, toy, monkeypatch):
-    left, run = [], WorkerPool.run
+def test_large_bodies_are_handled_by_a_worker_process(session, toy, monkeypatch):
+    functions, run = [], WorkerPool.run
 
     def noted(self, function, *arguments):
-        left.append(function.__name__)
+        functions.append(function.__name__)
         return run(self, function, *arguments)
 
     monkeypatch.setattr(WorkerPool, "run", noted)
 
     async def test(client):
-        for instances, wanted in (
+        for instances, expected in (
             (["ab"] * 100, []),
             (["ab"] * 100 + ["a" * 5000], ["encode_response"]),
             (["a" * 200] * 200, ["decode_request", "encode_response"]),
         ):
-            left.clear()
+            functions.clear()
             answer = await client.post(V1, json={"instances": instances})
             assert [p["lengths"] for p in answer.json()["predictions"]] == list(map(len, instances))
-            assert left == wanted
+            assert functions == expected
 
     session(test, {"toy": toy})
 
 
-def test_other_addresses_and_verbs(ask):
+def test_unknown_addresses_and_methods(ask):
     assert ask("GET", "/v1/models/toy:classify")[0] == 404
     assert ask("GET", "/nowhere")[0] == 404
     assert ask("GET", V2)[0] == 405
     assert ask("DELETE", "/v1/models/toy")[0] == 405
 
 
-def test_a_body_that_is_too_large_is_not_read_to_its_end(session, toy):
+def test_a_body_that_is_too_large_is_not_read_completely(session, toy):
     sent = 0
 
     async def endless():
@@ -224,7 +226,7 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(session, toy):
     session(test, {"toy": toy}, Limits(max_body_bytes=10_000))
 
 
-def test_a_body_that_does_not_arrive_is_not_waited_for(session, toy):
+def test_a_body_that_does_not_arrive_times_out(session, toy):
     async def stuck():
         yield b"{"
         await asyncio.sleep(60)
@@ -272,16 +274,16 @@ bodies = st.dictionaries(
 
 @st.composite
 def damaged(draw):
-    """A body that is right but for some bytes, or right."""
-    right = st.sampled_from([{"instances": ["a", "bc"]}, total([[[1, 2]]]), v2()])
-    body = bytearray(json.dumps(draw(right)).encode())
+    """Return a valid body in which up to three bytes are changed."""
+    valid = st.sampled_from([{"instances": ["a", "bc"]}, total([[[1, 2]]]), v2()])
+    body = bytearray(json.dumps(draw(valid)).encode())
     for _ in range(draw(st.integers(0, 3))):
         body[draw(st.integers(0, len(body) - 1))] = draw(st.integers(0, 255))
     return bytes(body)
 
 
-def test_no_body_brings_the_server_down(toy, client_of):
-    app, seen = create_app({"toy": toy}, Limits(batch_timeout_ms=0)), set()
+def test_no_body_breaks_the_server(toy, client_of):
+    app, statuses = create_app({"toy": toy}, Limits(batch_timeout_ms=0)), set()
     with asyncio.Runner() as runner:
         context = client_of(app)
         client = runner.run(context.__aenter__())
@@ -290,14 +292,14 @@ def test_no_body_brings_the_server_down(toy, client_of):
         @hypothesis.given(st.sampled_from([V1, V2]), bodies | damaged() | st.binary())
         def check(address, body):
             answer = runner.run(client.post(address, content=body))
-            seen.add(answer.status_code)
+            statuses.add(answer.status_code)
             if answer.status_code != 200:
                 assert answer.status_code == 400
                 assert list(answer.json()) == ["error"] and "\n" not in answer.json()["error"]
 
         try:
             check()
-            assert seen == {200, 400}, "some of the bodies are right"
+            assert statuses == {200, 400}, "some bodies are valid"
             assert runner.run(client.post(V1, json={"instances": ["a"]})).status_code == 200
         finally:
             runner.run(context.__aexit__(None, None, None))

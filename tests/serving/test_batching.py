@@ -1,4 +1,4 @@
-"""Requests that come together run together, and nobody can tell by the answers."""
+"""Dynamic batching, which must not change the outputs."""
 
 import asyncio
 import threading
@@ -14,9 +14,9 @@ from keras_seq.serving.metrics import Metrics
 
 
 class Letters:
-    """A signature that pads as exported models do, and remembers what ran together.
+    """Signature that pads like exported models, and records its batches.
 
-    The letters of a text, and the place of each, from 1; a text with "?" is refused.
+    Its outputs are the characters of a text and their positions from 1. A text with "?" is invalid.
     """
 
     is_rowwise, padded_outputs = True, ["letters", "places"]
@@ -67,13 +67,13 @@ REQUESTS = [
 ]
 
 
-def test_answers_are_those_of_each_request_alone():
+def test_outputs_equal_those_of_each_request_alone():
     answers = ask_all(Letters(), REQUESTS)
     for request, answer in zip(REQUESTS, answers):
         assert listed(answer) == listed(Letters()(request))
 
 
-def test_lengths_that_differ_do_not_run_together():
+def test_different_lengths_do_not_share_a_batch():
     signature = Letters()
     ask_all(signature, REQUESTS)
     assert sorted(map(sorted, signature.ran)) == sorted(
@@ -81,7 +81,7 @@ def test_lengths_that_differ_do_not_run_together():
     )
 
 
-def test_a_request_that_is_the_only_one_does_not_wait():
+def test_a_single_request_does_not_wait():
     async def alone():
         batch = batcher(Letters(), batch_timeout_ms=600_000)
         return await asyncio.wait_for(batch(inputs("ab", "c" * 50)), 60)
@@ -89,7 +89,7 @@ def test_a_request_that_is_the_only_one_does_not_wait():
     assert asyncio.run(alone())["length"].tolist() == [2, 50]
 
 
-def test_no_more_run_together_than_the_limits_say():
+def test_batch_sizes_are_limited():
     signature = Letters()
     ask_all(signature, [inputs("ab")] * 5 + [inputs(*["cd"] * 7)], max_batch_size=3)
     assert sorted(map(len, signature.ran)) == [1, 2, 3, 3, 3]
@@ -98,7 +98,7 @@ def test_no_more_run_together_than_the_limits_say():
     assert sorted(map(len, signature.ran)) == [2, 4], "65,536 characters, padded"
 
 
-def test_without_batches_every_request_runs_as_it_is():
+def test_without_batching_each_request_runs_alone():
     signature = Letters()
     answers = ask_all(signature, REQUESTS, max_batch_size=1)
     assert sorted(map(len, signature.ran)) == [1, 1, 1, 1, 2, 3]
@@ -106,7 +106,7 @@ def test_without_batches_every_request_runs_as_it_is():
         assert listed(answer) == listed(Letters()(request))
 
 
-def test_one_that_is_refused_harms_no_other():
+def test_an_invalid_request_does_not_affect_others():
     answers = ask_all(Letters(), [inputs("ab"), inputs("?!"), inputs("cd")])
     assert isinstance(answers[1], InputError)
     assert [a["letters"].tolist() for a in (answers[0], answers[2])] == [
@@ -115,7 +115,7 @@ def test_one_that_is_refused_harms_no_other():
     ]
 
 
-def test_a_long_text_does_not_make_short_ones_wait():
+def test_a_long_text_does_not_delay_short_ones():
     short_is_answered = threading.Event()
 
     class Slow(Letters):
@@ -136,7 +136,7 @@ def test_a_long_text_does_not_make_short_ones_wait():
     asyncio.run(both())
 
 
-def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
+def test_the_queue_is_limited_and_cancelled_requests_do_not_run():
     begun, go = threading.Event(), threading.Event()
 
     class Stuck(Letters):
@@ -150,9 +150,9 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
         batch = batcher(signature, max_queue=3, batch_timeout_ms=0)
         tasks = [asyncio.create_task(batch(inputs(c * 2))) for c in "abc"]
         await asyncio.sleep(0)
-        with pytest.raises(HTTPException, match="3 requests are waiting") as refused:
+        with pytest.raises(HTTPException, match="3 requests are waiting") as caught:
             await batch(inputs("dd"))
-        assert refused.value.status_code == 429 and refused.value.headers["Retry-After"] == "1"
+        assert caught.value.status_code == 429 and caught.value.headers["Retry-After"] == "1"
         assert await asyncio.to_thread(begun.wait, 60)
         late = asyncio.create_task(batch(inputs("ee")))
         tasks[0].cancel()
@@ -162,13 +162,13 @@ def test_too_many_that_wait_are_refused_and_those_that_gave_up_do_not_run():
         waiting.cancel()
         go.set()
         await asyncio.gather(*tasks[1:])
-        assert (await batch(inputs("gg")))["length"].tolist() == [2], "there is room again"
+        assert (await batch(inputs("gg")))["length"].tolist() == [2], "the queue is free again"
         assert signature.ran == [["aa", "bb", "cc"], ["gg"]]
 
     asyncio.run(crowd())
 
 
-def test_what_cannot_be_split_by_rows_runs_request_by_request():
+def test_signatures_that_are_not_rowwise_are_not_batched():
     class Whole(Letters):
         is_rowwise = False
 
@@ -178,7 +178,7 @@ def test_what_cannot_be_split_by_rows_runs_request_by_request():
     assert answers[0]["letters"].shape == (2, 3)
 
 
-def test_outputs_that_are_not_by_row_are_told():
+def test_outputs_that_are_not_rowwise_raise_an_error():
     class Flat(Letters):
         padded_outputs = []
 
@@ -190,7 +190,7 @@ def test_outputs_that_are_not_by_row_are_told():
 
 
 @pytest.mark.parametrize("name", ["spell", "total"])
-def test_a_saved_model_answers_as_without_batches(toy, name):
+def test_a_saved_model_gives_the_same_outputs_in_batches(toy, name):
     import tensorflow as tf
 
     from keras_seq.serving.models import Signature
@@ -216,12 +216,12 @@ def test_a_saved_model_answers_as_without_batches(toy, name):
                 np.testing.assert_allclose(answer[key], value, rtol=1e-6)
 
 
-def test_signatures_that_cannot_be_split_are_seen(toy):
+def test_signatures_that_are_not_rowwise_are_detected(toy):
     import tensorflow as tf
 
     from keras_seq.serving.models import Signature
 
     loaded = tf.saved_model.load(str(toy))
-    made = Signature(loaded, loaded.signatures["make"])
-    assert not made.is_rowwise, "the length of all texts is one number"
+    signature = Signature(loaded, loaded.signatures["make"])
+    assert not signature.is_rowwise, "the length of all texts is one number"
     assert Signature(loaded, loaded.signatures["spell"]).padded_outputs == ["numbers", "tokens"]

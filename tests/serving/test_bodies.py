@@ -1,4 +1,4 @@
-"""Bodies: compressed, twice the same name, and large ones in another process."""
+"""Compressed bodies, duplicate names, and worker processes."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ TEXT = b'{"inputs": [1, 2]}'
         ("deflate", zlib.compress(TEXT)),
     ],
 )
-def test_compressed_bodies_are_unpacked(encoding, raw):
+def test_compressed_bodies_are_decompressed(encoding, raw):
     assert bodies.decompress(raw, encoding, len(TEXT)) == TEXT
     call = bodies.decode_request(protocol_v1.parse_request, raw, encoding, SPECS, Limits())
     assert call.arrays["x"].tolist() == [1, 2]
@@ -40,7 +40,7 @@ DAMAGED = {
     "one byte too many": (gzip.compress(b" " * 1001), bodies.BodyTooLargeError, "more than 1000"),
     "cut off": (gzip.compress(TEXT)[:-1], InputError, "ends before its gzip data"),
     "nothing": (b"", InputError, "ends before"),
-    "something behind": (gzip.compress(TEXT) + b"a", InputError, "goes on after"),
+    "data after the end": (gzip.compress(TEXT) + b"a", InputError, "goes on after"),
     "not compressed": (TEXT, InputError, "not valid gzip"),
     "another compression": (zlib.compress(TEXT), InputError, "not valid gzip"),
     "a flipped bit": (gzip.compress(TEXT)[:-8] + b"\0" * 8, InputError, "not valid gzip"),
@@ -48,12 +48,12 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("raw, error, message", DAMAGED.values(), ids=DAMAGED)
-def test_what_cannot_be_unpacked(raw, error, message):
+def test_damaged_bodies_raise_an_error(raw, error, message):
     with pytest.raises(error, match=message):
         bodies.decompress(raw, "gzip", 1000)
 
 
-def test_the_size_that_is_allowed_is_unpacked():
+def test_a_body_of_the_maximum_size_is_decompressed():
     assert bodies.decompress(gzip.compress(b" " * 1000), "gzip", 1000) == b" " * 1000
 
 
@@ -66,12 +66,12 @@ def test_the_size_that_is_allowed_is_unpacked():
     ],
     ids=["twice", "within, and escaped", "the last of many"],
 )
-def test_an_object_has_no_name_twice(raw):
+def test_duplicate_names_raise_an_error(raw):
     with pytest.raises(InputError, match=r"has an object with two members called '[a0]'"):
         bodies.parse_json(raw)
 
 
-def test_workers_run_apart_and_are_replaced_when_they_end():
+def test_workers_run_at_low_priority_and_are_replaced():
     async def test():
         workers = bodies.WorkerPool(1)
         raw = json.dumps({"inputs": list(range(100_000))}).encode()
@@ -89,7 +89,7 @@ def test_workers_run_apart_and_are_replaced_when_they_end():
         first = await workers.run(os.getpid)
         assert first != os.getpid()
         assert os.getpriority(os.PRIO_PROCESS, first) > os.getpriority(os.PRIO_PROCESS, 0)
-        for number in (signal.SIGINT, signal.SIGTERM):  # as a terminal sends them to all
+        for number in (signal.SIGINT, signal.SIGTERM):  # as a terminal sends them to all processes
             os.kill(first, number)
         assert await workers.run(os.getpid) == first
         with pytest.raises(bodies.WorkerEndedError, match="try again"):
@@ -115,6 +115,6 @@ def test_workers_end_with_the_server_however_it_ends(tmp_path):
     path = tmp_path / "server.py"
     path.write_text(SCRIPT)
     server = subprocess.Popen([sys.executable, path], stdout=subprocess.PIPE)
-    # The worker holds the other end of the pipe as long as it lives.
+    # The worker keeps the other end of the pipe open until it ends.
     assert server.communicate(timeout=60) == (b"", None)
     assert server.returncode == -signal.SIGABRT

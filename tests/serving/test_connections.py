@@ -1,4 +1,4 @@
-"""Connections that are too slow, too many, too large or not HTTP."""
+"""Limits of connections: size, time and number; malformed HTTP."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ def linger(monkeypatch):
 
 
 class App:
-    """An ASGI application that answers with the path and the body; `/slow` waits for `go`."""
+    """ASGI application that returns the path and the body; `/slow` waits for `go`."""
 
     def __init__(self):
         self.asked, self.gone, self.go = [], 0, asyncio.Event()
@@ -48,7 +48,7 @@ class App:
 
 
 class Client:
-    """A connection."""
+    """Client side of a connection."""
 
     def __init__(self, reader, writer):
         self.reader, self.writer = reader, writer
@@ -57,7 +57,7 @@ class Client:
         self.writer.write(data)
 
     async def end(self):
-        """All that was answered, once the server has closed."""
+        """Return all received bytes after the server closed the connection."""
         received = b""
         with contextlib.suppress(ConnectionResetError):
             while part := await self.reader.read(65_536):
@@ -65,7 +65,7 @@ class Client:
         return received
 
     async def answer(self):
-        """The status and the body of the next answer."""
+        """Return the status and the body of the next response."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += await self.reader.readexactly(1)
@@ -74,7 +74,7 @@ class Client:
 
 
 def serving(test, **limits):
-    """Runs `async test(app, connect)` with a server that has the limits."""
+    """Run `async test(app, connect)` with a server that has these limits."""
 
     async def run():
         app, clients, loop = App(), [], asyncio.get_running_loop()
@@ -108,8 +108,8 @@ def serving(test, **limits):
     asyncio.run(run())
 
 
-def refusal(received):
-    """The status and the sentence of an answer that is the last."""
+def last_error(received):
+    """Return the status and the message of a last response."""
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"content-type: application/json" in head and b"connection: close" in head
     assert f"content-length: {len(body)}".encode() in head
@@ -129,11 +129,11 @@ LARGE = {
 
 
 @pytest.mark.parametrize("data", LARGE.values(), ids=LARGE)
-def test_a_header_that_is_too_large_is_refused(data):
+def test_a_header_that_is_too_large_gets_431(data):
     async def test(app, connect):
         client = await connect()
         client.send(data)
-        status, sentence = refusal(await client.end())
+        status, sentence = last_error(await client.end())
         assert status == 431 and "larger than 1000 bytes" in sentence
         assert not app.asked or app.gone == 1
         other = await connect()
@@ -143,7 +143,7 @@ def test_a_header_that_is_too_large_is_refused(data):
     serving(test, max_header_bytes=1000)
 
 
-def test_a_header_within_the_limit_is_taken_however_it_arrives():
+def test_a_header_within_the_limit_may_arrive_in_parts():
     async def test(app, connect):
         client = await connect()
         head = b"GET /a HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 900 + b"\r\n\r\n"
@@ -157,7 +157,7 @@ def test_a_header_within_the_limit_is_taken_however_it_arrives():
     serving(test, max_header_bytes=1000)
 
 
-def test_a_header_that_does_not_arrive_is_not_waited_for():
+def test_a_header_that_does_not_arrive_times_out():
     async def test(app, connect):
         silent, begun, dripping = [await connect() for _ in range(3)]
         begun.send(b"GET / HT")
@@ -171,7 +171,7 @@ def test_a_header_that_does_not_arrive_is_not_waited_for():
         task = asyncio.create_task(drip())
         assert await silent.end() == b""
         for client in (begun, dripping):
-            assert refusal(await client.end()) == (
+            assert last_error(await client.end()) == (
                 408,
                 "The header did not arrive within 0.1 seconds.",
             )
@@ -182,7 +182,7 @@ def test_a_header_that_does_not_arrive_is_not_waited_for():
 
 
 @pytest.mark.parametrize("drip", [b"", b"\r\n"], ids=["silent", "empty lines"])
-def test_a_connection_that_asks_no_more_is_closed(linger, drip):
+def test_an_idle_connection_is_closed(linger, drip):
     async def test(app, connect):
         client = await connect()
         client.send(GET % b"a")
@@ -196,22 +196,22 @@ def test_a_connection_that_asks_no_more_is_closed(linger, drip):
     serving(test, header_timeout=0.1, keep_alive_timeout=0.1)
 
 
-def test_a_slow_header_does_not_cut_the_answer_before_it():
+def test_a_slow_header_does_not_interrupt_the_previous_response():
     async def test(app, connect):
         client = await connect()
         client.send(GET % b"slow" + b"GET / HT")
         await asyncio.sleep(0.2)
         app.go.set()
         assert await client.answer() == (200, "/slow ")
-        assert refusal(await client.end())[0] == 408
+        assert last_error(await client.end())[0] == 408
 
     serving(test, header_timeout=0.05)
 
 
-def test_a_client_that_does_not_read_is_left(linger):
+def test_a_client_that_does_not_read_is_disconnected(linger):
     async def test(app, connect):
         client = await connect()
-        client.reader._limit = 1  # asyncio reads no further than twice that
+        client.reader._limit = 1  # asyncio buffers at most twice this number of bytes
         client.send(GET % b"large")
         while not app.asked or app.open():
             await asyncio.sleep(0.01)
@@ -219,7 +219,7 @@ def test_a_client_that_does_not_read_is_left(linger):
     serving(test, keep_alive_timeout=0.05, request_timeout=0.05)
 
 
-def test_a_client_that_reads_slowly_gets_all(linger):
+def test_a_client_that_reads_slowly_gets_the_whole_response(linger):
     async def test(app, connect):
         client = await connect()
         client.reader._limit = 1
@@ -233,7 +233,7 @@ def test_a_client_that_reads_slowly_gets_all(linger):
     serving(test, keep_alive_timeout=0.05)
 
 
-def test_who_has_sent_no_request_makes_room():
+def test_the_oldest_incomplete_connection_is_evicted():
     async def test(app, connect):
         busy = await connect()
         busy.send(GET % b"slow")
@@ -243,7 +243,7 @@ def test_who_has_sent_no_request_makes_room():
         begun.send(b"GET / HT")
         for oldest in (silent, begun):
             other = await connect()
-            assert refusal(await oldest.end()) == (
+            assert last_error(await oldest.end()) == (
                 408,
                 "Too many connections are open: try again later.",
             )
@@ -255,14 +255,14 @@ def test_who_has_sent_no_request_makes_room():
     serving(test, max_connections=3)
 
 
-def test_requests_that_are_answered_are_not_cut_for_others():
+def test_complete_requests_are_not_evicted():
     async def test(app, connect):
         busy = [await connect() for _ in range(2)]
         for client in busy:
             client.send(GET % b"slow")
         while len(app.asked) < 2:
             await asyncio.sleep(0)
-        assert refusal(await (await connect()).end())[0] == 503
+        assert last_error(await (await connect()).end())[0] == 503
         app.go.set()
         for client in busy:
             assert await client.answer() == (200, "/slow ")
@@ -284,17 +284,17 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_not_http_gets_a_sentence(data):
+def test_malformed_http_gets_400(data):
     async def test(app, connect):
         client = await connect()
         client.send(data)
-        assert refusal(await client.end()) == (400, "The request is not valid HTTP/1.1.")
-        assert app.gone == len(app.asked), "an application that waited for the rest has ended"
+        assert last_error(await client.end()) == (400, "The request is not valid HTTP/1.1.")
+        assert app.gone == len(app.asked), "the application stopped waiting for the rest"
 
     serving(test)
 
 
-def test_requests_before_garbage_are_answered():
+def test_requests_before_malformed_ones_are_answered():
     async def test(app, connect):
         client = await connect()
         client.send(GET % b"slow" + GET % b"b" + b"\x00garbage")
@@ -307,19 +307,19 @@ def test_requests_before_garbage_are_answered():
     serving(test)
 
 
-def test_a_broken_body_behind_other_requests_is_refused_in_its_turn():
+def test_a_malformed_body_gets_its_response_after_earlier_requests():
     async def test(app, connect):
         client = await connect()
         client.send(GET % b"slow" + POST + b"x\r\n")
         await asyncio.sleep(0)
         app.go.set()
         assert await client.answer() == (200, "/slow ")
-        assert refusal(await client.end())[0] == 400
+        assert last_error(await client.end())[0] == 400
 
     serving(test)
 
 
-def test_no_more_requests_at_once_than_the_limit():
+def test_pipelined_requests_are_limited():
     async def test(app, connect):
         client = await connect()
         client.send(GET % b"slow" + b"".join(GET % b"%d" % n for n in range(10_000)))
@@ -331,7 +331,7 @@ def test_no_more_requests_at_once_than_the_limit():
     serving(test, max_pipelined_requests=3)
 
 
-def test_an_upgrade_is_answered_as_if_not_asked_for():
+def test_an_upgrade_is_ignored():
     async def test(app, connect):
         client = await connect()
         client.send(GET[:-2] % b"a" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The first run of a model tells whether it can answer at all."""
+"""Warm-up of versions, which detects models that cannot run."""
 
 import os
 
@@ -9,7 +9,7 @@ TEXT = {"instances": ["ab"]}
 
 @pytest.fixture(scope="module")
 def strange(tmp_path_factory):
-    """Folder of SavedModels that can never answer, and one that refuses the first input."""
+    """Return a folder of SavedModels that cannot run, or that reject the warm-up input."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("strange")
@@ -29,11 +29,13 @@ def strange(tmp_path_factory):
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
         def not_initialized(self, texts):
-            made = tf.raw_ops.HashTableV2(
+            handle = tf.raw_ops.HashTableV2(
                 key_dtype=tf.string, value_dtype=tf.float32, shared_name=f"of nobody {table}"
             )
-            found = tf.raw_ops.LookupTableFindV2(table_handle=made, keys=texts, default_value=0.0)
-            return {"found": found}
+            values = tf.raw_ops.LookupTableFindV2(
+                table_handle=handle, keys=texts, default_value=0.0
+            )
+            return {"values": values}
 
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "texts")])
         def numbers(self, texts):
@@ -53,18 +55,18 @@ def strange(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "name, why",
+    "name, reason",
     [
         ("upper", "RuntimeError, see the server log"),
         ("of_other_hardware", "its signature 'serving_default' cannot run"),
         ("not_initialized", "its signature 'serving_default' cannot run"),
     ],
 )
-def test_a_model_that_can_never_answer_is_not_available(session, toy, strange, name, why):
+def test_a_model_that_cannot_run_is_unavailable(session, toy, strange, name, reason):
     async def test(client):
         (state,) = (await client.get("/v1/models/never")).json()["model_version_status"]
         assert state["state"] == "END"
-        assert state["status"]["error_message"] == f"version 1 cannot be loaded: {why}"
+        assert state["status"]["error_message"] == f"version 1 cannot be loaded: {reason}"
         for method, address in (
             ("POST", "/v1/models/never:predict"),
             ("GET", "/v2/models/never/ready"),
@@ -75,7 +77,7 @@ def test_a_model_that_can_never_answer_is_not_available(session, toy, strange, n
 
 
 @pytest.mark.parametrize("name, text, answer", [("numbers", "1.5", 1.5), ("files", os.devnull, "")])
-def test_a_model_that_refuses_the_first_input_is_available(session, strange, name, text, answer):
+def test_a_model_that_rejects_the_warm_up_input_is_available(session, strange, name, text, answer):
     async def test(client):
         answered = await client.post("/v1/models/picky:predict", json={"instances": [text]})
         assert answered.json() == {"predictions": [answer]}

@@ -1,4 +1,4 @@
-"""Versions come and go while requests are answered; what is broken harms nothing else."""
+"""Loading and replacement of versions under load, and broken versions."""
 
 import asyncio
 import os
@@ -18,57 +18,57 @@ def numbers(answer):
     return answer.json()["predictions"][0]["numbers"]
 
 
-async def until(client, address, wanted):
-    """Waits until the address answers so."""
+async def until(client, address, is_met):
+    """Wait until the response of an address fulfills a condition."""
     for _ in range(2000):
         answer = (await client.get(address)).json()
-        if wanted(answer):
+        if is_met(answer):
             return answer
         await asyncio.sleep(0.02)
     raise AssertionError(answer)
 
 
 def state_of(number, state):
-    def wanted(answer):
+    def is_met(answer):
         states = {v["version"]: v["state"] for v in answer.get("model_version_status", [])}
         return states.get(str(number), "gone") == state
 
-    return wanted
+    return is_met
 
 
 def publish(source, folder):
-    """As `keras-seq export --output` does it: beside, then renamed."""
+    """Write a version as `keras-seq export --output` does: to a temporary folder, then renamed."""
     shutil.copytree(source, folder.parent / ".writing" / folder.name)
     (folder.parent / ".writing" / folder.name).rename(folder)
 
 
-def test_a_new_version_takes_over_under_load_without_an_error(session, toy, twice, tmp_path):
+def test_a_version_is_replaced_under_load_without_errors(session, toy, twice, tmp_path):
     publish(toy, tmp_path / "toy/1")
 
     async def test(client):
-        # By client, since a request to the version before may be answered after another's.
-        seen, stop = [[] for _ in range(4)], False
+        # Per client, since responses of the old version may arrive after those of the new one.
+        observed, stop = [[] for _ in range(4)], False
 
-        async def ask(seen):
+        async def ask(series):
             while not stop:
-                seen.append(numbers(await client.post("/v1/models/toy:predict", json=TEXT))[0])
+                series.append(numbers(await client.post("/v1/models/toy:predict", json=TEXT))[0])
 
-        asking = [asyncio.create_task(ask(client_sees)) for client_sees in seen]
-        while not all(seen):
+        asking = [asyncio.create_task(ask(series)) for series in observed]
+        while not all(observed):
             await asyncio.sleep(0)
         publish(twice, tmp_path / "toy/2")
         await until(client, "/v1/models/toy", state_of(1, "gone"))
-        while any(one[-1] != 2 for one in seen):
+        while any(series[-1] != 2 for series in observed):
             await asyncio.sleep(0)
         stop = True
         await asyncio.gather(*asking)
-        for one in seen:
-            assert one == sorted(one) and set(one) == {1.0, 2.0}
+        for series in observed:
+            assert series == sorted(series) and set(series) == {1.0, 2.0}
         answer = await client.post("/v1/models/toy/versions/1:predict", json=TEXT)
         assert answer.status_code == 404
         assert answer.json()["error"] == "toy does not serve version '1', only: 2."
 
-        # Taken back: the one before answers again. Without any, the last one goes on.
+        # After a rollback the previous version answers. Without any version, the last one stays.
         shutil.rmtree(tmp_path / "toy/2")
         await until(client, "/v1/models/toy", state_of(2, "gone"))
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
@@ -79,7 +79,7 @@ def test_a_new_version_takes_over_under_load_without_an_error(session, toy, twic
     session(test, {"toy": tmp_path / "toy"})
 
 
-def test_several_versions_answer(session, toy, twice, tmp_path):
+def test_several_versions_are_served(session, toy, twice, tmp_path):
     publish(toy, tmp_path / "toy/3")
     publish(twice, tmp_path / "toy/10")
     (tmp_path / "toy/notes").mkdir()
@@ -94,7 +94,7 @@ def test_several_versions_answer(session, toy, twice, tmp_path):
     session(test, {"toy": tmp_path / "toy"}, max_versions=2)
 
 
-def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp_path):
+def test_a_broken_version_leaves_the_previous_one(session, toy, twice, tmp_path):
     publish(toy, tmp_path / "toy/1")
 
     async def test(client):
@@ -105,7 +105,7 @@ def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp
         why = states[0]["status"]["error_message"]
         assert why == "version 2 cannot be loaded: it has no saved_model.pb"
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [1.0, 1.0]
-        # It is tried again when its files change.
+        # It is loaded again when its files change.
         shutil.copytree(twice, tmp_path / "toy/2", dirs_exist_ok=True)
         await until(client, "/v1/models/toy", state_of(2, "AVAILABLE"))
         assert numbers(await client.post("/v1/models/toy:predict", json=TEXT)) == [2.0, 2.0]
@@ -114,8 +114,8 @@ def test_a_version_that_is_broken_leaves_the_one_before(session, toy, twice, tmp
 
 
 def damage(folder, how):
-    """Makes a version of the folder that cannot be loaded."""
-    if how == "a link to nothing":
+    """Make a folder a version that cannot be loaded."""
+    if how == "a broken link":
         folder.symlink_to("nowhere")
         return
     if how == "a file":
@@ -124,11 +124,11 @@ def damage(folder, how):
     folder.mkdir()
     if how == "no saved_model.pb":
         (folder / "variables").mkdir()
-    elif how == "a saved_model.pb that is none":
+    elif how == "a damaged saved_model.pb":
         (folder / "saved_model.pb").write_bytes(b"nothing of the kind")
-    elif how == "a saved_model.pb that is a link to nothing":
+    elif how == "a saved_model.pb that is a broken link":
         (folder / "saved_model.pb").symlink_to("nowhere")
-    elif how == "a saved_model.pb without end":
+    elif how == "a saved_model.pb that is a pipe":
         os.mkfifo(folder / "saved_model.pb")
     elif how == "a saved_model.pb that is a device":
         (folder / "saved_model.pb").symlink_to("/dev/zero")
@@ -136,17 +136,17 @@ def damage(folder, how):
 
 NOT_REGULAR = "its saved_model.pb is not a regular file, or a broken link"
 DAMAGES = {
-    "a link to nothing": "it is not a folder, or a broken link",
+    "a broken link": "it is not a folder, or a broken link",
     "a file": "it is not a folder, or a broken link",
     "no saved_model.pb": "it has no saved_model.pb",
-    "a saved_model.pb that is none": "OSError, see the server log",
-    "a saved_model.pb that is a link to nothing": "it has no saved_model.pb",
-    "a saved_model.pb without end": NOT_REGULAR,
+    "a damaged saved_model.pb": "OSError, see the server log",
+    "a saved_model.pb that is a broken link": "it has no saved_model.pb",
+    "a saved_model.pb that is a pipe": NOT_REGULAR,
     "a saved_model.pb that is a device": NOT_REGULAR,
 }
 
 
-def test_what_is_broken_is_unavailable_alone_and_says_why(session, toy, tmp_path):
+def test_broken_versions_are_unavailable_with_a_reason(session, toy, tmp_path):
     folders = {"toy": tmp_path / "toy", "empty": tmp_path / "empty", "gone": tmp_path / "gone"}
     for folder in (folders["toy"], folders["empty"]):
         folder.mkdir()
@@ -179,7 +179,7 @@ def test_what_is_broken_is_unavailable_alone_and_says_why(session, toy, tmp_path
                     assert answer.status_code == 503
                     sentence = answer.json()["error"]
                     assert sentence.startswith(f"{name} is not available: ")
-        # A version that comes later is loaded.
+        # A later version is loaded.
         publish(toy, folders["toy"] / "20")
         await until(client, "/v1/models/toy", state_of(20, "AVAILABLE"))
 
@@ -187,7 +187,7 @@ def test_what_is_broken_is_unavailable_alone_and_says_why(session, toy, tmp_path
 
 
 @pytest.mark.parametrize("name", ["variables/variables.index", "notes.txt"])
-def test_a_link_to_nothing_within_a_version(session, toy, twice, tmp_path, name):
+def test_a_broken_link_within_a_version(session, toy, twice, tmp_path, name):
     publish(toy, tmp_path / "toy/1")
     publish(twice, tmp_path / "toy/2")
     (tmp_path / "toy/2" / name).unlink(missing_ok=True)
@@ -204,7 +204,7 @@ def test_a_link_to_nothing_within_a_version(session, toy, twice, tmp_path, name)
     session(test, {"toy": tmp_path / "toy"})
 
 
-def test_a_slow_model_leaves_the_others_their_turns(session, toy, monkeypatch):
+def test_a_slow_model_does_not_delay_others(session, toy, monkeypatch):
     go, call = threading.Event(), Signature.__call__
     go.set()
 
@@ -236,7 +236,7 @@ def test_a_slow_model_leaves_the_others_their_turns(session, toy, monkeypatch):
     session(test, {"slow": toy, "other": toy})
 
 
-def test_every_signature_has_run_before_the_first_request(session, toy, monkeypatch):
+def test_every_signature_is_warmed_up(session, toy, monkeypatch):
     ran = []
     call = Signature.__call__
 
@@ -248,13 +248,13 @@ def test_every_signature_has_run_before_the_first_request(session, toy, monkeypa
 
     async def test(client):
         spelt = ["lengths", "numbers", "tokens"]
-        made, echoed, total = ["log_probs", "texts"], ["image_bytes", "size"], ["sums"]
-        assert sorted(ran) == [echoed, spelt, spelt, made, total]
+        generated, echoed, total = ["log_probs", "texts"], ["image_bytes", "size"], ["sums"]
+        assert sorted(ran) == [echoed, spelt, spelt, generated, total]
 
     session(test, {"toy": toy})
 
 
-def test_an_answer_that_takes_too_long(session, toy, monkeypatch):
+def test_a_slow_response_times_out(session, toy, monkeypatch):
     go = threading.Event()
     go.set()
     call = Signature.__call__
@@ -268,7 +268,7 @@ def test_an_answer_that_takes_too_long(session, toy, monkeypatch):
             "There was no answer within 0.2 seconds.",
         )
         go.set()
-        for _ in range(100):  # the first may wait for the one that was given up
+        for _ in range(100):  # the first may wait for the one that timed out
             answer = await client.post("/v1/models/toy:predict", json=TEXT)
             if answer.status_code == 200:
                 break
@@ -300,7 +300,7 @@ def test_metrics(session, toy):
 
 
 @pytest.mark.parametrize("text", ["Graph execution error:\n\nDetected at node x\n<stack>\n", ""])
-def test_errors_of_tensorflow_have_a_sentence(text):
+def test_errors_of_tensorflow_have_a_summary(text):
     error = ValueError()
     error.message = text
     assert error_summary(error) in ("<stack>", "ValueError")

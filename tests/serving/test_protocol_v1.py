@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST interface, as its documentation describes it."""
+"""REST protocol of TensorFlow Serving."""
 
 import base64
 
@@ -19,7 +19,7 @@ def test_rows_and_columns_of_texts(ask):
         assert answer == {"outputs": {name: [row[name], other[name]] for name in row}}
 
 
-def test_one_output_has_no_name(ask):
+def test_a_single_output_has_no_name(ask):
     body = {"signature_name": "total", "instances": [[[1, 2], [3, 4.5]], [[0, 0], [0, 1]]]}
     for address in (PREDICT, "/v1/models/toy/versions/1:predict"):
         assert ask("POST", address, json=body) == (200, {"predictions": [10.5, 1.0]})
@@ -27,13 +27,13 @@ def test_one_output_has_no_name(ask):
     assert ask("POST", PREDICT, json=body) == (200, {"outputs": [3.0]})
 
 
-def test_a_signature_without_a_name_is_the_default(ask):
+def test_an_empty_signature_name_is_the_default(ask):
     body = {"signature_name": "", "instances": ["ab"]}
     status, answer = ask("POST", PREDICT, json=body)
     assert status == 200 and answer["predictions"][0]["tokens"] == ["a", "b"]
 
 
-def test_scalars_stand_in_columns_and_infinity_is_written(ask):
+def test_scalars_in_columns_and_infinite_outputs(ask):
     inputs = {"prompts": ["a", "b"], "max_length": 1}
     status, answer = ask("POST", PREDICT, json={"signature_name": "make", "inputs": inputs})
     assert status == 200

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, as its specification describes it."""
+"""Open Inference Protocol, version 2."""
 
 import pytest
 
@@ -52,13 +52,13 @@ def test_numbers_of_another_signature_and_no_id(ask, data):
     }
 
 
-def test_only_the_outputs_that_are_wanted(ask):
+def test_only_requested_outputs_are_returned(ask):
     body = {"inputs": [TEXTS], "outputs": [{"name": "tokens"}, {"name": "lengths"}]}
     _, answer = ask("POST", "/v2/models/toy/infer", json=body)
     assert [output["name"] for output in answer["outputs"]] == ["tokens", "lengths"]
 
 
-def test_scalars_have_no_sizes(ask):
+def test_scalars_have_an_empty_shape(ask):
     body = {
         "parameters": {"signature_name": "make"},
         "inputs": [tensor("prompts", "BYTES", [1], ["a"]), tensor("max_length", "INT32", [], [3])],
@@ -68,7 +68,7 @@ def test_scalars_have_no_sizes(ask):
     assert answer["outputs"] == [tensor("texts", "BYTES", [1], ["a!"])]
 
 
-def test_the_server_says_what_and_how_it_is(ask):
+def test_server_metadata_and_health(ask):
     status, answer = ask("GET", "/v2")
     assert status == 200 and answer["name"] == "keras-seq" and answer["extensions"] == []
     assert ask("GET", "/v2/health/live") == (200, {"live": True})
@@ -82,15 +82,15 @@ def test_an_unknown_model_is_not_found(ask, end):
     assert (status, answer) == (404, {"error": "There is no model 'tox': did you mean 'toy'?"})
 
 
-def test_a_signature_without_a_name_is_the_default(ask):
+def test_an_empty_signature_name_is_the_default(ask):
     body = {"parameters": {"signature_name": ""}, "inputs": [TEXTS]}
     status, answer = ask("POST", "/v2/models/toy/infer", json=body)
     assert status == 200
     assert [o["name"] for o in answer["outputs"]] == ["lengths", "numbers", "tokens"]
 
 
-def test_tensors_as_bytes_are_refused_by_name(ask):
-    """As Triton's own client sends them unless it is told not to."""
+def test_binary_tensors_raise_an_error(ask):
+    """Triton's client sends them by default."""
     status, answer = ask(
         "POST",
         "/v2/models/toy/infer",

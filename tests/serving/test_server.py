@@ -1,4 +1,4 @@
-"""The server as a process: what the command line takes, sockets, and how it stops."""
+"""Server as a process: command line, sockets and shutdown."""
 
 import json
 import os
@@ -22,7 +22,7 @@ TEXT = {"instances": ["ab", "c"]}
 
 @pytest.fixture
 def server(toy):
-    """A server in a process of its own, and its address."""
+    """Yield a server process with its address."""
     command = "import sys; from keras_seq.cli import main; sys.exit(main(sys.argv[1:]))"
     arguments = ["serve", f"words={toy}", "--port", "0", "--request-timeout", "20"]
     process = subprocess.Popen(
@@ -31,13 +31,13 @@ def server(toy):
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if found := re.search(r"running on (http://\S+)", line):
+        if match := re.search(r"running on (http://\S+)", line):
             break
     else:
         raise AssertionError("".join(lines))
     process.reading = threading.Thread(target=lines.extend, args=(process.stderr,), daemon=True)
     process.reading.start()
-    process.address, process.lines = found[1], lines
+    process.address, process.lines = match[1], lines
     with httpx.Client() as client:
         while client.get(process.address + "/v2/health/ready").status_code != 200:
             time.sleep(0.05)
@@ -60,7 +60,7 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
             while not stopped.is_set():
                 try:
                     answer = client.post(f"{server.address}/v1/models/words:predict", json=TEXT)
-                except httpx.ConnectError:  # it takes no more
+                except httpx.ConnectError:  # the server accepts no more connections
                     return
                 except httpx.HTTPError as error:
                     failed.append(repr(error))
@@ -73,7 +73,7 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
     while len(answered) < 100:
         assert not failed
         time.sleep(0.01)
-    # One that is silent, one that stops midway, and one whose large body had a process of its own.
+    # A silent connection, one with half a header, and a body large enough for a worker process.
     idle = [socket.create_connection((address.hostname, address.port)) for _ in range(2)]
     idle[0].sendall(head[:30])
     large = {"instances": ["a" * 500] * 100}
@@ -83,12 +83,12 @@ def test_bodies_cut_off_and_sigterm_under_load(server):
     stopped.set()
     for thread in threads:
         thread.join(60)
-    assert not failed, "what the server took it answered"
+    assert not failed, "every accepted request is answered"
     assert set(answered) == {(200, 2)}
     for connection in idle:
         connection.close()
     server.reading.join(60)
-    assert not server.reading.is_alive(), "a process of the server still holds its log"
+    assert not server.reading.is_alive(), "a worker process still has the log open"
     log = "".join(server.lines)
     assert "Traceback" not in log and "leaked" not in log
 
@@ -109,7 +109,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("arguments, message", MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, message):
+def test_an_invalid_command_gets_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "environ", {**os.environ})
     assert cli.main(["serve", *arguments]) == 2
@@ -117,7 +117,7 @@ def test_a_mistake_gets_one_sentence(tmp_path, monkeypatch, capsys, arguments, m
     assert message in error and error.count("\n") == 1
 
 
-def test_a_port_in_use_is_told_before_anything_is_exported(tmp_path, monkeypatch, capsys):
+def test_a_port_in_use_is_detected_before_an_export(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(os, "environ", {**os.environ})
     exported = []
     monkeypatch.setattr(serve, "export", exported.append)
@@ -131,7 +131,7 @@ def test_a_port_in_use_is_told_before_anything_is_exported(tmp_path, monkeypatch
     assert not exported
 
 
-def test_what_is_served_under_which_name(tmp_path, monkeypatch):
+def test_names_of_models(tmp_path, monkeypatch):
     served = {}
     from keras_seq.serving import server
 
@@ -151,7 +151,7 @@ def test_what_is_served_under_which_name(tmp_path, monkeypatch):
         "tunes": other,
         "again": run / "savedmodel",
     }
-    assert exported == [run, run], "since there is no SavedModel yet"
+    assert exported == [run, run], "the runs are not exported yet"
     assert os.environ == {
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": str(os.cpu_count() + 1),

@@ -1,4 +1,4 @@
-"""What a signature of any rank takes."""
+"""Inputs of unknown rank."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.serving.tensors import TensorSpec, parse_nested
 
 
-def test_an_open_rank_is_that_of_the_lists():
+def test_an_unknown_rank_is_that_of_the_lists():
     for value, shape in ((1, ()), ([1, 2], (2,)), ([[[1], [2]]], (1, 2, 1))):
         assert parse_nested("x", TensorSpec("int64", None), value).shape == shape
     for value, message in (([], "empty"), ([1, [2]], "holds a list"), ([[1], 2], "nested 2 deep")):

@@ -228,10 +228,10 @@ def scan_steps(
         return tuple(states), (output,)
 
     widths = [output_size(cell)]
-    carry, (outputs,) = loop_onnx(scan_step, tuple(carry), [inputs], widths, go_backwards)
+    finals, (outputs,) = loop_onnx(scan_step, tuple(carry), [inputs], widths, go_backwards)
     if go_backwards:
         outputs = outputs[:, ::-1]
-    return outputs[:, -1], outputs, list(carry)[: len(initial_state)]
+    return outputs[:, -1], outputs, list(finals)[: len(initial_state)]
 
 
 @implement(scan_loop.loop, "onnx")
