@@ -1,10 +1,11 @@
-"""What bfloat16 costs in accuracy: `python -m benchmarks.accuracy`.
+"""Accuracy of bfloat16: `python -m benchmarks.accuracy`.
 
-Outputs and gradients of every layer over (32, 100, 128) with 128 units in mixed_bfloat16, by the
-fast path and by the general loop, relative to those in float32. Writes
+Errors of outputs and gradients of every layer in mixed_bfloat16 relative to float32, with the fast
+path and the general loop, on (32, 100, 128) with 128 units. Writes
 `benchmarks/results/accuracy.json` and `docs/speed.md`.
 """
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,8 +16,8 @@ from keras_seq import layers, scan
 BATCH, TIMESTEPS, FEATURES, UNITS = 32, 100, 128, 128
 
 
-def results(layer, x, d_y):
-    """Outputs, and the gradients of inputs and weights, as one vector each."""
+def run(layer: keras.Layer, x: tf.Tensor, d_y: tf.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return the outputs, and the gradients of inputs and weights, each as one vector."""
     with tf.GradientTape() as tape:
         tape.watch(x)
         y = tf.cast(layer(x, training=True), "float32")
@@ -25,30 +26,31 @@ def results(layer, x, d_y):
     return y.numpy().ravel(), np.concatenate([g.numpy().ravel() for g in gradients])
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     rng = np.random.default_rng(0)
     x = tf.constant(rng.standard_normal((BATCH, TIMESTEPS, FEATURES), "float32"))
     d_y = tf.constant(rng.standard_normal((BATCH, TIMESTEPS, UNITS), "float32"))
     rows = []
     for name in CELLS:
         exact = getattr(layers, name)(UNITS, return_sequences=True, seed=0)
-        narrow = getattr(layers, name)(UNITS, return_sequences=True, dtype="mixed_bfloat16")
-        for layer in (exact, narrow):
+        bfloat16 = getattr(layers, name)(UNITS, return_sequences=True, dtype="mixed_bfloat16")
+        for layer in (exact, bfloat16):
             layer.build(x.shape)
-        narrow.set_weights(exact.get_weights())
-        expected, row = results(exact, x, d_y), {"cell": name}
-        row["fast path"] = _errors(results(narrow, x, d_y), expected)
+        bfloat16.set_weights(exact.get_weights())
+        expected = run(exact, x, d_y)
+        row: page.Row = {"cell": name}
+        row["fast_path"] = _errors(run(bfloat16, x, d_y), expected)
         with scan.general_only():
-            row["general loop"] = _errors(results(narrow, x, d_y), expected)
+            row["general_loop"] = _errors(run(bfloat16, x, d_y), expected)
         rows.append(row)
         print(row, flush=True)
     page.write("accuracy", rows)
 
 
-def _errors(found, expected):
+def _errors(actual: tuple[np.ndarray, ...], expected: tuple[np.ndarray, ...]) -> dict[str, float]:
     outputs, gradients = (
-        float(np.linalg.norm(f - e) / np.linalg.norm(e)) for f, e in zip(found, expected)
+        float(np.linalg.norm(a - e) / np.linalg.norm(e)) for a, e in zip(actual, expected)
     )
     return {"outputs": outputs, "gradients": gradients}
 

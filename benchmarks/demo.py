@@ -1,15 +1,14 @@
-"""Times of the longest questions that the page of `keras-seq demo` takes.
+"""Times of the largest requests to the page of `keras-seq demo`: `python -m benchmarks.demo`.
 
-    python -m benchmarks.demo
-
-Models have the default size of their recipe and are not trained, so that none stops early. Times
-are those of the first question, which compiles, and of the second one.
+The models have the default size of their recipe and are not trained, so they do not stop early.
+Times are those of the first request, which compiles, and of the second one.
 """
 
 import random
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -34,7 +33,7 @@ def words(count: int) -> list[str]:
 
 
 def training(name: str) -> RawExamples:
-    """Return examples from which a recipe learns a vocabulary of a usual size."""
+    """Return examples that give a recipe a vocabulary of realistic size."""
     known = words(5_000)
     texts = [" ".join(RANDOM.choices(known, k=10)) for _ in range(1_000)]
     if name == "language_model":
@@ -58,7 +57,7 @@ def training(name: str) -> RawExamples:
 
 
 def recording(folder: Path) -> str:
-    """Return the path of the longest recording that the page takes."""
+    """Return the path of the longest recording that the page accepts."""
     import soundfile
 
     path = folder / "noise.wav"
@@ -67,8 +66,8 @@ def recording(folder: Path) -> str:
     return str(path)
 
 
-def questions(folder: Path) -> dict[str, list]:
-    """Return the longest question of each recipe."""
+def largest_inputs(folder: Path) -> dict[str, list[Any]]:
+    """Return the largest inputs of each recipe."""
     short = "a " * (panels.MAX_TEXT_LENGTH // 2)
     return {
         "ner": [short],
@@ -81,26 +80,26 @@ def questions(folder: Path) -> dict[str, list]:
 
 
 def main() -> None:
-    """Print a table."""
+    """Print a table of the times."""
     startup.import_backend()
-    table = Table("recipe", "ask, first", "ask", "trace, first", "trace", title="seconds")
+    table = Table("recipe", "answer, first", "answer", "trace, first", "trace", title="seconds")
     with tempfile.TemporaryDirectory() as folder, limits.override(**DATA_LIMITS):
-        for name, given in questions(Path(folder)).items():
+        for name, inputs in largest_inputs(Path(folder)).items():
             recipe = registry.find(name).import_recipe()
             config = recipe.preset("default")
             model = recipe.build(config, training(name))
             panel = panels.make_panel(recipe, config, model)
-            row = {"ask": [], "trace": []}
+            row: dict[str, list[float]] = {"answer": [], "trace": []}
             for _ in range(2):
                 begin = time.perf_counter()
-                answer = panel.answer(*given)
-                row["ask"].append(time.perf_counter() - begin)
+                answer = panel.answer(*inputs)
+                row["answer"].append(time.perf_counter() - begin)
                 begin = time.perf_counter()
                 page = render_page(
                     trace(model, answer.inputs), answer.steps, tags=getattr(model, "tags", None)
                 )
                 row["trace"].append(time.perf_counter() - begin)
-            times = [f"{seconds:.1f}" for seconds in (*row["ask"], *row["trace"])]
+            times = [f"{seconds:.1f}" for seconds in (*row["answer"], *row["trace"])]
             table.add_row(name, *times)
             print(name, *times, f"{len(page) / 1e6:.1f} MB", flush=True)
     Console().print(table)

@@ -1,15 +1,17 @@
-"""Whether two devices train as one does: `python -m benchmarks.devices [RECIPE ...]`.
+"""Training on two devices against one: `python -m benchmarks.devices [RECIPE ...]`.
 
-Trains a small model of each recipe by the recipe's own code on 40 random examples, in batches of
-16, for 12 updates without dropout: on one CPU, and on two logical CPUs as `--distribute mirrored`
-does. Prints how far the weights moved, and by how much the weights and the rows of `history.csv`
-are apart in the end.
+Trains a small model of each recipe on 40 random examples, with batch size 16, for 12 steps without
+dropout: on one CPU, and on two logical CPUs as with `--distribute mirrored`. Prints the largest
+change of a weight in training, and the largest differences between both trainings in the weights
+and in the rows of `history.csv`.
 """
 
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -22,8 +24,8 @@ import keras  # noqa: E402
 from keras_seq.batching import RawExamples  # noqa: E402
 from keras_seq.train import distribution, loop, registry, runs  # noqa: E402
 
-SMALL = {"units": 6, "dropout": 0.0, "batch_size": 16, "steps": 12}
-OTHERS = {
+SMALL: dict[str, Any] = {"units": 6, "dropout": 0.0, "batch_size": 16, "steps": 12}
+RECIPE_FIELDS: dict[str, dict[str, Any]] = {
     "mnist_rows": {"augment": False},
     "sentiment": {"word_dropout": 0.0},
     "ner": {"bigram_dropout": 0.0},
@@ -34,11 +36,11 @@ OTHERS = {
     "speech": {"warp": 0.0, "masks": 0},
     "video": {"channels": 2},
 }
-"""Fields of the configs beside those of `SMALL`."""
+"""Fields of the configs in addition to those of `SMALL`."""
 
 
-def examples(name, count, random):
-    """Random ones, as the recipe's `load` returns them; of many lengths."""
+def make_examples(name: str, count: int, random: np.random.Generator) -> RawExamples:
+    """Return random examples of various lengths for a recipe."""
     words = ["".join(random.choice(list("abcde"), 1 + n % 5)) for n in range(30)]
     rows = [list(random.choice(words, n)) for n in random.integers(2, 30, count)]
     texts = [" ".join(row) for row in rows]
@@ -64,54 +66,67 @@ def examples(name, count, random):
     }[name]()
 
 
-def train(name, devices, folder):
-    """The weights before, those after, and the rows of the history."""
-    found = registry.find(name).import_recipe()
+def train(
+    name: str, devices: Any, folder: Path
+) -> tuple[list[np.ndarray], list[np.ndarray], Sequence[dict[str, float]]]:
+    """Return the weights before and after training, and the rows of the history."""
+    recipe = registry.find(name).import_recipe()
     random = np.random.default_rng(0)
-    splits = {split: examples(name, n, random) for split, n in (("train", 40), ("validation", 9))}
-    fixed = Fixed(found, splits)
-    config = dataclasses.replace(found.preset("default"), **SMALL, **OTHERS[name])
-    before = []
+    splits = {
+        split: make_examples(name, n, random) for split, n in (("train", 40), ("validation", 9))
+    }
+    fixed = FixedExamples(recipe, splits)
+    config = dataclasses.replace(recipe.preset("default"), **SMALL, **RECIPE_FIELDS[name])
+    before: list[np.ndarray] = []
 
-    class Watch(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
+    class RecordWeights(keras.callbacks.Callback):
+        def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
             before.extend(self.model.get_weights())
 
     model, run_callback = loop.fit(
-        fixed, "default", config, runs.Run(folder), lambda run_callback: Watch(), devices=devices
+        fixed, "default", config, runs.Run(folder), lambda _: RecordWeights(), devices=devices
     )
     return before, model.get_weights(), run_callback.history
 
 
-class Fixed:
-    """A recipe with examples of ours."""
+class FixedExamples:
+    """Recipe with the examples given.
 
-    def __init__(self, found, splits):
-        self.found, self.splits = found, splits
+    Args:
+        recipe: Recipe for everything else.
+        splits: Examples by split.
+    """
 
-    def __getattr__(self, name):
-        return getattr(self.found, name)
+    def __init__(self, recipe: Any, splits: dict[str, RawExamples]) -> None:
+        self.recipe, self.splits = recipe, splits
 
-    def load(self, config):
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.recipe, name)
+
+    def load(self, _config: Any) -> dict[str, RawExamples]:
+        """Return the examples."""
         return dict(self.splits)
 
 
-def main():
-    """Prints a row for each recipe."""
+def main() -> None:
+    """Print a row for each recipe."""
     devices = distribution.make_devices("mirrored")
     print("| recipe | weights moved | weights apart | history apart |\n| --- | --- | --- | --- |")
-    for name in sys.argv[1:] or OTHERS:
+    for name in sys.argv[1:] or RECIPE_FIELDS:
         with tempfile.TemporaryDirectory() as folder:
-            before, one, rows = train(name, None, Path(folder) / "one")
-            _, two, others = train(name, devices, Path(folder) / "two")
-        apart = max(
+            before, weights, rows = train(name, None, Path(folder) / "one")
+            _, other_weights, other_rows = train(name, devices, Path(folder) / "two")
+        history_apart = max(
             abs(row[key] - other[key]) / max(abs(row[key]), 1e-9)
-            for row, other in zip(rows, others, strict=True)
+            for row, other in zip(rows, other_rows, strict=True)
             for key in row
             if key != "seconds"
         )
-        moved, weights = (max(abs(a - b).max() for a, b in zip(one, w)) for w in (before, two))
-        print(f"| {name} | {moved:.0e} | {weights:.0e} | {apart:.0e} |", flush=True)
+        moved, apart = (
+            max(abs(a - b).max() for a, b in zip(weights, others))
+            for others in (before, other_weights)
+        )
+        print(f"| {name} | {moved:.0e} | {apart:.0e} | {history_apart:.0e} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""What one example costs where: `python -m benchmarks.exports runs/ner/default runs/music/default`.
+"""Latency of exported models: `python -m benchmarks.exports runs/ner/default runs/music/default`.
 
-Each run is exported to all formats, in turns, and every export is held against the model on test
-examples (`keras_seq.export`); what is exported is thrown away. Keras's own `predict` answers the
-same example beside. Writes `benchmarks/results/exports.json` and `docs/speed.md`.
+Each run is exported to all formats, in turn, and every export is verified on test examples. The
+latency for one example is compared with that of Keras's `predict`. The exported files are deleted.
+Writes `benchmarks/results/exports.json` and `docs/speed.md`.
 """
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,25 +20,26 @@ from keras_seq.batching import RawExamples
 from keras_seq.train import runs
 
 
-def measured(run, turns):
-    """Rows, one an endpoint and format; `predict` of Keras is one too."""
+def measure(run: Path, turns: int) -> Iterator[page.Row]:
+    """Yield one row per format and endpoint, and one for Keras's `predict`."""
     recipe, config, model = runs.Run(run).load()
     from keras_seq import export
     from keras_seq.export.verification import latency
 
     inputs = recipe.export_inputs(model, config, 8)
-    one = recipe.encode(model, _first(recipe.load(config)["test"])).inputs
-    found, differences = {}, {}
+    example = recipe.encode(model, _first(recipe.load(config)["test"])).inputs
+    latencies: dict[tuple[str, str], list[float]] = {}
+    differences: dict[str, float] = {}
     for _ in range(turns):
-        milliseconds = latency(lambda: model.predict(one, verbose=0), ())
-        found.setdefault(("Keras", "predict"), []).append(milliseconds)
+        milliseconds = latency(lambda: model.predict(example, verbose=0), ())
+        latencies.setdefault(("Keras", "predict"), []).append(milliseconds)
         for name, write in export.FORMATS.items():
             with tempfile.TemporaryDirectory() as folder, startup.filtered_stderr():
                 report = write(model, Path(folder) / name, inputs)
             differences[name] = report["max_abs_error"]
             for endpoint, milliseconds in report["latency_ms"].items():
-                found.setdefault((name, endpoint), []).append(milliseconds)
-    for (name, endpoint), times in found.items():
+                latencies.setdefault((name, endpoint), []).append(milliseconds)
+    for (name, endpoint), times in latencies.items():
         yield {
             "run": str(run),
             "format": name,
@@ -47,27 +50,29 @@ def measured(run, turns):
         }
 
 
-def _first(examples):
-    """The first of some examples."""
+def _first(examples: RawExamples) -> RawExamples:
+    """Return the first of some examples."""
 
-    def of(part):
-        return None if part is None else part[:1]
+    def first(values: Any) -> Any:
+        return None if values is None else values[:1]
 
     targets = examples.targets
-    named = isinstance(targets, dict)
-    targets = {name: of(part) for name, part in targets.items()} if named else of(targets)
-    return RawExamples(of(examples.inputs), targets)
+    if isinstance(targets, dict):
+        targets = {name: first(values) for name, values in targets.items()}
+    else:
+        targets = first(targets)
+    return RawExamples(first(examples.inputs), targets)
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     rows = []
     for run in options.runs:
-        for row in measured(run, options.turns):
+        for row in measure(run, options.turns):
             print(row, flush=True)
             rows.append(row)
     page.write("exports", rows)

@@ -17,23 +17,23 @@ import time
 
 from benchmarks import page
 
-BATCHES, LONGEST, EPOCHS = 12, 29, 3
+NUM_BATCHES, MAX_LENGTH, EPOCHS = 12, 29, 3
 BATCH, FEATURES, UNITS = 32, 64, 64
 
 
-def measure(how):
-    """Seconds an epoch, of the clock and of the processor, and megabytes, in this process."""
+def measure(name: str) -> page.Row:
+    """Return seconds and CPU seconds per epoch, and the peak memory of this process."""
     import keras
     import numpy as np
     import tensorflow as tf
 
     from keras_seq import layers
 
-    library = {"ours": layers, "keras": keras.layers}[how]
+    library = {"ours": layers, "keras": keras.layers}[name]
     rng = np.random.default_rng(0)
     batches = [
         (rng.standard_normal((BATCH, length, FEATURES), "float32"), rng.random((BATCH, 1)))
-        for length in rng.integers(1, LONGEST + 1, BATCHES)
+        for length in rng.integers(1, MAX_LENGTH + 1, NUM_BATCHES)
     ]
     signature = tf.TensorSpec((None, None, FEATURES)), tf.TensorSpec((None, 1), tf.float64)
     data = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
@@ -51,25 +51,25 @@ def measure(how):
         start = time.perf_counter(), time.process_time()
         model.fit(data, verbose=0)
         epochs.append([time.perf_counter() - start[0], time.process_time() - start[1]])
-    seconds, processor = zip(*epochs)
+    seconds, cpu_seconds = zip(*epochs)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "processor, seconds": processor, "megabytes": megabytes}
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "megabytes": megabytes}
 
 
-def in_a_process(how):
-    """`measure` in a new process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.first_epoch", "--one", how],
+def measure_in_process(name: str) -> page.Row:
+    """Run `measure` in a new process."""
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.first_epoch", "--one", name],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(process.stdout.splitlines()[-1])
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -77,13 +77,15 @@ def main():
     if options.one:
         print(json.dumps(measure(options.one)))
         return
-    rounds = [{how: in_a_process(how) for how in ("ours", "keras")} for _ in range(options.rounds)]
+    names = "ours", "keras"
+    rounds = [{name: measure_in_process(name) for name in names} for _ in range(options.rounds)]
     rows = []
-    for how in ("ours", "keras"):
-        row = {"layers": how}
-        for key in ("seconds", "processor, seconds"):
-            row[key] = [statistics.median(e) for e in zip(*(found[how][key] for found in rounds))]
-        row["megabytes"] = statistics.median(found[how]["megabytes"] for found in rounds)
+    for name in names:
+        row: page.Row = {"library": name}
+        for key in ("seconds", "cpu_seconds"):
+            epochs = zip(*(results[name][key] for results in rounds))
+            row[key] = [statistics.median(epoch) for epoch in epochs]
+        row["megabytes"] = statistics.median(results[name]["megabytes"] for results in rounds)
         rows.append(row)
         print(row, flush=True)
     page.write("first_epoch", rows)

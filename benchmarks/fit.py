@@ -1,7 +1,7 @@
-"""`model.fit` end to end, ours and Keras's layers in turn: `python -m benchmarks.fit`.
+"""Time of `model.fit` with our layers and with Keras's: `python -m benchmarks.fit`.
 
-Seconds an epoch, after the first: of a recurrent layer over (64, 200, 128), of two, of both
-directions, and of the recipe mnist_rows. Writes `benchmarks/results/fit.json` and `docs/speed.md`.
+Seconds per epoch after the first, for one LSTM, two LSTMs and a bidirectional LSTM on (64, 200,
+128), and for the recipe `mnist_rows`. Writes `benchmarks/results/fit.json` and `docs/speed.md`.
 """
 
 import argparse
@@ -12,16 +12,16 @@ from benchmarks.interleaved import Peer, compare, spread
 MODELS = ("LSTM", "two LSTM", "Bidirectional LSTM", "mnist_rows")
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
     peers = {how: Peer("benchmarks.peers.with_fit") for how in ("ours", "keras")}
     rows = []
     for name in MODELS:
-        who = {how: (peer, {"model": name, "how": how}) for how, peer in peers.items()}
-        timings, errors = compare(who, options.turns, seconds=0)
+        tasks = {how: (peer, {"model": name, "how": how}) for how, peer in peers.items()}
+        timings, errors = compare(tasks, options.turns, seconds=0)
         if errors:
             raise SystemExit(f"{name}: {errors}")
         rows.append(
@@ -29,7 +29,7 @@ def main():
                 "model": name,
                 "seconds": {how: t.median for how, t in timings.items()},
                 "spread": {how: spread(t.turns) for how, t in timings.items()},
-                "first epoch, seconds": {how: t.first for how, t in timings.items()},
+                "first_epoch_seconds": {how: t.first for how, t in timings.items()},
             }
         )
         print(rows[-1], flush=True)

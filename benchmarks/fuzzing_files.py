@@ -1,9 +1,8 @@
-"""Readers and damaged files: `python -m benchmarks.fuzzing_files`.
+"""Fuzzing of the file readers: `python -m benchmarks.fuzzing_files`.
 
-Files of every format that is read are made, damaged at random and read, one after the other, in a
-process of their own. Prints a table and writes `benchmarks/results/fuzzing_files.json`. Ends with 1
-if a file causes anything but a reading or one sentence that names it, takes more than 10 seconds,
-or has the process hold 2 GB.
+Files of every supported format are damaged at random and read in a separate process. Each file must
+be read or cause a one-line error that names it, within 10 seconds and 2 GB. Prints a table, writes
+`benchmarks/results/fuzzing_files.json`, and ends with exit code 1 if a file breaks these rules.
 """
 
 import argparse
@@ -29,20 +28,20 @@ from benchmarks import page
 from benchmarks.fuzzing_seeds import READERS, write_seeds
 
 MAX_SECONDS = 10.0
-"""Time to read one file."""
+"""Maximum time to read one file, in seconds."""
 MAX_MEGABYTES = 2_000
-"""Peak memory of the process that reads."""
+"""Maximum memory of the reading process."""
 ADDRESS_SPACE_BYTES = 32 * 2**30
-"""Address space of that process, so that no reader brings the machine down."""
+"""Address space of the reading process, which protects the machine."""
 NUMBERS = (b"0", b"-1", b"9999999", b"1e999", b"nan", b"9" * 5_000)
-PIECES = (
+SNIPPETS = (
     *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\t", b'"', b"\\", b"\x1f\x8b\x08"),
     *(b"(" * 20_000, b"[" * 100_000, b"{" * 2_000, b"<a>" * 5_000, b"x" * 200_000, b"\\ud800"),
     *("é".encode("latin-1"), "é\n".encode("utf-16"), "\u2028\u0085\u3000".encode(), b" " * 1_000),
 )
 
 
-def damaged(content: bytes, rng: random.Random) -> bytes:
+def damage(content: bytes, rng: random.Random) -> bytes:
     """Return the content with one to four changes of random kinds."""
     for _ in range(rng.randint(1, 4)):
         content = rng.choice(MUTATIONS)(content, rng)
@@ -61,38 +60,38 @@ def _flip(content: bytes, rng: random.Random) -> bytes:
 
 
 def _enlarge(content: bytes, rng: random.Random) -> bytes:
-    """Write a large number where a header may have one: most headers are at the beginning."""
+    """Write a large number at a random position, more often near the beginning of the file."""
     size = rng.choice([1, 2, 4, 8])
     end = min(len(content), rng.choice([64, 512, len(content)]))
-    place = rng.randrange(end + 1)
+    position = rng.randrange(end + 1)
     number = rng.choice([b"\xff" * size, b"\x7f" + b"\xff" * (size - 1), bytes(size)])
-    return content[:place] + rng.choice([number, number[::-1]]) + content[place + size :]
+    return content[:position] + rng.choice([number, number[::-1]]) + content[position + size :]
 
 
 def _renumber(content: bytes, rng: random.Random) -> bytes:
-    """Exchange a number that is written in digits."""
-    places = [place for place, byte in enumerate(content) if 0x30 <= byte <= 0x39]
-    if not places:
+    """Replace a digit by another number."""
+    positions = [position for position, byte in enumerate(content) if 0x30 <= byte <= 0x39]
+    if not positions:
         return content
-    place = rng.choice(places)
-    return content[:place] + rng.choice(NUMBERS) + content[place + 1 :]
+    position = rng.choice(positions)
+    return content[:position] + rng.choice(NUMBERS) + content[position + 1 :]
 
 
 def _insert(content: bytes, rng: random.Random) -> bytes:
-    place = rng.randrange(len(content) + 1)
-    return content[:place] + rng.choice(PIECES) + content[place:]
+    position = rng.randrange(len(content) + 1)
+    return content[:position] + rng.choice(SNIPPETS) + content[position:]
 
 
 def _move(content: bytes, rng: random.Random) -> bytes:
-    """Take a piece out and put it in elsewhere, once or many times."""
+    """Move a part of the content to another position, once or many times."""
     start, end = sorted(rng.randrange(len(content) + 1) for _ in range(2))
-    piece, rest = content[start:end], content[:start] + content[end:]
-    place = rng.randrange(len(rest) + 1)
-    return rest[:place] + piece * rng.choice([1, 1, 2, 20]) + rest[place:]
+    part, rest = content[start:end], content[:start] + content[end:]
+    position = rng.randrange(len(rest) + 1)
+    return rest[:position] + part * rng.choice([1, 1, 2, 20]) + rest[position:]
 
 
 def _reorder(content: bytes, rng: random.Random) -> bytes:
-    """Exchange two lines, or leave one out."""
+    """Swap two lines, or remove one."""
     lines = content.splitlines(keepends=True)
     if len(lines) < 2:
         return content
@@ -105,10 +104,10 @@ MUTATIONS = (_cut, _flip, _enlarge, _renumber, _insert, _move, _reorder)
 
 
 def read_files() -> None:
-    """Read files as the lines of the standard input say, and write a line of JSON about each."""
+    """Read the files named on the standard input, and write a line of JSON about each."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     answers = os.fdopen(os.dup(1), "w")
-    # Libraries, and what lies below them, write about damage as they like.
+    # Libraries print messages about damaged files.
     silence = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(silence, stream)
@@ -126,49 +125,49 @@ def _outcome(name: str, path: Path) -> dict[str, str]:
     try:
         READERS[name].read(path)
     except InputError as error:
-        sentence = str(error)
-        clear = path.stem in sentence and "\n" not in sentence and len(sentence) < 1_000
-        return {"outcome": "refused" if clear else "unclear", "detail": sentence[:300]}
+        message = str(error)
+        is_clear = path.stem in message and "\n" not in message and len(message) < 1_000
+        return {"outcome": "rejected" if is_clear else "unclear", "detail": message[:300]}
     except BaseException:
         return {"outcome": "traceback", "detail": traceback.format_exc()[-1_500:]}
     return {"outcome": "read", "detail": ""}
 
 
 def _reset_peak() -> None:
-    """Forget how much memory the process held at most."""
+    """Reset the peak memory of this process."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def _peak_megabytes() -> int:
-    """Return how much memory the process held at most since then."""
+    """Return the peak memory of this process since the reset."""
     status = Path("/proc/self/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
     return int(line.split()[1]) // 1024
 
 
 class Worker:
-    """A process that reads files, begun again after it has hung or crashed."""
+    """Process that reads files, restarted after a hang or a crash."""
 
     def __init__(self) -> None:
         self._process: Any = None
 
     def read(self, name: str, path: Path) -> dict[str, Any]:
-        """Return what came of a file, with the seconds that it took."""
+        """Read a file; return the outcome, and its time and memory."""
         if self._process is None:
             command = [sys.executable, "-m", "benchmarks.fuzzing_files", "--worker"]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
-            for reader in READERS:  # What they import takes seconds.
+            for reader in READERS:  # Imports take seconds.
                 self._ask(reader, path.with_name("none"), 300)
         return self._ask(name, path, MAX_SECONDS)
 
-    def _ask(self, name: str, path: Path, patience: float) -> dict[str, Any]:
-        began = time.perf_counter()
+    def _ask(self, name: str, path: Path, timeout: float) -> dict[str, Any]:
+        start = time.perf_counter()
         print(json.dumps([name, str(path)]), file=self._process.stdin, flush=True)
-        ready, _, _ = select.select([self._process.stdout], [], [], patience)
+        ready, _, _ = select.select([self._process.stdout], [], [], timeout)
         line = self._process.stdout.readline() if ready else ""
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - start
         if line:
             return {**json.loads(line), "seconds": seconds}
         self.close()
@@ -184,15 +183,15 @@ class Worker:
 
 
 def damaged_files(count: int, seed: object, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Make damaged files, of each reader equally many.
+    """Write damaged files, equally many for each reader.
 
     Args:
         count: Number of files.
-        seed: Random seed; a file depends on it and on its own number only.
+        seed: Random seed. A file depends only on the seed and on its own number.
         folder: Folder to write them to.
 
     Yields:
-        Name of the reader, and the file.
+        Name of the reader and path of the file.
     """
     seeds = write_seeds(folder / "seeds")
     for number in range(count):
@@ -201,42 +200,42 @@ def damaged_files(count: int, seed: object, folder: Path) -> Iterator[tuple[str,
         source = rng.choice(seeds[name])
         content = source.read_bytes()
         if source.suffix == ".gz" and rng.random() < 0.7:
-            # Damage of what is packed: other damage seldom gets that far.
-            content = gzip.compress(damaged(gzip.decompress(content), rng), mtime=0)
+            # Damage the decompressed content, which other damage rarely reaches.
+            content = gzip.compress(damage(gzip.decompress(content), rng), mtime=0)
         else:
-            content = damaged(content, rng)
+            content = damage(content, rng)
         path = folder / f"file{number}{''.join(source.suffixes)}"
         path.write_bytes(content)
         yield name, path
 
 
 def main() -> None:
-    """Damage, read, print, write."""
+    """Damage and read files, print and write the results, and exit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for the files that show a fault")
+    parser.add_argument("--keep", type=Path, help="folder for the files that cause faults")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         read_files()
         return
-    rows: dict = collections.defaultdict(list)
+    rows: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
     faults, worker = [], Worker()
     with tempfile.TemporaryDirectory() as name:
         for reader, path in damaged_files(options.files, options.seed, Path(name)):
-            answer = worker.read(reader, path)
-            rows[reader].append(answer)
-            too_much = answer["seconds"] > MAX_SECONDS or answer["megabytes"] > MAX_MEGABYTES
-            if answer["outcome"] not in ("read", "refused") or too_much:
-                faults.append((reader, path.name, answer))
-                print(reader, path.name, *answer.values(), sep="\n", flush=True)
+            result = worker.read(reader, path)
+            rows[reader].append(result)
+            exceeds = result["seconds"] > MAX_SECONDS or result["megabytes"] > MAX_MEGABYTES
+            if result["outcome"] not in ("read", "rejected") or exceeds:
+                faults.append((reader, path.name, result))
+                print(reader, path.name, *result.values(), sep="\n", flush=True)
                 if options.keep:
                     options.keep.mkdir(parents=True, exist_ok=True)
                     (options.keep / f"{reader}_{path.name}").write_bytes(path.read_bytes())
             path.unlink()
         worker.close()
-    table = [_row(reader, answers) for reader, answers in sorted(rows.items())]
+    table = [_row(reader, results) for reader, results in sorted(rows.items())]
     _print_table(table)
     print(f"{len(faults)} faults in {options.files} files")
     command = shlex.join(["python", "-m", "benchmarks.fuzzing_files", *sys.argv[1:]])
@@ -244,16 +243,16 @@ def main() -> None:
     sys.exit(bool(faults))
 
 
-def _row(reader: str, answers: list[dict[str, Any]]) -> dict[str, Any]:
-    counts = collections.Counter(answer["outcome"] for answer in answers)
+def _row(reader: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    counts = collections.Counter(result["outcome"] for result in results)
     return {
         "reader": reader,
-        "files": len(answers),
+        "files": len(results),
         "read": counts["read"],
-        "refused": counts["refused"],
-        "faults": len(answers) - counts["read"] - counts["refused"],
-        "slowest, s": round(max(answer["seconds"] for answer in answers), 2),
-        "peak, MB": max(answer["megabytes"] for answer in answers),
+        "rejected": counts["rejected"],
+        "faults": len(results) - counts["read"] - counts["rejected"],
+        "max_seconds": round(max(result["seconds"] for result in results), 2),
+        "peak_mb": max(result["megabytes"] for result in results),
     }
 
 

@@ -1,4 +1,4 @@
-"""Small valid files of every format that is read, and the functions that read them."""
+"""Small valid files of every supported format, and their readers."""
 
 import gzip
 import io
@@ -51,7 +51,7 @@ MUSICXML = (
 
 
 class Reader(NamedTuple):
-    """A function that reads a file, and the contents of valid ones by their endings."""
+    """Function that reads a file, and contents of valid files by suffix."""
 
     read: Callable[[Path], Any]
     contents: Callable[[], dict[str, bytes]]
@@ -61,24 +61,24 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
     """Write the valid files of all readers.
 
     Returns:
-        By reader, its files.
+        Files by reader.
     """
     folder.mkdir()
     files: dict[str, list[Path]] = {}
     for name, reader in READERS.items():
-        for ending, content in reader.contents().items():
-            path = folder / f"{name}{ending}"
+        for suffix, content in reader.contents().items():
+            path = folder / f"{name}{suffix}"
             path.write_bytes(content)
             files.setdefault(name, []).append(path)
     return files
 
 
-def _texts(*endings: str, text: str) -> Callable[[], dict[str, bytes]]:
-    """Return contents with that text; those whose ending is .gz are packed."""
+def _texts(*suffixes: str, text: str) -> Callable[[], dict[str, bytes]]:
+    """Return contents with a text, compressed for suffixes ending in .gz."""
 
     def contents() -> dict[str, bytes]:
         raw = text.encode("utf-8")
-        return {e: gzip.compress(raw, mtime=0) if e.endswith(".gz") else raw for e in endings}
+        return {s: gzip.compress(raw, mtime=0) if s.endswith(".gz") else raw for s in suffixes}
 
     return contents
 
@@ -109,7 +109,7 @@ def _read_spans(path: Path) -> Any:
 
 
 def _read_tagged(path: Path) -> Any:
-    """Read as the recipe does, which tells the formats apart."""
+    """Read a file of any tagged format, as the recipe does."""
     from keras_seq_recipes.ner import config, data
 
     return data.read_file(path, config.Config())
@@ -213,10 +213,10 @@ def _sounds() -> dict[str, bytes]:
 
     samples = 0.5 * np.sin(np.arange(4_000) / 7)
     contents = {}
-    for ending in ("wav", "flac", "ogg", "mp3", "aiff", "au"):
+    for suffix in ("wav", "flac", "ogg", "mp3", "aiff", "au"):
         file = io.BytesIO()
-        soundfile.write(file, np.stack([samples, samples], axis=1), 8_000, format=ending)
-        contents[f".{ending}"] = file.getvalue()
+        soundfile.write(file, np.stack([samples, samples], axis=1), 8_000, format=suffix)
+        contents[f".{suffix}"] = file.getvalue()
     return contents
 
 
@@ -225,10 +225,10 @@ def _pictures() -> dict[str, bytes]:
 
     rows = np.arange(40 * 40 * 3).reshape(40, 40, 3) % 251
     contents = {}
-    for ending in ("png", "jpeg", "gif", "bmp", "tiff", "webp"):
+    for suffix in ("png", "jpeg", "gif", "bmp", "tiff", "webp"):
         file = io.BytesIO()
-        Image.fromarray(rows.astype("uint8")).save(file, ending)
-        contents[f".{ending}"] = file.getvalue()
+        Image.fromarray(rows.astype("uint8")).save(file, suffix)
+        contents[f".{suffix}"] = file.getvalue()
     return contents
 
 
@@ -236,7 +236,7 @@ def _videos() -> dict[str, bytes]:
     import av
 
     contents = {}
-    for ending, container, codec, pixels in (
+    for suffix, container, codec, pixels in (
         (".mp4", "mp4", "mpeg4", "yuv420p"),
         (".avi", "avi", "mpeg4", "yuv420p"),
         (".mkv", "matroska", "mpeg4", "yuv420p"),
@@ -251,7 +251,7 @@ def _videos() -> dict[str, bytes]:
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 output.mux(stream.encode(frame))
             output.mux(stream.encode())
-        contents[ending] = file.getvalue()
+        contents[suffix] = file.getvalue()
     return contents
 
 

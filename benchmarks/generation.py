@@ -1,33 +1,35 @@
-"""What a generated token costs, however many there are: `python -m benchmarks.generation`.
+"""Time per generated token: `python -m benchmarks.generation`.
 
-Sequences of 100 and of 1,000 tokens, one and 64 together, by a SequenceGenerator of one LSTM(256)
-over 100 tokens. Writes `benchmarks/results/generation.json` and `docs/speed.md`.
+Sequences of 100 and 1,000 tokens, with batch sizes 1 and 64, from a SequenceGenerator with one
+LSTM(256) and a vocabulary of 100 tokens. Writes `benchmarks/results/generation.json` and
+`docs/speed.md`.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 
 import numpy as np
 
 from benchmarks import page
 from benchmarks.interleaved import spread
 
-LENGTHS, ROWS, UNITS, TOKENS = (100, 1_000), (1, 64), 256, 100
+LENGTHS, NUM_SEQUENCES, UNITS, NUM_TOKENS = (100, 1_000), (1, 64), 256, 100
 
 
-def measured(run, turns):
-    """Seconds of each turn, after one that compiles."""
+def measure(run: Callable[[], object], turns: int) -> list[float]:
+    """Return the seconds of each turn, after a first one that compiles."""
     run()
-    found = []
+    times = []
     for _ in range(turns):
-        began = time.perf_counter()
+        start = time.perf_counter()
         run()
-        found.append(time.perf_counter() - began)
-    return found
+        times.append(time.perf_counter() - start)
+    return times
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
@@ -35,27 +37,26 @@ def main():
     from keras_seq.models import SequenceGenerator
     from keras_seq.text.encoder import TextEncoder
 
-    encoder = TextEncoder([chr(n) for n in range(200, 200 + TOKENS)], "char", end=True)
+    encoder = TextEncoder([chr(n) for n in range(200, 200 + NUM_TOKENS)], "char", end=True)
     stack = layers.RNNStack("LSTM", UNITS, return_state=True)
     model = SequenceGenerator(encoder, stack=stack)
-    # Without its end token, so that every sequence is as long as it may be.
+    # Without the end token, each sequence has the maximum length.
     bias = np.zeros(encoder.vocab_size)
     bias[encoder.end_id] = -1e9
     model.output_layer.bias.assign(bias)
     rows = []
-    for count in ROWS:
+    for count in NUM_SEQUENCES:
         for length in LENGTHS:
-            seconds = measured(
+            seconds = measure(
                 lambda count=count, length=length: model.generate_tokens(
                     num_sequences=count, max_length=length, seed=0
                 ),
                 turns,
             )
             row = {
-                "what": "generate",
-                "rows": count,
-                "tokens": length,
-                "milliseconds a token": 1_000 * float(np.median(seconds)) / length,
+                "num_sequences": count,
+                "num_tokens": length,
+                "ms_per_token": 1_000 * float(np.median(seconds)) / length,
                 "spread": spread(seconds),
             }
             rows.append(row)

@@ -1,8 +1,8 @@
-"""Times peers that live in processes of their own, in turn, so that a noisy machine is fair to all.
+"""Interleaved timing of libraries in separate processes, so that noise affects all equally.
 
-A peer is a module with a function `build(task)` that returns a function to time, which runs the
-task once and returns when it is done. The processes take turns, A B C A B C ...; only one works at
-a time, since threads of another library that spin while they wait would spoil the figures.
+A peer is a module with a function `build(task)`, which returns a function that runs the task once
+and returns when it is done. The processes take turns, A B C A B C ... Only one works at a time,
+because spinning threads of another library would distort the times.
 """
 
 import dataclasses
@@ -13,29 +13,35 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Message = dict[str, Any]
 
 
 @dataclasses.dataclass
 class Timing:
-    """Seconds of one contestant: of the first call, and of every turn (the median of its calls)."""
+    """Seconds of the first call of one contestant, and the median seconds per call of each turn."""
 
     first: float
-    turns: list
+    turns: list[float]
 
     @property
-    def median(self):
+    def median(self) -> float:
+        """Median over the turns, in seconds."""
         return statistics.median(self.turns)
 
 
 class Peer:
-    """A process that holds the functions of one library, at most one task at a time.
+    """Process with the functions of one library, for one task at a time.
 
     Args:
         module: Module with `build(task)`.
-        code: Folder of the code that the process imports. Default: the current folder.
+        code: Folder that the process imports from. Default: the current folder.
     """
 
-    def __init__(self, module, code=None):
+    def __init__(self, module: str, code: Path | None = None) -> None:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.interleaved", module],
@@ -47,30 +53,36 @@ class Peer:
             text=True,
         )
 
-    def ask(self, **message):
-        """The answer to a message, a dict; {"error": ...} if it failed."""
+    def ask(self, **message: Any) -> Message:
+        """Send a message and return the answer; `{"error": ...}` if it failed."""
+        assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps(message) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         return json.loads(line) if line else {"error": "the process ended"}
 
-    def close(self):
+    def close(self) -> None:
+        """End the process."""
+        assert self.process.stdin
         self.process.stdin.close()
         self.process.wait()
 
 
-def compare(contestants, turns=9, seconds=0.15):
-    """Times contestants in turn.
+def compare(
+    contestants: Mapping[str, tuple[Peer, Message]], turns: int = 9, seconds: float = 0.15
+) -> tuple[dict[str, Timing], dict[str, str]]:
+    """Time contestants in turn.
 
     Args:
-        contestants: Name to (Peer, task); a task is a dict that the peer's `build` understands.
-        turns: How often each takes its turn.
-        seconds: How long a turn lasts at least.
+        contestants: Name to peer and task, the argument of the peer's `build`.
+        turns: Number of turns of each contestant.
+        seconds: Minimum duration of a turn.
 
     Returns:
-        Name to `Timing`, without those that failed, and name to error.
+        Timings by name, and the errors of the contestants that failed.
     """
-    timings, errors = {}, {}
+    timings: dict[str, Timing] = {}
+    errors: dict[str, str] = {}
     for name, (peer, task) in contestants.items():
         answer = peer.ask(do="build", name=name, task=task)
         if "error" in answer:
@@ -87,18 +99,18 @@ def compare(contestants, turns=9, seconds=0.15):
     return timings, errors
 
 
-def spread(turns):
-    """The middle half of the turns, relative to their median."""
+def spread(turns: list[float]) -> float:
+    """Return the interquartile range relative to the median."""
     quarters = statistics.quantiles(turns, n=4)
     return (quarters[2] - quarters[0]) / quarters[1]
 
 
-def _serve(module):
-    """The loop of a peer's process."""
+def _serve(module: str) -> None:
+    """Answer messages on the standard input until it ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print must not mix with the answers
+    os.dup2(2, 1)  # keeps the output of libraries out of the answers
     build = importlib.import_module(module).build
-    functions = {}
+    functions: dict[str, Callable[[], object]] = {}
     for line in sys.stdin:
         message = json.loads(line)
         try:
@@ -109,7 +121,11 @@ def _serve(module):
         answers.flush()
 
 
-def _answer(message, build, functions):
+def _answer(
+    message: Message,
+    build: Callable[[Any], Callable[[], object]],
+    functions: dict[str, Callable[[], object]],
+) -> Message:
     if message["do"] == "forget":
         functions.clear()
         return {}

@@ -1,10 +1,10 @@
-"""Trainings and searches that are killed and go on: `python -m benchmarks.kills`.
+"""Resuming killed trainings and searches: `python -m benchmarks.kills`.
 
-A small training of `mnist_rows` and a search of a few trials run once undisturbed. Then each is
-started again ten times, ended by `kill -9` at a random moment, and started again to go on to its
-end. Its metrics, its history and, for a search, the table of its trials must be those of the
-undisturbed one, and nothing may be left over. Prints a table, writes
-`benchmarks/results/kills.json`, and ends with exit code 1 if anything differs.
+A small training of `mnist_rows` and a search with a few trials run once without interruption. Then
+each is started ten times, killed by `kill -9` at a random time, and resumed until it ends. Metrics,
+history, the table of trials of a search, and the names of all files must equal those of the
+uninterrupted run. Prints a table, writes `benchmarks/results/kills.json`, and ends with exit code 1
+if anything differs.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from benchmarks import page
 from keras_seq.train.runs import Run
 
 SMALL = "--units 8 --num-layers 1 --no-bidirectional --no-augment --batch-size 1024"
-VERBS = {
+COMMANDS = {
     "train": f"{SMALL} --steps 160",
     "tune": f"{SMALL} --steps 40 --trials 3 --fields learning-rate dropout",
 }
@@ -59,15 +59,15 @@ def _without_seconds(path: Path) -> list[dict[str, str]]:
 
 
 def _command(verb: str, runs: Path, name: str) -> list[str]:
-    """Return the command that starts a run, or goes on with it if it has started."""
+    """Return the command that starts a run, or resumes it if it has started."""
     command = [sys.executable, "-m", "keras_seq.cli", verb, "mnist_rows"]
-    goes_on = verb == "train" and Run(runs / "mnist_rows" / name).started
-    options = ["--resume"] if goes_on else VERBS[verb].split()
+    is_resumed = verb == "train" and Run(runs / "mnist_rows" / name).started
+    options = ["--resume"] if is_resumed else COMMANDS[verb].split()
     return [*command, *options, "--runs", str(runs), "--run", name]
 
 
 def _progress(folder: Path) -> str:
-    """Return how far a run has come."""
+    """Return a description of how far a run has come."""
     trials = len(list(folder.glob("tuning/trial_*")))
     history = folder / "history.csv"
     if history.exists():
@@ -77,8 +77,8 @@ def _progress(folder: Path) -> str:
     return "started" if Run(folder).started else "not started"
 
 
-def _killed(verb: str, runs: Path, name: str, seconds: float) -> str | None:
-    """Start a run and kill it; return how far it had come, or None if it had ended before."""
+def _run_and_kill(verb: str, runs: Path, name: str, seconds: float) -> str | None:
+    """Start a run and kill it; return its progress, or None if it had already ended."""
     process = subprocess.Popen(
         _command(verb, runs, name), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -91,49 +91,55 @@ def _killed(verb: str, runs: Path, name: str, seconds: float) -> str | None:
     return None
 
 
-def _trials(verb: str, runs: Path, kills: int, seed: int) -> list[dict[str, Any]]:
-    """Return a row for each run that was killed."""
-    begun = time.perf_counter()
+def _repeat(verb: str, runs: Path, kills: int, seed: int) -> list[dict[str, Any]]:
+    """Return a row for each killed run."""
+    start = time.perf_counter()
     subprocess.run(_command(verb, runs, verb), check=True, stdout=subprocess.DEVNULL)
-    whole_seconds = time.perf_counter() - begun
-    whole = Result.read(runs / "mnist_rows" / verb)
-    moments = random.Random(seed)
+    expected_seconds = time.perf_counter() - start
+    expected = Result.read(runs / "mnist_rows" / verb)
+    rng = random.Random(seed)
     rows: list[dict[str, Any]] = []
     for number in itertools.count():
         if len(rows) == kills:
             break
         name = f"{verb}_{number}"
-        seconds = moments.uniform(0, whole_seconds)
-        progress = _killed(verb, runs, name, seconds)
+        seconds = rng.uniform(0, expected_seconds)
+        progress = _run_and_kill(verb, runs, name, seconds)
         if progress is None or Run(runs / "mnist_rows" / name).finished:
-            continue  # This time it was faster than the undisturbed one.
-        done = subprocess.run(
-            _command(verb, runs, name), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            continue  # It was faster than the uninterrupted run.
+        resumed = subprocess.run(
+            _command(verb, runs, name),
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        identical = done.returncode == 0 and Result.read(runs / "mnist_rows" / name) == whole
+        identical = resumed.returncode == 0 and Result.read(runs / "mnist_rows" / name) == expected
         rows.append(
             {
-                "verb": verb,
+                "command": verb,
                 "killed_after_seconds": round(seconds, 1),
-                "undisturbed_seconds": round(whole_seconds, 1),
+                "uninterrupted_seconds": round(expected_seconds, 1),
                 "progress": progress,
-                "exit_code": done.returncode,
+                "exit_code": resumed.returncode,
                 "identical": identical,
             }
         )
-        print(rows[-1], *[done.stderr] * (not identical), flush=True)
+        print(rows[-1], *[resumed.stderr] * (not identical), flush=True)
     return rows
 
 
 def main() -> int:
-    """Print, write, and return the exit code."""
+    """Print and write the results, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=10, help="number of kills of each command")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the moments")
+    parser.add_argument("--kills", type=int, default=10, help="number of killed runs per command")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the times")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as runs:
         rows = [
-            row for verb in VERBS for row in _trials(verb, Path(runs), options.kills, options.seed)
+            row
+            for verb in COMMANDS
+            for row in _repeat(verb, Path(runs), options.kills, options.seed)
         ]
     table = Table(*rows[0])
     for row in rows:

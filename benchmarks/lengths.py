@@ -1,11 +1,10 @@
-"""What a length costs: `python -m benchmarks.lengths`.
+"""Time and memory by sequence length: `python -m benchmarks.lengths`.
 
-The train step of an LSTM over (32, timesteps, 128) with 128 units, for 50 to 3,200 time steps, with
-and without `checkpoint`, Keras's and torch's: milliseconds, seconds of the first call, and
-megabytes at the peak beyond what the process held before it. All outputs and the gradient of the
-inputs are asked for, or the last output and the gradients of the weights alone. Every measurement
-has a process of its own. Writes `benchmarks/results/lengths.json`, a picture beside it, and
-`docs/speed.md`.
+Train step of an LSTM on (32, timesteps, 128) with 128 units and 50 to 3,200 time steps, with and
+without `checkpoint`, for Keras and for torch. Reports milliseconds, seconds of the first call, and
+the increase of peak memory in megabytes. The step computes all outputs and the gradient of the
+inputs, or the last output and the gradients of the weights only. Every measurement has its own
+process. Writes `benchmarks/results/lengths.json`, a plot of the same name and `docs/speed.md`.
 """
 
 import argparse
@@ -31,21 +30,21 @@ CONTESTANTS = {
     "keras": ("keras", "train"),
     "torch": ("torch", "train"),
 }
-"""The contestant of `benchmarks.peers` and its mode."""
+"""Contestant and mode of `benchmarks.peers`."""
 BATCH, FEATURES, UNITS = 32, 128, 128
 
 
-def measure(how, timesteps):
-    """Milliseconds, first call and megabytes, in this process."""
+def measure(name: str, timesteps: int) -> page.Row:
+    """Return milliseconds, seconds of the first call and megabytes, in this process."""
     shape = (BATCH, timesteps, FEATURES, UNITS)
-    how, mode = CONTESTANTS[how]
+    how, mode = CONTESTANTS[name]
     task = {"cell": "LSTM", "mode": mode, "shape": shape, "how": how}
     if how == "torch":
         from benchmarks.peers import with_torch as peer
     else:
         from benchmarks.peers import with_tensorflow as peer
     step = peer.build(task)
-    before = _megabytes_now()
+    before = _current_megabytes()
     first = time.perf_counter()
     step()
     first = time.perf_counter() - first
@@ -56,35 +55,37 @@ def measure(how, timesteps):
         calls.append(time.perf_counter() - start)
     return {
         "milliseconds": 1e3 * statistics.median(calls),
-        "first call, seconds": first,
+        "first_call_seconds": first,
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before,
     }
 
 
-def _megabytes_now():
+def _current_megabytes() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
 
-def in_a_process(how, timesteps):
-    """`measure` in a new process."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.lengths", "--one", how, str(timesteps)],
+def measure_in_process(name: str, timesteps: int) -> page.Row:
+    """Run `measure` in a new process."""
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.lengths", "--one", name, str(timesteps)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    return json.loads(process.stdout.splitlines()[-1])
 
 
-def draw(rows, path):
-    """A panel for time and one for memory, over the length."""
+def draw(rows: list[page.Row], path: Path) -> None:
+    """Plot time and memory over the length."""
     figure = Figure(figsize=(12, 4), layout="constrained")
-    for axes, what in zip(figure.subplots(1, 2), ("milliseconds", "megabytes")):
-        for how in CONTESTANTS:
-            axes.plot(LENGTHS, [row[how][what] for row in rows], marker="o", label=how)
-        axes.set(xscale="log", yscale="log", xlabel="time steps", title=f"{what} a train step")
+    for axes, quantity in zip(figure.subplots(1, 2), ("milliseconds", "megabytes")):
+        for name in CONTESTANTS:
+            axes.plot(LENGTHS, [row[name][quantity] for row in rows], marker="o", label=name)
+        axes.set(
+            xscale="log", yscale="log", xlabel="time steps", title=f"{quantity} per train step"
+        )
         axes.set_xticks(LENGTHS, LENGTHS)
         axes.minorticks_off()
         axes.grid(alpha=0.3)
@@ -92,8 +93,8 @@ def draw(rows, path):
     figure.savefig(path, dpi=120)
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
@@ -104,14 +105,14 @@ def main():
     rows = []
     for timesteps in LENGTHS:
         rounds = [
-            {how: in_a_process(how, timesteps) for how in CONTESTANTS}
+            {name: measure_in_process(name, timesteps) for name in CONTESTANTS}
             for _ in range(options.rounds)
         ]
-        row = {"timesteps": timesteps}
-        for how in CONTESTANTS:
-            row[how] = {
-                key: statistics.median(found[how][key] for found in rounds)
-                for key in rounds[0][how]
+        row: page.Row = {"timesteps": timesteps}
+        for name in CONTESTANTS:
+            row[name] = {
+                key: statistics.median(results[name][key] for results in rounds)
+                for key in rounds[0][name]
             }
         rows.append(row)
         print(row, flush=True)

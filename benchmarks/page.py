@@ -1,4 +1,4 @@
-"""The results as files: JSON with machine and versions, and all of them as `docs/speed.md`."""
+"""Result files of the benchmarks, with machine and versions, and writer of `docs/speed.md`."""
 
 import importlib.metadata
 import json
@@ -7,6 +7,7 @@ import platform
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.ratios import ratios, summary
 
@@ -14,17 +15,20 @@ RESULTS = Path(__file__).parent / "results"
 PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
 PACKAGES = ("keras", "onnxruntime", "tensorflow", "torch")
 
+Row = dict[str, Any]
+"""Result of one measurement: name to value."""
 
-def write(name, rows):
-    """Writes the rows of one benchmark, then the page of all."""
+
+def write(name: str, rows: list[Row]) -> None:
+    """Write the rows of one benchmark, then the page of all benchmarks."""
     command = shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     record(RESULTS / f"{name}.json", command, rows)
     PAGE.write_text(page())
 
 
-def record(path, command, rows):
-    """Writes the rows, what made them, machine and versions."""
-    installed = {found.name: found.version for found in importlib.metadata.distributions()}
+def record(path: Path, command: str, rows: list[Row]) -> None:
+    """Write rows as JSON, with the command, the machine and the versions of packages."""
+    installed = {package.name: package.version for package in importlib.metadata.distributions()}
     content = {
         "command": command,
         "machine": {"processor": _processor(), "cores": os.cpu_count()},
@@ -38,14 +42,14 @@ def record(path, command, rows):
     path.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def page():
-    """All results in Markdown."""
+def page() -> str:
+    """Return all results in Markdown."""
     lines = [
         "# Speed of the recurrent layers",
         "",
-        "Written by the benchmarks. Ratios of medians, ours over theirs, within one run: less than "
-        "1 means that ours is faster. How the layers reach this, and what was tried in vain, is in "
-        "[fast_path.md](fast_path.md).",
+        "Written by the benchmarks. Ratios are medians of our times over medians of the other "
+        "library's times within one run; a ratio below 1 means that ours is faster. "
+        "[fast_path.md](fast_path.md) describes the implementation and the experiments.",
     ]
     for name, section in {
         "recurrent": _recurrent,
@@ -75,17 +79,18 @@ def page():
     return "\n".join(lines) + "\n"
 
 
-def _recurrent(rows):
+def _recurrent(rows: list[Row]) -> list[str]:
     lines = [
         "## Layers",
         "",
-        "keras: the better of Keras's layers without and with XLA (for the peephole cells, our "
-        "cell in `keras.layers.RNN`); both jit: ours and Keras's, each inside a function that the "
-        "user compiles by XLA. torch, onnxruntime: their layers (torch's plain LSTM for the "
-        "peephole cells). products: the matrix products of the layer alone, in torch. ours "
-        "float32: our layer in float32 next to bfloat16. before: our layer at commit 0a37917, "
-        "whose hand-derived passes could not be differentiated again. Spread: the middle half of "
-        "the turns of ours, relative to their median.",
+        "- keras: the faster of Keras's layer with and without XLA; for the peephole cells, our "
+        "cell in `keras.layers.RNN`",
+        "- both jit: our layer and Keras's, each in a function with `jit_compile=True`",
+        "- torch, onnxruntime: their layers; for the peephole cells, torch's plain LSTM",
+        "- products: only the matrix products of the layer, in torch",
+        "- ours float32: our layer in float32, compared with bfloat16",
+        "- before: our layer at commit 0a37917, without higher-order derivatives",
+        "- spread: interquartile range of our times, relative to their median",
     ]
     for mode in dict.fromkeys(row["mode"] for row in rows):
         columns = list(dict.fromkeys(c for row in rows if row["mode"] == mode for c in ratios(row)))
@@ -93,11 +98,11 @@ def _recurrent(rows):
         lines += ["", f"### {mode}", "", *_head(head + [f"ours / {c}" for c in columns])]
         for row in rows:
             if row["mode"] == mode:
-                found = ratios(row)
+                row_ratios = ratios(row)
                 time, spread = row["milliseconds"]["ours"], row["spread"]["ours"]
                 shape = ", ".join(map(str, row["shape"]))
                 cells = [row["cell"], shape, f"{time:.1f}", f"{spread:.0%}"]
-                lines.append(_row(cells + [_ratio(found, c) for c in columns]))
+                lines.append(_row(cells + [_ratio(row_ratios, c) for c in columns]))
         for line in summary(rows):
             if line["mode"] == mode:
                 cells = [line["cell"], "**median**", "", ""]
@@ -105,49 +110,49 @@ def _recurrent(rows):
     return lines
 
 
-def _accuracy(rows):
+def _accuracy(rows: list[Row]) -> list[str]:
     lines = [
         "## Accuracy of bfloat16",
         "",
-        "Outputs and gradients of the layers over (32, 100, 128) with 128 units in mixed_bfloat16: "
+        "Outputs and gradients of the layers in mixed_bfloat16 on (32, 100, 128) with 128 units: "
         "norm of the difference from float32, relative to the norm in float32.",
         "",
         *_head(["cell", "path", "outputs", "gradients"]),
     ]
     for row in rows:
-        for path in ("fast path", "general loop"):
-            errors = [f"{row[path][what]:.2%}" for what in ("outputs", "gradients")]
-            lines.append(_row([row["cell"], path, *errors]))
+        for path in ("fast_path", "general_loop"):
+            errors = [f"{row[path][part]:.2%}" for part in ("outputs", "gradients")]
+            lines.append(_row([row["cell"], path.replace("_", " "), *errors]))
     return lines
 
 
-def _lengths(rows):
+def _lengths(rows: list[Row]) -> list[str]:
     contestants = [how for how in rows[0] if how != "timesteps"]
     lines = [
         "## Long sequences",
         "",
-        "Train step of an LSTM over (32, time steps, 128) with 128 units: milliseconds / megabytes "
-        "at the peak beyond what the process held before / seconds of the first call. All outputs "
-        "and the gradient of the inputs are asked for, or the last output and the gradients of the "
-        "weights alone.",
+        "Train step of an LSTM on (32, time steps, 128) with 128 units: milliseconds / increase of "
+        "peak memory in megabytes / seconds of the first call. By default all outputs and the "
+        'gradient of the inputs are computed; with "last output", only the last output and the '
+        "gradients of the weights.",
         "",
         *_head(["time steps", *contestants]),
     ]
     for row in rows:
         cells = [
             f"{row[how]['milliseconds']:.0f} / {row[how]['megabytes']:.0f} / "
-            f"{row[how]['first call, seconds']:.1f}"
+            f"{row[how]['first_call_seconds']:.1f}"
             for how in contestants
         ]
         lines.append(_row([str(row["timesteps"]), *cells]))
     return lines
 
 
-def _fit(rows):
+def _fit(rows: list[Row]) -> list[str]:
     lines = [
         "## model.fit",
         "",
-        "Seconds an epoch after the first, Keras's defaults on both sides.",
+        "Seconds per epoch after the first, with Keras's default settings.",
         "",
         *_head(["model", "ours", "spread", "keras", "spread", "keras / ours"]),
     ]
@@ -160,126 +165,130 @@ def _fit(rows):
     return lines
 
 
-def _first_epoch(rows):
+def _first_epoch(rows: list[Row]) -> list[str]:
     ours, keras = rows
     epochs = [f"epoch {number + 1}" for number in range(len(ours["seconds"]))]
     lines = [
-        "## The first epoch over many lengths",
+        "## First epoch with variable lengths",
         "",
-        "`fit` over 12 batches (32, timesteps, 64) of random lengths from 1 to 29, through an LSTM "
-        "and both directions of another, 64 units each: seconds, or, where said, seconds of the "
-        "processor, which other processes disturb less.",
+        "`fit` on 12 batches (32, timesteps, 64) of random lengths from 1 to 29, with an LSTM and "
+        "a bidirectional LSTM of 64 units each: seconds, and CPU seconds, which depend less on "
+        "other processes.",
         "",
-        *_head(["layers", *epochs, *(f"{epoch}, processor" for epoch in epochs), "megabytes"]),
+        *_head(["layers", *epochs, *(f"{epoch}, CPU" for epoch in epochs), "megabytes"]),
     ]
-    keys = "seconds", "processor, seconds"
+    keys = "seconds", "cpu_seconds"
     for row in rows:
         times = [f"{seconds:.2f}" for key in keys for seconds in row[key]]
-        lines.append(_row([row["layers"], *times, f"{row['megabytes']:.0f}"]))
+        lines.append(_row([row["library"], *times, f"{row['megabytes']:.0f}"]))
     ratios = [f"{a / b:.2f}" for key in keys for a, b in zip(ours[key], keras[key])]
     memory = f"{ours['megabytes'] / keras['megabytes']:.2f}"
     lines.append(_row(["**ours / keras**", *(f"**{r}**" for r in [*ratios, memory])]))
     return lines
 
 
-def _tagging(rows):
+def _tagging(rows: list[Row]) -> list[str]:
     lines = [
         "## Tagging",
         "",
-        "A train step, in milliseconds, of an LSTM with a CRF at its end, and with a softmax; the "
-        "accuracy is measured in both.",
+        "Milliseconds per train step of an LSTM followed by a CRF or a softmax, accuracy metric "
+        "included.",
         "",
         *_head(["batch, timesteps, units, tags", "CRF", "spread", "softmax", "spread", "ratio"]),
     ]
     for row in rows:
-        if row["what"] == "train step":
+        if row["task"] == "train step":
             time, spread = row["milliseconds"], row["spread"]
             cells = [", ".join(map(str, row["shape"]))]
             for head in ("crf", "softmax"):
                 cells += [f"{time[head]:.1f}", f"{spread[head]:.0%}"]
             lines.append(_row([*cells, f"{time['crf'] / time['softmax']:.2f}"]))
-    lines += ["", *_head(["run", "texts a batch", "characters a second", "spread"])]
+    lines += ["", *_head(["run", "batch size", "characters per second", "spread"])]
     for row in rows:
-        if row["what"] == "tag":
-            rate, spread = row["characters a second"], row["spread"]
+        if row["task"] == "tag":
+            rate, spread = row["characters_per_second"], row["spread"]
             lines.append(
                 _row([row["run"], str(row["batch_size"]), f"{rate:,.0f}", f"{spread:.0%}"])
             )
     return lines
 
 
-def _generation(rows):
+def _generation(rows: list[Row]) -> list[str]:
     lines = [
         "## Generation",
         "",
-        "What a token costs that one LSTM(256) over 100 tokens makes, the state carried on.",
+        "Time per token of an LSTM(256) with a vocabulary of 100 tokens.",
         "",
-        *_head(["sequences at once", "tokens each", "milliseconds a token", "spread"]),
+        *_head(["sequences", "tokens per sequence", "milliseconds per token", "spread"]),
     ]
     for row in rows:
-        cells = [str(row["rows"]), f"{row['tokens']:,}", f"{row['milliseconds a token']:.2f}"]
+        cells = [str(row["num_sequences"]), f"{row['num_tokens']:,}", f"{row['ms_per_token']:.2f}"]
         lines.append(_row([*cells, f"{row['spread']:.0%}"]))
     return lines
 
 
-def _decoding(rows):
+def _decoding(rows: list[Row]) -> list[str]:
     lines = [
         "## Translation",
         "",
-        f"Words a second that become phonemes ({rows[0]['model']}), and what a beam costs: it is "
-        "searched only for words of which it is not certain that a beam of 1 found the best.",
+        f"Words per second converted to phonemes ({rows[0]['model']}). A wider beam is searched "
+        "only for words whose greedy result is not provably optimal.",
         "",
-        *_head(["words at once", "beam", "words a second", "spread", "time over a beam of 1"]),
+        *_head(
+            ["batch size", "beam width", "words per second", "spread", "time relative to greedy"]
+        ),
     ]
     for row in rows:
-        cells = [str(row["batch"]), str(row["beam"]), f"{row['words a second']:,.0f}"]
-        lines.append(_row([*cells, f"{row['spread']:.0%}", f"{row['of greedy']:.2f}"]))
+        cells = [str(row["batch_size"]), str(row["beam_width"]), f"{row['words_per_second']:,.0f}"]
+        lines.append(
+            _row([*cells, f"{row['spread']:.0%}", f"{row['time_relative_to_greedy']:.2f}"])
+        )
     return lines
 
 
-def _copy_reverse(rows):
-    lengths = list(rows[0]["exact"])
+def _copy_reverse(rows: list[Row]) -> list[str]:
+    lengths = list(rows[0]["exact_match"])
     lines = [
         "## Attention",
         "",
-        "Random letters said again, forwards or backwards: share of the sequences without a "
-        "mistake, by length. Pictures: [by length](../benchmarks/results/copy_reverse.png), "
-        "[where it looks](../benchmarks/results/copy_reverse_attention.png).",
+        "Copying or reversing random letters: fraction of sequences without an error, by length. "
+        "Plots: [by length](../benchmarks/results/copy_reverse.png), "
+        "[attention weights](../benchmarks/results/copy_reverse_attention.png).",
         "",
-        *_head(["model", "updates", *map(str, lengths)]),
+        *_head(["model", "steps", *map(str, lengths)]),
     ]
     for row in rows:
-        cells = [row["model"], f"{row['updates']:,}"]
-        lines.append(_row(cells + [f"{row['exact'][length]:.1%}" for length in lengths]))
+        cells = [row["model"], f"{row['steps']:,}"]
+        lines.append(_row(cells + [f"{row['exact_match'][length]:.1%}" for length in lengths]))
     return lines
 
 
-def _tracing(rows):
+def _tracing(rows: list[Row]) -> list[str]:
     lines = [
         "## Tracing",
         "",
-        "A trace of two bidirectional LSTM layers of 128 units a direction over 48 characters a "
-        "sentence. Memory: by how much the peak of the process grows, beyond what the model itself "
-        "and a trace of one sentence took, over what is returned.",
+        "Trace of two bidirectional LSTM layers with 128 units per direction on sentences of 48 "
+        "characters. Relative peak: increase of peak memory, after the model and the trace of one "
+        "sentence have run, over the size of the trace.",
         "",
-        *_head(["sentences", "megabytes returned", "memory", "model, s", "trace, s", "spread"]),
+        *_head(["sentences", "megabytes", "relative peak", "model, s", "trace, s", "spread"]),
     ]
     for row in rows:
         time, spread = row["seconds"], row["spread"]["trace"]
-        cells = [str(row["sentences"]), f"{row['megabytes returned']:.0f}"]
-        cells += [f"{row['peak over returned']:.2f}", f"{time['model']:.2f}"]
+        cells = [str(row["num_sentences"]), f"{row['megabytes']:.0f}"]
+        cells += [f"{row['relative_peak']:.2f}", f"{time['model']:.2f}"]
         lines.append(_row([*cells, f"{time['trace']:.2f}", f"{spread:.0%}"]))
     return lines
 
 
-def _exports(rows):
+def _exports(rows: list[Row]) -> list[str]:
     formats = list(dict.fromkeys(row["format"] for row in rows))
     lines = [
         "## Exported models",
         "",
-        "Milliseconds for one example of the test split, by endpoint where a format has several; "
-        "and the largest difference from the model. SavedModels take texts and give readable "
-        "answers, the others numbers. The runs were trained for one or a few epochs only.",
+        "Milliseconds for one test example, by endpoint if a format has several, and the largest "
+        "difference from the model. SavedModels include the tokenization. The runs were trained "
+        "for a few epochs only.",
         "",
         *_head(["run", *formats, *(f"difference, {name}" for name in formats[1:])]),
     ]
@@ -287,57 +296,62 @@ def _exports(rows):
         of_run = [row for row in rows if row["run"] == run]
         cells, differences = [run], []
         for name in formats:
-            found = [row for row in of_run if row["format"] == name]
-            several = len(found) > 1
+            endpoints = [row for row in of_run if row["format"] == name]
+            has_several = len(endpoints) > 1
             cells.append(
                 ", ".join(
-                    (f"{row['endpoint']} " if several else "") + f"{row['milliseconds']:.2f}"
-                    for row in found
+                    (f"{row['endpoint']} " if has_several else "") + f"{row['milliseconds']:.2f}"
+                    for row in endpoints
                 )
             )
             if name in formats[1:]:
-                differences.append(f"{found[0]['max_abs_error']:.1e}" if found else "")
+                differences.append(f"{endpoints[0]['max_abs_error']:.1e}" if endpoints else "")
         lines.append(_row([*cells, *differences]))
     return lines
 
 
-def _serving(rows):
-    named, times = ("run", "clients", "server"), ("p50, ms", "p99, ms")
+def _serving(rows: list[Row]) -> list[str]:
+    names, times = ("run", "clients", "server"), ("p50_ms", "p99_ms")
     counts = ("errors", "requests")
     lengths = {row["run"]: row["characters"] for row in rows}
     lines = [
         "## Serving",
         "",
-        "`keras-seq serve` asked for test sentences, one a request, by so many clients of `wrk` on "
-        "the same cores at once, batched and with `--max-batch-size 1`. Lengths at 5, 50 and 95%: "
+        "Throughput of `keras-seq serve` on the same cores as the `wrk` clients, one test sentence "
+        "per request, batched and with `--max-batch-size 1`. 5th, 50th and 95th percentiles of "
+        "lengths: "
         + "; ".join(f"{run} {', '.join(map(str, c))} characters" for run, c in lengths.items())
         + ".",
         "",
-        *_head([*named, "requests a second", "spread", "over one by one", *times, *counts]),
+        *_head(
+            [*names, "requests per second", "spread", "speed-up", "p50, ms", "p99, ms", *counts]
+        ),
     ]
-    rates = {(row["run"], row["clients"], row["server"]): row["requests a second"] for row in rows}
+    rates = {
+        (row["run"], row["clients"], row["server"]): row["requests_per_second"] for row in rows
+    }
     for row in rows:
-        rate = row["requests a second"]
+        rate = row["requests_per_second"]
         over = rate / rates[row["run"], row["clients"], "one by one"]
-        cells = [*(str(row[n]) for n in named), f"{rate:,.0f}", f"{row['spread']:.0%}"]
+        cells = [*(str(row[n]) for n in names), f"{rate:,.0f}", f"{row['spread']:.0%}"]
         cells += [f"{over:.2f}", *(f"{row[n]:.1f}" for n in times)]
         cells += [f"{row[n]:,}" for n in counts]
         lines.append(_row(cells))
     return lines
 
 
-def _serving_before(rows):
+def _serving_before(rows: list[Row]) -> list[str]:
     lines = [
-        "### Against the code before limits of connections",
+        "### Cost of the connection limits",
         "",
-        "The same models served by this code and by that of commit 0a37917, in turn. A ratio above "
-        "1 means that this code is faster: in requests a second, and in requests a second of the "
-        "server's processor time, which other processes disturb less.",
+        "The same models served by this code and by commit 0a37917, before connections were "
+        "limited. A ratio above 1 means that this code is faster: in requests per second, and in "
+        "requests per CPU second of the server, which depends less on other processes.",
         "",
-        *_head(["run", "clients", "requests a second", "before", "ratio", "ratio by processor"]),
+        *_head(["run", "clients", "requests per second", "before", "ratio", "CPU ratio"]),
     ]
     by_server = {(row["run"], row["clients"], row["server"]): row for row in rows}
-    rate, cpu = "requests a second", "CPU, ms a request"
+    rate, cpu = "requests_per_second", "cpu_ms_per_request"
     for (run, clients, server), now in by_server.items():
         if server == "now":
             before = by_server[run, clients, "before"]
@@ -347,19 +361,19 @@ def _serving_before(rows):
     return lines
 
 
-def _head(names):
+def _head(names: list[str]) -> list[str]:
     return [_row(names), _row(["---"] * len(names))]
 
 
-def _row(cells):
+def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _ratio(row, column):
+def _ratio(row: Row, column: str) -> str:
     return f"{row[column]:.2f}" if column in row else "-"
 
 
-def _processor():
+def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

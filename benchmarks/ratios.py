@@ -1,34 +1,35 @@
-"""Ratios of the times of recurrent layers, ours over those of other libraries."""
+"""Ratios of our times of recurrent layers over those of other libraries."""
 
 import statistics
+from typing import Any
 
 JIT = ("keras jit", "cell jit")
 
 
-def ratios(row):
-    """Return ours over the better Keras mode, over torch and so on, and both under the user's XLA.
+def ratios(row: dict[str, Any]) -> dict[str, float]:
+    """Return our time over the faster Keras mode, torch and others, and over Keras, both jitted.
 
     Args:
         row: Row of `benchmarks/results/recurrent.json`.
     """
     time = row["milliseconds"]
     keras = [time[how] for how in ("keras", "keras jit", "cell", "cell jit") if how in time]
-    found = {"keras": time["ours"] / min(keras)} if keras else {}
+    result = {"keras": time["ours"] / min(keras)} if keras else {}
     if "ours jit" in time:
-        found["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
+        result["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
     if "before jit" in time:
-        found["before, both jit"] = time["ours jit"] / time["before jit"]
+        result["before, both jit"] = time["ours jit"] / time["before jit"]
     rest = ("torch", "products", "onnxruntime", "ours float32", "before")
-    return found | {how: time["ours"] / time[how] for how in rest if how in time}
+    return result | {how: time["ours"] / time[how] for how in rest if how in time}
 
 
-def summary(rows):
-    """Return the median ratios over the shapes, a row for each mode and cell.
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the median ratios over the shapes, one row per mode and cell.
 
     Args:
         rows: Rows of `benchmarks/results/recurrent.json`.
     """
-    lines = {}
+    lines: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows:
         for how, ratio in ratios(row).items():
             lines.setdefault((row["mode"], row["cell"]), {}).setdefault(how, []).append(ratio)

@@ -1,14 +1,15 @@
-"""Recurrent layers side by side: `python -m benchmarks.recurrent`.
+"""Speed of recurrent layers in several libraries: `python -m benchmarks.recurrent`.
 
-Every cell, shape and mode: ours, Keras's layers without and with XLA, our cell in
-`keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn, each
-in a process of its own library. Writes `benchmarks/results/recurrent.json`, a picture beside it,
-and `docs/speed.md`. `--before FOLDER` adds the layers of another checkout of this repository, and
-lists the shapes that have become slower by more than their spread.
+For every cell, shape and mode, it times our layer, Keras's layer with and without XLA, our cell in
+`keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn. Each
+library has its own process. Writes `benchmarks/results/recurrent.json`, a plot of the same name and
+`docs/speed.md`. `--before FOLDER` adds the layers of another checkout of this repository, and lists
+the shapes that have become slower by more than their spread.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -38,13 +39,13 @@ PEERS = {
     "onnxruntime": "with_onnxruntime",
 }
 BEFORE = {"before": "ours", "before jit": "ours jit"}
-"""Contestants of another checkout, and what they run there."""
+"""Contestants from another checkout, and the contestant that they run there."""
 MODES = ["train", "forward", "train bfloat16"]
 
 
-def contestants(cell, mode):
-    """Who can run a cell in a mode."""
-    # Keras has no peephole layers: there it runs our cells.
+def contestants(cell: str, mode: str) -> tuple[str, ...]:
+    """Return the contestants that support a cell in a mode."""
+    # Keras has no peephole layers, so its loop runs our cells.
     of_keras = ("cell", "cell jit") if "Peephole" in cell else ("keras", "keras jit")
     if mode == "train bfloat16":
         return ("ours", *of_keras, "ours float32")
@@ -52,8 +53,10 @@ def contestants(cell, mode):
     return ("ours", "ours jit", *of_keras, "torch", "products", *forward)
 
 
-def measure(cells, modes, turns, before=None):
-    """A list of rows: cell, mode, shape, and the milliseconds of every contestant."""
+def measure(
+    cells: list[str], modes: list[str], turns: int, before: Path | None = None
+) -> list[page.Row]:
+    """Return rows with cell, mode, shape and the milliseconds of every contestant."""
     peers = {m: Peer(f"benchmarks.peers.{m}") for m in sorted(set(PEERS.values()))}
     if before:
         peers["before"] = Peer("benchmarks.peers.with_tensorflow", before)
@@ -61,7 +64,7 @@ def measure(cells, modes, turns, before=None):
     for mode in modes:
         for cell in cells:
             for shape in SHAPES:
-                task = {"cell": cell, "mode": mode, "shape": shape}
+                task: dict[str, Any] = {"cell": cell, "mode": mode, "shape": shape}
                 tasks = {
                     how: (peers[PEERS[how]], {**task, "how": how})
                     for how in contestants(cell, mode)
@@ -77,7 +80,7 @@ def measure(cells, modes, turns, before=None):
                     **task,
                     "milliseconds": {how: 1e3 * t.median for how, t in timings.items()},
                     "spread": {how: spread(t.turns) for how, t in timings.items()},
-                    "first call, seconds": {how: t.first for how, t in timings.items()},
+                    "first_call_seconds": {how: t.first for how, t in timings.items()},
                     "errors": errors,
                 }
                 rows.append(row)
@@ -87,8 +90,8 @@ def measure(cells, modes, turns, before=None):
     return rows
 
 
-def draw(rows, path):
-    """A panel a mode: ours over each peer, a point a shape."""
+def draw(rows: list[page.Row], path: Path) -> None:
+    """Plot our time over each peer's, one panel per mode and one point per shape."""
     modes = list(dict.fromkeys(row["mode"] for row in rows))
     figure = Figure(figsize=(7 * len(modes), 4), layout="constrained")
     for axes, mode in zip(figure.subplots(1, len(modes), squeeze=False)[0], modes):
@@ -108,40 +111,40 @@ def draw(rows, path):
     figure.savefig(path, dpi=120)
 
 
-def slower(rows):
+def slower(rows: list[page.Row]) -> list[tuple[page.Row, str, float]]:
     """Return the rows and contestants that are slower than before by more than their spread.
 
     Args:
         rows: Rows of `benchmarks/results/recurrent.json`.
 
     Returns:
-        List of (row, contestant, ratio). The spread is the larger one of both contestants.
+        Tuples (row, contestant, ratio). The spread is the larger one of both contestants.
     """
-    found = []
+    result = []
     for row in rows:
         for before, ours in BEFORE.items():
             if before in row["milliseconds"]:
                 ratio = row["milliseconds"][ours] / row["milliseconds"][before]
                 if ratio > 1 + max(row["spread"][ours], row["spread"][before]):
-                    found.append((row, ours, ratio))
-    return found
+                    result.append((row, ours, ratio))
+    return result
 
 
-def _line(row):
-    found = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
+def _line(row: page.Row) -> str:
+    columns = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
     shape = ",".join(map(str, row["shape"]))
     failed = f"  failed: {', '.join(row['errors'])}" if row["errors"] else ""
     ours = row["milliseconds"]["ours"]
-    return f"{row['mode']:8}{row['cell']:22}{shape:18}{ours:9.2f} ms  {found}{failed}"
+    return f"{row['mode']:8}{row['cell']:22}{shape:18}{ours:9.2f} ms  {columns}{failed}"
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", nargs="+", default=CELLS, choices=CELLS)
     parser.add_argument("--modes", nargs="+", default=MODES, choices=MODES)
     parser.add_argument("--turns", type=int, default=9)
-    parser.add_argument("--before", type=Path, help="a checkout of other code to compare with")
+    parser.add_argument("--before", type=Path, help="another checkout to compare with")
     parser.add_argument("--dry", action="store_true", help="print, but write no file")
     options = parser.parse_args()
     rows = measure(options.cells, options.modes, options.turns, options.before)

@@ -1,8 +1,8 @@
-"""A server under load: `python -m benchmarks.serving runs/ner/default runs/sentiment/default`.
+"""Server throughput: `python -m benchmarks.serving runs/ner/default runs/sentiment/default`.
 
-The test sentences of a run, one a request, in a random order, asked for by 1, 16 and 64 clients at
-once of `wrk` (a public load generator, which Debian's package of that name installs). Servers with
-and without batching take turns. Writes `benchmarks/results/serving.json` and `docs/speed.md`.
+The test sentences of a run, one per request in random order, are sent by 1, 16 and 64 concurrent
+clients of the load generator `wrk` (Debian package `wrk`). Servers with and without batching
+alternate. Writes `benchmarks/results/serving.json` and `docs/speed.md`.
 """
 
 import argparse
@@ -14,7 +14,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -38,29 +40,31 @@ end
 """
 
 
-def bodies_of(run, most=1000):
-    """Requests for the test sentences of a run; as a script of wrk, and their lengths."""
+def make_script(run: Path, max_requests: int = 1000) -> tuple[str, list[int]]:
+    """Return a `wrk` script with requests for the test sentences of a run, and their lengths."""
     from keras_seq.train import runs
 
     recipe, config, _ = runs.Run(run).load()
-    texts = ["".join(text) for text in recipe.load(config)["test"].inputs]  # some are in tokens
-    texts = list(np.random.default_rng(0).permutation(texts)[:most])
+    texts = [
+        "".join(text) for text in recipe.load(config)["test"].inputs
+    ]  # some recipes have tokens
+    texts = list(np.random.default_rng(0).permutation(texts)[:max_requests])
     bodies = [json.dumps({"instances": [text]}) for text in texts]
-    # A string of Lua is one of JSON, if nothing in it is escaped but quotes and backslashes.
+    # A JSON string is a valid Lua string if only quotes and backslashes are escaped.
     script = SCRIPT.replace("BODIES", "{" + ",".join(map(json.dumps, bodies)) + "}")
     return script, [len(text) for text in texts]
 
 
 class Server:
-    """`keras-seq serve` in a process of its own, until the block ends.
+    """Context manager that runs `keras-seq serve` in a process of its own.
 
     Args:
         run: Folder to serve.
         options: Further arguments of the command.
-        code: Folder of the code, this one by default.
+        code: Folder of the code. Default: the current folder.
     """
 
-    def __init__(self, run, options, code=None):
+    def __init__(self, run: Path, options: Sequence[str], code: Path | None = None) -> None:
         self.code = code
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -69,16 +73,17 @@ class Server:
         self.command = [*command, "--port", str(self.port), *options]
 
     @property
-    def url(self):
+    def url(self) -> str:
+        """Base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def cpu_seconds(self):
-        """Time of the processor that the server has taken."""
+    def cpu_seconds(self) -> float:
+        """CPU time of the server so far, in seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.process = subprocess.Popen(self.command, stderr=subprocess.DEVNULL, cwd=self.code)
         for _ in range(600):
             try:
@@ -86,29 +91,31 @@ class Server:
                 return self
             except OSError:
                 time.sleep(0.1)
-        raise RuntimeError(f"{self.command} does not answer.")
+        raise RuntimeError(f"No response from {self.command}.")
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.process.terminate()
         self.process.wait()
 
 
-def load(server, script, clients, seconds):
-    """Return what `wrk` measures, and the server's time of the processor in seconds."""
+def load(server: Server, script: str, clients: int, seconds: int) -> dict[str, Any]:
+    """Return the measurements of `wrk`, and the CPU seconds of the server."""
     before = server.cpu_seconds
     command = ["wrk", "--threads", "1", "--connections", str(clients), "--timeout", "30s"]
     command += ["--duration", f"{seconds}s", "--latency", "--script", script]
-    printed = subprocess.run(
+    output = subprocess.run(
         [*command, f"{server.url}/v1/models/model:predict"],
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    return json.loads(printed.splitlines()[-1]) | {"cpu": server.cpu_seconds - before}
+    return json.loads(output.splitlines()[-1]) | {"cpu": server.cpu_seconds - before}
 
 
-def measured(run, clients, seconds, turns, servers):
-    """Yield rows, one per server and number of clients.
+def measure(
+    run: Path, clients: Sequence[int], seconds: int, turns: int, servers: dict[str, list[Any]]
+) -> Iterator[page.Row]:
+    """Yield one row per server and number of clients.
 
     Args:
         run: Folder of a run.
@@ -117,51 +124,55 @@ def measured(run, clients, seconds, turns, servers):
         turns: Number of turns of the servers.
         servers: Name to further arguments of `Server`.
     """
-    script, lengths = bodies_of(run)
-    found = {(count, name): [] for count in clients for name in servers}
+    script, lengths = make_script(run)
+    measurements: dict[tuple[int, str], list[dict[str, Any]]] = {
+        (count, name): [] for count in clients for name in servers
+    }
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         for _ in range(turns):
             for name, arguments in servers.items():
                 with Server(run, *arguments) as server:
-                    load(server, file.name, 4, 5)  # each length once, or nearly so
+                    load(server, file.name, 4, 5)  # compiles for nearly all lengths
                     for count in clients:
-                        found[count, name].append(load(server, file.name, count, seconds))
-    for (count, name), results in found.items():
-        rates = [1e6 * one["requests"] / one["microseconds"] for one in results]
+                        measurements[count, name].append(load(server, file.name, count, seconds))
+    for (count, name), results in measurements.items():
+        rates = [1e6 * result["requests"] / result["microseconds"] for result in results]
         yield {
             "run": os.path.relpath(run),
             "characters": [int(np.percentile(lengths, p)) for p in (5, 50, 95)],
             "clients": count,
             "server": name,
-            "requests a second": float(np.median(rates)),
+            "requests_per_second": float(np.median(rates)),
             "spread": spread(rates) if turns > 1 else 0.0,
-            "p50, ms": float(np.median([one["p50"] for one in results]) / 1000),
-            "p99, ms": float(np.median([one["p99"] for one in results]) / 1000),
-            "CPU, ms a request": float(
-                np.median([1000 * one["cpu"] / one["requests"] for one in results])
+            "p50_ms": float(np.median([result["p50"] for result in results]) / 1000),
+            "p99_ms": float(np.median([result["p99"] for result in results]) / 1000),
+            "cpu_ms_per_request": float(
+                np.median([1000 * result["cpu"] / result["requests"] for result in results])
             ),
-            "errors": sum(one["errors"] for one in results),
-            "requests": sum(one["requests"] for one in results),
+            "errors": sum(result["errors"] for result in results),
+            "requests": sum(result["requests"] for result in results),
         }
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 16, 64])
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--before", type=Path, help="a checkout of other code to compare with")
+    parser.add_argument("--before", type=Path, help="another checkout to compare with")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     runs = [run.resolve() if options.before else run for run in options.runs]
-    servers = {"now": [[]], "before": [[], options.before]} if options.before else SERVERS
+    servers: dict[str, list[Any]] = (
+        {"now": [[]], "before": [[], options.before]} if options.before else SERVERS
+    )
     rows = []
     for run in runs:
-        for row in measured(run, options.clients, options.seconds, options.turns, servers):
+        for row in measure(run, options.clients, options.seconds, options.turns, servers):
             print(row, flush=True)
             rows.append(row)
     if not options.dry:

@@ -1,10 +1,10 @@
-"""What a look inside costs: `python -m benchmarks.tracing`.
+"""Time and memory of tracing: `python -m benchmarks.tracing`.
 
-A trace of a tagger of two bidirectional LSTM layers, 128 units a direction, that reads sentences of
-48 characters: megabytes returned; by how much the peak of the process grew beyond what it was after
-the model itself had run on the same sentences (and one sentence had been traced, so that what
-TensorFlow loads once, some 20 MB, does not count); and seconds beside those of the model. Every
-number of sentences has a process of its own. Writes `benchmarks/results/tracing.json` and
+Traces a tagger with two bidirectional LSTM layers of 128 units per direction on sentences of 48
+characters. Reports the size of the trace, the increase of peak memory relative to it, and the times
+of the trace and of the model alone. The peak before is taken after the model and a trace of one
+sentence have run, so that it includes what TensorFlow loads once. Every number of sentences has its
+own process. Writes `benchmarks/results/tracing.json` and
 `docs/speed.md`.
 """
 
@@ -17,11 +17,11 @@ import time
 from benchmarks import page
 from benchmarks.interleaved import spread
 
-SENTENCES, CHARACTERS, UNITS, KNOWN = (64, 512), 48, 128, 3_000
+NUM_SENTENCES, NUM_CHARACTERS, UNITS, VOCAB_SIZE = (64, 512), 48, 128, 3_000
 
 
-def measure(sentences, turns):
-    """A row, in this process, which must have done nothing yet."""
+def measure(num_sentences: int, turns: int) -> page.Row:
+    """Return a row, measured in this process, which must be new."""
     import numpy as np
 
     import keras_seq
@@ -30,48 +30,48 @@ def measure(sentences, turns):
     from keras_seq.text.encoder import TextEncoder
     from keras_seq.text.tags import TagSet
 
-    known = [chr(0x4E00 + n) for n in range(KNOWN)]
+    characters = [chr(0x4E00 + n) for n in range(VOCAB_SIZE)]
     model = SequenceTagger(
-        TextEncoder(known, "char_nospace"),
+        TextEncoder(characters, "char_nospace"),
         TagSet(["PER", "LOC", "ORG"]),
         stack=layers.RNNStack("LSTM", UNITS, num_layers=2, bidirectional=True, dropout=0.3),
     )
-    drawn = np.random.default_rng(0).choice(known, (sentences, CHARACTERS))
-    texts = ["".join(sentence) for sentence in drawn]
+    sentences = np.random.default_rng(0).choice(characters, (num_sentences, NUM_CHARACTERS))
+    texts = ["".join(sentence) for sentence in sentences]
     x = model.encode(texts).inputs
     model(x)
     keras_seq.trace(model, model.encode(texts[:1]).inputs)
-    before = _peak()
-    returned = keras_seq.trace(model, x).nbytes
-    grown = _peak() - before
-    seconds = {"model": [], "trace": []}
+    before = _peak_bytes()
+    size = keras_seq.trace(model, x).nbytes
+    increase = _peak_bytes() - before
+    seconds: dict[str, list[float]] = {"model": [], "trace": []}
     for _ in range(turns):
-        for what, call in (("model", model), ("trace", lambda x: keras_seq.trace(model, x))):
-            began = time.perf_counter()
+        for name, call in (("model", model), ("trace", lambda x: keras_seq.trace(model, x))):
+            start = time.perf_counter()
             call(x)
-            seconds[what].append(time.perf_counter() - began)
+            seconds[name].append(time.perf_counter() - start)
     return {
-        "sentences": sentences,
-        "megabytes returned": returned / 1e6,
-        "peak over returned": grown / returned,
-        "seconds": {what: statistics.median(times) for what, times in seconds.items()},
-        "spread": {what: spread(times) for what, times in seconds.items()},
+        "num_sentences": num_sentences,
+        "megabytes": size / 1e6,
+        "relative_peak": increase / size,
+        "seconds": {name: statistics.median(times) for name, times in seconds.items()},
+        "spread": {name: spread(times) for name, times in seconds.items()},
     }
 
 
-def _peak():
+def _peak_bytes() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def main():
-    """Measures, prints, writes."""
+def main() -> None:
+    """Measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     turns = parser.parse_args().turns
     rows = []
-    for sentences in SENTENCES:
-        with multiprocessing.get_context("spawn").Pool(1) as fresh:
-            rows.append(fresh.apply(measure, (sentences, turns)))
+    for num_sentences in NUM_SENTENCES:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            rows.append(pool.apply(measure, (num_sentences, turns)))
         print(rows[-1], flush=True)
     page.write("tracing", rows)
 

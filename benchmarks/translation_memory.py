@@ -1,14 +1,15 @@
-"""What a memory reaches where the recipe translates: `python -m benchmarks.translation_memory`.
+"""Baselines of the recipe `translation`: `python -m benchmarks.translation_memory`.
 
-For each text the translation of the training text that is most like it; if none is like it
-enough, its words, one by one, by a dictionary learnt from the training pairs (IBM model 1). A
-Seq2Seq has to beat that. How like is enough is chosen on the validation split. Writes
-`benchmarks/results/translation_memory.json`.
+A translation memory returns the translation of the most similar training text. Below a minimum
+similarity, which is chosen on the validation split, each word is translated by a dictionary
+(IBM model 1) instead. Writes `benchmarks/results/translation_memory.json`.
 """
 
 import argparse
 import dataclasses
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras_seq_recipes.translation import metric
@@ -20,124 +21,135 @@ from keras_seq.train import registry
 
 TOKENIZER = TOKENIZERS["word_metaspace"]
 
-LIKE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
-"""How like a text must be at least: with 0 there is the memory alone, with 1.01 the dictionary."""
+MIN_SIMILARITIES = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.01)
+"""Minimum similarities to try: 0 uses only the memory, 1.01 only the dictionary."""
 
-ROUNDS = 10
-"""Of expectation and maximization."""
+EM_STEPS = 10
+"""Number of steps of expectation-maximization."""
 
 
 class Nearest:
-    """Finds the text that is most like another: the cosine of what occurs in both, words and pairs
-    of words, each weighted by the logarithm of how rare it is among the texts.
+    """Nearest-neighbour search by TF-IDF cosine similarity over words and word pairs.
+
+    Args:
+        texts: Texts to search.
     """
 
-    def __init__(self, texts):
-        found = [_features(text) for text in texts]
-        self.known = Vocabulary(build_vocabulary(itertools.chain.from_iterable(found)))
-        count = np.zeros(len(self.known))
-        for features in found:
-            count[[self.known.token_to_id(feature) for feature in features]] += 1
+    def __init__(self, texts: Sequence[str]) -> None:
+        features = [_features(text) for text in texts]
+        self.vocabulary = Vocabulary(build_vocabulary(itertools.chain.from_iterable(features)))
+        count = np.zeros(len(self.vocabulary))
+        for row in features:
+            count[[self.vocabulary.token_to_id(feature) for feature in row]] += 1
         self.weights = 1 + np.log(len(texts) / np.maximum(count, 1))
-        # For each feature the texts with it.
-        rows = np.repeat(np.arange(len(found)), list(map(len, found)))
-        ids = [self.known.token_to_id(feature) for feature in itertools.chain.from_iterable(found)]
+        # The texts with each feature.
+        rows = np.repeat(np.arange(len(features)), list(map(len, features)))
+        flat = itertools.chain.from_iterable(features)
+        ids = [self.vocabulary.token_to_id(feature) for feature in flat]
         order = np.argsort(ids, kind="stable")
-        ends = np.cumsum(np.bincount(ids, minlength=len(self.known)))
+        ends = np.cumsum(np.bincount(ids, minlength=len(self.vocabulary)))
         self.texts_with = np.split(rows[order], ends[:-1])
         self.norms = np.sqrt(np.bincount(rows, self.weights[ids] ** 2))
 
-    def find(self, text):
-        """The number of a text, and how like it is, from 0 to 1."""
-        found, scores, norm = _features(text), np.zeros(len(self.norms)), 0.0
-        for feature in found:
-            number = self.known.token_to_id(feature)
-            scores[self.texts_with[number]] += self.weights[number] ** 2
-            norm += self.weights[number] ** 2
+    def find(self, text: str) -> tuple[int, float]:
+        """Return the index of the most similar text, and its similarity from 0 to 1."""
+        scores, norm = np.zeros(len(self.norms)), 0.0
+        for feature in _features(text):
+            feature_id = self.vocabulary.token_to_id(feature)
+            scores[self.texts_with[feature_id]] += self.weights[feature_id] ** 2
+            norm += self.weights[feature_id] ** 2
         scores /= np.maximum(self.norms * np.sqrt(norm), 1e-9)
         return int(scores.argmax()), float(scores.max())
 
 
-def _features(text):
-    """The different words of a text, and pairs of them."""
+def _features(text: str) -> dict[str, None]:
+    """Return the distinct words and word pairs of a text."""
     words = _words(text)
     return dict.fromkeys([*words, *map(" ".join, itertools.pairwise(words))])
 
 
 class ModelOne:
-    """A dictionary: the probability of each word of the target to stand for one of the source
-    (Brown et al. 1993, the first model, with an empty word in the source).
+    """Dictionary by IBM model 1, with an empty word in the source (Brown et al. 1993).
+
+    Args:
+        sources: Source texts.
+        targets: Translation of each source.
     """
 
-    def __init__(self, sources, targets):
-        sources = [[None, *_words(text)] for text in sources]
-        targets = [[token for token, _, _ in TOKENIZER(text)] for text in targets]
-        self.source = {w: n for n, w in enumerate(dict.fromkeys(itertools.chain(*sources)))}
-        self.words = list(dict.fromkeys(itertools.chain(*targets)))
-        target = {word: n for n, word in enumerate(self.words)}
+    def __init__(self, sources: Sequence[str], targets: Sequence[str]) -> None:
+        source_rows = [[None, *_words(text)] for text in sources]
+        target_rows = [[token for token, _, _ in TOKENIZER(text)] for text in targets]
+        source_words = dict.fromkeys(itertools.chain(*source_rows))
+        self.source_ids = {word: word_id for word_id, word in enumerate(source_words)}
+        self.words = list(dict.fromkeys(itertools.chain(*target_rows)))
+        target_ids = {word: word_id for word_id, word in enumerate(self.words)}
         e, f, sizes = [], [], []
-        for read, said in zip(sources, targets):
-            for word in said:
-                e += [self.source[one] for one in read]
-                f += [target[word]] * len(read)
-                sizes.append(len(read))
-        places = np.repeat(np.arange(len(sizes)), sizes)
-        kinds, kind = np.unique(np.array(e) * len(target) + f, return_inverse=True)
-        of_source = kinds // len(target)
-        p = np.ones(len(kinds))
-        for _ in range(ROUNDS):
-            share = p[kind] / np.bincount(places, p[kind])[places]
-            p = np.bincount(kind, share)
-            p /= np.bincount(of_source, p)[of_source]
-        # The likeliest is the last of its source word.
-        order = np.lexsort([p, of_source])
-        self.best = dict(zip(of_source[order].tolist(), (kinds % len(target))[order].tolist()))
+        for source, target in zip(source_rows, target_rows):
+            for word in target:
+                e += [self.source_ids[source_word] for source_word in source]
+                f += [target_ids[word]] * len(source)
+                sizes.append(len(source))
+        words = np.repeat(np.arange(len(sizes)), sizes)
+        pairs, pair = np.unique(np.array(e) * len(target_ids) + f, return_inverse=True)
+        source_of_pair = pairs // len(target_ids)
+        p = np.ones(len(pairs))
+        for _ in range(EM_STEPS):
+            counts = p[pair] / np.bincount(words, p[pair])[words]
+            p = np.bincount(pair, counts)
+            p /= np.bincount(source_of_pair, p)[source_of_pair]
+        # The most likely target is the last one of its source word.
+        order = np.lexsort([p, source_of_pair])
+        best = (pairs % len(target_ids))[order].tolist()
+        self.best = dict(zip(source_of_pair[order].tolist(), best))
 
-    def translate(self, text):
-        """Word by word; what is not known stays as it is."""
-        said = []
+    def translate(self, text: str) -> str:
+        """Translate word by word; unknown words are copied."""
+        tokens = []
         for token, _, _ in TOKENIZER(text):
-            number = self.source.get(token.removeprefix(METASPACE).lower())
-            said.append(token if number is None else self.words[self.best[number]])
-        said = TOKENIZER.detokenize(said)
-        return said[:1].upper() + said[1:] if text[:1].isupper() else said
+            word_id = self.source_ids.get(token.removeprefix(METASPACE).lower())
+            tokens.append(token if word_id is None else self.words[self.best[word_id]])
+        result = TOKENIZER.detokenize(tokens)
+        return result[:1].upper() + result[1:] if text[:1].isupper() else result
 
 
-def _words(text):
+def _words(text: str) -> list[str]:
     return [token.removeprefix(METASPACE).lower() for token, _, _ in TOKENIZER(text)]
 
 
-def main():
-    """Learns, chooses, measures, writes."""
+def main() -> None:
+    """Fit the baselines, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", nargs="+", default=["fr", "de"])
-    found = registry.find("translation").import_recipe()
+    recipe = registry.find("translation").import_recipe()
     rows = []
     for target in parser.parse_args().target:
-        config = dataclasses.replace(found.preset("default"), target=target)
-        splits = found.load(config)
+        config = dataclasses.replace(recipe.preset("default"), target=target)
+        splits = recipe.load(config)
         train = splits["train"]
         nearest, dictionary = Nearest(train.inputs), ModelOne(train.inputs, train.targets)
-        measured = {}
+        scores: dict[tuple[str, Any], dict[str, float]] = {}
         for name in ("validation", "test"):
             texts, references = splits[name].inputs, splits[name].targets
-            places = [nearest.find(text) for text in texts]
+            matches = [nearest.find(text) for text in texts]
             by_word = [dictionary.translate(text) for text in texts]
-            for like in LIKE:
-                said = [
-                    train.targets[place] if found >= like else word
-                    for (place, found), word in zip(places, by_word)
+            for minimum in MIN_SIMILARITIES:
+                outputs = [
+                    train.targets[index] if similarity >= minimum else word
+                    for (index, similarity), word in zip(matches, by_word)
                 ]
-                measured[name, like] = metric.compute_scores(said, references)[0]
-            measured[name, "copied"] = metric.compute_scores(texts, references)[0]
-        best = max(LIKE, key=lambda like: sum(measured["validation", like].values()))
-        row = {"target": target, "pairs": {name: len(part.inputs) for name, part in splits.items()}}
+                scores[name, minimum] = metric.compute_scores(outputs, references)[0]
+            scores[name, "source"] = metric.compute_scores(texts, references)[0]
+        best = max(
+            MIN_SIMILARITIES, key=lambda minimum: sum(scores["validation", minimum].values())
+        )
+        num_pairs = {name: len(split.inputs) for name, split in splits.items()}
+        row: page.Row = {"target": target, "num_pairs": num_pairs, "min_similarity": best}
         for name in ("validation", "test"):
             row[name] = {
-                f"both, like at least {best}": measured[name, best],
-                "memory": measured[name, LIKE[0]],
-                "dictionary": measured[name, LIKE[-1]],
-                "copied": measured[name, "copied"],
+                "memory_then_dictionary": scores[name, best],
+                "translation_memory": scores[name, MIN_SIMILARITIES[0]],
+                "dictionary": scores[name, MIN_SIMILARITIES[-1]],
+                "source": scores[name, "source"],
             }
         rows.append(row)
         print(row, flush=True)

@@ -1,14 +1,15 @@
-"""What the recipe `video` sees without time: `python -m benchmarks.video_controls`.
+"""Controls without temporal order for the recipe `video`: `python -m benchmarks.video_controls`.
 
-Of a finished run of the default, the accuracy on the validation split as it is; with the frames of
-each clip shuffled; and played backwards, where moving left is moving right. Beside it a model of
-the same make that learns from single frames and sees one. Writes
-`benchmarks/results/video_controls.json`.
+Accuracy of a finished run on the validation split; on clips with shuffled frames; on reversed
+clips, where moving left becomes moving right; and of the same model trained and tested on single
+frames. Writes `benchmarks/results/video_controls.json`.
 """
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,18 +18,20 @@ from benchmarks import page
 from keras_seq.batching import RawExamples, make_batches
 from keras_seq.train import runs
 
-BACKWARDS = [
+REVERSED_LABELS = [
     ("left", "right"),
     ("up", "down"),
     (" clockwise", " counter-clockwise"),
     ("growing", "shrinking"),
 ]
-FRAMES = 4
-"""Of each training clip that the model of single frames learns from."""
+NUM_FRAMES = 4
+"""Number of frames per training clip for the single-frame model."""
+
+Clips = list[np.ndarray]
 
 
-def main():
-    """Measures, trains, prints, writes."""
+def main() -> None:
+    """Train the single-frame model, measure, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/video/default"))
     recipe, config, model = runs.Run(parser.parse_args().run).load()
@@ -37,38 +40,45 @@ def main():
     random = np.random.default_rng(config.seed)
     rows = []
 
-    def add(what, clips, labels, model=model):
-        found = recipe.evaluate(model, {"validation": RawExamples(clips, labels)}, "validation")
-        rows.append({"clips": what, **found})
+    def add(name: str, clips: Clips, labels: Sequence[str], model: Any = model) -> None:
+        examples = {"validation": RawExamples(clips, labels)}
+        rows.append({"clips": name, **recipe.evaluate(model, examples, "validation")})
         print(rows[-1], flush=True)
 
-    add("as they are", clips, labels)
-    add("frames shuffled", [random.permutation(clip) for clip in clips], labels)
-    add("played backwards, by what they then show", [c[::-1] for c in clips], backwards(labels))
-    add("played backwards, by what they showed", [c[::-1] for c in clips], labels)
-    alone = one_frame(recipe, config, splits["train"], random)
-    add("one frame, for a model of single frames", single(clips, 1, random), labels, alone)
-    rows.append({"clips": "by chance", "accuracy": 1 / len(model.labels)})
+    add("unchanged", clips, labels)
+    add("shuffled frames", [random.permutation(clip) for clip in clips], labels)
+    add("reversed, with reversed labels", [c[::-1] for c in clips], reverse_labels(labels))
+    add("reversed, with original labels", [c[::-1] for c in clips], labels)
+    single_frame_model = train_single_frame(recipe, config, splits["train"], random)
+    add(
+        "single frames, single-frame model",
+        pick_frames(clips, 1, random),
+        labels,
+        single_frame_model,
+    )
+    rows.append({"clips": "chance level", "accuracy": 1 / len(model.labels)})
     page.write("video_controls", rows)
 
 
-def backwards(labels):
-    """What clips show when they are played backwards."""
+def reverse_labels(labels: Sequence[str]) -> list[str]:
+    """Return the labels of reversed clips."""
     opposite = {label: label for label in labels}
-    for one, other in BACKWARDS:
+    for first, second in REVERSED_LABELS:
         for label in opposite:
-            if label.endswith(one):
-                opposite[label] = label.removesuffix(one) + other
-            elif label.endswith(other):
-                opposite[label] = label.removesuffix(other) + one
+            if label.endswith(first):
+                opposite[label] = label.removesuffix(first) + second
+            elif label.endswith(second):
+                opposite[label] = label.removesuffix(second) + first
     return [opposite[label] for label in labels]
 
 
-def one_frame(recipe, config, train, random):
-    """A model that has learnt from single frames of the training clips, for as many steps."""
-    frames = single(train.inputs, FRAMES, random)
-    train = RawExamples(frames, list(np.repeat(train.targets, FRAMES)))
-    config = dataclasses.replace(config, batch_size=FRAMES * config.batch_size)
+def train_single_frame(
+    recipe: Any, config: Any, train: RawExamples, random: np.random.Generator
+) -> keras.Model:
+    """Return a model trained on single frames of the training clips for equally many steps."""
+    frames = pick_frames(train.inputs, NUM_FRAMES, random)
+    train = RawExamples(frames, list(np.repeat(train.targets, NUM_FRAMES)))
+    config = dataclasses.replace(config, batch_size=NUM_FRAMES * config.batch_size)
     keras.utils.set_random_seed(config.seed)
     model = recipe.build(config, train)
     examples = recipe.encode(model, train)
@@ -79,8 +89,8 @@ def one_frame(recipe, config, train, random):
     return model
 
 
-def single(clips, count, random):
-    """So many clips of one frame from each, chosen at random."""
+def pick_frames(clips: Clips, count: int, random: np.random.Generator) -> Clips:
+    """Return `count` clips of one random frame for each clip."""
     return [clip[i : i + 1] for clip in clips for i in random.integers(0, len(clip), count)]
 
 

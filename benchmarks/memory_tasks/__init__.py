@@ -1,5 +1,5 @@
-"""What recurrent cells can remember: the field's own experiments, each cell on each of them.
+"""Standard long-range tasks for recurrent cells.
 
-`tasks` makes the sequences and says what a right answer is, `training` trains one cell on one of
-them, `report` writes the table and the picture.
+`tasks` generates the sequences and computes the scores, `training` trains one cell on one task, and
+`report` writes the table and the plot.
 """

@@ -1,136 +1,144 @@
-"""The rows as JSON, as a page and as a picture."""
+"""Results of the memory tasks as JSON, as a page and as a plot."""
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import page
-from benchmarks.memory_tasks.tasks import TASKS
+from benchmarks.memory_tasks.tasks import TASKS, Task
 from benchmarks.memory_tasks.training import CELLS
 
 RESULTS = page.RESULTS / "memory_tasks.json"
-PICTURE = page.RESULTS / "memory_tasks.png"
+PLOT = page.RESULTS / "memory_tasks.png"
 PAGE = page.PAGE.parent / "memory_tasks.md"
 KEY = ("task", "distance", "cell", "seed")
-STYLES = {"by default": ":", "at the start": "--", "after training": "-"}
-"""Of the gradients of a row."""
+STYLES = {"default_init": ":", "chrono_init": "--", "trained": "-"}
+"""Line styles of the gradients before and after training."""
+
+Rows = list[page.Row]
 
 
-def known(path=RESULTS):
-    """The rows that there are, by what was run."""
+def read_rows(path: Path = RESULTS) -> dict[tuple[Any, ...], page.Row]:
+    """Return the rows of a file by task, distance, cell and seed."""
     rows = json.loads(path.read_text())["rows"] if path.exists() else []
     return {tuple(row[name] for name in KEY): row for row in rows}
 
 
-def merge(row, path=RESULTS):
-    """Adds a row, in the order of the tasks and cells, in place of the same if it is there."""
-    rows = {**known(path), tuple(row[name] for name in KEY): row}
+def merge(row: page.Row, path: Path = RESULTS) -> None:
+    """Insert or replace a row, in the order of the tasks and cells."""
+    rows = {**read_rows(path), tuple(row[name] for name in KEY): row}
     order = sorted(rows, key=lambda k: ([*TASKS].index(k[0]), k[1], CELLS.index(k[2]), k[3]))
     page.record(path, "python -m benchmarks.memory_tasks", [rows[key] for key in order])
 
 
-def write():
-    """The page and the picture of all rows."""
-    rows = list(known().values())
+def write() -> None:
+    """Write the page and the plot of all rows."""
+    rows = list(read_rows().values())
     PAGE.write_text("\n".join(text(rows)) + "\n")
-    draw(rows, PICTURE)
+    draw(rows, PLOT)
 
 
-def seeds(rows, **wanted):
-    """The rows of one combination, one a seed."""
-    return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
+def select(rows: Rows, **values: object) -> Rows:
+    """Return the rows with these values."""
+    return [row for row in rows if all(row[key] == value for key, value in values.items())]
 
 
-def text(rows):
-    """The page in Markdown, line by line."""
+def text(rows: Rows) -> list[str]:
+    """Return the lines of the page in Markdown."""
     return [
-        "# What the cells can remember",
+        "# Memory of the cells",
         "",
-        "Written by `python -m benchmarks.memory_tasks`. One layer of each cell, trained on "
-        "sequences that never come twice and measured on 1,000 others; means over seeds, their "
-        "number behind it if it is not one. What the tasks are is said in "
-        "[tasks.py](../benchmarks/memory_tasks/tasks.py). In adding, copying and agreement, gates "
-        "begin by forgetting over up to as many steps as the distance (chrono initialisation, "
-        "Tallec & Ollivier 2018). Diagonal peepholes begin at zero.",
+        "Written by `python -m benchmarks.memory_tasks`. A layer of each cell is trained on new "
+        "random sequences and tested on 1,000 others. [tasks.py]"
+        "(../benchmarks/memory_tasks/tasks.py) defines the tasks. The scores are means over seeds, "
+        "with their number in parentheses if there are several. In adding, copying and agreement, "
+        "the gates are initialized to remember for up to the distance (chrono initialization, "
+        "Tallec & Ollivier 2018). Diagonal peepholes are initialized with zeros. "
+        "[experiments/timing.md](experiments/timing.md) discusses the timing tasks.",
         "",
-        *_table(rows, lambda task: f": {task.figure}", _figure),
+        *_table(rows, lambda task: f": {task.metric}", _format_score),
         "",
-        "How many updates that took, the median of the seeds that solved it. Training ends when "
-        "all of 1,000 validation sequences are right, or, in adding, at half the error asked for.",
+        "Training steps, the median of the seeds that solved the task. Training ends when all of "
+        "1,000 validation sequences are right or, in adding, at half of the required error.",
         "",
-        *_table(rows, lambda task: f", at most {task.updates:,}", _updates),
+        *_table(rows, lambda task: f", at most {task.steps:,}", _format_steps),
         "",
-        "Seeds that had solved it on the validation sequences after half of these updates, and "
-        "after all, of how many.",
+        "Number of seeds that had solved the task on the validation sequences after half of these "
+        "steps and after all of them.",
         "",
-        *_table([row for row in rows if len(TASKS[row["task"]].seeds) > 1], _half, _seeds),
+        *_table([row for row in rows if len(TASKS[row["task"]].seeds) > 1], _half, _format_solved),
         "",
-        f"![the same as curves](../benchmarks/results/{PICTURE.name})",
+        f"![scores by distance and over training](../benchmarks/results/{PLOT.name})",
     ]
 
 
-def _table(rows, of_task, shown):
+def _table(
+    rows: Rows, label: Callable[[Task], str], format_cell: Callable[[Task, Rows], str]
+) -> list[str]:
     lines = [_row(["task", "distance", *CELLS]), _row(["---"] * (2 + len(CELLS)))]
     for name, task in TASKS.items():
         for distance in dict.fromkeys(row["distance"] for row in rows if row["task"] == name):
-            found = [seeds(rows, task=name, distance=distance, cell=cell) for cell in CELLS]
-            cells = [shown(task, of_cell) if of_cell else "" for of_cell in found]
-            lines.append(_row([name + of_task(task), str(distance), *cells]))
+            by_cell = [select(rows, task=name, distance=distance, cell=cell) for cell in CELLS]
+            cells = [format_cell(task, seeds) if seeds else "" for seeds in by_cell]
+            lines.append(_row([name + label(task), str(distance), *cells]))
     return lines
 
 
-def _row(cells):
+def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _figure(task, rows):
-    number = format(mean(rows), ".5f" if task.less_is_better else ".3f")
+def _format_score(task: Task, rows: Rows) -> str:
+    number = format(mean(rows), ".5f" if task.mode == "min" else ".3f")
     return number + (f" ({len(rows)})" if len(rows) > 1 else "")
 
 
-def _updates(task, rows):
-    solved = [row["updates"] for row in rows if row["solved"]]
+def _format_steps(_task: Task, rows: Rows) -> str:
+    solved = [row["steps"] for row in rows if row["solved"]]
     return f"{np.median(solved):,.0f}" if solved else "-"
 
 
-def _half(task):
-    return f", {task.updates // 2:,} and {task.updates:,}"
+def _half(task: Task) -> str:
+    return f", {task.steps // 2:,} and {task.steps:,}"
 
 
-def _seeds(task, rows):
+def _format_solved(task: Task, rows: Rows) -> str:
     best = [
-        max(share for done, share in row["curve"] if done <= most)
-        for most in (task.updates // 2, task.updates)
+        max(score for step, score in row["curve"] if step <= max_steps)
+        for max_steps in (task.steps // 2, task.steps)
         for row in rows
     ]
     half, whole = np.reshape(np.array(best) >= task.solved, (2, len(rows))).sum(axis=1)
     return f"{half}, {whole} of {len(rows)}"
 
 
-def mean(rows):
-    """The mean of the figure over the seeds."""
-    return float(np.mean([row["figure"] for row in rows]))
+def mean(rows: Rows) -> float:
+    """Return the mean score over the seeds."""
+    return float(np.mean([row["score"] for row in rows]))
 
 
-def draw(rows, path):
-    """A panel a task, over its distances or as it learns; the gradient over the distance."""
-    figure_ = Figure(figsize=(16, 8), layout="constrained")
-    panels = iter(figure_.subplots(2, 4).flat)
+def draw(rows: Rows, path: Path) -> None:
+    """Plot each task over the distances or over training, and the gradient over the distance."""
+    figure = Figure(figsize=(16, 8), layout="constrained")
+    panels = iter(figure.subplots(2, 4).flat)
     for name, task in TASKS.items():
         axes = next(panels)
         of_task = [row for row in rows if row["task"] == name]
         for cell in CELLS:
-            of_cell = seeds(of_task, cell=cell)
-            by_updates = len(task.distances) == 1
-            points = (_learning if by_updates else _over_distance)(of_cell)
-            style = {} if by_updates else {"marker": "o"}
+            of_cell = select(of_task, cell=cell)
+            over_steps = len(task.distances) == 1
+            points = (_over_steps if over_steps else _over_distance)(of_cell)
+            style = {} if over_steps else {"marker": "o"}
             axes.plot(*zip(*points) if points else ([], []), label=cell, **style)
-        axes.set(title=name, xlabel="updates" if by_updates else "distance", ylabel=task.figure)
-        axes.set_yscale("log" if task.less_is_better else "linear")
+        axes.set(title=name, xlabel="steps" if over_steps else "distance", ylabel=task.metric)
+        axes.set_yscale("log" if task.mode == "min" else "linear")
     farthest = max((r["distance"] for r in rows if r["task"] == "adding"), default=None)
     added = [r for r in rows if r["task"] == "adding" and r["distance"] == farthest]
-    added = {row["cell"]: row for row in reversed(added)}  # of the first seed
+    added = {row["cell"]: row for row in reversed(added)}  # the first seed
     learning, gradient = panels
     for number, cell in enumerate(CELLS):
         if cell in added:
@@ -139,29 +147,29 @@ def draw(rows, path):
             for when, style in STYLES.items():
                 values = np.array(added[cell]["gradients"][when])
                 gradient.semilogy(*values.T, style, color=color)
-    learning.set(title=f"adding, {farthest} steps", xlabel="updates", ylabel="mean squared error")
+    learning.set(title=f"adding, {farthest} steps", xlabel="steps", ylabel="mean squared error")
     gradient.set(
-        title="adding: gradient for the state",
+        title="adding: gradient of the state",
         xlabel="steps before the end",
         ylim=(1e-12, 1e3),
     )
-    for axes in figure_.axes:
+    for axes in figure.axes:
         axes.grid(alpha=0.3)
-    figure_.axes[0].legend(fontsize="small")
+    figure.axes[0].legend(fontsize="small")
     for when, style in STYLES.items():
-        gradient.plot([], [], style, color="gray", label=when)
+        gradient.plot([], [], style, color="gray", label=when.replace("_", " "))
     gradient.legend(fontsize="small")
-    figure_.savefig(path, dpi=100)
+    figure.savefig(path, dpi=100)
 
 
-def _over_distance(rows):
-    """[distance, mean figure] pairs."""
+def _over_distance(rows: Rows) -> list[tuple[int, float]]:
+    """Return pairs of distance and mean score."""
     distances = sorted({row["distance"] for row in rows})
-    return [(distance, mean(seeds(rows, distance=distance))) for distance in distances]
+    return [(distance, mean(select(rows, distance=distance))) for distance in distances]
 
 
-def _learning(rows):
-    """[updates, mean of the validation figure] pairs; who has ended stays at his last."""
-    updates = sorted({done for row in rows for done, _ in row["curve"]})
-    curves = [np.interp(updates, *zip(*row["curve"])) for row in rows]
-    return list(zip(updates, np.mean(curves, axis=0))) if rows else []
+def _over_steps(rows: Rows) -> list[tuple[int, float]]:
+    """Return pairs of step and mean validation score; finished runs keep their last score."""
+    steps = sorted({step for row in rows for step, _ in row["curve"]})
+    curves = [np.interp(steps, *zip(*row["curve"])) for row in rows]
+    return list(zip(steps, np.mean(curves, axis=0))) if rows else []

@@ -1,89 +1,96 @@
-"""One cell learns one task, from sequences that never come twice."""
+"""Training of one cell on one task, on new random sequences in every step."""
 
 import time
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 import keras_seq
-from benchmarks.memory_tasks.tasks import TASKS
+from benchmarks import page
+from benchmarks.memory_tasks.tasks import TASKS, Task
 from keras_seq import cells, layers
+from keras_seq._internal.types import Tensor
 from keras_seq.train.optimizers import adam_w
 
 CELLS = ("SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM")
-BATCH, ROUND, JUDGED = 64, 100, 1000
-"""Sequences an update, updates between two looks at the validation sequences, how many these are;
-as many are the test."""
+BATCH_SIZE = 64
+VALIDATION_STEPS = 100
+"""Number of training steps between two validations."""
+NUM_TEST = 1000
+"""Number of sequences for validation, and for the test."""
 
 
-def row(task, distance, cell, seed, updates=None):
-    """Trains and tests.
+def train(name: str, distance: int, cell: str, seed: int, steps: int | None = None) -> page.Row:
+    """Train a cell on a task, and test it once at the end.
 
-    It ends when all validation sequences are right, or their error is half of what the task asks
-    for, or after `updates`; the test sequences are read once, at the end.
+    Training ends when all validation sequences are right or their error is half of the required
+    one, at the latest after `steps`.
 
     Returns:
-        A dict for `benchmarks/results/memory_tasks.json`: what was run, the figure on the test
-        sequences, that of the validation sequences over the updates, CPU seconds, and, of the
-        problem of adding, the gradient over the distance: of a layer as Keras begins it, of this
-        one before it has learnt, and after.
+        Row for `benchmarks/results/memory_tasks.json`: the settings, the test score, the validation
+        scores over training, CPU seconds and, for the adding problem, the gradient over the
+        distance with Keras's initialization, before training and after training.
     """
-    name, task, started = task, TASKS[task], time.process_time()
-    updates = updates or task.updates
-    train, validation, test = (np.random.default_rng([seed, part]) for part in range(3))
-    held_out = task.examples(validation, JUDGED, distance)
+    task: Task = TASKS[name]
+    start_time = time.process_time()
+    steps = steps or task.steps
+    training, validation, test = (np.random.default_rng([seed, part]) for part in range(3))
+    held_out = task.examples(validation, NUM_TEST, distance)
     keras.utils.set_random_seed(seed)
-    model = model_of(task, cell, held_out[0].shape[1:], updates)
-    found = {"task": name, "distance": distance, "cell": cell, "seed": seed}
-    gradients = {"by default": over_distance(model, held_out[0])} if name == "adding" else {}
+    model = build_model(task, cell, held_out[0].shape[1:], steps)
+    row: page.Row = {"task": name, "distance": distance, "cell": cell, "seed": seed}
+    gradients = {}
+    if name == "adding":
+        gradients["default_init"] = gradient_over_distance(model, held_out[0])
     if task.chrono:
-        set_chrono(model.get_layer("memory").cell, distance, seed)
+        set_chrono_bias(model.get_layer("memory").cell, distance, seed)
     if gradients:
-        gradients["at the start"] = over_distance(model, held_out[0])
+        gradients["chrono_init"] = gradient_over_distance(model, held_out[0])
     curve = []
-    for done in range(ROUND, updates + 1, ROUND):
-        x, y = task.examples(train, ROUND * BATCH, distance)
-        model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0)
-        curve.append([done, judged(task, model, *held_out)])
-        best = 0.5 * task.solved if task.less_is_better else 1.0
-        if (curve[-1][1] <= best) if task.less_is_better else (curve[-1][1] >= best):
+    for step in range(VALIDATION_STEPS, steps + 1, VALIDATION_STEPS):
+        x, y = task.examples(training, VALIDATION_STEPS * BATCH_SIZE, distance)
+        model.fit(x, y, batch_size=BATCH_SIZE, shuffle=False, verbose=0)
+        score = evaluate(task, model, *held_out)
+        curve.append([step, score])
+        if score <= 0.5 * task.solved if task.mode == "min" else score >= 1.0:
             break
-    figure = judged(task, model, *task.examples(test, JUDGED, distance))
+    score = evaluate(task, model, *task.examples(test, NUM_TEST, distance))
     if gradients:
-        gradients["after training"] = over_distance(model, held_out[0])
-        found["gradients"] = gradients
+        gradients["trained"] = gradient_over_distance(model, held_out[0])
+        row["gradients"] = gradients
     return {
-        **found,
-        "figure": figure,
-        "solved": figure <= task.solved if task.less_is_better else figure >= task.solved,
-        "updates": done,
+        **row,
+        "score": score,
+        "solved": score <= task.solved if task.mode == "min" else score >= task.solved,
+        "steps": step,
         "curve": curve,
-        "cpu seconds": time.process_time() - started,
+        "cpu_seconds": time.process_time() - start_time,
     }
 
 
-def model_of(task, cell, shape, updates):
-    """One recurrent layer and what answers from its outputs."""
-    arguments = {"return_sequences": task.every_step, "name": "memory"}
+def build_model(task: Task, cell: str, shape: tuple[int, ...], steps: int) -> keras.Model:
+    """Return a compiled model with one recurrent layer and a Dense layer."""
+    arguments: dict[str, Any] = {"return_sequences": task.every_step, "name": "memory"}
     if cell == "DiagonalPeepholeLSTM":
         arguments["peephole_initializer"] = "zeros"
     layer = getattr(layers, cell)(task.units, **arguments)
     model = keras.Sequential([keras.Input(shape), layer, keras.layers.Dense(task.outputs)])
     loss = {
         "mse": "mse",
-        "marked": of_what_is_due,
+        "marked": masked_squared_error,
         "binary": keras.losses.BinaryCrossentropy(from_logits=True),
         "crossentropy": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     }[task.loss]
-    model.compile(adam_w(task.rate, updates, weight_decay=0.0), loss=loss)
+    model.compile(adam_w(task.learning_rate, steps, weight_decay=0.0), loss=loss)
     return model
 
 
-def set_chrono(cell, timesteps, seed):
-    """Begins with gates that forget, without input, over 2 to `timesteps` steps.
+def set_chrono_bias(cell: keras.layers.Layer, timesteps: int, seed: int) -> None:
+    """Initialize the gate biases for time scales of 2 to `timesteps` steps.
 
-    Chrono initialisation, Tallec & Ollivier (2018). SimpleRNN has no such gate, and stays.
+    Chrono initialization, Tallec & Ollivier (2018). SimpleRNN has no gates and is not changed.
     """
     units, bias = cell.units, ops.convert_to_numpy(cell.bias).copy()
     keeps = np.log(np.random.default_rng(seed).uniform(1, timesteps - 1, units))
@@ -94,24 +101,26 @@ def set_chrono(cell, timesteps, seed):
     cell.bias.assign(bias)
 
 
-def of_what_is_due(targets, outputs):
-    """The squared error where the second number of the targets is 1, and nothing elsewhere."""
-    due = targets[..., 1]
-    return ops.sum(due * ops.square(outputs[..., 0] - targets[..., 0])) / ops.sum(due)
+def masked_squared_error(targets: Tensor, outputs: Tensor) -> Tensor:
+    """Return the mean squared error over the steps where the second target channel is 1."""
+    mask = targets[..., 1]
+    return ops.sum(mask * ops.square(outputs[..., 0] - targets[..., 0])) / ops.sum(mask)
 
 
-def judged(task, model, x, targets):
-    """The task's figure."""
-    return task.judge(targets, model.predict(x, batch_size=250, verbose=0))
+def evaluate(task: Task, model: keras.Model, x: np.ndarray, targets: np.ndarray) -> float:
+    """Return the score of a model on some sequences."""
+    return task.score(targets, model.predict(x, batch_size=250, verbose=0))
 
 
-def over_distance(model, x, sequences=16, points=50):
-    """How much the answer depends on the state so many steps before it: [distance, norm] pairs.
+def gradient_over_distance(
+    model: keras.Model, x: np.ndarray, num_sequences: int = 16, num_points: int = 50
+) -> list[list[float]]:
+    """Return pairs of distance to the last step, and norm of the gradient of the state there.
 
-    The norm of the gradient for all of the state (h, and c where there is one), its mean over
-    some sequences, over that for the last one.
+    The gradient is that of the summed outputs with respect to h, and c if there is one. The norms
+    are means over the sequences, relative to the last step.
     """
-    gradients = keras_seq.trace(model, x[:sequences]).gradient_norms(ops.sum)["memory"]
+    gradients = keras_seq.trace(model, x[:num_sequences]).gradient_norms(ops.sum)["memory"]
     norms = np.linalg.norm(list(gradients.values()), axis=0).mean(axis=0)[::-1]
-    picked = np.unique(np.linspace(0, len(norms) - 1, points).astype(int))
-    return [[int(distance), float(norms[distance] / norms[0])] for distance in picked]
+    distances = np.unique(np.linspace(0, len(norms) - 1, num_points).astype(int))
+    return [[int(distance), float(norms[distance] / norms[0])] for distance in distances]

@@ -1,5 +1,6 @@
-"""What is compared: each module builds, in one library, the function that does a task once.
+"""Peers of `benchmarks.interleaved`: each module builds the timed functions of one library.
 
-A task is a dict: `cell` (a layer's name), `shape` (batch, timesteps, features, units), `mode`
-("forward" or "train": forward, and the gradients of weights and inputs), `how` (the contestant).
+A task is a dict: `cell` (name of a layer), `shape` (batch, timesteps, features, units), `mode`
+(`"forward"` or `"train"`: forward pass and gradients of weights and inputs), `how` (the
+contestant).
 """

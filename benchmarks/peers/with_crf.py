@@ -1,7 +1,10 @@
-"""A train step of a tagger, with a CRF or with a softmax at its end, all else alike.
+"""Train step of a tagger that ends with a CRF or with a softmax.
 
 A task is a dict: `head` ("crf" or "softmax") and `shape` (batch, timesteps, units, tags).
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,9 +12,11 @@ import tensorflow as tf
 
 from keras_seq import layers
 
+Task = dict[str, Any]
 
-def build(task):
-    """The function that takes one step of `fit`, the accuracy measured too."""
+
+def build(task: Task) -> Callable[[], float]:
+    """Return a function that runs one training step, accuracy metric included."""
     batch, timesteps, units, tags = task["shape"]
     keras.utils.set_random_seed(0)
     recurrent = layers.LSTM(units, return_sequences=True)

@@ -1,9 +1,11 @@
-"""One epoch of `model.fit`, with our layers or with Keras's, all else at Keras's defaults.
+"""One epoch of `model.fit` with our layers or Keras's, and Keras's default settings.
 
 A task is a dict: `model` (a key of `MODELS`) and `how` ("ours" or "keras").
 """
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,29 +13,31 @@ import numpy as np
 from keras_seq import layers
 from recipes.mnist_rows import config, data, model
 
+Task = dict[str, Any]
 
-def build(task):
-    """The function that trains for one epoch."""
+
+def build(task: Task) -> Callable[[], object]:
+    """Return a function that trains for one epoch."""
     library = layers if task["how"] == "ours" else keras.layers
     network, x, y, batch_size = MODELS[task["model"]](library)
     return lambda: network.fit(x, y, batch_size=batch_size, verbose=0)
 
 
-def _stacked(make):
-    """Sequences (64, 200, 128) and recurrent layers, compiled and fitted by default."""
+def _stacked(make: Callable[[Any], list[keras.Layer]]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a builder of a model with these layers, with data `(640, 200, 128)`."""
 
-    def stacked(library):
+    def build_stacked(library: Any) -> tuple[Any, ...]:
         network = keras.Sequential([keras.Input((200, 128)), *make(library)])
         network.add(keras.layers.Dense(1))
         network.compile("adam", "mse")
         rng = np.random.default_rng(0)
         return network, rng.standard_normal((640, 200, 128), "float32"), rng.random(640), 64
 
-    return stacked
+    return build_stacked
 
 
-def _mnist_rows(library):
-    """The recipe with its default preset and its built-in digits."""
+def _mnist_rows(library: Any) -> tuple[Any, ...]:
+    """Return the model and data of the recipe's default preset."""
     preset = dataclasses.replace(config.PRESETS["default"], data="builtin")
     model.layers = library
     train = data.load(preset)["train"]

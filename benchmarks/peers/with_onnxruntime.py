@@ -1,17 +1,22 @@
 """ONNX Runtime's recurrent operators, forward only."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+Task = dict[str, Any]
+
 GATES = {"SimpleRNN": ("RNN", 1), "GRU": ("GRU", 3)}
 
 
-def build(task):
-    """The function that does the task once."""
+def build(task: Task) -> Callable[[], object]:
+    """Return a function that runs the task once."""
     if task["mode"] != "forward":
-        raise ValueError("ONNX Runtime only runs forward.")
+        raise ValueError("ONNX Runtime supports the mode 'forward' only.")
     batch, timesteps, features, units = task["shape"]
     operator, gates = GATES.get(task["cell"], ("LSTM", 4))
     rng = np.random.default_rng(0)

@@ -1,31 +1,38 @@
-"""torch's layers (oneDNN's kernels on a CPU), and the matrix products of a layer alone."""
+"""Recurrent layers of torch (oneDNN kernels on a CPU), and only the matrix products of a layer."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
 torch.set_num_threads(os.cpu_count())
+
+Task = dict[str, Any]
+
 NAMES = {"SimpleRNN": "RNN", "GRU": "GRU"}
 GATES = {"SimpleRNN": 1, "GRU": 3}
 
 
-def build(task):
-    """The function that does the task once."""
+def build(task: Task) -> Callable[[], object]:
+    """Return a function that runs the task once."""
     make = _products if task["how"] == "products" else _layer
     return make(task["cell"], task["mode"], *task["shape"])
 
 
-def _layer(cell, mode, batch, timesteps, features, units):
-    # The peephole cells have no counterpart; they are held against the plain LSTM.
+def _layer(
+    cell: str, mode: str, batch: int, timesteps: int, features: int, units: int
+) -> Callable[[], None]:
+    # torch has no peephole cells; they are compared with the plain LSTM.
     layer = getattr(torch.nn, NAMES.get(cell, "LSTM"))(features, units, batch_first=True)
     x = torch.randn(batch, timesteps, features)
     d_y = torch.randn(batch, timesteps, units)
 
-    def forward():
+    def forward() -> None:
         with torch.no_grad():
             layer(x)
 
-    def train():
+    def train() -> None:
         layer.zero_grad()
         x.grad = None
         layer(x.requires_grad_())[0].backward(d_y)
@@ -33,15 +40,17 @@ def _layer(cell, mode, batch, timesteps, features, units):
     return train if mode == "train" else forward
 
 
-def _products(cell, mode, batch, timesteps, features, units):
-    """One product with W, one with U a step; in training their transposes and two gradients too."""
+def _products(
+    cell: str, mode: str, batch: int, timesteps: int, features: int, units: int
+) -> Callable[[], None]:
+    """Return a function with the matrix products of a layer, forward and in training backward."""
     columns = GATES.get(cell, 4) * units
     kernel, recurrent_kernel = torch.randn(features, columns), torch.randn(units, columns)
     x, h = torch.randn(timesteps * batch, features), torch.randn(batch, units)
     hs, d_z = torch.randn(timesteps * batch, units), torch.randn(timesteps * batch, columns)
     d_z_step = torch.randn(batch, columns)
 
-    def run():
+    def run() -> None:
         with torch.no_grad():
             x @ kernel
             for _ in range(timesteps):

@@ -1,4 +1,4 @@
-"""The tasks against rules that read a sequence step by step; training, rows and pages."""
+"""Tasks against independent step-by-step solutions; training, rows and pages."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def copied(x, distance):
             assert t == len(said) + distance - 1
             answer = list(said)
             return [0] * (t + 1) + answer
-    raise AssertionError("there is no sign")
+    raise AssertionError("there is no start signal")
 
 
 def verb(x, distance):
@@ -94,44 +94,44 @@ def test_every_delay_and_both_numbers_come():
     assert abs(np.corrcoef(others, many[:, 0])[0, 1]) < 0.15
 
 
-def test_how_answers_are_judged():
+def test_scores():
     rng = np.random.default_rng(0)
     for name, wrong in (("generating", 0.5), ("doubling", 3.0)):
         task = TASKS[name]
         _, targets = task.examples(rng, 10, task.distances[0])
         outputs = 4 * targets - 2
-        assert task.judge(targets, outputs) == 1
+        assert task.score(targets, outputs) == 1
         outputs[3, 5] = wrong
-        assert task.judge(targets, outputs) == 0.9
+        assert task.score(targets, outputs) == 0.9
     task = TASKS["measuring"]
     _, targets = task.examples(rng, 10, 30)
     # What is said where nothing is due does not count.
     outputs = np.where(targets[..., 1:] == 1, targets[..., :1] + 0.04, 7)
-    assert task.judge(targets, outputs) == 1
+    assert task.score(targets, outputs) == 1
     outputs[targets[..., 1] == 1, 0] += np.eye(40)[5] * 0.02
-    assert task.judge(targets, outputs) == 0.9
+    assert task.score(targets, outputs) == 0.9
     task = TASKS["copying"]
     _, targets = task.examples(rng, 10, 25)
     outputs = np.eye(9)[targets]
-    assert task.judge(targets, outputs) == 1
+    assert task.score(targets, outputs) == 1
     outputs[0, -1] = np.eye(9)[0]
-    assert task.judge(targets, outputs) == pytest.approx(0.99)
-    assert TASKS["agreement"].judge(np.array([[1.0], [0.0]]), np.array([[0.3], [0.2]])) == 0.5
-    assert TASKS["adding"].judge(np.ones((4, 1)), np.full((4, 1), 1.5)) == 0.25
+    assert task.score(targets, outputs) == pytest.approx(0.99)
+    assert TASKS["agreement"].score(np.array([[1.0], [0.0]]), np.array([[0.3], [0.2]])) == 0.5
+    assert TASKS["adding"].score(np.ones((4, 1)), np.full((4, 1), 1.5)) == 0.25
 
 
-def test_the_loss_of_what_is_due():
+def test_the_masked_squared_error():
     targets = np.array([[[0.5, 1], [0, 0]], [[0.1, 1], [0.9, 1]]], "float32")
     outputs = np.array([[[0.7], [9]], [[0.1], [0.6]]], "float32")
     expected = (0.2**2 + 0.3**2) / 3
-    assert float(training.of_what_is_due(targets, outputs)) == pytest.approx(expected)
+    assert float(training.masked_squared_error(targets, outputs)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("cell", training.CELLS)
 def test_gates_begin_with_the_memory_of_the_task(cell):
-    model = training.model_of(TASKS["adding"], cell, (5, 2), 100)
+    model = training.build_model(TASKS["adding"], cell, (5, 2), 100)
     before = model.get_weights()
-    training.set_chrono(model.get_layer("memory").cell, 100, 0)
+    training.set_chrono_bias(model.get_layer("memory").cell, 100, 0)
     gates = keras_seq.trace(model, np.zeros((1, 5, 2), "float32"))["memory"].gates
     if cell == "SimpleRNN":
         assert all(np.array_equal(*pair) for pair in zip(before, model.get_weights()))
@@ -144,7 +144,7 @@ def test_gates_begin_with_the_memory_of_the_task(cell):
 
 
 def test_diagonal_peepholes_begin_at_zero():
-    model = training.model_of(TASKS["doubling"], "DiagonalPeepholeLSTM", (5, 1), 100)
+    model = training.build_model(TASKS["doubling"], "DiagonalPeepholeLSTM", (5, 1), 100)
     cell = model.get_layer("memory").cell
     peepholes = [w for w in cell.weights if w.shape == (32,)]
     assert len(peepholes) == 3 and not any(np.any(w) for w in peepholes)
@@ -153,36 +153,34 @@ def test_diagonal_peepholes_begin_at_zero():
 
 @pytest.fixture
 def small(monkeypatch):
-    for name, value in {"BATCH": 32, "ROUND": 20, "JUDGED": 100}.items():
+    for name, value in {"BATCH_SIZE": 32, "VALIDATION_STEPS": 20, "NUM_TEST": 100}.items():
         monkeypatch.setattr(training, name, value)
 
 
 @pytest.mark.slow
 def test_a_cell_learns_and_stops_when_it_is_right(small):
-    row = training.row("agreement", 2, "GRU", 0, updates=300)
-    assert row["figure"] == 1.0 and row["solved"] and row["updates"] < 300
-    assert row["curve"][-1] == [row["updates"], 1.0] and row["curve"][0][1] < 1
+    row = training.train("agreement", 2, "GRU", 0, steps=300)
+    assert row["score"] == 1.0 and row["solved"] and row["steps"] < 300
+    assert row["curve"][-1] == [row["steps"], 1.0] and row["curve"][0][1] < 1
 
 
 @pytest.mark.slow
 def test_rows_are_merged_and_shown(small, tmp_path):
     path = tmp_path / "rows.json"
-    first = training.row("adding", 6, "LSTM", 1, updates=20)
-    assert not first["solved"] and first["updates"] == 20
-    for when in ("by default", "at the start", "after training"):
+    first = training.train("adding", 6, "LSTM", 1, steps=20)
+    assert not first["solved"] and first["steps"] == 20
+    for when in ("default_init", "chrono_init", "trained"):
         assert first["gradients"][when][0] == [0, 1.0]
         assert [distance for distance, _ in first["gradients"][when]] == list(range(6))
     report.merge(first, path)
-    solved = {"figure": 0.5, "solved": True, "updates": 60}
+    solved = {"score": 0.5, "solved": True, "steps": 60}
     report.merge({**first, **solved, "cell": "GRU", "seed": 0}, path)
-    report.merge({**first, "figure": 0.25}, path)
-    report.merge({**first, "seed": 0, "figure": 0.75}, path)
-    rows = report.known(path)
+    report.merge({**first, "score": 0.25}, path)
+    report.merge({**first, "seed": 0, "score": 0.75}, path)
+    rows = report.read_rows(path)
     assert list(rows) == [("adding", 6, *rest) for rest in (("GRU", 0), ("LSTM", 0), ("LSTM", 1))]
-    figures, updates = [
-        line for line in report.text([*rows.values()]) if line.startswith("| adding")
-    ]
-    assert figures == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
-    assert updates == "| adding, at most 4,000 | 6 |  | 60 | - |  |  |"
+    scores, steps = [line for line in report.text([*rows.values()]) if line.startswith("| adding")]
+    assert scores == "| adding: mean squared error | 6 |  | 0.50000 | 0.50000 (2) |  |  |"
+    assert steps == "| adding, at most 4,000 | 6 |  | 60 | - |  |  |"
     report.draw([*rows.values()], tmp_path / "picture.png")
     assert (tmp_path / "picture.png").stat().st_size > 10_000

@@ -1,4 +1,4 @@
-"""The memory and the dictionary that translations are compared with."""
+"""Baselines of translation: the memory and the dictionary."""
 
 import itertools
 import math
@@ -26,17 +26,17 @@ def test_nearest_is_the_one_of_largest_cosine():
         return math.sqrt(sum(weight(feature) ** 2 for feature in found))
 
     for query in ("open the door", "Close (x)", "file it", "the"):
-        likes = []
+        similarities = []
         for text in TEXTS:
             common = features(text) & features(query)
-            likes.append(norm(common) ** 2 / norm(features(text)) / norm(features(query)))
-        place, like = Nearest(TEXTS).find(query)
-        assert likes[place] == pytest.approx(max(likes)) == pytest.approx(like)
+            similarities.append(norm(common) ** 2 / norm(features(text)) / norm(features(query)))
+        index, similarity = Nearest(TEXTS).find(query)
+        assert similarities[index] == pytest.approx(max(similarities)) == pytest.approx(similarity)
     assert Nearest(TEXTS).find("nothing known")[1] == 0
 
 
 def test_dictionary():
-    """Which word is which, only all pairs together tell."""
+    """Only all pairs together determine the translation of each word."""
     sources = ["red house", "red door", "green door", "green house"]
     targets = ["maison rouge", "porte rouge", "porte verte", "maison verte"]
     dictionary = ModelOne(sources, targets)

@@ -1,13 +1,15 @@
-"""What counting reaches where recipes foretell: `python -m benchmarks.counting`.
+"""Kneser-Ney baselines of the language models: `python -m benchmarks.ngram_baseline`.
 
-Interpolated Kneser-Ney models, blind to styles, on exactly the tokens and splits of the recipes
-`language_model` and `music`: what a recurrent network has to beat. Order and discount are chosen on
-the validation split. Writes `benchmarks/results/counting.json`.
+Interpolated Kneser-Ney models without styles, on the tokens and splits of the recipes
+`language_model` and `music`. Order and discount are chosen on the validation split. Writes
+`benchmarks/results/ngram_baseline.json`.
 """
 
 import argparse
 import dataclasses
 import itertools
+from collections.abc import Sequence
+from typing import Any
 
 from benchmarks import page
 from keras_seq import layers
@@ -19,11 +21,13 @@ from keras_seq.train import registry
 TASKS = (("language_model", "builtin"), ("language_model", "peoples_daily"), ("music", "builtin"))
 ORDERS, DISCOUNTS = (6, 8, 12), (0.75, 0.9)
 MIN_COUNT = 2
-"""Number of training occurrences from which a token is known, as in the recipes."""
+"""Minimum number of training occurrences of a token in the vocabulary, as in the recipes."""
 
 
-def counted(train, min_count, order, discount):
-    """A generator that says only what counting does."""
+def fit_ngrams(
+    train: Sequence[Sequence[str]], min_count: int, order: int, discount: float
+) -> SequenceGenerator:
+    """Return a generator whose predictions are those of a Kneser-Ney model only."""
     encoder = TextEncoder.from_examples(train, "char", min_count=min_count, end=True)
     count_model = layers.KneserNey(encoder.vocab_size, order, 1.0, discount)
     count_model.adapt(encoder.encode([END, *row, END]) for row in train)
@@ -31,30 +35,36 @@ def counted(train, min_count, order, discount):
     return SequenceGenerator(encoder, stack=stack, count_model=count_model)
 
 
-class Blind:
-    """Tells a generator nothing of styles."""
+class WithoutStyles:
+    """Adapter that drops the styles of the examples.
 
-    def __init__(self, model):
+    Args:
+        model: Generator without styles.
+    """
+
+    def __init__(self, model: SequenceGenerator) -> None:
         self.model = model
         self.encoder = model.encoder
 
-    def log_probs(self, sequences, styles=None):
+    def log_probs(self, sequences: Any, styles: Any = None) -> Any:
+        """Return the log probabilities of the tokens of each sequence."""
+        del styles
         return self.model.log_probs(sequences)
 
 
-def main():
-    """Counts, prints, writes."""
+def main() -> None:
+    """Fit the models, print and write the results."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     rows = []
     for name, data in TASKS:
-        found = registry.find(name).import_recipe()
-        config = dataclasses.replace(found.preset("default"), data=data)
-        splits, best = found.load(config), None
+        recipe = registry.find(name).import_recipe()
+        config = dataclasses.replace(recipe.preset("default"), data=data)
+        splits, best = recipe.load(config), None
         for order, discount in itertools.product(ORDERS, DISCOUNTS):
             # A text is a sequence of characters.
             train = [list(example) for example in splits["train"].inputs]
-            model = Blind(counted(train, MIN_COUNT, order, discount))
-            measures = found.evaluate(model, splits, "validation")
+            model = WithoutStyles(fit_ngrams(train, MIN_COUNT, order, discount))
+            measures = recipe.evaluate(model, splits, "validation")
             print(f"{name}, {data}, order {order}, discount {discount}: {measures}", flush=True)
             if best is None or measures["perplexity"] < best[0]["perplexity"]:
                 best = measures, model, order, discount
@@ -66,11 +76,11 @@ def main():
                 "order": order,
                 "discount": discount,
                 "validation": measures,
-                "test": found.evaluate(model, splits, "test"),
+                "test": recipe.evaluate(model, splits, "test"),
             }
         )
         print(rows[-1], flush=True)
-    page.write("counting", rows)
+    page.write("ngram_baseline", rows)
 
 
 if __name__ == "__main__":
