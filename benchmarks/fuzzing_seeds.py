@@ -156,15 +156,16 @@ def _read_aligned(path: Path) -> Any:
 
 
 def _read_tunes(path: Path) -> Any:
-    from keras_seq_recipes.music import data, tunes
+    from keras_seq_recipes.music import data, notation
 
-    return [tunes.tokens_of_abc(text, where) for where, text, *_ in data.tunes_of(path, "", None)]
+    sources = data.split_abc_file(path, "", None)
+    return [notation.abc_to_tokens(text, where) for where, text, *_ in sources]
 
 
 def _read_score(path: Path) -> Any:
-    from keras_seq_recipes.music import scores, tunes
+    from keras_seq_recipes.music import notation, scores
 
-    return tunes.tokens_of(scores.parse_file(path), where=path)
+    return notation.score_to_tokens(scores.parse_file(path), where=path)
 
 
 def _read_sound(path: Path) -> Any:

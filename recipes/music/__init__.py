@@ -1,1 +1,1 @@
-"""Tunes composed from nothing or from a number that names a style."""
+"""Music composition: tunes in a given style, generated event by event."""

@@ -1,4 +1,4 @@
-"""What can be set, and the presets."""
+"""Settings of the recipe, and its presets."""
 
 import dataclasses
 
@@ -7,29 +7,27 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """One to many: from the number of a style, one note after the other."""
+    """One to many: a recurrent network generates a tune from the number of a style."""
 
     data: str = "builtin"
-    """Where the tunes come from: builtin (books of tunes), chorales (Bach's), or a folder of your
-    own with one sub-folder a style."""
+    """Data source: builtin (tune books), chorales (by Bach), or a folder with one sub-folder per
+    style."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
-    """The recurrent cell."""
+    """Recurrent cell."""
     units: int = config.tunable(320, choices=(128, 192, 256, 320, 448))
-    """Hidden units a layer."""
+    """Hidden units per layer."""
     num_layers: int = config.tunable(1, choices=(1, 2))
-    """Recurrent layers."""
+    """Number of recurrent layers."""
     dropout: float = config.tunable(0.4, low=0.1, high=0.6)
-    """Share of the features dropped between layers."""
+    """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
     ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
-    """Share of the steps at which the runs of one length are dropped in training."""
+    """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
-    """Of all weights, an update, in units of the learning rate."""
+    """Decoupled weight decay (AdamW), relative to the learning rate."""
     learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
-    """The highest of the schedule."""
+    """Peak learning rate."""
     batch_size: int = 16
-    """Tunes an update."""
     steps: int = 2_600
-    """Optimizer steps in all, rounded to whole passes over the training tunes (epochs)."""
 
     monitor = "nats_per_event"
     mode = "min"

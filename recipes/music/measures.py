@@ -1,90 +1,107 @@
-"""What a musician would look at: measures of a set of tunes, and whose style a tune is in."""
+"""Measures of a set of tunes, and a classifier of their styles."""
 
 import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from statistics import mean, median
+from typing import Any
 
 from . import chorales, tunes
 
+OverlapFinder = Callable[[Sequence[str]], int]
+"""Function from the events of a tune to the length of the longest n-gram in a training tune."""
 
-def measures(found, longest_shared):
-    """Measures of tunes; to be read beside those of real ones.
+
+def measure_tunes(
+    tune_list: Sequence[tunes.Tokens], find_overlap: OverlapFinder
+) -> dict[str, float]:
+    """Return measures of tunes, to compare with those of real tunes.
 
     Args:
-        found: Tunes, lists of tokens.
-        longest_shared: As `shared_with` returns it.
+        tune_list: Tokens of each tune.
+        find_overlap: Function as `make_overlap_finder` returns it.
 
     Returns:
-        Dict of `full_bars`, the share of bars of each voice, first and last left out, that are as
-        long as the metre says; `in_key`, the share of notes that the scale has; `range`, semitones
-        from the lowest note of a voice to the highest, the median; `repeated_bars`, the share of
-        bars that the tune has had before; `events`, how many notes and rests a tune has, the
-        median; `copied`, the longest run of events that a training tune has too, the median. With
-        four voices there are those of `chorales.measures` too.
+        - `full_bars`: fraction of bars, except the first and last of each voice, that have the
+          length of the meter.
+        - `in_key`: fraction of notes in the scale.
+        - `range`: median over voices of the range in semitones.
+        - `repeated_bars`: fraction of bars that occurred before in the tune.
+        - `events`: median number of notes and rests of a tune.
+        - `copied`: median length of the longest n-gram of events that a training tune has.
+        - For tunes with four voices also those of `chorales.measure_chorales`.
     """
-    full, in_key, again, ranges, lengths, copied = [], [], [], [], [], []
-    for tokens in found:
-        bar, tonic, mode, _ = tunes.head(tokens)
-        for line in tunes.lines_of(tokens).values():
-            sizes = [sum(map(tunes.length_of, inner)) for inner in tunes.bars_of(line)[1:-1]]
-            full += [size == bar for size in sizes]
-            pitches = [note.pitch for note in tunes.notes_of(line) if note.pitch is not None]
-            in_key += [(pitch - tonic) % 12 in tunes.scale(mode) for pitch in pitches]
+    full, in_key, repeated, ranges, num_events, copied = [], [], [], [], [], []
+    for tokens in tune_list:
+        head = tunes.parse_head(tokens)
+        scale = tunes.scale_semitones(head.mode)
+        for line in tunes.split_voices(tokens).values():
+            lengths = [sum(map(tunes.parse_length, bar)) for bar in tunes.split_bars(line)[1:-1]]
+            full += [length == head.bar_length for length in lengths]
+            pitches = [note.pitch for note in tunes.parse_notes(line) if note.pitch is not None]
+            in_key += [(pitch - head.tonic) % 12 in scale for pitch in pitches]
             ranges.append(max(pitches, default=0) - min(pitches, default=0))
-        bars = tunes.bars_of(tokens)
-        again += [inner in bars[:place] for place, inner in enumerate(bars)]
-        events = [token for token in tokens if tunes.is_event(token)]
-        lengths.append(len(events))
-        copied.append(longest_shared(events))
-    row = {
+        bars = tunes.split_bars(tokens)
+        repeated += [bar in bars[:number] for number, bar in enumerate(bars)]
+        events = list(filter(tunes.is_event, tokens))
+        num_events.append(len(events))
+        copied.append(find_overlap(events))
+    measures = {
         "full_bars": mean(full or [0]),
         "in_key": mean(in_key or [0]),
         "range": median(ranges),
-        "repeated_bars": mean(again or [0]),
-        "events": median(lengths),
+        "repeated_bars": mean(repeated or [0]),
+        "events": median(num_events),
         "copied": median(copied),
     }
-    return row | chorales.measures(found) if any(map(tunes.has_voices, found)) else row
+    if any(map(tunes.has_voices, tune_list)):
+        measures |= chorales.measure_chorales(tune_list)
+    return measures
 
 
-def shared_with(training):
-    """A function from the events of a tune to the longest run of them in one training tune."""
-    events = [[token for token in tune if tunes.is_event(token)] for tune in training]
+def make_overlap_finder(training: Iterable[tunes.Tokens]) -> OverlapFinder:
+    """Return a function that finds the longest n-gram of events shared with a training tune.
+
+    Args:
+        training: Tokens of the training tunes.
+    """
+    training_events = [list(filter(tunes.is_event, tokens)) for tokens in training]
 
     @functools.cache
-    def runs(length):
-        return {hash(run) for tune in events for run in _runs(tune, length)}
+    def ngram_hashes(n: int) -> set[int]:
+        return {hash(ngram) for events in training_events for ngram in _ngrams(events, n)}
 
-    def longest(tune):
-        low, high = 0, len(tune)
-        while low < high:  # what has a long run has all shorter ones
+    def find_overlap(events: Sequence[str]) -> int:
+        low, high = 0, len(events)
+        # Binary search, because a shared n-gram contains shared n-grams of all smaller lengths.
+        while low < high:
             middle = (low + high + 1) // 2
-            if any(hash(run) in runs(middle) for run in _runs(tune, middle)):
+            if any(hash(ngram) in ngram_hashes(middle) for ngram in _ngrams(events, middle)):
                 low = middle
             else:
                 high = middle - 1
         return low
 
-    return longest
+    return find_overlap
 
 
-def _runs(tune, length):
-    return (tuple(tune[i : i + length]) for i in range(len(tune) - length + 1))
+def _ngrams(tokens: Sequence[str], n: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(tokens[i : i + n]) for i in range(len(tokens) - n + 1))
 
 
-def style_classifier(training, styles):
-    """Tells styles by the runs of one to three tokens that a tune has: a fitted scikit-learn model.
+def train_style_classifier(training: Sequence[tunes.Tokens], styles: Sequence[str]) -> Any:
+    """Return a logistic regression over TF-IDF of n-grams, a fitted scikit-learn pipeline.
 
     Args:
-        training: Real tunes, lists of tokens.
-        styles: Of each.
+        training: Tokens of real tunes.
+        styles: Style of each.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    vectors = TfidfVectorizer(analyzer=_up_to_three, min_df=2, sublinear_tf=True)
-    return make_pipeline(vectors, LogisticRegression(C=10, max_iter=1_000)).fit(training, styles)
+    vectorizer = TfidfVectorizer(analyzer=_up_to_trigrams, min_df=2, sublinear_tf=True)
+    return make_pipeline(vectorizer, LogisticRegression(C=10, max_iter=1_000)).fit(training, styles)
 
 
-def _up_to_three(tokens):
-    return [run for length in (1, 2, 3) for run in _runs(tokens, length)]
+def _up_to_trigrams(tokens: Sequence[str]) -> list[tuple[str, ...]]:
+    return [ngram for n in (1, 2, 3) for ngram in _ngrams(tokens, n)]

@@ -1,73 +1,80 @@
-"""How well it foretells tunes, and what its own tunes are like beside real ones."""
+"""Metrics of tunes: likelihood of real tunes, and measures of generated ones."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from keras_seq._internal.files import write_json
 from keras_seq.models import SequenceGenerator
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
 from . import files, tunes
-from .measures import measures, shared_with, style_classifier
+from .measures import make_overlap_finder, measure_tunes, train_style_classifier
 
-MADE, WRITTEN = 100, 3
-"""How many tunes of each style are made to be measured, and how many of these are written."""
-
+NUM_GENERATED, NUM_WRITTEN = 100, 3
+"""Number of tunes to generate and of tunes to write as files, per style."""
 MAX_LENGTH = 600
-"""Tokens of a tune."""
+"""Maximum number of tokens of a generated tune."""
 
 
-def evaluate(model: SequenceGenerator, splits: Splits, name: str) -> dict[str, float]:
-    """Return nats an event: the cost of all tokens, a note's or a rest's share of it."""
+def evaluate(model: SequenceGenerator, splits: Splits, name: str) -> Metrics:
+    """Return nats per event and perplexity.
+
+    Nats per event are the negative log-likelihood of all tokens over the number of notes and rests.
+    """
     examples = splits[name]
     log_probs = np.concatenate(model.log_probs(examples.inputs, examples.targets))
-    events = sum(map(tunes.is_event, (token for tune in examples.inputs for token in tune)))
+    num_events = sum(tunes.is_event(token) for tune in examples.inputs for token in tune)
     return {
-        "nats_per_event": float(-log_probs.sum() / events),
+        "nats_per_event": float(-log_probs.sum() / num_events),
         "perplexity": float(np.exp(-log_probs.mean())),
     }
 
 
 def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
-    """Compose tunes of every style, write some of each, and measure all beside real ones.
+    """Generate tunes in every style, write some, and measure them next to real tunes.
 
-    `samples/` has the tunes, `measures.json` the measures by style.
+    Tunes are written to `samples/`, and measures per style to `measures.json`.
 
     Returns:
-        The measures over all styles, of what is made and of what is real.
+        Measures of all generated and of all real tunes.
     """
     names = model.styles or []
-    styles = [style for style in names for _ in range(MADE)]
-    generated = model.generate_tokens(styles=styles, max_length=MAX_LENGTH, seed=0)
-    made = [one.tokens for one in generated]
-    for number, (tokens, style) in enumerate(zip(made, styles)):
-        if (place := number % MADE) < WRITTEN:
-            stem = f"{names.index(style)}_{style.replace(' ', '_')}_{place + 1}"
-            files.write(tokens, folder / "samples" / stem, f"{style} {place + 1}", style)
-    train, shared = splits["train"], shared_with(splits["train"].inputs)
-    judge = style_classifier(heard(train.inputs), train.targets) if len(names) > 1 else None
-    found: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in names}}
-    for kind, tunes_, labels in (
-        ("generated", made, styles),
+    styles = [style for style in names for _ in range(NUM_GENERATED)]
+    sequences = model.generate_tokens(styles=styles, max_length=MAX_LENGTH, seed=0)
+    generated = [sequence.tokens for sequence in sequences]
+    for row, (tokens, style) in enumerate(zip(generated, styles)):
+        if (number := row % NUM_GENERATED) < NUM_WRITTEN:
+            stem = f"{names.index(style)}_{style.replace(' ', '_')}_{number + 1}"
+            files.write_tune(tokens, folder / "samples" / stem, f"{style} {number + 1}", style)
+    train, find_overlap = splits["train"], make_overlap_finder(splits["train"].inputs)
+    classifier = None
+    if len(names) > 1:
+        classifier = train_style_classifier(drop_chorale_keys(train.inputs), train.targets)
+    measures: dict[str, dict[str, Any]] = {"all": {}, **{style: {} for style in names}}
+    for kind, all_tunes, labels in (
+        ("generated", generated, styles),
         ("real", splits[name].inputs, splits[name].targets),
     ):
-        for style, row in found.items():
-            here = [tune for tune, of in zip(tunes_, labels) if style in ("all", of)]
-            if not here:
+        for style, by_kind in measures.items():
+            rows = [row for row in zip(all_tunes, labels) if style in ("all", row[1])]
+            if not rows:
                 continue
-            row[kind] = measures(here, shared)
-            if judge is not None:
-                right = judge.predict(heard(here)) == [of for of in labels if style in ("all", of)]
-                row[kind]["style_accuracy"] = float(right.mean())
-    write_json(folder / "measures.json", found)
-    return found["all"]
+            selected, selected_labels = map(list, zip(*rows))
+            by_kind[kind] = measure_tunes(selected, find_overlap)
+            if classifier is not None:
+                predicted = classifier.predict(drop_chorale_keys(selected))
+                by_kind[kind]["style_accuracy"] = float((predicted == selected_labels).mean())
+    (folder / "measures.json").write_text(json.dumps(measures, indent=2) + "\n", encoding="utf-8")
+    return measures["all"]
 
 
-def heard(found):
-    """What a style is told by: not by the key of chorales, which says what their style is."""
+def drop_chorale_keys(tune_list: Iterable[tunes.Tokens]) -> list[list[str]]:
+    """Return tunes without the keys of chorales, which reveal their style, major or minor."""
     return [
         [token for token in tokens if not (tunes.has_voices(tokens) and token.startswith("K:"))]
-        for tokens in found
+        for tokens in tune_list
     ]

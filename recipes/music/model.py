@@ -1,4 +1,4 @@
-"""The model: a sequence generator that knows styles."""
+"""Model of the recipe: a `SequenceGenerator` with styles."""
 
 from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -9,17 +9,17 @@ from keras_seq.train.optimizers import adam_w
 from .config import Config
 
 EMBEDDING_DIM, STYLE_DIM, MATCH_DIM = 128, 16, 32
-"""Widths of the embeddings of an event and of a style, and of what followed the longest match."""
+"""Sizes of the embeddings of an event, of a style, and of the event after the longest match."""
 MIN_COUNT = 2
-"""Number of training occurrences from which an event is known."""
-LONGEST = 384
-"""Steps that gradients reach back at most."""
+"""Minimum number of training occurrences of an event in the vocabulary."""
+MAX_LENGTH = 384
+"""Maximum number of time steps of backpropagation through time."""
 NGRAM_SIZE, STYLE_NGRAM_SIZE = 5, 3
-"""Events of the longest n-gram with a vector of its own, and with one for each style."""
+"""Length of the longest event n-gram with an embedding, and with an embedding per style."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceGenerator:
-    """Return a generator that knows the events and the styles of the training tunes."""
+    """Return a compiled generator for the events and styles of the training tunes."""
     encoder = TextEncoder.from_examples(train.inputs, "whitespace", min_count=MIN_COUNT, end=True)
     ngrams = layers.CausalNgramFeatures(
         NGRAM_SIZE,
@@ -51,5 +51,5 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
 
 
 def encode(model: SequenceGenerator, examples: RawExamples) -> EncodedDataset:
-    """Return tunes as the model is trained on them."""
-    return model.encode(examples.inputs, examples.targets, max_length=LONGEST)
+    """Return tunes as arrays to train on."""
+    return model.encode(examples.inputs, examples.targets, max_length=MAX_LENGTH)

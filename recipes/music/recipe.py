@@ -1,4 +1,4 @@
-"""The recipe: which function does what, and how tunes are composed."""
+"""Recipe `music`: its functions, generation of tunes, and the page of `keras-seq demo`."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,15 +8,15 @@ from keras_seq import InputError
 from keras_seq.models import SequenceGenerator
 from keras_seq.train import recipe
 
-from . import data, files, metric, model, tunes
+from . import data, files, metric, model, notation, prompts
 from .config import Config
 
 if TYPE_CHECKING:
-    from keras_seq.demo.panels import Panel
+    from keras_seq.demo.panels import Answer, Panel
 
 
 class Recipe(recipe.Recipe[Config, SequenceGenerator]):
-    """Tunes of a style, one event after the other."""
+    """Generation of tunes in a given style."""
 
     load = staticmethod(data.load)
     build = staticmethod(model.build)
@@ -35,28 +35,31 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         prompt: str = "",
         folder: Path = Path("tunes"),
     ) -> Iterator[dict[str, Any]]:
-        """Compose a tune in each of the styles, given by number or name.
+        """Generate a tune in each style, given by number or name.
 
         Args:
-            model, config, inputs: As for every recipe.
-            seed: Random seed; the same seed gives the same tune.
-            temperature: Below 1 favours what is likely; 0 takes the likeliest event always.
-            prompt: How the tune begins, in ABC notation: "M:6/8 K:G GAB c2d"; of a chorale all four
-                voices, "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2".
-            folder: Where to write the tune as ABC, MIDI, sound and picture.
+            model: Trained model.
+            config: Config of the run.
+            inputs: Numbers or names of styles.
+            seed: Random seed for sampling.
+            temperature: Softmax temperature for sampling; below 1 favours probable events, 0 is
+                greedy.
+            prompt: Beginning of the tune in ABC notation, such as "M:6/8 K:G GAB c2d". A chorale
+                needs all four voices: "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2".
+            folder: Folder for the tune as ABC, MIDI, audio and piano roll.
         """
         styles = [int(style) if style.isdecimal() else style for style in inputs]
-        for name, tokens in compose(model, config, styles, prompt, temperature, seed):
+        for name, tokens in generate_tunes(model, config, styles, prompt, temperature, seed):
             path = folder / f"{name.replace(' ', '_')}_{seed}"
-            files.write(tokens, path, f"{name} {seed}", name)
+            files.write_tune(tokens, path, f"{name} {seed}", name)
             yield {"style": name, "tune": f"{path}.abc .mid .png .wav"}
 
     def trace_inputs(
         self, model: SequenceGenerator, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:
-        """Return a tune, behind the end of the one before.
+        """Return a tune as inputs, after an end token; time steps are tokens.
 
-        People type its style and ABC: "0 M:6/8 K:G GAB c2d".
+        As a string, the example is the number of a style and ABC: "0 M:6/8 K:G GAB c2d".
         """
         tokens, style = example, target
         if isinstance(example, str):
@@ -66,18 +69,18 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
                     f"{example!r} does not begin with the number of a style; write it as "
                     '"0 M:6/8 K:G GAB c2d".'
                 )
-            tokens, style = data.prompt_of(notes), int(number)
+            tokens, style = prompts.parse_prompt(notes), int(number)
         return model.trace_inputs(tokens, style)
 
     def demo(self, model: SequenceGenerator, config: Config) -> "Panel":
-        """Return a panel with a style and perhaps a beginning in, the tune and its score out."""
+        """Return a panel with style and prompt as inputs, and audio and score as outputs."""
         import gradio as gr
 
         from keras_seq.demo import panels
 
-        begin = gr.Textbox(
-            label="How it begins, in ABC notation, or nothing",
-            placeholder=data.EXAMPLES[config.data == "chorales"],
+        prompt_box = gr.Textbox(
+            label="Beginning in ABC notation (optional)",
+            placeholder=prompts.EXAMPLES[config.data == "chorales"],
         )
         outputs = [
             gr.Audio(label="Tune", editable=False, buttons=["download"]),
@@ -87,40 +90,53 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             ),
         ]
 
-        def answer(style, prompt, temperature, seed):
-            [(name, tokens)] = compose(model, config, [style], prompt or "", temperature, seed)
+        def answer(style: int, prompt: str | None, temperature: float, seed: int) -> "Answer":
+            [(name, tokens)] = generate_tunes(
+                model, config, [style], prompt or "", temperature, seed
+            )
             title = f"{name} {seed}"
             values = [
-                files.sound(tokens),
-                panels.to_image(files.draw, tokens, title),
-                tunes.abc_of(tokens, title=title, book=name),
+                files.synthesize(tokens),
+                panels.to_image(files.draw_piano_roll, tokens, title),
+                notation.tokens_to_abc(tokens, title=title, book=name),
             ]
             return panels.Answer(values, *self.trace_inputs(model, tokens, style))
 
         return panels.Panel(
-            [panels.style_choice(model), begin, *panels.sampling_controls()], outputs, answer
+            [panels.style_choice(model), prompt_box, *panels.sampling_controls()], outputs, answer
         )
 
 
-def compose(model, config, styles, prompt, temperature, seed):
-    """Return a tune in each of the styles.
+def generate_tunes(
+    model: SequenceGenerator,
+    config: Config,
+    styles: Sequence[int | str],
+    prompt: str,
+    temperature: float,
+    seed: int,
+) -> list[tuple[str, list[str]]]:
+    """Return a tune in each style: the name of the style, and the tokens including the prompt.
 
     Args:
-        styles: Numbers or names.
-        prompt, temperature, seed: As for `predict`.
+        model: Trained model.
+        config: Config of the run.
+        styles: Numbers or names of styles.
+        prompt: Beginning of the tune in ABC notation, or "".
+        temperature: Softmax temperature for sampling; 0 is greedy.
+        seed: Random seed for sampling.
 
-    Returns:
-        For each the name of the style, and the tokens, those of the prompt among them.
+    Raises:
+        InputError: If the prompt is not valid, or has an event that is not in the vocabulary.
     """
-    begin = data.prompt_of(prompt, 4 if config.data == "chorales" else 1) if prompt else []
+    start = prompts.parse_prompt(prompt, 4 if config.data == "chorales" else 1) if prompt else []
     known = set(model.encoder.vocabulary)
-    if unknown := [token for token in begin if token not in known]:
+    if unknown := [token for token in start if token not in known]:
         raise InputError(
-            f"The prompt has {unknown[0]}, which the model does not know (a note is semitones "
-            "above the tonic, and quarters)."
+            f"The prompt has {unknown[0]}, which is not in the vocabulary of the model (a note is "
+            "semitones above the tonic, and quarters)."
         )
-    made = model.generate_tokens(
-        [begin] * len(styles), styles, max_length=600, temperature=temperature, seed=seed
+    sequences = model.generate_tokens(
+        [start] * len(styles), styles, max_length=600, temperature=temperature, seed=seed
     )
     names = [model.styles[style] if isinstance(style, int) else style for style in styles]
-    return [(name, [*begin, *one.tokens]) for name, one in zip(names, made)]
+    return [(name, [*start, *sequence.tokens]) for name, sequence in zip(names, sequences)]

@@ -1,7 +1,7 @@
-"""Scores from untrusted text and files, by music21.
+"""Scores from untrusted text and files, parsed by music21.
 
-Some numbers that a score may give have music21 count to them, and of ABC its time grows with the
-square of the bars. So a score is measured before music21 makes anything of it.
+The run time of music21 depends on numbers in the score, and for ABC on the square of the number of
+bars. Each score is therefore measured before music21 parses it.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from keras_seq.data.opening import (
     translate_errors,
 )
 
-METRE = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
+METER = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
 """A time signature in ABC, in a line or in brackets."""
 MAX_FIFTHS = 14
-"""Sharps or flats of a key signature: each letter has two at most."""
+"""Maximum number of sharps or flats in a key signature: two for each letter."""
 MAX_DENOMINATOR = 1_024
 """Largest denominator of the length of a note in quarters."""
 
@@ -39,11 +39,13 @@ _ZIP_ERRORS = (
 )
 
 
-def decoding(where: object) -> contextlib.AbstractContextManager[None]:
-    """Return a context for calls of music21, which meets damage with whatever exception comes up.
+def translate_music21_errors(where: object) -> contextlib.AbstractContextManager[None]:
+    """Return a context that turns exceptions of music21 into `InputError`.
+
+    music21 raises many kinds of exceptions for damaged input.
 
     Args:
-        where: File and number of the tune, for the message.
+        where: File and number of the tune, for error messages.
     """
     from music21.exceptions21 import Music21Exception
 
@@ -58,22 +60,22 @@ def parse_abc(text: str, where: object) -> Any:
     """Parse one tune in ABC notation.
 
     Args:
-        text: The tune, with its version in the first line.
-        where: File and number of the tune, for messages.
+        text: Tune, with the version of ABC in the first line.
+        where: File and number of the tune, for error messages.
 
     Returns:
-        A stream of music21.
+        Score of music21.
 
     Raises:
-        InputError: If it is damaged.
-        LimitError: If it is too long or nested too deep.
+        InputError: If the tune is damaged.
+        LimitError: If the tune is too long, or nested too deep.
     """
     from music21 import abcFormat, converter
 
     limits.check("max_tune_characters", len(text), where, "the length in characters")
     limits.check("max_depth", _depth_of_slurs(text), where, "the depth of slurs")
-    shortest = _shortest_bar([(beats, unit) for beats, unit in METRE.findall(text)], where)
-    with decoding(where):
+    shortest = _shortest_bar([(beats, unit) for beats, unit in METER.findall(text)], where)
+    with translate_music21_errors(where):
         bars: list[list[Fraction]] = [[]]
         for token in abcFormat.ABCFile().readstr(text).tokens:
             if isinstance(token, abcFormat.ABCBar):
@@ -83,27 +85,30 @@ def parse_abc(text: str, where: object) -> Any:
                 bars[-1].append(length.limit_denominator(MAX_DENOMINATOR))
     lengths = [length for bar in bars for length in bar]
     num_bars = _check_size(where, len(lengths), len(bars) - 1, float(sum(lengths)), shortest)
-    # The time of music21 grows with their square here, and here alone.
+    # Only for ABC does the run time of music21 grow with the square of the number of bars.
     limits.check("max_abc_bars", num_bars, where, "the number of bars")
     if len(bars) > 2:
-        # For a bar that is too long music21 works out a time signature.
-        for sounding in filter(None, ([length for length in bar if length] for bar in bars)):
-            total = sum(sounding)
-            beats = max(float(total / min(sounding)), float(total.numerator))
+        # music21 computes a time signature for each bar that is too long.
+        for positive in filter(None, ([length for length in bar if length] for bar in bars)):
+            total = sum(positive, Fraction(0))
+            beats = max(float(total / min(positive)), float(total.numerator))
             limits.check("max_bar_beats", beats, where, "the number of beats in a bar")
-    with decoding(where):
+    with translate_music21_errors(where):
         return converter.parseData(text, format="abc")
 
 
 def parse_file(path: Path) -> Any:
-    """Parse a file of MIDI (.mid, .midi) or MusicXML (.xml, .musicxml, .mxl).
+    """Parse a MIDI file (.mid, .midi) or a MusicXML file (.xml, .musicxml, .mxl).
+
+    Args:
+        path: File.
 
     Returns:
-        A stream of music21.
+        Score of music21.
 
     Raises:
-        InputError: If there is no such file, or it is damaged.
-        LimitError: If it is too large, or the tune too long.
+        InputError: If the file does not exist or is damaged.
+        LimitError: If the file is too large, or the tune too long.
     """
     suffix = path.suffix.lower()
     if suffix in (".mid", ".midi"):
@@ -115,20 +120,20 @@ def parse_file(path: Path) -> Any:
 def _parse_midi(content: bytes, path: Path) -> Any:
     from music21 import midi
 
-    with decoding(path):
+    with translate_music21_errors(path):
         file = midi.MidiFile()
         file.readstr(content)
         events: list[Any] = [event for track in file.tracks for event in track.events]
         ticks = sum(event.time for event in events if event.isDeltaTime())
         quarters = ticks / file.ticksPerQuarterNote
         notes = sum(event.isNoteOn() for event in events)
-        metres = [
+        meters = [
             (event.data[0], 2 ** event.data[1])
             for event in events
             if event.type == midi.MetaEvents.TIME_SIGNATURE
         ]
-    _check_size(path, notes, 0, quarters, _shortest_bar(metres, path))
-    with decoding(path):
+    _check_size(path, notes, 0, quarters, _shortest_bar(meters, path))
+    with translate_music21_errors(path):
         return midi.translate.midiFileToStream(file)
 
 
@@ -137,7 +142,7 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
 
     root = xml_tree.parse(content, path)
     notes = bars = 0
-    quarters, divisions, metres, fifths = 0.0, 1.0, [], 0
+    quarters, divisions, meters, fifths = 0.0, 1.0, [], 0
     with translate_errors(path, "MusicXML", (ArithmeticError, ValueError)):
         for element in root.iter():
             text = element.text or ""
@@ -149,25 +154,25 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
                 quarters += abs(float(text)) / divisions
             elif element.tag == "time":
                 pairs = zip(element.findall("beats"), element.findall("beat-type"))
-                metres += [(beats.text or "", unit.text or "") for beats, unit in pairs]
+                meters += [(beats.text or "", unit.text or "") for beats, unit in pairs]
             elif element.tag == "fifths":
                 fifths = max(fifths, abs(int(text)))
         if fifths > MAX_FIFTHS:
             raise ValueError(f"a key has {fifths} sharps or flats")
-        shortest = _shortest_bar(metres, path)
+        shortest = _shortest_bar(meters, path)
     _check_size(path, notes, bars, quarters, shortest)
-    # Chord symbols are not read, but music21 would work them out.
+    # Chord symbols are not used, and music21 would spend time on them.
     for parent in root.iter():
         for harmony in parent.findall("harmony"):
             parent.remove(harmony)
     text = ElementTree.tostring(root, encoding="unicode")
-    with decoding(path):
+    with translate_music21_errors(path):
         return converter.parseData(text, format="musicxml")
 
 
 def _unzipped(content: bytes, path: Path) -> bytes:
     """Return the score in a compressed MusicXML file."""
-    # Each file of an archive has one such mark in the table at its end, which is read as a whole.
+    # `zipfile` reads the whole table of an archive, which has this mark for each file.
     members = content.count(b"PK\x01\x02")
     limits.check("max_archive_members", members, path, "the number of files in it")
     with contextlib.ExitStack() as stack:
@@ -181,7 +186,7 @@ def _unzipped(content: bytes, path: Path) -> bytes:
                 and member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             ]
         if not scores:
-            raise InputError(f"{path} has no score in it.")
+            raise InputError(f"{path} contains no score: it needs a file .xml or .musicxml.")
         blocks, count = [], 0
         with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS):
             file = stack.enter_context(archive.open(scores[0]))
@@ -194,7 +199,7 @@ def _unzipped(content: bytes, path: Path) -> bytes:
 
 
 def _depth_of_slurs(abc: str) -> int:
-    """Return how many slurs are open at a time, those that never close included."""
+    """Return the maximum number of slurs that are open at a time, including unclosed ones."""
     depth = deepest = 0
     for line in re.findall(r"(?m)^(?![A-Za-z]:|%).*", abc):
         for mark in re.findall(r"\((?!\d)|\)", re.sub(r'"[^"]*"', "", line)):
@@ -203,18 +208,18 @@ def _depth_of_slurs(abc: str) -> int:
     return deepest
 
 
-def _shortest_bar(metres: Iterable[tuple[str | int, str | int]], where: object) -> float:
+def _shortest_bar(meters: Iterable[tuple[str | int, str | int]], where: object) -> float:
     """Return the length of the shortest bar in quarters, 4 if there is no time signature.
 
     Args:
-        metres: Upper numbers, perhaps sums such as "2+3", and lower numbers.
-        where: File, for messages.
+        meters: Upper and lower number of each time signature. The upper one may be a sum: "2+3".
+        where: File, for error messages.
 
     Raises:
         LimitError: If a bar has too many beats.
     """
     shortest = 4.0
-    for beats, unit in metres:
+    for beats, unit in meters:
         number = sum(float(part or 0) for part in str(beats).split("+"))
         limits.check("max_bar_beats", number, where, "the number of beats in a bar")
         if number > 0 and float(unit) > 0:
@@ -223,18 +228,21 @@ def _shortest_bar(metres: Iterable[tuple[str | int, str | int]], where: object) 
 
 
 def _check_size(where: object, notes: int, bars: int, quarters: float, shortest: float) -> int:
-    """Refuse a tune that is too long, and return the number of its bars.
+    """Check the size of a tune, and return its number of bars.
 
     Args:
-        where: File, for messages.
+        where: File, for error messages.
         notes: Number of notes.
         bars: Number of bar lines.
         quarters: Duration in quarters.
         shortest: Length of the shortest bar in quarters.
+
+    Raises:
+        LimitError: If the tune is too long.
     """
     limits.check("max_tune_notes", notes, where, "the number of notes")
     limits.check("max_tune_quarters", quarters, where, "the duration in quarter notes")
-    # Where there are no bar lines music21 draws them.
+    # music21 adds missing bar lines.
     bars = max(bars, math.ceil(quarters / shortest))
     limits.check("max_tune_bars", bars, where, "the number of bars")
     return bars

@@ -15,7 +15,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keras_seq_recipes.music import chorales, config, data, files, measures, metric, model, tunes
+from keras_seq_recipes.music import (
+    chorales,
+    config,
+    data,
+    files,
+    measures,
+    metric,
+    model,
+    notation,
+    prompts,
+    tunes,
+)
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
@@ -35,14 +46,14 @@ TOKENS = [*HEAD, *(token for bar in BARS for token in [*bar, "|"])]
 
 
 def test_tokens_of_a_tune():
-    found = tunes.tokens_of_abc(ABC)
-    assert [t for t in found if t not in tunes.BARS] == [t for t in TOKENS if t != "|"]
-    assert tunes.head(found) == (3, 64, "dorian", "E")
-    notes = tunes.notes_of(found)
+    found = notation.abc_to_tokens(ABC)
+    assert [t for t in found if t not in tunes.BAR_LINES] == [t for t in TOKENS if t != "|"]
+    assert tunes.parse_head(found) == (3, 64, "dorian", "E")
+    notes = tunes.parse_notes(found)
     assert [note.pitch for note in notes[:3]] == [71, 64, 76]
     tied = notes[9]
-    assert (tied.pitch, tied.begin, tied.length) == (76, Fraction(5), Fraction(2))
-    assert notes[-1] == (None, notes[-2].begin + Fraction(1, 3), Fraction(1, 2))
+    assert (tied.pitch, tied.start, tied.length) == (76, Fraction(5), Fraction(2))
+    assert notes[-1] == (None, notes[-2].start + Fraction(1, 3), Fraction(1, 2))
 
 
 def test_of_voices_in_a_bar_the_first_is_read():
@@ -53,7 +64,7 @@ def test_of_voices_in_a_bar_the_first_is_read():
     for bar in bars:
         bar.insert(0, stream.Voice([note.Note(midi) for midi in (60, 64, 67, 72)]))
         bar.insert(0, stream.Voice([note.Note(48, quarterLength=4)]))
-    tokens = tunes.tokens_of(stream.Score([stream.Part(bars)]))
+    tokens = notation.score_to_tokens(stream.Score([stream.Part(bars)]))
     assert tokens[2:] == ["0:1", "4:1", "7:1", "12:1", "|"] * 2
 
 
@@ -69,10 +80,10 @@ def test_of_voices_in_a_bar_the_first_is_read():
 )
 def test_accidentals_hold_to_the_end_of_the_bar(head, carries):
     book = head + "X:1\nM:3/4\nL:1/4\nK:G\n^GGF|G=FF|\n\nX:2\nL:1/4\nK:C\n_BB|\n"
-    first, second = map(tunes.tokens_of_abc, tunes.split_abc(book))
-    pitches = [note.pitch - 60 for note in tunes.notes_of(first)]
+    first, second = map(notation.abc_to_tokens, notation.split_abc_book(book))
+    pitches = [note.pitch - 60 for note in tunes.parse_notes(first)]
     assert pitches == ([8, 8, 6, 7, 5, 5] if carries else [8, 7, 6, 7, 5, 6])
-    pitches = [note.pitch - 60 for note in tunes.notes_of(second)]
+    pitches = [note.pitch - 60 for note in tunes.parse_notes(second)]
     assert pitches == ([10, 10] if carries else [10, 11])
 
 
@@ -105,8 +116,8 @@ TUNES = st.builds(
 @settings(max_examples=60)
 @given(TUNES)
 def test_abc_says_what_the_tokens_say(tokens):
-    again = tunes.tokens_of_abc(tunes.abc_of(tokens))
-    assert tunes.head(again)[1:] == tunes.head(tokens)[1:]
+    again = notation.abc_to_tokens(notation.tokens_to_abc(tokens))
+    assert tunes.parse_head(again)[1:] == tunes.parse_head(tokens)[1:]
     assert [t for t in again if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
 
 
@@ -124,19 +135,19 @@ def test_four_voices_together_and_apart(key, lines):
 
     head = ["M:4/4", f"K:{key}"]
     lines = [[*head, *(token for bar in line for token in [*bar, "|"])] for line in lines]
-    together = tunes.merged(lines)
-    assert list(tunes.lines_of(together).values()) == lines
+    together = tunes.merge_voices(lines)
+    assert list(tunes.split_voices(together).values()) == lines
     # In a bar, where the notes begin.
-    for bar in tunes.bars_of(together):
+    for bar in tunes.split_bars(together):
         ends, begins = dict.fromkeys("SATB", 0), []
         for token in bar:
             begins.append((ends[token[0]], "SATB".index(token[0])))
-            ends[token[0]] += tunes.length_of(token)
+            ends[token[0]] += tunes.parse_length(token)
         assert begins == sorted(begins)
-    again = converter.parse(tunes.abc_of(together), format="abc")
+    again = converter.parse(notation.tokens_to_abc(together), format="abc")
     for part, line in zip(again.parts, lines, strict=True):
-        found = tunes.tokens_of(part)
-        assert tunes.head(found)[1:] == tunes.head(line)[1:]
+        found = notation.score_to_tokens(part)
+        assert tunes.parse_head(found)[1:] == tunes.parse_head(line)[1:]
         assert list(filter(tunes.is_event, found)) == list(filter(tunes.is_event, line))
 
 
@@ -159,18 +170,18 @@ SUNG = ([79] * 4, [69, 69, 67, 69], [65, 64, 64, 65], [57, 57, 55, 57], [50, 45,
 
 
 def test_a_chorale():
-    tokens = chorales.tokens_of(chorale(*SUNG))
+    tokens = chorales.chorale_to_tokens(chorale(*SUNG))
     assert " ".join(tokens) == (
         "M:2/4 K:D_dorian S7:1 A3:1 T-5:1 B-12:1 S7:1 A2:1 T-5:1 B-17:1 | "
         "S5:1 A2:1 T-7:1 B-14:1 S7:1 A3:1 T-5:1 B-12:1 |"
     )
-    assert chorales.style_of(tokens) == "minor"
-    on_c = chorales.tokens_of(chorale(*SUNG[:-1], [50, 45, 48, 48]))
-    assert on_c[1] == "K:C_major" and chorales.style_of(on_c) == "major"
+    assert chorales.get_style(tokens) == "minor"
+    on_c = chorales.chorale_to_tokens(chorale(*SUNG[:-1], [50, 45, 48, 48]))
+    assert on_c[1] == "K:C_major" and chorales.get_style(on_c) == "major"
     # No usual mode on B has this signature; then the notes tell.
-    assert chorales.tokens_of(chorale(*SUNG[:-1], [50, 45, 50, 47]))[1] == "K:D_minor"
-    with pytest.raises(ValueError, match="not the four voices"):
-        chorales.tokens_of(chorale(*SUNG[:-1]))
+    assert chorales.chorale_to_tokens(chorale(*SUNG[:-1], [50, 45, 50, 47]))[1] == "K:D_minor"
+    with pytest.raises(ValueError, match="lacks one of the four voices"):
+        chorales.chorale_to_tokens(chorale(*SUNG[:-1]))
 
 
 class Planted:
@@ -189,18 +200,20 @@ def test_no_pickle_of_others_is_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     marker, file = tmp_path / "it_ran", tmp_path / "tune.xml"
     converter.parseData(ABC, format="abc").write("musicxml", file)
-    expected = tunes.tokens_of(converter.parse(file, forceSource=True))
+    expected = notation.score_to_tokens(converter.parse(file, forceSource=True))
     bach = corpus.getWork("bach/bwv269")
     for path in (file, bach):
         pickled = converter.PickleFilter(path).getPickleFp(zipType="gz")
         assert pickled.is_relative_to(tmp_path)
         pickled.write_bytes(zlib.compress(pickle.dumps(Planted(marker))))
         os.utime(pickled, (2**32, 2**32))
-    [(_, row, _)] = data._read([("a file", file, "mine", None)])
+    [(_, row, _)] = data.read_tunes([("a file", file, "mine", None)])
     assert row["tokens"].split() == expected
     iterator = functools.partial(corpus.chorales.Iterator, 1, 1)
     monkeypatch.setattr(corpus.chorales, "Iterator", iterator)
-    assert [chorales.tokens_of(score)[1] for score in chorales.scores()] == ["K:G_major"]
+    assert [chorales.chorale_to_tokens(score)[1] for score in chorales.load_scores()] == [
+        "K:G_major"
+    ]
     assert not marker.exists()
     with contextlib.suppress(Exception):
         converter.parse(file)
@@ -213,12 +226,12 @@ def test_no_pickle_of_others_is_loaded(tmp_path, monkeypatch):
 def test_a_chorale_of_bach():
     from music21 import corpus
 
-    tokens = chorales.tokens_of(corpus.parse("bach/bwv269", forceSource=True))
-    lines = tunes.lines_of(tokens)
+    tokens = chorales.chorale_to_tokens(corpus.parse("bach/bwv269", forceSource=True))
+    lines = tunes.split_voices(tokens)
     assert tokens[:2] == ["M:3/4", "K:G_major"]
-    assert [tunes.notes_of(line)[0].pitch for line in lines.values()] == [67, 62, 59, 43]
+    assert [tunes.parse_notes(line)[0].pitch for line in lines.values()] == [67, 62, 59, 43]
     sizes = {
-        voice: [sum(map(tunes.length_of, bar)) for bar in tunes.bars_of(line)]
+        voice: [sum(map(tunes.parse_length, bar)) for bar in tunes.split_bars(line)]
         for voice, line in lines.items()
     }
     assert sizes["S"] == sizes["A"] == sizes["T"] == sizes["B"] and set(sizes["S"][1:6]) == {3}
@@ -227,18 +240,18 @@ def test_a_chorale_of_bach():
 def test_measures_of_four_voices():
     # Alto and bass go up and down in fifths, up in octaves with the soprano; then they stay.
     lines = ["12:1 14:1 | 19:1 19:1", "7:1 9:1 | 7:1 7:1", "4:1 4:1 | 4:1 5:1", "0:1 2:1 | 0:1 0:1"]
-    tokens = tunes.merged([["M:2/4", "K:C_major", *line.split()] for line in lines])
-    row = measures.measures([tokens], measures.shared_with([tokens]))
+    tokens = tunes.merge_voices([["M:2/4", "K:C_major", *line.split()] for line in lines])
+    row = measures.measure_tunes([tokens], measures.make_overlap_finder([tokens]))
     assert row["in_range"] == 15 / 16
     assert row["parallels"] == pytest.approx(100 * 3 / 3)
     assert row["full_bars"] == 0 and row["copied"] == 16 and row["in_key"] == 1
-    assert metric.heard([tokens, TOKENS]) == [[tokens[0], *tokens[2:]], TOKENS]
+    assert metric.drop_chorale_keys([tokens, TOKENS]) == [[tokens[0], *tokens[2:]], TOKENS]
 
 
 def test_measures_of_a_made_up_tune():
     bar = ["0:1", "4:1", "7:1", "12:1", "|"]
     tokens = ["M:4/4", "K:C_major", *bar, *bar, "1:1", "0:1", "|", *bar]
-    row = measures.measures([tokens], measures.shared_with([bar * 2, ["5:1", "1:1"]]))
+    row = measures.measure_tunes([tokens], measures.make_overlap_finder([bar * 2, ["5:1", "1:1"]]))
     assert row == {
         "full_bars": 0.5,
         "in_key": 13 / 14,
@@ -250,14 +263,14 @@ def test_measures_of_a_made_up_tune():
 
 
 def test_longest_shared_run():
-    longest = measures.shared_with([["0:1", "1:1", "|", "2:1"], ["3:1", "4:1"]])
+    longest = measures.make_overlap_finder([["0:1", "1:1", "|", "2:1"], ["3:1", "4:1"]])
     assert longest(["9:1", "0:1", "1:1", "2:1", "3:1"]) == 3
     assert longest(["9:1"]) == 0 and longest([]) == 0
 
 
 def test_styles_are_told():
     rows = [["0:1", "2:1", "4:1"] * 3, ["0:2", "7:2", "0:2"] * 3] * 5
-    judge = measures.style_classifier(rows, ["quick", "slow"] * 5)
+    judge = measures.train_style_classifier(rows, ["quick", "slow"] * 5)
     assert list(judge.predict(rows[:2])) == ["quick", "slow"]
 
 
@@ -265,12 +278,12 @@ def test_files(tmp_path):
     import pretty_midi
     from scipy.io import wavfile
 
-    files.write(TOKENS, tmp_path / "tune", "A tune", "mine")
+    files.write_tune(TOKENS, tmp_path / "tune", "A tune", "mine")
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "tune.mid"))
-    sounding = [note for note in tunes.notes_of(TOKENS) if note.pitch is not None]
+    sounding = [note for note in tunes.parse_notes(TOKENS) if note.pitch is not None]
     found = midi.instruments[0].notes
     assert [note.pitch for note in found] == [note.pitch for note in sounding]
-    begins = [float(note.begin) * files.TEMPO for note in sounding]
+    begins = [float(note.start) * files.QUARTER_SECONDS for note in sounding]
     np.testing.assert_allclose([note.start for note in found], begins, atol=5e-3)
     rate, sound = wavfile.read(tmp_path / "tune.wav")
     assert len(sound) / rate > begins[-1] and np.abs(sound).max() > 10_000
@@ -289,21 +302,21 @@ PROMPTS = {
 def test_files_of_four_voices(tmp_path):
     import pretty_midi
 
-    tokens = chorales.tokens_of(chorale(*SUNG))
-    files.write(tokens, tmp_path / "one", "A chorale", "minor")
+    tokens = chorales.chorale_to_tokens(chorale(*SUNG))
+    files.write_tune(tokens, tmp_path / "one", "A chorale", "minor")
     tracks = pretty_midi.PrettyMIDI(str(tmp_path / "one.mid")).instruments
     assert [track.name for track in tracks] == ["soprano", "alto", "tenor", "bass"]
     assert [[note.pitch for note in track.notes] for track in tracks] == [*SUNG[1:]]
     assert (tmp_path / "one.abc").read_text().count("V:") == 4
-    files.write(["M:4/4", "K:C_major"], tmp_path / "none", "Silence")
+    files.write_tune(["M:4/4", "K:C_major"], tmp_path / "none", "Silence")
     assert (tmp_path / "none.wav").exists()
 
 
 def test_prompts():
     for text, tokens in PROMPTS.items():
-        assert data.prompt_of(text) == tokens.split()
+        assert prompts.parse_prompt(text) == tokens.split()
     chord = ["S4:1", "A0:1", "T-5:1", "B-12:1"]
-    together = data.prompt_of("K:G V:1 B2|c [V:2] G2|G V:3 D2|E V:4 G,2|C", 4)
+    together = prompts.parse_prompt("K:G V:1 B2|c [V:2] G2|G V:3 D2|E V:4 G,2|C", 4)
     assert together == ["M:4/4", "K:G_major", *chord, "|", "S5:1/2", "A0:1/2", "T-3:1/2", "B-7:1/2"]
 
 
@@ -311,27 +324,27 @@ def test_prompts():
     ("text", "voices", "complaint"),
     [
         ("M:6/8", 1, "'M:6/8' has no notes; write it as M:6/8 K:G GAB c2d"),
-        ("K:G GAX", 1, "The prompt has 'X', which is no note; write it as M:6/8 K:G GAB c2d"),
-        ("G,,,,", 1, "has ',', which is no note"),
+        ("K:G GAX", 1, "The prompt has 'X', which is not a note; write it as M:6/8 K:G GAB c2d"),
+        ("G,,,,", 1, "has ',', which is not a note"),
         ("K:H GAB", 1, "The prompt has K:H, which is not ABC"),
         ("L:0 GAB", 1, "The prompt has L:0, which is not ABC"),
         ("L:1/7 GAB", 1, "The prompt has L:1/7, which is not ABC"),
         ("M:0/4 GAB", 1, "The prompt has M:0/4, which is not ABC"),
-        ("K:G G9999", 1, "has 'G9999' between two bar lines: a note may last a bar"),
+        ("K:G G9999", 1, "has 'G9999' between two bar lines: a note may last one bar"),
         ("M:2/4 GG|[GB]3A5|G", 1, "has '[GB]3A5' between two bar lines"),
         ("M:2/4 G4>G4", 1, "has 'G4>G4' between two bar lines"),
         ("M:2/4 (1:9:1G", 1, "has '(1:9:1G' between two bar lines"),
-        ("K:G " + "G8" * 9, 1, "and all at most 8 whole notes"),
-        ("G" * 501, 1, "The prompt has 501 characters: at most 500 are read"),
+        ("K:G " + "G8" * 9, 1, "all notes together 8 whole notes"),
+        ("G" * 501, 1, "The prompt has 501 characters; the maximum is 500"),
         ("G7/0", 1, "is not ABC notation: "),
         ("V:1 G V:2 A", 1, "The prompt has 2 voices, not 1"),
         ("K:G GAB", 4, "has 1 voices, not 4; write it as K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2"),
-        ("V:1 G|A V:2 G V:3 G V:4 G", 4, "voices have not the same number of bars"),
+        ("V:1 G|A V:2 G V:3 G V:4 G", 4, "voices have different numbers of bars"),
     ],
 )
 def test_prompts_that_are_wrong(text, voices, complaint):
     with pytest.raises(InputError, match=re.escape(complaint)):
-        data.prompt_of(text, voices)
+        prompts.parse_prompt(text, voices)
 
 
 def folder_of_tunes(folder, count=24):
@@ -361,7 +374,7 @@ SMALL = ["--units", "16", "--num-layers", "1", "--steps", "2", "--dropout", "0"]
 
 @pytest.mark.usefixtures("either_way")
 def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
-    for name, value in {"MADE": 4, "WRITTEN": 1, "MAX_LENGTH": 12}.items():
+    for name, value in {"NUM_GENERATED": 4, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     folder = folder_of_tunes(workplace / "mine")
     assert cli.main(["train", "music", "--data", str(folder), *SMALL]) == 0
@@ -382,18 +395,21 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     assert cli.main(["predict", run, "7"]) == 2
     assert "There is no style 7. Styles: 0 down, 1 up" in capsys.readouterr().err
     assert cli.main(["predict", run, "1", "--prompt", "K:C c'"]) == 2
-    assert "The prompt has 24:1/2, which the model does not know" in capsys.readouterr().err
+    assert (
+        "The prompt has 24:1/2, which is not in the vocabulary of the model"
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
-    for name, value in {"MADE": 3, "MAX_LENGTH": 12}.items():
+    for name, value in {"NUM_GENERATED": 3, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
     # A tone higher it is the same chorale.
     scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))
-    monkeypatch.setattr(chorales, "scores", lambda: iter(scores))
+    monkeypatch.setattr(chorales, "load_scores", lambda: iter(scores))
     monkeypatch.setattr(model, "MIN_COUNT", 1)
     assert cli.main(["train", "music", "--data", "chorales", *SMALL]) == 0
     splits = registry.find("music").import_recipe().load(config.Config(data="chorales"))
@@ -412,7 +428,7 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
 
 def test_what_the_recipe_refuses(workplace, capsys):
     assert cli.main(["train", "music", "--data", "tfds:groove"]) == 2
-    assert "No set of TFDS has tunes with a style" in capsys.readouterr().err
+    assert "TFDS has no tunes with styles" in capsys.readouterr().err
     (workplace / "one" / "style").mkdir(parents=True)
     (workplace / "one" / "style" / "a.abc").write_text(ABC)
     assert cli.main(["train", "music", "--data", "one"]) == 2

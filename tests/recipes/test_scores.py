@@ -4,7 +4,7 @@ import io
 import zipfile
 
 import pytest
-from keras_seq_recipes.music import data, scores, tunes
+from keras_seq_recipes.music import data, notation, scores, tunes
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
@@ -28,7 +28,7 @@ HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
         (HEAD + "G" * 10_001 + "|", "the number of notes is 10001, above"),
         (HEAD + "G" * 100_000, "the length in characters is"),
         ("X:1\nM:4/4\nK:G\nL:1/0\nG|", "the tune is damaged or is not a tune: division by zero"),
-        (HEAD + "|", "the tune: there are no notes in it"),
+        (HEAD + "|", "the tune has no notes"),
     ],
     ids=[
         *("note", "chord", "slurs", "open slurs", "beats", "sum of beats", "unit", "bars"),
@@ -37,17 +37,17 @@ HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
 )
 def test_abc_is_measured_first(abc, message):
     with pytest.raises(InputError, match=message):
-        tunes.tokens_of_abc(abc)
+        notation.abc_to_tokens(abc)
 
 
 def test_slurs_in_titles_and_tuplets_do_not_count():
     abc = HEAD.replace("K:", "T:" + "(" * 99 + "\nK:") + "(3GAB" * 9 + '"(((" (GA) (Bc)|\n'
     with limits.override(max_depth=1):
-        assert tunes.tokens_of_abc(abc)
+        assert notation.abc_to_tokens(abc)
 
 
 def test_a_bar_without_bar_lines_may_be_long():
-    assert sum(map(tunes.is_event, tunes.tokens_of_abc(HEAD + "G" * 600))) == 600
+    assert sum(map(tunes.is_event, notation.abc_to_tokens(HEAD + "G" * 600))) == 600
 
 
 def midi(*events, ticks=96):
@@ -80,7 +80,7 @@ def test_midi_is_measured_first(tmp_path, content, message):
     path = tmp_path / "a.mid"
     path.write_bytes(content)
     if message is None:
-        assert tunes.tokens_of(scores.parse_file(path))[:1] == ["M:255/4"]
+        assert notation.score_to_tokens(scores.parse_file(path))[:1] == ["M:255/4"]
     else:
         with pytest.raises(InputError, match=message):
             scores.parse_file(path)
@@ -148,7 +148,7 @@ def zipped(content, name="score.xml", how=zipfile.ZIP_DEFLATED):
 def test_compressed_musicxml(tmp_path, encoding):
     path = tmp_path / "a.mxl"
     path.write_bytes(zipped(musicxml(CHORD + NOTE * 2, KEY).encode(encoding)))
-    tokens = tunes.tokens_of(scores.parse_file(path))
+    tokens = notation.score_to_tokens(scores.parse_file(path))
     assert list(filter(tunes.is_event, tokens)) == ["2:1", "2:1"]
 
 
@@ -162,7 +162,7 @@ def test_compressed_musicxml(tmp_path, encoding):
             {"max_unpacked_bytes": 1_999},
             "the unpacked size in bytes is 2000, above",
         ),
-        (zipped(b"x", "score.txt"), {}, "has no score in it"),
+        (zipped(b"x", "score.txt"), {}, "contains no score"),
         (zipped(b"x" * 99)[:-30], {}, "is damaged or is not compressed MusicXML: File is not a"),
         (
             zipped(b"x" * 99, how=zipfile.ZIP_STORED).replace(b"x" * 99, b"y" * 99),
@@ -186,7 +186,7 @@ def test_a_long_tune_is_not_left_out(workplace, capsys):
         (workplace / "mine" / name / "x.abc").write_text(abc)
         (workplace / "mine" / name / "y.abc").write_text(HEAD + "L:1/0\nG|")
     files = [(workplace / f"mine/{name}/{x}.abc", name, None) for name in "ab" for x in "xy"]
-    found = list(data._read(data._of_files(files)))
+    found = list(data.read_tunes(data.list_file_tunes(files)))
     assert [row["style"] for _, row, _ in found] == ["a", "b"]
     message = capsys.readouterr().err
     assert "y.abc, tune 1 is damaged or is not a tune" in message
@@ -195,4 +195,4 @@ def test_a_long_tune_is_not_left_out(workplace, capsys):
         limits.override(max_abc_bars=4),
         pytest.raises(limits.LimitError, match=r"b/x\.abc, tune"),
     ):
-        list(data._read(data._of_files(files)))
+        list(data.read_tunes(data.list_file_tunes(files)))
