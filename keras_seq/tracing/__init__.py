@@ -1,4 +1,4 @@
-"""Looking inside: gates, states, gradients through time, pictures."""
+"""Tracing of recurrent layers: gates, states, gradients through time, plots and pages."""
 
 from keras_seq.tracing.callback import TensorBoardGates
 from keras_seq.tracing.page import write_page

@@ -1,7 +1,8 @@
-"""Which layers of a model can be looked into, and how to be there when they run."""
+"""Hooks into the recurrent layers of a model."""
 
 import contextlib
 import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,103 +11,117 @@ from keras import ops, tree
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import FUSED_METHODS, child_layers, flatten_layers
-from keras_seq.tracing.stepping import cell_steppers, steps
+from keras_seq._internal.types import Tensor
+from keras_seq.cells import Step
+from keras_seq.tracing.stepping import CellStepper, cell_steppers, run_steps
 
 RECURRENT = keras.layers.RNN
-"""The base of all recurrent layers: ours and Keras's."""
-
+"""Base class of all recurrent layers, of Keras and of keras-seq."""
 TRACEABLE = (RECURRENT, keras_seq_layers.AttentionPooling, keras_seq_layers.CRF)
 
+Layers = dict[str, keras.layers.Layer]
+"""Layers by path."""
+OnCall = Callable[["Call"], tuple[Tensor, Tensor, Any]]
+"""Function that takes a `Call` and returns the result of `Call.run_original`."""
 
-def traceable_layers(model):
-    """The layers of a model that can be looked into, by the path of their names.
+
+def traceable_layers(model: keras.layers.Layer) -> Layers:
+    """Return the layers of a model that can be traced, by their path.
 
     Args:
-        model: A built model or layer.
+        model: Built model or layer.
 
     Returns:
-        Dict of path to layer: `lstm`, `encoder/lstm` in the model or layer `encoder`,
-        `both/forward` and `both/backward` in the Bidirectional layer `both`.
+        Path to layer: `lstm`; `encoder/lstm` within the model or layer `encoder`; `both/forward`
+        and `both/backward` within the Bidirectional layer `both`.
     """
-    found, visited = {}, set()
+    layers: Layers = {}
+    visited: set[int] = set()
 
-    def visit(layer, path):
+    def visit(layer: Any, path: str) -> None:
         if id(layer) in visited:
             return
         visited.add(id(layer))
         if isinstance(layer, TRACEABLE):
-            found[unique_name(path, found)] = layer
+            layers[unique_name(path, layers)] = layer
         elif isinstance(layer, keras.layers.Bidirectional):
             visit(layer.forward_layer, f"{path}/forward")
             visit(layer.backward_layer, f"{path}/backward")
         else:
-            for below in child_layers(layer):
-                visit(below, f"{path}/{below.name}".lstrip("/"))
+            for child in child_layers(layer):
+                visit(child, f"{path}/{child.name}".lstrip("/"))
 
     visit(model, "" if isinstance(model, keras.Model) else model.name)
-    return found
+    return layers
 
 
-def unique_name(name, taken):
-    """The name, with a number if it is taken."""
-    number, wanted = 1, name
-    while name in taken:
+def unique_name(name: str, existing: Collection[str]) -> str:
+    """Return the name, with a number if it exists already."""
+    number, unique = 1, name
+    while unique in existing:
         number += 1
-        name = f"{wanted}#{number}"
-    return name
+        unique = f"{name}#{number}"
+    return unique
 
 
-def select_layers(model, names):
-    """The recurrent layers of those names, and the layers that give attention or marginals.
+def select_layers(model: keras.layers.Layer, names: Iterable[str] | None) -> tuple[Layers, Layers]:
+    """Return the recurrent layers with some names, and all layers with attention or marginals.
 
     Args:
-        model: A built model or layer.
-        names: Paths, or beginnings of paths; None for all.
+        model: Built model or layer.
+        names: Paths, or parts of paths before a slash. Default: all recurrent layers.
 
     Raises:
-        InputError: The model has no recurrent layer, or none of such a name.
+        InputError: If the model has no recurrent layer, or none with one of the names.
     """
-    found = traceable_layers(model)
-    recurrent = {path: layer for path, layer in found.items() if isinstance(layer, RECURRENT)}
-    others = {path: layer for path, layer in found.items() if path not in recurrent}
+    layers = traceable_layers(model)
+    recurrent = {path: layer for path, layer in layers.items() if isinstance(layer, RECURRENT)}
+    others = {path: layer for path, layer in layers.items() if path not in recurrent}
     if not recurrent:
-        raise InputError(f"The model {model.name!r} has no recurrent layer to look into.")
+        raise InputError(f"The model {model.name!r} has no recurrent layer.")
     if names is None:
         return recurrent, others
+    names = list(names)
     for name in names:
-        if not any(_within(path, name) for path in recurrent):
+        if not any(_is_within(path, name) for path in recurrent):
             raise InputError(
-                f"There is no recurrent layer {name!r} in the model {model.name!r}; there are "
+                f"The model {model.name!r} has no recurrent layer {name!r}. It has "
                 f"{', '.join(recurrent)}."
             )
-    within = {p: layer for p, layer in recurrent.items() if any(_within(p, n) for n in names)}
-    return within, others
+    selected = {
+        path: layer
+        for path, layer in recurrent.items()
+        if any(_is_within(path, name) for name in names)
+    }
+    return selected, others
 
 
-def _within(path, name):
+def _is_within(path: str, name: str) -> bool:
     return path == name or path.startswith(f"{name}/")
 
 
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One run of a recurrent layer over a batch."""
+    """Call of a recurrent layer on a batch."""
 
-    names: list
-    """Of its parts, see `keras_seq.tracing.stepping`: the layer's path, with a number for each of
-    several parts, and with `#2` when the layer runs a second time."""
-    parts: list
+    names: list[str]
+    """Name of each cell: the path of the layer, with an index if it stacks several cells, and with
+    `#2` if the layer runs a second time."""
+    steppers: list[CellStepper]
+    """Steppers of the cells."""
     layer: Any
-    inner_loop: Any
-    """What the layer itself would do."""
-    sequences: Any
-    """`(batch, timesteps, features)`."""
+    """Recurrent layer."""
+    inner_loop: Callable[..., tuple[Tensor, Tensor, Any]]
+    """Original method of the layer."""
+    sequences: Tensor
+    """Inputs `(batch, timesteps, features)`."""
     initial_state: Any
-    """Nest of tensors, as the cell has them."""
-    mask: Any
+    """Nested tensors, in the structure of the cell's states."""
+    mask: Tensor | None
     """Bools `(batch, timesteps)`, or None."""
 
-    def run_original(self):
-        """The last output, all outputs in the order computed, and the final states."""
+    def run_original(self) -> tuple[Tensor, Tensor, Any]:
+        """Return the last output, all outputs in the order computed, and the final states."""
         return self.inner_loop(
             sequences=self.sequences,
             initial_state=self.initial_state,
@@ -115,105 +130,120 @@ class Call:
         )
 
     @property
-    def times(self):
-        """The numbers of the time steps in the order computed."""
+    def step_order(self) -> range:
+        """Indices of the time steps in the order computed."""
         forwards = range(self.sequences.shape[1])
         return forwards[::-1] if self.layer.go_backwards else forwards
 
-    def repeat_sequence(self, row, copies):
-        """As if the batch had been copies of one sequence."""
+    def repeat_sequence(self, index: int, copies: int) -> "Call":
+        """Return a call whose batch consists of copies of one sequence."""
 
-        def copied(tensor):
-            return ops.repeat(tensor[row : row + 1], copies, axis=0)
+        def repeat(tensor: Tensor) -> Tensor:
+            return ops.repeat(tensor[index : index + 1], copies, axis=0)
 
-        mask = None if self.mask is None else copied(self.mask)
-        initial_state = tree.map_structure(copied, self.initial_state)
-        sequences = copied(self.sequences)
         return dataclasses.replace(
-            self, sequences=sequences, initial_state=initial_state, mask=mask
+            self,
+            sequences=repeat(self.sequences),
+            initial_state=tree.map_structure(repeat, self.initial_state),
+            mask=None if self.mask is None else repeat(self.mask),
         )
 
-    def steps(self, moves=None):
-        """The layer step by step, see `keras_seq.tracing.stepping.steps`."""
-        inputs = (self.sequences[:, t] for t in self.times)
-        if moves is not None:
-            # Apart at once: the gradient of each slice would be as long as the sequence. Else one
-            # by one, so that there is no copy of the whole.
-            apart = ops.unstack(self.sequences, len(self.times), axis=1)
-            inputs = (apart[t] for t in self.times)
-        return steps(
-            self.parts,
+    def run_steps(
+        self, perturbations: Sequence[Sequence[Tensor]] | None = None
+    ) -> Iterator[list[Step]]:
+        """Run the layer one time step at a time, see `keras_seq.tracing.stepping.run_steps`."""
+        inputs = (self.sequences[:, t] for t in self.step_order)
+        if perturbations is not None:
+            # Unstacked at once, because the gradient of each slice is as long as the sequence.
+            # Without gradients, slices avoid a copy of the whole sequence.
+            unstacked = ops.unstack(self.sequences, len(self.step_order), axis=1)
+            inputs = (unstacked[t] for t in self.step_order)
+        return run_steps(
+            self.steppers,
             inputs,
             tree.flatten(self.initial_state),
-            None if self.mask is None else [self.mask[:, t] for t in self.times],
+            None if self.mask is None else [self.mask[:, t] for t in self.step_order],
             self.layer.zero_output_for_mask,
-            moves,
+            perturbations,
         )
 
 
-def call_with_hooks(model, inputs, recurrent, on_call, others=()):
-    """Calls a model, with somebody there when its recurrent layers run; changes nothing in it.
+def call_with_hooks(
+    model: keras.layers.Layer,
+    inputs: Any,
+    recurrent: Mapping[str, keras.layers.Layer],
+    on_call: OnCall,
+    others: Iterable[contextlib.AbstractContextManager[Any]] = (),
+) -> Any:
+    """Call a model with a hook in its recurrent layers. The model does not change.
 
     Args:
-        model: Built.
-        inputs: What it takes.
-        recurrent: Dict of path to recurrent layer.
-        on_call: Takes a `Call`, and returns what `Call.run_original` does.
-        others: Context managers to hold for that time.
+        model: Built model or layer.
+        inputs: Inputs of the model.
+        recurrent: Recurrent layers by path.
+        on_call: Function that runs instead of each layer's loop.
+        others: Context managers to enter during the call.
 
     Returns:
-        The outputs of the model.
+        Outputs of the model.
     """
-    called = set()
+    called: set[str] = set()
 
-    def hook(path, layer):
-        parts = cell_steppers(layer.cell)
+    def hook(path: str, layer: Any) -> contextlib.AbstractContextManager[None]:
+        steppers = cell_steppers(layer.cell)
 
-        def make(inner_loop):
-            def watched(sequences, initial_state, mask, training=False):
+        def make(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
+            def hooked(
+                sequences: Tensor, initial_state: Any, mask: Any, **_options: Any
+            ) -> tuple[Tensor, Tensor, Any]:
                 name = unique_name(path, called)
                 called.add(name)
-                names = [name] if len(parts) == 1 else [f"{name}/{n}" for n in range(len(parts))]
+                count = len(steppers)
+                names = [name] if count == 1 else [f"{name}/{n}" for n in range(count)]
                 mask = None if mask is None else ops.cast(tree.flatten(mask)[0], "bool")
-                call = Call(names, parts, layer, inner_loop, sequences, initial_state, mask)
-                return on_call(call)
+                return on_call(
+                    Call(names, steppers, layer, inner_loop, sequences, initial_state, mask)
+                )
 
-            return watched
+            return hooked
 
         return patched_method(layer, "inner_loop", make)
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(keras.StatelessScope())
-        for context in (
-            _unfused_bidirectional(model),
-            *others,
-            *map(hook, recurrent, recurrent.values()),
-        ):
+        stack.enter_context(_unfused_bidirectional(model))
+        for context in (*others, *map(hook, recurrent, recurrent.values())):
             stack.enter_context(context)
         return model(inputs, training=False)
 
 
 @contextlib.contextmanager
-def patched_method(layer, method, make):
-    """Within this context a method of one layer is another: `make` of the one it has.
+def patched_method(
+    layer: Any, method: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Iterator[None]:
+    """Replace a method of one layer within the context.
 
-    The layer does not know, since its `__setattr__` is not asked.
+    Args:
+        layer: Layer.
+        method: Name of the method.
+        make: Function from the original method to the new one.
     """
-    before = vars(layer).get(method)
+    previous = vars(layer).get(method)
+    # Not by `setattr`: Keras tracks attributes of layers.
     object.__setattr__(layer, method, make(getattr(layer, method)))
     try:
         yield
     finally:
         object.__delattr__(layer, method)
-        if before is not None:
-            object.__setattr__(layer, method, before)
+        if previous is not None:
+            object.__setattr__(layer, method, previous)
 
 
 @contextlib.contextmanager
-def _unfused_bidirectional(model):
-    """Within this context the halves of all Bidirectional layers run one by one.
+def _unfused_bidirectional(model: keras.layers.Layer) -> Iterator[None]:
+    """Run the halves of all Bidirectional layers separately within the context.
 
-    On a GPU, Keras may run both by one call of cuDNN, and neither layer would be asked.
+    On a GPU, Keras may run both halves in one call of cuDNN, without calling their layers.
     """
     with contextlib.ExitStack() as stack:
         for layer in flatten_layers(model):
@@ -224,5 +254,5 @@ def _unfused_bidirectional(model):
         yield
 
 
-def _return_false(*args, **kwargs):
+def _return_false(*_args: Any, **_kwargs: Any) -> bool:
     return False

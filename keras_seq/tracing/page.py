@@ -1,54 +1,84 @@
-"""A trace as a page of HTML that needs nothing else: heatmaps, lines, numbers to read by hand."""
+"""HTML page of a trace: heatmaps and lines whose values can be read. It needs no other files."""
 
 import base64
 import html
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import tree
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
+from keras_seq._internal.types import Array, ArrayLike
 from keras_seq.tracing import gate_statistics
+from keras_seq.tracing.recorder import LayerTrace
+from keras_seq.tracing.trace import Trace
+
+Gradients = Mapping[str, Mapping[str, Mapping[str, Array]]]
+"""Description of a loss to the result of `Trace.gradient_norms`."""
 
 
-def write_page(trace, path, step_labels=None, sequence=0, title="", gradients=None, tags=None):
-    """Writes one sequence of a trace as a page, whose values show where the mouse is.
+def write_page(
+    trace: Trace,
+    path: str | os.PathLike[str],
+    step_labels: Sequence[Any] | None = None,
+    sequence: int = 0,
+    title: str = "",
+    gradients: Gradients | None = None,
+    tags: Sequence[str] | None = None,
+) -> None:
+    """Write one sequence of a trace as an HTML page that shows values under the mouse.
 
     Args:
-        trace, step_labels, sequence, title, gradients, tags: As in `render_page`.
+        trace: Trace.
         path: HTML file to write.
+        step_labels: Label of each time step, such as tokens. Default: numbers.
+        sequence: Index of the sequence in the batch.
+        title: Title of the page.
+        gradients: Description of each loss to the result of `Trace.gradient_norms`.
+        tags: Names of the tags of a CRF. Default: numbers.
 
     Raises:
-        InputError: As `render_page`.
+        InputError: If no layer has as many time steps as there are labels, or there is no such
+            sequence.
     """
     content = render_page(trace, step_labels, sequence, title, gradients, tags)
-    with atomic_write(path) as new:
+    with atomic_write(Path(path)) as new:
         new.write_text(content, "utf-8")
 
 
-def render_page(trace, step_labels=None, sequence=0, title="", gradients=None, tags=None):
-    """The page as a string of HTML.
+def render_page(
+    trace: Trace,
+    step_labels: Sequence[Any] | None = None,
+    sequence: int = 0,
+    title: str = "",
+    gradients: Gradients | None = None,
+    tags: Sequence[str] | None = None,
+) -> str:
+    """Return the page as a string of HTML.
 
     Args:
-        trace: A `keras_seq.tracing.Trace`.
-        step_labels: What stands at each time step, such as tokens; numbers by default.
-        sequence: Which of the batch.
-        title: What to read above.
-        gradients: Dict of what a loss is of, in words, to what `Trace.gradient_norms` returned.
-        tags: Names of the tags of a CRF.
+        trace: Trace.
+        step_labels: Label of each time step, such as tokens. Default: numbers.
+        sequence: Index of the sequence in the batch.
+        title: Title of the page.
+        gradients: Description of each loss to the result of `Trace.gradient_norms`.
+        tags: Names of the tags of a CRF. Default: numbers.
 
     Raises:
-        InputError: No layer has as many time steps as there are names; or there is no such
+        InputError: If no layer has as many time steps as there are labels, or there is no such
             sequence.
     """
     batch = len(tree.flatten(trace.outputs)[0])
     if not 0 <= sequence < batch:
         raise InputError(f"There is no sequence {sequence} in a batch of {batch}.")
-    # What is heard several times is so many rows after each other, of which the first is shown.
+    # Of several successive rows per sequence, the page shows the first.
     sequence, batch = sequence * trace.rows_per_sequence, batch * trace.rows_per_sequence
-    # What a layer within reads of another batch, such as the letters of each word, is left out.
+    # Layers on another batch, such as those that read the characters of each word, are left out.
     layers = {name: layer for name, layer in trace.items() if len(layer.outputs) == batch}
     if step_labels is None:
         step_labels = range(max((layer.outputs.shape[1] for layer in layers.values()), default=0))
@@ -58,61 +88,60 @@ def render_page(trace, step_labels=None, sequence=0, title="", gradients=None, t
         raise InputError(f"No layer of the trace has (batch, timesteps) {shape}.")
     content = {
         "steps": list(map(str, step_labels)),
-        "layers": [_layer(name, layer, sequence) for name, layer in layers.items()],
+        "layers": [_layer_content(name, layer, sequence) for name, layer in layers.items()],
         "gradients": {
-            what: {
-                f"{name} {state}": _numbers(norms[sequence])
-                for name, states in found.items()
+            description: {
+                f"{name} {state}": _round(norms[sequence])
+                for name, states in by_layer.items()
                 if name in layers
                 for state, norms in states.items()
             }
-            for what, found in (gradients or {}).items()
+            for description, by_layer in (gradients or {}).items()
         },
-        "beside": [
-            {"name": f"attention: {name}", "rows": [""], **_packed(weights[sequence][:, None])}
-            for name, weights in trace.attention.items()
-            if weights.shape == shape
+        "side_outputs": [
+            {"name": f"attention: {name}", "rows": [""], **_pack(scores[sequence][:, None])}
+            for name, scores in trace.attention.items()
+            if scores.shape == shape
         ]
         + [
-            {"name": f"probability of tags: {name}", "rows": tags, **_packed(found[sequence])}
-            for name, found in trace.marginals.items()
-            if found.shape[:2] == shape
+            {"name": f"probability of tags: {name}", "rows": tags, **_pack(marginals[sequence])}
+            for name, marginals in trace.marginals.items()
+            if marginals.shape[:2] == shape
         ],
     }
-    # In a script no "<" may stand, since "</script>" would end it.
+    # "</script>" in the data would end the script.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
     head, tail = (Path(__file__).parent / "page.html").read_text("utf-8").split("{{data}}")
     return head.replace("{{title}}", html.escape(title)) + data + tail
 
 
-def _layer(name, layer, sequence):
-    memory = gate_statistics.memory_length(layer)
+def _layer_content(name: str, layer: LayerTrace, sequence: int) -> dict[str, Any]:
+    memory_length = gate_statistics.memory_length(layer)
+    statistics = gate_statistics.statistics_by_gate(layer)
     return {
         "name": name,
         "backwards": layer.go_backwards,
-        "seen": layer.unmasked[sequence].tolist(),
-        "gates": {gate: _packed(array[sequence]) for gate, array in layer.gates.items()},
-        "states": {state: _packed(array[sequence]) for state, array in layer.states.items()},
-        "before": {s: _numbers(array[sequence]) for s, array in layer.initial_states.items()},
-        "statistics": {
-            gate: _numbers(numbers)
-            for gate, numbers in gate_statistics.statistics_by_gate(layer).items()
-        },
-        "memory": None if memory is None else _numbers(memory),
+        "unmasked": layer.unmasked[sequence].tolist(),
+        "gates": {gate: _pack(array[sequence]) for gate, array in layer.gates.items()},
+        "states": {state: _pack(array[sequence]) for state, array in layer.states.items()},
+        "initial": {s: _round(array[sequence]) for s, array in layer.initial_states.items()},
+        "statistics": {gate: _round(numbers) for gate, numbers in statistics.items()},
+        "memory": None if memory_length is None else _round(memory_length),
     }
 
 
-def _packed(array):
-    """Numbers `(timesteps, rows)` as whole numbers of 16 bits, and what one of them is worth."""
+def _pack(array: Array) -> dict[str, Any]:
+    """Return numbers `(timesteps, rows)` as 16-bit integers and the value of their unit."""
     array = array.reshape(len(array), -1)
     unit = max(float(np.abs(array).max()), 1e-30) / 32767
-    whole = np.round(array / unit).astype("<i2")
+    integers = np.round(array / unit).astype("<i2")
     return {
         "unit": unit,
         "height": array.shape[1],
-        "data": base64.b64encode(whole.tobytes()).decode("ascii"),
+        "data": base64.b64encode(integers.tobytes()).decode("ascii"),
     }
 
 
-def _numbers(values):
+def _round(values: ArrayLike) -> list[float]:
+    """Return numbers with four significant digits."""
     return [float(f"{value:.4g}") for value in np.ravel(values)]

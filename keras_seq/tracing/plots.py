@@ -1,17 +1,27 @@
-"""Pictures of a trace, as PNG files."""
+"""Plots of a trace, as PNG files."""
 
 import contextlib
+import os
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib import font_manager
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.types import Array
+from keras_seq.tracing.recorder import LayerTrace
+
+Labels = Sequence[Any] | None
+"""Label of each time step, or None for numbers."""
+Path = str | os.PathLike[str]
 
 MAX_UNROLLED_STEPS = 12
-"""Time steps of the longest sequence that is drawn with its numbers."""
+"""Maximum number of time steps in the plot of an unrolled network."""
 
 FALLBACK_FONTS = (
     "Noto Sans CJK SC",
@@ -20,30 +30,33 @@ FALLBACK_FONTS = (
     "Microsoft YaHei",
     "PingFang SC",
 )
-"""Fonts for tokens that matplotlib's own has no letters for, taken where they are installed."""
+"""Fonts for characters that the font of matplotlib lacks. Those that are installed are used."""
 
 
-def gates(layer, path, step_labels=None, sequence=0):
-    """Draws every gate and state as a heatmap: time to the right, a row a unit.
+def gates(layer: LayerTrace, path: Path, step_labels: Labels = None, sequence: int = 0) -> None:
+    """Plot each gate and state as a heatmap with time on the x axis and units on the y axis.
 
     Args:
-        layer: A `keras_seq.tracing.LayerTrace`.
-        path: PNG file.
-        step_labels: What stands at each time step, such as tokens; numbers by default.
-        sequence: Which of the batch.
+        layer: Trace of a layer.
+        path: PNG file to write.
+        step_labels: Label of each time step, such as tokens. Default: numbers.
+        sequence: Index of the sequence in the batch.
+
+    Raises:
+        InputError: If the number of labels is not the number of time steps.
     """
     arrays = {name: array[sequence] for name, array in {**layer.gates, **layer.states}.items()}
     step_labels = _axis_labels(layer, step_labels)
     rows = -(-len(arrays) // 2)
     with _figure(path, max(9, 0.5 * len(step_labels) + 2), 2.8 * rows) as figure:
         panels = figure.subplots(rows, 2, squeeze=False).flat
-        for axes, (name, array) in zip(panels, arrays.items()):
-            shown = np.where(layer.unmasked[sequence][:, None], array, np.nan).T
-            # A gate lies between 0 and 1, a state on both sides of 0.
+        for axes, (name, array) in zip(panels, arrays.items(), strict=False):
+            values = np.where(layer.unmasked[sequence][:, None], array, np.nan).T
+            # Gates are between 0 and 1, states on both sides of 0.
             high = max(1.0, array.max()) if array.min() >= 0 else np.abs(array).max()
-            low, colours = (0, "Blues") if array.min() >= 0 else (-high, "RdBu")
+            low, colours = (0.0, "Blues") if array.min() >= 0 else (-high, "RdBu")
             image = axes.imshow(
-                shown, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest"
+                values, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest"
             )
             figure.colorbar(image, ax=axes)
             axes.set(title=name, ylabel="unit")
@@ -52,12 +65,24 @@ def gates(layer, path, step_labels=None, sequence=0):
             axes.axis("off")
 
 
-def states(layer, path, step_labels=None, sequence=0, units=None):
-    """Draws states as lines over time.
+def states(
+    layer: LayerTrace,
+    path: Path,
+    step_labels: Labels = None,
+    sequence: int = 0,
+    units: Sequence[int] | None = None,
+) -> None:
+    """Plot states as lines over time.
 
     Args:
-        layer, path, step_labels, sequence: As in `gates`.
-        units: Which to draw; by default the eight whose last state, c or h, varies most.
+        layer: Trace of a layer.
+        path: PNG file to write.
+        step_labels: Label of each time step, such as tokens. Default: numbers.
+        sequence: Index of the sequence in the batch.
+        units: Indices of the units. Default: the eight whose last state, c or h, varies most.
+
+    Raises:
+        InputError: If the number of labels is not the number of time steps.
     """
     arrays = {name: array[sequence] for name, array in layer.states.items()}
     step_labels = _axis_labels(layer, step_labels)
@@ -74,15 +99,27 @@ def states(layer, path, step_labels=None, sequence=0, units=None):
         axes.legend(fontsize=7, ncols=4)
 
 
-def gradients(norms, path, step_labels=None, sequence=0):
-    """Draws norms over time, one line a layer and state, on a logarithmic axis.
+def gradients(
+    norms: Mapping[str, Mapping[str, Array]],
+    path: Path,
+    step_labels: Labels = None,
+    sequence: int = 0,
+) -> None:
+    """Plot norms over time on a logarithmic axis, one line per layer and state.
 
     Args:
-        norms: Dict of layer name to a dict of state name to `(batch, timesteps)`, as
-            `Trace.gradient_norms` returns; or `{name: trace.jacobian_norms(name)}`.
-        path, step_labels, sequence: As in `gates`. Layers of another length are left out.
+        norms: Layer name to state name to norms `(batch, timesteps)`: the result of
+            `Trace.gradient_norms`, or `{name: trace.jacobian_norms(name)}`.
+        path: PNG file to write.
+        step_labels: Label of each time step, such as tokens. Default: numbers. Layers of another
+            length are left out.
+        sequence: Index of the sequence in the batch.
     """
-    lines = {f"{n} {s}": a[sequence] for n, by in norms.items() for s, a in by.items()}
+    lines = {
+        f"{layer} {state}": array[sequence]
+        for layer, states in norms.items()
+        for state, array in states.items()
+    }
     longest = max(map(len, lines.values())) if step_labels is None else len(step_labels)
     step_labels = list(map(str, range(longest))) if step_labels is None else step_labels
     with _figure(path, max(7, 0.3 * len(step_labels) + 4), 4) as figure:
@@ -96,20 +133,30 @@ def gradients(norms, path, step_labels=None, sequence=0):
         _label_time(axes, step_labels)
 
 
-def unrolled(layer, path, step_labels=None, sequence=0, unit=0):
-    """Draws the network unrolled over a short sequence, with the numbers of one unit.
+def unrolled(
+    layer: LayerTrace,
+    path: Path,
+    step_labels: Labels = None,
+    sequence: int = 0,
+    unit: int = 0,
+) -> None:
+    """Plot the network unrolled over a short sequence, with the values of one unit.
 
     Args:
-        layer, path, step_labels, sequence: As in `gates`; at most 12 time steps.
-        unit: Whose numbers.
+        layer: Trace of a layer.
+        path: PNG file to write.
+        step_labels: Label of each time step, such as tokens. Default: numbers.
+        sequence: Index of the sequence in the batch.
+        unit: Index of the unit.
 
     Raises:
-        InputError: The sequence is longer.
+        InputError: If there are more than 12 time steps, or the number of labels is not the number
+            of time steps.
     """
     step_labels = _axis_labels(layer, step_labels)
     if len(step_labels) > MAX_UNROLLED_STEPS:
         raise InputError(
-            f"An unrolled network is drawn of {MAX_UNROLLED_STEPS} time steps at most, not "
+            f"An unrolled network is plotted for at most {MAX_UNROLLED_STEPS} time steps, got "
             f"{len(step_labels)}."
         )
     boxed, arrow = {"boxstyle": "round", "facecolor": "#eef4fb"}, {"arrowstyle": "->"}
@@ -118,13 +165,13 @@ def unrolled(layer, path, step_labels=None, sequence=0, unit=0):
         axes.set(xlim=(-1.6, len(step_labels) + 0.6), ylim=(-1.05, 1.05))
         axes.axis("off")
         before, after = (len(step_labels), -1) if layer.go_backwards else (-1, len(step_labels))
-        # State by state, the arrows one above the other.
-        for height, name in zip((0.2, -0.2), layer.states):
+        # The arrows of h are above those of c.
+        for height, name in zip((0.2, -0.2), layer.states, strict=False):
             values = layer.states[name][sequence, :, unit]
-            first = layer.initial_states[name][sequence, unit]
+            initial = layer.initial_states[name][sequence, unit]
             step = -1 if layer.go_backwards else 1
             for t in range(before, after, step):
-                value = first if t == before else values[t]
+                value = initial if t == before else values[t]
                 axes.annotate(
                     "", (t + 0.68 * step, height), (t + 0.32 * step, height), arrowprops=arrow
                 )
@@ -143,34 +190,38 @@ def unrolled(layer, path, step_labels=None, sequence=0, unit=0):
         axes.set_title(f"unit {unit}", size=9)
 
 
-def _axis_labels(layer, step_labels):
-    """What stands at each time step as text; numbers if it is not given.
+def _axis_labels(layer: LayerTrace, step_labels: Labels) -> list[str]:
+    """Return the label of each time step as a string.
 
     Raises:
-        InputError: There are more or fewer than the layer has time steps.
+        InputError: If the number of labels is not the number of time steps.
     """
     timesteps = layer.outputs.shape[1]
     if step_labels is None:
         return list(map(str, range(timesteps)))
     if len(step_labels) != timesteps:
-        raise InputError(f"There are {len(step_labels)} names for {timesteps} time steps.")
+        raise InputError(
+            f"There must be one label per time step, got {len(step_labels)} for {timesteps}."
+        )
     return list(map(str, step_labels))
 
 
 @contextlib.contextmanager
-def _figure(path, width, height):
-    """A figure, saved in the end."""
+def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield a figure that is saved at the end of the context."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     fonts = ["DejaVu Sans", *(name for name in FALLBACK_FONTS if name in installed)]
     with matplotlib.rc_context({"font.family": fonts}):
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         with warnings.catch_warnings():
-            # What no font has letters for shows as boxes; one need not be told of each.
+            # Characters without a glyph appear as boxes. A warning for each is not needed.
             warnings.filterwarnings("ignore", "Glyph", UserWarning)
             figure.savefig(path, dpi=120)
 
 
-def _label_time(axes, step_labels):
-    long = max(map(len, step_labels)) > 2
-    axes.set_xticks(range(len(step_labels)), step_labels, rotation=90 if long else 0, fontsize=7)
+def _label_time(axes: Axes, step_labels: Sequence[str]) -> None:
+    are_long = max(map(len, step_labels)) > 2
+    axes.set_xticks(
+        range(len(step_labels)), step_labels, rotation=90 if are_long else 0, fontsize=7
+    )

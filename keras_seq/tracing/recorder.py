@@ -1,140 +1,178 @@
-"""Takes down what the layers of a model compute while it runs."""
+"""Recorder of the gates, states and outputs of layers while a model runs."""
 
+import contextlib
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from keras import ops, tree
 
 from keras_seq import layers
 from keras_seq._internal.errors import InputError
-from keras_seq.tracing.hooks import patched_method, unique_name
+from keras_seq._internal.types import Array, Tensor
+from keras_seq.cells import Step
+from keras_seq.tracing.hooks import Call, patched_method, unique_name
+from keras_seq.tracing.stepping import CellStepper
+
+if TYPE_CHECKING:
+    from keras_seq.tracing.trace import Trace
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerTrace:
-    """What a recurrent layer computed: NumPy arrays, in the order of its input's time.
+    """Trace of a recurrent layer: NumPy arrays, in the order of the input's time.
 
-    A layer that goes backwards starts at the last time step: its states at step t are those after
-    it has read the last steps down to t. Numbers are float32 at least.
+    If the layer goes backwards, its states at step t are those after it has read the steps from
+    the last one down to t. Numbers are at least float32.
+
+    >>> import keras
+    >>> import keras_seq
+    >>> layer = keras_seq.layers.LSTM(4, name="lstm")
+    >>> x = keras.random.normal((2, 5, 3))
+    >>> _ = layer(x)
+    >>> lstm = keras_seq.trace(layer, x)["lstm"]
+    >>> list(lstm.gates), lstm.states["c"].shape
+    (['input', 'forget', 'candidate', 'output'], (2, 5, 4))
     """
 
-    gates: dict
-    """Gate name to `(batch, timesteps, units)`; where masked, what the gate would have been."""
-    states: dict
+    gates: dict[str, Array]
+    """Gate name to activations `(batch, timesteps, units)`. At masked time steps they are those
+    that a computed step would have."""
+    states: dict[str, Array]
     """"h", and "c" if the cell has it, to `(batch, timesteps, units)`, after each time step."""
-    outputs: np.ndarray
-    """`(batch, timesteps, units)`: the layer's own, as far as it returns them."""
-    mask: np.ndarray | None
-    """Bools `(batch, timesteps)`, False where a time step was skipped; None if there is none."""
-    initial_states: dict
-    """As `states`, before the first time step: `(batch, units)`."""
+    outputs: Array
+    """Outputs `(batch, timesteps, units)`: the layer's own, as far as it returns them."""
+    mask: Array | None
+    """Bools `(batch, timesteps)`, False where a time step was skipped, or None."""
+    initial_states: dict[str, Array]
+    """State name to the state before the first time step, `(batch, units)`."""
     go_backwards: bool
     """Whether the layer started at the last time step."""
     max_abs_error: float
-    """The largest between an output of the layer and the same computed step by step: rounding,
-    unless the `call` of a cell of your own is more than its `project` and `step`."""
+    """Largest absolute difference between an output of the layer and the same output computed step
+    by step. It is rounding, unless a cell's `call` does more than its `project` and `step`."""
 
     @property
-    def unmasked(self):
-        """The mask, all True if there is none."""
+    def unmasked(self) -> Array:
+        """Bools `(batch, timesteps)`, True for time steps that were not skipped."""
         return np.ones(self.outputs.shape[:2], bool) if self.mask is None else self.mask
 
 
 class Recorder:
-    """Fills a trace while the model runs; takes one `keras_seq.tracing.hooks.Call` each.
+    """Function for `call_with_hooks` that fills a trace.
 
     Args:
-        trace: A `keras_seq.tracing.Trace`.
-        max_bytes: Bytes; once they are passed, nothing is kept, but what is needed still counted.
+        trace: Trace to fill.
+        max_bytes: Maximum size of all arrays in bytes. Beyond it, only the size is counted.
     """
 
-    def __init__(self, trace, max_bytes):
+    def __init__(self, trace: "Trace", max_bytes: int) -> None:
         self.trace, self.max_bytes = trace, max_bytes
-        self.needed, self.ran, self.hidden = 0, set(), []
+        self.num_bytes = 0
+        self.called_ids: set[int] = set()
+        self.compiled_names: list[str] = []
 
-    def __call__(self, call):
-        self.ran.add(id(call.layer))
+    def __call__(self, call: Call) -> tuple[Tensor, Tensor, Any]:
+        self.called_ids.add(id(call.layer))
         result = call.run_original()
-        last, own, _ = result
-        if not _has_values(last):
-            self.hidden += call.names
+        if not _has_values(result[0]):
+            self.compiled_names += call.names
             return result
-        found = None
-        for t, new in zip(call.times, call.steps()):
-            if found is None:
-                arrays = [v for step in new for v in (*step.gates.values(), *step.states)]
-                arrays += [step.output for step in new]
-                self.needed += len(call.times) * sum(as_numpy(array).nbytes for array in arrays)
-                if self.needed > self.max_bytes:
-                    self.trace.clear()
-                    return result
-                found = [_empty(call, *pair) for pair in zip(call.parts, new)]
-            for layer, step in zip(found, new):
-                for name, gate in step.gates.items():
-                    layer.gates[name][:, t] = as_numpy(gate)
-                for array, state in zip(layer.states.values(), step.states):
-                    array[:, t] = as_numpy(state)
-                layer.outputs[:, t] = as_numpy(step.output)
-        _check_numbers(call, found)
-        # What the layer gave itself, in place of the same computed step by step.
-        place = slice(None)
-        if not call.layer.return_sequences:
-            own, place = last[:, None], slice(call.times[-1], call.times[-1] + 1)
-        own = as_numpy(own)
-        own = own[:, ::-1] if call.layer.go_backwards else own
-        outputs, seen = found[-1].outputs[:, place], found[-1].unmasked[:, place]
-        max_abs_error = float(np.abs(own - outputs)[seen].max(initial=0))
-        outputs[:] = own
-        before = [as_numpy(state) for state in tree.flatten(call.initial_state)]
-        for name, part, layer in zip(call.names, call.parts, found):
-            initial = {state: before.pop(0) for state in part.names}
-            self.trace[name] = dataclasses.replace(
-                layer, initial_states=initial, max_abs_error=max_abs_error
-            )
+        traces = self._record_steps(call)
+        if traces:
+            _check_finite(call, traces)
+            self._store(call, traces, *result[:2])
         return result
 
-    def beside(self, name, layer):
-        """Takes down the attention or the marginals of a layer, as a context."""
+    def _record_steps(self, call: Call) -> list[LayerTrace]:
+        """Return the trace of each cell, without initial states, or none if they are too large."""
+        traces: list[LayerTrace] = []
+        for t, steps in zip(call.step_order, call.run_steps(), strict=True):
+            if not traces:
+                arrays = [a for step in steps for a in (*step.gates.values(), *step.states)]
+                arrays += [step.output for step in steps]
+                step_bytes = sum(as_numpy(array).nbytes for array in arrays)
+                self.num_bytes += len(call.step_order) * step_bytes
+                if self.num_bytes > self.max_bytes:
+                    self.trace.clear()
+                    return []
+                pairs = zip(call.steppers, steps, strict=True)
+                traces = [_allocate(call, stepper, step) for stepper, step in pairs]
+            for layer, step in zip(traces, steps, strict=True):
+                for name, gate in step.gates.items():
+                    layer.gates[name][:, t] = as_numpy(gate)
+                for array, state in zip(layer.states.values(), step.states, strict=True):
+                    array[:, t] = as_numpy(state)
+                layer.outputs[:, t] = as_numpy(step.output)
+        return traces
 
-        def of_crf(call):
-            def watched(inputs, mask=None):
-                scores, found = call(inputs, mask=mask), self.trace.marginals
-                found[unique_name(name, found)] = as_numpy(layer.marginals(scores))
+    def _store(
+        self, call: Call, traces: list[LayerTrace], last_output: Tensor, outputs: Tensor
+    ) -> None:
+        """Replace computed outputs by the layer's own ones and add the traces to the trace."""
+        timesteps = slice(None)
+        if not call.layer.return_sequences:
+            outputs = last_output[:, None]
+            timesteps = slice(call.step_order[-1], call.step_order[-1] + 1)
+        own = as_numpy(outputs)
+        own = own[:, ::-1] if call.layer.go_backwards else own
+        computed = traces[-1].outputs[:, timesteps]
+        unmasked = traces[-1].unmasked[:, timesteps]
+        max_abs_error = float(np.abs(own - computed)[unmasked].max(initial=0))
+        computed[:] = own
+        states = iter([as_numpy(state) for state in tree.flatten(call.initial_state)])
+        for name, stepper, layer in zip(call.names, call.steppers, traces, strict=True):
+            self.trace[name] = dataclasses.replace(
+                layer,
+                initial_states={state: next(states) for state in stepper.state_names},
+                max_abs_error=max_abs_error,
+            )
+
+    def hook_side_output(self, name: str, layer: Any) -> contextlib.AbstractContextManager[None]:
+        """Record the attention scores or the marginals of a layer within the context."""
+
+        def record_marginals(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
+            def hooked(inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+                scores, marginals = call(inputs, mask=mask), self.trace.marginals
+                marginals[unique_name(name, marginals)] = as_numpy(layer.marginals(scores))
                 return scores
 
-            return watched
+            return hooked
 
-        def of_attention(call):
-            def watched(inputs, mask=None, return_attention_scores=False):
-                pooled, weights = call(inputs, mask=mask, return_attention_scores=True)
-                found = self.trace.attention
-                found[unique_name(name, found)] = as_numpy(weights)
-                return (pooled, weights) if return_attention_scores else pooled
+        def record_attention(call: Callable[..., Any]) -> Callable[..., Any]:
+            def hooked(
+                inputs: Tensor, mask: Tensor | None = None, return_attention_scores: bool = False
+            ) -> Any:
+                pooled, scores = call(inputs, mask=mask, return_attention_scores=True)
+                attention = self.trace.attention
+                attention[unique_name(name, attention)] = as_numpy(scores)
+                return (pooled, scores) if return_attention_scores else pooled
 
-            return watched
+            return hooked
 
-        return patched_method(
-            layer, "call", of_crf if isinstance(layer, layers.CRF) else of_attention
-        )
+        is_crf = isinstance(layer, layers.CRF)
+        return patched_method(layer, "call", record_marginals if is_crf else record_attention)
 
 
-def as_numpy(tensor):
-    """A tensor as an array, float32 at least."""
+def as_numpy(tensor: Tensor) -> Array:
+    """Return a tensor as an array of float32 or float64."""
     array = ops.convert_to_numpy(tensor)
     return array if array.dtype in ("float32", "float64") else array.astype("float32")
 
 
-def _empty(call, part, step):
-    """A `LayerTrace` for all time steps of one part."""
+def _allocate(call: Call, stepper: CellStepper, step: Step) -> LayerTrace:
+    """Return an empty trace of one cell for all time steps."""
 
-    def room(value):
-        one = as_numpy(value)
-        return np.empty((len(one), len(call.times), *one.shape[1:]), one.dtype)
+    def allocate(tensor: Tensor) -> Array:
+        array = as_numpy(tensor)
+        return np.empty((len(array), len(call.step_order), *array.shape[1:]), array.dtype)
 
+    states = zip(stepper.state_names, step.states, strict=True)
     return LayerTrace(
-        gates={name: room(gate) for name, gate in step.gates.items()},
-        states={name: room(state) for name, state in zip(part.names, step.states)},
-        outputs=room(step.output),
+        gates={name: allocate(gate) for name, gate in step.gates.items()},
+        states={name: allocate(state) for name, state in states},
+        outputs=allocate(step.output),
         mask=None if call.mask is None else ops.convert_to_numpy(call.mask),
         initial_states={},
         go_backwards=call.layer.go_backwards,
@@ -142,34 +180,43 @@ def _empty(call, part, step):
     )
 
 
-def _has_values(tensor):
-    """Whether a tensor is more than a symbol."""
+def _has_values(tensor: Tensor) -> bool:
+    """Return False if a tensor is symbolic."""
     try:
         ops.convert_to_numpy(tensor)
-    # Each backend has an error of its own for a symbol.
+    # Each backend raises another error for symbolic tensors.
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
     return True
 
 
-def _check_numbers(call, found):
-    """Refuses NaN where it is not masked, and names the first."""
+def _check_finite(call: Call, traces: list[LayerTrace]) -> None:
+    """Check that there is no NaN at time steps that are not masked.
+
+    Raises:
+        InputError: If there is one. The message names the first.
+    """
     first = []
-    for name, layer in zip(call.names, found):
+    for name, layer in zip(call.names, traces, strict=True):
         arrays = {f"gate {gate!r}": array for gate, array in layer.gates.items()}
         arrays |= {f"state {state!r}": array for state, array in layer.states.items()}
         for place, array in {**arrays, "the output": layer.outputs}.items():
-            bad = np.isnan(array).any(axis=tuple(range(2, array.ndim))) & layer.unmasked
-            if bad.any():
-                order = next(n for n, t in enumerate(call.times) if bad[:, t].any())
-                first.append((order, place, name, int(bad[:, call.times[order]].argmax())))
+            is_nan = np.isnan(array).any(axis=tuple(range(2, array.ndim))) & layer.unmasked
+            if is_nan.any():
+                order = next(n for n, t in enumerate(call.step_order) if is_nan[:, t].any())
+                sequence = int(is_nan[:, call.step_order[order]].argmax())
+                first.append((order, place, name, sequence))
     if not first:
         return
-    order, place, name, row = min(first, key=lambda one: one[0])
-    t = call.times[order]
-    reads = np.isnan(as_numpy(call.sequences[row, t])).any()
+    order, place, name, sequence = min(first, key=lambda entry: entry[0])
+    t = call.step_order[order]
+    has_nan_input = np.isnan(as_numpy(call.sequences[sequence, t])).any()
     raise InputError(
-        f"There is a NaN: first in {place} of the layer {name!r}, at time step {t} of sequence "
-        f"{row}, counted from 0; what the layer reads there is "
-        + ("NaN too." if reads else "none, so that a weight or a state before it must be one.")
+        f"NaN in {place} of the layer {name!r}, first at sequence {sequence}, time step {t} "
+        "(counted from 0). "
+        + (
+            "Its input is NaN there too."
+            if has_nan_input
+            else "Its input there is not NaN: check the weights and the previous state."
+        )
     )

@@ -53,7 +53,7 @@ def test_a_text(name, tmp_path):
         len(line) == len(steps) for what in data["gradients"].values() for line in what.values()
     )
     beside = {"ner": ["probability of tags: crf"], "sentiment": ["attention: pooling"]}
-    assert [one["name"] for one in data["beside"]] == beside.get(name, [])
+    assert [one["name"] for one in data["side_outputs"]] == beside.get(name, [])
 
 
 class Rows:

@@ -24,7 +24,7 @@ from keras_seq.losses import CTC
 from keras_seq.models import CTCRecognizer, SequenceGenerator
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.tracing import trace
-from keras_seq.tracing.page import _packed, render_page
+from keras_seq.tracing.page import _pack, render_page
 
 RATE = 4_000
 RANDOM = np.random.default_rng(0)
@@ -292,8 +292,8 @@ def test_a_page_shows_the_first_frame_offset():
     actual = trace(recognizer, inputs)
     page = render_page(actual, steps)
     first, second, third = actual[f"{recognizer.stack.name}/bidirectional_0/forward"].states["h"]
-    assert _packed(first)["data"] in page
-    assert not any(_packed(other)["data"] in page for other in (second, third))
+    assert _pack(first)["data"] in page
+    assert not any(_pack(other)["data"] in page for other in (second, third))
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -189,7 +189,7 @@ def test_what_a_loss_counts_is_not_changed():
 
 def test_a_loss_must_be_one_number():
     model, x = masked_model(layer_of("GRU"))
-    with pytest.raises(InputError, match=r"one number; it returned a tensor of the shape \(4, 5,"):
+    with pytest.raises(InputError, match=r"return a scalar, got a tensor of shape \(4, 5,"):
         keras_seq.trace(model, x).gradient_norms(lambda y: y)
 
 

@@ -92,9 +92,9 @@ def test_more_steps_than_a_picture_holds(tmp_path):
     layer = layers.GRU(2, name="gru")
     layer(sequences(1, 13))
     found = keras_seq.trace(layer, sequences(1, 13))["gru"]
-    with pytest.raises(InputError, match="12 time steps at most, not 13"):
+    with pytest.raises(InputError, match="at most 12 time steps, got 13"):
         plots.unrolled(found, tmp_path / "unrolled.png")
-    with pytest.raises(InputError, match="2 names for 13 time steps"):
+    with pytest.raises(InputError, match="one label per time step, got 2 for 13"):
         plots.gates(found, tmp_path / "gates.png", ["a", "b"])
 
 
@@ -141,13 +141,13 @@ def test_a_page_holds_all_numbers(trace, page):
     assert data["steps"] == STEPS
     for found in data["layers"]:
         layer = trace[found["name"]]
-        assert found["seen"] == [True] * 3 + [False] * 2
+        assert found["unmasked"] == [True] * 3 + [False] * 2
         assert found["backwards"] == layer.go_backwards
         for kind in ("gates", "states"):
             for name, array in getattr(layer, kind).items():
                 np.testing.assert_allclose(unpacked(found[kind][name]), array[0], atol=1e-4)
     assert [found["name"] for found in data["layers"]] == ["both/forward", "both/backward"]
-    weights, tags = data["beside"]
+    weights, tags = data["side_outputs"]
     np.testing.assert_allclose(unpacked(weights)[:, 0], trace.attention["pool"][0], atol=1e-4)
     np.testing.assert_allclose(unpacked(tags), trace.marginals["crf"][0], atol=1e-4)
     assert tags["rows"] == ["O", "B", "I"]
