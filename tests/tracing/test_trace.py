@@ -386,7 +386,7 @@ def test_mistakes_get_one_sentence(model, x, options, message):
 
 def test_a_layer_that_is_not_in_the_trace():
     trace = keras_seq.trace(small(), sequences())
-    with pytest.raises(InputError, match="no layer 'both' in the trace. It has both/forward"):
+    with pytest.raises(InputError, match=r"no layer 'both' in the trace\. It has both/forward"):
         trace["both"]
     assert "both" not in trace and trace.get("both") is None
 
@@ -442,5 +442,5 @@ def test_within_a_compiled_function_there_is_nothing_to_see():
     model = Compiled()
     model.lstm.build((4, 5, 3))
     model.built = True
-    with pytest.raises(InputError, match=r"runs lstm inside a compiled"):
+    with pytest.raises(InputError, match=r"runs lstm\w* inside a compiled"):
         keras_seq.trace(model, sequences())
