@@ -1,4 +1,4 @@
-"""Tests have the same names in the same order whenever and wherever they are collected."""
+"""Names and order of tests do not depend on time and place of their collection."""
 
 import gzip
 import os

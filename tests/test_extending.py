@@ -1,4 +1,4 @@
-"""docs/extending.md: a copied recipe with one more feature, and a cell of one's own."""
+"""Examples of docs/extending.md: a copied recipe with another feature, and a custom cell."""
 
 import re
 import shutil
@@ -39,7 +39,7 @@ def test_the_diff_is_short():
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow")
 @pytest.mark.usefixtures("eagerly")
-def test_a_copied_recipe_gets_one_more_feature(workplace):
+def test_a_copied_recipe_with_another_feature(workplace):
     sentences = [f"w{number}\tO\nAda\tB-PER\nmet\tO\n" for number in range(40)]
     (workplace / "mine.conll").write_text("\n".join(sentences))
     assert run("cp", "ner", "my_ner") == 0
@@ -62,7 +62,7 @@ def test_a_copied_recipe_gets_one_more_feature(workplace):
 
 
 @pytest.mark.slow
-def test_a_cell_of_ones_own_in_a_tagger(tmp_path):
+def test_a_custom_cell_in_a_tagger(tmp_path):
     keras.utils.set_random_seed(0)
     names: dict = {}
     exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1], names)

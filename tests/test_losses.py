@@ -1,4 +1,4 @@
-"""The cross-entropy of tokens against that of Keras on tokens alone."""
+"""Masked cross-entropy against that of Keras without the padding."""
 
 import doctest
 

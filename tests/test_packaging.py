@@ -7,7 +7,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_every_package_is_installed():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    found = [
+    packages = [
         ".".join(file.parent.relative_to(ROOT).parts)
         for top in ("keras_seq", "recipes")
         for file in (ROOT / top).rglob("__init__.py")
@@ -16,7 +16,7 @@ def test_every_package_is_installed():
         name.replace("keras_seq_recipes", "recipes")
         for name in project["tool"]["setuptools"]["packages"]
     ]
-    assert sorted(found) == sorted(installed)
+    assert sorted(packages) == sorted(installed)
 
 
 def test_every_recipe_is_registered():

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_table_is_what_the_results_say():
+def test_table_of_results_is_current():
     spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs/results.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -22,7 +22,7 @@ def test_python_example_runs():
     exec(code, {})
 
 
-def test_layers_take_the_place_of_those_of_keras():
+def test_layers_replace_those_of_keras():
     page = (ROOT / "docs/from_keras.md").read_text()
     names: dict = {}
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
@@ -31,11 +31,25 @@ def test_layers_take_the_place_of_those_of_keras():
     assert abs(ours - theirs).max() < 1e-5 < abs(theirs).min()
 
 
+def anchors(text):
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_links_lead_somewhere():
-    for name in ("README.md", "CONTRIBUTING.md", "docs/from_keras.md"):
-        path = ROOT / name
-        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{name}: {target}"
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")]
+    broken = []
+    for page in pages:
+        text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            path, _, anchor = target.partition("#")
+            file = page.parent / path if path else page
+            if "://" in target or (file.exists() and not anchor):
+                continue
+            if not file.exists() or anchor not in anchors(file.read_text("utf-8")):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not broken
 
 
 @pytest.mark.slow

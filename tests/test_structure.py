@@ -1,7 +1,7 @@
-"""The structure of the code: who imports whom, how long files are, how many arguments there are.
+"""Structure of the code: import direction, length of files, number of arguments.
 
-What breaks a rule today and is to be mended is listed under `TEMPORARY`, and removed from there
-with the commit that mends it. What breaks one for good is listed with its reason.
+Known violations that are to be fixed are listed in the `TEMPORARY` constants. Permanent exceptions
+are listed with their reason.
 """
 
 import ast
@@ -18,9 +18,9 @@ MAX_LINES = 350
 MAX_ARGUMENTS = 12
 
 CHAIN = ("cells", "scan", "layers", "models", "train", "cli")
-"""Packages of which none imports one that comes after it."""
+"""Packages in order: none imports a later one."""
 APPLICATIONS = {"train", "tuning", "serving", "demo", "cli", "recipes", "benchmarks"}
-"""Packages that are about runs, services and commands."""
+"""Packages for runs, services and commands."""
 EVERYTHING = "everything"
 
 FORBIDDEN: dict[str, set[str] | str] = {
@@ -44,13 +44,13 @@ FORBIDDEN: dict[str, set[str] | str] = {
     "cli": {"recipes", "benchmarks"},
     "recipes": {"cli", "benchmarks"},
 }
-"""For each package those that it must not import. `_internal` may be imported by all."""
+"""Packages that each package must not import. `_internal` is allowed everywhere."""
 
 MANY_ARGUMENTS = {
     "keras_seq.cells.base.RecurrentCell.__init__": "those of the cells of Keras",
     "keras_seq.models.base.BaseModel.fit": "those of `keras.Model.fit`",
 }
-"""Constructors and functions that have more arguments for good, and why."""
+"""Constructors and functions with more arguments, and the reason."""
 
 TEMPORARY_IMPORTS: set[tuple[str, str]] = set()
 TEMPORARY_LENGTHS: set[str] = set()
@@ -58,12 +58,12 @@ TEMPORARY_ARGUMENTS: set[str] = set()
 
 
 class Import(NamedTuple):
-    """One module's import of another."""
+    """Import of one module by another."""
 
     source: str
     target: str
     only_for_types: bool
-    """Whether it is within `if TYPE_CHECKING`, so that it happens in no program."""
+    """Whether it is inside `if TYPE_CHECKING`."""
 
 
 def module_name(path: Path) -> str:
@@ -80,7 +80,7 @@ TREES = {module: ast.parse(path.read_text()) for module, path in MODULES.items()
 
 
 def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> Iterator[Import]:
-    """Yield all imports of `modules` in a module, also those within functions."""
+    """Yield all imports of `modules` in a module, those inside functions included."""
     typed = {
         id(inside)
         for node in ast.walk(tree)
@@ -95,7 +95,7 @@ def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> 
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             origin = ".".join([*base, *([node.module] if node.module else [])])
-            # Of what is imported from a package, some are modules of it.
+            # Names imported from a package can be modules.
             paths = [f"{origin}.{alias.name}" for alias in node.names]
             names = [path if path in modules else origin for path in paths]
         for name in dict.fromkeys(names):
@@ -111,7 +111,7 @@ ALL_IMPORTS = [
 
 
 def package_of(module: str) -> str:
-    """Return the package below keras_seq, or the folder beside it; "" for keras_seq itself."""
+    """Return the package below keras_seq, or another top-level folder; "" for keras_seq itself."""
     first, *rest = module.split(".")
     return first if first != "keras_seq" else next(iter(rest), "")
 
@@ -127,7 +127,7 @@ def is_forbidden(source: str, target: str) -> bool:
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """Return the sets of modules that import each other, directly or not."""
+    """Return the sets of modules that import each other, directly or indirectly."""
     reached: dict[str, set[str]] = {}
     for start in edges:
         seen: set[str] = set()
@@ -149,7 +149,7 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
 def functions(
     tree: ast.AST, prefix: str
 ) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, bool]]:
-    """Yield the path, the node and whether it is a method of all functions but nested ones."""
+    """Yield path, node and `is_method` of all functions except nested ones."""
     for node in getattr(tree, "body", []):
         if isinstance(node, ast.ClassDef):
             for path, function, _ in functions(node, f"{prefix}.{node.name}"):
@@ -159,7 +159,7 @@ def functions(
 
 
 def num_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, is_method: bool) -> int:
-    """Return the number of named arguments, `self` and `cls` left out."""
+    """Return the number of named arguments except `self` and `cls`."""
     arguments = [*function.args.posonlyargs, *function.args.args]
     if is_method and arguments and arguments[0].arg in ("self", "cls"):
         arguments = arguments[1:]
@@ -171,10 +171,10 @@ def is_public(path: str) -> bool:
 
 
 def check(broken: set, temporary: set, rule: str) -> None:
-    """Compare what breaks a rule with what is known to."""
+    """Compare the violations of a rule with the known ones."""
     assert not broken - temporary, f"{rule}: {sorted(broken - temporary)}"
-    mended = sorted(temporary - broken)
-    assert not mended, f"mended, so remove it from the temporary exceptions: {mended}"
+    fixed = sorted(temporary - broken)
+    assert not fixed, f"remove fixed violations from the temporary exceptions: {fixed}"
 
 
 # The rules.
@@ -186,7 +186,7 @@ def test_packages_import_in_one_direction():
         for source, target, _ in ALL_IMPORTS
         if is_forbidden(package_of(source), package_of(target))
     }
-    check(broken, TEMPORARY_IMPORTS, "imports that the design forbids")
+    check(broken, TEMPORARY_IMPORTS, "forbidden imports")
 
 
 def test_no_modules_import_each_other():
@@ -221,7 +221,7 @@ def test_functions_have_few_arguments():
     check(broken, TEMPORARY_ARGUMENTS, f"functions of more than {MAX_ARGUMENTS} arguments")
 
 
-# That the rules find what breaks them.
+# Tests of the rules themselves.
 
 SOURCE = """
 from typing import TYPE_CHECKING
@@ -279,9 +279,9 @@ def test_arguments_are_counted():
     assert is_public("A.f") and is_public("A.__init__") and not is_public("_A.f")
 
 
-def test_exceptions_that_are_mended_are_named():
+def test_fixed_exceptions_are_reported():
     check({"a"}, {"a"}, "rule")
     with pytest.raises(AssertionError, match=r"rule: \['b'\]"):
         check({"a", "b"}, {"a"}, "rule")
-    with pytest.raises(AssertionError, match=r"remove it from the temporary exceptions: \['b'\]"):
+    with pytest.raises(AssertionError, match=r"from the temporary exceptions: \['b'\]"):
         check({"a"}, {"a", "b"}, "rule")
