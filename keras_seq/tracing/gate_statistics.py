@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from keras_seq.tracing.recorder import LayerTrace
 
 KEEP_GATES = ("forget", "update")
-"""Gates that control how much of a state is kept: of LSTMs and of the GRU."""
+"""Gates that multiply the previous state, in LSTMs and in the GRU."""
 
 
 class GateStatistics(NamedTuple):

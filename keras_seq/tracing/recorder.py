@@ -48,7 +48,7 @@ class LayerTrace:
     initial_states: dict[str, Array]
     """State name to the state before the first time step, `(batch, units)`."""
     go_backwards: bool
-    """Whether the layer started at the last time step."""
+    """True if the layer started at the last time step."""
     max_abs_error: float
     """Largest absolute difference between an output of the layer and the same output computed step
     by step. It is rounding, unless a cell's `call` does more than its `project` and `step`."""

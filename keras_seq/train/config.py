@@ -58,9 +58,9 @@ def tunable(
 class Config:
     """Base class of the configurations of recipes. Fields become command-line options.
 
-    The string below a field is the help of its option. A recipe has a field for what its presets
-    set, what `keras-seq tune` searches, and what the format of the data requires. All other
-    settings are constants in its `model.py`.
+    The string below a field is the help of its option. A recipe has fields for settings that its
+    presets change, that `keras-seq tune` searches, or that the format of the data requires. All
+    other settings are constants in its `model.py`.
 
     >>> import dataclasses
     >>> from keras_seq.train.config import Config, tunable
@@ -85,7 +85,7 @@ class Config:
     monitor: ClassVar[str] = "accuracy"
     """Validation metric by which `keep_best` and `keras-seq tune` choose."""
     mode: ClassVar[Literal["min", "max"]] = "max"
-    """Whether the monitored metric is better when lower ("min") or higher ("max")."""
+    """Goal for the monitored metric: "min" if lower is better, "max" if higher is."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -46,12 +46,12 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether training and evaluation are complete."""
+        """True if training and evaluation are complete."""
         return (self.folder / "metrics.json").is_file()
 
     @property
     def is_started(self) -> bool:
-        """Whether training has started."""
+        """True if training has started."""
         return (self.folder / "config.json").is_file()
 
     @property
