@@ -1,4 +1,4 @@
-"""Settings that must be made before Keras is imported."""
+"""Settings that must be made before Keras is imported, and fixtures of all tests."""
 
 import contextlib
 import gc
@@ -11,13 +11,13 @@ import psutil
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-# These tests spend their time compiling, not computing.
+# The tests spend more time on compilation than on computation.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
 os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
-# The same examples in every run and on every machine, however slow it is.
+# The same examples in every run and on every machine.
 hypothesis.settings.register_profile(
     "same",
     derandomize=True,
@@ -29,13 +29,13 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_make_parametrize_id(val, argname):
-    """Names no test by bytes, such as those of an archive, which hold the time of day."""
+    """Leave bytes out of the names of tests, because those of an archive contain the time."""
     return argname if isinstance(val, bytes) else None
 
 
 @contextlib.contextmanager
 def _cores(count):
-    """As if the fast path ran on so many cores: it splits a batch into as many shares."""
+    """Let the fast path see this number of cores, by which it splits a batch."""
     compiled = importlib.import_module("keras_seq.scan.compiled")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "os", types.SimpleNamespace(cpu_count=lambda: count))
@@ -44,21 +44,21 @@ def _cores(count):
 
 @pytest.fixture(autouse=True, scope="session")
 def one_core():
-    """Leaves a batch whole on every machine: of several shares each is a program to compile."""
+    """Keep batches whole on every machine, so that there is one program to compile."""
     with _cores(1):
         yield
 
 
 @pytest.fixture
 def two_cores(one_core):
-    """Splits a batch in two, for tests of what is split."""
+    """Split batches in two."""
     with _cores(2):
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_graphs():
-    """Leaves TensorFlow's graphs as they are traced."""
+    """Disable the graph optimizations of TensorFlow."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
@@ -68,7 +68,7 @@ def quick_graphs():
 
 
 class Memory:
-    """Memory of this process that has been in use since garbage was last collected."""
+    """Memory of this process since the last garbage collection."""
 
     def __init__(self):
         self.process = psutil.Process()
@@ -78,7 +78,7 @@ class Memory:
         return self.process.memory_info().rss
 
     def collect_after(self, growth):
-        """Collect garbage, frozen or not, if the process has grown by so many bytes."""
+        """Collect garbage, frozen or not, if the process has grown by this number of bytes."""
         if self.read_size() - self.size > growth:
             gc.unfreeze()
             gc.collect()
@@ -92,31 +92,31 @@ def memory():
 
 @pytest.fixture(autouse=True, scope="module")
 def no_garbage_of_others(memory):
-    """Keep the collector, which Keras calls often, from reading what earlier modules left."""
+    """Hide objects of earlier modules from the garbage collector, which Keras calls often."""
     memory.collect_after(1e9)
     gc.freeze()
 
 
 @pytest.fixture
 def eagerly():
-    """Traces and compiles nothing during a test that runs its models a few times only."""
+    """Trace and compile nothing during a test."""
     with importlib.import_module("helpers").eagerly():
         yield
 
 
 @pytest.fixture(params=["eagerly", pytest.param("compiled", marks=pytest.mark.slow)])
 def either_way(request):
-    """Runs a test of a whole recipe quickly, and slowly as users do."""
+    """Run a test of a whole recipe eagerly, and compiled as users do."""
     keras = importlib.import_module("keras")
     if request.param == "eagerly":
         request.getfixturevalue("eagerly")
     elif keras.backend.backend() != "tensorflow":
-        pytest.skip("only TensorFlow has two ways")
+        pytest.skip("only TensorFlow has both ways")
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """An empty folder to run in, with caches of its own."""
+    """Return an empty folder that is the current one, with its own caches."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setenv("KERAS_SEQ_CACHE", str(tmp_path / "cache"))
@@ -125,9 +125,9 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mock_public(monkeypatch):
-    """Return a context in which there are public sets of TFDS, as if there were a network.
+    """Return a context manager that provides public data sets of TFDS without a network.
 
-    It takes the names of their splits, and what `tfds.testing.mock_data` takes.
+    It takes the names of the splits, and the arguments of `tfds.testing.mock_data`.
     """
     tfds = pytest.importorskip("tensorflow_datasets")
     tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
@@ -135,7 +135,7 @@ def mock_public(monkeypatch):
 
     @contextlib.contextmanager
     def mock(splits=("train", "validation", "test"), **options):
-        def name_splits(builder, **_):  # which `mock_data` alone does not
+        def name_splits(builder, **_):  # `mock_data` does not
             infos = [
                 tfds.core.splits.SplitInfo(name=s, shard_lengths=[1], num_bytes=0) for s in splits
             ]

@@ -1,4 +1,4 @@
-"""Gradients of gradients for tests: by each backend, and by finite differences."""
+"""Second derivatives, by each backend and by finite differences."""
 
 import keras
 import numpy as np
@@ -7,19 +7,16 @@ from keras import ops
 
 
 def weighting(arrays):
-    """Weights for gradients, so that no two numbers stand for each other."""
+    """Return different weights for all elements of gradients."""
     return [np.cos(1 + np.arange(a.size)).reshape(a.shape) for a in arrays]
 
 
 def of_gradients(function, arrays):
-    """Derivatives of the weighted sum of the gradients of a function for float64 arrays.
+    """Return the gradients of a function, and the derivatives of their weighted sum.
 
     Args:
-        function: Takes tensors; returns a number.
-        arrays: The arguments.
-
-    Returns:
-        The gradients, and the derivatives, for each array.
+        function: Function from tensors to a scalar.
+        arrays: Arguments of the function, in float64.
     """
     weights = weighting(arrays)
     if keras.backend.backend() == "jax":
@@ -61,7 +58,7 @@ def of_gradients(function, arrays):
 
 
 def by_differences(function, arrays, step=1e-3):
-    """As `of_gradients`, of a function of NumPy, by differences of the fourth order."""
+    """Return the result of `of_gradients` by fourth-order differences of a NumPy function."""
 
     def gradients(arrays):
         found = []
@@ -76,7 +73,7 @@ def by_differences(function, arrays, step=1e-3):
         return found
 
     def along(sign):
-        """The gradients after a move along the weighting."""
+        """Return the gradients after a step along the weighting."""
         return gradients([a + sign * step * w for a, w in zip(arrays, weighting(arrays))])
 
     first = gradients(arrays)

@@ -1,9 +1,9 @@
-"""A recipe whose training takes no time and whose score is a formula."""
+"""Recipe whose training takes no time and whose score is a formula."""
 
 from pathlib import Path
 
 FILES = {
-    "__init__.py": '"""A formula."""',
+    "__init__.py": '"""Formula without training."""',
     "config.py": """
 import dataclasses
 from keras_seq.train import config
@@ -62,7 +62,7 @@ class Recipe(recipe.Recipe):
             yield {"input": text, "weights": sum(weight.numpy().sum() for weight in model.weights)}
 
 def evaluate(model, splits, name):
-    # The optimizer counts, since that goes on after an interruption.
+    # The step of the optimizer survives an interruption.
     config, step = model.config, int(model.optimizer.iterations)
     log = pathlib.Path("log")
     lines = log.read_text().splitlines() if log.exists() else []
@@ -77,7 +77,7 @@ def evaluate(model, splits, name):
 
 
 def write(folder: Path) -> str:
-    """Write the recipe into a new folder; return what a command calls it in the folder above."""
+    """Write the recipe to a new folder. Return its name for commands in the parent folder."""
     folder.mkdir()
     for name, text in FILES.items():
         (folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""What the tests share: the cells by name, random weights and inputs, NumPy out, gradients."""
+"""Helpers of all tests: cells by name, random weights and inputs, gradients."""
 
 import contextlib
 import io
@@ -16,15 +16,10 @@ from keras_seq import layers, scan
 BACKEND = keras.backend.backend()
 BATCH, TIMESTEPS, FEATURES, UNITS = 4, 5, 3, 4
 
-# JAX compiles anew for every call outside `jit`: there, some of the combinations must do.
+# JAX compiles again for every call outside `jit`. It runs some of the combinations.
 THOROUGH = BACKEND != "jax"
 
-# Whether a script runs in a process of its own, which must import TensorFlow first.
-ELSEWHERE = pytest.mark.parametrize(
-    "elsewhere", [False, pytest.param(True, marks=pytest.mark.slow)]
-)
-
-# The reference's name of each cell, and the layer that must equal it.
+# Name of each cell in the reference, and the layer that must equal it.
 CELLS = {
     "SimpleRNN": (layers.SimpleRNN, {}),
     "GRU": (layers.GRU, {"reset_after": True}),
@@ -34,16 +29,16 @@ CELLS = {
     "DiagonalPeepholeLSTM": (layers.DiagonalPeepholeLSTM, {}),
 }
 
-# Enough to test what does not depend on the equations, where time is short.
+# Cells for tests that do not depend on the equations.
 SOME = list(CELLS) if THOROUGH else ["GRU", "DiagonalPeepholeLSTM"]
 
-# A row for each kind of mask: padded right, padded left, with holes, masked as a whole.
+# Rows padded on the right, padded on the left, with holes, and masked entirely.
 MASK = np.array([[1, 1, 1, 0, 0], [0, 1, 1, 1, 1], [0, 1, 0, 0, 1], [0, 0, 0, 0, 0]], bool)
 
 
 def normal(*shape, seed=0, dtype="float32"):
-    # Small values and this seed, so that no gradient is the tiny difference of large numbers, of
-    # which float32 keeps too few digits.
+    # With small values and this seed, no gradient is a small difference of large numbers, which
+    # would lose digits in float32.
     rng = np.random.default_rng([4000 + seed, *shape])
     return (0.5 * rng.normal(size=shape)).astype(dtype)
 
@@ -53,13 +48,13 @@ def sequences(batch=BATCH, timesteps=TIMESTEPS, features=FEATURES, seed=1, dtype
 
 
 def states(layer, batch=BATCH, seed=20, dtype="float32"):
-    """One random state for each that the layer, or the cell, has."""
+    """Return a random state for each state of a layer or cell."""
     sizes = tree.flatten(layer.state_size)
     return [normal(batch, size, seed=seed + i, dtype=dtype) for i, size in enumerate(sizes)]
 
 
 def make(name, units=UNITS, features=FEATURES, **kwargs):
-    """The layer of a cell of `CELLS`, built, with random weights."""
+    """Return a built layer of `CELLS` with random weights."""
     cls, fixed = CELLS[name]
     layer = cls(units, **fixed, **kwargs)
     layer.build((BATCH, TIMESTEPS, features))
@@ -67,14 +62,14 @@ def make(name, units=UNITS, features=FEATURES, **kwargs):
 
 
 def fill(layer, seed=30):
-    """Gives random values to all weights: kernels, biases and peepholes."""
+    """Set all weights to random values, including biases and peepholes."""
     for i, weight in enumerate(layer.trainable_weights):
         weight.assign(normal(*weight.shape, seed=seed + i, dtype=weight.dtype))
     return layer
 
 
 def in_precision(dtype):
-    """A context in which the backend has this type; JAX has float64 only if it is asked for."""
+    """Return a context in which the backend has this data type. JAX has to enable float64."""
     if BACKEND != "jax" or dtype != "float64":
         return contextlib.nullcontext()
     import jax
@@ -87,21 +82,21 @@ def to_numpy(nest):
 
 
 def run(layer, *args, **kwargs):
-    """Calls a layer; its results as one flat list of NumPy arrays."""
+    """Call a layer and return its results as a flat list of NumPy arrays."""
     return tree.flatten(to_numpy(layer(*args, **kwargs)))
 
 
 def assert_close(actual, expected, tolerance=1e-6):
-    """Arrays equal within `tolerance`, relative to the largest magnitude of each."""
+    """Assert that arrays are equal within `tolerance` times their largest magnitude."""
     for a, e in zip(actual, expected, strict=True):
         assert a.shape == e.shape
         np.testing.assert_allclose(a, e, rtol=0, atol=tolerance * np.abs(e).max(initial=0))
 
 
 def gradients(layer, inputs, initial_state, mask, weighting):
-    """Results of a layer, and gradients of their sum weighted by `weighting`.
+    """Return the results of a layer, and gradients of their sum weighted by `weighting`.
 
-    The gradients are those of the weights, then the inputs, then the initial states.
+    Gradients are with respect to the weights, the inputs and the initial states, in this order.
     """
     weights = [w.value for w in layer.trainable_weights]
     given = [ops.convert_to_tensor(a) for a in (inputs, *(initial_state or []))]
@@ -118,7 +113,7 @@ def gradients(layer, inputs, initial_state, mask, weighting):
         with tf.GradientTape() as tape:
             tape.watch(given)
             total, results = weighted_sum(layer, *given)
-        # Zero: the full-matrix peephole does not read the initial h.
+        # The full-matrix peephole LSTM does not read the initial h, whose gradient is zero.
         found = tape.gradient(total, weights + given, unconnected_gradients="zero")
     elif BACKEND == "torch":
         import torch
@@ -136,7 +131,7 @@ def gradients(layer, inputs, initial_state, mask, weighting):
 
             return weighted_sum(call, *given)
 
-        # One program, where outside of `jit` every operation would be one.
+        # Outside of `jit`, every operation would be a program.
         by_all = jax.jit(jax.grad(of_all, argnums=tuple(range(1 + len(given))), has_aux=True))
         (d_weights, *d_given), results = by_all(weights, *given)
         found = d_weights + d_given
@@ -144,23 +139,23 @@ def gradients(layer, inputs, initial_state, mask, weighting):
 
 
 def slow_but(quick, every):
-    """Parameters of a test of `every` value, of which all but the `quick` ones are slow."""
-    assert all(one in every for one in quick)
-    return [one if one in quick else slow(one) for one in every]
+    """Return the parameters `every`, with all but the `quick` ones marked as slow."""
+    assert all(value in every for value in quick)
+    return [value if value in quick else slow(value) for value in every]
 
 
-def slow(one):
-    """A parameter, or a tuple of parameters, of a slow test."""
-    return pytest.param(*(one if isinstance(one, tuple) else [one]), marks=pytest.mark.slow)
+def slow(value):
+    """Mark a parameter, or a tuple of parameters, as slow."""
+    return pytest.param(*(value if isinstance(value, tuple) else [value]), marks=pytest.mark.slow)
 
 
-# Whether a script runs in a process of its own, which must import TensorFlow first.
+# Whether a script runs in another process, which has to import TensorFlow first.
 ELSEWHERE = pytest.mark.parametrize("elsewhere", slow_but([False], [False, True]))
 
 
 @contextlib.contextmanager
 def eagerly():
-    """Traces and compiles nothing on TensorFlow: for what is run too seldom to be worth it."""
+    """Trace and compile nothing on TensorFlow, for models that run only a few times."""
     if BACKEND != "tensorflow":
         yield
         return
@@ -176,7 +171,7 @@ def eagerly():
 
 
 def run_script(script, *arguments, elsewhere):
-    """Return the output of a script that loads a SavedModel, elsewhere without this package."""
+    """Return the output of a script that loads a SavedModel, in another process if `elsewhere`."""
     arguments = [*map(str, arguments)]
     if not elsewhere:
         out = io.StringIO()

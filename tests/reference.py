@@ -1,6 +1,6 @@
 """Recurrent cells in float64 NumPy, with backpropagation through time derived by hand.
 
-Written from the published equations alone, so that it can stand as an independent check.
+They follow the published equations, independently of the package.
 
 Notation: `x` (batch, D) is the input of a step; a trailing underscore marks the previous step
 (`h_` is h at t-1); `da` is the gradient with respect to pre-activations; sigma is the logistic.
@@ -13,34 +13,34 @@ import numpy as np
 
 
 def sigma(a):
-    """Logistic function, in the form that cannot overflow."""
+    """Return the logistic function, in a form that cannot overflow."""
     return 0.5 * (1 + np.tanh(0.5 * a))
 
 
 def d_sigma(s):
-    """Derivative of the logistic, from its value."""
+    """Return the derivative of the logistic function from its value."""
     return s * (1 - s)
 
 
 def d_tanh(y):
-    """Derivative of tanh, from its value."""
+    """Return the derivative of tanh from its value."""
     return 1 - y * y
 
 
 def split(a, n):
-    """The n equal blocks of the last axis, one per gate."""
+    """Return n equal blocks of the last axis, one per gate."""
     return np.split(a, n, axis=-1)
 
 
 def join(*blocks):
-    """The inverse of `split`."""
+    """Concatenate blocks; the inverse of `split`."""
     return np.concatenate(blocks, axis=-1)
 
 
 # Each cell has
 #   forward(weights, x, states_) -> states, gates
 #   backward(weights, x, states_, states, gates, d_states) -> d_weights, d_x, d_states_
-# where states[0] is the output, and `d_states` already counts the gradient of that output.
+# where states[0] is the output, and `d_states` includes the gradient of that output.
 
 
 class SimpleRNN:
@@ -232,9 +232,9 @@ class Run:
     states: list  # final states, each (B, H)
     gates: dict  # name -> (B, T, H), as computed at each step whatever the mask
 
-    # The tape.
+    # Values for the backward pass.
     cell: type
-    weights: list  # a missing bias stands as zeros
+    weights: list  # zeros for a missing bias
     use_bias: bool
     steps: list  # (x, states_, states, gates) of each step, before masking
     mask: np.ndarray  # (B, T)
@@ -244,7 +244,7 @@ class Run:
 
 @dataclass
 class Gradients:
-    """Gradients of a scalar with respect to all that `run` was given."""
+    """Gradients of a scalar with respect to the arguments of `run`."""
 
     weights: list  # shaped and ordered as given
     inputs: np.ndarray  # (B, T, D), in input order
@@ -310,7 +310,7 @@ def gradients(run, d_outputs=None, d_last_output=None, d_states=None):
     """Backpropagate a scalar through a `Run`, given its gradients with respect to the results.
 
     `d_outputs` (B, T, H) is in processing order, as the outputs are; `d_last_output` is (B, H)
-    and `d_states` a list of (B, H). Those not given are zero; those given add up.
+    and `d_states` a list of (B, H). They add up. Default: zeros.
     """
     zeros = np.zeros_like(run.last_output)
     d_outputs = np.zeros_like(run.outputs) if d_outputs is None else np.asarray(d_outputs)
@@ -322,7 +322,7 @@ def gradients(run, d_outputs=None, d_last_output=None, d_states=None):
     for t in reversed(range(len(run.steps))):
         m = run.mask[:, t, None]
         d_output = d_output + d_outputs[:, t]
-        # What reaches a real step goes through the cell; what reaches a masked one goes past it.
+        # Gradients pass through the cell at real steps, and around it at masked ones.
         d_new = [np.where(m, d, 0) for d in d_states]
         d_new[0] = d_new[0] + np.where(m, d_output, 0)
         dw, dx, d_prev = run.cell.backward(run.weights, *run.steps[t], d_new)
@@ -331,7 +331,7 @@ def gradients(run, d_outputs=None, d_last_output=None, d_states=None):
         d_weights = [total + d for total, d in zip(d_weights, dw, strict=True)]
         d_inputs.append(dx)
 
-    # `d_inputs` was gathered from the last processed step to the first.
+    # `d_inputs` starts with the last processed step.
     d_inputs = np.stack(d_inputs if run.go_backwards else d_inputs[::-1], axis=1)
     if not run.use_bias:
         del d_weights[2]

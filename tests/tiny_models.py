@@ -1,4 +1,4 @@
-"""A tiny, untrained model of each kind."""
+"""Tiny, untrained model of each kind."""
 
 import keras
 
