@@ -68,12 +68,12 @@ class RawExamples:
     2
 
     Args:
-        inputs: Inputs, one per example.
+        inputs: Sequence or array of inputs, one per example.
         targets: Targets, one per example, or a dict of such sequences. None if the inputs are the
             targets too.
     """
 
-    inputs: Sequence[Any]
+    inputs: Any
     targets: Any = None
 
     def __len__(self) -> int:

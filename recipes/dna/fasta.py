@@ -34,7 +34,9 @@ def read_fasta(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterato
     Raises:
         InputError: If the file is not valid FASTA; the message gives the line.
     """
-    header, lines, first_line, num_letters = None, [], 0, 0
+    header: str | None = None
+    lines: list[str] = []
+    first_line = num_letters = 0
     for number, line in data.read_lines(path, encoding):
         if line.startswith(">"):
             if header is not None:

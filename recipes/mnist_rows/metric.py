@@ -23,4 +23,6 @@ def report(model: keras.Model, splits: Splits, name: str, folder: Path) -> None:
     """Draw the confusion matrix."""
     examples = splits[name]
     predicted = np.argmax(model.predict(examples.inputs, batch_size=256, verbose=0), axis=-1)
-    plots.confusion_matrix(examples.targets, predicted, range(10), folder / "confusion_matrix.png")
+    plots.confusion_matrix(
+        examples.targets, predicted, list("0123456789"), folder / "confusion_matrix.png"
+    )

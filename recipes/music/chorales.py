@@ -11,7 +11,7 @@ VOICE_RANGES = {"S": (60, 79), "A": (55, 74), "T": (48, 67), "B": (40, 60)}
 """Lowest and highest MIDI number of each voice of a choir."""
 
 
-def read_chorales() -> Iterator[tuple[str, dict[str, str], None]]:
+def read_chorales() -> Iterator[tuple[str | bytes, dict[str, str], str | None]]:
     """Yield examples for `keras_seq.data.cached_dataset`; the style is major or minor.
 
     The key of an example is the chorale without meter and key, so that a chorale that occurs

@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import tensorflow_datasets as tfds
@@ -21,11 +21,14 @@ BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 
 Source = tuple[str, str | Path, str, str | None]
 """Place of a tune for messages, its ABC text or its file, its style, and its split or None."""
+Example = tuple[str | bytes, dict[str, str], str | None]
+"""Key for the split, row, and the split, if the source has one."""
 
 
 def load(config: Config) -> Splits:
     """Return tunes as lists of tokens by split, with the names of their styles as targets."""
     source, paths = "builtin", []
+    read: Callable[[], Iterator[Example]]
     if config.data == "chorales":
         name, version, read = "chorales", "1.0.0", chorales.read_chorales
     elif config.data == "builtin":
@@ -89,9 +92,7 @@ def split_abc_file(file: Path, style: str, split: str | None) -> Iterator[Source
         yield f"{file}, tune {number}", tune, style, split
 
 
-def read_tunes(
-    sources: Iterable[Source],
-) -> Iterator[tuple[str | bytes, dict[str, str], str | None]]:
+def read_tunes(sources: Iterable[Source]) -> Iterator[Example]:
     """Yield examples for `keras_seq.data.cached_dataset`; damaged tunes are reported and left out.
 
     Args:

@@ -95,7 +95,7 @@ def draw_piano_roll(tokens: tunes.Tokens, title: str, path: Path | IO[bytes]) ->
     axes = figure.subplots()
     for voice, notes in voices.items():
         axes.barh(
-            [note.pitch for note in notes],
+            [note.pitch or 0 for note in notes],
             [float(note.length) for note in notes],
             left=[float(note.start) for note in notes],
             height=0.8,

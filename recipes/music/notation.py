@@ -174,7 +174,7 @@ def _length_to_abc(length: Fraction) -> str:
 
 def _key_signature(tonic_name: str, mode: str) -> dict[str, int]:
     """Return the accidental of each letter in a key: 1 for a sharp, -1 for a flat."""
-    letter, *accidentals = tonic_name
+    letter, accidentals = tonic_name[0], tonic_name[1:]
     fifths = "FCGDAEB".index(letter) - 1 + 7 * (accidentals.count("#") - accidentals.count("-"))
     num_sharps = max(-7, min(7, fifths + MODE_FIFTHS.get(mode, 0)))
     signature = dict.fromkeys("CDEFGAB", 0)

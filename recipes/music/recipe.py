@@ -138,5 +138,6 @@ def generate_tunes(
     sequences = model.generate_tokens(
         [start] * len(styles), styles, max_length=600, temperature=temperature, seed=seed
     )
-    names = [model.styles[style] if isinstance(style, int) else style for style in styles]
+    known_styles = model.styles or []
+    names = [known_styles[style] if isinstance(style, int) else style for style in styles]
     return [(name, [*start, *sequence.tokens]) for name, sequence in zip(names, sequences)]

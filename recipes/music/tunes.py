@@ -73,7 +73,7 @@ def merge_voices(lines: Sequence[Tokens]) -> list[str]:
     if len({len(bars) for bars in bars_by_voice}) > 1:
         raise ValueError("its voices have different numbers of bars")
     for bars in zip(*bars_by_voice):
-        placed = [
+        placed: list[tuple[float | Fraction, int, str]] = [
             (math.inf if token in BAR_ENDS else -1, 0, token)
             for token in bars[0]
             if not is_event(token)
@@ -160,7 +160,8 @@ def parse_notes(tokens: Tokens) -> list[Note]:
 
 def split_bars(tokens: Iterable[str]) -> list[tuple[str, ...]]:
     """Return the notes and rests of each bar that has any."""
-    bars, bar = [], []
+    bars: list[tuple[str, ...]] = []
+    bar: list[str] = []
     for token in [*tokens, "|"]:
         if token in BAR_LINES:
             if bar:

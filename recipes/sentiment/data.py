@@ -44,7 +44,10 @@ def load(config: Config) -> Splits:
 def _load_splits(config: Config) -> Splits:
     if config.data.startswith("tfds:"):
         rows_by_split = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXT_FEATURES)
-        return {split: make_examples(*zip(*rows)) for split, rows in rows_by_split.items()}
+        return {
+            split: make_examples([text for text, _ in rows], [label for _, label in rows])
+            for split, rows in rows_by_split.items()
+        }
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),

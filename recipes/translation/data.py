@@ -109,7 +109,7 @@ def read_pairs(files: Sequence[Path], config: Config) -> list[Pair]:
     """
     pairs: Iterable[Pair]
     if len(files) == 2:
-        pairs = _read_aligned(*files, config.encoding)
+        pairs = _read_aligned(files[0], files[1], config.encoding)
     elif (suffix := files[0].suffix.lower()) in READERS:
         pairs = READERS[suffix](read_document(files[0]), files[0])
     elif suffix == ".tmx":
@@ -132,7 +132,7 @@ def _read_table(file: Path, encoding: str) -> Iterator[Pair]:
                 f"{file}, line {number}: {line[:60]!r} has no tab; a line needs a text, a tab and "
                 "its translation."
             )
-        yield _to_pair(*columns[:2], f"{file}, line {number}")
+        yield _to_pair(columns[0], columns[1], f"{file}, line {number}")
 
 
 def _read_aligned(file: Path, target_file: Path, encoding: str) -> Iterator[Pair]:

@@ -117,10 +117,11 @@ def read_tfds_clips(name: str, frame_shape: FrameShape, fps: float, max_frames: 
             yield clip, label, data.resolve_split(splits, split, clip.tobytes())
 
 
-def _resize(frames: np.ndarray, frame_shape: FrameShape) -> np.ndarray:
+def _resize(frames: Iterable[np.ndarray], frame_shape: FrameShape) -> np.ndarray:
     """Return RGB frames as `(frames, *frame_shape)`, uint8."""
     from PIL import Image
 
-    size, mode = frame_shape[1::-1], "RGB" if frame_shape[2:] else "L"
+    height, width, *channels = frame_shape
+    size, mode = (width, height), "RGB" if channels else "L"
     images = (Image.fromarray(frame).resize(size, Image.Resampling.BOX) for frame in frames)
     return np.stack([np.asarray(image.convert(mode)) for image in images])

@@ -57,11 +57,11 @@ def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> N
         save_gif(clips[row], folder / f"row_{row}.gif", model.frame_sampling["fps"])
 
 
-def probabilities_per_frame(model: VideoClassifier, clip: np.ndarray) -> dict[str, list[float]]:
-    """Return, for each label, its probability after each frame."""
+def probabilities_per_frame(model: VideoClassifier, clip: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the probability of each label after each frame, `(frames,)`."""
     predictions = list(model.predict_per_frame(clip))
     return {
-        label: [prediction.probabilities[label] for prediction in predictions]
+        label: np.array([prediction.probabilities[label] for prediction in predictions])
         for label in model.labels
     }
 

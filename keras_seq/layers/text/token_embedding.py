@@ -65,7 +65,7 @@ class TokenEmbedding(keras.layers.Embedding):
         super().__init__(encoder.vocab_size, output_dim, **kwargs)
         self.encoder = encoder
 
-    def load_pretrained_vectors(self, vectors: Mapping[str, Sequence[float]]) -> int:
+    def load_pretrained_vectors(self, vectors: Mapping[str, Sequence[float] | np.ndarray]) -> int:
         """Load pretrained vectors; tokens without one keep their values.
 
         Args:
