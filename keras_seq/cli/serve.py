@@ -48,7 +48,7 @@ def serve(
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     # All models share these threads. One more than the concurrent batches of a model remains for
     # other models. Each further thread costs time, since idle threads poll for work.
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limits.max_concurrent_runs + 1))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(limits.max_concurrent_batches + 1))
     # oneDNN compiles a program for each shape, and requests have many shapes.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     folders: dict[str, Path] = {}

@@ -1,7 +1,7 @@
 """Middleware that lets only known routes, small bodies and uploaded files reach gradio.
 
-gradio serves more routes than the page needs. It also accepts the path of any file in place of an
-uploaded one, unless it was launched in one certain way. The page does not rely on that.
+gradio serves more routes than the page needs. Unless its attribute `has_launched` is set, it also
+accepts the path of any file of the machine as an upload. The page does not rely on that attribute.
 """
 
 import asyncio

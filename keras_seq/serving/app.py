@@ -103,7 +103,7 @@ class Service:
         # One core remains for the models.
         self.workers = bodies.WorkerPool(max(1, (os.cpu_count() or 1) - 1))
         self.reader = BodyReader(limits)
-        slots = {name: ExecutionSlots(limits.max_concurrent_runs) for name in folders}
+        slots = {name: ExecutionSlots(limits.max_concurrent_batches) for name in folders}
 
         def make_batcher(model: str, name: str, signature: Signature) -> Batcher:
             metrics = self.metrics.for_signature(model, name)

@@ -38,12 +38,12 @@ class Limits:
     max_header_bytes: int = 65_536
     """Maximum size of the request line and header fields, in bytes."""
     max_connections: int = 512
-    """Maximum number of open connections. Beyond it, the slowest incomplete request is closed."""
+    """Maximum number of open connections. Beyond it, the oldest incomplete request is closed."""
     max_pipelined_requests: int = 16
     """Maximum number of unanswered requests per connection."""
     max_buffered_bytes: int = 268_435_456
     """Maximum size of all bodies that are received or parsed, in bytes. More get status 503."""
-    max_concurrent_runs: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    max_concurrent_batches: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
     """Maximum number of concurrent batches per model. Default: the number of cores."""
     header_timeout: float = 10.0
     """Maximum time for the request line and header fields to arrive, in seconds."""

@@ -319,7 +319,7 @@ def test_the_documentation_has_every_limit_and_its_default():
     page = (Path(__file__).parents[2] / "docs/serving.md").read_text()
     for field in dataclasses.fields(Limits):
         assert f"`--{field.name.replace('_', '-')}`" in page
-        if field.name not in ("max_batch_size", "batch_timeout_ms", "max_concurrent_runs"):
+        if field.name not in ("max_batch_size", "batch_timeout_ms", "max_concurrent_batches"):
             value = getattr(Limits(), field.name)
             written = {
                 f"{value:,.0f}",

@@ -135,6 +135,6 @@ def portability_warnings(operators: Iterable[Operator]) -> set[str]:
 
 
 def _array(weight: Any) -> np.ndarray:
-    """Return the value of a weight, even while a traced graph sees a constant in its place."""
+    """Return the value of a weight, also while a stateless scope replaces it by a constant."""
     with tf.init_scope(), keras.StatelessScope():
         return keras.ops.convert_to_numpy(weight).astype("float32")
