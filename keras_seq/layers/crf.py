@@ -22,8 +22,8 @@ class CRF(keras.layers.Layer):
     """Linear-chain conditional random field (CRF), the last layer of a sequence tagger.
 
     It computes a score for each tag at each time step, as a dense layer does, and learns scores of
-    transitions between tags (Lafferty, McCallum & Pereira 2001; over recurrent layers: Huang, Xu &
-    Yu 2015, Lample et al. 2016).
+    transitions between tags (Lafferty, McCallum & Pereira 2001). It follows recurrent layers as in
+    Huang, Xu & Yu (2015) and Lample et al. (2016).
 
     >>> import numpy as np
     >>> from keras_seq.layers import CRF
@@ -192,8 +192,8 @@ class CRF(keras.layers.Layer):
             mask: As in `log_likelihood`.
 
         Returns:
-            Ids of the tags, int32 `(batch, timesteps)`, 0 where masked; and their score
-            `(batch,)`, the sum of the scores of tags and transitions, start and end included.
+            Ids of the tags, int32 `(batch, timesteps)`, 0 where masked; and their score `(batch,)`,
+            the sum of the scores of tags, transitions, start and end.
         """
         scores, mask = self.unmask(scores, mask)
         return linear_chain.viterbi(scores, self.potentials, mask)

@@ -44,14 +44,13 @@ class RNNStack(keras.layers.Layer):
 
     Args:
         cell: Name of a layer of `keras_seq.layers` ("LSTM"), class of a recurrent layer
-            (`keras.layers.LSTM`), class of a cell, or function that returns a new cell for a
-            number of units.
+            (`keras.layers.LSTM`), class of a cell, or function from units to a new cell.
         units: Number of hidden units per layer and direction; a list has one number per layer.
         num_layers: Number of recurrent layers, at least 1.
         bidirectional: Whether each layer reads the sequence in both directions. The outputs of
             both are concatenated.
         dropout: Fraction of the features to drop in training before the first layer and after each
-            layer; a list has `num_layers + 1` fractions, the first for before the first layer.
+            layer. A list has `num_layers + 1` fractions, beginning before the first layer.
         recurrent_dropout: Fraction of the state to drop between time steps in training. A function
             that makes cells must set it itself.
         residual: Whether to add the input of each layer to its output if both have the same shape

@@ -30,7 +30,7 @@ class HashedNgramEmbedding(keras.layers.Layer):
         num_buckets: Number of vectors per length, a power of two.
         output_dim: Width of the vector of an n-gram.
         dropout: Fraction of the time steps at which the n-grams of one length are dropped in
-            training, from 0 to 1, against overfitting to n-grams of the training set.
+            training, from 0 to 1. It reduces overfitting to frequent n-grams.
         seed: Random seed for dropout.
 
     Call arguments:

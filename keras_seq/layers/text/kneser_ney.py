@@ -23,10 +23,10 @@ class KneserNey(IncrementalLayer):
 
         P(w | h) = (max(c(h w) - D, 0) + D m(h) P(w | h')) / s(h)
 
-    where h' is h without its first token, s is the sum of the counts c(h w) over all tokens w, and
-    m the number of tokens w with a positive count. The empty context backs off to the uniform
-    distribution. For the longest n-grams c is the number of occurrences. For shorter n-grams it is
-    the number of different tokens before them, plus their occurrences at the start of a sequence.
+    where h' is h without its first token. s is the sum of the counts c(h w) over all tokens w, and
+    m the number of positive ones. The empty context backs off to the uniform distribution. For the
+    longest n-grams c is the number of occurrences. For shorter n-grams it is the number of
+    different tokens before them, plus their occurrences at the start of a sequence.
     Counts memorize, a network generalizes; the mixture is better than both (Mikolov et al. 2011).
 
     In training the counts are left out: on the training set they predict almost perfectly, so that

@@ -19,10 +19,10 @@ MATCH_LENGTHS = (2, 4, 8)
 class LongestMatchEmbedding(IncrementalLayer):
     """Match model: embedding of the token after the longest earlier match (Mahoney 2005).
 
-    At each time step the layer finds the earlier position whose last tokens equal the current last
-    tokens for the longest stretch, and embeds the token that followed there. Of equally long
-    matches it takes the latest. There is one table of vectors for matches of at least 2, 4 and 8
-    tokens. It copies repeated bars and names, which a recurrent state would have to memorize.
+    At each time step the layer finds the longest earlier match of the last tokens, and embeds the
+    token that followed it. Of equally long matches it takes the latest. Matches of at least 2, 4
+    and 8 tokens have a table of vectors each. The layer copies repeated names or bars of music,
+    which a recurrent state would have to memorize.
 
     >>> import numpy as np
     >>> from keras import ops

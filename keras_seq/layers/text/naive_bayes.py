@@ -15,9 +15,9 @@ from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 class NaiveBayes(keras.layers.Layer):
     """Naive Bayes over a set of features, with learned weights (NBSVM, Wang & Manning 2012).
 
-    The logit of a label is the sum, over the features of an example, of the log-count ratio of
-    feature and label, times a learned weight. In addition to a recurrent layer it is the wide part
-    of a wide and deep model (Cheng et al. 2016). Call `adapt` before the layer is used.
+    The logit of a label is a sum over the features of an example: the log-count ratio of feature
+    and label, times a learned weight. Next to a recurrent layer it is the wide part of a wide and
+    deep model (Cheng et al. 2016). Call `adapt` before the layer is used.
 
     >>> import numpy as np
     >>> from keras import ops
