@@ -116,7 +116,7 @@ class AttentionDecoderCell(keras.layers.Layer):
             self.units, activation, use_bias=False, dtype=policy, name="combine"
         )
         if manages_own_jit(cell):
-            self.supports_jit = False  # see keras_seq.layers.recurrent.cell_layers
+            self.supports_jit = False  # see keras_seq.layers.recurrent.cell_layer
 
     @property
     def cell(self) -> Any:
