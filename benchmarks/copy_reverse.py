@@ -9,6 +9,7 @@ Writes the fraction of sequences without an error, by length, to
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -38,7 +39,7 @@ def make_pairs(count: int, lengths: Sequence[int], seed: int) -> tuple[list[str]
     return sources, targets
 
 
-def train(attention: str | None, arguments: argparse.Namespace) -> Seq2Seq:
+def train(attention: Any, arguments: argparse.Namespace) -> Seq2Seq:
     """Return a model trained for `steps` steps on 64,000 sequences."""
     keras.utils.set_random_seed(arguments.seed)
     source = TextEncoder([*LETTERS, FORWARDS, BACKWARDS], "char", end=True)

@@ -7,6 +7,7 @@ eight phonemes for each word of eight letters. Writes `benchmarks/results/decodi
 """
 
 import argparse
+import functools
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,8 +50,8 @@ def untrained_model(units: int) -> "tuple[Seq2Seq, list[str]]":
     model.decoder.output_layer.set_weights([kernel, bias])
     rng = np.random.default_rng(0)
     words = ["".join(rng.choice(list(letters), 8)) for _ in range(1_280)]
-    translate = model.translate
-    model.translate = lambda texts, **options: translate(texts, max_length=8, **options)
+    translate = functools.partial(model.translate, max_length=8)
+    setattr(model, "translate", translate)  # noqa: B010
     return model, words
 
 

@@ -49,10 +49,12 @@ def make_examples(name: str, count: int, random: np.random.Generator) -> RawExam
     clips = [random.integers(0, 256, (len(row), 32, 32)).astype("uint8") for row in rows]
     ones = np.ones(count)
     tags = [["S-PER" if word == words[0] else "O" for word in row] for row in rows]
+
+    def images() -> Any:
+        return random.integers(0, 256, (count, 28, 28)).astype("uint8")
+
     return {
-        "mnist_rows": lambda: RawExamples(
-            random.integers(0, 256, (count, 28, 28)).astype("uint8"), np.arange(count) % 10
-        ),
+        "mnist_rows": lambda: RawExamples(images(), np.arange(count) % 10),
         "sentiment": lambda: RawExamples(
             texts, {"labels": labels, "confidence": ones, "weights": ones}
         ),
@@ -75,7 +77,7 @@ def train(
     splits = {
         split: make_examples(name, n, random) for split, n in (("train", 40), ("validation", 9))
     }
-    fixed = FixedExamples(recipe, splits)
+    fixed: Any = FixedExamples(recipe, splits)
     config = dataclasses.replace(recipe.preset("default"), **SMALL, **RECIPE_FIELDS[name])
     before: list[np.ndarray] = []
 

@@ -39,9 +39,8 @@ def main() -> None:
     for name, predict in models.items():
         folds: list[tuple[np.ndarray, np.ndarray]] = []
         for fold in FOLDS:
-            true, predicted = predict(
-                dna, dataclasses.replace(dna.preset("default"), fold=fold, seed=seed)
-            )
+            preset: Any = dna.preset("default")
+            true, predicted = predict(dna, dataclasses.replace(preset, fold=fold, seed=seed))
             folds.append((np.array(true), np.array(predicted)))
             print(f"{name}, fold {fold}: {_accuracy(*folds[-1]):.4f} of {len(true)}", flush=True)
         rows.append({"model": name, **_summary(folds)})

@@ -18,7 +18,7 @@ import asyncio
 import collections
 import http.client
 import json
-import multiprocessing
+import multiprocessing.context
 import os
 import random
 import sys
@@ -34,7 +34,7 @@ from benchmarks import abuse, page
 from benchmarks.serving import Server
 
 V1, V2 = "/v1/models/model:predict", "/v2/models/model/infer"
-STRANGE_VALUES = (
+STRANGE_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, 2**80, float("nan"), "", "\0", "\ud800", "x" * 1_000_000, [], {},
     [[]], [None], [[["a"]]], {"b64": "%"}, {"b64": "/w=="}, {"instances": 1}, "BYTES", [2, 3], [-1],
 )  # fmt: skip
@@ -108,7 +108,7 @@ def megabytes(server: Server) -> int:
     return total
 
 
-class Bystander(multiprocessing.get_context("spawn").Process):
+class Bystander(multiprocessing.context.SpawnProcess):
     """Well-behaved client in a process of its own, which reconnects for every 20th request.
 
     Args:

@@ -6,6 +6,7 @@ LSTM(256) and a vocabulary of 100 tokens. Writes `benchmarks/results/generation.
 """
 
 import argparse
+import functools
 import time
 from collections.abc import Callable
 
@@ -48,8 +49,8 @@ def main() -> None:
     for count in NUM_SEQUENCES:
         for length in LENGTHS:
             seconds = measure(
-                lambda count=count, length=length: model.generate_tokens(
-                    num_sequences=count, max_length=length, seed=0
+                functools.partial(
+                    model.generate_tokens, num_sequences=count, max_length=length, seed=0
                 ),
                 turns,
             )

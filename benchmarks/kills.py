@@ -61,7 +61,7 @@ def _without_seconds(path: Path) -> list[dict[str, str]]:
 def _command(verb: str, runs: Path, name: str) -> list[str]:
     """Return the command that starts a run, or resumes it if it has started."""
     command = [sys.executable, "-m", "keras_seq.cli", verb, "mnist_rows"]
-    is_resumed = verb == "train" and Run(runs / "mnist_rows" / name).started
+    is_resumed = verb == "train" and Run(runs / "mnist_rows" / name).is_started
     options = ["--resume"] if is_resumed else COMMANDS[verb].split()
     return [*command, *options, "--runs", str(runs), "--run", name]
 
@@ -74,7 +74,7 @@ def _progress(folder: Path) -> str:
         return f"epoch {len(_without_seconds(history))}"
     if trials:
         return f"trial {trials}"
-    return "started" if Run(folder).started else "not started"
+    return "started" if Run(folder).is_started else "not started"
 
 
 def _run_and_kill(verb: str, runs: Path, name: str, seconds: float) -> str | None:
@@ -105,7 +105,7 @@ def _repeat(verb: str, runs: Path, kills: int, seed: int) -> list[dict[str, Any]
         name = f"{verb}_{number}"
         seconds = rng.uniform(0, expected_seconds)
         progress = _run_and_kill(verb, runs, name, seconds)
-        if progress is None or Run(runs / "mnist_rows" / name).finished:
+        if progress is None or Run(runs / "mnist_rows" / name).is_finished:
             continue  # It was faster than the uninterrupted run.
         resumed = subprocess.run(
             _command(verb, runs, name),

@@ -59,23 +59,23 @@ def main() -> None:
     for name, data in TASKS:
         recipe = registry.find(name).import_recipe()
         config = dataclasses.replace(recipe.preset("default"), data=data)
-        splits, best = recipe.load(config), None
+        splits = recipe.load(config)
+        results = []
         for order, discount in itertools.product(ORDERS, DISCOUNTS):
             # A text is a sequence of characters.
             train = [list(example) for example in splits["train"].inputs]
             model = WithoutStyles(fit_ngrams(train, MIN_COUNT, order, discount))
-            measures = recipe.evaluate(model, splits, "validation")
-            print(f"{name}, {data}, order {order}, discount {discount}: {measures}", flush=True)
-            if best is None or measures["perplexity"] < best[0]["perplexity"]:
-                best = measures, model, order, discount
-        measures, model, order, discount = best
+            metrics = recipe.evaluate(model, splits, "validation")
+            print(f"{name}, {data}, order {order}, discount {discount}: {metrics}", flush=True)
+            results.append((metrics["perplexity"], metrics, model, order, discount))
+        _, metrics, model, order, discount = min(results, key=lambda result: result[0])
         rows.append(
             {
                 "recipe": name,
                 "data": data,
                 "order": order,
                 "discount": discount,
-                "validation": measures,
+                "validation": metrics,
                 "test": recipe.evaluate(model, splits, "test"),
             }
         )

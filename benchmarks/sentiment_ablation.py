@@ -37,7 +37,7 @@ def main() -> None:
     """Train, print and write the results."""
     argparse.ArgumentParser(description=__doc__).parse_args()
     sentiment = registry.find("sentiment")
-    default = sentiment.preset("default")
+    default: Any = sentiment.preset("default")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         pretrained = Path(folder) / "language_model"
@@ -72,6 +72,7 @@ def _train(name: str, config: Any, folder: Path) -> dict[str, float]:
     metrics = loop.train(
         registry.find(name).import_recipe(), "default", config, runs.Run(folder), "", test=False
     )
+    assert metrics is not None
     return metrics["validation"]
 
 

@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks import page
 from benchmarks.interleaved import spread
 
-SERVERS = {"batched": [[]], "one by one": [["--max-batch-size", "1"]]}
+SERVERS: dict[str, list[Any]] = {"batched": [[]], "one by one": [["--max-batch-size", "1"]]}
 SCRIPT = """
 local bodies, n = BODIES, 0
 request = function()
@@ -167,9 +167,9 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="write nothing")
     options = parser.parse_args()
     runs = [run.resolve() if options.before else run for run in options.runs]
-    servers: dict[str, list[Any]] = (
-        {"now": [[]], "before": [[], options.before]} if options.before else SERVERS
-    )
+    servers: dict[str, list[Any]] = SERVERS
+    if options.before:
+        servers = {"now": [[]], "before": [[], options.before]}
     rows = []
     for run in runs:
         for row in measure(run, options.clients, options.seconds, options.turns, servers):

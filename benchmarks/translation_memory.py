@@ -92,7 +92,7 @@ class ModelOne:
         words = np.repeat(np.arange(len(sizes)), sizes)
         pairs, pair = np.unique(np.array(e) * len(target_ids) + f, return_inverse=True)
         source_of_pair = pairs // len(target_ids)
-        p = np.ones(len(pairs))
+        p: np.ndarray = np.ones(len(pairs))
         for _ in range(EM_STEPS):
             counts = p[pair] / np.bincount(words, p[pair])[words]
             p = np.bincount(pair, counts)
@@ -123,7 +123,8 @@ def main() -> None:
     recipe = registry.find("translation").import_recipe()
     rows = []
     for target in parser.parse_args().target:
-        config = dataclasses.replace(recipe.preset("default"), target=target)
+        preset: Any = recipe.preset("default")
+        config = dataclasses.replace(preset, target=target)
         splits = recipe.load(config)
         train = splits["train"]
         nearest, dictionary = Nearest(train.inputs), ModelOne(train.inputs, train.targets)

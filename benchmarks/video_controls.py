@@ -27,7 +27,7 @@ REVERSED_LABELS = [
 NUM_FRAMES = 4
 """Number of frames per training clip for the single-frame model."""
 
-Clips = list[np.ndarray]
+Clips = Sequence[np.ndarray]
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     splits = recipe.load(config)
     clips, labels = splits["validation"].inputs, splits["validation"].targets
     random = np.random.default_rng(config.seed)
-    rows = []
+    rows: list[page.Row] = []
 
     def add(name: str, clips: Clips, labels: Sequence[str], model: Any = model) -> None:
         examples = {"validation": RawExamples(clips, labels)}
