@@ -27,8 +27,8 @@ def of_gradients(function, arrays):
             places = tuple(range(len(arrays)))
 
             def penalty(*arrays):
-                found = jax.grad(function, places)(*arrays)
-                return sum(ops.sum(g * w) for g, w in zip(found, weights)), found
+                gradients = jax.grad(function, places)(*arrays)
+                return sum(ops.sum(g * w) for g, w in zip(gradients, weights)), gradients
 
             second, first = jax.grad(penalty, places, has_aux=True)(*arrays)
     elif keras.backend.backend() == "torch":
@@ -61,24 +61,25 @@ def by_differences(function, arrays, step=1e-3):
     """Return the result of `of_gradients` by fourth-order differences of a NumPy function."""
 
     def gradients(arrays):
-        found = []
+        slopes = []
         for i, array in enumerate(arrays):
             slope = np.zeros(array.shape)
             for index in np.ndindex(array.shape):
-                for moved, factor in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
+                for offset, factor in ((1, 8), (-1, -8), (2, -1), (-2, 1)):
                     others = [a.copy() for a in arrays]
-                    others[i][index] += moved * step
+                    others[i][index] += offset * step
                     slope[index] += factor * function(*others) / (12 * step)
-            found.append(slope)
-        return found
+            slopes.append(slope)
+        return slopes
 
     def along(sign):
         """Return the gradients after a step along the weighting."""
         return gradients([a + sign * step * w for a, w in zip(arrays, weighting(arrays))])
 
     first = gradients(arrays)
-    moves = [(along(1), 8), (along(-1), -8), (along(2), -1), (along(-2), 1)]
+    steps = [(along(1), 8), (along(-1), -8), (along(2), -1), (along(-2), 1)]
     second = [
-        sum(factor * found[i] for found, factor in moves) / (12 * step) for i in range(len(arrays))
+        sum(factor * slopes[i] for slopes, factor in steps) / (12 * step)
+        for i in range(len(arrays))
     ]
     return first, second

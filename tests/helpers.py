@@ -99,7 +99,7 @@ def gradients(layer, inputs, initial_state, mask, weighting):
     Gradients are with respect to the weights, the inputs and the initial states, in this order.
     """
     weights = [w.value for w in layer.trainable_weights]
-    given = [ops.convert_to_tensor(a) for a in (inputs, *(initial_state or []))]
+    inputs_and_states = [ops.convert_to_tensor(a) for a in (inputs, *(initial_state or []))]
     mask = None if mask is None else ops.convert_to_tensor(mask)
 
     def weighted_sum(call, inputs, *initial_state):
@@ -111,31 +111,37 @@ def gradients(layer, inputs, initial_state, mask, weighting):
         import tensorflow as tf
 
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            total, results = weighted_sum(layer, *given)
+            tape.watch(inputs_and_states)
+            total, results = weighted_sum(layer, *inputs_and_states)
         # The full-matrix peephole LSTM does not read the initial h, whose gradient is zero.
-        found = tape.gradient(total, weights + given, unconnected_gradients="zero")
+        derivatives = tape.gradient(
+            total, weights + inputs_and_states, unconnected_gradients="zero"
+        )
     elif BACKEND == "torch":
         import torch
 
-        total, results = weighted_sum(layer, *(a.requires_grad_() for a in given))
-        found = torch.autograd.grad(total, weights + given, materialize_grads=True)
+        total, results = weighted_sum(layer, *(a.requires_grad_() for a in inputs_and_states))
+        derivatives = torch.autograd.grad(
+            total, weights + inputs_and_states, materialize_grads=True
+        )
     else:
         import jax
 
         others = [v.value for v in layer.non_trainable_variables]
 
-        def of_all(weights, *given):
+        def loss(weights, *inputs_and_states):
             def call(*args, **kwargs):
                 return layer.stateless_call(weights, others, *args, **kwargs)[0]
 
-            return weighted_sum(call, *given)
+            return weighted_sum(call, *inputs_and_states)
 
         # Outside of `jit`, every operation would be a program.
-        by_all = jax.jit(jax.grad(of_all, argnums=tuple(range(1 + len(given))), has_aux=True))
-        (d_weights, *d_given), results = by_all(weights, *given)
-        found = d_weights + d_given
-    return to_numpy(list(results)), to_numpy(list(found))
+        gradient_function = jax.jit(
+            jax.grad(loss, argnums=tuple(range(1 + len(inputs_and_states))), has_aux=True)
+        )
+        (d_weights, *d_inputs), results = gradient_function(weights, *inputs_and_states)
+        derivatives = d_weights + d_inputs
+    return to_numpy(list(results)), to_numpy(list(derivatives))
 
 
 def slow_but(quick, every):

@@ -1,4 +1,4 @@
-"""Batches: every example once an epoch, those of like length together, the same after a pause."""
+"""Batches with every example once per epoch, bucketed by length, equal after a resume."""
 
 import dataclasses
 import doctest
@@ -34,9 +34,9 @@ def examples(count=23, longest=70, **widths):
     [("length", 16, 2), ("length", 4, 2), ("length", 4, 4), ("chance", 16, 2)],
 )
 def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
-    here = examples(min_length=min_length, buckets_per_octave=buckets_per_octave)
-    here = here if by == "length" else dataclasses.replace(here, lengths=None)
-    batches = list(make_batches(here, 5, seed=1, initial_epoch=0, epochs=2))
+    dataset = examples(min_length=min_length, buckets_per_octave=buckets_per_octave)
+    dataset = dataset if by == "length" else dataclasses.replace(dataset, lengths=None)
+    batches = list(make_batches(dataset, 5, seed=1, initial_epoch=0, epochs=2))
     assert len(batches) == 10
     for epoch in (batches[:5], batches[5:]):
         numbers = [n for x, _ in epoch for n in x["number"].numpy()]
@@ -45,9 +45,9 @@ def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
         np.testing.assert_array_equal(x["tokens"], y)
         assert x["number"].shape[0] == x["tokens"].shape[0]
         if by == "length":
-            longest = max(here.lengths[n] for n in x["number"].numpy())
+            longest = max(dataset.lengths[n] for n in x["number"].numpy())
             assert y.shape[1] == min(bucket_length(longest, buckets_per_octave, min_length), 70)
-    second = list(make_batches(here, 5, seed=1, initial_epoch=1, epochs=2))
+    second = list(make_batches(dataset, 5, seed=1, initial_epoch=1, epochs=2))
     for (x, _), (again, _) in zip(batches[5:], second, strict=True):
         np.testing.assert_array_equal(x["number"], again["number"])
 
@@ -86,8 +86,8 @@ def test_ragged_rows_come_as_padded_ones_do():
         np.testing.assert_array_equal(again["tokens"], y)
     few = [3, 11, 4]
     wide = max(padded.lengths[few]) + 2
-    one, other = (pad_rows(array, few, wide) for array in (padded.inputs["tokens"], rows))
-    np.testing.assert_array_equal(one, other)
+    actual, expected = (pad_rows(array, few, wide) for array in (padded.inputs["tokens"], rows))
+    np.testing.assert_array_equal(actual, expected)
 
 
 def test_widths_an_octave():
@@ -139,19 +139,19 @@ def test_padded_to_few_shapes(rows, count):
     labels = np.arange(5 * 7).reshape(5, 7)
     dataset = EncodedDataset(inputs, labels, [7] * 5, ["letters", "ids"])
     for length in (4, 16):
-        found, targets = dataset.pad_batch(rows, length)
-        assert {name: array.shape for name, array in found.items()} == {
+        inputs, targets = dataset.pad_batch(rows, length)
+        assert {name: array.shape for name, array in inputs.items()} == {
             "letters": (count, length, 2),
             "style": (count,),
             "ids": (count, length),
         }
         for place in range(count):
             row = rows[min(place, len(rows) - 1)]
-            assert found["style"][place] == row
-            np.testing.assert_array_equal(found["letters"][place, :7], letters[row, :length])
-            assert not found["letters"][place, 7:].any()
+            assert inputs["style"][place] == row
+            np.testing.assert_array_equal(inputs["letters"][place, :7], letters[row, :length])
+            assert not inputs["letters"][place, 7:].any()
             np.testing.assert_array_equal(targets[place], labels[row])
-        np.testing.assert_array_equal(found["ids"], found["letters"][..., 0])
+        np.testing.assert_array_equal(inputs["ids"], inputs["letters"][..., 0])
 
 
 def test_labels_as_wide_as_the_longest_sentence_are_not_cut():

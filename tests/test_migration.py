@@ -1,4 +1,4 @@
-"""Converted weights give what the equations of TensorFlow Addons give, in float64 NumPy.
+"""Converted weights, compared to the equations of TensorFlow Addons in float64 NumPy.
 
 TensorFlow Addons itself cannot be imported next to Keras 3. Its equations are written here from
 its documentation: the weights have its shapes and names.
@@ -51,11 +51,11 @@ def test_peephole_lstm_with_other_weights_is_refused():
         migration.convert_peephole_lstm([np.ones((2, 8)), np.ones((2, 8)), np.ones(8)])
 
 
-# CRF: all chains of tags, one by one.
+# CRF.
 
 
 def chains(potentials, transitions):
-    """Every chain of tags of one sequence, and its score: potentials and transitions alone."""
+    """Yield each chain of tags of a sequence, and its score without boundaries."""
     for tags in product(range(TAGS), repeat=len(potentials)):
         score = sum(p[tag] for p, tag in zip(potentials, tags))
         yield tags, score + sum(transitions[pair] for pair in pairwise(tags))
@@ -99,7 +99,7 @@ def test_crf(boundary, use_kernel, use_bias):
 
 
 def test_what_the_functions_of_text_compute():
-    """As the rows of `docs/from_addons.md` tell: the norm, and chains within a bitmap of tags."""
+    """Test the rows of `docs/from_addons.md`: the norm, and chains within a bitmap of tags."""
     transitions = 2 * normal(TAGS, TAGS, seed=1)
     x, tags = 2 * normal(BATCH, STEPS, TAGS, seed=6), np.array([[0, 2, 1, 1]] * BATCH)
     bitmap = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0]], bool)
@@ -129,7 +129,7 @@ def softmax(scores):
 
 
 def wrapper(cell_step, old, x, memory, activation):
-    """A `tfa.seq2seq.AttentionWrapper` over time: attentions and alignments of all steps.
+    """Return attentions and alignments of a `tfa.seq2seq.AttentionWrapper` at all steps.
 
     Args:
         cell_step: Takes inputs and states, returns the new states, the output first.
@@ -200,7 +200,7 @@ def test_attention(mechanism, layer):
     )
     memory_tensor = ops.convert_to_tensor(memory)
     start = cell.initial_state(memory_tensor, to_keys(memory_tensor), ops.convert_to_tensor(MASK))
-    found = keras.layers.RNN(cell, return_sequences=True)(x, initial_state=start)
+    attentions = keras.layers.RNN(cell, return_sequences=True)(x, initial_state=start)
     vectors, weights = cell.call_sequence(ops.convert_to_tensor(x), start)
 
     def lstm_step(inputs, states):
@@ -209,7 +209,7 @@ def test_attention(mechanism, layer):
 
     activation = np.tanh if layer == "tanh" else lambda a: a
     expected, alignments = wrapper(lstm_step, old, x, memory, activation)
-    assert_near(found, expected)
+    assert_near(attentions, expected)
     assert_near(vectors, expected)
     assert_near(weights, alignments)
 

@@ -11,7 +11,7 @@ from keras import ops, tree
 from keras_seq import layers as keras_seq_layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import FUSED_METHODS, child_layers, flatten_layers
-from keras_seq._internal.types import Tensor
+from keras_seq._internal.types import States, Tensor
 from keras_seq.cells import Step
 from keras_seq.tracing.stepping import CellStepper, cell_steppers, run_steps
 
@@ -148,9 +148,7 @@ class Call:
             mask=None if self.mask is None else repeat(self.mask),
         )
 
-    def run_steps(
-        self, perturbations: Sequence[Sequence[Tensor]] | None = None
-    ) -> Iterator[list[Step]]:
+    def run_steps(self, perturbations: Sequence[States] | None = None) -> Iterator[list[Step]]:
         """Run the layer one time step at a time, see `keras_seq.tracing.stepping.run_steps`."""
         inputs = (self.sequences[:, t] for t in self.step_order)
         if perturbations is not None:

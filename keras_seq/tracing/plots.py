@@ -87,7 +87,8 @@ def states(
     arrays = {name: array[sequence] for name, array in layer.states.items()}
     step_labels = _axis_labels(layer, step_labels)
     if units is None:
-        units = np.argsort(-np.ptp(list(arrays.values())[-1], axis=0), kind="stable")[:8]
+        ranges = np.ptp(list(arrays.values())[-1], axis=0)
+        units = np.argsort(-ranges, kind="stable")[:8].tolist()
     with _figure(path, max(6, 0.3 * len(step_labels) + 2), 2.6 * len(arrays)) as figure:
         for axes, (name, array) in zip(np.ravel(figure.subplots(len(arrays), 1)), arrays.items()):
             for unit in units:

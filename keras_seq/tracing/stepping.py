@@ -56,7 +56,8 @@ class _KerasCellAdapter:
     """Cell of Keras with the methods of the equivalent cell of keras-seq, on the same weights."""
 
     def __init__(self, cell: Any) -> None:
-        self.cell, self.equations = cell, EQUIVALENT_CELLS[type(cell)]
+        self.cell = cell
+        self.equations: Any = EQUIVALENT_CELLS[type(cell)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.cell, name)

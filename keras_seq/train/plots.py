@@ -48,7 +48,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], monitor: str, path: Pat
 
 
 def confusion_matrix(
-    targets: ArrayLike, predictions: ArrayLike, labels: Sequence[str], path: Path
+    targets: ArrayLike, predictions: ArrayLike, labels: Sequence[Any], path: Path
 ) -> None:
     """Plot the confusion matrix of a classifier.
 
@@ -229,7 +229,9 @@ def attention_per_text(
             yield text, translation, str(path)
 
 
-def filmstrips(clips: Sequence[tuple[str, Array, Mapping[str, Array]]], path: Path) -> None:
+def filmstrips(
+    clips: Sequence[tuple[str, Array, Mapping[str, Sequence[float]]]], path: Path
+) -> None:
     """Plot the frames of video clips above the probabilities of the three likeliest labels.
 
     Args:

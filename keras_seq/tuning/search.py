@@ -77,6 +77,8 @@ class Search(_Oracle):
         **arguments: Arguments of the oracle.
     """
 
+    ongoing_trials: dict[str, Trial]
+
     def __init__(
         self, path: Path | None, on_progress: OnProgress, prune: bool, **arguments: Any
     ) -> None:

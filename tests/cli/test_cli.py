@@ -10,13 +10,13 @@ from keras_seq.train import registry, runs
 
 
 def run(*arguments):
-    """Exit code of a command line, run in this process."""
+    """Return the exit code of a command line, run in this process."""
     return cli.main(list(map(str, arguments)))
 
 
 @pytest.fixture
 def digits(tmp_path):
-    """A folder of small images, ten a digit, told apart by how bright they are."""
+    """Return a folder of small images, ten per digit, which differ in brightness."""
     np = pytest.importorskip("numpy")
     image = pytest.importorskip("PIL.Image")
     rng = np.random.default_rng(0)
@@ -235,7 +235,7 @@ def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
         f"from keras_seq.cli import main; assert not main({train}); "
         f"assert not main({[*export, 'onnx']}); assert not main({[*export, 'litert']}); "
         f"assert not main({predict}); "
-        # oneDNN has a message of its own for these.
+        # oneDNN prints another message for this operation.
         "import tensorflow as tf; tf.transpose(tf.zeros((3, 2), tf.int64))"
     )
     done = subprocess.run(

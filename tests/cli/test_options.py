@@ -1,4 +1,4 @@
-"""Options of all commands, and the fields of the recipes' configs, which are options too."""
+"""Options of all commands, including the fields of configs."""
 
 import dataclasses
 import inspect
@@ -11,37 +11,37 @@ from keras_seq._internal.errors import InputError
 from keras_seq.cli import _common, _two_stages, train, tune
 from keras_seq.train import config, registry
 
-OF_ALL_COMMANDS = {"debug", "help", "limit"}
+COMMON_OPTIONS = {"debug", "help", "limit"}
 
 
 def names(parameters):
     """Return the names of options on the command line, with `_` for `-`."""
-    found = set()
+    options = set()
     for parameter in parameters:
         extras = getattr(parameter.annotation, "__metadata__", ())
-        given = [name for extra in extras for name in extra.name or ()]
-        found.update([name.removeprefix("--") for name in given] or [parameter.name])
-    return found
+        option_names = [name for extra in extras for name in extra.name or ()]
+        options.update([name.removeprefix("--") for name in option_names] or [parameter.name])
+    return options
 
 
 @pytest.fixture
 def trained_and_tuned(monkeypatch):
-    """Options of `train` and `tune` that no recipe adds."""
-    found = set()
+    """Return the options of `train` and `tune` without those of recipes."""
+    options = set()
 
     def collect(name, function, words, parameters):
         own = inspect.signature(function).parameters.values()
-        found.update(names(p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD))
+        options.update(names(p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD))
 
     for module in (train, tune):
         monkeypatch.setattr(module, "run_command", collect)
     for command in ("train", "tune"):
         assert cli.main([command, "mnist_rows"]) == 0
-    return found
+    return options
 
 
-def of_other_commands():
-    """Options of the commands that cyclopts parses in one stage."""
+def other_options():
+    """Return the options of the commands that cyclopts parses in one stage."""
     return {
         name.removeprefix("--").replace("-", "_")
         for command in _common.app
@@ -53,12 +53,12 @@ def of_other_commands():
 
 
 def test_reserved_names_are_the_options_of_train_and_tune(trained_and_tuned):
-    assert trained_and_tuned | OF_ALL_COMMANDS == config.RESERVED
+    assert trained_and_tuned | COMMON_OPTIONS == config.RESERVED
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_no_field_is_called_as_an_option_of_any_command(name, trained_and_tuned):
-    options = trained_and_tuned | of_other_commands() | OF_ALL_COMMANDS
+    options = trained_and_tuned | other_options() | COMMON_OPTIONS
     assert {"split", "record", "format", "port", "run", "trials"} <= options
     fields = {field.name for field in dataclasses.fields(registry.find(name).preset("default"))}
     assert not fields & options
@@ -75,7 +75,7 @@ def test_a_config_with_a_reserved_field_is_refused(field):
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """A config whose fields are of all kinds."""
+    """Config with fields of all kinds."""
 
     width: int | None = config.tunable(4, choices=(2, 4))
     """Units, in
@@ -85,16 +85,16 @@ class Config(config.Config):
 
 
 def test_fields_become_options():
-    given = {}
+    arguments = {}
 
     def command(*, seed: int = 9, extra: bool = False, **fields):
         """Do nothing.
 
         Args:
-            seed: Of the command.
-            extra: More.
+            seed: Seed of the command.
+            extra: Further option.
         """
-        given.update(fields, seed=seed, extra=extra)
+        arguments.update(fields, seed=seed, extra=extra)
 
     parameters = _two_stages.config_parameters(Config(kind="fine"))
     assert {p.name: p.default for p in parameters}["kind"] == "fine"
@@ -103,7 +103,7 @@ def test_fields_become_options():
     assert helps["data"].startswith("Source of the examples")
     parameters = [p for p in parameters if p.name != "seed"]
     _two_stages.run_command("do it", command, ["--width", "2", "--kind=plain"], parameters)
-    assert given == {"width": 2, "kind": "plain", "seed": 9, "extra": False}
+    assert arguments == {"width": 2, "kind": "plain", "seed": 9, "extra": False}
 
 
 def test_the_first_stage_reads_its_own_options_only():

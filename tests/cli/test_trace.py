@@ -1,4 +1,4 @@
-"""`keras-seq trace`: how each recipe's model reads one example."""
+"""Pages of `keras-seq trace` for each recipe."""
 
 import json
 
@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.usefixtures("eagerly"),
 ]
 
-LOOKS = {
+CASES = {
     "ner": (
         tagger,
         "Ada met Grace.",
@@ -34,30 +34,30 @@ LOOKS = {
 }
 
 
-def content(path):
+def read_page(path):
     text = path.read_text("utf-8")
     return text, json.loads(text.split('type="application/json">')[1].split("</script>")[0])
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", CASES)
 def test_a_text(name, tmp_path):
-    make, text, steps, names = LOOKS[name]
+    make, text, steps, names = CASES[name]
     path = write_example_page(registry.find(name).import_recipe(), None, make(), text, tmp_path)
     assert path.parent == tmp_path and path.name.startswith("trace_")
-    page, data = content(path)
+    page, data = read_page(path)
     assert f"<title>{name}: {text}</title>" in page
     assert data["steps"] == steps
-    # Not the letters of words, which are of another time.
+    # Layers on the characters of words have another time axis and are left out.
     assert [layer["name"] for layer in data["layers"]] == names
     assert all(
         len(line) == len(steps) for what in data["gradients"].values() for line in what.values()
     )
-    beside = {"ner": ["probability of tags: crf"], "sentiment": ["attention: pooling"]}
-    assert [one["name"] for one in data["side_outputs"]] == beside.get(name, [])
+    side_outputs = {"ner": ["probability of tags: crf"], "sentiment": ["attention: pooling"]}
+    assert [output["name"] for output in data["side_outputs"]] == side_outputs.get(name, [])
 
 
-class Rows:
-    """A recipe whose data are at hand."""
+class RecipeWithSplits:
+    """Recipe with fixed data."""
 
     def __init__(self, name, inputs, targets):
         self.name, self.splits = name, {"test": RawExamples(inputs, targets)}
@@ -69,21 +69,28 @@ class Rows:
 
 def test_an_example_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
-    path = write_example_page(Rows("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path)
-    page, data = content(path)
+    path = write_example_page(
+        RecipeWithSplits("mnist_rows", images, np.arange(3)), None, rows(), "2", tmp_path
+    )
+    page, data = read_page(path)
     assert path.name == "trace_2.html" and "mnist_rows: example 2 of the test split" in page
     assert data["steps"][0] == "row 0" and len(data["steps"]) == 28
-    music = Rows("music", [["a", "b"], ["c"]], ["reel", "jig"])
+    music = RecipeWithSplits("music", [["a", "b"], ["c"]], ["reel", "jig"])
     model = generator(["jig", "reel"], "whitespace")
-    _, data = content(write_example_page(music, None, model, "0", tmp_path))
+    _, data = read_page(write_example_page(music, None, model, "0", tmp_path))
     assert data["steps"] == ["<EOS>", "a", "b"]
-    ner = Rows("ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]})
-    _, data = content(write_example_page(ner, None, tagger(), "1", tmp_path))
+    ner = RecipeWithSplits(
+        "ner", [WORDS[:2], WORDS], {"tags": [["O"] * 2, ["O"] * 4], "words": [[], []]}
+    )
+    _, data = read_page(write_example_page(ner, None, tagger(), "1", tmp_path))
     assert data["steps"] == WORDS
 
 
 def test_mistakes():
-    ner, config = Rows("ner", [WORDS], {"tags": [["O"] * 4]}), type("Config", (), {"data": "mine"})
+    ner, config = (
+        RecipeWithSplits("ner", [WORDS], {"tags": [["O"] * 4]}),
+        type("Config", (), {"data": "mine"}),
+    )
     with pytest.raises(InputError, match="no example 1: the test split has 1"):
         write_example_page(ner, config, None, "1", None)
     ner.splits = {}

@@ -1,4 +1,4 @@
-"""What TensorBoard is told while a model trains."""
+"""TensorBoard callback for gates and gradients."""
 
 import builtins
 
@@ -15,17 +15,17 @@ from keras_seq.tracing import TensorBoardGates
 tf = pytest.importorskip("tensorflow")
 
 
-def written(folder):
-    """Tag to a dict of step to number."""
-    found = {}
+def read_events(folder):
+    """Return the written numbers: tag to step to number."""
+    events = {}
     for file in sorted(folder.iterdir()):
         for record in tf.data.TFRecordDataset(str(file)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             for value in event.summary.value:
                 assert value.metadata.plugin_data.plugin_name == "scalars"
                 number = float(tf.make_ndarray(value.tensor))
-                found.setdefault(value.tag, {})[event.step] = number
-    return found
+                events.setdefault(value.tag, {})[event.step] = number
+    return events
 
 
 @pytest.mark.slow
@@ -38,16 +38,16 @@ def test_gates_and_gradients_are_written(tmp_path):
     x, y = sequences(8), np.ones((8, 1), "float32")
     board = TensorBoardGates(tmp_path, x[:4], y[:4], epoch_freq=2)
     model.fit(x, y, epochs=4, verbose=0, callbacks=[board])
-    found = written(tmp_path)
+    events = read_events(tmp_path)
     gates = {f"gates/gru/{g}/{n}" for g in ("update", "reset") for n in ("mean", "closed", "open")}
     gradients = {f"gradients/gru/h/{name}" for name in ("first", "last", "ratio")}
-    assert set(found) == gates | gradients | {"memory/gru"}
-    assert all(list(by_step) == [2, 4] for by_step in found.values())
+    assert set(events) == gates | gradients | {"memory/gru"}
+    assert all(list(by_step) == [2, 4] for by_step in events.values())
 
-    # The last is of the model as it is now.
+    # The last numbers are those of the current weights.
     trace = keras_seq.trace(model, x[:4])
     mean = trace["gru"].gates["update"].mean()
-    assert found["gates/gru/update/mean"][4] == pytest.approx(mean, rel=1e-5)
+    assert events["gates/gru/update/mean"][4] == pytest.approx(mean, rel=1e-5)
     norms = trace.gradient_norms(lambda out: keras.losses.MeanSquaredError()(y[:4], out))["gru"][
         "h"
     ].mean(axis=0)
@@ -56,7 +56,7 @@ def test_gates_and_gradients_are_written(tmp_path):
         "last": norms[-1],
         "ratio": norms[0] / norms[-1],
     }.items():
-        assert found[f"gradients/gru/h/{name}"][4] == pytest.approx(value, rel=1e-3)
+        assert events[f"gradients/gru/h/{name}"][4] == pytest.approx(value, rel=1e-3)
 
 
 def test_without_tensorflow(tmp_path, monkeypatch):

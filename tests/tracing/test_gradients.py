@@ -1,4 +1,4 @@
-"""Gradients through time against finite differences, and against the passes that train."""
+"""Gradients through time, compared to finite differences and to the passes of training."""
 
 import keras
 import numpy as np
@@ -31,45 +31,46 @@ CASES = [("GRU", True, True), ("DiagonalPeepholeLSTM", True, False)]
 CASES += [(name, False, False) for name in CELLS] if THOROUGH else []
 
 
-def moved_run(cell, weights, x, mask, moves, backwards, zeros):
-    """All outputs (timesteps, batch, units), in the order of the input's time, and the last h.
+def perturbed_run(cell, weights, x, mask, perturbation, backwards, zeros):
+    """Return all outputs (timesteps, batch, units) in the order of time, and the last h.
 
-    A loop of its own around the reference's cell: `moves` (states, timesteps, batch, units) are
-    added to the states after each time step that counts.
+    A loop of its own around the reference's cell: `perturbation` (states, timesteps, batch, units)
+    are added to the states after each time step that counts.
     """
-    forward, count = reference.CELLS[cell].forward, len(moves)
+    forward, count = reference.CELLS[cell].forward, len(perturbation)
     states = [np.zeros((len(x), UNITS))] * count
     outputs, output = [None] * TIMESTEPS, np.zeros((len(x), UNITS))
     for t in range(TIMESTEPS)[::-1] if backwards else range(TIMESTEPS):
         new, _ = forward([w.astype("float64") for w in weights], x[:, t], states)
         seen = mask[:, t, None]
         states = [
-            np.where(seen, state + move[t], old) for state, move, old in zip(new, moves, states)
+            np.where(seen, state + move[t], old)
+            for state, move, old in zip(new, perturbation, states)
         ]
         output = np.where(seen, states[0], 0 if zeros else output)
         outputs[t] = output
     return np.stack(outputs), states[0]
 
 
-def differences(function, shape, step=1e-5):
-    """Central differences of a function of an array: its values' shape, then `shape`."""
-    found = []
+def finite_differences(function, shape, step=1e-5):
+    """Return central differences of a function, with the shape of its values, then `shape`."""
+    slopes = []
     for place in np.ndindex(*shape):
-        moves = np.zeros(shape)
-        moves[place] = step
-        found.append((function(moves) - function(-moves)) / (2 * step))
-    found = np.stack(found, axis=-1)
-    return found.reshape(*found.shape[:-1], *shape)
+        perturbation = np.zeros(shape)
+        perturbation[place] = step
+        slopes.append((function(perturbation) - function(-perturbation)) / (2 * step))
+    slopes = np.stack(slopes, axis=-1)
+    return slopes.reshape(*slopes.shape[:-1], *shape)
 
 
-def layer_of(name, backwards=False, zeros=False):
+def make_layer(name, backwards=False, zeros=False):
     cls, fixed = CELLS[name]
     options = {"go_backwards": backwards, "zero_output_for_mask": zeros, "dtype": DTYPE}
     return cls(UNITS, **fixed, **options, return_sequences=True, name="layer")
 
 
 def masked_model(layer):
-    """A model of one layer, and inputs that are masked by `MASK`."""
+    """Return a model with one layer, and inputs that are masked by `MASK`."""
     inputs = keras.Input((TIMESTEPS, 3), dtype=DTYPE)
     model = keras.Model(inputs, layer(keras.layers.Masking(dtype=DTYPE)(inputs)))
     return fill(model), np.where(MASK[:, :, None], sequences(dtype=DTYPE), 0)
@@ -77,53 +78,57 @@ def masked_model(layer):
 
 @pytest.mark.parametrize("name, backwards, zeros", CASES)
 def test_gradients_equal_finite_differences(name, backwards, zeros):
-    layer = layer_of(name, backwards, zeros)
+    layer = make_layer(name, backwards, zeros)
     model, x = masked_model(layer)
     weighting = normal(*MASK.shape, UNITS, seed=9, dtype=DTYPE)
     with general_only():
         trace = keras_seq.trace(model, x)
-    found = trace.gradient_norms(lambda y: ops.sum(ops.multiply(y * y, weighting)))["layer"]
-    # In the order of the input's time, as the outputs that the model gives are not.
+    norms_by_state = trace.gradient_norms(lambda y: ops.sum(ops.multiply(y * y, weighting)))[
+        "layer"
+    ]
+    # In the order of the input's time, unlike the outputs of the model.
     order = weighting[:, ::-1] if backwards else weighting
 
-    def loss(moves):
-        outputs, _ = moved_run(name, layer.get_weights(), x, MASK, moves, backwards, zeros)
+    def loss(perturbation):
+        outputs, _ = perturbed_run(
+            name, layer.get_weights(), x, MASK, perturbation, backwards, zeros
+        )
         return np.sum(outputs**2 * order.swapaxes(0, 1))
 
-    shape = (len(found), TIMESTEPS, *x.shape[:1], UNITS)
-    expected = np.linalg.norm(differences(loss, shape), axis=-1).swapaxes(1, 2)
-    assert_close(found.values(), expected, TOLERANCE)
-    assert all((norms[~MASK] == 0).all() for norms in found.values())
+    shape = (len(norms_by_state), TIMESTEPS, *x.shape[:1], UNITS)
+    expected = np.linalg.norm(finite_differences(loss, shape), axis=-1).swapaxes(1, 2)
+    assert_close(norms_by_state.values(), expected, TOLERANCE)
+    assert all((norms[~MASK] == 0).all() for norms in norms_by_state.values())
 
 
 @pytest.mark.parametrize("name, backwards, zeros", CASES)
 def test_jacobians_equal_finite_differences(name, backwards, zeros):
-    layer = layer_of(name, backwards, zeros)
+    layer = make_layer(name, backwards, zeros)
     model, x = masked_model(layer)
     with general_only():
-        found = keras_seq.trace(model, x).jacobian_norms("layer")
+        norms_by_state = keras_seq.trace(model, x).jacobian_norms("layer")
 
-    def last(moves):
-        return moved_run(name, layer.get_weights(), x, MASK, moves, backwards, zeros)[1]
+    def last(perturbation):
+        return perturbed_run(name, layer.get_weights(), x, MASK, perturbation, backwards, zeros)[1]
 
-    every = differences(last, (len(found), TIMESTEPS, *x.shape[:1], UNITS))
-    rows = np.arange(len(x))  # of each sequence its own
+    every = finite_differences(last, (len(norms_by_state), TIMESTEPS, *x.shape[:1], UNITS))
+    rows = np.arange(len(x))  # the rows of each sequence
     jacobian = every[rows, :, :, :, rows]  # (batch, units of h_T, states, timesteps, units)
     expected = np.linalg.norm(jacobian.transpose(2, 0, 3, 1, 4), ord=2, axis=(-2, -1))
-    assert_close(found.values(), expected, TOLERANCE)
+    assert_close(norms_by_state.values(), expected, TOLERANCE)
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="one backend's arithmetic will do")
 @pytest.mark.parametrize("name", [name for name in CELLS if name != "GRUResetBefore"])
 def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
-    """The pass backward, one time step at a time: what it hands back, and what the output adds."""
-    layer, x = layer_of(name), sequences(dtype=DTYPE)
+    """Run the backward pass one time step at a time, adding the gradients of the outputs."""
+    layer, x = make_layer(name), sequences(dtype=DTYPE)
     layer.build(x.shape)
     fill(layer)
     with general_only():
-        found = keras_seq.trace(layer, x).gradient_norms(lambda y: ops.sum(y**3))["layer"]
+        norms_by_state = keras_seq.trace(layer, x).gradient_norms(lambda y: ops.sum(y**3))["layer"]
 
-    module, count = PASSES[type(layer.cell)], len(found)
+    module, count = PASSES[type(layer.cell)], len(norms_by_state)
     kernel, *weights = [ops.convert_to_tensor(w) for w in cell_weights(layer.cell, DTYPE)]
     states = [ops.zeros((len(x), UNITS), DTYPE)] * count
     hs, _, residuals = module.forward(weights, ops.matmul(x, kernel), states, None, False, True)
@@ -134,11 +139,11 @@ def test_gradients_are_what_the_hand_derived_passes_hand_on(name):
         expected.insert(0, [np.linalg.norm(d, axis=-1) for d in handed])
         now = [part[:, t : t + 1] for part in residuals]
         handed = module.backward(weights, None, False, now, none, handed)[3]
-    assert_close(found.values(), [np.stack(d, axis=1) for d in zip(*expected)], 1e-12)
+    assert_close(norms_by_state.values(), [np.stack(d, axis=1) for d in zip(*expected)], 1e-12)
 
 
 def test_gradients_pass_through_what_stands_above():
-    """Cells in one stack, or the same as two layers, of which one is not opened."""
+    """Compare stacked cells to the same cells in two layers, of which one is not traced."""
     x, options = sequences(), {"return_sequences": True}
     stack = layers.RNN([layers.GRU(UNITS).cell, layers.LSTM(UNITS).cell], name="stack", **options)
     apart = [layers.GRU(UNITS, name="gru", **options), layers.LSTM(UNITS, name="lstm", **options)]
@@ -150,16 +155,16 @@ def test_gradients_pass_through_what_stands_above():
     two.set_weights(one.get_weights())
     with general_only():
         traces = [keras_seq.trace(one, x), keras_seq.trace(two, x)]
-    here, there = (trace.gradient_norms(lambda y: ops.mean(ops.tanh(y))) for trace in traces)
+    stacked, separate = (trace.gradient_norms(lambda y: ops.mean(ops.tanh(y))) for trace in traces)
     for place, name in enumerate(("gru", "lstm")):
-        norms = there[name].values()
-        assert_close(here[f"stack/{place}"].values(), norms, 1e-5)
+        norms = separate[name].values()
+        assert_close(stacked[f"stack/{place}"].values(), norms, 1e-5)
         one_by_one = traces[1].jacobian_norms(name).values()
         assert_close(traces[0].jacobian_norms(f"stack/{place}").values(), one_by_one, 1e-5)
-    # The layer that is not opened runs by the fast path, and its gradient is that of training.
+    # A layer that is not traced uses the fast path, with the gradient of training.
     alone = keras_seq.trace(two, x, layers=["gru"]).gradient_norms(lambda y: ops.mean(ops.tanh(y)))
     assert list(alone) == ["gru"]
-    assert_close(alone["gru"].values(), there["gru"].values(), 1e-5)
+    assert_close(alone["gru"].values(), separate["gru"].values(), 1e-5)
 
 
 def test_nothing_is_dropped_after_training_too():
@@ -174,8 +179,8 @@ def test_nothing_is_dropped_after_training_too():
 
 
 def test_what_a_loss_counts_is_not_changed():
-    """As a compiled loss of several outputs counts their means."""
-    model, x = masked_model(layer_of("GRU"))
+    """Compiled losses of several outputs update running means."""
+    model, x = masked_model(make_layer("GRU"))
     counted = keras.Variable(0.0)
 
     def loss(y):
@@ -188,7 +193,7 @@ def test_what_a_loss_counts_is_not_changed():
 
 
 def test_a_loss_must_be_one_number():
-    model, x = masked_model(layer_of("GRU"))
+    model, x = masked_model(make_layer("GRU"))
     with pytest.raises(InputError, match=r"return a scalar, got a tensor of shape \(4, 5,"):
         keras_seq.trace(model, x).gradient_norms(lambda y: y)
 
@@ -200,19 +205,19 @@ def layer_trace(**gates):
 
 def test_statistics_leave_out_what_is_masked_and_the_candidate():
     gate = np.array([[[0.05, 0.95], [0.5, 0.92], [0.0, 0.0]]])
-    found = gate_statistics.statistics_by_gate(layer_trace(forget=gate, candidate=gate))
-    assert list(found) == ["forget"]
-    assert found["forget"] == pytest.approx((0.605, 0.25, 0.5))
+    statistics = gate_statistics.statistics_by_gate(layer_trace(forget=gate, candidate=gate))
+    assert list(statistics) == ["forget"]
+    assert statistics["forget"] == pytest.approx((0.605, 0.25, 0.5))
 
 
 def test_memory_is_the_time_in_which_a_state_decays():
-    """What is left after as many steps as the length is 1/e."""
+    """After that many steps, 1/e of a state is left."""
     keep = np.array([[[0.5, 1.0], [0.8, 1.0], [0.0, 0.0]]])
     length, endless = gate_statistics.memory_length(layer_trace(input=keep, forget=keep))
     assert (0.5 * 0.8) ** (length / 2) == pytest.approx(np.exp(-1))
     assert endless > 1e6
     assert gate_statistics.memory_length(layer_trace(candidate=keep)) is None
-    model, x = masked_model(layer_of("GRU"))
+    model, x = masked_model(make_layer("GRU"))
     trace = keras_seq.trace(model, x)
     assert trace.memory_length()["layer"].shape == (UNITS,)
     assert list(trace.gate_statistics()["layer"]) == ["update", "reset"]

@@ -1,4 +1,4 @@
-"""What is drawn of a trace, as PNG files and as a page."""
+"""Plots and pages of a trace."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ STEPS = ["Ada", "</script>", "'\"&<b>", "met", "."]
 
 @pytest.fixture(scope="module")
 def trace():
-    """Of two directions, tags and attention, the last two time steps of the first row masked."""
+    """Return a trace with both directions, tags and attention, and a masked first row."""
     inputs, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
     both = keras.layers.Bidirectional(layers.LSTM(UNITS, return_sequences=True), name="both")
     x = both(inputs, mask=mask)
@@ -35,22 +35,22 @@ def trace():
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """The figures, which are saved too."""
-    figures, save = [], plots.Figure.savefig
+def figures(monkeypatch):
+    """Return a list to which all saved figures are added."""
+    saved, save = [], plots.Figure.savefig
     monkeypatch.setattr(
         plots.Figure,
         "savefig",
-        lambda self, *a, **k: figures.append(self) or save(self, *a, **k),
+        lambda self, *a, **k: saved.append(self) or save(self, *a, **k),
     )
-    return figures
+    return saved
 
 
-def test_gates_as_heatmaps(trace, drawn, tmp_path):
+def test_gates_as_heatmaps(trace, figures, tmp_path):
     layer = trace["both/forward"]
     plots.gates(layer, tmp_path / "gates.png", STEPS)
     assert (tmp_path / "gates.png").read_bytes().startswith(b"\x89PNG")
-    panels = {axes.get_title(): axes for axes in drawn[0].axes if axes.get_title()}
+    panels = {axes.get_title(): axes for axes in figures[0].axes if axes.get_title()}
     assert list(panels) == [*layer.gates, *layer.states]
     for name, array in {**layer.gates, **layer.states}.items():
         shown = panels[name].images[0].get_array()
@@ -62,44 +62,44 @@ def test_gates_as_heatmaps(trace, drawn, tmp_path):
     assert low == -high < 0
 
 
-def test_states_and_gradients_as_lines(trace, drawn, tmp_path):
+def test_states_and_gradients_as_lines(trace, figures, tmp_path):
     layer = trace["both/backward"]
     plots.states(layer, tmp_path / "states.png", units=[2], sequence=1)
-    for axes, name in zip(drawn[0].axes, ("h", "c"), strict=True):
+    for axes, name in zip(figures[0].axes, ("h", "c"), strict=True):
         assert axes.get_title() == name
         np.testing.assert_array_equal(axes.lines[0].get_ydata(), layer.states[name][1, :, 2])
     norms = {"lstm": {"h": np.array([[1.0, 0.1, 0.0]]), "c": np.array([[2.0, 3.0, 4.0]])}}
     plots.gradients(norms, tmp_path / "gradients.png")
-    lines = {line.get_label(): line.get_ydata() for line in drawn[1].axes[0].lines}
+    lines = {line.get_label(): line.get_ydata() for line in figures[1].axes[0].lines}
     np.testing.assert_array_equal(lines["lstm h"], [1, 0.1, np.nan])
     np.testing.assert_array_equal(lines["lstm c"], [2, 3, 4])
-    assert drawn[1].axes[0].get_yscale() == "log"
+    assert figures[1].axes[0].get_yscale() == "log"
 
 
 @pytest.mark.parametrize("half", ["forward", "backward"])
-def test_the_unrolled_network_has_its_numbers(trace, drawn, tmp_path, half):
+def test_the_unrolled_network_has_its_numbers(trace, figures, tmp_path, half):
     layer = trace[f"both/{half}"]
     plots.unrolled(layer, tmp_path / "unrolled.png", STEPS, unit=1)
-    texts = [text.get_text() for text in drawn[0].axes[0].texts]
+    texts = [text.get_text() for text in figures[0].axes[0].texts]
     gates = "\n".join(f"{name} {gate[0, 2, 1]:.2f}" for name, gate in layer.gates.items())
     assert {gates, f"c {layer.states['c'][0, 2, 1]:.2f}", "Ada"} <= set(texts)
     assert texts.count("skipped") == 2
-    # One more than there are time steps: that before the first.
+    # The initial state and one per time step.
     assert sum(text.startswith("h ") for text in texts) == len(STEPS) + 1
 
 
 def test_more_steps_than_a_picture_holds(tmp_path):
     layer = layers.GRU(2, name="gru")
     layer(sequences(1, 13))
-    found = keras_seq.trace(layer, sequences(1, 13))["gru"]
+    gru = keras_seq.trace(layer, sequences(1, 13))["gru"]
     with pytest.raises(InputError, match="at most 12 time steps, got 13"):
-        plots.unrolled(found, tmp_path / "unrolled.png")
+        plots.unrolled(gru, tmp_path / "unrolled.png")
     with pytest.raises(InputError, match="one label per time step, got 2 for 13"):
-        plots.gates(found, tmp_path / "gates.png", ["a", "b"])
+        plots.gates(gru, tmp_path / "gates.png", ["a", "b"])
 
 
 class Outside(HTMLParser):
-    """Whatever a page would fetch, and its script of data."""
+    """Parser that collects the data of a page and the tags that fetch something."""
 
     def __init__(self):
         super().__init__()
@@ -118,7 +118,7 @@ class Outside(HTMLParser):
 
 @pytest.fixture
 def page(trace, tmp_path):
-    """A page of the first sequence, and its data."""
+    """Return a page of the first sequence, and its data."""
     path = tmp_path / "page.html"
     gradients = {"a sum": {"both/forward": {"h": np.full((2, 5), 0.5)}}}
     names = {"title": "A & </title>", "tags": ["O", "B", "I"]}
@@ -131,7 +131,7 @@ def page(trace, tmp_path):
     return path, json.loads(parser.data)
 
 
-def unpacked(packed):
+def unpack(packed):
     whole = np.frombuffer(base64.b64decode(packed["data"]), "<i2")
     return whole.reshape(-1, packed["height"]) * packed["unit"]
 
@@ -139,22 +139,22 @@ def unpacked(packed):
 def test_a_page_holds_all_numbers(trace, page):
     _, data = page
     assert data["steps"] == STEPS
-    for found in data["layers"]:
-        layer = trace[found["name"]]
-        assert found["unmasked"] == [True] * 3 + [False] * 2
-        assert found["backwards"] == layer.go_backwards
+    for content in data["layers"]:
+        layer = trace[content["name"]]
+        assert content["unmasked"] == [True] * 3 + [False] * 2
+        assert content["backwards"] == layer.go_backwards
         for kind in ("gates", "states"):
             for name, array in getattr(layer, kind).items():
-                np.testing.assert_allclose(unpacked(found[kind][name]), array[0], atol=1e-4)
-    assert [found["name"] for found in data["layers"]] == ["both/forward", "both/backward"]
+                np.testing.assert_allclose(unpack(content[kind][name]), array[0], atol=1e-4)
+    assert [content["name"] for content in data["layers"]] == ["both/forward", "both/backward"]
     weights, tags = data["side_outputs"]
-    np.testing.assert_allclose(unpacked(weights)[:, 0], trace.attention["pool"][0], atol=1e-4)
-    np.testing.assert_allclose(unpacked(tags), trace.marginals["crf"][0], atol=1e-4)
+    np.testing.assert_allclose(unpack(weights)[:, 0], trace.attention["pool"][0], atol=1e-4)
+    np.testing.assert_allclose(unpack(tags), trace.marginals["crf"][0], atol=1e-4)
     assert tags["rows"] == ["O", "B", "I"]
     assert data["gradients"] == {"a sum": {"both/forward h": [0.5] * 5}}
 
 
-# Stands for all of a page: whatever is asked of it is such a thing again.
+# Stub of the document: every attribute is a stub again.
 STUB = """
 const fs = require("fs"), html = fs.readFileSync(process.argv[2], "utf-8");
 const between = (from, to) => html.split(from)[1].split(to)[0];
@@ -165,7 +165,7 @@ const thing = () => new Proxy(function () {}, {
     : key in known ? known[key] : thing(),
   set: (own, key, value) => {
     own[key] = value;
-    // As if somebody were there.
+    // Simulate a user.
     if (key === "onmousemove" || key === "onclick") {
       value(new Proxy({}, { get: () => 3 }));
       moved++;
@@ -191,7 +191,7 @@ def test_the_script_of_a_page_runs(page, tmp_path):
     (tmp_path / "stub.js").write_text(STUB)
     command = ["node", str(tmp_path / "stub.js"), str(path)]
     done = subprocess.run(command, capture_output=True, text=True)
-    # Six maps for each layer that was drawn: the first, and each when its button was pressed.
+    # Six heatmaps for each drawn layer: the first one, and each after a click on its button.
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [str(3 * 6 + 2), "true"], done.stdout
 

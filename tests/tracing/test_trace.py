@@ -1,4 +1,4 @@
-"""What a trace shows is what the layers computed, whatever they are and wherever they stand."""
+"""Traces of all kinds of layers, compared to the reference."""
 
 import random
 import tracemalloc
@@ -27,17 +27,17 @@ KERAS = {
 }
 
 
-def traced(made, x, masked=True):
-    """The trace of a model in which all these layers, by name, read the same input."""
+def trace_layers(built, x, masked=True):
+    """Return the trace of a model in which all these layers read the same input."""
     inputs = keras.Input((None, x.shape[-1]), dtype=DTYPE)
     read = keras.layers.Masking(dtype=DTYPE)(inputs) if masked else inputs
-    for name, layer in made.items():
+    for name, layer in built.items():
         layer.name = name
-    return keras_seq.trace(fill(keras.Model(inputs, [layer(read) for layer in made.values()])), x)
+    return keras_seq.trace(fill(keras.Model(inputs, [layer(read) for layer in built.values()])), x)
 
 
 def masked_inputs():
-    """Sequences that are zero, and so masked by `Masking`, where `MASK` is False."""
+    """Return sequences that `Masking` masks where `MASK` is False."""
     return np.where(MASK[:, :, None], sequences(dtype=DTYPE), 0)
 
 
@@ -50,50 +50,50 @@ def both_directions(kinds, **options):
 
 
 def expected(cell, weights, x, mask=None, backwards=False, zeros=False):
-    """Gates, states and outputs of the reference in the order of the input's time."""
+    """Return gates, states and outputs of the reference in the order of the input's time."""
     run = reference.run(cell, weights, x, None, mask, backwards, zeros)
-    # The reference keeps the last states only, so that it is run up to each step.
+    # The reference returns the last states only, so it runs up to each step.
     states = []
     for t in range(x.shape[1]):
         part = slice(t, None) if backwards else slice(None, t + 1)
-        here = None if mask is None else mask[:, part]
-        states.append(reference.run(cell, weights, x[:, part], None, here, backwards).states)
+        mask_part = None if mask is None else mask[:, part]
+        states.append(reference.run(cell, weights, x[:, part], None, mask_part, backwards).states)
     order = slice(None, None, -1) if backwards else slice(None)
     gates = {name: gate[:, order] for name, gate in run.gates.items()}
-    return gates, [np.stack(one, axis=1) for one in zip(*states)], run.outputs[:, order]
+    return gates, [np.stack(state, axis=1) for state in zip(*states)], run.outputs[:, order]
 
 
-def assert_equal(found, gates, states, outputs):
-    assert list(found.gates) == list(gates)
-    here = [*found.gates.values(), *found.states.values(), found.outputs]
-    assert_close(here, [*gates.values(), *states, outputs], TOLERANCE)
+def assert_equal(layer_trace, gates, states, outputs):
+    assert list(layer_trace.gates) == list(gates)
+    actual = [*layer_trace.gates.values(), *layer_trace.states.values(), layer_trace.outputs]
+    assert_close(actual, [*gates.values(), *states, outputs], TOLERANCE)
 
 
 @pytest.mark.parametrize("zeros", [False, True] if THOROUGH else [False])
 def test_every_cell_equals_the_reference_with_masks_in_both_directions(zeros):
-    made = both_directions(CELLS, return_sequences=True, zero_output_for_mask=zeros)
+    built = both_directions(CELLS, return_sequences=True, zero_output_for_mask=zeros)
     x = masked_inputs()
     with general_only():
-        trace = traced({f"{n}_{b}": layer for (n, b), layer in made.items()}, x)
-    assert len(trace) == len(made)
-    for (name, backwards), layer in made.items():
-        found = trace[f"{name}_{backwards}"]
+        trace = trace_layers({f"{n}_{b}": layer for (n, b), layer in built.items()}, x)
+    assert len(trace) == len(built)
+    for (name, backwards), layer in built.items():
+        layer_trace = trace[f"{name}_{backwards}"]
         truth = expected(name, layer.get_weights(), x, MASK, backwards, zeros)
-        assert_equal(found, *truth)
-        assert found.go_backwards == backwards and found.max_abs_error < TOLERANCE
-        np.testing.assert_array_equal(found.mask, MASK)
+        assert_equal(layer_trace, *truth)
+        assert layer_trace.go_backwards == backwards and layer_trace.max_abs_error < TOLERANCE
+        np.testing.assert_array_equal(layer_trace.mask, MASK)
 
 
 def test_layers_of_keras_show_the_gates_of_our_equations():
-    made = both_directions(KERAS)
+    built = both_directions(KERAS)
     x = masked_inputs()
-    trace = traced({f"{n}_{b}": layer for (n, b), layer in made.items()}, x)
-    for (name, backwards), layer in made.items():
-        found = trace[f"{name}_{backwards}"]
+    trace = trace_layers({f"{n}_{b}": layer for (n, b), layer in built.items()}, x)
+    for (name, backwards), layer in built.items():
+        layer_trace = trace[f"{name}_{backwards}"]
         gates, states, _ = expected(name, layer.get_weights(), x, MASK, backwards)
-        assert_close(found.gates.values(), gates.values(), TOLERANCE)
-        assert_close(found.states.values(), states, TOLERANCE)
-        assert found.max_abs_error < TOLERANCE
+        assert_close(layer_trace.gates.values(), gates.values(), TOLERANCE)
+        assert_close(layer_trace.states.values(), states, TOLERANCE)
+        assert layer_trace.max_abs_error < TOLERANCE
 
 
 def test_outputs_are_those_of_the_model_to_the_last_bit():
@@ -103,8 +103,8 @@ def test_outputs_are_those_of_the_model_to_the_last_bit():
     y = last = layers.PeepholeLSTM(4, name="last")(y)
     model = fill(keras.Model(inputs, [keras.layers.Dense(2)(y), last]))
     trace = keras_seq.trace(model, x)
-    for found, alone in zip(trace.outputs, model(x, training=False)):
-        np.testing.assert_array_equal(found, ops.convert_to_numpy(alone))
+    for output, expected in zip(trace.outputs, model(x, training=False)):
+        np.testing.assert_array_equal(output, ops.convert_to_numpy(expected))
     np.testing.assert_array_equal(trace["last"].outputs[:, -1], trace.outputs[1])
     both = ops.convert_to_numpy(model.get_layer("both")(x))
     halves = [trace[f"both/{half}"].outputs for half in ("forward", "backward")]
@@ -114,7 +114,7 @@ def test_outputs_are_those_of_the_model_to_the_last_bit():
 def test_a_bidirectional_layer_is_shown_in_the_order_of_the_input():
     both = keras.layers.Bidirectional(layers.LSTM(UNITS, dtype=DTYPE), dtype=DTYPE)
     x = masked_inputs()
-    trace = traced({"both": both}, x)
+    trace = trace_layers({"both": both}, x)
     assert list(trace) == ["both/forward", "both/backward"]
     halves = {"forward": (both.forward_layer, False), "backward": (both.backward_layer, True)}
     for half, (layer, backwards) in halves.items():
@@ -123,7 +123,7 @@ def test_a_bidirectional_layer_is_shown_in_the_order_of_the_input():
 
 
 def test_both_directions_are_seen_where_one_call_could_run_them(monkeypatch):
-    """As Keras's Bidirectional does on a GPU, without its two layers being asked."""
+    """On a GPU, Keras's Bidirectional may not call its two layers."""
     from keras.src import backend
 
     if not hasattr(backend, "bidirectional_lstm"):
@@ -141,7 +141,7 @@ def test_both_directions_are_seen_where_one_call_could_run_them(monkeypatch):
 
 
 class Mine(keras.layers.Layer):
-    """A cell of a user: the contract and nothing else."""
+    """Custom cell with `project` and `step`."""
 
     state_size = UNITS
     constant = 0.0
@@ -163,7 +163,7 @@ class Mine(keras.layers.Layer):
 
 
 class Closed(Mine):
-    """A cell that only Keras's contract is known of, its state not in a list."""
+    """Custom cell with the interface of Keras, whose state is not in a list."""
 
     project = step = None
 
@@ -173,7 +173,7 @@ class Closed(Mine):
 
 
 class Outer(keras.layers.Layer):
-    """A layer of a user with recurrent layers inside."""
+    """Custom layer that contains recurrent layers."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -189,7 +189,7 @@ class Outer(keras.layers.Layer):
 
 
 class Subclassed(keras.Model):
-    """A model whose `call` knows nothing of `training`."""
+    """Model whose `call` has no argument `training`."""
 
     def __init__(self):
         super().__init__(name="subclassed")
@@ -205,7 +205,7 @@ def test_cells_of_all_kinds_wherever_they_stand():
     stacked = [cells.GRUCell(UNITS, dtype=DTYPE), keras.layers.LSTMCell(UNITS, dtype=DTYPE)]
     stack = keras.layers.StackedRNNCells(stacked, dtype=DTYPE)
     inner = keras.Sequential([layers.RNN(Mine(dtype=DTYPE), **options, name="rnn")])
-    trace = traced(
+    trace = trace_layers(
         {
             "ours": keras.layers.RNN(cell, **options),
             "stacked": keras.layers.RNN(stack, **options),
@@ -222,17 +222,20 @@ def test_cells_of_all_kinds_wherever_they_stand():
     assert_equal(trace["stacked/0"], gates, states, outputs)
     assert_equal(trace["stacked/1"], *expected("LSTM", stacked[1].get_weights(), outputs))
     for name, kernel in (("inner/rnn", inner.get_weights()[0]), ("mine", None)):
-        found = trace[name]
+        layer_trace = trace[name]
         if kernel is not None:
-            assert_close([found.gates["keep"]], [reference.sigma(x @ kernel)], TOLERANCE)
-        h = found.states["h"]
-        assert_close([h[:, 1]], [found.gates["keep"][:, 1] * h[:, 0]], TOLERANCE)
+            assert_close([layer_trace.gates["keep"]], [reference.sigma(x @ kernel)], TOLERANCE)
+        h = layer_trace.states["h"]
+        assert_close([h[:, 1]], [layer_trace.gates["keep"][:, 1] * h[:, 0]], TOLERANCE)
     closed = trace["closed"]
     assert closed.gates == {} and list(closed.states) == ["h"]
     assert_close([closed.outputs], [2 * closed.states["h"]], TOLERANCE)
     assert {"outer/gru", "outer/twice", "outer/twice#2"} <= set(trace)
     assert not np.array_equal(trace["outer/twice"].outputs, trace["outer/twice#2"].outputs)
-    assert len(trace) == 9 and max(found.max_abs_error for found in trace.values()) < TOLERANCE
+    assert (
+        len(trace) == 9
+        and max(layer_trace.max_abs_error for layer_trace in trace.values()) < TOLERANCE
+    )
 
 
 def test_a_subclassed_model_and_names_of_layers():
@@ -254,11 +257,13 @@ def test_a_cell_that_does_more_than_its_step_is_given_away():
             return output + 0.25, states
 
     x = sequences(dtype=DTYPE)
-    assert traced({"more": keras.layers.RNN(More(dtype=DTYPE))}, x)["more"].max_abs_error == 0.25
+    assert (
+        trace_layers({"more": keras.layers.RNN(More(dtype=DTYPE))}, x)["more"].max_abs_error == 0.25
+    )
 
 
 def test_nothing_is_changed():
-    """States, weights, the random generators, and what hangs on the layers."""
+    """States, weights, seeds and attributes of layers stay the same."""
 
     class Noisy(keras.layers.Layer):
         def __init__(self):
@@ -274,15 +279,15 @@ def test_nothing_is_changed():
     y = keras.layers.Bidirectional(keras.layers.LSTM(4))(y)
     model = keras.Model(inputs, y)
     x = sequences()
-    model(x)  # so that the states are not zero
+    model(x)  # makes the states nonzero
     before = [ops.convert_to_numpy(v) for v in model.variables]
-    here = [set(vars(layer)) for layer in model._flatten_layers()]
+    attributes = [set(vars(layer)) for layer in model._flatten_layers()]
     seeds = random.getstate(), np.random.get_state()[1].tolist()
     trace = keras_seq.trace(model, x)
     trace.gradient_norms(ops.sum)
     with pytest.raises(InputError):
         keras_seq.trace(model, x * np.nan)
-    assert [set(vars(layer)) for layer in model._flatten_layers()] == here
+    assert [set(vars(layer)) for layer in model._flatten_layers()] == attributes
     assert (random.getstate(), np.random.get_state()[1].tolist()) == seeds
     for a, b in zip(before, model.variables, strict=True):
         np.testing.assert_array_equal(a, ops.convert_to_numpy(b))
@@ -291,12 +296,14 @@ def test_nothing_is_changed():
 
 def test_states_that_are_given_or_kept_are_where_it_starts():
     x, (h, c) = sequences(), (normal(4, UNITS, seed=20), normal(4, UNITS, seed=21))
-    given = [keras.Input((None, 3)), keras.Input((UNITS,)), keras.Input((UNITS,))]
-    model = keras.Model(given, layers.LSTM(UNITS, name="lstm")(given[0], initial_state=given[1:]))
-    found = keras_seq.trace(model, [x, h, c])["lstm"]
-    assert_close(found.initial_states.values(), [h, c])
+    inputs = [keras.Input((None, 3)), keras.Input((UNITS,)), keras.Input((UNITS,))]
+    model = keras.Model(
+        inputs, layers.LSTM(UNITS, name="lstm")(inputs[0], initial_state=inputs[1:])
+    )
+    layer_trace = keras_seq.trace(model, [x, h, c])["lstm"]
+    assert_close(layer_trace.initial_states.values(), [h, c])
     truth = reference.run("LSTM", model.get_weights(), x, [h, c])
-    assert_close(found.gates.values(), truth.gates.values())
+    assert_close(layer_trace.gates.values(), truth.gates.values())
 
 
 def test_attention_and_marginals_join():
@@ -320,18 +327,17 @@ def test_half_precision_is_shown_in_single():
     layer = layers.GRU(UNITS, name="gru", dtype="mixed_bfloat16", return_sequences=True)
     layer(x)
     trace = keras_seq.trace(layer, x)
-    found = trace["gru"]
-    assert {array.dtype.name for array in found.gates.values()} == {"float32"}
+    layer_trace = trace["gru"]
+    assert {array.dtype.name for array in layer_trace.gates.values()} == {"float32"}
     alone = ops.convert_to_numpy(ops.cast(layer(x), "float32"))
-    np.testing.assert_array_equal(found.outputs, alone)
-    assert found.max_abs_error < 0.02
+    np.testing.assert_array_equal(layer_trace.outputs, alone)
+    assert layer_trace.max_abs_error < 0.02
     assert (trace.gradient_norms(lambda y: ops.sum(y))["gru"]["h"] > 0).all()
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="the same NumPy on all backends")
 def test_memory_beside_the_arrays():
-    """NumPy's share of it, at the worst moment: the arrays, and little more than one layer's
-    outputs."""
+    """The peak of NumPy's memory is the arrays and little more than the outputs of a layer."""
     x = sequences(64, 30, 32)
     both = keras.layers.Bidirectional(layers.LSTM(32, return_sequences=True))
     model = keras.Sequential([keras.Input((None, 32)), both, layers.LSTM(32)])
@@ -392,7 +398,7 @@ def test_a_layer_that_is_not_in_the_trace():
 
 
 def test_the_first_nan_is_named():
-    """In a layer that goes backwards the last time step comes first."""
+    """A layer that goes backwards computes the last time step first."""
     x = sequences()
     x[2, 1, 0] = x[1, 3, 0] = np.nan
     model = small()

@@ -1,4 +1,4 @@
-"""Training on two devices, and by two workers, against training on one."""
+"""Training on two devices and by two workers, compared to one device."""
 
 import csv
 import json
@@ -58,7 +58,7 @@ def build(config, train):
     x = keras.layers.Embedding(9, 6)(tokens)
     x = layers.LSTM(5, return_sequences=True)(x, mask=tokens != 0)
     model = keras.Model({"tokens": tokens}, keras.layers.Dense(9)(x))
-    # Unlike Adam, it does not divide by gradients, whose rounding would be all that is seen.
+    # Unlike Adam, SGD does not divide by gradients, which would amplify rounding errors.
     optimizer = keras.optimizers.SGD(1.0, momentum=0.9, global_clipnorm=0.1)
     model.compile(optimizer, loss=MaskedCrossentropy())
     return model
@@ -80,8 +80,9 @@ class Recipe(recipe.Recipe):
 
     def evaluate(self, model, splits, name):
         examples = self.encode(model, splits[name])
-        found = model.predict_on_batch(examples.inputs).argmax(-1)
-        return {"accuracy": float((found == examples.targets).mean()), "examples": len(found)}
+        predictions = model.predict_on_batch(examples.inputs).argmax(-1)
+        accuracy = float((predictions == examples.targets).mean())
+        return {"accuracy": accuracy, "examples": len(predictions)}
 
     def predict(self, model, config, inputs):
         return []
@@ -91,7 +92,7 @@ class Recipe(recipe.Recipe):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder with a recipe, its run `one`, and `half`, which is it after the first epoch."""
+    """Return a folder with a recipe, its run `one`, and `half`, a copy after the first epoch."""
     place = tmp_path_factory.mktemp("place")
     (place / "again").mkdir()
     for name, text in RECIPE.items():
@@ -110,8 +111,8 @@ def place(tmp_path_factory):
     return place
 
 
-def check_like_one(place, name):
-    """A run has the same files as `one`, and the same numbers in them."""
+def assert_same_as_one(place, name):
+    """Assert that a run has the same files and numbers as the run `one`."""
     folder, reference = place / "runs/again" / name, place / "runs/again/one"
     names = {path.name for path in reference.iterdir()}
     assert {path.name for path in folder.iterdir()} == names
@@ -126,13 +127,13 @@ def check_like_one(place, name):
     for row, wanted in zip(rows, expected):
         assert row == pytest.approx(wanted, rel=1e-5) and row["val_examples"] == 7
     models = [keras.saving.load_model(run / "model.keras") for run in (folder, reference)]
-    found, wanted = ([*model.weights, *model.optimizer.variables] for model in models)
-    for value, other in zip(found, wanted, strict=True):
+    actual, expected_weights = ([*model.weights, *model.optimizer.variables] for model in models)
+    for value, other in zip(actual, expected_weights, strict=True):
         assert value.numpy() == pytest.approx(other.numpy(), abs=1e-5)
 
 
-def start(place, *arguments, **environment):
-    """Starts Python in a process of its own."""
+def start_python(place, *arguments, **environment):
+    """Start Python in another process."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=place,
@@ -143,8 +144,8 @@ def start(place, *arguments, **environment):
     )
 
 
-def end(process):
-    """What a process has printed when it has ended well."""
+def read_output(process):
+    """Return the output of a process that must succeed."""
     out, error = process.communicate()
     assert process.returncode == 0, error
     return out
@@ -162,7 +163,7 @@ from keras_seq.train import distribution
 
 assert cli.main("train ./again --distribute mirrored --resume --run half".split()) == 0
 
-# What is random is so on every device by itself; of a CRF's loss each has its share.
+# Dropout differs between devices. The losses of a CRF add up to that of one device.
 devices = distribution.make_devices("mirrored")
 with devices.strategy.scope():
     dropout, crf = keras.layers.Dropout(0.5), layers.CRF(3, use_kernel=False)
@@ -181,23 +182,25 @@ assert abs(sum(losses) - crf.loss(tags, scores)) < 1e-6
 
 @pytest.mark.slow
 def test_two_devices_go_on_as_one_does(place):
-    out = end(start(place, "-c", TWO_DEVICES))
+    out = read_output(start_python(place, "-c", TWO_DEVICES))
     assert out.startswith("Training on 2 devices: CPU:0, CPU:1.")
-    check_like_one(place, "half")
+    assert_same_as_one(place, "half")
 
 
 @pytest.mark.slow
 def test_two_workers_train_as_one_does(place):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
-    addresses = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
-    for one in sockets:
-        one.close()
+    addresses = [f"127.0.0.1:{server.getsockname()[1]}" for server in sockets]
+    for server in sockets:
+        server.close()
     command = ["-m", "keras_seq.cli", "train", "./again", "--distribute", "multiworker"]
-    workers = [start(place, *command, TF_CONFIG=config(addresses, "worker", n)) for n in range(2)]
-    chief, other = map(end, workers)
+    workers = [
+        start_python(place, *command, TF_CONFIG=config(addresses, "worker", n)) for n in range(2)
+    ]
+    chief, other = map(read_output, workers)
     assert "This is worker 0 of 2. Waiting for the other workers." in chief
     assert "validation accuracy" in chief and "validation accuracy" not in other
-    check_like_one(place, "default")
+    assert_same_as_one(place, "default")
 
 
 def config(workers, kind, number, **others):
@@ -258,4 +261,4 @@ def test_workers_that_were_not_started_alike_are_refused(monkeypatch):
 def test_another_backend_is_refused(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="needs Keras's TensorFlow backend, got jax"):
-        distribution.make_devices.__wrapped__("mirrored")  # not one of an earlier test
+        distribution.make_devices.__wrapped__("mirrored")  # without the cache of earlier tests

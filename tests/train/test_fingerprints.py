@@ -1,4 +1,4 @@
-"""Fingerprints of code and data: the same for the same, another for another."""
+"""Fingerprints of code and data."""
 
 import copy
 import dataclasses
@@ -14,7 +14,7 @@ from keras_seq.train import fingerprints, registry
 
 
 def splits():
-    """Examples of all the kinds that recipes load."""
+    """Return examples of all the kinds that recipes load."""
     arrays = RawExamples(np.arange(12, dtype="int16").reshape(3, 4), np.array(["a", "bc", "d"]))
     return {
         "arrays": arrays,
@@ -29,22 +29,22 @@ def test_it_is_the_same_in_another_process():
     code = f"""
 import sys, json
 sys.path.insert(0, {str(__file__.rpartition("/")[0])!r})
-import test_fingerprints as here
-print(json.dumps(here.fingerprints.hash_data(here.splits())))
+import test_fingerprints as tests
+print(json.dumps(tests.fingerprints.hash_data(tests.splits())))
 """
     out = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    found = fingerprints.hash_data(splits())
-    assert fingerprints.json.loads(out) == found
-    assert {name: row["examples"] for name, row in found.items()} == {
+    hashes = fingerprints.hash_data(splits())
+    assert fingerprints.json.loads(out) == hashes
+    assert {name: row["examples"] for name, row in hashes.items()} == {
         "arrays": 3,
         "tokens": 2,
         "labels": 2,
         "frames": 2,
         "untold": 1,
     }
-    assert len({row["sha256"] for row in found.values()}) == 5
+    assert len({row["sha256"] for row in hashes.values()}) == 5
 
 
 CHANGES = {
@@ -76,13 +76,15 @@ def test_another_type_or_shape_has_another():
         np.zeros((2, 3), "uint16"),
         np.zeros((2, 3), "float16"),
     ]
-    found = [fingerprints.hash_data({"train": RawExamples(row)})["train"]["sha256"] for row in rows]
-    assert len(set(found)) == len(rows)
+    hashes = [
+        fingerprints.hash_data({"train": RawExamples(row)})["train"]["sha256"] for row in rows
+    ]
+    assert len(set(hashes)) == len(rows)
 
 
 @pytest.fixture
 def own(tmp_path):
-    """A recipe in a folder."""
+    """Return a recipe in a folder."""
     (tmp_path / "own").mkdir()
     for name in ("__init__.py", "config.py", "model.py"):
         (tmp_path / "own" / name).touch()

@@ -1,4 +1,4 @@
-"""The training loop: what it does before Keras's `fit`."""
+"""Training loop before the call of Keras's `fit`."""
 
 import keras
 import pytest
@@ -13,7 +13,7 @@ from keras_seq.train.progress import Progress
 
 
 def test_the_train_step_is_traced_once(tmp_path, monkeypatch):
-    """Keras traces it again if its first call makes the variables of the optimizer."""
+    """Keras traces it again if its first call creates the variables of the optimizer."""
     monkeypatch.chdir(tmp_path)
     recipe = registry.find(formula_recipe.write(tmp_path / "traced")).import_recipe()
     built = []

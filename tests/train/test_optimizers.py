@@ -1,4 +1,4 @@
-"""The optimizer of the recipes, written out."""
+"""Optimizers of the recipes, compared to their equations."""
 
 import keras
 import numpy as np
@@ -10,27 +10,27 @@ from keras_seq.train.optimizers import adam_w, muon, warmup_cosine
 
 def test_the_rate_rises_and_falls():
     rate = warmup_cosine(0.1, steps=200)
-    found = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
-    assert found == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
+    rates = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
+    assert rates == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
 
 
 def test_adam_with_decoupled_decay_and_clipped_gradients():
     weights = [keras.Variable(np.array(value)) for value in ([1.0, -2.0], [3.0])]
     optimizer, rate = adam_w(0.1, steps=40, weight_decay=0.3), warmup_cosine(0.1, 40)
     w, m, v = np.array([1.0, -2.0, 3.0]), np.zeros(3), np.zeros(3)
-    # The first and third gradient are longer than 1, over both weights together.
+    # The first and third gradient have a global norm above 1.
     for n, g in enumerate(np.array([[30.0, -40.0, 5.0], [0.1, 0.2, -0.3], [0.8, 0.8, 0.8]])):
         optimizer.apply([g[:2].astype("float32"), g[2:].astype("float32")], weights)
         g = g / max(1, np.linalg.norm(g))
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
         m_hat, v_hat = m / (1 - 0.9 ** (n + 1)), v / (1 - 0.999 ** (n + 1))
         w = w - float(to_numpy(rate(n))) * (m_hat / (np.sqrt(v_hat) + 1e-7) + 0.3 * w)
-        found = np.concatenate([to_numpy(weight.value) for weight in weights])
-        np.testing.assert_allclose(found, w, rtol=1e-4)
+        actual = np.concatenate([to_numpy(weight.value) for weight in weights])
+        np.testing.assert_allclose(actual, w, rtol=1e-4)
 
 
 def test_muon_changes_matrices_by_orthogonal_ones_and_leaves_the_rest_to_adam():
-    random, rate = np.random.default_rng(0), 0.1 / 20  # of the first update
+    random, rate = np.random.default_rng(0), 0.1 / 20  # of the first step
     shapes = {"recurrent/kernel": (6, 16), "recurrent/bias": (16,), "letters/kernel": (6, 3)}
     weights, gradients = [], []
     for path, shape in shapes.items():
@@ -47,10 +47,10 @@ def test_muon_changes_matrices_by_orthogonal_ones_and_leaves_the_rest_to_adam():
         (old * (1 - rate * 0.3) - to_numpy(weight.value)) / rate
         for old, weight in zip(before, weights)
     ]
-    # Newton and Schulz's iteration leaves singular values of about one.
-    found = np.linalg.svd(kernel / (0.2 * np.sqrt(16)))
+    # The Newton-Schulz iteration results in singular values of about one.
+    decomposition = np.linalg.svd(kernel / (0.2 * np.sqrt(16)))
     wanted = np.linalg.svd(gradients[0])
-    assert 0.6 < found.S.min() < found.S.max() < 1.3
+    assert 0.6 < decomposition.S.min() < decomposition.S.max() < 1.3
     assert wanted.S.max() > 2 * wanted.S.min()
     np.testing.assert_allclose(kernel, kernel @ wanted.Vh[:6].T @ wanted.Vh[:6], atol=1e-3)
     assert (kernel * (wanted.U @ wanted.Vh[:6])).sum() > 0.95 * np.linalg.norm(kernel) * 6**0.5

@@ -1,4 +1,4 @@
-"""Recipes: what must be written, what is given, and what importing them costs."""
+"""Recipes: required methods, defaults, and imports."""
 
 import inspect
 import subprocess
@@ -13,7 +13,7 @@ from keras_seq.train import recipe, registry
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Return the folder of a recipe, whose package has a name that no other test imports."""
+    """Return the folder of a recipe with a package name that no other test imports."""
     monkeypatch.chdir(tmp_path)
     formula_recipe.write(tmp_path / "written")
     yield tmp_path / "written"
@@ -24,14 +24,20 @@ def folder(tmp_path, monkeypatch):
 def test_a_recipe_has_what_is_known_before_its_code_is_imported(folder):
     info = registry.find("./written")
     assert not isinstance(info, recipe.Recipe) and f"{info.package}.recipe" not in sys.modules
-    found = info.import_recipe()
-    assert isinstance(found, recipe.Recipe)
-    assert (found.name, found.package, found.path) == ("written", info.package, "./written")
-    assert found.presets == info.presets and found.description == "A formula."
-    config = found.preset("default")
-    model = found.build(config, found.load(config)["train"])
-    assert found.report(model, {}, "test", folder) is None and found.demo(model, config) is None
-    assert found.export_inputs(model, config, 3).shape == (3, 1)
+    imported = info.import_recipe()
+    assert isinstance(imported, recipe.Recipe)
+    assert (imported.name, imported.package, imported.path) == (
+        "written",
+        info.package,
+        "./written",
+    )
+    assert imported.presets == info.presets and imported.description == "A formula."
+    config = imported.preset("default")
+    model = imported.build(config, imported.load(config)["train"])
+    assert (
+        imported.report(model, {}, "test", folder) is None and imported.demo(model, config) is None
+    )
+    assert imported.export_inputs(model, config, 3).shape == (3, 1)
 
 
 def test_registered_recipes_have_no_path():
@@ -63,14 +69,14 @@ def test_a_recipe_without_code(folder):
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_every_recipe_writes_its_methods_as_they_are_called(name):
-    found = registry.find(name).import_recipe()
+    imported = registry.find(name).import_recipe()
     for method in ("load", "build", "encode", "evaluate", "report", "trace_inputs", "demo"):
-        wanted = inspect.signature(getattr(recipe.Recipe, method)).parameters
-        written = inspect.signature(getattr(found, method)).parameters
-        assert list(written) == list(wanted)[1:]
+        expected = inspect.signature(getattr(recipe.Recipe, method)).parameters
+        written = inspect.signature(getattr(imported, method)).parameters
+        assert list(written) == list(expected)[1:]
     positional = [
         p.name
-        for p in inspect.signature(found.predict).parameters.values()
+        for p in inspect.signature(imported.predict).parameters.values()
         if p.kind is not inspect.Parameter.KEYWORD_ONLY
     ]
     assert positional == ["model", "config", "inputs"]

@@ -1,4 +1,4 @@
-"""Results of presets as they stand, of which the first reading stays."""
+"""Recorded results of presets, of which only the first counts."""
 
 import dataclasses
 import json
@@ -18,16 +18,18 @@ class Config(config.Config):
 
 
 class Small(recipe.RecipeInfo):
-    """A recipe whose results lie in a folder of the test."""
+    """Recipe with results in a folder of the test."""
 
     folder = presets = None
 
 
 @pytest.fixture
 def small(tmp_path):
-    made = Small("small", "none")
-    made.__dict__.update(folder=tmp_path, presets={"default": Config(), "large": Config(units=9)})
-    return made
+    recipe_info = Small("small", "none")
+    recipe_info.__dict__.update(
+        folder=tmp_path, presets={"default": Config(), "large": Config(units=9)}
+    )
+    return recipe_info
 
 
 def metrics(preset, seed, accuracy):
@@ -44,7 +46,7 @@ def test_a_first_reading_stays_as_long_as_its_preset(small):
     results.check_recordable(small, "default", another, True)
     results.record(small, metrics("default", 1, 0.75), another)
     assert results.summarize(small) == [("default", "2", "accuracy 0.500", "1.0")]
-    # What is another preset now may be read for the first time; what was read is kept.
+    # A changed preset may be recorded again. Older results are kept.
     small.presets["default"] = Config(units=4)
     assert results.summarize(small) == []
     results.check_recordable(small, "default", Config(units=4), True)

@@ -1,4 +1,4 @@
-"""Folders of runs: who writes to them, what code they may run, and what damage to them does."""
+"""Folders of runs: locks, trusted code, damaged files."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder with a recipe, a finished run `whole` and a run `half` stopped after two epochs."""
+    """Return a folder with a recipe, a finished run `whole`, and `half` with two epochs."""
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -49,7 +49,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def place(trained, tmp_path, monkeypatch):
-    """A copy of `trained` to work in."""
+    """Return a copy of `trained`, which is the current folder."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -60,22 +60,22 @@ NAMED = ("--recipe", "./formula")
 RESUME = ("train", "./formula", "--run", "half", "--resume")
 
 
-def sentence(capsys):
-    """Return what was printed as an error, which must be one line."""
+def read_error(capsys):
+    """Return the printed error, which must be one line."""
     error = capsys.readouterr().err
     assert error.startswith("keras-seq: ") and error.count("\n") == 1, error
     return error
 
 
-def forget():
-    """Let the code of the recipe be imported anew."""
+def forget_modules():
+    """Let the code of the recipe be imported again."""
     for module in [name for name in sys.modules if "_in_folder_formula" in name]:
         del sys.modules[module]
 
 
 def metrics(folder):
-    found = runs.Run(folder).metrics
-    return {split: found[split] for split in ("validation", "test")}
+    metrics_json = runs.Run(folder).metrics
+    return {split: metrics_json[split] for split in ("validation", "test")}
 
 
 def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, capsys):
@@ -91,7 +91,7 @@ def test_a_second_process_is_refused_before_data_is_loaded(place, monkeypatch, c
             folder = Path("runs/formula") / name
             with runs.Run(folder).lock():
                 assert run(*command) == 2
-            assert f"Another process uses {folder}; wait" in sentence(capsys)
+            assert f"Another process uses {folder}; wait" in read_error(capsys)
     assert run(*RESUME) == 0
     assert metrics(HALF) == metrics(WHOLE)
 
@@ -119,25 +119,25 @@ def test_code_of_a_folder_runs_only_if_the_command_names_it(place, capsys):
         ("demo", WHOLE),
     ):
         assert run(*command) == 2
-        assert "in the folder ./formula. If you trust its code, add --recipe" in sentence(capsys)
+        assert "in the folder ./formula. If you trust its code, add --recipe" in read_error(capsys)
     assert run("serve", WHOLE) == 2
-    assert f"with `keras-seq export {WHOLE} --recipe ./formula`" in sentence(capsys)
+    assert f"with `keras-seq export {WHOLE} --recipe ./formula`" in read_error(capsys)
     assert not ran.exists()
     assert run("predict", WHOLE, "text", *NAMED) == 0 and ran.exists()
     assert "text" in capsys.readouterr().out
     shutil.copytree("formula", "other")
     assert run("predict", WHOLE, "text", "--recipe", "./other") == 2
-    assert "is a run of the recipe formula, not of other" in sentence(capsys)
+    assert "is a run of the recipe formula, not of other" in read_error(capsys)
 
 
 @pytest.mark.parametrize("key", ["recipe", "recipe_folder"])
 def test_a_planted_folder_is_not_followed(place, capsys, key):
     content = {"recipe": "ner", "preset": "default", "config": {}, key: f"{place}/formula"}
     (WHOLE / "config.json").write_text(json.dumps(content))
-    forget()
+    forget_modules()
     (place / "formula/__init__.py").write_text("raise AssertionError")
     assert run("predict", WHOLE, "text") == 2
-    assert f"in the folder {place}/formula. If you trust" in sentence(capsys)
+    assert f"in the folder {place}/formula. If you trust" in read_error(capsys)
 
 
 def test_a_folder_here_does_not_replace_a_registered_recipe(place, capsys):
@@ -145,10 +145,10 @@ def test_a_folder_here_does_not_replace_a_registered_recipe(place, capsys):
     assert registry.find("ner").package == "keras_seq_recipes.ner"
     assert registry.find("./ner").folder == place / "ner"
     assert run("train", "formula") == 2
-    assert "For the recipe in the folder formula, write ./formula" in sentence(capsys)
+    assert "For the recipe in the folder formula, write ./formula" in read_error(capsys)
     for name, message in (("./none", "There is no folder none"), (".", "has no config.py")):
         assert run("train", name) == 2
-        assert message in sentence(capsys)
+        assert message in read_error(capsys)
 
 
 def test_another_folder_of_the_same_name_is_another_recipe(place):
@@ -165,22 +165,22 @@ def test_a_run_goes_on_with_the_same_code_and_data_only(place, capsys):
     text = data.read_text()
     data.write_text(text + "# changed\n")
     assert run(*RESUME) == 2
-    assert "code of the recipe formula. Changed since: data.py. Restore the code" in sentence(
+    assert "code of the recipe formula. Changed since: data.py. Restore the code" in read_error(
         capsys
     )
     data.write_text(text.replace("(4, 1)", "(5, 1)"))
     config = json.loads((HALF / "config.json").read_text())
     del config["checksum"], config["fingerprint"]["code"]
     (HALF / "config.json").write_text(json.dumps(config))
-    forget()
+    forget_modules()
     assert run(*RESUME) == 2
-    assert "the train split had 4 examples and has 5. Restore the data" in sentence(capsys)
-    forget()
+    assert "the train split had 4 examples and has 5. Restore the data" in read_error(capsys)
+    forget_modules()
     data.write_text(text)
     config["fingerprint"]["versions"]["keras"] = "3.0"
     (HALF / "config.json").write_text(json.dumps(config))
     assert run(*RESUME) == 0
-    assert "half was started with keras 3.0 (now" in sentence(capsys)
+    assert "half was started with keras 3.0 (now" in read_error(capsys)
     assert metrics(HALF) == metrics(WHOLE)
 
 
@@ -192,13 +192,13 @@ def test_a_result_on_other_data_is_not_recorded(place, monkeypatch, capsys):
     del config["checksum"]
     config["fingerprint"]["data"]["test"]["examples"] = 9
     (WHOLE / "config.json").write_text(json.dumps(config))
-    found = json.loads((WHOLE / "metrics.json").read_text())
-    del found["checksum"], found["test"]
-    (WHOLE / "metrics.json").write_text(json.dumps(found))
+    content = json.loads((WHOLE / "metrics.json").read_text())
+    del content["checksum"], content["test"]
+    (WHOLE / "metrics.json").write_text(json.dumps(content))
     assert run("evaluate", WHOLE, *NAMED) == 0
-    assert "other data: the test split had 9 examples and has 4." in sentence(capsys)
+    assert "other data: the test split had 9 examples and has 4." in read_error(capsys)
     assert run("evaluate", WHOLE, *NAMED, "--record") == 2
-    assert "Results on other data are not recorded" in sentence(capsys)
+    assert "Results on other data are not recorded" in read_error(capsys)
     assert not Path("formula/results.json").exists()
 
 
@@ -208,7 +208,7 @@ def test_a_checkpoint_of_another_model(place, capsys):
     arrays["variables"][0] = arrays["variables"][0][:0]
     checkpoints.write(path, arrays, progress)
     assert run(*RESUME) == 2
-    assert "does not fit the model that the recipe builds now" in sentence(capsys)
+    assert "does not fit the model that the recipe builds now" in read_error(capsys)
 
 
 def test_a_field_that_is_gone(place, capsys):
@@ -217,7 +217,7 @@ def test_a_field_that_is_gone(place, capsys):
     config["config"]["depth"] = 3
     (WHOLE / "config.json").write_text(json.dumps(config))
     assert run("predict", WHOLE, "text", *NAMED) == 2
-    assert "the field 'depth', which the recipe formula no longer has" in sentence(capsys)
+    assert "the field 'depth', which the recipe formula no longer has" in read_error(capsys)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_a_config_that_somebody_made_up(place, capsys, change, message):
     del config["checksum"]
     (WHOLE / "config.json").write_text(json.dumps(config | change))
     assert run("predict", WHOLE, "text", *NAMED) == 2
-    assert message in sentence(capsys)
+    assert message in read_error(capsys)
 
 
 def test_a_model_with_code_in_it_is_not_loaded(place, capsys):
@@ -257,7 +257,7 @@ def test_a_model_with_code_in_it_is_not_loaded(place, capsys):
     with pytest.raises(ValueError, match="arbitrary code execution"):  # by Keras itself
         keras.saving.load_model(path)
     assert run("predict", WHOLE, "text", *NAMED) == 2
-    assert "model.keras contains a Python lambda" in sentence(capsys)
+    assert "model.keras contains a Python lambda" in read_error(capsys)
 
 
 NAMES = {
@@ -274,18 +274,18 @@ NAMES = {
 @pytest.mark.parametrize("verb", ["train", "tune"])
 def test_names_that_are_no_folder(place, capsys, verb, name):
     assert run(verb, "./formula", "--run", name) == 2
-    assert f"--run must be a name without path separators, got {name!r}" in sentence(capsys)
+    assert f"--run must be a name without path separators, got {name!r}" in read_error(capsys)
 
 
 def test_folders_that_cannot_be(place, capsys):
     Path("file").touch()
     for folder in ("file", "file/below", "/proc/none"):
         assert run("train", "./formula", "--runs", folder) == 2
-        assert f"The folder {folder}/formula/default cannot be created" in sentence(capsys)
+        assert f"The folder {folder}/formula/default cannot be created" in read_error(capsys)
     assert run("train", "./formula", "--run", "a" * 300) == 2
-    assert "too long" in sentence(capsys)
+    assert "too long" in read_error(capsys)
     assert run("evaluate", "file") == 2
-    assert "file is not a run: it has no config.json" in sentence(capsys)
+    assert "file is not a run: it has no config.json" in read_error(capsys)
 
 
 def test_a_programming_error_keeps_its_traceback(place, monkeypatch, capsys):
@@ -309,7 +309,7 @@ def test_an_error_of_the_operating_system_names_the_file(place, monkeypatch, cap
 
     monkeypatch.setattr(runs.Run, "load", refused)
     assert run("trace", WHOLE, "0") == 2
-    assert "secret.txt cannot be used: permission denied." in sentence(capsys)
+    assert "secret.txt cannot be used: permission denied." in read_error(capsys)
 
 
 DAMAGE = [
@@ -333,7 +333,7 @@ def test_a_damaged_finished_run(place, capsys, name, kind):
             else:
                 assert code == 2 and error.startswith("keras-seq: ") and error.count("\n") == 1
                 assert f"{path} is damaged" in error or "was trained without --no-test" in error
-            # What is never read, or never trusted, does no harm.
+            # Files that `predict` does not read cannot harm it.
             if command[0] == "predict" and name in ("metrics.json", "history.csv"):
                 assert code == 0
 
@@ -359,5 +359,5 @@ def test_both_checkpoints_damaged(place, capsys):
     for name in ("checkpoint.npz", "checkpoint.previous.npz"):
         (HALF / name).write_bytes(b"")
     assert run(*RESUME) == 2
-    error = sentence(capsys)
+    error = read_error(capsys)
     assert f"{HALF / 'checkpoint.npz'} is damaged" in error and "remove the folder" in error

@@ -1,4 +1,4 @@
-"""Searches over a recipe whose training takes no time and whose score is a formula."""
+"""Searches over a recipe that takes no time to train."""
 
 import collections
 import contextlib
@@ -41,7 +41,7 @@ def formula(workplace, monkeypatch):
     """Return the name of the recipe for a command, in an empty folder."""
     for name in tuning.CLUSTER:
         monkeypatch.delenv(name, raising=False)
-    # To look through all that the tests before have left behind takes seconds, for every trial.
+    # Collecting the garbage of earlier tests would take seconds per trial.
     clear = functools.partial(keras.utils.clear_session, free_memory=False)
     monkeypatch.setattr(keras.utils, "clear_session", clear)
     return formula_recipe.write(workplace / "formula")
@@ -118,20 +118,20 @@ import sys
 from keras_seq import cli
 from keras_seq._internal import files
 from keras_seq.tuning import cluster
-cluster.MAX_RSS_GROWTH = -(2**40)  # not so in the process that takes its place
+cluster.MAX_RSS_GROWTH = -(2**40)  # not in the process that replaces it
 sys.exit(cli.main({command}))
 """
     done = subprocess.run([sys.executable, "-c", grown], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Trials run on the CPU") == 2
     assert [row[SCORE] != "failed" for row in table(workplace / "runs/formula/tuned")] == [True] * 3
-    # Three epochs each of three trials and of the best, whose splits are measured at its end.
+    # Three epochs of each of three trials and of the best config, which is evaluated at its end.
     assert sum(line.startswith("validation") for line in read_log()) == 3 * 4 + 1
 
 
 def test_a_second_process_is_refused(formula, workplace, capsys):
     folder = Path("runs/formula/tuned")
-    # A lock belongs to a file that is open: so it is as if another process had it.
+    # A lock belongs to an open file, so this one acts like that of another process.
     with runs.Run(folder).lock():
         assert cli.main(["tune", formula, "--trials", "1"]) == 2
         error = f"Another process uses {folder}; wait until it ends."
@@ -158,7 +158,7 @@ def test_a_full_disk_ends_a_search_which_goes_on_later(formula, workplace, monke
 
 
 def fill_the_disk(monkeypatch, name, after):
-    """Lets writing a file of this name fail once it has been written a few times."""
+    """Let writing a file with this name fail after a number of times."""
     write, times = files.atomic_write, iter(range(after))
 
     def full(path, *arguments, **options):
@@ -171,7 +171,7 @@ def fill_the_disk(monkeypatch, name, after):
 
 @pytest.fixture(scope="module")
 def searches(tmp_path_factory):
-    """A folder with the search `whole`, and `half`, interrupted after the fifth epoch of nine."""
+    """Return a folder with the search `whole`, and `half`, stopped after five of nine epochs."""
     folder = tmp_path_factory.mktemp("searches")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -247,11 +247,11 @@ def test_hyperband_goes_on_where_a_trial_stopped(formula, workplace, capsys):
     rows = table(workplace / "runs/formula/tuned")
     epochs = collections.Counter(row["epochs"] for row in rows)
     assert epochs == {"1": 9, "3": 3 + 5, "9": 1 + 2 + 3}
-    *lines, _, _ = read_log()  # at the end, validation and test once more
+    *lines, _, _ = read_log()  # the last two are of the best config
     seen = collections.Counter(line for line in lines if line.startswith("validation"))
     best = rows[0]["rate"]
     again = {line for line, count in seen.items() if count > 1}
-    assert all(line.split()[2] == best for line in again), "only the best is trained anew"
+    assert all(line.split()[2] == best for line in again), "only the best is trained again"
     assert not list((workplace / "runs").rglob("*.npz"))
 
 
@@ -276,7 +276,7 @@ def test_a_trial_on_all_devices(formula, workplace, capsys):
     options = ["--trials", "2", "--fields", "width", "--distribute", "mirrored"]
     assert cli.main(["tune", formula, *options]) == 0, capsys.readouterr().err
     assert "Training on 1 device: CPU:0." in capsys.readouterr().out
-    # The last is read after every update, on the model that is measured.
+    # The last word is the optimizer step of the evaluated model.
     assert [line.split()[-1] for line in read_log()] == [*"123" * 3, "3", "3"]
 
 
@@ -330,8 +330,8 @@ def test_without_keras_tuner_it_says_what_to_install(formula, monkeypatch, capsy
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
-    found = registry.list_recipes()[name]
-    for preset, config in found.presets.items():
+    recipe = registry.list_recipes()[name]
+    for preset, config in recipe.presets.items():
         space = tuning.make_hyperparameters(config)
         names = {field.name for field in space.space}
         assert names >= {"cell", "units", "num_layers", "dropout", "learning_rate"}
@@ -367,8 +367,8 @@ def test_a_field_that_is_set_is_not_tuned_however_it_is_spelt(formula, monkeypat
     assert tuned == [["width", "kind", "bias"], ["width", "kind"]]
 
 
-class Work:
-    """A trainer that has its scores from a table: field x to one value an epoch."""
+class TableTrainer:
+    """Trainer with scores from a table: value of x to a score per epoch."""
 
     def __init__(self, scores=None):
         self.scores, self.done = scores or {}, []
@@ -385,12 +385,12 @@ class Work:
         pass
 
 
-def silent(done, line=None):
+def ignore_progress(done, line=None):
     pass
 
 
-def make(path, trials=6, mode="max", on_progress=silent, search="random"):
-    """A search for the greatest x of 1 to 40."""
+def make_search(path, trials=6, mode="max", on_progress=ignore_progress, search="random"):
+    """Return a search for the greatest x from 1 to 40."""
     space = keras_tuner.HyperParameters()
     space.Choice("x", list(range(1, 41)), default=20)
     config = type("Config", (Config,), {"mode": mode})()
@@ -401,11 +401,11 @@ def make(path, trials=6, mode="max", on_progress=silent, search="random"):
 def test_a_trial_worse_than_the_median_is_stopped(tmp_path, mode):
     sign = -1 if mode == "min" else 1
     curves = {x: [sign * (x * (1 + epoch / 10)) for epoch in range(4)] for x in range(1, 41)}
-    work = Work(curves)
-    tuning.run_trials(make(tmp_path, 12, mode), "tuner0", work)
-    assert len(work.done) == 12
+    trainer = TableTrainer(curves)
+    tuning.run_trials(make_search(tmp_path, 12, mode), "tuner0", trainer)
+    assert len(trainer.done) == 12
     reached = []
-    for number, (x, epochs) in enumerate(work.done):
+    for number, (x, epochs) in enumerate(trainer.done):
         expected = 4
         for epoch in (1, 2, 3, 4):
             others = [curves[y][min(epoch, last) - 1] for y, last in reached]
@@ -414,12 +414,14 @@ def test_a_trial_worse_than_the_median_is_stopped(tmp_path, mode):
                 break
         assert epochs == expected
         reached.append((x, epochs))
-    assert min(epochs for _, epochs in work.done) == 1, "else nothing was tested"
+    assert min(epochs for _, epochs in trainer.done) == 1, "else nothing was tested"
 
 
 def test_a_silent_worker_gives_its_trial_back(tmp_path):
     lines = []
-    oracle = make(tmp_path, 2, on_progress=lambda done, line=None: lines.append((done, line)))
+    oracle = make_search(
+        tmp_path, 2, on_progress=lambda done, line=None: lines.append((done, line))
+    )
     lost = oracle.create_trial("a")
     kept = oracle.create_trial("b")
     assert oracle.create_trial("c").status == "IDLE", "one may yet be given back"
@@ -428,7 +430,7 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
     oracle.get_trial(kept.trial_id)
     assert oracle.create_trial("c").trial_id == lost.trial_id
     assert lines == [(0, f"a has stopped, trial {lost.trial_id} waits for another worker")]
-    # The worker was only slow: what comes first counts, the other is told to stop.
+    # The worker was only slow. The first result counts; the other worker is told to stop.
     metrics = {SCORE: 3.0}
     oracle.update_trial(lost.trial_id, metrics)
     lost.status = "COMPLETED"
@@ -440,11 +442,11 @@ def test_a_silent_worker_gives_its_trial_back(tmp_path):
 
 def test_progress_counts_trials_and_what_is_done_of_those_under_way(tmp_path):
     seen = []
-    oracle = make(tmp_path, 2, on_progress=lambda done, line=None: seen.append(done))
-    tuning.run_trials(oracle, "tuner0", Work({x: [1, 2] for x in range(1, 41)}))
+    oracle = make_search(tmp_path, 2, on_progress=lambda done, line=None: seen.append(done))
+    tuning.run_trials(oracle, "tuner0", TableTrainer({x: [1, 2] for x in range(1, 41)}))
     assert seen == [0.25, 0.5, 1, 1.25, 1.5, 2]
-    oracle = make(tmp_path / "hyperband", 23, search="hyperband")
-    trial = oracle.create_trial("a")  # a ninth of a training, that is
+    oracle = make_search(tmp_path / "hyperband", 23, search="hyperband")
+    trial = oracle.create_trial("a")  # for a ninth of a training
     oracle.update_trial(trial.trial_id, {SCORE: 1.0}, step=11)
     assert oracle.num_done == pytest.approx(0.99)
 
@@ -455,7 +457,7 @@ def test_a_search_ends_when_three_trials_failed_and_no_other_went_well(tmp_path)
         trial.status, trial.message = "FAILED", "it does not fit"
         oracle.end_trial(trial)
 
-    oracle = make(tmp_path, 9)
+    oracle = make_search(tmp_path, 9)
     hopeful = oracle.create_trial("a")
     for _ in range(3):
         fails("b")
@@ -466,14 +468,14 @@ def test_a_search_ends_when_three_trials_failed_and_no_other_went_well(tmp_path)
     assert oracle.create_trial("b").status == "RUNNING"
 
     for search in ("random", "bayesian", "hyperband"):
-        oracle = make(tmp_path / search, 23, search=search)
+        oracle = make_search(tmp_path / search, 23, search=search)
         for _ in range(3):
             fails("b")
         assert oracle.create_trial("b").status == "STOPPED" and oracle.ended
 
 
 def test_a_trial_that_kills_its_workers_fails(tmp_path):
-    oracle = make(tmp_path, 1)
+    oracle = make_search(tmp_path, 1)
     for worker in "abc":
         assert oracle.create_trial(worker).status == "RUNNING"
         oracle.release(worker)
@@ -482,13 +484,13 @@ def test_a_trial_that_kills_its_workers_fails(tmp_path):
 
 
 class Worker(threading.Thread):
-    """A worker of a chief in this process: a thread for a process, and the network between."""
+    """Worker of a chief as a thread of this process, connected over the network."""
 
     def __init__(self, monkeypatch, trainer, number, port):
         super().__init__(daemon=True)
         for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
             monkeypatch.setenv(name, value)
-        self.client = cluster.OracleClient(make(Path("none")))
+        self.client = cluster.OracleClient(make_search(Path("none")))
         self.name, self.trainer = f"worker{number}", trainer
         self.start()
 
@@ -506,38 +508,38 @@ class Worker(threading.Thread):
 
 
 def test_a_chief_and_two_workers_of_which_one_dies(tmp_path, monkeypatch):
-    class Dies(Work):
+    class Dies(TableTrainer):
         def train(self, trial, oracle):
             dying.append(trial.trial_id)
-            raise SystemExit  # what `except Exception` does not see, as no death is
+            raise SystemExit  # which `except Exception` does not catch
 
     def start(number, port):
-        return Worker(monkeypatch, Work() if number else Dies(), number, port)
+        return Worker(monkeypatch, TableTrainer() if number else Dies(), number, port)
 
     dying = []
-    oracle = make(tmp_path)
+    oracle = make_search(tmp_path)
     tuning.serve_workers(oracle, "127.0.0.1:0", start, 2)
     assert len(dying) == 1
     scores = [trial.score for trial in oracle.completed]
     assert scores == [trial.hyperparameters.values["x"] for trial in oracle.completed]
     assert len(scores) == 6 and scores == sorted(scores, reverse=True)
     assert json.loads((tmp_path / "search.json").read_text())["trials"].keys() == {*"012345"}
-    # A chief that was interrupted after that waits for nobody.
-    tuning.serve_workers(make(tmp_path), "127.0.0.1:0")
+    # A chief that is started again afterwards waits for no workers.
+    tuning.serve_workers(make_search(tmp_path), "127.0.0.1:0")
 
 
 def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch):
-    oracle, started = make(tmp_path), []
+    oracle, started = make_search(tmp_path), []
     fill_the_disk(monkeypatch, "search.json", after=7)
 
     def start(number, port):
-        started.append(Worker(monkeypatch, Work(), number, port))
+        started.append(Worker(monkeypatch, TableTrainer(), number, port))
         return started[-1]
 
     with pytest.raises(OSError, match="No space left"):
         tuning.serve_workers(oracle, "127.0.0.1:0", start, 2)
     assert not any(worker.is_alive() for worker in started)
-    assert 0 < len(make(tmp_path).end_order) < 6, "what was saved before is not lost"
+    assert 0 < len(make_search(tmp_path).end_order) < 6, "what was saved before is not lost"
 
 
 @pytest.mark.slow
@@ -551,8 +553,8 @@ def test_a_chief_whose_disk_is_full_ends_with_its_workers(tmp_path, monkeypatch)
     ],
 )
 def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, every):
-    """As it is after any one write, it leads to the same trials, each done to its end once."""
-    whole = make(tmp_path, trials, search=search)
+    """A search resumed after any write runs the same trials, each to its end once."""
+    whole = make_search(tmp_path, trials, search=search)
     states = []
     save = whole.save
 
@@ -561,7 +563,7 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
         states.append(whole.path.read_bytes())
 
     whole.save = remember
-    tuning.run_trials(whole, "tuner0", Work())
+    tuning.run_trials(whole, "tuner0", TableTrainer())
     expected = [trial.hyperparameters.values for trial in whole.trials.values()]
     assert expected[0]["x"] == 20, "the config as it stands"
     tried = [values["x"] for values in expected if "tuner/trial_id" not in values]
@@ -571,11 +573,11 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "search.json").write_bytes(state)
-        again, work = make(folder, trials, search=search), Work()
+        again, trainer = make_search(folder, trials, search=search), TableTrainer()
         ended = len(again.completed)
-        tuning.run_trials(again, "tuner0", work)
+        tuning.run_trials(again, "tuner0", trainer)
         assert [trial.hyperparameters.values for trial in again.trials.values()] == expected
-        assert len(work.done) == trials - ended == trials - len(json.loads(state)["end_order"])
+        assert len(trainer.done) == trials - ended == trials - len(json.loads(state)["end_order"])
 
 
 def test_axes_of_the_picture(tmp_path):
