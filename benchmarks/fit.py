@@ -17,19 +17,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=5)
     options = parser.parse_args()
-    peers = {how: Peer("benchmarks.peers.with_fit") for how in ("ours", "keras")}
+    peers = {contestant: Peer("benchmarks.peers.with_fit") for contestant in ("ours", "keras")}
     rows = []
     for name in MODELS:
-        tasks = {how: (peer, {"model": name, "how": how}) for how, peer in peers.items()}
+        tasks = {
+            contestant: (peer, {"model": name, "how": contestant})
+            for contestant, peer in peers.items()
+        }
         timings, errors = compare(tasks, options.turns, seconds=0)
         if errors:
             raise SystemExit(f"{name}: {errors}")
         rows.append(
             {
                 "model": name,
-                "seconds": {how: t.median for how, t in timings.items()},
-                "spread": {how: spread(t.turns) for how, t in timings.items()},
-                "first_epoch_seconds": {how: t.first for how, t in timings.items()},
+                "seconds": {contestant: t.median for contestant, t in timings.items()},
+                "spread": {contestant: spread(t.turns) for contestant, t in timings.items()},
+                "first_epoch_seconds": {contestant: t.first for contestant, t in timings.items()},
             }
         )
         print(rows[-1], flush=True)

@@ -37,9 +37,9 @@ BATCH, FEATURES, UNITS = 32, 128, 128
 def measure(name: str, timesteps: int) -> page.Row:
     """Return milliseconds, seconds of the first call and megabytes, in this process."""
     shape = (BATCH, timesteps, FEATURES, UNITS)
-    how, mode = CONTESTANTS[name]
-    task = {"cell": "LSTM", "mode": mode, "shape": shape, "how": how}
-    if how == "torch":
+    contestant, mode = CONTESTANTS[name]
+    task = {"cell": "LSTM", "mode": mode, "shape": shape, "how": contestant}
+    if contestant == "torch":
         from benchmarks.peers import with_torch as peer
     else:
         from benchmarks.peers import with_tensorflow as peer

@@ -127,7 +127,7 @@ def _accuracy(rows: list[Row]) -> list[str]:
 
 
 def _lengths(rows: list[Row]) -> list[str]:
-    contestants = [how for how in rows[0] if how != "timesteps"]
+    contestants = [contestant for contestant in rows[0] if contestant != "timesteps"]
     lines = [
         "## Long sequences",
         "",
@@ -140,9 +140,9 @@ def _lengths(rows: list[Row]) -> list[str]:
     ]
     for row in rows:
         cells = [
-            f"{row[how]['milliseconds']:.0f} / {row[how]['megabytes']:.0f} / "
-            f"{row[how]['first_call_seconds']:.1f}"
-            for how in contestants
+            f"{row[contestant]['milliseconds']:.0f} / {row[contestant]['megabytes']:.0f} / "
+            f"{row[contestant]['first_call_seconds']:.1f}"
+            for contestant in contestants
         ]
         lines.append(_row([str(row["timesteps"]), *cells]))
     return lines
@@ -159,8 +159,8 @@ def _fit(rows: list[Row]) -> list[str]:
     for row in rows:
         time, spread = row["seconds"], row["spread"]
         cells = [row["model"]]
-        for how in ("ours", "keras"):
-            cells += [f"{time[how]:.2f}", f"{spread[how]:.0%}"]
+        for contestant in ("ours", "keras"):
+            cells += [f"{time[contestant]:.2f}", f"{spread[contestant]:.0%}"]
         lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
     return lines
 

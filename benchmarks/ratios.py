@@ -13,14 +13,20 @@ def ratios(row: dict[str, Any]) -> dict[str, float]:
         row: Row of `benchmarks/results/recurrent.json`.
     """
     time = row["milliseconds"]
-    keras = [time[how] for how in ("keras", "keras jit", "cell", "cell jit") if how in time]
+    keras = [
+        time[contestant]
+        for contestant in ("keras", "keras jit", "cell", "cell jit")
+        if contestant in time
+    ]
     result = {"keras": time["ours"] / min(keras)} if keras else {}
     if "ours jit" in time:
         result["keras, both jit"] = time["ours jit"] / time[next(h for h in time if h in JIT)]
     if "before jit" in time:
         result["before, both jit"] = time["ours jit"] / time["before jit"]
     rest = ("torch", "products", "onnxruntime", "ours float32", "before")
-    return result | {how: time["ours"] / time[how] for how in rest if how in time}
+    return result | {
+        contestant: time["ours"] / time[contestant] for contestant in rest if contestant in time
+    }
 
 
 def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -31,9 +37,15 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """
     lines: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows:
-        for how, ratio in ratios(row).items():
-            lines.setdefault((row["mode"], row["cell"]), {}).setdefault(how, []).append(ratio)
+        for contestant, ratio in ratios(row).items():
+            lines.setdefault((row["mode"], row["cell"]), {}).setdefault(contestant, []).append(
+                ratio
+            )
     return [
-        {"mode": mode, "cell": cell, **{how: statistics.median(r) for how, r in by.items()}}
+        {
+            "mode": mode,
+            "cell": cell,
+            **{contestant: statistics.median(r) for contestant, r in by.items()},
+        }
         for (mode, cell), by in lines.items()
     ]

@@ -66,21 +66,25 @@ def measure(
             for shape in SHAPES:
                 task: dict[str, Any] = {"cell": cell, "mode": mode, "shape": shape}
                 tasks = {
-                    how: (peers[PEERS[how]], {**task, "how": how})
-                    for how in contestants(cell, mode)
+                    contestant: (peers[PEERS[contestant]], {**task, "how": contestant})
+                    for contestant in contestants(cell, mode)
                 }
                 if before:
                     tasks |= {
-                        how: (peers["before"], {**task, "how": ours})
-                        for how, ours in BEFORE.items()
+                        contestant: (peers["before"], {**task, "how": ours})
+                        for contestant, ours in BEFORE.items()
                         if ours in tasks
                     }
                 timings, errors = compare(tasks, turns)
                 row = {
                     **task,
-                    "milliseconds": {how: 1e3 * t.median for how, t in timings.items()},
-                    "spread": {how: spread(t.turns) for how, t in timings.items()},
-                    "first_call_seconds": {how: t.first for how, t in timings.items()},
+                    "milliseconds": {
+                        contestant: 1e3 * t.median for contestant, t in timings.items()
+                    },
+                    "spread": {contestant: spread(t.turns) for contestant, t in timings.items()},
+                    "first_call_seconds": {
+                        contestant: t.first for contestant, t in timings.items()
+                    },
                     "errors": errors,
                 }
                 rows.append(row)
@@ -95,14 +99,14 @@ def draw(rows: list[page.Row], path: Path) -> None:
     modes = list(dict.fromkeys(row["mode"] for row in rows))
     figure = Figure(figsize=(7 * len(modes), 4), layout="constrained")
     for axes, mode in zip(figure.subplots(1, len(modes), squeeze=False)[0], modes):
-        for offset, how in enumerate(("keras", "torch", "products")):
+        for offset, contestant in enumerate(("keras", "torch", "products")):
             points = [
-                (CELLS.index(row["cell"]) + 0.2 * (offset - 1), ratios(row)[how])
+                (CELLS.index(row["cell"]) + 0.2 * (offset - 1), ratios(row)[contestant])
                 for row in rows
-                if row["mode"] == mode and how in ratios(row)
+                if row["mode"] == mode and contestant in ratios(row)
             ]
             if points:
-                axes.scatter(*zip(*points), s=18, label=f"ours / {how}")
+                axes.scatter(*zip(*points), s=18, label=f"ours / {contestant}")
         axes.axhline(1, color="black", linewidth=0.8)
         axes.set(yscale="log", title=mode, xticks=range(len(CELLS)), xticklabels=CELLS)
         axes.tick_params(axis="x", rotation=20)
@@ -131,7 +135,7 @@ def slower(rows: list[page.Row]) -> list[tuple[page.Row, str, float]]:
 
 
 def _line(row: page.Row) -> str:
-    columns = "  ".join(f"/{how} {ratio:.2f}" for how, ratio in ratios(row).items())
+    columns = "  ".join(f"/{contestant} {ratio:.2f}" for contestant, ratio in ratios(row).items())
     shape = ",".join(map(str, row["shape"]))
     failed = f"  failed: {', '.join(row['errors'])}" if row["errors"] else ""
     ours = row["milliseconds"]["ours"]
@@ -153,10 +157,9 @@ def main() -> None:
         draw(rows, page.RESULTS / "recurrent.png")
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
-    for row, how, ratio in slower(rows):
-        print(
-            f"slower than before: {row['mode']}, {row['cell']}, {row['shape']}, {how}: {ratio:.2f}"
-        )
+    for row, contestant, ratio in slower(rows):
+        case = f"{row['mode']}, {row['cell']}, {row['shape']}, {contestant}"
+        print(f"slower than before: {case}: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -50,10 +50,10 @@ def build(task: Task) -> Callable[[], object]:
     return run_and_wait
 
 
-def _layer(how: str, cell: str, units: int, dtype: str) -> keras.Layer:
+def _layer(contestant: str, cell: str, units: int, dtype: str) -> keras.Layer:
     options: dict[str, Any] = {"return_sequences": True, "dtype": dtype}
-    if how.startswith("ours"):
-        return getattr(layers, cell)(units, checkpoint=how.endswith("checkpoint"), **options)
-    if how.startswith("cell"):
+    if contestant.startswith("ours"):
+        return getattr(layers, cell)(units, checkpoint=contestant.endswith("checkpoint"), **options)
+    if contestant.startswith("cell"):
         return keras.layers.RNN(getattr(cells, f"{cell}Cell")(units, dtype=dtype), **options)
     return getattr(keras.layers, cell)(units, **options)
