@@ -103,7 +103,7 @@ def convert_attention(
         attention_g: Scalar `attention_g`, with `normalize=True` or `scale=True`.
         attention_b: Weight `attention_b`, `(key units,)`, with `normalize=True`.
         attention_kernel: Kernel of the `attention_layer`, `(units of the cell + features, n)`. None
-            if there is no such layer; the context itself is then the attention.
+            without such a layer; the context itself is then the attention.
         attention_activation: Activation of the `attention_layer`.
 
     Returns:

@@ -53,7 +53,7 @@ def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
 
 
 @pytest.mark.parametrize("batch_size, count", [(6, 24), (6, 23), (12, 13)])
-def test_parts_of_a_batch_are_alike_and_hold_every_example(batch_size, count):
+def test_shards_have_equal_shapes_and_every_example(batch_size, count):
     whole = list(make_batches(examples(count), batch_size, 1, 0, 2))
     others = [
         list(make_batches(examples(count), batch_size, 1, 0, 2, shards, 3))
@@ -72,7 +72,7 @@ def ragged(array, lengths):
     return RaggedArray([row[:n] for row, n in zip(array, lengths)], array.dtype)
 
 
-def test_ragged_rows_come_as_padded_ones_do():
+def test_ragged_arrays_equal_padded_arrays():
     padded = examples()
     rows = ragged(padded.targets, padded.lengths)
     inputs = {**padded.inputs, "tokens": rows}
@@ -90,41 +90,29 @@ def test_ragged_rows_come_as_padded_ones_do():
     np.testing.assert_array_equal(actual, expected)
 
 
-def test_widths_an_octave():
-    assert [bucket_length(n, 4) for n in (16, 17, 20, 21, 32, 33, 129)] == [
-        16,
-        20,
-        20,
-        24,
-        32,
-        40,
-        160,
-    ]
+def test_bucket_lengths():
+    lengths = (16, 17, 20, 21, 32, 33, 129)
+    assert [bucket_length(n, 4) for n in lengths] == [16, 20, 20, 24, 32, 40, 160]
     assert [bucket_length(n, 4, 4) for n in range(3, 13)] == [4, 4, 5, 6, 7, 8, 10, 10, 12, 12]
     assert [bucket_length(n, min_length=8) for n in (1, 8, 9, 13, 17, 25)] == [8, 8, 12, 16, 24, 32]
     assert [bucket_length(n, min_length=1) for n in range(1, 6)] == [1, 2, 3, 4, 6]
 
 
-def test_widths_are_few_and_wide_enough():
-    widths = {bucket_length(n) for n in range(1, 1025)}
-    assert sorted(widths) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
+def test_bucket_lengths_are_few_and_long_enough():
+    lengths = {bucket_length(n) for n in range(1, 1025)}
+    assert sorted(lengths) == [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024]
     assert all(n <= bucket_length(n) for n in range(1, 1025))
 
 
-def test_rows_by_length():
+def test_bucket_by_length():
     lengths = [3, 40, 90, 33, 5, 70, 17, 45]
-    assert bucket_by_length(lengths, 2) == [
-        ([2, 5], 96),
-        ([7, 1], 48),
-        ([3], 40),
-        ([6], 20),
-        ([4, 0], 16),
-    ]
+    expected = [([2, 5], 96), ([7, 1], 48), ([3], 40), ([6], 20), ([4, 0], 16)]
+    assert bucket_by_length(lengths, 2) == expected
     assert bucket_by_length([], 4) == []
 
 
 @given(st.lists(st.integers(1, 3_000), max_size=50), st.integers(1, 9))
-def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
+def test_buckets_have_similar_lengths_and_every_example(lengths, batch_size):
     batches = bucket_by_length(lengths, batch_size)
     assert sorted(row for rows, _ in batches for row in rows) == list(range(len(lengths)))
     for rows, wide in batches:
@@ -133,7 +121,7 @@ def test_rows_by_length_are_alike_and_all_there(lengths, batch_size):
 
 
 @pytest.mark.parametrize(("rows", "count"), [([2], 1), ([4, 0], 2), ([1, 3, 0], 4), (range(5), 8)])
-def test_padded_to_few_shapes(rows, count):
+def test_pad_batch(rows, count):
     letters, styles = np.arange(5 * 7 * 2).reshape(5, 7, 2) + 1, np.arange(5)
     inputs = {"letters": letters, "style": styles, "ids": letters[..., 0]}
     labels = np.arange(5 * 7).reshape(5, 7)
@@ -154,7 +142,7 @@ def test_padded_to_few_shapes(rows, count):
         np.testing.assert_array_equal(inputs["ids"], inputs["letters"][..., 0])
 
 
-def test_labels_as_wide_as_the_longest_sentence_are_not_cut():
+def test_targets_as_long_as_the_longest_sequence_are_not_cropped():
     tokens, soft = (
         np.array([[4, 5], [6, 0], [7, 0]]),
         np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5]]),
@@ -189,7 +177,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("make, message", MISTAKES.values(), ids=MISTAKES)
-def test_arrays_that_do_not_fit(make, message):
+def test_mismatched_arrays_raise_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make(np.zeros((2, 3)))
 

@@ -21,21 +21,21 @@ def expected(smoothing, where):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_mean_over_all_tokens_but_padding(smoothing):
+def test_mean_over_all_tokens_except_padding(smoothing):
     loss = MaskedCrossentropy(label_smoothing=smoothing)
-    found = to_numpy(loss(TARGETS, LOGITS))
-    np.testing.assert_allclose(found, expected(smoothing, TARGETS > 0), rtol=1e-5)
+    actual = to_numpy(loss(TARGETS, LOGITS))
+    np.testing.assert_allclose(actual, expected(smoothing, TARGETS > 0), rtol=1e-5)
     # With a weight per sequence: three tokens of four.
     for weights in ([1.0, 0.0], [[1.0], [0.0]], [[1.0] * 4, [0.0] * 4]):
-        found = to_numpy(loss(TARGETS, LOGITS, sample_weight=np.array(weights)))
-        np.testing.assert_allclose(found, expected(smoothing, (0, [0, 1, 2])) * 3 / 4, rtol=1e-5)
+        actual = to_numpy(loss(TARGETS, LOGITS, sample_weight=np.array(weights)))
+        np.testing.assert_allclose(actual, expected(smoothing, (0, [0, 1, 2])) * 3 / 4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_outputs_with_a_mask_of_their_own(smoothing):
+def test_logits_with_a_mask(smoothing):
     logits = keras.layers.Masking()(LOGITS * (TARGETS > 0)[:, :, None])
-    found = to_numpy(MaskedCrossentropy(label_smoothing=smoothing)(TARGETS, logits))
-    np.testing.assert_allclose(found, expected(smoothing, TARGETS > 0), rtol=1e-5)
+    actual = to_numpy(MaskedCrossentropy(label_smoothing=smoothing)(TARGETS, logits))
+    np.testing.assert_allclose(actual, expected(smoothing, TARGETS > 0), rtol=1e-5)
 
 
 def test_saved_and_loaded():

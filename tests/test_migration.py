@@ -46,7 +46,7 @@ def test_peephole_lstm(use_bias):
     )
 
 
-def test_peephole_lstm_with_other_weights_is_refused():
+def test_wrong_number_of_peephole_weights_raises_an_error():
     with pytest.raises(InputError, match="got 3"):
         migration.convert_peephole_lstm([np.ones((2, 8)), np.ones((2, 8)), np.ones(8)])
 
@@ -132,7 +132,7 @@ def wrapper(cell_step, old, x, memory, activation):
     """Return attentions and alignments of a `tfa.seq2seq.AttentionWrapper` at all steps.
 
     Args:
-        cell_step: Takes inputs and states, returns the new states, the output first.
+        cell_step: Function of inputs and states; returns the new states, the output first.
         old: Weights by the names of arguments of `convert_attention`.
         x: `(batch, timesteps, features)`.
         memory: `(batch, memory steps, memory features)`.
@@ -214,7 +214,7 @@ def test_attention(mechanism, layer):
     assert_near(weights, alignments)
 
 
-def test_a_query_without_its_vector_is_refused():
+def test_query_kernel_without_attention_v_raises_an_error():
     with pytest.raises(
         InputError, match="both query_kernel and attention_v, or neither; got only query_kernel"
     ):

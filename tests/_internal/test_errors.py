@@ -1,4 +1,4 @@
-"""Sentences for errors of the operating system and of memory."""
+"""Explanations of errors of the operating system and of memory."""
 
 import doctest
 import errno
@@ -25,7 +25,7 @@ from keras_seq._internal.errors import DamagedFileError, InputError, explain
         (OSError(errno.EDQUOT, ""), "The disk is full; free some space and try again."),
     ],
 )
-def test_one_sentence(error, sentence):
+def test_errors_are_explained_in_one_sentence(error, sentence):
     assert explain(error) == sentence
 
 
@@ -33,13 +33,13 @@ def test_one_sentence(error, sentence):
     "error",
     [ValueError("a"), KeyError("a"), TypeError("a"), ConnectionResetError(errno.ECONNRESET, "")],
 )
-def test_a_programming_error_has_none(error):
+def test_programming_errors_are_not_explained(error):
     assert explain(error) is None
 
 
-def test_memory():
+def test_out_of_memory():
     class ResourceExhaustedError(Exception):
-        """As TensorFlow has it."""
+        """Class of the same name as TensorFlow's error."""
 
     for error in (MemoryError(), ResourceExhaustedError("OOM when allocating")):
         assert explain(error).startswith("There is not enough memory: try a smaller batch")

@@ -1,4 +1,4 @@
-"""The target of an export: who sees it, and what computes differently."""
+"""Export targets: their scope, and implementations per target."""
 
 import importlib
 import inspect
@@ -43,7 +43,7 @@ def first_for_litert(numbers, x):
     return type(numbers), x
 
 
-def test_a_target_holds_within_its_block_and_thread():
+def test_target_is_set_within_its_block_and_thread():
     assert export_target() is None
     with exporting_to("onnx"), ThreadPoolExecutor() as elsewhere:
         assert export_target() == "onnx"
@@ -63,7 +63,7 @@ def test_a_target_has_its_own_implementation():
         assert (double(x=2), Numbers().first(2)) == (4, (Numbers, 2))
 
 
-def test_an_implementation_has_the_parameters_of_its_function():
+def test_an_implementation_with_other_parameters_raises_an_error():
     with pytest.raises(TypeError, match="must take x, as double does"):
         implement(double, "litert")(lambda y: y)
     with pytest.raises(TypeError, match=r"must take self, x, as Numbers\.first does"):
@@ -123,14 +123,14 @@ def test_endpoints_of_an_archive_have_a_target(tmp_path):
 
 
 @on_tensorflow
-def test_an_implementation_takes_what_the_function_does():
+def test_all_implementations_have_the_parameters_of_their_function():
     for name in ("onnx.recurrent", "litert"):
         importlib.import_module(f"keras_seq.export.{name}")
     for (function, target), implementation in module._implementations.items():
-        wanted, found = (
+        expected, actual = (
             [(p.name, p.default) for p in inspect.signature(f).parameters.values()]
             for f in (function, implementation)
         )
         if "." in function.__qualname__:  # a method, whose first argument is the instance
-            wanted, found = wanted[1:], found[1:]
-        assert found == wanted, f"{function.__qualname__} for {target}"
+            expected, actual = expected[1:], actual[1:]
+        assert actual == expected, f"{function.__qualname__} for {target}"

@@ -1,4 +1,4 @@
-"""Files that are written as a whole, locked folders, and what damage is told from content."""
+"""Atomic writes, locked folders, and detection of damaged files."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from keras_seq._internal.errors import DamagedFileError, InputError
 CONTENT = {"recipe": "ner", "numbers": [1, 2.5, float("inf")], "text": "汉字", "deep": {"a": None}}
 
 
-def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
+def test_writes_are_atomic(tmp_path):
     path = tmp_path / "new/file.json"
     files.write_json(path, [1])
     with pytest.raises(KeyError), files.atomic_write(path) as new:
@@ -28,7 +28,7 @@ def test_a_file_is_written_as_a_whole_or_not_at_all(tmp_path):
     assert {file.name for file in path.parent.iterdir()} == {"file.json", "file.previous.json"}
 
 
-def test_one_process_at_a_time(tmp_path):
+def test_lock_is_exclusive(tmp_path):
     folder = tmp_path / "runs/ner/default"
     with files.exclusive_lock(folder):
         with pytest.raises(InputError, match=f"Another process uses {folder}"):  # noqa: SIM117
@@ -61,7 +61,7 @@ with files.exclusive_lock(Path({str(tmp_path)!r})):
         pass
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file/run", tmp_path / ("long" * 100)):
         with pytest.raises(InputError, match=r"The folder .* cannot be created: "):
@@ -91,7 +91,7 @@ def write_zip(path):
     ],
     ids=["json", "zip"],
 )
-def test_damage_is_seen(tmp_path, name, write, read, kind):
+def test_damage_is_detected(tmp_path, name, write, read, kind):
     path = tmp_path / name
     write(path)
     whole, intact = path.read_bytes(), read(path)
@@ -99,7 +99,7 @@ def test_damage_is_seen(tmp_path, name, write, read, kind):
     for damaged in damage.versions(whole, kind, 200):
         path.write_bytes(damaged)
         try:
-            # A byte that says nothing, such as a time in a directory, may be any.
+            # Bytes without content, such as times in a zip directory, may have any value.
             content = read(path)
             assert {key: content[key] for key in intact} == intact
         except DamagedFileError as error:
@@ -120,7 +120,7 @@ def test_json_that_is_not_an_object_or_was_written_by_hand(tmp_path):
     assert read_json(path) == {"recipe": "ner"}, "older versions wrote no checksum"
 
 
-def test_a_member_that_is_missing(tmp_path):
+def test_missing_member(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
@@ -128,7 +128,7 @@ def test_a_member_that_is_missing(tmp_path):
         files.check_zip(path, ["config.json", "model.weights.h5"], "remedy")
 
 
-def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
+def test_compressed_members_are_rejected(tmp_path):
     path = tmp_path / "model.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", " " * 100_000)
@@ -136,7 +136,7 @@ def test_what_unpacks_to_more_is_not_unpacked(tmp_path):
         files.check_zip(path, ["config.json"], "remedy")
 
 
-def test_the_one_before_is_read_where_a_file_is_damaged_or_missing(tmp_path, capsys):
+def test_previous_version_is_read_if_a_file_is_damaged_or_missing(tmp_path, capsys):
     path = tmp_path / "state.json"
     assert files.read_with_fallback(path, read_json) is None
     for number in range(3):

@@ -1,4 +1,4 @@
-"""Folders of killed processes are removed, those of live ones are not."""
+"""Removal of folders of killed processes, but not of live ones."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ def age(folder, seconds):
     os.utime(folder, (then, then))
 
 
-def test_a_new_write_removes_what_a_killed_process_left(tmp_path):
+def test_a_new_write_removes_folders_of_killed_processes(tmp_path):
     left, held, young, other = (
         tmp_path / name
         for name in (".writing-killed_1", ".writing-alive_01", ".writing-young_01", ".writing-o")
@@ -27,8 +27,8 @@ def test_a_new_write_removes_what_a_killed_process_left(tmp_path):
     age(young, 0)
     with folder_locks.hold(held):
         write_json(tmp_path / "new.json", {})
-    found = {path.name for path in tmp_path.iterdir()}
-    assert found == {held.name, young.name, other.name, "new.json"}
+    actual = {path.name for path in tmp_path.iterdir()}
+    assert actual == {held.name, young.name, other.name, "new.json"}
 
 
 def test_a_lock_ends_with_its_process(tmp_path):
@@ -46,7 +46,7 @@ def test_a_lock_ends_with_its_process(tmp_path):
         assert held
 
 
-def test_without_locks_only_age_counts(tmp_path, monkeypatch):
+def test_without_locks_the_age_decides(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_locks, "fcntl", None)
     for name, seconds in {
         "new": 2 * folder_locks.MIN_AGE_SECONDS,
@@ -60,7 +60,7 @@ def test_without_locks_only_age_counts(tmp_path, monkeypatch):
         assert held
 
 
-def test_links_stay(tmp_path):
+def test_links_are_not_removed(tmp_path):
     target = tmp_path / "target"
     target.mkdir()
     age(target, 2 * folder_locks.STALE_AGE_SECONDS)

@@ -1,4 +1,4 @@
-"""The private names of Keras are there, and do what is expected of them: one test for each."""
+"""Existence and behavior of each private name of Keras that keras-seq uses."""
 
 import ast
 import re
@@ -19,11 +19,11 @@ from keras_seq._internal.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow alone has it")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="only on TensorFlow")
 
 
 def nested_model():
-    """A model with layers within layers."""
+    """Return a model with nested layers."""
     inputs = keras.Input((None, 3))
     both = keras.layers.Bidirectional(layers.GRU(2, name="gru"), name="both")
     return keras.Model(inputs, keras.layers.Dense(1, name="dense")(both(inputs)))
@@ -45,8 +45,8 @@ def test_autocast_scope_casts_weights():
     with compat.AutocastScope("bfloat16"):
         inside = dense.kernel.value
     outside = dense.kernel.value
-    found = [keras.backend.standardize_dtype(tensor.dtype) for tensor in (inside, outside)]
-    assert found == ["bfloat16", "float32"]
+    actual = [keras.backend.standardize_dtype(tensor.dtype) for tensor in (inside, outside)]
+    assert actual == ["bfloat16", "float32"]
 
 
 def test_an_rnn_of_keras_draws_the_masks_of_a_cell_with_the_mixin(monkeypatch):
@@ -79,19 +79,19 @@ def test_argmax_is_an_operation_of_a_functional_model():
 
 
 @on_tensorflow
-def test_tf2onnx_is_mended():
+def test_tf2onnx_is_patched():
     pytest.importorskip("tf2onnx")
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         compat.patch_tf2onnx()
     assert np.object is object, "tf2onnx reads this name, which NumPy 2 does not have"
 
 
-def test_masks_are_found_on_tensors():
-    x, found = sequences(), []
+def test_masks_are_read_from_tensors():
+    x, actual = sequences(), []
 
     class Reads(keras.layers.Layer):
         def call(self, inputs):
-            found.append(compat.get_keras_mask(inputs))
+            actual.append(compat.get_keras_mask(inputs))
             return ops.ones_like(inputs)
 
     x[0, 2:] = 0
@@ -99,7 +99,7 @@ def test_masks_are_found_on_tensors():
     reads.supports_masking = True
     model = keras.Model(inputs, reads(keras.layers.Masking()(inputs)))
     model.predict(x, verbose=0)
-    assert found[-1] is not None, "of a traced array"
+    assert actual[-1] is not None, "of a traced array"
     assert compat.get_keras_mask(ops.convert_to_tensor(x)) is None
     masked = keras.layers.Masking()(x)
     np.testing.assert_array_equal(to_numpy(compat.get_keras_mask(masked)), np.any(x, axis=-1))
@@ -134,7 +134,7 @@ def test_rnn_is_a_loop_over_time():
     assert_close([to_numpy(reverse[0])], [x.sum(axis=1)])
 
 
-def test_a_loss_is_shared_out_between_devices(monkeypatch):
+def test_losses_are_scaled_by_the_number_of_replicas(monkeypatch):
     value = ops.convert_to_tensor(6.0)
     assert float(compat.scale_loss_for_distribution(value)) == 6
     if BACKEND != "tensorflow":
@@ -151,7 +151,7 @@ def test_a_loss_is_shared_out_between_devices(monkeypatch):
 # Layers and models.
 
 
-def test_all_layers_and_the_layers_below():
+def test_flatten_layers_and_child_layers():
     model = nested_model()
     names = {layer.name for layer in compat.flatten_layers(model)}
     assert {model.name, "both", "forward_gru", "backward_gru", "dense"} <= names
@@ -160,7 +160,7 @@ def test_all_layers_and_the_layers_below():
     assert {layer.name for layer in compat.child_layers(both)} == {"forward_gru", "backward_gru"}
 
 
-def test_what_a_call_takes():
+def test_call_arguments():
     class Plain(keras.layers.Layer):
         def call(self, inputs):
             return inputs
@@ -170,11 +170,11 @@ def test_what_a_call_takes():
             return inputs
 
     pair = Plain(), Both()
-    found = [(compat.takes_training(layer), compat.takes_mask(layer)) for layer in pair]
-    assert found == [(False, False), (True, True)]
+    actual = [(compat.takes_training(layer), compat.takes_mask(layer)) for layer in pair]
+    assert actual == [(False, False), (True, True)]
 
 
-def test_a_stateful_layer_knows_its_batch_size():
+def test_batch_size_of_a_stateful_layer():
     layer = keras.layers.GRU(2, stateful=True)
     layer.build((4, None, 3))
     assert int(compat.stateful_batch_size(layer)) == 4
@@ -192,11 +192,11 @@ def test_a_model_is_built_before_fit_and_not_again(monkeypatch):
 
 
 @on_tensorflow
-def test_gradients_are_added_up_before_they_are_clipped():
+def test_gradients_are_summed_before_they_are_clipped():
     optimizer = keras.optimizers.SGD(1.0, global_clipnorm=1.0)
     variable = keras.Variable([0.0, 0.0])
     optimizer.build([variable])
-    # As two devices with these gradients would.
+    # Simulates two replicas with these gradients.
     optimizer._all_reduce_sum_gradients = lambda pairs: [(2 * g, v) for g, v in pairs]
     compat.clip_summed_gradients(optimizer)
     optimizer.apply([ops.convert_to_tensor([0.3, 0.4])], [variable])
@@ -204,7 +204,7 @@ def test_gradients_are_added_up_before_they_are_clipped():
     assert callable(keras.optimizers.SGD._all_reduce_sum_gradients)
 
 
-def test_both_halves_may_run_as_one_kernel():
+def test_both_directions_may_run_as_one_kernel():
     both = nested_model().get_layer("both")
     halves = [getattr(keras.layers.Bidirectional, name, None) for name in compat.FUSED_METHODS]
     source = Path(keras.layers.Bidirectional.call.__code__.co_filename).read_text()
@@ -218,7 +218,7 @@ def test_both_halves_may_run_as_one_kernel():
 
 @pytest.fixture
 def filtering():
-    """Let Keras work on the errors of layers, which its own tests switch off."""
+    """Enable the traceback filtering of Keras, which its own tests disable."""
     before = keras.config.is_traceback_filtering_enabled()
     keras.config.enable_traceback_filtering()
     yield
@@ -241,21 +241,21 @@ def test_keras_adds_nothing_to_the_message_of_an_error(filtering):
         layer(sequences())
 
 
-def test_a_load_keeps_a_dictionary_of_its_own(tmp_path, monkeypatch):
-    found = []
+def test_each_load_has_its_own_dictionary(tmp_path, monkeypatch):
+    actual = []
     from_config = layers.GRU.from_config.__func__
 
     def remember(cls, config):
-        found.append(compat.objects_being_loaded())
+        actual.append(compat.objects_being_loaded())
         return from_config(cls, config)
 
     monkeypatch.setattr(layers.GRU, "from_config", classmethod(remember))
     nested_model().save(tmp_path / "model.keras")
-    found.clear()
+    actual.clear()
     for _ in range(2):
         keras.saving.load_model(tmp_path / "model.keras")
-    assert all(isinstance(objects, dict) for objects in found)
-    assert found[0] is not found[-1] and compat.objects_being_loaded() is None
+    assert all(isinstance(objects, dict) for objects in actual)
+    assert actual[0] is not actual[-1] and compat.objects_being_loaded() is None
 
 
 LOAD = """
@@ -290,13 +290,13 @@ FOLDERS = ("keras_seq", "recipes")
 ALLOWED = {f"keras_seq/_internal/{name}_compat.py" for name in ("keras", "keras_tuner", "tfds")}
 
 
-def test_no_other_file_mentions_a_private_name():
+def test_no_other_file_uses_a_private_name():
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     mentions = {
-        f"{path.relative_to(ROOT)}: {found[0]}"
+        f"{path.relative_to(ROOT)}: {actual[0]}"
         for path in files
         if str(path.relative_to(ROOT)) not in ALLOWED
-        for found in PRIVATE.finditer(path.read_text())
+        for actual in PRIVATE.finditer(path.read_text())
     }
     assert not mentions
     assert len(files) > 100 and all((ROOT / name).exists() for name in ALLOWED)

@@ -1,4 +1,4 @@
-"""The private names of keras-tuner are there, and do what is expected of them."""
+"""Existence and behavior of each private name of keras-tuner that keras-seq uses."""
 
 from concurrent import futures
 
@@ -16,7 +16,7 @@ from keras_seq._internal import keras_tuner_compat as compat
 
 
 class Hooks(compat.OracleHooks):
-    """Values one after the other, and no files."""
+    """Return prescribed values; write no files."""
 
     saved: list
 

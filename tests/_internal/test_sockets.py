@@ -1,4 +1,4 @@
-"""Addresses to listen at, and errors for those that cannot be used."""
+"""Listening sockets, and errors for unavailable addresses."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from keras_seq._internal.sockets import listen
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
-def test_it_listens_at_once(host):
+def test_socket_listens_at_once(host):
     listening, address = listen(host, 0)
     with listening:
         port = listening.getsockname()[1]
@@ -22,7 +22,7 @@ def test_it_listens_at_once(host):
 
 
 def test_answers_are_sent_without_delay():
-    """Otherwise each small answer may wait 40 ms for the client's acknowledgement."""
+    """Otherwise each small answer may wait 40 ms for an acknowledgement of the client."""
 
     async def delays():
         set_to = asyncio.get_running_loop().create_future()
@@ -42,7 +42,7 @@ def test_answers_are_sent_without_delay():
 
 
 @pytest.mark.parametrize("port", [-1, 65_536, 99_999, 10**30])
-def test_ports_that_do_not_exist(port):
+def test_ports_out_of_range(port):
     with pytest.raises(InputError, match=f"--port must be from 0 to 65535, got {port}"):
         listen("127.0.0.1", port)
 

@@ -1,11 +1,11 @@
-"""The private names of TensorFlow are there, and do what is expected of them."""
+"""Existence and behavior of each private name of TensorFlow that keras-seq uses."""
 
 import pytest
 from helpers import BACKEND
 
 from keras_seq._internal import tensorflow_compat
 
-pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="about TensorFlow")
+pytestmark = pytest.mark.skipif(BACKEND != "tensorflow", reason="only on TensorFlow")
 
 
 def test_under_xla():

@@ -1,4 +1,4 @@
-"""The private names of TensorFlow Datasets are there, and do what is expected of them."""
+"""Existence and behavior of each private name of TFDS that keras-seq uses."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Weights, arguments and bad arguments of the cells, and that no cell loops over time."""
+"""Weights, configurations and invalid arguments of the cells; absence of loops over time."""
 
 import ast
 import inspect
@@ -68,7 +68,7 @@ def test_the_bias_of_gru_has_one_row_if_the_reset_gate_acts_before():
 
 
 @pytest.mark.parametrize("cls", LSTMS)
-def test_the_forget_gate_starts_open(cls):
+def test_forget_gate_bias_starts_at_one(cls):
     i, f, c, o = np.split(to_numpy(built(cls, bias_initializer="zeros").bias), 4)
     assert (f == 1).all()
     assert not np.any([i, c, o])
@@ -96,7 +96,7 @@ def test_each_weight_has_its_own_initializer_regularizer_and_constraint(cls):
     assert sorted(to_numpy(cell.losses)) == pytest.approx(sorted(losses))
 
 
-def test_peepholes_begin_like_the_kernel_or_by_their_own_initializer():
+def test_peephole_initializer_defaults_to_the_kernel_initializer():
     like_the_kernel = built(cells.DiagonalPeepholeLSTMCell, kernel_initializer="ones")
     of_their_own = built(cells.DiagonalPeepholeLSTMCell, peephole_initializer="zeros")
     for cell, begins in ((like_the_kernel, 1.0), (of_their_own, 0.0)):
@@ -126,7 +126,7 @@ NOT_DEFAULT = {
 
 
 @pytest.mark.parametrize("cls", CELLS)
-def test_config_gives_the_same_cell_back(cls):
+def test_config_round_trip(cls):
     arguments = {"units": 7, **NOT_DEFAULT}
     arguments |= {"recurrent_activation": "hard_sigmoid"} if cls in GATED else {}
     arguments |= {"unit_forget_bias": False} if cls in LSTMS else {}
@@ -134,7 +134,7 @@ def test_config_gives_the_same_cell_back(cls):
     if cls is cells.DiagonalPeepholeLSTMCell:
         arguments["peephole_initializer"] = "ones"
     known = {p for c in cls.__mro__ if c.__module__.startswith("keras_seq") for p in parameters(c)}
-    assert known - {"self", "args", "kwargs"} <= set(arguments)  # the table names them all
+    assert known - {"self", "args", "kwargs"} <= set(arguments)  # the table has all arguments
 
     cell = cls(**arguments)
     config = cell.get_config()
@@ -155,12 +155,12 @@ def parameters(cls):
 
 
 @pytest.mark.parametrize("cls", CELLS)
-def test_is_registered_under_the_name_of_the_package(cls):
+def test_is_registered_in_the_package(cls):
     assert keras.saving.get_registered_name(cls) == f"keras_seq>{cls.__name__}"
 
 
 @pytest.mark.parametrize("cls", CELLS)
-def test_call_is_project_and_step_and_state_starts_at_zero(cls):
+def test_call_equals_project_and_step_from_a_zero_state(cls):
     cell, x = built(cls, dtype="float32"), normal(2, D)
     initial = cell.get_initial_state(batch_size=2)
     output, states = cell(x, initial)
@@ -172,8 +172,8 @@ def test_call_is_project_and_step_and_state_starts_at_zero(cls):
 
 
 @pytest.mark.parametrize("cls", CELLS)
-def test_activations_are_used(cls):
-    """A linear gate is the sum that the default activation squashes."""
+def test_activations_are_applied(cls):
+    """The default activation of a linear gate is the gate."""
     linear = {"activation": None} | ({"recurrent_activation": None} if cls in GATED else {})
     x = keras.ops.convert_to_tensor(normal(2, D))
     cell, other = built(cls), built(cls, **linear)
@@ -196,7 +196,7 @@ BAD = {
     "a word for units": ({"units": "four"}, "`units`", "'four'"),
     "negative dropout": ({"dropout": -0.1}, "`dropout`", "-0.1"),
     "too much dropout": ({"dropout": 1.5}, "`dropout`", "1.5"),
-    "dropout is no number": ({"dropout": math.nan}, "`dropout`", "nan"),
+    "dropout is not a number": ({"dropout": math.nan}, "`dropout`", "nan"),
     "a word for dropout": ({"dropout": "half"}, "`dropout`", "'half'"),
     "recurrent dropout": ({"recurrent_dropout": 2}, "`recurrent_dropout`", "2"),
     "dtype": ({"dtype": "int32"}, "`dtype`", "'int32'"),
@@ -207,7 +207,7 @@ BAD = {
 
 @pytest.mark.parametrize("cls", CELLS)
 @pytest.mark.parametrize("case", BAD)
-def test_bad_arguments_are_named_with_their_value(case, cls):
+def test_invalid_arguments_raise_errors_with_their_value(case, cls):
     arguments, name, value = BAD[case]
     with pytest.raises(InputError) as error:
         cls(**{"units": 4, **arguments})
@@ -220,13 +220,13 @@ def test_units_may_be_a_numpy_integer():
 
 
 @pytest.mark.parametrize("cls", GATED)
-def test_a_misspelt_recurrent_activation_gets_a_suggestion(cls):
+def test_misspelled_recurrent_activation_gets_a_suggestion(cls):
     with pytest.raises(InputError, match=r"'sigmoyd'.*did you mean 'sigmoid'"):
         cls(4, recurrent_activation="sigmoyd")
 
 
 @pytest.mark.parametrize("cls", CELLS)
-def test_no_cell_file_holds_a_loop_over_time(cls):
+def test_cell_files_have_no_loops_over_time(cls):
     loops = (ast.For, ast.While, ast.AsyncFor, ast.comprehension)
     calls = {"scan", "rnn", "while_loop", "fori_loop", "associative_scan", "map", "vectorized_map"}
     tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))

@@ -1,4 +1,4 @@
-"""Every cell computes the equations of the NumPy reference, and of ONNX where it has the cell."""
+"""Equations of the cells against the NumPy reference and the LSTM operator of ONNX."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from keras import ops
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-10}
 
-# On JAX and torch Keras's operations turn float64 into float32
+# On JAX and torch, operations of Keras return float32 for float64
 # (https://github.com/keras-team/keras/issues/23704); the cells do not.
 DTYPES = ["float32", "float64"]
 
@@ -46,7 +46,7 @@ CASES = {
 FEW = ["last", "mask, backwards", "zeros, last"]
 
 
-# All in the most digits that there are.
+# The full set of cases runs in float64 only.
 EVERY = [
     (name, case, dtype)
     for name in CELLS
@@ -71,8 +71,8 @@ def check_against_reference(name, case, dtype):
     initial = states(layer, dtype=dtype) if given else None
     shapes = layer.compute_output_shape(x.shape)
     weighting = [1 + normal(*s, seed=9 + i, dtype=dtype) for i, s in enumerate(shapes)]
-    results, found = gradients(layer, x, initial, mask, weighting)
-    assert {str(a.dtype) for a in results + found} == {dtype}
+    results, actual = gradients(layer, x, initial, mask, weighting)
+    assert {str(a.dtype) for a in results + actual} == {dtype}
 
     switches = {k: arguments.get(k, False) for k in ("go_backwards", "zero_output_for_mask")}
     truth = reference.run(name, layer.get_weights(), x, initial, mask, **switches)
@@ -81,7 +81,7 @@ def check_against_reference(name, case, dtype):
     expected = reference.gradients(truth, **{f"d_{output}": d_output}, d_states=d_states)
     assert_close(results, [getattr(truth, output), *truth.states], TOLERANCE[dtype])
     d_given = [expected.inputs, *(expected.initial_state if given else [])]
-    assert_close(found, [*expected.weights, *d_given], TOLERANCE[dtype])
+    assert_close(actual, [*expected.weights, *d_given], TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -106,7 +106,7 @@ def check_gates(name, dtype):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_projects_one_step_as_it_projects_all_steps(name):
+def test_project_is_the_same_for_one_step_and_all_steps(name):
     cell, x = make(name).cell, ops.convert_to_tensor(sequences())
     steps = [cell.project(x[:, t]) for t in range(x.shape[1])]
     assert_close([to_numpy(cell.project(x))], [np.stack(to_numpy(steps), axis=1)])
@@ -152,6 +152,6 @@ def test_diagonal_peephole_equals_the_lstm_operator_of_onnx(direction):
     session = onnxruntime.InferenceSession(model.SerializeToString())
     y, y_h, y_c = session.run(None, feeds)
 
-    y = y[:, 0].swapaxes(0, 1)  # in input order; ours is in the order computed
+    y = y[:, 0].swapaxes(0, 1)  # ONNX keeps input order, the layer returns scan order
     y = y[:, ::-1] if direction == "reverse" else y
     assert_close(run(layer, x, initial_state=[h, c]), [y, y_h[0], y_c[0]])

@@ -1,4 +1,4 @@
-"""The hand-derived passes against the NumPy reference, with every combination of options."""
+"""Hand-derived passes against the NumPy reference, with every combination of options."""
 
 import functools
 import itertools
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="torch runs the gener
 
 
 def masks(batch, timesteps):
-    """None, and masks by row in turn: right, left, with holes, masked as a whole, not at all."""
+    """Yield None and masks: at the end, at the start, with gaps, of all steps, of no step."""
     yield None
     t = np.arange(timesteps)
     kinds = [t < timesteps // 2, t >= timesteps // 2, t % 3 == 1, t < 0, t >= 0]
@@ -31,7 +31,7 @@ def masks(batch, timesteps):
 
 @functools.cache
 def compiled(method):
-    """A method of equal passes as one function: step by step, many steps take long."""
+    """Return a method as one compiled function, since many steps are slow eagerly."""
     if BACKEND == "jax":
         import jax
 
@@ -42,12 +42,12 @@ def compiled(method):
     return tf.function(method, autograph=False)
 
 
-# dtype, batch and time steps: each of them with some of the others.
+# Data type, batch size and time steps, in some of their combinations.
 QUICK = [("float32", 3, 7), ("float32", 32, 2), ("float64", 3, 1)]
 SHAPES = [*QUICK, ("float32", 1, 1), ("float32", 3, 257), ("float64", 1, 7), ("float64", 32, 7)]
 
 
-# JAX compiles for every shape anew; there, one must do, and two of the cells.
+# JAX compiles for every shape, so one shape and two cells must suffice.
 @pytest.mark.parametrize(
     ("dtype", "batch", "timesteps"),
     SHAPES[:1] if BACKEND == "jax" else slow_but(QUICK, SHAPES),
@@ -68,13 +68,13 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
     both = (False, True)
     options = itertools.product(
         masks(batch, timesteps),
-        # What does not depend on the length is tested on the short ones, these take long.
+        # Options that do not depend on the length are tested with short sequences only.
         *((both, (False,), (True,)) if timesteps > 7 else [both] * 3),
     )
     for mask, backwards, zero_output, sequences in options:
         if mask is None and zero_output:
             continue
-        # On JAX, which compiles each, half of them, with every two in all four ways.
+        # JAX compiles each combination; half of them cover all pairs of options.
         if BACKEND == "jax" and (mask is None) + backwards + zero_output + sequences in (1, 3):
             continue
         truth = reference.run(
@@ -96,7 +96,7 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
         forward, backward = passes.forward, passes.backward
         if timesteps > 7 or BACKEND == "jax":
             forward, backward = compiled(forward), compiled(backward)
-        y_found, finals, residuals = forward(ops.matmul(x, kernel), rest, given_states, ones)
+        actual_y, finals, residuals = forward(ops.matmul(x, kernel), rest, given_states, ones)
         d_z, d_u, d_rest, d_first = backward(
             rest,
             ones,
@@ -104,14 +104,14 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
             ops.convert_to_tensor(d_y, dtype),
             [ops.convert_to_tensor(d, dtype) for d in d_states],
         )
-        found = to_numpy([y_found, *finals, ops.matmul(d_z, ops.transpose(kernel))])
-        found += [
+        actual = to_numpy([actual_y, *finals, ops.matmul(d_z, ops.transpose(kernel))])
+        actual += [
             np.einsum("btr,btc->rc", *to_numpy(pair))
             for pair in ((x, d_z), (residuals[-1], d_z if d_u is None else d_u))
         ]
-        found += to_numpy([*d_rest, *d_first])
+        actual += to_numpy([*d_rest, *d_first])
         expected = [y, *truth.states, d_truth.inputs, *d_truth.weights, *d_truth.initial_state]
-        assert_close(found, expected, tolerance)
+        assert_close(actual, expected, tolerance)
 
 
 WAYS = [(True, True, True), (False, True, False), (False, False, True), (True, False, False)]
@@ -121,7 +121,7 @@ WAYS = [(True, True, True), (False, True, False), (False, False, True), (True, F
     ("backwards", "sequences", "masked"), WAYS[:2] if BACKEND == "jax" else slow_but(WAYS[:2], WAYS)
 )
 @pytest.mark.parametrize("name", ["GRU", "DiagonalPeepholeLSTM"] if BACKEND == "jax" else FAST)
-def test_steps_that_were_added_are_not_computed(name, backwards, sequences, masked):
+def test_padding_steps_are_skipped(name, backwards, sequences, masked):
     cls, fixed = CELLS[name]
     cell = cls.cell_class(UNITS, **fixed)
     cell.build((2, FEATURES))
@@ -150,10 +150,10 @@ def test_steps_that_were_added_are_not_computed(name, backwards, sequences, mask
 
     y, in_time, others = passed(projected, mask, d_y)
     z, more = added(projected, math.nan, backwards), added(mask, 0, backwards)
-    # Outputs are in the order computed.
+    # Outputs are in scan order.
     d_more = added(d_y, math.nan, False) if sequences else d_y
-    found, found_in_time, found_others = passed(z, more, d_more, ops.convert_to_tensor(3))
-    assert_close(to_numpy([found[:, 3:] if sequences else found]), to_numpy([y]), 1e-6)
-    cut = [a[:, :-3] if backwards else a[:, 3:] for a in to_numpy(found_in_time)]
+    actual, actual_in_time, actual_others = passed(z, more, d_more, ops.convert_to_tensor(3))
+    assert_close(to_numpy([actual[:, 3:] if sequences else actual]), to_numpy([y]), 1e-6)
+    cut = [a[:, :-3] if backwards else a[:, 3:] for a in to_numpy(actual_in_time)]
     assert_close(cut, to_numpy(in_time), 1e-6)
-    assert_close(to_numpy(found_others), to_numpy(others), 1e-6)
+    assert_close(to_numpy(actual_others), to_numpy(others), 1e-6)

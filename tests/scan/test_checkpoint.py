@@ -1,4 +1,4 @@
-"""`checkpoint`: the same numbers, from less that is kept."""
+"""Gradient checkpointing: the same numbers in less memory."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ from keras_seq._internal.errors import InputError
 TIMESTEPS = 21  # two chunks of 10 and the rest
 
 
-# Whether it is masked and runs backwards, and what it returns.
+# Whether it is masked, whether it runs backwards, and options of the layer.
 CASES = [
     (False, False, {"return_sequences": True}),
     (False, True, {}),
@@ -34,14 +34,14 @@ CASES = [
     (True, True, {"return_sequences": True}),
     (True, True, {"return_sequences": True, "zero_output_for_mask": True}),
 ]
-# The chunks know nothing of the equations.
+# The cell does not matter, since chunks are independent of the equations.
 CELL_CASES = [("GRU", *case) for case in CASES]
 CELL_CASES += [(name, *CASES[4]) for name in SOME if name != "GRU"]
 
 
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize(("name", "masked", "backwards", "options"), CELL_CASES)
-def test_equals_the_layer_without(name, masked, backwards, options):
+def test_equals_the_layer_without_checkpoint(name, masked, backwards, options):
     x, mask = normal(4, TIMESTEPS, 3), np.repeat(MASK, 5, axis=1)[:, :TIMESTEPS]
     mask = mask if masked else None
     options = options | {"return_state": True, "go_backwards": backwards}
@@ -49,12 +49,12 @@ def test_equals_the_layer_without(name, masked, backwards, options):
     shapes = plain.compute_output_shape(x.shape)
     weighting = [normal(*shape, seed=5) for shape in shapes]
     pairs = [gradients(layer, x, states(plain), mask, weighting) for layer in (plain, frugal)]
-    for expected, found in zip(*pairs):
-        assert_close(found, expected, 1e-5)
+    for expected, actual in zip(*pairs):
+        assert_close(actual, expected, 1e-5)
 
 
-@pytest.mark.skipif(BACKEND == "jax", reason="JAX traces a chunk once, whatever it runs")
-def test_a_chunk_is_computed_again_for_its_gradient():
+@pytest.mark.skipif(BACKEND == "jax", reason="JAX traces a chunk only once")
+def test_chunks_are_recomputed_for_their_gradient():
     class Counting(cells.SimpleRNNCell):
         lengths = []
 
@@ -75,7 +75,7 @@ def test_a_chunk_is_computed_again_for_its_gradient():
 @pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="elsewhere lengths are always known")
 @pytest.mark.parametrize("name", slow_but(["LSTM"], ["LSTM", "GRUResetBefore"]))
-def test_lengths_unknown_when_the_graph_is_made(name):
+def test_unknown_lengths_in_a_graph(name):
     import tensorflow as tf
 
     plain, frugal = (make(name, return_sequences=True, checkpoint=ck) for ck in (False, True))
@@ -85,7 +85,7 @@ def test_lengths_unknown_when_the_graph_is_made(name):
         assert_close([call(x).numpy()], run(plain, x), 1e-5)
 
 
-def test_one_chunk_is_enough_for_a_short_sequence():
+def test_short_sequences_have_one_chunk():
     x = normal(2, 3, 3)
     assert_close(run(make("GRU", checkpoint=True), x), run(make("GRU"), x), 1e-6)
 
@@ -93,16 +93,16 @@ def test_one_chunk_is_enough_for_a_short_sequence():
 @pytest.mark.slow
 def test_second_derivatives_equal_those_without():
     x, mask = normal(4, 7, 3, dtype="float64"), np.repeat(MASK, 2, axis=1)[:, :7]  # 6 steps and 1
-    found = []
+    actual = []
     for checkpoint in (True, False):
         layer = make("GRU", checkpoint=checkpoint)
 
         def total(x, layer=layer):
             return ops.sum(layer(ops.cast(x, "float32"), mask=mask) ** 3)
 
-        found.append(of_gradients(total, [x]))
-    for (one,), (other,) in zip(*found):
-        assert_close([one], [other], 1e-5)
+        actual.append(of_gradients(total, [x]))
+    for (gradient,), (expected,) in zip(*actual):
+        assert_close([gradient], [expected], 1e-5)
 
 
 @pytest.mark.slow
@@ -122,14 +122,14 @@ def test_fit_learns_the_same():
     assert_close(trained(True), trained(False), 1e-5)
 
 
-def test_it_is_saved():
+def test_checkpoint_is_in_the_config():
     layer = layers.GRU(3, checkpoint=True)
     assert layers.GRU.from_config(layer.get_config()).checkpoint is True
     assert layers.GRU(3).checkpoint is False
 
 
-def test_it_refuses_what_it_would_compute_wrongly():
-    with pytest.raises(InputError, match=r"LSTM: `checkpoint` .* `dropout` in place of"):
+def test_unsupported_options_raise_errors():
+    with pytest.raises(InputError, match=r"LSTM: `checkpoint` .* `dropout` instead of"):
         layers.LSTM(3, recurrent_dropout=0.1, checkpoint=True)
     with pytest.raises(InputError, match=r"RNN: `checkpoint` needs a cell .* LSTMCell does not"):
         layers.RNN(keras.layers.LSTMCell(3), checkpoint=True)

@@ -1,4 +1,4 @@
-"""The loss of CTC against all alignments written out: values, derivatives, what it refuses."""
+"""CTC loss against a sum over all alignments: values, derivatives and errors."""
 
 import itertools
 
@@ -14,14 +14,14 @@ from keras_seq.losses import CTC
 from keras_seq.scan import compiled
 from keras_seq.scan.ctc import NO_ALIGNMENT, ctc_loss
 
-# A text with two equal letters, one with two different ones, one without any.
+# Two equal labels, two different labels, no labels.
 LABELS = np.array([[1, 1, 0], [2, 1, 0], [0, 0, 0]])
 LOGITS = np.random.default_rng(0).normal(size=(3, 4, 3))
 LENGTHS = np.array([4, 3, 2])
 
 
 def by_alignments(logits, labels=LABELS, lengths=(4, 4, 4)):
-    """Minus the logarithm of the sum over all paths, in float64, from the definition."""
+    """Return the negative log of the sum over all alignments, in float64, from the definition."""
     losses = []
     for row, text, length in zip(logits, labels, lengths):
         log_probs = row - np.log(np.exp(row).sum(axis=1, keepdims=True))
@@ -46,34 +46,34 @@ def test_equals_all_alignments_and_keras():
     np.testing.assert_allclose(loss(LOGITS), expected, rtol=1e-6)
 
 
-def test_lengths_say_what_counts():
+def test_input_and_label_lengths():
     expected = by_alignments(LOGITS, lengths=LENGTHS)
     np.testing.assert_allclose(loss(LOGITS, input_lengths=LENGTHS), expected, rtol=1e-6)
-    found = loss(LOGITS, label_lengths=np.array([1, 2, 0]))
+    actual = loss(LOGITS, label_lengths=np.array([1, 2, 0]))
     labels = np.array([[1, 0, 0], [2, 1, 0], [0, 0, 0]])
-    np.testing.assert_allclose(found, by_alignments(LOGITS, labels), rtol=1e-6)
+    np.testing.assert_allclose(actual, by_alignments(LOGITS, labels), rtol=1e-6)
 
 
-def test_a_mask_of_steps_says_what_counts():
+def test_mask_of_time_steps():
     mask = np.array([[1, 0, 1, 1], [0, 0, 1, 1], [1, 1, 1, 1]], bool)
     logits = ops.convert_to_tensor(LOGITS.astype("float32"))
     keras.src.backend.set_keras_mask(logits, ops.convert_to_tensor(mask))
-    found = to_numpy(CTC(reduction=None)(LABELS, logits))
+    actual = to_numpy(CTC(reduction=None)(LABELS, logits))
     for row in range(3):
         alone = LOGITS[row : row + 1, mask[row]]
         expected = by_alignments(alone, LABELS[row : row + 1], [alone.shape[1]])
-        np.testing.assert_allclose(found[row], expected[0], rtol=1e-6)
-    assert to_numpy(CTC()(LABELS, logits)) == pytest.approx(found.mean())
+        np.testing.assert_allclose(actual[row], expected[0], rtol=1e-6)
+    assert to_numpy(CTC()(LABELS, logits)) == pytest.approx(actual.mean())
 
 
-def test_texts_without_labels():
+def test_empty_labels():
     expected = by_alignments(LOGITS, np.zeros((3, 0), int))
     np.testing.assert_allclose(loss(LOGITS, np.zeros((3, 0), int)), expected, rtol=1e-6)
     assert loss(LOGITS, input_lengths=np.array([4, 4, 0]))[2] == 0
 
 
-def test_a_text_longer_than_its_recording_costs_much_and_has_no_gradient():
-    """Two equal labels need a step between them."""
+def test_labels_without_alignment_have_a_constant_loss_and_no_gradient():
+    """Two equal labels need a blank between them."""
     labels = np.array([[1, 1, 1], [1, 2, 1], [1, 0, 0]])
     expected = by_alignments(LOGITS, labels)
     assert expected[0] == NO_ALIGNMENT == 1e5 and expected[1] < 20
@@ -85,25 +85,25 @@ def test_a_text_longer_than_its_recording_costs_much_and_has_no_gradient():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_two_derivatives_equal_differences(dtype):
-    """In float32 by the operators of the backends, in float64 not always."""
+    """Compare both precisions, since the operators of the backends do not always take float64."""
     counts = (LABELS > 0).sum(axis=1)
 
     def total(logits):
         lengths = [ops.convert_to_tensor(a.astype("int32")) for a in (LABELS, counts, LENGTHS)]
         return ops.sum(ctc_loss(ops.cast(logits, dtype), *lengths) ** 2)
 
-    found = of_gradients(total, [LOGITS])
+    actual = of_gradients(total, [LOGITS])
     expected = by_differences(
         lambda logits: (by_alignments(logits, lengths=LENGTHS) ** 2).sum(), [LOGITS]
     )
-    for (one,), (other,) in zip(found, expected):
-        tolerance = (1e-8 if dtype == "float64" else 1e-5) * np.abs(other).max()
-        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+    for (gradient,), (difference,) in zip(actual, expected):
+        tolerance = (1e-8 if dtype == "float64" else 1e-5) * np.abs(difference).max()
+        np.testing.assert_allclose(gradient, difference, rtol=0, atol=tolerance)
 
 
-@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow has several ways to compute it")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="only TensorFlow has several implementations")
 @pytest.mark.parametrize("how", ["xla", "gpu"])
-def test_ways_of_tensorflow_agree(how, monkeypatch):
+def test_tensorflow_implementations_agree(how, monkeypatch):
     import tensorflow as tf
 
     def value_and_gradient(logits):
@@ -117,26 +117,26 @@ def test_ways_of_tensorflow_agree(how, monkeypatch):
     if how == "gpu":
         monkeypatch.setattr(compiled, "has_gpu", lambda: True)
     function = tf.function(value_and_gradient, jit_compile=how == "xla", autograph=False)
-    for one, other in zip(function(logits), expected):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    for result, expected_result in zip(function(logits), expected):
+        np.testing.assert_allclose(result, expected_result, rtol=1e-5, atol=1e-6)
 
 
 def fitted(labels, **compile_options):
-    """The losses of `fit`."""
+    """Return the loss per epoch of `fit`."""
     model = keras.Sequential([keras.Input((4, 3)), keras.layers.Dense(3)])
     model.compile("sgd", loss=CTC(), **compile_options)
     return model.fit(LOGITS.astype("float32"), labels, epochs=2, verbose=0).history["loss"]
 
 
 @pytest.mark.slow
-def test_fit_learns_compiled_too():
+def test_fit_with_jit_compile():
     keras.utils.set_random_seed(0)
     history = fitted(LABELS, jit_compile=BACKEND != "torch")
     assert history[1] < history[0] < 20
 
 
 @pytest.mark.parametrize("wrong", [3, -1])
-def test_a_label_that_does_not_exist_is_named(wrong):
+def test_labels_out_of_range_raise_errors(wrong):
     labels = np.where(LABELS == 2, wrong, LABELS)
     sentence = rf"CTC takes labels from 1 to 2, got {wrong} in row 1 of the batch, label number 0"
     with pytest.raises(InputError, match=sentence):
@@ -145,11 +145,11 @@ def test_a_label_that_does_not_exist_is_named(wrong):
         fitted(labels, jit_compile=False)
 
 
-def test_a_blank_among_the_labels_is_named():
+def test_blanks_among_labels_raise_errors():
     with pytest.raises(InputError, match="got 0 in row 0 of the batch, label number 2"):
         loss(LOGITS, label_lengths=np.array([3, 2, 0]))
 
 
-def test_shapes_are_named():
+def test_wrong_shapes_raise_errors():
     with pytest.raises(InputError, match=r"got shapes \(3,\) and \(3, 4, 3\)"):
         loss(LOGITS, LABELS[:, 0])

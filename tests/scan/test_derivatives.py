@@ -1,4 +1,4 @@
-"""Derivatives of the layers in every form that a backend has, against the general loop."""
+"""Derivatives of the layers by all APIs of a backend, against the general loop."""
 
 import contextlib
 import itertools
@@ -23,8 +23,8 @@ from keras_seq import layers, scan
 from keras_seq.scan import derivatives
 
 FAST = [name for name in CELLS if name != "GRUResetBefore"]
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="forms that TensorFlow has")
-on_jax = pytest.mark.skipif(BACKEND != "jax", reason="forms that JAX has")
+on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="APIs of TensorFlow")
+on_jax = pytest.mark.skipif(BACKEND != "jax", reason="APIs of JAX")
 
 
 def both_ways(function):
@@ -35,7 +35,7 @@ def both_ways(function):
 
 
 def second_derivatives(layer, x, initial_state, mask):
-    """Gradients, for inputs, states and weights, of the weighted sum of the gradients for these."""
+    """Return gradients of a function of the gradients, for inputs, states and weights."""
     weights = [w.value for w in layer.trainable_weights]
     given = [ops.convert_to_tensor(a) for a in (x, *initial_state)]
 
@@ -80,7 +80,7 @@ def second_derivatives(layer, x, initial_state, mask):
 @pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
 @pytest.mark.parametrize(("name", "backwards"), [("LSTM", False), *((n, True) for n in FAST)])
 def test_second_derivatives_equal_those_of_the_general_loop(name, backwards):
-    """Masked and backwards with all outputs, or neither with the last; the states in both."""
+    """Compare all outputs of masked backward scans, and the last output of plain scans."""
     options = {"go_backwards": backwards, "return_sequences": backwards, "return_state": True}
     layer = make(name, **options)
     x, mask = normal(4, 3, 3), MASK[:, 2:] if backwards else None
@@ -89,7 +89,7 @@ def test_second_derivatives_equal_those_of_the_general_loop(name, backwards):
     )
 
 
-# Forms of TensorFlow: each takes a layer and its input, and returns gradients.
+# APIs of TensorFlow. Each function takes a layer and its input, and returns gradients.
 
 
 def weights_of(layer):
@@ -135,8 +135,8 @@ def saliency_within_a_tape(layer, x):
         with tf.GradientTape() as inner:
             inner.watch(x)
             saliency = layer(x)
-        found = inner.gradient(saliency, x)
-    return [found, *outer.gradient(value, weights_of(layer))]
+        actual = inner.gradient(saliency, x)
+    return [actual, *outer.gradient(value, weights_of(layer))]
 
 
 def batch_jacobian(layer, x):
@@ -237,7 +237,7 @@ SLOW = [
 
 
 def check(form, checkpoint, jit):
-    """Compares a form in a graph (or, with None, eagerly) with the general loop, eagerly."""
+    """Compare derivatives in a graph (eagerly if `jit` is None) with those of the general loop."""
     import tensorflow as tf
 
     layer, x = make("SimpleRNN", checkpoint=checkpoint), tf.constant(normal(2, 3, 3))
@@ -246,24 +246,24 @@ def check(form, checkpoint, jit):
         return form(layer, x)
 
     fast = run if jit is None else tf.function(run, jit_compile=jit, autograph=False)
-    found = to_numpy(list(fast()))
+    actual = to_numpy(list(fast()))
     plain = make("SimpleRNN")
     with scan.general_only():
         expected = to_numpy(list(form(plain, x)))
-    assert_close(found, expected, 1e-5)
+    assert_close(actual, expected, 1e-5)
 
 
 @pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize("form", FORMS)
-def test_forms_of_derivatives_in_a_graph(form):
+def test_derivatives_in_a_graph(form):
     check(form, False, False)
 
 
 @pytest.mark.slow
 @on_tensorflow
-def test_forward_over_reverse_holds_eagerly_and_is_right_or_an_error_in_a_graph():
-    """In a graph TensorFlow mostly fails, with Keras's layers too."""
+def test_forward_over_reverse_is_right_eagerly_and_right_or_an_error_in_a_graph():
+    """In a graph, TensorFlow mostly fails, also with the layers of Keras."""
     check(forward_over_reverse, False, None)
     with contextlib.suppress(SystemError, TypeError):
         check(forward_over_reverse, False, False)
@@ -272,14 +272,14 @@ def test_forward_over_reverse_holds_eagerly_and_is_right_or_an_error_in_a_graph(
 @on_tensorflow
 @pytest.mark.slow
 @pytest.mark.parametrize(("form", "checkpoint", "jit"), SLOW)
-def test_forms_of_derivatives_in_other_ways(form, checkpoint, jit):
+def test_derivatives_eagerly_compiled_and_checkpointed(form, checkpoint, jit):
     check(form, checkpoint, jit)
 
 
 @pytest.mark.slow
 @on_tensorflow
 @pytest.mark.parametrize(("backwards", "timesteps"), [(False, 3), (True, 33)])
-def test_gradients_twice_in_a_graph_of_unknown_length(backwards, timesteps):
+def test_second_gradients_in_a_graph_of_unknown_length(backwards, timesteps):
     import tensorflow as tf
 
     layer = make("LSTM", return_sequences=backwards, go_backwards=backwards)
@@ -298,7 +298,7 @@ def test_gradients_twice_in_a_graph_of_unknown_length(backwards, timesteps):
 
 @pytest.mark.slow
 @on_tensorflow
-def test_gradients_of_each_example_at_once():
+def test_per_example_gradients():
     import tensorflow as tf
 
     layer, x = make("GRU"), tf.constant(normal(3, 4, 3))
@@ -309,13 +309,13 @@ def test_gradients_of_each_example_at_once():
         return tape.gradient(value, weights_of(layer))
 
     with scan.general_only():
-        expected = [np.stack(found) for found in zip(*(to_numpy(of_one(row)) for row in x))]
+        expected = [np.stack(actual) for actual in zip(*(to_numpy(of_one(row)) for row in x))]
     assert_close(to_numpy(tf.vectorized_map(of_one, x)), expected, 1e-5)
 
 
 @pytest.mark.slow
 @on_tensorflow
-def test_a_train_step_of_ones_own_with_a_persistent_tape():
+def test_custom_train_step_with_a_persistent_tape():
     import tensorflow as tf
 
     class Model(keras.Model):
@@ -365,8 +365,8 @@ def test_the_reference_is_not_traced_for_a_first_derivative(monkeypatch):
 
 
 @on_jax
-def test_forms_of_jax():
-    """Forward mode over reverse mode is right; plain forward mode is an error, no wrong number."""
+def test_derivatives_on_jax():
+    """Forward over reverse mode is right; plain forward mode raises an error."""
     import jax
 
     layer, x = make("LSTM"), normal(1, 2, 3)

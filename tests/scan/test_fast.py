@@ -1,4 +1,4 @@
-"""The fast path as layers take it: it equals the general loop, and is taken when it applies."""
+"""Fast path of the layers: results, and cases in which it applies."""
 
 import itertools
 import logging
@@ -27,11 +27,13 @@ from keras_seq import cells, layers, scan
 FAST = [name for name in CELLS if name != "GRUResetBefore"]
 
 pytestmark = pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
-on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="compiles itself there alone")
+on_tensorflow = pytest.mark.skipif(
+    BACKEND != "tensorflow", reason="only TensorFlow needs programs of its own"
+)
 
 
 def both_ways(function):
-    """What a function returns by the fast path and by the general loop."""
+    """Return the results of a function by the fast path and by the general loop."""
     fast = function()
     with scan.general_only():
         return fast, function()
@@ -45,7 +47,7 @@ QUICK += [(FAST[-1], True, False)]
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize(("name", "masked", "backwards"), slow_but(QUICK, EVERY))
 def test_equals_the_general_loop(name, masked, backwards):
-    # A batch that does not divide by the cores, and a length that is no compiled one.
+    # The batch cannot be divided by the number of cores, and the length is between buckets.
     length = 33 if masked else 17
     x = normal(9, length, 3, seed=2)
     mask = np.resize(MASK, (9, length)) if masked else None
@@ -53,18 +55,18 @@ def test_equals_the_general_loop(name, masked, backwards):
     initial_state = states(layer, batch=9)
     weighting = [normal(9, length, UNITS, seed=5)] + [normal(9, UNITS, seed=6)] * len(initial_state)
     fast, general = both_ways(lambda: gradients(layer, x, initial_state, mask, weighting))
-    for found, expected in zip(fast, general):
-        assert_close(found, expected, 1e-5)
+    for actual, expected in zip(fast, general):
+        assert_close(actual, expected, 1e-5)
 
 
 @pytest.mark.parametrize("name", slow_but(["LSTM"], FAST))
-def test_gradient_without_training_runs_the_forward_pass_again(name):
+def test_gradient_without_training_reruns_the_forward_pass(name):
     x = normal(3, 4, 3)
     layer = make(name, return_state=True)
     weighting = [normal(3, UNITS, seed=5)] * (1 + len(states(layer)))
     fast, general = both_ways(lambda: gradients(layer, x, None, None, weighting))
-    for found, expected in zip(fast, general):
-        assert_close(found, expected, 1e-5)
+    for actual, expected in zip(fast, general):
+        assert_close(actual, expected, 1e-5)
 
 
 @on_tensorflow
@@ -91,7 +93,7 @@ def test_in_graphs_with_and_without_xla(jit):
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("wrap", slow_but([True], [False, True]) if THOROUGH else [True])
-def test_fit_takes_it_and_learns_the_same(wrap, caplog):
+def test_fit_uses_the_fast_path_and_learns_the_same(wrap, caplog):
     def trained():
         keras.utils.set_random_seed(0)
         layer = layers.GRU(UNITS, dropout=0.2, seed=1)
@@ -116,15 +118,15 @@ def test_fit_takes_it_and_learns_the_same(wrap, caplog):
 
 
 @on_tensorflow
-def test_a_model_with_it_is_not_compiled_as_a_whole():
+def test_models_with_it_are_not_compiled_as_a_whole():
     model = keras.Sequential([keras.Input((3, 2)), layers.LSTM(2), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     assert model.jit_compile is False
 
 
 @on_tensorflow
-def test_a_hundred_lengths_take_few_programs():
-    """Lengths that are not known beforehand are rounded up to a fourth of their octave."""
+def test_many_lengths_share_few_programs():
+    """Unknown lengths are rounded up to a quarter of their octave."""
     import tensorflow as tf
 
     from keras_seq.scan.compiled import padding_to_bucket
@@ -137,7 +139,7 @@ def test_a_hundred_lengths_take_few_programs():
 
 
 @on_tensorflow
-def test_only_the_first_lengths_get_a_program_of_their_own(monkeypatch):
+def test_only_the_first_lengths_have_exact_programs(monkeypatch):
     import tensorflow as tf
 
     from keras_seq.scan import compiled
@@ -152,37 +154,37 @@ def test_only_the_first_lengths_get_a_program_of_their_own(monkeypatch):
         with scan.general_only():
             expected = run(layer, x)
         assert_close([tf.function(lambda x: layer(x))(x).numpy()], expected, 1e-5)
-    assert len(widths) == 1  # for 33 alone
+    assert len(widths) == 1  # only for 33
 
 
 @pytest.mark.parametrize("mask", [None, np.resize(MASK, (3, 17))])
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_rounding_a_length_up_leaves_zeroed_outputs_alone(backwards, sequences, mask):
+def test_padding_to_a_bucket_does_not_change_zeroed_outputs(backwards, sequences, mask):
     options = {"go_backwards": backwards, "return_sequences": sequences}
     layer, x = make("GRU", zero_output_for_mask=True, **options), normal(3, 17, 3)
     assert_close(*both_ways(lambda: run(layer, x, mask=mask)), 1e-5)
 
 
 @pytest.mark.parametrize("name", slow_but(["GRU"], FAST) if THOROUGH else ["GRU"])
-def test_bfloat16_computes_in_float32_what_is_not_a_product_of_the_whole_sequence(name):
-    """So that it is nearer to float32 than the general loop, which rounds in every step."""
+def test_bfloat16_steps_are_computed_in_float32(name):
+    """The results are closer to float32 than those of the general loop, which rounds every step."""
     x, units = normal(3, 32, 16), 16
     options = {"return_sequences": True, "return_state": True}
     exact = make(name, units, units, **options)
     layer = make(name, units, units, dtype="mixed_bfloat16", **options)
     for weight in (*exact.weights, *layer.weights):
-        weight.assign(0.4 * weight)  # so small that rounding does not grow from step to step
+        weight.assign(0.4 * weight)  # small, so that rounding errors do not grow
     weighting = [normal(3, 32, units, seed=5)] + [normal(3, units, seed=6)] * len(states(layer))
 
-    def found():
+    def actual():
         results = gradients(layer, x, None, None, [w.astype(ml_dtypes.bfloat16) for w in weighting])
         return [np.asarray(a, "float32") for a in itertools.chain(*results)]
 
     expected = [*itertools.chain(*gradients(exact, x, None, None, weighting))]
     errors = [
         [np.linalg.norm(f - e) / np.linalg.norm(e) for f, e in zip(results, expected)]
-        for results in both_ways(found)
+        for results in both_ways(actual)
     ]
     assert max(errors[0]) < 0.03
     assert np.median(errors[0]) < np.median(errors[1])
@@ -191,7 +193,7 @@ def test_bfloat16_computes_in_float32_what_is_not_a_product_of_the_whole_sequenc
 @on_tensorflow
 @pytest.mark.usefixtures("two_cores")
 @pytest.mark.parametrize("backwards", [False, True])
-def test_lengths_unknown_when_the_graph_is_made(backwards):
+def test_unknown_lengths_in_a_graph(backwards):
     import tensorflow as tf
 
     layer = make("LSTM", return_sequences=True, go_backwards=backwards)
@@ -204,7 +206,7 @@ def test_lengths_unknown_when_the_graph_is_made(backwards):
 
 
 @on_tensorflow
-def test_lengths_unknown_when_the_graph_is_made_in_a_program_of_the_user():
+def test_unknown_lengths_in_a_compiled_function_of_the_user():
     import tensorflow as tf
 
     layer = make("GRU", return_sequences=True)
@@ -215,7 +217,7 @@ def test_lengths_unknown_when_the_graph_is_made_in_a_program_of_the_user():
         assert_close([call(x).numpy()], run(layer, x), 1e-5)
 
 
-WHY_NOT = {
+UNSUPPORTED = {
     "another cell": (cells.GRUCell(2, reset_after=False), {}, "reset_after"),
     "another activation": (cells.LSTMCell(2, activation="relu"), {}, "not tanh"),
     "another gate": (cells.GRUCell(2, recurrent_activation="relu"), {}, "not sigmoid"),
@@ -224,9 +226,9 @@ WHY_NOT = {
 }
 
 
-@pytest.mark.parametrize("case", WHY_NOT)
-def test_it_says_why_it_does_not_apply(case, caplog):
-    cell, call, reason = WHY_NOT[case]
+@pytest.mark.parametrize("case", UNSUPPORTED)
+def test_the_reason_for_the_general_loop_is_logged(case, caplog):
+    cell, call, reason = UNSUPPORTED[case]
     with caplog.at_level(logging.DEBUG, logger="keras_seq.scan"):
         layers.RNN(cell, dtype=cell.dtype_policy)(normal(2, 3, 2), **call)
     (record,) = caplog.records
@@ -234,7 +236,7 @@ def test_it_says_why_it_does_not_apply(case, caplog):
 
 
 @on_tensorflow
-def test_exported_models_hold_no_program_of_xla(tmp_path):
+def test_exported_models_contain_no_xla_programs(tmp_path):
     import tensorflow as tf
 
     model = keras.Sequential([keras.Input((None, 3)), layers.PeepholeLSTM(4)])

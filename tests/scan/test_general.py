@@ -1,4 +1,4 @@
-"""The general loop: laws that hold for every cell, shape and mask; and which way a scan takes."""
+"""Properties of the general loop for every cell, shape and mask; selection of cuDNN."""
 
 import keras
 import numpy as np
@@ -30,14 +30,14 @@ units = st.integers(1, 3)
 
 
 def problem(name, shape, units):
-    """A cell, and sequences, states and a mask with holes for it."""
+    """Return a cell, sequences, initial states and a mask with gaps."""
     layer = make(name, units, shape[-1])
     mask = np.random.default_rng(sum(shape)).integers(2, size=shape[:2]).astype(bool)
     return layer.cell, sequences(*shape), states(layer, shape[0]), mask
 
 
 def general(cell, x, initial, mask=None, **options):
-    """Outputs and final states of the general loop."""
+    """Return outputs and final states of the general loop."""
     mask = None if mask is None else ops.convert_to_tensor(mask)
     last, outputs, final = scan.general_scan(
         cell,
@@ -57,7 +57,7 @@ def assert_same(one, other):
 
 @law
 @given(name, shape, units, st.data())
-def test_a_masked_suffix_is_as_if_it_were_cut_off(name, shape, units, data):
+def test_a_masked_suffix_equals_a_shorter_sequence(name, shape, units, data):
     cell, x, initial, _ = problem(name, shape, units)
     length = data.draw(st.integers(1, x.shape[1]))
     mask = np.arange(x.shape[1]) < np.full((len(x), 1), length)
@@ -69,7 +69,7 @@ def test_a_masked_suffix_is_as_if_it_were_cut_off(name, shape, units, data):
 
 @law
 @given(name, shape, units)
-def test_reading_the_reversed_sequence_backwards_is_reading_forward(name, shape, units):
+def test_backwards_over_the_reversed_sequence_equals_forward(name, shape, units):
     cell, x, initial, mask = problem(name, shape, units)
     backwards = general(cell, x[:, ::-1], initial, mask[:, ::-1], go_backwards=True)
     assert_same(backwards, general(cell, x, initial, mask))
@@ -77,10 +77,10 @@ def test_reading_the_reversed_sequence_backwards_is_reading_forward(name, shape,
 
 @law
 @given(name, shape, units, st.data())
-def test_two_chunks_with_the_state_carried_are_one_run(name, shape, units, data):
+def test_two_chunks_with_carried_states_equal_one_run(name, shape, units, data):
     cell, x, initial, mask = problem(name, shape, units)
     cut = data.draw(st.integers(1, x.shape[1] - 1))
-    # Zeros, since what masked steps repeat is no part of the state.
+    # Zeros, since the output that masked steps repeat does not belong to the states.
     options = {"zero_output_for_mask": True}
     first, carried = general(cell, x[:, :cut], initial, mask[:, :cut], **options)
     second, final = general(cell, x[:, cut:], carried, mask[:, cut:], **options)
@@ -90,14 +90,14 @@ def test_two_chunks_with_the_state_carried_are_one_run(name, shape, units, data)
 
 @law
 @given(name, shape, units)
-def test_a_mask_that_is_true_everywhere_is_no_mask(name, shape, units):
+def test_an_all_true_mask_equals_no_mask(name, shape, units):
     cell, x, initial, mask = problem(name, shape, units)
     assert_same(general(cell, x, initial, np.ones_like(mask)), general(cell, x, initial))
 
 
 @law
 @given(name, shape, units)
-def test_what_stands_at_masked_steps_is_never_seen(name, shape, units):
+def test_inputs_at_masked_steps_are_ignored(name, shape, units):
     cell, x, initial, mask = problem(name, shape, units)
     hidden = np.where(mask[..., None], x, np.nan).astype("float32")
     assert_same(general(cell, hidden, initial, mask), general(cell, x, initial, mask))
@@ -105,7 +105,7 @@ def test_what_stands_at_masked_steps_is_never_seen(name, shape, units):
 
 @law
 @given(name, shape, units, st.booleans())
-def test_a_loop_written_out_is_the_same_loop(name, shape, units, zeros):
+def test_unrolled_loop_equals_the_loop(name, shape, units, zeros):
     cell, x, initial, mask = problem(name, shape, units)
     options = {"zero_output_for_mask": zeros, "go_backwards": zeros}
     unrolled = general(cell, x, initial, mask, unroll=True, **options)
@@ -113,7 +113,7 @@ def test_a_loop_written_out_is_the_same_loop(name, shape, units, zeros):
 
 
 class OwnCell(keras.layers.Layer):
-    """A user's own cell with the three methods: two states of different sizes, an odd output."""
+    """Custom cell with two states and an output of different sizes."""
 
     state_size = [3, 2]
     output_size = 5
@@ -146,7 +146,7 @@ class OwnCell(keras.layers.Layer):
 
 @pytest.mark.parametrize("unroll", [False, True])
 @pytest.mark.parametrize("back", [False, True])
-def test_a_users_cell_runs_as_in_keras_with_its_projection_hoisted(back, unroll):
+def test_custom_cell_runs_as_in_keras_but_projects_all_steps_at_once(back, unroll):
     options = {"go_backwards": back, "unroll": unroll, "return_state": True}
     options |= {"return_sequences": True}
     ours, theirs = (cls(OwnCell(), **options) for cls in (layers.RNN, keras.layers.RNN))
@@ -160,7 +160,7 @@ def test_a_users_cell_runs_as_in_keras_with_its_projection_hoisted(back, unroll)
     assert set(ours.cell.shapes) == {x.shape}  # all time steps at once
 
 
-def test_a_users_cell_takes_masks():
+def test_custom_cell_with_masks():
     layer = layers.RNN(OwnCell(), return_sequences=True, return_state=True)
     x = sequences()
     outputs, *final = run(layer, x, mask=MASK)
@@ -196,7 +196,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("mask", [None, MASK])
 @pytest.mark.parametrize("cls", BROKEN)
-def test_a_cell_that_breaks_the_contract_is_named(cls, mask):
+def test_invalid_cells_raise_errors(cls, mask):
     with pytest.raises(InputError, match=BROKEN[cls]):
         layers.RNN(cls(3))(sequences(), mask=mask)
 
@@ -207,7 +207,7 @@ class StepWithoutTraining(cells.SimpleRNNCell):
 
 
 @pytest.mark.parametrize("cls", [layers.RNN, keras.layers.RNN])
-def test_a_step_that_does_not_take_training(cls):
+def test_step_without_training_argument(cls):
     x = sequences()
     layer = cls(StepWithoutTraining(3))
     assert_close(run(layer, x, training=True), run(layer, x))
@@ -217,7 +217,7 @@ def test_a_step_that_does_not_take_training(cls):
         dropping(x, training=True)
 
 
-def test_a_cell_does_not_remember_whether_it_trained():
+def test_training_leaves_no_state_in_a_cell():
     layer = layers.GRU(8, recurrent_dropout=0.5, dropout=0.5, return_sequences=True)
     x, h = ops.convert_to_tensor(sequences()), [ops.convert_to_tensor(normal(4, 8))]
     layer.build(x.shape)
@@ -229,7 +229,7 @@ def test_a_cell_does_not_remember_whether_it_trained():
     assert np.any(to_numpy(layer(x)) != trained)
 
 
-def test_a_cell_without_the_two_methods_runs_as_in_keras():
+def test_cell_without_project_and_step_runs_as_in_keras():
     ours, theirs = (cls(keras.layers.GRUCell(4)) for cls in (layers.RNN, keras.layers.RNN))
     x = sequences()
     run(ours, x), run(theirs, x)
@@ -250,7 +250,7 @@ CUDNN = {
 
 
 @pytest.mark.parametrize("case", CUDNN)
-def test_cudnn_is_asked_only_for_the_equations_that_it_computes(case, monkeypatch):
+def test_cudnn_applies_only_to_its_equations(case, monkeypatch):
     cls, arguments, applies = CUDNN[case]
     assert not scan.cudnn_applies(cls(4, **arguments))  # no GPU here
     monkeypatch.setattr(keras.src.backend, "cudnn_ok", lambda *args: True, raising=False)
@@ -260,8 +260,8 @@ def test_cudnn_is_asked_only_for_the_equations_that_it_computes(case, monkeypatc
 @pytest.mark.parametrize("back", [False, True])
 @pytest.mark.parametrize("sequence", [False, True])
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
-def test_where_cudnn_seems_to_apply_the_result_is_the_same(name, sequence, back, monkeypatch):
-    """Without a GPU Keras's calls run torch's own kernels, or refuse, and the general loop runs."""
+def test_results_are_the_same_where_cudnn_seems_to_apply(name, sequence, back, monkeypatch):
+    """Without a GPU, torch's own kernels run, or Keras raises and the general loop runs."""
     options = {"return_sequences": sequence, "go_backwards": back, "return_state": True}
     layer, x = make(name, **options), sequences()
     initial = states(layer)

@@ -1,4 +1,4 @@
-"""Linear chains against the sum, and the best, of all paths."""
+"""Linear chains against the sum over all paths and the best path."""
 
 import itertools
 
@@ -17,9 +17,9 @@ from keras_seq.scan import linear_chain
 BATCH, TIMESTEPS = 2, 5
 
 
-def all_paths(scores, chain, mask):
-    """Every chain of one sequence with its score, in float64, written from the definition."""
-    transitions, start, end = (np.asarray(a, "float64") for a in chain)
+def all_paths(scores, potentials, mask):
+    """Yield every tag sequence of one example with its score, in float64, from the definition."""
+    transitions, start, end = (np.asarray(a, "float64") for a in potentials)
     steps = np.flatnonzero(mask)
     for path in itertools.product(range(len(start)), repeat=len(steps)):
         score = 0.0
@@ -30,9 +30,9 @@ def all_paths(scores, chain, mask):
         yield path, score
 
 
-def brute_force(scores, chain, mask):
-    """log Z, the best score, the probability of each tag at each step."""
-    paths, values = zip(*all_paths(scores, chain, mask))
+def brute_force(scores, potentials, mask):
+    """Return log Z, the best score, and the probability of each tag at each step."""
+    paths, values = zip(*all_paths(scores, potentials, mask))
     values = np.array(values, "float64")
     best = values.max()
     log_z = np.log(np.exp(values - best).sum()) + best
@@ -45,7 +45,7 @@ def brute_force(scores, chain, mask):
 
 @st.composite
 def problems(draw):
-    """Scores, a chain, a mask, some transitions forbidden but never all, and tags."""
+    """Draw scores, potentials with some forbidden transitions, a mask and tags."""
     tags = draw(st.integers(1, 4))
     numbers = st.floats(-8, 8, width=32)
 
@@ -80,76 +80,77 @@ def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
 @pytest.mark.slow
 @settings(max_examples=100)
 @given(problems())
-def test_they_do_so_in_many_cases(problem):
+def test_likelihood_marginals_and_viterbi_equal_all_paths_in_many_cases(problem):
     check(problem)
 
 
 def check(problem):
-    scores, chain, mask, path = problem
-    given_scores, given_chain, given_mask, given_path = tensors(*problem)
+    scores, potentials, mask, path = problem
+    given_scores, given_potentials, given_mask, given_path = tensors(*problem)
     likelihood = to_numpy(
-        linear_chain.log_likelihood(given_scores, given_chain, given_mask, given_path)
+        linear_chain.log_likelihood(given_scores, given_potentials, given_mask, given_path)
     )
-    marginals = to_numpy(linear_chain.marginals(given_scores, given_chain, given_mask))
-    decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_chain, given_mask))
+    marginals = to_numpy(linear_chain.marginals(given_scores, given_potentials, given_mask))
+    decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_potentials, given_mask))
     with exporting_to("savedmodel"):
-        together = linear_chain.viterbi_and_marginals(given_scores, given_chain, given_mask)
+        together = linear_chain.viterbi_and_marginals(given_scores, given_potentials, given_mask)
     tags_together, marginals_together = to_numpy(list(together))
     np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)
     for row in range(BATCH):
-        here = mask[row]
-        values = dict(all_paths(scores[row], chain, here))
-        log_z, expected_best, expected = brute_force(scores[row], chain, here)
-        value = values[tuple(path[row][here])] - log_z
+        row_mask = mask[row]
+        values = dict(all_paths(scores[row], potentials, row_mask))
+        log_z, expected_best, expected = brute_force(scores[row], potentials, row_mask)
+        value = values[tuple(path[row][row_mask])] - log_z
         np.testing.assert_allclose(likelihood[row], value, rtol=1e-5, atol=2e-5)
         np.testing.assert_allclose(marginals[row], expected, atol=2e-5)
         np.testing.assert_allclose(best[row], expected_best, rtol=1e-5, atol=1e-5)
-        # Of equally good chains any will do.
+        # Any of several equally good sequences is right.
         for tags in (decoded[row], tags_together[row]):
-            found = values[tuple(tags[here])]
-            np.testing.assert_allclose(found, expected_best, rtol=1e-5, atol=1e-5)
-            assert not tags[~here].any()
+            actual = values[tuple(tags[row_mask])]
+            np.testing.assert_allclose(actual, expected_best, rtol=1e-5, atol=1e-5)
+            assert not tags[~row_mask].any()
 
 
 @pytest.mark.slow
 def test_two_derivatives_equal_finite_differences():
     rng = np.random.default_rng(5)
     scores = rng.normal(size=(3, 3, 3))
-    chain = [rng.normal(size=shape) for shape in ((3, 3), 3, 3)]
+    potentials = [rng.normal(size=shape) for shape in ((3, 3), 3, 3)]
     mask = np.array([[1, 1, 1], [0, 1, 1], [0, 0, 0]], bool)
     path = rng.integers(0, 3, (3, 3))
     weights = np.array([1.0, -0.5, 2.0])
 
-    def total(scores, *chain):
-        values = linear_chain.log_likelihood(scores, list(chain), *tensors(mask, path))
+    def total(scores, *potentials):
+        values = linear_chain.log_likelihood(scores, list(potentials), *tensors(mask, path))
         return ops.sum(values**2 * ops.convert_to_tensor(weights))
 
-    def in_numpy(scores, *chain):
+    def in_numpy(scores, *potentials):
         likelihoods = [
-            dict(all_paths(scores[row], chain, mask[row]))[tuple(path[row][mask[row]])]
-            - brute_force(scores[row], chain, mask[row])[0]
+            dict(all_paths(scores[row], potentials, mask[row]))[tuple(path[row][mask[row]])]
+            - brute_force(scores[row], potentials, mask[row])[0]
             for row in range(len(scores))
         ]
         return np.dot(weights, np.square(likelihoods))
 
-    arrays_ = [scores, *chain]
-    found, expected = of_gradients(total, arrays_), by_differences(in_numpy, arrays_)
-    for of_order, expected_of_order in zip(found, expected):
-        for one, other in zip(of_order, expected_of_order, strict=True):
-            np.testing.assert_allclose(one, other, rtol=0, atol=1e-8 * np.abs(other).max())
+    arrays_ = [scores, *potentials]
+    actual, expected = of_gradients(total, arrays_), by_differences(in_numpy, arrays_)
+    for of_order, expected_of_order in zip(actual, expected):
+        for derivative, difference in zip(of_order, expected_of_order, strict=True):
+            tolerance = 1e-8 * np.abs(difference).max()
+            np.testing.assert_allclose(derivative, difference, rtol=0, atol=tolerance)
 
 
 @pytest.mark.slow
-def test_what_is_impossible_has_no_derivatives():
+def test_impossible_transitions_have_no_derivatives():
     transitions = np.array([[0.3, -np.inf], [0.1, -0.2]])
     arrays_ = [np.ones((1, 3, 2)), transitions, np.array([0.5, 0.0]), np.array([0.0, -np.inf])]
     mask, path = tensors(np.ones((1, 3), bool), np.array([[1, 0, 0]]))
 
-    def total(scores, *chain):
-        return ops.sum(linear_chain.log_likelihood(scores, list(chain), mask, path) ** 2)
+    def total(scores, *potentials):
+        return ops.sum(linear_chain.log_likelihood(scores, list(potentials), mask, path) ** 2)
 
     for of_order in of_gradients(total, arrays_):
-        assert all(np.isfinite(found).all() for found in of_order)
+        assert all(np.isfinite(actual).all() for actual in of_order)
         assert of_order[1][0, 1] == of_order[3][1] == 0 and of_order[1][1, 0] != 0
 
 
@@ -160,25 +161,27 @@ def test_neither_large_scores_nor_long_sequences_give_nan(timesteps, size):
         timesteps = 500  # a loop in Python
     rng = np.random.default_rng(6)
     scores = (size * rng.choice([-1, 1], (2, timesteps, 3))).astype("float32")
-    chain = [(size * rng.uniform(-1, 1, shape)).astype("float32") for shape in ((3, 3), 3, 3)]
+    potentials = [(size * rng.uniform(-1, 1, shape)).astype("float32") for shape in ((3, 3), 3, 3)]
     mask, path = np.ones((2, timesteps), bool), rng.integers(0, 3, (2, timesteps))
-    likelihood = to_numpy(linear_chain.log_likelihood(*tensors(scores, tuple(chain), mask, path)))
+    likelihood = to_numpy(
+        linear_chain.log_likelihood(*tensors(scores, tuple(potentials), mask, path))
+    )
     assert np.all(likelihood <= 0) and np.all(np.isfinite(likelihood))
-    marginals = to_numpy(linear_chain.marginals(*tensors(scores, tuple(chain), mask)))
+    marginals = to_numpy(linear_chain.marginals(*tensors(scores, tuple(potentials), mask)))
     np.testing.assert_allclose(marginals.sum(axis=-1), 1, atol=1e-5)
-    tags, best = to_numpy(linear_chain.viterbi(*tensors(scores, tuple(chain), mask)))
-    transitions, start, end = chain
+    tags, best = to_numpy(linear_chain.viterbi(*tensors(scores, tuple(potentials), mask)))
+    transitions, start, end = potentials
     for row in range(2):
-        given = scores[row, np.arange(timesteps), tags[row]].astype("float64").sum()
-        given += start[tags[row][0]] + end[tags[row][-1]]
-        given += transitions[tags[row][:-1], tags[row][1:]].astype("float64").sum()
-        np.testing.assert_allclose(best[row], given, rtol=1e-5)
+        expected_score = scores[row, np.arange(timesteps), tags[row]].astype("float64").sum()
+        expected_score += start[tags[row][0]] + end[tags[row][-1]]
+        expected_score += transitions[tags[row][:-1], tags[row][1:]].astype("float64").sum()
+        np.testing.assert_allclose(best[row], expected_score, rtol=1e-5)
 
 
-def test_a_forbidden_path_is_impossible_and_an_unknown_tag_is_no_number():
+def test_forbidden_paths_have_no_probability_and_unknown_tags_give_nan():
     scores, mask = np.zeros((2, 3, 2), "float32"), np.ones((2, 3), bool)
     transitions = np.array([[0, -np.inf], [0, 0]], "float32")
-    chain = (transitions, np.zeros(2, "float32"), np.zeros(2, "float32"))
+    potentials = (transitions, np.zeros(2, "float32"), np.zeros(2, "float32"))
     path = np.array([[0, 0, 1], [0, 2, 0]])
-    likelihood = to_numpy(linear_chain.log_likelihood(*tensors(scores, chain, mask, path)))
+    likelihood = to_numpy(linear_chain.log_likelihood(*tensors(scores, potentials, mask, path)))
     assert likelihood[0] == -np.inf and np.isnan(likelihood[1])

@@ -87,8 +87,8 @@ def forward(
         h_new = o * tanh(c_new)
         kept = (gates, c) if keep_residuals else ()
         if mask is not None:
-            seen = elements[-1] > 0
-            h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
+            is_unmasked = elements[-1] > 0
+            h_new, c_new = ops.where(is_unmasked, h_new, h), ops.where(is_unmasked, c_new, c)
         return (h_new, c_new), (h_new, *kept)
 
     sequences = [*inputs, mask]
@@ -156,8 +156,8 @@ def backward(
             d_h_previous = d_h_previous + d_h * (1 - rest[-1])
         if peepholes:
             d_i, d_f, _, d_o = d_gates
-            seen = (d_i * c_previous, d_f * c_previous, d_o * c)
-            d_peepholes = [d + d_now for d, d_now in zip(d_peepholes, seen)]
+            terms = (d_i * c_previous, d_f * c_previous, d_o * c)
+            d_peepholes = [d + term for d, term in zip(d_peepholes, terms)]
         return (d_h_previous, d_c_previous, *d_peepholes), (d_z,)
 
     sequences = [*split_columns(gates, *[units] * 4), cs_previous, d_outputs, mask]

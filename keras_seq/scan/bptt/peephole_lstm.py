@@ -49,8 +49,8 @@ def forward(
         h_new = o * tanh(c_new)
         kept = (*i_f, g, o, c) if keep_residuals else ()
         if mask is not None:
-            seen = elements[-1] > 0
-            h_new, c_new = ops.where(seen, h_new, h), ops.where(seen, c_new, c)
+            is_unmasked = elements[-1] > 0
+            h_new, c_new = ops.where(is_unmasked, h_new, h), ops.where(is_unmasked, c_new, c)
         return (h_new, c_new), (h_new, *kept)
 
     inputs = split_columns(projected, *widths, units, units)
@@ -89,10 +89,10 @@ def backward(
         d_g = d_c * i * (1 - g * g)
         d_h_previous = ops.zeros_like(d_h)
         if mask is not None:
-            seen = rest[-1]
-            d_i, d_f, d_g, d_o = (d * seen for d in (d_i, d_f, d_g, d_o))
-            d_h_previous = d_h * (1 - seen)
-            d_c, f = ops.where(seen > 0, d_c, carry[1]), ops.where(seen > 0, f, 1)
+            unmasked = rest[-1]
+            d_i, d_f, d_g, d_o = (d * unmasked for d in (d_i, d_f, d_g, d_o))
+            d_h_previous = d_h * (1 - unmasked)
+            d_c, f = ops.where(unmasked > 0, d_c, carry[1]), ops.where(unmasked > 0, f, 1)
         d_projected = ops.concatenate([d_i, d_f, d_g, d_o], axis=-1)
         d_u = ops.concatenate([d_i, d_f, d_o], axis=-1)
         return (d_h_previous, d_c * f + ops.matmul(d_u, transposed)), (d_projected, d_u)

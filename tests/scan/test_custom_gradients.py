@@ -1,4 +1,4 @@
-"""Every gradient that is made or cut by hand, and to which order it may be differentiated again."""
+"""Table of all custom and stopped gradients, and of the order to which each is differentiable."""
 
 import collections
 import re
@@ -14,8 +14,8 @@ MARKS = re.compile(
     r"|\bremat|stop_gradient|\.detach)\b"
 )
 
-# By file, the lines of code that have a mark; the order up to which derivatives are right; and the
-# test that shows it.
+# By file: the number of lines with each mark, the order up to which derivatives are right, and the
+# test of that.
 ROWS = {
     "scan/derivatives.py": (
         {"custom_gradient": 3, "autograd.Function": 1, "stop_gradient": 2},
@@ -41,27 +41,27 @@ DERIVED = {
 
 def marked():
     """Count the marks in each file of the package, without comments."""
-    found = {}
+    actual = {}
     for path in ROOT.rglob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         code = (line for line in lines if not line.lstrip().startswith("#"))
         if marks := collections.Counter(m[1] for line in code for m in MARKS.finditer(line)):
-            found[path.relative_to(ROOT).as_posix()] = dict(marks)
-    return found
+            actual[path.relative_to(ROOT).as_posix()] = dict(marks)
+    return actual
 
 
-def test_each_has_a_row():
+def test_each_custom_gradient_has_a_row():
     expected = {file: marks for file, (marks, _, _) in ROWS.items()}
     assert marked() == expected, "give it a row, and a test of the orders that it supports"
 
 
 def test_each_function_with_a_reference_has_a_row():
-    found = {
+    actual = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.rglob("*.py")
         if re.search(r"(?<!class )\bCustomGradient\(", path.read_text(encoding="utf-8"))
     }
-    assert found == set(DERIVED)
+    assert actual == set(DERIVED)
 
 
 def test_each_row_names_a_test_of_second_derivatives():
