@@ -124,10 +124,11 @@ async def bad_chunks(reader: Reader, writer: Writer, rng: random.Random) -> str:
 
 async def slow_reader(reader: Reader, writer: Writer, _rng: random.Random) -> str:
     """Request large responses and do not read for 10 s."""
-    writer.transport.pause_reading()
+    transport: Any = writer.transport
+    transport.pause_reading()
     writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 15)
     await asyncio.sleep(10)
-    writer.transport.resume_reading()
+    transport.resume_reading()
     return await outcome(reader, writer)
 
 

@@ -56,10 +56,10 @@ def serve_uvicorn(port: int, **options: Any) -> None:
 def serve_ours(port: int) -> None:
     """Serve by uvicorn with the connection limits of `keras-seq serve`."""
     from keras_seq.serving import Limits
-    from keras_seq.serving.connections import protocol
+    from keras_seq.serving.connections import limited_protocol
 
     limits = Limits(header_timeout=SECONDS, max_header_bytes=BYTES)
-    serve_uvicorn(port, http=protocol(limits), ws="none")
+    serve_uvicorn(port, http=limited_protocol(limits), ws="none")
 
 
 def serve_hypercorn(port: int) -> None:

@@ -91,7 +91,10 @@ def _table(delimiter: str) -> str:
 
 def _objects() -> str:
     span = {"start": 0, "end": 3, "label": "PER"}
-    objects = [{"text": "Ada lived", "label": 1, "spans": [span]}, {"text": "x", "label": "b"}]
+    objects: list[dict[str, Any]] = [
+        {"text": "Ada lived", "label": 1, "spans": [span]},
+        {"text": "x", "label": "b"},
+    ]
     return "".join(json.dumps({"spans": [], **row}) + "\n" for row in objects)
 
 
@@ -245,7 +248,7 @@ def _videos() -> dict[str, bytes]:
     ):
         file = io.BytesIO()
         with av.open(file, "w", format=container) as output:
-            stream = output.add_stream(codec, rate=10)
+            stream: Any = output.add_stream(codec, rate=10)
             stream.width, stream.height, stream.pix_fmt = 32, 24, pixels
             for level in range(0, 200, 20):
                 picture = np.full((24, 32, 3), level, "uint8")

@@ -130,15 +130,19 @@ def _answer(
         functions.clear()
         return {}
     if message["do"] == "build":
-        began = time.perf_counter()
+        start = time.perf_counter()
         function = functions[message["name"]] = build(message["task"])
         function()
-        first = time.perf_counter() - began
+        first = time.perf_counter() - start
         function()
         return {"first": first}
-    function, calls, began = functions[message["name"]], [], time.perf_counter()
+    function = functions[message["name"]]
+    calls: list[float] = []
+    turn_start = time.perf_counter()
     function()
-    while len(calls) < 3 or (time.perf_counter() - began < message["seconds"] and len(calls) < 99):
+    while len(calls) < 3 or (
+        time.perf_counter() - turn_start < message["seconds"] and len(calls) < 99
+    ):
         start = time.perf_counter()
         function()
         calls.append(time.perf_counter() - start)

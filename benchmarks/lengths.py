@@ -8,6 +8,7 @@ process. Writes `benchmarks/results/lengths.json`, a plot of the same name and `
 """
 
 import argparse
+import importlib
 import json
 import os
 import resource
@@ -39,11 +40,9 @@ def measure(name: str, timesteps: int) -> page.Row:
     shape = (BATCH, timesteps, FEATURES, UNITS)
     contestant, mode = CONTESTANTS[name]
     task = {"cell": "LSTM", "mode": mode, "shape": shape, "how": contestant}
-    if contestant == "torch":
-        from benchmarks.peers import with_torch as peer
-    else:
-        from benchmarks.peers import with_tensorflow as peer
-    step = peer.build(task)
+    library = "torch" if contestant == "torch" else "tensorflow"
+    # Only one of the libraries is imported, so that the other takes no memory.
+    step = importlib.import_module(f"benchmarks.peers.with_{library}").build(task)
     before = _current_megabytes()
     first = time.perf_counter()
     step()

@@ -94,9 +94,9 @@ class ModelOne:
         source_of_pair = pairs // len(target_ids)
         p: np.ndarray = np.ones(len(pairs))
         for _ in range(EM_STEPS):
-            counts = p[pair] / np.bincount(words, p[pair])[words]
-            p = np.bincount(pair, counts)
-            p /= np.bincount(source_of_pair, p)[source_of_pair]
+            counts: np.ndarray = p[pair] / np.bincount(words, p[pair])[words]
+            totals = np.bincount(pair, counts)
+            p = totals / np.bincount(source_of_pair, totals)[source_of_pair]
         # The most likely target is the last one of its source word.
         order = np.lexsort([p, source_of_pair])
         best = (pairs % len(target_ids))[order].tolist()

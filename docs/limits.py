@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import docstring_parser
 
@@ -29,7 +30,7 @@ def update(text: str) -> str:
     return before + BEGIN + "\n" + table() + "\n" + END + rest.partition(END)[2]
 
 
-def _format(name: str, value: float) -> str:
+def _format(name: str, value: Any) -> str:
     for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if name.endswith("_bytes") and value % size == 0:
             return f"{value // size} {unit}"

@@ -132,20 +132,20 @@ def draw(rows: Rows, path: Path) -> None:
             of_cell = select(of_task, cell=cell)
             over_steps = len(task.distances) == 1
             points = (_over_steps if over_steps else _over_distance)(of_cell)
-            style = {} if over_steps else {"marker": "o"}
-            axes.plot(*zip(*points) if points else ([], []), label=cell, **style)
+            options: dict[str, Any] = {} if over_steps else {"marker": "o"}
+            axes.plot(*zip(*points) if points else ([], []), label=cell, **options)
         axes.set(title=name, xlabel="steps" if over_steps else "distance", ylabel=task.metric)
         axes.set_yscale("log" if task.mode == "min" else "linear")
     farthest = max((r["distance"] for r in rows if r["task"] == "adding"), default=None)
-    added = [r for r in rows if r["task"] == "adding" and r["distance"] == farthest]
-    added = {row["cell"]: row for row in reversed(added)}  # the first seed
+    adding_rows = select(rows, task="adding", distance=farthest)
+    adding = {row["cell"]: row for row in reversed(adding_rows)}  # the first seed
     learning, gradient = panels
     for number, cell in enumerate(CELLS):
-        if cell in added:
+        if cell in adding:
             color = f"C{number}"
-            learning.semilogy(*zip(*added[cell]["curve"]), color=color, label=cell)
+            learning.semilogy(*zip(*adding[cell]["curve"]), color=color, label=cell)
             for when, style in STYLES.items():
-                values = np.array(added[cell]["gradients"][when])
+                values = np.array(adding[cell]["gradients"][when])
                 gradient.semilogy(*values.T, style, color=color)
     learning.set(title=f"adding, {farthest} steps", xlabel="steps", ylabel="mean squared error")
     gradient.set(
@@ -171,5 +171,8 @@ def _over_distance(rows: Rows) -> list[tuple[int, float]]:
 def _over_steps(rows: Rows) -> list[tuple[int, float]]:
     """Return pairs of step and mean validation score; finished runs keep their last score."""
     steps = sorted({step for row in rows for step, _ in row["curve"]})
-    curves = [np.interp(steps, *zip(*row["curve"])) for row in rows]
+    curves = []
+    for row in rows:
+        curve = np.array(row["curve"])
+        curves.append(np.interp(steps, curve[:, 0], curve[:, 1]))
     return list(zip(steps, np.mean(curves, axis=0))) if rows else []

@@ -186,7 +186,8 @@ class Generating(_Timing):
     def examples(self, rng: np.random.Generator, count: int, distance: int) -> Arrays:
         """Return signals and target spikes, both `(count, timesteps, 1)`."""
         x, targets = np.zeros((2, count, self.signals * (distance + 2 * self.delays), 1))
-        rows, now = np.arange(count), 0
+        rows: Any = np.arange(count)
+        now: Any = 0
         for _ in range(self.signals):
             signal = now + rng.integers(0, self.delays, count)
             delay = rng.integers(0, self.delays, count)

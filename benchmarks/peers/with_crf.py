@@ -20,6 +20,9 @@ def build(task: Task) -> Callable[[], float]:
     batch, timesteps, units, tags = task["shape"]
     keras.utils.set_random_seed(0)
     recurrent = layers.LSTM(units, return_sequences=True)
+    head: Any
+    loss: Any
+    metrics: list[Any]
     if task["head"] == "crf":
         head = layers.CRF(tags)
         loss, metrics = head.loss, [head.accuracy]

@@ -32,7 +32,7 @@ def build(task: Task) -> Callable[[], object]:
         for name, shape in shapes.items()
     ]
     inputs = ["x", "W", "R", "B"] + (["", "", "", "P"] if "P" in shapes else [])
-    extra = {"linear_before_reset": 1} if operator == "GRU" else {}
+    extra: dict[str, Any] = {"linear_before_reset": 1} if operator == "GRU" else {}
     node = helper.make_node(operator, inputs, ["y"], hidden_size=units, **extra)
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, (timesteps, batch, features))
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, (timesteps, 1, batch, units))

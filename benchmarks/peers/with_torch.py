@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-torch.set_num_threads(os.cpu_count())
+torch.set_num_threads(os.cpu_count() or 1)
 
 Task = dict[str, Any]
 
