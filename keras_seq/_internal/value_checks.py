@@ -12,9 +12,9 @@ from keras_seq._internal.types import Array, Tensor
 def check_valid(is_valid: Tensor, values: Tensor, message: str) -> None:
     """Raise an error for the first invalid value.
 
-    In a TensorFlow graph or a compiled function of JAX, the check is part of the program, and the
-    backend raises an error with the message. Programs of `jit_compile=True` on TensorFlow and of
-    `torch.compile` contain no checks.
+    In a TensorFlow graph or a compiled function of JAX, the check is part of the program. The
+    backend then raises an error with the message. Programs of `jit_compile=True` on TensorFlow and
+    of `torch.compile` contain no checks.
 
     Args:
         is_valid: Bools `(rows, columns)`.

@@ -1,9 +1,9 @@
 """Gradient checkpointing: long sequences in little memory.
 
 A scan keeps only the states between chunks of the sequence. The backward pass recomputes each chunk
-(Griewank 1992; Chen et al. 2016, "Training deep nets with sublinear memory cost"). The length and
-the number of chunks grow as the square root of the number of time steps, and so does the memory in
-addition to inputs, outputs and their gradients. The forward pass runs twice.
+(Griewank 1992; Chen et al. 2016, "Training deep nets with sublinear memory cost"). Length and
+number of the chunks grow with the square root of the number of time steps. So does the memory, in
+addition to that of inputs, outputs and their gradients. The forward pass runs twice.
 """
 
 import math

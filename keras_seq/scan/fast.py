@@ -1,8 +1,8 @@
 """Fast path: compiled forward passes and hand-derived backpropagation through time.
 
 `keras_seq.scan.bptt` holds the passes of each cell, the same for all backends. This module checks
-that they apply, and runs them. On TensorFlow, XLA compiles one program for a shard of the batch,
-and the shards run in parallel, one per core, since a loop of XLA runs on one core only. On JAX, the
+that they apply, and runs them. On TensorFlow, XLA compiles one program for a shard of the batch.
+The shards run in parallel, one per core, since a loop of XLA runs on one core only. On JAX, the
 passes run within the user's own `jit`.
 """
 

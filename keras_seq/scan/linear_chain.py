@@ -10,8 +10,8 @@ are, do not belong to the sequence. A transition, start or end of minus infinity
 `potentials` is the triple of transitions `(tags, tags)` from tag to tag, start `(tags,)` and end
 `(tags,)`. Forward, backward and Viterbi variables are kept relative to the best tag, so that
 neither long sequences nor large scores lose accuracy. The recursions are sequential. A parallel
-scan over products of transitions took 2.4 to 6 times as long on two cores, for 9 and 13 tags and 65
-to 4,097 steps.
+scan over products of transitions was 2.4 to 6 times slower (2 cores, 9 and 13 tags, 65 to 4,097
+steps).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -162,8 +162,8 @@ def _while_loop(
 ) -> tuple[Carry, tuple[Tensor, ...]]:
     """Run a loop by TensorFlow's own operations.
 
-    Outside of XLA's programs, `ops.slice_update` is an operation that XLA compiles for every shape,
-    which takes tens of milliseconds for a batch of a new length. It also has no gradient.
+    Outside of XLA programs, `ops.slice_update` has no gradient. XLA also compiles it separately for
+    every shape, which takes tens of milliseconds per new length.
     """
     import tensorflow as tf
 

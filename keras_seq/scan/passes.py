@@ -161,9 +161,9 @@ class ShardedPasses(NamedTuple):
     num_shards: int
     num_states: int
     training: bool | None
-    """Whether to keep residuals for a gradient; otherwise a gradient reruns the forward pass."""
+    """True to keep residuals for a gradient; otherwise a gradient reruns the forward pass."""
     is_padded: bool
-    """Whether lengths are padded to buckets. Sequences longer than `compiled.MIN_BUCKET_LENGTH`
+    """True if lengths are padded to buckets. Sequences longer than `compiled.MIN_BUCKET_LENGTH`
     include the padding. Shorter ones are padded after their projection, since the products over the
     whole sequence would otherwise take several times as long."""
 

@@ -119,8 +119,8 @@ def backward(
         step_range: As in `keras_seq.scan.loop.loop`, in the order of this pass.
 
     Returns:
-        Gradients for the projected inputs, for the product with the recurrent kernel (None if both
-        are equal), for the weights without the two kernels, and for the initial states.
+        Gradients for the projected inputs; for the product with the recurrent kernel (None if both
+        are equal); for the weights without the two kernels; and for the initial states.
     """
     recurrent_kernel, _, *peepholes = weights
     units = recurrent_kernel.shape[0]
