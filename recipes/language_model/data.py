@@ -69,7 +69,7 @@ def split_paragraphs(text: str) -> list[str]:
 
 
 def normalize_whitespace(text: str) -> str:
-    """Return a text with each run of white space as one blank."""
+    """Return a text with each run of white space as one space."""
     return " ".join(text.split())
 
 

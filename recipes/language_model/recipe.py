@@ -44,7 +44,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             num_next: Number of most probable next tokens to show.
             generate: Continue each text instead of scoring it.
             seed: Random seed for sampling.
-            temperature: Softmax temperature for sampling; below 1 favours probable tokens, 0 is
+            temperature: Softmax temperature for sampling; below 1 favors probable tokens, 0 is
                 greedy.
             max_length: Maximum number of generated tokens.
             beam_width: Beam width for beam search instead of sampling.

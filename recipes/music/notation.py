@@ -37,7 +37,7 @@ def split_abc_book(text: str) -> Iterator[str]:
 
 
 def abc_body(abc: str) -> str:
-    """Return the text after the key of an ABC tune, with each run of white space as one blank."""
+    """Return the text after the key of an ABC tune, with each run of white space as one space."""
     _, _, after_key = abc.partition("\nK:")
     return " ".join(after_key.partition("\n")[2].split())
 

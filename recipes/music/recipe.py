@@ -42,7 +42,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             config: Config of the run.
             inputs: Numbers or names of styles.
             seed: Random seed for sampling.
-            temperature: Softmax temperature for sampling; below 1 favours probable events, 0 is
+            temperature: Softmax temperature for sampling; below 1 favors probable events, 0 is
                 greedy.
             prompt: Beginning of the tune in ABC notation, such as "M:6/8 K:G GAB c2d". A chorale
                 needs all four voices: "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2".

@@ -1,1 +1,1 @@
-"""Named entity recognition: persons, places and organisations in sentences."""
+"""Named entity recognition: persons, places and organizations in sentences."""

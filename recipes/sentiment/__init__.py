@@ -1,1 +1,1 @@
-"""Sentiment of sentences about movies or products, in tweets or in news."""
+"""Sentiment classification of sentences: movie and product reviews, tweets, news."""

@@ -48,7 +48,7 @@ def _classify(
     model: SequenceClassifier, examples: RawExamples
 ) -> tuple[list[Prediction], np.ndarray]:
     """Return the predictions and the true labels."""
-    # A text without tokens, such as a blank, is read as one unknown token.
+    # A text without tokens, such as a space, is read as one unknown token.
     tokens = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
     return list(model.classify(tokens)), np.array(examples.targets["labels"])
 

@@ -1,1 +1,1 @@
-"""Speech recognition of spoken digits and commands by CTC, also while they are spoken."""
+"""Speech recognition of spoken digits and commands by CTC, in files or as a stream."""

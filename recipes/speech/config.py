@@ -18,7 +18,7 @@ class Config(config.Config):
     text_column: str = "text"
     """Column of the transcripts in your own tables; empty for silence."""
     alphabet: str | None = None
-    """Characters of the transcripts, including the blank. Default: those of the training split."""
+    """Characters of the transcripts, including the space. Default: those of the training split."""
     lowercase: bool = True
     """Convert transcripts to lower case."""
     max_hours: float = 10.0

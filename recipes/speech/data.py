@@ -66,7 +66,7 @@ def load(config: Config) -> Splits:
 
 
 def normalize_text(text: str, config: Config) -> str:
-    """Return a transcript with single blanks between words, lower-cased if the config says so."""
+    """Return a transcript with single spaces between words, lower-cased if the config says so."""
     text = " ".join(text.split())
     return text.lower() if config.lowercase else text
 

@@ -23,7 +23,7 @@ Lexicon = dict[tuple[str | None, str], dict[str, None]]
 def load(config: Config) -> Splits:
     """Return the lower-case words of each split; the targets are lists of pronunciations.
 
-    A pronunciation is a string. Blanks separate phonemes of more than one character.
+    A pronunciation is a string. Spaces separate phonemes of more than one character.
     """
     if config.data.startswith("tfds:"):
         raise InputError("TFDS has no lexicon; give --data the path of your own file.")

@@ -68,7 +68,7 @@ def _edit_distance(encoder: TextEncoder, reference: str, output: str) -> int:
 
 
 def _separate(encoder: TextEncoder, pronunciation: str) -> str:
-    """Return a pronunciation with blanks between phonemes."""
+    """Return a pronunciation with spaces between phonemes."""
     return " ".join(encoder.tokenize(pronunciation))
 
 

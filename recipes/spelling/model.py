@@ -20,7 +20,7 @@ NGRAM_SIZE = 4
 def build(config: Config, train: RawExamples) -> Seq2Seq:
     """Return a compiled model for the letters and phonemes of the training words."""
     pronunciations = list(itertools.chain.from_iterable(train.targets))
-    # Without blanks between phonemes, each character is a phoneme.
+    # Without spaces between phonemes, each character is a phoneme.
     tokenizer = "whitespace" if any(" " in text for text in pronunciations) else "char"
     source = TextEncoder.from_examples(train.inputs, "char", lowercase=True, end=True)
     target = TextEncoder.from_examples(pronunciations, tokenizer, end=True)

@@ -43,7 +43,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             inputs: Sentences.
             n_best: Number of translations per sentence, at most `beam_width`.
             beam_width: Beam width.
-            length_penalty: Length penalty; larger values favour longer translations.
+            length_penalty: Length penalty; larger values favor longer translations.
             folder: Folder for the attention plots.
         """
         n_best_lists = model.translate_n_best(
