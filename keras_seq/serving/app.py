@@ -263,9 +263,10 @@ class Service:
     def status(self, request: Request) -> dict[str, Any]:
         """Return the status of a model for TensorFlow Serving."""
         model, number = self.get_model(request), request.path_params.get("version")
-        if number is None and (model.ready or model.failed):
-            return protocol_v1.model_status(model)
-        if number in map(str, (*model.ready, *model.failed)):
+        if number is None:
+            if model.ready or model.failed:
+                return protocol_v1.model_status(model)
+        elif number in map(str, (*model.ready, *model.failed)):
             return protocol_v1.model_status(model, int(number))
         if model.ready:
             self.get_version(request)

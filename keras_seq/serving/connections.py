@@ -55,6 +55,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._bytes_since_callback = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the deadline, and evict a connection if too many are open."""
         super().connection_made(transport)
         self._deadline = self.loop.time() + self.limits.header_timeout
         self._timer = self.loop.call_at(self._deadline, self._check_deadline)
@@ -64,11 +65,13 @@ class LimitedConnection(HttpToolsProtocol):
             self.incomplete[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the deadline."""
         self._timer.cancel()
         self.incomplete.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parse received bytes, and reject what is malformed or too large."""
         if self._ignores_input:
             return
         self._unset_keepalive_if_required()
@@ -92,6 +95,7 @@ class LimitedConnection(HttpToolsProtocol):
     # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
+        """Start the deadline of a header."""
         super().on_message_begin()
         self._in_header = True
         self.incomplete[self] = None
@@ -99,6 +103,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._set_deadline(self.limits.header_timeout)
 
     def on_headers_complete(self) -> None:
+        """Check the size of a header, and the number of unanswered requests."""
         # If few bytes arrived since the last request, the header is small too.
         if self._bytes_since_callback > self.limits.max_header_bytes:
             fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
@@ -111,15 +116,18 @@ class LimitedConnection(HttpToolsProtocol):
         self._set_deadline(self._max_request_seconds)
 
     def on_body(self, body: bytes) -> None:
+        """Receive a part of a body."""
         self._bytes_since_callback = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Note that a request is complete."""
         self._bytes_since_callback = 0
         self.incomplete.pop(self, None)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        """Set the deadline for the next request, or for the client to read."""
         super().on_response_complete()
         if self._is_answering():
             self._set_deadline(self._max_request_seconds)

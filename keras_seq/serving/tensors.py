@@ -26,6 +26,10 @@ JSON_TYPES = {
 """Type of a JSON value in Python to its name in errors."""
 
 
+VALUE_TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}}
+"""Kind of a NumPy dtype to the allowed types of JSON values. Default: `int` and `float`."""
+
+
 class TensorSpec(NamedTuple):
     """Type and shape of an input or output of a signature."""
 
@@ -124,7 +128,7 @@ def to_array(label: str, spec: TensorSpec, shape: tuple[int, ...], values: list[
         strings[:] = [to_bytes(label, value) for value in values]
         return strings.reshape(shape)
     dtype = np.dtype(spec.dtype)
-    allowed = {"b": {bool}, "i": {int}, "u": {int}}.get(dtype.kind, {int, float})
+    allowed = VALUE_TYPES.get(dtype.kind, {int, float})
     wrong = set(map(type, values)) - allowed
     if wrong:
         raise InputError(

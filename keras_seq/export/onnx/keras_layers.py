@@ -96,13 +96,17 @@ def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., A
             results = run_directions(directions, sequences, None, steps_mask)
             with contextlib.ExitStack() as stack:
                 for half, result in zip(halves, results, strict=True):
-                    patch = patched_method(half, "inner_loop", lambda _, r=result: lambda **_: r)
-                    stack.enter_context(patch)
+                    stack.enter_context(patched_method(half, "inner_loop", _constant(result)))
                 return call(sequences, mask=mask, training=training)
 
         return run
 
     return make
+
+
+def _constant(result: Any) -> Callable[..., Any]:
+    """Return a function from a method to one that returns a computed result."""
+    return lambda _: lambda **_: result
 
 
 def _can_merge(halves: tuple[Any, Any], natives: list[NativeOperator]) -> bool:
