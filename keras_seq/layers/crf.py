@@ -59,8 +59,7 @@ class CRF(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, timesteps, features)`.
-        mask: Bools `(batch, timesteps)`, False where there is no tag. Default: the mask of the
-            layer before.
+        mask: Bools `(batch, timesteps)`, False for padding. Default: the mask of the layer before.
 
     Returns:
         Scores, float32 `(batch, timesteps, units)`, also in mixed precision.

@@ -71,9 +71,9 @@ class MaskedConv1D(keras.layers.Layer):
     def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             sequences = ops.where(mask[:, :, None], sequences, 0.0)
-        before = (self.kernel_size - self.strides) // 2
-        after = self.kernel_size - 1 - before
-        return self.convolution(ops.pad(sequences, [[0, 0], [before, after], [0, 0]]))
+        left = (self.kernel_size - self.strides) // 2
+        right = self.kernel_size - 1 - left
+        return self.convolution(ops.pad(sequences, [[0, 0], [left, right], [0, 0]]))
 
     def compute_mask(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor | None:
         return None if mask is None else mask[:, :: self.strides]

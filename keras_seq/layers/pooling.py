@@ -84,11 +84,11 @@ class MiddlePooling(_Pooling):
     def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             mask = ops.ones(ops.shape(sequences)[:2], "bool")
-        number = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # from 1; constant after the end
-        length = number[:, -1:]
+        position = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # from 1; constant after the end
+        length = position[:, -1:]
         middles = length // 2 + 1, (length + 1) // 2  # of the forward and the backward direction
         outputs = [
-            ops.sum(ops.where((mask & ops.equal(number, middle))[:, :, None], x, 0.0), axis=1)
+            ops.sum(ops.where((mask & ops.equal(position, middle))[:, :, None], x, 0.0), axis=1)
             for x, middle in zip(ops.split(sequences, 2, axis=-1), middles)
         ]
         return ops.concatenate(outputs, axis=-1)

@@ -280,13 +280,13 @@ class Decoder(keras.layers.Layer):
             state.
         """
         x, weights = self.embedding(ids), None
-        after: list[States] = []
+        new_state: list[States] = []
         if self.stack is not None:
-            x, after = self.stack.step(x, list(state[: self.stack.num_layers]))
+            x, new_state = self.stack.step(x, list(state[: self.stack.num_layers]))
         if self.attention_cell is not None:
             _, x, weights, last = self.attention_cell.step(x, state[-1], memory)
-            after = [*after, last]
-        return self.output_layer(x), weights, after
+            new_state = [*new_state, last]
+        return self.output_layer(x), weights, new_state
 
     def get_config(self) -> Config:
         layers = None

@@ -85,7 +85,7 @@ class VocalTractLengthPerturbation(keras.layers.Layer):
 class SpecAugment(keras.layers.Layer):
     """SpecAugment: random masking of frequency bins and time steps (Park et al. 2019).
 
-    In training, masked values are set to zero. There is no time warping.
+    In training, masked values are set to zero. Time warping is not included.
 
     >>> import keras
     >>> from keras_seq.layers import SpecAugment

@@ -120,12 +120,12 @@ class RNNStack(keras.layers.Layer):
                 recurrent_dropout,
                 self.layer_options,
                 bidirectional,
-                return_sequences=return_sequences or number < num_layers - 1,
+                return_sequences=return_sequences or index < num_layers - 1,
                 return_state=return_state,
                 dtype=policy,
-                name=f"recurrent_{number}",
+                name=f"recurrent_{index}",
             )
-            for number, size in enumerate(sizes)
+            for index, size in enumerate(sizes)
         ]
         shapes = [(None, 1, None) if variational_dropout else None] * num_layers
         shapes.append(shapes[0] if return_sequences else None)
@@ -160,12 +160,12 @@ class RNNStack(keras.layers.Layer):
             mask = keras_compat.get_keras_mask(sequences)
         states = factory.check_states(initial_state, self.state_sizes)
         x, final_states = self._finish(0, self.dropouts[0](sequences, training=training)), []
-        for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
-            y = layer(x, initial_state=before, mask=mask, training=training)
+        for index, (layer, state) in enumerate(zip(self.recurrent_layers, states)):
+            y = layer(x, initial_state=state, mask=mask, training=training)
             if self.return_state:
-                y, *after = y
-                final_states.append(after)
-            x = self._finish(number + 1, self.dropouts[number + 1](y, training=training), x)
+                y, *new_state = y
+                final_states.append(new_state)
+            x = self._finish(index + 1, self.dropouts[index + 1](y, training=training), x)
             mask = ops.flip(mask, axis=1) if self.go_backwards and mask is not None else mask
         return (x, final_states) if self.return_state else x
 
@@ -186,10 +186,10 @@ class RNNStack(keras.layers.Layer):
             self.build((inputs.shape[0], None, inputs.shape[-1]))
         states = factory.check_states(states, self.state_sizes)
         x, final_states = self._finish(0, ops.cast(inputs, self.compute_dtype)), []
-        for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
-            y, after = layer.cell(x, list(before))
-            final_states.append(tree.flatten(after))
-            x = self._finish(number + 1, y, x)
+        for index, (layer, state) in enumerate(zip(self.recurrent_layers, states)):
+            y, new_state = layer.cell(x, list(state))
+            final_states.append(tree.flatten(new_state))
+            x = self._finish(index + 1, y, x)
         return tree.map_structure(lambda t: ops.cast(t, self.compute_dtype), (x, final_states))
 
     def advance(self, sequences: Tensor, states: Sequence[States]) -> tuple[Tensor, list[States]]:
@@ -207,10 +207,10 @@ class RNNStack(keras.layers.Layer):
         self._check_reads_forwards()
         states = factory.check_states(states, self.state_sizes)
         x, final_states = self._finish(0, ops.cast(sequences, self.compute_dtype)), []
-        for number, (layer, before) in enumerate(zip(self.recurrent_layers, states)):
-            last, outputs, after = layer.inner_loop(x, list(before), mask=None, training=False)
-            final_states.append(tree.flatten(after))
-            x = self._finish(number + 1, outputs if layer.return_sequences else last, x)
+        for index, (layer, state) in enumerate(zip(self.recurrent_layers, states)):
+            last, outputs, new_state = layer.inner_loop(x, list(state), mask=None, training=False)
+            final_states.append(tree.flatten(new_state))
+            x = self._finish(index + 1, outputs if layer.return_sequences else last, x)
         return tree.map_structure(lambda t: ops.cast(t, self.compute_dtype), (x, final_states))
 
     def _check_reads_forwards(self) -> None:
