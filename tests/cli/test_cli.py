@@ -173,7 +173,7 @@ MISTAKES = {
     "too small": (["train", "mnist_rows", "--batch-size", "0"], "--batch-size must be at least 1"),
     "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
-    "a folder that is no recipe": (["train", "."], "has no config.py"),
+    "a folder without a recipe": (["train", "."], "has no config.py"),
     "nothing to resume": (["train", "mnist_rows", "--resume"], "is not a run"),
     "no run": (["evaluate", "runs"], "runs is not a run"),
     "nothing to predict": (["predict", "runs"], "needs at least one input"),

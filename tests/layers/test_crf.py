@@ -299,7 +299,7 @@ MISTAKES = {
     "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
     "a tag outside of the scheme": (lambda: layers.CRF(1, tags=["E-A"]), "'E-A' is not a tag"),
     "an unknown scheme": (lambda: layers.CRF(1, tags=["O"], scheme="BIO"), "tag scheme 'BIO'"),
-    "features that are no scores": (
+    "features that are not scores": (
         lambda: layers.CRF(3, use_kernel=False).build((None, None, 4)),
         "takes 3 scores per time step, got 4",
     ),

@@ -364,7 +364,7 @@ def folder_of_tunes(folder, count=24):
     score = stream.Stream([note.Note(midi) for midi in (60, 62, 64, 65)])
     score.write("midi", folder / "up" / "one.mid")
     score.write("mxl", folder / "up" / "two.mxl")
-    (folder / "down" / "broken.mid").write_bytes(b"this is no MIDI file")
+    (folder / "down" / "broken.mid").write_bytes(b"this is not a MIDI file")
     (folder / "down" / "empty.abc").write_text("X:1\nM:4/4\nK:C\n\n")
     return folder
 

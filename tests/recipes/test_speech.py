@@ -61,7 +61,7 @@ def test_a_voice_that_is_not_there():
 
 
 def test_a_voice_of_its_own_has_its_own_pitch():
-    """Read anew for each utterance, among voices of eSpeak's."""
+    """The pitch is read again for each utterance, among voices of eSpeak."""
 
     def pitch(rate, samples):
         """In Hz: where the samples are most like themselves."""
