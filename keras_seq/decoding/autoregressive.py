@@ -107,7 +107,7 @@ def sample(
         uniform = keras.random.uniform((max_length, rows), seed=seed)
     uniform = ops.convert_to_tensor(uniform)
 
-    def choose(log_probs: Tensor, number: Tensor) -> Tensor:
+    def choose(log_probs: Tensor, position: Tensor) -> Tensor:
         ranked = ops.flip(ops.argsort(log_probs, axis=-1), axis=-1)
         scores = ops.take_along_axis(log_probs, ranked, axis=-1) / temperature
         probabilities = ops.softmax(scores, axis=-1)
@@ -119,7 +119,7 @@ def sample(
             probabilities = ops.where(before < top_p * total, probabilities, 0)
         # Inverse transform sampling takes one random number per token.
         cumulative = ops.cumsum(probabilities, axis=-1)
-        is_below = cumulative <= uniform[number][:, None] * cumulative[:, -1:]
+        is_below = cumulative <= uniform[position][:, None] * cumulative[:, -1:]
         rank = ops.sum(ops.cast(is_below, "int32"), axis=-1, keepdims=True)
         last = ops.sum(ops.cast(probabilities > 0, "int32"), axis=-1, keepdims=True) - 1
         return ops.take_along_axis(ranked, ops.minimum(rank, last), axis=-1)[:, 0]
@@ -138,7 +138,7 @@ def _generate(
     """Return tokens and their log probabilities, as `greedy` does.
 
     Args:
-        choose: Function from log probabilities and the number of the step to tokens `(rows,)`.
+        choose: Function from log probabilities and the time step to tokens `(rows,)`.
         step: As in `greedy`.
         state: State before the first step.
         start_id: As in `greedy`.
@@ -150,11 +150,11 @@ def _generate(
     alive = ops.ones((rows,), "bool")
     chosen, log_probs = ops.zeros((max_length, rows), "int32"), ops.zeros((max_length, rows))
 
-    def cond(number: Tensor, _tokens: Tensor, alive: Tensor, *_: Tensor) -> Tensor:
-        return (number < max_length) & ops.any(alive)
+    def cond(position: Tensor, _tokens: Tensor, alive: Tensor, *_: Tensor) -> Tensor:
+        return (position < max_length) & ops.any(alive)
 
     def body(
-        number: Tensor,
+        position: Tensor,
         tokens: Tensor,
         alive: Tensor,
         state: State,
@@ -162,12 +162,12 @@ def _generate(
         log_probs: Tensor,
     ) -> tuple[Tensor, ...]:
         scores, state = step(tokens, state)
-        tokens = ops.where(alive, ops.cast(choose(scores, number), "int32"), 0)
+        tokens = ops.where(alive, ops.cast(choose(scores, position), "int32"), 0)
         log_p = ops.take_along_axis(scores, tokens[:, None], axis=-1)[:, 0]
         log_p = ops.where(alive, ops.cast(log_p, "float32"), 0)
-        is_now = ops.arange(max_length)[:, None] == number
+        is_now = ops.arange(max_length)[:, None] == position
         chosen, log_probs = ops.where(is_now, tokens, chosen), ops.where(is_now, log_p, log_probs)
-        return number + 1, tokens, alive & (tokens != end_id), state, chosen, log_probs
+        return position + 1, tokens, alive & (tokens != end_id), state, chosen, log_probs
 
     first = ops.convert_to_tensor(0, dtype="int32")
     *_, chosen, log_probs = ops.while_loop(

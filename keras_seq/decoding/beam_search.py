@@ -114,13 +114,13 @@ def beam_search(
         # on the sign of the penalty.
         return ops.maximum(score(sums, length), score(sums, max_lengths))
 
-    # The variables of the loop: the number of the step; last tokens `(rows,)` and states of the
+    # The variables of the loop: the time step; last tokens `(rows,)` and states of the
     # hypotheses; their tokens `(rows, max_length)`; their log probabilities `(batch, beam_width)`;
     # whether the first hypothesis is the greedy one; the pool's sequences and scores; and the best
     # score that a pruned hypothesis could have reached `(batch,)`.
 
     def cond(
-        number: Tensor,
+        position: Tensor,
         _tokens: Tensor,
         _state: State,
         _sequences: Tensor,
@@ -130,11 +130,11 @@ def beam_search(
         scores: Tensor,
         _best_pruned: Tensor,
     ) -> Tensor:
-        best = best_attainable(ops.max(sums, axis=1), number + 1)
-        return (number < max_length) & ops.any(best > scores[:, -1])
+        best = best_attainable(ops.max(sums, axis=1), position + 1)
+        return (position < max_length) & ops.any(best > scores[:, -1])
 
     def body(
-        number: Tensor,
+        position: Tensor,
         tokens: Tensor,
         state: State,
         sequences: Tensor,
@@ -147,7 +147,7 @@ def beam_search(
         log_probs, state = step(tokens, state)
         size = log_probs.shape[-1]
         suppressed = ops.convert_to_tensor(np.isin(np.arange(size), list(suppress_tokens)))
-        suppressed = suppressed | (ops.arange(size) == end_id) & (number + 1 < min_length)
+        suppressed = suppressed | (ops.arange(size) == end_id) & (position + 1 < min_length)
         log_probs = ops.where(suppressed, -inf, ops.cast(log_probs, "float32"))
         log_probs = ops.reshape(log_probs, (batch, beam_width, size))
         candidates = ops.reshape(sums[:, :, None] + log_probs, (batch, beam_width * size))
@@ -157,16 +157,16 @@ def beam_search(
         chosen = ops.cast(ops.top_k(ranked, min(beam_width + 1, beam_width * size))[1], "int32")
         sums = ops.take_along_axis(candidates, chosen, axis=1)
         pruned = ops.max(sums[:, beam_width:], axis=1, initial=-inf)
-        best_pruned = ops.maximum(best_pruned, best_attainable(pruned, number + 1))
+        best_pruned = ops.maximum(best_pruned, best_attainable(pruned, position + 1))
         chosen, sums = chosen[:, :beam_width], sums[:, :beam_width]
         parents, tokens = ops.reshape(first_rows + chosen // size, (-1,)), chosen % size
         state, sequences = keras.tree.map_structure(
             lambda rows: ops.take(rows, parents, axis=0), (state, sequences)
         )
-        ends = (tokens == end_id) | ops.reshape(number + 1 == max_lengths, (-1, 1))
+        ends = (tokens == end_id) | ops.reshape(position + 1 == max_lengths, (-1, 1))
         tokens = ops.reshape(tokens, (-1,))
-        sequences = ops.where(ops.arange(max_length) == number, tokens[:, None], sequences)
-        final_scores = score(sums, number + 1)
+        sequences = ops.where(ops.arange(max_length) == position, tokens[:, None], sequences)
+        final_scores = score(sums, position + 1)
         if coverage is not None:
             final_scores = final_scores + ops.reshape(coverage(state), (batch, beam_width))
         pool = ops.concatenate([scores, ops.where(ends, final_scores, -inf)], axis=1)
@@ -176,7 +176,7 @@ def beam_search(
         finished = ops.take_along_axis(pool, kept[:, :, None], axis=1)
         sums = ops.where(ends, -inf, sums)
         greedy_in_beam = greedy_in_beam & (sums[:, 0] > -inf)
-        beam = number + 1, tokens, state, sequences, sums, greedy_in_beam
+        beam = position + 1, tokens, state, sequences, sums, greedy_in_beam
         return *beam, finished, scores, best_pruned
 
     start = (

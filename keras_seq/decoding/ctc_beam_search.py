@@ -48,7 +48,7 @@ def ctc_beam_search(
         log_probs: Natural logarithms `(timesteps, labels + 1)`; column 0 is the blank.
         beam_width: Number of prefixes to keep, at least 1.
         score_next: Function from prefixes, tuples of labels from 1, to the log probabilities of the
-            next label `(prefixes, labels + 1)`; column 0 is the end. What it scores with minus
+            next label `(prefixes, labels + 1)`. Column 0 is the end. What it scores with minus
             infinity is excluded at every weight. A `Lexicon` is such a function.
         lm_weight: Weight of the language model, at least 0.
         length_bonus: Score per label, against the preference of a language model for short texts.
@@ -150,11 +150,11 @@ def _extend(
     for prefix, (blank, label) in beam.items():
         total = _log_add(blank, label)
         add(prefix, total + row[0], label + row[prefix[-1]] if prefix else NEG_INF)
-        for number in model.allowed[prefix]:
+        for next_label in model.allowed[prefix]:
             # A repeated label counts twice only if a blank separates both.
-            is_repeated = prefix and prefix[-1] == number
-            longer = model.append(prefix, number)
-            add(longer, NEG_INF, (blank if is_repeated else total) + row[number])
+            is_repeated = prefix and prefix[-1] == next_label
+            longer = model.append(prefix, next_label)
+            add(longer, NEG_INF, (blank if is_repeated else total) + row[next_label])
     return after
 
 

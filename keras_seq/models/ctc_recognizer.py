@@ -62,8 +62,8 @@ class CTCRecognizer(BaseModel):
         name: Name of the model.
 
     Raises:
-        InputError: If the alphabet is empty or repeats a character, if the lexicon has a character
-            that is not in it, or if the layers do not fit each other.
+        InputError: If the alphabet is empty or repeats a character, if the lexicon has other
+            characters, or if the layers do not fit each other.
     """
 
     config_attributes = ("alphabet", "front_end", "features", "stack", "lexicon")

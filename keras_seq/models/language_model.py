@@ -25,8 +25,8 @@ OVERLAP = 64
 class LanguageModel(TextModel):
     """Base class of `SequenceGenerator`: encoding, and log probabilities of texts.
 
-    As a network it maps a dict of "tokens", and "style" if there are styles, to the logits of the
-    next token at each time step.
+    As a network it maps a dict of "tokens", and of "style" if there are styles, to the logits of
+    the next token.
     """
 
     styles: list[str] | None

@@ -77,8 +77,7 @@ class Seq2Seq(TextModel):
         name: Name of the model.
 
     Raises:
-        InputError: If an encoder has no end token, if there are no features, if the stack does not
-            return all outputs and its states, or if the decoder has another vocabulary.
+        InputError: If an encoder has no end token, or if features, stack and decoder do not fit.
     """
 
     config_attributes = (

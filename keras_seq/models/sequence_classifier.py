@@ -77,8 +77,8 @@ class SequenceClassifier(TextModel):
         name: Name of the model.
 
     Raises:
-        InputError: If there are fewer than two labels, if two labels are equal, if experts have
-            equal names, or if pooling and stack do not fit each other.
+        InputError: If there are fewer than two labels, if labels or names of experts are equal, or
+            if pooling and stack do not fit each other.
     """
 
     config_attributes = (

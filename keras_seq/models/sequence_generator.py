@@ -64,10 +64,10 @@ class SequenceGenerator(LanguageModel):
     ...     count_model=counts,
     ... )
 
-    As a network it maps a dict of "tokens", ids `(batch, timesteps)` with the end token before each
-    text, to logits of the next token `(batch, timesteps, vocab_size)`. With styles a second input
-    "style" has the ids of styles `(batch,)`. The style sets the initial states and is a feature of
-    every time step.
+    As a network it maps a dict of "tokens" `(batch, timesteps)` to logits of the next token,
+    `(batch, timesteps, vocab_size)`. The end token precedes each text. With styles, a second input
+    "style" `(batch,)` has their ids. The style sets the initial states and is a feature of every
+    time step.
 
     Args:
         encoder: Encoder of texts to ids, with an end token.
