@@ -31,7 +31,7 @@ def test_a_recipe_has_what_is_known_before_its_code_is_imported(folder):
         info.package,
         "./written",
     )
-    assert imported.presets == info.presets and imported.description == "A formula."
+    assert imported.presets == info.presets and imported.description == "Formula without training."
     config = imported.preset("default")
     model = imported.build(config, imported.load(config)["train"])
     assert (
