@@ -40,7 +40,7 @@ def test_names_and_order_are_the_same_at_another_time_and_place(tmp_path):
     command = ["-m", "pytest", "--rootdir", ROOT, "-c", ROOT / "setup.cfg", "--collect-only", "-q"]
     command += ["-p", "no:cacheprovider", "-m", "slow or not slow", ROOT / "tests"]
     started = []
-    for place, more, seed in (("here", [], "0"), ("there", ["-p", "later"], "1")):
+    for place, more, seed in (("first", [], "0"), ("second", ["-p", "later"], "1")):
         (tmp_path / place).mkdir()
         changed = {"PYTHONHASHSEED": seed, "PYTHONPATH": tmp_path, "TMPDIR": tmp_path / place}
         started += [
@@ -53,6 +53,6 @@ def test_names_and_order_are_the_same_at_another_time_and_place(tmp_path):
             )
         ]
     outputs = [process.communicate()[0] for process in started]
-    here, there = ([line for line in out.splitlines() if "::" in line] for out in outputs)
-    assert len(here) > 1_000, outputs[0][-2_000:]
-    assert here == there
+    first, second = ([line for line in out.splitlines() if "::" in line] for out in outputs)
+    assert len(first) > 1_000, outputs[0][-2_000:]
+    assert first == second

@@ -104,9 +104,9 @@ def imports(module: str, is_package: bool, tree: ast.AST, modules: set[str]) -> 
 
 
 ALL_IMPORTS = [
-    one
+    import_
     for module, tree in TREES.items()
-    for one in imports(module, MODULES[module].name == "__init__.py", tree, set(MODULES))
+    for import_ in imports(module, MODULES[module].name == "__init__.py", tree, set(MODULES))
 ]
 
 
@@ -237,9 +237,9 @@ def late():
 
 def test_all_kinds_of_imports_are_found():
     modules = {"a", "a.b", "a.b.c", "a.b.e", "a.d", "a.b.f"}
-    found = set(imports("a.b.f", False, ast.parse(SOURCE), modules))
+    all_imports = set(imports("a.b.f", False, ast.parse(SOURCE), modules))
     targets = {"a.b": False, "a.b.c": False, "a.b.e": False, "a.d": True}
-    assert found == {Import("a.b.f", target, typed) for target, typed in targets.items()}
+    assert all_imports == {Import("a.b.f", target, typed) for target, typed in targets.items()}
     assert set(imports("a.b", True, ast.parse("from . import c"), modules)) == {
         Import("a.b", "a.b.c", False)
     }

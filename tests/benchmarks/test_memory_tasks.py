@@ -16,13 +16,13 @@ def marked_sum(x, distance):
 
 
 def copied(x, distance):
-    ids, said, answer = x.argmax(axis=1), [], []
+    ids, symbols, answer = x.argmax(axis=1), [], []
     for t, symbol in enumerate(ids):
         if 1 <= symbol <= 8:
-            said.append(symbol)
+            symbols.append(symbol)
         elif symbol == 9:
-            assert t == len(said) + distance - 1
-            answer = list(said)
+            assert t == len(symbols) + distance - 1
+            answer = list(symbols)
             return [0] * (t + 1) + answer
     raise AssertionError("there is no start signal")
 

@@ -22,8 +22,8 @@ def test_nearest_is_the_one_of_largest_cosine():
     def weight(feature):
         return 1 + math.log(len(TEXTS) / max(counts[feature], 1))
 
-    def norm(found):
-        return math.sqrt(sum(weight(feature) ** 2 for feature in found))
+    def norm(features):
+        return math.sqrt(sum(weight(feature) ** 2 for feature in features))
 
     for query in ("open the door", "Close (x)", "file it", "the"):
         similarities = []

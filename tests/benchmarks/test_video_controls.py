@@ -6,8 +6,8 @@ from benchmarks import video_controls
 def test_reversed_labels():
     labels = ["moving left", "spinning clockwise", "circling counter-clockwise", "growing"]
     labels += ["moving up", "bouncing", "shaking"]
-    found = video_controls.reverse_labels(labels)
-    assert found == [
+    reversed_labels = video_controls.reverse_labels(labels)
+    assert reversed_labels == [
         "moving right",
         "spinning counter-clockwise",
         "circling clockwise",
@@ -16,11 +16,11 @@ def test_reversed_labels():
         "bouncing",
         "shaking",
     ]
-    assert video_controls.reverse_labels(found) == labels
+    assert video_controls.reverse_labels(reversed_labels) == labels
 
 
 def test_single_frames():
     clips = [np.arange(n)[:, None] for n in (3, 5)]
-    found = video_controls.pick_frames(clips, 4, np.random.default_rng(0))
-    assert [clip.shape for clip in found] == [(1, 1)] * 8
-    assert {int(clip[0, 0]) for clip in found[:4]} <= set(range(3))
+    frames = video_controls.pick_frames(clips, 4, np.random.default_rng(0))
+    assert [clip.shape for clip in frames] == [(1, 1)] * 8
+    assert {int(clip[0, 0]) for clip in frames[:4]} <= set(range(3))
