@@ -255,18 +255,20 @@ class Search(_Oracle):
 class RandomSearch(Search, RandomSearchOracle):
     """Random search.
 
-    >>> from keras_seq.tuning import RandomSearch, Search
-    >>> issubclass(RandomSearch, Search)
-    True
+    >>> from keras_seq.tuning import RandomSearch
+    >>> search = RandomSearch(None, print, prune=True, objective="val_loss", max_trials=5)
+    >>> search.objective.direction, search.num_done
+    ('min', 0.0)
     """
 
 
 class BayesianSearch(Search, BayesianOptimizationOracle):
     """Bayesian optimization with a Gaussian process.
 
-    >>> from keras_seq.tuning import BayesianSearch, Search
-    >>> issubclass(BayesianSearch, Search)
-    True
+    >>> from keras_seq.tuning import BayesianSearch
+    >>> search = BayesianSearch(None, print, prune=True, objective="val_loss", max_trials=5)
+    >>> search.completed
+    []
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
@@ -281,9 +283,10 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
 class HyperbandSearch(Search, HyperbandOracle):
     """Hyperband: many short trials, of which the best are continued (Li et al. 2018).
 
-    >>> from keras_seq.tuning import HyperbandSearch, Search
-    >>> issubclass(HyperbandSearch, Search)
-    True
+    >>> from keras_seq.tuning import HyperbandSearch
+    >>> search = HyperbandSearch(None, print, prune=False, objective="val_loss", max_epochs=9)
+    >>> search.num_done
+    0.0
     """
 
 
