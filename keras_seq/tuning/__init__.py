@@ -21,10 +21,9 @@ from keras_seq.tuning.search import (
     HyperbandSearch,
     RandomSearch,
     Search,
-    format_value,
     make_oracle,
 )
-from keras_seq.tuning.space import make_hyperparameters, trial_values
+from keras_seq.tuning.space import format_value, make_hyperparameters, trial_values
 from keras_seq.tuning.trial import Trainer
 from keras_seq.tuning.tune import tune
 

@@ -16,14 +16,17 @@ from keras_seq._internal.keras_tuner_compat import OracleHooks
 from keras_seq.train.config import Config
 from keras_seq.train.progress import OnProgress
 from keras_seq.tuning.locking import synchronized
-from keras_seq.tuning.space import trial_values
+from keras_seq.tuning.space import (
+    MAX_RESOURCE,
+    format_value,
+    training_fraction,
+    trial_values,
+)
 
 Strategy = Literal["random", "bayesian", "hyperband"]
 """Value of `--search`."""
 WORKER_TIMEOUT = 60
 """Seconds without a message after which a worker counts as dead."""
-MAX_RESOURCE = 9
-"""Resource of a whole training in Hyperband. Trials get 1, 3 or 9 ninths of a training."""
 HYPERBAND_ROUND_TRIALS = 23
 """Number of trials in a round of Hyperband over all its brackets."""
 MIN_PRUNE_STEP = 20
@@ -95,17 +98,21 @@ class Search(_Oracle):
                 self.set_state(state)
 
     def save(self) -> None:
+        """Write the state of the search."""
         assert self.path is not None
         write_checked_json(self.path, self.get_state(), keep_previous=True)
 
     def save_trial(self, trial: Trial) -> None:
-        self.save()  # the same file holds all trials
+        """Write the state of the search, which includes all trials."""
+        self.save()
 
     def get_state(self) -> dict[str, Any]:
+        """Return the state as a JSON object."""
         trials = {name: trial.get_state() for name, trial in self.trials.items()}
         return {**super().get_state(), "trials": trials, "ended": self.ended}
 
     def set_state(self, state: dict[str, Any]) -> None:
+        """Restore the search from a state."""
         self.trials = {name: Trial.from_state(trial) for name, trial in state["trials"].items()}
         super().set_state(state)
         self.ended = state["ended"]
@@ -117,6 +124,7 @@ class Search(_Oracle):
 
     @synchronized
     def create_trial(self, tuner_id: str) -> Trial:
+        """Return the next trial for a worker, with status STOPPED if there are none."""
         self.last_seen[tuner_id] = time.monotonic()
         self.release_timed_out()
         trial = super().create_trial(tuner_id)
@@ -130,12 +138,14 @@ class Search(_Oracle):
         return copy.copy(trial)  # only `end_trial` may change the trial itself
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the values of a new trial. Stop after three failed trials if none succeeded."""
         if len(self.end_order) >= 3 and not self.completed:
-            return {"status": "STOPPED", "values": None}  # no trial can be trained
+            return {"status": "STOPPED", "values": None}
         return super().populate_space(trial_id)
 
     @synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
+        """Record metrics of a trial. Return it with status STOPPED if it is to stop."""
         trial = self.trials[trial_id]
         if _is_running(trial):
             self.get_trial(trial_id)
@@ -147,6 +157,7 @@ class Search(_Oracle):
 
     @synchronized
     def end_trial(self, trial: Trial) -> None:
+        """Record the end of a trial."""
         if not _is_running(self.trials[trial.trial_id]):
             return  # a worker that had timed out returns after another one finished its trial
         if trial.trial_id in self.retry_queue:
@@ -194,6 +205,7 @@ class Search(_Oracle):
             self.on_progress(self.num_done, self.format_line(trial))
 
     def score_trial(self, trial: Trial) -> None:
+        """Set the score of a trial to its last reported value."""
         trial.score = trial.metrics.get_last_value(self.objective.name)
 
     def should_prune(self, trial: Trial, step: int) -> bool:
@@ -227,6 +239,7 @@ class Search(_Oracle):
         return len(self.end_order) + sum(percentages) / 100
 
     def random_values(self) -> dict[str, Any] | None:
+        """Return the values of the config for the first trial, then random ones."""
         if not self.trials:
             return {field.name: field.default for field in self.hyperparameters.space}
         return super().random_values()
@@ -272,6 +285,7 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Return the values of a new trial: random ones if the proposed ones were tried."""
         # The random state is not saved. Seeded per trial, a resumed search equals a whole one.
         self.reseed(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
@@ -323,16 +337,6 @@ def make_oracle(
         num_random = max(3, num_trials // 4)
         return BayesianSearch(max_trials=num_trials, num_initial_points=num_random, **arguments)
     return RandomSearch(max_trials=num_trials, **arguments)
-
-
-def format_value(value: Any) -> str:
-    """Return a value of a table as a string, floats with four significant digits."""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def training_fraction(trial: Trial) -> float:
-    """Return the fraction of a whole training that a trial runs for."""
-    return trial.hyperparameters.values.get("tuner/epochs", MAX_RESOURCE) / MAX_RESOURCE
 
 
 def _read_state(path: Path) -> dict[str, Any]:

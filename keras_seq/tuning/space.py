@@ -1,4 +1,4 @@
-"""Search space of a config, as keras-tuner's hyperparameters."""
+"""Search space of a config as keras-tuner's hyperparameters, and the values of trials."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,6 +8,9 @@ from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train.config import Config
+
+MAX_RESOURCE = 9
+"""Resource of a whole training in Hyperband. Trials get 1, 3 or 9 ninths of a training."""
 
 
 def make_hyperparameters(
@@ -56,3 +59,13 @@ def trial_values(trial: Trial) -> dict[str, Any]:
         for name, value in values.items()
         if not name.startswith("tuner/")
     }
+
+
+def format_value(value: Any) -> str:
+    """Return a value of a table as a string, floats with four significant digits."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def training_fraction(trial: Trial) -> float:
+    """Return the fraction of a whole training that a trial runs for."""
+    return trial.hyperparameters.values.get("tuner/epochs", MAX_RESOURCE) / MAX_RESOURCE

@@ -20,8 +20,7 @@ from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
 from keras_seq.train.recipe import Recipe
 from keras_seq.train.runs import Run
-from keras_seq.tuning.search import training_fraction
-from keras_seq.tuning.space import trial_values
+from keras_seq.tuning.space import training_fraction, trial_values
 
 
 @dataclasses.dataclass(frozen=True)
