@@ -1,4 +1,4 @@
-"""Fields of the configs: each is there for a reason."""
+"""Fields of the configs, each of which must be needed and described."""
 
 import dataclasses
 import re
@@ -8,17 +8,17 @@ import pytest
 from keras_seq.train import config, registry
 
 ABOUT_DATA = {
-    "dna": {"pooling"},  # whether the place in a sequence says something
+    "dna": {"pooling"},  # depends on whether positions matter
     "language_model": {"tokenizer", "vocab_size"},
     "ner": {"vectors"},
     "sentiment": {"tokenizer", "vectors", "init_from"},
     "translation": {"tokenizer", "vocab_size"},
 }
-"""Fields for the user's own language and files that are not read in `data.py`."""
+"""Fields for user data that `data.py` does not read."""
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
-def test_a_preset_a_search_or_data_needs_each_field(name):
+def test_each_field_is_needed_by_a_preset_a_search_or_data(name):
     recipe = registry.find(name)
     default = recipe.preset("default")
     shared = {field.name for field in dataclasses.fields(config.Config)}
@@ -35,7 +35,7 @@ def test_a_preset_a_search_or_data_needs_each_field(name):
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
-def test_each_field_says_what_it_is(name):
+def test_each_field_has_a_description(name):
     texts = config.field_texts(type(registry.find(name).preset("default")))
     fields = dataclasses.fields(registry.find(name).preset("default"))
     assert all(texts.get(field.name) for field in fields)

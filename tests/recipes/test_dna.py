@@ -1,4 +1,4 @@
-"""The recipe dna on every kind of data, end to end, and its parts."""
+"""Recipe `dna`: data formats, training, metrics, logo and export."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ SMALL = ["--units", "4", "--conv-filters", "4", "--steps", "6", "--batch-size", 
 
 
 def rows(count=90, length=None):
-    """Sequences with their classes: of one the middle is GT, of the other AG."""
+    """Yield sequences with labels: GT is in the middle of donors, AG of acceptors."""
     random = np.random.default_rng(0)
     for number in range(count):
         label, site = ("donor", "GT") if number % 2 else ("acceptor", "AG")
@@ -35,12 +35,12 @@ def table(path):
 
 
 def fasta(folder, packed=False):
-    """A file a class: wrapped lines, small letters, lines of white space."""
+    """Write a FASTA file per class, with wrapped lines, lower case and blank lines."""
     folder.mkdir(parents=True)
     for label in ("donor", "acceptor"):
         text = "\n"
-        for number, (sequence, of) in enumerate(rows()):
-            if of == label:
+        for number, (sequence, row_label) in enumerate(rows()):
+            if row_label == label:
                 wrapped = "\r\n".join(sequence[i : i + 7] for i in range(0, len(sequence), 7))
                 text += f">s{number} of {label}\n{wrapped.lower() if number % 3 else wrapped}\n\n"
         if packed:
@@ -50,7 +50,7 @@ def fasta(folder, packed=False):
 
 
 def read(**fields):
-    """All examples that are loaded, as a dict."""
+    """Return all loaded examples, sequence to label."""
     loaded = data.load(Config(**fields))
     return {
         sequence: label
@@ -67,7 +67,7 @@ def test_tables_and_fasta_files_are_read(workplace):
         assert read(data=name) == dict(rows()), name
 
 
-def test_folders_bring_their_own_split(workplace):
+def test_folders_with_their_own_split(workplace):
     fasta(workplace / "mine/train")
     fasta(workplace / "mine/test")
     splits = data.load(Config(data="mine"))
@@ -79,12 +79,12 @@ def test_folders_bring_their_own_split(workplace):
         data.load(Config(data="mine", fold=1))
 
 
-def test_folds_part_all_sequences_and_keep_equal_ones_together(workplace):
+def test_folds_divide_all_sequences_and_keep_equal_ones_together(workplace):
     twice, tested = [*rows(), *rows()], []
     for fold in range(10):
-        parts = data.split_by_fold(twice, fold)
-        assert not set(parts.get("test", ())) & set(parts["train"])
-        tested += parts.get("test", ())
+        splits = data.split_by_fold(twice, fold)
+        assert not set(splits.get("test", ())) & set(splits["train"])
+        tested += splits.get("test", ())
     assert sorted(tested) == sorted(twice)
     table(workplace / "mine.csv")
     content, fold = (data.load(Config(data="mine.csv", fold=fold)) for fold in (None, 0))
@@ -92,7 +92,7 @@ def test_folds_part_all_sequences_and_keep_equal_ones_together(workplace):
     assert sorted(fold["test"].inputs) == sorted(content["test"].inputs)
 
 
-def test_both_strands_train(workplace):
+def test_training_on_both_strands(workplace):
     assert bases.reverse_complement("AACGRN") == "NYCGTT"
     table(workplace / "mine.csv")
     one, both = (data.load(Config(data="mine.csv", strands=s)) for s in ("one", "both"))
@@ -106,7 +106,7 @@ def test_both_strands_train(workplace):
 @pytest.mark.parametrize(
     ("settings", "counted"), [({}, True), ({"kmer": 0}, False), ({"pooling": "max"}, False)]
 )
-def test_places_count_where_the_middle_says_what_they_are(workplace, settings, counted):
+def test_weight_array_model_needs_pooling_in_the_middle(workplace, settings, counted):
     table(workplace / "mine.csv")
     config = Config(data="mine.csv", units=2, conv_filters=2, **settings)
     train = data.load(config)["train"]
@@ -118,17 +118,17 @@ def test_places_count_where_the_middle_says_what_they_are(workplace, settings, c
         assert np.abs(expert.weight_array.log_count_ratios.numpy()).max() > 1
 
 
-def test_a_letter_is_the_bases_that_it_may_be():
+def test_letters_have_the_probabilities_of_their_bases():
     vectors = bases.base_probabilities()
     assert vectors["a"] == [1, 0, 0, 0] and vectors["y"] == [0, 0.5, 0, 0.5]
     assert vectors["u"] == vectors["t"] and vectors["<UNK>"] == vectors["n"] == [0.25] * 4
     np.testing.assert_allclose([sum(vector) for vector in vectors.values()], 1)
-    for letter, of in bases.IUPAC_CODE.items():
-        other = bases.IUPAC_CODE[bases.reverse_complement(letter.replace("U", "T"))]
-        assert sorted(map(bases.reverse_complement, of)) == sorted(other)
+    for letter, letter_bases in bases.IUPAC_CODE.items():
+        complement_bases = bases.IUPAC_CODE[bases.reverse_complement(letter.replace("U", "T"))]
+        assert sorted(map(bases.reverse_complement, letter_bases)) == sorted(complement_bases)
 
 
-def test_a_public_set(workplace, mock_public):
+def test_tfds_dataset(workplace, mock_public):
     import tensorflow as tf
 
     def examples(builder, split=None, **_):
@@ -143,12 +143,12 @@ def test_a_public_set(workplace, mock_public):
             data.load(Config(data="tfds:genomics_ood", fold=0))
     assert set(splits) == {"train", "validation", "test"}
     genera = {"donor": "Yersinia", "acceptor": "Bacillus"}
-    for found in splits.values():
+    for examples_of_split in splits.values():
         expected = [(sequence, genera[label]) for sequence, label in rows(60)]
-        assert list(zip(found.inputs, found.targets["labels"])) == expected
+        assert list(zip(examples_of_split.inputs, examples_of_split.targets["labels"])) == expected
 
 
-def test_splice_junctions_as_the_package_writes_them(monkeypatch):
+def test_splice_junctions_in_the_format_of_the_package(monkeypatch):
     from keras_seq_recipes.dna import splice
 
     text = "@relation x\n@attribute a {A, C}\n@data\nA, c, N, EI\nG, T, T, N\n"
@@ -161,11 +161,11 @@ def test_end_to_end(workplace, capsys):
     table(workplace / "mine.csv")
     assert cli.main(["train", "dna", "--data", "mine.csv", *SMALL]) == 0, capsys.readouterr()
     folder = workplace / "runs/dna/default"
-    found = json.loads((folder / "metrics.json").read_text())["test"]
-    interval = found["accuracy_interval"]
-    assert interval["low"] < found["accuracy"] <= interval["high"]
-    assert {"donor", "acceptor"} <= set(found["per_label"])
-    assert set(found["per_label"]["donor"]) == {"precision", "recall"}
+    metrics = json.loads((folder / "metrics.json").read_text())["test"]
+    interval = metrics["accuracy_interval"]
+    assert interval["low"] < metrics["accuracy"] <= interval["high"]
+    assert {"donor", "acceptor"} <= set(metrics["per_label"])
+    assert set(metrics["per_label"]["donor"]) == {"precision", "recall"}
     for name in ("confusion_matrix.png", "logo.png"):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
     (workplace / "new.fasta").write_text(">mine\nacg\ntnn\n>other\nGGGGU\n")
@@ -216,24 +216,24 @@ def test_bad_files(workplace, capsys, name, content, message):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     if (path.name.startswith("x") and path.parent != workplace) or "train" in name:
         (workplace / "a/y.fa").write_text(">s\nACGT\n")
-    given = name.split("/")[0]
-    assert cli.main(["train", "dna", "--data", given, *SMALL]) == 2
+    source = name.split("/")[0]
+    assert cli.main(["train", "dna", "--data", source, *SMALL]) == 2
     assert message in capsys.readouterr().err
     assert not (workplace / "runs").exists()
 
 
-def test_no_such_fold():
+def test_invalid_fold():
     with pytest.raises(InputError, match="--fold must be 0 to 9, got 10"):
         Config(fold=10)
 
 
-def test_names_and_sequences_of_a_file(workplace):
+def test_headers_and_sequences_of_a_fasta_file(workplace):
     (workplace / "x.fa").write_text("\ufeff>one  two\nac\nGU\n\n>\nr\n")
     assert list(read_fasta("x.fa")) == [("one  two", "ACGT"), ("", "R")]
 
 
-def tiny():
-    """A model of sequences of one length, built but hardly trained."""
+def small_model():
+    """Return an untrained model and its training sequences, all of one length."""
     train = data.RawExamples(*map(list, zip(*rows(40, 6))))
     train = data.RawExamples(train.inputs, {"labels": train.targets})
     config = Config(units=4, conv_filters=4)
@@ -243,7 +243,7 @@ def tiny():
 @pytest.mark.parametrize("how", slow_but(["onnx"], ["savedmodel", "onnx", "litert"]))
 def test_exports(workplace, how):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}.get(how, "tensorflow"))
-    model, train = tiny()
+    model, train = small_model()
     tokens = [model.encoder.tokenize(sequence) for sequence in train.inputs[:3]]
     report = export.FORMATS[how](model, workplace / how, [*tokens, tokens[0][:5]])
     assert report["max_abs_error"] < 1e-5
@@ -253,14 +253,14 @@ def test_exports(workplace, how):
         loaded = tf.saved_model.load(workplace / how)
         texts = [train.inputs[0], train.inputs[0].lower(), "acgRn"]
         out = loaded.classify(tf.constant(texts))["probabilities"].numpy()
-        expected = [list(one.probabilities.values()) for one in model.classify(texts)]
+        expected = [list(prediction.probabilities.values()) for prediction in model.classify(texts)]
         np.testing.assert_allclose(out, expected, atol=1e-5)
         np.testing.assert_allclose(out[0], out[1], atol=1e-6)
 
 
-def test_a_page_to_try_it_on():
+def test_demo_panel():
     pytest.importorskip("gradio")
-    model, _ = tiny()
+    model, _ = small_model()
     panel = RECIPE.demo(model, None)
     [likely], inputs, steps = panel.answer("acg tracc\n")
     assert set(likely) == {"donor", "acceptor"}
@@ -273,8 +273,8 @@ def test_a_page_to_try_it_on():
         panel.answer(None)
 
 
-class Counting:
-    """A model whose log-odds of "many" are the number of times that G is there."""
+class CountingModel:
+    """A model whose log-odds of "many" are the number of Gs."""
 
     labels = ["few", "many"]
 
@@ -285,17 +285,17 @@ class Counting:
             yield Prediction(label, max(p, 1 - p), {"few": 1 - p, "many": p}, None)
 
 
-def test_saliency_is_what_a_base_adds(workplace):
+def test_saliency_is_the_loss_of_log_odds(workplace):
     examples = data.RawExamples(
         ["AGC", "GGC", "CCT", "ACGTT"], {"labels": ["many"] * 2 + ["few"] * 2}
     )
-    found = logo.compute_saliency(Counting(), examples)
-    assert set(found) == {"few", "many"}
-    np.testing.assert_allclose(found["few"], np.zeros((3, 4)), atol=1e-6)
+    saliency = logo.compute_saliency(CountingModel(), examples)
+    assert set(saliency) == {"few", "many"}
+    np.testing.assert_allclose(saliency["few"], np.zeros((3, 4)), atol=1e-6)
     expected = [[0, 0, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    np.testing.assert_allclose(found["many"], expected, atol=1e-6)
+    np.testing.assert_allclose(saliency["many"], expected, atol=1e-6)
     logo.draw_logo(
-        {"a": np.array([[1.0, -2.0, 0, 0.5]]), "b": found["many"]}, workplace / "logo.png"
+        {"a": np.array([[1.0, -2.0, 0, 0.5]]), "b": saliency["many"]}, workplace / "logo.png"
     )
     assert (workplace / "logo.png").stat().st_size > 1000
 
@@ -305,14 +305,14 @@ def test_metrics_by_hand():
         labels = ["few", "many"]
 
         def classify(self, sentences, batch_size):
-            return list(Counting().classify(sentences))
+            return list(CountingModel().classify(sentences))
 
     examples = data.RawExamples(["G", "C", "GG", "GGG"], {"labels": ["many", "few", "few", "many"]})
-    found = metric.evaluate(Fixed(), {"test": examples}, "test")
-    assert found["accuracy"] == 0.75
-    assert found["per_label"]["many"] == {"precision": 2 / 3, "recall": 1}
-    assert found["per_label"]["few"]["recall"] == 0.5
-    # Wilson's interval of 3 of 4, by the formula in its paper.
+    metrics = metric.evaluate(Fixed(), {"test": examples}, "test")
+    assert metrics["accuracy"] == 0.75
+    assert metrics["per_label"]["many"] == {"precision": 2 / 3, "recall": 1}
+    assert metrics["per_label"]["few"]["recall"] == 0.5
+    # Wilson interval of 3 correct out of 4, by the formula of the paper.
     low, high = metric.accuracy_interval(3, 4)
     for end in (low, high):
         np.testing.assert_allclose(

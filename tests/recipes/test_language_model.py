@@ -1,4 +1,4 @@
-"""The recipe on texts of the user's own and on a mocked set of TFDS; what its numbers mean."""
+"""Recipe `language_model`: texts, a mocked TFDS dataset, training and metrics."""
 
 import json
 
@@ -32,15 +32,15 @@ def test_paragraphs():
     assert data.split_paragraphs("\n\n \n") == []
 
 
-def test_the_manual(workplace):
-    found = [text for text, _ in data.read_python_manual()]
-    folded = [data.normalize_whitespace(text) for text in found]
-    assert len(found) > 1_500 and len(set(folded)) == len(folded)
+def test_python_manual(workplace):
+    paragraphs = [text for text, _ in data.read_python_manual()]
+    folded = [data.normalize_whitespace(text) for text in paragraphs]
+    assert len(paragraphs) > 1_500 and len(set(folded)) == len(folded)
     assert any('"break" may only occur syntactically nested' in text for text in folded)
 
 
-class Uniform:
-    """A model to which each of eight tokens is as likely, the end too."""
+class UniformModel:
+    """A model that gives each token, and the end, the probability 1/8."""
 
     encoder = TextEncoder("abcd", "char", end=True)
 
@@ -48,29 +48,29 @@ class Uniform:
         return [np.full(len(tokens) + 1, -np.log(8)) for tokens in sequences]
 
 
-def test_bits():
-    found = metric.evaluate(Uniform(), {"test": RawExamples(["abc", "d"])}, "test")
-    assert found["perplexity"] == pytest.approx(8)
-    # Six tokens with the ends, three bits each, over four characters.
-    assert found["bits_per_character"] == pytest.approx(6 * 3 / 4)
+def test_bits_per_character():
+    metrics = metric.evaluate(UniformModel(), {"test": RawExamples(["abc", "d"])}, "test")
+    assert metrics["perplexity"] == pytest.approx(8)
+    # Six tokens including ends, three bits each, over four characters.
+    assert metrics["bits_per_character"] == pytest.approx(6 * 3 / 4)
 
 
 @pytest.fixture
 def mine(workplace, monkeypatch):
-    """A file of sixty paragraphs, for a model that makes short ones."""
+    """Write a file of sixty paragraphs, and limit the length of samples."""
     monkeypatch.setattr(metric, "MAX_LENGTH", 5)
     paragraphs = [f"the cat number {n}\nsat on mat {n % 3}" for n in range(60)]
     (workplace / "mine.txt").write_text("\n\n".join(paragraphs))
     return workplace
 
 
-def test_words(mine):
+def test_word_tokenizer(mine):
     train = data.load(Config(data="mine.txt"))["train"]
     assert all(text.startswith("the cat number ") for text in train.inputs)
-    built = model.build(
+    generator = model.build(
         Config(tokenizer="word", units=2, embedding_dim=2, kneser_ney_order=0), train
     )
-    assert built.encoder.tokenize(train.inputs[0])[:3] == ["the", "cat", "number"]
+    assert generator.encoder.tokenize(train.inputs[0])[:3] == ["the", "cat", "number"]
 
 
 @pytest.mark.slow
@@ -90,7 +90,7 @@ def test_subwords_end_to_end(mine, capsys):
 
 
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_text_end_to_end(mine, capsys):
+def test_own_text_end_to_end(mine, capsys):
     assert cli.main(["train", "language_model", "--data", "mine.txt", *SMALL]) == 0
     metrics = json.loads((mine / "runs/language_model/default/metrics.json").read_text())
     assert metrics["test"]["perplexity"] > 1
@@ -108,7 +108,7 @@ def test_the_users_own_text_end_to_end(mine, capsys):
     assert "the cat" in capsys.readouterr().out
 
 
-def test_own_splits(workplace):
+def test_folder_with_its_own_splits(workplace):
     for split, text in (("train", "a b\n\n" * 30), ("test", "b a")):
         (workplace / f"{split}.txt").write_text(
             text if split == "test" else "\n\n".join(f"a {n}" for n in range(30))
@@ -120,7 +120,7 @@ def test_own_splits(workplace):
     assert numbers == sorted(numbers)  # in the order of the text
 
 
-def test_a_mocked_public_set(workplace, mock_public):
+def test_mocked_tfds_dataset(workplace, mock_public):
     def two_paragraphs(builder, split=None, **_):
         import tensorflow as tf
 
@@ -130,12 +130,12 @@ def test_a_mocked_public_set(workplace, mock_public):
     with mock_public(as_dataset_fn=two_paragraphs):
         splits = data.load(Config(data="tfds:tiny_shakespeare"))
     assert set(splits) == {"train", "validation", "test"}
-    for found in splits.values():
+    for examples in splits.values():
         expected = [(f"line {n}\nanother", f"paragraph {n}") for n in range(8)]
-        assert found.inputs == [text for pair in expected for text in pair]
+        assert examples.inputs == [text for pair in expected for text in pair]
 
 
-def test_what_the_recipe_refuses(workplace, mock_public, capsys):
+def test_invalid_data(workplace, mock_public, capsys):
     assert cli.main(["train", "language_model", "--data", "no.txt"]) == 2
     assert "There is no file or folder no.txt" in capsys.readouterr().err
     with mock_public():

@@ -1,4 +1,4 @@
-"""Tunes and chorales as tokens and back, and the recipe on tunes of the user's own."""
+"""Recipe `music`: tunes and chorales as tokens, prompts, measures and training."""
 
 import contextlib
 import functools
@@ -45,18 +45,18 @@ HEAD, BARS = (
 TOKENS = [*HEAD, *(token for bar in BARS for token in [*bar, "|"])]
 
 
-def test_tokens_of_a_tune():
-    found = notation.abc_to_tokens(ABC)
-    assert [t for t in found if t not in tunes.BAR_LINES] == [t for t in TOKENS if t != "|"]
-    assert tunes.parse_head(found) == (3, 64, "dorian", "E")
-    notes = tunes.parse_notes(found)
+def test_abc_to_tokens():
+    tokens = notation.abc_to_tokens(ABC)
+    assert [t for t in tokens if t not in tunes.BAR_LINES] == [t for t in TOKENS if t != "|"]
+    assert tunes.parse_head(tokens) == (3, 64, "dorian", "E")
+    notes = tunes.parse_notes(tokens)
     assert [note.pitch for note in notes[:3]] == [71, 64, 76]
     tied = notes[9]
     assert (tied.pitch, tied.start, tied.length) == (76, Fraction(5), Fraction(2))
     assert notes[-1] == (None, notes[-2].start + Fraction(1, 3), Fraction(1, 2))
 
 
-def test_of_voices_in_a_bar_the_first_is_read():
+def test_first_voice_of_a_bar_is_read():
     from music21 import key, note, stream
 
     bars = [stream.Measure(number=number) for number in (1, 2)]
@@ -115,10 +115,10 @@ TUNES = st.builds(
 
 @settings(max_examples=60)
 @given(TUNES)
-def test_abc_says_what_the_tokens_say(tokens):
-    again = notation.abc_to_tokens(notation.tokens_to_abc(tokens))
-    assert tunes.parse_head(again)[1:] == tunes.parse_head(tokens)[1:]
-    assert [t for t in again if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
+def test_tokens_to_abc_and_back(tokens):
+    parsed = notation.abc_to_tokens(notation.tokens_to_abc(tokens))
+    assert tunes.parse_head(parsed)[1:] == tunes.parse_head(tokens)[1:]
+    assert [t for t in parsed if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
 
 
 LINES = st.integers(2, 4).flatmap(
@@ -130,29 +130,29 @@ LINES = st.integers(2, 4).flatmap(
 
 @settings(max_examples=15)
 @given(st.sampled_from(KEYS), LINES)
-def test_four_voices_together_and_apart(key, lines):
+def test_merging_and_splitting_four_voices(key, lines):
     from music21 import converter
 
     head = ["M:4/4", f"K:{key}"]
     lines = [[*head, *(token for bar in line for token in [*bar, "|"])] for line in lines]
-    together = tunes.merge_voices(lines)
-    assert list(tunes.split_voices(together).values()) == lines
-    # In a bar, where the notes begin.
-    for bar in tunes.split_bars(together):
+    merged = tunes.merge_voices(lines)
+    assert list(tunes.split_voices(merged).values()) == lines
+    # Notes of a bar are in the order of their start.
+    for bar in tunes.split_bars(merged):
         ends, begins = dict.fromkeys("SATB", 0), []
         for token in bar:
             begins.append((ends[token[0]], "SATB".index(token[0])))
             ends[token[0]] += tunes.parse_length(token)
         assert begins == sorted(begins)
-    again = converter.parse(notation.tokens_to_abc(together), format="abc")
-    for part, line in zip(again.parts, lines, strict=True):
-        found = notation.score_to_tokens(part)
-        assert tunes.parse_head(found)[1:] == tunes.parse_head(line)[1:]
-        assert list(filter(tunes.is_event, found)) == list(filter(tunes.is_event, line))
+    score = converter.parse(notation.tokens_to_abc(merged), format="abc")
+    for part, line in zip(score.parts, lines, strict=True):
+        part_tokens = notation.score_to_tokens(part)
+        assert tunes.parse_head(part_tokens)[1:] == tunes.parse_head(line)[1:]
+        assert list(filter(tunes.is_event, part_tokens)) == list(filter(tunes.is_event, line))
 
 
 def chorale(*lines, sharps=0):
-    """A score of two bars; the lines are MIDI numbers of crotchets."""
+    """Return a score of two bars, given the MIDI numbers of quarter notes."""
     from music21 import key, meter, note, stream
 
     parts = []
@@ -166,26 +166,29 @@ def chorale(*lines, sharps=0):
     return stream.Score(parts)
 
 
-SUNG = ([79] * 4, [69, 69, 67, 69], [65, 64, 64, 65], [57, 57, 55, 57], [50, 45, 48, 50])
+CHORALE_PITCHES = ([79] * 4, [69, 69, 67, 69], [65, 64, 64, 65], [57, 57, 55, 57], [50, 45, 48, 50])
 
 
-def test_a_chorale():
-    tokens = chorales.chorale_to_tokens(chorale(*SUNG))
+def test_chorale_to_tokens():
+    tokens = chorales.chorale_to_tokens(chorale(*CHORALE_PITCHES))
     assert " ".join(tokens) == (
         "M:2/4 K:D_dorian S7:1 A3:1 T-5:1 B-12:1 S7:1 A2:1 T-5:1 B-17:1 | "
         "S5:1 A2:1 T-7:1 B-14:1 S7:1 A3:1 T-5:1 B-12:1 |"
     )
     assert chorales.get_style(tokens) == "minor"
-    on_c = chorales.chorale_to_tokens(chorale(*SUNG[:-1], [50, 45, 48, 48]))
+    on_c = chorales.chorale_to_tokens(chorale(*CHORALE_PITCHES[:-1], [50, 45, 48, 48]))
     assert on_c[1] == "K:C_major" and chorales.get_style(on_c) == "major"
-    # No usual mode on B has this signature; then the notes tell.
-    assert chorales.chorale_to_tokens(chorale(*SUNG[:-1], [50, 45, 50, 47]))[1] == "K:D_minor"
+    # No usual mode on B has this signature, so that the key is estimated from the notes.
+    assert (
+        chorales.chorale_to_tokens(chorale(*CHORALE_PITCHES[:-1], [50, 45, 50, 47]))[1]
+        == "K:D_minor"
+    )
     with pytest.raises(ValueError, match="lacks one of the four voices"):
-        chorales.chorale_to_tokens(chorale(*SUNG[:-1]))
+        chorales.chorale_to_tokens(chorale(*CHORALE_PITCHES[:-1]))
 
 
 class Planted:
-    """Object whose pickle creates a file when it is loaded."""
+    """An object whose pickle creates a file when it is loaded."""
 
     def __init__(self, marker):
         self.marker = marker
@@ -194,7 +197,7 @@ class Planted:
         return pathlib.Path.touch, (self.marker,)
 
 
-def test_no_pickle_of_others_is_loaded(tmp_path, monkeypatch):
+def test_pickles_of_music21_are_not_loaded(tmp_path, monkeypatch):
     from music21 import converter, corpus
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -218,12 +221,12 @@ def test_no_pickle_of_others_is_loaded(tmp_path, monkeypatch):
     with contextlib.suppress(Exception):
         converter.parse(file)
     assert marker.exists(), "which music21 would load without being told not to"
-    # music21 may go on using the folder in this process.
+    # music21 may use the folder again in this process.
     for pickled in tmp_path.rglob("*.p.gz"):
         pickled.unlink()
 
 
-def test_a_chorale_of_bach():
+def test_chorale_of_bach():
     from music21 import corpus
 
     tokens = chorales.chorale_to_tokens(corpus.parse("bach/bwv269", forceSource=True))
@@ -238,7 +241,7 @@ def test_a_chorale_of_bach():
 
 
 def test_measures_of_four_voices():
-    # Alto and bass go up and down in fifths, up in octaves with the soprano; then they stay.
+    # Alto and bass move in parallel fifths up and down, and in octaves with the soprano up.
     lines = ["12:1 14:1 | 19:1 19:1", "7:1 9:1 | 7:1 7:1", "4:1 4:1 | 4:1 5:1", "0:1 2:1 | 0:1 0:1"]
     tokens = tunes.merge_voices([["M:2/4", "K:C_major", *line.split()] for line in lines])
     row = measures.measure_tunes([tokens], measures.make_overlap_finder([tokens]))
@@ -248,7 +251,7 @@ def test_measures_of_four_voices():
     assert metric.drop_chorale_keys([tokens, TOKENS]) == [[tokens[0], *tokens[2:]], TOKENS]
 
 
-def test_measures_of_a_made_up_tune():
+def test_measures_of_one_voice():
     bar = ["0:1", "4:1", "7:1", "12:1", "|"]
     tokens = ["M:4/4", "K:C_major", *bar, *bar, "1:1", "0:1", "|", *bar]
     row = measures.measure_tunes([tokens], measures.make_overlap_finder([bar * 2, ["5:1", "1:1"]]))
@@ -262,16 +265,16 @@ def test_measures_of_a_made_up_tune():
     }
 
 
-def test_longest_shared_run():
+def test_longest_shared_ngram():
     longest = measures.make_overlap_finder([["0:1", "1:1", "|", "2:1"], ["3:1", "4:1"]])
     assert longest(["9:1", "0:1", "1:1", "2:1", "3:1"]) == 3
     assert longest(["9:1"]) == 0 and longest([]) == 0
 
 
-def test_styles_are_told():
+def test_style_classifier():
     rows = [["0:1", "2:1", "4:1"] * 3, ["0:2", "7:2", "0:2"] * 3] * 5
-    judge = measures.train_style_classifier(rows, ["quick", "slow"] * 5)
-    assert list(judge.predict(rows[:2])) == ["quick", "slow"]
+    classifier = measures.train_style_classifier(rows, ["quick", "slow"] * 5)
+    assert list(classifier.predict(rows[:2])) == ["quick", "slow"]
 
 
 def test_files(tmp_path):
@@ -281,10 +284,10 @@ def test_files(tmp_path):
     files.write_tune(TOKENS, tmp_path / "tune", "A tune", "mine")
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "tune.mid"))
     sounding = [note for note in tunes.parse_notes(TOKENS) if note.pitch is not None]
-    found = midi.instruments[0].notes
-    assert [note.pitch for note in found] == [note.pitch for note in sounding]
+    midi_notes = midi.instruments[0].notes
+    assert [note.pitch for note in midi_notes] == [note.pitch for note in sounding]
     begins = [float(note.start) * files.QUARTER_SECONDS for note in sounding]
-    np.testing.assert_allclose([note.start for note in found], begins, atol=5e-3)
+    np.testing.assert_allclose([note.start for note in midi_notes], begins, atol=5e-3)
     rate, sound = wavfile.read(tmp_path / "tune.wav")
     assert len(sound) / rate > begins[-1] and np.abs(sound).max() > 10_000
     assert "K:Edor" in (tmp_path / "tune.abc").read_text()
@@ -302,11 +305,11 @@ PROMPTS = {
 def test_files_of_four_voices(tmp_path):
     import pretty_midi
 
-    tokens = chorales.chorale_to_tokens(chorale(*SUNG))
+    tokens = chorales.chorale_to_tokens(chorale(*CHORALE_PITCHES))
     files.write_tune(tokens, tmp_path / "one", "A chorale", "minor")
     tracks = pretty_midi.PrettyMIDI(str(tmp_path / "one.mid")).instruments
     assert [track.name for track in tracks] == ["soprano", "alto", "tenor", "bass"]
-    assert [[note.pitch for note in track.notes] for track in tracks] == [*SUNG[1:]]
+    assert [[note.pitch for note in track.notes] for track in tracks] == [*CHORALE_PITCHES[1:]]
     assert (tmp_path / "one.abc").read_text().count("V:") == 4
     files.write_tune(["M:4/4", "K:C_major"], tmp_path / "none", "Silence")
     assert (tmp_path / "none.wav").exists()
@@ -342,13 +345,13 @@ def test_prompts():
         ("V:1 G|A V:2 G V:3 G V:4 G", 4, "voices have different numbers of bars"),
     ],
 )
-def test_prompts_that_are_wrong(text, voices, complaint):
+def test_invalid_prompts(text, voices, complaint):
     with pytest.raises(InputError, match=re.escape(complaint)):
         prompts.parse_prompt(text, voices)
 
 
 def folder_of_tunes(folder, count=24):
-    """Two styles: one goes up in quavers, one goes down in crotchets."""
+    """Write tunes of two styles: rising eighth notes, and falling quarter notes."""
     from music21 import note, stream
 
     for style, steps, length in (("up", "CDEFGABc", "1/8"), ("down", "cBAGFEDC", "1/4")):
@@ -373,7 +376,7 @@ SMALL = ["--units", "16", "--num-layers", "1", "--steps", "2", "--dropout", "0"]
 
 
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
+def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 4, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     folder = folder_of_tunes(workplace / "mine")
@@ -384,8 +387,19 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     assert len(list((workplace / "runs/music/default/samples").glob("*"))) == 2 * 1 * 4
     assert (workplace / "runs/music/default/measures.json").exists()
     run = "runs/music/default"
-    asked = ["predict", run, "1", "down", "--seed", "3", "--prompt", "K:C CDE", "--folder", "made"]
-    assert cli.main(asked) == 0
+    arguments = [
+        "predict",
+        run,
+        "1",
+        "down",
+        "--seed",
+        "3",
+        "--prompt",
+        "K:C CDE",
+        "--folder",
+        "made",
+    ]
+    assert cli.main(arguments) == 0
     assert sorted(file.suffix for file in (workplace / "made").glob("up_3.*")) == [
         ".abc",
         ".mid",
@@ -406,9 +420,9 @@ def test_the_users_own_tunes_end_to_end(workplace, monkeypatch, capsys):
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 3, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
-    scores = [chorale(*SUNG[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
-    # A tone higher it is the same chorale.
-    scores.append(chorale(*[[midi + 2 for midi in line] for line in SUNG], sharps=2))
+    scores = [chorale(*CHORALE_PITCHES[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
+    # A transposed chorale counts as the same chorale.
+    scores.append(chorale(*[[midi + 2 for midi in line] for line in CHORALE_PITCHES], sharps=2))
     monkeypatch.setattr(chorales, "load_scores", lambda: iter(scores))
     monkeypatch.setattr(model, "MIN_COUNT", 1)
     assert cli.main(["train", "music", "--data", "chorales", *SMALL]) == 0
@@ -418,15 +432,15 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     measured = json.loads((workplace / run / "measures.json").read_text())
     assert {"in_range", "parallels"} <= set(measured["minor"]["generated"])
     prompt = "M:2/4 L:1/4 K:Ddor V:1 A A V:2 F E V:3 A, A, V:4 D, A,,"
-    asked = ["predict", run, "0", "--folder", "made", "--temperature", "0.5", "--prompt"]
-    assert cli.main([*asked, prompt]) == 0
+    arguments = ["predict", run, "0", "--folder", "made", "--temperature", "0.5", "--prompt"]
+    assert cli.main([*arguments, prompt]) == 0
     assert "V:4" in (workplace / "made" / "minor_0.abc").read_text()
     capsys.readouterr()
-    assert cli.main([*asked, "K:G GAB"]) == 2
+    assert cli.main([*arguments, "K:G GAB"]) == 2
     assert "The prompt has 1 voices, not 4" in capsys.readouterr().err
 
 
-def test_what_the_recipe_refuses(workplace, capsys):
+def test_invalid_data(workplace, capsys):
     assert cli.main(["train", "music", "--data", "tfds:groove"]) == 2
     assert "TFDS has no tunes with styles" in capsys.readouterr().err
     (workplace / "one" / "style").mkdir(parents=True)
@@ -437,6 +451,6 @@ def test_what_the_recipe_refuses(workplace, capsys):
     for style in "ab":
         (workplace / "broken" / style).mkdir(parents=True)
         (workplace / "broken" / style / "one.mid").write_bytes(b"no")
-    for _ in range(2):  # nothing of it is kept
+    for _ in range(2):  # a failed attempt leaves nothing behind
         assert cli.main(["train", "music", "--data", "broken"]) == 2
         assert "None of the 2 tunes could be read" in capsys.readouterr().err

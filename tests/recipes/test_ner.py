@@ -1,4 +1,4 @@
-"""The recipe ner on every kind of data, end to end, and its parts."""
+"""Recipe `ner`: data formats, training, metrics and the page of predictions."""
 
 import importlib
 import json
@@ -22,21 +22,21 @@ def run(*arguments):
 
 
 def sentences(count=60):
-    """Tokens with spans; two names may touch."""
+    """Yield tokens with spans, two of which may be adjacent."""
     rng = np.random.default_rng(0)
     for number in range(count):
-        tokens, found = [f"w{number}"], []
+        tokens, spans = [f"w{number}"], []
         for name in rng.choice(list(NAMES), 2):
-            found.append(Span(NAMES[name], len(tokens), len(tokens) + len(name.split())))
+            spans.append(Span(NAMES[name], len(tokens), len(tokens) + len(name.split())))
             tokens += [*name.split(), *["met"] * rng.integers(0, 2)]
-        yield [*tokens, "."], found
+        yield [*tokens, "."], spans
 
 
 def conll(scheme):
-    """A file with the tag first and the token last."""
+    """Return a CoNLL file whose first column is the tag and whose last is the token."""
     blocks = []
-    for tokens, found in sentences():
-        tags = spans_to_tags(found, len(tokens), scheme)
+    for tokens, spans in sentences():
+        tags = spans_to_tags(spans, len(tokens), scheme)
         blocks.append("\n".join(f"{tag} x {token}" for token, tag in zip(tokens, tags)))
     return "\n\n".join(blocks) + "\n"
 
@@ -46,15 +46,15 @@ def config(**fields):
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_each_scheme_is_read(workplace, scheme):
+def test_each_tag_scheme(workplace, scheme):
     (workplace / "mine.conll").write_text(conll(scheme))
     loaded = RECIPE.load(config(data="mine.conll", token_column=-1, tag_column=0))
-    found = {
+    spans_by_text = {
         " ".join(tokens): tags_to_spans(tags, "IOBES")
         for split in loaded.values()
         for tokens, tags in zip(split.inputs, split.targets["tags"])
     }
-    assert found == {" ".join(tokens): expected for tokens, expected in sentences()}
+    assert spans_by_text == {" ".join(tokens): expected for tokens, expected in sentences()}
 
 
 @pytest.mark.usefixtures("either_way")
@@ -100,27 +100,27 @@ def test_chinese_paragraphs_with_words_and_their_tags(workplace):
     listed = "19980101-01-001-001/m 张/nr 一/nr 王/nr 二/nr"
     (workplace / "daily.txt").write_text(f"{text}\n" * 3 + f"{listed}\n" * 9)
     splits = RECIPE.load(config(data="daily.txt"))
-    found = {
+    spans_by_text = {
         "".join(tokens): [
             ("".join(tokens[s.start : s.end]), s.label) for s in tags_to_spans(tags, "IOBES")
         ]
         for split in splits.values()
         for tokens, tags in zip(split.inputs, split.targets["tags"])
     }
-    assert found == {
+    assert spans_by_text == {
         "中央电视台北京江泽民说：“好。”": [("中央电视台北京", "ORG"), ("江泽民", "PER")],
         "上海李四": [("上海", "LOC"), ("李四", "PER")],
         "张一王二": [("张一", "PER"), ("王二", "PER")],
     }
 
 
-def test_conll2003_of_tfds(workplace, mock_public):
+def test_mocked_conll2003_of_tfds(workplace, mock_public):
     tf = pytest.importorskip("tensorflow")
 
     def examples(builder, split=None, **_):
         names = builder.info.features["ner"].feature.names
         rows = list(sentences(40))
-        tags = [spans_to_tags(found, len(tokens), "IOB2") for tokens, found in rows]
+        tags = [spans_to_tags(spans, len(tokens), "IOB2") for tokens, spans in rows]
         return tf.data.Dataset.from_generator(
             lambda: (
                 {"tokens": tokens, "ner": [names.index(tag) for tag in row]}
@@ -134,7 +134,7 @@ def test_conll2003_of_tfds(workplace, mock_public):
 
     with mock_public(as_dataset_fn=examples):
         splits = RECIPE.load(config(data="tfds:conll2003"))
-    expected = {" ".join(tokens): found for tokens, found in sentences(40)}
+    expected = {" ".join(tokens): spans for tokens, spans in sentences(40)}
     assert {"train", "test"} <= set(splits)
     for split in splits.values():
         assert expected == {
@@ -143,7 +143,7 @@ def test_conll2003_of_tfds(workplace, mock_public):
         }
 
 
-def test_a_public_set_that_is_not_there(workplace, monkeypatch, capsys):
+def test_missing_tfds_dataset(workplace, monkeypatch, capsys):
     monkeypatch.setattr(TFDS_BUILDERS, "_is_online", lambda: False)
     assert run("train", "ner", "--data", "tfds:conll2003", *SMALL) == 2
     assert "run `tfds build conll2003`" in capsys.readouterr().err
@@ -158,7 +158,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_named(workplace, mistake, capsys):
+def test_invalid_files(workplace, mistake, capsys):
     text, message = MISTAKES[mistake]
     if text is not None:
         (workplace / "mine.txt").write_text(text)
@@ -167,7 +167,7 @@ def test_mistakes_are_named(workplace, mistake, capsys):
     assert not (workplace / "runs").exists()
 
 
-def test_what_begins_with_i_is_a_fair_sentence_of_iob1(workplace):
+def test_iob1_is_guessed_from_inside_tags(workplace):
     (workplace / "mine.txt").write_text("".join(f"a{i} O\nb I-PER\nc B-PER\n\n" for i in range(40)))
     loaded = RECIPE.load(config(data="mine.txt"))
     assert {tuple(tags) for split in loaded.values() for tags in split.targets["tags"]} == {
@@ -179,21 +179,21 @@ def test_metrics_are_strict():
     from keras_seq_recipes.ner.metric import entity_metrics
 
     true = [{Span("PER", 0, 2), Span("LOC", 3, 4)}, {Span("LOC", 0, 1)}]
-    found = [{Span("PER", 0, 1), Span("LOC", 3, 4)}, {Span("PER", 0, 1)}]
-    metrics = entity_metrics(true, found)
+    predicted = [{Span("PER", 0, 1), Span("LOC", 3, 4)}, {Span("PER", 0, 1)}]
+    metrics = entity_metrics(true, predicted)
     assert metrics["f1"] == metrics["precision"] == metrics["recall"] == 1 / 3
     assert metrics["per_label"]["LOC"] == {"f1": 2 / 3, "precision": 1, "recall": 1 / 2}
     assert metrics["per_label"]["PER"]["f1"] == 0
 
 
-def test_mistakes_stand_first_on_the_page():
+def test_wrong_spans_are_outlined_on_the_page():
     from keras_seq_recipes.ner.metric import write_page
 
     html = write_page([(["A<", "b"], {Span("PER", 0, 1)}, {Span("LOC", 1, 2)})], ["LOC", "PER"])
     assert "A&lt;" in html and html.count('class="off"') == 2
 
 
-def test_a_bracket_without_partner_is_named():
+def test_unbalanced_brackets():
     from keras_seq.data.datasets import peoples_daily
 
     with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):

@@ -1,4 +1,4 @@
-"""Scores that would keep music21 busy for minutes, and damaged ones."""
+"""Scores that music21 would parse for minutes, and damaged scores."""
 
 import io
 import zipfile
@@ -51,7 +51,7 @@ def test_a_bar_without_bar_lines_may_be_long():
 
 
 def midi(*events, ticks=96):
-    """Return a file with one track of events, each with the time before it."""
+    """Return a MIDI file with one track of events, each after its delta time."""
     track = b"".join(events) + b"\0\xff\x2f\0"
     header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + ticks.to_bytes(2, "big")
     return header + b"MTrk" + len(track).to_bytes(4, "big") + track
@@ -180,14 +180,14 @@ def test_archives(tmp_path, content, limit, message):
 
 
 def test_a_long_tune_is_not_left_out(workplace, capsys):
-    """With a higher limit the dataset would be another one."""
+    """The dataset must not depend on the limits."""
     for name, abc in (("a", HEAD + "GABc|" * 3), ("b", HEAD + "GABc|" * 5)):
         (workplace / "mine" / name).mkdir(parents=True)
         (workplace / "mine" / name / "x.abc").write_text(abc)
         (workplace / "mine" / name / "y.abc").write_text(HEAD + "L:1/0\nG|")
     files = [(workplace / f"mine/{name}/{x}.abc", name, None) for name in "ab" for x in "xy"]
-    found = list(data.read_tunes(data.list_file_tunes(files)))
-    assert [row["style"] for _, row, _ in found] == ["a", "b"]
+    examples = list(data.read_tunes(data.list_file_tunes(files)))
+    assert [row["style"] for _, row, _ in examples] == ["a", "b"]
     message = capsys.readouterr().err
     assert "y.abc, tune 1 is damaged or is not a tune" in message
     assert "Left out 2 of 4 tunes" in message

@@ -1,4 +1,4 @@
-"""The recipe on tables of the user's own and on a mocked set of TFDS; what its numbers mean."""
+"""Recipe `sentiment`: tables, mocked TFDS datasets, training and metrics."""
 
 import json
 
@@ -28,7 +28,7 @@ COLUMNS = {"text_column": "review", "label_column": "stars"}
 
 
 def table(folder, suffix):
-    """A file of the rows, and the rows as they are to be read from it."""
+    """Write a table, and return its file and the expected rows."""
     file, expected = folder / f"mine{suffix}", dict(rows())
     if suffix == ".jsonl":
         lines = [json.dumps({"review": text, "stars": label}) for text, label in rows()]
@@ -45,14 +45,14 @@ def table(folder, suffix):
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
 def test_tables_are_read(workplace, suffix):
     file, expected = table(workplace, suffix)
-    found = data.load(Config(data=str(file), **COLUMNS))
-    pairs = (zip(split.inputs, split.targets["labels"]) for split in found.values())
+    splits = data.load(Config(data=str(file), **COLUMNS))
+    pairs = (zip(split.inputs, split.targets["labels"]) for split in splits.values())
     assert dict(pair for split in pairs for pair in split) == expected
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_table_end_to_end(workplace, capsys):
+def test_own_table_end_to_end(workplace, capsys):
     file, _ = table(workplace, ".csv")
     columns = ["--text-column", "review", "--label-column", "stars"]
     assert cli.main(["train", "sentiment", "--data", str(file), *columns, *SMALL]) == 0
@@ -67,8 +67,8 @@ def test_the_users_own_table_end_to_end(workplace, capsys):
     assert "top words" in out and "great" in out
 
 
-def built(**settings):
-    """A model of the recipe, not trained."""
+def untrained_model(**settings):
+    """Return an untrained model of the recipe."""
     config = Config(units=2, **settings)
     train = data.make_examples(["good film", "bad film"] * 3, ["yes", "no"] * 3)
     return registry.find("sentiment").import_recipe().build(config, train)
@@ -76,24 +76,24 @@ def built(**settings):
 
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("pooling", ["attention", "max", "last"])
-def test_parts_that_config_and_constants_name(pooling, monkeypatch):
+def test_pooling_without_naive_bayes(pooling, monkeypatch):
     monkeypatch.setattr(model, "USE_NAIVE_BAYES", False)
-    classifier = built(pooling=pooling, num_layers=2)
+    classifier = untrained_model(pooling=pooling, num_layers=2)
     assert classifier.has_token_weights == (pooling == "attention") and not classifier.experts
-    found = classifier.classify(["good film"])[0]
-    assert set(found.probabilities) == {"no", "yes"}
+    prediction = classifier.classify(["good film"])[0]
+    assert set(prediction.probabilities) == {"no", "yes"}
 
 
-def test_starts_from_a_file_of_vectors(workplace):
+def test_pretrained_vectors(workplace):
     (workplace / "vectors.txt").write_text("good 1 2 3\nother 4 5 6\n")
-    classifier = built(vectors="vectors.txt")
+    classifier = untrained_model(vectors="vectors.txt")
     row = classifier.encoder.tokens.index("good")
     np.testing.assert_array_equal(classifier.token_embedding.embeddings[row], [1, 2, 3])
     assert [expert.name for expert in classifier.experts] == ["naive_bayes"]
 
 
-class Fixed:
-    """A model that is sure to a known degree."""
+class FixedModel:
+    """A model with given predictions."""
 
     labels = ["bad", "good"]
     encoder = TextEncoder(["a", "b", "c", "d"])
@@ -109,24 +109,24 @@ class Fixed:
 def test_metrics_by_hand():
     answers = [("good", 0.95), ("good", 0.95), ("bad", 0.65), ("bad", 0.65)]
     splits = {"test": data.make_examples(["a", "b", "c", "d"], ["good", "bad", "bad", "bad"])}
-    found = metric.evaluate(Fixed(answers), splits, "test")
-    assert found["accuracy"] == 0.75
-    assert found["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
-    assert found["calibration_error"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
+    metrics = metric.evaluate(FixedModel(answers), splits, "test")
+    assert metrics["accuracy"] == 0.75
+    assert metrics["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+    assert metrics["calibration_error"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
     logs = np.log([0.95, 0.05, 0.65, 0.65])
-    assert found["cross_entropy"] == pytest.approx(-logs.mean())
+    assert metrics["cross_entropy"] == pytest.approx(-logs.mean())
 
 
-def test_the_page_marks_what_decided():
-    found = Prediction("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
+def test_page_shows_attention_weights():
+    prediction = Prediction("good", 0.9, {}, [("a", 0.25), ("<b>", 0.75)])
     page = metric.write_page(
-        [("a <b>", "bad", found), ("x & y", "good", Prediction("good", 1, {}, None))]
+        [("a <b>", "bad", prediction), ("x & y", "good", Prediction("good", 1, {}, None))]
     )
     assert 'rgba(255,179,0,1.00)">&lt;b&gt;' in page and 'rgba(255,179,0,0.33)">a' in page
     assert "true label: bad" in page and "x &amp; y" in page
 
 
-def public(builder, split=None, **_):
+def read_mocked_rows(builder, split=None, **_):
     import tensorflow as tf
 
     texts, labels = zip(*rows(60))
@@ -139,13 +139,13 @@ def public(builder, split=None, **_):
     ("name", "labels"),
     [("imdb_reviews", ["neg", "pos"]), ("glue/sst2", ["negative", "positive"])],
 )
-def test_a_mocked_public_set(workplace, mock_public, name, labels):
-    with mock_public(as_dataset_fn=public):
+def test_mocked_tfds_dataset(workplace, mock_public, name, labels):
+    with mock_public(as_dataset_fn=read_mocked_rows):
         splits = data.load(Config(data=f"tfds:{name}"))
     expected = [(text, labels[list(WORDS).index(label) % 2]) for text, label in rows(60)]
     assert set(splits) == {"train", "validation", "test"}
-    for found in splits.values():
-        assert list(zip(found.inputs, found.targets["labels"])) == expected
+    for examples in splits.values():
+        assert list(zip(examples.inputs, examples.targets["labels"])) == expected
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_a_mocked_public_set(workplace, mock_public, name, labels):
         ("a.jsonl", "[1]\n", "a.jsonl, line 1: the line is not a JSON object"),
     ],
 )
-def test_bad_tables(workplace, capsys, name, content, message):
+def test_invalid_tables(workplace, capsys, name, content, message):
     (workplace / name).write_text(content)
     assert cli.main(["train", "sentiment", "--data", name, *SMALL]) == 2
     assert message in capsys.readouterr().err
 
 
-def test_a_label_never_seen_in_training(workplace, capsys):
+def test_label_without_training_text(workplace, capsys):
     for split, label in (("train", "good bad"), ("test", "fair")):
         body = "\n".join(f"{split} {n},{label.split()[n % len(label.split())]}" for n in range(40))
         (workplace / f"{split}.csv").write_text(f"text,label\n{body}\n")

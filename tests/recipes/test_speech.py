@@ -1,4 +1,4 @@
-"""The recipe speech on recordings of every kind, end to end; what its sound is made of."""
+"""Recipe `speech`: synthesis, recordings, mocked TFDS datasets, training and metrics."""
 
 import json
 
@@ -28,7 +28,7 @@ def spoken():
     return list(synthesis.synthesize_utterances(RATE, COUNTS))
 
 
-def test_the_same_sound_every_time(spoken):
+def test_synthesis_is_deterministic(spoken):
     again = synthesis.synthesize_utterances(RATE, COUNTS)
     for (*ours, sound), (*theirs, other) in zip(spoken, again, strict=True):
         assert ours == theirs
@@ -36,7 +36,7 @@ def test_the_same_sound_every_time(spoken):
     assert len({sound.tobytes() for *_, sound in spoken}) == sum(COUNTS.values())
 
 
-def test_no_voice_is_heard_in_two_splits(spoken):
+def test_no_voice_is_in_two_splits(spoken):
     words = {*synthesis.DIGITS, *synthesis.COMMANDS}
     accents, variants, own = {}, {}, []
     for split, text, voice, sound in spoken:
@@ -47,7 +47,7 @@ def test_no_voice_is_heard_in_two_splits(spoken):
         variants.setdefault(split, set()).update(variant)
         own += [] if variant else [split]
     assert {split: [s for s, *_ in spoken].count(split) for split in COUNTS} == COUNTS
-    assert own == ["train"] * 6  # voices that nobody has
+    assert own == ["train"] * 6  # random variants
     for parts in (accents, variants, synthesis.ACCENTS, synthesis.VARIANTS):
         parts = [set(part) for part in parts.values()]
         assert len(set.union(*parts)) == sum(map(len, parts))
@@ -55,53 +55,53 @@ def test_no_voice_is_heard_in_two_splits(spoken):
     assert {*synthesis.NON_HUMAN_VARIANTS, *sum(synthesis.VARIANTS.values(), ())} <= known
 
 
-def test_a_voice_that_is_not_there():
+def test_unknown_voice():
     with pytest.raises(InputError, match=r"there is no voice 'xx\+f9'"):
         list(espeak.synthesize([espeak.Utterance("one", "xx+f9")]))
 
 
-def test_a_voice_of_its_own_has_its_own_pitch():
-    """The pitch is read again for each utterance, among voices of eSpeak."""
+def test_pitch_of_a_custom_variant():
+    """The variant is read again for each utterance, between voices of eSpeak."""
 
     def pitch(rate, samples):
-        """In Hz: where the samples are most like themselves."""
+        """Return the pitch in Hz, at the maximum of the autocorrelation."""
         spectrum = np.fft.rfft(samples, 2 * len(samples))
-        alike = np.fft.irfft(np.abs(spectrum) ** 2)
+        autocorrelation = np.fft.irfft(np.abs(spectrum) ** 2)
         lags = np.arange(rate // 400, rate // 60)
-        return rate / lags[alike[lags].argmax()]
+        return rate / lags[autocorrelation[lags].argmax()]
 
     low, high = (f"pitch {hz} {hz}" for hz in (80, 240))
     said = [espeak.Utterance("no", "en-us", variant=text) for text in (low, high, low, "")]
-    first, second, third, known = (pitch(*found) for found in espeak.synthesize(said))
+    first, second, third, known = (pitch(*speech) for speech in espeak.synthesize(said))
     assert first == pytest.approx(third, rel=0.05) and second == pytest.approx(3 * first, rel=0.2)
     assert 1.2 * first < known < second
 
 
-def test_noise_is_ten_decibels_below_what_is_said():
+def test_noise_at_a_signal_to_noise_ratio_of_ten_decibels():
     random = np.random.default_rng(0)
     said = np.concatenate([np.zeros(5000), random.normal(0, 0.2, 5000)])
-    # The share of power in the lowest tenth of the frequencies: 1/10, ln 500 / ln 5000, nearly all.
+    # Fraction of power in the lowest tenth of the frequencies: 1/10, ln 500 / ln 5000, nearly 1.
     for colour, low_part in ((0, 0.1), (1, 0.73), (2, 1.0)):
         noise = colored_noise(10_000, colour, random)
         added = audio.mix_at_snr(said, noise, 10) - said
-        # The silence before does not count.
+        # Silence does not count for the power of the speech.
         assert np.mean(added**2) == pytest.approx(np.mean(said[5000:] ** 2) / 10, rel=0.02)
         power = np.abs(np.fft.rfft(noise)) ** 2
         assert power[:500].sum() / power.sum() == pytest.approx(low_part, abs=0.15)
 
 
-def test_an_echo_fades_by_sixty_decibels():
+def test_reverberation_decays_by_sixty_decibels():
     click = np.zeros(4000)
     click[100] = 1.0
     heard = audio.add_reverb(click, RATE, 0.4, 5.0, np.random.default_rng(0))
     assert (np.abs(heard[:100]) < 1e-9).all() and heard[100] == pytest.approx(1.0)
     echo = heard[101:] ** 2
     assert echo.sum() == pytest.approx(10**-0.5, rel=0.02)
-    # After 0.2 s it is 30 decibels down.
+    # It is 30 dB weaker after 0.2 s.
     assert np.log10(echo[:200].mean() / echo[1500:1700].mean()) == pytest.approx(3, abs=0.4)
 
 
-# Recordings of the user's own.
+# Own recordings.
 
 
 def tone(seconds, rate, frequency=440):
@@ -109,7 +109,7 @@ def tone(seconds, rate, frequency=440):
 
 
 def folder_of_recordings(folder, count=30):
-    """A WAV in stereo, a FLAC of another rate, and so on, with a table."""
+    """Write WAV and FLAC files, some in stereo or at another rate, and a table."""
     (folder / "sound").mkdir(parents=True)
     rows = ["file,text"]
     for number in range(count):
@@ -127,16 +127,16 @@ def folder_of_recordings(folder, count=30):
 def test_recordings_are_mixed_down_and_resampled(workplace):
     folder = folder_of_recordings(workplace / "mine")
     splits = data.load(Config(data=str(folder), sample_rate=RATE))
-    found = {
+    by_length = {
         len(samples): (samples, text)
         for split in splits.values()
         for samples, text in zip(split.inputs, split.targets)
     }
-    assert len(found) == 30 and set(splits) == {"train", "validation", "test"}
+    assert len(by_length) == 30 and set(splits) == {"train", "validation", "test"}
     for number in range(30):
         seconds = 0.5 + number / 100
-        close = [n for n in found if abs(n - seconds * RATE) <= 1]
-        samples, text = found[close[0]]
+        close = [n for n in by_length if abs(n - seconds * RATE) <= 1]
+        samples, text = by_length[close[0]]
         assert text == ("" if number == 4 else f"tone {chr(97 + number % 5)}")
         wanted = tone(seconds, RATE)[500:3500] * (0.5 if number % 3 == 0 else 1)
         np.testing.assert_allclose(samples[500:3500] / 2**15, wanted, atol=2e-3)
@@ -144,7 +144,7 @@ def test_recordings_are_mixed_down_and_resampled(workplace):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_end_to_end_on_the_users_own(workplace, capsys):
+def test_own_recordings_end_to_end(workplace, capsys):
     folder = folder_of_recordings(workplace / "mine")
     options = ["--data", folder, "--sample-rate", RATE, "--no-bidirectional", *SMALL]
     assert run("train", "speech", *options) == 0, capsys.readouterr()
@@ -174,8 +174,8 @@ def test_builtin_at_another_rate(workplace, monkeypatch, spoken):
     splits = data.load(Config(sample_rate=RATE))
     pairs = {
         (split, text, sound.tobytes())
-        for split, found in splits.items()
-        for sound, text in zip(found.inputs, found.targets)
+        for split, examples in splits.items()
+        for sound, text in zip(examples.inputs, examples.targets)
     }
     assert pairs == {(split, text, sound.tobytes()) for split, text, _, sound in spoken}
 
@@ -214,7 +214,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_named(workplace, mistake, capsys):
+def test_invalid_folders(workplace, mistake, capsys):
     files, message = MISTAKES[mistake]
     for name, content in files.items():
         (workplace / "mine").mkdir(exist_ok=True)
@@ -225,10 +225,10 @@ def test_mistakes_are_named(workplace, mistake, capsys):
     assert not (workplace / "runs").exists()
 
 
-# Sets of TFDS.
+# TFDS datasets.
 
 
-def public(builder, split=None, **_):
+def read_mocked_rows(builder, split=None, **_):
     import tensorflow as tf
 
     sound = "speech" if builder.name == "librispeech" else "audio"
@@ -251,37 +251,37 @@ def public(builder, split=None, **_):
 @pytest.mark.parametrize(
     ("name", "texts", "factor"),
     [
-        # Two silences, of which the texts are empty; what has no transcript is left out.
+        # Silence has an empty transcript; recordings without a transcript are left out.
         ("speech_commands", {"", "down", "go", "left", "no", "off", "on", "right", "stop"}, 0.5),
         ("librispeech", {"mister 0", "mister 29"}, 0.5),
         ("spoken_digit", set(synthesis.DIGITS), 1),
     ],
 )
-def test_mocked_public_sets(workplace, mock_public, name, texts, factor):
-    with mock_public(as_dataset_fn=public):
+def test_mocked_tfds_datasets(workplace, mock_public, name, texts, factor):
+    with mock_public(as_dataset_fn=read_mocked_rows):
         splits = data.load(Config(data=f"tfds:{name}", sample_rate=RATE))
     assert set(splits) == {"train", "validation", "test"}
-    for found in splits.values():
-        assert texts <= set(found.targets) and "_unknown_" not in found.targets
-        assert found.inputs[0].dtype == np.int16
-        assert len(found.inputs[0]) == 1600 * factor
+    for examples in splits.values():
+        assert texts <= set(examples.targets) and "_unknown_" not in examples.targets
+        assert examples.inputs[0].dtype == np.int16
+        assert len(examples.inputs[0]) == 1600 * factor
 
 
-def test_splits_that_are_not_there_are_taken_from_the_training_split():
+def test_missing_splits_are_taken_from_the_training_split():
     pairs = [(np.array([n], "int16"), str(n)) for n in range(300)]
-    found = data.add_missing_splits({"train": pairs})
-    assert {len(found[name]) > 10 for name in ("train", "validation", "test")} == {True}
-    assert sorted(int(text) for part in found.values() for _, text in part) == list(range(300))
+    complete = data.add_missing_splits({"train": pairs})
+    assert {len(complete[name]) > 10 for name in ("train", "validation", "test")} == {True}
+    assert sorted(int(text) for part in complete.values() for _, text in part) == list(range(300))
     assert data.add_missing_splits({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
 
 
-def test_no_more_than_so_many_hours(workplace, mock_public):
-    with mock_public(as_dataset_fn=public):
+def test_max_hours(workplace, mock_public):
+    with mock_public(as_dataset_fn=read_mocked_rows):
         splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, max_hours=1 / 3600))
     assert 10 <= len(splits["train"].inputs) <= 12
 
 
-def test_rates_by_hand():
-    found = metric.error_rates(["one two", "", "go"], ["one too two", "", "no"])
-    assert found["wer"] == pytest.approx(2 / 3)
-    assert found["cer"] == pytest.approx((4 + 1) / 9)
+def test_error_rates():
+    rates = metric.error_rates(["one two", "", "go"], ["one too two", "", "no"])
+    assert rates["wer"] == pytest.approx(2 / 3)
+    assert rates["cer"] == pytest.approx((4 + 1) / 9)

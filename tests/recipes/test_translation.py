@@ -1,4 +1,4 @@
-"""The recipe translation: catalogs, sets of TFDS, every kind of file; what its numbers mean."""
+"""Recipe `translation`: catalogs, mocked TFDS datasets, file formats, training and metrics."""
 
 import json
 
@@ -22,30 +22,32 @@ PAIRS = [
 ]
 
 
-def catalogue(pairs, fuzzy=(), as_text=False):
-    """A catalogue of pairs, one of them in the plural too."""
-    made = polib.POFile()
-    made.metadata = {"Content-Type": "text/plain; charset=UTF-8"}
-    for number, (text, said) in enumerate(pairs):
-        made.append(polib.POEntry(msgid=text, msgstr=said, msgctxt=str(number)))
-    for one, more, un, des in (
+def catalog_bytes(pairs, fuzzy=(), as_text=False):
+    """Return a catalog of pairs, with two entries that have a plural."""
+    catalog = polib.POFile()
+    catalog.metadata = {"Content-Type": "text/plain; charset=UTF-8"}
+    for number, (text, translation) in enumerate(pairs):
+        catalog.append(polib.POEntry(msgid=text, msgstr=translation, msgctxt=str(number)))
+    for singular, plural, un, des in (
         ("%(n)s file", "%(n)s files", "%(n)s fichier", "%(n)s fichiers"),
         ("One last  file", "Some last files", "Un dernier fichier", "Des derniers fichiers"),
     ):
-        made.append(polib.POEntry(msgid=one, msgid_plural=more, msgstr_plural={0: un, 1: des}))
+        catalog.append(
+            polib.POEntry(msgid=singular, msgid_plural=plural, msgstr_plural={0: un, 1: des})
+        )
     for text in fuzzy:
-        made.append(polib.POEntry(msgid=text, msgstr="peut-être pas", flags=["fuzzy"]))
-    return str(made).encode() if as_text else made.to_binary()
+        catalog.append(polib.POEntry(msgid=text, msgstr="peut-être pas", flags=["fuzzy"]))
+    return str(catalog).encode() if as_text else catalog.to_binary()
 
 
 LAST = [("One last file", "Un dernier fichier"), ("Some last files", "Des derniers fichiers")]
 
 
-def test_catalogs_give_pairs():
+def test_reading_catalogs():
     pairs = [("Hello\nyou", "Bonjour toi"), ("Not said", "")]
     for as_text, read in ((False, catalogs.read_mo), (True, catalogs.read_po)):
-        found = read(catalogue(pairs, ["Perhaps so"], as_text), "x")
-        assert set(found) == {
+        pairs_read = read(catalog_bytes(pairs, ["Perhaps so"], as_text), "x")
+        assert set(pairs_read) == {
             ("Hello you", "Bonjour toi"),
             ("%(n)s file", "%(n)s fichier"),
             ("%(n)s files", "%(n)s fichiers"),
@@ -59,30 +61,30 @@ def test_catalogs_give_pairs():
 
 @pytest.fixture
 def wheels(monkeypatch):
-    """In place of pip: every wheel has a catalogue, that of Django in Breton too."""
-    asked = []
+    """Replace downloads: every wheel has a French catalog; that of Django has more languages."""
+    packages = []
 
     def read(package, version, sha256, wanted):
-        asked.append(package)
+        packages.append(package)
         pairs = {
             "django": [("Open it", "Ouvrez"), ("Open it", "Ouvrir"), ("Save <b>", "Sauver <b>")],
             "wagtail": [("open it", "Ouvrir donc"), ("Close all", "Fermer tout")],
         }.get(package, [("Open it", "Ouvrir donc"), ("Too " + "long " * 20, "Trop long")])
-        files = {"a/locale/fr_FR/LC_MESSAGES/a.mo": catalogue(pairs), "a/locale/fr/a.py": b""}
+        files = {"a/locale/fr_FR/LC_MESSAGES/a.mo": catalog_bytes(pairs), "a/locale/fr/a.py": b""}
         if package == "django":
-            files["b/locale/br/LC_MESSAGES/a.mo"] = catalogue(pairs)
-            files["b/locale/en/LC_MESSAGES/a.mo"] = catalogue([])
-            files["b/locale/pt_BR/LC_MESSAGES/a.mo"] = catalogue([])
+            files["b/locale/br/LC_MESSAGES/a.mo"] = catalog_bytes(pairs)
+            files["b/locale/en/LC_MESSAGES/a.mo"] = catalog_bytes([])
+            files["b/locale/pt_BR/LC_MESSAGES/a.mo"] = catalog_bytes([])
         return {path: content for path, content in files.items() if wanted(path)}
 
     monkeypatch.setattr(catalogs.data, "read_from_wheel", read)
-    return asked
+    return packages
 
 
-def test_what_is_built_in(wheels, workplace, capsys):
-    found = catalogs.read_builtin_pairs("fr")
-    # The translation that is there most often; short, long and marked ones are not there.
-    assert sorted(found) == sorted(
+def test_builtin_pairs(wheels, workplace, capsys):
+    pairs_read = catalogs.read_builtin_pairs("fr")
+    # The most frequent translation counts. Short and long texts and markup are left out.
+    assert sorted(pairs_read) == sorted(
         [("Open it", "Ouvrir donc"), ("Close all", "Fermer tout"), *LAST]
     )
     assert "jupyterlab-language-pack-fr-FR" in wheels
@@ -96,7 +98,7 @@ def test_what_is_built_in(wheels, workplace, capsys):
 
 
 def write(folder, kind):
-    """Files of the pairs; returns what --data is to be."""
+    """Write the pairs to files, and return the value of --data."""
     lines = ["\t".join(pair) for pair in PAIRS]
     if kind == "table":
         (folder / "mine.tsv").write_text("\n".join([*lines, "", lines[0]]))
@@ -109,7 +111,7 @@ def write(folder, kind):
                 (folder / f"own/{split}.{language}").write_text(text + "\n\n")
         return "own" if kind == "a folder" else "own/train.en,own/train.fr"
     if kind in ("mine.po", "mine.mo"):
-        (folder / kind).write_bytes(catalogue(PAIRS, as_text=kind == "mine.po"))
+        (folder / kind).write_bytes(catalog_bytes(PAIRS, as_text=kind == "mine.po"))
         return kind
     units = "".join(
         f'<tu><tuv xml:lang="en-US"><seg>{a}</seg></tuv><tuv lang="FR"><seg>{b}</seg></tuv></tu>'
@@ -120,20 +122,20 @@ def write(folder, kind):
 
 
 @pytest.mark.parametrize("kind", ["table", "two files", "a folder", "mine.po", "mine.mo", "tmx"])
-def test_reads_every_kind_of_file(workplace, kind):
+def test_file_formats(workplace, kind):
     splits = data.load(Config(data=write(workplace, kind)))
-    found = [pair for split in splits.values() for pair in zip(split.inputs, split.targets)]
+    pairs_read = [pair for split in splits.values() for pair in zip(split.inputs, split.targets)]
     more = LAST + [(f"%(n)s file{s}", f"%(n)s fichier{s}") for s in ("", "s")]
-    assert sorted(found) == sorted(PAIRS + (more if kind in ("mine.po", "mine.mo") else []))
+    assert sorted(pairs_read) == sorted(PAIRS + (more if kind in ("mine.po", "mine.mo") else []))
     if kind == "a folder":
         assert sorted(splits["test"].inputs) == sorted(text for text, _ in PAIRS[:5])
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
+def test_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     monkeypatch.setattr(metric, "BEAM_WIDTHS", (1, 5))
-    # What has learnt little goes on until it is stopped.
+    # An untrained model may never produce the end token, so the length is limited.
     monkeypatch.setattr(seq2seq_search, "max_target_lengths", lambda ids: 4 + 0 * ids[:, 0])
     content = [*("\t".join(pair) for pair in PAIRS), "word " * 2_000 + "\tlong"]
     (workplace / "mine.tsv").write_text("\n".join(content))
@@ -162,12 +164,12 @@ def test_the_users_own_pairs_end_to_end(workplace, capsys, monkeypatch):
 def test_tokenizers(tokenizer, tokens):
     config = Config(tokenizer=tokenizer, units=4, embedding_dim=4, vocab_size=200)
     train = RawExamples(*map(list, zip(*PAIRS)))
-    built = model.build(config, train)
-    assert built.source_encoder.tokenize("Open the x") == tokens
-    assert len(model.encode(built, train)) == len(PAIRS)
+    seq2seq = model.build(config, train)
+    assert seq2seq.source_encoder.tokenize("Open the x") == tokens
+    assert len(model.encode(seq2seq, train)) == len(PAIRS)
 
 
-def test_a_mocked_public_set(workplace, mock_public, capsys):
+def test_mocked_tfds_datasets(workplace, mock_public, capsys):
     with mock_public(num_examples=9):
         splits = data.load(Config(data="tfds:ted_hrlr_translate/pt_to_en", source="pt"))
         assert len(splits["train"].inputs) == len(splits["train"].targets) == 9
@@ -198,7 +200,7 @@ def test_a_mocked_public_set(workplace, mock_public, capsys):
         ({}, "There is no file or folder no.txt"),
     ],
 )
-def test_what_the_recipe_refuses(workplace, capsys, files, message):
+def test_invalid_files(workplace, capsys, files, message):
     for name, text in files.items():
         (workplace / name).write_text(text)
     where = ",".join(files) or "no.txt"
@@ -215,9 +217,9 @@ def test_three_files_for_a_split(workplace):
 
 
 def test_scores():
-    found, signatures = metric.compute_scores(
+    scores, signatures = metric.compute_scores(
         ["the cat sat on the mat"], ["the cat sat on the mat"]
     )
-    assert found["bleu"] == pytest.approx(100) and found["chrf"] == pytest.approx(100)
+    assert scores["bleu"] == pytest.approx(100) and scores["chrf"] == pytest.approx(100)
     assert metric.compute_scores(["zzz"], ["the cat sat on the mat"])[0]["chrf"] < 5
     assert set(signatures) == {"bleu", "chrf"} and "version:" in signatures["chrf"]

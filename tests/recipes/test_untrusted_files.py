@@ -1,4 +1,4 @@
-"""Files that every reader refuses: special files, bombs, and files that point elsewhere."""
+"""Files that readers reject: special files, decompression bombs, and paths in content."""
 
 import os
 import struct
@@ -23,7 +23,7 @@ def seeds(tmp_path_factory):
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_every_reader_refuses_what_is_not_a_file(seeds, reader, tmp_path):
+def test_readers_reject_special_files(seeds, reader, tmp_path):
     for seed in seeds[reader]:
         assert READERS[reader].read(seed) is not None
         ending = "".join(seed.suffixes)
@@ -42,8 +42,8 @@ def test_every_reader_refuses_what_is_not_a_file(seeds, reader, tmp_path):
                 READERS[reader].read(tmp_path / f"{name}{ending}")
 
 
-def test_damaged_files_are_read_or_refused(tmp_path):
-    """Some of what `python -m benchmarks.fuzzing_files` tries."""
+def test_damaged_files_are_read_or_rejected(tmp_path):
+    """A few of the files of `python -m benchmarks.fuzzing_files`."""
     for reader, path in damaged_files(4 * len(READERS), "test", tmp_path):
         try:
             READERS[reader].read(path)
@@ -52,7 +52,7 @@ def test_damaged_files_are_read_or_refused(tmp_path):
 
 
 def png(width, height):
-    """Return a picture of which only the header is there."""
+    """Return a PNG file that has only a header."""
 
     def chunk(kind, content):
         check = struct.pack(">I", zlib.crc32(kind + content))
@@ -63,7 +63,7 @@ def png(width, height):
 
 
 @pytest.mark.parametrize("side", [60_000, 8_000], ids=["beyond Pillow's limit", "beyond ours"])
-def test_large_pictures(tmp_path, side):
+def test_large_images(tmp_path, side):
     path = tmp_path / "a.png"
     path.write_bytes(png(side, side))
     message = f"a.png: width times height is {side * side}, above the limit of 50000000"
@@ -76,7 +76,7 @@ def test_large_pictures(tmp_path, side):
         read_image(path)
 
 
-def test_pictures_of_formats_that_run_programs(tmp_path):
+def test_image_formats_that_run_programs(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     assert Image.open(path).format == "EPS"
@@ -84,14 +84,14 @@ def test_pictures_of_formats_that_run_programs(tmp_path):
         read_image(path)
 
 
-def test_a_catalogue_that_is_the_path_of_another(tmp_path):
+def test_a_catalog_that_is_the_path_of_another(tmp_path):
     (tmp_path / "other.po").write_text('msgid "a"\nmsgstr "b"\n')
     content = str(tmp_path / "other.po").encode()
     with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalog"):
         catalogs.read_po(content, "x.po")
 
 
-def test_a_catalogue_whose_entries_share_their_text():
+def test_a_catalog_whose_entries_share_their_text():
     count, text = 1_000, b"x" * 1_000
     table = np.tile(np.array([len(text), 28 + 8 * count], "<u4"), count).tobytes()
     content = struct.pack("<7I", 0x950412DE, 0, count, 28, 28, 0, 0) + table + text

@@ -1,4 +1,4 @@
-"""The recipe video: the built-in clips, videos of the user's own, a mocked set of TFDS."""
+"""Recipe `video`: built-in clips, own videos, a mocked TFDS dataset, training and metrics."""
 
 import json
 
@@ -26,21 +26,21 @@ SMALL = [
 ]
 
 
-def test_a_single_frame_says_nothing():
-    # Whatever the action, its digit is anywhere, of any size and angle, in the first frame and in
-    # the last: the deciles of 500 clips are those of a uniform variable, within five errors.
+def test_single_frames_do_not_reveal_the_action():
+    # For each action, position, size and angle are uniform in the first and the last frame: the
+    # deciles of 500 clips are within five standard errors.
     whole = {"x": actions.SIDE, "y": actions.SIDE, "size": 1, "angle": 2 * np.pi}
     deciles = np.arange(1, 10) / 10
     for number, action in enumerate(actions.ACTIONS):
         random = np.random.default_rng(number)
         paths = [actions.generate_path(random, action, np.array([0, 11]), 0.8) for _ in range(500)]
         for name, range_ in whole.items():
-            found = np.array([path[name] for path in paths]) / range_
-            shares = (found[:, :, None] < deciles).mean(axis=0)
+            values = np.array([path[name] for path in paths]) / range_
+            shares = (values[:, :, None] < deciles).mean(axis=0)
             assert abs(shares - deciles).max() < 5 * np.sqrt(0.25 / 500), (action, name)
 
 
-def way(action, speed=0.5, frames=12):
+def displacements(action, speed=0.5, frames=12):
     path = actions.generate_path(np.random.default_rng(3), action, np.arange(frames), speed)
     step = np.diff([path["x"], path["y"]], axis=1)
     step = np.mod(step + actions.SIDE / 2, actions.SIDE) - actions.SIDE / 2
@@ -49,24 +49,24 @@ def way(action, speed=0.5, frames=12):
     return *step, size, turned
 
 
-def test_actions_are_what_they_are_called():
+def test_directions_of_actions():
     for action, (x, y) in {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}.items():
-        across, down, *_ = way(f"moving {action}")
+        across, down, *_ = displacements(f"moving {action}")
         np.testing.assert_allclose(across, x * 0.8 * 3**0.5, atol=1e-6)
         np.testing.assert_allclose(down, y * 0.8 * 3**0.5, atol=1e-6)
     for sense, sign in {"clockwise": 1, "counter-clockwise": -1}.items():
-        across, down, *_ = way(f"circling {sense}")
-        # With y downwards, who turns right goes clockwise.
+        across, down, *_ = displacements(f"circling {sense}")
+        # y points down, so a turn to the right is clockwise.
         assert (sign * (across[:-1] * down[1:] - down[:-1] * across[1:]) > 0).all()
-        assert (sign * way(f"spinning {sense}")[3] > 0).all()
-    assert (way("growing")[2] > 0).all() and (way("shrinking")[2] < 0).all()
-    across, down, *_ = way("shaking")
+        assert (sign * displacements(f"spinning {sense}")[3] > 0).all()
+    assert (displacements("growing")[2] > 0).all() and (displacements("shrinking")[2] < 0).all()
+    across, down, *_ = displacements("shaking")
     assert across.any() and not down.any() and abs(across.sum()) < 6
-    across, down, *_ = way("bouncing")
+    across, down, *_ = displacements("bouncing")
     assert down.any() and not across.any()
 
 
-def test_what_is_drawn():
+def test_paint():
     image = np.zeros((14, 14))
     image[2:5, 7] = 1  # a stroke above the centre, which is between four pixels
     frames = np.zeros((2, 32, 32), "float32")
@@ -78,38 +78,38 @@ def test_what_is_drawn():
     np.testing.assert_allclose(frames, expected, atol=1e-6)
 
 
-def test_the_built_in_clips(workplace, monkeypatch):
+def test_builtin_clips(workplace, monkeypatch):
     monkeypatch.setattr(actions, "CLIPS", {"train": 24, "validation": 12, "test": 12})
     splits = data.load(Config())
-    again = list(actions.generate_clips())
+    clips = list(actions.generate_clips())
     for name, examples in splits.items():
         times = 2 if name == "train" else 1
         assert sorted(examples.targets) == sorted([*actions.ACTIONS] * times)
-        here = {frames.tobytes(): action for split, frames, action in again if split == name}
-        found = (clip.tobytes() for clip in examples.inputs)
-        assert dict(zip(found, examples.targets)) == here
+        expected = {frames.tobytes(): action for split, frames, action in clips if split == name}
+        keys = (clip.tobytes() for clip in examples.inputs)
+        assert dict(zip(keys, examples.targets)) == expected
     clips = splits["train"].inputs
     assert {clip.dtype for clip in clips} == {np.dtype("uint8")}
     assert all(12 <= len(clip) <= 20 and clip.shape[1:] == (32, 32) for clip in clips)
 
 
-def test_digits_and_speeds_of_the_splits_are_apart():
+def test_splits_have_different_digits_and_speeds():
     digits = {
-        split: {image.tobytes() for image in found}
-        for split, found in actions._load_digits().items()
+        split: {image.tobytes() for image in images}
+        for split, images in actions._load_digits().items()
     }
-    assert [len(found) for found in digits.values()] == [4047, 483, 470]
+    assert [len(images) for images in digits.values()] == [4047, 483, 470]
     assert not digits["train"] & (digits["validation"] | digits["test"])
     random = np.random.default_rng(0)
-    stripes = {
+    speed_bins = {
         split: {int(10 * actions.draw_speed(random, split)) for _ in range(200)} for split in digits
     }
-    assert stripes["test"] == {2, 7} and stripes["validation"] == {4}
-    assert stripes["train"] == {0, 1, 3, 5, 6, 8, 9}
+    assert speed_bins["test"] == {2, 7} and speed_bins["validation"] == {4}
+    assert speed_bins["train"] == {0, 1, 3, 5, 6, 8, 9}
 
 
-def film(path, frames, rate=8, codec="mpeg4"):
-    """Writes frames (time, height, width) as a video file."""
+def write_video(path, frames, rate=8, codec="mpeg4"):
+    """Write frames `(time, height, width)` as a video file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate)
@@ -122,8 +122,8 @@ def film(path, frames, rate=8, codec="mpeg4"):
     return path
 
 
-def stripes(rows, count=8, step=1):
-    """A bright bar that goes down or up, 32 x 48."""
+def moving_bar(rows, count=8, step=1):
+    """Return frames of 32 x 48 with a bright bar that moves down or up."""
     frames = np.zeros((count, 32, 48), "uint8")
     for time in range(count):
         frames[time, (rows + step * 3 * time) % 32 :][:4] = 250
@@ -133,13 +133,13 @@ def stripes(rows, count=8, step=1):
 def folder_of_videos(root, classes=("falls", "rises"), each=12):
     for step, name in zip((1, -1), classes):
         for number in range(each):
-            film(root / name / f"{number}.mp4", stripes(number, 5 + number % 4, step))
+            write_video(root / name / f"{number}.mp4", moving_bar(number, 5 + number % 4, step))
     return root
 
 
 def test_frames_of_a_video(workplace):
     frames = np.repeat(np.arange(0, 250, 10, dtype="uint8"), 16 * 16).reshape(25, 16, 16)
-    path = film(workplace / "a.mp4", frames, rate=25)
+    path = write_video(workplace / "a.mp4", frames, rate=25)
 
     def levels(**sampling):
         clip = read_video(path, (4, 6), **sampling)
@@ -154,7 +154,7 @@ def test_frames_of_a_video(workplace):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
-def test_the_users_own_videos_end_to_end(workplace, capsys):
+def test_own_videos_end_to_end(workplace, capsys):
     folder_of_videos(workplace / "mine")
     assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 0
     run = workplace / "runs/video/default"
@@ -163,13 +163,13 @@ def test_the_users_own_videos_end_to_end(workplace, capsys):
     for name in ("confusion_matrix.png", "filmstrips.png"):
         assert (run / name).stat().st_size > 500
     gif = next(run.glob("row_*.gif"))
-    film(workplace / "one.mp4", stripes(3, 1))
+    write_video(workplace / "one.mp4", moving_bar(3, 1))
     capsys.readouterr()
     assert cli.main(["predict", str(run), str(gif), "one.mp4"]) == 0
     shown = capsys.readouterr().out
     assert "falls" in shown or "rises" in shown
     assert (workplace / "filmstrips" / "one_mp4.png").stat().st_size > 500
-    # A file that the run wrote is read as the clip that it was made of.
+    # A GIF that the run wrote is read as the same clip.
     row = int(gif.stem.removeprefix("row_"))
     clip = data.load(Config(data="mine", frame_size=8))["test"].inputs[row]
     np.testing.assert_array_equal(read_video(gif, (8, 8)), clip)
@@ -180,40 +180,40 @@ def test_the_users_own_videos_end_to_end(workplace, capsys):
     assert "bad.mp4 is damaged or is not a video" in capsys.readouterr().err
 
 
-def empty(root):
+def with_empty_folder(root):
     (folder_of_videos(root, each=1) / "stands").mkdir()
 
 
-def undecoded(root):
+def with_damaged_file(root):
     (folder_of_videos(root, each=1) / "falls/x.mp4").write_bytes(bytes(99))
 
 
 def without_frames(root):
-    film(folder_of_videos(root, each=1) / "falls/x.avi", stripes(0, 1)[:0])
+    write_video(folder_of_videos(root, each=1) / "falls/x.avi", moving_bar(0, 1)[:0])
 
 
-def of_unknown_kind(root):
+def with_unknown_suffix(root):
     folder_of_videos(root, each=1)
     for file in (root / "rises").iterdir():
         file.rename(file.with_suffix(".txt"))
 
 
-def of_one_class(root):
+def with_one_class(root):
     folder_of_videos(root, classes=("falls",), each=1)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (empty, "The folder mine/stands has no .avi"),
-        (undecoded, "mine/falls/x.mp4 is damaged or is not a video"),
+        (with_empty_folder, "The folder mine/stands has no .avi"),
+        (with_damaged_file, "mine/falls/x.mp4 is damaged or is not a video"),
         (without_frames, "mine/falls/x.avi has no frames"),
-        (of_unknown_kind, "The folder mine/rises has no .avi"),
-        (of_one_class, "at least two classes"),
+        (with_unknown_suffix, "The folder mine/rises has no .avi"),
+        (with_one_class, "at least two classes"),
         (lambda root: None, "There is no folder mine"),
     ],
 )
-def test_bad_folders(workplace, capsys, make, message):
+def test_invalid_folders(workplace, capsys, make, message):
     make(workplace / "mine")
     capsys.readouterr()
     assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 2
@@ -222,7 +222,7 @@ def test_bad_folders(workplace, capsys, make, message):
     assert not (workplace / "runs").exists() and not list(workplace.glob("tfds/video/*/*.*.*"))
 
 
-def test_files_that_are_no_videos(workplace):
+def test_files_that_are_not_videos(workplace):
     (workplace / "a.txt").write_text("moving")
     with pytest.raises(ValueError, match=r"a\.txt is not a video: its name must end in \.avi"):
         read_video("a.txt", (4, 4))
@@ -238,14 +238,14 @@ def test_files_that_are_no_videos(workplace):
         read_video("sound.mp4", (4, 4))
 
 
-def videos(builder, split=None, **_):
+def read_mocked_rows(builder, split=None, **_):
     import tensorflow as tf
 
     names = builder.info.features["label"].names
 
     def rows():
         for number in range(20):
-            bar = stripes(number, 20 + number % 3, -1 if number % 2 else 1)
+            bar = moving_bar(number, 20 + number % 3, -1 if number % 2 else 1)
             label = names.index(["Archery", "Biking"][number % 2])
             yield {"video": np.stack([bar] * 3, axis=-1), "label": label}
 
@@ -256,11 +256,11 @@ def videos(builder, split=None, **_):
     return tf.data.Dataset.from_generator(rows, output_signature=shapes)
 
 
-def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
+def test_mocked_tfds_dataset(workplace, mock_public, monkeypatch):
     read_tfds_clips = data.read_tfds_clips
 
     def mocked(*args):
-        with mock_public(("train", "test"), as_dataset_fn=videos):
+        with mock_public(("train", "test"), as_dataset_fn=read_mocked_rows):
             return list(read_tfds_clips(*args))
 
     monkeypatch.setattr(data, "read_tfds_clips", mocked)
@@ -273,7 +273,7 @@ def test_a_mocked_public_set(workplace, mock_public, monkeypatch):
     assert set(held) == {"validation"}
 
 
-def test_a_public_set_without_videos(workplace, mock_public, capsys):
+def test_tfds_dataset_without_videos(workplace, mock_public, capsys):
     with (
         mock_public(),
         pytest.raises(ValueError, match="mnist has the features image, label; it needs video"),
@@ -281,15 +281,15 @@ def test_a_public_set_without_videos(workplace, mock_public, capsys):
         list(data.read_tfds_clips("mnist", (8, 8), 8, 9))
 
 
-def test_a_label_never_seen_in_training(workplace, capsys):
+def test_label_without_training_clip(workplace, capsys):
     folder_of_videos(workplace / "mine/train", each=2)
     folder_of_videos(workplace / "mine/test", classes=("falls", "stands"), each=1)
     assert cli.main(["train", "video", "--data", "mine", *SMALL]) == 2
     assert "The test split has the label 'stands'" in capsys.readouterr().err
 
 
-class Fixed:
-    """A model that is sure to a known degree."""
+class FixedModel:
+    """A model with given probabilities of the label "a"."""
 
     labels = ["a", "b"]
 
@@ -309,6 +309,6 @@ def test_metrics_by_hand():
     from keras_seq.batching import RawExamples
 
     splits = {"test": RawExamples([None] * 4, ["a", "a", "b", "b"])}
-    found = metric.evaluate(Fixed([0.9, 0.2, 0.2, 0.1]), splits, "test")
-    assert found["accuracy"] == 0.75
-    assert found["cross_entropy"] == pytest.approx(-np.log([0.9, 0.2, 0.8, 0.9]).mean())
+    metrics = metric.evaluate(FixedModel([0.9, 0.2, 0.2, 0.1]), splits, "test")
+    assert metrics["accuracy"] == 0.75
+    assert metrics["cross_entropy"] == pytest.approx(-np.log([0.9, 0.2, 0.8, 0.9]).mean())
