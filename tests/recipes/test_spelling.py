@@ -68,7 +68,7 @@ def test_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     assert "phonemes" in shown and "Cab" in shown and (workplace / "attention").is_dir()
 
 
-@pytest.mark.parametrize("apart", [" ", ""])
+@pytest.mark.parametrize("separator", [" ", ""])
 def test_phonemes_with_and_without_separator(workplace, separator):
     (workplace / "mine.tsv").write_text("\n".join(lexicon(separator)))
     config = Config(data="mine.tsv", units=4)
