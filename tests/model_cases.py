@@ -307,7 +307,7 @@ RECOGNIZER = ModelCase(
         "no beam": (lambda model: model.transcribe([RECORDINGS[0]], beam_width=0), "got 0"),
         "unknown letter": (
             lambda model: model.encode(RECORDINGS[:1], ["c"]),
-            "Text 1 has 'c' at position 1",
+            "Text 1: character 1, 'c', is not in the alphabet",
         ),
         "no alphabet": (lambda model: CTCRecognizer(""), "got ''"),
     },

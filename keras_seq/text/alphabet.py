@@ -1,4 +1,4 @@
-"""Alphabets: characters and their labels, for models that write one character at a time."""
+"""Alphabets: characters and their labels, for models that output characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_seq._internal.types import Array
 
 
 class Alphabet:
-    """Characters with labels from 1. Label 0 is the padding, and the blank of CTC.
+    """Characters with labels from 1. Label 0 is padding and the CTC blank.
 
     >>> from keras_seq.text.alphabet import Alphabet
     >>> alphabet = Alphabet("ab ")
@@ -22,8 +22,8 @@ class Alphabet:
     'a b'
 
     Args:
-        characters: Different characters, in the order of their labels.
-        owner: Object that needs the alphabet, for error messages.
+        characters: Distinct characters, in the order of their labels.
+        owner: Subject of the error message, such as "A model".
 
     Raises:
         InputError: If there are no characters, or one occurs twice.
@@ -33,30 +33,29 @@ class Alphabet:
         self.characters = "".join(characters)
         if not self.characters or len(set(self.characters)) < len(self.characters):
             raise InputError(
-                f"{owner} needs an alphabet of different characters, got {self.characters!r}."
+                f"{owner} needs an alphabet of distinct characters, got {self.characters!r}."
             )
         self._labels = {character: label for label, character in enumerate(self.characters, 1)}
 
     def encode(self, texts: Sequence[str]) -> Array:
-        """Return the labels of the characters of texts.
+        """Return the labels of the characters of several texts.
 
         Args:
             texts: Strings.
 
         Returns:
-            int32 `(texts, max_length)`, 0 after the end of each text.
+            int32 `(texts, max_length)`, padded with 0.
 
         Raises:
-            InputError: If a character is not in the alphabet. The message states the number of the
-                text, from 1.
+            InputError: If a character is not in the alphabet.
         """
         labels = np.zeros((len(texts), max([1, *map(len, texts)])), "int32")
         for number, (row, text) in enumerate(zip(labels, texts, strict=True), 1):
             for i, character in enumerate(text):
                 if character not in self._labels:
                     raise InputError(
-                        f"Text {number} has {character!r} at position {i + 1}, which is not in "
-                        f"the alphabet {self.characters!r}."
+                        f"Text {number}: character {i + 1}, {character!r}, is not in the "
+                        f"alphabet {self.characters!r}."
                     )
                 row[i] = self._labels[character]
         return labels

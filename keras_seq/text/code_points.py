@@ -1,7 +1,7 @@
 """Character classes and lower case, with equal results in Python and TensorFlow graphs.
 
-The string operations of TensorFlow use another version of Unicode than Python, and another
-definition of white space. So graphs compute on code points, with tables built by Python.
+TensorFlow's string operations use another Unicode version and another definition of white space
+than Python. Graphs therefore compute on code points, with tables built by Python.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ WORD = r"[^\W_]"
 
 
 def lowercase(text: str) -> str:
-    """Return a text in lower case, with one character for each character of the text.
+    """Return a text of the same length in lower case.
 
-    This is Unicode's simple case mapping, which does not depend on neighboring characters. For
-    example, Σ becomes σ even at the end of a word, and İ becomes i.
+    This is Unicode's simple case mapping, which ignores neighboring characters. For example,
+    Σ becomes σ even at the end of a word, and İ becomes i.
 
     >>> lowercase("ΟΔΟΣ")
     'οδοσ'
@@ -38,7 +38,7 @@ def lowercase(text: str) -> str:
 
 
 def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
-    """Return code points in lower case, as `lowercase` in Python.
+    """Return code points in lower case, like `lowercase` in Python.
 
     Args:
         code_points: int32 tensor `(n,)`.
@@ -54,7 +54,7 @@ def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
 
 
 def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
-    """Return which characters match a pattern, as `re.match` in Python.
+    """Return which characters match a pattern, like `re.match` in Python.
 
     Args:
         pattern: `SPACE` or `WORD`.
@@ -107,7 +107,7 @@ def token_code_points_tf(tokens: tf.Tensor, max_characters: int) -> tf.Tensor:
     """
     import tensorflow as tf
 
-    # The tokens are flattened, because `unicode_decode` adds a ragged dimension to one dimension.
+    # Flattened, so that `unicode_decode` adds the only ragged dimension.
     rows = tf.strings.unicode_decode(tf.reshape(tokens, [-1]), "UTF-8")
     codes = rows.to_tensor(shape=[None, max_characters])
     return tf.reshape(codes, tf.concat([tf.shape(tokens), [max_characters]], 0))

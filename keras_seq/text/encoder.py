@@ -22,14 +22,14 @@ Text: TypeAlias = str | Sequence[str]
 
 
 class TextEncoder(TextEncoderTFMixin):
-    """Encoder of texts as ids: a tokenizer, a vocabulary, and optional conversion to lower case.
+    """Text encoder: a tokenizer, a vocabulary, and optional conversion to lower case.
 
-    Id 0 is padding and id 1 stands for all tokens that are not in the vocabulary. Id 2 is the end
-    token if there is one. Methods that take a text also take the list of its tokens. Such a list is
-    not tokenized, but still converted to lower case.
+    Id 0 is padding, and id 1 is any token that is not in the vocabulary. With `end=True`, id 2 is
+    the end token. Methods that take a text also take a list of its tokens, which is not tokenized
+    but is converted to lower case.
 
-    Methods whose names end in `_tf` do the same in a TensorFlow graph. Their tokens and ids equal
-    those in Python for every Unicode text.
+    Methods whose names end in `_tf` give the same results in TensorFlow graphs, for every Unicode
+    text.
 
     >>> encoder = TextEncoder.from_examples(["The cat sat.", "The dog sat."], lowercase=True)
     >>> encoder.vocabulary
@@ -44,11 +44,11 @@ class TextEncoder(TextEncoderTFMixin):
         tokenizer: A key of `keras_seq.text.tokenizers.TOKENIZERS`, or "wordpiece", which splits
             words into the longest pieces in the vocabulary.
         lowercase: If True, convert tokens to lower case.
-        end: If True, add the token `<EOS>` for the end of a text. Generating models need it.
+        end: If True, add the end token `<EOS>`, which generative models need.
 
     Raises:
-        InputError: If the vocabulary is empty, contains a token twice, or contains a special token;
-            or if no tokenizer has that name.
+        InputError: If the vocabulary is empty, has duplicates or contains a special token, or if
+            no tokenizer has that name.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class TextEncoder(TextEncoderTFMixin):
         self.tokens = [*special, *self.vocabulary]
         self._ids = {token: id_ for id_, token in enumerate(self.tokens)}
         self._check()
-        # Raw text that spells a special token is not the special token.
+        # "<EOS>" in a text is ordinary text; only in a list of tokens is it the end token.
         self._word_ids = {token: self._ids[token] for token in self.vocabulary}
         self._listed_ids = {**self._word_ids, **({END: self._ids[END]} if end else {})}
         self._tokenizer = get_tokenizer(tokenizer, self.vocabulary)
@@ -106,16 +106,16 @@ class TextEncoder(TextEncoderTFMixin):
 
         Args:
             examples: Texts, or lists of their tokens.
-            tokenizer: As for `TextEncoder`. "wordpiece" learns its pieces from the texts, which
-                requires SentencePiece.
-            lowercase: As for `TextEncoder`.
+            tokenizer: See `TextEncoder`. "wordpiece" learns its pieces from the texts by
+                SentencePiece.
+            lowercase: See `TextEncoder`.
             min_count: Minimum number of occurrences of a token. Ignored if no token reaches it.
             max_size: Maximum number of tokens. Default: no maximum. Required for "wordpiece".
-            end: As for `TextEncoder`.
+            end: See `TextEncoder`.
 
         Raises:
             InputError: If the examples contain no tokens, or if `max_size` is missing for
-                "wordpiece" or too small for the number of different characters.
+                "wordpiece" or too small for the number of distinct characters.
         """
         examples = list(examples)
         name = check_tokenizer(tokenizer)
@@ -148,7 +148,7 @@ class TextEncoder(TextEncoderTFMixin):
         return self.end_id
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, which JSON can represent."""
+        """Return the arguments of the constructor, serializable to JSON."""
         return {
             "vocabulary": self.vocabulary,
             "tokenizer": self.tokenizer,
@@ -174,7 +174,7 @@ class TextEncoder(TextEncoderTFMixin):
             text: Text, or list of its tokens.
 
         Raises:
-            InputError: If the text contains half of a surrogate pair.
+            InputError: If the text contains an unpaired surrogate.
         """
         return _tokenize(text, self._tokenizer, self.lowercase)
 
@@ -188,12 +188,12 @@ class TextEncoder(TextEncoderTFMixin):
             text: Text.
 
         Raises:
-            InputError: If the text contains half of a surrogate pair.
+            InputError: If the text contains an unpaired surrogate.
         """
         return self._tokenizer(text, self.lowercase)
 
     def spellings(self, text: Text) -> list[str]:
-        """Return the spelling of each token in a text: in its case, and without `METASPACE`.
+        """Return the original spelling of each token: in its case, and without `METASPACE`.
 
         >>> TextEncoder(["a"], lowercase=True).spellings("Ada met")
         ['Ada', 'met']
@@ -210,7 +210,7 @@ class TextEncoder(TextEncoderTFMixin):
         """Return the ids of the tokens of a text.
 
         Args:
-            text: Text, or list of its tokens. In a list, `<EOS>` is the end token.
+            text: Text, or list of its tokens. In a list, "<EOS>" is the end token.
         """
         ids = self._word_ids if isinstance(text, str) else self._listed_ids
         return [ids.get(token, self.unk_id) for token in self.tokenize(text)]
@@ -268,7 +268,7 @@ class TextEncoder(TextEncoderTFMixin):
         tokens = []
         for id_ in ids:
             if not 0 <= id_ < self.vocab_size:
-                raise InputError(f"There is no id {id_}: ids are below {self.vocab_size}.")
+                raise InputError(f"Id {id_} is out of range: ids are 0 to {self.vocab_size - 1}.")
             if id_ not in (self.pad_id, self.end_id):
                 tokens.append(self.tokens[id_])
         return tokens

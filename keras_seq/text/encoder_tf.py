@@ -46,7 +46,7 @@ class TextEncoderTFMixin:
         return self._tokenizer.tokenize_tf(texts, self.lowercase)
 
     def spellings_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        """Return the spelling of each token in its text, as `spellings` does.
+        """Return the original spelling of each token, like `spellings`.
 
         Args:
             texts: Strings `(batch,)`.
@@ -55,14 +55,14 @@ class TextEncoderTFMixin:
             Ragged strings `(batch, (tokens))`.
 
         Raises:
-            InputError: If the tokenizer is "wordpiece" and tokens are in lower case, since the
-                offsets of the pieces are not known then.
+            InputError: If the tokenizer is "wordpiece" and `lowercase` is True, since the offsets
+                of the pieces are then unknown.
         """
         import tensorflow as tf
 
         if self.lowercase and self.tokenizer == "wordpiece":
             raise InputError(
-                "In a TensorFlow graph, the spelling of wordpieces is known only with "
+                "In a TensorFlow graph, the original spelling of wordpieces is known only with "
                 "lowercase=False."
             )
         # Case does not change the class of a character, so the tokens are the same.
@@ -96,7 +96,7 @@ class TextEncoderTFMixin:
         end: bool = False,
         unk_if_empty: bool = False,
     ) -> EncodedTexts:
-        """Return the padded ids of texts, as `encode_batch` does.
+        """Return the padded ids of texts, like `encode_batch`.
 
         Args:
             texts: Strings `(batch,)`.
@@ -181,7 +181,7 @@ class TextEncoderTFMixin:
             return [], []
         if self.end_id is None:
             raise InputError(
-                "This TextEncoder has no token for the end of a text, which generating models "
-                "need: create it with end=True."
+                "This TextEncoder has no end token, which generative models need: create it with "
+                "end=True."
             )
         return [self.end_id] * start, [self.end_id] * end

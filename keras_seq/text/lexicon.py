@@ -11,11 +11,10 @@ from keras_seq._internal.types import Array
 
 
 class Lexicon:
-    """Prefix tree of words as the language model `score_next` of `ctc_beam_search`.
+    """Prefix tree of known words, for the argument `score_next` of `ctc_beam_search`.
 
-    The log probability of a label is 0 if the prefix with the label begins a known word. It is 0
-    for a space between words, and for the end, after a complete word. Otherwise it is minus
-    infinity. The empty text may end.
+    The log probability is 0 for each label that continues a known word. After a complete word, it
+    is also 0 for a space and for the end. Otherwise it is minus infinity. A text may be empty.
 
     >>> import numpy as np
     >>> from keras_seq.decoding import Lexicon, ctc_beam_search
@@ -29,7 +28,7 @@ class Lexicon:
 
     Args:
         words: Known words.
-        alphabet: Different characters, in the order of their labels from 1. Without a space in the
+        alphabet: Distinct characters, in the order of their labels from 1. Without a space in the
             alphabet, a text is one word.
 
     Raises:
@@ -48,8 +47,8 @@ class Lexicon:
         for word in words:
             if unknown := [character for character in word if character not in labels]:
                 raise InputError(
-                    f"The word {word!r} of the lexicon has {unknown[0]!r}, which is not in the "
-                    f"alphabet {alphabet!r}."
+                    f"The word {word!r} of the lexicon contains {unknown[0]!r}, which is not in "
+                    f"the alphabet {alphabet!r}."
                 )
             spelling = tuple(labels[character] for character in word)
             for length, label in enumerate(spelling):
@@ -64,10 +63,10 @@ class Lexicon:
         """Return the log probabilities of the next label after each prefix.
 
         Args:
-            prefixes: Tuples of labels from 1, each the beginning of a text of known words.
+            prefixes: Tuples of labels from 1. Each begins a text of known words.
 
         Returns:
-            float64 `(prefixes, labels + 1)`; column 0 is the end.
+            float64 `(prefixes, characters + 1)`. Column 0 is the end.
         """
         return np.stack([self._next_log_probs(prefix) for prefix in prefixes])
 

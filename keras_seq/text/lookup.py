@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class StringLookup:
-    """Lookup of the indices of strings in a list, made of constants only.
+    """Lookup table from strings to their indices in a list, without resources.
 
-    A `tf.lookup.StaticHashTable` is a resource, which an exported function can use only if the
-    exported object tracks it. This lookup searches the sorted hashes of the strings instead.
+    A `tf.lookup.StaticHashTable` is a resource, which an exported object must track. This lookup
+    needs constants only: it searches the sorted hashes of the strings.
 
     >>> StringLookup(["a", "b"])(tf.constant([["b", "x"]])).numpy().tolist()
     [[1, -1]]
 
     Args:
-        strings: Different strings, at least one.
+        strings: Distinct strings; at least one.
 
     Call arguments:
         keys: Strings of any shape.

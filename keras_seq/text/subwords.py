@@ -1,9 +1,9 @@
-"""Subwords: learned by SentencePiece, and tokenized by greedy longest match as in WordPiece.
+"""Subwords, learned by SentencePiece and tokenized by greedy longest match as in WordPiece.
 
 SentencePiece learns the pieces (Kudo & Richardson 2018). The tokenizer takes the longest piece that
 begins a word, then the longest piece that begins the rest, and so on (Wu et al. 2016). A character
 that begins no piece is a token. Unlike the segmentation of SentencePiece, this needs no library, so
-that exported models contain it.
+exported models can contain it.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str
         seed: Random seed of SentencePiece, which samples large corpora.
 
     Returns:
-        Pieces in the order in which they were merged, then single characters.
+        Pieces in merge order, then single characters.
 
     Raises:
-        InputError: If `size` is too small for the number of different characters.
+        InputError: If `size` is too small for the number of distinct characters.
     """
     import sentencepiece
 
@@ -52,7 +52,7 @@ def train_subwords(texts: Collection[str], size: int, seed: int = 0) -> list[str
     characters = set(itertools.chain.from_iterable(itertools.chain.from_iterable(words)))
     if len(characters) + 4 > size:
         raise InputError(
-            f"{size} pieces are too few for {len(characters)} different characters: there must be "
+            f"{size} pieces are too few for {len(characters)} distinct characters: set max_size to "
             f"at least {len(characters) + 4}."
         )
     model = io.BytesIO()
@@ -121,7 +121,7 @@ def wordpiece_tokenizer(pieces: Iterable[str]) -> Tokenizer:
 def _longest_match_tf(
     codes: tf.Tensor, ends: tf.Tensor, max_length: int, lookup: StringLookup
 ) -> tf.Tensor:
-    """Return the length of the longest piece that begins at each character, at least 1.
+    """Return the length of the longest piece from each character on, at least 1.
 
     Args:
         codes: Code points of all words, concatenated, `(n,)`.
@@ -166,7 +166,7 @@ def _piece_starts_tf(word_starts: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     reached = tf.scatter_nd(word_starts[:, None], tf.ones_like(word_starts), [count + 1])
 
     def double(reached: tf.Tensor, jumps: tf.Tensor, covered: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """Jump from all reached characters, and combine each jump with the next."""
+        """Jump from all reached characters, and double the number of pieces per jump."""
         targets = tf.math.unsorted_segment_max(reached, jumps, count + 1)
         return tf.maximum(reached, targets), tf.gather(jumps, jumps), 2 * covered
 

@@ -19,7 +19,7 @@ from keras_seq._internal.errors import InputError, excerpt, unknown_name
 from keras_seq._internal.types import Array
 
 SCHEMES = {"IOB1": "BIO", "IOB2": "BIO", "IOBES": "BIOES"}
-"""Schemes, and the letters with which their tags begin."""
+"""Letters with which the tags of each scheme begin."""
 
 OUTSIDE = "O"
 """Tag of tokens outside all spans."""
@@ -63,12 +63,12 @@ def tags_to_spans(tags: Sequence[str], scheme: str = "IOB2", strict: bool = True
     Args:
         tags: Tags, one per token, such as "B-PER".
         scheme: A key of `SCHEMES`.
-        strict: If True, invalid sequences of tags are an error. If False, spans that do not begin
-            or end as the scheme requires are left out.
+        strict: If True, an invalid sequence of tags is an error. If False, spans that do not begin
+            or end as the scheme requires are skipped.
 
     Raises:
-        InputError: If a tag is not one of the scheme, or if `strict` is True and the sequence of
-            tags is invalid. The message states the number of the tag, from 1.
+        InputError: If a tag does not belong to the scheme, or if `strict` is True and the sequence
+            of tags is invalid. The message counts tags from 1.
     """
     _check_scheme(scheme)
     parts = [split_tag(tag, scheme) for tag in tags]
@@ -119,7 +119,7 @@ def _parse_iob(parts: Sequence[TagParts], scheme: str) -> tuple[list[Span], list
         if letter == "I" and new_label == label:
             continue
         if letter == "I" and scheme == "IOB2":
-            errors.append((i, "no span of its kind has begun"))
+            errors.append((i, "no span with this label has begun"))
         if label is not None:
             spans.append(Span(label, start, i))
         begins = letter == "B" or (letter == "I" and scheme == "IOB1")
@@ -136,12 +136,12 @@ def spans_to_tags(
     ['B-PER', 'E-PER', 'O']
 
     Args:
-        spans: Triples (label, start, end) that do not overlap.
+        spans: Triples (label, start, end), see `Span`, that do not overlap.
         length: Number of tokens.
         scheme: A key of `SCHEMES`.
 
     Raises:
-        InputError: If a span is empty, is out of range, or overlaps with another.
+        InputError: If a span is empty, is out of range, or overlaps another.
     """
     _check_scheme(scheme)
     tags = [OUTSIDE] * length
@@ -190,7 +190,7 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
     ['O', 'B-PER', 'I-PER']
 
     Args:
-        labels: Labels.
+        labels: Labels of spans.
         scheme: A key of `SCHEMES`.
     """
     letters = SCHEMES[_check_scheme(scheme)].replace(OUTSIDE, "")
@@ -198,13 +198,13 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Return the most likely scheme of tags.
+    """Guess the scheme of tags from their letters.
 
     >>> guess_scheme([["O", "I-PER"]])
     'IOB1'
 
     Args:
-        sentences: Lists of tags, best all of a file.
+        sentences: Lists of tags, preferably those of a whole file.
     """
     pairs = {pair for tags in sentences for pair in zip([OUTSIDE, *tags], tags, strict=False)}
     if any(tag[:2] in ("E-", "S-") for _, tag in pairs):
@@ -221,7 +221,7 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
         scheme: A key of `SCHEMES`.
 
     Raises:
-        InputError: If a tag is not one of the scheme.
+        InputError: If a tag does not belong to the scheme.
     """
     _check_scheme(scheme)
     parts = [split_tag(tag, scheme) for tag in tags]
@@ -251,7 +251,7 @@ def split_tag(tag: str, scheme: str) -> TagParts:
         scheme: A key of `SCHEMES`.
 
     Raises:
-        InputError: If the tag is not one of the scheme.
+        InputError: If the tag does not belong to the scheme.
     """
     if tag == OUTSIDE:
         return OUTSIDE, None

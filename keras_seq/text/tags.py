@@ -21,7 +21,7 @@ from keras_seq.text.tokenizers import Token
 
 
 class TextSpan(NamedTuple):
-    """Labeled span of a text, with its offsets in characters.
+    """Labeled span `text[start:end]` of a text.
 
     >>> text = "Ada met Grace"
     >>> span = TextSpan("Grace", "PER", start=8, end=13, score=0.9)
@@ -30,7 +30,7 @@ class TextSpan(NamedTuple):
     """
 
     text: str
-    """Characters of the span."""
+    """Text of the span."""
     label: str
     start: int
     end: int
@@ -52,11 +52,11 @@ class TagSet:
     [0, 3]
 
     Args:
-        labels: Different labels of spans, at least one.
+        labels: Distinct labels of spans; at least one.
         scheme: A key of `keras_seq.text.tag_schemes.SCHEMES`.
 
     Raises:
-        InputError: If there are no labels, one occurs twice or is empty, or if no scheme has that
+        InputError: If there are no labels, a label is empty or occurs twice, or no scheme has that
             name.
     """
 
@@ -82,7 +82,7 @@ class TagSet:
             scheme: Scheme of the tags.
 
         Raises:
-            InputError: If all tags are "O", or a tag is not one of the scheme.
+            InputError: If all tags are "O", or a tag does not belong to the scheme.
         """
         labels = {split_tag(tag, scheme)[1] for tags in examples for tag in tags} - {None}
         if not labels:
@@ -97,7 +97,7 @@ class TagSet:
         return f"TagSet({self.labels}, scheme={self.scheme!r})"
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments of the constructor, which JSON can represent."""
+        """Return the arguments of the constructor, serializable to JSON."""
         return {"labels": self.labels, "scheme": self.scheme}
 
     @classmethod
@@ -137,12 +137,12 @@ class TagSet:
         """Return the tags that encode spans, one per token.
 
         Args:
-            spans: Triples (label, start, end) that do not overlap.
+            spans: Triples (label, start, end), see `Span`, that do not overlap.
             length: Number of tokens.
 
         Raises:
             InputError: If a label is not in the set, or a span is empty, is out of range, or
-                overlaps with another.
+                overlaps another.
         """
         spans = list(spans)
         for label, *_ in spans:
@@ -155,12 +155,12 @@ class TagSet:
 
         Args:
             tags: Tags, one per token.
-            strict: If True, invalid sequences of tags are an error. If False, spans that do not
-                begin or end as the scheme requires are left out.
+            strict: If True, an invalid sequence of tags is an error. If False, spans that do not
+                begin or end as the scheme requires are skipped.
 
         Raises:
-            InputError: If a tag is not one of the scheme, or if `strict` is True and the sequence
-                of tags is invalid.
+            InputError: If a tag does not belong to the scheme, or if `strict` is True and the
+                sequence of tags is invalid.
         """
         return tags_to_spans(tags, self.scheme, strict)
 
@@ -171,9 +171,9 @@ class TagSet:
         tags: Sequence[str],
         scores: Sequence[float] | Array,
     ) -> list[TextSpan]:
-        """Return the spans that tags encode, with their characters and probability.
+        """Return the spans that tags encode, with their text and score.
 
-        Spans that do not begin or end as the scheme requires are left out.
+        Spans that do not begin or end as the scheme requires are skipped.
 
         >>> tokens = [Token("Ada", 0, 3), Token("slept", 4, 9)]
         >>> TagSet(["PER"]).to_text_spans("Ada slept", tokens, ["S-PER", "O"], [0.75, 1.0])

@@ -1,6 +1,6 @@
 """Tokenizers with equal results in Python and in TensorFlow graphs.
 
-Exported models load with TensorFlow alone, so the graphs use no other package.
+The graphs use TensorFlow only, so exported models need no other package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 METASPACE = "▁"
-"""Character at the beginning of a token that stands for a space before the token."""
+"""Character that stands for a space before a token."""
 
 _WORDS = re.compile(rf"{WORD}+|[^\w\s]|_")
 _NOT_SPACE = re.compile(r"\S+")
@@ -48,7 +48,7 @@ class Tokenizer:
         split: Function from a text to a list of `Token`.
         split_tf: Function from code points, a ragged int32 tensor `(batch, (characters))`, to
             tokens, a ragged string tensor `(batch, (tokens))`.
-        separator: String to put between joined tokens.
+        separator: String between joined tokens.
         metaspace: If True, tokens at the beginning of the text or after a space begin with
             `METASPACE`.
     """
@@ -67,7 +67,7 @@ class Tokenizer:
             lowercase: If True, convert the tokens to lower case.
 
         Raises:
-            InputError: If the text contains half of a surrogate pair, which UTF-8 cannot encode.
+            InputError: If the text contains an unpaired surrogate, which UTF-8 cannot encode.
         """
         check_text(text, "the text")
         return self.split(code_points.lowercase(text) if lowercase else text)
@@ -230,7 +230,8 @@ def _after_tf(codes: tf.RaggedTensor, selected: tf.Tensor) -> tf.Tensor:
 def row_ids_tf(ragged: tf.RaggedTensor) -> tf.Tensor:
     """Return the row of each flat value of a ragged tensor, `(n,)`.
 
-    `tf.RaggedTensor.value_rowids` needs memory for the number of rows times the longest row.
+    `tf.RaggedTensor.value_rowids` needs memory proportional to the number of rows times the longest
+    row.
     """
     import tensorflow as tf
 
@@ -289,7 +290,7 @@ TOKENIZERS: dict[str, Tokenizer] = {
 
 
 def check_tokenizer(name: str) -> str:
-    """Return the name of a tokenizer if the tokenizer exists.
+    """Check the name of a tokenizer, and return it.
 
     Args:
         name: A key of `TOKENIZERS`, or "wordpiece".

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
-"""Special tokens. `END` follows the last token of a text; generators read it as the start token."""
+"""Special tokens. `END` is also the start token of generative models."""
 
 PADDING_ID, UNKNOWN_ID = 0, 1
 
@@ -47,7 +47,7 @@ class Vocabulary:
         return token in self._ids
 
     def token_to_id(self, token: str) -> int:
-        """Return the id of a token, or the id of `<UNK>` if the token is not known."""
+        """Return the id of a token, or that of `<UNK>` if the token is unknown."""
         return self._ids.get(token, UNKNOWN_ID)
 
     def encode(self, sentences: Sequence[Sequence[str]], length: int | None = None) -> Array:
@@ -86,7 +86,7 @@ class Vocabulary:
 def build_vocabulary(
     tokens: Iterable[AnyToken], min_count: int = 1, max_size: int | None = None
 ) -> list[AnyToken]:
-    """Return the distinct tokens by descending count; ties are in alphabetical order.
+    """Return the distinct tokens by descending count, ties in alphabetical order.
 
     Args:
         tokens: Tokens with repetitions: strings, or other hashable and sortable objects.

@@ -413,8 +413,8 @@ def test_exported_to_other_formats(name, options, tmp_path):
 
 
 MISTAKES = {
-    "no alphabet": (lambda: small(""), "an alphabet of different characters, got ''"),
-    "a repeated character": (lambda: small("aba"), "different characters, got 'aba'"),
+    "no alphabet": (lambda: small(""), "an alphabet of distinct characters, got ''"),
+    "a repeated character": (lambda: small("aba"), "distinct characters, got 'aba'"),
     "a stride longer than the stack": (
         lambda: small(frame_stack=2, frame_stride=3),
         "no more than frame_stack, 2; got 3",
@@ -433,7 +433,7 @@ MISTAKES = {
     ),
     "an unknown character": (
         lambda: small().encode(noises(900, 900), ["a", "aé"]),
-        "Text 2 has 'é' at position 2, which is not in the alphabet 'ab'",
+        "Text 2: character 2, 'é', is not in the alphabet 'ab'",
     ),
     "a long text": (
         lambda: small().encode(noises(9, 480), ["a", "aab"]),
@@ -450,7 +450,7 @@ MISTAKES = {
     "too few bands": (lambda: small(bands=9, filters=1), "need at least 10 bins per frame, got 9"),
     "an unknown character in the lexicon": (
         lambda: small("ab", lexicon=["ab", "aé"]),
-        "The word 'aé' of the lexicon has 'é', which is not in the alphabet 'ab'",
+        "The word 'aé' of the lexicon contains 'é', which is not in the alphabet 'ab'",
     ),
     "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be at"),
 }

@@ -20,12 +20,12 @@ def test_decode_inverts_encode():
 
 def test_errors():
     with pytest.raises(
-        InputError, match="A model needs an alphabet of different characters, got ''"
+        InputError, match="A model needs an alphabet of distinct characters, got ''"
     ):
         Alphabet("", "A model")
-    with pytest.raises(InputError, match="different characters, got 'aba'"):
+    with pytest.raises(InputError, match="distinct characters, got 'aba'"):
         Alphabet("aba")
-    with pytest.raises(InputError, match="Text 2 has 'x' at position 2, which is not in the alph"):
+    with pytest.raises(InputError, match="Text 2: character 2, 'x', is not in the alph"):
         Alphabet("ab").encode(["a", "bx"])
 
 

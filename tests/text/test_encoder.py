@@ -235,7 +235,7 @@ MISTAKES = {
     "one text": (lambda: encoder("word").encode_batch("abc"), "a list of texts, got one text"),
     "no end token": (
         lambda: TextEncoder(["a"]).encode_batch(["a"], end=True),
-        "no token for the end of a text, .* create it with end=True",
+        "has no end token, .* create it with end=True",
     ),
     "no such id": (lambda: encoder("word").decode([99]), "no id 99: ids are below 21"),
     "spellings of wordpieces": (

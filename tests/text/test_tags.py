@@ -88,7 +88,11 @@ def test_allowed_sequences_are_valid(scheme, data):
 @pytest.mark.parametrize(
     "tags, scheme, message",
     [
-        (["O", "I-A"], "IOB2", r"Tag 2, 'I-A', is invalid in IOB2: no span of its kind has begun"),
+        (
+            ["O", "I-A"],
+            "IOB2",
+            r"Tag 2, 'I-A', is invalid in IOB2: no span with this label has begun",
+        ),
         (["B-A", "I-B"], "IOB2", r"Tag 2, 'I-B'"),
         (
             ["B-A", "O"],

@@ -73,7 +73,7 @@ def test_train_subwords():
     assert pieces == train_subwords(texts, 24) and len(set(pieces)) == len(pieces) <= 24
     assert {"T", "(", ".", "▁"} < set(pieces) and any(len(piece) > 2 for piece in pieces)
     assert len(wordpiece_tokenizer(pieces)("the cat")) < 7
-    with pytest.raises(InputError, match="15 pieces are too few for 13 different characters"):
+    with pytest.raises(InputError, match="15 pieces are too few for 13 distinct characters"):
         train_subwords(texts, 15)
 
 
