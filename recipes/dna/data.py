@@ -22,7 +22,7 @@ SEQUENCE_FEATURES = "seq", "sequence"
 Rows = list[tuple[str, str]]
 """Pairs of a sequence and its label."""
 Files = list[tuple[str | None, Path]]
-"""Files, each with the split that its folder says, or None."""
+"""Files, each with the split of its folder, or None."""
 
 
 def load(config: Config) -> Splits:

@@ -14,7 +14,7 @@ from keras_seq.train.recipe import Splits
 from .config import Config
 
 Paragraphs = Iterator[tuple[str, str | None]]
-"""Paragraphs, each with the split that the source says, or None."""
+"""Paragraphs, each with the split of the source, or None."""
 
 
 def load(config: Config) -> Splits:

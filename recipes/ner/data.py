@@ -26,7 +26,7 @@ def load(config: Config) -> Splits:
     """Return the sentences of each split as lists of tokens.
 
     The targets have a list for each sentence: "tags" are entity tags in `SCHEME`, and "word_tags"
-    say where a word begins and its part of speech. The lists of word tags are empty if the data
+    mark where a word begins and give its part of speech. The lists of word tags are empty if the data
     has none.
     """
     if config.data == "builtin":

@@ -24,7 +24,7 @@ SILENCE, UNKNOWN = "_silence_", "_unknown_"
 """Labels of speech_commands for recordings without speech and without a transcript."""
 
 Tables = Sequence[tuple[str | None, Path]]
-"""Tables, each with the split that its name says, or None."""
+"""Tables, each with the split in its name, or None."""
 Example = tuple[bytes | str, dict[str, Any], str | None]
 """Key for the split, row, and the split, if the source has one."""
 Pairs = list[tuple[np.ndarray, str]]
@@ -66,7 +66,7 @@ def load(config: Config) -> Splits:
 
 
 def normalize_text(text: str, config: Config) -> str:
-    """Return a transcript with single spaces between words, lower-cased if the config says so."""
+    """Return a transcript with single spaces between words, lower-cased if `config.lowercase`."""
     text = " ".join(text.split())
     return text.lower() if config.lowercase else text
 
