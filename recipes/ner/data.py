@@ -26,8 +26,7 @@ def load(config: Config) -> Splits:
     """Return the sentences of each split as lists of tokens.
 
     The targets have a list for each sentence: "tags" are entity tags in `SCHEME`, and "word_tags"
-    mark where a word begins and give its part of speech. The lists of word tags are empty if the data
-    has none.
+    mark where a word begins and give its part of speech. They are empty if the data has none.
     """
     if config.data == "builtin":
         builder = data.cached_dataset(
