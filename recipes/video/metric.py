@@ -57,11 +57,11 @@ def report(model: VideoClassifier, splits: Splits, name: str, folder: Path) -> N
         save_gif(clips[row], folder / f"row_{row}.gif", model.frame_sampling["fps"])
 
 
-def probabilities_per_frame(model: VideoClassifier, clip: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the probability of each label after each frame, `(frames,)`."""
+def probabilities_per_frame(model: VideoClassifier, clip: np.ndarray) -> dict[str, list[float]]:
+    """Return the probability of each label after each frame."""
     predictions = list(model.predict_per_frame(clip))
     return {
-        label: np.array([prediction.probabilities[label] for prediction in predictions])
+        label: [prediction.probabilities[label] for prediction in predictions]
         for label in model.labels
     }
 
