@@ -1,4 +1,4 @@
-"""Export of models as SavedModel, ONNX or LiteRT, which need neither this package nor Keras."""
+"""Export to SavedModel, ONNX and LiteRT, which run without this package and Keras."""
 
 from keras_seq.export.litert import litert
 from keras_seq.export.onnx.exporter import onnx
@@ -6,6 +6,6 @@ from keras_seq.export.savedmodel import savedmodel
 from keras_seq.export.signatures import Adapter, Endpoint, register
 
 FORMATS = {"savedmodel": savedmodel, "onnx": onnx, "litert": litert}
-"""Name of a format to its export function."""
+"""Export functions by format."""
 
 __all__ = ["FORMATS", "Adapter", "Endpoint", "litert", "onnx", "register", "savedmodel"]

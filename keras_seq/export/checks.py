@@ -1,4 +1,4 @@
-"""Preconditions of an export."""
+"""Preconditions of exports."""
 
 import importlib
 import os
@@ -11,18 +11,18 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_compat import flatten_layers
 
 
-def require_tensorflow(artifact: str) -> None:
+def require_tensorflow(export_format: str) -> None:
     """Check that the backend is TensorFlow.
 
     Args:
-        artifact: Name of the exported format, the subject of the error message.
+        export_format: Name of the format, for the error message.
 
     Raises:
         InputError: If the backend is another one.
     """
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"{artifact} is exported from the TensorFlow backend, not from "
+            f"Export to {export_format} requires the TensorFlow backend, got "
             f"{keras.backend.backend()}: save the model, and load it with KERAS_BACKEND=tensorflow."
         )
 
@@ -41,7 +41,7 @@ def require_new_path(path: str | os.PathLike[str]) -> None:
 
 
 def require_module(name: str) -> ModuleType:
-    """Import a module that only exports need.
+    """Import an optional module.
 
     Args:
         name: Name of the module.

@@ -1,4 +1,4 @@
-"""Random inputs for functional models, to verify an export on."""
+"""Random inputs of functional models, to verify exports on."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ NUM_EXAMPLES = 3
 """Number of examples, unless the model has a fixed batch size."""
 
 AXIS_SIZE = 16
-"""Size of an axis of any size, such as the number of time steps."""
+"""Size of axes that the model leaves open, such as the time axis."""
 
 # fmt: off
 COPY_OPERATIONS = {
@@ -29,15 +29,15 @@ COPY_OPERATIONS = {
 """TensorFlow operations that copy the values of their first input unchanged."""
 
 MERGE_OPERATIONS = {"ConcatV2": slice(0, -1), "Pack": slice(None), "SelectV2": slice(1, 3)}
-"""TensorFlow operations that copy the values of several inputs, to the slice of these inputs."""
+"""TensorFlow operations that copy the values of several inputs, and the slice of these inputs."""
 
 
 def draw_inputs(model: keras.Model) -> Any:
     """Return random inputs of a functional model.
 
-    Floats are drawn from the standard normal distribution. Inputs that an `Embedding` reads are
-    valid token ids; 0 is padding at the end if the layer masks zeros. Bools are True until a random
-    step.
+    Floats are drawn from the standard normal distribution. Inputs of an `Embedding` are
+    valid ids, padded with 0 at the end if the layer has `mask_zero=True`. Bools are masks, True up
+    to a random step.
 
     Args:
         model: Functional model.
@@ -46,7 +46,7 @@ def draw_inputs(model: keras.Model) -> Any:
         Arrays in the structure of the model's inputs.
 
     Raises:
-        InputError: If an input has another type, or the model fails or returns NaN.
+        InputError: If an input is of another kind, or the model fails or returns NaN.
     """
     rng, id_ranges = np.random.default_rng(0), _id_ranges(model)
     arrays = [_draw(rng, model, i, id_ranges.get(i.name)) for i in model.inputs]
@@ -76,7 +76,7 @@ def _draw(
         rng: Random number generator.
         model: Functional model.
         spec: Symbolic input of the model.
-        id_range: Number of ids, and whether 0 is padding; None if no `Embedding` reads the input.
+        id_range: Number of ids, and whether 0 is masked; None if no `Embedding` reads the input.
     """
     num_rows = next((i.shape[0] for i in model.inputs if i.shape[0] is not None), NUM_EXAMPLES)
     shape = (num_rows, *(AXIS_SIZE if size is None else size for size in spec.shape[1:]))
@@ -96,7 +96,7 @@ def _draw(
 
 
 def _random_mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Return bools that are True until a random step of the second axis; in row 0 all are True."""
+    """Return a mask that is True up to a random step of axis 1; row 0 is all True."""
     if len(shape) < 2:
         return rng.random(shape) < 0.5
     lengths = rng.integers(1, shape[1] + 1, shape[0])
@@ -106,9 +106,9 @@ def _random_mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 
 def _id_ranges(model: keras.Model) -> dict[str, tuple[int, bool]]:
-    """Return the number of ids of each input that an `Embedding` reads, and whether 0 is padding.
+    """Return the number of ids of each input that an `Embedding` reads, and whether 0 is masked.
 
-    The model is traced. From the inputs of each Embedding, the graph is searched backward through
+    Traces the model, and follows the graph backward from the inputs of each Embedding through
     operations that leave ids unchanged.
     """
     import tensorflow as tf
@@ -140,7 +140,7 @@ def _id_ranges(model: keras.Model) -> dict[str, tuple[int, bool]]:
 def _record_embedding_calls(
     model: keras.Model, calls: list[tuple[keras.layers.Embedding, Tensor]]
 ) -> Iterator[None]:
-    """Append each call of an Embedding and its inputs to a list, within a `with` block."""
+    """Append each called Embedding and its inputs to a list, within a `with` block."""
 
     def record(layer: keras.layers.Embedding) -> Callable[..., Any]:
         def make(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,7 +162,7 @@ def _record_embedding_calls(
 
 
 def _sources(tensor: Any) -> Iterator[Any]:
-    """Yield the operations that the values of a TensorFlow tensor come from, unchanged."""
+    """Yield the operations from which the values of a TensorFlow tensor are copied."""
     visited, pending = set(), [tensor.op]
     while pending:
         operation = pending.pop()

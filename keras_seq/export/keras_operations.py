@@ -16,11 +16,11 @@ from keras_seq.tracing.hooks import patched_method
 def portable_argmax(model: keras.Model) -> Iterator[None]:
     """Replace `ops.argmax` in functional models, within a `with` block.
 
-    Keras's own distinguishes 0.0 from -0.0 by the bits of a number, which ONNX and LiteRT cannot
-    read.
+    Keras's operation reads the bits of floats to tell 0.0 from -0.0, which ONNX and LiteRT cannot
+    do.
 
     Args:
-        model: Built model. Functional models inside it are changed too.
+        model: Built model, including functional models inside it.
     """
     with contextlib.ExitStack() as stack:
         for layer in keras_compat.flatten_layers(model):

@@ -18,7 +18,7 @@ from keras_seq.export.verification import Runner
 from keras_seq.layers import BigramLookup
 
 REMEDIES = {"BitwiseAnd": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax."}
-"""Name of an operation that LiteRT lacks to a hint for its error message."""
+"""Hints for the error message, by an operation that LiteRT lacks."""
 
 
 def litert(
@@ -26,8 +26,7 @@ def litert(
 ) -> dict[str, Any]:
     """Export the tensor signatures of a model to LiteRT, each endpoint as a file `NAME.tflite`.
 
-    The files take one example of any length per call, and need only the built-in operators of
-    LiteRT.
+    The files take one example of any length per call, and use built-in operators of LiteRT only.
 
     Args:
         model: Built model, see `keras_seq.export.onnx`.
@@ -102,7 +101,7 @@ def lookup_by_bisection(bigrams: BigramLookup, keys: Tensor) -> Tensor:
         bigrams: Layer with the known bigrams.
         keys: int32 keys of bigrams, of any shape.
     """
-    known = np.append(bigrams.keys, np.int32(-1))  # a sentinel behind the last key
+    known = np.append(bigrams.keys, np.int32(-1))  # sentinel after the last key
     low, high = ops.zeros_like(keys), ops.full_like(keys, len(bigrams.keys))
     for _ in range(len(bigrams.keys).bit_length()):
         middle = (low + high) // 2

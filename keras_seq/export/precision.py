@@ -12,15 +12,15 @@ HALF_PRECISION_DTYPES = ("float16", "bfloat16")
 
 @contextlib.contextmanager
 def in_float32(model: keras.Model) -> Iterator[list[str]]:
-    """Compute in float32 where layers compute in 16 bits, within a `with` block.
+    """Replace 16-bit dtype policies by float32, within a `with` block.
 
-    ONNX Runtime and LiteRT have many operators in float32 only.
+    ONNX Runtime and LiteRT support many operators in float32 only.
 
     Args:
         model: Built model.
 
     Yields:
-        Names of the replaced dtype policies.
+        Names of the replaced policies.
     """
     policies = {
         layer: layer.dtype_policy

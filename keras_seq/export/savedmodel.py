@@ -18,9 +18,9 @@ def savedmodel(
 ) -> dict[str, Any]:
     """Export the text signatures of a model to a SavedModel.
 
-    `tf.saved_model.load(path)` loads it without this package; keep a reference to the result for as
-    long as you call its endpoints. `keras_seq.export.signatures` describes the endpoints of the
-    models of this package. Any other functional model has one endpoint, `predict`.
+    `tf.saved_model.load(path)` loads it without this package. Keep a reference to the result while
+    you call its endpoints. The adapters in `keras_seq.export.signatures` document the endpoints of
+    each class of models. Other functional models have one endpoint, `predict`.
 
     Args:
         model: Built model, see `keras_seq.export.onnx`.
@@ -35,7 +35,7 @@ def savedmodel(
         InputError: If the backend is not TensorFlow, the path exists, the model cannot be exported,
             or the export differs from the model.
     """
-    require_tensorflow("A saved model")
+    require_tensorflow("SavedModel")
     import tensorflow as tf
 
     require_new_path(path)

@@ -1,4 +1,4 @@
-"""Export of tensor signatures: one file per endpoint, and `metadata.json`."""
+"""Export of tensor signatures to one file per endpoint and `metadata.json`."""
 
 import os
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def export_all(
         adapt: Function that returns an endpoint in the form that the runtime supports.
 
     Returns:
-        Report of `verify`. If layers compute in 16 bits, it has the key "precision" in addition.
+        Report of `verify`. For a mixed-precision model, it also has the key "precision".
 
     Raises:
         InputError: If the export fails, see `keras_seq.export.onnx`.

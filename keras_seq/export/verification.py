@@ -1,4 +1,4 @@
-"""Comparison of an export with the model."""
+"""Comparison of an export with its model."""
 
 import statistics
 import time
@@ -17,14 +17,14 @@ TOLERANCE = 1e-4
 """Largest accepted difference between the model and its export."""
 
 TIMED_CALLS = 30
-"""Number of calls whose median is the latency."""
+"""Number of calls to time. The latency is their median."""
 
 Runner = Callable[..., dict[str, Array]]
 """An exported function, from arrays to arrays by name."""
 
 
 def verify(endpoints: dict[str, Endpoint], runners: dict[str, Runner]) -> dict[str, Any]:
-    """Compare exported functions with those of the model, on the examples of each endpoint.
+    """Compare exported functions with the model on the examples of each endpoint.
 
     Args:
         endpoints: Endpoints by name.
@@ -35,12 +35,12 @@ def verify(endpoints: dict[str, Endpoint], runners: dict[str, Runner]) -> dict[s
         "latency_ms" (milliseconds for the first example, by endpoint).
 
     Raises:
-        InputError: If a difference exceeds `TOLERANCE`, or two integers or strings differ.
+        InputError: If floats differ by more than `TOLERANCE`, or if other values or shapes differ.
     """
     max_abs_error, latency_ms = 0.0, {}
     for name, endpoint in endpoints.items():
         for arguments in endpoint.examples:
-            # The target avoids XLA, which takes seconds to compile.
+            # This target avoids XLA, which takes seconds to compile.
             with exporting_to("savedmodel"):
                 expected = endpoint.function(*map(keras.ops.convert_to_tensor, arguments))
             outputs = runners[name](*arguments)
@@ -75,7 +75,7 @@ def latency(
 
 
 def _check_output(expected: Array, output: Any, label: str) -> float:
-    """Return the largest difference between an output and its expected value.
+    """Return the largest difference from the expected value; for non-floats, the number of them.
 
     Raises:
         InputError: If the difference is too large, or the shapes differ.
@@ -87,12 +87,12 @@ def _check_output(expected: Array, output: Any, label: str) -> float:
         )
     if not np.issubdtype(expected.dtype, np.floating):
         difference = float((expected != output).sum())
+        amount = f"in {difference:g} of {expected.size} values"
     else:
         largest = np.finfo(expected.dtype).max  # LiteRT writes this number for infinity
         gaps = np.abs(np.clip(expected, -largest, largest) - np.clip(output, -largest, largest))
         difference = float(gaps.max(initial=0.0))
+        amount = f"by {difference:.3g}"
     if not difference <= TOLERANCE:
-        raise InputError(
-            f"{label} differs by {difference:.3g} from the model; nothing was written."
-        )
+        raise InputError(f"{label} differs {amount} from the model; nothing was written.")
     return difference

@@ -179,7 +179,7 @@ def test_savedmodel_gives_the_same_predictions(name, tmp_path):
 @EVERY
 def test_export_needs_tensorflow(name, tmp_path, record_property):
     for format, write in export.FORMATS.items():
-        with pytest.raises(InputError, match="exported from the TensorFlow backend") as caught:
+        with pytest.raises(InputError, match="requires the TensorFlow backend") as caught:
             write(untrained(name), tmp_path / "exported")
         record_property(format, str(caught.value))  # for docs/backends.py
     assert not list(tmp_path.iterdir())

@@ -20,7 +20,7 @@ def model_with(layer, *, batch=None):
 @pytest.mark.parametrize("format", export.FORMATS)
 def test_other_backends(tmp_path, monkeypatch, format):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="from the TensorFlow backend, not from jax"):
+    with pytest.raises(InputError, match="requires the TensorFlow backend, got jax"):
         export.FORMATS[format](object(), tmp_path / "it")
 
 

@@ -29,7 +29,7 @@ def test_the_report_has_the_largest_difference():
     [
         (np.float32([1, 2]), np.float32([1, 2.1]), r"it: y differs by 0.1 from the model"),
         (np.float32([1, 2]), np.float32([1, np.nan]), r"it: y differs by nan from the model"),
-        (np.int32([1, 2]), np.int32([1, 3]), r"it: y differs by 1 from the model"),
+        (np.int32([1, 2]), np.int32([1, 3]), r"it: y differs in 1 of 2 values from the model"),
         (
             np.float32([1, 2]),
             np.float32([1]),

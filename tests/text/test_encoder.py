@@ -237,7 +237,7 @@ MISTAKES = {
         lambda: TextEncoder(["a"]).encode_batch(["a"], end=True),
         "has no end token, .* create it with end=True",
     ),
-    "no such id": (lambda: encoder("word").decode([99]), "no id 99: ids are below 21"),
+    "no such id": (lambda: encoder("word").decode([99]), "Id 99 is out of range: ids are 0 to 20"),
     "spellings of wordpieces": (
         lambda: encoder("wordpiece", True).spellings_tf(["a"]),
         "known only with lowercase=False",

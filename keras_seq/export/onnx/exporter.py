@@ -24,25 +24,25 @@ def onnx(
 
     LSTM layers with and without diagonal peepholes, GRU and simple recurrent layers become the
     operators `LSTM`, `GRU` and `RNN`. Both directions of a Bidirectional layer become one operator.
-    All other cells and the CRF become `Scan`. Masks may be False at any time step. A file
-    `metadata.json` describes the tensors, for example the vocabulary and the labels.
+    All other cells and the CRF become `Scan`. Masks may be False at any time step. The
+    file `metadata.json` has the data to use the tensors, such as the tokens and the labels by id.
 
     Args:
         model: Built model of `keras_seq.models`, any functional `keras.Model`, or a model whose
             class has an adapter, see `keras_seq.export.register`.
         path: Folder to write.
         examples: Examples to verify the export on: lists of tokens, recordings or clips for models
-            of `keras_seq.models`, a batch of inputs for other models. Default: generated ones. For
-            other models this needs inputs that are floats, bools, or ids for an `Embedding`.
-        portable: Whether to avoid operators that OpenVINO or onnx.reference compute wrongly. Layers
-            with masks, peepholes or nondefault activations then become `Scan`, which is slower.
+            of `keras_seq.models`, a batch of inputs for other models. Default: generated examples,
+            for other models only if all inputs are floats, bools, or ids for an `Embedding`.
+        portable: If True, avoid operators that OpenVINO or onnx.reference compute wrongly. Layers
+            with masks, peepholes or non-default activations become `Scan`, which is slower.
 
     Returns:
         Report with the keys "endpoints" (sorted names), "max_abs_error" (largest difference from
         the model), "latency_ms" (milliseconds for one example in ONNX Runtime, by endpoint), and
-        "warnings" (sentences on operators that other runtimes compute wrongly). For a
-        mixed-precision model it has the key "precision" in addition: the export computes in
-        float32, and is compared with the model in float32.
+        "warnings" (sentences about operators that other runtimes compute wrongly). A
+        mixed-precision model is exported and verified in float32; the report then also has the key
+        "precision".
 
     Raises:
         InputError: If the backend is not TensorFlow, a package is missing, the path exists, the

@@ -1,7 +1,7 @@
 """Conversion of Keras's own recurrent layers to operators of ONNX.
 
-Layers of this package read the target of the export. Keras's layers do not, so one method of each
-is replaced while the model is traced.
+Layers of this package read the export target. Keras's layers do not, so one method of each is
+replaced while the model is traced.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
 
     Args:
         model: Built model.
-        portable: Whether to avoid operators that other runtimes compute wrongly.
+        portable: If True, avoid operators that other runtimes compute wrongly.
 
     Yields:
         The inserted placeholders.
@@ -48,7 +48,7 @@ def onnx_operators(model: keras.Model, portable: bool) -> Iterator[Placeholders]
 
 
 def _reads_target(layer: keras.layers.RNN) -> bool:
-    """Return whether a layer runs by `keras_seq.scan.scan`, which dispatches on the target."""
+    """Return whether a layer calls `keras_seq.scan.scan`, which reads the export target."""
     return isinstance(layer, layers.RNN) and scan.has_projection(layer.cell)
 
 
@@ -105,12 +105,12 @@ def _convert_bidirectional(layer: keras.layers.Bidirectional) -> Callable[..., A
 
 
 def _constant(result: Any) -> Callable[..., Any]:
-    """Return a function from a method to one that returns a computed result."""
+    """Return a function that replaces any method by one that returns a computed result."""
     return lambda _: lambda **_: result
 
 
 def _can_merge(halves: tuple[Any, Any], natives: list[NativeOperator]) -> bool:
-    """Return whether the layers of a Bidirectional layer can become one operator."""
+    """Return whether both halves of a Bidirectional layer can become one operator."""
     if len(natives) < 2 or [half.go_backwards for half in halves] != [False, True]:
         return False
     forward, backward = (

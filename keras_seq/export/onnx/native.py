@@ -1,4 +1,4 @@
-"""Recurrent operators of ONNX for cells, and runtimes that compute them wrongly."""
+"""Recurrent operators of ONNX, and warnings about runtimes that compute them wrongly."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -17,32 +17,32 @@ ACTIVATIONS = {
     keras.activations.softsign: "Softsign",
     keras.activations.softplus: "Softplus",
 }
-"""Activations in Keras to their names in ONNX."""
+"""ONNX names of Keras activations."""
 
 GATES = {"LSTM": ("ifco", "iofc"), "GRU": ("zrh", "zrh"), "RNN": ("h", "h")}
-"""Type of an operator to the order of gates in the weights of Keras and of ONNX."""
+"""Order of the gates in the weights of Keras and of ONNX, by type of operator."""
 
 DEFAULT_ACTIVATIONS = {
     "LSTM": ["Sigmoid", "Tanh", "Tanh"],
     "GRU": ["Sigmoid", "Tanh"],
     "RNN": ["Tanh"],
 }
-"""Type of an operator to its default activations, for one direction."""
+"""Default activations of one direction, by type of operator."""
 
 CELLS = {
     "LSTM": (cells.LSTMCell, cells.DiagonalPeepholeLSTMCell, keras.layers.LSTMCell),
     "GRU": (cells.GRUCell, keras.layers.GRUCell),
     "RNN": (cells.SimpleRNNCell, keras.layers.SimpleRNNCell),
 }
-"""Type of an operator to the classes of cells that it computes."""
+"""Classes of cells, by the type of operator that computes them."""
 
 PITFALLS = {
     "lengths": "OpenVINO and onnx.reference ignore `sequence_lens` where the graph computes them",
     "peepholes": "OpenVINO computes peepholes wrongly",
     "activations": "onnx.reference ignores `activations`",
 }
-"""Properties of recurrent operators with which runtimes compute wrong results without an error, to
-warnings. Observed with OpenVINO 2026.4.1 and ONNX 1.23."""
+"""Warnings by property of an operator with which runtimes silently compute wrong results. Observed
+with OpenVINO 2026.4.1 and ONNX 1.23."""
 
 
 class NativeOperator(NamedTuple):
@@ -83,7 +83,7 @@ def native_operator(cell: Any) -> NativeOperator | None:
     keras_order, onnx_order = GATES[type_]
 
     def reorder(array: np.ndarray) -> np.ndarray:
-        """Return the rows in the gate order of ONNX."""
+        """Return blocks of rows in the gate order of ONNX."""
         blocks = dict(zip(keras_order, np.split(array, len(keras_order)), strict=True))
         return np.concatenate([blocks[gate] for gate in onnx_order])
 
@@ -131,10 +131,12 @@ def portability_warnings(operators: Iterable[Operator]) -> set[str]:
             lengths, peepholes = operator.inputs[4] is not None, len(operator.inputs) > 7
             activations = operator.attributes["activations"]
             pitfalls |= find_pitfalls(operator.type, lengths, peepholes, activations)
-    return {f"{PITFALLS[name]}: export with portable=True to run there." for name in pitfalls}
+    return {
+        f"{PITFALLS[name]}: for these runtimes, export with portable=True." for name in pitfalls
+    }
 
 
 def _array(weight: Any) -> np.ndarray:
-    """Return the value of a weight, also while a stateless scope replaces it by a constant."""
+    """Return the value of a weight, even if a stateless scope replaces it by a constant."""
     with tf.init_scope(), keras.StatelessScope():
         return keras.ops.convert_to_numpy(weight).astype("float32")

@@ -1,8 +1,8 @@
 """Placeholders for ONNX operators in a TensorFlow graph.
 
-While a model is traced within `placeholders`, `insert` adds a placeholder to the graph and records
-the inputs and attributes of the operator. tf2onnx converts the rest of the graph and keeps the
-placeholders. `replace_placeholders` then replaces them by the operators.
+While a model is traced within `placeholders`, `insert` adds placeholders to the graph and records
+their operators. tf2onnx converts the rest of the graph and keeps the placeholders.
+`replace_placeholders` then replaces them by the operators.
 """
 
 import contextlib
@@ -17,10 +17,10 @@ import tensorflow as tf
 from onnx import helper, numpy_helper
 
 PLACEHOLDER = "PyFuncStateless"
-"""TensorFlow operation used as placeholder: it has any number of inputs and outputs, and a name."""
+"""TensorFlow operation for placeholders, with a name and any number of inputs and outputs."""
 
 OPSET = 18
-"""Version of the ONNX operator set, the newest that tf2onnx supports."""
+"""Newest version of the ONNX operator set that tf2onnx supports."""
 
 OPSETS = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", 2)]
 
@@ -30,10 +30,10 @@ class Operator(NamedTuple):
 
     type: str
     inputs: list[int | np.ndarray | None]
-    """For each input the index of the placeholder's input, a constant, or None if it is omitted."""
+    """For each input: index of the placeholder's input, a constant, or None if it is omitted."""
     attributes: dict[str, Any]
     captured: dict[str, int | np.ndarray | None]
-    """For the body of a loop: name inside the body to the tensor outside, as in `inputs`."""
+    """For the body of a loop: outer tensors, as in `inputs`, by their name inside the body."""
 
 
 @dataclasses.dataclass
@@ -43,7 +43,7 @@ class Placeholders:
     portable: bool
     """Whether to avoid operators that other runtimes compute wrongly."""
     operators: dict[str, Operator] = dataclasses.field(default_factory=dict)
-    """Name of a placeholder to its operator."""
+    """Operators by name of the placeholder."""
 
 
 _current: contextvars.ContextVar[Placeholders] = contextvars.ContextVar("placeholders")
@@ -54,7 +54,7 @@ def placeholders(portable: bool) -> Iterator[Placeholders]:
     """Collect the placeholders that are inserted within a `with` block.
 
     Args:
-        portable: Whether to avoid operators that other runtimes compute wrongly.
+        portable: If True, avoid operators that other runtimes compute wrongly.
     """
     collected = Placeholders(portable)
     token = _current.set(collected)
@@ -84,7 +84,7 @@ def insert(
         inputs: Tensors, arrays that become constants, and None for omitted inputs.
         shapes: Shape of each output.
         attributes: Attributes of the operator by name.
-        captured: For the body of a loop: name inside the body to the tensor outside.
+        captured: For the body of a loop: outer tensors by their name inside the body.
         dtype: dtype of the outputs.
 
     Returns:
@@ -118,7 +118,7 @@ def replace_placeholders(model: onnx.ModelProto, operators: dict[str, Operator])
 
     Args:
         model: Converted model with placeholders.
-        operators: Name of a placeholder to its operator.
+        operators: Operators by name of the placeholder.
     """
     _replace(model.graph, operators)
     result = helper.make_model(model.graph, opset_imports=OPSETS)
@@ -127,7 +127,7 @@ def replace_placeholders(model: onnx.ModelProto, operators: dict[str, Operator])
 
 
 def subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    """Return the bodies of a loop or a branch, none for other nodes."""
+    """Return the bodies of a loop or branch; none for other nodes."""
     return [attribute.g for attribute in node.attribute if attribute.HasField("g")]
 
 
@@ -173,7 +173,7 @@ def _rename_body(graph: onnx.GraphProto, outer: dict[str, str], prefix: str) -> 
 
     Args:
         graph: Body of the loop.
-        outer: Name inside the body to the name of the tensor outside.
+        outer: Names of outer tensors by their name inside the body.
         prefix: Prefix of all other names.
     """
 

@@ -1,11 +1,11 @@
-"""Scans and loops over time as operators of ONNX.
+"""Recurrent layers and loops as operators of ONNX.
 
-The operators `LSTM`, `GRU` and `RNN` support sequence lengths but no masks. So a gather moves the
-unmasked steps of each sequence to its start before the operator, and a second one moves the outputs
-back: this supports any mask. Other cells and loops become the operator `Scan`.
+The operators `LSTM`, `GRU` and `RNN` support sequence lengths but no masks. For any mask, a gather
+before the operator moves the unmasked steps of each sequence to its start, and a gather after it
+moves the outputs back. Other cells and loops become the operator `Scan`.
 
-Some runtimes compute some of these operators wrongly, see `keras_seq.export.onnx.native`. A
-portable graph has `Scan` in their place.
+Some runtimes compute some of these operators wrongly, see `keras_seq.export.onnx.native`. Portable
+graphs use `Scan` instead.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ from keras_seq.scan import loop as scan_loop
 from keras_seq.scan.general import output_size, prepare_loop
 
 Result = tuple[Any, Any, list[Any]]
-"""Last output `(batch, units)`, outputs `(batch, timesteps, units)` in the order computed, and the
+"""Last output `(batch, units)`, outputs `(batch, timesteps, units)` in order of computation, and
 final states."""
 
 
 class Direction(NamedTuple):
-    """Recurrent layer as one direction of an operator."""
+    """Direction of a recurrent operator."""
 
     native: NativeOperator
     units: int
@@ -53,16 +53,16 @@ def scan_onnx(
     checkpoint: bool = False,
     training: bool = False,
 ) -> Result:
-    """Compute `keras_seq.scan.scan` by a recurrent operator, or by `Scan`.
+    """Compute `keras_seq.scan.scan` by a recurrent operator or `Scan`.
 
     Args:
         cell: Cell of a recurrent layer.
         sequences: `(batch, timesteps, features)`.
         initial_state: Initial states, each `(batch, units)`.
         mask: Bools `(batch, timesteps)`, or None.
-        go_backwards: Whether to run from the last step to the first.
+        go_backwards: If True, run from the last step to the first.
         unroll: Not used.
-        zero_output_for_mask: Whether outputs at masked steps are zeros. Otherwise they repeat the
+        zero_output_for_mask: If True, outputs at masked steps are zeros. Otherwise they repeat the
             previous output.
         return_sequences: Not used.
         use_cudnn: Not used.
@@ -78,7 +78,7 @@ def scan_onnx(
 
 
 def is_allowed(native: NativeOperator, mask: Any) -> bool:
-    """Return whether the current export may use an operator; a portable graph avoids some."""
+    """Return whether an export may use an operator. Portable exports avoid some."""
     return not (current().portable and native.pitfalls(mask is not None))
 
 
@@ -86,10 +86,10 @@ def is_allowed(native: NativeOperator, mask: Any) -> bool:
 
 
 class _Mask:
-    """Mask of time steps, with counts of the unmasked ones.
+    """Mask of time steps, with counts of unmasked steps.
 
     Attributes:
-        mask: Bools `(batch, timesteps)`; None without a mask, as are the other attributes.
+        mask: Bools `(batch, timesteps)`. All attributes are None without a mask.
         lengths: Number of unmasked steps, `(batch,)`.
         counts: Number of unmasked steps up to and including each step, `(batch, timesteps)`.
     """
@@ -163,7 +163,7 @@ def run_directions(
         outputs, last = tf.transpose(y[:, index], [1, 0, 2]), finals[0][index]
         states = [state[index] for state in finals]
         if masked.mask is not None:
-            # A masked step repeats the output of the step before it, in the order computed.
+            # A masked step repeats the previous output, in order of computation.
             source = masked.counts - tf.cast(masked.mask if backwards else True, tf.int32)
             outputs = tf.gather(outputs, tf.maximum(source, 0), batch_dims=1)
             if zeros:
@@ -211,15 +211,15 @@ def scan_steps(
     go_backwards: bool,
     zero_output_for_mask: bool,
 ) -> Result:
-    """Run a cell by the operator `Scan` over its `step`.
+    """Run a cell by the operator `Scan`.
 
     Args:
         cell: Cell with `project` and `step`.
         sequences: `(batch, timesteps, features)`.
         initial_state: Initial states, each `(batch, units)`.
         mask: Bools `(batch, timesteps)`, or None.
-        go_backwards: Whether to run from the last step to the first.
-        zero_output_for_mask: Whether outputs at masked steps are zeros.
+        go_backwards: If True, run from the last step to the first.
+        zero_output_for_mask: If True, outputs at masked steps are zeros.
     """
     inputs, carry, step = prepare_loop(cell, sequences, initial_state, mask, zero_output_for_mask)
 
@@ -251,7 +251,7 @@ def loop_onnx(
         carry: Tensors `(batch, n)`.
         sequences: Tensors `(batch, timesteps, n)`, or `Columns` of one; None is skipped.
         widths: Sizes n of the stacked elements.
-        reverse: Whether to run from the last step to the first.
+        reverse: If True, run from the last step to the first.
         step_range: Not used, since an export has no padding to skip.
     """
     del step_range
@@ -260,7 +260,7 @@ def loop_onnx(
         for s in sequences
         if s is not None
     ]
-    # Scan forward along the first axis, the only way that onnx.reference supports.
+    # onnx.reference supports only forward scans along the first axis.
     direction = -1 if reverse else 1
     sequences = [tf.transpose(s, [1, 0, 2])[::direction] for s in sequences]
     specs = [tf.TensorSpec([None, t.shape[-1]], t.dtype) for t in (*carry, *sequences)]

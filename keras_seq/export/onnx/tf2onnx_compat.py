@@ -1,6 +1,6 @@
-"""Conversion by tf2onnx, handlers for four operations, and uses of its private names.
+"""Conversion by tf2onnx, with handlers for four operations.
 
-Private or undocumented names, as of tf2onnx 1.17:
+Private or undocumented names that are used, as of tf2onnx 1.17:
 
 - `Node` and `Graph` of `tf2onnx.graph`, the arguments of handlers: the methods
   `find_output_consumers`, `make_const`, `make_node`, `replace_inputs` and `replace_all_inputs` of a
@@ -27,7 +27,7 @@ from keras_seq.export.checks import require_module
 from keras_seq.export.onnx.placeholders import OPSET, PLACEHOLDER, subgraphs
 
 REMEDIES = {"Bitcast": "Keras's ops.argmax and ops.argmin of floats need it: use tf.argmax there."}
-"""Name of a TensorFlow operation without ONNX equivalent to a hint for its error message."""
+"""Hints for the error message, by a TensorFlow operation without ONNX equivalent."""
 
 
 def convert_function(function: Any, signature: list[Any]) -> onnx.ModelProto:
@@ -78,7 +78,7 @@ def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
 
 @functools.cache
 def _tf2onnx() -> ModuleType:
-    """Return tf2onnx, patched for NumPy 2, and without its log."""
+    """Return tf2onnx, patched for NumPy 2, with its log silenced."""
     module = require_module("tf2onnx")
     with warnings.catch_warnings(action="ignore", category=FutureWarning):
         keras_compat.patch_tf2onnx()
@@ -102,7 +102,7 @@ def _keep(ctx: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _where(ctx: Any, node: Any, name: str, args: Any) -> None:
-    """Convert to `Where`; tf2onnx multiplies by 0 and 1, and infinity times 0 is NaN."""
+    """Convert to `Where`; tf2onnx multiplies by 0 and 1, which turns infinity into NaN."""
     del name, args
     node.type = "Where"
     negative, from_end, index = node.inputs

@@ -1,4 +1,4 @@
-"""Exported endpoints of each class of models, defined by an adapter per class."""
+"""Export adapters, which define the endpoints of each class of models."""
 
 # Each module registers its adapter.
 from keras_seq.export.signatures import (

@@ -10,7 +10,7 @@ from keras_seq._internal.types import Tensor
 
 
 class Endpoint(NamedTuple):
-    """Function of a model to export.
+    """Function of a model to export, with its signature and examples.
 
     >>> import tensorflow as tf
     >>> from keras_seq.export import Endpoint
@@ -23,18 +23,18 @@ class Endpoint(NamedTuple):
     function: Callable[..., dict[str, Tensor]]
     """Function from tensors to a dict of tensors by name."""
     signature: list[Any]
-    """A named `tf.TensorSpec` for each argument."""
+    """Named `tf.TensorSpec` of each argument."""
     examples: list[list[Any]]
-    """Lists of arguments to verify the export on. The first list has a batch size of 1."""
+    """Lists of arguments to verify the export on. The batch size of the first list is 1."""
     resources: Sequence[Any] = ()
-    """Lookup tables of TensorFlow that the function reads. A SavedModel includes them."""
+    """Lookup tables of TensorFlow that the function reads, for a SavedModel to include."""
 
 
 class Adapter:
     """Base class of export adapters, which define the endpoints of a class of models.
 
-    A subclass defines `tensor_signatures`, and overrides other methods as needed. `register` sets
-    the class of the models.
+    A subclass defines `tensor_signatures`, and overrides other methods as needed. `register`
+    assigns it to a class of models.
 
     >>> import keras, numpy as np, tensorflow as tf
     >>> from keras_seq import export
@@ -62,13 +62,13 @@ class Adapter:
         self.model: Any = model
 
     def example_inputs(self) -> Any:
-        """Return examples to verify an export on, for callers who pass none.
+        """Return default examples to verify an export on.
 
         Returns:
             Examples in the form that `tensor_signatures` and `text_signatures` take.
 
         Raises:
-            InputError: If the adapter has no examples.
+            InputError: If the adapter has no default examples.
         """
         raise InputError(f"{self.model.name} cannot be exported without examples: pass some.")
 
@@ -100,7 +100,7 @@ class Adapter:
         """Return a description of the tensors of `tensor_signatures`, for `metadata.json`.
 
         Returns:
-            JSON values by name. No file is written if there are none.
+            JSON values by name. If empty, no file is written.
         """
         return {}
 
@@ -109,10 +109,9 @@ _ADAPTERS: dict[type, type[Adapter]] = {}
 
 
 def register(model_class: type, adapter: type[Adapter]) -> None:
-    """Register the adapter of a class of models and its subclasses.
+    """Register an adapter for a class of models and its subclasses.
 
-    The adapter of a subclass takes precedence over that of its base. A second registration of a
-    class replaces the first.
+    An adapter of a subclass takes precedence. Registering a class again replaces its adapter.
 
     Args:
         model_class: Subclass of `keras.Model`.
@@ -122,7 +121,7 @@ def register(model_class: type, adapter: type[Adapter]) -> None:
 
 
 def adapter_for(model: Any) -> Adapter:
-    """Return the adapter of a model, that of its class or of the nearest base class.
+    """Return an adapter for a model, registered for its class or the nearest base class.
 
     Args:
         model: Built model.

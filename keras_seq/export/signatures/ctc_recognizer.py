@@ -16,7 +16,7 @@ class CTCRecognizerAdapter(Adapter):
     """Adapter of a `CTCRecognizer`, with the endpoint `recognize`. Examples are recordings."""
 
     def example_inputs(self) -> list[np.ndarray]:
-        """Return half a second and a third of a second of noise, and an empty recording."""
+        """Return noise of 1/2 s and 1/3 s, and an empty recording."""
         rate, rng = self.model.sample_rate, np.random.default_rng(0)
         return [rng.uniform(-0.5, 0.5, length) for length in (rate // 2, rate // 3, 0)]
 
@@ -51,8 +51,8 @@ class CTCRecognizerAdapter(Adapter):
         """Return `recognize`, from samples to log probabilities.
 
         Inputs: `samples` and `lengths`, see `text_signatures`. Output: `log_probs`
-        `(batch, timesteps, characters + 1)`, index 0 for the blank. After the end of a recording
-        the blank has probability 1.
+        `(batch, timesteps, characters + 1)`, blank first. After the end of a recording, the blank
+        has probability 1.
 
         Args:
             examples: Recordings to verify the export on.
@@ -75,7 +75,7 @@ class CTCRecognizerAdapter(Adapter):
         }
 
     def _batches(self, examples: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-        """Return the inputs of the model for the first recording, and for all."""
+        """Return batches of inputs: of the first recording, and of all."""
         batches = (self.model.encode(batch).inputs for batch in (examples[:1], examples))
         return [[inputs["samples"].astype("float32"), inputs["lengths"]] for inputs in batches]
 

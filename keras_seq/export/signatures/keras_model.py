@@ -38,7 +38,7 @@ class KerasModelAdapter(Adapter):
             examples: Batch of inputs to verify the export on.
 
         Raises:
-            InputError: If the model is stateful, or the examples do not fit.
+            InputError: If the model is stateful, or the examples do not fit it.
         """
         import tensorflow as tf
 
@@ -57,14 +57,14 @@ class KerasModelAdapter(Adapter):
         flat_examples = keras.tree.flatten(examples)
         if len(flat_examples) != len(model.inputs):
             raise InputError(
-                f"{model.name} takes {len(model.inputs)} inputs, {', '.join(inputs)}; the examples "
-                f"have {len(flat_examples)}."
+                f"{model.name} takes {len(model.inputs)} inputs ({', '.join(inputs)}), but the "
+                f"examples have {len(flat_examples)}."
             )
         arrays = [np.asarray(a, i.dtype) for a, i in zip(flat_examples, model.inputs, strict=True)]
         return {"predict": Endpoint(predict, signature, self._batches(arrays))}
 
     def _batches(self, arrays: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Return the first row and all rows, or full batches for a model of fixed batch size."""
+        """Return the first row and all rows; for a model of fixed batch size, full batches."""
         fixed_sizes = {i.shape[0] for i in self.functional.inputs} - {None}
         if not fixed_sizes:
             return [[a[:1] for a in arrays], arrays]
@@ -91,7 +91,7 @@ def _functional(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         raise InputError(f"{model.name} cannot be exported before it is built: call it once.")
     raise InputError(
-        f"{model.name} cannot be exported: it is not functional, so that its inputs are unknown. "
+        f"{model.name} cannot be exported: it is not functional, so its inputs are unknown. "
         f"Register an adapter for {type(model).__name__} with keras_seq.export.register()."
     )
 

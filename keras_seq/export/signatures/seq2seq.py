@@ -19,7 +19,7 @@ MEMORY_NAMES = ("keys", "values", "mask")
 
 
 class Seq2SeqAdapter(TextAdapter):
-    """Adapter of a `Seq2Seq`: `translate` and `greedy`, or `greedy`, `init` and `step` for ids."""
+    """Adapter of a `Seq2Seq`: `translate` and `greedy`; for ids `greedy`, `init` and `step`."""
 
     @property
     def encoder(self) -> TextEncoder:
@@ -27,7 +27,7 @@ class Seq2SeqAdapter(TextAdapter):
         return self.model.source_encoder
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
-        """Return `translate` (beam search of width 5) and `greedy`, from texts to texts.
+        """Return `translate` (beam search of width 5) and `greedy`, on texts.
 
         Input of both: `texts` `(batch,)`, strings. Outputs of both: `texts` `(batch,)` and `scores`
         `(batch,)`. Further outputs of `translate`: `n_best` `(batch, 5)`, best first, and

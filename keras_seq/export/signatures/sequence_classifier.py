@@ -14,7 +14,7 @@ class SequenceClassifierAdapter(TextAdapter):
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `classify`, from texts to labels.
 
-        Input: `texts` `(batch,)`, strings. A text without tokens is read as one unknown token.
+        Input: `texts` `(batch,)`, strings. A text without tokens counts as one unknown token.
         Outputs: `labels` `(batch,)`, strings, and `probabilities` `(batch, labels)`.
 
         Args:

@@ -17,15 +17,15 @@ VERIFIED_LENGTH = 20
 
 
 class SequenceGeneratorAdapter(TextAdapter):
-    """Adapter of a `SequenceGenerator`: `generate`, or `init` and `step` for ids."""
+    """Adapter of a `SequenceGenerator`: `generate` for texts, `init` and `step` for ids."""
 
     def text_signatures(self, examples: list[list[str]]) -> dict[str, Endpoint]:
         """Return `generate`, which continues prompts.
 
-        Inputs: `prompts` `(batch,)`, strings, whose unknown tokens are read as `<UNK>`; `style`
-        `(batch,)`, ids, if the model has styles; `max_length`, the maximum number of new tokens;
-        `temperature`, 0 for the most likely token at each step; and `seed`. Outputs: `texts`
-        `(batch,)`, and `log_probs` `(batch, max_length)`, zeros after the end.
+        Inputs: `prompts` `(batch,)`, strings; `style` `(batch,)`, ids, if the model has styles;
+        `max_length`, the maximum number of new tokens; `temperature`, 0 for greedy decoding; and
+        `seed`. Outputs: `texts` `(batch,)`, the prompts with their continuations, and `log_probs`
+        `(batch, max_length)`, zeros after the end.
 
         Args:
             examples: Lists of tokens to verify the export on.

@@ -22,7 +22,8 @@ class SequenceTaggerAdapter(TextAdapter):
             examples: Lists of tokens to verify the export on.
 
         Raises:
-            InputError: If the model reads the characters of wordpieces in lower case.
+            InputError: If the model reads characters, and its tokenizer is "wordpiece" with
+                `lowercase=True`.
         """
         import tensorflow as tf
 
@@ -30,7 +31,7 @@ class SequenceTaggerAdapter(TextAdapter):
         names = tf.constant(model.tag_set.tags)
 
         def tag(texts: Tensor) -> dict[str, Tensor]:
-            # A text without tokens becomes one unknown token, since all texts may be empty.
+            # All texts may be empty: a text without tokens becomes one unknown token.
             ids = encoder.encode_tf(texts, unk_if_empty=True).ids
 
             def pad(strings: Any) -> Any:

@@ -12,7 +12,7 @@ NEXT_PREFIX = "next_"
 """Prefix of the names of the next state."""
 
 VERIFIED_STEPS = 3
-"""Number of steps after which `step` is verified a second time."""
+"""Number of greedy steps before `step` is verified a second time."""
 
 
 def init_and_step(
@@ -25,13 +25,13 @@ def init_and_step(
     """Return the endpoints `init` and `step` of an autoregressive model.
 
     Args:
-        init: Function of tensors that returns all inputs of `step` by name. The state and the first
-            `token` are named by `rename_next_state`.
-        step: Function of the tensors by name. It returns `log_probs` `(rows, tokens)` and the next
-            state, named by `rename_next_state`.
+        init: Function of tensors that returns the inputs of `step` by name. The names of the state
+            and the first `token` have the prefix `next_`.
+        step: Function of tensors by name. It returns `log_probs` `(rows, tokens)` and the next
+            state, with the prefix `next_`.
         signature: Specs of the arguments of `init`.
         examples: Arguments of `init` to verify the export on, see `Endpoint`.
-        variable_length: Names of the tensors whose second axis has any size.
+        variable_length: Names of tensors whose second axis may have any size.
     """
     import tensorflow as tf
 
@@ -42,7 +42,7 @@ def init_and_step(
         """Return the arguments of `step` from the outputs of `init` or `step`."""
         return [outputs.get(f"{NEXT_PREFIX}{name}", outputs.get(name)) for name in names]
 
-    # The target avoids XLA, which takes seconds to compile.
+    # This target avoids XLA, which takes seconds to compile.
     with exporting_to("savedmodel"):
         first, later = (init(*map(ops.convert_to_tensor, arguments)) for arguments in examples)
         names = [name.removeprefix(NEXT_PREFIX) for name in first]

@@ -15,7 +15,7 @@ class TextAdapter(Adapter):
         return self.model.encoder
 
     def example_inputs(self) -> list[list[str]]:
-        """Return lists of 1 to 60 tokens from the vocabulary."""
+        """Return four lists of at most 60 tokens from the vocabulary."""
         tokens = self.encoder.vocabulary
         return [tokens[start : start + n] or tokens for start, n in enumerate((1, 5, 20, 60))]
 
@@ -24,11 +24,11 @@ class TextAdapter(Adapter):
         return [self.encoder.detokenize(tokens) for tokens in examples]
 
     def text_batches(self, examples: list[list[str]]) -> list[list[list[str]]]:
-        """Return arguments of a function of texts: one text, and all with an empty one."""
+        """Return batches of texts: the last text, and all texts with an empty one."""
         texts = self.texts(examples)
         return [[texts[-1:]], [[*texts, ""]]]
 
     def encoded_batches(self, examples: list[list[str]]) -> list[list[Any]]:
-        """Return the inputs of the model for the last example, and for all."""
+        """Return batches of inputs: of the last example, and of all."""
         batches = examples[-1:], examples
         return [list(self.model.encode(batch).inputs.values()) for batch in batches]

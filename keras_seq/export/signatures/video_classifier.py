@@ -58,7 +58,7 @@ class VideoClassifierAdapter(Adapter):
         return {"classify": Endpoint(classify, self._signature(), _batches(examples))}
 
     def metadata(self) -> dict[str, Any]:
-        """Return the shape of frames, the sampling of frames from videos, and the labels by id."""
+        """Return the frame shape, how frames are sampled from videos, and the labels by id."""
         model = self.model
         return {
             "frame_shape": list(model.frame_shape),
@@ -73,7 +73,7 @@ class VideoClassifierAdapter(Adapter):
 
 
 def _batches(clips: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
-    """Return the longest clip alone, and all clips cut to the shortest."""
+    """Return the longest clip alone, and all clips truncated to the length of the shortest."""
     shortest = min(len(clip) for clip in clips)
     longest = max(clips, key=len)
     return [[longest[None]], [np.stack([clip[:shortest] for clip in clips])]]
