@@ -22,8 +22,8 @@ class CRF(keras.layers.Layer):
     """Linear-chain conditional random field (CRF), the last layer of a sequence tagger.
 
     It computes a score for each tag at each time step, as a dense layer does, and learns scores of
-    transitions between tags (Lafferty, McCallum & Pereira 2001). It follows recurrent layers as in
-    Huang, Xu & Yu (2015) and Lample et al. (2016).
+    transitions between tags (Lafferty, McCallum & Pereira 2001). For a CRF on top of recurrent
+    layers see Huang, Xu & Yu (2015) and Lample et al. (2016).
 
     >>> import numpy as np
     >>> from keras_seq.layers import CRF
@@ -40,17 +40,18 @@ class CRF(keras.layers.Layer):
         model.fit(x, tags)
         tags, score = crf.decode(model.predict(x))
 
-    Scores of masked time steps are minus infinity. `decode` and the loss read the mask from there,
-    so that it need not be passed along with the output of `predict`.
+    Scores of masked time steps are minus infinity. `decode` and the loss recover the mask from
+    them, so the output of `predict` needs no separate mask.
 
     Args:
         units: Number of tags.
-        use_kernel: Whether to project the inputs to scores. If not, the inputs are the scores.
-        use_transitions: Whether to learn the transitions, start and end. If not, they are zero, and
-            each tag is chosen by itself, as by a softmax, among those that the scheme allows.
+        use_kernel: Whether to project the inputs to scores by a dense layer. If not, the inputs are
+            the scores.
+        use_transitions: Whether to learn the scores of transitions, start and end. If not, they are
+            0, which is a softmax at each time step, restricted to valid sequences of `tags`.
         tags: Names of the tags in the order of their ids, such as "O", "B-PER", "I-PER". If given,
-            transitions that the scheme forbids are never taken.
-        scheme: Tag scheme, "IOB2" or "IOBES".
+            sequences that are invalid in `scheme` have probability 0. Default: all are valid.
+        scheme: Scheme of `tags`: "IOB1", "IOB2" or "IOBES".
         kernel_initializer: Initializer of the projection.
         bias_initializer: Initializer of the bias of the projection.
         transitions_initializer: Initializer of transitions, start and end.
@@ -59,7 +60,7 @@ class CRF(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, timesteps, features)`.
-        mask: Bools `(batch, timesteps)`, False for padding. Default: the mask of the layer before.
+        mask: Bools `(batch, timesteps)`, False for padding. Default: the Keras mask of the inputs.
 
     Returns:
         Scores, float32 `(batch, timesteps, units)`, also in mixed precision.
@@ -89,7 +90,7 @@ class CRF(keras.layers.Layer):
         if not isinstance(units, int) or units < 1:
             raise InputError(f"CRF: units must be a positive number of tags, got {units!r}.")
         if tags is not None and len(tags) != units:
-            raise InputError(f"CRF({units}) got {len(tags)} tags; it needs one per unit.")
+            raise InputError(f"CRF({units}) needs one tag per unit, got {len(tags)} tags.")
         self.units, self.use_kernel, self.scheme = units, use_kernel, scheme
         self.use_transitions = use_transitions
         self.tags = None if tags is None else list(tags)
@@ -138,7 +139,7 @@ class CRF(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         scores = inputs if mask is None else zero_masked(inputs, mask)
         if self.use_kernel:
-            # With a batch axis, since Keras turns a matrix alone into a slow `tensordot`.
+            # Without the batch axis of the kernel Keras would use the slower `tensordot`.
             scores = matmul(scores, self.kernel[None]) + self.bias
         scores = ops.cast(scores, self.variable_dtype)
         if mask is None:
@@ -156,8 +157,8 @@ class CRF(keras.layers.Layer):
     ) -> Tensor:
         """Return the log-probability of tags, `(batch,)`.
 
-        It is 0 for a sequence that is masked as a whole, and minus infinity for tags that the
-        scheme forbids. It can be differentiated any number of times.
+        It is 0 for a sequence that is masked as a whole, and minus infinity for tags that are
+        invalid in the scheme. It is differentiable to any order.
 
         Args:
             scores: The layer's output, `(batch, timesteps, units)`.
@@ -165,9 +166,9 @@ class CRF(keras.layers.Layer):
             mask: Bools `(batch, timesteps)`. Default: the mask that the scores contain.
 
         Raises:
-            InputError: If scores or tags have a wrong shape, or an unmasked tag does not exist. In
-                a graph the backend raises its own error with the same text. With
-                `jit_compile=True` on TensorFlow the result is NaN.
+            InputError: If scores or tags have a wrong shape, or an unmasked tag is out of range. In
+                a graph, the backend raises an error with the same message for a tag. With
+                `jit_compile=True` on TensorFlow, the result is NaN.
         """
         scores, mask = self.unmask(scores, mask)
         tags = ops.convert_to_tensor(tags)
@@ -184,7 +185,7 @@ class CRF(keras.layers.Layer):
         return linear_chain.log_likelihood(scores, self.potentials, mask, tags)
 
     def decode(self, scores: ArrayLike, mask: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
-        """Return the most likely tags, by the Viterbi algorithm.
+        """Return the most likely tags (Viterbi algorithm).
 
         Args:
             scores: As in `log_likelihood`.
@@ -192,7 +193,7 @@ class CRF(keras.layers.Layer):
 
         Returns:
             Ids of the tags, int32 `(batch, timesteps)`, 0 where masked; and their score `(batch,)`,
-            the sum of the scores of tags, transitions, start and end.
+            the sum over tags, transitions, start and end.
         """
         scores, mask = self.unmask(scores, mask)
         return linear_chain.viterbi(scores, self.potentials, mask)
@@ -210,7 +211,7 @@ class CRF(keras.layers.Layer):
     def decode_with_marginals(
         self, scores: ArrayLike, mask: ArrayLike | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the tags of `decode` and `marginals`, in exported models by a single loop.
+        """Return the tags of `decode`, and `marginals`; exported models compute both in one loop.
 
         Args:
             scores: As in `log_likelihood`.
@@ -253,7 +254,7 @@ class CRF(keras.layers.Layer):
                 f"CRF({self.units}) takes scores (batch, timesteps, {self.units}), got shape "
                 f"{tuple(scores.shape)}."
             )
-        # NaN is an error to be passed on, not a mask.
+        # A time step with NaN is not masked: the NaN must reach the result.
         is_unmasked = ops.any(ops.not_equal(scores, float("-inf")), axis=-1)
         if mask is not None:
             is_unmasked = is_unmasked & ops.cast(mask, "bool")

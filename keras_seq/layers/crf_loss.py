@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from keras_seq.layers.crf import CRF
 
 LOADED = "keras_seq.layers.CRF"
-"""First part of the key of the layers of a model that is being loaded."""
+"""Prefix of the keys `(LOADED, name)` under which a model that is being loaded lists its layers."""
 
 
 def register_loaded(crf: CRF) -> None:
-    """Let the loss and the metric of a model that is being loaded find its layer."""
+    """Register a layer of a model that is being loaded, for its loss and metric."""
     loaded = objects_being_loaded()
     if loaded is not None:
         loaded.setdefault((LOADED, crf.name), []).append(crf)
 
 
 class _BoundToCRF:
-    """Base of objects that use a CRF layer, in a loaded model the layer of that name."""
+    """Mixin of the loss and the metric of a CRF layer, which a loaded model finds by its name."""
 
     name: str
     kind: str
-    """Attribute of the layer that returns such an object."""
+    """Attribute of the layer that returns the object: "loss" or "accuracy"."""
 
     def bind(self, crf: CRF | str) -> None:
-        """Set the layer, or its name where the layer is not known."""
-        # A function hides the layer: Keras saves the weights of all layers in attributes.
+        """Set the layer, or its name if the layer is unknown."""
+        # A function hides the layer from Keras, which would save its weights twice.
         self._crf = lambda: crf
 
     def get_crf(self) -> CRF:
@@ -59,7 +59,7 @@ class _BoundToCRF:
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        # Keras loads all layers of a model before it compiles the model.
+        # Keras has loaded all layers of a model when it compiles the model.
         layers = (objects_being_loaded() or {}).get((LOADED, config["crf"]), [])
         crf = layers[0] if len(layers) == 1 else config["crf"]
         return cls(crf, name=config["name"])  # type: ignore[call-arg]
@@ -76,10 +76,10 @@ class CRFLoss(_BoundToCRF, keras.losses.Loss):
     Call arguments:
         y_true: Ids of tags `(batch, timesteps)`.
         y_pred: The layer's output `(batch, timesteps, units)`.
-        sample_weight: `(batch,)`.
+        sample_weight: Weights of the sequences, `(batch,)`.
 
     Raises:
-        InputError: If `sample_weight` has another shape.
+        InputError: If `sample_weight` does not have that shape.
     """
 
     kind = "loss"
@@ -97,7 +97,7 @@ class CRFLoss(_BoundToCRF, keras.losses.Loss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: ArrayLike | None = None
     ) -> Tensor:
-        # Keras would apply the mask of the time steps to losses of shape (batch,).
+        # Keras would apply the mask `(batch, timesteps)` to the losses `(batch,)`.
         losses = self.call(y_true, y_pred)
         if sample_weight is None:
             return scale_loss_for_distribution(ops.mean(losses))
@@ -118,7 +118,7 @@ class CRFAccuracy(_BoundToCRF, keras.metrics.Mean):
     Args:
         crf: The layer, or its name.
         name: Name of the metric.
-        dtype: Type of its sums.
+        dtype: Data type of its variables.
     """
 
     kind = "accuracy"
@@ -128,8 +128,8 @@ class CRFAccuracy(_BoundToCRF, keras.metrics.Mean):
         self.bind(crf)
         self._potentials: list[Any] | None = None
         if keras.backend.backend() == "jax" and not isinstance(crf, str):
-            # In JAX's train step a metric can read only its own variables, so that the loss copies
-            # the potentials to them. NaN until then.
+            # In JAX's train step a metric can read only its own variables. The loss copies the
+            # potentials to them; until then they are NaN.
             self._potentials = [
                 self.add_variable(shape, keras.initializers.Constant(float("nan")))
                 for shape in ((crf.units, crf.units), (crf.units,), (crf.units,))

@@ -1,4 +1,4 @@
-"""Encoders of single video frames."""
+"""Encoders of video frames."""
 
 import inspect
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from keras_seq.layers.recurrent.time_distributed import FlattenTime
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class SmallFrameEncoder(keras.layers.Layer):
-    """Small convolutional encoder of each frame.
+    """Small convolutional network that maps each video frame to a vector.
 
-    Strided convolutions halve height and width until both are at most 4.
+    Strided convolutions halve height and width until both are at most 4. A dense layer follows.
 
     >>> import numpy as np
     >>> from keras_seq.layers import SmallFrameEncoder
@@ -26,8 +26,8 @@ class SmallFrameEncoder(keras.layers.Layer):
     (2, 5, 32)
 
     Args:
-        channels: Number of filters of the first convolution. Each further one has twice as many,
-            up to four times `channels`.
+        channels: Number of filters of the first convolution. It doubles from one convolution to the
+            next, up to `4 * channels`.
         features: Number of features per frame.
         frame_difference: Whether the convolutions also read the difference from the previous frame,
             which shows motion. The difference of the first frame is 0.
@@ -84,7 +84,7 @@ class SmallFrameEncoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class ApplicationFrameEncoder(keras.layers.Layer):
-    """Encoder of each frame by a model of `keras.applications` and a dense layer.
+    """Model of `keras.applications` and a dense layer that map each video frame to a vector.
 
     >>> from keras_seq.layers import ApplicationFrameEncoder
     >>> encoder = ApplicationFrameEncoder("MobileNetV2", features=32)
@@ -96,7 +96,7 @@ class ApplicationFrameEncoder(keras.layers.Layer):
         features: Number of features per frame.
         weights: "imagenet" for weights trained on ImageNet, which Keras downloads; None for random
             weights. A loaded layer has the saved weights.
-        freeze: Whether the application's weights are not trained.
+        freeze: Whether to keep the weights of the application fixed in training.
 
     Call arguments:
         clips: `(batch, timesteps, height, width, channels)`, values from 0 to 255, with 1 or 3
@@ -138,14 +138,14 @@ class ApplicationFrameEncoder(keras.layers.Layer):
             name="application",
         )
         if self.weights_to_load is not None:
-            # The application's own loader warns about every size of frames but ImageNet's.
+            # `weights="imagenet"` would warn unless the frames have ImageNet's size.
             body.set_weights(_imagenet(self.application, make).get_weights())
         body.trainable = not self.freeze
         x = keras.layers.Dense(self.features, activation="relu")(body(preprocess(x)))
         self.frames = FlattenTime(keras.Model(frame, x, name="encoder"), name="frames")
 
     def call(self, clips: Tensor) -> Tensor:
-        # Keras's applications ignore the layer's precision.
+        # An application does not have the dtype policy of this layer.
         return ops.cast(self.frames(clips), self.compute_dtype)
 
     def compute_output_shape(self, clips_shape: Shape) -> Shape:
@@ -162,7 +162,7 @@ def _imagenet(name: str, make: Callable[..., keras.Model]) -> keras.Model:
     try:
         return make(include_top=False, weights="imagenet")
     except Exception as error:
-        # keras.utils.get_file raises a plain `Exception` without a network.
+        # Without a network, keras.utils.get_file raises a plain `Exception`.
         if type(error) is not Exception and not isinstance(error, OSError | ValueError):
             raise
         raise InputError(f"The weights of {name} cannot be downloaded: {error}") from error

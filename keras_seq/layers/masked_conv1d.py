@@ -13,8 +13,8 @@ from keras_seq._internal.types import Activation, Config, Shape, Tensor
 class MaskedConv1D(keras.layers.Layer):
     """Convolution over time whose outputs do not depend on the length of the padding.
 
-    Output i reads `kernel_size` time steps, in whose middle are the steps `i * strides` to
-    `(i + 1) * strides - 1`. It is masked if the first of these is.
+    The `kernel_size` time steps that output i reads are centered on the steps `i * strides` to
+    `(i + 1) * strides - 1`. The output is masked if step `i * strides` is.
 
     >>> import keras
     >>> from keras_seq.layers import MaskedConv1D
@@ -26,7 +26,7 @@ class MaskedConv1D(keras.layers.Layer):
         filters: Number of output features.
         kernel_size: Number of time steps that an output reads, at least `strides`.
         strides: Number of time steps from one output to the next.
-        activation: Activation, as in `keras.layers.Conv1D`.
+        activation: Activation of the outputs. Default: ReLU.
 
     Call arguments:
         sequences: `(batch, timesteps, features)`.

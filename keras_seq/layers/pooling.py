@@ -1,4 +1,4 @@
-"""Pooling over time: maximum, and the middle of a bidirectional layer."""
+"""Pooling over time: maximum, and middle time step of a bidirectional layer."""
 
 from typing import Any, cast
 
@@ -39,7 +39,7 @@ class MaxPooling(_Pooling):
         mask: Bools `(batch, timesteps)`, False where a time step is skipped.
 
     Returns:
-        `(batch, features)`.
+        `(batch, features)`, -1e9 for a sequence that is masked as a whole.
     """
 
     def call(self, sequences: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -50,9 +50,10 @@ class MaxPooling(_Pooling):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MiddlePooling(_Pooling):
-    """Outputs of a bidirectional layer at the middle of each sequence.
+    """Pooling by taking the outputs of a bidirectional layer at the middle of each sequence.
 
-    In a sequence of even length, each direction contributes its output one step past the middle.
+    In a sequence of odd length, both directions contribute their output at the middle step. In one
+    of even length, each contributes its first output past the middle, in its reading direction.
     This suits sequences that are aligned at their middle, such as splice sites in DNA.
 
     >>> import numpy as np

@@ -33,7 +33,7 @@ class CellLayer(RNN):
     """Base class of the layers of one cell class.
 
     Every argument of the cell is an attribute of the layer: `layer.units` is `layer.cell.units`.
-    The signature of a subclass is written out for type checkers, and computed at run time.
+    Subclasses repeat their signature for type checkers. At run time it is computed.
 
     Args:
         *args: Positional arguments of the cell.
@@ -56,7 +56,7 @@ class CellLayer(RNN):
                 setattr(cls, argument.name, _cell_property(argument.name))
 
     def __init__(self, *args: Any, activity_regularizer: Regularizer = None, **kwargs: Any) -> None:
-        # Keras's `implementation` chooses between two ways to compute; there is only one here.
+        # `implementation` of Keras chooses between two computations. Here there is only one.
         kwargs.pop("implementation", None)
         keywords = {p.name: kwargs.pop(p.name) for p in self.cell_arguments if p.name in kwargs}
         arguments = inspect.Signature(self.cell_arguments).bind(*args, **keywords).arguments
@@ -88,7 +88,7 @@ class CudnnLayer(CellLayer):
 
     Args:
         *args: Positional arguments of the cell.
-        use_cudnn: True, False, or "auto" for cuDNN on a GPU whenever the arguments allow it.
+        use_cudnn: Whether to require cuDNN. "auto" uses it on a GPU where the arguments allow it.
         **kwargs: Keyword arguments of the cell and of `RNN`.
 
     Raises:

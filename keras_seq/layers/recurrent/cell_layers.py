@@ -13,13 +13,25 @@ from keras_seq.layers.recurrent.cell_layer import CellLayer, CudnnLayer
 class SimpleRNN(CellLayer):
     """Simple recurrent layer; a drop-in replacement for `keras.layers.SimpleRNN`.
 
-    It takes the arguments of `keras_seq.cells.SimpleRNNCell`, then those of `keras_seq.layers.RNN`,
-    and is called like the latter.
+    Equations and weights are those of `keras_seq.cells.SimpleRNNCell`. It is called like
+    `keras_seq.layers.RNN`.
 
     >>> import keras
     >>> from keras_seq.layers import SimpleRNN
     >>> tuple(SimpleRNN(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
     (2, 5, 8)
+
+    Args:
+        units: Number of hidden units.
+        activation: Activation of the output.
+        use_bias: Whether to add a bias.
+        kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
+        dropout: Fraction of the inputs to drop in training, the same at all time steps.
+        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        seed: Random seed of dropout.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            checkpoint: See `keras_seq.layers.RNN`.
+        activity_regularizer: Regularizer of the outputs.
     """
 
     cell_class = cells.SimpleRNNCell
@@ -60,13 +72,28 @@ class SimpleRNN(CellLayer):
 class GRU(CudnnLayer):
     """Gated recurrent unit (GRU) layer; a drop-in replacement for `keras.layers.GRU`.
 
-    It takes the arguments of `keras_seq.cells.GRUCell`, then those of `keras_seq.layers.RNN`,
-    and is called like the latter.
+    Equations and weights are those of `keras_seq.cells.GRUCell`. It is called like
+    `keras_seq.layers.RNN`.
 
     >>> import keras
     >>> from keras_seq.layers import GRU
     >>> tuple(GRU(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
     (2, 5, 8)
+
+    Args:
+        units: Number of hidden units.
+        activation: Activation of the candidate.
+        recurrent_activation: Activation of the gates.
+        use_bias: Whether to add a bias.
+        kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
+        dropout: Fraction of the inputs to drop in training, the same at all time steps.
+        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        seed: Random seed of dropout.
+        reset_after: Whether the reset gate acts after the recurrent product, as in cuDNN.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            checkpoint: See `keras_seq.layers.RNN`.
+        use_cudnn: Whether to require cuDNN. "auto" uses it on a GPU where the arguments allow it.
+        activity_regularizer: Regularizer of the outputs.
     """
 
     cell_class = cells.GRUCell
@@ -110,13 +137,28 @@ class GRU(CudnnLayer):
 class LSTM(CudnnLayer):
     """Long short-term memory (LSTM) layer; a drop-in replacement for `keras.layers.LSTM`.
 
-    It takes the arguments of `keras_seq.cells.LSTMCell`, then those of `keras_seq.layers.RNN`,
-    and is called like the latter.
+    Equations and weights are those of `keras_seq.cells.LSTMCell`. It is called like
+    `keras_seq.layers.RNN`.
 
     >>> import keras
     >>> from keras_seq.layers import LSTM
     >>> tuple(LSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
     (2, 5, 8)
+
+    Args:
+        units: Number of hidden units.
+        activation: Activation of the candidate and of the cell state.
+        recurrent_activation: Activation of the gates.
+        use_bias: Whether to add a bias.
+        kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
+        dropout: Fraction of the inputs to drop in training, the same at all time steps.
+        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        seed: Random seed of dropout.
+        unit_forget_bias: Whether the bias of the forget gate is initialized to 1.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            checkpoint: See `keras_seq.layers.RNN`.
+        use_cudnn: Whether to require cuDNN. "auto" uses it on a GPU where the arguments allow it.
+        activity_regularizer: Regularizer of the outputs.
     """
 
     cell_class = cells.LSTMCell
@@ -160,13 +202,27 @@ class LSTM(CudnnLayer):
 class PeepholeLSTM(CellLayer):
     """LSTM layer with full peephole matrices; see `DiagonalPeepholeLSTM` for peephole vectors.
 
-    It takes the arguments of `keras_seq.cells.PeepholeLSTMCell`, then those of
-    `keras_seq.layers.RNN`, and is called like the latter.
+    The gates read the previous cell state in place of the previous output. Equations and weights
+    are those of `keras_seq.cells.PeepholeLSTMCell`. It is called like `keras_seq.layers.RNN`.
 
     >>> import keras
     >>> from keras_seq.layers import PeepholeLSTM
     >>> tuple(PeepholeLSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
     (2, 5, 8)
+
+    Args:
+        units: Number of hidden units.
+        activation: Activation of the candidate and of the cell state.
+        recurrent_activation: Activation of the gates.
+        use_bias: Whether to add a bias.
+        kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
+        dropout: Fraction of the inputs to drop in training, the same at all time steps.
+        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        seed: Random seed of dropout.
+        unit_forget_bias: Whether the bias of the forget gate is initialized to 1.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            checkpoint: See `keras_seq.layers.RNN`.
+        activity_regularizer: Regularizer of the outputs.
     """
 
     cell_class = cells.PeepholeLSTMCell
@@ -209,13 +265,28 @@ class PeepholeLSTM(CellLayer):
 class DiagonalPeepholeLSTM(CellLayer):
     """LSTM layer with peephole vectors (Gers et al. 2002); see `PeepholeLSTM` for full matrices.
 
-    It takes the arguments of `keras_seq.cells.DiagonalPeepholeLSTMCell`, then those of
-    `keras_seq.layers.RNN`, and is called like the latter.
+    The gates read the previous output and the cell state. Equations and weights are those of
+    `keras_seq.cells.DiagonalPeepholeLSTMCell`. It is called like `keras_seq.layers.RNN`.
 
     >>> import keras
     >>> from keras_seq.layers import DiagonalPeepholeLSTM
     >>> tuple(DiagonalPeepholeLSTM(8, return_sequences=True)(keras.random.normal((2, 5, 3))).shape)
     (2, 5, 8)
+
+    Args:
+        units: Number of hidden units.
+        activation: Activation of the candidate and of the cell state.
+        recurrent_activation: Activation of the gates.
+        use_bias: Whether to add a bias.
+        kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
+        dropout: Fraction of the inputs to drop in training, the same at all time steps.
+        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        seed: Random seed of dropout.
+        peephole_initializer: Initializer of the peephole vectors. Default: `kernel_initializer`.
+        unit_forget_bias: Whether the bias of the forget gate is initialized to 1.
+        return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
+            checkpoint: See `keras_seq.layers.RNN`.
+        activity_regularizer: Regularizer of the outputs.
     """
 
     cell_class = cells.DiagonalPeepholeLSTMCell

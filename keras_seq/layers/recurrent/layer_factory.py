@@ -28,7 +28,7 @@ Cell = str | type | Callable[[int], Any]
 
 
 class SavedLayers:
-    """Recurrent layers of a saved stack, which `make_layer` returns one by one.
+    """Recurrent layers of a loaded model, which `make_layer` returns one after the other.
 
     Args:
         layers: Forward layers.
@@ -72,8 +72,8 @@ def make_layer(
         **rnn_arguments: Arguments of `keras.layers.RNN`, including `name` and `dtype`.
 
     Raises:
-        InputError: If `cell` is none of these, or a function makes the cell and there are options
-            for it.
+        InputError: If `cell` is none of these, or if it is a function and `options` contains
+            arguments of the cell.
     """
     if isinstance(cell, SavedLayers):
         layer = next(cell.layers)
@@ -115,7 +115,7 @@ def _one_direction(
 
 
 def broadcast_argument(name: str, value: float | Sequence[float], count: int) -> list[Any]:
-    """Return a list of values, from a list or from one value that is repeated.
+    """Return a list of values: the given list, or the given number repeated.
 
     Args:
         name: Name of the argument.
@@ -130,7 +130,9 @@ def broadcast_argument(name: str, value: float | Sequence[float], count: int) ->
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise InputError(f"RNNStack: `{name}` must be one number or {count}, got {value!r}.")
+        raise InputError(
+            f"RNNStack: `{name}` must be a number or a list of length {count}, got {value!r}."
+        )
     return list(value)
 
 
@@ -144,7 +146,7 @@ def check_states(
         sizes: Widths of the states of each layer.
 
     Raises:
-        InputError: If the number of lists or of tensors in one is wrong.
+        InputError: If the number of lists, or of tensors in a list, is wrong.
     """
     if states is None:
         return [None] * len(sizes)

@@ -40,7 +40,7 @@ class Layout:
     """Concatenation of the leaves of a nested structure in one tensor.
 
     Args:
-        structure: Nested structure of tensors, of which all axes but the leading ones are known.
+        structure: Nested structure of tensors whose axes are known, except the leading ones.
         leading_axes: Number of leading axes, which all leaves share.
         dtype: Data type of the concatenation.
     """

@@ -13,8 +13,8 @@ from keras_seq.scan import has_projection, scan
 from keras_seq.scan.padding import zero_masked
 
 REMEDIES = {
-    "ragged": "pad it, as by its `to_tensor()`, and pass a mask",
-    "sparse": "convert it, as by `tf.sparse.to_dense`",
+    "ragged": "pad it with `to_tensor()` and pass a mask",
+    "sparse": "convert it with `tf.sparse.to_dense`",
 }
 """Kinds of tensors that are not supported, and what to do instead."""
 
@@ -37,10 +37,11 @@ class RNN(keras.layers.RNN):
         cell: The cell, or a list of cells to stack.
         return_sequences: Whether to return the outputs of all time steps, not only the last one.
         return_state: Whether to return the final states too.
-        go_backwards: Whether to read the sequence from its end. The outputs are in reading order.
+        go_backwards: Whether to read the sequence from its end. Outputs, and their mask, are in
+            reading order.
         stateful: Whether each batch starts from the final states of the previous batch.
-        unroll: Whether to unroll the loop, which is faster for a few time steps, but slow to start
-            for many.
+        unroll: Whether to unroll the loop. This is faster for short sequences, but slow to compile
+            for long ones.
         zero_output_for_mask: Whether outputs of masked time steps are zeros. Otherwise they repeat
             the previous output. Without `return_sequences` the output is zeros if the last time
             step is masked.
@@ -54,9 +55,8 @@ class RNN(keras.layers.RNN):
         initial_state: List of states, each `(batch, units)`, or `(1, units)` for all rows.
             Default: zeros.
         mask: Bools `(batch, timesteps)`, False where a time step is skipped, anywhere in a
-            sequence. Default: the mask of the layer before. Values at masked time steps do not
-            influence outputs or gradients, even if they are NaN. The mask of the outputs is in
-            reading order.
+            sequence. Default: the Keras mask of the sequences. Values at masked time steps do not
+            influence outputs or gradients, even if they are NaN.
         training: Whether dropout applies.
 
     Returns:
@@ -97,8 +97,8 @@ class RNN(keras.layers.RNN):
             )
         if checkpoint and bool(getattr(self.cell, "recurrent_dropout", 0)):
             raise InputError(
-                f"{type(self).__name__}: `checkpoint` computes time steps twice, so that they must "
-                "not be random; use `dropout` instead of `recurrent_dropout`."
+                f"{type(self).__name__}: `checkpoint` computes each time step twice, which needs a "
+                "deterministic step; use `dropout` instead of `recurrent_dropout`."
             )
         self.checkpoint = checkpoint
 
@@ -152,7 +152,7 @@ class RNN(keras.layers.RNN):
         training: bool | None = False,
     ) -> Any:
         if mask is None:
-            # Keras passes it on only if the sequences are the only tensor of the call.
+            # Keras passes on the mask only if the sequences are the only tensor of the call.
             mask = tree.map_structure(keras_compat.get_keras_mask, sequences)
         mask = tree.flatten(mask)[0]
         if mask is not None:
@@ -176,7 +176,7 @@ class RNN(keras.layers.RNN):
         if not has_projection(self.cell):
             return super().inner_loop(sequences, initial_state, mask, training)
         if self.stateful:
-            # On torch the next state is written into the variable in place, which would change the
+            # torch overwrites the variable in place with the next state, which would corrupt the
             # gradient of this loop.
             initial_state = tree.map_structure(ops.copy, initial_state)
         # The cell computes in its own precision, as in a call of the cell.
@@ -243,7 +243,7 @@ class RNN(keras.layers.RNN):
                 f"{shape}; fix their length or set unroll=False."
             )
         if shape[1:2] == (0,):
-            raise InputError(f"{name}: sequences of shape {shape} have no time step.")
+            raise InputError(f"{name}: sequences of shape {shape} have no time steps.")
         if mask is not None and not _is_compatible(_shape(tree.flatten(mask)[0]), shape[:2]):
             raise InputError(
                 f"{name}: the mask must be an array of the shape (batch, timesteps) of the "

@@ -35,7 +35,7 @@ class RNNStack(keras.layers.Layer):
     >>> tuple(outputs.shape), stack.state_sizes
     ((4, 6, 8), [[8], [8]])
 
-    The states continue a stream, also one time step at a time by `step`:
+    With the states, a stream can be continued, also one time step at a time:
 
     >>> outputs, states = stack(keras.random.normal((4, 2, 3)), initial_state=states)
     >>> output, states = stack.step(keras.random.normal((4, 3)), states)
@@ -50,14 +50,14 @@ class RNNStack(keras.layers.Layer):
         bidirectional: Whether each layer reads the sequence in both directions. The outputs of
             both are concatenated.
         dropout: Fraction of the features to drop in training before the first layer and after each
-            layer. A list has `num_layers + 1` fractions, beginning before the first layer.
+            layer. A list has `num_layers + 1` fractions, the first of them for the input.
         recurrent_dropout: Fraction of the state to drop between time steps in training. A function
             that makes cells must set it itself.
         residual: Whether to add the input of each layer to its output if both have the same shape
             (He et al. 2016; Wu et al. 2016).
         normalization: Whether to apply layer normalization to the input and all outputs (Ba, Kiros
             & Hinton 2016).
-        variational_dropout: Whether one dropout mask is used for all time steps (Gal & Ghahramani
+        variational_dropout: Whether to use one dropout mask for all time steps (Gal & Ghahramani
             2016).
         return_sequences: Whether to return the outputs of all time steps, not only the last one.
         return_state: Whether to return the final states too.
@@ -68,8 +68,8 @@ class RNNStack(keras.layers.Layer):
         sequences: `(batch, timesteps, features)`.
         initial_state: For each layer a list of states `(batch, units)`, forward states first.
             Default: zeros, or the final states of the previous batch in a stateful stack.
-        mask: Bools `(batch, timesteps)`, False where a time step is skipped. Default: the mask of
-            the layer before.
+        mask: Bools `(batch, timesteps)`, False where a time step is skipped. Default: the Keras
+            mask of the sequences.
         training: Whether dropout applies.
 
     Returns:
@@ -106,8 +106,8 @@ class RNNStack(keras.layers.Layer):
         self.go_backwards = bool(self.layer_options.get("go_backwards"))
         if self.go_backwards and (bidirectional or residual):
             raise InputError(
-                "RNNStack: `go_backwards` reverses the outputs of each layer, so that it excludes "
-                "`bidirectional` and `residual`."
+                "RNNStack: `go_backwards` reverses the outputs of each layer; it cannot be combined "
+                "with `bidirectional` or `residual`."
             )
         sizes = factory.broadcast_argument("units", units, num_layers)
         self._cell_name = factory.layer_name(cell)
@@ -156,7 +156,7 @@ class RNNStack(keras.layers.Layer):
         training: bool | None = False,
     ) -> Tensor | tuple[Tensor, list[States]]:
         if mask is None:
-            # Keras passes it on only if the sequences are the only tensor of the call.
+            # Keras passes on the mask only if the sequences are the only tensor of the call.
             mask = keras_compat.get_keras_mask(sequences)
         states = factory.check_states(initial_state, self.state_sizes)
         x, final_states = self._finish(0, self.dropouts[0](sequences, training=training)), []
@@ -216,14 +216,14 @@ class RNNStack(keras.layers.Layer):
     def _check_reads_forwards(self) -> None:
         if self.bidirectional or self.go_backwards:
             raise InputError(
-                "RNNStack: step() and advance() need bidirectional=False and no go_backwards."
+                "RNNStack: step() and advance() need bidirectional=False and go_backwards=False."
             )
 
     def _finish(self, index: int, y: Tensor, x: Tensor | None = None) -> Tensor:
         """Return the output of a layer after residual connection and normalization.
 
         Args:
-            index: 0 for the input of the stack, else the number of the layer from 1 on.
+            index: 0 for the input of the stack, otherwise the number of the layer, from 1.
             y: Output of the layer.
             x: Input of the layer.
         """

@@ -12,10 +12,10 @@ from keras_seq._internal.types import Tensor
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class TimeDistributed(keras.layers.TimeDistributed):
-    """`keras.layers.TimeDistributed`, also for an unknown number of time steps on TensorFlow.
+    """`keras.layers.TimeDistributed` that also supports an unknown number of time steps.
 
-    Keras 3.15 confuses the batch size with an unknown number of time steps. Each time step is one
-    call of the layer, with the mask of that step. `FlattenTime` makes one call for all steps.
+    Keras 3.15 takes the batch size for an unknown number of time steps on TensorFlow. Each time
+    step is one call of the layer, with the mask of that step. `FlattenTime` makes one call for all steps.
 
     >>> import keras
     >>> from keras_seq.layers import TimeDistributed
@@ -29,7 +29,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
     Call arguments:
         inputs: `(batch, timesteps, ...)`.
         mask: Bools `(batch, timesteps, ...)`, for a layer that takes a mask.
-        training: Whether the layer trains.
+        training: Passed to the layer.
 
     Returns:
         `(batch, timesteps, ...)`.
@@ -62,7 +62,7 @@ class TimeDistributed(keras.layers.TimeDistributed):
         outputs = tf.map_fn(
             step,
             [ops.swapaxes(element, 0, 1) for element in elements],
-            # In order, since a step may change a variable.
+            # One after the other, since a step may change a variable.
             parallel_iterations=1,
             fn_output_signature=tf.as_dtype(dtype),
         )
@@ -71,11 +71,11 @@ class TimeDistributed(keras.layers.TimeDistributed):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class FlattenTime(keras.layers.TimeDistributed):
-    """A layer applied to all time steps in one call, with the time steps moved to the batch axis.
+    """Wrapper that applies a layer to all time steps in one call, as `batch * timesteps` rows.
 
-    It is faster than `TimeDistributed`, and equal to it for layers that treat each row by itself.
-    `BatchNormalization` computes its statistics over all time steps. The layer computes in its own
-    data type.
+    It is faster than `TimeDistributed`, and equivalent to it for layers that process each row on
+    its own. `BatchNormalization` computes its statistics over all time steps. The wrapper has the
+    dtype policy of the layer.
 
     >>> import keras
     >>> from keras_seq.layers import FlattenTime
@@ -88,10 +88,10 @@ class FlattenTime(keras.layers.TimeDistributed):
 
     Call arguments:
         inputs: `(batch, timesteps, ...)`.
-        mask: Bools `(batch, timesteps, ...)`, for a layer that takes a mask. It is passed on to the
-            next layer. If the outputs have fewer axes, it is reduced to `(batch, timesteps)` by
-            "any".
-        training: Whether the layer trains.
+        mask: Bools `(batch, timesteps, ...)`, for a layer that takes a mask. It is also the mask of
+            the outputs. If these have fewer axes, it is reduced to `(batch, timesteps)` by
+            `ops.any`.
+        training: Passed to the layer.
 
     Returns:
         `(batch, timesteps, ...)`.
@@ -139,7 +139,7 @@ def _check_mask(layer: keras.layers.Layer, inputs: Tensor, mask: Tensor | None) 
     expected, shape = tuple(inputs.shape[:2]), tuple(mask.shape)
     pairs = zip(shape, expected)
     if len(shape) < 2 or any(None not in pair and pair[0] != pair[1] for pair in pairs):
-        # The text begins as that of Keras, which users may search for.
+        # Keras's error begins with the same words, which users may search for.
         raise InputError(
             f"{layer.name}: The `mask` passed to the `{kind}` layer has a shape {shape}; "
             f"it must begin with the axes (batch, timesteps) of the inputs, {expected}."
