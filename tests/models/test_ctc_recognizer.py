@@ -417,7 +417,7 @@ MISTAKES = {
     "a repeated character": (lambda: small("aba"), "distinct characters, got 'aba'"),
     "a stride longer than the stack": (
         lambda: small(frame_stack=2, frame_stride=3),
-        "no more than frame_stack, 2; got 3",
+        "must be from 1 to frame_stack, 2, got 3",
     ),
     "other frequencies": (
         lambda: FrontEnd(warping=VocalTractLengthPerturbation(max_freq=4_000.0)),
@@ -429,7 +429,7 @@ MISTAKES = {
     ),
     "an incomplete frame": (
         lambda: BandConvolution(3, 2).build((None, None, 32)),
-        "32 features are not 3 frames",
+        "32 features are not a multiple of num_frames, 3",
     ),
     "an unknown character": (
         lambda: small().encode(noises(900, 900), ["a", "aé"]),

@@ -12,7 +12,7 @@ from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BackgroundNoise(keras.layers.Layer):
-    """Mixture of audio with random noise, at a random signal-to-noise ratio (SNR), in training.
+    """Random background noise in training, at a random signal-to-noise ratio (SNR).
 
     Track and SNR are drawn for each recording; the offset in the tracks is drawn for each batch.
     `set_noise` sets the tracks. They are not saved: a new or a loaded layer adds no noise.
@@ -29,12 +29,12 @@ class BackgroundNoise(keras.layers.Layer):
     Args:
         min_snr_db: Lowest SNR, in dB.
         max_snr_db: Highest SNR, in dB. Ratios are drawn uniformly, in dB.
-        clean_prob: Fraction of the recordings that get no noise, from 0 to 1.
+        clean_prob: Probability that a recording gets no noise, from 0 to 1.
         seed: Random seed.
 
     Call arguments:
-        samples: `(batch, samples)`. Samples below a thousandth of a recording's largest do not
-            count in the power of the signal, so that padding does not.
+        samples: `(batch, samples)`. Padding and other samples below 1/1000 of the peak amplitude
+            of a recording do not count in its power.
         training: Whether to add noise.
 
     Returns:
@@ -56,10 +56,11 @@ class BackgroundNoise(keras.layers.Layer):
         self._tracks: Array | None = None
 
     def set_noise(self, tracks: ArrayLike) -> None:
-        """Set the tracks of noise, which are repeated if they are shorter than a recording.
+        """Set the noise tracks.
 
         Args:
-            tracks: Floats `(tracks, samples)`.
+            tracks: Floats `(tracks, samples)`. Tracks that are shorter than a recording are
+                repeated.
 
         Raises:
             InputError: If a track is silent.
@@ -67,7 +68,7 @@ class BackgroundNoise(keras.layers.Layer):
         tracks = np.asarray(tracks, "float32")
         power = np.mean(np.square(tracks), axis=1, keepdims=True)
         if not power.all():
-            raise InputError(f"Track {int(np.argmin(power)) + 1} of the noise is silent.")
+            raise InputError(f"Noise track {int(np.argmin(power)) + 1} is silent: leave it out.")
         self._tracks = (tracks / np.sqrt(power)).astype("float16")
 
     def call(self, samples: Tensor, training: bool | None = False) -> Tensor:
@@ -88,7 +89,7 @@ class BackgroundNoise(keras.layers.Layer):
         noise = ops.roll(noise, randint(track_length, ()), axis=1)
         noise = ops.tile(noise, (1, (count + track_length - 1) // track_length))[:, :count]
         noise = ops.cast(noise, "float32")
-        # Silence, such as padding, must not lower the power of the signal.
+        # The power is a mean over audible samples, so that padding does not lower it.
         amplitude = ops.abs(samples)
         is_audible = amplitude > ops.max(amplitude, axis=1, keepdims=True) / 1000
         num_audible = ops.sum(ops.cast(is_audible, "float32"), axis=1, keepdims=True)

@@ -11,11 +11,11 @@ from keras_seq._internal.types import Config, Shape, Tensor
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BandConvolution(keras.layers.Layer):
-    """Convolution and max pooling over the frequency bins of each time step.
+    """Convolution (ReLU) and max pooling over the frequency bins of each time step.
 
     The outputs change little if all frequencies shift, as between a low and a high voice
-    (Abdel-Hamid et al. 2014). The frames of a time step are the channels of the convolution. No
-    time step reads another one.
+    (Abdel-Hamid et al. 2014). The frames of a time step are the channels of the convolution. Each
+    time step is processed on its own.
 
     >>> import keras
     >>> from keras_seq.layers import BandConvolution
@@ -27,7 +27,7 @@ class BandConvolution(keras.layers.Layer):
         num_frames: Number of frames per time step, `frame_stack` of the `FrontEnd`.
         filters: Number of filters.
         kernel_size: Number of neighboring bins that a filter reads.
-        pool_size: Number of neighboring outputs of which the largest is kept.
+        pool_size: Number of neighboring outputs per maximum, which is also the stride.
 
     Call arguments:
         steps: `(batch, timesteps, num_frames * bins)`.
@@ -61,7 +61,8 @@ class BandConvolution(keras.layers.Layer):
         bins, remainder = divmod(cast(int, steps_shape[-1]), self.num_frames)
         if remainder:
             raise InputError(
-                f"BandConvolution: {steps_shape[-1]} features are not {self.num_frames} frames."
+                f"BandConvolution: {steps_shape[-1]} features are not a multiple of num_frames, "
+                f"{self.num_frames}."
             )
         min_bins = self.kernel_size + self.pool_size - 1
         if bins < min_bins:

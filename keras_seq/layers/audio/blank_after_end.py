@@ -1,4 +1,4 @@
-"""Log-probabilities for CTC that contain the lengths of the recordings."""
+"""Log probabilities for CTC with blanks after the end of each recording."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from keras_seq._internal.types import Config, Tensor
 from keras_seq.scan.ctc import BLANK
 
 NEG_INF = -1e4
-"""Log-probability of a character after the end of a recording."""
+"""Log probability of a character after the end of a recording, in place of minus infinity."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BlankAfterEnd(keras.layers.Layer):
-    """Log-softmax for CTC with a certain blank at masked time steps.
+    """Log-softmax for CTC in which the blank has probability 1 at masked time steps.
 
     Neither the loss nor a decoder then needs the lengths of the recordings.
 
@@ -27,13 +27,13 @@ class BlankAfterEnd(keras.layers.Layer):
     [[[0.5, 0.5], [1.0, 0.0]]]
 
     Args:
-        num_offsets: Number of successive rows per recording at inference, whose probabilities are
-            averaged; see `FrontEnd`.
+        num_offsets: Number of successive rows per recording at inference, see `FrontEnd`. Their
+            probabilities are averaged.
 
     Call arguments:
         logits: `(batch, timesteps, classes)`; class 0 is the blank.
-        mask: Bools `(batch, timesteps)`.
-        training: Whether each recording has only one row.
+        mask: Bools `(batch, timesteps)`, False after the end of a recording.
+        training: Whether there is only one row per recording.
 
     Returns:
         float32 `(recordings, timesteps, classes)`.
@@ -56,7 +56,7 @@ class BlankAfterEnd(keras.layers.Layer):
         return ops.where(mask[:, :, None], log_probs, blank)
 
     def compute_mask(self, logits: Tensor, previous_mask: Tensor | None) -> None:
-        return None  # Masked time steps are blanks and count in the loss.
+        return None  # Masked time steps are blanks, which the loss reads.
 
     def compute_output_spec(
         self, logits: Tensor, mask: Tensor, training: bool | None = False

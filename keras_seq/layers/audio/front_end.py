@@ -1,4 +1,4 @@
-"""Features of audio for recurrent layers."""
+"""Audio front end of a speech recognizer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,14 +15,14 @@ from keras_seq.layers.audio.noise import make_noise_tracks
 from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
 
 SUBLAYERS = ("log_mel", "noise", "warping", "masking")
-"""Arguments that are layers, and saved as such."""
+"""Arguments that are layers, or None."""
 SAVED = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
-"""Arguments that are saved as they are."""
+"""Other arguments, which the configuration contains unchanged."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class FrontEnd(keras.layers.Layer):
-    """Normalized log-mel spectrogram with frame stacking, and its augmentation in training.
+    """Audio front end: normalized log-mel spectrogram, frame stacking, and augmentation.
 
     `adapt` learns the mean and the standard deviation of each mel bin. Several successive frames
     form one time step.
@@ -38,30 +38,31 @@ class FrontEnd(keras.layers.Layer):
     ((2, 13, 80), array([13,  7]))
 
     Args:
-        log_mel: Spectrogram. Default: 40 mel bins, a frame of 25 ms every 10 ms, at 16 kHz.
+        log_mel: Spectrogram layer. Default: 40 mel bins, a frame of 25 ms every 10 ms, at 16 kHz.
         frame_stack: Number of frames per time step.
-        frame_stride: Number of frames from time step to time step, from 1 to `frame_stack`.
+        frame_stride: Number of frames from one time step to the next, from 1 to `frame_stack`.
             Default: `frame_stack`.
-        noise: Noise that is added in training. `adapt` sets its tracks.
-        warping: Frequency warping in training. It must have the `min_freq` and `max_freq` of
-            `log_mel`.
-        masking: Masking of bins and frames in training.
+        noise: Layer that adds noise in training. `adapt` sets its tracks. Default: none.
+        warping: Layer that warps frequencies in training, with the `min_freq` and `max_freq` of
+            `log_mel`. Default: none.
+        masking: Layer that masks bins and frames in training. Default: none.
         mean_normalize: Whether to subtract the mean of each feature over the recording (cepstral
             mean normalization), which removes loudness and channel effects. Not available for
             streaming.
         average_offsets: Whether to average predictions over all `frame_stride` frame offsets
-            (test-time augmentation). At inference the batch then has `num_offsets` successive rows
-            per recording, whose mean `BlankAfterEnd` returns. Training uses one random offset per
-            batch.
+            (test-time augmentation). At inference the outputs then have `num_offsets` rows per
+            recording, one after the other, which `BlankAfterEnd` averages. Training uses one random
+            offset per batch.
 
     Call arguments:
         samples: Floats from -1 to 1, `(batch, samples)`, padded at the end.
         lengths: Number of samples of each recording, `(batch,)`.
-        training: Whether to add noise, warp, mask and draw an offset.
+        training: Whether to augment, and to draw an offset.
 
     Returns:
         The features `(batch * num_offsets, timesteps, frame_stack * num_mel_bins)`, and their mask
-        `(batch * num_offsets, timesteps)`, False after the end of a recording.
+        `(batch * num_offsets, timesteps)`, False after the end of a recording. `num_offsets` is
+        `frame_stride` with `average_offsets` at inference, otherwise 1.
 
     Raises:
         InputError: If `frame_stride` is out of its range, or the frequencies of `warping` differ
@@ -80,7 +81,7 @@ class FrontEnd(keras.layers.Layer):
         average_offsets: bool = False,
         **kwargs: Any,
     ) -> None:
-        # Mixed precision would overflow in the spectrogram.
+        # float16 would overflow in the spectrogram.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.log_mel = LogMelSpectrogram() if log_mel is None else log_mel
         self.frame_stack = frame_stack
@@ -89,8 +90,8 @@ class FrontEnd(keras.layers.Layer):
         self.mean_normalize, self.average_offsets = mean_normalize, average_offsets
         if not 1 <= self.frame_stride <= frame_stack:
             raise InputError(
-                "FrontEnd: frame_stride must be at least 1 and no more than frame_stack, "
-                f"{frame_stack}; got {self.frame_stride}."
+                "FrontEnd: frame_stride must be from 1 to frame_stack, "
+                f"{frame_stack}, got {self.frame_stride}."
             )
         edges = self.log_mel.min_freq, self.log_mel.max_freq or self.sample_rate / 2
         if warping is not None and (warping.min_freq, warping.max_freq) != edges:
@@ -101,7 +102,7 @@ class FrontEnd(keras.layers.Layer):
         self.num_offsets = self.frame_stride if average_offsets else 1
         self.seed_generator = keras.random.SeedGenerator() if average_offsets else None
         self.step_hop = self.frame_stride * self.log_mel.frame_step
-        """Number of samples from time step to time step."""
+        """Number of samples from one time step to the next."""
         frames = frame_stack + self.num_offsets - 1
         self.receptive_field = (frames - 1) * self.log_mel.frame_step + self.log_mel.frame_length
         """Number of samples that one time step reads, over all offsets."""
@@ -129,11 +130,11 @@ class FrontEnd(keras.layers.Layer):
         """Learn the mean and the standard deviation of each mel bin, and set the noise tracks.
 
         Args:
-            recordings: Arrays of samples, see `as_floats`. A few hundred suffice. The noise tracks
-                contain babble of them.
+            recordings: Arrays `(samples,)`: int16, or floats from -1 to 1. A few hundred suffice.
+                The noise tracks contain babble of them.
 
         Raises:
-            InputError: If no recording is as long as a frame.
+            InputError: If all recordings are shorter than a frame.
         """
         if not self.built:
             self.build((None, None))
@@ -161,7 +162,7 @@ class FrontEnd(keras.layers.Layer):
         """Return the log-mel spectrogram of a recording, `(frames, num_mel_bins)`.
 
         Args:
-            recording: Samples, see `as_floats`. A recording shorter than a frame is padded.
+            recording: As in `adapt`. A recording shorter than a frame is padded.
         """
         samples = as_floats(recording)
         samples = np.pad(samples, (0, max(0, self.log_mel.frame_length - len(samples))))
@@ -173,7 +174,8 @@ class FrontEnd(keras.layers.Layer):
         if self.noise is not None:
             samples = self.noise(samples, training=training)
         count = ops.shape(samples)[1]
-        # Runtimes round quotients of negative integers differently. JAX pads by Python integers.
+        # The dividend is never negative: runtimes round negative quotients differently. JAX needs
+        # Python integers for the padding.
         maximum = max if isinstance(count, int) else ops.maximum
         steps = maximum((count + self.step_hop - 1) // self.step_hop, 1)
         missing = (steps - 1) * self.step_hop + self.receptive_field - count
@@ -193,7 +195,7 @@ class FrontEnd(keras.layers.Layer):
 
         Args:
             samples: `(batch, samples)`.
-            training: Whether to warp, mask and draw an offset.
+            training: Whether to warp, to mask, and to draw an offset. No noise is added.
 
         Returns:
             `(batch * num_offsets, timesteps, frame_stack * num_mel_bins)`; in training
@@ -223,7 +225,7 @@ class FrontEnd(keras.layers.Layer):
         return ops.reshape(ops.stack(rows, axis=1), (-1, steps, self.output_size))
 
     def _stack_frames(self, x: Tensor) -> Tensor:
-        """Return time steps of `frame_stack` frames, every `frame_stride` frames."""
+        """Return time steps of `frame_stack` frames, one every `frame_stride` frames."""
         stride = self.frame_stride
         end = (ops.shape(x)[1] - self.frame_stack) // stride * stride + 1
         frames = [x[:, start : start + end : stride] for start in range(self.frame_stack)]
@@ -255,19 +257,19 @@ class FrontEnd(keras.layers.Layer):
 
 
 def as_floats(recording: ArrayLike) -> Array:
-    """Return samples from -1 to 1, float32 `(samples,)`.
+    """Convert a recording to float32 samples from -1 to 1, `(samples,)`.
 
     Args:
         recording: `(samples,)`, floats from -1 to 1 or 16-bit integers.
 
     Raises:
-        InputError: If it is neither.
+        InputError: If it has another shape or data type.
     """
     recording = np.asarray(recording)
     if recording.ndim != 1:
         raise InputError(
-            f"A recording must have the shape (samples,), got {recording.shape}; mix the channels "
-            "down first."
+            f"A recording must have the shape (samples,), got {recording.shape}; mix down the "
+            "channels first."
         )
     if recording.dtype == np.int16:
         return recording.astype("float32") / 2**15

@@ -14,12 +14,12 @@ from keras_seq._internal.types import Config, Tensor
 class LogMelSpectrogram(keras.layers.Layer):
     """Log-mel spectrogram whose frames do not depend on each other or on padding.
 
-    Frame i is computed from the samples `i * frame_step` to `i * frame_step + frame_length`, under
-    a Hann window. A stream that is cut into chunks therefore has the same frames as the whole
-    recording, if each chunk begins where the next frame does. `keras.layers.MelSpectrogram` has the
-    same mel bins, but pads both ends, and clips relative to the loudest value of the batch.
+    Frame i is computed from `frame_length` samples, from sample `i * frame_step` on, under a Hann
+    window. A recording that is cut into chunks therefore has the same frames as a whole, if each
+    chunk begins where a frame does. `keras.layers.MelSpectrogram` has the same mel bins, but pads
+    both ends, and clips relative to the loudest value of the batch.
 
-    The Fourier transform is a strided convolution with sinusoids, which every runtime supports.
+    The Fourier transform is a strided convolution with sinusoids, which all export formats support.
 
     >>> import numpy as np
     >>> from keras_seq.layers import LogMelSpectrogram
@@ -29,12 +29,12 @@ class LogMelSpectrogram(keras.layers.Layer):
 
     Args:
         sample_rate: Samples per second.
-        frame_length: Number of samples of a frame.
-        frame_step: Number of samples from frame to frame, at most `frame_length`.
+        frame_length: Number of samples per frame.
+        frame_step: Number of samples from one frame to the next, at most `frame_length`.
         num_mel_bins: Number of mel bins.
         min_freq: Lower edge of the lowest bin, in Hz.
         max_freq: Upper edge of the highest bin, in Hz. Default: half the sample rate.
-        min_power: Power below which values are clipped.
+        min_power: Minimum power; smaller values are raised to it before the logarithm.
 
     Call arguments:
         samples: Floats from -1 to 1, `(batch, samples)`.

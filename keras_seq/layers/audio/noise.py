@@ -1,4 +1,4 @@
-"""Noise tracks for training: white to brown noise, and babble."""
+"""Noise tracks for training: colored noise, and babble."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ from keras_seq._internal.types import Array
 
 
 def colored_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Array:
-    """Return noise with a power spectrum of `1 / frequency ** exponent`, `(num_samples,)`.
+    """Return noise `(num_samples,)` with the power spectrum `1 / frequency ** exponent`.
 
     Args:
         num_samples: Number of samples.
@@ -21,10 +21,11 @@ def colored_noise(num_samples: int, exponent: float, rng: np.random.Generator) -
 
 
 def babble(recordings: Iterable[Array], num_samples: int, rng: np.random.Generator) -> Array:
-    """Return the sum of recordings of equal peak amplitude, `(num_samples,)`.
+    """Return a mixture `(num_samples,)` of recordings, scaled to the same peak amplitude.
 
     Args:
-        recordings: Floats `(samples,)`, none of them silent. Each is repeated, from a random start.
+        recordings: Floats `(samples,)`, none of them silent. Each is repeated as needed, from a
+            random start.
         num_samples: Number of samples.
         rng: Random number generator.
     """
@@ -46,11 +47,11 @@ def make_noise_tracks(
     """Return noise tracks for `keras_seq.layers.BackgroundNoise.set_noise`.
 
     Args:
-        recordings: Floats `(samples,)`. Each track of babble mixes three to six of them.
+        recordings: Floats `(samples,)`. Each babble track mixes three to six of them.
         sample_rate: Samples per second.
         seconds: Length of each track, in seconds.
         num_noise: Number of tracks of colored noise, from white to brown.
-        num_babble: Number of tracks of babble; there are none if all recordings are silent.
+        num_babble: Number of babble tracks; none are made if all recordings are silent.
         seed: Random seed.
 
     Returns:

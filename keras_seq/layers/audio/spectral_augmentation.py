@@ -13,8 +13,8 @@ from keras_seq._internal.types import Config, Tensor
 class VocalTractLengthPerturbation(keras.layers.Layer):
     """Vocal tract length perturbation (VTLP) of log-mel spectrograms (Jaitly & Hinton 2013).
 
-    In training the frequencies of each spectrogram are scaled by a random factor, as by a shorter
-    or longer vocal tract.
+    In training, the frequencies of each spectrogram are scaled by a random factor, which simulates
+    a shorter or longer vocal tract.
 
     >>> import keras
     >>> from keras_seq.layers import VocalTractLengthPerturbation
@@ -23,8 +23,8 @@ class VocalTractLengthPerturbation(keras.layers.Layer):
     (2, 98, 40)
 
     Args:
-        max_warp: Largest change of the frequencies, as a fraction of them: factors are drawn
-            uniformly from `1 - max_warp` to `1 + max_warp`.
+        max_warp: Largest relative change of the frequencies. Factors are drawn uniformly from
+            `1 - max_warp` to `1 + max_warp`.
         min_freq: Lower edge of the lowest mel bin, in Hz.
         max_freq: Upper edge of the highest mel bin, in Hz.
         seed: Random seed.
@@ -94,7 +94,7 @@ class SpecAugment(keras.layers.Layer):
     (2, 98, 40)
 
     Args:
-        num_masks: Number of frequency masks, and number of time masks.
+        num_masks: Number of masks per axis: frequency and time.
         freq_mask_width: Largest number of bins that one mask covers.
         time_mask_width: Largest number of time steps that one mask covers.
         seed: Random seed.

@@ -106,8 +106,8 @@ class RNNStack(keras.layers.Layer):
         self.go_backwards = bool(self.layer_options.get("go_backwards"))
         if self.go_backwards and (bidirectional or residual):
             raise InputError(
-                "RNNStack: `go_backwards` reverses the outputs of each layer; it cannot be combined "
-                "with `bidirectional` or `residual`."
+                "RNNStack: `go_backwards` reverses the outputs of each layer; it cannot be "
+                "combined with `bidirectional` or `residual`."
             )
         sizes = factory.broadcast_argument("units", units, num_layers)
         self._cell_name = factory.layer_name(cell)

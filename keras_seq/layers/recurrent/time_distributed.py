@@ -15,7 +15,8 @@ class TimeDistributed(keras.layers.TimeDistributed):
     """`keras.layers.TimeDistributed` that also supports an unknown number of time steps.
 
     Keras 3.15 takes the batch size for an unknown number of time steps on TensorFlow. Each time
-    step is one call of the layer, with the mask of that step. `FlattenTime` makes one call for all steps.
+    step is one call of the layer, with the mask of that step. `FlattenTime` makes one call for all
+    steps.
 
     >>> import keras
     >>> from keras_seq.layers import TimeDistributed

@@ -12,14 +12,14 @@ from keras_seq._internal.export_target import dispatch_by_target
 from keras_seq._internal.types import Config, Initializer, Shape, Tensor
 
 MAX_TOKEN_IDS = 46_340
-"""Number of token ids of which all pairs have a key in int32."""
+"""Largest number of token ids for which the keys of all pairs fit in int32."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BigramLookup(keras.layers.Layer):
-    """Lookup of known bigrams: pairs of neighboring tokens to ids.
+    """Lookup of the ids of known bigrams, that is, pairs of neighboring tokens.
 
-    The ids start at 1, in the order of the first token, then of the second.
+    Ids start at 1. They are sorted by the first token of the pair, then by the second.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -31,15 +31,14 @@ class BigramLookup(keras.layers.Layer):
         pairs: Known bigrams `(id of the token, id of the next token)`.
 
     Call arguments:
-        inputs: Ids of tokens `(batch, timesteps)`, 0 for padding. Zeros also precede the first
-            and follow the last token.
+        inputs: Ids of tokens `(batch, timesteps)`, 0 for padding.
 
     Returns:
-        Ids of bigrams, int32 `(batch, timesteps + 1)`. The first bigram ends with the first token.
-        Unknown bigrams are 0.
+        Ids of bigrams, int32 `(batch, timesteps + 1)`, 0 for unknown bigrams. The first is padding
+        and the first token, the last is the last token and padding.
 
     Raises:
-        InputError: If `pairs` is empty, or an id is negative or not below 46,340.
+        InputError: If `pairs` is empty, or if an id is not from 0 to 46,339.
     """
 
     def __init__(self, pairs: Sequence[Sequence[int]], **kwargs: Any) -> None:
@@ -67,7 +66,7 @@ class BigramLookup(keras.layers.Layer):
 
     @dispatch_by_target
     def lookup(self, keys: Tensor) -> Tensor:
-        """Return the ids of bigrams, 0 for an unknown one.
+        """Return the ids of bigrams, 0 for unknown ones.
 
         Args:
             keys: int32 keys of bigrams, `first * base + second`, of any shape.
@@ -110,7 +109,7 @@ class BigramEmbedding(keras.layers.Layer):
         `(batch, timesteps, 2 * output_dim)`, the left bigram first.
 
     Raises:
-        InputError: If the pairs are not valid, see `BigramLookup`.
+        InputError: If `pairs` is invalid, see `BigramLookup`.
     """
 
     def __init__(

@@ -17,8 +17,8 @@ from keras_seq.layers.text.incremental import IncrementalLayer
 class CausalNgramFeatures(IncrementalLayer):
     """Hashed embeddings of the n-grams that end with a token (Mikolov et al. 2011).
 
-    See `HashedNgramEmbedding`. With styles, short n-grams have a second vector, one per style: the
-    id of the style is hashed as if it were the newest token.
+    See `HashedNgramEmbedding`. With styles (labels on which a language model is conditioned), short
+    n-grams have a second vector per style: the id of the style is hashed like a newest token.
 
     >>> import numpy as np
     >>> from keras_seq.layers import CausalNgramFeatures
@@ -32,12 +32,12 @@ class CausalNgramFeatures(IncrementalLayer):
         output_dim: Width of the vector of an n-gram.
         dropout: Fraction of the time steps at which the n-grams of one length are dropped in
             training, from 0 to 1.
-        max_style_n: Number of tokens of the longest n-grams that have a vector per style; 0 for
-            none.
+        max_style_n: Number of tokens of the longest n-grams that have a vector per style, from 0
+            (none) to `max_n`.
 
     Call arguments:
         ids: Ids of tokens `(batch, timesteps)`, 0 for padding.
-        style: Id of the style of each sequence `(batch,)`, needed if `max_style_n` is positive.
+        style: Id of the style of each sequence `(batch,)`, required if `max_style_n` is positive.
         training: Whether dropout applies.
 
     Returns:
@@ -46,7 +46,7 @@ class CausalNgramFeatures(IncrementalLayer):
 
     Raises:
         InputError: If `max_n` is less than 2 or less than `max_style_n`, if `num_buckets` is not a
-            power of two, or if a needed style is missing.
+            power of two, or if a required style is missing.
     """
 
     state_names = ("history_window",)
@@ -62,7 +62,7 @@ class CausalNgramFeatures(IncrementalLayer):
     ) -> None:
         super().__init__(**kwargs)
         if not 0 <= max_style_n <= max_n:
-            raise InputError(f"max_style_n must be 0 to {max_n} (max_n), got {max_style_n}.")
+            raise InputError(f"max_style_n must be from 0 to max_n, {max_n}, got {max_style_n}.")
         sizes, policy = (num_buckets, output_dim, dropout), self.dtype_policy
         self.max_n, self.max_style_n = max_n, max_style_n
         self.plain = HashedNgramEmbedding(max_n, *sizes, dtype=policy, name="plain")

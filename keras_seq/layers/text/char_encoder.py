@@ -16,9 +16,9 @@ from keras_seq.layers.recurrent.stack import RNNStack
 class CharEncoder(keras.layers.Layer):
     """Bidirectional recurrent layer over the characters of each token (Lample et al. 2016).
 
-    Characters need no vocabulary: their code points share `num_buckets` embeddings. With the
-    default, no two characters below U+0800 share one. These include the Latin, Greek, Cyrillic,
-    Hebrew and Arabic alphabets.
+    Characters need no vocabulary: the embedding is looked up by the code point modulo
+    `num_buckets`. With the default, all characters below U+0800 have their own. These include the
+    Latin, Greek, Cyrillic, Hebrew and Arabic alphabets.
 
     >>> from keras_seq.layers import CharEncoder
     >>> from keras_seq.text.code_points import token_code_points
@@ -33,13 +33,13 @@ class CharEncoder(keras.layers.Layer):
 
     Call arguments:
         inputs: Code points of the characters of each token, `(batch, timesteps, characters)`, 0
-            for padding. The attribute `reads` tells models to pass characters.
+            for padding. The class attribute `reads` tells models to pass characters, not ids.
 
     Returns:
         `(batch, timesteps, 2 * units)`.
 
     Raises:
-        InputError: If `num_buckets` is not positive, or no layer has the name.
+        InputError: If `num_buckets` is not positive, or `cell` is not the name of a layer.
     """
 
     reads = "characters"

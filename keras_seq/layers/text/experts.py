@@ -1,4 +1,4 @@
-"""Experts of a text classifier: layers from ids to logits, and a mixture of their logits."""
+"""Experts of a text classifier: layers from ids to logits, and the mixture of their logits."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 class NaiveBayesExpert(keras.layers.Layer):
     """Naive Bayes expert over the tokens and the known bigrams of a text, see `NaiveBayes`.
 
-    Call `adapt` before the layer is used.
+    Call `adapt` before you use the layer.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -107,7 +107,7 @@ class NaiveBayesExpert(keras.layers.Layer):
 class WeightArrayExpert(keras.layers.Layer):
     """Weight array model over the tokens of a sequence, see `WeightArrayModel`.
 
-    Call `adapt` before the layer is used.
+    Call `adapt` before you use the layer.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -119,8 +119,8 @@ class WeightArrayExpert(keras.layers.Layer):
     [0, 1]
 
     Args:
-        symbols: Probability of each symbol for each id, `(vocab_size, symbols)`, such as a
-            `vector_table`. An ambiguous token has several symbols.
+        symbols: Probability of each symbol for each id, `(vocab_size, symbols)`. An ambiguous
+            token, such as N in DNA, has several symbols.
         num_labels: Number of labels.
         order: Number of symbols of an n-gram.
         window: Number of time steps around the middle that are scored.
@@ -217,7 +217,7 @@ class LogitMixture(keras.layers.Layer):
         Logits `(batch, labels)`.
 
     Raises:
-        InputError: If `mode` is neither of them.
+        InputError: If `mode` is neither.
     """
 
     def __init__(self, mode: Literal["sum", "mean"] = "sum", **kwargs: Any) -> None:

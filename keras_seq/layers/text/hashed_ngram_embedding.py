@@ -14,9 +14,9 @@ from keras_seq._internal.types import Config, Shape, Tensor
 class HashedNgramEmbedding(keras.layers.Layer):
     """Embeddings of the n-grams of 2 to `max_n` tokens that end at a time step.
 
-    Each n-gram is hashed to one of `num_buckets` vectors, so that several may share one (Mikolov et
-    al. 2011; Bojanowski et al. 2017). There is one table for each length. A table memorizes which
-    tokens follow a frequent n-gram, which a recurrent state would have to learn.
+    Each n-gram is hashed to one of `num_buckets` vectors, which several n-grams may share (Mikolov
+    et al. 2011; Bojanowski et al. 2017). Each n has its own table. The tables memorize which tokens
+    follow a frequent n-gram, so the recurrent layers need not.
 
     >>> import numpy as np
     >>> from keras_seq.layers import HashedNgramEmbedding
@@ -34,7 +34,8 @@ class HashedNgramEmbedding(keras.layers.Layer):
         seed: Random seed for dropout.
 
     Call arguments:
-        window: Ids of the last tokens, the newest first, `(..., max_n)`, see `make_windows`.
+        window: Ids of the last `max_n` tokens, the newest first, `(..., max_n)`, as `make_windows`
+            returns them.
         training: Whether dropout applies.
 
     Returns:
@@ -65,7 +66,7 @@ class HashedNgramEmbedding(keras.layers.Layer):
         self.max_n, self.num_buckets, self.output_dim = max_n, num_buckets, output_dim
         self.dropout, self.seed = dropout, seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        # Odd multipliers are invertible modulo 2 ** 32, so that no bit of a token is lost.
+        # Odd multipliers are invertible modulo 2 ** 32: different ids stay different.
         multipliers = np.random.default_rng(0).integers(2**20, 2**30, max_n) * 2 + 1
         self.hash_multipliers = [int(multiplier) for multiplier in multipliers.astype("int32")]
 

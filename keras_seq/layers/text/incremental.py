@@ -1,4 +1,4 @@
-"""Layers over ids that run over whole sequences, or one time step at a time with a state."""
+"""Base class of layers that run over whole sequences, or step by step with a state."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from keras_seq._internal.types import Tensor
 class IncrementalLayer(keras.layers.Layer):
     """Base class of the features of a `SequenceGenerator`: layers over ids that carry a state.
 
-    In training a layer is called on whole sequences, `layer(ids, style=style)`. It returns one
+    In training, the layer is called on whole sequences, `layer(ids, style=style)`. It returns one
     vector per time step, which depends only on the ids up to that step. In generation,
-    `initial_state` reads the prompts, and each call of `step` reads one more token. Both give the
-    same vectors.
+    `initial_state` reads the prompts, and each call of `step` reads one more token. Both ways give
+    the same vectors.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -31,9 +31,9 @@ class IncrementalLayer(keras.layers.Layer):
     """
 
     state_names: tuple[str, ...] = ()
-    """Names of the tensors of the state; the first axis of each is the batch."""
+    """Names of the state tensors, each `(batch, ...)`."""
     history_names: tuple[str, ...] = ()
-    """Names of the state tensors whose second axis is time, padded for tokens to be generated."""
+    """Names of the state tensors `(batch, timesteps, ...)`, with room for generated tokens."""
 
     def initial_state(
         self, ids: Tensor, lengths: Tensor, max_length: int | Tensor
@@ -43,7 +43,7 @@ class IncrementalLayer(keras.layers.Layer):
         Args:
             ids: Prompts `(batch, timesteps)`, padded at the end.
             lengths: Number of ids of each prompt `(batch,)`, at least 1.
-            max_length: Largest number of tokens that are generated.
+            max_length: Largest number of tokens that will be generated.
 
         Returns:
             Mapping from `state_names` to tensors.
@@ -56,8 +56,8 @@ class IncrementalLayer(keras.layers.Layer):
         """Return the vectors of one time step, and the state after it.
 
         Args:
-            ids: Ids that are read, `(batch,)`.
-            state: State before them.
+            ids: Ids of the time step, `(batch,)`.
+            state: State before the time step.
             style: Id of the style of each sequence `(batch,)`, or None.
 
         Returns:

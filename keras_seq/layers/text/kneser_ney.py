@@ -1,4 +1,4 @@
-"""Interpolation of a neural language model with Kneser-Ney counts."""
+"""Interpolation of a neural language model with a Kneser-Ney n-gram model."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class KneserNey(IncrementalLayer):
     m the number of positive ones. The empty context backs off to the uniform distribution. For the
     longest n-grams c is the number of occurrences. For shorter n-grams it is the number of
     different tokens before them, plus their occurrences at the start of a sequence.
-    Counts memorize, a network generalizes; the mixture is better than both (Mikolov et al. 2011).
 
-    In training the counts are left out: on the training set they predict almost perfectly, so that
+    Counts memorize, a network generalizes; the mixture is better than both (Mikolov et al. 2011).
+    In training the network is used alone: the counts predict the training set almost perfectly, and
     the network would learn to rely on them.
 
     >>> import numpy as np
@@ -46,12 +46,12 @@ class KneserNey(IncrementalLayer):
         order: Number of tokens of the longest n-grams.
         interpolation: Weight of the n-gram model in the mixture, from 0 to 1.
         discount: D, from 0 to 1.
-        trie_shape: `NgramTrie.shape` of the counts, which `adapt` sets.
+        trie_shape: `NgramTrie.shape` of the counts, for saved layers. `adapt` sets it.
 
     Call arguments:
         logits: Logits of a network `(batch, timesteps, vocab_size)`.
-        ids: Ids that were read up to each time step, `(batch, timesteps)`.
-        training: Whether to leave out the counts.
+        ids: Ids that the network reads, `(batch, timesteps)`.
+        training: Whether to return the logits of the network alone.
 
     Returns:
         Float32 `(batch, timesteps, vocab_size)`: the logits in training, otherwise the
@@ -88,14 +88,14 @@ class KneserNey(IncrementalLayer):
         self.supports_masking = True  # Keras would warn that the mask of the logits is lost.
 
     def adapt(self, sequences: Iterable[ArrayLike]) -> None:
-        """Count the n-grams of sequences, once and before the layer is used.
+        """Count the n-grams of sequences. Call it once, before you use the layer.
 
         Args:
-            sequences: Ids `(timesteps,)` of each sequence, 0 for padding. The first id is known
-                and not predicted. Begin and end each text with the id of the end.
+            sequences: Ids `(timesteps,)` of each sequence, 0 for padding. The first id is
+                context only. Begin and end each text with the end id.
 
         Raises:
-            InputError: If all sequences are empty, or the layer has counts already.
+            InputError: If all sequences are empty, or if the layer already has counts.
         """
         rows = [np.asarray(sequence, "int64") for sequence in sequences]
         rows = [row[row > 0] for row in rows if (row > 0).any()]
@@ -109,13 +109,13 @@ class KneserNey(IncrementalLayer):
         """Set the counts.
 
         Args:
-            trie: Counts of the same `order`, `vocab_size` and `discount`.
+            trie: Counts with the `order`, `vocab_size` and `discount` of the layer.
 
         Raises:
-            InputError: If the layer has counts of another shape already.
+            InputError: If the layer already has counts of another shape.
         """
         if self.built and self.trie_shape != trie.shape:
-            raise InputError(f"{self.name} has counts already: make a new KneserNey.")
+            raise InputError(f"{self.name} already has counts: create a new KneserNey.")
         self.trie_shape = trie.shape
         if not self.built:
             self.build((None, None, self.vocab_size))
@@ -135,17 +135,17 @@ class KneserNey(IncrementalLayer):
 
     @property
     def null_node(self) -> int:
-        """Node of the n-grams that were not counted, equal to the number of those that were."""
+        """Index of the node that stands for all n-grams that were not counted."""
         return self.trie_shape[0]  # type: ignore[index]
 
     @property
     def max_children(self) -> list[int]:
-        """Largest number of children of a node, per length of its n-gram, from 0 tokens on."""
+        """Largest number of children of a node, for n-grams of 0 to `order` - 1 tokens."""
         return self.trie_shape[1:]  # type: ignore[index]
 
     @property
     def num_bisections(self) -> int:
-        """Number of bisections that find one of `max_children` sorted children."""
+        """Number of bisections to find a token among the sorted children of a node."""
         return max(self.max_children).bit_length()
 
     def call(self, logits: Tensor, ids: Tensor, training: bool | None = False) -> Tensor:
@@ -176,7 +176,7 @@ class KneserNey(IncrementalLayer):
     def step(
         self, ids: Tensor, state: dict[str, Tensor], style: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the n-gram model's probabilities of the next token, and the state after `ids`."""
+        """Return the n-gram model's probabilities of the next token, and the new state."""
         contexts = self.advance(state["contexts"], ids)
         return self.probabilities(contexts), {"contexts": contexts}
 
@@ -187,8 +187,8 @@ class KneserNey(IncrementalLayer):
             ids: Ids `(batch, timesteps)`.
 
         Returns:
-            int32 `(batch, timesteps + 1, order)`, beginning before the first time step;
-            `null_node` for n-grams that were not counted.
+            int32 `(batch, timesteps + 1, order)`, `null_node` for n-grams that were not counted.
+            Index 0 is before the first time step.
         """
         ids = ops.pad(ops.cast(ids, "int32"), [[0, 0], [1, 0]])
         nodes = [ops.zeros_like(ids)]
@@ -201,8 +201,8 @@ class KneserNey(IncrementalLayer):
         """Return the contexts `(batch, order)` after one more time step.
 
         Args:
-            contexts: Contexts before it, `(batch, order)`.
-            ids: Ids that are read, `(batch,)`.
+            contexts: Contexts before the time step, `(batch, order)`.
+            ids: Ids of the time step, `(batch,)`.
         """
         children = self._find_children(contexts[:, :-1], ops.cast(ids, "int32")[:, None])
         return ops.concatenate([contexts[:, :1], children], axis=1)
@@ -227,7 +227,7 @@ class KneserNey(IncrementalLayer):
         shape = ops.shape(contexts)[:-1]
         contexts = ops.reshape(contexts, (-1, self.order))
         rows = ops.shape(contexts)[0]
-        # One column too many takes the values of children that do not exist.
+        # The last column collects the values of children that do not exist.
         width = self.vocab_size + 1
         offset = ops.arange(rows)[:, None] * width
         weight = ops.ones((rows, 1), "float32")
@@ -264,19 +264,19 @@ class KneserNey(IncrementalLayer):
 class NgramTrie:
     """Trie of the n-grams of sequences, with their discounted probabilities.
 
-    Node 0 is the empty n-gram. Longer n-grams follow, by length, then in the order of their parents
-    (the n-gram without its last token), then of their last token. Two nodes more close the arrays:
-    the null node, which stands for all n-grams that were not counted, and its end.
+    Node 0 is the empty n-gram. The other nodes are sorted by length, then by their parent (the
+    n-gram without its last token), then by their last token. Two more nodes end the arrays: the
+    null node, which stands for all n-grams that were not counted, and a sentinel.
 
     Attributes:
         token: Last token of each node's n-gram.
         probability: Discounted probability of that token after the others, max(c - D, 0) / s.
-        first_child: First child of each node. Its last child precedes the next node's first.
-        backoff: Probability that each node leaves to shorter contexts, D m / s.
+        first_child: First child of each node. Its children end before the next node's first child.
+        backoff: Probability mass that each node leaves to shorter contexts, D m / s.
         shape: Number of nodes without the last two, then `KneserNey.max_children`.
 
     Args:
-        sequences: Ids `(timesteps,)` of each sequence. The first id is not predicted.
+        sequences: Ids `(timesteps,)` of each sequence. The first id is context only.
         order: Number of tokens of the longest n-grams.
         vocab_size: Number of ids.
         discount: Discount D, from 0 to 1.
@@ -287,8 +287,8 @@ class NgramTrie:
     ) -> None:
         stream = np.concatenate(sequences).astype("int64")
         position = np.concatenate([np.arange(len(sequence)) for sequence in sequences])
-        # For each length, one value per n-gram: its last token; the indices, among the n-grams that
-        # are one token shorter, of its parent and its suffix; its count at the start of sequences.
+        # For each length, one value per n-gram: its last token; its parent and its suffix, as
+        # indices of n-grams that are one token shorter; its count at the start of sequences.
         tokens, parents, suffixes, starts = [], [], [], []
         sizes = [1]
         ngrams = np.zeros(len(stream), "int64")  # index of the n-gram that ends at each position

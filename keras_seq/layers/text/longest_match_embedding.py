@@ -12,7 +12,7 @@ from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
 
 MATCH_LENGTHS = (2, 4, 8)
-"""Numbers of tokens that must match, each for one table of vectors."""
+"""Minimum length of a match for each table of vectors, in tokens."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -21,8 +21,8 @@ class LongestMatchEmbedding(IncrementalLayer):
 
     At each time step the layer finds the longest earlier match of the last tokens, and embeds the
     token that followed it. Of equally long matches it takes the latest. Matches of at least 2, 4
-    and 8 tokens have a table of vectors each. The layer copies repeated names or bars of music,
-    which a recurrent state would have to memorize.
+    and 8 tokens have a table of vectors each. The layer helps to repeat names or bars of music,
+    which recurrent layers would have to memorize.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -40,8 +40,8 @@ class LongestMatchEmbedding(IncrementalLayer):
         style: Not used.
 
     Returns:
-        `(batch, timesteps, output_dim)`, zeros where fewer than two tokens match. A call needs
-        memory for `batch * timesteps ** 2` numbers.
+        `(batch, timesteps, output_dim)`, zeros where fewer than two tokens match. The memory
+        of a call grows with `batch * timesteps ** 2`.
 
     Weights: `table` `(3 * vocab_size, output_dim)`.
 
@@ -122,8 +122,8 @@ class LongestMatchEmbedding(IncrementalLayer):
 
         Args:
             ids: `(batch, timesteps)`.
-            length: Number of tokens that match at each earlier position, `(batch, steps,
-                timesteps)`.
+            length: Length of the match that ends at each earlier position, in tokens,
+                `(batch, steps, timesteps)`.
             timesteps: Number of time steps.
         """
         best = ops.argmax(length * timesteps + ops.arange(timesteps), axis=-1)

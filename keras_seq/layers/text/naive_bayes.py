@@ -1,4 +1,4 @@
-"""Naive Bayes with learned weights: over a set of features, and over symbols by position."""
+"""Naive Bayes with learned weights: of sets of features, and of n-grams by position."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -16,8 +16,8 @@ class NaiveBayes(keras.layers.Layer):
     """Naive Bayes over a set of features, with learned weights (NBSVM, Wang & Manning 2012).
 
     The logit of a label is a sum over the features of an example: the log-count ratio of feature
-    and label, times a learned weight. Next to a recurrent layer it is the wide part of a wide and
-    deep model (Cheng et al. 2016). Call `adapt` before the layer is used.
+    and label, times a learned weight. Next to recurrent layers it is the wide part of a wide and
+    deep model (Cheng et al. 2016). Call `adapt` before you use the layer.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -30,8 +30,8 @@ class NaiveBayes(keras.layers.Layer):
     Args:
         num_features: Number of features, whose ids start at 1.
         num_labels: Number of labels, at least 2.
-        initial_weight: Weight of each log-count ratio before training. Default: 0.05, which is
-            small because features that occur together are counted twice.
+        initial_weight: Weight of each log-count ratio before training. Default: 0.05, since
+            correlated features would otherwise be counted several times.
 
     Call arguments:
         inputs: Ids of features `(batch, n)`, 0 for padding.
@@ -94,9 +94,9 @@ class NaiveBayes(keras.layers.Layer):
 class WeightArrayModel(keras.layers.Layer):
     """Weight array model of sequences that are aligned at their middle, such as splice sites.
 
-    It is naive Bayes over n-grams of symbols by their position from the middle, with learned
-    weights as in `NaiveBayes` (Zhang & Marr 1993; with n = 3, Burge & Karlin 1997). Call `adapt`
-    before the layer is used.
+    It is naive Bayes over the n-grams at each position relative to the middle, with learned weights
+    as in `NaiveBayes` (Zhang & Marr 1993; with n = 3, Burge & Karlin 1997). Call `adapt` before you
+    use the layer.
 
     >>> import numpy as np
     >>> from keras import ops
@@ -111,13 +111,13 @@ class WeightArrayModel(keras.layers.Layer):
     Args:
         num_labels: Number of labels, at least 2.
         order: Number of symbols of an n-gram, at least 1.
-        window: Number of time steps around the middle that are scored, at least `order`. In a
-            sequence of odd length the middle is before its middle symbol.
+        window: Number of time steps around the middle that are scored, at least `order`. The middle
+            of a sequence of odd length is just before its middle symbol.
         initial_weight: Weight of each log-count ratio before training.
 
     Call arguments:
-        symbols: Probability of each symbol at each time step, `(batch, timesteps, symbols)`. A
-            time step that may be several symbols counts in part as each of them.
+        symbols: Probability of each symbol at each time step, `(batch, timesteps, symbols)`. An
+            ambiguous time step counts fractionally for each symbol.
         mask: Bools `(batch, timesteps)`, False only after the end of a sequence.
 
     Returns:

@@ -13,7 +13,8 @@ from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 class NgramFeatures(keras.layers.Layer):
     """Hashed embeddings of the n-grams that end with a token, and of those that begin with it.
 
-    There is one `HashedNgramEmbedding` per direction. `CausalNgramFeatures` has only the first.
+    There is one `HashedNgramEmbedding` per direction. `CausalNgramFeatures` has only n-grams that
+    end with a token.
 
     >>> import numpy as np
     >>> from keras_seq.layers import NgramFeatures
@@ -33,8 +34,8 @@ class NgramFeatures(keras.layers.Layer):
         training: Whether dropout applies.
 
     Returns:
-        `(batch, timesteps, 2 * (max_n - 1) * output_dim)`: first the n-grams that end with the
-        token, the shortest first.
+        `(batch, timesteps, 2 * (max_n - 1) * output_dim)`: the n-grams that end with the token,
+        then those that begin with it, each from short to long.
 
     Raises:
         InputError: If `max_n` is less than 2, or `num_buckets` is not a power of two.

@@ -13,9 +13,9 @@ from keras_seq._internal.types import Config, Shape, Tensor
 class ScheduledSampling(keras.layers.Layer):
     """Scheduled sampling: random replacement of target tokens by predicted ones, in training.
 
-    A decoder that reads only correct tokens in training meets its own mistakes first in prediction
-    (Bengio et al. 2015). The predicted tokens come from a first pass over the whole target, without
-    a gradient (Mihaylova & Martins 2019).
+    A decoder that reads only correct tokens in training never learns to recover from its own
+    mistakes (Bengio et al. 2015). The predicted tokens come from a first pass over the whole
+    target, without a gradient (Mihaylova & Martins 2019).
 
     >>> import numpy as np
     >>> from keras import ops
@@ -26,15 +26,15 @@ class ScheduledSampling(keras.layers.Layer):
     [[2, 6, 7, 0]]
 
     Args:
-        rate: Fraction of the tokens that are replaced after the ramp, from 0 to 1.
-        ramp_steps: Number of training steps over which the fraction grows linearly from 0, at
-            least 1.
+        rate: Probability of replacing a token after the ramp, from 0 to 1.
+        ramp_steps: Number of training steps in which the probability grows linearly from 0 to
+            `rate`, at least 1.
 
     Call arguments:
         ids: Ids that the decoder reads, `(batch, timesteps)`: the start, then the target. The
             start and padding, which is 0, are not replaced.
         predicted: Most likely next id after each of them, `(batch, timesteps)`.
-        training: Whether to replace any. Every call in training counts as one step.
+        training: Whether to replace tokens. Every call in training counts as one step.
 
     Returns:
         Ids `(batch, timesteps)`.
@@ -46,7 +46,7 @@ class ScheduledSampling(keras.layers.Layer):
     def __init__(self, rate: float, ramp_steps: int = 1000, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= rate <= 1:
-            raise InputError(f"ScheduledSampling: the rate must be in [0, 1], got {rate}.")
+            raise InputError(f"ScheduledSampling: rate must be from 0 to 1, got {rate}.")
         if ramp_steps < 1:
             raise InputError(f"ScheduledSampling: ramp_steps must be at least 1, got {ramp_steps}.")
         self.rate, self.ramp_steps = rate, ramp_steps

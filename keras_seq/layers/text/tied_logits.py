@@ -1,4 +1,4 @@
-"""Logits whose kernel is the embedding of the tokens."""
+"""Logits with weights tied to the embedding of the tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras_seq._internal.types import Shape, Tensor
 
 
 class TiedLogits(keras.layers.Layer):
-    """Logits with tied weights: the embedding of the tokens is their kernel (Press & Wolf 2017).
+    """Dense layer to logits whose kernel is the embedding of the tokens (Press & Wolf 2017).
 
     Args:
         embedding: Layer with the weight `embeddings` `(vocab_size, output_dim)`. It is not saved
@@ -27,7 +27,7 @@ class TiedLogits(keras.layers.Layer):
 
     def __init__(self, embedding: keras.layers.Layer, project: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # A function hides the embedding: Keras saves the weights of all layers in attributes.
+        # A function hides the embedding from Keras, which would save its weights twice.
         self._embedding = lambda: embedding
         self.vocab_size = embedding.input_dim
         self.projection = None

@@ -1,4 +1,4 @@
-"""Embeddings of tokens: learned vectors, given vectors, or one-hot vectors."""
+"""Embeddings of tokens: learned, pretrained or one-hot vectors."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class TokenEmbedding(keras.layers.Embedding):
     [[[0.0], [-1.0]]]
 
     Args:
-        encoder: Encoder that makes the ids.
+        encoder: Encoder that maps tokens to ids.
         output_dim: Width of the vector of a token. Not used if `vectors` are given.
-        vectors: Mapping from tokens to vectors, all of one width. Tokens without a vector, and
-            `<UNK>` unless it has one, get zeros. A saved layer keeps the vectors in its weights,
-            not in its configuration.
+        vectors: Mapping from tokens to vectors of the same width. Tokens without a vector, such as
+            `<UNK>`, get zeros. A saved layer keeps the vectors in its weights, not in its
+            configuration. Default: learned vectors.
         **kwargs: Further arguments of `keras.layers.Embedding`, such as `trainable`.
 
     Call arguments:
@@ -49,7 +49,7 @@ class TokenEmbedding(keras.layers.Embedding):
     Weights: `embeddings` `(vocab_size, output_dim)`.
 
     Raises:
-        InputError: If the vectors have different widths.
+        InputError: If `vectors` is empty, or if they have different widths.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class TokenEmbedding(keras.layers.Embedding):
             vectors: Mapping from tokens to vectors of `output_dim` numbers.
 
         Returns:
-            Number of tokens of the vocabulary that have a vector.
+            Number of tokens that got a vector.
 
         Raises:
             InputError: If the vectors have another width than the embedding.
@@ -85,7 +85,7 @@ class TokenEmbedding(keras.layers.Embedding):
             if len(vectors[token]) != self.output_dim:
                 raise InputError(
                     f"The vectors have {len(vectors[token])} numbers, but the embedding has "
-                    f"{self.output_dim}: make it with output_dim={len(vectors[token])}."
+                    f"{self.output_dim}: create it with output_dim={len(vectors[token])}."
                 )
             values[id_] = vectors[token]
             count += 1
@@ -125,18 +125,20 @@ def vector_table(encoder: TextEncoder, vectors: Mapping[str, Sequence[float]]) -
         float32 `(vocab_size, width)`.
 
     Raises:
-        InputError: If the vectors have different widths.
+        InputError: If there are no vectors, or if they have different widths.
     """
     widths = {len(vector) for vector in vectors.values()}
     if len(widths) != 1:
-        raise InputError(f"The vectors of tokens must have one width, got {sorted(widths)}.")
+        raise InputError(
+            f"The vectors of tokens must all have the same width, got {sorted(widths)}."
+        )
     zeros = [0.0] * widths.pop()
     return np.array([vectors.get(token, zeros) for token in encoder.tokens], "float32")
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class OneHotTokens(keras.layers.Layer):
-    """One-hot vectors of tokens, in place of an embedding.
+    """One-hot encoding of tokens, in place of an embedding.
 
     >>> import numpy as np
     >>> from keras import ops

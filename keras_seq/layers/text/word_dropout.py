@@ -19,13 +19,13 @@ class WordDropout(keras.layers.Layer):
     [[1, 1, 0]]
 
     Args:
-        rate: Fraction of the tokens that are replaced, from 0 to 1.
+        rate: Probability of replacing a token, from 0 to 1.
         unk_id: Id of `<UNK>`.
         seed: Random seed.
 
     Call arguments:
         inputs: Ids `(batch, timesteps)`. Padding, which is 0, is not replaced.
-        training: Whether to replace any.
+        training: Whether to replace tokens.
 
     Returns:
         Ids `(batch, timesteps)`.

@@ -64,7 +64,7 @@ def test_silent_recordings_and_silent_tracks():
     layer = layers.BackgroundNoise(clean_prob=0.0)
     layer.set_noise(RANDOM.normal(size=(3, 50)))
     assert not added_noise(layer, np.zeros((2, 60), "float32")).any()
-    with pytest.raises(InputError, match="Track 2 of the noise is silent"):
+    with pytest.raises(InputError, match="Noise track 2 is silent"):
         layer.set_noise(np.array([[1.0, 2.0], [0.0, 0.0]]))
 
 

@@ -43,7 +43,7 @@ def test_short_ngrams_differ_between_styles():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="max_style_n must be 0 to 3"):
+    with pytest.raises(InputError, match="max_style_n must be from 0 to max_n, 3"):
         layers.CausalNgramFeatures(3, max_style_n=4)
     with pytest.raises(InputError, match="but got no style"):
         layers.CausalNgramFeatures(3, max_style_n=2)(IDS)

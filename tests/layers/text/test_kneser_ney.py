@@ -104,7 +104,7 @@ def test_saving(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "counts.keras")
     inputs = [np.zeros((*READ.shape, TOKENS), "float32"), READ]
     np.testing.assert_array_equal(to_numpy(loaded(inputs)), to_numpy(model(inputs)))
-    with pytest.raises(InputError, match="has counts already: make a new KneserNey"):
+    with pytest.raises(InputError, match="already has counts: create a new KneserNey"):
         loaded.layers[-1].adapt([*TEXTS, [2, 3, 5, 2]])
 
 

@@ -28,7 +28,7 @@ def test_pretrained_vectors(trainable):
     expected = [[[0, 0], [0, 0]], [[3, 4], [1, 2]]]
     np.testing.assert_array_equal(to_numpy(layer(IDS)), expected)
     assert len(layer.trainable_weights) == trainable
-    with pytest.raises(InputError, match=r"must have one width, got \[1, 2\]"):
+    with pytest.raises(InputError, match=r"must all have the same width, got \[1, 2\]"):
         TokenEmbedding(ENCODER, vectors={"good": [1], "bad": [1, 2]})
 
 
