@@ -19,9 +19,9 @@ from keras_seq.scan.ctc import ctc_loss
 class TokenMeanMixin:
     """Mixin that weights each replica's loss by its number of tokens.
 
-    The distributed mean then equals the mean on a single device. Without it, Keras averages the
-    losses of the replicas (`tf.distribute`) as if all had the same number of tokens. Place the
-    mixin before a `keras.losses.Loss` whose `y_true` is token ids, 0 for padding:
+    With `tf.distribute`, Keras averages the losses of the replicas as if all had the same number of
+    tokens. With the mixin, the average equals the mean on a single device. Place it before a
+    `keras.losses.Loss` whose `y_true` is token ids, 0 for padding:
 
     >>> import keras
     >>> from keras_seq.losses import TokenMeanMixin
@@ -59,14 +59,14 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
     Args:
         from_logits: Whether the predictions are logits, not probabilities.
         ignore_class: Token id of padding.
-        label_smoothing: Fraction of the probability to spread evenly over all tokens, at least 0
-            and less than 1 (Szegedy et al. 2016).
+        label_smoothing: Fraction of the probability to spread evenly over all tokens, in [0, 1)
+            (Szegedy et al. 2016).
         name: Name of the loss.
         **kwargs: Further arguments of `keras.losses.SparseCategoricalCrossentropy`.
 
     Call arguments:
         y_true: Token ids `(batch, timesteps)`.
-        y_pred: Logits or probabilities `(batch, timesteps, vocabulary)`.
+        y_pred: Logits or probabilities `(batch, timesteps, vocab_size)`.
         sample_weight: None, or weights `(batch,)` or `(batch, timesteps)`.
 
     Raises:
@@ -123,9 +123,9 @@ class CTC(keras.losses.CTC):
     """Loss of connectionist temporal classification (Graves et al. 2006), as `keras.losses.CTC`.
 
     On TensorFlow it is several times faster on a CPU than Keras's loss. On all backends it is
-    differentiable to any order and compiles with `jit_compile=True`. Labels without an alignment,
-    because the input has too few time steps, cost 1e5 and have no gradient. They are thus visible
-    in the mean, but do not change the weights.
+    differentiable to any order and compiles with `jit_compile=True`. A sequence with too few time
+    steps for its labels has no alignment. Its loss is 1e5 and its gradient 0, so it shows in the
+    mean but does not change the weights.
 
     >>> import numpy as np
     >>> from keras_seq.losses import CTC
@@ -139,8 +139,9 @@ class CTC(keras.losses.CTC):
         dtype: Data type of the loss.
 
     Call arguments:
-        y_true: Labels `(batch, labels)` from 1 to `classes - 1`; 0, the blank, pads them.
-        y_pred: Logits `(batch, timesteps, classes)`. Masked steps are ignored.
+        y_true: Labels `(batch, labels)` from 1 to `classes - 1`, padded with 0, the blank.
+        y_pred: Logits `(batch, timesteps, classes)`. Time steps that their Keras mask excludes are
+            ignored.
         sample_weight: None or weights `(batch,)`.
         input_lengths: None or numbers of time steps, `(batch,)`.
         label_lengths: None or numbers of labels, `(batch,)`. If given, no label may be 0.
@@ -148,7 +149,7 @@ class CTC(keras.losses.CTC):
     Raises:
         InputError: If a shape is wrong or a label is out of range. In a graph, the backend raises
             an error with the same message for a label. With `jit_compile=True` on TensorFlow, the
-            loss is NaN.
+            loss is NaN instead.
     """
 
     def __call__(
@@ -204,7 +205,7 @@ class CTC(keras.losses.CTC):
             f"CTC takes labels from 1 to {num_classes - 1}, got {{}} in row {{}} of the batch, "
             "label number {}. 0 is the blank; the logits need a class for each label.",
         )
-        # TensorFlow's operator may run before the check, and has its own error.
+        # TensorFlow's operator may run before the check and raise an error of its own.
         labels = ops.where(is_valid, labels, 1)
         loss = ctc_loss(logits, labels, label_lengths, input_lengths)
         return ops.where(ops.all(is_valid, axis=1), loss, float("nan"))

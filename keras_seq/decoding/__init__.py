@@ -1,4 +1,4 @@
-"""Decoding: from scores to sequences."""
+"""Decoding: greedy search, sampling, beam search, and CTC decoding."""
 
 from keras_seq.decoding.autoregressive import greedy, sample
 from keras_seq.decoding.beam_search import BeamSearchResult, beam_search

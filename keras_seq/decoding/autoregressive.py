@@ -1,8 +1,6 @@
-"""Autoregressive decoding: one token per step, the most likely one or a random one.
+"""Autoregressive decoding: greedy search and sampling.
 
-All strategies call a function `step(tokens, state) -> (log_probs, state)`. `tokens` is int32
-`(rows,)`, `log_probs` is `(rows, vocab_size)`, and `state` is a nest of tensors `(rows, ...)`. On
-TensorFlow a strategy may be called in a `tf.function`, which makes it one graph.
+On TensorFlow the functions may be called in a `tf.function`, which compiles the whole loop.
 """
 
 from collections.abc import Callable
@@ -16,10 +14,10 @@ from keras_seq._internal.portable import argmax
 from keras_seq._internal.types import ArrayLike, Tensor
 
 State: TypeAlias = Any
-"""A nest of tensors `(rows, ...)`."""
+"""Nested structure of tensors `(rows, ...)`."""
 Step: TypeAlias = Callable[[Tensor, State], tuple[Tensor, State]]
-"""Function from tokens `(rows,)` and a state to log probabilities `(rows, vocab_size)` and the next
-state."""
+"""Function from the last tokens `(rows,)` and a state to the log probabilities of the next tokens
+`(rows, vocab_size)` and the next state."""
 
 
 def greedy(
@@ -30,7 +28,7 @@ def greedy(
     end_id: int,
     max_length: int | Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Generate the most likely token at every step.
+    """Generate sequences by taking the most likely token at every step.
 
     >>> from keras import ops
     >>> from keras_seq.decoding import greedy
@@ -42,15 +40,16 @@ def greedy(
     [[1, 2, 0, 0]]
 
     Args:
-        step: Function `step(tokens, state) -> (log_probs, state)`, see the module.
-        initial_state: State before the first step.
-        start_id: Token before the first: one for all rows, or `(rows,)`.
-        end_id: Token that ends a sequence.
-        max_length: Largest number of tokens.
+        step: Function `step(tokens, state) -> (log_probs, state)` from the last tokens, int32
+            `(rows,)`, to the log probabilities of the next ones, `(rows, vocab_size)`.
+        initial_state: State before the first step, a nested structure of tensors `(rows, ...)`.
+        start_id: Id of the token before the first: one for all rows, or `(rows,)`.
+        end_id: Id of the token that ends a sequence.
+        max_length: Largest number of tokens, the end token included.
 
     Returns:
-        Tokens, int32 `(rows, max_length)`, with the end token and zeros after it; and their log
-        probabilities `(rows, max_length)`, zeros after the end.
+        Tokens, int32 `(rows, max_length)`, with zeros after the end token; and their natural log
+        probabilities `(rows, max_length)`, with zeros after the end token.
     """
 
     def choose(log_probs: Tensor, _: Tensor) -> Tensor:
@@ -72,7 +71,7 @@ def sample(
     seed: int | None = None,
     uniform: ArrayLike | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Sample a token at every step.
+    """Generate sequences by sampling a token at every step.
 
     Args:
         step: As in `greedy`.
@@ -80,12 +79,12 @@ def sample(
         start_id: As in `greedy`.
         end_id: As in `greedy`.
         max_length: As in `greedy`.
-        temperature: Divisor of the log probabilities, positive. Below 1 it favors likely tokens.
+        temperature: Divisor of the log probabilities, positive. Values below 1 favor likely tokens.
         top_k: Number of most likely tokens to sample from, at least 1. Default: all.
         top_p: Total probability of the most likely tokens to sample from, in (0, 1] (nucleus
-            sampling, Holtzman et al. 2020). Default: all tokens.
+            sampling, Holtzman et al. 2020), applied after `top_k`. Default: all tokens.
         seed: Random seed.
-        uniform: Random numbers to use instead, `(max_length, rows)` in [0, 1).
+        uniform: Uniform random numbers in [0, 1), `(max_length, rows)`, to use instead of `seed`.
 
     Returns:
         As `greedy`. The log probabilities are those of `step`, independent of the temperature.
@@ -138,7 +137,8 @@ def _generate(
     """Return tokens and their log probabilities, as `greedy` does.
 
     Args:
-        choose: Function from log probabilities and the time step to tokens `(rows,)`.
+        choose: Function from log probabilities `(rows, vocab_size)` and the index of the step to
+            tokens `(rows,)`.
         step: As in `greedy`.
         state: State before the first step.
         start_id: As in `greedy`.

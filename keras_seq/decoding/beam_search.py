@@ -35,8 +35,8 @@ class BeamSearchResult(NamedTuple):
     scores: Tensor
     """Scores `(batch, n_best)`, minus infinity where there is no sequence."""
     is_optimal: Tensor
-    """Bools `(batch,)`: whether it is proven that no sequence has a higher score than the first. If
-    so, a wider beam cannot find a better one."""
+    """Bools `(batch,)`: whether the first sequence provably has the highest score of all. If so, a
+    wider beam cannot find a better one."""
 
 
 def beam_search(
@@ -60,35 +60,36 @@ def beam_search(
 
         log p / ((5 + length) / 6) ** length_penalty + coverage
 
-    where the length counts all tokens, the end token included. A hypothesis that reaches
-    `max_length` without the end token is scored as it is.
+    All lengths include the end token. A hypothesis that reaches `max_length` without the end token
+    counts as finished.
 
     Each step keeps the `beam_width` most likely continuations of the hypotheses in the beam.
     Finished hypotheses move to a pool of the `n_best` with the highest scores. The search stops
-    when no hypothesis in the beam can enter the pool any more. The greedy hypothesis always stays
+    when no hypothesis in the beam can still enter the pool. The greedy hypothesis always stays
     in the beam, so that the result is never worse than that of `greedy`.
 
     Args:
-        step: Function `step(tokens, state) -> (log_probs, state)`, see
-            `keras_seq.decoding.autoregressive`. Its rows are the `beam_width` hypotheses of the
-            first example, then those of the second, and so on. The state is gathered at every step:
-            leave out what all hypotheses of an example share.
-        initial_state: State before the first step, a nest of tensors `(batch, ...)`.
-        start_id: Token before the first: one for all examples, or `(batch,)`.
-        end_id: Token that ends a sequence.
+        step: Function `step(tokens, state) -> (log_probs, state)`, as in `greedy`. Its rows are the
+            `beam_width` hypotheses of the first example, then those of the second, and so on. The
+            state is reordered at every step: leave out what all hypotheses of an example share.
+        initial_state: State before the first step, a nested structure of tensors `(batch, ...)`.
+        start_id: Id of the token before the first: one for all examples, or `(batch,)`.
+        end_id: Id of the token that ends a sequence.
         beam_width: Number of hypotheses per example. It may exceed the vocabulary size.
         max_length: Largest number of tokens.
-        length_penalty: Exponent of the length penalty. 0 compares log probabilities; positive
-            values favor long sequences, negative ones short sequences.
+        length_penalty: Exponent of the length penalty. 0 ranks by log probability. Positive values
+            favor long sequences, negative values short ones.
         min_length: Smallest number of tokens, unless `max_length` is smaller.
         suppress_tokens: Ids of tokens that are never generated.
-        coverage: Function from a state to scores `(rows,)`, at most 0, that are added at the end.
-        n_best: Number of sequences to return. Default: `beam_width`. With fewer the search may stop
-            earlier.
+        coverage: Function from a state to coverage scores `(rows,)`, at most 0, which are added to
+            the scores of finished hypotheses. Default: 0.
+        n_best: Number of sequences to return. Default: `beam_width`. With a smaller number the
+            search may stop earlier.
         max_lengths: Largest number of tokens of each example, `(batch,)`, at most `max_length`.
+            Default: `max_length`.
 
     Returns:
-        The best sequences and their scores.
+        The best sequences, their scores, and whether the first is provably optimal.
 
     Raises:
         InputError: If `beam_width`, `max_length` or `n_best` is below 1.
@@ -110,8 +111,8 @@ def beam_search(
         return sums / ((5 + ops.cast(length, "float32")) / 6) ** length_penalty
 
     def best_attainable(sums: Tensor, length: Tensor) -> Tensor:
-        # Log probabilities only fall, so that the best length is the next or the largest, depending
-        # on the sign of the penalty.
+        # Log probabilities never increase along a hypothesis. The best length is thus the next or
+        # the largest, depending on the sign of the penalty.
         return ops.maximum(score(sums, length), score(sums, max_lengths))
 
     # The variables of the loop: the time step; last tokens `(rows,)` and states of the
@@ -184,7 +185,8 @@ def beam_search(
         tile_beam(ops.broadcast_to(ops.cast(start_id, "int32"), (batch,))),
         keras.tree.map_structure(tile_beam, initial_state),
         ops.zeros((batch * beam_width, max_length), "int32"),
-        # All hypotheses are equal at first. Only one may continue: log(1), and log(0) for the rest.
+        # All hypotheses are equal at first. Only the first may continue: log(1), and log(0) for
+        # the others.
         ops.log(ops.one_hot(ops.zeros((batch,), "int32"), beam_width, dtype="float32")),
         ops.ones((batch,), "bool"),
         ops.zeros((batch, n_best, max_length), "int32"),

@@ -10,10 +10,10 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array, ArrayLike
 
 Labels: TypeAlias = tuple[int, ...]
-"""Numbers of labels, from 1."""
+"""Ids of labels, from 1."""
 Scorer: TypeAlias = Callable[[list[Labels]], Array]
-"""Function from prefixes to the log probabilities of the next label `(prefixes, labels + 1)`;
-column 0 is the end."""
+"""Function from prefixes to the log probabilities of the next label, `(prefixes, labels + 1)`.
+Column 0 is the end."""
 Ends: TypeAlias = tuple[float, float]
 """Log probabilities of the alignments of a prefix that end in a blank, and in a label."""
 
@@ -34,7 +34,7 @@ def ctc_beam_search(
         log p(labels | input) + lm_weight * log p(labels) + length_bonus * length
 
     where the first term sums over all alignments. The second comes from the language model and
-    includes the end. Without a language model, `keras.ops.ctc_decode` does the same.
+    includes the end. For a search without a language model use `keras.ops.ctc_decode`.
 
     >>> import numpy as np
     >>> from keras_seq.decoding import ctc_beam_search
@@ -45,17 +45,17 @@ def ctc_beam_search(
     (2,)
 
     Args:
-        log_probs: Natural logarithms `(timesteps, labels + 1)`; column 0 is the blank.
+        log_probs: Natural log probabilities `(timesteps, labels + 1)`. Column 0 is the blank.
         beam_width: Number of prefixes to keep, at least 1.
         score_next: Function from prefixes, tuples of labels from 1, to the log probabilities of the
-            next label `(prefixes, labels + 1)`. Column 0 is the end. What it scores with minus
-            infinity is excluded at every weight. A `Lexicon` is such a function.
+            next label `(prefixes, labels + 1)`. Column 0 is the end. A label with minus infinity is
+            excluded, even if `lm_weight` is 0. A `Lexicon` is such a function.
         lm_weight: Weight of the language model, at least 0.
-        length_bonus: Score per label, against the preference of a language model for short texts.
+        length_bonus: Score per label, to offset the preference of a language model for short texts.
 
     Returns:
-        Labels from 1, and their score. The score is minus infinity if the language model lets none
-        of the prefixes in the beam end, nor the empty one.
+        Labels from 1, and their score. If the language model lets no prefix of the beam end, nor
+        the empty one, the labels are empty and the score is minus infinity.
 
     Raises:
         InputError: If `beam_width` is below 1, or `lm_weight` is negative or not finite.
@@ -73,7 +73,7 @@ def ctc_beam_search(
         after = _extend(beam, row, model)
         ranked = sorted(after, key=lambda prefix: _log_add(*after[prefix]) + model.scores[prefix])
         beam = {prefix: after[prefix] for prefix in ranked[-beam_width:]}
-    # With a lexicon the beam may hold nothing but texts that stop within a word.
+    # With a lexicon, all texts of the beam may stop within a word.
     empty: dict[Labels, Ends] = {(): (log_probs[:, 0].sum(), NEG_INF)}
     scores = model.final_scores(beam) or model.final_scores(after) or model.final_scores(empty)
     if not scores:
@@ -83,7 +83,7 @@ def ctc_beam_search(
 
 
 class _LanguageModel:
-    """Weighted language-model scores of prefixes, each computed once.
+    """Cache of weighted language model scores of prefixes.
 
     Args:
         score_next: As in `ctc_beam_search`.
@@ -99,7 +99,7 @@ class _LanguageModel:
         self._next_scores: dict[Labels, Array] = {}
 
     def score_prefixes(self, prefixes: Iterable[Labels]) -> None:
-        """Look up what may follow prefixes, all in one call of the language model."""
+        """Score the labels that may follow prefixes, in one call of the language model."""
         new = [prefix for prefix in prefixes if prefix not in self._next_scores]
         if new:
             self._next_scores.update(zip(new, self._score_next(new)))
@@ -108,7 +108,7 @@ class _LanguageModel:
                 self.allowed[prefix] = (1 + np.flatnonzero(following > NEG_INF)).tolist()
 
     def append(self, prefix: Labels, label: int) -> Labels:
-        """Return a longer prefix, and keep its score."""
+        """Return the prefix with one more label, and store its score."""
         longer = (*prefix, label)
         if longer not in self.scores:
             score = self._weighted(self._next_scores[prefix][label])
@@ -127,7 +127,7 @@ class _LanguageModel:
         return {prefix: score for prefix, score in scores.items() if score > NEG_INF}
 
     def _weighted(self, log_p: float) -> float:
-        # Zero times minus infinity would not be a number.
+        # Zero times minus infinity would be NaN.
         return self._weight * log_p if log_p > NEG_INF else NEG_INF
 
 
@@ -151,7 +151,7 @@ def _extend(
         total = _log_add(blank, label)
         add(prefix, total + row[0], label + row[prefix[-1]] if prefix else NEG_INF)
         for next_label in model.allowed[prefix]:
-            # A repeated label counts twice only if a blank separates both.
+            # A repeated label is a new one only after a blank.
             is_repeated = prefix and prefix[-1] == next_label
             longer = model.append(prefix, next_label)
             add(longer, NEG_INF, (blank if is_repeated else total) + row[next_label])

@@ -1,4 +1,4 @@
-"""CTC decoding: best path, beam search, and beam search with scorers."""
+"""CTC decoding: best path, prefix beam search, and language models or lexicons as scorers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ SCORER_BEAM_WIDTH = 16
 
 
 def collapse(path: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the labels of a path with their time steps: no repetitions, then no blanks.
+    """Return the labels of a CTC path: merge repeated labels, then remove blanks.
 
     >>> from keras_seq.decoding import collapse
     >>> collapse([0, 3, 3, 0, 3, 1])
@@ -28,7 +28,7 @@ def collapse(path: Sequence[int]) -> list[tuple[int, int]]:
         path: Class of each time step; 0 is the blank.
 
     Returns:
-        For each label its number and the first time step of its run.
+        For each label its id and its first time step.
     """
     before = [BLANK, *path]
     return [
@@ -44,14 +44,15 @@ def ctc_decode(
     scorers: Sequence[Scorer] = (),
     length_bonus: float = 0.0,
 ) -> list[Labels]:
-    """Return the labels of sequences.
+    """Decode the log probabilities of sequences to labels.
 
     Args:
         log_probs: For each sequence `(timesteps, classes)`; class 0 is the blank.
         beam_width: Number of prefixes to keep, each scored by the sum over its alignments. Default:
             the most likely alignment (best path), or 16 prefixes if there are scorers.
-        scorers: Functions whose scores are added to those of the prefixes, such as a `Lexicon`.
-        length_bonus: Score per label, if there are scorers.
+        scorers: Functions like `score_next` of `ctc_beam_search`, such as a `Lexicon`. Their log
+            probabilities are added.
+        length_bonus: Score per label. It needs scorers.
 
     Returns:
         For each sequence its labels, from 1.
@@ -65,7 +66,7 @@ def ctc_decode(
         return []
     classes = log_probs[0].shape[-1]
     if beam_width is not None and not scorers and keras.backend.backend() == "torch":
-        # Keras 3.15 has no CTC beam search on torch. A scorer of zeros leads to the same labels.
+        # Keras 3.15 has no CTC beam search on torch. With a scorer of zeros, ours is equal.
         scorers, length_bonus = [lambda prefixes: np.zeros((len(prefixes), classes))], 0.0
     if scorers:
 
@@ -88,11 +89,11 @@ def ctc_decode(
 
 
 def language_model_scorer(language_model: Any, alphabet: Alphabet, weight: float) -> Scorer:
-    """Return a scorer for `ctc_decode`: a character language model, times a weight.
+    """Return a scorer for `ctc_decode`: weighted log probabilities of a character language model.
 
     Args:
         language_model: Object with a method `char_log_probs(texts, characters)`, such as a
-            `SequenceGenerator`.
+            `SequenceGenerator` of characters.
         alphabet: Characters of the labels.
         weight: Weight of the language model.
     """
@@ -100,7 +101,7 @@ def language_model_scorer(language_model: Any, alphabet: Alphabet, weight: float
     def score(prefixes: list[Labels]) -> Array:
         texts = [alphabet.decode(labels) for labels in prefixes]
         log_probs = language_model.char_log_probs(texts, alphabet.characters)
-        # Zero times minus infinity would not be a number.
+        # Zero times minus infinity would be NaN.
         excluded = np.full_like(log_probs, NEG_INF)
         return np.multiply(weight, log_probs, out=excluded, where=log_probs > NEG_INF)
 

@@ -1,4 +1,4 @@
-"""Log probabilities without tokens that must not be generated."""
+"""Suppression of special tokens in generation."""
 
 import numpy as np
 from keras import ops
@@ -7,9 +7,9 @@ from keras_seq._internal.types import ArrayLike, Tensor
 
 
 def mask_special_tokens(logits: ArrayLike) -> Tensor:
-    """Return log probabilities in which padding and unknown tokens have minus infinity.
+    """Return log probabilities in which padding and `<UNK>` have minus infinity.
 
-    The other tokens keep their probabilities, so that these add up to less than 1.
+    The other tokens keep their probabilities, which then add up to less than 1.
 
     >>> import numpy as np
     >>> from keras_seq.decoding.suppress import mask_special_tokens
@@ -17,7 +17,7 @@ def mask_special_tokens(logits: ArrayLike) -> Tensor:
     [[0.0, 0.0, 0.25, 0.25]]
 
     Args:
-        logits: `(rows, vocab_size)`; id 0 is padding, and 1 stands for all unknown tokens.
+        logits: `(rows, vocab_size)`. Id 0 is padding, and 1 is `<UNK>`.
 
     Returns:
         float32 `(rows, vocab_size)`.

@@ -29,13 +29,13 @@ class AttentionDecoderCell(keras.layers.Layer):
         c_t = sum_j weight_tj m_j
         a_t = activation(W_a [c_t; h_t])
 
-    a_t is the output. The score is h . k ("dot") or v . tanh(W_q h + k) ("additive"). The keys k
-    are the memory, or a Dense layer's output for it: "dot" then is the score "general" of Luong et
-    al. (2015), "additive" that of Bahdanau et al. (2015). With input feeding the cell reads
-    [x_t; a_{t-1}] (Luong et al. 2015).
+    a_t is the output. The score is h . k ("dot") or v . tanh(W_q h + k) ("additive"). The keys k_j
+    are the memory itself, or a projection of it by a `Dense` layer. With a projection, "dot" is the
+    score "general" of Luong et al. (2015), and "additive" that of Bahdanau et al. (2015). With
+    input feeding (Luong et al. 2015) the cell reads [x_t; a_{t-1}].
 
-    The states are those of the cell, then a_{t-1} with input feeding, then the memory: keys, values
-    and mask. `initial_state` makes them, and any recurrent layer takes them:
+    The states are those of the inner cell, then a_{t-1} with input feeding, then keys, values and
+    mask of the memory. `initial_state` returns them for any recurrent layer:
 
     >>> import numpy as np
     >>> from keras import layers, ops
@@ -48,25 +48,25 @@ class AttentionDecoderCell(keras.layers.Layer):
     >>> tuple(decoder(inputs, initial_state=cell.initial_state(memory, keys)).shape)
     (2, 3, 8)
 
-    `call_sequence` computes the same. Without input feeding it is much faster: the cell runs over
-    the whole sequence first, and attention is computed for all time steps at once.
+    `call_sequence` computes the same. Without input feeding it is much faster: the inner cell runs
+    over the whole sequence first, then attention is computed for all time steps at once.
 
     Args:
-        cell: A recurrent cell, of `keras_seq.cells` or any other.
+        cell: Inner recurrent cell h_t, s_t = cell(x_t, s_{t-1}), of `keras_seq.cells` or any other.
         score: "additive" or "dot".
-        units: Width of a_t. Default: the width of the cell's output.
-        input_feeding: Whether the cell reads a_{t-1}. It must then have no dropout.
-        memory_units: Number of features of the memory. Default: that of the first memory that
-            `initial_state` gets.
+        units: Width of a_t. Default: the width of h_t.
+        input_feeding: Whether the inner cell also reads a_{t-1}. It must then have no dropout.
+        memory_units: Number of features of the memory. Default: set by the first call of
+            `initial_state`.
         activation: Activation of a_t. None is linear, as in TensorFlow Addons.
-        key_units: Number of features of the keys with the score "additive". Default: the width of
-            the cell's output, which "dot" needs.
+        key_units: Number of features of the keys. Default: the width of h_t, which the score "dot"
+            requires.
 
     Weights: those of the cell; `query` W_q and `attention` v, if additive; `combine` W_a.
 
     Raises:
-        InputError: If an argument has a wrong value, or they contradict each other; if the cell is
-            used without a memory.
+        InputError: If an argument has a wrong value, if arguments contradict each other, or if the
+            cell is used without a memory.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class AttentionDecoderCell(keras.layers.Layer):
             cell_states: States of the inner cell. Default: zeros.
 
         Raises:
-            InputError: If the keys do not have `key_units` features, or the memory not
+            InputError: If keys or memory have another number of features than `key_units` or
                 `memory_units`.
         """
         keys = memory if keys is None else keys
@@ -174,20 +174,20 @@ class AttentionDecoderCell(keras.layers.Layer):
         attended = [zeros(self.units)] if self.input_feeding else []
         unmasked = ops.ones_like(memory[:, :, 0]) if mask is None else ops.cast(mask, memory.dtype)
         if mask is not None:
-            # Zeros, so that a row that is masked as a whole has the context 0.
+            # With zeros, a row that is masked as a whole has the context 0.
             keys, memory = zero_masked(keys, mask), zero_masked(memory, mask)
         return [*cell_states, *attended, keys, memory, unmasked]
 
     def attend(self, outputs: Tensor, memory: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the vectors a_t and the attention weights of any number of time steps.
+        """Return the attention vectors a_t and the attention weights for given outputs of the cell.
 
         Args:
-            outputs: h_t of the cell, `(rows, timesteps, units)`. There may be several rows, one
-                after the other, per row of the memory, as in a beam search.
-            memory: Last three of the states, `(batch, n, ...)`.
+            outputs: h_t, `(rows, timesteps, features)`. In a beam search, several consecutive rows
+                share a row of the memory.
+            memory: Keys, values and mask, the last three states, `(batch, n, ...)`.
 
         Returns:
-            Vectors `(rows, timesteps, units)` and weights `(rows, timesteps, n)`.
+            a_t `(rows, timesteps, units)`, and attention weights `(rows, timesteps, n)`.
         """
         keys, values, unmasked = memory
         rows, timesteps = ops.shape(outputs)[:2]
@@ -211,7 +211,7 @@ class AttentionDecoderCell(keras.layers.Layer):
     def step(
         self, inputs: Tensor, cell_states: States, memory: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor, Tensor, States]:
-        """Return all results of one time step, which a Keras cell cannot return.
+        """Run one time step; unlike a call, return h_t and the attention weights too.
 
         Args:
             inputs: `(rows, features)`.
@@ -219,8 +219,8 @@ class AttentionDecoderCell(keras.layers.Layer):
             memory: As in `attend`.
 
         Returns:
-            h_t and a_t, `(rows, units)`; the attention weights `(rows, n)`; the new states without
-            the memory.
+            h_t `(rows, features)`, a_t `(rows, units)`, the attention weights `(rows, n)`, and the
+            new states without the memory.
         """
         cell_states = list(cell_states)
         if self.input_feeding:
@@ -235,15 +235,14 @@ class AttentionDecoderCell(keras.layers.Layer):
         return output, vector, weights[:, 0], new_states
 
     def call_sequence(self, sequences: Tensor, states: States) -> tuple[Tensor, Tensor]:
-        """Return the results of all time steps of known sequences.
+        """Return the outputs and the attention weights for whole sequences.
 
         Args:
             sequences: `(batch, timesteps, features)`.
             states: As `initial_state` returns them.
 
         Returns:
-            a_t of all time steps `(batch, timesteps, units)`, and the attention weights
-            `(batch, timesteps, n)`.
+            a_t `(batch, timesteps, units)`, and attention weights `(batch, timesteps, n)`.
         """
         cell_states, memory = states[:-3], states[-3:]
         if not self.input_feeding:

@@ -27,13 +27,13 @@ class AttentionPooling(keras.layers.Layer):
     [0.5, 0.5, 0.0]
 
     Args:
-        units: Number of rows of W.
+        units: Number of hidden units of the score, the rows of W.
 
     Call arguments:
         inputs: `(batch, timesteps, features)`.
         mask: Bools `(batch, timesteps)`, False where the weight is 0. A sequence that is masked as
             a whole gives zeros.
-        return_attention_scores: Whether to return the weights too.
+        return_attention_scores: Whether to return the attention weights too.
 
     Returns:
         `(batch, features)`; with `return_attention_scores` a pair of it and the weights

@@ -22,7 +22,7 @@ SAVED = (
     *("units", "num_layers", "attention", "input_feeding", "tie_embeddings", "dropout"),
     "recurrent_dropout",
 )
-"""Arguments that are saved as they are."""
+"""Arguments that the configuration contains unchanged."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -30,7 +30,7 @@ class Decoder(keras.layers.Layer):
     """Recurrent decoder with attention: embedding, recurrent layers, and logits of the next token.
 
     It follows Bahdanau et al. (2015) and Luong et al. (2015). Each state of a recurrent layer
-    starts from `tanh(W summary + b)`, with its own W and b. The last layer runs in an
+    starts from `tanh(W summary + b)`, with its own W and b. With attention, the last layer is an
     `AttentionDecoderCell`.
 
     >>> import numpy as np
@@ -40,7 +40,7 @@ class Decoder(keras.layers.Layer):
     >>> decoder = layers.Decoder(layers.TokenEmbedding(encoder, 8), "GRU", 16)
     >>> memory = np.random.normal(size=(1, 7, 12))  # outputs of an encoder
     >>> logits = decoder(encoder.encode_batch(["un deux"], start=True).ids, memory, memory[:, -1])
-    >>> tuple(logits.shape)  # (batch, timesteps, tokens)
+    >>> tuple(logits.shape)  # (batch, timesteps, vocab_size)
     (1, 3, 5)
 
     `step` computes the same token by token, without dropout:
@@ -51,38 +51,37 @@ class Decoder(keras.layers.Layer):
     ((1, 5), (1, 7))
 
     Args:
-        embedding: Layer from ids to vectors, such as `TokenEmbedding` or `OneHotTokens`. It must
-            be a `keras.layers.Embedding` or have a `vocab_size`.
-        cell: Recurrent cell, as `RNNStack` takes it.
+        embedding: Layer from ids to vectors: a `keras.layers.Embedding`, such as `TokenEmbedding`,
+            or a layer with a `vocab_size`, such as `OneHotTokens`.
+        cell: Recurrent cell, as in `RNNStack`.
         units: Number of hidden units per layer.
         num_layers: Number of recurrent layers.
         attention: "additive" (Bahdanau), "dot" or "general" (Luong), or None for a decoder that
-            reads only the summary. "dot" needs a memory of width `units`; the others project it.
+            reads only the summary. "dot" needs a memory of `units` features; the others project it.
         input_feeding: Whether the last layer also reads the attention vector of the previous time
             step. Training then runs step by step.
-        tie_embeddings: Whether the embedding is also the kernel of the logits (Press & Wolf 2017).
+        tie_embeddings: Whether the logits use the embedding as their kernel (Press & Wolf 2017).
         dropout: Fraction of the features to drop before the first and after each recurrent layer
             in training. One mask is used for all time steps.
         recurrent_dropout: Fraction of the state to drop between time steps in training. With
-            `input_feeding` the last layer has none.
-        sampling: Scheduled sampling, with which the decoder reads some of its own predictions in
+            `input_feeding` the last layer has no recurrent dropout.
+        sampling: Scheduled sampling, by which the decoder reads some of its own predictions in
             training. Default: none.
 
     Call arguments:
-        ids: Ids of the previous tokens `(batch, timesteps)`: the start, then the target. Padding,
-            which is 0, comes last.
-        memory: Sequences that attention reads, such as the outputs of an encoder, `(batch, n,
-            features)`.
+        ids: Ids of the previous tokens `(batch, timesteps)`: the start token, then the target
+            without its last token. Padding, which is 0, comes last.
+        memory: Sequences to attend to, such as the outputs of an encoder, `(batch, n, features)`.
         summary: Vectors for the initial states, such as the last states of an encoder, `(batch,
             features)`.
         memory_mask: Bools `(batch, n)`, False where the memory is padding.
         training: Whether dropout and scheduled sampling apply.
 
     Returns:
-        Logits `(batch, timesteps, tokens)`.
+        Logits `(batch, timesteps, vocab_size)`.
 
     Raises:
-        InputError: If an argument has a wrong value, or they contradict each other.
+        InputError: If an argument has a wrong value, or if arguments contradict each other.
     """
 
     def __init__(
@@ -144,7 +143,7 @@ class Decoder(keras.layers.Layer):
             )
             if attention != "dot":
                 self.keys = keras.layers.Dense(units, use_bias=False, dtype=policy, name="keys")
-        # One after the attention, and one before it unless the stack has its own.
+        # One after the attention, and one before it unless the stack ends with its own.
         num_dropouts = (attention is not None) + (self.stack is None)
         self.dropouts = [
             keras.layers.Dropout(dropout, (None, 1, None), dtype=policy)
@@ -222,8 +221,8 @@ class Decoder(keras.layers.Layer):
             memory_mask: As in a call.
 
         Returns:
-            The states `(batch, units)` of each recurrent layer; and keys, values and mask of the
-            memory, `(batch, n, ...)`, or an empty list without attention.
+            A list of states `(batch, units)` for each recurrent layer; and keys, values and mask of
+            the memory, `(batch, n, ...)`, or an empty list without attention.
         """
         memory, summary = (ops.cast(tensor, self.compute_dtype) for tensor in (memory, summary))
         flat = [bridge(summary) for bridge in self.bridges]
@@ -250,7 +249,7 @@ class Decoder(keras.layers.Layer):
             training: Whether dropout applies.
 
         Returns:
-            Logits `(batch, timesteps, tokens)`, and attention weights `(batch, timesteps, n)`, or
+            Logits `(batch, timesteps, vocab_size)`, and attention weights `(batch, timesteps, n)`,
             None without attention.
         """
         x, weights = self.embedding(ids), None
@@ -267,17 +266,17 @@ class Decoder(keras.layers.Layer):
     def step(
         self, ids: Tensor, state: Sequence[States], memory: Sequence[Tensor]
     ) -> tuple[Tensor, Tensor | None, list[States]]:
-        """Return the logits of one time step, the attention weights, and the state after it.
+        """Return the logits and the attention weights of one time step, and the new state.
 
         Args:
-            ids: Ids of the previous tokens, `(rows,)`. There may be several successive rows per row
-                of the memory, as in a beam search.
+            ids: Ids of the previous tokens, `(rows,)`. In a beam search, several consecutive rows
+                share a row of the memory.
             state: As `initial_state` or the previous step returned it.
             memory: As `initial_state` returned it.
 
         Returns:
-            Logits `(rows, tokens)`; attention weights `(rows, n)`, or None without attention; the
-            state.
+            Logits `(rows, vocab_size)`; attention weights `(rows, n)`, None without attention; and
+            the new state.
         """
         x, weights = self.embedding(ids), None
         new_state: list[States] = []
@@ -315,7 +314,7 @@ class Decoder(keras.layers.Layer):
 
 
 def _vocab_size(embedding: keras.layers.Layer) -> int:
-    """Return the number of ids of an embedding."""
+    """Return the vocabulary size of an embedding."""
     if isinstance(embedding, keras.layers.Embedding):
         return embedding.input_dim
     if not hasattr(embedding, "vocab_size"):
