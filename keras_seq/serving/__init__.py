@@ -1,4 +1,4 @@
-"""Server for exported models, with the protocols of TensorFlow Serving and Open Inference."""
+"""Server for exported models: REST APIs of TensorFlow Serving and the Open Inference Protocol."""
 
 from keras_seq.serving.limits import Limits
 

@@ -27,7 +27,7 @@ from keras_seq.serving.responses import error_response, json_response
 logger = logging.getLogger("keras_seq.serving")
 
 Handler = Callable[[Request], Any]
-"""Function from a request to a response, to JSON content, or to a coroutine of a response."""
+"""Function of a request that returns JSON content or a coroutine of a response."""
 
 Result = TypeVar("Result")
 
@@ -38,11 +38,11 @@ def create_app(
     max_versions: int = 1,
     poll_interval: float = 2.0,
 ) -> Starlette:
-    """Return the server as an ASGI application.
+    """Return an ASGI application that serves models.
 
     Args:
-        folders: Folder of each model by name: a SavedModel, or a folder of versions, which are
-            SavedModels whose names are numbers.
+        folders: Folder of each model by name: a SavedModel, or a folder of SavedModels named by
+            their version numbers.
         limits: Limits on requests. Default: `Limits()`.
         max_versions: Number of versions served per model, the latest ones.
         poll_interval: Time between scans for new versions, in seconds.
@@ -85,7 +85,7 @@ def create_app(
 
 
 class Service:
-    """Models of a server, and the handlers of its addresses.
+    """Models of a server, and handlers of its routes.
 
     Args:
         folders: Folder of each model by name, see `create_app`.
@@ -100,7 +100,7 @@ class Service:
         max_versions: int,
     ) -> None:
         self.limits, self.metrics = limits, Metrics()
-        # One core remains for the models.
+        # Keep one core for the models.
         self.workers = bodies.WorkerPool(max(1, (os.cpu_count() or 1) - 1))
         self.reader = BodyReader(limits)
         slots = {name: ExecutionSlots(limits.max_concurrent_batches) for name in folders}
@@ -115,7 +115,7 @@ class Service:
         }
 
     async def poll_models(self, interval: float) -> None:
-        """Load new versions until the server ends.
+        """Load new versions until cancelled.
 
         Args:
             interval: Time between scans, in seconds.
@@ -125,11 +125,11 @@ class Service:
                 try:
                     await asyncio.to_thread(model.refresh)
                 except Exception:
-                    logger.exception("%s: its folder cannot be scanned", model.name)
+                    logger.exception("%s: the folder cannot be scanned", model.name)
             await asyncio.sleep(interval)
 
     def make_handler(self, function: Handler) -> Callable[[Request], Awaitable[Response]]:
-        """Return a handler of Starlette for a function that may return JSON content."""
+        """Return a Starlette handler for a function that may return JSON content."""
 
         async def handle(request: Request) -> Response:
             content = function(request)
@@ -140,10 +140,10 @@ class Service:
         return handle
 
     def get_model(self, request: Request) -> Model:
-        """Return the model of an address.
+        """Return the model in the path of a request.
 
         Args:
-            request: Request of Starlette.
+            request: Starlette request.
 
         Raises:
             HTTPException: If the model does not exist.
@@ -154,10 +154,10 @@ class Service:
         return self.models[name]
 
     def get_version(self, request: Request) -> tuple[Model, Version]:
-        """Return the model and the version of an address, by default the latest version.
+        """Return the model and the version in the path of a request. Default: the latest version.
 
         Args:
-            request: Request of Starlette.
+            request: Starlette request.
 
         Raises:
             HTTPException: If the model or the version does not exist or is not loaded.
@@ -180,13 +180,13 @@ class Service:
         parse_request: Callable[..., Any],
         make_formatter: Callable[[Model, Version, str], Callable[..., Any]],
     ) -> Response:
-        """Answer a request by a protocol.
+        """Answer an inference request.
 
         Args:
-            request: Request of Starlette.
-            parse_request: Function of that name of the protocol.
-            make_formatter: Function of a model, a version and the name of a signature. It returns
-                the `format_response` of the protocol, which takes the outputs and the response
+            request: Starlette request.
+            parse_request: `parse_request` of the protocol.
+            make_formatter: Function of a model, a version and the name of a signature that returns
+                the `format_response` of the protocol, as a function of the outputs and the response
                 format.
         """
         self.get_model(request)
@@ -209,7 +209,7 @@ class Service:
         """Await a result within the request timeout.
 
         Args:
-            awaitable: Awaitable of the result.
+            awaitable: Awaitable that returns the result.
 
         Raises:
             HTTPException: If it takes longer.
@@ -218,15 +218,15 @@ class Service:
             async with asyncio.timeout(self.limits.request_timeout):
                 return await awaitable
         except TimeoutError:
-            message = f"There was no answer within {self.limits.request_timeout:g} seconds."
+            message = f"The model did not answer within {self.limits.request_timeout:g} seconds."
             raise HTTPException(504, message) from None
 
     async def run(self, is_large: bool, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a function of `bodies`, in a worker process for large bodies.
+        """Run a function of `bodies`.
 
         Args:
-            is_large: Whether to use a worker process.
-            function: The function.
+            is_large: If True, use a worker process.
+            function: Function that can be pickled.
             *arguments: Its arguments.
         """
         if not is_large:
@@ -246,8 +246,7 @@ class Service:
         """Answer an `infer` request of the Open Inference Protocol."""
         if "inference-header-content-length" in request.headers:
             raise InputError(
-                "The body holds binary tensors, an extension that this server does not support: "
-                "send JSON (in tritonclient, binary_data=False)."
+                "Binary tensors are not supported: send JSON (in tritonclient, binary_data=False)."
             )
 
         def make_formatter(model: Model, version: Version, signature: str) -> Callable[..., Any]:
@@ -281,14 +280,14 @@ class Service:
         return protocol_v2.model_metadata(*self.get_version(request))
 
     def model_ready(self, request: Request) -> dict[str, Any]:
-        """Return that a model is ready, or raise an error."""
+        """Return that a model is ready, or raise `HTTPException`."""
         model, _ = self.get_version(request)
         return {"name": model.name, "ready": True}
 
     def all_ready(self, _: Request) -> dict[str, Any]:
-        """Return that the server is ready, or raise an error.
+        """Return that the server is ready, or raise `HTTPException`.
 
-        It is ready once every model was scanned, and at least one has a loaded version.
+        It is ready when all models have been scanned and at least one version is loaded.
         """
         models = self.models.values()
         if not (all(m.was_scanned for m in models) and any(m.ready for m in models)):

@@ -1,8 +1,8 @@
 """Dynamic batching of requests with similar lengths.
 
 Each signature of a model has buckets. Instances of similar length wait in one bucket, for at most a
-few milliseconds, and run as one batch: so a long text does not pad short ones. The number of
-concurrent batches per model is limited.
+few milliseconds, and run as one batch, so that short texts are not padded to a long one. The number
+of concurrent batches per model is limited.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ from keras_seq.serving.limits import Limits
 from keras_seq.serving.metrics import SignatureMetrics
 
 MAX_BATCH_ELEMENTS = 65_536
-"""Maximum number of instances times length per batch, since memory grows with it."""
+"""Maximum number of instances times length per batch, which limits its memory."""
 
 MIN_BUCKET_BYTES = 32
-"""Length of the shortest bucket of texts, in bytes. All shorter texts share it."""
+"""Length of the first bucket of texts, in bytes. All shorter texts share it."""
 
 Arrays = dict[str, Array]
-"""Arrays by the name of an input or output."""
+"""Arrays by name of the input or output."""
 
 
 class BatchedFunction(Protocol):
     """Function from arrays to arrays, such as `keras_seq.serving.models.Signature`."""
 
     is_rowwise: bool
-    """Whether each row of the outputs depends on the same row of the inputs only."""
+    """Whether each output row depends only on the same input row."""
     padded_outputs: list[str]
-    """Names of the outputs that the longest text of a batch makes longer."""
+    """Names of outputs whose length depends on the longest text of the batch."""
 
     def __call__(self, arrays: Arrays) -> Arrays: ...
 
@@ -44,7 +44,7 @@ class BatchedFunction(Protocol):
 class ExecutionSlots:
     """Slots for the concurrent batches of one model, and their threads.
 
-    Each model has its own, so that a slow model cannot take all threads and cores. Waiting batches
+    Slots are not shared between models, so a slow model cannot take all threads. Waiting batches
     get a slot in order of arrival.
 
     Args:
@@ -58,7 +58,7 @@ class ExecutionSlots:
 
 @dataclasses.dataclass(eq=False)
 class BatchItem:
-    """Instances of one request that go into one bucket."""
+    """Instances of one request in one bucket."""
 
     arrays: Arrays
     rows: Array
@@ -67,7 +67,7 @@ class BatchItem:
 
 
 class Bucket:
-    """Queue of items that may run together.
+    """Queue of items that can run in one batch.
 
     Args:
         max_rows: Maximum number of instances per batch.
@@ -78,11 +78,11 @@ class Bucket:
         self.items: deque[BatchItem] = deque()
 
     def is_full(self) -> bool:
-        """Return whether the items fill a batch."""
+        """Return whether there are enough items for a full batch."""
         return sum(len(item.rows) for item in self.items) >= self.max_rows
 
     def take(self) -> list[BatchItem]:
-        """Remove and return the items of the next batch, without those that were cancelled."""
+        """Remove and return the items of the next batch, without cancelled ones."""
         batch: list[BatchItem] = []
         num_rows = 0
         while self.items and (not batch or num_rows + len(self.items[0].rows) <= self.max_rows):
@@ -94,7 +94,7 @@ class Bucket:
 
 
 class Batcher:
-    """Batching front end of one signature.
+    """Batcher of the requests for one signature.
 
     Args:
         signature: Function that runs a batch, called in a thread.
@@ -125,7 +125,7 @@ class Batcher:
 
         Raises:
             InputError: If the model rejects the inputs.
-            HTTPException: If too many requests wait, or the outputs do not fit the signature.
+            HTTPException: If too many requests wait, or an output has the wrong number of rows.
         """
         if self._num_requests >= self.limits.max_queue:
             raise HTTPException(
@@ -149,7 +149,7 @@ class Batcher:
         )
 
     def _enqueue(self, arrays: Arrays) -> Iterator[BatchItem]:
-        """Split the instances of a request into items, and yield these once they are queued."""
+        """Split the instances of a request into items, queue them, and yield them."""
         if not self.is_batched:
             yield self._add_item(None, 1, arrays, np.arange(1))
             return
@@ -159,8 +159,7 @@ class Batcher:
             num_rows = len(array)
             if array.dtype == object:
                 sizes = np.fromiter(map(len, array.flat), int).reshape(num_rows, -1).max(axis=1)
-                # Buckets are powers of two, so that padding at most doubles a text. Short texts
-                # share one bucket, since few have the same length.
+                # Bucket lengths are powers of two, so padding at most doubles a text.
                 sizes = np.maximum(sizes, MIN_BUCKET_BYTES)
                 lengths = np.maximum(lengths, 2 ** np.ceil(np.log2(sizes)))
             shapes.append(array.shape[1:])
@@ -175,11 +174,11 @@ class Batcher:
                 yield self._add_item((length, *shapes), max_rows, subset, chosen)
 
     def _add_item(self, key: Any, max_rows: int, arrays: Arrays, rows: Array) -> BatchItem:
-        """Queue an item in the bucket of a key, and start a worker if the bucket needs one."""
+        """Queue an item in the bucket of a key, and start a worker if needed."""
         item = BatchItem(arrays, rows, asyncio.get_running_loop().create_future())
         bucket = self._buckets.setdefault(key, Bucket(max_rows))
         bucket.items.append(item)
-        # Without batching, requests run in parallel on the cores instead.
+        # Without batching, several requests run in parallel.
         if bucket.num_workers < (1 if self.is_batched else os.cpu_count() or 1):
             bucket.num_workers += 1
             task = asyncio.create_task(self._work(key, bucket))
@@ -205,7 +204,7 @@ class Batcher:
                 del self._buckets[key]
 
     async def _run(self, items: list[BatchItem]) -> None:
-        """Run items as one batch. If it fails, run each alone, so that only the culprit fails."""
+        """Run items as one batch. If it fails, run each item alone, to isolate the error."""
         try:
             outputs = await self._run_batch(items)
         except Exception as error:
@@ -240,9 +239,9 @@ class Batcher:
         return [{name: part[i] for name, part in parts.items()} for i in range(len(items))]
 
     def _trim(self, outputs: Arrays) -> Arrays:
-        """Remove the padding that comes from longer texts of other requests.
+        """Remove the padding to longer texts of other requests.
 
-        Outputs of equal length end together, at the last element that any of them has.
+        Outputs of equal length are trimmed together, to the last element that is not padding.
         """
         sizes = {name: outputs[name].shape[1] for name in self.signature.padded_outputs}
         for size in set(sizes.values()):
@@ -257,7 +256,7 @@ class Batcher:
 
 
 def pad_and_concatenate(arrays: list[Array]) -> Array:
-    """Return the rows of several arrays in one, padded at the end with empty strings or zeros.
+    """Concatenate the rows of arrays, padded at the end with empty strings or zeros.
 
     Args:
         arrays: Arrays `(rows, ...)` that may differ in the sizes of the first two axes.

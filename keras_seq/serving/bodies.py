@@ -1,7 +1,7 @@
 """Parsing of request bodies and formatting of responses, in this process or in a worker process.
 
-Parsing 4 MiB of numbers holds Python's lock for 0.1 s, and formatting them takes longer. No thread
-can answer other requests meanwhile. Large bodies are therefore handled by worker processes.
+Parsing 4 MiB of numbers holds the GIL for 0.1 s, and formatting them takes longer. Worker processes
+therefore handle large bodies, so that other requests do not wait.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from keras_seq.serving.limits import Limits
 from keras_seq.serving.tensors import ParsedRequest, SignatureSpec
 
 ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
-"""Supported values of `Content-Encoding` to zlib's `wbits`."""
+"""zlib's `wbits` for each supported `Content-Encoding`."""
 
 MAX_INLINE_BYTES = 32_768
-"""Maximum size of a body that this process parses itself; asking a worker takes longer."""
+"""Maximum size of a body that this process parses; for small ones a worker is slower."""
 
 MAX_INLINE_VALUES = 4_096
-"""Maximum number of values of a response that this process formats itself."""
+"""Maximum number of values of a response that this process formats."""
 
 NICENESS = 10
-"""Increment of the niceness of worker processes, so that small requests come first."""
+"""Niceness of worker processes relative to the server, which gives small requests priority."""
 
 
 class BodyTooLargeError(InputError):
@@ -50,10 +50,10 @@ def decode_request(
     specs: dict[str, SignatureSpec],
     limits: Limits,
 ) -> ParsedRequest:
-    """Return the parsed and checked body of a request.
+    """Parse and check the body of a request.
 
     Args:
-        parse_request: Function of that name of a protocol.
+        parse_request: `parse_request` of a protocol.
         raw: Bytes of the body.
         encoding: One of `ENCODINGS`, or None for an uncompressed body.
         specs: Specs of the signatures by name.
@@ -78,9 +78,9 @@ def encode_response(
     """Return the body of a response.
 
     Args:
-        format_response: Function of that name of a protocol.
+        format_response: `format_response` of a protocol.
         outputs: Arrays by name.
-        response_format: Attribute of that name of the parsed request.
+        response_format: `ParsedRequest.response_format`.
     """
     return json.dumps(format_response(outputs, response_format)).encode()
 
@@ -91,11 +91,11 @@ def decompress(raw: bytes | bytearray, encoding: str, max_bytes: int) -> bytes:
     Args:
         raw: Compressed bytes.
         encoding: One of `ENCODINGS`.
-        max_bytes: Maximum size of the result. Decompression stops there.
+        max_bytes: Maximum size of the result.
 
     Raises:
         BodyTooLargeError: If the result would be larger.
-        InputError: If the data are damaged or incomplete.
+        InputError: If the data is damaged or incomplete.
     """
     stream = zlib.decompressobj(ENCODINGS[encoding])
     try:
@@ -103,11 +103,11 @@ def decompress(raw: bytes | bytearray, encoding: str, max_bytes: int) -> bytes:
     except zlib.error:
         raise InputError(f"The body is not valid {encoding} data.") from None
     if len(content) > max_bytes:
-        raise BodyTooLargeError(f"The body unpacks to more than {max_bytes} bytes, the maximum.")
+        raise BodyTooLargeError(f"The decompressed body exceeds the maximum of {max_bytes} bytes.")
     if not stream.eof:
-        raise InputError(f"The body ends before its {encoding} data does.")
+        raise InputError(f"The {encoding} data of the body is truncated.")
     if stream.unused_data:
-        raise InputError(f"The body goes on after its {encoding} data.")
+        raise InputError(f"The body has data after the end of its {encoding} data.")
     return content
 
 
@@ -118,8 +118,8 @@ def parse_json(raw: bytes | bytearray) -> Any:
         raw: JSON in UTF-8.
 
     Raises:
-        InputError: If the text is not JSON, an object has two members of one name, or a number is
-            not finite.
+        InputError: If the text is not JSON, an object has duplicate names, or a number is not
+            finite.
     """
     try:
         return json.loads(
@@ -130,23 +130,23 @@ def parse_json(raw: bytes | bytearray) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"The body is not UTF-8 at byte {error.start}.") from None
     except RecursionError:
-        raise InputError("The body is nested too deep.") from None
+        raise InputError("The body is nested too deeply.") from None
     except ValueError as error:
         raise InputError(f"The body is not JSON: {error}.") from None
 
 
 def _reject_constant(constant: str) -> NoReturn:
-    raise InputError(f"The body holds {constant}, which is not a JSON number.")
+    raise InputError(f"The body contains {constant}, which is not a JSON number.")
 
 
 def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object, and reject duplicate names."""
+    """Return a JSON object as a dict, and reject duplicate names."""
     members = dict(pairs)
     if len(members) < len(pairs):
         names: set[str] = set()
         for name, _ in pairs:
             if name in names:
-                raise InputError(f"The body has an object with two members called {name[:50]!r}.")
+                raise InputError(f"The body has an object with the duplicate name {name[:50]!r}.")
             names.add(name)
     return members
 
@@ -170,7 +170,7 @@ class WorkerPool:
             *arguments: Its arguments.
 
         Raises:
-            WorkerEndedError: If the process ends before it has the result.
+            WorkerEndedError: If the process ends before it returns.
         """
         pool = self._pool = self._pool or ProcessPoolExecutor(
             self.num_processes, multiprocessing.get_context("spawn"), _initialize_worker
@@ -181,7 +181,7 @@ class WorkerPool:
         except BrokenProcessPool:
             if self._pool is pool:
                 self._pool = None
-            raise WorkerEndedError("The process for this body ended: try again.") from None
+            raise WorkerEndedError("The worker process ended: try again.") from None
 
     def close(self) -> None:
         """End the processes after their current calls."""
@@ -191,8 +191,8 @@ class WorkerPool:
 
 
 def _initialize_worker() -> None:
-    """Let a worker process run at low priority, and until the server ends."""
-    # A terminal or a service manager signals all processes; only the server handles it.
+    """Lower the priority of a worker process, and end it with the server."""
+    # Terminals and service managers signal all processes; only the server must react.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):

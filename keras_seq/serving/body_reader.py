@@ -1,4 +1,4 @@
-"""Receiving of request bodies within limits on size, time and memory."""
+"""Reading of request bodies with limits on size, time and memory."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from keras_seq.serving.limits import Limits
 
 
 class BodyReader:
-    """Reader of request bodies that counts the memory of all bodies together.
+    """Reader of request bodies that limits the memory of all bodies together.
 
     Args:
         limits: Limits on requests.
@@ -27,7 +27,7 @@ class BodyReader:
         """Yield the body of a request. It counts as buffered until the block ends.
 
         Args:
-            request: Request of Starlette.
+            request: Starlette request.
 
         Raises:
             HTTPException: If the body is too large or too slow, or too many bytes are buffered.
@@ -48,10 +48,10 @@ class BodyReader:
                     raw += chunk
                     self._buffered_bytes += len(chunk)
                     if len(raw) > max_bytes:
-                        message = f"The body is larger than {max_bytes} bytes, the maximum."
+                        message = f"The body exceeds the maximum of {max_bytes} bytes."
                         raise HTTPException(413, message, close)
                     if self._buffered_bytes > self.limits.max_buffered_bytes:
-                        message = "Other requests use all memory for bodies: try again later."
+                        message = "The memory for request bodies is used up: try again later."
                         raise HTTPException(503, message, close | {"Retry-After": "1"})
         except TimeoutError:
             message = f"The body did not arrive within {timeout:g} seconds."
@@ -59,13 +59,13 @@ class BodyReader:
 
 
 def content_encoding(request: Request) -> str | None:
-    """Return the compression of a request body, None for an uncompressed one.
+    """Return the `Content-Encoding` of a request, or None for an uncompressed body.
 
     Args:
-        request: Request of Starlette.
+        request: Starlette request.
 
     Raises:
-        HTTPException: If the compression is unknown.
+        HTTPException: If the encoding is not supported.
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding in ("", "identity"):
@@ -73,7 +73,7 @@ def content_encoding(request: Request) -> str | None:
     if encoding not in ENCODINGS:
         raise HTTPException(
             415,
-            f"The Content-Encoding {encoding[:50]!r} is unknown: send gzip, deflate or none.",
+            f"Content-Encoding {encoding[:50]!r} is not supported: use gzip, deflate or none.",
             {"Accept-Encoding": "gzip, deflate"},
         )
     return encoding

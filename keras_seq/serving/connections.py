@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections with limits on size, time and number."""
+"""HTTP/1.1 connections with limits on number, size and time."""
 
 import asyncio
 import functools
@@ -12,11 +12,11 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from keras_seq.serving.limits import Limits
 
 LINGER_SECONDS = 1.0
-"""Time for a rejected client to read the response before its connection is cut."""
+"""Time for a rejected client to read the response before disconnection, in seconds."""
 
 
 class RequestError(Exception):
-    """Rejection of a request while it is parsed.
+    """Error for a request that is rejected while it is parsed.
 
     Args:
         status: HTTP status.
@@ -29,7 +29,7 @@ class RequestError(Exception):
 
 
 def limited_protocol(limits: Limits) -> Any:
-    """Return the `http` argument of `uvicorn.Config` that applies the limits."""
+    """Return a value for the argument `http` of `uvicorn.Config` that applies limits."""
     return functools.partial(LimitedConnection, limits, {})
 
 
@@ -40,9 +40,9 @@ class LimitedConnection(HttpToolsProtocol):
 
     Args:
         limits: Limits on requests.
-        incomplete: Connections whose next request is incomplete, oldest first, as keys of a dict.
-            All connections of a server share it.
-        **uvicorn: Arguments of uvicorn's class.
+        incomplete: Connections of the server whose current request is incomplete, oldest first, as
+            keys of a dict that all connections share.
+        **uvicorn: Arguments of the base class.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._bytes_since_callback = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the deadline, and evict a connection if too many are open."""
+        """Set the first deadline, and evict a connection if too many are open."""
         super().connection_made(transport)
         self._deadline = self.loop.time() + self.limits.header_timeout
         self._timer = self.loop.call_at(self._deadline, self._check_deadline)
@@ -65,13 +65,13 @@ class LimitedConnection(HttpToolsProtocol):
             self.incomplete[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the deadline."""
+        """Cancel the deadline."""
         self._timer.cancel()
         self.incomplete.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse received bytes, and reject what is malformed or too large."""
+        """Parse received bytes, and reject malformed or too large requests."""
         if self._ignores_input:
             return
         self._unset_keepalive_if_required()
@@ -82,20 +82,20 @@ class LimitedConnection(HttpToolsProtocol):
             # The parser stopped after this request. The server supports no upgrade.
             self.cycle.keep_alive = False
         except httptools.HttpParserError as error:
-            # An exception of a callback is the context of the parser's error.
+            # If a callback raised an exception, it is the context of the parser's error.
             cause = error.__context__
             malformed = RequestError(400, "The request is not valid HTTP/1.1.")
             self._reject(cause if isinstance(cause, RequestError) else malformed)
         else:
-            # The parser buffers an endless header field, and skips an endless chunk extension,
-            # without a callback.
+            # The parser calls no callback within a header field or a chunk extension, which can be
+            # endless.
             if self._bytes_since_callback > self.limits.max_header_bytes:
                 self._reject(self._header_too_large())
 
     # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
-        """Start the deadline of a header."""
+        """Set the deadline of a header."""
         super().on_message_begin()
         self._in_header = True
         self.incomplete[self] = None
@@ -104,7 +104,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the size of a header, and the number of unanswered requests."""
-        # If few bytes arrived since the last request, the header is small too.
+        # The header has at most the bytes received since the last request.
         if self._bytes_since_callback > self.limits.max_header_bytes:
             fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
             if len(self.url) + fields > self.limits.max_header_bytes:
@@ -135,8 +135,8 @@ class LimitedConnection(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             self._set_deadline(self.limits.header_timeout)
         else:
-            # Later than uvicorn's own timer. That one is reset by bytes that begin no request, and
-            # keeps a connection whose client does not read its response.
+            # Later than uvicorn's own timer, which any received byte resets, and which keeps a
+            # connection whose client does not read its response.
             is_unread = self.transport.get_write_buffer_size() > 0
             extra = self.limits.request_timeout if is_unread else LINGER_SECONDS
             self._set_deadline(self.limits.keep_alive_timeout + extra)
@@ -145,7 +145,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     @property
     def _max_request_seconds(self) -> float:
-        """Time to receive a body, parse it, run the model, format the response, and send it."""
+        """Time to receive and parse a body, run the model, and format and send the response."""
         return 5 * self.limits.request_timeout
 
     def _is_answering(self) -> bool:
@@ -153,11 +153,11 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _header_too_large(self) -> RequestError:
         max_bytes = self.limits.max_header_bytes
-        return RequestError(431, f"The header is larger than {max_bytes} bytes, the maximum.")
+        return RequestError(431, f"The header exceeds the maximum of {max_bytes} bytes.")
 
     def _set_deadline(self, seconds: float) -> None:
         self._deadline = self.loop.time() + seconds
-        # A timer that fires too early stays, since most deadlines are extended before.
+        # An earlier timer is kept, since most deadlines are extended before it fires.
         if self._deadline < self._timer.when():
             self._timer.cancel()
             self._timer = self.loop.call_at(self._deadline, self._check_deadline)
@@ -179,7 +179,7 @@ class LimitedConnection(HttpToolsProtocol):
         self._set_deadline(LINGER_SECONDS)
 
     def _reject(self, error: RequestError) -> None:
-        """Respond to a request that cannot be parsed, after the responses before it."""
+        """Respond to a request that cannot be parsed, after the responses to earlier ones."""
         self._ignores_input = True
         self.incomplete.pop(self, None)
         if not self._is_answering():
@@ -195,7 +195,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._interrupt(error)
 
     def _evict(self, newcomer: "LimitedConnection") -> None:
-        """Close this connection, which is incomplete or the new one itself."""
+        """Close this connection in favor of a new one, or because it is the new one."""
         self.incomplete.pop(self, None)
         self.connections.discard(self)
         message = "Too many connections are open: try again later."
@@ -203,7 +203,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.transport.close()
 
     def _interrupt(self, error: RequestError) -> None:
-        """End a connection at once, although the application waits for the rest of a body."""
+        """End a connection at once, even if the application waits for the rest of a body."""
         self._ignores_input = True
         if not self._is_answering():
             self._send_last_response(error)
@@ -217,7 +217,7 @@ class LimitedConnection(HttpToolsProtocol):
             self._send_last_response(error)
 
     def _send_last_response(self, error: RequestError) -> None:
-        """Send a last response, and ignore further input, so that the client can read it."""
+        """Send a last response, and keep the connection open for the client to read it."""
         body = json.dumps({"error": error.detail}).encode()
         self.transport.write(
             STATUS_LINE[error.status]

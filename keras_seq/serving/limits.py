@@ -1,4 +1,4 @@
-"""Limits of a server."""
+"""Limits on requests to a server."""
 
 import dataclasses
 import os
@@ -11,10 +11,10 @@ from keras_seq.serving.tensors import TensorSpec
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """Limits of one server. A request that exceeds one gets an error.
+    """Limits on requests to a server. A request beyond a limit gets an error.
 
-    All values must be positive, except `batch_timeout_ms`, which may be 0. Each field is an option
-    of `keras-seq serve`.
+    All values must be positive; `batch_timeout_ms` may also be 0. Each field is an option of
+    `keras-seq serve`.
 
     >>> from keras_seq.serving import Limits
     >>> Limits(max_batch_size=8).request_timeout
@@ -32,9 +32,9 @@ class Limits:
     max_body_bytes: int = 4_194_304
     """Maximum size of a request body after decompression, in bytes."""
     max_queue: int = 512
-    """Maximum number of waiting requests per signature. More get status 429."""
+    """Maximum number of waiting requests per signature. Further requests get status 429."""
     request_timeout: float = 30.0
-    """Maximum time for a body to arrive, for its answer, and for sending it, each in seconds."""
+    """Maximum time to receive a body, to compute the answer, and to send it, in seconds each."""
     max_header_bytes: int = 65_536
     """Maximum size of the request line and header fields, in bytes."""
     max_connections: int = 512
@@ -42,9 +42,9 @@ class Limits:
     max_pipelined_requests: int = 16
     """Maximum number of unanswered requests per connection."""
     max_buffered_bytes: int = 268_435_456
-    """Maximum size of all bodies that are received or parsed, in bytes. More get status 503."""
+    """Maximum size of all unparsed bodies together, in bytes. Further ones get status 503."""
     max_concurrent_batches: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
-    """Maximum number of concurrent batches per model. Default: the number of cores."""
+    """Maximum number of concurrent batches per model. Default: number of CPU cores."""
     header_timeout: float = 10.0
     """Maximum time for the request line and header fields to arrive, in seconds."""
     keep_alive_timeout: float = 5.0
@@ -54,7 +54,7 @@ class Limits:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not (value > 0 or (field.name == "batch_timeout_ms" and value == 0)):
-                raise InputError(f"{field.name} must be positive, not {value}.")
+                raise InputError(f"{field.name} must be positive, got {value}.")
 
     def check_inputs(self, specs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:
         """Check the number and lengths of the instances of one request.
@@ -64,8 +64,8 @@ class Limits:
             arrays: Arrays that fit the specs.
 
         Raises:
-            InputError: If there are too many instances, one is too long, or the inputs differ in
-                their number of instances.
+            InputError: If there are too many instances, one is too long, or the inputs have
+                different numbers of instances.
         """
         num_instances = {}
         for name, array in arrays.items():
@@ -87,7 +87,7 @@ class Limits:
                 )
         if len(set(num_instances.values())) > 1:
             counts = ", ".join(f"{name!r} {size}" for name, size in num_instances.items())
-            raise InputError(f"The inputs must have equally many instances, not {counts}.")
+            raise InputError(f"All inputs must have the same number of instances, got {counts}.")
 
     def _check_strings(self, name: str, strings: Array) -> None:
         longest = max(strings.flat, key=len)

@@ -1,4 +1,4 @@
-"""Metrics of a server for Prometheus."""
+"""Prometheus metrics of a server."""
 
 import time
 from collections.abc import Container, Sequence
@@ -32,11 +32,9 @@ class Metrics:
             return kind(name, documentation, labels, registry=self._registry, **options)
 
         by_model, by_signature = ["model"], ["model", "signature"]
-        self._requests = make(
-            Counter, "requests_total", "Requests that were answered", ["model", "status"]
-        )
+        self._requests = make(Counter, "requests_total", "Answered requests", ["model", "status"])
         self._seconds = make(
-            Histogram, "request_seconds", "From the request to the answer", by_model
+            Histogram, "request_seconds", "Seconds from the request to the response", by_model
         )
         self._batch_size = make(
             Histogram,
@@ -45,9 +43,7 @@ class Metrics:
             by_signature,
             buckets=[2**i for i in range(10)],
         )
-        self._waiting = make(
-            Gauge, "waiting_requests", "Requests that are not yet answered", by_signature
-        )
+        self._waiting = make(Gauge, "waiting_requests", "Waiting requests", by_signature)
 
     def for_signature(self, model: str, signature: str) -> SignatureMetrics:
         """Return the metrics of a signature."""
@@ -58,15 +54,15 @@ class Metrics:
         """Count one response.
 
         Args:
-            model: Name of the model, "" if the request concerned none.
+            model: Name of the model, or "" for other requests.
             status: HTTP status.
-            seconds: Time from the request to the response.
+            seconds: Time from the request to the response, in seconds.
         """
         self._requests.labels(model, status).inc()
         self._seconds.labels(model).observe(seconds)
 
     def render(self) -> bytes:
-        """Return the metrics in the text format of Prometheus."""
+        """Return the metrics in the Prometheus text format."""
         return generate_latest(self._registry)
 
 
@@ -98,6 +94,6 @@ class MetricsMiddleware:
             await self.app(scope, receive, send_and_note_status)
         finally:
             name = scope.get("path_params", {}).get("name", "")
-            # Unknown names share one label, since clients could send any number of them.
+            # Unknown names share one label, since clients can invent any number of names.
             label = name if name in self.models else ""
             self.metrics.count_response(label, status, time.perf_counter() - start)

@@ -1,4 +1,4 @@
-"""Models in folders, and the loading and replacement of their versions."""
+"""Models in folders: loading and replacement of their versions."""
 
 import logging
 import os
@@ -20,23 +20,23 @@ PROGRAM_ERRORS = (
     "Cannot assign a device",
     "callback pyfunc",  # code of the Python process that exported the model
 )
-"""Texts of errors in a graph itself that TensorFlow reports as errors in its inputs."""
+"""Substrings of errors in a graph that TensorFlow reports as errors in its inputs."""
 
 Fingerprint = tuple[Any, ...]
-"""State of the files of a version, which changes with any of them."""
+"""Fingerprint of the files of a version, which changes with any of them."""
 
 
 class Signature:
     """Signature of a SavedModel, as a function from arrays to arrays.
 
     Args:
-        loaded: Result of `tf.saved_model.load`, kept alive for as long as the function is used.
+        loaded: Result of `tf.saved_model.load`, which must live as long as the function.
         function: One of its signatures.
 
     Attributes:
         spec: Types and shapes of the inputs and outputs.
-        padded_outputs: Names of the outputs that the longest text of a batch makes longer.
-        is_rowwise: Whether each row of the outputs depends on the same row of the inputs only.
+        padded_outputs: Names of outputs whose length depends on the longest text of the batch.
+        is_rowwise: Whether each output row depends only on the same input row.
     """
 
     def __init__(self, loaded: Any, function: Any) -> None:
@@ -82,12 +82,12 @@ class Signature:
     def warm_up(self) -> None:
         """Run once on a minimal input, since the first run of a graph is slow.
 
-        The input has one row and one time step of zeros or empty strings. If the model rejects it,
-        or a file of that name does not exist, that says nothing about other inputs.
+        The input is one row and one time step of zeros or empty strings. A model may reject it and
+        still accept other inputs, so this is no error.
 
         Raises:
-            tf.errors.OpError: If no input can succeed: an operation is not registered, or a
-                resource of the model is missing.
+            tf.errors.OpError: If no input can succeed, for example because an operation is not
+                registered.
         """
         import tensorflow as tf
 
@@ -118,7 +118,7 @@ def tensor_specs(tensors: Mapping[str, Any]) -> dict[str, TensorSpec]:
 
 
 def error_summary(error: Any) -> str:
-    """Return the message of an error of TensorFlow, without the lines on where it happened."""
+    """Return the first line of a TensorFlow error message that is not about its origin."""
     frame = ("Graph execution error", "Detected at", "<stack traces", "\t", " ")
     lines = [line for line in error.message.splitlines() if line and not line.startswith(frame)]
     return (lines or [type(error).__name__])[0]
@@ -140,7 +140,7 @@ class Failure(NamedTuple):
 
     fingerprint: Fingerprint
     reason: str
-    """Reason for clients, without paths of this machine."""
+    """Reason for clients, without paths on this machine."""
 
 
 class Model:
@@ -148,14 +148,14 @@ class Model:
 
     Args:
         name: Name for clients.
-        folder: A SavedModel, which is version 1, or a folder of SavedModels whose names are
+        folder: A SavedModel, which is version 1, or a folder of SavedModels named by their version
             numbers.
         max_versions: Number of versions served, the latest ones.
         make_batcher: Function of the model's name, a signature's name and the signature.
 
     Attributes:
-        ready: Number to loaded version. A version lives until its last request is answered.
-        failed: Number to failed version.
+        ready: Loaded versions by number.
+        failed: Failures by version number.
         was_scanned: Whether the folder has been scanned at least once.
     """
 
@@ -176,8 +176,8 @@ class Model:
     def refresh(self) -> None:
         """Scan the folder, load new versions, and drop superseded ones.
 
-        A version that cannot be loaded is noted in `failed`, and loaded again when its files
-        change. If no version can be loaded, the loaded ones stay.
+        A version that cannot be loaded is added to `failed`, and retried when its files change. If
+        no version can be loaded, the ready versions are kept.
         """
         try:
             paths = find_versions(self.folder)
@@ -200,11 +200,11 @@ class Model:
                 failed[number] = failure
         ready = ready or self.ready
         for number in sorted(self.ready.keys() - ready.keys()):
-            logger.info("%s: version %d answers no more requests", self.name, number)
+            logger.info("%s: version %d is no longer served", self.name, number)
         self.ready, self.failed, self.was_scanned = ready, failed, True
 
     def _load_if_changed(self, number: int, folder: Path) -> tuple[Version | None, Failure | None]:
-        """Return the version, perhaps an older state of it, and the failure to load it, if any."""
+        """Return the version, as loaded last, and the failure to load it now, if any."""
         fingerprint = compute_fingerprint(folder)
         version, failure = self.ready.get(number), self.failed.get(number)
         if version and version.fingerprint == fingerprint:
@@ -214,11 +214,11 @@ class Model:
             return version, failure
         try:
             version = self._load(number, folder, fingerprint)
-            logger.info("%s: version %d answers requests", self.name, number)
+            logger.info("%s: version %d is served", self.name, number)
             return version, None
         except Exception as error:  # a broken version must not affect others
             logger.warning("%s: version %d: %s: %s", self.name, number, folder, error)
-            # Messages of TensorFlow and of the system name folders of this machine.
+            # Messages of TensorFlow and of the system contain paths on this machine.
             reason = (
                 str(error)
                 if isinstance(error, InputError)
@@ -288,13 +288,13 @@ def compute_fingerprint(folder: Path) -> Fingerprint:
 
 
 def check_files(folder: Path) -> None:
-    """Check that a folder holds a SavedModel of regular files.
+    """Check that a folder is a SavedModel of regular files.
 
     Args:
         folder: Folder of a version.
 
     Raises:
-        InputError: If the folder does not.
+        InputError: If it is not a SavedModel, or has other files such as broken links.
     """
     if not folder.is_dir():
         raise InputError("it is not a folder, or a broken link")

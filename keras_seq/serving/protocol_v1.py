@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_SIGNATURE = "serving_default"
 DATA_TYPES = {"float16": "HALF", "float32": "FLOAT", "float64": "DOUBLE"}
-"""Names of dtypes in TensorFlow's protocol buffers that are not those in capitals."""
+"""Names of dtypes in TensorFlow's protocol buffers that are not TensorFlow's in capitals."""
 
 
 def model_status(model: "Model", number: int | None = None) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def parse_request(body: Any, specs: dict[str, SignatureSpec]) -> ParsedRequest:
     """Parse a `:predict` request.
 
     Args:
-        body: Value of its JSON.
+        body: JSON value of the body.
         specs: Specs of the signatures by name.
 
     Returns:
@@ -130,10 +130,10 @@ def check_complete(names: Collection[str], inputs: Mapping[str, TensorSpec]) -> 
 
 
 def resolve_signature(name: Any, specs: Mapping[str, SignatureSpec]) -> str:
-    """Return the name of a signature, the default one for an empty name.
+    """Return the name of a signature. An empty name stands for the default signature.
 
     Args:
-        name: JSON value of the request.
+        name: JSON value from the request.
         specs: Specs of the signatures by name.
 
     Raises:
@@ -147,7 +147,7 @@ def resolve_signature(name: Any, specs: Mapping[str, SignatureSpec]) -> str:
 
 
 def _is_named(value: Any) -> bool:
-    """Return whether a value is an object of inputs by name, not Base64."""
+    """Return whether a value is an object of inputs by name, not a Base64 string."""
     return type(value) is dict and set(value) != {"b64"}
 
 
@@ -159,7 +159,7 @@ def _single_name(inputs: Mapping[str, TensorSpec]) -> str:
 
 
 def _rows_to_columns(instances: Any, inputs: Mapping[str, TensorSpec]) -> dict[str, list[Any]]:
-    """Return the values of each input, from the row format."""
+    """Convert the row format to values by input."""
     if type(instances) is not list or not instances:
         raise InputError("'instances' must be a list of at least one instance.")
     if not any(map(_is_named, instances)):
@@ -177,10 +177,10 @@ def format_response(outputs: dict[str, Array], is_row_format: bool) -> dict[str,
 
     Args:
         outputs: Arrays by name.
-        is_row_format: `response_format` of the parsed request.
+        is_row_format: `ParsedRequest.response_format`.
 
     Raises:
-        InputError: If the row format is requested, and the outputs have no rows.
+        InputError: If the row format is requested, but the outputs have no common rows.
     """
     columns = {name: to_lists(array, _decoder(name)) for name, array in outputs.items()}
     if len(columns) == 1:
@@ -190,14 +190,14 @@ def format_response(outputs: dict[str, Array], is_row_format: bool) -> dict[str,
         return {"outputs": columns}
     num_rows = {array.shape[:1] for array in outputs.values()}
     if len(num_rows) > 1 or () in num_rows:
-        raise InputError("The outputs have no rows: send 'inputs' instead of 'instances'.")
+        raise InputError("The outputs have no common rows: send 'inputs' instead of 'instances'.")
     return {"predictions": [dict(zip(columns, row)) for row in zip(*columns.values())]}
 
 
 def _decoder(name: str) -> Callable[[bytes], Any]:
-    """Return the function from bytes of an output to JSON.
+    """Return the function that converts bytes of an output to JSON.
 
-    By the protocol, outputs whose name ends in `_bytes` are always Base64.
+    In this protocol, outputs whose name ends in `_bytes` are always Base64.
     """
 
     def decode(value: bytes) -> Any:

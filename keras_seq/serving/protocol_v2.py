@@ -67,10 +67,10 @@ def model_metadata(model: "Model", version: "Version") -> dict[str, Any]:
 
 
 def parse_request(body: Any, specs: dict[str, SignatureSpec]) -> ParsedRequest:
-    """Parse an `/infer` request. Its `parameters.signature_name` names the signature.
+    """Parse an `/infer` request. The optional `parameters.signature_name` selects the signature.
 
     Args:
-        body: Value of its JSON.
+        body: JSON value of the body.
         specs: Specs of the signatures by name.
 
     Returns:
@@ -113,7 +113,7 @@ def _named_tensors(
         if type(name) is not str or name not in specs:
             raise unknown_name(field[:-1], str(name)[:50], specs)
     if len(set(names)) < len(names):
-        raise InputError(f"{field!r} has two of the same name.")
+        raise InputError(f"{field!r} has two tensors with the same name.")
     return list(zip(names, tensors))
 
 
@@ -124,14 +124,14 @@ def _parse_tensor(name: str, spec: TensorSpec, tensor: dict[str, Any]) -> Array:
         raise InputError(f"{name!r} has the datatype {actual}; the model takes {datatype(spec)}.")
     if type(shape) is not list or len(shape) > MAX_RANK or not all(map(_is_size, shape)):
         raise InputError(
-            f"The shape of {name!r} must be a list of at most {MAX_RANK} nonnegative integers."
+            f"The shape of {name!r} must be a list of at most {MAX_RANK} non-negative integers."
         )
     if type(data) is not list:
         raise InputError(f"The data of {name!r} must be a list.")
     is_flat = not data or type(data[0]) is not list
     sizes, values = flatten_lists(repr(name), data, 1 if is_flat else len(shape))
     if num_elements(shape) != len(values) if is_flat else list(sizes) != shape:
-        raise InputError(f"The data of {name!r} has the shape {sizes}, which is not {shape}.")
+        raise InputError(f"The data of {name!r} has the shape {list(sizes)}, expected {shape}.")
     return to_array(repr(name), spec, tuple(shape), values)
 
 
@@ -150,7 +150,7 @@ def format_response(
 
     Args:
         outputs: Arrays by name.
-        response_format: Attribute of that name of the parsed request.
+        response_format: `ParsedRequest.response_format`.
         specs: Specs of the outputs.
         model: Name of the model.
         version: Number of the version.

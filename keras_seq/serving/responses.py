@@ -1,4 +1,4 @@
-"""JSON responses, and the responses for errors."""
+"""JSON responses and error responses."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from keras_seq.serving.bodies import BodyTooLargeError
 def json_response(
     content: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a JSON response. Nonfinite numbers are `NaN`, `Infinity` and `-Infinity`.
+    """Return a JSON response. Non-finite numbers become `NaN`, `Infinity` and `-Infinity`.
 
     Args:
         content: JSON content.
@@ -26,12 +26,12 @@ def json_response(
 
 
 async def error_response(_: Request, error: Exception) -> Response:
-    """Return the response for an error, `{"error": message}`."""
+    """Return the response to an error, `{"error": message}`."""
     if isinstance(error, HTTPException):
         return json_response({"error": error.detail}, error.status_code, error.headers)
     if isinstance(error, InputError):
         status = 413 if isinstance(error, BodyTooLargeError) else 400
         return json_response({"error": str(error)}, status)
     if isinstance(error, ClientDisconnect):
-        return json_response({"error": "The connection ended before the body did."}, 400)
+        return json_response({"error": "The connection closed before the body was complete."}, 400)
     return json_response({"error": "Internal error; see the server log."}, 500)

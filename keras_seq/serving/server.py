@@ -1,4 +1,4 @@
-"""HTTP server around the application, with a graceful shutdown."""
+"""HTTP server of the application, with graceful shutdown."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ from keras_seq.serving.limits import Limits
 logger = logging.getLogger("keras_seq.serving")
 
 DRAIN_SECONDS = 1.0
-"""Time for open connections to send a last request at shutdown."""
+"""Time for open connections to send a last request at shutdown, in seconds."""
 
 
 class DrainingServer(uvicorn.Server):
     """uvicorn server that answers every received request before it stops.
 
-    At shutdown it accepts no new connections, and its next response on an open connection says that
-    it is the last. Closing connections at once would lose requests that are being sent.
+    At shutdown it accepts no new connections, and sends `Connection: close` with the next response
+    on each open one. Closing them at once would lose requests that are being sent.
     """
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -54,12 +54,12 @@ def serve(
     Args:
         folders: Folder of each model by name, see `create_app`.
         listening: Listening socket.
-        address: URL of the socket, for the log.
+        address: URL of the server, for the log.
         limits: Limits on requests.
         max_versions: Number of versions served per model, see `create_app`.
         poll_interval: Time between scans for new versions, in seconds.
     """
-    # By force, since exporting a run may have configured logging.
+    # Forced, since exporting a run may have configured logging.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
     startup.import_tensorflow()
     config = uvicorn.Config(

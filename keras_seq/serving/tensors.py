@@ -23,20 +23,20 @@ JSON_TYPES = {
     dict: "an object",
     type(None): "null",
 }
-"""Type of a JSON value in Python to its name in errors."""
+"""Names of JSON values in errors, by Python type."""
 
 
 VALUE_TYPES: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}}
-"""Kind of a NumPy dtype to the allowed types of JSON values. Default: `int` and `float`."""
+"""Allowed types of JSON values by kind of NumPy dtype. Default: `int` and `float`."""
 
 
 class TensorSpec(NamedTuple):
     """Type and shape of an input or output of a signature."""
 
     dtype: str
-    """Name of the dtype in TensorFlow."""
+    """TensorFlow's name of the dtype."""
     shape: Shape | None
-    """Sizes, None where any size is allowed; None if the rank is unknown."""
+    """Sizes, None for any size; None if the rank is unknown."""
 
 
 class SignatureSpec(NamedTuple):
@@ -61,16 +61,16 @@ def flatten_lists(label: str, value: Any, rank: int) -> tuple[tuple[int, ...], l
     """Return the shape of nested lists, and their values in one list.
 
     Args:
-        label: Name of the input, for errors.
+        label: Name of the input, for error messages.
         value: A value, or nested lists of values.
         rank: Depth of nesting, 0 to `MAX_RANK`.
 
     Raises:
-        InputError: If the depth is another one, or lists of one level differ in length.
+        InputError: If the depth is not `rank`, or lists at one level differ in length.
     """
     shape, values = [], [value]
     if rank > MAX_RANK:
-        raise InputError(f"{label} has lists nested {rank} deep; at most {MAX_RANK} are allowed.")
+        raise InputError(f"{label} has lists nested {rank} deep: at most {MAX_RANK} are allowed.")
     for _ in range(rank):
         sizes = {len(v) if type(v) is list else -1 for v in values} or {0}
         if -1 in sizes:
@@ -83,10 +83,10 @@ def flatten_lists(label: str, value: Any, rank: int) -> tuple[tuple[int, ...], l
 
 
 def parse_nested(label: str, spec: TensorSpec, value: Any) -> Array:
-    """Return nested lists as an array that fits a spec.
+    """Convert nested lists to an array that fits a spec.
 
     Args:
-        label: Name of the input, for errors.
+        label: Name of the input, for error messages.
         spec: Expected dtype and shape.
         value: A value, or nested lists of values.
 
@@ -103,16 +103,16 @@ def parse_nested(label: str, spec: TensorSpec, value: Any) -> Array:
 
 
 def to_array(label: str, spec: TensorSpec, shape: tuple[int, ...], values: list[Any]) -> Array:
-    """Return an array of the given values.
+    """Convert flat values to an array that fits a spec.
 
     Args:
-        label: Name of the input, for errors.
+        label: Name of the input, for error messages.
         spec: Expected dtype and shape.
         shape: Shape of the array.
         values: JSON values in row-major order.
 
     Returns:
-        Array of the spec's dtype; of bytes objects for strings.
+        Array of the spec's dtype; for strings, an object array of bytes.
 
     Raises:
         InputError: If the array is empty, or the shape or a value does not fit the spec.
@@ -136,25 +136,25 @@ def to_array(label: str, spec: TensorSpec, shape: tuple[int, ...], values: list[
             f"{spec.dtype}."
         )
     try:
-        # A number too large for a float becomes infinite, and is rejected below.
+        # Too large numbers become infinite, and are rejected below.
         with np.errstate(over="ignore"):
             array = np.array(values, dtype).reshape(shape)
     except OverflowError:
         raise InputError(f"{label} holds a number out of range for {spec.dtype}.") from None
     if dtype.kind not in "biu" and not np.isfinite(array.astype("float64")).all():
-        raise InputError(f"{label} holds a number that is not finite in {spec.dtype}.")
+        raise InputError(f"{label} holds a number out of range for {spec.dtype}.")
     return array
 
 
 def to_bytes(label: str, value: Any) -> bytes:
-    """Return a string in UTF-8, or the decoded content of `{"b64": text}`.
+    """Encode a string as UTF-8, or decode the Base64 text of `{"b64": text}`.
 
     Args:
-        label: Name of the input, for errors.
+        label: Name of the input, for error messages.
         value: JSON value.
 
     Raises:
-        InputError: If the value is neither.
+        InputError: If the value is neither, or cannot be encoded or decoded.
     """
     try:
         if type(value) is dict and set(value) == {"b64"}:
@@ -164,24 +164,24 @@ def to_bytes(label: str, value: Any) -> bytes:
     except UnicodeEncodeError:
         raise InputError(f"{label} holds an unpaired surrogate, which is invalid text.") from None
     except (TypeError, ValueError):
-        raise InputError(f"{label} holds a 'b64' that is not valid Base64.") from None
+        raise InputError(f"{label} has a 'b64' that is not valid Base64.") from None
     raise InputError(f"{label} holds {JSON_TYPES.get(type(value))}; the model takes strings.")
 
 
 def is_compatible(shape: Sequence[int], expected: Shape) -> bool:
-    """Return whether a shape fits an expected one, in which None allows any size."""
+    """Return whether a shape fits an expected one, in which None is any size."""
     return len(shape) == len(expected) and all(
         e is None or e == size for size, e in zip(shape, expected)
     )
 
 
 def format_shape(shape: Shape) -> str:
-    """Return a shape for errors, "any" for None."""
+    """Return a shape as text, with "any" for None."""
     return f"({', '.join('any' if size is None else str(size) for size in shape)})"
 
 
 def to_lists(array: Any, decode: Callable[[bytes], Any]) -> Any:
-    """Return an array as nested lists of JSON values.
+    """Convert an array to nested lists of JSON values.
 
     Args:
         array: Array of numbers or bytes, of any shape.
@@ -198,5 +198,5 @@ def to_lists(array: Any, decode: Callable[[bytes], Any]) -> Any:
 
 
 def num_elements(shape: Sequence[int]) -> int:
-    """Return the number of values of an array."""
+    """Return the number of values of an array of this shape."""
     return math.prod(shape)

@@ -35,15 +35,15 @@ MISTAKES = {
     "not UTF-8": (V1, b'{"instances": ["\xff"]}', "not UTF-8 at byte 16"),
     "half a surrogate pair": (V1, rb'{"instances": ["\ud800"]}', "surrogate"),
     "NaN": (V1, b'{"signature_name": "total", "instances": [[[NaN, 1]]]}', "NaN"),
-    "infinity by another name": (V1, total([[[1e39, 0]]]), "not finite"),
+    "infinity by another name": (V1, total([[[1e39, 0]]]), "out of range for float32"),
     "a number of 5000 digits": (V1, b'{"instances": [1%s]}' % (b"0" * 5000), "limit"),
     "a number of 400 digits": (V1, total([[[10**400, 0]]]), "out of range for float32"),
     "a name twice": (
         V1,
         b'{"instances": ["a"], "instances": ["b"]}',
-        "two members called 'instances'",
+        "the duplicate name 'instances'",
     ),
-    "nested 100,000 deep": (V1, b"[" * 100_000, "nested too deep"),
+    "nested 100,000 deep": (V1, b"[" * 100_000, "nested too deeply"),
     "nested 400 deep": (V1, b'{"instances": ' + b"[" * 400 + b"]" * 400 + b"}", "strings"),
     "no object": (V1, ["a"], "must be a JSON object"),
     "neither": (V1, {"signature_name": "spell"}, "either"),
@@ -93,17 +93,17 @@ MISTAKES = {
     "v2: no object": (V2, 3, "must be a JSON object"),
     "v2: no inputs": (V2, {}, "must be a list of objects"),
     "v2: too few inputs": (V2, {"inputs": []}, "'texts' is missing"),
-    "v2: twice": (V2, {"inputs": v2()["inputs"] * 2}, "two of the same name"),
+    "v2: twice": (V2, {"inputs": v2()["inputs"] * 2}, "two tensors with the same name"),
     "v2: wrong name": (V2, v2(name="text"), "did you mean 'texts'?"),
     "v2: no name": (V2, v2(name=None), "no input"),
     "v2: wrong type": (V2, v2(datatype="FP32"), "takes BYTES"),
-    "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 nonnegative"),
-    "v2: shape of bools": (V2, v2(shape=[True]), "must be a list of at most 32 nonnegative"),
-    "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 nonnegative"),
+    "v2: no shape": (V2, v2(shape=None), "must be a list of at most 32 non-negative"),
+    "v2: shape of bools": (V2, v2(shape=[True]), "must be a list of at most 32 non-negative"),
+    "v2: negative": (V2, v2(shape=[-1]), "must be a list of at most 32 non-negative"),
     "v2: a huge shape": (V2, v2(shape=[2**62, 2**62]), "is not [4611686018427387904"),
     "v2: nothing of a huge shape": (V2, v2(shape=[0, 2**62], data=[]), "is empty"),
-    "v2: a size of 64 bits": (V2, v2(shape=[2**63]), "must be a list of at most 32 nonnegative"),
-    "v2: too many axes": (V2, v2(shape=[1] * 33), "must be a list of at most 32 nonnegative"),
+    "v2: a size of 64 bits": (V2, v2(shape=[2**63]), "must be a list of at most 32 non-negative"),
+    "v2: too many axes": (V2, v2(shape=[1] * 33), "must be a list of at most 32 non-negative"),
     "v2: a wrong shape": (V2, v2(shape=[1, 1]), "takes (any)"),
     "v2: too little data": (V2, v2(shape=[2]), "is not [2]"),
     "v2: no data": (V2, v2(data=None), "must be a list"),
@@ -130,10 +130,10 @@ def test_compressed_bodies(session, toy):
     invalid = (
         ("identity", packed, 400, "not UTF-8"),
         ("gzip", valid, 400, "not valid gzip"),
-        ("gzip", packed[:-1], 400, "ends before its gzip data does"),
-        ("gzip", gzip.compress(b" " * 2**23), 413, "unpacks to more than 4194304 bytes"),
-        ("br", packed, 415, "'br' is unknown: send gzip, deflate or none"),
-        ("gzip, gzip", packed, 415, "'gzip, gzip' is unknown"),
+        ("gzip", packed[:-1], 400, "gzip data of the body is truncated"),
+        ("gzip", gzip.compress(b" " * 2**23), 413, "exceeds the maximum of 4194304 bytes"),
+        ("br", packed, 415, "'br' is not supported: use gzip, deflate or none"),
+        ("gzip, gzip", packed, 415, "'gzip, gzip' is not supported"),
     )
 
     async def test(client):
@@ -168,7 +168,7 @@ def test_the_memory_of_all_bodies_is_limited(session, toy):
         first = asyncio.create_task(client.post(V1, content=body(900)))
         await asyncio.sleep(0)
         answer = await client.post(V1, content=body(200))
-        assert answer.status_code == 503 and "all memory" in answer.json()["error"]
+        assert answer.status_code == 503 and "is used up" in answer.json()["error"]
         go.set()
         assert (await first).status_code == 200
         assert (await client.post(V1, content=body(900))).status_code == 200, (
@@ -311,7 +311,7 @@ def test_the_example_of_the_docstring():
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(InputError, match="max_batch_size must be positive, not 0"):
+    with pytest.raises(InputError, match="max_batch_size must be positive, got 0"):
         Limits(max_batch_size=0)
 
 

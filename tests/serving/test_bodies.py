@@ -36,11 +36,15 @@ def test_compressed_bodies_are_decompressed(encoding, raw):
 
 BOMB = gzip.compress(b" " * 10_000_000)
 DAMAGED = {
-    "a bomb": (BOMB, bodies.BodyTooLargeError, "unpacks to more than 1000 bytes"),
-    "one byte too many": (gzip.compress(b" " * 1001), bodies.BodyTooLargeError, "more than 1000"),
-    "cut off": (gzip.compress(TEXT)[:-1], InputError, "ends before its gzip data"),
-    "nothing": (b"", InputError, "ends before"),
-    "data after the end": (gzip.compress(TEXT) + b"a", InputError, "goes on after"),
+    "a bomb": (BOMB, bodies.BodyTooLargeError, "exceeds the maximum of 1000 bytes"),
+    "one byte too many": (
+        gzip.compress(b" " * 1001),
+        bodies.BodyTooLargeError,
+        "the maximum of 1000 bytes",
+    ),
+    "cut off": (gzip.compress(TEXT)[:-1], InputError, "gzip data of the body is truncated"),
+    "nothing": (b"", InputError, "truncated"),
+    "data after the end": (gzip.compress(TEXT) + b"a", InputError, "data after the end"),
     "not compressed": (TEXT, InputError, "not valid gzip"),
     "another compression": (zlib.compress(TEXT), InputError, "not valid gzip"),
     "a flipped bit": (gzip.compress(TEXT)[:-8] + b"\0" * 8, InputError, "not valid gzip"),
@@ -67,7 +71,7 @@ def test_a_body_of_the_maximum_size_is_decompressed():
     ids=["twice", "within, and escaped", "the last of many"],
 )
 def test_duplicate_names_raise_an_error(raw):
-    with pytest.raises(InputError, match=r"has an object with two members called '[a0]'"):
+    with pytest.raises(InputError, match=r"has an object with the duplicate name '[a0]'"):
         bodies.parse_json(raw)
 
 

@@ -134,7 +134,7 @@ def test_a_header_that_is_too_large_gets_431(data):
         client = await connect()
         client.send(data)
         status, sentence = last_error(await client.end())
-        assert status == 431 and "larger than 1000 bytes" in sentence
+        assert status == 431 and "exceeds the maximum of 1000 bytes" in sentence
         assert not app.asked or app.gone == 1
         other = await connect()
         other.send(GET % b"a")

@@ -15,5 +15,5 @@ def test_an_unknown_rank_is_that_of_the_lists():
     deep = 1
     for _ in range(33):
         deep = [deep]
-    with pytest.raises(InputError, match="nested 33 deep; at most 32 are allowed"):
+    with pytest.raises(InputError, match="nested 33 deep: at most 32 are allowed"):
         parse_nested("x", TensorSpec("int64", None), deep)
