@@ -1,4 +1,4 @@
-"""Sequence models: `keras.Model`s that read and return text, tags, labels or sound."""
+"""Sequence models: each a `keras.Model` that also accepts raw text, audio or video."""
 
 from keras_seq.models.ctc_recognizer import CTCRecognizer
 from keras_seq.models.seq2seq import Seq2Seq

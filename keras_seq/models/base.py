@@ -1,4 +1,4 @@
-"""Base class of all models of this package."""
+"""Base class of the models."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from keras_seq.batching import EncodedDataset, bucket_by_length
 class BaseModel(keras.Model):
     """Functional `keras.Model` that is trained on raw examples, such as texts and their labels.
 
-    A subclass builds its network in its constructor and passes inputs and outputs to this one. It
-    then stores its arguments as attributes, whose names it lists in `config_attributes`. It defines
+    The constructor of a subclass builds the network, passes its inputs and outputs to this class,
+    and stores its arguments as attributes, listed in `config_attributes`. A subclass defines
     `encode`, `default_loss` and `trace_inputs`.
 
-    `fit` and `evaluate` accept the arguments of `encode`, its result, the `inputs` and `targets` of
-    the result, or a `tf.data.Dataset` of such pairs.
+    `fit` and `evaluate` accept raw examples and targets; a result of `encode`; its `inputs` and
+    `targets`; or a `tf.data.Dataset` of batches of these two.
     """
 
     config_attributes: tuple[str, ...] = ()
-    """Names of the constructor's arguments, except `name`, and of the attributes that keep them."""
+    """Names of the constructor's arguments, except `name`, which are also attributes."""
 
     def encode(self, examples: Any, targets: Any = None) -> EncodedDataset:
         """Convert raw examples to arrays for the network.
@@ -48,14 +48,14 @@ class BaseModel(keras.Model):
         return None
 
     def trace_inputs(self, example: Any, target: Any = None) -> tuple[Any, list[str]]:
-        """Return the inputs of the network for one example, and a name for each time step.
+        """Return the inputs of the network for one example, and a label for each time step.
 
         Args:
             example: Raw input.
-            target: Raw target, or None. Only a decoder reads it.
+            target: Raw target, or None. Only models with a decoder use it.
 
         Returns:
-            Inputs (a batch of one) and the names.
+            Inputs (a batch of one) and the labels.
         """
         raise NotImplementedError(f"{type(self).__name__} has no trace_inputs().")
 
@@ -105,11 +105,11 @@ class BaseModel(keras.Model):
     def get_compile_config(self) -> dict[str, Any]:
         """Return the arguments of `compile`, for `compile_from_config`."""
         config = super().get_compile_config()
-        # The loss may belong to a layer, so that a loaded model must create its own.
+        # The loss may belong to a layer: a loaded model must create its own.
         return {**config, **dict.fromkeys(self._automatic, "auto")} if config else config
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile the model like the saved one.
+        """Compile a loaded model like the saved one.
 
         Args:
             config: Result of `get_compile_config`.
@@ -209,7 +209,7 @@ class BaseModel(keras.Model):
             steps: As in Keras.
             callbacks: As in Keras.
             return_dict: As in Keras.
-            **kwargs: Private arguments that Keras passes from `fit`.
+            **kwargs: Private arguments, which Keras passes in `fit`.
 
         Raises:
             InputError: If an example is invalid. The message has its number, counted from 1.
@@ -228,7 +228,7 @@ class BaseModel(keras.Model):
         )
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return inputs and targets of the network; encode them if they are raw."""
+        """Return inputs and targets of the network, encoded if `x` is raw."""
         if not isinstance(x, EncodedDataset):
             if not self._is_raw(x):
                 return x, y
@@ -237,8 +237,8 @@ class BaseModel(keras.Model):
 
     def _is_raw(self, x: Any) -> bool:
         """Return whether inputs are raw examples rather than arrays for the network."""
-        # A network with a dict of inputs takes no array. An array is then raw examples of equal
-        # shape, such as clips.
+        # A network with a dict of inputs takes no single array. An array then holds raw examples of
+        # equal shape, such as clips.
         if isinstance(x, np.ndarray):
             return x.dtype.kind in "OSU" or isinstance(self.input, dict)
         return isinstance(x, (list, tuple))
@@ -253,15 +253,16 @@ class BaseModel(keras.Model):
     ) -> Iterator[tuple[list[int], Any]]:
         """Run the network on batches of examples of similar length.
 
-        Batches are padded to one of a few lengths, so that few programs are compiled.
+        Batches are padded to one of a few lengths, which limits the number of compiled programs.
 
         Args:
             dataset: Encoded examples, with their lengths.
             batch_size: Largest number of examples per batch.
-            function: Function from inputs to a nest of arrays. Default: `predict_on_batch`.
+            function: Function from inputs to a nested structure of arrays. Default:
+                `predict_on_batch`.
 
         Yields:
-            Indices of the examples of a batch, and a nest of arrays with as many rows.
+            Indices of the examples of a batch, and its nested structure of arrays.
         """
         function = self.predict_on_batch if function is None else function
         for rows, length in bucket_by_length(dataset.lengths, batch_size):
@@ -281,7 +282,7 @@ class BaseModel(keras.Model):
 
         Args:
             config: Result of `get_config`.
-            custom_objects: Name to class, as in Keras.
+            custom_objects: As in Keras.
         """
         return cls(**keras.saving.deserialize_keras_object(config, custom_objects=custom_objects))
 

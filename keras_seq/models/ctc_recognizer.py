@@ -23,7 +23,7 @@ from keras_seq.text.alphabet import Alphabet
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class CTCRecognizer(BaseModel):
-    """Speech recognizer: recurrent layers over a spectrogram, trained by CTC (Graves et al. 2006).
+    """Speech recognizer: recurrent layers over a spectrogram, and CTC (Graves et al. 2006).
 
     >>> import numpy as np
     >>> from keras_seq.layers import BackgroundNoise, FrontEnd, LogMelSpectrogram, RNNStack
@@ -41,29 +41,29 @@ class CTCRecognizer(BaseModel):
     >>> [type(text) for text in recognizer.transcribe(recordings)]
     [<class 'str'>, <class 'str'>]
 
-    As a network it maps a dict of "samples" `(batch, samples)` and "lengths" `(batch,)` to log
-    probabilities `(batch, timesteps, characters + 1)`, the blank first. `encode` returns such a
-    dict. After the end of a recording the blank has probability 1, so that neither loss nor decoder
-    needs the length.
+    As a `keras.Model`, it maps a dict of "samples" `(batch, samples)` and "lengths" `(batch,)` to
+    log probabilities `(batch, timesteps, characters + 1)`, the blank first. `encode` returns such a
+    dict. After the end of a recording the blank has probability 1, so neither loss nor decoder
+    needs the lengths.
 
     It trains and predicts on TensorFlow, JAX and torch. Export needs TensorFlow.
 
     Args:
-        alphabet: Characters of the texts, in the order of their classes from 1, such as a string.
-            It includes the space between words.
+        alphabet: Characters of the texts, in the order of their classes from 1, as a string or a
+            list. It includes the space between words.
         front_end: Layer from samples to features. Default: `FrontEnd()`.
         features: Layers between `front_end` and `stack`, such as a `BandConvolution`. For streaming
             they must process each time step on its own.
         stack: Recurrent layers that return all outputs. With `bidirectional=False` the model can
             transcribe a stream, see `stream`. Default: two bidirectional LSTM layers of 160 units
-            with dropout of 0.2 after each.
+            per direction, each followed by dropout of 0.2.
         lexicon: Words to which `transcribe` restricts the texts. Streams and exported models ignore
             it and return the most likely alignment.
         name: Name of the model.
 
     Raises:
         InputError: If the alphabet is empty or repeats a character, if the lexicon has other
-            characters, or if the layers do not fit each other.
+            characters, or if the layers are incompatible.
     """
 
     config_attributes = ("alphabet", "front_end", "features", "stack", "lexicon")
@@ -141,10 +141,10 @@ class CTCRecognizer(BaseModel):
     # From recordings and texts to arrays.
 
     def adapt(self, recordings: Sequence[Array]) -> None:
-        """Compute the statistics of the spectrogram and the noise, see `FrontEnd.adapt`.
+        """Learn the statistics of the spectrogram, and set the noise tracks; see `FrontEnd.adapt`.
 
         Args:
-            recordings: Arrays of samples, see `encode`. A few hundred are enough.
+            recordings: As in `encode`. A few hundred suffice.
 
         Raises:
             InputError: If all recordings are shorter than a frame.
@@ -166,8 +166,8 @@ class CTCRecognizer(BaseModel):
                 `keras_seq.batching.make_batches`.
 
         Returns:
-            Dataset with `lengths` in samples. Samples are float16, which is precise enough.
-            `targets` is None without texts.
+            Dataset with `lengths` in samples. Samples are float16, to save memory. `targets` is
+            None without texts.
 
         Raises:
             InputError: If a text has a character that is not in the alphabet, or is too long for
@@ -211,13 +211,13 @@ class CTCRecognizer(BaseModel):
 
         Args:
             example: Array of samples.
-            target: Not read.
+            target: Not used.
         """
         starts = np.arange(int(self.num_steps(len(example)))) * self.seconds_per_step
         return self.encode([example]).inputs, [f"{second:.2f} s" for second in starts]
 
     def spectrogram(self, recording: Array) -> Array:
-        """Return the log-mel spectrogram of a recording, `(frames, bands)`.
+        """Return the log-mel spectrogram of a recording, `(frames, num_mel_bins)`.
 
         Args:
             recording: Array of samples.
@@ -225,7 +225,7 @@ class CTCRecognizer(BaseModel):
         return self.front_end.spectrogram(recording)
 
     def collapse(self, path: Sequence[int]) -> list[tuple[str, int]]:
-        """Return the characters of a path with their time steps, see `decoding.collapse`.
+        """Return the characters of a CTC path with their time steps, see `decoding.collapse`.
 
         Args:
             path: Class of each time step; 0 is the blank.
@@ -233,7 +233,7 @@ class CTCRecognizer(BaseModel):
         return [(self.alphabet[label - 1], step) for label, step in collapse(path)]
 
     def path_to_text(self, path: Sequence[int]) -> str:
-        """Return the text of a path.
+        """Return the text of a CTC path.
 
         Args:
             path: As in `collapse`.
@@ -243,7 +243,7 @@ class CTCRecognizer(BaseModel):
     # Transcription.
 
     def log_probs(self, recordings: Sequence[Array], batch_size: int = 32) -> list[Array]:
-        """Return the log probabilities of the blank and the characters at each time step.
+        """Return the natural log probabilities of the blank and the characters at each time step.
 
         Args:
             recordings: As in `encode`.
@@ -281,8 +281,7 @@ class CTCRecognizer(BaseModel):
             use_lexicon: As in `decode`.
 
         Raises:
-            InputError: If `beam_width` is below 1, or if the language model has styles, or tokens
-                other than characters.
+            InputError: As `decode`.
         """
         log_probs = self.log_probs(recordings, batch_size)
         return self.decode(
@@ -298,16 +297,17 @@ class CTCRecognizer(BaseModel):
         length_bonus: float = 0.0,
         use_lexicon: bool = True,
     ) -> list[str]:
-        """Return the texts of log probabilities.
+        """Decode log probabilities to texts.
 
         Args:
             log_probs: Result of `log_probs`: for each recording `(timesteps, characters + 1)`.
-            beam_width: Number of texts to keep, each scored by the sum over its alignments.
-                Default: 16 with a lexicon or a language model, else the most likely alignment.
+            beam_width: Number of texts in the beam, each scored by the sum over its alignments.
+                Default: 16 with a lexicon or a language model, otherwise the text of the most
+                likely alignment.
             language_model: Model with a method `char_log_probs`, such as a `SequenceGenerator` with
                 `tokenizer="char"` and without styles.
             lm_weight: Weight of the language model.
-            length_bonus: Score per character, in a search with a lexicon or a language model.
+            length_bonus: Score per character. It needs a lexicon or a language model.
             use_lexicon: Whether to restrict texts to the words of the lexicon, if there is one.
 
         Raises:
@@ -331,11 +331,11 @@ class CTCRecognizer(BaseModel):
         return Stream(self)
 
     def advance(self, features: Any, states: Any) -> tuple[Any, Any]:
-        """Return the log probabilities of further time steps, and the states after them.
+        """Return the log probabilities of the next time steps, and the new states.
 
         Args:
             features: `(batch, timesteps, features)`, as `front_end.features` returns them.
-            states: States of the stack, at first `stack.get_initial_state(batch_size)`.
+            states: States of the stack, initially `stack.get_initial_state(batch_size)`.
 
         Returns:
             `(batch, timesteps, characters + 1)`, the blank first; and the new states.

@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class StreamingResult(NamedTuple):
-    """Text that a chunk adds to a transcript."""
+    """Text that a chunk of audio adds to a transcript."""
 
     text: str
-    """Characters after those of the chunks before."""
+    """New characters."""
     log_probs: Array
-    """Log probabilities `(timesteps, characters + 1)`, the blank first."""
+    """Natural log probabilities `(timesteps, characters + 1)`, the blank first."""
 
 
 class Stream:
-    """Transcription of a recording in chunks, with the same result as of the whole recording.
+    """Streaming transcription in chunks, with the same result as for the whole recording.
 
         stream = recognizer.stream()
         for chunk in chunks:
             print(stream.feed(chunk).text, end="")
         print(stream.finish().text)
 
-    The text is that of the most likely alignment. A stream may be used for several recordings, one
-    after the other.
+    The text is that of the most likely alignment. After `finish`, the stream is ready for another
+    recording.
 
     Args:
         recognizer: A `CTCRecognizer` whose stack is not bidirectional.
@@ -46,8 +46,8 @@ class Stream:
     def __init__(self, recognizer: "CTCRecognizer") -> None:
         if recognizer.stack.bidirectional:
             raise InputError(
-                f"The stack {recognizer.stack.name} is bidirectional, so that it needs the whole "
-                "recording. A stream needs an RNNStack with bidirectional=False."
+                f"The stack {recognizer.stack.name} is bidirectional, so it needs all samples: "
+                "use an RNNStack with bidirectional=False."
             )
         self._recognizer = recognizer
         self._reset()
@@ -55,7 +55,7 @@ class Stream:
     def _reset(self) -> None:
         recognizer = self._recognizer
         self._states = recognizer.stack.get_initial_state(recognizer.front_end.num_offsets)
-        # Samples from the first that the next time step reads.
+        # Samples from the first one that the next time step reads.
         self._samples = np.zeros(0, "float32")
         # Class of the last time step.
         self._last = BLANK
@@ -64,7 +64,7 @@ class Stream:
         """Return the text that the next chunk adds.
 
         Args:
-            samples: `(samples,)`, of any length.
+            samples: `(samples,)`, int16, or floats from -1 to 1, of any length.
         """
         front_end = self._recognizer.front_end
         self._samples = np.concatenate([self._samples, to_float16(samples)])
@@ -72,7 +72,7 @@ class Stream:
         return self._read(0 if rest < 0 else 1 + rest // front_end.step_hop)
 
     def finish(self) -> StreamingResult:
-        """Return the text that the last samples add, padded with silence, and reset the stream."""
+        """Return the text that the remaining samples add, and reset the stream."""
         front_end = self._recognizer.front_end
         steps = -(-len(self._samples) // front_end.step_hop)
         needed = front_end.receptive_field + (steps - 1) * front_end.step_hop

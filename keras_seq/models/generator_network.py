@@ -16,8 +16,8 @@ from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.text.encoder import TextEncoder
 
 State: TypeAlias = dict[str, Any]
-"""State between two time steps. "layers" has the states of the recurrent layers, and "style" the
-ids of the styles, if there are any. The other names are those of features and the count model."""
+"""State between two time steps: "layers", the states of the recurrent layers; "style", the ids of
+styles, if there are any; and the states of features and count model."""
 
 
 class GeneratorNetwork:
@@ -26,8 +26,8 @@ class GeneratorNetwork:
     Args:
         embedding: Layer from ids to vectors.
         stack: Recurrent layers with `return_state=True`.
-        features: Layers whose vectors are inputs of the recurrent layers and of the logits.
-        count_model: Count model to interpolate with, or None.
+        features: Layers whose vectors are inputs of recurrent layers and output layer.
+        count_model: N-gram model to interpolate with, or None.
         output_layer: Layer from vectors to logits.
         style_embedding: Layer from ids of styles to vectors, or None.
     """
@@ -53,13 +53,16 @@ class GeneratorNetwork:
                 ]
                 for number, sizes in enumerate(stack.state_sizes)
             ]
-        self.stepped = [*self.features, *([count_model] if count_model is not None else [])]
-        self._state_names = _unique_state_names(self.stepped)
+        self.incremental_layers = [
+            *self.features,
+            *([count_model] if count_model is not None else []),
+        ]
+        self._state_names = _unique_state_names(self.incremental_layers)
 
     @property
     def history_names(self) -> tuple[str, ...]:
-        """Names of the states `(batch, timesteps, ...)`."""
-        pairs = zip(self.stepped, self._state_names, strict=True)
+        """Names of the states `(batch, timesteps, ...)`, see `IncrementalLayer`."""
+        pairs = zip(self.incremental_layers, self._state_names, strict=True)
         return tuple(names[name] for layer, names in pairs for name in layer.history_names)
 
     def logits(self, ids: Tensor, style: Tensor | None = None) -> Tensor:
@@ -77,7 +80,7 @@ class GeneratorNetwork:
     def init_state(
         self, ids: Tensor, style: Tensor | None = None, max_length: int | Tensor = 0
     ) -> tuple[State, Tensor]:
-        """Read prompts up to the last id of each.
+        """Return the state before the last id of each prompt, and these ids.
 
         Args:
             ids: Prompts `(batch, timesteps)`, padded at the end, with at least one id each.
@@ -85,7 +88,7 @@ class GeneratorNetwork:
             max_length: Largest number of tokens that will be generated.
 
         Returns:
-            State before the last id of each prompt, and that id `(batch,)`.
+            The state, and the last ids `(batch,)`.
         """
         lengths = ops.sum(ops.cast(ids > 0, "int32"), axis=1)
         mask = ops.arange(ops.shape(ids)[1]) < lengths[:, None] - 1
@@ -96,7 +99,7 @@ class GeneratorNetwork:
         _, _, layers = self._outputs(ids, style, layers, mask)
         # Some backends cannot carry empty structures through a loop.
         state = {"layers": layers, **({} if style is None else {"style": style})}
-        for layer, names in zip(self.stepped, self._state_names, strict=True):
+        for layer, names in zip(self.incremental_layers, self._state_names, strict=True):
             own = layer.initial_state(ids, lengths, max_length)
             state |= {names[name]: own[name] for name in layer.state_names}
         return state, ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
@@ -105,11 +108,11 @@ class GeneratorNetwork:
         """Return the logits of the next token `(batch, vocab_size)`, and the next state.
 
         Args:
-            ids: Last token of each sequence `(batch,)`.
+            ids: Last id of each sequence `(batch,)`.
             state: State before it.
         """
         style, after, vectors = state.get("style"), dict(state), []
-        for layer, names in zip(self.stepped, self._state_names, strict=True):
+        for layer, names in zip(self.incremental_layers, self._state_names, strict=True):
             own = {name: state[names[name]] for name in layer.state_names}
             vector, own = layer.step(ids, own, style)
             after |= {names[name]: own[name] for name in layer.state_names}
@@ -132,7 +135,7 @@ class GeneratorNetwork:
         vectors = [feature(ids, style=style) for feature in self.features]
         x = [embedded, *vectors]
         if self.style_embedding is not None:
-            # Broadcasting by a sum would become a bias: Keras 3.15 fuses additions of these shapes.
+            # A product, since Keras 3.15 would fuse a sum of these shapes into a bias.
             x.append(self.style_embedding(style)[:, None] * ops.ones_like(embedded[:, :, :1]))
         outputs, states = self.stack(_concatenate(x), initial_state=initial_state, mask=mask)
         return outputs, vectors, states
@@ -149,9 +152,9 @@ def _concatenate(vectors: list[Tensor]) -> Tensor:
 
 
 def _unique_state_names(layers: Sequence[IncrementalLayer]) -> list[dict[str, str]]:
-    """Return for each layer a dict from its state names to unique names.
+    """Return a dict from state names to unique names for each layer.
 
-    A name that an earlier layer has already gets the name of the layer as a prefix.
+    A name that is taken gets the name of the layer as a prefix.
     """
     used, renamed = {"layers", "style", "token"}, []
     for layer in layers:
@@ -164,7 +167,7 @@ def _unique_state_names(layers: Sequence[IncrementalLayer]) -> list[dict[str, st
 
 
 def check_parts(encoder: TextEncoder, stack: RNNStack, count_model: KneserNey | None) -> None:
-    """Raise an InputError if encoder and layers of a `SequenceGenerator` do not fit each other."""
+    """Raise an InputError if encoder and layers of a `SequenceGenerator` are incompatible."""
     if encoder.end_id is None:
         raise InputError("A SequenceGenerator needs an encoder with an end token: end=True.")
     if not (stack.return_sequences and stack.return_state):
@@ -193,12 +196,12 @@ def check_stateful(
     """Raise an InputError if a layer cannot carry its state from batch to batch."""
     if styles is not None:
         raise InputError(
-            "styles and stateful_batch_size exclude each other: leave one of them out."
+            "styles and stateful_batch_size cannot be combined: leave one of them out."
         )
     if features or count_model is not None:
         raise InputError(
-            "features and count_model cannot carry their state from batch to batch: leave out "
-            "either them or stateful_batch_size."
+            "stateful_batch_size cannot be combined with features or count_model, whose state does "
+            "not continue in the next batch: leave one of them out."
         )
     if not stack.layer_options.get("stateful"):
         raise InputError(

@@ -19,14 +19,14 @@ from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END
 
 OVERLAP = 64
-"""Number of time steps by which the chunks of a long sequence overlap."""
+"""Number of time steps by which the chunks of a long text overlap."""
 
 
 class LanguageModel(TextModel):
     """Base class of `SequenceGenerator`: encoding, and log probabilities of texts.
 
-    As a network it maps a dict of "tokens", and of "style" if there are styles, to the logits of
-    the next token.
+    As a `keras.Model`, it maps a dict of "tokens", and of "style" if there are styles, to the
+    logits of the next token.
     """
 
     styles: list[str] | None
@@ -49,11 +49,12 @@ class LanguageModel(TextModel):
         Args:
             examples: Texts, or lists of their tokens.
             styles: Name or id of the style of each text, if the model has styles.
-            max_length: Largest number of time steps, above 64. A longer text is cut into chunks
-                that overlap by 64 steps, which are targets only once. Default: no limit.
+            max_length: Largest number of time steps, at least 65. A longer text is cut into chunks
+                that overlap by 64 steps; each token is a target once. Default: no limit.
 
         Returns:
-            Dataset. Inputs are the end token and the text, targets the text and the end token.
+            Dataset. Inputs are the end token, then the text; targets are the text, then the end
+            token.
 
         Raises:
             InputError: If a style is missing or unknown, or `max_length` is too small.
@@ -66,8 +67,8 @@ class LanguageModel(TextModel):
         if max_length is None:
             max_length = max(longest, OVERLAP + 1)
         if max_length <= OVERLAP:
-            raise InputError(f"max_length must be more than {OVERLAP}, got {max_length}.")
-        # The number of the text, the first step, and the first step that is a target.
+            raise InputError(f"max_length must be at least {OVERLAP + 1}, got {max_length}.")
+        # For each chunk the index of its text, its first step, and its first step with a target.
         chunks = []
         for number, row in enumerate(rows):
             chunks.append((number, 0, 0))
@@ -127,7 +128,8 @@ class LanguageModel(TextModel):
             timesteps: Number of time steps per window. Gradients reach back at most that far.
 
         Returns:
-            Inputs and targets `(windows * batch, timesteps)`. Do not shuffle them in `fit`.
+            Inputs and targets `(windows * stateful_batch_size, timesteps)`, for `fit` with
+            `batch_size=stateful_batch_size` and `shuffle=False`.
 
         Raises:
             InputError: If the model has no `stateful_batch_size`, or the text is too short.
@@ -151,7 +153,7 @@ class LanguageModel(TextModel):
         return {"tokens": cut(ids)}, cut(ids[1:])
 
     def reset_state(self) -> None:
-        """Reset the states of a stateful model, such as before a new epoch."""
+        """Reset the states of a stateful model to zeros, such as before a new epoch."""
         self.stack.reset_state()
 
     # Log probabilities.
@@ -162,7 +164,7 @@ class LanguageModel(TextModel):
         styles: Sequence[str | int] | None = None,
         batch_size: int = 64,
     ) -> list[Array]:
-        """Return the natural log probability of every token, given the tokens before it.
+        """Return the natural log probability of each token, given the tokens before it.
 
         Args:
             examples: Texts, or lists of their tokens.
@@ -184,7 +186,7 @@ class LanguageModel(TextModel):
     def next_log_probs(
         self, prompts: Sequence[Text], styles: Sequence[str | int] | None = None
     ) -> Array:
-        """Return the natural log probability of every token to be the next one.
+        """Return the natural log probability of each token of the vocabulary as the next one.
 
         Args:
             prompts: Texts so far, at least one, or lists of their tokens.
@@ -201,7 +203,7 @@ class LanguageModel(TextModel):
     def next_tokens(
         self, prompt: Text, style: str | int | None = None, num_tokens: int = 10
     ) -> list[tuple[str, float]]:
-        """Return the most likely next tokens with their probabilities, `<EOS>` among them.
+        """Return the most likely next tokens, which may include `<EOS>`, with their probabilities.
 
         Args:
             prompt: Text so far, or the list of its tokens.
@@ -213,7 +215,7 @@ class LanguageModel(TextModel):
         return [(self.encoder.tokens[id_], float(np.exp(log_probs[id_]))) for id_ in best]
 
     def char_log_probs(self, texts: Sequence[str], characters: str) -> Array:
-        """Return the natural log probabilities of the end and of characters after texts.
+        """Return the natural log probabilities of the end and of given characters after texts.
 
         Args:
             texts: Texts so far, at least one.
@@ -223,7 +225,7 @@ class LanguageModel(TextModel):
             `(texts, characters + 1)`; column 0 is the end.
 
         Raises:
-            InputError: If the tokens of the model are not characters, or it has styles.
+            InputError: If the tokens of the model are not characters, or if it has styles.
         """
         if self.encoder.tokenizer != "char" or self.styles is not None:
             raise InputError(

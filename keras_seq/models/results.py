@@ -1,4 +1,4 @@
-"""Results that the models return."""
+"""Results of the models."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class GeneratedSequence(NamedTuple):
     """Generated tokens and their log probabilities."""
 
     tokens: list[str]
-    """Tokens after the prompt, without the end token."""
+    """Generated tokens after the prompt, without the end token."""
     log_probs: Array
-    """Natural logarithms `(tokens,)`, or `(tokens + 1,)` if the model generated the end token."""
+    """Natural log probabilities `(tokens,)`, or `(tokens + 1,)` if the end token was generated."""
 
 
 class Prediction(NamedTuple):
@@ -57,10 +57,10 @@ class Translation(NamedTuple):
     text: str
     """Output text."""
     score: float
-    """Natural log probability, after length and coverage penalty."""
+    """Natural log probability, with length and coverage penalty."""
     tokens: list[str]
     """Tokens of the output text."""
     source: list[str]
     """Tokens of the input text, `<EOS>` last."""
     attention: Array | None
-    """Attention weights `(tokens, source)`, or None."""
+    """Attention weights `(tokens, source)`, if they were requested."""

@@ -23,15 +23,15 @@ from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.vocabulary import UNKNOWN
 
 MIN_LENGTH = 8
-"""Smallest number of time steps to which a training batch is cut."""
+"""Smallest padded length of a batch, in time steps."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class Seq2Seq(TextModel):
     """Encoder-decoder model with attention, from texts to texts.
 
-    Sutskever et al. (2014), Bahdanau et al. (2015), Luong et al. (2015). It trains and predicts on
-    TensorFlow, JAX and torch.
+    See Sutskever et al. (2014), Bahdanau et al. (2015) and Luong et al. (2015). The model trains
+    and predicts on TensorFlow, JAX and torch.
 
     >>> from keras_seq.models import Seq2Seq
     >>> from keras_seq.text import TextEncoder
@@ -44,7 +44,7 @@ class Seq2Seq(TextModel):
     >>> model.translate(["bad"])  # doctest: +SKIP
     ['B AE D']
 
-    Its layers can be replaced, also by your own:
+    Its layers can be replaced, also by custom ones:
 
     >>> from keras_seq import layers
     >>> model = Seq2Seq(
@@ -58,9 +58,9 @@ class Seq2Seq(TextModel):
     >>> len(translations)
     2
 
-    As a network it maps a dict of "source", ids `(batch, source)`, and "target", ids `(batch,
-    timesteps)`, to logits `(batch, timesteps, vocab_size)` (teacher forcing). The ids of "target"
-    are the start token and all target tokens but the last.
+    As a `keras.Model`, it maps a dict of "source", ids `(batch, source)`, and "target", ids
+    `(batch, timesteps)`, to logits `(batch, timesteps, vocab_size)` (teacher forcing). The ids of
+    "target" are the start token and all target tokens but the last.
 
     Args:
         source_encoder: Encoder of source texts, with an end token.
@@ -68,16 +68,16 @@ class Seq2Seq(TextModel):
         features: Layers from source ids to vectors `(batch, source, features)`. Their outputs are
             concatenated. Default: a `TokenEmbedding` of width 128.
         stack: Recurrent layers of the encoder, with `return_state=True`. Default: a bidirectional
-            `RNNStack` of 256 LSTM units.
-        decoder: Decoder, which starts from the final states of the last layer of `stack`. Default:
-            a `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
-        length_penalty: Default length penalty of the searches, see `translate_n_best`.
-        label_smoothing: Fraction of the probability that the loss spreads over all tokens, in
-            [0, 1), see `keras_seq.losses.MaskedCrossentropy`.
+            `RNNStack` of 256 LSTM units per direction.
+        decoder: Decoder. Its summary is the final states of the last layer of `stack`. Default: a
+            `Decoder` of 256 LSTM units with a `TokenEmbedding` of width 128.
+        length_penalty: Default of the argument `length_penalty` of `translate_n_best`.
+        label_smoothing: Label smoothing of the loss, in [0, 1), see
+            `keras_seq.losses.MaskedCrossentropy`.
         name: Name of the model.
 
     Raises:
-        InputError: If an encoder has no end token, or if features, stack and decoder do not fit.
+        InputError: If an encoder has no end token, or if the layers are incompatible.
     """
 
     config_attributes = (
@@ -136,11 +136,11 @@ class Seq2Seq(TextModel):
     def encode(
         self, examples: Sequence[Text], targets: Sequence[Text] | None = None
     ) -> EncodedDataset:
-        """Convert pairs of texts to arrays, padded to the longest text of both sides.
+        """Convert pairs of texts to arrays, padded to the longest source or target.
 
         Args:
             examples: Source texts, or lists of their tokens.
-            targets: Target text of each, or None.
+            targets: Target text of each source text, or None.
 
         Returns:
             Dataset whose inputs are "source" and "target", and whose targets are the ids to
@@ -160,7 +160,8 @@ class Seq2Seq(TextModel):
         source, after = (
             np.pad(ids, [(0, 0), (0, length - ids.shape[1])]) for ids in (source, after)
         )
-        # The decoder reads the start token, then the target without its end. Both have one id.
+        # The decoder reads the start token, then the target without the end token. Both tokens
+        # have the same id.
         before = np.roll(after, 1, axis=1)
         before[before == self.target_encoder.end_id] = self.target_encoder.pad_id
         before[:, :1] = self.target_encoder.start_id
@@ -173,11 +174,11 @@ class Seq2Seq(TextModel):
         )
 
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
-        """Return the inputs of the network for one pair of texts, and names of the time steps.
+        """Return the inputs of the network for one pair of texts, and labels of the time steps.
 
         Args:
             example: Source text, or the list of its tokens.
-            target: Target text. Default: the translation of the model.
+            target: Target text. Default: the model's translation.
 
         Returns:
             Inputs (a batch of one), and for each time step the tokens that encoder and decoder
@@ -217,8 +218,7 @@ class Seq2Seq(TextModel):
             batch_size: As in `translate_n_best`.
 
         Raises:
-            InputError: If an argument is out of its range, or if attention weights are needed and
-                the model has no attention.
+            InputError: As `translate_n_best`.
         """
         translations = self.translate_n_best(
             texts,
@@ -252,14 +252,14 @@ class Seq2Seq(TextModel):
             texts: Texts, or lists of their tokens. They may be empty.
             n_best: Number of translations per text, from 1 to `beam_width`.
             beam_width: Number of hypotheses of the beam search; 1 means greedy decoding. With
-                `n_best=1` all texts are decoded greedily first. The beam search then runs only on
-                texts whose greedy translation is not provably optimal.
+                `n_best=1`, all texts are first decoded greedily. The beam search runs only on texts
+                whose greedy translation is not provably optimal.
             length_penalty: See `keras_seq.decoding.beam_search`. Default: that of the model.
             coverage_penalty: Weight of the coverage penalty (Wu et al. 2016): the sum over source
                 tokens of `log(min(attention, 1))`, where `attention` sums over the target tokens.
-            min_length: Smallest number of tokens.
-            max_length: Largest number of tokens. Default: 16 more than twice the source tokens.
-            copy_unknown: Whether to allow `<UNK>`, which is replaced by the source token with the
+            min_length: Smallest number of tokens. Lengths include the end token.
+            max_length: Largest number of tokens. Default: twice the length of the source, plus 16.
+            copy_unknown: Whether to generate `<UNK>` and replace it by the source token with the
                 largest attention weight (Luong et al. 2015).
             return_attention_scores: Whether to return the attention weights too.
             batch_size: Largest number of texts per batch.
@@ -283,13 +283,13 @@ class Seq2Seq(TextModel):
         return self._translator(texts, options, return_attention_scores, batch_size)
 
     def init_state(self, ids: Tensor) -> tuple[list[States], list[Tensor]]:
-        """Run the encoder; return the initial state of the decoder and the attention memory.
+        """Run the encoder; return the initial state of the decoder and the memory for attention.
 
         Args:
             ids: Ids of source texts `(batch, source)`, with the end token.
 
         Returns:
-            Two arguments of `decoder.step`, see `Decoder.initial_state`.
+            Result of `Decoder.initial_state`.
         """
         return self.decoder.initial_state(*self.encoder_model(ids, training=False))
 
@@ -301,7 +301,7 @@ def _check_layers(
     stack: RNNStack,
     decoder: Decoder,
 ) -> None:
-    """Raise an InputError if encoders and layers do not fit each other."""
+    """Raise an InputError if encoders and layers are incompatible."""
     for side, encoder in (("source", source_encoder), ("target", target_encoder)):
         if encoder.end_id is None:
             raise InputError(f"The {side} encoder of a Seq2Seq needs an end token: set end=True.")

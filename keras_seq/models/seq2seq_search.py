@@ -27,7 +27,7 @@ BEAM_WIDTH = 5
 """Default number of hypotheses of a beam search."""
 
 MAX_PROGRAMS = 32
-"""Number of compiled searches that a model keeps."""
+"""Number of compiled searches in the cache of a model."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +51,14 @@ class SearchOptions:
             raise InputError(f"beam_width must be at least 1, got {self.beam_width}.")
         if not 1 <= self.n_best <= self.beam_width:
             raise InputError(
-                f"n_best must lie between 1 and beam_width, {self.beam_width}, got {self.n_best}."
+                f"n_best must be from 1 to beam_width, {self.beam_width}, got {self.n_best}."
             )
         if self.max_length is not None and self.max_length < 1:
             raise InputError(f"max_length must be at least 1, got {self.max_length}.")
 
 
 def max_target_lengths(ids: Tensor) -> Tensor:
-    """Return the default of `max_length` for each source, `(batch,)`.
+    """Return the default `max_length` of each source text, `(batch,)`.
 
     Args:
         ids: Ids of source texts `(batch, source)`.
@@ -128,13 +128,13 @@ class SourceResult(NamedTuple):
     scores: Array
     """Scores `(n_best,)`, minus infinity where there is no sequence."""
     is_optimal: Array
-    """Bool `()`: whether it is proven that no sequence has a higher score than the first."""
+    """Bool `()`: whether the first sequence provably has the highest score of all."""
     weights: Array | None = None
     """Attention weights `(n_best, timesteps, source)`, if they were requested."""
 
 
 class Translator:
-    """Compiled searches of one model.
+    """Translation by compiled beam searches, one per combination of options.
 
     Args:
         model: Model.
@@ -142,7 +142,7 @@ class Translator:
 
     def __init__(self, model: Seq2Seq) -> None:
         self.model = model
-        # Caches of this object, so that they are freed with the model.
+        # Caches per object are freed with the model.
         self._search = functools.lru_cache(MAX_PROGRAMS)(self._compile_search)
         self._attend = functools.cache(self._compile_attention)
 
@@ -199,7 +199,7 @@ class Translator:
             batch_size: Largest number of texts per batch.
 
         Yields:
-            Number of a source text, and its result.
+            Index of a source text, and its result.
         """
 
         def run(inputs: dict[str, Any]) -> tuple[Array, ...]:
@@ -213,11 +213,15 @@ class Translator:
                 yield row, SourceResult(*values)
 
     def attention_weights(self, ids: Tensor, sequences: Array) -> Array:
-        """Return the attention weights `(batch, n_best, timesteps, source)` of sequences.
+        """Return the attention weights of generated sequences.
 
         Args:
             ids: Ids of source texts `(batch, source)`.
-            sequences: Generated ids `(batch, n_best, timesteps)` for each of them.
+            sequences: Generated ids `(batch, n_best, max_length)`.
+
+        Returns:
+            `(batch, n_best, timesteps, source)`, cropped to the bucket length of the longest
+            sequence.
         """
         longest = int((sequences > 0).sum(axis=-1).max())
         sequences = sequences[:, :, : bucket_length(longest, 4)]
@@ -230,7 +234,7 @@ class Translator:
     def _to_translations(
         self, source: list[str], result: SourceResult, copy_unknown: bool, attention: bool
     ) -> list[Translation]:
-        """Return the translations of one source text from its result."""
+        """Return the translations of a source text from the result of its search."""
         encoder, translations = self.model.target_encoder, []
         for number in np.flatnonzero(result.scores > -np.inf):
             tokens = encoder.ids_to_tokens(result.sequences[number])
@@ -270,7 +274,7 @@ class Translator:
 
 
 def compile_graph(function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
-    """Compile a function of ids `(rows, timesteps)` to one graph for all shapes, on TensorFlow.
+    """Compile a function of ids `(rows, timesteps)` once for all shapes, on TensorFlow.
 
     Args:
         function: Function of int32 tensors.

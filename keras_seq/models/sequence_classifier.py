@@ -42,7 +42,7 @@ class SequenceClassifier(TextModel):
     >>> [token for token, weight in prediction.token_weights]
     ['A', 'GOOD', 'film']
 
-    Its layers can be replaced, also by your own:
+    Its layers can be replaced, also by custom ones:
 
     >>> classifier = SequenceClassifier(
     ...     encoder,
@@ -54,31 +54,31 @@ class SequenceClassifier(TextModel):
     ... )
     >>> classifier.adapt_experts(texts, labels)
 
-    As a network it maps a dict of "tokens", ids `(batch, timesteps)`, to logits `(batch, labels)`.
-    With experts, outputs and targets are dicts of "labels" and the names of the experts, each with
-    its own loss. `inference_model` returns the mixture of all logits.
+    As a `keras.Model`, it maps a dict of "tokens", ids `(batch, timesteps)`, to logits `(batch,
+    labels)`. With experts, outputs and targets are dicts of "labels" and the names of the experts,
+    each with its own loss. `inference_model` returns the mixture of all logits.
 
     Args:
         encoder: Encoder of texts to ids.
         labels: Names of the classes, at least two, all different.
         features: Layers from ids to vectors `(batch, timesteps, features)`. Their outputs are
             concatenated. Default: a `TokenEmbedding` of width 64.
-        convolution: Layer between features and `stack`, such as `MaskedConv1D`. It takes a `mask`
-            and has `compute_mask`. Default: none.
-        stack: Recurrent layers. Default: a bidirectional `RNNStack` of 64 LSTM units. With
-            `return_sequences=False` its last output is used without pooling.
-        pooling: Layer from outputs and `mask` to one vector per sequence, such as `MaxPooling`,
-            `MiddlePooling`, or a pooling layer of Keras. Default: `AttentionPooling`.
+        convolution: Layer between features and `stack` that takes a `mask` and has `compute_mask`,
+            such as `MaskedConv1D`. Default: none.
+        stack: Recurrent layers. Default: a bidirectional `RNNStack` of 64 LSTM units per direction.
+            With `return_sequences=False` its last output is used without pooling.
+        pooling: Layer from sequences and `mask` to one vector each, such as `MaxPooling`,
+            `MiddlePooling` or `keras.layers.GlobalAveragePooling1D`. Default: `AttentionPooling`.
         experts: Layers with different names, from ids to logits `(batch, labels)`, such as
             `NaiveBayesExpert`. `word_dropout` does not apply to their inputs.
         mixture: "sum" or "mean" of the logits of network and experts, see `LogitMixture`.
-        dropout: Fraction of the pooled features that is dropped.
-        word_dropout: Fraction of the tokens that are replaced by the unknown token in training.
+        dropout: Fraction of the pooled features to drop in training.
+        word_dropout: Probability of replacing a token by `<UNK>` in training, see `WordDropout`.
         name: Name of the model.
 
     Raises:
         InputError: If there are fewer than two labels, if labels or names of experts are equal, or
-            if pooling and stack do not fit each other.
+            if pooling and stack are incompatible.
     """
 
     config_attributes = (
@@ -145,7 +145,7 @@ class SequenceClassifier(TextModel):
 
     @property
     def has_token_weights(self) -> bool:
-        """True if predictions have `token_weights`."""
+        """Whether predictions have `token_weights`."""
         return "weights" in self.inference_model.output
 
     def encode(
@@ -178,7 +178,7 @@ class SequenceClassifier(TextModel):
         return EncodedDataset(inputs, arrays, lengths, ["tokens"])
 
     def default_loss(self) -> Any:
-        """Return the cross-entropy of the labels, one per output."""
+        """Return the cross-entropy of the labels, with experts one per output."""
         losses = [
             keras.losses.SparseCategoricalCrossentropy(from_logits=True)
             for _ in range(1 + len(self.experts))
@@ -187,11 +187,12 @@ class SequenceClassifier(TextModel):
         return dict(zip(names, losses)) if self.experts else losses[0]
 
     def adapt_experts(self, x: Any, y: Any) -> None:
-        """Call `adapt` of the experts that have it on training examples.
+        """Call `adapt` on training examples for each expert that has it.
 
         Args:
-            x: Texts, or `inputs` of a result of `encode`.
-            y: Label of each text, or weights of the labels `(texts, labels)`.
+            x: Texts, or the `inputs` of a result of `encode`.
+            y: Label of each text. With `inputs`, ids of labels `(texts,)` or label weights
+                `(texts, labels)`.
 
         Raises:
             InputError: If an example is invalid. The message has its number, counted from 1.

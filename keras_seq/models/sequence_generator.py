@@ -49,7 +49,7 @@ class SequenceGenerator(LanguageModel):
     >>> text.startswith("ab")
     True
 
-    Its layers can be replaced, also by your own:
+    Its layers can be replaced, also by custom ones:
 
     >>> counts = layers.KneserNey(encoder.vocab_size, order=3)
     >>> counts.adapt(encoder.encode_batch(texts, start=True, end=True).ids)
@@ -64,22 +64,22 @@ class SequenceGenerator(LanguageModel):
     ...     count_model=counts,
     ... )
 
-    As a network it maps a dict of "tokens" `(batch, timesteps)` to logits of the next token,
+    As a `keras.Model`, it maps a dict of "tokens" `(batch, timesteps)` to logits of the next token,
     `(batch, timesteps, vocab_size)`. The end token precedes each text. With styles, a second input
     "style" `(batch,)` has their ids. The style sets the initial states and is a feature of every
     time step.
 
     Args:
         encoder: Encoder of texts to ids, with an end token.
-        styles: Names of styles, all different. Default: no styles.
+        styles: Names of styles, labels that condition the generation, all different. Default: none.
         embedding: Layer from ids to vectors. Default: a `TokenEmbedding` of width 64. For one-hot
             input: `OneHotTokens(encoder.vocab_size)`.
         stack: Recurrent layers with `return_state=True`. Default: an `RNNStack` of 256 LSTM units
             with variational dropout of 0.3.
         features: Layers whose vectors are inputs of the recurrent layers and of the logits, such as
             `CausalNgramFeatures` and `LongestMatchEmbedding`.
-        count_model: Adapted n-gram model whose probabilities are interpolated with those of the
-            network, except in training.
+        count_model: `KneserNey` layer, after `adapt`, with whose probabilities those of the network
+            are interpolated, except in training. Default: none.
         style_embedding_dim: Width of the style embedding.
         tie_embeddings: Whether the logits use the token embedding as their kernel (Press & Wolf
             2017).
@@ -90,7 +90,7 @@ class SequenceGenerator(LanguageModel):
         name: Name of the model.
 
     Raises:
-        InputError: If the encoder has no end token, or the layers do not fit each other.
+        InputError: If the encoder has no end token, or if the layers are incompatible.
     """
 
     config_attributes = (
@@ -138,7 +138,7 @@ class SequenceGenerator(LanguageModel):
         if tie_embeddings:
             if not isinstance(embedding, TokenEmbedding):
                 raise InputError(
-                    f"tie_embeddings needs a TokenEmbedding as embedding, not {embedding.name}."
+                    f"tie_embeddings needs a TokenEmbedding as embedding, got {embedding.name}."
                 )
             output_layer = TiedLogits(embedding, name="logits")
         network = GeneratorNetwork(
@@ -154,12 +154,12 @@ class SequenceGenerator(LanguageModel):
         self.embedding, self.stack, self.features = embedding, stack, list(features)
         self.count_model, self.style_embedding_dim = count_model, style_embedding_dim
         self.tie_embeddings, self.stateful_batch_size = tie_embeddings, stateful_batch_size
-        # A cache of this object, so that it is freed with the model.
+        # A cache per object is freed with the model.
         self._decoder = functools.lru_cache(maxsize=32)(self._make_decoder)
 
     @property
     def token_embedding(self) -> TokenEmbedding | None:
-        """The token embedding if it is a trainable `TokenEmbedding`, else None."""
+        """The embedding if it is a trainable `TokenEmbedding`, otherwise None."""
         is_trained = isinstance(self.embedding, TokenEmbedding) and self.embedding.trainable
         return self.embedding if is_trained else None
 
@@ -226,20 +226,21 @@ class SequenceGenerator(LanguageModel):
     ) -> list[GeneratedSequence]:
         """Generate the tokens that follow prompts. `<UNK>` is never generated.
 
-        The cost of a step does not depend on the length so far, except that each step of a
-        `LongestMatchEmbedding` compares all positions.
+        The cost of a step is constant, except that each step of a `LongestMatchEmbedding` compares
+        all positions.
 
         Args:
             prompts: Texts to continue, or lists of their tokens. Default: empty texts.
-            styles: Name or id of the style of each, if the model has styles.
-            num_sequences: Number of sequences, if there are neither prompts nor styles. Default: 1.
+            styles: Name or id of the style of each sequence, if the model has styles.
+            num_sequences: Number of sequences, if neither prompts nor styles are given. Default: 1.
             max_length: Largest number of tokens to generate.
             temperature: Divisor of the log probabilities. Values below 1 favor likely tokens; 0
                 means greedy decoding.
             top_k: As in `keras_seq.decoding.sample`.
             top_p: As in `keras_seq.decoding.sample`.
             seed: Random seed.
-            beam_width: Width of a beam search for the most likely sequence. Default: sampling.
+            beam_width: Number of hypotheses of a beam search for the most likely sequence.
+                Default: sampling.
             length_penalty: As in `keras_seq.decoding.beam_search`; needs `beam_width`.
 
         Raises:
@@ -249,7 +250,7 @@ class SequenceGenerator(LanguageModel):
         is_sampled = temperature not in (0, 1) or top_k is not None or top_p is not None
         if beam_width is not None and is_sampled:
             raise InputError(
-                "beam_width excludes sampling: leave out temperature, top_k and top_p."
+                "beam_width cannot be combined with temperature, top_k or top_p: leave them out."
             )
         if beam_width is None and length_penalty:
             raise InputError("length_penalty needs beam_width.")
@@ -278,7 +279,7 @@ class SequenceGenerator(LanguageModel):
         ids = ids.reshape(len(prompts), -1)
         tokens = [self.encoder.ids_to_tokens(row) for row in ids]
         if beam_width is not None:
-            # The search returns only the sum over the tokens.
+            # The beam search returns only the sum of the log probabilities.
             starts = [self.encoder.tokenize(prompt) for prompt in prompts]
             both = [[*start, *more] for start, more in zip(starts, tokens, strict=True)]
             rows = zip(starts, self.log_probs(both, styles), strict=True)
@@ -288,7 +289,7 @@ class SequenceGenerator(LanguageModel):
         return [GeneratedSequence(more, row[:length]) for more, row, length in triples]
 
     def _prompt_ids(self, prompts: Sequence[Text]) -> Array:
-        """Return the ids of prompts after the end token; raise an InputError if one is unknown."""
+        """Return the ids of the end token and prompts; raise an InputError for an unknown token."""
         ids, _ = self.encoder.encode_batch(prompts, start=True)
         for number, position in np.argwhere(ids == self.encoder.unk_id):
             token = self.encoder.tokenize(prompts[number])[position - 1]
@@ -316,11 +317,11 @@ class SequenceGenerator(LanguageModel):
         return decode
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the log probabilities of the next token, as `step` of `keras_seq.decoding`.
+        """Return the log probabilities of the next token, as `keras_seq.decoding` needs them.
 
         Args:
             ids: Last token of each sequence `(batch,)`.
-            state: State before it, at first that of `network.init_state`.
+            state: State before it, initially that of `network.init_state`.
 
         Returns:
             `(batch, vocab_size)`, minus infinity for padding and `<UNK>`; and the next state.

@@ -22,7 +22,7 @@ from keras_seq.text.encoder import Text, TextEncoder
 from keras_seq.text.tags import TagSet, TextSpan
 
 MAX_CHARACTERS = 20
-"""Number of characters per token that character features read. The rest is cut off."""
+"""Number of characters per token that character features read; further ones are ignored."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -41,7 +41,7 @@ class SequenceTagger(TextModel):
     >>> [(span.text, span.label) for span in spans]  # doctest: +SKIP
     [('Ada', 'PER'), ('London', 'LOC')]
 
-    Its layers can be replaced, also by your own:
+    Its layers can be replaced, also by custom ones:
 
     >>> from keras_seq import layers
     >>> tagger = SequenceTagger(
@@ -51,27 +51,28 @@ class SequenceTagger(TextModel):
     ...     stack=layers.RNNStack("GRU", 16, num_layers=2, bidirectional=True),
     ... )
 
-    As a network it maps a dict of "tokens", ids `(batch, timesteps)`, to the scores of a
+    As a `keras.Model`, it maps a dict of "tokens", ids `(batch, timesteps)`, to the scores of a
     `keras_seq.layers.CRF`, `(batch, timesteps, tags)`. If a feature reads characters, there is a
     second input, "characters": code points `(batch, timesteps, 20)`.
 
     Args:
         encoder: Encoder of texts to ids.
-        tag_set: Labels of spans, and their tags.
+        tag_set: Labels of spans, and their tags in a tag scheme.
         features: Layers from ids `(batch, timesteps)` to vectors `(batch, timesteps, features)`.
             Their outputs are concatenated. A layer whose attribute `reads` is "characters" gets the
             code points instead. Default: a `TokenEmbedding` of width 64.
         stack: Recurrent layers that return all outputs, or a list of such layers, which are applied
-            one after the other. Default: a bidirectional `RNNStack` of 128 LSTM units.
-        crf: Whether to learn transition scores between tags. False means a softmax per token, but
-            only sequences that are valid in the tag scheme.
+            one after the other. Default: a bidirectional `RNNStack` of 128 LSTM units per
+            direction.
+        crf: Whether to learn transition scores between tags. False means a softmax per token,
+            restricted to sequences that are valid in the tag scheme.
         auxiliary: Head for a second task on the outputs of the first layer of `stack`, such as
             part-of-speech tagging (Søgaard & Goldberg 2016). Outputs and targets are then dicts of
             "tags" and "auxiliary". Default: none.
         name: Name of the model.
 
     Raises:
-        InputError: If there are no features, or if the stack does not return all outputs.
+        InputError: If `features` is empty, or if the stack does not return all outputs.
     """
 
     config_attributes = ("encoder", "tag_set", "features", "stack", "crf", "auxiliary")
@@ -131,7 +132,7 @@ class SequenceTagger(TextModel):
 
     @property
     def reads_characters(self) -> bool:
-        """True if a feature layer reads the characters of tokens."""
+        """Whether a feature layer reads the characters of tokens."""
         return "characters" in self.input
 
     def default_loss(self) -> Any:
@@ -145,8 +146,8 @@ class SequenceTagger(TextModel):
 
         Args:
             examples: Texts, or lists of their tokens.
-            targets: For each text a list of tags, one per token, or None. With `auxiliary` a dict
-                of such lists: "tags", and "auxiliary", whose unknown names have one common id.
+            targets: For each text a list of tags, one per token, or None. With `auxiliary`, a dict
+                of such lists: "tags" and "auxiliary". Unknown auxiliary tags share one id.
 
         Raises:
             InputError: If a text has no tokens, another number of tags than tokens, or an unknown
@@ -185,7 +186,7 @@ class SequenceTagger(TextModel):
             For each text a list of `TextSpan`.
 
         Raises:
-            InputError: If `texts` is a string, or an item is not.
+            InputError: If `texts` is not a list of strings.
         """
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InputError("tag() takes a list of texts. For lists of tokens use tag_tokens().")
@@ -198,7 +199,7 @@ class SequenceTagger(TextModel):
     def tag_tokens(
         self, examples: Sequence[Text], *, batch_size: int = 64
     ) -> list[tuple[list[str], Array]]:
-        """Return the tags of texts and their probabilities.
+        """Return the tags of texts, and their marginal probabilities.
 
         Args:
             examples: Texts, or lists of their tokens. An empty text has no tags.
@@ -222,9 +223,9 @@ class SequenceTagger(TextModel):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class AuxiliaryTags(keras.layers.Layer):
-    """Auxiliary output layer of a `SequenceTagger`, such as for part-of-speech tags.
+    """Output layer for an auxiliary task of a `SequenceTagger`, such as part-of-speech tagging.
 
-    Id 0 is padding, and 1 stands for all unknown names.
+    Id 0 is padding, and 1 stands for all unknown tags.
 
     >>> from keras import ops
     >>> from keras_seq.models import AuxiliaryTags
@@ -236,7 +237,7 @@ class AuxiliaryTags(keras.layers.Layer):
 
     Args:
         names: Names of the tags, at least one, all different.
-        dropout: Fraction of the inputs that is dropped.
+        dropout: Fraction of the inputs to drop in training.
 
     Call arguments:
         inputs: `(batch, timesteps, features)`.
@@ -259,10 +260,10 @@ class AuxiliaryTags(keras.layers.Layer):
         )
 
     def encode(self, names: Sequence[str]) -> list[int]:
-        """Return the ids of names.
+        """Return the ids of tags.
 
         Args:
-            names: Names of tags.
+            names: Names of the tags.
         """
         return self.encoder.encode(list(names))
 
@@ -281,7 +282,7 @@ class AuxiliaryTags(keras.layers.Layer):
 
 
 class BestTags(keras.layers.Layer):
-    """Most likely tag sequence and the marginal probabilities of its tags, by a CRF.
+    """Most likely tag sequence of a CRF, and the marginal probabilities of its tags.
 
     Args:
         crf: CRF layer.
@@ -290,13 +291,13 @@ class BestTags(keras.layers.Layer):
         scores: `(batch, timesteps, tags)`.
 
     Returns:
-        Ids of tags and their probabilities, both `(batch, timesteps)`.
+        Ids of tags, int32, and their probabilities, both `(batch, timesteps)`.
     """
 
     def __init__(self, crf: CRF, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
-        # A function hides the layer from Keras, which would track its weights twice.
+        # A function hides the layer from Keras, which would save its weights twice.
         self._crf = lambda: crf
 
     def call(self, scores: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ class TextModel(BaseModel):
 
     @property
     def first_recurrent(self) -> keras.layers.RNN:
-        """The first recurrent layer, or its forward half if it is bidirectional."""
+        """The first recurrent layer, or its forward layer if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
         return directions(stack.recurrent_layers[0])[0]
 
@@ -43,7 +43,7 @@ class TextModel(BaseModel):
 
         Args:
             example: Text, or the list of its tokens.
-            target: Not read.
+            target: Not used.
 
         Returns:
             Inputs (a batch of one) and the tokens.

@@ -12,9 +12,9 @@ from keras_seq.models.text_model import TextModel
 def transfer(target: TextModel, source: TextModel) -> tuple[int, bool]:
     """Copy embeddings and recurrent weights from a trained model, such as a language model.
 
-    Tokens in both vocabularies get the embedding of the source. The weights of the first recurrent
-    layer are copied too, if both models have the same cell with the same number of units. In a
-    bidirectional layer the forward half gets them. Of the kernel, only the rows that read the
+    Tokens in both vocabularies get the embedding of the source. If both models have the same cell
+    with the same number of units, the weights of the first recurrent layer are copied too, between
+    the forward layers if they are bidirectional. Of the kernel, only the rows that read the
     embedding are copied.
 
     Args:

@@ -38,24 +38,25 @@ class VideoClassifier(BaseModel):
     >>> classifier.classify(clips)[0].label in classifier.labels
     True
 
-    As a network it maps a dict of "frames" `(batch, timesteps, *frame_shape)` and "mask" `(batch,
-    timesteps)`, False at padding, to logits `(batch, labels)`. `encode` returns such a dict.
+    As a `keras.Model`, it maps a dict of "frames" `(batch, timesteps, *frame_shape)` and "mask"
+    `(batch, timesteps)`, False at padding, to logits `(batch, labels)`. `encode` returns such a
+    dict.
 
     Args:
         labels: Names of the classes, at least two.
         frame_shape: Shape of a frame: `(height, width)`, or `(height, width, 3)` for RGB.
-        encoder: Layer or model from clips `(batch, timesteps, height, width, channels)`, values
-            from 0 to 255, to vectors `(batch, timesteps, features)`. Wrap a model of single frames
-            in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
-        stack: Recurrent layers with `return_sequences=False`. Default: a GRU of 96 units with
-            dropout of 0.2.
-        frame_sampling: Arguments `fps` and `max_frames` of `keras_seq.data.read_video` for the
-            training clips. The model only stores them. Default: empty.
+        encoder: Layer or model from clips `(batch, timesteps, height, width, channels)`, with
+            values from 0 to 255, to vectors `(batch, timesteps, features)`. Wrap a model of single
+            frames in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
+        stack: Recurrent layers with `return_sequences=False`. Default: a GRU layer of 96 units,
+            with dropout of 0.2 before and after it.
+        frame_sampling: Arguments `fps` and `max_frames` of `keras_seq.data.read_video` with which
+            the training clips were read. The model only stores them. Default: empty.
         name: Name of the model.
 
     Raises:
-        InputError: If there are fewer than two labels, or if `frame_shape` or an output of encoder
-            or stack has a wrong shape.
+        InputError: If there are fewer than two labels, if `frame_shape` is wrong, or if an output
+            of encoder or stack has a wrong shape.
     """
 
     config_attributes = ("labels", "frame_shape", "encoder", "stack", "frame_sampling")
@@ -114,7 +115,7 @@ class VideoClassifier(BaseModel):
             labels: Label of each clip, or None.
 
         Raises:
-            InputError: If a clip has no frames, another shape or dtype, or an unknown label. The
+            InputError: If a clip has no frames, a wrong shape or dtype, or an unknown label. The
                 message has its number, counted from 1.
         """
         clips = [np.asarray(clip) for clip in clips]
@@ -146,11 +147,11 @@ class VideoClassifier(BaseModel):
             raise InputError(f"Clip {number} has no frames.")
 
     def trace_inputs(self, example: Clip, target: Any = None) -> tuple[Any, list[str]]:
-        """Return the inputs of the network for one clip, and names of its frames.
+        """Return the inputs of the network for one clip, and labels of its frames.
 
         Args:
             example: Array `(frames, *frame_shape)`, uint8.
-            target: Not read.
+            target: Not used.
         """
         return self.encode([example]).inputs, [f"frame {n}" for n in range(len(example))]
 
@@ -162,7 +163,7 @@ class VideoClassifier(BaseModel):
             batch_size: Largest number of clips per batch.
 
         Raises:
-            InputError: If a clip has no frames, or another shape or dtype.
+            InputError: If a clip has no frames, or a wrong shape or dtype.
         """
         results: dict[int, Prediction] = {}
         for rows, logits in self.predict_by_length(self.encode(clips), batch_size):
@@ -171,7 +172,7 @@ class VideoClassifier(BaseModel):
         return [results[row] for row in range(len(clips))]
 
     def predict_per_frame(self, clip: Clip) -> list[Prediction]:
-        """Return a prediction for each prefix of a clip, from one frame to all frames.
+        """Return a prediction after each frame of a clip, from the frames so far.
 
         Args:
             clip: Array `(frames, *frame_shape)`, uint8.

@@ -325,18 +325,18 @@ def test_savedmodel_generates_from_strings(tmp_path, styles):
         (lambda m: m.generate(["h"], [0], beam_width=0), "beam_width must be at least 1, got 0"),
         (
             lambda m: m.generate(["h"], [0], beam_width=2, top_k=5),
-            "beam_width excludes sampling",
+            "beam_width cannot be combined with temperature",
         ),
         (lambda m: m.generate(["h"]), "needs a style for each sequence. Styles: 0 up, 1 down"),
         (lambda m: m.encode(["h"], [0, 1]), "There are 1 sequences but 2 styles"),
-        (lambda m: m.encode(["h"], [0], max_length=64), "max_length must be more than 64, got 64"),
+        (lambda m: m.encode(["h"], [0], max_length=64), "max_length must be at least 65, got 64"),
         (lambda m: m.bptt_batches("h", 4), "needs a model with stateful_batch_size"),
         (lambda m: generator(styles=None).encode(["h"], [0]), "has no styles"),
         (lambda m: m.encode("h", [0]), "Expected a list of texts, got one text: 'h'"),
         (lambda m: m.generate("h", [0]), "Expected a list of texts"),
         (
             lambda m: generator(stateful_batch_size=2),
-            "styles and stateful_batch_size exclude each other",
+            "styles and stateful_batch_size cannot be combined",
         ),
         (
             lambda m: SequenceGenerator(ENCODER, stateful_batch_size=2).bptt_batches("hello", 4),
@@ -344,7 +344,7 @@ def test_savedmodel_generates_from_strings(tmp_path, styles):
         ),
         (
             lambda m: generator(styles=None, stateful_batch_size=2, **with_features(0)),
-            "features and count_model cannot carry their state",
+            "cannot be combined with features or count_model",
         ),
         (
             lambda m: generator(styles=None, stateful_batch_size=2),
