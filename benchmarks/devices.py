@@ -31,10 +31,10 @@ RECIPE_FIELDS: dict[str, dict[str, Any]] = {
     "ner": {"bigram_dropout": 0.0},
     "language_model": {"ngram_dropout": 0.0},
     "music": {"ngram_dropout": 0.0},
-    "translation": {"subwords": 60},
+    "translation": {"vocab_size": 60},
     "spelling": {},
-    "speech": {"warp": 0.0, "masks": 0},
-    "video": {"channels": 2},
+    "speech": {"max_warp": 0.0},
+    "video": {"conv_filters": 2},
 }
 """Fields of the configs in addition to those of `SMALL`."""
 
