@@ -38,7 +38,7 @@ class Config(config.Config):
     """Pooling over time steps. "middle" suits sequences with the site in the middle; "attention"
     and "max" suit sites at any position."""
     kmer: int = config.tunable(3, choices=(0, 2, 3))
-    """K-mer length of the position-weight model scored next to the network; 0 disables it. Requires
+    """K-mer length of the weight array model next to the network; 0 for no such model. Only for
     `--pooling middle`."""
     dropout: float = config.tunable(0.5, low=0.2, high=0.6)
     """Dropout rate between layers, 0 to 1."""

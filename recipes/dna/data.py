@@ -1,4 +1,4 @@
-"""Labelled DNA: splice junctions, TFDS datasets, one FASTA file per class, or your own table."""
+"""Labeled DNA: splice junctions, TFDS datasets, one FASTA file per class, or your own table."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -17,14 +17,14 @@ from keras_seq.models import SequenceClassifier
 from .bases import BASES, base_probabilities
 
 MAX_CLASSES = 8
-"""Number of classes drawn at most, the most frequent ones."""
+"""Maximum number of classes to draw; the most frequent ones are drawn."""
 MAX_PREDICTIONS = 30_000
-"""Number of sequences classified at most for one picture."""
+"""Maximum number of sequences to classify for one logo."""
 COLORS = dict(zip(BASES, ("#2e7d32", "#1565c0", "#ef8e00", "#c62828")))
 
 
 def compute_saliency(model: SequenceClassifier, examples: RawExamples) -> dict[str, np.ndarray]:
-    """Return the loss of log-odds when a base is replaced by N (occlusion).
+    """Return the decrease of the log-odds when a base is replaced by N (occlusion).
 
     Only sequences of the most frequent length are used.
 
@@ -33,8 +33,8 @@ def compute_saliency(model: SequenceClassifier, examples: RawExamples) -> dict[s
         examples: One split of `load`.
 
     Returns:
-        Label to `(positions, 4)`: the mean loss over its sequences, in the column of the base that
-        was replaced.
+        Label to `(positions, 4)`: the mean decrease over its sequences, in the column of the base
+        that was replaced.
     """
     rows = collections.defaultdict(list)
     length = collections.Counter(map(len, examples.inputs)).most_common(1)[0][0]
@@ -65,7 +65,7 @@ def _label_saliency(model: SequenceClassifier, sequences: list[str], label: str)
 
 
 def draw_logo(heights: Mapping[str, np.ndarray], path: Path) -> None:
-    """Draw letters whose heights are given, the tallest on top at each position.
+    """Draw letters of the given heights, the tallest on top at each position.
 
     Args:
         heights: Label to `(positions, 4)`, in the order of `BASES`. Negative heights hang below

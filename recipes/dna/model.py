@@ -11,7 +11,7 @@ from .bases import base_probabilities
 from .config import Config
 
 MAX_WINDOW = 200
-"""Bases around the middle that the position-weight model reads at most."""
+"""Maximum number of bases around the middle that the weight array model reads."""
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:

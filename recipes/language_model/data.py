@@ -94,7 +94,7 @@ def read_peoples_daily() -> Paragraphs:
 
 
 def read_reviews() -> Paragraphs:
-    """Yield the sentences of the recipe `sentiment`, in the same splits."""
+    """Yield the sentences of the recipe `sentiment`, and neutral ones, in the same splits."""
     for _, text, _ in vader.read_rated_sentences():
         yield text, data.hash_split(text)
 

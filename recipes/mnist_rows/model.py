@@ -55,7 +55,8 @@ def _initializers(
 
     Args:
         config: Config of the run.
-        fan: Number that the bound of PyTorch's uniform distribution depends on.
+        fan: Units of a recurrent layer, or inputs of a dense one. PyTorch's initializer is uniform
+            within 1 / sqrt(fan).
         kinds: Weights that the layer has.
     """
     if config.initializer == "keras":

@@ -7,7 +7,7 @@ from keras_seq.train import config
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
-    """One to many: a recurrent network generates a tune from the number of a style."""
+    """One to many: a recurrent network generates a tune from its style."""
 
     data: str = "builtin"
     """Data source: builtin (tune books), chorales (by Bach), or a folder with one sub-folder per

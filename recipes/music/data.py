@@ -22,7 +22,7 @@ BOOKS = {"oneills1850": "O'Neill", "airdsAirs": "Aird", "ryansMammoth": "Ryan"}
 Source = tuple[str, str | Path, str, str | None]
 """Place of a tune for messages, its ABC text or its file, its style, and its split or None."""
 Example = tuple[str | bytes, dict[str, str], str | None]
-"""Key for the split, row, and the split, if the source has one."""
+"""Key, features and split of an example. If the split is None, the key determines it."""
 
 
 def load(config: Config) -> Splits:
@@ -103,9 +103,9 @@ def read_tunes(sources: Iterable[Source]) -> Iterator[Example]:
         LimitError: If a tune is too long. It is not left out, because the dataset must not depend
             on the limits.
     """
-    count = num_damaged = 0
+    num_tunes = num_damaged = 0
     for where, content, style, split in sources:
-        count += 1
+        num_tunes += 1
         key: str | bytes
         try:
             if isinstance(content, Path):
@@ -120,7 +120,9 @@ def read_tunes(sources: Iterable[Source]) -> Iterator[Example]:
             print(f"Left out: {error}", file=sys.stderr)
             continue
         yield key, {"tokens": " ".join(tokens), "style": style}, split
-    if num_damaged == count:
-        raise InputError(f"None of the {count} tunes could be read.")
+    if num_damaged == num_tunes:
+        raise InputError(f"None of the {num_tunes} tunes could be read.")
     if num_damaged:
-        print(f"Left out {num_damaged} of {count} tunes that could not be read.", file=sys.stderr)
+        print(
+            f"Left out {num_damaged} of {num_tunes} tunes that could not be read.", file=sys.stderr
+        )

@@ -24,7 +24,7 @@ def write_tune(tokens: tunes.Tokens, path: Path, title: str, book: str = "") -> 
         tokens: Tune.
         path: Path without suffix.
         title: Title.
-        book: Book, noted in the ABC file; the style of the tune.
+        book: Book of the tune (field B of ABC), which is its style; empty for none.
     """
     from scipy.io import wavfile
 

@@ -27,7 +27,7 @@ def measure_tunes(
         - `range`: median over voices of the range in semitones.
         - `repeated_bars`: fraction of bars that occurred before in the tune.
         - `events`: median number of notes and rests of a tune.
-        - `copied`: median length of the longest n-gram of events that a training tune has.
+        - `copied`: median length of the longest n-gram of events that is in a training tune too.
         - For tunes with four voices also those of `chorales.measure_chorales`.
     """
     full, in_key, repeated, ranges, num_events, copied = [], [], [], [], [], []

@@ -35,7 +35,7 @@ def evaluate(model: SequenceGenerator, splits: Splits, name: str) -> Metrics:
 
 
 def report(model: SequenceGenerator, splits: Splits, name: str, folder: Path) -> dict[str, Any]:
-    """Generate tunes in every style, write some, and measure them next to real tunes.
+    """Generate tunes in every style, write some, and compare their measures with real tunes.
 
     Tunes are written to `samples/`, and measures per style to `measures.json`.
 

@@ -35,7 +35,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         prompt: str = "",
         folder: Path = Path("tunes"),
     ) -> Iterator[dict[str, Any]]:
-        """Generate a tune in each style, given by number or name.
+        """Generate a tune in each of the styles, given by number or name.
 
         Args:
             model: Trained model.

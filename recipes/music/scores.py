@@ -126,13 +126,13 @@ def _parse_midi(content: bytes, path: Path) -> Any:
         events: list[Any] = [event for track in file.tracks for event in track.events]
         ticks = sum(event.time for event in events if event.isDeltaTime())
         quarters = ticks / file.ticksPerQuarterNote
-        notes = sum(event.isNoteOn() for event in events)
+        num_notes = sum(event.isNoteOn() for event in events)
         meters = [
             (event.data[0], 2 ** event.data[1])
             for event in events
             if event.type == midi.MetaEvents.TIME_SIGNATURE
         ]
-    _check_size(path, notes, 0, quarters, _shortest_bar(meters, path))
+    _check_size(path, num_notes, 0, quarters, _shortest_bar(meters, path))
     with translate_music21_errors(path):
         return midi.translate.midiFileToStream(file)
 
@@ -141,13 +141,13 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
     from music21 import converter
 
     root = xml_tree.parse(content, path)
-    notes = bars = 0
+    num_notes = num_bars = 0
     quarters, divisions, meters, fifths = 0.0, 1.0, [], 0
     with translate_errors(path, "MusicXML", (ArithmeticError, ValueError)):
         for element in root.iter():
             text = element.text or ""
-            notes += element.tag == "note"
-            bars += element.tag == "measure"
+            num_notes += element.tag == "note"
+            num_bars += element.tag == "measure"
             if element.tag == "divisions":
                 divisions = float(text)
             elif element.tag == "duration":
@@ -160,7 +160,7 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
         if fifths > MAX_FIFTHS:
             raise ValueError(f"a key has {fifths} sharps or flats")
         shortest = _shortest_bar(meters, path)
-    _check_size(path, notes, bars, quarters, shortest)
+    _check_size(path, num_notes, num_bars, quarters, shortest)
     # Chord symbols are not used, and music21 would spend time on them.
     for parent in root.iter():
         for harmony in parent.findall("harmony"):
@@ -227,22 +227,24 @@ def _shortest_bar(meters: Iterable[tuple[str | int, str | int]], where: object) 
     return shortest
 
 
-def _check_size(where: object, notes: int, bars: int, quarters: float, shortest: float) -> int:
+def _check_size(
+    where: object, num_notes: int, num_bars: int, quarters: float, shortest: float
+) -> int:
     """Check the size of a tune, and return its number of bars.
 
     Args:
         where: File, for error messages.
-        notes: Number of notes.
-        bars: Number of bar lines.
+        num_notes: Number of notes.
+        num_bars: Number of bar lines.
         quarters: Duration in quarters.
         shortest: Length of the shortest bar in quarters.
 
     Raises:
         LimitError: If the tune is too long.
     """
-    limits.check("max_tune_notes", notes, where, "the number of notes")
+    limits.check("max_tune_notes", num_notes, where, "the number of notes")
     limits.check("max_tune_quarters", quarters, where, "the duration in quarter notes")
     # music21 adds missing bar lines.
-    bars = max(bars, math.ceil(quarters / shortest))
-    limits.check("max_tune_bars", bars, where, "the number of bars")
-    return bars
+    num_bars = max(num_bars, math.ceil(quarters / shortest))
+    limits.check("max_tune_bars", num_bars, where, "the number of bars")
+    return num_bars

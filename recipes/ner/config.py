@@ -19,7 +19,7 @@ class Config(config.Config):
     tag_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
     """Tag scheme of CoNLL files; "auto" detects it."""
     tokenizer: Literal["auto", "char_nospace", "word"] = "auto"
-    """Tokenizer of raw text; "auto" takes characters for Chinese and Japanese, else words."""
+    """Tokenizer of raw text; "auto" uses characters for Chinese and Japanese, else words."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
     units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))

@@ -19,14 +19,15 @@ SCHEME = "IOBES"
 """Scheme of the tags that the model learns."""
 
 Sentences = Iterable[Sequence[Any]]
-"""Sentences as `(tokens, spans)` or `(tokens, spans, word_tags)`; spans count tokens."""
+"""Sentences as `(tokens, spans)` or `(tokens, spans, word_tags)`; spans are positions of tokens."""
 
 
 def load(config: Config) -> Splits:
     """Return the sentences of each split as lists of tokens.
 
-    The targets have a list for each sentence: "tags" are entity tags in `SCHEME`, and "word_tags"
-    mark where a word begins and give its part of speech. They are empty if the data has none.
+    The targets have a list for each sentence: "tags" has the entity tags in `SCHEME`, and
+    "word_tags" marks where a word begins and gives its part of speech. If the data has no word
+    tags, these lists are empty, or "word_tags" is None.
     """
     if config.data == "builtin":
         builder = data.cached_dataset(
@@ -65,7 +66,7 @@ def _raw_examples(
 def _to_examples(
     sentences: Sentences, split: str | None
 ) -> Iterator[tuple[str, dict[str, str], str | None]]:
-    """Yield examples for `cached_dataset`; the key is the text of the sentence."""
+    """Yield examples for `cached_dataset`, with IOBES tags; the key is the text of the sentence."""
     for tokens, spans, *word_tags in sentences:
         tags = spans_to_tags(spans, len(tokens), "IOBES")
         columns = {"tokens": tokens, "tags": tags, "words": word_tags[0] if word_tags else []}

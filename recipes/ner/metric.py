@@ -1,4 +1,4 @@
-"""Strict entity metrics: an entity is correct if its bounds and its label are."""
+"""Strict entity metrics: an entity is correct if both its bounds and its label are."""
 
 import html
 from collections import Counter
@@ -21,7 +21,7 @@ Spans = list[set[Span]]
 def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
     """Return strict precision, recall and F1, overall and per label, and tag accuracy.
 
-    `new_entities` has the recall of entities whose text no entity of the training split has.
+    `new_entities` has the recall of entities whose text is no entity of the training split.
     """
     examples = splits[name]
     predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]

@@ -80,7 +80,7 @@ def _embedding(config: Config, encoder: TextEncoder) -> layers.TokenEmbedding:
 
 
 def _stack(config: Config) -> list[layers.RNNStack]:
-    """Return the first recurrent layer and the layers above it; word tags are read between."""
+    """Return the first recurrent layer, whose output predicts word tags, and those above it."""
     num_upper = config.num_layers - 1
     # Dropout before each layer and after the last one.
     dropout = [config.dropout, 0.0 if num_upper else config.dropout]

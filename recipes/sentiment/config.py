@@ -19,7 +19,7 @@ class Config(config.Config):
     label_column: str = "label"
     """Column of the labels in your own tables."""
     tokenizer: Literal["word", "char_nospace", "char"] = "word"
-    """Tokenizer; take a character tokenizer for Chinese and Japanese."""
+    """Tokenizer; use a character tokenizer for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
     units: int = config.tunable(96, choices=(32, 64, 96, 128, 192))
@@ -29,7 +29,7 @@ class Config(config.Config):
     vectors: str | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
     init_from: str | None = None
-    """Folder of a `language_model` run over words whose weights the model starts from."""
+    """Folder of a `language_model` run over words, whose weights initialize the model."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", choices=("attention", "max")
     )

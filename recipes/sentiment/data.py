@@ -21,11 +21,11 @@ POOL_DOMAINS = True
 OTHER_DOMAIN_WEIGHT = 0.3
 """Sample weight of sentences of other domains."""
 LABEL_SHARPNESS = 1.0
-"""Slope from the mean rating of a sentence to the probability of its label, which is
-sigmoid(LABEL_SHARPNESS * rating). 0 makes all labels certain."""
+"""Sharpness of the soft labels: the probability of a label is sigmoid(LABEL_SHARPNESS * |rating|),
+with the mean rating of the sentence. 0 makes all labels certain."""
 
 Example = tuple[str, dict[str, str | float], str | None]
-"""Key for the split, row, and the split, if the source has one."""
+"""Key, features and split of an example. If the split is None, the key determines it."""
 
 
 def load(config: Config) -> Splits:
@@ -116,7 +116,7 @@ def make_examples(
 
 def _builtin_examples() -> Iterator[Example]:
     for domain, text, rating in read_rated_sentences():
-        if rating:  # a neutral sentence has no label
+        if rating:  # A neutral sentence has no label.
             label = "positive" if rating > 0 else "negative"
             yield text, {"text": text, "label": label, "rating": rating, "domain": domain}, None
 

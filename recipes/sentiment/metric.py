@@ -14,7 +14,7 @@ from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
 
 NUM_BINS = 10
-"""Number of equal bins of probability, for the calibration."""
+"""Number of confidence bins of equal width, for the calibration error."""
 
 
 def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
@@ -48,19 +48,19 @@ def _classify(
     model: SequenceClassifier, examples: RawExamples
 ) -> tuple[list[Prediction], np.ndarray]:
     """Return the predictions and the true labels."""
-    # A text without tokens, such as a space, is read as one unknown token.
+    # The model takes no empty text, so one without tokens, such as a space, is read as "?".
     tokens = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
     return list(model.classify(tokens)), np.array(examples.targets["labels"])
 
 
 def _nonempty_bins(confidence: np.ndarray) -> list[np.ndarray]:
-    """Return a mask `(examples,)` of each bin that has examples."""
+    """Return a mask `(examples,)` for each bin that has examples."""
     bins = np.minimum((confidence * NUM_BINS).astype(int), NUM_BINS - 1)
     return [bins == number for number in range(NUM_BINS) if (bins == number).any()]
 
 
 def report(model: SequenceClassifier, splits: Splits, name: str, folder: Path) -> None:
-    """Draw the confusion matrix and the calibration, and write a page of predictions."""
+    """Draw the confusion matrix and the calibration, and write an HTML page of predictions."""
     predictions, true = _classify(model, splits[name])
     predicted = [prediction.label for prediction in predictions]
     ids = {label: number for number, label in enumerate(model.labels)}

@@ -102,7 +102,7 @@ def pair_ids(encoder: TextEncoder, texts: Iterable[str], min_count: int) -> list
 
 
 def encode(model: SequenceClassifier, examples: RawExamples) -> EncodedDataset:
-    """Return texts as arrays to train on; the targets are soft labels times sample weights."""
+    """Return texts as arrays to train on, with soft labels times sample weights as targets."""
     sentences = [model.encoder.tokenize(text) or ["?"] for text in examples.inputs]
     encoded = model.encode(sentences, examples.targets["labels"])
     targets = encoded.targets

@@ -40,7 +40,7 @@ class Config(config.Config):
     max_warp: float = config.tunable(0.15, low=0.0, high=0.25)
     """Maximum relative shift of frequencies during training (vocal tract length perturbation)."""
     num_masks: int = config.tunable(0, choices=(0, 1, 2))
-    """Frequency masks, and time masks, per recording during training (SpecAugment)."""
+    """Number of frequency masks, and of time masks, per recording in training (SpecAugment)."""
     weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay, relative to the learning rate."""
     learning_rate: float = config.tunable(0.005, low=0.0005, high=0.01, log=True)

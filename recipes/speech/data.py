@@ -21,12 +21,12 @@ AUDIO_FEATURES, TEXT_FEATURES = ("audio", "speech"), ("text", "label")
 """Names of the audio and of the text feature in TFDS datasets."""
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
-"""Labels of speech_commands for recordings without speech and without a transcript."""
+"""Labels of speech_commands: for recordings without speech, and for words without a label."""
 
 Tables = Sequence[tuple[str | None, Path]]
 """Tables, each with the split in its name, or None."""
 Example = tuple[bytes | str, dict[str, Any], str | None]
-"""Key for the split, row, and the split, if the source has one."""
+"""Key, features and split of an example. If the split is None, the key determines it."""
 Pairs = list[tuple[np.ndarray, str]]
 """Samples with their transcripts."""
 

@@ -21,7 +21,7 @@ from .config import Config
 FRAME_SECONDS, STEP_SECONDS, NUM_MEL_BINS = 0.025, 0.01, 40
 """Length and step of the spectrogram frames in seconds, and number of mel bands."""
 ADD_NOISE = True
-"""Add white to brown noise, or babble, during training at a signal-to-noise ratio of 5 to 15 dB."""
+"""Add colored noise or babble during training, at a signal-to-noise ratio of 5 to 15 dB."""
 AVERAGE_OFFSETS = True
 """Average predictions over all frame offsets (test-time augmentation)."""
 USE_LEXICON = True

@@ -135,7 +135,7 @@ def _synthesize(utterances: Sequence[espeak.Utterance], sample_rate: int) -> Ite
 def _record(
     speech: np.ndarray, talkers: Sequence[np.ndarray], sample_rate: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return speech between silences, perhaps reverberated and, if there are talkers, noisy.
+    """Return speech between silences, reverberated at random, and noisy if there are talkers.
 
     Args:
         speech: Floats `(samples,)`.

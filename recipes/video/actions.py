@@ -17,7 +17,7 @@ from keras_seq.data import hash_split
 SIDE = 32
 """Height and width of a frame in pixels."""
 MIN_FRAMES, MAX_FRAMES = 12, 20
-"""Number of frames of a clip."""
+"""Minimum and maximum number of frames of a clip."""
 CLIPS = {"train": 20_000, "validation": 1_200, "test": 1_200}
 """Number of clips of each split."""
 NUM_FRAGMENTS = 3
@@ -97,7 +97,7 @@ ACTIONS: dict[str, Motion] = {
     "bouncing": bouncing,
     "shaking": shaking,
 }
-"""Label to the displacement from the start."""
+"""Motion of each action."""
 
 
 def generate_clips() -> Iterator[tuple[str, np.ndarray, str]]:

@@ -15,7 +15,7 @@ from . import actions
 from .config import Config
 
 TFDS_FPS = 25
-"""Frames per second of TFDS videos, which do not give it."""
+"""Frames per second assumed for TFDS videos, which do not state it."""
 
 Clips = Iterable[tuple[np.ndarray, str, str | None]]
 """Frames, label, and split of each clip."""
