@@ -19,7 +19,7 @@ class DataLimits:
     max_file_bytes: int = 8 * 2**30
     """Size of one file, in bytes."""
     max_document_bytes: int = 32 * 2**20
-    """Size of one file that is read at once (image, tune book, catalogue), in bytes."""
+    """Size of one file that is read at once (image, tune book, catalog), in bytes."""
     max_unpacked_bytes: int = 8 * 2**30
     """Decompressed size of one compressed file, in bytes."""
     max_unpack_ratio: int = 200
