@@ -95,7 +95,8 @@ class Float32Step(cells.SimpleRNNCell):
 
 
 def test_step_of_another_dtype():
-    with in_precision("float64"), pytest.raises(InputError, match=r"Narrowing.step .* float64.*32"):
+    message = r"Float32Step.step .* float64.*32"
+    with in_precision("float64"), pytest.raises(InputError, match=message):
         layers.RNN(Float32Step(UNITS, dtype="float64"))(normal_float64(4, 5, FEATURES))
 
 
