@@ -1,4 +1,4 @@
-"""Demo page of a run as an ASGI application: answers of the model, and traces of its layers."""
+"""Demo page of a finished run as an ASGI application: answers and layer traces."""
 
 import contextlib
 import html
@@ -30,10 +30,10 @@ GRADIO_OPTIONS: dict[str, Any] = {
     "ssr_mode": False,
     "pwa": False,
 }
-"""Options of gradio: no links to other hosts, no history in the browser, no Node server."""
+"""Options of Gradio: no links to other hosts, no history in the browser, no Node server."""
 
 MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
-"""Options of gradio that keep a model from running while it is traced."""
+"""Options of Gradio event listeners: the model is called by one listener at a time."""
 
 MAX_WAITING = 16
 """Maximum number of waiting questions."""
@@ -42,7 +42,7 @@ MAX_WAITING_PER_ADDRESS = 2
 """Maximum number of waiting questions from one address."""
 
 MAX_SESSIONS = 50
-"""Number of visitors whose last answer is kept."""
+"""Maximum number of visitors whose last answer is kept."""
 
 DATA_LIMITS = {
     "max_audio_seconds": 60,
@@ -54,7 +54,7 @@ DATA_LIMITS = {
     "max_video_frames": 3_000,
     "max_video_seconds": 60,
 }
-"""Limits on files of visitors, see `keras_seq.data.limits`."""
+"""Limits on uploaded files, see `keras_seq.data.limits.DataLimits`."""
 
 IFRAME = (
     '<iframe srcdoc="{}" style="width:100%;height:60vh;border:0;background:white" onload="'
@@ -62,29 +62,29 @@ IFRAME = (
     "new ResizeObserver(() => this.style.height = root.offsetHeight + 80 + 'px').observe(root)"
     '"></iframe>'
 )
-"""Frame for a page within the page. Its height follows its content."""
+"""HTML frame for the trace page, which resizes to its content."""
 
 
 def create_app(
     recipe: "Recipe", config: "Config", model: Any, hosts: Hosts | None = None
 ) -> ASGIApp:
-    """Return the demo page of a finished run. The page loads nothing from other hosts.
+    """Return an ASGI application with the demo page of a finished run.
 
-    A process can have one page at a time, since gradio reads its upload folder from the
-    environment.
+    The page loads nothing from other hosts. A process can have only one page, since Gradio reads
+    its upload folder from the environment.
 
     Args:
         recipe: Recipe of the run.
         config: Config of the run.
         model: Trained model of the run.
-        hosts: Host names and addresses of the page. Default: those of the loopback address.
+        hosts: Allowed host names and addresses. Default: the loopback names and addresses.
 
     Raises:
         InputError: If no panel exists for the class of the model.
     """
     folder = PageFolder()
     os.environ["GRADIO_TEMP_DIR"] = str(folder.path)
-    # gradio decodes pictures before a panel gets them. Pillow raises an error above twice this
+    # Gradio decodes images before a panel gets them. Pillow raises an error above twice this
     # number of pixels.
     Image.MAX_IMAGE_PIXELS = DATA_LIMITS["max_pixels"] // 2
     blocks = _build_blocks(recipe, config, model)
@@ -104,10 +104,10 @@ def create_app(
         blocks,
         path="/",
         max_file_size=Limits.max_upload_bytes,
-        show_error=False,  # texts of unexpected errors may name files of this machine
+        show_error=False,  # messages of unexpected errors may contain paths on this machine
         **GRADIO_OPTIONS,
     )
-    # Otherwise gradio accepts the path of any file of the machine as an uploaded file.
+    # Otherwise Gradio accepts the path of any file on this machine as an uploaded file.
     # `GateMiddleware` rejects such paths too.
     blocks.has_launched = True
     gate = GateMiddleware(page, folder, _list_functions(blocks), _make_queue_check(blocks))
@@ -115,10 +115,10 @@ def create_app(
 
 
 def _build_blocks(recipe: "Recipe", config: "Config", model: Any) -> gr.Blocks:
-    """Return the page as gradio blocks."""
+    """Return the page as Gradio blocks."""
     panel = make_panel(recipe, config, model)
 
-    # The names of these two functions are endpoints of gradio's API.
+    # The names of these two functions are the endpoints of Gradio's API.
     def ask(*values: Any) -> tuple[Any, ...]:
         with _show_errors(), limits.override(**DATA_LIMITS):
             answer = panel.answer(*values)
@@ -126,7 +126,7 @@ def _build_blocks(recipe: "Recipe", config: "Config", model: Any) -> gr.Blocks:
 
     def show_trace(answer: Answer | None) -> str:
         if answer is None:
-            raise gr.Error("There is no answer to trace yet: ask first.", print_exception=False)
+            raise gr.Error("Nothing to trace: ask a question first.", print_exception=False)
         with _show_errors():
             recorded = trace(model, answer.inputs)
             page = render_page(recorded, answer.steps, tags=getattr(model, "tags", None))
@@ -134,7 +134,7 @@ def _build_blocks(recipe: "Recipe", config: "Config", model: Any) -> gr.Blocks:
 
     with gr.Blocks(
         title=recipe.name,
-        analytics_enabled=False,  # otherwise gradio reports its use to another host
+        analytics_enabled=False,  # otherwise Gradio sends usage data to another host
         delete_cache=(RETENTION_SECONDS, RETENTION_SECONDS),
     ) as blocks:
         gr.Markdown(f"# {recipe.name}\n{recipe.description}")
@@ -160,7 +160,7 @@ def _build_blocks(recipe: "Recipe", config: "Config", model: Any) -> gr.Blocks:
 
 @contextlib.contextmanager
 def _show_errors() -> Iterator[None]:
-    """Show the message of an `InputError` on the page."""
+    """Show an `InputError` on the page, within a `with` block."""
     try:
         yield
     except InputError as error:
@@ -169,9 +169,9 @@ def _show_errors() -> Iterator[None]:
 
 
 def _list_functions(blocks: gr.Blocks) -> dict[int, tuple[str, range]]:
-    """Return the functions of a page as `GateMiddleware` takes them.
+    """Return the argument `functions` of `GateMiddleware`.
 
-    A request may omit the inputs that are session states.
+    Requests may omit inputs that are session states.
     """
     return {
         index: (

@@ -1,4 +1,4 @@
-"""Temporary folder for uploads and answers of one demo page."""
+"""Temporary folder of a demo page."""
 
 import contextlib
 import shutil
@@ -10,11 +10,11 @@ from keras_seq._internal import folder_locks
 from keras_seq.data import cache
 
 RETENTION_SECONDS = 600
-"""Time for which files of visitors are kept."""
+"""Time for which files of visitors are kept, in seconds."""
 
 
 class PageFolder:
-    """Folder in the cache that is locked while the process lives.
+    """Cache folder for uploads and answers of one page, locked while the process lives.
 
     If the process is killed, the next page removes the folder.
     """
@@ -28,20 +28,20 @@ class PageFolder:
         self._own: set[Path] = set()
 
     def mark_own_files(self) -> None:
-        """Mark the present files as the page's own. They are never removed as old files."""
+        """Protect the present files, which belong to the page, from `has_room`."""
         self._own = set(self._files())
 
     def contains(self, path: str) -> bool:
-        """Return whether an absolute path is inside the folder, after links are resolved."""
+        """Return whether a path is absolute and resolves to one inside the folder."""
         try:
             return Path(path).is_absolute() and Path(path).resolve().is_relative_to(self.path)
         except (OSError, ValueError, RuntimeError):
             return False
 
     def has_room(self, max_bytes: int) -> bool:
-        """Return whether the files take at most `max_bytes`, if needed after old ones are removed.
+        """Return whether the files take at most `max_bytes`. If not, first remove old files.
 
-        gradio removes old files too, except those of interrupted uploads.
+        Gradio removes old files too, except those of interrupted uploads.
         """
         if self._size() <= max_bytes:
             return True

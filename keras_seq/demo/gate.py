@@ -1,7 +1,7 @@
-"""Middleware that lets only known routes, small bodies and uploaded files reach gradio.
+"""Middleware that lets only known routes, small bodies and uploaded files reach Gradio.
 
-gradio serves more routes than the page needs. Unless its attribute `has_launched` is set, it also
-accepts the path of any file of the machine as an upload. The page does not rely on that attribute.
+Gradio serves more routes than the page needs. Unless its attribute `has_launched` is set, it also
+accepts the path of any file on the machine as an upload. The page does not rely on that attribute.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ GET_PATHS = re.compile(
 )
 """Paths that accept GET."""
 FILE_PREFIX = "/gradio_api/file="
-"""Prefix of the paths of files in the page's folder."""
+"""Prefix of paths of files in the `PageFolder`."""
 UPLOAD_PATH = "/gradio_api/upload"
-"""Path for uploads."""
+"""Path of uploads."""
 QUESTION_PATHS = re.compile(r"/gradio_api/(queue/join|call/(?P<name>\w+)/?)")
-"""Paths for calls of a function of the page."""
+"""Paths that call a function of the page."""
 CONTROL_PATHS = re.compile(r"/gradio_api/(cancel|reset/?)")
 """Other paths that accept JSON by POST."""
 
@@ -39,7 +39,7 @@ class Limits:
     """Limits on the requests to a page."""
 
     max_json_bytes: int = 100_000
-    """Maximum size of a question, in bytes."""
+    """Maximum size of a JSON body, in bytes."""
     max_upload_bytes: int = 20 * 2**20
     """Maximum size of an upload, in bytes."""
     max_folder_bytes: int = 500 * 2**20
@@ -51,7 +51,7 @@ class Limits:
 
 
 class RequestError(Exception):
-    """Rejection of a request.
+    """Error for a rejected request.
 
     Args:
         status: HTTP status.
@@ -64,15 +64,14 @@ class RequestError(Exception):
 
 
 class GateMiddleware:
-    """ASGI middleware in front of the application of gradio.
+    """ASGI middleware in front of a Gradio application.
 
     Args:
-        app: Application of gradio.
-        folder: Folder in which gradio keeps uploads and answers.
-        functions: Index of a function of the page to its name, and to the allowed numbers of
-            inputs.
-        check_queue: Function of the address of a visitor with a question. It raises `RequestError`
-            if too many questions from that address are waiting.
+        app: Gradio application.
+        folder: Folder in which Gradio keeps uploads and answers.
+        functions: Name and allowed numbers of inputs of each function of the page, by index.
+        check_queue: Function of the IP address of a visitor. It raises `RequestError` if too many
+            questions from that address are waiting.
         limits: Limits on requests.
     """
 
@@ -113,7 +112,7 @@ class GateMiddleware:
             raise RequestError(404, "Not found.")
 
     async def _check_post(self, scope: Scope, body: "_LimitedBody") -> None:
-        """Check a request, and as much of its body as must be known before gradio reads it."""
+        """Check a request, and the size of its body; JSON bodies are read and checked."""
         path, headers = scope["path"], Headers(scope=scope)
         question = QUESTION_PATHS.fullmatch(path)
         if scope["method"] != "POST":
@@ -123,7 +122,7 @@ class GateMiddleware:
                 raise RequestError(415, "Uploads must be multipart/form-data.")
             if not self.folder.has_room(self.limits.max_folder_bytes):
                 raise RequestError(
-                    507, "There is no room for more files: try again in some minutes."
+                    507, "There is no room for more files: try again in a few minutes."
                 )
             body.set_limit(self.limits.max_upload_bytes, headers)
         elif question or CONTROL_PATHS.fullmatch(path):
@@ -140,21 +139,22 @@ class GateMiddleware:
         if name is not None and index is None:
             index = next((i for i, (own, _) in self.functions.items() if own == name), None)
         if type(index) is not int or index not in self.functions:
-            raise RequestError(404, "There is no such function.")
+            raise RequestError(404, "Unknown function.")
         data = content.get("data")
         if not isinstance(data, list) or len(data) not in self.functions[index][1]:
-            raise RequestError(422, "The number of inputs in 'data' is wrong.")
+            raise RequestError(422, "'data' has the wrong number of inputs.")
         files = list(_find_files(content))
         if len(files) > self.limits.max_files:
             raise RequestError(
-                413, f"There are {len(files)} files: at most {self.limits.max_files} are allowed."
+                413,
+                f"The request has {len(files)} files: at most {self.limits.max_files} are allowed.",
             )
         for file in files:
             for address in (file.get("path"), file.get("url")):
                 self._check_address(address)
 
     def _check_address(self, address: object) -> None:
-        """Reject all but files in the folder, and content within the request itself."""
+        """Reject addresses that are neither files in the folder nor `data:` URLs."""
         if address is None or (isinstance(address, str) and address.startswith("data:")):
             return
         if not isinstance(address, str):
@@ -164,14 +164,13 @@ class GateMiddleware:
 
     def _check_file(self, path: str, status: int) -> None:
         if not self.folder.contains(path):
-            raise RequestError(status, "That is not a file of this page.")
+            raise RequestError(status, "The path is not that of an uploaded file.")
 
 
 class _LimitedBody:
-    """Body of a request with limits on its size and on the time it takes to arrive.
+    """Request body with limits on its size and on the time to receive it.
 
-    If a limit is exceeded in the middle of the body, the error interrupts gradio. What gradio then
-    sends is dropped.
+    If a limit is exceeded within the body, an error interrupts Gradio, whose response is dropped.
     """
 
     def __init__(self, receive: Receive, send: Send, limits: Limits) -> None:
@@ -182,25 +181,25 @@ class _LimitedBody:
         self._content: bytes | None = None
 
     def set_limit(self, max_bytes: int, headers: Headers) -> None:
-        """Set the maximum size, and reject the body if its announced size is larger."""
+        """Set the maximum size, and reject the body if its `Content-Length` is larger."""
         self._max_bytes = max_bytes
         announced = headers.get("content-length", "0")
         if not announced.isdecimal() or int(announced) > max_bytes:
             self._reject()
 
     async def read(self) -> bytes:
-        """Return the whole body, which can then be received once more."""
+        """Return the whole body, which `receive` then returns again."""
         chunks = []
         while not self._is_complete:
             message = await self.receive()
             if message["type"] == "http.disconnect":
-                raise RequestError(400, "The request was cut off.")
+                raise RequestError(400, "The request is incomplete.")
             chunks.append(message.get("body", b""))
         self._content = b"".join(chunks)
         return self._content
 
     async def receive(self) -> Message:
-        """Receive as an ASGI application does."""
+        """Receive a message, as an ASGI application does."""
         if self._content is not None:
             content, self._content = self._content, None
             return {"type": "http.request", "body": content, "more_body": False}
@@ -221,7 +220,7 @@ class _LimitedBody:
         return message
 
     async def send(self, message: Message) -> None:
-        """Send as an ASGI application does, unless the request was rejected."""
+        """Send a message, unless the request was rejected."""
         if not self._is_rejected:
             await self._send(message)
 
@@ -233,7 +232,7 @@ class _LimitedBody:
 
 
 def _parse_json(body: bytes) -> dict[str, Any]:
-    """Return the content of strict JSON: without NaN, and with valid Unicode only."""
+    """Parse strict JSON: without NaN, and with valid Unicode only."""
     try:
         content = json.loads(body, parse_constant=_reject_constant)
         json.dumps(content, ensure_ascii=False).encode("utf-8")
@@ -251,7 +250,7 @@ def _reject_constant(name: str) -> NoReturn:
 
 
 def _find_files(content: object) -> Iterator[dict[str, Any]]:
-    """Yield the objects in a JSON value that name a file."""
+    """Yield the objects in a JSON value that refer to a file."""
     if isinstance(content, dict):
         if "path" in content or "url" in content:
             yield content

@@ -1,8 +1,8 @@
 """Protection against DNS rebinding and cross-site request forgery.
 
-A foreign web page can make a browser send requests to this machine. With DNS rebinding, the name of
-its own host resolves to an address of this machine: so the `Host` header is checked. With
-cross-site request forgery, it names the right host: so the `Origin` header is checked.
+A foreign web page can make a browser send requests to this machine. With DNS rebinding, the host
+name of that page resolves to this machine, so the `Host` header is checked. With cross-site request
+forgery, the `Host` header is correct, so the `Origin` header is checked.
 """
 
 import ipaddress
@@ -19,14 +19,14 @@ ANY_HOST = "*"
 
 
 class Hosts:
-    """Host names and addresses of a page.
+    """Allowed host names and addresses of a page.
 
-    On the loopback address these are `localhost` and the loopback addresses. On other addresses
-    they are also the name of this machine and every IP address: DNS rebinding needs a name.
+    A page on a loopback address allows `localhost` and loopback addresses. Other pages also allow
+    the name of this machine and all IP addresses, since DNS rebinding needs a name.
 
     Args:
         host: Name or address on which the page listens.
-        allowed: Additional names; `*` allows all.
+        allowed: Additional names. `*` allows all names.
     """
 
     def __init__(self, host: str = "127.0.0.1", allowed: Iterable[str] = ()) -> None:
@@ -37,7 +37,7 @@ class Hosts:
             self.names |= {host.lower(), socket.gethostname().lower()}
 
     def allows(self, name: str | None) -> bool:
-        """Return whether a host name, or an address without brackets, is one of the page's."""
+        """Return whether a host name, or an address without brackets, is allowed."""
         if ANY_HOST in self.allowed or name in self.names:
             return True
         return name is not None and (
@@ -45,12 +45,12 @@ class Hosts:
         )
 
     def is_same_site(self, host: str, origin: str | None) -> bool:
-        """Return whether a request has no origin, or one of the page's own.
+        """Return whether a request has no origin or an allowed one.
 
         Args:
             host: `Host` header.
-            origin: `Origin` header. Behind a proxy it may differ from the host, and must then be
-                one of the allowed names.
+            origin: `Origin` header, or None. If it differs from the host, for example behind a
+                proxy, it must be one of the names in `allowed`.
         """
         if origin is None:
             return True
@@ -63,7 +63,7 @@ class HostMiddleware:
 
     Args:
         app: ASGI application.
-        hosts: Names and addresses of the page.
+        hosts: Allowed names and addresses.
     """
 
     def __init__(self, app: ASGIApp, hosts: Hosts) -> None:
@@ -77,7 +77,7 @@ class HostMiddleware:
         host = headers.get("host", "")
         if not self.hosts.allows(_hostname(f"//{host}")):
             response = PlainTextResponse(
-                "This page is not served under that host name: allow it with --allow-host.", 400
+                "This host name is not allowed: add it with --allow-host.", 400
             )
         elif not self.hosts.is_same_site(host, headers.get("origin")):
             response = PlainTextResponse("This page rejects requests from other sites.", 403)

@@ -1,4 +1,4 @@
-"""Inputs and outputs of the demo page, one panel for each class of models."""
+"""Panels of the demo page: inputs and outputs for each class of models."""
 
 import io
 import itertools
@@ -22,7 +22,7 @@ MAX_TEXT_LENGTH = 1_000
 """Maximum number of characters of a text."""
 
 LABEL_COLORS = ("red", "blue", "green", "orange", "purple", "teal", "pink", "lime")
-"""Colors of the labels, in the order of the labels. They repeat if there are more labels."""
+"""Colors of the labels in order, repeated for more labels."""
 
 
 class Answer(NamedTuple):
@@ -37,12 +37,12 @@ class Answer(NamedTuple):
 
 
 class Panel(NamedTuple):
-    """Components of the page for one model, and the function between them."""
+    """Input and output components of the page for one model, and the function between them."""
 
     inputs: list[Any]
-    """gradio components; the examples fill the first one."""
+    """Gradio components. The examples of a recipe fill the first one."""
     outputs: list[Any]
-    """gradio components."""
+    """Gradio components."""
     answer: Callable[..., Answer]
     """Function from the values of the inputs to an `Answer`. It raises `InputError` for invalid
     values."""
@@ -67,8 +67,8 @@ def make_panel(recipe: "Recipe", config: "Config", model: Any) -> Panel:
             return make(model)
     supported = ", ".join(model_class.__name__ for model_class in PANELS)
     raise InputError(
-        f"A {type(model).__name__} has no demo, only {supported}: write a method "
-        f"demo(model, config) into the class Recipe of the recipe {recipe.name}."
+        f"There is no demo for a {type(model).__name__}, only for {supported}: define a method "
+        f"demo(model, config) in the Recipe class of the recipe {recipe.name}."
     )
 
 
@@ -90,7 +90,7 @@ def tagger_panel(model: models.SequenceTagger) -> Panel:
 
 
 def classifier_panel(model: models.SequenceClassifier) -> Panel:
-    """Return a panel that shows label probabilities and, if the model has them, token weights."""
+    """Return a panel with label probabilities and, with attention pooling, token weights."""
     outputs: list[Any] = [gr.Label(label="Label")]
     if model.has_token_weights:
         outputs.append(gr.HighlightedText(label="Attention weights, relative to the largest"))
@@ -139,7 +139,7 @@ def seq2seq_panel(model: models.Seq2Seq, copy_unknown: bool = False) -> Panel:
 
     Args:
         model: Trained model.
-        copy_unknown: Whether source tokens replace unknown target tokens, see
+        copy_unknown: If True, copy source tokens in place of unknown target tokens, see
             `Seq2Seq.translate_n_best`.
     """
     has_attention = model.decoder.attention is not None
@@ -182,7 +182,7 @@ def recognizer_panel(model: models.CTCRecognizer) -> Panel:
 
     def answer(path: str | None) -> Answer:
         if path is None:
-            raise InputError("There is no audio yet: record some, or choose a file.")
+            raise InputError("There is no audio yet: record some, or upload a file.")
         recording = read_audio(path, model.sample_rate)
         values = [*model.transcribe([recording]), to_image(plots.transcription, model, recording)]
         return Answer(values, *model.trace_inputs(recording))
@@ -197,7 +197,7 @@ PANELS: dict[type, Callable[[Any], Panel]] = {
     models.Seq2Seq: seq2seq_panel,
     models.CTCRecognizer: recognizer_panel,
 }
-"""Class of models to the function that makes its panel."""
+"""Functions that make a panel, by class of models."""
 
 
 # Parts that panels share.
@@ -224,13 +224,13 @@ def tokenize_text(model: Any, text: str) -> list[str]:
 
 
 def style_choice(model: models.SequenceGenerator) -> gr.Radio:
-    """Return the component that chooses a style, by its id and name."""
+    """Return a component to choose a style."""
     choices = [(f"{style_id} {name}", style_id) for style_id, name in enumerate(model.styles or [])]
     return gr.Radio(choices, value=0, label="Style")
 
 
 def sampling_controls() -> list[Any]:
-    """Return the components for temperature and seed."""
+    """Return components to choose temperature and seed."""
     return [
         gr.Slider(0, 2, 0.8, step=0.1, label="Temperature (0: always the most likely token)"),
         gr.Number(0, precision=0, minimum=0, label="Random seed"),
@@ -238,7 +238,7 @@ def sampling_controls() -> list[Any]:
 
 
 def to_image(draw: Callable[..., None], *args: Any) -> Array | None:
-    """Return the PNG file that a function writes as an array, None if it writes nothing.
+    """Return the image that a function writes as an array, or None if it writes nothing.
 
     Args:
         draw: Function of the arguments and a binary file.

@@ -18,6 +18,6 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
         listening: Listening socket, see `listen`.
     """
     # An open page keeps its connection open. The server does not wait for it, and does not log
-    # that it was cut.
+    # that it was closed.
     config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
     uvicorn.Server(config).run(sockets=[listening])

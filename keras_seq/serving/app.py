@@ -218,7 +218,7 @@ class Service:
             async with asyncio.timeout(self.limits.request_timeout):
                 return await awaitable
         except TimeoutError:
-            message = f"The model did not answer within {self.limits.request_timeout:g} seconds."
+            message = f"No answer within {self.limits.request_timeout:g} seconds."
             raise HTTPException(504, message) from None
 
     async def run(self, is_large: bool, function: Callable[..., Any], *arguments: Any) -> Any:

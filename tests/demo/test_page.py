@@ -211,7 +211,7 @@ def test_invalid_input_raises_an_error(make, given, message):
 
 
 def test_a_model_without_a_demo():
-    with pytest.raises(InputError, match=r"A Functional has no demo.* recipe ner"):
+    with pytest.raises(InputError, match=r"There is no demo for a Functional.* recipe ner"):
         panels.make_panel(registry.find("ner").import_recipe(), Builtin, rows())
 
 
