@@ -1,4 +1,4 @@
-"""Readers of examples from the user's files, TensorFlow Datasets and package archives."""
+"""Readers of examples from user files, TensorFlow Datasets and package archives."""
 
 from keras_seq.data.conll import read_conll, read_spans
 from keras_seq.data.files import (

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     import soundfile
 
 AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif", ".au")
-"""Suffixes of the files that recipes read as audio."""
+"""Suffixes of audio files in data folders."""
 
 UNKNOWN_RIFF_SIZES = (0, 2**32 - 1)
-"""Sizes in RIFF headers written by programs that do not know the length, such as into a pipe."""
+"""Sizes in RIFF headers that stand for an unknown length, for example of streamed audio."""
 
 
 def read_audio(path: str | os.PathLike[str], sample_rate: int) -> Array:
     """Read an audio file as mono at a given sampling rate.
 
     Args:
-        path: WAV, FLAC, or another format that libsndfile reads. Channels are averaged.
+        path: File in a format that libsndfile reads, such as WAV or FLAC. Channels are averaged.
         sample_rate: Sampling rate of the result in Hz.
 
     Returns:
         int16 `(samples,)`.
 
     Raises:
-        InputError: If the file does not exist, is empty, damaged or truncated.
+        InputError: If the file does not exist, or is empty, damaged or truncated.
         LimitError: If the file exceeds one of the `DataLimits`.
     """
     try:
@@ -63,7 +63,7 @@ def read_audio(path: str | os.PathLike[str], sample_rate: int) -> Array:
     missing = _num_missing_bytes(path)
     if missing or len(samples) < num_frames:
         amount = f"{missing} bytes" if missing else f"{num_frames - len(samples)} samples"
-        raise InputError(f"{path} is truncated: {amount} announced by its header are missing.")
+        raise InputError(f"{path} is truncated: {amount} stated in its header are missing.")
     if not len(samples):
         raise InputError(f"{path} contains no audio samples.")
     return as_int16(resample(samples, file_rate, sample_rate))
@@ -72,12 +72,12 @@ def read_audio(path: str | os.PathLike[str], sample_rate: int) -> Array:
 def _read_mono(file: soundfile.SoundFile, path: Path, errors: type[Exception]) -> Array:
     """Read the mean of all channels, float32 `(samples,)`.
 
-    Reads block by block, because the header may announce any length.
+    Reads block by block, since the length in the header may be wrong.
 
     Args:
         file: Open file.
         path: Path of the file, for error messages.
-        errors: Exception of soundfile for damaged files.
+        errors: Exception that soundfile raises for damaged files.
     """
     start_time = time.monotonic()
     blocks = [np.zeros(0, "float32")]
@@ -125,7 +125,7 @@ def resample(samples: Array, sample_rate: int, target_rate: int) -> Array:
         target_rate: Sampling rate of the result in Hz.
 
     Returns:
-        float32 `(new_samples,)`; `samples` itself if the rates are equal.
+        float32 `(new_samples,)`. If the rates are equal, `samples` itself.
     """
     if sample_rate == target_rate:
         return samples
@@ -142,14 +142,14 @@ def add_reverb(
     direct_to_reverb_db: float,
     rng: np.random.Generator,
 ) -> Array:
-    """Add reverberation: convolve with exponentially decaying noise.
+    """Add reverberation by convolution with exponentially decaying noise.
 
     Args:
         samples: Floats `(samples,)`.
         sample_rate: Sampling rate in Hz.
         reverb_seconds: Reverberation time RT60: seconds until the reverberation is 60 dB weaker.
         direct_to_reverb_db: Direct-to-reverberant ratio (DRR) in dB.
-        rng: Random generator.
+        rng: Random number generator.
 
     Returns:
         Floats `(samples,)`. Reverberation after the end is cut off.
@@ -165,7 +165,7 @@ def add_reverb(
 def mix_at_snr(samples: Array, noise: Array, snr_db: float) -> Array:
     """Add noise at a given signal-to-noise ratio.
 
-    Samples more than 60 dB below the peak are silence, which does not count for the signal's power.
+    The power of the signal is that of samples at most 60 dB below its peak; others are silence.
 
     Args:
         samples: Signal, floats `(samples,)`.

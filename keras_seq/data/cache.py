@@ -1,4 +1,4 @@
-"""Cache folders that persist between runs: their entries, and the removal of entries."""
+"""Cache folders that persist between runs: listing and removal of their entries."""
 
 import contextlib
 import os
@@ -14,15 +14,15 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.data import records
 
 USER_CONFIG = r"user_[0-9a-f]{16}"
-"""Pattern of the TFDS configuration names of datasets made from the user's files."""
+"""Pattern of the TFDS config names of datasets made from user files."""
 OWN_CONFIG = rf"builtin|{USER_CONFIG}"
-"""Pattern of the TFDS configuration names that `keras_seq.data.cached_dataset` creates."""
+"""Pattern of the TFDS config names that `keras_seq.data.cached_dataset` creates."""
 VERSION = r"\d+\.\d+\.\d+"
 """Pattern of the folder names of dataset versions."""
 INCOMPLETE_FOLDER = r"incomplete\.\w{6}_.+"
 """Pattern of the folder names in which TFDS prepares a dataset."""
 TFDS_PREFIX = "tfds:"
-"""Prefix of the names of public datasets."""
+"""Prefix of the entry names of public datasets."""
 
 
 class Entry(NamedTuple):
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     """Time of the last use, in seconds since 1970."""
     path: Path
     source: str = ""
-    """Folder of the user's files from which a dataset was made; empty for other entries."""
+    """Folder of the user files from which a dataset was made; empty for other entries."""
 
     def to_row(self) -> tuple[str, ...]:
         """Return name, size, time of the last use, path and source as strings for a table."""
@@ -45,12 +45,12 @@ class Entry(NamedTuple):
 
 
 def archive_folder() -> Path:
-    """Return the folder of downloaded archives. It has one sub-folder per SHA-256."""
+    """Return the folder of downloaded archives, with one subfolder per SHA-256."""
     return _root() / "archives"
 
 
 def upload_folder() -> Path:
-    """Return the folder of files uploaded to demo pages. It has one sub-folder per page."""
+    """Return the folder of files uploaded to demo pages, with one subfolder per page."""
     return _root() / "pages"
 
 
@@ -58,16 +58,16 @@ def dataset_folder() -> Path:
     """Return the folder of prepared datasets: `TFDS_DATA_DIR`, or `~/tensorflow_datasets`.
 
     Raises:
-        InputError: If `TFDS_DATA_DIR` is the address of a remote folder.
+        InputError: If `TFDS_DATA_DIR` is a URL.
     """
     folder = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
     if "://" in folder:
-        raise InputError(f"TFDS_DATA_DIR is {folder}: set it to a local folder.")
+        raise InputError(f"TFDS_DATA_DIR is the URL {folder}: set it to a local folder.")
     return Path(folder).expanduser().absolute()
 
 
 def _root() -> Path:
-    """Return the folder of everything but datasets: `KERAS_SEQ_CACHE`, or the XDG default."""
+    """Return the cache folder without datasets: `KERAS_SEQ_CACHE`, or the XDG default."""
     default = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "keras-seq"
     return Path(os.environ.get("KERAS_SEQ_CACHE") or default).expanduser().absolute()
 
@@ -77,7 +77,7 @@ def list_entries(name: str | None = None) -> list[Entry]:
 
     Args:
         name: Name of an entry, or a prefix that ends before a slash. For example, `ner` selects all
-            datasets prepared for the recipe ner. Default: all entries.
+            datasets of the recipe ner. Default: all entries.
 
     Raises:
         InputError: If no entry has that name.
@@ -109,8 +109,8 @@ def clear(name: str | None = None) -> list[Entry]:
     """Remove entries that no other process is using.
 
     Args:
-        name: As for `list_entries`. Default: all entries except public datasets, which other
-            programs may use.
+        name: See `list_entries`. Default: all entries except public datasets, which other programs
+            may use.
 
     Returns:
         Removed entries.
@@ -144,7 +144,7 @@ def _dataset_versions() -> list[Path]:
 
 
 def _folders(parent: Path, depth: int = 1) -> Iterator[Path]:
-    """Return the sub-folders at a depth, sorted, without symbolic links."""
+    """Yield the subfolders at a depth, sorted, without symbolic links."""
     paths = sorted(parent.glob("/".join("*" * depth)))
     return (path for path in paths if path.is_dir() and not path.is_symlink())
 
@@ -163,5 +163,5 @@ def _remove(folder: Path) -> bool:
             return False
         shutil.rmtree(folder)
     with contextlib.suppress(OSError):
-        folder.parent.rmdir()  # Fails if the parent has other folders, which stay.
+        folder.parent.rmdir()  # Fails if the parent has other folders.
     return True

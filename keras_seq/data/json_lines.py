@@ -1,4 +1,4 @@
-"""JSON objects from lines of text."""
+"""Parsing of JSON Lines."""
 
 import collections
 import json
@@ -9,15 +9,15 @@ from keras_seq.data import limits
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:
-    """Parse one line that holds a JSON object.
+    """Parse a line with a JSON object.
 
     Args:
         line: Line of text.
         where: File and line number, for error messages.
 
     Raises:
-        InputError: If the line is not a JSON object, or an object has a name twice.
-        LimitError: If the JSON is nested too deep, or a number is too long.
+        InputError: If the line is not a JSON object, or an object has duplicate names.
+        LimitError: If the JSON is nested too deeply, or a number is too long.
     """
 
     def integer(digits: str) -> int:
@@ -26,7 +26,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
             return int(digits)
         except ValueError:  # Python converts at most 4,300 digits by default.
             raise InputError(
-                f"{where}: a number has {len(digits)} digits, too many to read."
+                f"{where}: a number has {len(digits)} digits, too many to parse."
             ) from None
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
     except RecursionError:
         max_depth = limits.get().max_depth
         raise limits.LimitError(
-            f"{where}: JSON is nested too deep to parse; the limit max_depth is {max_depth}."
+            f"{where}: JSON is nested too deeply to parse; the limit max_depth is {max_depth}."
         ) from None
     except json.JSONDecodeError as error:
         reason = f"{error.msg} at character {error.pos + 1}"
@@ -58,7 +58,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
 
 
 def _depth(value: Any) -> int:
-    """Return the number of lists and objects around the innermost value."""
+    """Return the depth of nested lists and objects."""
     depth, level = 0, [value]
     while level := [item for item in level if isinstance(item, (dict, list))]:
         depth += 1

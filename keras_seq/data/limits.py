@@ -1,4 +1,4 @@
-"""Limits on the size of data that readers accept from files."""
+"""Limits on the files that readers accept."""
 
 import contextlib
 import contextvars
@@ -11,9 +11,9 @@ from keras_seq._internal.errors import InputError, unknown_name
 
 @dataclasses.dataclass(frozen=True)
 class DataLimits:
-    """Largest inputs that readers accept. All values must be positive.
+    """Limits on the files that readers accept. All values must be positive.
 
-    Override single fields with `override`, or on the command line with `--limit NAME=VALUE`.
+    Change single fields with `override`, or on the command line with `--limit NAME=VALUE`.
     """
 
     max_file_bytes: int = 8 * 2**30
@@ -35,7 +35,7 @@ class DataLimits:
     max_cell_characters: int = 1_000_000
     """Length of one cell of a table, in characters."""
     max_depth: int = 64
-    """Depth of nesting in JSON, in XML, and of slurs in ABC."""
+    """Nesting depth of JSON, of XML, and of slurs in ABC."""
     max_elements: int = 2_000_000
     """Number of elements in one XML document that is read at once."""
     max_number_digits: int = 1_000
@@ -77,18 +77,18 @@ class DataLimits:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if not value > 0:
-                raise InputError(f"The limit {field.name} must be positive, not {value}.")
+                raise InputError(f"The limit {field.name} must be positive, got {value}.")
 
 
 class LimitError(InputError):
-    """An input exceeds one of the `DataLimits`."""
+    """Error for an input that exceeds one of the `DataLimits`."""
 
 
 _current = contextvars.ContextVar("keras_seq_data_limits", default=DataLimits())  # noqa: B039  (it is frozen)
 
 
 def get() -> DataLimits:
-    """Return the limits in force."""
+    """Return the current limits."""
     return _current.get()
 
 
@@ -104,7 +104,7 @@ def override(**fields: float) -> Iterator[DataLimits]:
         **fields: New values of fields of `DataLimits`.
 
     Yields:
-        Limits in force.
+        The new limits.
 
     Raises:
         InputError: If a name is not a field, or a value is not positive.
@@ -121,13 +121,13 @@ def override(**fields: float) -> Iterator[DataLimits]:
 
 
 def parse(options: Iterable[str]) -> dict[str, float]:
-    """Parse values of the option `--limit`.
+    """Parse the values of the option `--limit`.
 
     >>> parse(["max_pixels=1000000"])
     {'max_pixels': 1000000}
 
     Args:
-        options: Strings NAME=VALUE, such as `max_pixels=1000000`.
+        options: Strings NAME=VALUE.
 
     Returns:
         Keyword arguments for `override`.
@@ -156,7 +156,7 @@ def check(name: str, value: float, where: object, what: str) -> None:
     Args:
         name: Field of `DataLimits`.
         value: Value to compare with the limit.
-        where: File, perhaps with the line number, for the error message.
+        where: File and, for text, line number, for the error message.
         what: Description of the value for the error message, such as "the sampling rate in Hz".
 
     Raises:

@@ -1,4 +1,4 @@
-"""Network access with a limit on the time without an answer."""
+"""Network access with timeouts."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 TIMEOUT_SECONDS = 5.0
-"""Seconds without an answer after which the network counts as unavailable."""
+"""Default time to wait for the network, in seconds."""
 
 Item = TypeVar("Item")
 
 
 def iter_with_timeout(items: Iterable[Item], seconds: float | None = None) -> Iterator[Item]:
-    """Yield items that a background thread waits for.
+    """Yield items, with a timeout per item.
 
-    The timeouts of sockets cover neither name resolution, which can take minutes without a network,
-    nor an answer that arrives one byte at a time.
+    Socket timeouts cover neither name resolution, which can take minutes without a network, nor
+    responses that arrive byte by byte. So a background thread waits for the items.
 
     Args:
         items: Iterable that may block.
-        seconds: Maximum time to wait for an item, in seconds. Default: `TIMEOUT_SECONDS`.
+        seconds: Timeout, in seconds. Default: `TIMEOUT_SECONDS`.
 
     Raises:
         TimeoutError: If an item does not arrive in time.
@@ -54,11 +54,11 @@ def iter_with_timeout(items: Iterable[Item], seconds: float | None = None) -> It
 
 
 def is_reachable(url: str, seconds: float | None = None) -> bool:
-    """Return whether a server answers, through the proxy named by the environment if any.
+    """Return whether a server answers, even with an error. Uses the proxy of the environment.
 
     Args:
-        url: HTTP or HTTPS address. Error responses count as answers too.
-        seconds: Maximum time to wait, in seconds. Default: `TIMEOUT_SECONDS`.
+        url: HTTP or HTTPS URL.
+        seconds: Timeout, in seconds. Default: `TIMEOUT_SECONDS`.
     """
 
     def request_head() -> Iterator[bool]:

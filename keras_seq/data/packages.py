@@ -1,7 +1,7 @@
 """Download of archives from a package index without running their code.
 
-`pip download` runs the build system of a source distribution. So pip provides only its settings:
-where to look for archives.
+`pip download` would run the build system of a source distribution. So only pip's settings are used:
+they state where to look for archives.
 """
 
 import ast
@@ -37,7 +37,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class _ResponseError(OSError):
-    """HTTP error response of a server."""
+    """Error for an HTTP error response."""
 
 
 class Link(NamedTuple):
@@ -46,32 +46,32 @@ class Link(NamedTuple):
     url: str
     filename: str
     sha256: str
-    """Hash in hexadecimal, or an empty string if the index does not state it."""
+    """Hexadecimal SHA-256, or an empty string if the index does not state it."""
 
 
 def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
     """Return the path of an archive in the cache, after downloading it if necessary.
 
-    The hash of the archive is checked before the archive is used, and its code is never run.
+    The hash of the archive is checked, and its code is never run.
 
     Args:
         package: Name of the package in the index.
         version: Exact version.
-        sha256: Hash of the archive, in hexadecimal.
+        sha256: Hexadecimal SHA-256 of the archive.
         kind: Kind of archive.
 
     Raises:
-        InputError: If the index cannot be reached, does not have the archive, or has an archive
-            with another hash.
+        InputError: If no index can be reached, none has the archive, or the archive has another
+            hash.
     """
     folder = cache.archive_folder() / sha256
     for path in sorted(folder.glob("*.*")):
         if _sha256(path) == sha256:
             path.touch()
             return path
-        path.unlink()  # A damaged or wrong archive would never be used.
+        path.unlink()  # damaged
     settings = _pip_settings()
-    failure = "no index in the settings of pip has it"
+    failure = "no index in pip's settings has it"
     try:
         for link in _find_links(settings, package, version, kind):
             if link.sha256 in ("", sha256):
@@ -86,8 +86,8 @@ def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     raise InputError(
         f"The built-in data is in the {kind} of {package} {version}, which cannot be downloaded: "
-        f"{failure}. Run this again with network access, or put the file with SHA-256 {sha256} "
-        f"into {folder}."
+        f"{failure}. Try again with network access, or copy the file with SHA-256 {sha256} to "
+        f"{folder}."
     )
 
 
@@ -160,7 +160,7 @@ def _download(link: Link, folder: Path, sha256: str, settings: dict[str, str]) -
         for chunk in iter_with_timeout(_read_chunks(link.url, settings)):
             num_bytes += len(chunk)
             if num_bytes > max_bytes:
-                raise InputError(f"{link.filename} has more than {max_bytes:,} bytes.")
+                raise InputError(f"{link.filename} is larger than {max_bytes:,} bytes.")
             digest.update(chunk)
             file.write(chunk)
         if digest.hexdigest() != sha256:
@@ -188,7 +188,7 @@ def _get(url: str, settings: dict[str, str]) -> "requests.Response":
 
     session = requests.Session()
     session.headers["Accept"] = "text/html"
-    # The hash is that of the archive as stored, not of a decompressed response.
+    # Otherwise the response could be decompressed, and the hash would differ.
     session.headers["Accept-Encoding"] = "identity"
     session.verify = settings.get("cert", True)
     host_and_port = urllib.parse.urlsplit(url).netloc.rpartition("@")[2]
@@ -201,11 +201,11 @@ def _get(url: str, settings: dict[str, str]) -> "requests.Response":
 
 def _check_response(response: "requests.Response") -> None:
     if not response.ok:
-        raise _ResponseError(f"{_host(response.url)} answers {response.status_code}")
+        raise _ResponseError(f"{_host(response.url)} returned status {response.status_code}")
 
 
 def _pip_settings() -> dict[str, str]:
-    """Return the settings of pip from its files and from `PIP_*` variables, which take priority."""
+    """Return pip's settings from its files and from `PIP_*` variables, which take precedence."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     sections: dict[str, dict[str, str]] = {}
@@ -233,7 +233,7 @@ def _local_path(location: str) -> Path:
 
 
 def _host(url: str) -> str:
-    """Return the host of a URL for error messages, without a password that the URL may contain."""
+    """Return the host of a URL for error messages, since the URL may contain a password."""
     return urllib.parse.urlsplit(url).hostname or url
 
 

@@ -14,7 +14,7 @@ from keras_seq._internal.files import atomic_write
 RECORD_NAME = "keras_seq.json"
 """File name of the record in the folder of a dataset."""
 MIN_IDLE_SECONDS = 3600.0
-"""Seconds after the last use of a dataset for which `is_stale` keeps it."""
+"""Minimum time since its last use before a dataset counts as stale, in seconds."""
 
 
 def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
@@ -22,7 +22,7 @@ def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
 
     Args:
         folder: Folder of the dataset.
-        files: The user's files from which the dataset was made.
+        files: User files from which the dataset was made.
     """
     content = {
         "parts": {path.name: _size_and_hash(path) for path in sorted(_list_parts(folder))},
@@ -33,7 +33,7 @@ def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
 
 
 def find_damage(folder: Path) -> str | None:
-    """Return a description of the damage of a dataset as the beginning of a sentence, or None.
+    """Return a clause that describes the damage of a dataset, or None if it is intact.
 
     Args:
         folder: Folder of the dataset.
@@ -54,7 +54,7 @@ def find_damage(folder: Path) -> str | None:
 
 
 def mark_used(folder: Path) -> None:
-    """Record that a dataset is in use now."""
+    """Record the current time as the last use of a dataset."""
     with contextlib.suppress(OSError):  # The folder may be read-only.
         os.utime(folder / RECORD_NAME)
 
@@ -66,15 +66,16 @@ def last_used(folder: Path) -> float:
 
 
 def source_folder(folder: Path) -> str:
-    """Return the folder of the files from which a dataset was made, or an empty string."""
+    """Return the common folder of the source files of a dataset, or an empty string."""
     files = _files(folder)
     return os.path.commonpath([Path(path).parent for path, *_ in files]) if files else ""
 
 
 def is_stale(folder: Path) -> bool:
-    """Return whether a dataset made from the user's files can never be used again.
+    """Return whether a dataset made from user files is outdated.
 
-    A dataset is stale if one of the files has changed or been removed, or if it has no record.
+    A dataset is stale if a file has changed or been removed, or if it has no record, unless it was
+    used in the last `MIN_IDLE_SECONDS`.
     """
     if time.time() - last_used(folder) < MIN_IDLE_SECONDS:
         return False

@@ -1,4 +1,4 @@
-"""Files in archives of a package index, read without installing the packages."""
+"""Reading of files from archives of a package index, without installing the packages."""
 
 import tarfile
 import zipfile
@@ -13,8 +13,8 @@ def read_from_sdist(package: str, version: str, sha256: str, member: str) -> byt
     Args:
         package: Name of the package in the index.
         version: Exact version.
-        sha256: Hash of the archive, in hexadecimal.
-        member: Path of the file within the top folder of the archive.
+        sha256: Hexadecimal SHA-256 of the archive.
+        member: Path of the file below the top folder of the archive.
 
     Raises:
         InputError: If the archive cannot be downloaded, or has another hash.
@@ -29,13 +29,13 @@ def read_from_sdist(package: str, version: str, sha256: str, member: str) -> byt
 def read_from_wheel(
     package: str, version: str, sha256: str, select: Callable[[str], object]
 ) -> dict[str, bytes]:
-    """Return the content of files in a wheel, by their path in sorted order.
+    """Return the content of files in a wheel, by path in sorted order.
 
     Args:
         package: Name of the package in the index.
         version: Exact version.
-        sha256: Hash of the archive, in hexadecimal.
-        select: Function of the path of a file in the wheel that is true for files to read.
+        sha256: Hexadecimal SHA-256 of the archive.
+        select: Function of the path of a file in the wheel that returns whether to read it.
 
     Raises:
         InputError: If the archive cannot be downloaded, or has another hash.

@@ -1,12 +1,12 @@
-"""Splits of datasets by a hash of each example."""
+"""Hash-based splits of datasets."""
 
 import zlib
 
 
 def hash_split(key: str | bytes) -> str:
-    """Return the split of an example, determined by a hash of its content.
+    """Return the split of an example, determined by a hash of its input.
 
-    Equal examples are in the same split in every dataset, so no test example leaks into training.
+    Equal inputs are in the same split of every dataset, so no test example leaks into training.
 
     >>> hash_split("a sentence")
     'train'
@@ -15,13 +15,13 @@ def hash_split(key: str | bytes) -> str:
         key: Input of the example, without its target.
 
     Returns:
-        "test" or "validation" for about 10% of all keys each, otherwise "train".
+        "test" for about 10% of all keys, "validation" for about 10%, "train" for the others.
     """
     return {0: "test", 1: "validation"}.get(hash_fold(key), "train")
 
 
 def hash_fold(key: str | bytes) -> int:
-    """Return the fold of an example for tenfold cross-validation: CRC-32 of the key modulo 10.
+    """Return the fold of an example for tenfold cross-validation: the CRC-32 of the key modulo 10.
 
     Args:
         key: Input of the example, without its target.

@@ -1,4 +1,4 @@
-"""Datasets of TensorFlow Datasets (TFDS): prepared once, then read from a cache."""
+"""TensorFlow Datasets (TFDS), prepared once and then read from a cache."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def cached_dataset(
     source: str = "builtin",
     files: Iterable[str | os.PathLike[str]] = (),
 ) -> tfds.core.DatasetBuilder:
-    """Return a dataset of keras-seq's own, prepared on the first call and then cached by TFDS.
+    """Return a TFDS dataset of the given examples, prepared on the first call and then cached.
 
-    If the files of a cached copy are damaged, the dataset is prepared again.
+    If the cached files are damaged, the dataset is prepared again.
 
     Args:
         name: Name of the dataset, in snake_case.
-        version: Version, such as "1.0.0". Raise it when `examples` or `features` change.
+        version: Version, such as "1.0.0". Increase it when `examples` or `features` change.
         features: Features of the dataset.
         examples: Function without arguments that returns the examples, called if the dataset is not
-            yet prepared. Each element is (key, example, split). If the split is None, the key
-            determines it by `keras_seq.data.hash_split`.
-        source: "builtin", or a string that distinguishes one set of user files from another.
-        files: Paths of the user's files that `examples` reads. The cached copy is removed after one
-            of them has changed or has been removed.
+            yet prepared. Each element is (key, example, split). If the split is None, it is
+            `keras_seq.data.hash_split(key)`.
+        source: "builtin", or a string that identifies a set of user files.
+        files: User files that `examples` reads. The cached dataset is removed after one of them
+            has changed or been removed.
 
     Returns:
-        A prepared `tfds.core.DatasetBuilder`.
+        Prepared `tfds.core.DatasetBuilder`.
     """
     import tensorflow_datasets as tfds
 
@@ -69,7 +69,7 @@ def cached_dataset(
         def _split_generators(
             self, dl_manager: tfds.download.DownloadManager
         ) -> Mapping[str, list[tuple[int, Example]]]:
-            # TFDS prepares the dataset in this temporary folder before it renames the folder.
+            # TFDS prepares the dataset in a temporary folder, which it then renames.
             locks.enter_context(folder_locks.hold(Path(self.data_dir)))
             by_split: dict[str, list[Example]] = {}
             for key, example, split in _show_progress(examples(), f"Preparing {name}"):
@@ -88,7 +88,7 @@ def cached_dataset(
     with contextlib.ExitStack() as locks:
         _lock_folder(locks, folder.parent, name)
         if folder.exists() and (damage := records.find_damage(folder)):
-            print(f"{damage}: the dataset {name} is prepared again.", file=sys.stderr)
+            print(f"{damage}: preparing the dataset {name} again.", file=sys.stderr)
             shutil.rmtree(folder)
         builder = Prepared(data_dir=cache.dataset_folder())
         if not builder.is_prepared():
@@ -109,7 +109,7 @@ def cached_dataset(
 
 
 def _lock_folder(locks: contextlib.ExitStack, folder: Path, name: str) -> None:
-    """Hold a folder until a stack is closed, after waiting for another process if necessary."""
+    """Lock a folder until a stack is closed, after waiting for another process if necessary."""
     if not locks.enter_context(folder_locks.hold(folder, wait=False)):
         print(f"Another process is preparing the dataset {name}: waiting.", file=sys.stderr)
         locks.enter_context(folder_locks.hold(folder))
@@ -122,7 +122,7 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
         name: NAME or NAME/CONFIG as listed by TFDS.
 
     Returns:
-        A prepared `tfds.core.DatasetBuilder`.
+        Prepared `tfds.core.DatasetBuilder`.
 
     Raises:
         InputError: If TFDS has no such dataset, if the dataset is not prepared and the network is
@@ -140,14 +140,15 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
     except ParseError:
         raise _damage_error(name, data_dir / name, "dataset_info.json is not JSON") from None
     folder = Path(builder.data_dir)
-    # Other programs prepare public datasets too, without holding locks.
+    # Other programs also prepare public datasets, without locks.
     folder_locks.remove_unlocked(
         folder.parent, cache.INCOMPLETE_FOLDER, min_age=folder_locks.STALE_AGE_SECONDS
     )
     if not builder.is_prepared() and not _is_online():
         raise InputError(
             f"The dataset {name} is not prepared in {builder.data_dir}, and the network is "
-            f"unavailable: run `tfds build {name}` with network access and copy the folder here."
+            f"unavailable: run `tfds build {name}` on a machine with network access and copy the "
+            "folder."
         )
     builder.download_and_prepare()
     if not (folder / records.RECORD_NAME).exists():
@@ -163,11 +164,10 @@ def to_arrays(builder: tfds.core.DatasetBuilder) -> dict[str, dict[str, Array]]:
     """Load all examples of a dataset into memory.
 
     Args:
-        builder: A prepared builder whose features have fixed shapes.
+        builder: Prepared builder whose features have fixed shapes.
 
     Returns:
-        A dictionary from split names to dictionaries from feature names to arrays
-        `(examples, ...)`.
+        Arrays `(examples, ...)` by split name and feature name, as nested dictionaries.
     """
     import tensorflow_datasets as tfds
 
@@ -178,7 +178,7 @@ def to_arrays(builder: tfds.core.DatasetBuilder) -> dict[str, dict[str, Array]]:
 
 
 def _show_progress(items: Iterable[Item], description: str) -> Iterator[Item]:
-    """Yield items, and show their count if standard error is a terminal."""
+    """Yield items, and show a progress bar if standard error is a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
@@ -205,6 +205,5 @@ def _is_online() -> bool:
 
 def _damage_error(name: str, folder: Path, damage: str) -> InputError:
     return InputError(
-        f"The public dataset {name} is damaged: {damage}. Remove {folder} and run this again to "
-        "download it again."
+        f"The public dataset {name} is damaged: {damage}. Remove {folder} to download it again."
     )

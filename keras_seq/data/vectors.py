@@ -14,7 +14,7 @@ from keras_seq.data import limits
 from keras_seq.data.files import read_lines
 
 COUNT = re.compile(r"[1-9][0-9]{0,17}")
-"""Pattern of both numbers in the header of a word2vec file."""
+"""Pattern of the numbers in the header of a word2vec file."""
 
 
 def read_vectors(
@@ -22,20 +22,19 @@ def read_vectors(
 ) -> dict[str, Array]:
     """Read the vectors of some tokens from a word2vec, fastText or GloVe text file.
 
-    Such a file has one token per line, followed by the elements of its vector, separated by spaces.
-    The first line of word2vec and fastText states the number of tokens and the vector width; GloVe
-    has no such line.
+    Each line has a token and the elements of its vector, separated by spaces. The first line of
+    word2vec and fastText states the number of tokens and the vector width. GloVe has no such line.
 
     Args:
         path: Text file.
-        tokens: Tokens to read. A token that is not in the file gets the vector of its lower case.
+        tokens: Tokens to look up. A token that is not in the file is looked up in lower case.
         encoding: Character encoding of the file.
 
     Returns:
-        A dictionary from tokens to float32 `(width,)`. Tokens without a vector are missing.
+        Vectors, float32 `(width,)`, by token. Tokens without a vector are left out.
 
     Raises:
-        InputError: If a line has fewer elements than the lines before, or an element is not a
+        InputError: If a line has fewer elements than earlier lines, an element of a vector is not a
             finite number, or no token has a vector.
         LimitError: If the vectors are wider than `max_vector_width`.
     """
@@ -65,12 +64,12 @@ def read_vectors(
                 vector = np.array(np.nan)
             if not np.isfinite(vector).all():
                 raise InputError(
-                    f"{path}, line {number}: the vector of {excerpt(token)!r} is not {width} "
+                    f"{path}, line {number}: the vector of {excerpt(token)!r} must be {width} "
                     "finite numbers."
                 )
             vectors[token] = vector
     spellings = {token: token if token in vectors else token.lower() for token in tokens}
     result = {t: vectors[spelling] for t, spelling in spellings.items() if spelling in vectors}
     if not result:
-        raise InputError(f"{path} contains a vector for none of the {len(tokens)} tokens.")
+        raise InputError(f"{path} has no vector for any of the {len(tokens)} tokens.")
     return result

@@ -25,7 +25,7 @@ VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg
 """Suffixes of the files that `read_video` accepts."""
 
 FFMPEG_FORMATS = "asf,avi,gif,m4v,matroska,mov,mpeg,mpegts,mpegvideo"
-"""FFmpeg's names of the accepted formats. None of them can refer to other files."""
+"""FFmpeg's names of the accepted formats, none of which can refer to other files."""
 
 DEFAULT_FPS = 25
 """Frame rate of a video without time stamps."""
@@ -34,13 +34,13 @@ DEFAULT_FPS = 25
 def read_video(
     path: str | os.PathLike[str], frame_shape: Sequence[int], fps: float = 8.0, max_frames: int = 32
 ) -> Array:
-    """Read frames of a video, scaled to one size.
+    """Read frames of a video, resized to one shape.
 
     Args:
-        path: File whose name ends in one of `VIDEO_SUFFIXES`.
+        path: File with one of `VIDEO_SUFFIXES`.
         frame_shape: Shape of a frame: `(height, width)` for gray, `(height, width, 3)` for RGB.
-        fps: Frames per second to take. A video with a lower frame rate gives all of its frames.
-        max_frames: Maximum number of frames. A longer video is subsampled evenly.
+        fps: Number of frames to take per second, at most those that the video has.
+        max_frames: Maximum number of frames. If there are more, evenly spaced ones are taken.
 
     Returns:
         uint8 `(frames, *frame_shape)`.
@@ -76,7 +76,7 @@ def read_video(
 
 
 def _frames(path: Path) -> "Iterator[av.VideoFrame]":
-    """Decode the frames of a video, and check the limits before and after each frame."""
+    """Decode the frames of a video, and check the limits for the file and for each frame."""
     import av
 
     start_time = time.monotonic()
@@ -107,14 +107,14 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
             if frame.time is not None:
                 first_time = frame.time if first_time is None else first_time
                 duration = frame.time - first_time
-                limits.check("max_video_seconds", duration, path, "the time of a frame")
+                limits.check("max_video_seconds", duration, path, "the duration in seconds")
             seconds = time.monotonic() - start_time
             limits.check("max_decoding_seconds", seconds, path, "the time to decode it in seconds")
             yield frame
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Return a context that translates the exceptions of PyAV, its own and Python's."""
+    """Return a context that translates the exceptions that PyAV raises."""
     import av
 
     builtin = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)

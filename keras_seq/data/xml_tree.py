@@ -9,7 +9,7 @@ from keras_seq.data import limits
 from keras_seq.data.opening import open_unpacked, translate_errors
 
 ERRORS = (ElementTree.ParseError, LookupError, ValueError)
-"""Exceptions of ElementTree for damaged files; the last two stand for unknown encodings."""
+"""Exceptions of ElementTree for damaged files. The last two are for unknown encodings."""
 
 _BLOCK = 2**16
 """Number of bytes to parse at a time."""
@@ -24,28 +24,28 @@ def parse(content: bytes, where: object) -> ElementTree.Element:
 
     Raises:
         InputError: If the document is not XML.
-        LimitError: If the document is nested too deep, or has too many elements.
+        LimitError: If the document is nested too deeply, or has too many elements.
     """
-    # Each element contains this byte in every encoding.
+    # Each element contains this byte, whatever the encoding.
     limits.check("max_elements", content.count(b"<"), where, "the number of XML elements")
     blocks = (content[start : start + _BLOCK] for start in range(0, len(content), _BLOCK))
     root = None
     for _, element in _events(blocks, where):
         root = element if root is None else root
-    assert root is not None  # A document without elements is an error of the parser.
+    assert root is not None  # The parser raises an error for documents without elements.
     return root
 
 
 def iter_elements(path: str | os.PathLike[str], tag: str) -> Iterator[ElementTree.Element]:
-    """Yield the elements with one tag, one at a time, from a file of any length.
+    """Yield the elements with one tag from a file of any length.
 
     Args:
-        path: File. A file whose name ends in .gz is decompressed.
+        path: File. If its name ends in .gz, it is decompressed.
         tag: Tag of the elements.
 
     Raises:
         InputError: If the file is not XML.
-        LimitError: If the document is nested too deep, or an element is too large.
+        LimitError: If the document is nested too deeply, or an element is too large.
     """
     parents: list[ElementTree.Element] = []
     num_open = 0
@@ -60,7 +60,7 @@ def iter_elements(path: str | os.PathLike[str], tag: str) -> Iterator[ElementTre
             if element.tag == tag:
                 yield element
             if not num_open and parents:
-                # Elements that were read are dropped, so memory stays constant.
+                # Elements that were read are removed to keep memory constant.
                 parents[-1].remove(element)
 
 

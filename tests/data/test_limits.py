@@ -42,8 +42,8 @@ def test_parse_options():
         ("max_files", "--limit max_files must be NAME=VALUE"),
         ("max_files=many", "'many' is not a whole number"),
         ("max_audio_seconds=long", "'long' is not a number"),
-        ("max_files=0", "max_files must be positive, not 0"),
-        ("max_audio_seconds=nan", "max_audio_seconds must be positive, not nan"),
+        ("max_files=0", "max_files must be positive, got 0"),
+        ("max_audio_seconds=nan", "max_audio_seconds must be positive, got nan"),
     ],
 )
 def test_invalid_options(option, message):

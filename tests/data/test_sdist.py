@@ -172,10 +172,10 @@ def test_no_network(workplace, monkeypatch):
 def test_archives_that_the_index_does_not_have(index, monkeypatch, workplace):
     index({})
     settings = packages._pip_settings()
-    assert error_of(settings, monkeypatch).startswith("no index in the settings of pip has it")
+    assert error_of(settings, monkeypatch).startswith("no index in pip's settings has it")
     (workplace / "index" / "thing" / "index.html").unlink()
     (workplace / "index" / "thing").rmdir()
-    assert error_of(settings, monkeypatch).startswith("no index in the settings of pip has it")
+    assert error_of(settings, monkeypatch).startswith("no index in pip's settings has it")
     index({"thing-1.0.zip": b"another"})
     settings = packages._pip_settings()
     error = error_of(settings, monkeypatch)

@@ -196,7 +196,7 @@ def test_wrong_spans_are_outlined_on_the_page():
 def test_unbalanced_brackets():
     from keras_seq.data.datasets import peoples_daily
 
-    with pytest.raises(InputError, match="x: a bracket opens at '中央' and never closes"):
+    with pytest.raises(InputError, match="x: the bracket that opens at '中央' is not closed"):
         list(peoples_daily.parse_paragraph("[中央/n 好/a", "x"))
     with pytest.raises(InputError, match="x: a bracket closes at"):
         list(peoples_daily.parse_paragraph("中央/n]nt", "x"))

@@ -103,7 +103,7 @@ def test_vectors(tmp_path):
     with pytest.raises(InputError, match="the vector of 'the' is not 2 finite numbers"):
         read_vectors(path, {"the"})
     path.write_text("a 1 2\n")
-    with pytest.raises(InputError, match="for none of the 1 tokens"):
+    with pytest.raises(InputError, match="no vector for any of the 1 tokens"):
         read_vectors(path, {"b"})
 
 

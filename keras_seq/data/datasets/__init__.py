@@ -1,1 +1,1 @@
-"""Built-in corpora, read from archives of a package index, and speech synthesis."""
+"""Corpora in archives of a package index, and speech synthesis."""

@@ -1,7 +1,7 @@
 """Speech synthesis by eSpeak NG, whose library and voices `espeakng-loader` provides.
 
-The sound that eSpeak produces depends on all earlier calls in its process. So `synthesize` runs
-this module as a program, in a new process: equal lists of utterances give equal sound.
+The output of eSpeak depends on all earlier calls in its process. To be reproducible, `synthesize`
+therefore runs this module in a new process.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
 
 RATE, PITCH, RANGE, WORD_GAP = 1, 3, 4, 7
-"""Values of the enumeration `espeak_PARAMETER`."""
+"""Members of the enumeration `espeak_PARAMETER`."""
 
 SYNCHRONOUS, UTF8 = 2, 1
-"""Values of the enumerations `espeak_AUDIO_OUTPUT` and of the flags of `espeak_Synth`."""
+"""Member of the enumeration `espeak_AUDIO_OUTPUT`, and a flag of `espeak_Synth`."""
 
 VARIANT_FOLDER = "voices/!v"
 
 
 class Utterance(NamedTuple):
-    """Text to synthesize, with its voice and prosody."""
+    """Text to synthesize, with voice and prosody."""
 
     text: str
     voice: str
@@ -41,12 +41,12 @@ class Utterance(NamedTuple):
     pitch: int = 50
     """Base pitch, 0 to 100."""
     pitch_range: int = 50
-    """Range of the pitch, 0 to 100."""
+    """Pitch range, 0 to 100; 0 is monotone."""
     word_gap: int = 0
     """Pause between words, in units of 10 ms."""
     variant: str = ""
     """Definition of a custom voice variant, such as "pitch 80 120", in the format of
-    `docs/voices.md` of eSpeak NG. Default: a variant of eSpeak."""
+    `docs/voices.md` of eSpeak NG. Default: the variant in `voice`, if any."""
 
 
 def list_variants() -> list[str]:
@@ -62,7 +62,7 @@ def synthesize(utterances: Iterable[Utterance]) -> Iterator[tuple[int, Array]]:
         utterances: Utterances.
 
     Yields:
-        For each utterance the sampling rate in Hz and the samples, int16 `(samples,)`.
+        Sampling rate in Hz and samples, int16 `(samples,)`, of each utterance.
 
     Raises:
         InputError: If a voice does not exist, or espeakng-loader is not installed.
@@ -97,7 +97,7 @@ def _import_loader() -> Any:
 
 @contextlib.contextmanager
 def _open_to_variants(folder: Path) -> Iterator[Path]:
-    """Yield a copy of eSpeak's data folder to which voice variants can be written."""
+    """Yield a writable copy of eSpeak's data folder, for voice variants."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         (copy / VARIANT_FOLDER).mkdir(parents=True)
@@ -114,7 +114,7 @@ def _write_speech(utterances: Iterable[Utterance], folder: Path, file: BinaryIO)
     Args:
         utterances: Utterances.
         folder: eSpeak's data, see `_open_to_variants`.
-        file: For each utterance, this file gets the sampling rate and the number of samples as
+        file: File to write. Each utterance is the sampling rate and the number of samples as
             uint32, then the samples as int16, all little-endian.
     """
     loader = _import_loader()
@@ -139,8 +139,8 @@ def _write_speech(utterances: Iterable[Utterance], folder: Path, file: BinaryIO)
     for utterance in utterances:
         voice = utterance.voice
         if utterance.variant:
-            # eSpeak knows at most 350 voices but reads a variant each time it is selected, so one
-            # name serves for all variants.
+            # eSpeak lists at most 350 voices but reads a variant whenever it is selected, so all
+            # variants use one name.
             definition = f"language variant\nname own\n{utterance.variant}\n"
             (folder / VARIANT_FOLDER / "own").write_text(definition, "utf-8")
             voice = f"{utterance.voice}+own"

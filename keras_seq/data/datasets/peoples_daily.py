@@ -1,7 +1,7 @@
 """Sentences and entities of the People's Daily corpus (Peking University, 1998).
 
-Each line is a paragraph of words with part-of-speech tags, `word/tag`. The tag nr marks a part of a
-person's name, ns a place, and nt an organization. Brackets enclose an entity of several words:
+Each line is a paragraph of words with part-of-speech tags, `word/tag`. The tag nr is for parts of
+personal names, ns for places, and nt for organizations. Brackets enclose entities of several words:
 `[中央/n 电视台/n]nt`.
 """
 
@@ -13,11 +13,11 @@ from keras_seq.data.sdist import read_from_sdist
 from keras_seq.text.tag_schemes import Span
 
 LABELS = {"ns": "LOC", "nt": "ORG", "nr": "PER"}
-"""Labels of the entities, by tag."""
+"""Labels of entities by tag."""
 END_MARKS, CLOSING_QUOTES = "。！？", "”’』）"
 DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
 MAX_NAME_WORDS = 3
-"""Maximum number of words of one person's name: surname and given name."""
+"""Maximum number of words in the name of one person."""
 
 
 def read_january_1998() -> list[str]:
@@ -49,11 +49,11 @@ def parse_paragraph(line: str, where: str) -> Iterator[tuple[str, list[Span], li
         where: File and line number, for error messages.
 
     Yields:
-        The text of a sentence, its entities as spans of characters, and a tag per character: B- or
-        I- with the part of speech of the word.
+        Text of a sentence, its entities as spans of characters, and one tag per character: B- or I-
+        with the part of speech of the word.
 
     Raises:
-        InputError: If a word has no tag, or a bracket is not closed or not opened.
+        InputError: If a word has no tag, or brackets are unbalanced.
     """
     words, groups = _parse_words(line, where)
     begin = 0
@@ -62,7 +62,7 @@ def parse_paragraph(line: str, where: str) -> Iterator[tuple[str, list[Span], li
         is_end = word in END_MARKS or (
             word in CLOSING_QUOTES and _follows_end_mark(words, begin, position)
         )
-        # End marks and closing quotes after an end mark belong to the same sentence.
+        # Further end marks and closing quotes belong to the same sentence.
         if position + 1 == len(words) or (
             is_end and next_word not in {*END_MARKS, *CLOSING_QUOTES}
         ):
@@ -72,7 +72,7 @@ def parse_paragraph(line: str, where: str) -> Iterator[tuple[str, list[Span], li
 
 
 def _follows_end_mark(words: Sequence[tuple[str, str]], begin: int, position: int) -> bool:
-    """Return whether only closing quotes stand between an end mark and a closing quote."""
+    """Return whether a closing quote follows an end mark, perhaps after other closing quotes."""
     while position > begin and words[position][0] in CLOSING_QUOTES:
         position -= 1
     return words[position][0] in END_MARKS
@@ -98,12 +98,12 @@ def _parse_words(line: str, where: str) -> tuple[list[tuple[str, str]], list[Spa
         for label in closed:
             if not open_brackets:
                 raise InputError(
-                    f"{where}: a bracket closes at {excerpt(tagged)!r} that never opened."
+                    f"{where}: the bracket that closes at {excerpt(tagged)!r} was not opened."
                 )
             groups.append(Span(label, open_brackets.pop(), len(words)))
     if open_brackets:
         word = excerpt(words[open_brackets[0]][0])
-        raise InputError(f"{where}: a bracket opens at {word!r} and never closes.")
+        raise InputError(f"{where}: the bracket that opens at {word!r} is not closed.")
     return words, [group for group in groups if group.label in LABELS]
 
 
@@ -126,7 +126,7 @@ def _make_sentence(
         if tag == "nr" and position not in covered:
             run.append(position)
             continue
-        # A longer run is a list of persons, each with surname and given name.
+        # A longer run is a list of names of two words each, surname and given name.
         size = len(run) if len(run) <= MAX_NAME_WORDS else 2
         entities += [
             Span("nr", run[i], run[min(i + size, len(run)) - 1] + 1)

@@ -1,4 +1,4 @@
-"""The rated sentences on which VADER was evaluated (Hutto & Gilbert 2014)."""
+"""Sentences with sentiment ratings, on which VADER was evaluated (Hutto & Gilbert 2014)."""
 
 import io
 import tarfile
@@ -12,14 +12,14 @@ DOMAINS = {
     "products": "amazonReviewSnippets",
     "news": "nytEditorialSnippets",
 }
-"""Domains of the sentences, and the beginnings of their file names."""
+"""Prefixes of file names by domain of the sentences."""
 
 
 def read_rated_sentences() -> Iterator[tuple[str, str, float]]:
     """Read the sentences from the source distribution of vaderSentiment.
 
     Yields:
-        Domain, text, and mean of twenty ratings from -4 (negative) to 4 (positive).
+        Domain, text, and the mean of 20 ratings from -4 (negative) to 4 (positive).
 
     Raises:
         InputError: If the source distribution cannot be downloaded.
