@@ -1,4 +1,4 @@
-"""Keras layers for sequences: recurrent layers, attention, CRF, features of text and audio."""
+"""Keras layers for sequences: recurrent, attention, CRF, text, audio and video layers."""
 
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
 from keras_seq.layers.attention.attention_pooling import AttentionPooling

@@ -100,8 +100,8 @@ class GeneratorNetwork:
         # Some backends cannot carry empty structures through a loop.
         state = {"layers": layers, **({} if style is None else {"style": style})}
         for layer, names in zip(self.incremental_layers, self._state_names, strict=True):
-            own = layer.initial_state(ids, lengths, max_length)
-            state |= {names[name]: own[name] for name in layer.state_names}
+            layer_state = layer.initial_state(ids, lengths, max_length)
+            state |= {names[name]: layer_state[name] for name in layer.state_names}
         return state, ops.take_along_axis(ids, lengths[:, None] - 1, axis=1)[:, 0]
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
@@ -111,21 +111,21 @@ class GeneratorNetwork:
             ids: Last id of each sequence `(batch,)`.
             state: State before it.
         """
-        style, after, vectors = state.get("style"), dict(state), []
+        style, new_state, vectors = state.get("style"), dict(state), []
         for layer, names in zip(self.incremental_layers, self._state_names, strict=True):
-            own = {name: state[names[name]] for name in layer.state_names}
-            vector, own = layer.step(ids, own, style)
-            after |= {names[name]: own[name] for name in layer.state_names}
+            layer_state = {name: state[names[name]] for name in layer.state_names}
+            vector, layer_state = layer.step(ids, layer_state, style)
+            new_state |= {names[name]: layer_state[name] for name in layer.state_names}
             vectors.append(vector)
         probabilities = None if self.count_model is None else vectors.pop()
         x = [self.embedding(ids), *vectors]
         if self.style_embedding is not None:
             x.append(self.style_embedding(style))
-        output, after["layers"] = self.stack.step(_concatenate(x), state["layers"])
+        output, new_state["layers"] = self.stack.step(_concatenate(x), state["layers"])
         logits = self.output_layer(_concatenate([output, *vectors]))
         if self.count_model is not None:
             logits = self.count_model.interpolate(logits, probabilities)
-        return logits, after
+        return logits, new_state
 
     def _outputs(
         self, ids: Tensor, style: Tensor | None, initial_state: Any, mask: Tensor | None = None

@@ -155,19 +155,19 @@ class Seq2Seq(TextModel):
         source, lengths = _encode_side("source", self.source_encoder, examples)
         if targets is None:
             return EncodedDataset({"source": source}, None, lengths, ["source"])
-        after, target_lengths = _encode_side("target", self.target_encoder, targets)
-        length = max(source.shape[1], after.shape[1])
-        source, after = (
-            np.pad(ids, [(0, 0), (0, length - ids.shape[1])]) for ids in (source, after)
+        target, target_lengths = _encode_side("target", self.target_encoder, targets)
+        length = max(source.shape[1], target.shape[1])
+        source, target = (
+            np.pad(ids, [(0, 0), (0, length - ids.shape[1])]) for ids in (source, target)
         )
         # The decoder reads the start token, then the target without the end token. Both tokens
         # have the same id.
-        before = np.roll(after, 1, axis=1)
-        before[before == self.target_encoder.end_id] = self.target_encoder.pad_id
-        before[:, :1] = self.target_encoder.start_id
+        decoder_ids = np.roll(target, 1, axis=1)
+        decoder_ids[decoder_ids == self.target_encoder.end_id] = self.target_encoder.pad_id
+        decoder_ids[:, :1] = self.target_encoder.start_id
         return EncodedDataset(
-            {"source": source, "target": before},
-            after,
+            {"source": source, "target": decoder_ids},
+            target,
             np.maximum(lengths, target_lengths),
             ["source", "target", "targets"],
             min_length=MIN_LENGTH,

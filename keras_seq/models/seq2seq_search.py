@@ -96,10 +96,10 @@ def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.Beam
 
     def step(tokens: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         logits, weights, layers = model.decoder.step(tokens, state["layers"], memory)
-        after = {"layers": layers}
+        new_state = {"layers": layers}
         if options.coverage_penalty:
-            after["attended"] = state["attended"] + weights
-        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), after
+            new_state["attended"] = state["attended"] + weights
+        return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), new_state
 
     encoder = model.target_encoder
     assert encoder.end_id is not None  # as checked by the constructor of the model
@@ -226,9 +226,11 @@ class Translator:
         longest = int((sequences > 0).sum(axis=-1).max())
         sequences = sequences[:, :, : bucket_length(longest, 4)]
         batch, n_best, timesteps = sequences.shape
-        before = np.full((batch * n_best, timesteps), self.model.target_encoder.start_id, "int32")
-        before[:, 1:] = sequences.reshape(batch * n_best, timesteps)[:, :-1]
-        weights = self._attend()(ids, ops.convert_to_tensor(before))
+        decoder_ids = np.full(
+            (batch * n_best, timesteps), self.model.target_encoder.start_id, "int32"
+        )
+        decoder_ids[:, 1:] = sequences.reshape(batch * n_best, timesteps)[:, :-1]
+        weights = self._attend()(ids, ops.convert_to_tensor(decoder_ids))
         return ops.convert_to_numpy(weights).reshape(batch, n_best, timesteps, -1)
 
     def _to_translations(
@@ -264,11 +266,11 @@ class Translator:
         return compile_graph(lambda ids: search(self.model, ids, options), 1)
 
     def _compile_attention(self) -> Callable[[Tensor, Tensor], Tensor]:
-        def run(ids: Tensor, before: Tensor) -> Tensor:
+        def run(ids: Tensor, decoder_ids: Tensor) -> Tensor:
             state, memory = self.model.init_state(ids)
-            n_best = ops.shape(before)[0] // ops.shape(ids)[0]
+            n_best = ops.shape(decoder_ids)[0] // ops.shape(ids)[0]
             state = keras.tree.map_structure(lambda rows: ops.repeat(rows, n_best, axis=0), state)
-            return self.model.decoder.call_sequence(before, state, memory)[1]
+            return self.model.decoder.call_sequence(decoder_ids, state, memory)[1]
 
         return compile_graph(run, 2)
 

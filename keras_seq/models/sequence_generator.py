@@ -206,9 +206,9 @@ class SequenceGenerator(LanguageModel):
             beam_width=beam_width,
             length_penalty=length_penalty,
         )
-        starts = [""] * len(continuations) if prompts is None else prompts
-        pairs = zip(starts, continuations, strict=True)
-        return [self.encoder.append(start, more.tokens) for start, more in pairs]
+        prompts = [""] * len(continuations) if prompts is None else prompts
+        pairs = zip(prompts, continuations, strict=True)
+        return [self.encoder.append(prompt, sequence.tokens) for prompt, sequence in pairs]
 
     def generate_tokens(
         self,
@@ -281,12 +281,12 @@ class SequenceGenerator(LanguageModel):
         if beam_width is not None:
             # The beam search returns only the sum of the log probabilities.
             starts = [self.encoder.tokenize(prompt) for prompt in prompts]
-            both = [[*start, *more] for start, more in zip(starts, tokens, strict=True)]
-            rows = zip(starts, self.log_probs(both, styles), strict=True)
+            texts = [[*start, *end] for start, end in zip(starts, tokens, strict=True)]
+            rows = zip(starts, self.log_probs(texts, styles), strict=True)
             log_probs = [row[len(start) :] for start, row in rows]
         lengths = (ids > 0).sum(axis=1)
         triples = zip(tokens, log_probs, lengths, strict=True)
-        return [GeneratedSequence(more, row[:length]) for more, row, length in triples]
+        return [GeneratedSequence(row, p[:length]) for row, p, length in triples]
 
     def _prompt_ids(self, prompts: Sequence[Text]) -> Array:
         """Return the ids of the end token and prompts; raise an InputError for an unknown token."""

@@ -209,15 +209,15 @@ class SequenceTagger(TextModel):
             For each text its tags, and their probabilities `(tokens,)`.
         """
         results: list[Any] = [([], np.zeros(0, "float32")) for _ in examples]
-        full = [number for number, text in enumerate(examples) if self.encoder.tokenize(text)]
-        dataset = self.encode([examples[number] for number in full])
+        nonempty = [index for index, text in enumerate(examples) if self.encoder.tokenize(text)]
+        dataset = self.encode([examples[index] for index in nonempty])
         predict = self.inference_model.predict_on_batch
         for rows, outputs in self.predict_by_length(dataset, batch_size, predict):
             for number, row in enumerate(rows):
                 length = dataset.lengths[row]
                 ids = outputs["tags"][number, :length]
                 probabilities = outputs["probabilities"][number, :length]
-                results[full[row]] = self.tag_set.decode(ids), probabilities
+                results[nonempty[row]] = self.tag_set.decode(ids), probabilities
         return results
 
 
@@ -277,8 +277,8 @@ class AuxiliaryTags(keras.layers.Layer):
         return (*input_shape[:-1], self.encoder.vocab_size)
 
     def get_config(self) -> Config:
-        own = {"names": self.encoder.vocabulary, "dropout": self.dropout.rate}
-        return {**super().get_config(), **own}
+        arguments = {"names": self.encoder.vocabulary, "dropout": self.dropout.rate}
+        return {**super().get_config(), **arguments}
 
 
 class BestTags(keras.layers.Layer):

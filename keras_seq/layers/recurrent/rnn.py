@@ -53,7 +53,7 @@ class RNN(keras.layers.RNN):
     Call arguments:
         sequences: `(batch, timesteps, features)`.
         initial_state: List of states, each `(batch, units)`, or `(1, units)` for all rows.
-            Default: zeros.
+            Default: zeros, or the final states of the previous batch if `stateful`.
         mask: Bools `(batch, timesteps)`, False where a time step is skipped, anywhere in a
             sequence. Default: the Keras mask of the sequences. Values at masked time steps do not
             influence outputs or gradients, even if they are NaN.

@@ -18,7 +18,7 @@ class CausalNgramFeatures(IncrementalLayer):
     """Hashed embeddings of the n-grams that end with a token (Mikolov et al. 2011).
 
     See `HashedNgramEmbedding`. With styles (labels on which a language model is conditioned), short
-    n-grams have a second vector per style: the id of the style is hashed like a newest token.
+    n-grams have a second vector per style: its id is hashed as if it were the newest token.
 
     >>> import numpy as np
     >>> from keras_seq.layers import CausalNgramFeatures
@@ -30,8 +30,8 @@ class CausalNgramFeatures(IncrementalLayer):
         max_n: Number of tokens of the longest n-grams, at least 2.
         num_buckets: Number of vectors per length, a power of two.
         output_dim: Width of the vector of an n-gram.
-        dropout: Fraction of the time steps at which the n-grams of one length are dropped in
-            training, from 0 to 1.
+        dropout: Probability of dropping the n-grams of one length at a time step in training,
+            from 0 to 1.
         max_style_n: Number of tokens of the longest n-grams that have a vector per style, from 0
             (none) to `max_n`.
 

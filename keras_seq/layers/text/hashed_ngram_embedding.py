@@ -29,8 +29,8 @@ class HashedNgramEmbedding(keras.layers.Layer):
         max_n: Number of tokens of the longest n-grams, at least 2.
         num_buckets: Number of vectors per length, a power of two.
         output_dim: Width of the vector of an n-gram.
-        dropout: Fraction of the time steps at which the n-grams of one length are dropped in
-            training, from 0 to 1. It reduces overfitting to frequent n-grams.
+        dropout: Probability of dropping the n-grams of one length at a time step in training,
+            from 0 to 1. It reduces overfitting to frequent n-grams.
         seed: Random seed for dropout.
 
     Call arguments:
