@@ -33,6 +33,7 @@ def test_rows_of_pixels(tmp_path):
     np.testing.assert_allclose(outputs, model(x[:1]), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_tagger_of_any_length(tmp_path):
     encoder = TextEncoder("abcdefg", "char_nospace")
     pairs = [encoder.encode(pair) for pair in ("ab", "bc")]

@@ -162,6 +162,7 @@ def trained():
     return recognizer
 
 
+@pytest.mark.slow
 def test_training_and_transcription(trained):
     recordings = [melody(text) for text in TEXTS]
     assert trained.transcribe(recordings) == TEXTS
@@ -173,6 +174,7 @@ def test_training_and_transcription(trained):
     assert trained.transcribe([(recordings[-1] * 2**15).astype("int16")]) == ["abba"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_time_steps_of_characters(trained):
     [log_probs] = trained.log_probs([melody("ab")])
@@ -182,6 +184,7 @@ def test_time_steps_of_characters(trained):
     assert 0.0 < first * trained.seconds_per_step < second * trained.seconds_per_step < 0.45
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_saved_and_loaded(trained, tmp_path):
     recordings = noises(2000, 900)
@@ -229,6 +232,7 @@ def test_a_stream_equals_the_whole_recording(options):
     assert stream.finish().text == ""
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_a_stream_returns_text_before_the_end(trained):
     stream, sound = trained.stream(), melody("abba")
@@ -380,6 +384,7 @@ print([text.decode() for text in outputs["texts"].numpy()])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @ELSEWHERE
 def test_savedmodel_transcribes_without_this_package(trained, tmp_path, elsewhere):

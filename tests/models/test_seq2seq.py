@@ -100,6 +100,7 @@ def test_training_and_translation():
     assert model.translate_n_best([]) == model.translate([]) == []
 
 
+@pytest.mark.slow
 def test_beam_search_runs_only_where_greedy_is_not_optimal(trained, monkeypatch):
     model, words, searched = trained, [*WORDS, "aabbccdd", "abababab", "aaaa", "dddddd"], []
     search = Translator.search
@@ -116,6 +117,7 @@ def test_beam_search_runs_only_where_greedy_is_not_optimal(trained, monkeypatch)
     assert searched[0][1] == len(words) > searched[1][1] > 0
 
 
+@pytest.mark.slow
 def test_batch_size_does_not_matter(trained):
     model, words = trained, ["", *WORDS, "abcdabcd"]
     together = model.translate_n_best(words, n_best=2, return_attention_scores=True, batch_size=4)
@@ -167,6 +169,7 @@ def test_encoded_pairs():
     assert model.encode(["ab"], ["A"]).targets.tolist() == examples.targets[:1, :3].tolist()
 
 
+@pytest.mark.slow
 def test_inputs_to_trace(trained):
     inputs, steps = plain().trace_inputs("ab", "C")
     assert steps == ["a | <EOS>", "b | C", "<EOS> | <PAD>"]
@@ -198,6 +201,7 @@ def test_compiled_searches_are_freed_with_the_model():
     assert reference() is None
 
 
+@pytest.mark.slow
 def test_two_thousand_tokens_and_unknown_tokens():
     [text] = trained_model().translate(["abc\u9f98" * 500], max_length=4)
     assert set(text.split()) <= set("ABCD")

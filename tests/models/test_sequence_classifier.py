@@ -111,6 +111,7 @@ def test_tokens_that_differ_from_the_text_are_returned_as_encoded():
     assert prediction == model.classify([["▁so", "▁bad"]])[0]
 
 
+@pytest.mark.slow
 def test_batch_size_does_not_matter():
     texts = [*TEXTS, "never seen words only"]
     together = default().classify(texts, batch_size=4)
@@ -226,6 +227,7 @@ def test_a_custom_expert(tmp_path):
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
+@pytest.mark.slow
 def test_case_matters_unless_the_encoder_is_lowercase():
     assert len({default().classify([text])[0].probability for text in ("so good", "SO Good")}) == 1
     with eagerly():
@@ -233,6 +235,7 @@ def test_case_matters_unless_the_encoder_is_lowercase():
     assert lower.probability != upper.probability
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize("variant", ["default", *VARIANTS])
 def test_saved_and_loaded(tmp_path, variant):
@@ -242,6 +245,7 @@ def test_saved_and_loaded(tmp_path, variant):
     assert loaded.classify(TEXTS) == model.classify(TEXTS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 def test_savedmodel_classifies_strings(tmp_path):
     import tensorflow as tf

@@ -193,6 +193,7 @@ def test_training_and_generation():
     assert best == "l" and 0.5 < p <= 1
 
 
+@pytest.mark.slow
 def test_batch_size_does_not_matter(trained):
     model = trained
     together = model.log_probs(TEXTS, STYLES)
@@ -203,6 +204,7 @@ def test_batch_size_does_not_matter(trained):
     assert model.generate(prompts, [0] * 3, temperature=0, max_length=9) == alone
 
 
+@pytest.mark.slow
 def test_style_and_seed_change_the_texts(trained):
     model = trained
     assert model.generate(styles=["up"], temperature=0, max_length=20) == ["hello world"]

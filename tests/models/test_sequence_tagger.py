@@ -160,6 +160,7 @@ def test_auxiliary_tags():
         tagger.fit(SENTENCES, TAGS)
 
 
+@pytest.mark.slow
 def test_batch_size_does_not_matter():
     tagger = trained("characters and bigrams")
     together = tagger.tag_tokens([*SENTENCES, []], batch_size=3)
@@ -182,7 +183,7 @@ def test_unknown_characters_and_very_long_texts():
 
 
 def test_features_read_the_original_case():
-    inputs = trained("custom feature, lower case").encode(["Ada met"]).inputs
+    inputs = small("custom feature, lower case").encode(["Ada met"]).inputs
     assert inputs["characters"][0, 0, :4].tolist() == [*map(ord, "Ada"), 0]
     assert inputs["tokens"].tolist() == [LOWERCASE.encode("ada met")]
 
@@ -249,6 +250,7 @@ def test_savedmodel_tags_strings_without_this_package(tmp_path, name):
     assert second == str(list(zip(sentences[1], TAGS[1])))
 
 
+@pytest.mark.slow
 def test_inputs_to_trace():
     tagger = trained("characters and bigrams")
     inputs, steps = tagger.trace_inputs("Ada met Grace.")

@@ -40,10 +40,14 @@ def stack_to_last(*args, **options):
     return RNNStack(*args, return_sequences=False, **options)
 
 
+def small():
+    keras.utils.set_random_seed(0)
+    return VideoClassifier(LABELS, (8, 8), SmallFrameEncoder(8, 32), stack_to_last("GRU", 16))
+
+
 @functools.cache
 def trained():
-    keras.utils.set_random_seed(0)
-    model = VideoClassifier(LABELS, (8, 8), SmallFrameEncoder(8, 32), stack_to_last("GRU", 16))
+    model = small()
     model.compile(keras.optimizers.Adam(0.01))
     model.fit(CLIPS, TARGETS, epochs=100, batch_size=16, verbose=0)
     return model
@@ -58,6 +62,7 @@ def test_training_on_motion():
     assert np.mean([a.label != b.label for a, b in zip(actual, backwards)]) > 0.6
 
 
+@pytest.mark.slow
 def test_batch_size_does_not_matter_and_predictions_per_frame():
     model = trained()
     together = model.classify(CLIPS)
@@ -72,6 +77,7 @@ def test_batch_size_does_not_matter_and_predictions_per_frame():
         assert prediction.probability == pytest.approx(expected.probability, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_saved_and_loaded(tmp_path):
     trained().save(tmp_path / "it.keras")
     loaded = keras.saving.load_model(tmp_path / "it.keras")
@@ -83,6 +89,7 @@ def test_saved_and_loaded(tmp_path):
     assert loss < 0.2 and accuracy == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("eagerly")
 def test_clips_of_one_shape_may_be_one_array():
     clips = np.stack([clip[:3] for clip in CLIPS])
@@ -135,12 +142,12 @@ def test_frame_difference_encodes_motion():
 )
 def test_bad_clips(clips, message):
     with pytest.raises(InputError, match=message):
-        trained().classify(clips)
+        small().classify(clips)
 
 
 def test_bad_arguments():
     with pytest.raises(InputError, match="There is no label \\(clip 1\\) 'fall'"):
-        trained().encode(CLIPS[:1], ["fall"])
+        small().encode(CLIPS[:1], ["fall"])
     with pytest.raises(InputError, match="at least two labels, got 1"):
         VideoClassifier(["falls"], (8, 8))
     with pytest.raises(InputError, match=r"must be \(height, width\) or .*, got \(8, 8, 4\)"):
@@ -200,6 +207,7 @@ def test_examples_of_frame_encoders():
     assert count and not failed
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize("format", ["savedmodel", "onnx", "litert"])
 def test_exported(tmp_path, format):

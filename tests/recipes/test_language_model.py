@@ -89,6 +89,7 @@ def test_subwords_end_to_end(mine, capsys):
     assert "the cat" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_own_text_end_to_end(mine, capsys):
     assert cli.main(["train", "language_model", "--data", "mine.txt", *SMALL]) == 0

@@ -375,6 +375,7 @@ def folder_of_tunes(folder, count=24):
 SMALL = ["--units", "16", "--num-layers", "1", "--steps", "2", "--dropout", "0"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 4, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():

@@ -91,6 +91,7 @@ def test_tied_embeddings_share_one_weight():
         assert changed[-1] and not changed[:-1].any()
 
 
+@pytest.mark.slow
 def test_dropout_in_training_only():
     decoder = make(dropout=0.5, num_layers=2)
     once, again = (to_numpy(decoder(IDS, MEMORY, SUMMARY)) for _ in range(2))
