@@ -182,7 +182,7 @@ def test_archives_that_the_index_does_not_have(index, monkeypatch, workplace):
     assert error.startswith("127.0.0.1 has another archive, with SHA-256")
     (workplace / "index" / "thing-1.0.zip").unlink()
     (workplace / "index/thing/index.html").write_text('<a href="/thing-1.0.zip">it</a>')
-    assert error_of(settings, monkeypatch).startswith("127.0.0.1 answers 404")
+    assert error_of(settings, monkeypatch).startswith("127.0.0.1 returned status 404")
 
 
 def test_the_settings_are_those_of_pip(tmp_path, monkeypatch):

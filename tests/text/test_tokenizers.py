@@ -100,7 +100,7 @@ def test_vectors(tmp_path):
     with pytest.raises(InputError, match="line 2: expected a token and 2 numbers, got 2 columns"):
         read_vectors(path, {"the", "of"})
     path.write_text("the 1 x\n")
-    with pytest.raises(InputError, match="the vector of 'the' is not 2 finite numbers"):
+    with pytest.raises(InputError, match="the vector of 'the' must be 2 finite numbers"):
         read_vectors(path, {"the"})
     path.write_text("a 1 2\n")
     with pytest.raises(InputError, match="no vector for any of the 1 tokens"):
