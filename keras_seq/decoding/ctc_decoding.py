@@ -66,7 +66,8 @@ def ctc_decode(
         return []
     classes = log_probs[0].shape[-1]
     if beam_width is not None and not scorers and keras.backend.backend() == "torch":
-        # Keras 3.15 has no CTC beam search on torch. With a scorer of zeros, ours is equal.
+        # Keras 3.15 has no CTC beam search on torch. With a scorer of zeros, `ctc_beam_search`
+        # finds the same labels.
         scorers, length_bonus = [lambda prefixes: np.zeros((len(prefixes), classes))], 0.0
     if scorers:
 

@@ -26,8 +26,8 @@ class SimpleRNN(CellLayer):
         activation: Activation of the output.
         use_bias: Whether to add a bias.
         kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
-        dropout: Fraction of the inputs to drop in training, the same at all time steps.
-        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        dropout: Fraction of the inputs to drop in training; one mask for all time steps.
+        recurrent_dropout: Fraction of the state to drop in training; one mask for all time steps.
         seed: Random seed of dropout.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
             checkpoint: See `keras_seq.layers.RNN`.
@@ -86,8 +86,8 @@ class GRU(CudnnLayer):
         recurrent_activation: Activation of the gates.
         use_bias: Whether to add a bias.
         kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
-        dropout: Fraction of the inputs to drop in training, the same at all time steps.
-        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        dropout: Fraction of the inputs to drop in training; one mask for all time steps.
+        recurrent_dropout: Fraction of the state to drop in training; one mask for all time steps.
         seed: Random seed of dropout.
         reset_after: Whether the reset gate acts after the recurrent product, as in cuDNN.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
@@ -151,8 +151,8 @@ class LSTM(CudnnLayer):
         recurrent_activation: Activation of the gates.
         use_bias: Whether to add a bias.
         kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
-        dropout: Fraction of the inputs to drop in training, the same at all time steps.
-        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        dropout: Fraction of the inputs to drop in training; one mask for all time steps.
+        recurrent_dropout: Fraction of the state to drop in training; one mask for all time steps.
         seed: Random seed of dropout.
         unit_forget_bias: Whether the bias of the forget gate is initialized to 1.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
@@ -216,8 +216,8 @@ class PeepholeLSTM(CellLayer):
         recurrent_activation: Activation of the gates.
         use_bias: Whether to add a bias.
         kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
-        dropout: Fraction of the inputs to drop in training, the same at all time steps.
-        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        dropout: Fraction of the inputs to drop in training; one mask for all time steps.
+        recurrent_dropout: Fraction of the state to drop in training; one mask for all time steps.
         seed: Random seed of dropout.
         unit_forget_bias: Whether the bias of the forget gate is initialized to 1.
         return_sequences, return_state, go_backwards, stateful, unroll, zero_output_for_mask,
@@ -279,8 +279,8 @@ class DiagonalPeepholeLSTM(CellLayer):
         recurrent_activation: Activation of the gates.
         use_bias: Whether to add a bias.
         kernel_*, recurrent_*, bias_*: Initializer, regularizer and constraint of each weight.
-        dropout: Fraction of the inputs to drop in training, the same at all time steps.
-        recurrent_dropout: Fraction of the state to drop in training, the same at all time steps.
+        dropout: Fraction of the inputs to drop in training; one mask for all time steps.
+        recurrent_dropout: Fraction of the state to drop in training; one mask for all time steps.
         seed: Random seed of dropout.
         peephole_initializer: Initializer of the peephole vectors. Default: `kernel_initializer`.
         unit_forget_bias: Whether the bias of the forget gate is initialized to 1.

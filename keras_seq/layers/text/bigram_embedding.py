@@ -17,7 +17,7 @@ MAX_TOKEN_IDS = 46_340
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class BigramLookup(keras.layers.Layer):
-    """Lookup of the ids of known bigrams, that is, pairs of neighboring tokens.
+    """Lookup table from known bigrams, which are pairs of neighboring tokens, to ids.
 
     Ids start at 1. They are sorted by the first token of the pair, then by the second.
 
@@ -34,8 +34,8 @@ class BigramLookup(keras.layers.Layer):
         inputs: Ids of tokens `(batch, timesteps)`, 0 for padding.
 
     Returns:
-        Ids of bigrams, int32 `(batch, timesteps + 1)`, 0 for unknown bigrams. The first is padding
-        and the first token, the last is the last token and padding.
+        Ids of bigrams, int32 `(batch, timesteps + 1)`, 0 for unknown bigrams. The first
+        bigram pairs padding with the first token, the last one the last token with padding.
 
     Raises:
         InputError: If `pairs` is empty, or if an id is not from 0 to 46,339.

@@ -17,8 +17,8 @@ class CharEncoder(keras.layers.Layer):
     """Bidirectional recurrent layer over the characters of each token (Lample et al. 2016).
 
     Characters need no vocabulary: the embedding is looked up by the code point modulo
-    `num_buckets`. With the default, all characters below U+0800 have their own. These include the
-    Latin, Greek, Cyrillic, Hebrew and Arabic alphabets.
+    `num_buckets`. With the default, all characters below U+0800 have different embeddings. These
+    include the Latin, Greek, Cyrillic, Hebrew and Arabic alphabets.
 
     >>> from keras_seq.layers import CharEncoder
     >>> from keras_seq.text.code_points import token_code_points

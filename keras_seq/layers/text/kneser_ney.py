@@ -271,7 +271,8 @@ class NgramTrie:
     Attributes:
         token: Last token of each node's n-gram.
         probability: Discounted probability of that token after the others, max(c - D, 0) / s.
-        first_child: First child of each node. Its children end before the next node's first child.
+        first_child: First child of each node. The children of a node end where those of the next
+            node begin.
         backoff: Probability mass that each node leaves to shorter contexts, D m / s.
         shape: Number of nodes without the last two, then `KneserNey.max_children`.
 
