@@ -77,7 +77,7 @@ class GeneratorNetwork:
         logits = self.output_layer(_concatenate([outputs, *vectors]))
         return logits if self.count_model is None else self.count_model(logits, ids)
 
-    def init_state(
+    def initial_state(
         self, ids: Tensor, style: Tensor | None = None, max_length: int | Tensor = 0
     ) -> tuple[State, Tensor]:
         """Return the state before the last id of each prompt, and these ids.

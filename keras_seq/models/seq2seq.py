@@ -282,7 +282,7 @@ class Seq2Seq(TextModel):
         )
         return self._translator(texts, options, return_attention_scores, batch_size)
 
-    def init_state(self, ids: Tensor) -> tuple[list[States], list[Tensor]]:
+    def initial_state(self, ids: Tensor) -> tuple[list[States], list[Tensor]]:
         """Run the encoder; return the initial state of the decoder and the memory for attention.
 
         Args:

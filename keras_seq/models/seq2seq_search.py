@@ -81,7 +81,7 @@ def search(model: Seq2Seq, ids: Tensor, options: SearchOptions) -> decoding.Beam
     if max_length is None:
         max_length = 2 * ops.shape(ids)[1] + 16
         max_lengths = max_target_lengths(ids)
-    layers, memory = model.init_state(ids)
+    layers, memory = model.initial_state(ids)
     state: dict[str, Any] = {"layers": layers}
     coverage = None
     if options.coverage_penalty:
@@ -267,7 +267,7 @@ class Translator:
 
     def _compile_attention(self) -> Callable[[Tensor, Tensor], Tensor]:
         def run(ids: Tensor, decoder_ids: Tensor) -> Tensor:
-            state, memory = self.model.init_state(ids)
+            state, memory = self.model.initial_state(ids)
             n_best = ops.shape(decoder_ids)[0] // ops.shape(ids)[0]
             state = keras.tree.map_structure(lambda rows: ops.repeat(rows, n_best, axis=0), state)
             return self.model.decoder.call_sequence(decoder_ids, state, memory)[1]

@@ -306,7 +306,7 @@ class SequenceGenerator(LanguageModel):
         """
 
         def decode(inputs: dict[str, Tensor], numbers: dict[str, Tensor]) -> tuple[Tensor, ...]:
-            state, start = self.network.init_state(**_named(inputs), max_length=max_length)
+            state, start = self.network.initial_state(**_named(inputs), max_length=max_length)
             ids = {"start_id": start, "end_id": self.encoder.end_id}
             return strategy(self.step, state, **ids, max_length=max_length, **options, **numbers)
 
@@ -321,7 +321,7 @@ class SequenceGenerator(LanguageModel):
 
         Args:
             ids: Last token of each sequence `(batch,)`.
-            state: State before it, initially that of `network.init_state`.
+            state: State before it, initially that of `network.initial_state`.
 
         Returns:
             `(batch, vocab_size)`, minus infinity for padding and `<UNK>`; and the next state.

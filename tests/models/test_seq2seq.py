@@ -148,7 +148,7 @@ def test_coverage_and_length_penalty(eagerly):
     [actual] = model.translate_n_best(["abcd"], coverage_penalty=0.3, min_length=2, **options)
     logs = log_probs(model, "abcd", [item.tokens for item in actual], longest=6)
     examples = model.encode(["abcd"] * 3, [item.tokens for item in actual])
-    state, memory = model.init_state(np.repeat(examples.inputs["source"][:1], 3, axis=0))
+    state, memory = model.initial_state(np.repeat(examples.inputs["source"][:1], 3, axis=0))
     weights = to_numpy(model.decoder.call_sequence(examples.inputs["target"], state, memory)[1])
     for translation, scores, rows in zip(actual, logs, weights):
         assert len(translation.tokens) >= 1

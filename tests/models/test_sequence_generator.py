@@ -129,7 +129,7 @@ def test_beam_search_finds_more_likely_sequences():
     inputs = model.encode(prompts, styles).inputs
     tokens, style = map(ops.convert_to_tensor, (inputs["tokens"], inputs["style"]))
     with no_gradients():
-        state, start = model.network.init_state(tokens, style, 8)
+        state, start = model.network.initial_state(tokens, style, 8)
         _, scores, _ = decoding.beam_search(
             model.step, state, start_id=start, end_id=2, max_length=8, beam_width=4, n_best=1
         )
@@ -144,7 +144,7 @@ def test_two_features_of_one_class_have_separate_states():
     pair = [layers.CausalNgramFeatures(n, 64, 3, name=f"ngrams_{n}") for n in (2, 4)]
     model = generator(styles=None, features=pair)
     tokens = ops.convert_to_tensor(model.encode(["he"]).inputs["tokens"])
-    state, _ = model.network.init_state(tokens)
+    state, _ = model.network.initial_state(tokens)
     assert set(state) == {"layers", "history_window", "ngrams_4_history_window"}
     [sequence] = model.generate_tokens(["he"], max_length=5, temperature=0)
     [log_probs] = model.log_probs([["h", "e", *sequence.tokens]])

@@ -83,7 +83,7 @@ class Seq2SeqAdapter(TextAdapter):
             names[-1].append("attended")
 
         def init(tokens: Tensor) -> dict[str, Tensor]:
-            state, memory = model.init_state(tokens)
+            state, memory = model.initial_state(tokens)
             token = ops.full_like(tokens[:, 0], model.target_encoder.start_id)
             memory = dict(zip(MEMORY_NAMES, memory, strict=False))
             return rename_next_state(names, state, token=token) | memory
@@ -106,7 +106,7 @@ class Seq2SeqAdapter(TextAdapter):
     def _greedy(self, tokens: Tensor) -> dict[str, Tensor]:
         """Return the most likely target tokens, each after the ones before it."""
         model, encoder = self.model, self.model.target_encoder
-        state, memory = model.init_state(tokens)
+        state, memory = model.initial_state(tokens)
 
         def step(token: Tensor, state: Any) -> tuple[Tensor, Any]:
             logits, _, state = model.decoder.step(token, state, memory)

@@ -43,7 +43,7 @@ class SequenceGeneratorAdapter(TextAdapter):
             seed: Tensor,
         ) -> dict[str, Tensor]:
             ids = encoder.encode_tf(prompts, start=True).ids
-            state, start = model.network.init_state(ids, style, max_length)
+            state, start = model.network.initial_state(ids, style, max_length)
             ids, log_probs = decoding.sample(
                 model.step,
                 state,
@@ -109,7 +109,7 @@ class SequenceGeneratorAdapter(TextAdapter):
 
         def init(tokens: Tensor, *options: Tensor) -> dict[str, Tensor]:
             by_name = dict(zip((spec.name for spec in signature[1:]), options, strict=True))
-            state, last = model.network.init_state(tokens, **by_name)
+            state, last = model.network.initial_state(tokens, **by_name)
             return rename_next_state(names, state.pop("layers"), **state, token=last)
 
         def step(arguments: dict[str, Tensor]) -> dict[str, Tensor]:
