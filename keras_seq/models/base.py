@@ -35,7 +35,7 @@ class BaseModel(keras.Model):
             targets: List of raw targets, one per example, or None.
 
         Raises:
-            InputError: If an example is invalid. The message has its number, counted from 1.
+            InputError: If an example is invalid. The message gives its number, from 1.
         """
         raise NotImplementedError(f"{type(self).__name__} has no encode().")
 
@@ -159,7 +159,7 @@ class BaseModel(keras.Model):
             validation_freq: As in Keras.
 
         Raises:
-            InputError: If an example is invalid. The message has its number, counted from 1.
+            InputError: If an example is invalid. The message gives its number, from 1.
         """
         x, y = self._encoded(x, y)
         if isinstance(validation_data, EncodedDataset):
@@ -212,7 +212,7 @@ class BaseModel(keras.Model):
             **kwargs: Private arguments, which Keras passes in `fit`.
 
         Raises:
-            InputError: If an example is invalid. The message has its number, counted from 1.
+            InputError: If an example is invalid. The message gives its number, from 1.
         """
         x, y = self._encoded(x, y)
         return super().evaluate(

@@ -171,7 +171,7 @@ class CTCRecognizer(BaseModel):
 
         Raises:
             InputError: If a text has a character that is not in the alphabet, or is too long for
-                its recording. The message has its number, counted from 1.
+                its recording. The message gives its number, from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
         rows = [to_float16(recording) for recording in recordings]

@@ -195,7 +195,7 @@ class SequenceClassifier(TextModel):
                 `(texts, labels)`.
 
         Raises:
-            InputError: If an example is invalid. The message has its number, counted from 1.
+            InputError: If an example is invalid. The message gives its number, from 1.
         """
         x, y = self._encoded(x, y)
         y = np.asarray(y["labels"] if isinstance(y, dict) else y)
@@ -226,7 +226,7 @@ class SequenceClassifier(TextModel):
             batch_size: Largest number of texts per batch.
 
         Raises:
-            InputError: If a text has no tokens. The message has its number, counted from 1.
+            InputError: If a text has no tokens. The message gives its number, from 1.
         """
         texts = texts if isinstance(texts, str) else list(texts)
         predictions: list[Any] = [None] * len(texts)

@@ -151,7 +151,7 @@ class SequenceTagger(TextModel):
 
         Raises:
             InputError: If a text has no tokens, another number of tags than tokens, or an unknown
-                tag. The message has its number, counted from 1.
+                tag. The message gives its number, from 1.
         """
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):

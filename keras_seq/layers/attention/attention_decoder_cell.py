@@ -150,7 +150,7 @@ class AttentionDecoderCell(keras.layers.Layer):
             cell_states: States of the inner cell. Default: zeros.
 
         Raises:
-            InputError: If keys or memory have another number of features than `key_units` or
+            InputError: If the keys do not have `key_units` features, or the memory does not have
                 `memory_units`.
         """
         keys = memory if keys is None else keys

@@ -16,7 +16,7 @@ SAVED = (
     *("units", "num_layers", "bidirectional", "dropout", "recurrent_dropout", "residual"),
     *("normalization", "variational_dropout", "return_sequences", "return_state"),
 )
-"""Arguments that are saved as they are."""
+"""Arguments that the configuration contains unchanged."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

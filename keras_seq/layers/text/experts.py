@@ -105,7 +105,7 @@ class NaiveBayesExpert(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class WeightArrayExpert(keras.layers.Layer):
-    """Weight array model over the tokens of a sequence, see `WeightArrayModel`.
+    """Weight array expert over the tokens of a sequence, see `WeightArrayModel`.
 
     Call `adapt` before you use the layer.
 

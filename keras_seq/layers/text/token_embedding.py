@@ -75,7 +75,7 @@ class TokenEmbedding(keras.layers.Embedding):
             Number of tokens that got a vector.
 
         Raises:
-            InputError: If the vectors have another width than the embedding.
+            InputError: If vectors and embedding differ in width.
         """
         values = ops.convert_to_numpy(self.embeddings).copy()
         count = 0
