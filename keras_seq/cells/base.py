@@ -53,8 +53,8 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
     - `step(projected, states)`: one time step; returns a `Step`. A cell with recurrent dropout
       also takes `training`.
 
-    Any cell with these two methods and `state_size` runs in `keras_seq.scan`, which projects the
-    whole sequence at once, outside the loop over time:
+    `keras_seq.scan` runs any layer with these two methods and `state_size`. It projects the whole
+    sequence at once, before the loop over time:
 
     >>> import keras
     >>> from keras import ops
@@ -208,7 +208,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         return state * self.get_recurrent_dropout_mask(state)
 
     def activate(self, z: Tensor) -> Tensor:
-        """Apply `activation`, keeping float64."""
+        """Apply `activation` without rounding float64 to float32."""
         return float64.activation(self.activation)(z)
 
     def get_initial_state(self, batch_size: int | None = None) -> States:
@@ -296,8 +296,8 @@ def get_step(cell: Any, training: bool | None) -> Callable[[Tensor, States], Ste
     if getattr(cell, "recurrent_dropout", 0):
         name = type(cell).__name__
         raise InputError(
-            f"{name}.step must take `training` and read states by `drop_state(state, training)`, "
-            f"because {name} has recurrent_dropout={cell.recurrent_dropout}."
+            f"{name}.step must take `training` and pass states through "
+            f"`drop_state(state, training)`, because recurrent_dropout={cell.recurrent_dropout}."
         )
     return cell.step
 
@@ -325,7 +325,7 @@ class GatedCell(RecurrentCell):
         self.recurrent_activation: Callable[..., Tensor] = _activation(recurrent_activation)
 
     def gate(self, z: Tensor) -> Tensor:
-        """Apply `recurrent_activation`, keeping float64."""
+        """Apply `recurrent_activation` without rounding float64 to float32."""
         return float64.activation(self.recurrent_activation)(z)
 
     def get_config(self) -> Config:
@@ -336,7 +336,7 @@ class GatedCell(RecurrentCell):
 
 
 def _activation(identifier: Activation) -> Callable[..., Tensor]:
-    """Return the activation; raise an error that suggests a name if there is none."""
+    """Return an activation, or raise an error that suggests a similar name."""
     try:
         return keras.activations.get(identifier)
     except ValueError:

@@ -13,7 +13,7 @@ from keras_seq.cells.lstm import LSTMCell
 class DiagonalPeepholeLSTMCell(LSTMCell):
     """LSTM cell with diagonal peepholes; for full matrices see `PeepholeLSTMCell`.
 
-    The gates read h_{t-1} and, each unit for itself, the cell state:
+    The gates of a unit read h_{t-1} and the unit's own cell state:
 
         i_t = sigma(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)    input
         f_t = sigma(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)    forget

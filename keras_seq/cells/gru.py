@@ -17,7 +17,7 @@ class GRUCell(GatedCell):
         g_t = activation(W_h x_t + b_h + r_t * (U_h h_{t-1} + b'_h))     candidate
         h_t = z_t * h_{t-1} + (1 - z_t) * g_t
 
-    These are the equations of cuDNN, with `reset_after=True`. With `reset_after=False`, as in the
+    These are the equations of cuDNN, for `reset_after=True`. With `reset_after=False`, as in the
     first version of the paper, the reset gate acts before the product, and b' is absent:
 
         g_t = activation(W_h x_t + b_h + U_h (r_t * h_{t-1}))
@@ -26,7 +26,7 @@ class GRUCell(GatedCell):
 
     - W: `kernel` `(features, 3 * units)`
     - U: `recurrent_kernel` `(units, 3 * units)`
-    - b, b': `bias` `(2, 3 * units)`; `(3 * units,)` for b only without `reset_after`
+    - b, b': `bias` `(2, 3 * units)`; with `reset_after=False` only b, `(3 * units,)`
 
     sigma is `recurrent_activation`. States: `[h]`. Output: h. Gates: `update`, `reset`,
     `candidate`.

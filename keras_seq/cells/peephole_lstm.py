@@ -9,7 +9,7 @@ from keras_seq.cells.lstm import LSTMCell
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class PeepholeLSTMCell(LSTMCell):
-    """LSTM cell with full-matrix peepholes; for the form of Gers 2002: `DiagonalPeepholeLSTMCell`.
+    """LSTM cell with full-matrix peepholes; for diagonal ones see `DiagonalPeepholeLSTMCell`.
 
     The gates read the cell state c_{t-1}, through full matrices, in place of h_{t-1}:
 

@@ -2,7 +2,7 @@
 
 Layers call `scan`, which selects an implementation: cuDNN, the fast path or the general loop. The
 logger `keras_seq.scan` reports the choice and its reason at level DEBUG. Within
-`keras_seq.scan.general_only()`, all cells run by the general loop.
+`keras_seq.scan.general_only()`, all cells run in the general loop.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ _general_only = contextvars.ContextVar("general_only", default=False)
 
 @contextlib.contextmanager
 def general_only() -> Iterator[None]:
-    """Run all cells by the general loop within a `with` block."""
+    """Run all cells in the general loop within a `with` block."""
     token = _general_only.set(True)
     try:
         yield
@@ -70,7 +70,7 @@ def scan(
             the previous output.
         return_sequences: Whether all outputs are needed.
         use_cudnn: True to require cuDNN, "auto" to use it where it applies.
-        checkpoint: Whether to save memory by recomputing activations for the gradient, see
+        checkpoint: Whether to recompute activations for the gradient, which saves memory; see
             `keras_seq.scan.checkpoint`.
         training: Whether recurrent dropout applies.
 
@@ -118,7 +118,7 @@ def _scan(
     use_cudnn: bool | Literal["auto"],
     training: bool | None,
 ) -> tuple[Tensor, Tensor, States]:
-    """Run a cell over a sequence without checkpoints, by the fastest implementation."""
+    """Run a cell over a sequence without checkpoints, with the fastest implementation."""
     name = type(cell).__name__
     if use_cudnn and mask is None and cudnn_applies(cell, unroll):
         try:
@@ -134,7 +134,7 @@ def _scan(
             "use_cudnn='auto' to run without cuDNN where it does not apply."
         )
     if _general_only.get():
-        reason: str | None = "it is required by general_only()"
+        reason: str | None = "general_only() is active"
     else:
         reason = unsupported_reason(cell, sequences, unroll, training)
     if reason is None:

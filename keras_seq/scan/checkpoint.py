@@ -3,7 +3,8 @@
 A scan keeps only the states between chunks of the sequence. The backward pass recomputes each chunk
 (Griewank 1992; Chen et al. 2016, "Training deep nets with sublinear memory cost"). Length and
 number of the chunks grow with the square root of the number of time steps. So does the memory, in
-addition to that of inputs, outputs and their gradients. The forward pass runs twice.
+addition to that of inputs, outputs and their gradients. If the length is unknown, there are 16
+chunks. The forward pass runs twice.
 """
 
 import math
@@ -30,7 +31,7 @@ def checkpointed_scan(
     return_sequences: bool,
     zero_output_for_mask: bool,
 ) -> tuple[Tensor, Tensor, States]:
-    """Run a scan chunk by chunk, each of which is recomputed for its gradient.
+    """Run a scan in chunks, each of which is recomputed for its gradient.
 
     Args:
         run: Function of sequences, states and a mask or None; returns what
@@ -58,7 +59,7 @@ def checkpointed_scan(
             return run(sequences, states, mask)
 
     def run_chunk(x: Tensor, mask: Tensor | None, *states: Tensor) -> tuple[Tensor, ...]:
-        # TensorFlow recomputes only functions of numbers, so the mask is passed as such.
+        # TensorFlow recomputes only functions of floats, so the mask is passed as floats.
         mask = None if mask is None else ops.cast(mask, "bool")
         last, outputs, new_states = run(x, list(states), mask)
         return (last, *new_states, outputs) if return_sequences else (last, *new_states)

@@ -1,4 +1,4 @@
-"""Compilation of functions over sequences, independent of how the user's model runs."""
+"""Compilation of functions over sequences, even if the user's model is not compiled."""
 
 import functools
 import os
@@ -38,8 +38,8 @@ def run_compiled(
 ) -> list[Tensor]:
     """Run `program(*sequences, *others)`, compiled where that is faster.
 
-    On TensorFlow, XLA compiles the program. The batch is split into shards, one per core, since a
-    loop of XLA runs on one core only.
+    On TensorFlow, XLA compiles the program. The batch is split into shards, one per core, since XLA
+    runs a loop on one core only.
 
     Args:
         program: Module-level function without a gradient. Zeros at the end of all sequences must
@@ -81,7 +81,7 @@ def _run_sharded(
 def _xla_function(program: Program, width: int | None) -> Any:
     """Return a function that XLA compiles, one per width of the sequences.
 
-    `reduce_retracing` makes sizes unknown that differ between calls, which only the length may be.
+    `reduce_retracing` generalizes sizes that differ between calls. Only the length may differ.
     """
     del width  # part of the cache key
     import tensorflow as tf
@@ -99,8 +99,8 @@ def _jax_jit(program: Program) -> Program:
 def has_exact_program(program: Any, timesteps: int | None) -> bool:
     """Return whether a program is compiled for exactly this length.
 
-    The first `MAX_EXACT_LENGTHS` known lengths are. Within a function that XLA compiles as a whole,
-    all are, since that function is compiled for every length anyway.
+    These are the first `MAX_EXACT_LENGTHS` known lengths in graphs. Within a function that XLA
+    compiles as a whole, all are, since that function is compiled for every length anyway.
 
     Args:
         program: Function or other key of the program.
@@ -135,7 +135,7 @@ def padding_to_bucket(timesteps: Tensor) -> Tensor:
     """
     import tensorflow as tf
 
-    # A fourth of the octave, 2 ** (floor(log2(timesteps)) - 2), computed in integers.
+    # Distance between buckets, 2 ** (floor(log2(timesteps)) - 2), computed in integers.
     powers = tf.constant([2**k for k in range(31)])
     step = tf.reduce_max(tf.where(powers <= timesteps, powers, 1)) // 4
     return tf.where(

@@ -1,4 +1,4 @@
-"""Loss of connectionist temporal classification (CTC)."""
+"""Connectionist temporal classification (CTC) loss."""
 
 from collections.abc import Callable, Sequence
 
@@ -43,7 +43,7 @@ def ctc_loss(
     is_repeated = is_label[:, 1:] & (labels[:, 1:] == labels[:, :-1])
     min_lengths = label_lengths + ops.sum(ops.cast(is_repeated, "int32"), axis=1)
     is_feasible = min_lengths <= input_lengths
-    # The other rows are computed without labels, and their loss is replaced below.
+    # Infeasible rows are computed without labels, and their loss is replaced below.
     labels = ops.where(is_label & is_feasible[:, None], labels, 0)
     label_lengths = ops.where(is_feasible, label_lengths, 0)
     constants = labels, label_lengths, input_lengths
@@ -66,7 +66,7 @@ def _select_implementation(
 
 
 def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
-    """Return the loss by the forward variables of Graves et al. 2006.
+    """Return the loss, computed with the forward variables of Graves et al. 2006.
 
     The extended labels have blanks before, between and after the labels. The forward variable of a
     position in them is the log probability of all alignments that reach it, here relative to the
@@ -88,10 +88,8 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
     skips = ops.pad(ops.where(skips, 0.0, NEG_INF), [[0, 0], [2, 0]], constant_values=NEG_INF)
     skips = ops.cast(skips, scores.dtype)
 
-    def advance(forward: Tensor, num_positions: int) -> Tensor:
-        return ops.pad(
-            forward[:, :-num_positions], [[0, 0], [num_positions, 0]], constant_values=NEG_INF
-        )
+    def advance(forward: Tensor, distance: int) -> Tensor:
+        return ops.pad(forward[:, :-distance], [[0, 0], [distance, 0]], constant_values=NEG_INF)
 
     def step(carry: Carry, elements: Sequence[Tensor]) -> tuple[Carry, Carry]:
         forward, log_scale = carry
@@ -115,7 +113,7 @@ def _reference(arguments: Tensors, constants: Tensors) -> Tensors:
 
 
 def _forward_on_tensorflow(arguments: Tensors, constants: Tensors) -> tuple[Tensors, Tensors]:
-    """Return the loss and its gradient by TensorFlow's implementation for the device."""
+    """Return the loss and its gradient from TensorFlow's implementation for the device."""
     (logits,) = arguments
     forward = _keras_loss if compiled.has_gpu() else _tensorflow_operator
     loss, gradient = forward(logits, *constants)
@@ -136,7 +134,7 @@ def _keras_loss(
 def _tensorflow_operator(
     logits: Tensor, labels: Tensor, label_lengths: Tensor, input_lengths: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the loss and its gradient by TensorFlow's operator for the CPU.
+    """Return the loss and its gradient from TensorFlow's operator for the CPU.
 
     The operator computes the sequences of a batch in parallel; Keras's loss is a loop in the graph.
     """
@@ -163,7 +161,7 @@ def _tensorflow_operator(
 
 
 def _forward_on_torch(arguments: Tensors, constants: Tensors) -> tuple[Tensors, Tensors]:
-    """Return the loss and its gradient by torch, which keeps float64; Keras rounds it."""
+    """Return the loss and its gradient from torch, which keeps float64; Keras rounds it."""
     import torch
 
     labels, label_lengths, input_lengths = constants

@@ -1,4 +1,4 @@
-"""LSTM and GRU by the cuDNN kernels of NVIDIA GPUs, called as Keras's layers call them."""
+"""LSTM and GRU on the cuDNN kernels of NVIDIA GPUs, called as Keras's layers call them."""
 
 from typing import Any
 

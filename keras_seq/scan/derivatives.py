@@ -132,7 +132,7 @@ def _differentiate_reference(
         constants: Tensors without a gradient.
         *upstreams: Upstream gradients, one group per order of the derivative.
     """
-    # Keyed by the last sizes, which a function may not generalize as it does a changing length.
+    # The last sizes are keys, since `reduce_retracing` may generalize lengths only.
     sizes = tuple(a.shape[-1] for a in arguments)
     derivative = _reference_function(function, len(upstreams), sizes, under_xla())
     return derivative(arguments, constants, *upstreams)
@@ -175,7 +175,7 @@ def _differentiate(function: Callable[[Tensors], Tensors], groups: Sequence[Tens
         return function(upstream)
     tensors = [tensor for group in lower for tensor in group]
     if not tf.executing_eagerly():
-        # Without a tape, since in forward mode TensorFlow may call this while none records.
+        # Without a tape, since in forward mode TensorFlow may call this while no tape records.
         results = _differentiate(function, lower)
         return tf.gradients(results, tensors, upstream, unconnected_gradients="zero")
     # Executed eagerly only with `tf.config.run_functions_eagerly`.

@@ -2,7 +2,7 @@
 
 `keras_seq.scan.bptt` holds the passes of each cell, the same for all backends. This module checks
 that they apply, and runs them. On TensorFlow, XLA compiles one program for a shard of the batch.
-The shards run in parallel, one per core, since a loop of XLA runs on one core only. On JAX, the
+The shards run in parallel, one per core, since XLA runs a loop on one core only. On JAX, the
 passes run within the user's own `jit`.
 """
 
@@ -35,7 +35,7 @@ def unsupported_reason(
     tanh, sigmoid = keras.activations.tanh, keras.activations.sigmoid
     gate_activation = getattr(cell, "recurrent_activation", sigmoid)
     conditions = (
-        (type(cell) not in PASSES, f"it has no passes for {type(cell).__name__}"),
+        (type(cell) not in PASSES, f"the fast path does not support {type(cell).__name__}"),
         (getattr(cell, "activation", None) is not tanh, "the activation is not tanh"),
         (gate_activation is not sigmoid, "the recurrent activation is not sigmoid"),
         (not getattr(cell, "reset_after", True), "reset_after is off"),

@@ -16,7 +16,7 @@ LoopStep: TypeAlias = Callable[[Tensor, States], tuple[Tensor, States]]
 
 
 def has_projection(cell: Any) -> bool:
-    """Return whether a cell has `project` and `step`, so that its inputs are projected at once."""
+    """Return whether a cell has `project` and `step`, so that inputs are projected at once."""
     return callable(getattr(cell, "project", None)) and callable(getattr(cell, "step", None))
 
 
@@ -126,7 +126,7 @@ def _check_projected(cell: Any, projected: Any, sequences: Tensor) -> None:
     if shape is None or len(shape) != 3 or tuple(shape[:2]) != tuple(sequences.shape[:2]):
         got = f"shape {tuple(shape)}" if shape is not None else f"a {type(projected).__name__}"
         raise InputError(
-            f"{type(cell).__name__}.project must keep batch and time: for inputs of shape "
+            f"{type(cell).__name__}.project must keep batch and time axes: for inputs of shape "
             f"{tuple(sequences.shape)} it must return one tensor (batch, timesteps, n), got {got}."
         )
 
@@ -144,7 +144,7 @@ def _checked_step(
     before, after = ([tuple(s.shape) for s in group] for group in (states, new.states))
     if [shape[1:] for shape in before] != [shape[1:] for shape in after]:
         raise InputError(
-            f"{name}.step must return states of the shapes that it takes, {before}, got {after}."
+            f"{name}.step must return states of the shapes it takes, {before}, got {after}."
         )
     if is_float64(states[0]) and not all(map(is_float64, [new.output, *new.states])):
         dtypes = ", ".join(str(t.dtype) for t in [new.output, *new.states])

@@ -7,11 +7,10 @@ A tag sequence y_1 ... y_n has the score (Lafferty, McCallum & Pereira 2001)
 and the probability exp(s(y)) / Z, where Z sums over all tag sequences. Masked steps, wherever they
 are, do not belong to the sequence. A transition, start or end of minus infinity is impossible.
 
-`potentials` is the triple of transitions `(tags, tags)` from tag to tag, start `(tags,)` and end
-`(tags,)`. Forward, backward and Viterbi variables are kept relative to the best tag, so that
-neither long sequences nor large scores lose accuracy. The recursions are sequential. A parallel
-scan over products of transitions was 2.4 to 6 times slower (2 cores, 9 and 13 tags, 65 to 4,097
-steps).
+`potentials` is the triple of transitions `(from tag, to tag)`, start `(tags,)` and end `(tags,)`.
+Forward, backward and Viterbi variables are kept relative to the best tag, so that neither long
+sequences nor large scores lose accuracy. The recursions are sequential. A parallel scan over
+products of transitions was 2.4 to 6 times slower (2 cores, 9 and 13 tags, 65 to 4,097 steps).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,7 @@ from keras_seq.scan.log_space import NEG_INF, replace_neg_inf
 from keras_seq.scan.loop import Carry, differentiable_loops, loop, shift
 
 Potentials: TypeAlias = Sequence[Tensor]
-"""Transitions `(tags, tags)`, start `(tags,)` and end `(tags,)`."""
+"""Transitions `(from tag, to tag)`, start `(tags,)` and end `(tags,)`."""
 Results: TypeAlias = tuple[list[Tensor], list[Tensor]]
 """Sequences and other tensors, as `run_compiled` takes them from a program."""
 
@@ -41,7 +40,7 @@ def log_likelihood(scores: Tensor, potentials: Potentials, mask: Tensor, tags: T
 
     Args:
         scores: Finite scores `(batch, timesteps, tags)`.
-        potentials: Transitions, start and end, see above.
+        potentials: Transitions, start and end, see `Potentials`.
         mask: Bools `(batch, timesteps)`.
         tags: Tag ids `(batch, timesteps)`, arbitrary where masked.
 
@@ -53,7 +52,7 @@ def log_likelihood(scores: Tensor, potentials: Potentials, mask: Tensor, tags: T
     if keras.backend.backend() == "tensorflow":
         (value,) = _LOG_LIKELIHOOD(arguments, constants)
     else:
-        # There, the backend's own gradient is as fast, or twice as fast.
+        # On JAX and torch, the backend's own gradient is as fast, or twice as fast.
         (value,) = run_compiled(_log_likelihood, [arguments[0], *constants], arguments[1:])
     return value
 
@@ -108,7 +107,7 @@ class _Recursion(NamedTuple):
     final: Tensor
     """Variables of the last step in scan order, `(batch, tags)`."""
     log_scale: Tensor | None
-    """Sum of what was subtracted over all steps, `(batch,)`."""
+    """Sum of the subtracted scores of all steps, `(batch,)`."""
 
 
 def _recursions(
@@ -189,7 +188,7 @@ def _total_score(
 
 @dispatch_by_target
 def logsumexp(x: Tensor, axis: int) -> Tensor:
-    """Return `ops.logsumexp` of finite numbers, by half as many operations.
+    """Return `ops.logsumexp` of finite numbers, with half as many operations.
 
     Args:
         x: Finite numbers.
@@ -287,7 +286,7 @@ def _counts(mask: Tensor, tags: Tensor, scores: Tensor) -> Tensors:
 def _score_of_counts(counts: Tensors, *values: Tensor) -> Tensor:
     """Return the score of a tag sequence with the given counts, `(batch,)`."""
     return sum(
-        # Zero counts of minus infinity score zero.
+        # A zero count times minus infinity would be NaN.
         ops.sum(ops.where(n > 0, n * value, 0), axis=tuple(range(1, len(n.shape))))
         for n, value in zip(counts, values)
     )

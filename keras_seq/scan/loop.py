@@ -34,7 +34,7 @@ def differentiable_loops() -> Iterator[None]:
 
 
 class Columns(NamedTuple):
-    """Range of columns of a sequence, read separately.
+    """Range of columns of a sequence, which a step reads separately.
 
     XLA vectorizes a computation on column ranges. If a step read all columns and split them, XLA
     would compute one element after the other, several times slower.
@@ -111,7 +111,7 @@ def differentiable_loop(
     widths: Sequence[int],
     reverse: bool = False,
 ) -> tuple[Carry, tuple[Tensor, ...]]:
-    """Run all steps as `loop` does, by operations that are differentiable to any order.
+    """Run all steps as `loop` does, with operations that are differentiable to any order.
 
     The arguments and the results are those of `loop`.
     """
@@ -121,7 +121,7 @@ def differentiable_loop(
     import tensorflow as tf
 
     timesteps = ops.shape(columns[0].sequence)[1]
-    # Not sliced, since under XLA the gradient of a slice has no gradient.
+    # Arrays, not slices: under XLA, the gradient of a slice has no gradient.
     arrays = [
         tf.TensorArray(s.dtype, timesteps).unstack(tf.transpose(s, (1, 0, 2)))
         for s in map(_select, columns)
@@ -160,7 +160,7 @@ def _while_loop(
     widths: Sequence[int],
     reverse: bool,
 ) -> tuple[Carry, tuple[Tensor, ...]]:
-    """Run a loop by TensorFlow's own operations.
+    """Run a loop with TensorFlow's own operations.
 
     Outside of XLA programs, `ops.slice_update` has no gradient. XLA also compiles it separately for
     every shape, which takes tens of milliseconds per new length.
@@ -187,17 +187,17 @@ def _while_loop(
 def _keras_scan(
     step: StepFunction, carry: Carry, columns: Sequence[Columns], reverse: bool
 ) -> tuple[Carry, tuple[Tensor, ...]]:
-    """Run a loop by Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
+    """Run a loop with Keras's scan, which on TensorFlow stacks only what has the carry's shape."""
     sequences = [ops.moveaxis(_select(c), 1, 0) for c in columns]
     carry, stacks = ops.scan(step, carry, sequences, reverse=reverse)
     return carry, tuple(ops.moveaxis(stack, 0, 1) for stack in stacks)
 
 
 def split_fused_gates(gates: Sequence[Tensor]) -> Sequence[Tensor]:
-    """Return two gates, of which one tensor may hold both.
+    """Return two gates, which may be fused in one tensor.
 
-    A fused pair costs one write where gates are kept for the gradient. Where none is kept, XLA
-    computes a gate where it is read, and vectorizes that only for separate tensors.
+    If gates are kept for the gradient, a fused pair costs one write. Otherwise XLA computes a gate
+    where it is read, and vectorizes that only for separate tensors.
 
     Args:
         gates: Two tensors `(batch, units)`, or one `(batch, 2 * units)`.
@@ -229,5 +229,5 @@ def shift(
 
 
 def sigmoid(z: Tensor) -> Tensor:
-    """Return the logistic function by tanh, which XLA computes faster than exp and a division."""
+    """Return the logistic function from tanh, which XLA computes faster than exp and a division."""
     return tanh(0.5 * z) * 0.5 + 0.5

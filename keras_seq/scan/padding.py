@@ -23,7 +23,7 @@ def zero_masked(sequences: Tensor, mask: Tensor) -> Tensor:
 def pad_with_mask(
     sequences: Tensor, mask: Tensor | None, num_steps: Tensor, go_backwards: bool
 ) -> tuple[Tensor, Tensor]:
-    """Pad sequences with masked time steps at the end where a scan starts.
+    """Pad sequences with masked time steps on the side where a scan starts.
 
     Masked there, they change neither a state nor the last output.
 
@@ -44,7 +44,7 @@ def pad_with_mask(
 def pad_steps(
     sequence: Tensor | None, num_steps: Tensor | None, go_backwards: bool
 ) -> Tensor | None:
-    """Pad a sequence with zeros at the end where a scan starts.
+    """Pad a sequence with zeros on the side where a scan starts.
 
     Args:
         sequence: `(batch, timesteps, ...)`, or None, which is returned as it is.

@@ -1,7 +1,7 @@
 """Passes of the LSTM and the diagonal-peephole LSTM over a sequence.
 
 Sequences are `(batch, timesteps, n)`. Symbols are those of `keras_seq.cells.LSTMCell`; `d_x` is the
-gradient of the loss for x. Without a mask, with z the four pre-activations:
+gradient of the loss with respect to x, and z the four pre-activations. Without a mask:
 
     dc_t += dh_t * o_t * (1 - tanh(c_t)^2)   [+ do_t * p_o]
     di_t = dc_t * g_t * i_t (1 - i_t)        df_t = dc_t * c_{t-1} * f_t (1 - f_t)
