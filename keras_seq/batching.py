@@ -100,8 +100,8 @@ class EncodedDataset:
             dicts, or "inputs" and "targets" for single arrays. A `RaggedArray` need not be named.
             Only these arrays are cropped to the bucket length of a batch.
         min_length: Minimum bucket length.
-        buckets_per_octave: Number of bucket lengths between one and its double, a power of two.
-            More buckets need less padding and longer compilation.
+        buckets_per_octave: Number of bucket lengths per doubling of the length, a power of two.
+            More buckets mean less padding and more compilation.
 
     Raises:
         ValueError: If the arrays do not match each other, `lengths` or `sequences`.
@@ -229,7 +229,7 @@ def make_batches(
         seed: Random seed of the order.
         initial_epoch: Number of completed epochs.
         epochs: Total number of epochs, completed ones included.
-        shards: Indices of the shards to return of every batch, in this order.
+        shards: Indices of the shards of every batch to return, in this order.
         num_shards: Number of shards of a batch.
 
     Returns:
@@ -298,7 +298,7 @@ def bucket_length(length: int, buckets_per_octave: int = 2, min_length: int = 16
 
     Args:
         length: Number of time steps.
-        buckets_per_octave: Number of bucket lengths between one and its double, a power of two.
+        buckets_per_octave: Number of bucket lengths per doubling of the length, a power of two.
         min_length: Minimum bucket length.
     """
     if length <= min_length:
@@ -316,7 +316,7 @@ def bucket_by_length(lengths: Sequence[int], batch_size: int) -> list[tuple[list
 
     Returns:
         Pairs of the indices of a batch and the bucket length to pad it to, with four buckets per
-        octave. Every example has at least half that length, unless it is 16.
+        octave. Every example has at least half the bucket length, unless that is 16.
     """
     order = np.argsort(np.negative(lengths), kind="stable")
     octaves: dict[int, list[int]] = collections.defaultdict(list)

@@ -53,7 +53,7 @@ def convert_crf(
     """Convert a `tfa.layers.CRF`, or `transition_params` of `tfa.text`, to a layer.
 
     Args:
-        chain_kernel: Transition scores `(units, units)`, from tag to tag.
+        chain_kernel: Transition scores, `(from tag, to tag)`.
         left_boundary: Scores of the first tag `(units,)`; None with `use_boundary=False`.
         right_boundary: Scores of the last tag `(units,)`; None with `use_boundary=False`.
         kernel: Kernel of the dense layer `(features, units)`; None with `use_kernel=False`.
@@ -100,8 +100,8 @@ def convert_attention(
             `LuongAttention`.
         attention_v: Weight `attention_v` of `BahdanauAttention`, `(key units,)`; None for
             `LuongAttention`.
-        attention_g: Scalar `attention_g`, with `normalize=True` or `scale=True`.
-        attention_b: Weight `attention_b`, `(key units,)`, with `normalize=True`.
+        attention_g: Scalar `attention_g`; None without `normalize=True` or `scale=True`.
+        attention_b: Weight `attention_b`, `(key units,)`; None without `normalize=True`.
         attention_kernel: Kernel of the `attention_layer`, `(units of the cell + features, n)`. None
             without such a layer; the context itself is then the attention.
         attention_activation: Activation of the `attention_layer`.

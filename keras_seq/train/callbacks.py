@@ -24,8 +24,8 @@ class RunCallback(keras.callbacks.Callback):
         recipe: Recipe that evaluates the model.
         config: Config of the run.
         splits: Examples as the recipe loads them.
-        eval_model: Model to evaluate and save: the trained model, or one that gets its weights
-            after every epoch.
+        eval_model: Model to evaluate and save: the trained model, or a copy that is updated after
+            every epoch.
         epochs: Number of epochs of the whole training.
         start_time: `time.perf_counter()` when this process started the run.
     """
@@ -72,8 +72,8 @@ class RunCallback(keras.callbacks.Callback):
         if not state.has_same_shapes(self.eval_model, arrays["variables"]):
             raise InputError(
                 f"The checkpoint of {self.run.folder} does not fit the model that the recipe "
-                "builds now. Resume with the packages and files of the start, or start another "
-                "run with --run."
+                "builds now. Restore the packages and files that the run was started with, or "
+                "start another run with --run."
             )
         state.set_state(self.eval_model, arrays["variables"])
         self.best_weights = arrays.get("best_weights")

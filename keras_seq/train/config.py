@@ -45,7 +45,8 @@ def tunable(
 
     Args:
         default: Value of the field when it is not tuned.
-        choices: Values to choose from. Give either these, or `low` and `high`.
+        choices: Values to choose from. Give either these, or `low` and `high`, or for a bool
+            neither.
         low: Smallest value, inclusive.
         high: Largest value, inclusive.
         log: Whether values are sampled on a logarithmic scale.
@@ -72,7 +73,7 @@ class Config:
     """
 
     data: str = "builtin"
-    """Source of the examples: builtin, tfds:NAME[/CONFIG], or the path of a file or folder."""
+    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], or a file or folder."""
     seed: int = 0
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64

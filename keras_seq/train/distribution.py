@@ -32,7 +32,7 @@ TUNING_CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORA
 
 
 def is_chief(kind: Kind) -> bool:
-    """Return True if this process evaluates and saves: always, except for all workers but one."""
+    """Return whether this process evaluates and saves. Of several workers, only one does."""
     if kind != "multiworker":
         return True
     workers, this_worker = _read_cluster()
@@ -40,7 +40,9 @@ def is_chief(kind: Kind) -> bool:
 
 
 def tuning_role() -> Literal["chief", "worker"] | None:
-    """Return the role of this process in a search, as keras-tuner's environment variables say.
+    """Return the role of this process in a search; None if it is alone.
+
+    keras-tuner's environment variables state the role.
 
     Raises:
         InputError: If only some of the three variables are set, or the port is not a number.
@@ -64,7 +66,7 @@ def make_devices(kind: Kind) -> "Devices | None":
 
     Args:
         kind: "mirrored" for all devices of this machine; "multiworker" for the processes in the
-            environment variable TF_CONFIG, which are waited for; None for no distribution.
+            environment variable TF_CONFIG, once all are connected; None for no distribution.
 
     Raises:
         InputError: If the backend is not TensorFlow, or TF_CONFIG is not valid.
@@ -224,7 +226,7 @@ class Devices:
         return model
 
     def _offset_seeds(self, model: "keras.Model") -> None:
-        """Give each replica other random seeds, so that their dropout masks differ."""
+        """Give each replica different random seeds, so that the dropout masks differ."""
         import tensorflow as tf
 
         weights = {id(weight) for weight in model.weights}
@@ -238,7 +240,7 @@ class Devices:
         self.strategy.run(on_device)
 
     def _distribute(self, batches: "Callable[..., tf.data.Dataset]") -> Any:
-        """Return batches of which each device gets its shard."""
+        """Return the batches of this worker, of which each device gets its shard."""
 
         def shards_of_worker(context: "tf.distribute.InputContext") -> "tf.data.Dataset":
             num_shards = context.num_replicas_in_sync

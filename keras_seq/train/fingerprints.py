@@ -1,4 +1,4 @@
-"""Fingerprints of the code and data of a run, by which it is checked before it resumes."""
+"""Fingerprints of the code and data of a run, which are checked before it resumes."""
 
 import hashlib
 import importlib.metadata
@@ -79,7 +79,7 @@ def check_code(stored: Fingerprint, recipe: RecipeInfo, run_folder: str | os.Pat
     """Check that the code of a recipe has not changed since a run was started.
 
     Args:
-        stored: Fingerprint of the start. It is empty for runs of older versions.
+        stored: Fingerprint at the start of the run, empty for runs of older versions.
         recipe: Recipe.
         run_folder: Folder of the run.
 
@@ -107,8 +107,8 @@ def check(
     Print a warning if package versions have changed.
 
     Args:
-        stored: Fingerprint of the start. It is empty for runs of older versions.
-        current: Fingerprint as it is now.
+        stored: Fingerprint at the start of the run, empty for runs of older versions.
+        current: Fingerprint of the current code and data.
         recipe: Recipe.
         run_folder: Folder of the run.
 
@@ -138,8 +138,8 @@ def compare_data(stored: Fingerprint, current: dict[str, dict[str, Any]]) -> str
     """Return a description of the first split that has changed, or None.
 
     Args:
-        stored: Fingerprint of the start. It is empty for runs of older versions.
-        current: Result of `hash_data` now.
+        stored: Fingerprint at the start of the run, empty for runs of older versions.
+        current: Result of `hash_data` for the current data.
     """
     before = stored.get("data", current)
     for split in {**before, **current}:

@@ -92,7 +92,7 @@ def fit(
     test: bool = True,
     devices: Devices | None = None,
 ) -> tuple[keras.Model, RunCallback]:
-    """Train a model, or resume from the run's checkpoint. Leave a checkpoint behind.
+    """Train a model, or resume from the run's checkpoint. The last checkpoint is kept.
 
     Args:
         recipe: Recipe.
@@ -100,9 +100,8 @@ def fit(
         config: Config of the recipe.
         run: New or interrupted run.
         make_callback: Function that makes a callback, which Keras calls after the RunCallback.
-        fraction: Fraction of the epochs after which to stop. Schedules are those of a whole
-            training.
-        test: Whether to keep the test split. If not, it is dropped.
+        fraction: Fraction of the epochs after which to stop. Schedules span all epochs.
+        test: Whether to keep the test split.
         devices: Devices to train on. Default: the one that TensorFlow selects.
 
     Returns:

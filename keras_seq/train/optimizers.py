@@ -26,7 +26,8 @@ def muon(
     """Return Muon (Jordan et al. 2024) with the update scale of Liu et al. 2025.
 
     Muon orthogonalizes the momentum of each matrix. The update is scaled by 0.2 times the square
-    root of the longer side. The output layer and weights that are not matrices use AdamW.
+    root of the longer side. Embeddings, the output layer and weights that are not matrices use
+    AdamW.
 
     Args:
         learning_rate: Peak learning rate of `warmup_cosine`.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keras_seq.models.results import Translation
 
 MAX_PLOT_TOKENS = 60
-"""Number of tokens on either axis of an attention plot. Longer texts are cut."""
+"""Maximum number of tokens per axis of an attention plot. Longer texts are cut."""
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]], monitor: str, path: Path) -> None:
@@ -121,8 +121,8 @@ def parallel_coordinates(
         for label, y in ticks:
             axes.annotate(label, (x, y), textcoords="offset points", xytext=(3, 2), fontsize=8)
     for rank, line in enumerate(zip(*columns, strict=True)):  # the best is drawn last
-        colour = colormaps["viridis"]((rank + 1) / len(rows))
-        axes.plot(line, color=colour, linewidth=3 if rank == len(rows) - 1 else 1.2)
+        color = colormaps["viridis"]((rank + 1) / len(rows))
+        axes.plot(line, color=color, linewidth=3 if rank == len(rows) - 1 else 1.2)
     axes.set(xlim=(-0.2, len(names) - 0.5), ylim=(-0.05, 1.1), yticks=[])
     axes.set_xticks(range(len(names)), names, rotation=20)
     axes.spines[:].set_visible(False)
@@ -148,7 +148,7 @@ def attention(translations: Sequence["Translation"], path: str | PathLike[str] |
 
     Args:
         translations: Translations with attention weights. Those without tokens are left out.
-        path: PNG file to write, or a file that is open. Nothing is written without panels.
+        path: PNG file to write, or an open binary file. Nothing is written without panels.
     """
     end = MAX_PLOT_TOKENS
     panels = [
@@ -197,8 +197,8 @@ def transcription(recognizer: "CTCRecognizer", recording: Array, path: Path) -> 
     names = sorted({character for character, _ in path_characters})
     for number, name in enumerate(names):
         column = 1 + recognizer.alphabet.index(name)
-        colour = colormaps["turbo"]((number + 0.5) / len(names))
-        probabilities.stairs(np.exp(log_probs[:, column]), times, color=colour, label=name)
+        color = colormaps["turbo"]((number + 0.5) / len(names))
+        probabilities.stairs(np.exp(log_probs[:, column]), times, color=color, label=name)
     probabilities.set(ylabel="probability", ylim=(0, 1.05))
     probabilities.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
     for character, step in path_characters:
@@ -236,7 +236,7 @@ def filmstrips(
 
     Args:
         clips: Title, frames and probabilities of each clip. Frames are uint8 `(time, height,
-            width)` or `(time, height, width, 3)`; probabilities are label to `(time,)`.
+            width)` or `(time, height, width, 3)`; probabilities map labels to `(time,)`.
         path: PNG file to write.
     """
     longest = max(len(frames) for _, frames, _ in clips)

@@ -76,7 +76,7 @@ class OnProgress(Protocol):
     """Function that shows the progress of a search."""
 
     def __call__(self, num_done: float, line: str | None = None) -> None:
-        """Show the number of trials that are done, fractions included, and print a line."""
+        """Show the number of trials done, including fractions of running ones; print a line."""
 
 
 @contextlib.contextmanager

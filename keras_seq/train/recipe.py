@@ -216,8 +216,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
 
         Args:
             model: Trained model.
-            example: Input as typed, or an input as `load` returns it.
-            target: Target of an input that `load` returned, or None.
+            example: Input as typed, or one that `load` returned.
+            target: Target that `load` returned for the input, or None.
 
         Returns:
             A batch with one example, and the labels of its time steps.
@@ -235,7 +235,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         Args:
             model: Trained model.
             config: Config of the run.
-            num_examples: Number of test examples.
+            num_examples: Maximum number of test examples.
 
         Returns:
             Inputs. Texts are lists of tokens; empty ones are left out.

@@ -54,7 +54,7 @@ def is_folder(name: str) -> bool:
 
 
 def _import_folder(path: str) -> RecipeInfo:
-    """Return the recipe in a folder, and import its package under a name of its own."""
+    """Return the recipe in a folder, whose package is imported under a private name."""
     folder = Path(path)
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")

@@ -13,7 +13,7 @@ from keras_seq.train.metrics import numbers
 from keras_seq.train.recipe import RecipeInfo
 
 LOCK_SECONDS = 60.0
-"""Maximum wait for other runs that record results of the same recipe, in seconds."""
+"""Maximum time to wait for other runs that record results of the same recipe, in seconds."""
 
 
 def record(recipe: RecipeInfo, metrics: Mapping[str, Any], config: Config) -> None:

@@ -136,7 +136,7 @@ class Run:
 
     @property
     def fingerprint(self) -> fingerprints.Fingerprint:
-        """Fingerprint of code and data at the start. It is empty for runs of older versions."""
+        """Fingerprint of code and data at the start, empty for runs of older versions."""
         return self._read_config_json().get("fingerprint", {})
 
     @property
@@ -182,7 +182,7 @@ class Run:
             if field not in default_values:
                 raise InputError(
                     f"{self.folder} was trained with the field {field!r}, which the recipe "
-                    f"{recipe.name} no longer has. Restore the recipe's code of that time."
+                    f"{recipe.name} no longer has. Restore the code that the run was started with."
                 )
             if not _has_type_of(default_values[field], value):
                 raise InputError(
