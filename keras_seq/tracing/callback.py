@@ -40,7 +40,7 @@ class TensorBoardGates(keras.callbacks.Callback):
         inputs: Batch on which the model is traced.
         targets: Targets of the batch, as `fit` takes them. Default: no gradients are written.
         layers: Names of the layers to trace, as for `keras_seq.trace`. Default: all.
-        epoch_freq: Number of epochs from one measurement to the next, at least 1.
+        epoch_freq: Interval between measurements in epochs, at least 1.
 
     Raises:
         InputError: If TensorFlow, which writes the files for every backend, is not installed.

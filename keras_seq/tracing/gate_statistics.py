@@ -40,10 +40,10 @@ def statistics_by_gate(layer: "LayerTrace") -> dict[str, GateStatistics]:
 
 
 def memory_length(layer: "LayerTrace") -> Array | None:
-    """Return the effective memory length: time steps in which a state decays to 1/e by its gate.
+    """Return the effective memory length: time steps until the gate reduces a state to 1/e.
 
     That is -1 / mean(log f_t), where f_t is the forget gate or the GRU's update gate. After n steps
-    the product of the gates, and so the rest of the state, is exp(-n / length). It is the
+    the product of the gates, and so the fraction kept of the state, is exp(-n / length). It is the
     forgetting time of Tallec & Ollivier (2018, "Can recurrent neural networks warp time?") and of
     Mahto et al. (2021), measured on activations instead of biases. It ignores the recurrent kernel;
     see `Trace.jacobian_norms`.

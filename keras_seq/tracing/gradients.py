@@ -1,8 +1,8 @@
 """Gradients through time of a loss, or of the last state, with respect to all earlier states.
 
 A tensor of zeros is added to every state at every time step, and the gradient with respect to these
-tensors is taken. Backpropagation through time passes the same values from step to step. This way
-works for any cell on any backend, with masks and stacked layers.
+tensors is taken. Backpropagation through time passes the same values from step to step. This works
+for any cell on any backend, with masks and stacked layers.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from keras_seq.tracing.trace import Trace
 
 MAX_JACOBIAN_ROWS = 64
-"""Number of rows of a Jacobian that are computed at once."""
+"""Maximum number of rows of a Jacobian that are computed at once."""
 
 
 def gradient_norms(
@@ -159,7 +159,7 @@ def _run_perturbed(call: Call, perturbations: Sequence[Tensor]) -> tuple[Tensor,
 def _gradients(
     function: Callable[[Sequence[Tensor]], Tensor], tensors: list[Tensor]
 ) -> list[Array]:
-    """Return the gradients of a function of some tensors, zeros where it has none."""
+    """Return the gradients of a scalar function for some tensors, zeros for unused ones."""
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf

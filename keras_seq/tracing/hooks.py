@@ -56,7 +56,7 @@ def traceable_layers(model: keras.layers.Layer) -> Layers:
 
 
 def unique_name(name: str, existing: Collection[str]) -> str:
-    """Return the name, with a number if it exists already."""
+    """Return a name, with a suffix such as `#2` if it exists already."""
     number, unique = 1, name
     while unique in existing:
         number += 1
@@ -65,11 +65,11 @@ def unique_name(name: str, existing: Collection[str]) -> str:
 
 
 def select_layers(model: keras.layers.Layer, names: Iterable[str] | None) -> tuple[Layers, Layers]:
-    """Return the recurrent layers with some names, and all layers with attention or marginals.
+    """Return the named recurrent layers, and all attention pooling and CRF layers.
 
     Args:
         model: Built model or layer.
-        names: Paths, or parts of paths before a slash. Default: all recurrent layers.
+        names: Paths, or their beginnings before a slash. Default: all recurrent layers.
 
     Raises:
         InputError: If the model has no recurrent layer, or none with one of the names.
@@ -112,7 +112,7 @@ class Call:
     layer: Any
     """Recurrent layer."""
     inner_loop: Callable[..., tuple[Tensor, Tensor, Any]]
-    """Original method of the layer."""
+    """Original `inner_loop` of the layer."""
     sequences: Tensor
     """Inputs `(batch, timesteps, features)`."""
     initial_state: Any
@@ -227,7 +227,7 @@ def patched_method(
         make: Function from the original method to the new one.
     """
     previous = vars(layer).get(method)
-    # Not by `setattr`: Keras tracks attributes of layers.
+    # `setattr` would make Keras track the method.
     object.__setattr__(layer, method, make(getattr(layer, method)))
     try:
         yield

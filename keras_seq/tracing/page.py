@@ -1,4 +1,4 @@
-"""HTML page of a trace: heatmaps and lines whose values can be read. It needs no other files."""
+"""HTML page of a trace, in one file: heatmaps and lines that show values under the mouse."""
 
 import base64
 import html
@@ -131,12 +131,12 @@ def _layer_content(name: str, layer: LayerTrace, sequence: int) -> dict[str, Any
 
 
 def _pack(array: Array) -> dict[str, Any]:
-    """Return numbers `(timesteps, rows)` as 16-bit integers and the value of their unit."""
+    """Return numbers `(timesteps, ...)` as 16-bit integers and their scale."""
     array = array.reshape(len(array), -1)
-    unit = max(float(np.abs(array).max()), 1e-30) / 32767
-    integers = np.round(array / unit).astype("<i2")
+    scale = max(float(np.abs(array).max()), 1e-30) / 32767
+    integers = np.round(array / scale).astype("<i2")
     return {
-        "unit": unit,
+        "scale": scale,
         "height": array.shape[1],
         "data": base64.b64encode(integers.tobytes()).decode("ascii"),
     }

@@ -30,7 +30,7 @@ FALLBACK_FONTS = (
     "Microsoft YaHei",
     "PingFang SC",
 )
-"""Fonts for characters that the font of matplotlib lacks. Those that are installed are used."""
+"""Fonts for characters that matplotlib's default font lacks, used if installed."""
 
 
 def gates(layer: LayerTrace, path: Path, step_labels: Labels = None, sequence: int = 0) -> None:
@@ -54,9 +54,9 @@ def gates(layer: LayerTrace, path: Path, step_labels: Labels = None, sequence: i
             values = np.where(layer.unmasked[sequence][:, None], array, np.nan).T
             # Gates are between 0 and 1, states on both sides of 0.
             high = max(1.0, array.max()) if array.min() >= 0 else np.abs(array).max()
-            low, colours = (0.0, "Blues") if array.min() >= 0 else (-high, "RdBu")
+            low, cmap = (0.0, "Blues") if array.min() >= 0 else (-high, "RdBu")
             image = axes.imshow(
-                values, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest"
+                values, aspect="auto", cmap=cmap, vmin=low, vmax=high, interpolation="nearest"
             )
             figure.colorbar(image, ax=axes)
             axes.set(title=name, ylabel="unit")
@@ -79,7 +79,8 @@ def states(
         path: PNG file to write.
         step_labels: Label of each time step, such as tokens. Default: numbers.
         sequence: Index of the sequence in the batch.
-        units: Indices of the units. Default: the eight whose last state, c or h, varies most.
+        units: Indices of the units. Default: the eight whose c, or h in cells without c, varies
+            most.
 
     Raises:
         InputError: If the number of labels is not the number of time steps.
@@ -216,7 +217,7 @@ def _figure(path: Path, width: float, height: float) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         with warnings.catch_warnings():
-            # Characters without a glyph appear as boxes. A warning for each is not needed.
+            # Characters without a glyph appear as boxes, so a warning for each is not needed.
             warnings.filterwarnings("ignore", "Glyph", UserWarning)
             figure.savefig(path, dpi=120)
 

@@ -24,7 +24,7 @@ class LayerTrace:
     """Trace of a recurrent layer: NumPy arrays, in the order of the input's time.
 
     If the layer goes backwards, its states at step t are those after it has read the steps from
-    the last one down to t. Numbers are at least float32.
+    the last one down to t. Arrays of numbers are float32 or float64.
 
     >>> import keras
     >>> import keras_seq
@@ -42,16 +42,16 @@ class LayerTrace:
     states: dict[str, Array]
     """"h", and "c" if the cell has it, to `(batch, timesteps, units)`, after each time step."""
     outputs: Array
-    """Outputs `(batch, timesteps, units)`: the layer's own, as far as it returns them."""
+    """Outputs `(batch, timesteps, units)`. Those that the layer does not return are recomputed."""
     mask: Array | None
-    """Bools `(batch, timesteps)`, False where a time step was skipped, or None."""
+    """Bools `(batch, timesteps)`, False at skipped time steps; None if there is no mask."""
     initial_states: dict[str, Array]
     """State name to the state before the first time step, `(batch, units)`."""
     go_backwards: bool
     """True if the layer started at the last time step."""
     max_abs_error: float
     """Largest absolute difference between an output of the layer and the same output computed step
-    by step. It is rounding, unless a cell's `call` does more than its `project` and `step`."""
+    by step. It is a rounding error, unless a cell's `call` does more than `project` and `step`."""
 
     @property
     def unmasked(self) -> Array:
@@ -64,7 +64,7 @@ class Recorder:
 
     Args:
         trace: Trace to fill.
-        max_bytes: Maximum size of all arrays in bytes. Beyond it, only the size is counted.
+        max_bytes: Maximum size of all arrays in bytes. Beyond it, nothing is recorded.
     """
 
     def __init__(self, trace: "Trace", max_bytes: int) -> None:
@@ -110,7 +110,7 @@ class Recorder:
     def _store(
         self, call: Call, traces: list[LayerTrace], last_output: Tensor, outputs: Tensor
     ) -> None:
-        """Replace computed outputs by the layer's own ones and add the traces to the trace."""
+        """Replace recomputed outputs with the layer's own, and add the traces to the trace."""
         timesteps = slice(None)
         if not call.layer.return_sequences:
             outputs = last_output[:, None]
@@ -184,7 +184,7 @@ def _has_values(tensor: Tensor) -> bool:
     """Return False if a tensor is symbolic."""
     try:
         ops.convert_to_numpy(tensor)
-    # Each backend raises another error for symbolic tensors.
+    # Each backend raises a different error for symbolic tensors.
     except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return False
     return True

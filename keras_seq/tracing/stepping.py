@@ -28,7 +28,7 @@ def cell_steppers(cell: Any) -> list["CellStepper"]:
 
 
 class CellStepper:
-    """Wrapper that runs one time step of any cell: `stepper(x, states)` is a `Step`.
+    """Wrapper that runs one time step of any cell: `stepper(x, states)` returns a `Step`.
 
     Gates are known for cells of Keras and of keras-seq, and for cells with `project` and `step`.
 
@@ -46,7 +46,7 @@ class CellStepper:
         self.cell = cell if has_projection(cell) else _OpaqueCell(cell, sizes)
 
     def __call__(self, x: Tensor, states: States) -> Step:
-        # The precision is that of the cell, as if it had been called.
+        # The precision is that of a call of the cell.
         with AutocastScope(self.dtype):
             x = ops.cast(x, self.dtype) if self.dtype else x
             return self.cell.step(self.cell.project(x), states)
@@ -79,7 +79,7 @@ class _KerasCellAdapter:
 
 
 class _OpaqueCell:
-    """Any other cell: its states are visible, but not its gates."""
+    """Cell without `project` and `step`: its states are visible, but not its gates."""
 
     def __init__(self, cell: Any, sizes: Any) -> None:
         self.cell, self.sizes = cell, sizes
@@ -107,14 +107,14 @@ def run_steps(
         steppers: Steppers of the cells, see `cell_steppers`.
         inputs: Inputs of each time step, `(batch, features)`.
         states: States of all cells before the first time step.
-        mask: Bools of each time step, `(batch,)`, False where it is skipped. Default: none is.
+        mask: Bools of each time step, `(batch,)`, False to skip. Default: none is skipped.
         zero_output_for_mask: Whether the outputs of skipped time steps are zero. If not, they
             repeat the last output.
         perturbations: Tensors to add to the new states of all cells, for each time step.
 
     Yields:
-        For each time step the `Step` of each cell. For skipped time steps, output and states are
-        the kept ones; gates are those that a computed step would have.
+        For each time step the `Step` of each cell. Skipped time steps keep output and states;
+        their gates are those that a computed step would have.
     """
     states = list(states)
     outputs: list[Tensor | None] = [None] * len(steppers)

@@ -41,7 +41,7 @@ class Trace(dict[str, LayerTrace]):
         self.outputs: Any = None
         """Outputs of the model, as arrays in its structure."""
         self.attention: dict[str, Array] = {}
-        """Name of each `AttentionPooling` to its attention scores `(batch, timesteps)`."""
+        """Name of each `AttentionPooling` to its attention scores, `(batch, timesteps)`."""
         self.marginals: dict[str, Array] = {}
         """Name of each `CRF` to the probability of each tag, `(batch, timesteps, tags)`."""
 
@@ -183,7 +183,7 @@ def trace(
 
 @contextlib.contextmanager
 def _no_gradients() -> Iterator[None]:
-    """Keep no graph of gradients within the context, on torch."""
+    """Record no gradients within the context. Only torch needs it."""
     if keras.backend.backend() != "torch":
         yield
         return

@@ -73,7 +73,7 @@ class Config:
     """
 
     data: str = "builtin"
-    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], or a file or folder."""
+    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], file or folder."""
     seed: int = 0
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64

@@ -1,4 +1,4 @@
-"""Processes of a search: one process alone, or workers of a chief over gRPC."""
+"""Processes of a search: a single one, or workers that a chief serves over gRPC."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ HEARTBEAT_SECONDS = 10
 """Seconds between two messages of a worker that is training."""
 MAX_RSS_GROWTH = 4 * 2**30
 """Growth of the memory of a process, in bytes, after which it is replaced. XLA never frees its
-compiled programs, up to half a gigabyte per trial with other layer sizes."""
+compiled programs, up to half a gigabyte per trial with new layer sizes."""
 TRIAL_ERRORS = (ArithmeticError, MemoryError, ValueError, tf.errors.OpError)
 """Errors of invalid combinations of values, or of models too large for the machine. Only the trial
 fails. Any other error ends the search, which can be resumed after it is fixed."""
@@ -81,7 +81,7 @@ def run_trials(
                 trial.status = "COMPLETED"
             except TRIAL_ERRORS as error:
                 trial.status, trial.message = "FAILED", " ".join(str(error).split())[:500]
-                if isinstance(oracle, OracleClient):  # it does not send the message to the chief
+                if isinstance(oracle, OracleClient):  # the chief does not get the message
                     print(f"trial {trial.trial_id}: {trial.message}", file=sys.stderr)
         oracle.end_trial(trial)
         trainer.clean(trial)
@@ -144,7 +144,7 @@ def run_worker(oracle: Search, trainer: TrialTrainer, restart: Callable[[], None
     """Run the trials that the chief assigns to this worker.
 
     Args:
-        oracle: Search without a file, which the client of the chief wraps.
+        oracle: Search without a file, for the client of the chief.
         trainer: Object that trains the trials.
         restart: As for `run_trials`.
 
@@ -196,7 +196,7 @@ def visible_gpus() -> list[str]:
 
 
 def describe_devices(gpus: Sequence[str]) -> str:
-    """Return a line that names the devices of a search."""
+    """Return a description of the devices of a search, without a period."""
     devices = f"GPU {', '.join(gpus)}" if gpus else f"the CPU, {os.cpu_count()} cores"
     return f"Trials run on {devices}"
 

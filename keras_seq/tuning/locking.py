@@ -1,4 +1,4 @@
-"""Lock of a search, which many threads of a chief use."""
+"""Lock of a search, for the threads of a chief."""
 
 import functools
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 
 class Lockable(Protocol):
-    """Object with a lock and its first error."""
+    """Object with a lock, and the first error of its synchronized methods."""
 
     lock: Any
     failure: Exception | None
@@ -20,10 +20,10 @@ Result = TypeVar("Result")
 def synchronized(
     method: Callable[Concatenate[Self, Parameters], Result],
 ) -> Callable[Concatenate[Self, Parameters], Result]:
-    """Let one thread at a time call a method, and none after an error.
+    """Make a method run in one thread at a time, and fail in all threads after an error.
 
     keras-tuner's own decorator never releases its lock after an error, such as a full disk. A chief
-    would wait for it forever.
+    would wait for the lock forever.
     """
 
     @functools.wraps(method)

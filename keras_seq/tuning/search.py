@@ -1,4 +1,4 @@
-"""Search strategies: keras-tuner's oracles with safe state, timeouts of workers and pruning."""
+"""Search strategies: keras-tuner's oracles with atomic state, worker timeouts and pruning."""
 
 import copy
 import statistics
@@ -28,9 +28,9 @@ Strategy = Literal["random", "bayesian", "hyperband"]
 WORKER_TIMEOUT = 60
 """Seconds without a message after which a worker counts as dead."""
 HYPERBAND_ROUND_TRIALS = 23
-"""Number of trials in a round of Hyperband over all its brackets."""
+"""Number of trials in one round of Hyperband, which runs all brackets."""
 MIN_PRUNE_STEP = 20
-"""Percentage of a training before which a trial is never pruned."""
+"""Percentage of its training that a trial completes before it can be pruned."""
 MIN_PRUNE_TRIALS = 4
 """Number of completed trials that the median rule needs."""
 MAX_WORKER_DEATHS = 3
@@ -47,11 +47,11 @@ else:
 
 
 class Search(_Oracle):
-    """Base of the search strategies, to put before a `keras_tuner.Oracle`.
+    """Mixin of the search strategies, for a `keras_tuner.Oracle`.
 
     - The state is one file, replaced atomically, so that a kill at any moment loses nothing. A
       worker that asks again gets its trial back.
-    - The trial of a worker that is silent for `WORKER_TIMEOUT` seconds is given to another one.
+    - The trial of a worker that is silent for `WORKER_TIMEOUT` seconds goes to another worker.
     - The search ends when all trials have ended, not when the last one has started.
     - The first trial is the config itself.
     - An error while saving ends the search, for workers and chief.
@@ -74,8 +74,8 @@ class Search(_Oracle):
 
     Args:
         path: File of the state, or None for the client of a chief, which keeps the state.
-        on_progress: Function that is called with the number of completed trials and a line about
-            the trial that has ended.
+        on_progress: Function that is called with `num_done` and, if a trial has ended, a line
+            about it.
         prune: Whether to stop trials by the median rule.
         **arguments: Arguments of the oracle.
     """
@@ -124,7 +124,7 @@ class Search(_Oracle):
 
     @synchronized
     def create_trial(self, tuner_id: str) -> Trial:
-        """Return the next trial for a worker, with status STOPPED if there are none."""
+        """Return the next trial for a worker, with status STOPPED if there is none."""
         self.last_seen[tuner_id] = time.monotonic()
         self.release_timed_out()
         trial = super().create_trial(tuner_id)
@@ -138,14 +138,14 @@ class Search(_Oracle):
         return copy.copy(trial)  # only `end_trial` may change the trial itself
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return the values of a new trial. Stop after three failed trials if none succeeded."""
+        """Return the values of a new trial. Stop the search if the first three trials failed."""
         if len(self.end_order) >= 3 and not self.completed:
             return {"status": "STOPPED", "values": None}
         return super().populate_space(trial_id)
 
     @synchronized
     def update_trial(self, trial_id: str, metrics: dict[str, Any], step: int = 0) -> Trial:
-        """Record metrics of a trial. Return it with status STOPPED if it is to stop."""
+        """Record metrics of a trial. Return the trial, with status STOPPED if it must stop."""
         trial = self.trials[trial_id]
         if _is_running(trial):
             self.get_trial(trial_id)
@@ -217,7 +217,7 @@ class Search(_Oracle):
         return value < median if self.objective.direction == "max" else value > median
 
     def value_at(self, trial: Trial, step: int) -> float:
-        """Return the last score of a trial up to a step, which is a percentage of a training."""
+        """Return the last score of a trial up to a step, in percent of a training."""
         history = trial.metrics.get_history(self.objective.name)
         earlier = [observation for observation in history if observation.step <= step]
         return (earlier or history[:1])[-1].mean()
@@ -230,7 +230,7 @@ class Search(_Oracle):
 
     @property
     def num_done(self) -> float:
-        """Number of trials that have ended, with the fractions of those that are running."""
+        """Number of trials that have ended, plus the fractions done of the running ones."""
         percentages = [
             trial.metrics.get_history(self.objective.name)[-1].step / training_fraction(trial)
             for trial in self.ongoing_trials.values()
@@ -285,8 +285,8 @@ class BayesianSearch(Search, BayesianOptimizationOracle):
     """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """Return the values of a new trial: random ones if the proposed ones were tried."""
-        # The random state is not saved. Seeded per trial, a resumed search equals a whole one.
+        """Return the values of a new trial: random ones if the proposal was tried before."""
+        # The random state is not saved. Seeds per trial make a resumed search repeat a whole one.
         self.reseed(self.seed + len(self.trials))
         response = super().populate_space(trial_id)
         if response["values"] and self.was_tried(response["values"]):
@@ -312,7 +312,7 @@ def make_oracle(
     config: Config,
     on_progress: OnProgress | None = None,
 ) -> Search:
-    """Return a search, with the state in its file if that exists.
+    """Return a search, resumed from its file if that exists.
 
     Args:
         search: Search strategy.
@@ -320,7 +320,7 @@ def make_oracle(
         space: Search space.
         num_trials: Number of trials; for Hyperband a multiple of `HYPERBAND_ROUND_TRIALS`.
         config: Config with the monitored metric and the random seed.
-        on_progress: As for `Search`. It is required with a path.
+        on_progress: As for `Search`. Required with a path.
     """
     arguments = {
         "path": path,

@@ -116,7 +116,7 @@ class ReportToOracle(keras.callbacks.Callback):
 
 
 def report_progress(run_callback: RunCallback, oracle: Any, trial: Trial) -> Trial:
-    """Report the score of a trial at a step, which is a percentage of the training.
+    """Report the score of a trial at a step, in percent of the training.
 
     Args:
         run_callback: Callback with the history of the trial.
@@ -124,7 +124,7 @@ def report_progress(run_callback: RunCallback, oracle: Any, trial: Trial) -> Tri
         trial: Trial.
 
     Returns:
-        The trial, with the status "STOPPED" if it is to stop.
+        The trial, with the status "STOPPED" if it must stop.
     """
     config, name = run_callback.config, f"val_{run_callback.config.monitor}"
     scores = [row[name] for row in run_callback.history]

@@ -53,7 +53,7 @@ def tune(
     Args:
         recipe: Recipe.
         preset: Name of the preset that the config was derived from.
-        config: Config with the values that are not tuned and those of the first trial.
+        config: Config with the values of the first trial. Fields that are not tuned stay so.
         run: New or interrupted run.
         command: Command line, saved with the metrics.
         arguments: Words after `keras-seq tune`, with which workers are started.
@@ -65,7 +65,7 @@ def tune(
         devices: Devices on which trials run one at a time. Default: the one that TensorFlow
             selects.
         restart: Function that replaces this process by one that continues the search, to free
-            memory. Default: memory grows.
+            memory. Default: the process is never replaced.
 
     Returns:
         The metrics of the best config, and the rows of the table of trials, the best first. None
@@ -139,7 +139,7 @@ def _check_options(
 
 
 def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:
-    """Save the settings, code and data of a new search, or compare with those that are saved.
+    """Save the settings and fingerprint of a new search, or check those of a resumed one.
 
     Raises:
         InputError: If they differ, the folder holds another run, or there is no validation split.
@@ -161,7 +161,7 @@ def _check_settings(run: Run, path: Path, settings: dict[str, Any]) -> fingerpri
     """Check that the folder is new or holds a search with the same settings.
 
     Returns:
-        Fingerprint of the start of the search. It is empty for a new search.
+        Fingerprint at the start of the search, empty for a new search.
 
     Raises:
         InputError: If the folder holds another run, or the settings differ.

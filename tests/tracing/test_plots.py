@@ -133,7 +133,7 @@ def page(trace, tmp_path):
 
 def unpack(packed):
     whole = np.frombuffer(base64.b64decode(packed["data"]), "<i2")
-    return whole.reshape(-1, packed["height"]) * packed["unit"]
+    return whole.reshape(-1, packed["height"]) * packed["scale"]
 
 
 def test_a_page_holds_all_numbers(trace, page):
