@@ -1,4 +1,4 @@
-"""Application that the commands are registered with, and helpers that several commands use."""
+"""Application that registers the commands, and helpers that several commands use."""
 
 import functools
 import inspect
@@ -19,8 +19,8 @@ from keras_seq.train.metrics import numbers
 app = App(
     name="keras-seq",
     help=(
-        "Recurrent sequence models: train, evaluate and use recipes. With --debug, errors of any "
-        "command include the Python traceback."
+        "Train, evaluate, export and serve recurrent sequence models. With --debug, error messages "
+        "of any command include the Python traceback."
     ),
     version=__version__,
     suppress_keyboard_interrupt=False,
@@ -33,7 +33,7 @@ PARSER_OPTIONS: dict[str, Any] = {
     "print_error": False,
     "result_action": "return_value",
 }
-"""Options of a cyclopts call, such that errors reach `main`, which prints them."""
+"""Options of a cyclopts call that let errors reach `main`, which prints them."""
 
 RecipeOption = Annotated[
     str | None,
@@ -93,7 +93,7 @@ def start_backend(distribute: distribution.Kind) -> distribution.Devices | None:
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Print the metrics of each split. Each nested dict, such as one per label, has its line."""
+    """Print the metrics of each split, with one line per nested dict, such as one per label."""
     for split in ("train", "validation", "test"):
         if split in metrics:
             _print_numbers(split, metrics[split])

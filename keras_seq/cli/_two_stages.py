@@ -1,8 +1,8 @@
 """Commands whose options depend on a recipe or a run.
 
-cyclopts parses their words twice. The first stage reads the options that other defaults depend on,
-such as `--preset`, and skips the rest. The second stage reads all options, including those that the
-recipe adds.
+Their command line is parsed twice. The first stage reads the options that other defaults depend on,
+such as `--preset`, and skips the rest. The second stage reads all options, including those of the
+recipe.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
 from keras_seq.train.config import Config, field_texts
 
 Words = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
-"""Type of the words after the name of a command, which the command parses itself."""
+"""Type of the words after the name of a command, which the command itself parses."""
 HELP = {"--help", "-h"}
 Options = TypeVar("Options")
 
@@ -53,7 +53,7 @@ def run_command(
     """Parse all options of a command and call its function with those that are given.
 
     Args:
-        name: Command and its subject, such as "train ner".
+        name: Name of the command and of its recipe or run, such as "train ner".
         function: Function with a docstring in Google's style.
         words: Options as typed.
         parameters: Parameters of the recipe. They replace parameters of the function with the
@@ -76,6 +76,7 @@ def run_command(
     second_stage = App(
         name=f"keras-seq {name}", version_flags=[], suppress_keyboard_interrupt=False
     )
+    second_stage["--help"].group = "Parameters"
     second_stage.default(limited(call))
     second_stage(list(words), **PARSER_OPTIONS)
 
@@ -87,7 +88,7 @@ def keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
 
 
 def config_parameters(config: Config) -> list[inspect.Parameter]:
-    """Return the fields of a config as keyword-only parameters whose defaults are its values."""
+    """Return a keyword-only parameter per field of a config, with its value as the default."""
     types = typing.get_type_hints(type(config), include_extras=True)
     texts = field_texts(type(config))
     return [

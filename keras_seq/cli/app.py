@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
             traceback. Default: the arguments of this process.
 
     Returns:
-        Exit code: 0 for success, 2 for an error of the user, 130 for an interruption.
+        Exit code: 0 for success, 2 for an invalid option or file, 130 for an interruption.
     """
     arguments, debug = _without_debug(sys.argv[1:] if arguments is None else list(arguments))
     try:

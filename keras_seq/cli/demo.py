@@ -19,17 +19,18 @@ def demo(
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 7860,
-    allow_host: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    allow_host: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     open: bool = True,
     recipe: RecipeOption = None,
 ) -> None:
-    """Serve a web page to try a finished run and to see its predictions and gates.
+    """Serve a web page to try a finished run on your inputs and to see its gates.
 
     Args:
         run: Folder of the run.
-        host: Address to listen on. 0.0.0.0 listens on all addresses of this machine.
-        port: Port to listen on, 0 to 65535. 0 selects a free port.
-        allow_host: Further host name of the page, for example behind a proxy. May be repeated.
+        host: Host name or address to listen on; 0.0.0.0 for all addresses of this machine.
+        port: Port to listen on, 0 to 65535; 0 for any free port.
+        allow_host: Further host name under which the page is opened, such as that of a proxy. May
+            be repeated.
         open: Open the page in the browser.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """

@@ -26,8 +26,8 @@ def evaluate(
     Args:
         run: Folder of the run.
         split: Split to evaluate on.
-        record: Add the result to the recipe's results.json. The run must have an unchanged preset
-            and be trained with --no-test, so that it was selected on the validation split.
+        record: Add the result to the recipe's results.json. The run must be trained with --no-test
+            and an unchanged preset; only --seed may differ.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     finished = runs.Run(run)

@@ -26,12 +26,12 @@ def export(
 
     Args:
         run: Folder of the run.
-        format: Format: a TensorFlow SavedModel with texts as inputs and outputs, or ONNX or LiteRT
-            with tensors and a file of vocabularies.
+        format: A TensorFlow SavedModel takes and returns texts. ONNX and LiteRT models take and
+            return tensors, and a file holds the vocabularies.
         output: Folder to write. Default: RUN/FORMAT.
         num_examples: Number of test examples on which the export is verified, at least 1.
-        portable: With --format onnx, use only operators that other ONNX runtimes compute
-            correctly too.
+        portable: With --format onnx, use only operators that other runtimes than ONNX Runtime
+            compute correctly too.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     if portable and format != "onnx":

@@ -16,17 +16,17 @@ from keras_seq.train import runs
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
-    """Option that selects the recipe, on which further options depend."""
+    """Option that selects the recipe, on which the other options depend."""
 
     recipe: RecipeOption = None
 
 
-@app.command(help_flags=[])
+@app.command(help_flags=[], usage="Usage: keras-seq predict RUN INPUT... [OPTIONS]")
 def predict(*words: Words) -> None:
-    """Predict with a finished run: `keras-seq predict RUN INPUT ...`.
+    """Print the predictions of a finished run.
 
-    INPUT is a file name, a text or a number, depending on the recipe. `keras-seq predict RUN
-    --help` lists the options of the recipe.
+    RUN is the folder of the run. INPUT is a file name, a text or a number, depending on the recipe.
+    `keras-seq predict RUN --help` lists the options of the recipe.
     """
     if is_help("predict", words):
         return

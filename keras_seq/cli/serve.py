@@ -15,7 +15,7 @@ from keras_seq.serving import Limits
 from keras_seq.train import runs
 
 
-@app.command
+@app.command(usage="Usage: keras-seq serve MODELS... [OPTIONS]")
 def serve(
     *models: str,
     host: str = "127.0.0.1",
@@ -24,19 +24,19 @@ def serve(
     poll_interval: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
     limits: Annotated[Limits, Parameter(name="*")] = Limits(),  # noqa: B008
 ) -> None:
-    """Serve models over HTTP, by TensorFlow Serving's REST protocol and Open Inference version 2.
+    """Serve models over HTTP: TensorFlow Serving's REST API and Open Inference Protocol v2.
 
     Args:
-        models: FOLDER or NAME=FOLDER. The folder is a run, which is exported first if needed; a
-            SavedModel; or a folder of versions, which are SavedModels whose names are numbers.
+        models: One or more FOLDER or NAME=FOLDER. FOLDER is a run, which is exported first if
+            needed; a SavedModel; or a folder of versions: SavedModels whose names are numbers.
         host: Host name or address to listen on; 0.0.0.0 for all addresses of this machine.
-        port: Port to listen on.
-        max_versions: Number of versions served per model, the latest ones.
+        port: Port to listen on, 0 to 65535; 0 for any free port.
+        max_versions: Number of latest versions to serve per model.
         poll_interval: Seconds between scans for new versions.
         limits: Limits on requests and batches.
     """
     if not models:
-        raise InputError("serve needs at least one model.")
+        raise InputError("serve needs at least one model: FOLDER or NAME=FOLDER.")
     try:
         from keras_seq.serving import server
     except ImportError as error:

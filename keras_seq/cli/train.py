@@ -38,11 +38,11 @@ class FirstStage:
     resume: Annotated[bool, Parameter(negative="")] = False
 
 
-@app.command(help_flags=[])
+@app.command(help_flags=[], usage="Usage: keras-seq train RECIPE [OPTIONS]")
 def train(*words: Words) -> None:
-    """Train a recipe: `keras-seq train RECIPE`.
+    """Train the model of a recipe, evaluate it and save the run.
 
-    RECIPE is a name that `keras-seq ls` lists, or the path of a folder with a separator, such as
+    RECIPE is a name that `keras-seq ls` lists, or a path that contains a separator, such as
     ./my_digits. `keras-seq train RECIPE --help` lists the options of the recipe.
     """
     if is_help("train", words):
@@ -73,11 +73,12 @@ def train(*words: Words) -> None:
             run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset.
             runs_folder: Folder of all runs.
             resume: Continue an interrupted run.
-            record: Add the result to the recipe's results.json. Needs an unchanged preset.
+            record: Add the result to the recipe's results.json. Needs an unchanged preset; only
+                --seed may differ.
             test: Evaluate on the test split at the end. Use --no-test while comparing settings.
-            distribute: Divide each batch: mirrored, among all GPUs of this machine; multiworker,
-                among the machines in TF_CONFIG, each of which runs this command. Default: one
-                device.
+            distribute: Data parallelism. mirrored divides each batch among all GPUs of this
+                machine; multiworker among the workers in TF_CONFIG, each of which runs this
+                command. Default: one device.
             **fields: Fields of the recipe's Config.
         """
         config = dataclasses.replace(defaults, **fields)

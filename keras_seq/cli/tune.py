@@ -36,13 +36,13 @@ class FirstStage:
     preset: str = "default"
 
 
-@app.command(help_flags=[])
+@app.command(help_flags=[], usage="Usage: keras-seq tune RECIPE [OPTIONS]")
 def tune(*words: Words) -> None:
-    """Tune a recipe: `keras-seq tune RECIPE`.
+    """Search the hyperparameters of a recipe, then train with the best.
 
-    Searches the tunable fields on the validation split. Fields set on the command line stay fixed.
-    Re-run the same command to resume. `keras-seq tune RECIPE --help` lists the options of the
-    recipe.
+    RECIPE is as for `keras-seq train`. The search maximizes or minimizes a metric on the validation
+    split. Options set on the command line stay fixed. Re-run the same command to resume.
+    `keras-seq tune RECIPE --help` lists the options of the recipe.
     """
     if is_help("tune", words):
         return
@@ -56,7 +56,7 @@ def tune(*words: Words) -> None:
         preset: str = preset,
         search: Literal["random", "bayesian", "hyperband"] = "random",
         trials: int = 20,
-        fields: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+        fields: list[str] | None = None,
         workers: int | None = None,
         distribute: Literal["mirrored"] | None = None,
         run: str = "tuned",
@@ -69,11 +69,11 @@ def tune(*words: Words) -> None:
             preset: Preset that sets the defaults of the other options and the first trial.
             search: Search strategy. Hyperband starts many short trials and continues the best.
             trials: Number of trials, at least 1. Hyperband rounds it to a multiple of 23.
-            fields: Fields to tune. Default: all tunable fields that are not set here.
+            fields: Names of the options to tune.
             workers: Number of parallel trials, at least 1, each in its own process. Default: one
-                per GPU.
-            distribute: Divide each batch among all GPUs of this machine; trials run one at a
-                time. Default: one device per trial.
+                per GPU, or one on the CPU.
+            distribute: Data parallelism. mirrored divides each batch among all GPUs of this
+                machine, and trials run one at a time. Default: one device per trial.
             run: Name of the run, saved in RUNS/RECIPE/RUN.
             runs_folder: Folder of all runs.
             **values: Fields of the recipe's Config that stay fixed.
@@ -121,4 +121,9 @@ def tune(*words: Words) -> None:
         console.print(f"[bold]run[/] {folder.folder}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
-    run_command(f"tune {recipe_ref}", tune_recipe, options, [*config_parameters(defaults), presets])
+    names = ", ".join(name.replace("_", "-") for name in defaults.spaces())
+    fields_help = f"Options to tune, among {names}. Default: those not set on the command line."
+    fields_option = Parameter(help=fields_help, consume_multiple=True, negative="")
+    fields = keyword("fields", None, Annotated[list[str] | None, fields_option])
+    parameters = [*config_parameters(defaults), presets, fields]
+    run_command(f"tune {recipe_ref}", tune_recipe, options, parameters)

@@ -73,7 +73,8 @@ class Config:
     """
 
     data: str = "builtin"
-    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], file or folder."""
+    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], or the path of a file
+    or folder."""
     seed: int = 0
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64

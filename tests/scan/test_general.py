@@ -213,7 +213,9 @@ def test_step_without_training_argument(cls):
     assert_close(run(layer, x, training=True), run(layer, x))
     dropping = cls(StepWithoutTraining(3, recurrent_dropout=0.5))
     assert np.all(run(dropping, x)[0])
-    with pytest.raises(InputError, match=r"StepWithoutTraining.step must take `training` and pass states"):
+    with pytest.raises(
+        InputError, match=r"StepWithoutTraining.step must take `training` and pass states"
+    ):
         dropping(x, training=True)
 
 
