@@ -62,7 +62,14 @@ class AttentionDecoderCell(keras.layers.Layer):
         key_units: Number of features of the keys. Default: the width of h_t, which the score "dot"
             requires.
 
-    Weights: those of the cell; `query` W_q and `attention` v, if additive; `combine` W_a.
+    Call arguments:
+        inputs: x_t, `(batch, features)`.
+        states: As `initial_state` or the previous call returned them.
+
+    Returns:
+        a_t `(batch, units)`, and the new states.
+
+    Weights: those of the inner cell; `query` W_q and `attention` v, if "additive"; `combine` W_a.
 
     Raises:
         InputError: If an argument has a wrong value, if arguments contradict each other, or if the
