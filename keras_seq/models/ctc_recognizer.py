@@ -50,7 +50,7 @@ class CTCRecognizer(BaseModel):
 
     Args:
         alphabet: Characters of the texts, in the order of their classes from 1, as a string or a
-            list. It includes the space between words.
+            list. Include the space if texts have several words.
         front_end: Layer from samples to features. Default: `FrontEnd()`.
         features: Layers between `front_end` and `stack`, such as a `BandConvolution`. For streaming
             they must process each time step on its own.

@@ -65,21 +65,22 @@ class SequenceGenerator(LanguageModel):
     ... )
 
     As a `keras.Model`, it maps a dict of "tokens" `(batch, timesteps)` to logits of the next token,
-    `(batch, timesteps, vocab_size)`. The end token precedes each text. With styles, a second input
-    "style" `(batch,)` has their ids. The style sets the initial states and is a feature of every
-    time step.
+    `(batch, timesteps, vocab_size)`. The end token precedes each text. With styles, there is a
+    second input "style" `(batch,)`, the ids of the styles. The style sets the initial states and is
+    a feature of every time step.
 
     Args:
         encoder: Encoder of texts to ids, with an end token.
-        styles: Names of styles, labels that condition the generation, all different. Default: none.
+        styles: Names of styles (labels on which the model is conditioned), all different. Default:
+            none.
         embedding: Layer from ids to vectors. Default: a `TokenEmbedding` of width 64. For one-hot
             input: `OneHotTokens(encoder.vocab_size)`.
         stack: Recurrent layers with `return_state=True`. Default: an `RNNStack` of 256 LSTM units
             with variational dropout of 0.3.
         features: Layers whose vectors are inputs of the recurrent layers and of the logits, such as
             `CausalNgramFeatures` and `LongestMatchEmbedding`.
-        count_model: `KneserNey` layer, after `adapt`, with whose probabilities those of the network
-            are interpolated, except in training. Default: none.
+        count_model: `KneserNey` layer whose probabilities are mixed with those of the network,
+            except in training. Call its `adapt` first. Default: none.
         style_embedding_dim: Width of the style embedding.
         tie_embeddings: Whether the logits use the token embedding as their kernel (Press & Wolf
             2017).
