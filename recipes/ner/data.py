@@ -15,6 +15,8 @@ from keras_seq.train.recipe import Splits
 
 from .config import Config
 
+DATASET = "ner", "1.0.0"
+"""Name and version of the cached dataset; change one of them after a change of its examples."""
 SCHEME = "IOBES"
 """Scheme of the tags that the model learns."""
 
@@ -31,7 +33,7 @@ def load(config: Config) -> Splits:
     """
     if config.data == "builtin":
         builder = data.cached_dataset(
-            "ner", "1.0.0", _features(), lambda: _to_examples(_read_peoples_daily(), None)
+            *DATASET, _features(), lambda: _to_examples(_read_peoples_daily(), None)
         )
     elif config.data.startswith("tfds:"):
         return _load_tfds(config)
@@ -59,6 +61,7 @@ def _raw_examples(
     scheme: str,
     word_tags: list[list[str]] | None = None,
 ) -> RawExamples:
+    """Return raw examples, with the tags converted from `scheme` to `SCHEME`."""
     tags = [convert_tags(row, scheme, SCHEME) for row in tags]
     return RawExamples(tokens, {"tags": tags, "word_tags": word_tags})
 
@@ -117,7 +120,7 @@ def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
                 yield key, example, data.resolve_split(files, split, key)
 
     paths = [file for _, file in files]
-    return data.cached_dataset("ner", "1.0.0", _features(), examples, source, paths)
+    return data.cached_dataset(*DATASET, _features(), examples, source, paths)
 
 
 def read_file(file: Path, config: Config) -> Sentences:

@@ -21,7 +21,7 @@ Spans = list[set[Span]]
 def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
     """Return strict precision, recall and F1, overall and per label, and tag accuracy.
 
-    `new_entities` has the recall of entities whose text is no entity of the training split.
+    `new_entities` has the recall of entities whose text is not an entity in the training split.
     """
     examples = splits[name]
     predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]

@@ -14,6 +14,8 @@ from keras_seq.train.recipe import Splits
 
 from .config import Config
 
+DATASET = "sentiment", "1.0.0"
+"""Name and version of the cached dataset; change one of them after a change of its examples."""
 TEXT_FEATURES = "text", "sentence"
 """Names of the text feature in TFDS datasets."""
 POOL_DOMAINS = True
@@ -57,14 +59,14 @@ def _load_splits(config: Config) -> Splits:
         }
     )
     if config.data == "builtin":
-        builder = data.cached_dataset("sentiment", "1.0.0", features, _builtin_examples)
+        builder = data.cached_dataset(*DATASET, features, _builtin_examples)
     else:
         files = data.list_files_by_split(config.data)
         settings = config.encoding, config.text_column, config.label_column
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
         builder = data.cached_dataset(
-            "sentiment", "1.0.0", features, lambda: _user_examples(files, config), source, paths
+            *DATASET, features, lambda: _user_examples(files, config), source, paths
         )
     splits = {}
     for split, columns in data.to_arrays(builder).items():
