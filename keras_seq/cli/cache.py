@@ -15,8 +15,8 @@ def cache(
     """List or remove the downloaded archives and prepared datasets on this machine.
 
     Args:
-        name: Name of an entry, or its part before a slash: "ner" selects all entries of the recipe
-            ner. Default: all entries.
+        name: Name of an entry, or its beginning before a slash: "ner" selects all entries of the
+            recipe ner. Default: all entries.
         clear: Remove the selected entries. Without NAME, public datasets of TFDS are kept.
     """
     from keras_seq.data import cache

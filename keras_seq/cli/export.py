@@ -30,8 +30,8 @@ def export(
             return tensors, and a file holds the vocabularies.
         output: Folder to write. Default: RUN/FORMAT.
         num_examples: Number of test examples on which the export is verified, at least 1.
-        portable: With --format onnx, use only operators that other runtimes than ONNX Runtime
-            compute correctly too.
+        portable: With --format onnx, use only operators that runtimes other than ONNX Runtime
+            also compute correctly.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     if portable and format != "onnx":

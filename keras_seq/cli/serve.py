@@ -74,7 +74,7 @@ def _parse_model(argument: str) -> tuple[str, Path]:
 
     Raises:
         InputError: If the folder does not exist, its recipe must be given for the export, or the
-            name has other characters than letters, digits, `_`, `.` and `-`.
+            name has characters other than letters, digits, `_`, `.` and `-`.
     """
     name, _, path = argument.rpartition("=")
     folder = Path(path)

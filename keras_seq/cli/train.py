@@ -72,7 +72,7 @@ def train(*words: Words) -> None:
             preset: Preset that sets the defaults of the other options.
             run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset.
             runs_folder: Folder of all runs.
-            resume: Continue an interrupted run.
+            resume: Continue the run from its checkpoint after an interruption.
             record: Add the result to the recipe's results.json. Needs an unchanged preset; only
                 --seed may differ.
             test: Evaluate on the test split at the end. Use --no-test while comparing settings.

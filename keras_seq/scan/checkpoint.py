@@ -3,8 +3,8 @@
 A scan keeps only the states between chunks of the sequence. The backward pass recomputes each chunk
 (Griewank 1992; Chen et al. 2016, "Training deep nets with sublinear memory cost"). Length and
 number of the chunks grow with the square root of the number of time steps. So does the memory, in
-addition to that of inputs, outputs and their gradients. If the length is unknown, there are 16
-chunks. The forward pass runs twice.
+addition to that of inputs, outputs and their gradients. A sequence of
+unknown length has `NUM_CHUNKS_OF_UNKNOWN_LENGTH` chunks. The forward pass runs twice.
 """
 
 import math

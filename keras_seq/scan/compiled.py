@@ -54,8 +54,8 @@ def run_compiled(
         return _run_sharded(program, sequences, others)
     if keras.backend.backend() == "jax":
         program = _jax_jit(program)
-    over, rest = program(*sequences, *others)
-    return [*over, *rest]
+    outputs, rest = program(*sequences, *others)
+    return [*outputs, *rest]
 
 
 def _run_sharded(
@@ -73,8 +73,9 @@ def _run_sharded(
     num_shards = choose_num_shards(first.shape[0])
     run = _xla_function(program, first.shape[-1])
     shards = zip(*(split_batch(sequence, num_shards) for sequence in sequences))
-    over, rest = zip(*(run(*shard, *others) for shard in shards))
-    return [*(join_shards(s)[:, :timesteps] for s in zip(*over)), *map(join_shards, zip(*rest))]
+    outputs, rest = zip(*(run(*shard, *others) for shard in shards))
+    joined = (join_shards(s)[:, :timesteps] for s in zip(*outputs))
+    return [*joined, *map(join_shards, zip(*rest))]
 
 
 @functools.cache

@@ -15,8 +15,8 @@ from keras_seq.scan.loop import Carry, differentiable_loop
 BLANK = 0
 """Class of the blank. The first label has class 1."""
 
-NO_ALIGNMENT = 1e5
-"""Loss of labels without an alignment, because the input has too few time steps."""
+NO_ALIGNMENT_LOSS = 1e5
+"""Loss of labels without an alignment, since the input has too few time steps."""
 
 
 def ctc_loss(
@@ -24,8 +24,8 @@ def ctc_loss(
 ) -> Tensor:
     """Return the negative log probability of labels over all alignments (Graves et al. 2006).
 
-    The loss is differentiable to any order. Labels without an alignment cost `NO_ALIGNMENT` and
-    have no gradient.
+    The loss is differentiable to any order. Labels without an alignment have the loss
+    `NO_ALIGNMENT_LOSS` and no gradient.
 
     Args:
         logits: `(batch, timesteps, classes)`; class 0 is the blank.
@@ -48,7 +48,7 @@ def ctc_loss(
     label_lengths = ops.where(is_feasible, label_lengths, 0)
     constants = labels, label_lengths, input_lengths
     (loss,) = _select_implementation(logits)((logits,), constants)
-    return ops.where(is_feasible, loss, NO_ALIGNMENT)
+    return ops.where(is_feasible, loss, NO_ALIGNMENT_LOSS)
 
 
 def _select_implementation(

@@ -27,8 +27,8 @@ Kind = Literal["mirrored", "multiworker"] | None
 Worker = tuple[str, int]
 """Type and index of a process in TF_CONFIG."""
 CLUSTER_VARIABLE = "TF_CONFIG"
-TUNING_CLUSTER = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-"""Environment variables of keras-tuner: name of this process, host and port of the chief."""
+KERASTUNER_VARIABLES = ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
+"""Environment variables of keras-tuner: name of this process, and host and port of the chief."""
 
 
 def is_chief(kind: Kind) -> bool:
@@ -47,17 +47,17 @@ def tuning_role() -> Literal["chief", "worker"] | None:
     Raises:
         InputError: If only some of the three variables are set, or the port is not a number.
     """
-    missing = [name for name in TUNING_CLUSTER if not os.environ.get(name)]
-    if len(missing) == len(TUNING_CLUSTER):
+    missing = [name for name in KERASTUNER_VARIABLES if not os.environ.get(name)]
+    if len(missing) == len(KERASTUNER_VARIABLES):
         return None
     if missing:
         raise InputError(
-            f"The environment variables {', '.join(TUNING_CLUSTER)} go together: set "
+            f"The environment variables {', '.join(KERASTUNER_VARIABLES)} go together: set "
             f"{' and '.join(missing)} too."
         )
-    if not (port := os.environ[TUNING_CLUSTER[2]]).isdecimal():
-        raise InputError(f"{TUNING_CLUSTER[2]} must be a number, got {port!r}.")
-    return "chief" if "chief" in os.environ[TUNING_CLUSTER[0]] else "worker"
+    if not (port := os.environ[KERASTUNER_VARIABLES[2]]).isdecimal():
+        raise InputError(f"{KERASTUNER_VARIABLES[2]} must be a number, got {port!r}.")
+    return "chief" if "chief" in os.environ[KERASTUNER_VARIABLES[0]] else "worker"
 
 
 @functools.cache  # two strategies in one process interfere with each other

@@ -14,7 +14,7 @@ except ImportError as error:
         f"Tuning needs keras-tuner ({error}). Install it with: pip install 'keras-seq[tune]'."
     ) from None
 
-from keras_seq.tuning.cluster import CLUSTER, run_trials, serve_workers
+from keras_seq.tuning.cluster import KERASTUNER_VARIABLES, run_trials, serve_workers
 from keras_seq.tuning.search import (
     WORKER_TIMEOUT,
     BayesianSearch,
@@ -28,7 +28,7 @@ from keras_seq.tuning.trial import Trainer
 from keras_seq.tuning.tune import tune
 
 __all__ = [
-    "CLUSTER",
+    "KERASTUNER_VARIABLES",
     "WORKER_TIMEOUT",
     "BayesianSearch",
     "HyperbandSearch",

@@ -17,7 +17,7 @@ from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.keras_tuner_compat import OracleClient, answer_workers
-from keras_seq.train.distribution import TUNING_CLUSTER as CLUSTER
+from keras_seq.train.distribution import KERASTUNER_VARIABLES
 from keras_seq.tuning.search import Search
 
 LOCAL_WORKER = "KERAS_SEQ_LOCAL_WORKER"
@@ -159,9 +159,9 @@ def run_worker(oracle: Search, trainer: TrialTrainer, restart: Callable[[], None
 
         threading.Thread(target=end_with_chief, daemon=True).start()
     try:
-        run_trials(OracleClient(oracle), os.environ[CLUSTER[0]], trainer, restart)
+        run_trials(OracleClient(oracle), os.environ[KERASTUNER_VARIABLES[0]], trainer, restart)
     except grpc.RpcError as error:
-        chief = ":".join(os.environ[name] for name in CLUSTER[1:])
+        chief = ":".join(os.environ[name] for name in KERASTUNER_VARIABLES[1:])
         raise InputError(f"The chief at {chief} does not respond: {error.details()}") from None
 
 
@@ -177,7 +177,11 @@ def start_worker(
         port: Port of the chief.
     """
     values = (f"worker{index}", "127.0.0.1", str(port))
-    environment = {**os.environ, **dict(zip(CLUSTER, values, strict=True)), LOCAL_WORKER: "1"}
+    environment = {
+        **os.environ,
+        **dict(zip(KERASTUNER_VARIABLES, values, strict=True)),
+        LOCAL_WORKER: "1",
+    }
     if gpus:
         environment["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
     return subprocess.Popen(

@@ -40,7 +40,7 @@ def make_hyperparameters(
             choices = sorted(values) if is_ordered else list(values)
             parameters.Choice(name, choices, is_ordered, value)
         else:
-            assert space.low is not None and space.high is not None  # as `tunable` requires
+            assert space.low is not None and space.high is not None  # as `tunable` documents
             add = parameters.Int if isinstance(value, int) else parameters.Float
             low, high = min(space.low, value), max(space.high, value)
             add(name, low, high, sampling="log" if space.log else "linear", default=value)

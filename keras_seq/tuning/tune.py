@@ -16,7 +16,7 @@ from keras_seq.train.progress import trial_progress
 from keras_seq.train.recipe import Recipe
 from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
-    CLUSTER,
+    KERASTUNER_VARIABLES,
     LOCAL_WORKER,
     describe_devices,
     run_trials,
@@ -99,7 +99,7 @@ def tune(
     with trial_progress(trials) as on_progress:
         oracle = make_oracle(search, folder / "search.json", space, trials, config, on_progress)
         if role == "chief":
-            address = ":".join(os.environ[name] for name in CLUSTER[1:])
+            address = ":".join(os.environ[name] for name in KERASTUNER_VARIABLES[1:])
             on_progress(oracle.num_done, f"Waiting for workers at {address}.")
             serve_workers(oracle, address)
         elif workers:
@@ -127,7 +127,8 @@ def _check_options(
     """
     if in_cluster and workers is not None and LOCAL_WORKER not in os.environ:
         raise InputError(
-            f"--workers starts workers on one machine. Leave it out, or unset {CLUSTER[0]}."
+            "--workers starts workers on one machine. Leave it out, or unset "
+            f"{KERASTUNER_VARIABLES[0]}."
         )
     if devices is not None and workers is not None:
         raise InputError(

@@ -39,7 +39,7 @@ SCORE = "val_accuracy"
 @pytest.fixture
 def formula(workplace, monkeypatch):
     """Return the name of the recipe for a command, in an empty folder."""
-    for name in tuning.CLUSTER:
+    for name in tuning.KERASTUNER_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     # Collecting the garbage of earlier tests would take seconds per trial.
     clear = functools.partial(keras.utils.clear_session, free_memory=False)
@@ -175,7 +175,7 @@ def searches(tmp_path_factory):
     folder = tmp_path_factory.mktemp("searches")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for name in tuning.CLUSTER:
+        for name in tuning.KERASTUNER_VARIABLES:
             patch.delenv(name, raising=False)
         command = ["tune", formula_recipe.write(folder / "formula"), *THREE]
         assert cli.main([*command, "--run", "whole"]) == 0
@@ -296,16 +296,20 @@ MISTAKES = {
         {},
         "no fields to tune",
     ),
-    "half a cluster": ([], {tuning.CLUSTER[0]: "chief"}, "KERASTUNER_ORACLE_PORT too"),
-    "no port": ([], dict(zip(tuning.CLUSTER, ("chief", "here", "a"))), "must be a number, got 'a'"),
+    "half a cluster": ([], {tuning.KERASTUNER_VARIABLES[0]: "chief"}, "KERASTUNER_ORACLE_PORT too"),
+    "no port": (
+        [],
+        dict(zip(tuning.KERASTUNER_VARIABLES, ("chief", "here", "a"))),
+        "must be a number, got 'a'",
+    ),
     "workers of a worker": (
         ["--workers", "2"],
-        dict(zip(tuning.CLUSTER, ("w", "127.0.0.1", "1"))),
+        dict(zip(tuning.KERASTUNER_VARIABLES, ("w", "127.0.0.1", "1"))),
         "--workers starts workers on one machine",
     ),
     "not this machine": (
         [],
-        dict(zip(tuning.CLUSTER, ("chief", "192.0.2.1", "80"))),
+        dict(zip(tuning.KERASTUNER_VARIABLES, ("chief", "192.0.2.1", "80"))),
         "cannot listen at 192.0.2.1:80",
     ),
 }
@@ -488,7 +492,9 @@ class Worker(threading.Thread):
 
     def __init__(self, monkeypatch, trainer, number, port):
         super().__init__(daemon=True)
-        for name, value in zip(tuning.CLUSTER, (f"worker{number}", "127.0.0.1", str(port))):
+        for name, value in zip(
+            tuning.KERASTUNER_VARIABLES, (f"worker{number}", "127.0.0.1", str(port))
+        ):
             monkeypatch.setenv(name, value)
         self.client = cluster.OracleClient(make_search(Path("none")))
         self.name, self.trainer = f"worker{number}", trainer
