@@ -18,7 +18,7 @@ class CustomGradient(NamedTuple):
 
     Value and first derivative are those of `forward` and `backward`. On TensorFlow these may
     contain operations without a gradient, such as XLA programs, because no tape records them. All
-    higher derivatives are those of `reference`, which is not traced before it is needed. On JAX,
+    higher derivatives are those of `reference`, which is traced only if needed. On JAX,
     `forward` and `backward` are differentiated themselves, so that forward over reverse mode works.
     """
 

@@ -47,7 +47,7 @@ def pad_steps(
     """Pad a sequence with zeros on the side where a scan starts.
 
     Args:
-        sequence: `(batch, timesteps, ...)`, or None, which is returned as it is.
+        sequence: `(batch, timesteps, ...)`, or None, which is returned.
         num_steps: Number of time steps to add; None for none.
         go_backwards: Whether the scan starts at the last time step.
     """

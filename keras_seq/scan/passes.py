@@ -224,7 +224,7 @@ class ShardedPasses(NamedTuple):
         )
 
     def reference(self, arguments: Tensors, constants: Tensors) -> Tensors:
-        """Return y and the final states by a loop that is differentiable to any order."""
+        """Return y and the final states from a loop that is differentiable to any order."""
         _, _, weights, states = self._unpack(arguments)
         mask, padding, own_padding = self._unpack_constants(arguments, constants)
         projected, input_padding = self._project(arguments), None

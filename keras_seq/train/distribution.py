@@ -252,7 +252,7 @@ class Devices:
 
 
 def _read_cluster() -> tuple[list[Worker], Worker]:
-    """Return the workers of TF_CONFIG, the chief first, and the one that is this process."""
+    """Return the workers of TF_CONFIG, the chief first, and this process among them."""
     try:
         config = json.loads(os.environ.get(CLUSTER_VARIABLE, ""))
         cluster, task = config["cluster"], config["task"]

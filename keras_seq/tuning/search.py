@@ -76,7 +76,7 @@ class Search(_Oracle):
         path: File of the state, or None for the client of a chief, which keeps the state.
         on_progress: Function that is called with `num_done` and, if a trial has ended, a line
             about it.
-        prune: Whether to stop trials by the median rule.
+        prune: Whether to stop trials early, by the median rule.
         **arguments: Arguments of the oracle.
     """
 

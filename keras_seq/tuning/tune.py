@@ -53,7 +53,7 @@ def tune(
     Args:
         recipe: Recipe.
         preset: Name of the preset that the config was derived from.
-        config: Config with the values of the first trial. Fields that are not tuned stay so.
+        config: Config with the values of the first trial and of the fields that are not tuned.
         run: New or interrupted run.
         command: Command line, saved with the metrics.
         arguments: Words after `keras-seq tune`, with which workers are started.
