@@ -33,9 +33,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
         names = dict(pairs)
         if len(names) < len(pairs):
             [(name, _)] = collections.Counter(name for name, _ in pairs).most_common(1)
-            raise InputError(
-                f"{where}: the name {excerpt(name)!r} is given twice in one JSON object."
-            )
+            raise InputError(f"{where}: a JSON object has the duplicate name {excerpt(name)!r}.")
         return names
 
     try:

@@ -19,7 +19,7 @@ class DataLimits:
     max_file_bytes: int = 8 * 2**30
     """Size of one file, in bytes."""
     max_document_bytes: int = 32 * 2**20
-    """Size of one file that is read at once (image, tune book, catalog), in bytes."""
+    """Size of one file that is read as a whole (image, tune book, catalog), in bytes."""
     max_unpacked_bytes: int = 8 * 2**30
     """Decompressed size of one compressed file, in bytes."""
     max_unpack_ratio: int = 200
@@ -37,7 +37,7 @@ class DataLimits:
     max_depth: int = 64
     """Nesting depth of JSON, of XML, and of slurs in ABC."""
     max_elements: int = 2_000_000
-    """Number of elements in one XML document that is read at once."""
+    """Number of elements in one XML document that is read as a whole."""
     max_number_digits: int = 1_000
     """Length of one number in JSON, in digits."""
     max_vector_width: int = 10_000

@@ -80,9 +80,9 @@ def fetch(package: str, version: str, sha256: str, kind: Kind) -> Path:
     except _ResponseError as error:
         failure = str(error)
     except TimeoutError as error:
-        failure = f"there is no network ({error})"
+        failure = f"the index cannot be reached ({error})"
     except OSError as error:
-        failure = f"there is no network ({type(error).__name__})"
+        failure = f"the index cannot be reached ({type(error).__name__})"
     folder.mkdir(parents=True, exist_ok=True)
     raise InputError(
         f"The built-in data is in the {kind} of {package} {version}, which cannot be downloaded: "

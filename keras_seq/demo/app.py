@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.demo.folder import RETENTION_SECONDS, PageFolder
-from keras_seq.demo.gate import GateMiddleware, Limits, RequestError
+from keras_seq.demo.gate import GateMiddleware, RequestError, RequestLimits
 from keras_seq.demo.hosts import HostMiddleware, Hosts
 from keras_seq.demo.panels import Answer, make_panel
 from keras_seq.tracing.page import render_page
@@ -47,10 +47,10 @@ MAX_SESSIONS = 50
 DATA_LIMITS = {
     "max_audio_seconds": 60,
     "max_decoding_seconds": 20,
-    "max_file_bytes": Limits.max_upload_bytes,
+    "max_file_bytes": RequestLimits.max_upload_bytes,
     "max_pixels": 12_000_000,
     "max_sample_rate": 192_000,
-    "max_unpacked_bytes": 5 * Limits.max_upload_bytes,
+    "max_unpacked_bytes": 5 * RequestLimits.max_upload_bytes,
     "max_video_frames": 3_000,
     "max_video_seconds": 60,
 }
@@ -103,7 +103,7 @@ def create_app(
         page,
         blocks,
         path="/",
-        max_file_size=Limits.max_upload_bytes,
+        max_file_size=RequestLimits.max_upload_bytes,
         show_error=False,  # messages of unexpected errors may contain paths on this machine
         **GRADIO_OPTIONS,
     )

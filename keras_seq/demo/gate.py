@@ -35,7 +35,7 @@ CONTROL_PATHS = re.compile(r"/gradio_api/(cancel|reset/?)")
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Limits on the requests to a page."""
 
     max_json_bytes: int = 100_000
@@ -81,7 +81,7 @@ class GateMiddleware:
         folder: PageFolder,
         functions: dict[int, tuple[str, range]],
         check_queue: Callable[[str], None],
-        limits: Limits = Limits(),
+        limits: RequestLimits = RequestLimits(),
     ) -> None:
         self.app, self.folder, self.functions = app, folder, functions
         self.check_queue, self.limits = check_queue, limits
@@ -173,7 +173,7 @@ class _LimitedBody:
     If a limit is exceeded within the body, an error interrupts Gradio, whose response is dropped.
     """
 
-    def __init__(self, receive: Receive, send: Send, limits: Limits) -> None:
+    def __init__(self, receive: Receive, send: Send, limits: RequestLimits) -> None:
         self._receive, self._send = receive, send
         self._max_bytes, self._timeout = 0, limits.request_timeout
         self._deadline = asyncio.get_running_loop().time() + limits.request_timeout

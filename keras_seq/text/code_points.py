@@ -80,7 +80,7 @@ def token_code_points(
     Args:
         sentences: Lists of tokens.
         max_characters: Number of characters to keep per token.
-        length: Number of tokens to keep per sentence. Default: that of the longest sentence.
+        length: Number of tokens to keep per sentence. Default: length of the longest sentence.
 
     Returns:
         int32 `(sentences, length, max_characters)`, padded with 0.

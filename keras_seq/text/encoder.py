@@ -234,8 +234,8 @@ class TextEncoder(TextEncoderTFMixin):
             start: If True, insert the start id before each text.
             end: If True, append the end id to each text.
             unk_if_empty: If True, encode a text without tokens as one unknown token.
-            length: Number of ids per row; longer texts are truncated. Default: that of the longest
-                text.
+            length: Number of ids per row; longer texts are truncated. Default: length of the
+                longest text.
 
         Raises:
             InputError: If `texts` is one text, or if `start` or `end` is True and the encoder has
@@ -300,7 +300,7 @@ class TextEncoder(TextEncoderTFMixin):
 
 
 def _tokenize(text: Text, tokenizer: Tokenizer, lowercase: bool) -> list[str]:
-    """Return the tokens of a text, or those of a list of tokens."""
+    """Return the tokens of a text, or a list of tokens in the required case."""
     if isinstance(text, str):
         return [token.text for token in tokenizer(text, lowercase)]
     if not lowercase:

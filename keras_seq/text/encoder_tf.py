@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keras_seq._internal.errors import InputError
-from keras_seq.text.lookup import StringLookup
+from keras_seq.text.lookup import ConstantLookup
 from keras_seq.text.tokenizers import METASPACE, Tokenizer
 
 if TYPE_CHECKING:
@@ -172,8 +172,8 @@ class TextEncoderTFMixin:
         return self._tokenizer.append_tf(texts, tokens)
 
     @functools.cached_property
-    def _lookup(self) -> StringLookup:
-        return StringLookup(self.vocabulary)
+    def _lookup(self) -> ConstantLookup:
+        return ConstantLookup(self.vocabulary)
 
     def _start_and_end_ids(self, start: bool, end: bool) -> tuple[list[int], list[int]]:
         """Return the ids to insert before and after each text."""

@@ -1,4 +1,4 @@
-"""String lookup in TensorFlow graphs."""
+"""Lookup of strings in TensorFlow graphs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class StringLookup:
+class ConstantLookup:
     """Lookup table from strings to their indices in a list, without resources.
 
     A `tf.lookup.StaticHashTable` is a resource, which an exported object must track. This lookup
     needs constants only: it searches the sorted hashes of the strings.
 
-    >>> StringLookup(["a", "b"])(tf.constant([["b", "x"]])).numpy().tolist()
+    >>> ConstantLookup(["a", "b"])(tf.constant([["b", "x"]])).numpy().tolist()
     [[1, -1]]
 
     Args:

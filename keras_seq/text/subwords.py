@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from keras_seq._internal.errors import InputError
-from keras_seq.text.lookup import StringLookup
+from keras_seq.text.lookup import ConstantLookup
 from keras_seq.text.tokenizers import (
     TOKENIZERS,
     Token,
@@ -108,7 +108,7 @@ def wordpiece_tokenizer(pieces: Iterable[str]) -> Tokenizer:
         words = _METASPACE_WORDS.split_tf(codes)
         chars = tf.strings.unicode_decode(words.flat_values, "UTF-8")
         ends = tf.gather(chars.row_limits(), row_ids_tf(chars))
-        lookup = StringLookup(sorted(known))
+        lookup = ConstantLookup(sorted(known))
         lengths = _longest_match_tf(chars.flat_values, ends, max_length, lookup)
         starts = _piece_starts_tf(chars.row_starts(), lengths)
         text_splits = tf.gather(chars.row_splits, words.row_splits)
@@ -119,7 +119,7 @@ def wordpiece_tokenizer(pieces: Iterable[str]) -> Tokenizer:
 
 
 def _longest_match_tf(
-    codes: tf.Tensor, ends: tf.Tensor, max_length: int, lookup: StringLookup
+    codes: tf.Tensor, ends: tf.Tensor, max_length: int, lookup: ConstantLookup
 ) -> tf.Tensor:
     """Return the length of the longest piece from each character on, at least 1.
 

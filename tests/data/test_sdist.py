@@ -164,9 +164,11 @@ def test_no_network(workplace, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://someone:secret@127.0.0.1:{silent.getsockname()[1]}"
         error = error_of({"index-url": f"{address} http://127.0.0.1:9"}, monkeypatch)
-    assert error.startswith("there is no network (no answer within 0.05 seconds)")
+    assert error.startswith("the index cannot be reached (no answer within 0.05 seconds)")
     error = error_of({"index-url": address}, monkeypatch)
-    assert error.startswith("there is no network (ConnectionError)") and "secret" not in error
+    assert (
+        error.startswith("the index cannot be reached (ConnectionError)") and "secret" not in error
+    )
 
 
 def test_archives_that_the_index_does_not_have(index, monkeypatch, workplace):

@@ -37,7 +37,7 @@ def test_an_unclosed_quote(tmp_path):
         ('{"text": %s}' % ("9" * 5_000), "the length of a number in digits is 5000, above"),
         ('{"text": ' + "[" * 100_000, "line 2: JSON is nested too deeply to parse"),
         ('{"text": ' + "[" * 65 + "]" * 65 + "}", "line 2: the depth of JSON is 66, above"),
-        ('{"text": "a", "text": "b"}', "line 2: the name 'text' is given twice in one JSON object"),
+        ('{"text": "a", "text": "b"}', "line 2: a JSON object has the duplicate name 'text'"),
         ('{"text": "a"', "line 2: the line is not JSON: Expecting ',' delimiter at character 13"),
         ("[1]", "line 2: the line is not a JSON object"),
     ],

@@ -256,7 +256,7 @@ def test_unknown_ids_get_an_error(text_page):
 
 
 def test_uploads_that_are_too_large(monkeypatch):
-    small = gate.Limits(max_upload_bytes=1_500, max_folder_bytes=4_000)
+    small = gate.RequestLimits(max_upload_bytes=1_500, max_folder_bytes=4_000)
     monkeypatch.setattr(app, "GateMiddleware", functools.partial(gate.GateMiddleware, limits=small))
     with client_of(echo(gr.File)) as client:
         upload = "/gradio_api/upload"
