@@ -117,4 +117,4 @@ def test_upload_folders_of_killed_pages_are_removed(workplace):
 def test_a_remote_dataset_folder_is_an_error(workplace, monkeypatch, capsys):
     monkeypatch.setenv("TFDS_DATA_DIR", "gs://bucket")
     assert cli.main(["cache"]) == 2
-    assert "TFDS_DATA_DIR is gs://bucket" in capsys.readouterr().err
+    assert "TFDS_DATA_DIR is the URL gs://bucket" in capsys.readouterr().err

@@ -154,7 +154,7 @@ def error_of(settings, monkeypatch):
         data.read_from_sdist("thing", "1.0", "ab12", "words.txt")
     error = str(caught.value)
     assert "in the source distribution of thing 1.0, which cannot be downloaded: " in error
-    assert "SHA-256 ab12 into" in error and error.endswith("archives/ab12.")
+    assert "SHA-256 ab12 to" in error and error.endswith("archives/ab12.")
     return error.partition("downloaded: ")[2]
 
 

@@ -84,7 +84,7 @@ def test_a_damaged_copy_is_prepared_again(load, workplace, capsys):
             count += 1
             assert load() == count
             error = capsys.readouterr().err
-            assert name in error and "the dataset some is prepared again" in error
+            assert name in error and "preparing the dataset some again" in error
     (folder / names[-1]).unlink()
     assert load() == count + 1 and "is missing" in capsys.readouterr().err
     (folder / records.RECORD_NAME).unlink()
