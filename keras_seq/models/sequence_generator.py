@@ -245,9 +245,12 @@ class SequenceGenerator(LanguageModel):
             length_penalty: As in `keras_seq.decoding.beam_search`; needs `beam_width`.
 
         Raises:
-            InputError: If a prompt has an unknown token, if a style is missing or unknown, or if
-                `beam_width` is combined with an argument of sampling.
+            InputError: If a prompt has an unknown token, if a style is missing or unknown, if
+                `temperature` is negative, or if `beam_width` is combined with an argument of
+                sampling.
         """
+        if not temperature >= 0:
+            raise InputError(f"temperature must be at least 0, got {temperature}.")
         is_sampled = temperature not in (0, 1) or top_k is not None or top_p is not None
         if beam_width is not None and is_sampled:
             raise InputError(

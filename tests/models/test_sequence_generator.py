@@ -353,6 +353,14 @@ def test_savedmodel_generates_from_strings(tmp_path, styles):
             "needs a stateful stack: give rnn_stack.* layer_options={'stateful': True}",
         ),
         (lambda m: generator(tie_embeddings=True, embedding=one_hot()), "needs a TokenEmbedding"),
+        (
+            lambda m: m.generate(["h"], [0], temperature=-1.0),
+            "temperature must be at least 0, got -1.0",
+        ),
+        (
+            lambda m: m.generate(["h"], [0], temperature=float("nan")),
+            "temperature must be at least 0, got nan",
+        ),
         (lambda m: m.generate(["h"], [0], length_penalty=1.0), "length_penalty needs beam_width"),
         (
             lambda m: generator(count_model=layers.KneserNey(SIZE, 3)),
