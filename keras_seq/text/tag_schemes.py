@@ -4,6 +4,13 @@
   span immediately follows another with the same label.
 - IOB2: the first token of a span has B-X, the others I-X.
 - IOBES: as IOB2, but the last token has E-X, and the only token of a span S-X.
+- BILOU, BMES and BMEWO: as IOBES, with L for E and U for S, with M for I, and with M for I and W for
+  S.
+
+Two schemes have the labels themselves as tags:
+
+- bare: every token of a span with label X has X, so that adjacent spans with equal labels are one.
+- classes: every token that is not outside is a span by itself, as in part-of-speech tagging.
 
 Tokens outside all spans have O.
 """
@@ -18,11 +25,29 @@ import numpy as np
 from keras_seq._internal.errors import InputError, excerpt, unknown_name
 from keras_seq._internal.types import Array
 
-SCHEMES = {"IOB1": "BIO", "IOB2": "BIO", "IOBES": "BIOES"}
+SCHEMES = {
+    "IOB1": "BIO",
+    "IOB2": "BIO",
+    "IOBES": "BIOES",
+    "BILOU": "BILOU",
+    "BMES": "BMESO",
+    "BMEWO": "BMEWO",
+}
 """Letters with which the tags of each scheme begin."""
+
+LABEL_SCHEMES = ("bare", "classes")
+"""Schemes whose tags are labels. They cannot represent all spans."""
+
+ALIASES = {"BIO": "IOB2", "BIOES": "IOBES"}
+"""Other names of schemes."""
 
 OUTSIDE = "O"
 """Tag of tokens outside all spans."""
+
+_INSIDE_LAST_SINGLE = {"IOBES": "IES", "BILOU": "ILU", "BMES": "MES", "BMEWO": "MEW"}
+"""Letters of inner and last tokens and of spans of one token, for schemes that have them."""
+_ROLES = {"M": "I", "L": "E", "U": "S", "W": "S"}
+"""Letters of IOBES with the same meaning as letters of other schemes."""
 
 TagParts: TypeAlias = tuple[str, str | None]
 """Letter and label of a tag; the label of "O" is None."""
@@ -62,17 +87,18 @@ def tags_to_spans(tags: Sequence[str], scheme: str = "IOB2", strict: bool = True
 
     Args:
         tags: Tags, one per token, such as "B-PER".
-        scheme: A key of `SCHEMES`.
-        strict: If True, an invalid sequence of tags is an error. If False, spans that do not begin
-            or end as the scheme requires are skipped.
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
+        strict: If True, invalid sequences of tags are an error. If False, spans that do not begin
+            or end as the scheme requires are left out.
 
     Raises:
         InputError: If a tag does not belong to the scheme, or if `strict` is True and the sequence
             of tags is invalid. The message counts tags from 1.
     """
     _check_scheme(scheme)
-    parts = [split_tag(tag, scheme) for tag in tags]
-    spans, errors = _parse_iobes(parts) if scheme == "IOBES" else _parse_iob(parts, scheme)
+    parts = [_split_role(tag, scheme) for tag in tags]
+    is_iob = scheme in ("IOB1", "IOB2", "bare")
+    spans, errors = _parse_iob(parts, scheme) if is_iob else _parse_iobes(parts)
     if strict and errors:
         i, reason = errors[0]
         tag = tags[i] if i < len(tags) else OUTSIDE
@@ -84,7 +110,7 @@ def _parse_iobes(parts: Sequence[TagParts]) -> tuple[list[Span], list[TagError]]
     """Return the valid spans of tags in IOBES, and the errors.
 
     Args:
-        parts: Letter and label of each tag.
+        parts: Letter of IOBES, and label of each tag.
     """
     spans: list[Span] = []
     errors: list[TagError] = []
@@ -105,11 +131,11 @@ def _parse_iobes(parts: Sequence[TagParts]) -> tuple[list[Span], list[TagError]]
 
 
 def _parse_iob(parts: Sequence[TagParts], scheme: str) -> tuple[list[Span], list[TagError]]:
-    """Return the valid spans of tags in IOB1 or IOB2, and the errors.
+    """Return the valid spans of tags in IOB1, IOB2 or bare, and the errors.
 
     Args:
         parts: Letter and label of each tag.
-        scheme: "IOB1" or "IOB2".
+        scheme: "IOB1", "IOB2" or "bare".
     """
     spans: list[Span] = []
     errors: list[TagError] = []
@@ -122,7 +148,7 @@ def _parse_iob(parts: Sequence[TagParts], scheme: str) -> tuple[list[Span], list
             errors.append((i, "no span with this label has begun"))
         if label is not None:
             spans.append(Span(label, start, i))
-        begins = letter == "B" or (letter == "I" and scheme == "IOB1")
+        begins = letter == "B" or (letter == "I" and scheme != "IOB2")
         label, start = (new_label, i) if begins else (None, 0)
     return spans, errors
 
@@ -138,12 +164,14 @@ def spans_to_tags(
     Args:
         spans: Triples (label, start, end), see `Span`, that do not overlap.
         length: Number of tokens.
-        scheme: A key of `SCHEMES`.
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
-        InputError: If a span is empty, is out of range, or overlaps another.
+        InputError: If a span is empty, is out of range, or overlaps with another, or if the scheme
+            cannot represent the spans.
     """
     _check_scheme(scheme)
+    inside, last, single = _INSIDE_LAST_SINGLE.get(scheme, "I  ")
     tags = [OUTSIDE] * length
     previous: tuple[str, int, int] | None = None
     for label, start, end in sorted(spans, key=lambda span: span[1]):
@@ -154,12 +182,20 @@ def spans_to_tags(
             )
         if previous is not None and start < previous[2]:
             raise InputError(f"The spans {tuple(previous)} and {(label, start, end)} overlap.")
-        tags[start:end] = [f"I-{label}"] * (end - start)
         is_adjacent = previous is not None and previous[2] == start and previous[0] == label
-        if scheme != "IOB1" or is_adjacent:
-            tags[start] = f"B-{label}"
-        if scheme == "IOBES":
-            tags[end - 1] = f"{'E' if end - start > 1 else 'S'}-{label}"
+        if scheme in LABEL_SCHEMES:
+            if (is_adjacent and scheme == "bare") or (end - start > 1 and scheme == "classes"):
+                raise InputError(
+                    f"The scheme {scheme} cannot represent the span {excerpt(label)} from {start} "
+                    f"to {end}; use IOB2 or IOBES."
+                )
+            tags[start:end] = [label] * (end - start)
+        else:
+            tags[start:end] = [f"{inside}-{label}"] * (end - start)
+            if scheme != "IOB1" or is_adjacent:
+                tags[start] = f"B-{label}"
+            if scheme in _INSIDE_LAST_SINGLE:
+                tags[end - 1] = f"{last if end - start > 1 else single}-{label}"
         previous = (label, start, end)
     return tags
 
@@ -190,27 +226,57 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
     ['O', 'B-PER', 'I-PER']
 
     Args:
-        labels: Labels of spans.
-        scheme: A key of `SCHEMES`.
+        labels: Labels.
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
+
+    Raises:
+        InputError: If the scheme is one of `LABEL_SCHEMES`, and a label is "O".
     """
-    letters = SCHEMES[_check_scheme(scheme)].replace(OUTSIDE, "")
+    _check_scheme(scheme)
+    if scheme in LABEL_SCHEMES:
+        labels = list(labels)
+        if OUTSIDE in labels:
+            raise InputError(f"In the scheme {scheme}, 'O' is the tag outside spans, not a label.")
+        return [OUTSIDE, *labels]
+    letters = SCHEMES[scheme].replace(OUTSIDE, "")
     return [OUTSIDE, *(f"{letter}-{label}" for label in labels for letter in letters)]
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
     """Guess the scheme of tags from their letters.
 
+    Tags have a scheme of `SCHEMES` if at least half of the different tags other than O are a letter
+    of a scheme, a hyphen and a label. It is the first in the order of `SCHEMES` that has all of
+    the letters, or else most. Tags that are valid in several of the schemes from IOBES on have the
+    same spans in each. With B and I only, the scheme is IOB1 if a span begins with I, else IOB2.
+
+    Other tags are bare if O is among them, else classes.
+
     >>> guess_scheme([["O", "I-PER"]])
     'IOB1'
+    >>> guess_scheme([["B-PER", "M-PER", "E-PER"]])
+    'BMES'
+    >>> guess_scheme([["PRON", "VERB"]])
+    'classes'
 
     Args:
         sentences: Lists of tags, preferably those of a whole file.
     """
     pairs = {pair for tags in sentences for pair in zip([OUTSIDE, *tags], tags, strict=False)}
-    if any(tag[:2] in ("E-", "S-") for _, tag in pairs):
-        return "IOBES"
-    has_initial_i = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
-    return "IOB1" if has_initial_i else "IOB2"
+    tags = {tag for _, tag in pairs}
+    tags_of_spans = tags - {OUTSIDE}
+    letters = [tag[0] for tag in tags_of_spans if has_scheme_letter(tag)]
+    if 2 * len(letters) < len(tags_of_spans):
+        return "bare" if OUTSIDE in tags else "classes"
+    if set(letters) <= {"B", "I"}:
+        has_initial_i = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
+        return "IOB1" if has_initial_i else "IOB2"
+    return max(SCHEMES, key=lambda scheme: len(set(letters) & set(SCHEMES[scheme])))
+
+
+def has_scheme_letter(tag: str) -> bool:
+    """Return whether a tag is a letter of a scheme, a hyphen and a label."""
+    return len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESLUMW"
 
 
 def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transitions:
@@ -218,22 +284,22 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
 
     Args:
         tags: Tags, such as `make_tags` returns.
-        scheme: A key of `SCHEMES`.
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
         InputError: If a tag does not belong to the scheme.
     """
     _check_scheme(scheme)
-    parts = [split_tag(tag, scheme) for tag in tags]
+    parts = [_split_role(tag, scheme) for tag in tags]
 
     def may_follow(before: TagParts, after: TagParts) -> bool:
         is_open = before[0] in "BI"
         is_same_span = is_open and before[1] == after[1]
         if scheme == "IOB1":
             return after[0] != "B" or is_same_span
-        if after[0] in "IE":
+        if after[0] in "IE" and scheme != "bare":
             return is_same_span
-        return scheme == "IOB2" or not is_open
+        return scheme in ("IOB2", "bare") or not is_open
 
     outside = (OUTSIDE, None)
     return Transitions(
@@ -246,23 +312,35 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
 def split_tag(tag: str, scheme: str) -> TagParts:
     """Return the letter and the label of a tag. The label of "O" is None.
 
+    Tags of the scheme bare have the letter I, and those of the scheme classes the letter S.
+
     Args:
         tag: Tag, such as "B-PER".
-        scheme: A key of `SCHEMES`.
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
         InputError: If the tag does not belong to the scheme.
     """
     if tag == OUTSIDE:
         return OUTSIDE, None
+    if _check_scheme(scheme) in LABEL_SCHEMES:
+        if not tag:
+            raise InputError("A tag is empty.")
+        return "I" if scheme == "bare" else "S", tag
     letter, _, label = tag.partition("-")
-    if not label or len(letter) != 1 or letter not in SCHEMES[_check_scheme(scheme)]:
+    if not label or len(letter) != 1 or letter not in SCHEMES[scheme]:
         letters = ", ".join(f"{letter}-LABEL" for letter in SCHEMES[scheme] if letter != OUTSIDE)
         raise InputError(f"{excerpt(tag)!r} is not a tag of {scheme}, which has O, {letters}.")
     return letter, label
 
 
+def _split_role(tag: str, scheme: str) -> TagParts:
+    """Return the letter that a tag would have in IOB1, IOB2 or IOBES, and its label."""
+    letter, label = split_tag(tag, scheme)
+    return _ROLES.get(letter, letter), label
+
+
 def _check_scheme(scheme: str) -> str:
-    if scheme not in SCHEMES:
-        raise unknown_name("tag scheme", scheme, SCHEMES)
+    if scheme not in SCHEMES and scheme not in LABEL_SCHEMES:
+        raise unknown_name("tag scheme", scheme, (*SCHEMES, *LABEL_SCHEMES))
     return scheme

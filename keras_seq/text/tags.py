@@ -53,7 +53,7 @@ class TagSet:
 
     Args:
         labels: Distinct labels of spans; at least one.
-        scheme: A key of `keras_seq.text.tag_schemes.SCHEMES`.
+        scheme: Tag scheme, such as "IOB2"; see `keras_seq.text.tag_schemes`.
 
     Raises:
         InputError: If there are no labels, a label is empty or occurs twice, or no scheme has that

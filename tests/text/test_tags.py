@@ -61,11 +61,58 @@ def test_schemes():
     assert spans_to_tags(spans, 5, "IOB1") == ["I-A", "I-A", "B-A", "O", "I-B"]
     assert spans_to_tags(spans, 5, "IOB2") == ["B-A", "I-A", "B-A", "O", "B-B"]
     assert spans_to_tags(spans, 5, "IOBES") == ["B-A", "E-A", "S-A", "O", "S-B"]
+    assert spans_to_tags(spans, 5, "BILOU") == ["B-A", "L-A", "U-A", "O", "U-B"]
+    spans = [Span("A", 0, 3), Span("A", 3, 4), Span("B", 5, 6)]
+    assert spans_to_tags(spans, 6, "BMES") == ["B-A", "M-A", "E-A", "S-A", "O", "S-B"]
+    assert spans_to_tags(spans, 6, "BMEWO") == ["B-A", "M-A", "E-A", "W-A", "O", "W-B"]
     for scheme in SCHEMES:
-        assert guess_scheme([spans_to_tags(spans, 5, scheme)]) == scheme
+        assert guess_scheme([spans_to_tags(spans, 6, scheme)]) == scheme
 
 
-@pytest.mark.parametrize("scheme", ["IOB2", "IOBES"])
+@pytest.mark.parametrize(
+    "tags, scheme",
+    [
+        (["O", "O"], "IOB2"),
+        (["B-A", "E-A", "O"], "IOBES"),
+        (["S-A", "O"], "IOBES"),
+        (["B-A", "E-A", "W-A"], "BMEWO"),
+        (["U-A", "O"], "BILOU"),
+        (["B-A", "X-A"], "IOB2"),  # Half of the tags fit, so that X-A is an error later.
+        (["A", "B-A", "X-A"], "classes"),
+        (["A", "O"], "bare"),
+        (["A", "A"], "classes"),
+    ],
+)
+def test_the_rule_for_tags_of_several_schemes(tags, scheme):
+    assert guess_scheme([tags]) == scheme
+
+
+@given(sentences())
+def test_tags_of_two_letters_have_the_same_spans_in_each_scheme(sentence):
+    length, spans = sentence
+    short = [Span(label, start, min(end, start + 2)) for label, start, end in spans]
+    tags = spans_to_tags(short, length, "IOBES")
+    assert tags_to_spans(tags, "BMES") == short
+
+
+def test_tags_that_are_labels():
+    tags = ["A", "A", "O", "B", "A"]
+    assert tags_to_spans(tags, "bare") == [Span("A", 0, 2), Span("B", 3, 4), Span("A", 4, 5)]
+    assert spans_to_tags(tags_to_spans(tags, "bare"), 5, "bare") == tags
+    classes = [Span("A", 0, 1), Span("A", 1, 2), Span("B", 3, 4), Span("A", 4, 5)]
+    assert tags_to_spans(tags, "classes") == classes
+    assert spans_to_tags(classes, 5, "classes") == tags
+    assert make_tags(["A", "B"], "bare") == make_tags(["A", "B"], "classes") == ["O", "A", "B"]
+    with pytest.raises(InputError, match="bare cannot represent the span A from 1 to 2"):
+        spans_to_tags(classes, 5, "bare")
+    with pytest.raises(InputError, match="classes cannot represent the span A from 0 to 2"):
+        spans_to_tags([Span("A", 0, 2)], 5, "classes")
+    for scheme in ("bare", "classes"):
+        between, first, last = allowed_transitions(["O", "A", "B"], scheme)
+        assert between.all() and first.all() and last.all()
+
+
+@pytest.mark.parametrize("scheme", sorted(set(SCHEMES) - {"IOB1"}))
 @given(st.data())
 def test_allowed_sequences_are_valid(scheme, data):
     names = make_tags(["A", "B"], scheme)
@@ -103,7 +150,10 @@ def test_allowed_sequences_are_valid(scheme, data):
         (["E-A"], "IOBES", r"no span has begun"),
         (["X-A"], "IOB2", r"'X-A' is not a tag of IOB2, which has O, B-LABEL, I-LABEL"),
         (["B"], "IOB2", r"'B' is not a tag"),
-        (["B-A"], "BILOU", r"no tag scheme 'BILOU'"),
+        (["B-A"], "IOB3", r"no tag scheme 'IOB3'"),
+        (["U-A"], "IOBES", r"'U-A' is not a tag of IOBES"),
+        (["B-A", "O"], "BILOU", r"has no end"),
+        ([""], "bare", r"A tag is empty"),
     ],
 )
 def test_invalid_tags_are_errors(tags, scheme, message):
@@ -172,7 +222,8 @@ MISTAKES = {
     "no label": (lambda: TagSet([]), "at least one label, all different"),
     "a label twice": (lambda: TagSet(["A", "A"]), "all different"),
     "an empty label": (lambda: TagSet([""]), "non-empty"),
-    "no such scheme": (lambda: TagSet(["A"], "BILOU"), "no tag scheme 'BILOU'"),
+    "no such scheme": (lambda: TagSet(["A"], "IOB3"), "no tag scheme 'IOB3'"),
+    "a label O": (lambda: TagSet(["A", "O"], "classes"), "'O' is the tag outside spans"),
     "no span": (lambda: TagSet.from_examples([["O"]]), "All tags of the examples are O"),
     "an unknown tag": (lambda: TagSet(["A"]).encode(["S-B"]), "no tag 'S-B'"),
     "an unknown label": (lambda: TagSet(["A"]).to_tags([("B", 0, 1)], 1), "no label 'B'"),
