@@ -1,10 +1,10 @@
 """Text preprocessing: encoders, vocabularies, tags and spans."""
 
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tag_scheme_detection import guess_scheme
 from keras_seq.text.tag_schemes import (
     Span,
     convert_tags,
-    guess_scheme,
     make_tags,
     spans_to_tags,
     tags_to_spans,

@@ -4,8 +4,9 @@
   span immediately follows another with the same label.
 - IOB2: the first token of a span has B-X, the others I-X.
 - IOBES: as IOB2, but the last token has E-X, and the only token of a span S-X.
-- BILOU, BMES and BMEWO: as IOBES, with L for E and U for S, with M for I, and with M for I and W for
-  S.
+- BILOU: as IOBES, with L for E and U for S.
+- BMES: as IOBES, with M for I.
+- BMEWO: as IOBES, with M for I and W for S.
 
 Two schemes have the labels themselves as tags:
 
@@ -96,7 +97,7 @@ def tags_to_spans(tags: Sequence[str], scheme: str = "IOB2", strict: bool = True
             of tags is invalid. The message counts tags from 1.
     """
     _check_scheme(scheme)
-    parts = [_split_role(tag, scheme) for tag in tags]
+    parts = [split_role(tag, scheme) for tag in tags]
     is_iob = scheme in ("IOB1", "IOB2", "bare")
     spans, errors = _parse_iob(parts, scheme) if is_iob else _parse_iobes(parts)
     if strict and errors:
@@ -171,7 +172,8 @@ def spans_to_tags(
             cannot represent the spans.
     """
     _check_scheme(scheme)
-    inside, last, single = _INSIDE_LAST_SINGLE.get(scheme, "I  ")
+    letters = _INSIDE_LAST_SINGLE.get(scheme)
+    inside = letters[0] if letters else "I"
     tags = [OUTSIDE] * length
     previous: tuple[str, int, int] | None = None
     for label, start, end in sorted(spans, key=lambda span: span[1]):
@@ -194,8 +196,8 @@ def spans_to_tags(
             tags[start:end] = [f"{inside}-{label}"] * (end - start)
             if scheme != "IOB1" or is_adjacent:
                 tags[start] = f"B-{label}"
-            if scheme in _INSIDE_LAST_SINGLE:
-                tags[end - 1] = f"{last if end - start > 1 else single}-{label}"
+            if letters:
+                tags[end - 1] = f"{letters[1 if end - start > 1 else 2]}-{label}"
         previous = (label, start, end)
     return tags
 
@@ -242,43 +244,6 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
     return [OUTSIDE, *(f"{letter}-{label}" for label in labels for letter in letters)]
 
 
-def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Guess the scheme of tags from their letters.
-
-    Tags have a scheme of `SCHEMES` if at least half of the different tags other than O are a letter
-    of a scheme, a hyphen and a label. It is the first in the order of `SCHEMES` that has all of
-    the letters, or else most. Tags that are valid in several of the schemes from IOBES on have the
-    same spans in each. With B and I only, the scheme is IOB1 if a span begins with I, else IOB2.
-
-    Other tags are bare if O is among them, else classes.
-
-    >>> guess_scheme([["O", "I-PER"]])
-    'IOB1'
-    >>> guess_scheme([["B-PER", "M-PER", "E-PER"]])
-    'BMES'
-    >>> guess_scheme([["PRON", "VERB"]])
-    'classes'
-
-    Args:
-        sentences: Lists of tags, preferably those of a whole file.
-    """
-    pairs = {pair for tags in sentences for pair in zip([OUTSIDE, *tags], tags, strict=False)}
-    tags = {tag for _, tag in pairs}
-    tags_of_spans = tags - {OUTSIDE}
-    letters = [tag[0] for tag in tags_of_spans if has_scheme_letter(tag)]
-    if 2 * len(letters) < len(tags_of_spans):
-        return "bare" if OUTSIDE in tags else "classes"
-    if set(letters) <= {"B", "I"}:
-        has_initial_i = any(tag.startswith("I-") and before[2:] != tag[2:] for before, tag in pairs)
-        return "IOB1" if has_initial_i else "IOB2"
-    return max(SCHEMES, key=lambda scheme: len(set(letters) & set(SCHEMES[scheme])))
-
-
-def has_scheme_letter(tag: str) -> bool:
-    """Return whether a tag is a letter of a scheme, a hyphen and a label."""
-    return len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESLUMW"
-
-
 def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transitions:
     """Return the allowed transitions between tags, and the allowed first and last tags.
 
@@ -290,7 +255,7 @@ def allowed_transitions(tags: Sequence[str], scheme: str = "IOB2") -> Transition
         InputError: If a tag does not belong to the scheme.
     """
     _check_scheme(scheme)
-    parts = [_split_role(tag, scheme) for tag in tags]
+    parts = [split_role(tag, scheme) for tag in tags]
 
     def may_follow(before: TagParts, after: TagParts) -> bool:
         is_open = before[0] in "BI"
@@ -334,8 +299,19 @@ def split_tag(tag: str, scheme: str) -> TagParts:
     return letter, label
 
 
-def _split_role(tag: str, scheme: str) -> TagParts:
-    """Return the letter that a tag would have in IOB1, IOB2 or IOBES, and its label."""
+def split_role(tag: str, scheme: str) -> TagParts:
+    """Return the letter that a tag would have in IOB1, IOB2 or IOBES, and its label.
+
+    >>> split_role("L-PER", "BILOU")
+    ('E', 'PER')
+
+    Args:
+        tag: Tag, such as "B-PER".
+        scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
+
+    Raises:
+        InputError: If the tag is not one of the scheme.
+    """
     letter, label = split_tag(tag, scheme)
     return _ROLES.get(letter, letter), label
 

@@ -9,7 +9,8 @@ import tensorflow_datasets as tfds
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
-from keras_seq.text.tag_schemes import convert_tags, guess_scheme, spans_to_tags, tags_to_spans
+from keras_seq.text.tag_scheme_detection import guess_scheme
+from keras_seq.text.tag_schemes import convert_tags, spans_to_tags, tags_to_spans
 from keras_seq.text.tokenizers import TOKENIZERS, has_chinese_or_japanese
 from keras_seq.train.recipe import Splits
 

@@ -1,5 +1,6 @@
 """Tests of tag sets and tagging schemes."""
 
+import collections
 import doctest
 import itertools
 import json
@@ -10,14 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
-from keras_seq.text import tag_schemes, tags
+from keras_seq.text import tag_scheme_detection, tag_schemes, tags
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.tag_scheme_detection import (
+    count_spans,
+    guess_scheme,
+    is_without_labels,
+    tag_pairs,
+)
 from keras_seq.text.tag_schemes import (
     SCHEMES,
     Span,
     allowed_transitions,
     convert_tags,
-    guess_scheme,
     make_tags,
     spans_to_tags,
     tags_to_spans,
@@ -85,6 +91,22 @@ def test_schemes():
 )
 def test_the_rule_for_tags_of_several_schemes(tags, scheme):
     assert guess_scheme([tags]) == scheme
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@given(sentences())
+def test_counts_of_spans(scheme, sentence):
+    length, spans = sentence
+    pairs = collections.Counter(tag_pairs(spans_to_tags(spans, length, scheme)))
+    assert count_spans(pairs, scheme) == collections.Counter(label for label, *_ in spans)
+
+
+def test_letters_without_labels():
+    assert is_without_labels({"B", "M", "E", "S"}) and is_without_labels({"I", "O"})
+    assert is_without_labels({"B", "I", "O"}, "IOB2")
+    assert not is_without_labels({"B", "I", "L"}, "IOB2")
+    assert not is_without_labels({"B", "I"}, "classes")
+    assert not is_without_labels({"O"}) and not is_without_labels({"B", "B-PER"})
 
 
 @given(sentences())
@@ -237,7 +259,7 @@ def test_errors(mistake):
         call()
 
 
-@pytest.mark.parametrize("module", [tags, tag_schemes])
+@pytest.mark.parametrize("module", [tags, tag_schemes, tag_scheme_detection])
 def test_examples_in_docstrings(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
