@@ -1,6 +1,6 @@
 """Readers of examples from user files, TensorFlow Datasets and package archives."""
 
-from keras_seq.data.conll import read_conll, read_spans
+from keras_seq.data.conll import read_conll
 from keras_seq.data.files import (
     SPLITS,
     fingerprint,
@@ -13,12 +13,16 @@ from keras_seq.data.labels import check_labels, load_labelled_tfds
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import hash_fold, hash_split
 from keras_seq.data.tables import read_table
+from keras_seq.data.tagged_json import read_spans
+from keras_seq.data.tagging import TaggingOptions, TaggingSummary, open_tagged
 from keras_seq.data.tfds_builders import cached_dataset, load_tfds, to_arrays
 from keras_seq.data.videos import VIDEO_SUFFIXES, read_video, subsample
 
 __all__ = [
     "SPLITS",
     "VIDEO_SUFFIXES",
+    "TaggingOptions",
+    "TaggingSummary",
     "cached_dataset",
     "check_labels",
     "fingerprint",
@@ -28,6 +32,7 @@ __all__ = [
     "list_files_by_split",
     "load_labelled_tfds",
     "load_tfds",
+    "open_tagged",
     "read_conll",
     "read_from_sdist",
     "read_from_wheel",

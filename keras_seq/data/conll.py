@@ -1,132 +1,131 @@
-"""Tagged sentences in CoNLL files with one token per line, and spans in JSON lines files."""
+"""Tagged sentences in files with one token per line: CoNLL, CoNLL-U, UNER and the like."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
-from keras_seq._internal.unicode import check_text
-from keras_seq.data.files import read_lines
-from keras_seq.data.json_lines import parse_object
-from keras_seq.text.tag_schemes import Span
+from keras_seq.data.conll_columns import (
+    DOCUMENT_START,
+    SKIPPED_NUMBER,
+    TOKEN_NUMBER,
+    ColumnLayout,
+    detect_layout,
+    read_rows,
+)
+
+
+class TaggedTokens(NamedTuple):
+    """Sentence with a tag for each token."""
+
+    tokens: list[str]
+    tags: list[str]
+    line: int
+    """Number of the first line."""
 
 
 def read_conll(
     path: str | os.PathLike[str],
-    token_column: int = 0,
-    tag_column: int = -1,
+    token_column: int | str | None = None,
+    tag_column: int | str | None = None,
     encoding: str = "utf-8",
-) -> list[tuple[list[str], list[str], int]]:
+) -> list[TaggedTokens]:
     """Read tagged sentences from a file in a CoNLL format.
 
     The file has one token per line and a blank line after each sentence. Columns are separated by
-    tabs or spaces. Lines that begin with -DOCSTART- are skipped.
+    tabs or ASCII spaces. Not read are lines that begin with -DOCSTART-, comments before a sentence,
+    and the ranges and empty nodes of CoNLL-U.
 
     Args:
         path: File.
-        token_column: Index of the column with the token. Negative indices count from the last.
-        tag_column: Index of the column with the tag.
+        token_column: Index of the column with the token, or its name. Negative indices count from
+            the last. Default: detected, as `keras_seq.data.conll_columns.detect_layout` describes.
+        tag_column: Index or name of the column with the tag.
         encoding: Character encoding of the file.
 
     Returns:
         A list of (tokens, tags, number of the first line).
 
     Raises:
-        InputError: If a line has too few columns, or the file has no sentences.
+        InputError: If a line has too few columns, a token or tag is empty, or the file has no
+            sentences.
     """
-    sentences: list[tuple[list[str], list[str], int]] = []
-    tokens: list[str] = []
-    tags: list[str] = []
-    first_line = 0
-    min_columns = max(c + 1 if c >= 0 else -c for c in (token_column, tag_column))
-    min_columns = max(min_columns, 2)
-    for number, line in read_lines(path, encoding):
-        columns = line.split("\t") if "\t" in line else line.split()
-        if not line.strip() or columns[0] == "-DOCSTART-":
-            if tokens:
-                sentences.append((tokens, tags, first_line))
-            tokens, tags = [], []
-            continue
-        if len(columns) < min_columns:
-            raise InputError(
-                f"{path}, line {number}: {excerpt(line.strip())!r} has {len(columns)} column"
-                f"{'s' * (len(columns) != 1)}, but token and tag need {min_columns}."
-            )
-        first_line = first_line if tokens else number
-        tokens.append(columns[token_column].strip())
-        tags.append(columns[tag_column].strip())
-    if tokens:
-        sentences.append((tokens, tags, first_line))
+    layout = detect_layout(path, token_column, tag_column, encoding)
+    sentences = list(iterate_conll(path, layout, encoding))
     if not sentences:
         raise InputError(f"{path} contains no sentences.")
     return sentences
 
 
-def read_spans(
+def iterate_conll(
     path: str | os.PathLike[str],
-    tokenizer: Callable[[str], Sequence[tuple[str, int, int]]],
+    layout: ColumnLayout,
     encoding: str = "utf-8",
-) -> list[tuple[list[str], list[Span]]]:
-    """Read sentences with labeled spans from a JSON lines file.
-
-    Each object has a "text" and a list of "spans", whose "start" and "end" count characters:
-    `{"text": "Ada lived", "spans": [{"start": 0, "end": 3, "label": "PER"}]}`.
+    left_out: Counter[str] | None = None,
+) -> Iterator[TaggedTokens]:
+    """Read the sentences of a file in a CoNLL format, one at a time.
 
     Args:
         path: File.
-        tokenizer: Function from a text to a list of (token, start, end).
+        layout: Columns of the file.
         encoding: Character encoding of the file.
-
-    Returns:
-        A list of (tokens, spans), where spans count tokens.
+        left_out: Counter to which the numbers of comments, ranges and empty nodes are added.
 
     Raises:
-        InputError: If a line is not such an object, or a span begins or ends inside a token.
+        InputError: As `read_conll` raises.
     """
-    sentences = []
-    for number, line in read_lines(path, encoding):
-        if not line.strip():
+    left_out = Counter() if left_out is None else left_out
+    tokens: list[str] = []
+    tags: list[str] = []
+    first_line = 0
+    is_new = True
+    for number, line, cells in read_rows(path, encoding):
+        is_document_start = DOCUMENT_START in cells[:1]
+        if not cells or is_document_start:
+            if tokens:
+                yield TaggedTokens(tokens, tags, first_line)
+            tokens, tags, is_new = [], [], True
+            left_out["document starts"] += is_document_start
             continue
+        if number == layout.header_line:
+            continue
+        if is_new and layout.is_comment(line, cells):
+            left_out["comments"] += 1
+            continue
+        is_new = False
         where = f"{path}, line {number}"
-        text, text_spans = _parse_text_and_spans(parse_object(line, where), where)
-        tokens = tokenizer(text)
-        if not tokens:
-            raise InputError(f"{where}: the text is empty.")
-        starts = {start: i for i, (_, start, _) in enumerate(tokens)}
-        ends = {end: i + 1 for i, (_, _, end) in enumerate(tokens)}
-        spans = []
-        for label, start, end in text_spans:
-            if start not in starts or end not in ends or start >= end:
-                raise InputError(
-                    f"{where}: the span {excerpt(label)} from {start} to {end} does not begin and "
-                    f"end with a token of {excerpt(text)!r}."
-                )
-            spans.append(Span(label, starts[start], ends[end]))
-        sentences.append(([token for token, _, _ in tokens], spans))
-    if not sentences:
-        raise InputError(f"{path} contains no sentences.")
-    return sentences
+        _check_columns(line, cells, layout, where)
+        if layout.has_ids and re.fullmatch(SKIPPED_NUMBER, cells[0]):
+            left_out["empty nodes" if "." in cells[0] else "ranges of tokens"] += 1
+            continue
+        values = {"token": layout.token.value(cells), "tag": layout.tag.value(cells)}
+        for name, value in values.items():
+            if not value:
+                raise InputError(f"{where}: the {name} is empty.")
+        first_line = first_line if tokens else number
+        tokens.append(values["token"])
+        tags.append(values["tag"])
+    if tokens:
+        yield TaggedTokens(tokens, tags, first_line)
 
 
-def _parse_text_and_spans(
-    content: dict[str, Any], where: str
-) -> tuple[str, list[tuple[str, int, int]]]:
-    """Return the text of an object, and the label, start and end of each of its spans."""
-    text, objects = content.get("text"), content.get("spans")
-    if not isinstance(text, str) or not isinstance(objects, list):
-        raise InputError(f"{where}: expected an object with a string text and a list spans.")
-    check_text(text, where)
-    spans = []
-    for span in objects:
-        try:
-            label, start, end = str(span["label"]), int(span["start"]), int(span["end"])
-        except (KeyError, OverflowError, TypeError, ValueError):
-            raise InputError(
-                f"{where}: expected a span with a label and whole numbers start and end, not "
-                f"{excerpt(str(span))}."
-            ) from None
-        check_text(label, where)
-        spans.append((label, start, end))
-    return text, spans
+def _check_columns(line: str, cells: list[str], layout: ColumnLayout, where: str) -> None:
+    if len(cells) < layout.min_columns:
+        raise InputError(
+            f"{where}: {excerpt(line.strip())!r} has {len(cells)} column"
+            f"{'s' * (len(cells) != 1)}, but token and tag need {layout.min_columns}."
+        )
+    if layout.needs_equal_columns and layout.num_columns not in (0, len(cells)):
+        raise InputError(
+            f"{where}: {excerpt(line.strip())!r} has {len(cells)} columns, but other lines have "
+            f"{layout.num_columns}; separate columns by tabs if tokens contain spaces."
+        )
+    if layout.has_ids and not re.fullmatch(f"{TOKEN_NUMBER}|{SKIPPED_NUMBER}", cells[0]):
+        raise InputError(
+            f"{where}: {excerpt(cells[0])!r} is not the number of a token, which the first column "
+            "of the other lines has."
+        )
