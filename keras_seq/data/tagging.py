@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import conll, tagged_csv, tagged_json
 from keras_seq.data.conll import TaggedTokens
 from keras_seq.data.conll_columns import detect_layout
@@ -109,6 +109,7 @@ class TaggedFile:
         self.left_out: Counter[str] = Counter()
         self.columns: dict[str, str] = {}
         self.format, self._read = self._detect_format()
+        self.first_tag, self.first_line = "", 0
         self.pairs: Counter[TagPair] = Counter()
         """Number of each pair of neighboring tags."""
         self.labels: Counter[str] = Counter()
@@ -146,6 +147,8 @@ class TaggedFile:
         for row in self._read():
             self.num_sentences += 1
             if isinstance(row, TaggedTokens):
+                if not self.num_tokens:
+                    self.first_tag, self.first_line = row.tags[0], row.line
                 self.num_tokens += len(row.tokens)
                 self.pairs.update(tag_pairs(row.tags))
             else:
@@ -189,6 +192,12 @@ class TaggedFile:
         return f" The tags look like {detected}; use --tag-scheme {detected} or auto."
 
     @property
+    def assumes_last_column(self) -> bool:
+        """Whether the tags are taken from the last column without a name or an option."""
+        is_last = self.format == "CoNLL" and self.columns["tag"] == "-1"
+        return is_last and self.options.tag_column in (None, "auto") and bool(self.pairs)
+
+    @property
     def summary(self) -> TaggingSummary:
         """Format, columns, scheme and counts."""
         pairs = _label_pairs(self.pairs, self.default_label)
@@ -224,7 +233,9 @@ def open_tagged(
         options: Choices of the user.
 
     Raises:
-        InputError: If a file is in none of the formats, or there is no such tag scheme.
+        InputError: If a file is in none of the formats, or there is no such tag scheme. Also if no
+            tag is O or has the letter of a scheme, and neither the file nor an option says that the
+            last column has tags, since any text could be meant.
     """
     options = options or TaggingOptions()
     files = [TaggedFile(path, options) for path in paths]
@@ -242,6 +253,12 @@ def open_tagged(
         tokenizer = "char_nospace" if is_chinese else "word"
     detected = guess_scheme_of_pairs(_label_pairs(pairs, default_label))
     for file in files:
+        if not given and detected == "classes" and file.assumes_last_column:
+            raise InputError(
+                f"{file.path}, line {file.first_line}: {excerpt(file.first_tag)!r} in the last "
+                "column is not a tag such as O or B-PER; give the column with --tag-column, or "
+                "--tag-scheme classes if each token has a class."
+            )
         file.scheme = given or detected
         file.tokenizer, file.default_label = tokenizer, default_label
     return files

@@ -16,7 +16,7 @@ TagPair = tuple[str, str]
 
 
 def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
-    """Return the most likely scheme of tags, as `guess_scheme_of_pairs` does.
+    """Guess the scheme of tags, as `guess_scheme_of_pairs` does.
 
     >>> guess_scheme([["O", "I-PER"]])
     'IOB1'
@@ -26,7 +26,7 @@ def guess_scheme(sentences: Iterable[Sequence[str]]) -> str:
     'classes'
 
     Args:
-        sentences: Lists of tags, best all of a file.
+        sentences: Lists of tags, preferably those of a whole file.
     """
     return guess_scheme_of_pairs({pair for tags in sentences for pair in tag_pairs(tags)})
 
@@ -41,7 +41,7 @@ def tag_pairs(tags: Sequence[str]) -> Iterable[TagPair]:
 
 
 def guess_scheme_of_pairs(pairs: Collection[TagPair]) -> str:
-    """Return the most likely scheme of tags.
+    """Guess the scheme of tags from their letters.
 
     Tags have a scheme of `SCHEMES` if at least half of the different tags other than O are a letter
     of a scheme, a hyphen and a label. It is the first in the order of `SCHEMES` that has all of

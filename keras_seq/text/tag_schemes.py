@@ -89,8 +89,8 @@ def tags_to_spans(tags: Sequence[str], scheme: str = "IOB2", strict: bool = True
     Args:
         tags: Tags, one per token, such as "B-PER".
         scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
-        strict: If True, invalid sequences of tags are an error. If False, spans that do not begin
-            or end as the scheme requires are left out.
+        strict: If True, an invalid sequence of tags is an error. If False, spans that do not begin
+            or end as the scheme requires are skipped.
 
     Raises:
         InputError: If a tag does not belong to the scheme, or if `strict` is True and the sequence
@@ -168,7 +168,7 @@ def spans_to_tags(
         scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
-        InputError: If a span is empty, is out of range, or overlaps with another, or if the scheme
+        InputError: If a span is empty, is out of range, or overlaps another, or if the scheme
             cannot represent the spans.
     """
     _check_scheme(scheme)
@@ -228,7 +228,7 @@ def make_tags(labels: Iterable[str], scheme: str = "IOB2") -> list[str]:
     ['O', 'B-PER', 'I-PER']
 
     Args:
-        labels: Labels.
+        labels: Labels of spans.
         scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
@@ -310,7 +310,7 @@ def split_role(tag: str, scheme: str) -> TagParts:
         scheme: A key of `SCHEMES`, or one of `LABEL_SCHEMES`.
 
     Raises:
-        InputError: If the tag is not one of the scheme.
+        InputError: If the tag does not belong to the scheme.
     """
     letter, label = split_tag(tag, scheme)
     return _ROLES.get(letter, letter), label

@@ -5,6 +5,11 @@ from typing import Literal
 
 from keras_seq.train import config
 
+TagScheme = Literal[
+    "auto", "BIO", "IOB1", "IOB2", "BIOES", "IOBES", "BILOU", "BMES", "BMEWO", "bare", "classes"
+]
+"""Schemes of tags; see `keras_seq.text.tag_schemes`."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
@@ -12,12 +17,15 @@ class Config(config.Config):
 
     encoding: str = "utf-8"
     """Encoding of your own text files."""
-    token_column: int = 0
-    """Column of the tokens in CoNLL files, from 0. Negative numbers count from the last column."""
-    tag_column: int = -1
-    """Column of the tags in CoNLL files; see `--token-column`."""
-    tag_scheme: Literal["auto", "IOB1", "IOB2", "IOBES"] = "auto"
-    """Tag scheme of CoNLL files; "auto" detects it."""
+    token_column: int | str | None = None
+    """Column of the tokens: an index from 0 (negative numbers count from the last), or a name.
+    Default: detected."""
+    tag_column: int | str | None = None
+    """Column of the tags, such as UPOS or MISC:NER in CoNLL-U; see `--token-column`."""
+    tag_names: str = ""
+    """Names of numeric tags in JSON lines, separated by commas, such as O,B-PER,I-PER."""
+    tag_scheme: TagScheme = "auto"
+    """Tag scheme of your own files; "auto" detects it."""
     tokenizer: Literal["auto", "char_nospace", "word"] = "auto"
     """Tokenizer of raw text; "auto" uses characters for Chinese and Japanese, else words."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)

@@ -1,6 +1,8 @@
 """Sentences with entities: the People's Daily, `tfds:conll2003`, or your own files."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,7 @@ from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily
 from keras_seq.text.tag_scheme_detection import guess_scheme
-from keras_seq.text.tag_schemes import convert_tags, spans_to_tags, tags_to_spans
-from keras_seq.text.tokenizers import TOKENIZERS, has_chinese_or_japanese
+from keras_seq.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, spans_to_tags
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -19,7 +20,7 @@ from .config import Config
 DATASET = "ner", "1.0.0"
 """Name and version of the cached dataset; change one of them after a change of its examples."""
 SCHEME = "IOBES"
-"""Scheme of the tags that the model learns."""
+"""Scheme of the tags that the model learns, unless each token has a class."""
 
 Sentences = Iterable[Sequence[Any]]
 """Sentences as `(tokens, spans)` or `(tokens, spans, word_tags)`; spans are positions of tokens."""
@@ -28,23 +29,37 @@ Sentences = Iterable[Sequence[Any]]
 def load(config: Config) -> Splits:
     """Return the sentences of each split as lists of tokens.
 
-    The targets have a list for each sentence: "tags" has the entity tags in `SCHEME`, and
-    "word_tags" marks where a word begins and gives its part of speech. If the data has no word
-    tags, these lists are empty, or "word_tags" is None.
+    The targets have a list for each sentence: "tags" has the entity tags in `SCHEME`, or the
+    classes of the tokens, and "word_tags" marks where a word begins and gives its part of speech.
+    If the data has no word tags, these lists are empty, or "word_tags" is None.
     """
+    decode: Callable[[bytes], list[str]] = _split_lines
     if config.data == "builtin":
         builder = data.cached_dataset(
-            *DATASET, _features(), lambda: _to_examples(_read_peoples_daily(), None)
+            *DATASET, _features(), lambda: _to_examples(_read_peoples_daily(), None, "\n".join)
         )
     elif config.data.startswith("tfds:"):
         return _load_tfds(config)
     else:
-        builder = _user_dataset(config)
+        builder, decode = _user_dataset(config), json.loads
     splits = {}
     for split, columns in data.to_arrays(builder).items():
-        lists = {key: [_split_lines(text) for text in texts] for key, texts in columns.items()}
-        splits[split] = _raw_examples(lists["tokens"], lists["tags"], "IOBES", lists["words"])
+        lists = {key: [decode(text) for text in texts] for key, texts in columns.items()}
+        targets = {"tags": lists["tags"], "word_tags": lists["words"]}
+        splits[split] = RawExamples(lists["tokens"], targets)
     return splits
+
+
+def tag_scheme(config: Config, tags: Iterable[Iterable[str]]) -> str:
+    """Return the scheme of the tags that `load` returned: `SCHEME`, or "classes".
+
+    Args:
+        config: Settings.
+        tags: Tags of the training sentences.
+    """
+    letters = {f"{letter}-" for letter in SCHEMES[SCHEME]}
+    has_classes = any(tag != OUTSIDE and tag[:2] not in letters for row in tags for tag in row)
+    return "classes" if has_classes or config.tag_scheme == "classes" else SCHEME
 
 
 def _features() -> tfds.features.FeaturesDict:
@@ -56,25 +71,17 @@ def _split_lines(text: bytes) -> list[str]:
     return text.decode("utf-8").split("\n")
 
 
-def _raw_examples(
-    tokens: list[list[str]],
-    tags: list[list[str]],
-    scheme: str,
-    word_tags: list[list[str]] | None = None,
-) -> RawExamples:
-    """Return raw examples, with the tags converted from `scheme` to `SCHEME`."""
-    tags = [convert_tags(row, scheme, SCHEME) for row in tags]
-    return RawExamples(tokens, {"tags": tags, "word_tags": word_tags})
-
-
 def _to_examples(
-    sentences: Sentences, split: str | None
+    sentences: Sentences,
+    split: str | None,
+    encode: Callable[[list[str]], str],
+    scheme: str = SCHEME,
 ) -> Iterator[tuple[str, dict[str, str], str | None]]:
-    """Yield examples for `cached_dataset`, with IOBES tags; the key is the text of the sentence."""
+    """Yield examples for `cached_dataset`; the key is the text of the sentence."""
     for tokens, spans, *word_tags in sentences:
-        tags = spans_to_tags(spans, len(tokens), "IOBES")
+        tags = spans_to_tags(spans, len(tokens), scheme)
         columns = {"tokens": tokens, "tags": tags, "words": word_tags[0] if word_tags else []}
-        yield "".join(tokens), {name: "\n".join(rows) for name, rows in columns.items()}, split
+        yield "".join(tokens), {name: encode(rows) for name, rows in columns.items()}, split
 
 
 def _read_peoples_daily() -> Iterator[Sequence[Any]]:
@@ -100,61 +107,72 @@ def _load_tfds(config: Config) -> Splits:
             if len(row["tokens"]):
                 tokens.append([token.decode("utf-8") for token in row["tokens"]])
                 tags.append([tag_names[tag_id] for tag_id in row["ner"]])
-        splits[split] = _raw_examples(tokens, tags, guess_scheme(tags))
+        scheme = guess_scheme(tags)
+        tags = [convert_tags(row, scheme, SCHEME) for row in tags]
+        splits[split] = RawExamples(tokens, {"tags": tags, "word_tags": None})
     return splits
 
 
 def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
+    """Return the dataset of the user's files. Its lists are JSON, since tokens can be line ends."""
     files = data.list_files_by_split(config.data)
     settings = (
         config.encoding,
         config.token_column,
         config.tag_column,
+        config.tag_names,
         config.tag_scheme,
         config.tokenizer,
+        "JSON",
     )
     source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
 
     def examples() -> Iterator[tuple[str, dict[str, str], str | None]]:
-        for split, file in files:
-            for key, example, _ in _to_examples(read_file(file, config), split):
+        sentences = read_files([file for _, file in files], config)
+        for (split, _), (scheme, rows) in zip(files, sentences, strict=True):
+            for key, example, _ in _to_examples(rows, split, json.dumps, scheme):
                 yield key, example, data.resolve_split(files, split, key)
 
     paths = [file for _, file in files]
     return data.cached_dataset(*DATASET, _features(), examples, source, paths)
 
 
-def read_file(file: Path, config: Config) -> Sentences:
-    """Return the sentences of a file in word/tag, JSON lines or CoNLL format.
+def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sentences]]:
+    """Yield the scheme for the tags, and the sentences, of each file.
+
+    What was detected in each file is printed to stderr.
 
     Args:
-        file: File; its suffix or first line tells the format.
+        files: Files in word/tag, or in a format of `keras_seq.data.open_tagged`.
         config: Columns, encoding, tag scheme and tokenizer.
 
     Raises:
-        InputError: If the file is not in its format; the message gives the line.
+        InputError: If a file is not in its format; the message gives the line.
     """
-    first = next((line for _, line in data.read_lines(file, config.encoding) if line.strip()), "")
-    if file.suffix in (".jsonl", ".json") or first.lstrip().startswith("{"):
-        tokenizer: str = config.tokenizer
-        if tokenizer == "auto":
-            texts = (line for _, line in data.read_lines(file, config.encoding))
-            tokenizer = "char_nospace" if any(map(has_chinese_or_japanese, texts)) else "word"
-        return data.read_spans(file, TOKENIZERS[tokenizer], config.encoding)
-    if peoples_daily.is_tagged_line(first):
-        return [
-            sentence
-            for number, line in data.read_lines(file, config.encoding)
-            for sentence in peoples_daily.parse_paragraph(line, f"{file}, line {number}")
-        ]
-    rows = data.read_conll(file, config.token_column, config.tag_column, config.encoding)
-    scheme: str = config.tag_scheme
-    if scheme == "auto":
-        scheme = guess_scheme([tags for _, tags, _ in rows])
-    sentences = []
-    for tokens, tags, line in rows:
-        try:
-            sentences.append((tokens, tags_to_spans(tags, scheme)))
-        except InputError as error:
-            raise InputError(f"{file}, sentence at line {line}: {error}") from None
-    return sentences
+    options = data.TaggingOptions(
+        config.token_column,
+        config.tag_column,
+        tuple(name.strip() for name in config.tag_names.split(",") if name.strip()),
+        config.tag_scheme,
+        config.tokenizer,
+        config.encoding,
+    )
+    word_tag_files = {file for file in files if _has_word_tags(file, config.encoding)}
+    tagged = iter(data.open_tagged([f for f in files if f not in word_tag_files], options))
+    for file in files:
+        if file in word_tag_files:
+            yield SCHEME, _read_paragraphs(file, config.encoding)
+        else:
+            sentences = next(tagged)
+            print(sentences.summary, file=sys.stderr)
+            yield ("classes" if sentences.scheme == "classes" else SCHEME), sentences
+
+
+def _has_word_tags(file: Path, encoding: str) -> bool:
+    first = next((line for _, line in data.read_lines(file, encoding) if line.strip()), "")
+    return peoples_daily.is_tagged_line(first)
+
+
+def _read_paragraphs(file: Path, encoding: str) -> Iterator[Sequence[Any]]:
+    for number, line in data.read_lines(file, encoding):
+        yield from peoples_daily.parse_paragraph(line, f"{file}, line {number}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceTagger
-from keras_seq.text.tag_schemes import Span, tags_to_spans
+from keras_seq.text.tag_schemes import OUTSIDE, Span, split_tag, tags_to_spans
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
@@ -100,8 +100,11 @@ def report(model: SequenceTagger, splits: Splits, name: str, folder: Path) -> No
     """Draw the confusion matrix of token labels, and write an HTML page of tagged sentences."""
     examples = splits[name]
     predicted_tags = [tags for tags, _ in model.tag_tokens(examples.inputs)]
-    true_labels = [tag[2:] or "O" for row in examples.targets["tags"] for tag in row]
-    predicted_labels = [tag[2:] or "O" for row in predicted_tags for tag in row]
+    scheme = model.tag_set.scheme
+    true_labels, predicted_labels = (
+        [split_tag(tag, scheme)[1] or OUTSIDE for row in rows for tag in row]
+        for rows in (examples.targets["tags"], predicted_tags)
+    )
     labels = ["O", *sorted({*true_labels, *predicted_labels} - {"O"})]
     ids = {label: number for number, label in enumerate(labels)}
     plots.confusion_matrix(

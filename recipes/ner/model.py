@@ -16,7 +16,7 @@ from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
-from .data import SCHEME
+from .data import tag_scheme
 
 EMBEDDING_DIM, BIGRAM_DIM, CHAR_UNITS = 64, 48, 25
 """Sizes of the token and bigram embeddings, and units of the character encoder."""
@@ -38,7 +38,7 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
     model = SequenceTagger(
         encoder,
-        TagSet.from_examples(tags, SCHEME),
+        TagSet.from_examples(tags, tag_scheme(config, tags)),
         features=_features(config, encoder, sentences, is_characters),
         stack=_stack(config),
         auxiliary=_auxiliary(config, train),

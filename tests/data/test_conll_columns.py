@@ -59,10 +59,6 @@ CASES = {
     "CoNLL-U": (CONLL_U, (CONLL_U_TOKENS, [Span("PER", 0, 1)])),
     "a token #": ("#\tO\nOslo\tB-LOC\n\n", (["#", "Oslo"], [Span("LOC", 1, 2)])),
     "a token # and spaces": ("# O\nOslo B-LOC\n\n", (["#", "Oslo"], [Span("LOC", 1, 2)])),
-    "a token # with its own class": (
-        "# #\n1 CD\n",
-        (["#", "1"], [Span("#", 0, 1), Span("CD", 1, 2)]),
-    ),
     "a hashtag": ("#Oslo B-LOC\nis O\n", (["#Oslo", "is"], [Span("LOC", 0, 1)])),
     "a token # within a sentence": ("a O\n# O\nb B-X\n", (["a", "#", "b"], [Span("X", 2, 3)])),
     "BMES": (
@@ -81,7 +77,6 @@ CASES = {
         "New LOC\nYork LOC\nis O\nAnn PER\n",
         (["New", "York", "is", "Ann"], [Span("LOC", 0, 2), Span("PER", 3, 4)]),
     ),
-    "classes": ("it PRON\nis VERB\n", (["it", "is"], [Span("PRON", 0, 1), Span("VERB", 1, 2)])),
     "-DOCSTART-": ("-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\n", (["EU"], [Span("ORG", 0, 1)])),
     "numbers that are tokens": (
         "1 CD B-NP O\n2 CD I-NP O\n\nAnn NNP B-NP B-PER\nis VBZ B-VP O\n\n3 CD I-NP O\n",
@@ -136,6 +131,19 @@ def test_names_of_columns(tmp_path):
         read(tmp_path, plus, tag_column="UPOSS")
     with pytest.raises(InputError, match="no column 'UPOS', since no line names the columns"):
         read(tmp_path, "a O\n", tag_column="UPOS")
+
+
+def test_classes_of_tokens(tmp_path):
+    text = "# #\nis VERB\n\nit PRON\nis VERB\n"
+    sentences = [
+        (["#", "is"], [Span("#", 0, 1), Span("VERB", 1, 2)]),
+        (["it", "is"], [Span("PRON", 0, 1), Span("VERB", 1, 2)]),
+    ]
+    for options in ({"scheme": "classes"}, {"tag_column": 1}, {"tag_column": -1}):
+        assert read(tmp_path, text, **options)[0] == sentences
+    # Any text with two words per line would do.
+    with pytest.raises(InputError, match=r"a\.conll, line 2: 'here' in the last column is not a"):
+        read(tmp_path, "\nstands here\nmore text\n")
 
 
 def test_other_columns_may_vary_with_indices_from_one_side(tmp_path):

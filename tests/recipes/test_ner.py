@@ -202,3 +202,69 @@ def test_unbalanced_brackets():
         list(peoples_daily.parse_paragraph("中央/n]nt", "x"))
     with pytest.raises(InputError, match=r"x: '好' is not word/tag"):
         list(peoples_daily.parse_paragraph("中央/n 好", "x"))
+
+
+UPOS = {"Ada": "PROPN", "sees": "VERB", "it": "PRON"}
+
+
+def test_parts_of_speech_of_conll_u(workplace, capsys):
+    rng = np.random.default_rng(0)
+    blocks, expected = [], {}
+    for _ in range(60):
+        tokens = [str(token) for token in rng.choice(list(UPOS), 5)]
+        expected[" ".join(tokens)] = [UPOS[token] for token in tokens]
+        lines = [f"{i}\t{t}\t_\t{UPOS[t]}" + "\t_" * 6 for i, t in enumerate(tokens, 1)]
+        blocks.append("\n".join(["# text = x", *lines, "6.1\tghost" + "\t_" * 8]))
+    (workplace / "mine.conllu").write_text("\n\n".join(blocks) + "\n")
+    settings = config(data="mine.conllu", units=4, num_layers=1, steps=2)
+    splits = RECIPE.load(settings)
+    assert (
+        "mine.conllu: CoNLL-U, token = FORM, tag = UPOS, scheme classes" in capsys.readouterr().err
+    )
+    found = {
+        " ".join(tokens): tags
+        for split in splits.values()
+        for tokens, tags in zip(split.inputs, split.targets["tags"])
+    }
+    assert found == expected
+    model = RECIPE.build(settings, splits["train"])
+    assert model.tag_set.tags == ["O", "PRON", "PROPN", "VERB"]
+    metrics = RECIPE.evaluate(model, splits, "test")
+    assert set(metrics["per_label"]) == set(UPOS.values()) and 0 <= metrics["accuracy"] <= 1
+    RECIPE.report(model, splits, "test", workplace)
+    assert (workplace / "confusion_matrix.png").exists()
+
+
+def test_tokens_of_any_character(workplace):
+    tokens = ["\n", "a\u2028b", '"', "\\n", "\x00", "é"]
+    row = {"tokens": tokens, "ner_tags": ["O"] * 5 + ["B-PER"]}
+    (workplace / "mine.jsonl").write_text(json.dumps(row))
+    [split] = RECIPE.load(config(data="mine.jsonl")).values()
+    assert split.inputs == [tokens] and split.targets["tags"] == [["O"] * 5 + ["S-PER"]]
+
+
+def test_one_scheme_and_one_tokenizer_for_all_splits(workplace):
+    (workplace / "mine").mkdir()
+    (workplace / "mine/train.conll").write_text("Ann PER\nis O\n\n" * 5)
+    (workplace / "mine/test.conll").write_text("New LOC\nYork LOC\n")
+    splits = RECIPE.load(config(data="mine"))
+    assert splits["test"].targets["tags"] == [["B-LOC", "E-LOC"]]
+    for name, text in (("train", "\u5f20\u5c0f"), ("test", "Ann")):
+        (workplace / f"mine/{name}.jsonl").write_text(json.dumps({"text": text, "label": []}))
+        (workplace / f"mine/{name}.conll").unlink()
+    assert RECIPE.load(config(data="mine"))["test"].inputs == [["A", "n", "n"]]
+
+
+def test_iob2_tags_under_another_scheme(workplace, capsys):
+    (workplace / "mine.txt").write_text("a B-PER\nb O\n")
+    assert run("train", "ner", "--data", "mine.txt", "--tag-scheme", "IOBES", *SMALL) == 2
+    assert "The tags look like IOB2; use --tag-scheme IOB2 or auto." in capsys.readouterr().err
+
+
+def test_names_of_columns_and_tags_on_the_command_line(workplace, capsys):
+    (workplace / "mine.txt").write_text("a O\n")
+    assert run("train", "ner", "--data", "mine.txt", "--tag-column", "UPOS", *SMALL) == 2
+    assert "there is no column 'UPOS'" in capsys.readouterr().err
+    (workplace / "b.jsonl").write_text('{"tokens": ["a"], "ner_tags": [2]}')
+    assert run("train", "ner", "--data", "b.jsonl", "--tag-names", "O,B-X", *SMALL) == 2
+    assert "the tag 2 is not a number from 0 to 1" in capsys.readouterr().err
