@@ -198,7 +198,7 @@ def test_unbalanced_brackets():
 
     with pytest.raises(InputError, match="x: the bracket that opens at '中央' is not closed"):
         list(peoples_daily.parse_paragraph("[中央/n 好/a", "x"))
-    with pytest.raises(InputError, match="x: a bracket closes at"):
+    with pytest.raises(InputError, match="x: the bracket that closes at"):
         list(peoples_daily.parse_paragraph("中央/n]nt", "x"))
     with pytest.raises(InputError, match=r"x: '好' is not word/tag"):
         list(peoples_daily.parse_paragraph("中央/n 好", "x"))
