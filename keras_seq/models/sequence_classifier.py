@@ -145,7 +145,7 @@ class SequenceClassifier(TextModel):
 
     @property
     def has_token_weights(self) -> bool:
-        """Whether predictions have `token_weights`."""
+        """True if predictions have `token_weights`."""
         return "weights" in self.inference_model.output
 
     def encode(

@@ -132,7 +132,7 @@ class SequenceTagger(TextModel):
 
     @property
     def reads_characters(self) -> bool:
-        """Whether a feature layer reads the characters of tokens."""
+        """True if a feature layer reads the characters of tokens."""
         return "characters" in self.input
 
     def default_loss(self) -> Any:

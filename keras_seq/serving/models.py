@@ -83,7 +83,7 @@ class Signature:
         """Run once on a minimal input, since the first run of a graph is slow.
 
         The input is one row and one time step of zeros or empty strings. A model may reject it and
-        still accept other inputs, so this is no error.
+        still accept other inputs, so this is not an error.
 
         Raises:
             tf.errors.OpError: If no input can succeed, for example because an operation is not
