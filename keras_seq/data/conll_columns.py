@@ -87,7 +87,7 @@ class ColumnLayout:
 
     @property
     def needs_equal_columns(self) -> bool:
-        """Whether lines with another number of columns have the token or tag in another place."""
+        """True if the token or tag of a line depends on its number of columns."""
         return (self.token.index < 0) != (self.tag.index < 0)
 
     @property

@@ -34,7 +34,11 @@ JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 
 @dataclasses.dataclass(frozen=True)
 class TaggingOptions:
-    """Choices of the user about tagged files. The others are detected."""
+    """Choices of the user about tagged files. The others are detected.
+
+    >>> TaggingOptions(tag_column="UPOS").scheme
+    'auto'
+    """
 
     token_column: int | str | None = None
     """Index or name of the column, or name of the list, with the tokens."""
@@ -193,7 +197,7 @@ class TaggedFile:
 
     @property
     def assumes_last_column(self) -> bool:
-        """Whether the tags are taken from the last column without a name or an option."""
+        """True if the tags are taken from the last column without a name or an option."""
         is_last = self.format == "CoNLL" and self.columns["tag"] == "-1"
         return is_last and self.options.tag_column in (None, "auto") and bool(self.pairs)
 
@@ -243,9 +247,9 @@ def open_tagged(
     for file in files:
         pairs.update(file.pairs)
     scheme = ALIASES.get(options.scheme, options.scheme)
-    given = None if scheme == "auto" else scheme
+    user_scheme = None if scheme == "auto" else scheme
     default_label = ""
-    if is_without_labels({tag for _, tag in pairs}, given):
+    if is_without_labels({tag for _, tag in pairs}, user_scheme):
         default_label = DEFAULT_LABEL
     tokenizer = options.tokenizer
     if tokenizer == "auto":
@@ -253,13 +257,13 @@ def open_tagged(
         tokenizer = "char_nospace" if is_chinese else "word"
     detected = guess_scheme_of_pairs(_label_pairs(pairs, default_label))
     for file in files:
-        if not given and detected == "classes" and file.assumes_last_column:
+        if not user_scheme and detected == "classes" and file.assumes_last_column:
             raise InputError(
                 f"{file.path}, line {file.first_line}: {excerpt(file.first_tag)!r} in the last "
                 "column is not a tag such as O or B-PER; give the column with --tag-column, or "
                 "--tag-scheme classes if each token has a class."
             )
-        file.scheme = given or detected
+        file.scheme = user_scheme or detected
         file.tokenizer, file.default_label = tokenizer, default_label
     return files
 

@@ -173,7 +173,7 @@ JSON_ERRORS = {
     "a span of four": ('{"text": "a", "label": [[0, 1, "X", 2]]}', "line 2: expected a span"),
     "a fraction": ('{"text": "a", "label": [[0, 1.5, "X"]]}', "line 2: expected a span"),
     "no label": ('{"text": "a", "label": [[0, 1, null]]}', "line 2: expected a span"),
-    "text that is no string": ('{"text": 3, "label": []}', "line 2: expected an object"),
+    "text that is not a string": ('{"text": 3, "label": []}', "line 2: expected an object"),
 }
 
 
