@@ -7,14 +7,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.unicode import surrogate_error
 from keras_seq.data import limits
+from keras_seq.data.encodings import decoding_error, open_text
 from keras_seq.data.opening import (
     check_folder,
     check_regular_file,
     is_file,
     list_folder,
-    open_unpacked,
 )
 from keras_seq.data.split import hash_split
 
@@ -133,22 +132,25 @@ def list_files_by_class(
 
 
 def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Read the lines of a text file, or of a text file compressed by gzip (.gz).
+    r"""Read the lines of a text file, or of a text file compressed by gzip (.gz).
+
+    Lines end with "\n", "\r\n", or "\r" in a file without "\n". Other characters that Unicode
+    calls line separators, such as U+0085 and U+2028, are part of a line.
 
     Args:
         path: File.
-        encoding: Character encoding of the file.
+        encoding: Encoding of files without a byte order mark. A byte order mark at the beginning of
+            the file determines its encoding: UTF-8, UTF-16 or UTF-32.
 
     Yields:
-        Number of the line, from 1, and the line without its end.
+        Number of the line, from 1, and the line without its end, and without a byte order mark.
 
     Raises:
         InputError: If the file does not exist, is damaged, or has another encoding.
         LimitError: If the file, a line, or the number of lines is too large.
     """
-    _check_encoding(encoding)
     current = limits.get()
-    with open_unpacked(path) as file:
+    with open_text(path, encoding) as (file, line_encoding):
         # One byte more than the limit reveals that a line is longer than the limit.
         rows = iter(lambda: file.readline(current.max_line_bytes + 1), b"")
         for number, line in enumerate(rows, 1):
@@ -159,29 +161,8 @@ def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterato
                     "max_line_bytes", len(line), f"{path}, line {number}", "the size in bytes"
                 )
             try:
-                text = line.decode(encoding)
+                text = line.decode(line_encoding)
                 text.encode("utf-8")  # Some encodings decode to halves of surrogate pairs.
             except UnicodeError as error:
-                raise _decoding_error(error, encoding, f"{path}, line {number}") from None
+                raise decoding_error(error, line_encoding, f"{path}, line {number}") from None
             yield number, text.rstrip("\r\n").removeprefix("\ufeff")
-
-
-def _decoding_error(error: UnicodeError, encoding: str, where: str) -> InputError:
-    """Return the error for a line that cannot be decoded."""
-    if isinstance(error, UnicodeDecodeError):
-        return InputError(
-            f"{where}: byte {error.start + 1} is not {encoding}; give --encoding, or convert the "
-            "file to one encoding."
-        )
-    if isinstance(error, UnicodeEncodeError):
-        return surrogate_error(error, where)
-    return InputError(f"{where}: the line is not {encoding} ({error}).")
-
-
-def _check_encoding(encoding: str) -> None:
-    try:
-        b"a".decode(encoding)
-    except UnicodeError:
-        return  # The encoding has more than one byte per character, such as UTF-16.
-    except (LookupError, ValueError):
-        raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None

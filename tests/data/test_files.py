@@ -19,8 +19,9 @@ def test_lines_and_tables(tmp_path, compressed):
     assert list(read_table(path, columns)) == [(2, "üben", "good")]
     with pytest.raises(InputError, match=r"no column 'x'; there are text, label\. Say"):
         list(read_table(path, {"text": "x"}, hint="Say which."))
-    with pytest.raises(InputError, match="line 1: byte 1 is not ascii"):
-        list(read_lines(path, "ascii"))
+    with pytest.raises(InputError, match="line 2: byte 1 is not ascii"):
+        (tmp_path / "b.txt").write_text("text\nüben\n", encoding="utf-8")
+        list(read_lines(tmp_path / "b.txt", "ascii"))
 
 
 @pytest.mark.parametrize(
