@@ -12,6 +12,7 @@ from keras_seq.data.files import (
 from keras_seq.data.labels import check_labels, load_labelled_tfds
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import hash_fold, hash_split
+from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.data.tables import read_table
 from keras_seq.data.tagged_json import read_spans
 from keras_seq.data.tagging import TaggingOptions, TaggingSummary, open_tagged
@@ -23,8 +24,10 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "TaggingOptions",
     "TaggingSummary",
+    "ReadSummary",
     "cached_dataset",
     "check_labels",
+    "collect_summaries",
     "fingerprint",
     "hash_fold",
     "hash_split",

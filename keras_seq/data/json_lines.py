@@ -1,11 +1,54 @@
-"""Parsing of JSON Lines."""
+"""Parsing of JSON Lines, and of files with one JSON array of objects."""
 
 import collections
 import json
+import os
+from collections.abc import Iterator
 from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
+from keras_seq.data.files import read_lines
+
+
+def read_objects(
+    path: str | os.PathLike[str], encoding: str = "utf-8"
+) -> tuple[str, Iterator[tuple[int, dict[str, Any]]]]:
+    """Read JSON lines, or a JSON array of objects.
+
+    Args:
+        path: File. An array is read at once, so `max_document_bytes` limits its size.
+        encoding: Character encoding of the file.
+
+    Returns:
+        "line" or "element", and an iterator over the objects with their numbers of that unit.
+
+    Raises:
+        InputError: If a line or an element is not a JSON object.
+        LimitError: If the JSON is too large.
+    """
+    first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+    # A line with a list is wrong as a JSON line, so that lists of lists are no arrays of objects.
+    if first.lstrip().startswith("["):
+        return "element", _read_array(path, encoding)
+    return "line", (
+        (number, parse_object(line, f"{path}, line {number}"))
+        for number, line in read_lines(path, encoding)
+        if line.strip()
+    )
+
+
+def _read_array(path: object, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    lines, size = [], 0
+    for _, line in read_lines(str(path), encoding):
+        size += len(line) + 1
+        limits.check("max_document_bytes", size, path, "the size of the JSON array")
+        lines.append(line)
+    value = _parse("\n".join(lines), f"{path}")
+    for number, item in enumerate(value, 1):
+        if not isinstance(item, dict):
+            raise InputError(f"{path}, element {number}: it is not a JSON object.")
+        yield number, item
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:
@@ -19,6 +62,14 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
         InputError: If the line is not a JSON object, or an object has duplicate names.
         LimitError: If the JSON is nested too deeply, or a number is too long.
     """
+    value = _parse(line, where)
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: the line is not a JSON object.")
+    return value
+
+
+def _parse(text: str, where: str) -> Any:
+    """Parse a JSON value of limited depth whose objects have no name twice."""
 
     def integer(digits: str) -> int:
         limits.check("max_number_digits", len(digits), where, "the length of a number in digits")
@@ -37,7 +88,7 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
         return names
 
     try:
-        value = json.loads(line, parse_int=integer, object_pairs_hook=unique)
+        value = json.loads(text, parse_int=integer, object_pairs_hook=unique)
     except InputError:
         raise
     except RecursionError:
@@ -46,12 +97,11 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
             f"{where}: JSON is nested too deeply to parse; the limit max_depth is {max_depth}."
         ) from None
     except json.JSONDecodeError as error:
-        reason = f"{error.msg} at character {error.pos + 1}"
-        raise InputError(f"{where}: the line is not JSON: {reason}.") from None
-    if line.count("[") + line.count("{") > limits.get().max_depth:
+        place = f"line {error.lineno}" if "\n" in text else "the line"
+        reason = f"{error.msg} at character {error.colno}"
+        raise InputError(f"{where}: {place} is not JSON: {reason}.") from None
+    if text.count("[") + text.count("{") > limits.get().max_depth:
         limits.check("max_depth", _depth(value), where, "the depth of JSON")
-    if not isinstance(value, dict):
-        raise InputError(f"{where}: the line is not a JSON object.")
     return value
 
 

@@ -1,19 +1,38 @@
-"""Tables of the user's own: .csv, .tsv, or JSON lines, optionally compressed by gzip."""
+"""Tables of the user's own: delimited text, JSON lines, JSON arrays, or Parquet."""
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
-from keras_seq.data import limits
-from keras_seq.data.files import read_lines
-from keras_seq.data.json_lines import parse_object
-from keras_seq.data.opening import translate_errors
+from keras_seq.data import limits, summaries
+from keras_seq.data.delimited import (
+    check_header,
+    detect_delimiter,
+    parse_delimiter,
+    read_table_rows,
+)
+from keras_seq.data.encodings import detect_format
+from keras_seq.data.json_lines import read_objects
+from keras_seq.data.parquet import read_parquet
+
+JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
+TAB_SUFFIXES = (".tsv", ".tab", ".txt")
+"""Suffixes of tables whose delimiter is a tab, unless the header says otherwise."""
+
+
+class _Source(NamedTuple):
+    """Rows of a table, and what was detected."""
+
+    rows: Iterator[tuple[int, dict[str, Any]]]
+    """Rows as dictionaries from column names to values, with their numbers."""
+    unit: str
+    """What the numbers count: "line", "element" or "row"."""
+    summary: summaries.ReadSummary
 
 
 def read_table(
@@ -22,81 +41,129 @@ def read_table(
     encoding: str = "utf-8",
     hint: str = "",
     may_be_empty: Collection[str] = (),
+    delimiter: str | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """Read columns of a table, one row at a time.
+    r"""Read columns of a table, one row at a time.
+
+    Quotes are read as `keras_seq.data.delimited.read_delimited` describes. Rows whose cells are all
+    empty are left out. A `keras_seq.data.summaries.ReadSummary` says what was detected.
 
     Args:
-        file: .csv with commas; .tsv or .txt with tabs; .jsonl or .json with one object per line.
-            The suffix .gz may follow.
+        file: .csv, .tsv or .txt with a header; .jsonl or .json with one object per line or an
+            array of objects; .parquet. The suffix .gz may follow, except for .parquet.
         columns: Dictionary from a name for messages to the name of a column in the file, such as
-            `{"text": "review"}`.
+            `{"text": "review"}`. If they are numbers, from 1, and not all in the first row, the
+            table has no header.
         encoding: Character encoding of the file.
         hint: Advice for the user if a column is missing, as a sentence.
         may_be_empty: Keys of `columns` whose values may be empty.
+        delimiter: Delimiter of the columns, as for `keras_seq.data.delimited.parse_delimiter`.
+            Default: the one of comma, semicolon, tab and "|" with which the header has the columns.
 
     Yields:
         A tuple of the line number and the value of each column, without surrounding white space.
 
     Raises:
-        InputError: If a column is missing, a value is empty, or the table has no rows. The message
-            states the line.
+        InputError: If a column is missing, a value is empty, a row has more cells than the header,
+            or the table has no rows. The message states the line.
         LimitError: If a value is longer than `max_cell_characters`.
     """
     file = Path(file)
-    suffix = Path(file.stem).suffix if file.suffix == ".gz" else file.suffix
-    if suffix in (".jsonl", ".json"):
-        rows = _read_objects(file, encoding)
-    else:
-        delimiter = "\t" if suffix in (".tsv", ".txt") else ","
-        rows = _read_rows(file, encoding, delimiter, columns.values())
-    number = 0
-    for number, row in rows:
+    source = _open(file, [*columns.values()], encoding, parse_delimiter(delimiter))
+    num_rows = num_blank = 0
+    for number, row in source.rows:
+        where = f"{file}, {source.unit} {number}"
+        if source.summary.delimiter and not any(cell.strip() for cell in row.values()):
+            num_blank += 1
+            continue
         values = []
-        where = f"{file}, line {number}"
         for name, column in columns.items():
-            if row.get(column) is None:
+            if column not in row:
                 existing = excerpt(", ".join(str(key) for key in row if key), 200)
                 raise InputError(
                     f"{where}: there is no column {column!r}; there are {existing}. {hint}".strip()
                 )
-            value = str(row[column]).strip()
+            value = _to_text(row[column], where, name)
             if not value and name not in may_be_empty:
                 raise InputError(f"{where}: the {name} is empty.")
             limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
             check_text(value, where)
             values.append(value)
+        num_rows += 1
         yield number, *values
-    if not number:
+    if not num_rows:
         raise InputError(f"{file} contains no rows.")
+    left_out = {"rows without content": num_blank} if num_blank else {}
+    summaries.add(source.summary.replace(num_rows=num_rows, columns=columns, left_out=left_out))
+
+
+def _to_text(value: Any, where: str, name: str) -> str:
+    """Return a value of a table as text without surrounding white space."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, dict, bytes)):
+        kind = {list: "a list", dict: "an object", bytes: "bytes"}[type(value)]
+        raise InputError(f"{where}: the {name} is {kind}; a text or a number is needed.")
+    return str(value).strip()
+
+
+def _open(file: Path, columns: Collection[str], encoding: str, delimiter: str | None) -> _Source:
+    """Return the rows of a table of any format."""
+    suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
+    if suffix == ".parquet":
+        summary = summaries.ReadSummary(str(file), "Parquet", 0)
+        return _Source(read_parquet(file, columns), "row", summary)
+    encoding_name = str(detect_format(file, encoding))
+    if suffix in JSON_SUFFIXES:
+        unit, rows = read_objects(file, encoding)
+        name = "JSON lines" if unit == "line" else "JSON array"
+        return _Source(rows, unit, summaries.ReadSummary(str(file), name, 0, encoding_name))
+    default = "\t" if suffix in TAB_SUFFIXES else ","
+    delimiter = delimiter or detect_delimiter(file, encoding, columns, default)
+    names = next((row for _, row in read_table_rows(file, encoding, delimiter)), [])
+    has_header = not _are_numbers(columns, names)
+    name = "tab-separated text" if delimiter == "\t" else "delimited text"
+    return _Source(
+        _read_rows(file, encoding, delimiter, columns, has_header),
+        "line",
+        summaries.ReadSummary(str(file), name, 0, encoding_name, delimiter, has_header),
+    )
+
+
+def _are_numbers(columns: Collection[str], names: Collection[str]) -> bool:
+    """Return whether columns are given by number, so that a table has no header."""
+    return all(map(str.isdecimal, columns)) and not {*names}.issuperset(columns)
 
 
 def _read_rows(
-    file: Path, encoding: str, delimiter: str, columns: Collection[str]
+    file: Path, encoding: str, delimiter: str, columns: Collection[str], has_header: bool
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the rows below the header of a table with a delimiter.
+    """Read the rows of delimited text as dictionaries from column names to cells.
 
     Raises:
-        InputError: If the header contains one of the columns twice, or the table is damaged.
+        InputError: If the header contains one of the columns twice, or a row has more cells than
+            the header, or too few.
     """
-    # `csv` has one limit per process. It is only raised, because other code may rely on it.
-    csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
-    lines = (line + "\n" for _, line in read_lines(file, encoding))
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    while True:
-        where = f"{file}, after line {reader.line_num}"
-        with translate_errors(where, "a table", csv.Error):
-            row = next(reader, None)
-        if row is None:
-            return
-        names = list(reader.fieldnames or ())
-        for name in columns:
-            if names.count(name) > 1:
-                raise InputError(f"{file}: the header has the name {name!r} twice.")
-        yield reader.line_num, row
-
-
-def _read_objects(file: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Read the JSON objects of a file with one object per line."""
-    for number, line in read_lines(file, encoding):
-        if line.strip():
-            yield number, parse_object(line, f"{file}, line {number}")
+    names: list[str] | None = None
+    for number, cells in read_table_rows(file, encoding, delimiter):
+        if names is None and has_header:
+            names = [name.strip() for name in cells]
+            check_header(names, columns, file)
+            continue
+        if names is None:
+            names = [str(position) for position in range(1, len(cells) + 1)]
+        if any(cell.strip() for cell in cells[len(names) :]):
+            raise InputError(
+                f"{file}, line {number}: the row has {len(cells)} cells, but the "
+                f"{'header' if has_header else 'first row'} has {len(names)}; enclose cells that "
+                f"contain the delimiter {summaries.DELIMITER_NAMES.get(delimiter, delimiter)!r} in "
+                "double quotes, or give --delimiter."
+            )
+        row = dict(zip(names, cells))
+        for column in columns:
+            if column in names and column not in row and any(map(str.strip, cells)):
+                raise InputError(
+                    f"{file}, line {number}: the row has {len(cells)} "
+                    f"cell{'s' * (len(cells) != 1)}, so that the column {column!r} is missing."
+                )
+        yield number, row

@@ -1,0 +1,106 @@
+r"""Summaries of what readers detected in the user's files and how much they read.
+
+Readers call `add`. Their callers collect the summaries:
+
+    with data.collect_summaries() as summaries:
+        rows = list(data.read_table("reviews.csv", {"text": "text", "label": "label"}))
+    print(*summaries, sep="\n")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+"""Names of the delimiters that are detected."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadSummary:
+    """Summary of one file or folder that was read.
+
+    >>> columns = {"text": "review", "label": "stars"}
+    >>> print(ReadSummary("a.csv", "delimited text", 2, "utf-8", ";", True, columns))
+    a.csv: delimited text, UTF-8, delimiter semicolon, header, text = 'review', label = 'stars'; \
+2 rows
+    """
+
+    path: str
+    """File or folder. Two aligned files are separated by a comma."""
+    format: str
+    """Format, such as "JSON lines"."""
+    num_rows: int
+    """Number of rows, lines or files that were read."""
+    encoding: str = ""
+    """Encoding of text, as `keras_seq.data.encodings.TextFormat` describes it."""
+    delimiter: str = ""
+    """Delimiter of the columns, if there is one."""
+    has_header: bool | None = None
+    """Whether the first row is a header, or None if the format has none."""
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Dictionary from what was read, such as "text", to its column."""
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Dictionary from a reason to the number of rows that were left out for it."""
+    notes: tuple[str, ...] = ()
+    """Further remarks for the user."""
+
+    def __str__(self) -> str:
+        """Return one line for the user."""
+        facts = [self.format]
+        if self.encoding:
+            facts.append(self.encoding.upper() if self.encoding.islower() else self.encoding)
+        if self.delimiter:
+            facts.append(f"delimiter {DELIMITER_NAMES.get(self.delimiter, repr(self.delimiter))}")
+        if self.has_header is not None:
+            facts.append("header" if self.has_header else "no header")
+        facts += [f"{name} = {column!r}" for name, column in self.columns.items()]
+        parts = [", ".join(facts), f"{self.num_rows:,} row{'s' * (self.num_rows != 1)}"]
+        parts += [f"left out {count:,}: {reason}" for reason, count in self.left_out.items()]
+        return f"{self.path}: " + "; ".join([*parts, *self.notes])
+
+    def replace(self, **fields: Any) -> ReadSummary:
+        """Return a copy with new values of some fields."""
+        return dataclasses.replace(self, **fields)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> ReadSummary:
+        """Return the summary that `to_json` returned the fields of."""
+        return cls(**{**fields, "notes": tuple(fields["notes"])})
+
+
+_collected: contextvars.ContextVar[list[ReadSummary] | None] = contextvars.ContextVar(
+    "keras_seq_read_summaries", default=None
+)
+
+
+@contextlib.contextmanager
+def collect_summaries() -> Iterator[list[ReadSummary]]:
+    """Collect the summaries of everything that is read within a `with` block.
+
+    Yields:
+        A list to which each reader appends a summary once it has read its last row.
+    """
+    summaries: list[ReadSummary] = []
+    outer = _collected.get()
+    token = _collected.set(summaries)
+    try:
+        yield summaries
+    finally:
+        _collected.reset(token)
+        if outer is not None:
+            outer.extend(summaries)
+
+
+def add(summary: ReadSummary) -> None:
+    """Append a summary to the list of `collect_summaries`, if the caller collects them."""
+    summaries = _collected.get()
+    if summaries is not None:
+        summaries.append(summary)
