@@ -9,6 +9,12 @@ from keras_seq.data.files import (
     read_lines,
     resolve_split,
 )
+from keras_seq.data.labeled_texts import (
+    LabeledFile,
+    LabeledText,
+    list_labeled_files,
+    read_labeled_texts,
+)
 from keras_seq.data.labels import check_labels, load_labelled_tfds
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import hash_fold, hash_split
@@ -24,6 +30,8 @@ __all__ = [
     "VIDEO_SUFFIXES",
     "TaggingOptions",
     "TaggingSummary",
+    "LabeledFile",
+    "LabeledText",
     "ReadSummary",
     "cached_dataset",
     "check_labels",
@@ -33,12 +41,14 @@ __all__ = [
     "hash_split",
     "list_files_by_class",
     "list_files_by_split",
+    "list_labeled_files",
     "load_labelled_tfds",
     "load_tfds",
     "open_tagged",
     "read_conll",
     "read_from_sdist",
     "read_from_wheel",
+    "read_labeled_texts",
     "read_lines",
     "read_spans",
     "read_table",

@@ -17,13 +17,19 @@ from keras_seq.data.opening import (
 )
 from keras_seq.data.split import hash_split
 
+READERS_VERSION = 2
+"""Version of the readers. Raise it when they read a file differently, so that it is read again."""
 SPLITS = ("train", "validation", "test")
+SYSTEM_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
+"""Names of files and folders that operating systems add, besides names that begin with a dot."""
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 """Accepted file names of each split, without suffixes."""
 
 
 def fingerprint(files: Iterable[Sequence[object]]) -> str:
     """Return a string that changes when a file is added, removed or modified.
+
+    It also changes with `READERS_VERSION`.
 
     Args:
         files: Sequences that begin with the path of a file, such as `list_files_by_class` returns.
@@ -37,7 +43,7 @@ def fingerprint(files: Iterable[Sequence[object]]) -> str:
         path = Path(str(file))
         stat = check_regular_file(path).stat()
         stats.append((str(path.resolve()), stat.st_size, stat.st_mtime_ns, rest))
-    return repr(stats)
+    return repr((READERS_VERSION, stats))
 
 
 def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, Path]]:
@@ -91,7 +97,7 @@ def resolve_split(
 
 
 def list_files_by_class(
-    folder: str | os.PathLike[str], suffixes: Collection[str]
+    folder: str | os.PathLike[str], suffixes: Collection[str], skip: Collection[str] = ()
 ) -> tuple[list[str], list[tuple[Path, str, str | None]]]:
     """Return the files of a folder that has one sub-folder per class.
 
@@ -100,7 +106,9 @@ def list_files_by_class(
 
     Args:
         folder: Folder.
-        suffixes: Accepted suffixes in lower case, such as ".png". Other files are skipped.
+        suffixes: Accepted suffixes in lower case, such as ".png". Other files are skipped, and so
+            are files that operating systems hide or add, such as .DS_Store and Thumbs.db.
+        skip: Names of sub-folders that are not classes.
 
     Returns:
         The sorted class names, and a sorted list of (file, class name, split). The split is None
@@ -118,7 +126,13 @@ def list_files_by_class(
     labeled_files = []
     for root, split in roots:
         for class_folder in list_folder(root, "[!.]*/"):
-            files = [file for file in list_folder(class_folder) if file.suffix.lower() in suffixes]
+            if class_folder.name in (*SYSTEM_NAMES, *skip):
+                continue
+            files = [
+                file
+                for file in list_folder(class_folder, "[!.]*")
+                if file.suffix.lower() in suffixes and file.name not in SYSTEM_NAMES
+            ]
             if not files:
                 raise InputError(f"The folder {class_folder} has no {', '.join(suffixes)} file.")
             labeled_files += [(file, class_folder.name, split) for file in files]

@@ -3,12 +3,17 @@
 import collections
 import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import read_lines
+
+
+ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
+"""Pattern of the first line of a file with one array of objects."""
 
 
 def read_objects(
@@ -28,8 +33,7 @@ def read_objects(
         LimitError: If the JSON is too large.
     """
     first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
-    # A line with a list is wrong as a JSON line, so that lists of lists are no arrays of objects.
-    if first.lstrip().startswith("["):
+    if ARRAY.match(first):
         return "element", _read_array(path, encoding)
     return "line", (
         (number, parse_object(line, f"{path}, line {number}"))

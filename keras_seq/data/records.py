@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.files import atomic_write
+from keras_seq.data.summaries import ReadSummary
 
 RECORD_NAME = "keras_seq.json"
 """File name of the record in the folder of a dataset."""
@@ -17,19 +18,35 @@ MIN_IDLE_SECONDS = 3600.0
 """Minimum time since its last use before a dataset counts as stale, in seconds."""
 
 
-def write_record(folder: Path, files: Iterable[Path] = ()) -> None:
+def write_record(
+    folder: Path, files: Iterable[Path] = (), summaries: Iterable[ReadSummary] = ()
+) -> None:
     """Write the record of a dataset that was just prepared.
 
     Args:
         folder: Folder of the dataset.
         files: User files from which the dataset was made.
+        summaries: Summaries of what was read from the files.
     """
     content = {
         "parts": {path.name: _size_and_hash(path) for path in sorted(_list_parts(folder))},
         "files": [[str(path.absolute()), *_size_and_time(path)] for path in files],
+        "summaries": [summary.to_json() for summary in summaries],
     }
     with atomic_write(folder / RECORD_NAME) as path:
         path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def read_summaries(folder: Path) -> list[ReadSummary]:
+    """Return the summaries of what was read when a dataset was prepared.
+
+    Args:
+        folder: Folder of the dataset.
+    """
+    try:
+        return [ReadSummary.from_json(fields) for fields in _read(folder).get("summaries", ())]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []  # The record is damaged, which `find_damage` reports.
 
 
 def find_damage(folder: Path) -> str | None:

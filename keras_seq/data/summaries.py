@@ -82,8 +82,11 @@ _collected: contextvars.ContextVar[list[ReadSummary] | None] = contextvars.Conte
 
 
 @contextlib.contextmanager
-def collect_summaries() -> Iterator[list[ReadSummary]]:
+def collect_summaries(forward: bool = True) -> Iterator[list[ReadSummary]]:
     """Collect the summaries of everything that is read within a `with` block.
+
+    Args:
+        forward: Whether an enclosing `with collect_summaries()` gets the summaries too.
 
     Yields:
         A list to which each reader appends a summary once it has read its last row.
@@ -95,7 +98,7 @@ def collect_summaries() -> Iterator[list[ReadSummary]]:
         yield summaries
     finally:
         _collected.reset(token)
-        if outer is not None:
+        if forward and outer is not None:
             outer.extend(summaries)
 
 

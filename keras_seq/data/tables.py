@@ -35,6 +35,61 @@ class _Source(NamedTuple):
     summary: summaries.ReadSummary
 
 
+class Table:
+    """Rows of some columns of a table, read one at a time.
+
+    Args: As for `read_table`.
+    """
+
+    def __init__(
+        self,
+        file: str | os.PathLike[str],
+        columns: Mapping[str, str],
+        encoding: str = "utf-8",
+        hint: str = "",
+        may_be_empty: Collection[str] = (),
+        delimiter: str | None = None,
+    ) -> None:
+        self._file, self._columns, self._hint = Path(file), columns, hint
+        self._encoding, self._may_be_empty, self._delimiter = encoding, may_be_empty, delimiter
+        self.summary = summaries.ReadSummary(str(file), "table", 0, columns=columns)
+        """Summary of the rows that were read in the last iteration."""
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        """Yield rows as `read_table` does."""
+        file, delimiter = self._file, parse_delimiter(self._delimiter)
+        source = _open(file, [*self._columns.values()], self._encoding, delimiter)
+        num_rows = num_blank = 0
+        for number, row in source.rows:
+            if source.summary.delimiter and not any(cell.strip() for cell in row.values()):
+                num_blank += 1
+                continue
+            where = f"{file}, {source.unit} {number}"
+            values = [self._value(row, name, where) for name in self._columns]
+            num_rows += 1
+            yield number, *values
+        if not num_rows:
+            raise InputError(f"{file} contains no rows.")
+        left_out = {"rows without content": num_blank} if num_blank else {}
+        self.summary = source.summary.replace(
+            num_rows=num_rows, columns=self._columns, left_out=left_out
+        )
+
+    def _value(self, row: Mapping[str, Any], name: str, where: str) -> str:
+        """Return the value of one of the columns, after checks."""
+        column = self._columns[name]
+        if column not in row:
+            existing = excerpt(", ".join(str(key) for key in row if key), 200)
+            message = f"{where}: there is no column {column!r}; there are {existing}. {self._hint}"
+            raise InputError(message.strip())
+        value = _to_text(row[column], where, name)
+        if not value and name not in self._may_be_empty:
+            raise InputError(f"{where}: the {name} is empty.")
+        limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
+        check_text(value, where)
+        return value
+
+
 def read_table(
     file: str | os.PathLike[str],
     columns: Mapping[str, str],
@@ -68,33 +123,9 @@ def read_table(
             or the table has no rows. The message states the line.
         LimitError: If a value is longer than `max_cell_characters`.
     """
-    file = Path(file)
-    source = _open(file, [*columns.values()], encoding, parse_delimiter(delimiter))
-    num_rows = num_blank = 0
-    for number, row in source.rows:
-        where = f"{file}, {source.unit} {number}"
-        if source.summary.delimiter and not any(cell.strip() for cell in row.values()):
-            num_blank += 1
-            continue
-        values = []
-        for name, column in columns.items():
-            if column not in row:
-                existing = excerpt(", ".join(str(key) for key in row if key), 200)
-                raise InputError(
-                    f"{where}: there is no column {column!r}; there are {existing}. {hint}".strip()
-                )
-            value = _to_text(row[column], where, name)
-            if not value and name not in may_be_empty:
-                raise InputError(f"{where}: the {name} is empty.")
-            limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
-            check_text(value, where)
-            values.append(value)
-        num_rows += 1
-        yield number, *values
-    if not num_rows:
-        raise InputError(f"{file} contains no rows.")
-    left_out = {"rows without content": num_blank} if num_blank else {}
-    summaries.add(source.summary.replace(num_rows=num_rows, columns=columns, left_out=left_out))
+    table = Table(file, columns, encoding, hint, may_be_empty, delimiter)
+    yield from table
+    summaries.add(table.summary)
 
 
 def _to_text(value: Any, where: str, name: str) -> str:

@@ -19,7 +19,7 @@ from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tfds_compat import without_cloud
 from keras_seq._internal.types import Array
-from keras_seq.data import cache, network, records
+from keras_seq.data import cache, network, records, summaries
 from keras_seq.data.split import hash_split
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def cached_dataset(
             has changed or been removed.
 
     Returns:
-        Prepared `tfds.core.DatasetBuilder`.
+        Prepared `tfds.core.DatasetBuilder`. The summaries of what `examples` read from user files
+        are added to those of `keras_seq.data.collect_summaries`, also from a cached dataset.
     """
     import tensorflow_datasets as tfds
 
@@ -94,7 +95,10 @@ def cached_dataset(
         if not builder.is_prepared():
             # TFDS would announce a download. `_show_progress` shows the progress instead.
             tfds.disable_progress_bar()
-            with contextlib.redirect_stdout(io.StringIO()):
+            with (
+                contextlib.redirect_stdout(io.StringIO()),
+                summaries.collect_summaries(forward=False) as read,
+            ):
                 try:
                     builder.download_and_prepare()
                 except OSError:
@@ -103,7 +107,9 @@ def cached_dataset(
                     if not builder.is_prepared():
                         raise
             tfds.enable_progress_bar()
-            records.write_record(folder, map(Path, files))
+            records.write_record(folder, map(Path, files), read)
+    for summary in records.read_summaries(folder):
+        summaries.add(summary)
     records.mark_used(folder)
     return builder
 

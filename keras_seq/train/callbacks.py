@@ -9,6 +9,7 @@ import keras
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
+from keras_seq.data.summaries import ReadSummary
 from keras_seq.train import checkpoints, state
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import as_floats
@@ -44,6 +45,7 @@ class RunCallback(keras.callbacks.Callback):
         self.run, self.recipe, self.config = run, recipe, config
         self.splits, self.eval_model = splits, eval_model
         self.epochs, self.start_time = epochs, start_time
+        self.summaries: list[ReadSummary] = []
         self.history: list[dict[str, Any]] = []
         self.best_weights: list[Array] | None = None
         self.best_epoch: int | None = None

@@ -12,6 +12,7 @@ import keras
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import make_batches
+from keras_seq.data.summaries import collect_summaries
 from keras_seq.train import fingerprints, plots
 from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
@@ -48,7 +49,7 @@ def train(
     if devices is not None and not devices.chief:
         devices.wait()
         return None
-    splits = run_callback.splits
+    splits, summaries = run_callback.splits, run_callback.summaries
     if run_callback.best_weights is not None:
         model.set_weights(run_callback.best_weights)
     report_split = next(name for name in ("test", "validation", "train") if name in splits)
@@ -66,6 +67,7 @@ def train(
             if split in splits
         },
         **({"report": report} if report else {}),
+        **({"data_read": [summary.to_json() for summary in summaries]} if summaries else {}),
         "epochs": run_callback.epochs,
         "kept_epoch": run_callback.best_epoch or run_callback.epochs,
         "parameters": model.count_params(),
@@ -113,7 +115,8 @@ def fit(
     start_time = time.perf_counter()
     if devices is not None:
         devices.check(config.batch_size)
-    splits = dict(recipe.load(config))
+    with collect_summaries() as summaries:
+        splits = dict(recipe.load(config))
     fingerprint = fingerprints.compute(recipe, splits)
     if run.is_started:
         fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)
@@ -134,6 +137,7 @@ def fit(
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     epochs = max(1, round(config.steps / steps_per_epoch))
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
+    run_callback.summaries = summaries
     run_callback.restore()
     last = max(1, round(fraction * epochs))
     batches = functools.partial(

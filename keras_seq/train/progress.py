@@ -22,6 +22,8 @@ Logs = Mapping[str, Any] | None
 class Progress(keras.callbacks.Callback):
     """Progress bar over all epochs with the running loss, and a line of metrics per epoch.
 
+    Before the first epoch it prints what was read from the user's files, a line per file.
+
     Args:
         run_callback: Callback that measures each epoch. Keras must call it first.
     """
@@ -39,6 +41,8 @@ class Progress(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs: Logs = None) -> None:
+        for summary in self.run_callback.summaries:
+            self.bar.console.print(f"read {summary}", markup=False)
         epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",

@@ -15,9 +15,11 @@ class Config(config.Config):
     encoding: str = "utf-8"
     """Encoding of your own text files."""
     text_column: str = "text"
-    """Column of the texts in your own tables."""
+    """Column of the texts in your own tables; a number, from 1, if they have no header."""
     label_column: str = "label"
-    """Column of the labels in your own tables."""
+    """Column of the labels in your own tables; a number, from 1, if they have no header."""
+    delimiter: str | None = None
+    """Delimiter in your own tables: one character, or tab. Default: detected."""
     tokenizer: Literal["word", "char_nospace", "char"] = "word"
     """Tokenizer; use a character tokenizer for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)

@@ -1,8 +1,7 @@
-"""Labeled sentences: the evaluation sets of VADER, TFDS datasets, or your own table."""
+"""Labeled sentences: the evaluation sets of VADER, TFDS datasets, or your own texts."""
 
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -61,10 +60,10 @@ def _load_splits(config: Config) -> Splits:
     if config.data == "builtin":
         builder = data.cached_dataset(*DATASET, features, _builtin_examples)
     else:
-        files = data.list_files_by_split(config.data)
-        settings = config.encoding, config.text_column, config.label_column
-        source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
-        paths = [file for _, file in files]
+        files = data.list_labeled_files(config.data)
+        settings = config.encoding, config.text_column, config.label_column, config.delimiter
+        source = data.fingerprint(files) + repr(settings)
+        paths = [file.path for file in files]
         builder = data.cached_dataset(
             *DATASET, features, lambda: _user_examples(files, config), source, paths
         )
@@ -123,10 +122,11 @@ def _builtin_examples() -> Iterator[Example]:
             yield text, {"text": text, "label": label, "rating": rating, "domain": domain}, None
 
 
-def _user_examples(files: Sequence[tuple[str | None, Path]], config: Config) -> Iterator[Example]:
-    columns = {"text": config.text_column, "label": config.label_column}
-    hint = "Name the columns by --text-column and --label-column."
-    for split, file in files:
-        for _, text, label in data.read_table(file, columns, config.encoding, hint):
-            row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
-            yield text, row, data.resolve_split(files, split, text)
+def _user_examples(files: Sequence[data.LabeledFile], config: Config) -> Iterator[Example]:
+    splits = [(split, None) for split in {file.split for file in files}]
+    for text, label, split in data.read_labeled_texts(
+        files, config.text_column, config.label_column, config.encoding, config.delimiter
+    ):
+        row: dict[str, str | float]
+        row = {"text": text, "label": label, "rating": math.nan, "domain": ""}
+        yield text, row, data.resolve_split(splits, split, text)

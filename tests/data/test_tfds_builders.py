@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq.data import cache, network, records
+from keras_seq.data import cache, network, records, summaries
 
 tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
 
@@ -161,3 +161,24 @@ def test_a_damaged_public_dataset(workplace, monkeypatch):
 def test_is_online(monkeypatch):
     monkeypatch.setattr(network, "is_reachable", lambda url: url.startswith("https://storage."))
     assert tfds_builders._is_online()
+
+
+def test_summaries_come_with_cached_copies(workplace):
+    summary = summaries.ReadSummary(
+        "a.csv", "table", 1, "utf-8", ";", True, {"text": "x"}, {"blank": 2}, ("note",)
+    )
+
+    def examples():
+        summaries.add(summary)
+        yield "a", {"text": "a"}, "train"
+
+    features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+    for _ in range(2):
+        with summaries.collect_summaries() as read:
+            tfds_builders.cached_dataset("some", "1.0.0", features, examples, "mine")
+        assert read == [summary]
+    assert records.read_summaries(workplace) == []
+    assert str(summary) == (
+        "a.csv: table, UTF-8, delimiter semicolon, header, text = 'x'; 1 row; left out 2: blank; "
+        "note"
+    )

@@ -56,8 +56,11 @@ def test_own_table_end_to_end(workplace, capsys):
     file, _ = table(workplace, ".csv")
     columns = ["--text-column", "review", "--label-column", "stars"]
     assert cli.main(["train", "sentiment", "--data", str(file), *columns, *SMALL]) == 0
+    said = f"read {file}: delimited text, UTF-8, delimiter comma, header, text = 'review', "
+    assert said + "label = 'stars'; 90 rows\n" in capsys.readouterr().out
     folder = workplace / "runs/sentiment/default"
     metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["data_read"][0]["delimiter"] == ","
     assert {"accuracy", "f1", "calibration_error"} <= set(metrics["test"])
     for name in ("confusion_matrix.png", "calibration.png", "predictions.html"):
         assert (folder / name).stat().st_size > 500
@@ -175,3 +178,14 @@ def test_label_without_training_text(workplace, capsys):
         (workplace / f"{split}.csv").write_text(f"text,label\n{body}\n")
     assert cli.main(["train", "sentiment", "--data", str(workplace), *SMALL]) == 2
     assert "'fair'" in capsys.readouterr().err
+
+
+def test_folders_of_texts(workplace):
+    for n, (text, label) in enumerate(rows()):
+        split = ("train", "test")[n % 5 == 0]
+        (workplace / f"mine/{split}/{label}").mkdir(parents=True, exist_ok=True)
+        (workplace / f"mine/{split}/{label}/{n}.txt").write_text(text)
+    found = data.load(Config(data=str(workplace / "mine")))
+    assert len(found["test"].inputs) == 18
+    pairs = (zip(split.inputs, split.targets["labels"]) for split in found.values())
+    assert dict(pair for split in pairs for pair in split) == dict(rows())
