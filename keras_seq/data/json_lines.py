@@ -11,7 +11,6 @@ from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import read_lines
 
-
 ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
 """Pattern of the first line of a file with one array of objects."""
 

@@ -16,6 +16,12 @@ class Config(config.Config):
     """Target language, as a code such as "fr"."""
     encoding: str = "utf-8"
     """Encoding of your own text files."""
+    delimiter: str | None = None
+    """Delimiter in your own tables: one character or "tab". Default: detected in .csv, else tab."""
+    header: bool | None = None
+    """Whether your own tables have a header. Default: detected."""
+    columns: str | None = None
+    """Columns of text and translation in your own files, such as "2,4" or "en,fr"."""
     tokenizer: Literal["wordpiece", "word_metaspace", "char"] = "wordpiece"
     """Tokenizer of both languages: subwords, words, or characters."""
     vocab_size: int = 3_000

@@ -1,14 +1,14 @@
 """Sentence pairs: gettext catalogs, TFDS datasets, or your own files."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data import xml_tree
+from keras_seq.data import summaries
 from keras_seq.data.opening import read_document
 from keras_seq.train.recipe import Splits
 
@@ -38,7 +38,7 @@ def load(config: Config) -> Splits:
             return ((None, *pair) for pair in catalogs.read_builtin_pairs(config.target))
     else:
         groups = _list_files(config)
-        settings = repr((config.encoding, config.source, config.target))
+        settings = repr(_options(config))
         files = [(file, split) for split, group in groups for file in group]
         paths = [file for file, _ in files]
         source = data.fingerprint(files) + settings
@@ -97,78 +97,35 @@ def _list_files(config: Config) -> list[tuple[str | None, list[Path]]]:
 def read_pairs(files: Sequence[Path], config: Config) -> list[Pair]:
     """Return the sentence pairs of one file, or of two aligned files.
 
-    One file is a table (`.tsv`, `.txt`), a catalog (`.po`, `.mo`) or a translation memory (`.tmx`).
+    One file is a catalog (`.po`, `.mo`), or one that `keras_seq.data.read_parallel_text` reads.
 
     Args:
         files: One or two files.
-        config: Encoding and languages.
+        config: Encoding, languages and columns.
 
     Raises:
-        InputError: If lines or columns have no counterpart, or one side is empty; the message gives
-            file and line.
+        InputError: If lines or columns have no counterpart, or there are no pairs; the message
+            gives file and line.
     """
-    pairs: Iterable[Pair]
-    if len(files) == 2:
-        pairs = _read_aligned(files[0], files[1], config.encoding)
-    elif (suffix := files[0].suffix.lower()) in READERS:
-        pairs = READERS[suffix](read_document(files[0]), files[0])
-    elif suffix == ".tmx":
-        pairs = _read_tmx(files[0], config.source, config.target)
-    else:
-        pairs = _read_table(files[0], config.encoding)
-    pairs = list(dict.fromkeys(pairs))
-    if not pairs:
-        raise InputError(f"{files[0]} contains no pairs.")
-    return pairs
+    suffix = files[0].suffix.lower()
+    if len(files) == 1 and suffix in READERS:
+        pairs = list(dict.fromkeys(READERS[suffix](read_document(files[0]), files[0])))
+        if not pairs:
+            raise InputError(f"{files[0]} contains no pairs.")
+        summaries.add(data.ReadSummary(str(files[0]), "gettext catalog", len(pairs)))
+        return pairs
+    return data.read_parallel_text(files, _options(config))
 
 
-def _read_table(file: Path, encoding: str) -> Iterator[Pair]:
-    for number, line in data.read_lines(file, encoding):
-        if not line.strip():
-            continue
-        columns = line.split("\t")
-        if len(columns) < 2:
-            raise InputError(
-                f"{file}, line {number}: {line[:60]!r} has no tab; a line needs a text, a tab and "
-                "its translation."
-            )
-        yield _to_pair(columns[0], columns[1], f"{file}, line {number}")
-
-
-def _read_aligned(file: Path, target_file: Path, encoding: str) -> Iterator[Pair]:
-    texts, translations = (list(data.read_lines(side, encoding)) for side in (file, target_file))
-    if len(texts) != len(translations):
-        longer = max((file, texts), (target_file, translations), key=lambda side: len(side[1]))
-        number, line = longer[1][min(len(texts), len(translations))]
-        raise InputError(
-            f"{file} has {len(texts)} lines but {target_file} has {len(translations)}: line "
-            f"{number} of {longer[0]}, {line[:60]!r}, has no counterpart."
-        )
-    for (number, text), (_, translation) in zip(texts, translations):
-        if text.strip() or translation.strip():
-            yield _to_pair(text, translation, f"{file} and {target_file}, line {number}")
-
-
-def _read_tmx(file: Path, source: str, target: str) -> Iterator[Pair]:
-    """Yield the units of a translation memory (TMX) that have both languages."""
-    for unit in xml_tree.iter_elements(file, "tu"):
-        texts: dict[str, str] = {}
-        for variant in unit.iter("tuv"):
-            attributes = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
-            language = next(filter(None, map(variant.get, attributes)), "").lower()
-            segment = variant.find("seg")
-            if segment is not None:
-                text = " ".join("".join(segment.itertext()).split())
-                texts[language] = texts[language.partition("-")[0]] = text
-        if texts.get(source) and texts.get(target):
-            yield texts[source], texts[target]
-
-
-def _to_pair(text: str, translation: str, where: str) -> Pair:
-    text, translation = (" ".join(side.split()) for side in (text, translation))
-    if not text or not translation:
-        raise InputError(f"{where}: the {'translation' if text else 'source'} is empty.")
-    return text, translation
+def _options(config: Config) -> data.ParallelOptions:
+    return data.ParallelOptions(
+        config.source,
+        config.target,
+        config.encoding,
+        config.delimiter,
+        config.header,
+        config.columns,
+    )
 
 
 def _load_tfds(config: Config) -> Splits:

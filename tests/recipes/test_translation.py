@@ -190,8 +190,8 @@ def test_mocked_tfds_datasets(workplace, mock_public, capsys):
             {"a.en": "one", "a.fr": "un\ndeux"},
             "a.en has 1 lines but a.fr has 2: line 2 of a.fr, 'deux', has no counterpart",
         ),
-        ({"a.en": "one\n\n", "a.fr": "un\ndeux"}, "a.en and a.fr, line 2: the source is empty"),
-        ({"a.tsv": "one\tun\ntwo\t \n"}, "a.tsv, line 2: the translation is empty"),
+        ({"a.en": "\n\n", "a.fr": "\ndeux"}, "contains no pairs (left out 1: the source is blank)"),
+        ({"a.tsv": "two\t \n"}, "contains no pairs (left out 1: the translation is blank)"),
         ({"a.tsv": "one\tun\ntwo\n"}, "a.tsv, line 2: 'two' has no tab"),
         ({"a.tsv": "\n"}, "a.tsv contains no pairs"),
         ({"a.tmx": "<tmx>"}, "a.tmx is damaged or is not XML"),
@@ -207,6 +207,14 @@ def test_invalid_files(workplace, capsys, files, message):
     assert cli.main(["train", "translation", "--data", where, *SMALL]) == 2
     assert message in capsys.readouterr().err
     assert not (workplace / "runs").exists()
+
+
+def test_options_for_columns(workplace, capsys):
+    (workplace / "a.tsv").write_text("A;B\none;un\n")
+    assert data.load(Config(data="a.tsv", header=True, delimiter=";"))
+    options = ["--data", "a.tsv", "--delimiter", "semicolon", "--header", "--columns", "1,3"]
+    assert cli.main(["train", "translation", *options, *SMALL]) == 2
+    assert "--columns 1,3 must be two names or numbers" in capsys.readouterr().err
 
 
 def test_three_files_for_a_split(workplace):

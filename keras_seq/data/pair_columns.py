@@ -1,0 +1,197 @@
+"""Columns of text and translation in tables of parallel text."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from keras_seq._internal.errors import InputError
+from keras_seq.data import limits
+from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
+from keras_seq.data.files import read_lines
+from keras_seq.data.languages import base_language, parse_language
+from keras_seq.data.summaries import DELIMITER_NAMES
+
+SOURCE_NAMES = {"source", "src", "text", "original", "source text", "source sentence"}
+TARGET_NAMES = {"target", "tgt", "trg", "translation", "target text", "target sentence"}
+"""Names of columns in headers, in lower case."""
+MAX_CODE_LENGTH = 3
+"""Length of the longest language code without region."""
+
+
+class PairColumns(NamedTuple):
+    """Columns of a table of parallel text, as `find_columns` returns them."""
+
+    columns: tuple[int, int]
+    """Indices of text and translation."""
+    header: list[str] | None
+    """Cells of the header, or None if the table has none."""
+    notes: tuple[str, ...] = ()
+    """Remarks for the user."""
+
+
+def detect_pair_delimiter(
+    path: str | os.PathLike[str], suffix: str, encoding: str, delimiter: str | None
+) -> str:
+    """Return the delimiter of a table: the given one, a tab, or the detected one of a .csv file.
+
+    Args:
+        path: File.
+        suffix: Suffix of the file without .gz, in lower case.
+        encoding: Encoding of the file.
+        delimiter: Delimiter that the user gave, or None.
+
+    Returns:
+        In a .csv file, the first of comma, semicolon, tab and "|" that gives all of the first
+        hundred rows the same number of cells, at least two.
+
+    Raises:
+        InputError: If no delimiter does.
+    """
+    given = parse_delimiter(delimiter)
+    if given or suffix != ".csv":
+        return given or "\t"
+    errors = []
+    for candidate in DELIMITER_NAMES:
+        try:
+            rows = [*itertools.islice(read_table_rows(path, encoding, candidate), 100)]
+        except limits.LimitError:
+            raise
+        except InputError as error:  # The quotes do not fit to this delimiter.
+            errors.append(error)
+            continue
+        widths = {len(cells) for _, cells in rows}
+        if not rows or (len(widths) == 1 and min(widths) > 1):
+            return candidate
+    if errors:
+        raise errors[0]
+    raise InputError(
+        f"{path}: the delimiter cannot be detected, because the rows have different numbers of "
+        "cells; give --delimiter."
+    )
+
+
+def read_pair_rows(path: str | os.PathLike[str], encoding: str, delimiter: str) -> Iterator[Row]:
+    """Read the rows of a table of parallel text.
+
+    Quotes between tabs are characters, because sentences may begin and end with them, unless the
+    suffix of the file is .csv.
+
+    Args:
+        path: File.
+        encoding: Encoding of the file.
+        delimiter: Delimiter of the cells.
+
+    Yields:
+        Number of the line, and the cells. Blank lines are skipped.
+    """
+    if delimiter != "\t" or ".csv" in Path(path).name.lower():
+        yield from read_table_rows(path, encoding, delimiter)
+        return
+    for number, line in read_lines(path, encoding):
+        if line.strip():
+            yield number, line.split("\t")
+
+
+def find_columns(
+    rows: Sequence[Row],
+    path: object,
+    languages: tuple[str, str],
+    columns: str | None = None,
+    header: bool | None = None,
+) -> PairColumns:
+    """Find the columns of text and translation in the first rows of a table.
+
+    Args:
+        rows: First rows.
+        path: File, for error messages.
+        languages: Codes of the source and the target language, without regions.
+        columns: Columns that the user gave: two names or numbers, separated by a comma.
+        header: Whether the first row is a header. Default: it is one if it has the names of two
+            different languages or roles, such as "source" and "target".
+
+    Raises:
+        InputError: If given columns do not exist, or a column has codes in place of sentences.
+    """
+    names = [cell.strip() for cell in rows[0][1]] if rows else []
+    named = None if header is False else _find_names(names, languages)
+    if columns is not None:
+        return _find_given(names, columns, path, header or bool(named))
+    is_header = header if header is not None else named is not None
+    if named:
+        return PairColumns(named, names)
+    body = [cells for _, cells in rows[is_header:]]
+    # The most frequent width, because a row of another width is an error of that row.
+    [(width, _)] = Counter(map(len, body)).most_common(1) or [(0, 0)]
+    body = [cells for cells in body if len(cells) == width]
+    numeric = {
+        column
+        for column in range(width)
+        if all(cells[column].strip().isdecimal() for cells in body)
+    }
+    result = PairColumns((0, 1), names if is_header else None)
+    if width >= 4 and {0, 2} <= numeric:
+        result = result._replace(columns=(1, 3), notes=("columns 1 and 3 are numbers",))
+    elif width >= 3 and 0 in numeric and not {1, 2} & numeric:
+        result = result._replace(columns=(1, 2), notes=("column 1 has numbers",))
+    elif width > 2:
+        result = result._replace(notes=(f"the first two of {width} columns",))
+    for column in result.columns if width > 2 and len(body) > 1 else ():
+        if all(_is_short_code(cells[column]) for cells in body):
+            raise InputError(
+                f"{path}: column {column + 1} has language codes, not sentences; give the columns "
+                "of text and translation by --columns."
+            )
+    return result
+
+
+def _find_names(names: Sequence[str], languages: tuple[str, str]) -> tuple[int, int] | None:
+    """Return the columns of a header that name two different languages or roles."""
+    roles: dict[str, int] = {}
+    for column, name in enumerate(names):
+        role = _role(name, languages)
+        if role is not None:
+            roles.setdefault(role, column)
+    if {"source", "target"} <= {*roles}:
+        return roles["source"], roles["target"]
+    if len(roles) == 2 and len(names) == 2:
+        first, second = roles.values()
+        swap = ("target" in roles and roles["target"] == first) or roles.get("source") == second
+        return (second, first) if swap else (first, second)
+    return None
+
+
+def _role(name: str, languages: tuple[str, str]) -> str | None:
+    """Return "source", "target", the code of another language, or None."""
+    if name.lower() in SOURCE_NAMES | TARGET_NAMES:
+        return "source" if name.lower() in SOURCE_NAMES else "target"
+    language = parse_language(name)
+    if language is None:
+        return None
+    base = base_language(language)
+    # Many codes are words too, such as "is" and "no". Only those of the two languages count.
+    if base not in languages and len(name) <= MAX_CODE_LENGTH:
+        return None
+    return dict(zip(languages, ("source", "target"))).get(base, base)
+
+
+def _is_short_code(cell: str) -> bool:
+    return parse_language(cell) is not None and len(cell.strip()) <= MAX_CODE_LENGTH
+
+
+def _find_given(names: list[str], columns: str, path: object, is_header: bool) -> PairColumns:
+    """Return the columns that the user gave."""
+    given = [column.strip() for column in columns.split(",")]
+    if len(given) == 2 and {*given} <= {*names}:
+        return PairColumns((names.index(given[0]), names.index(given[1])), names)
+    numbers = [int(column) - 1 for column in given if column.isdecimal()]
+    if len(given) != 2 or len(numbers) != 2 or not all(0 <= n < len(names) for n in numbers):
+        raise InputError(
+            f"{path}: --columns {columns} must be two names or numbers, separated by a comma; "
+            f"there are {len(names)} columns: {', '.join(names)[:200]}."
+        )
+    return PairColumns((numbers[0], numbers[1]), names if is_header else None)
