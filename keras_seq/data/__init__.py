@@ -16,6 +16,7 @@ from keras_seq.data.labeled_texts import (
     read_labeled_texts,
 )
 from keras_seq.data.labels import check_labels, load_labelled_tfds
+from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import hash_fold, hash_split
@@ -51,6 +52,7 @@ __all__ = [
     "read_from_sdist",
     "read_from_wheel",
     "read_labeled_texts",
+    "read_lexicon",
     "read_lines",
     "read_parallel_text",
     "read_spans",

@@ -12,6 +12,8 @@ class Config(config.Config):
 
     encoding: str = "utf-8"
     """Encoding of your own text files."""
+    delimiter: str | None = None
+    """Delimiter in your own tables: one character or "tab". Default: detected."""
     stress: bool = False
     """Keep the stress marks of vowels, which are digits in the built-in lexicon."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)

