@@ -16,6 +16,13 @@ WORD_TAGS = "19980101-01-001-001/m  [中央/n  电视台/n]nt  江/nr  泽民/nr
 VECTORS = "3 4\nAda 0.1 -0.2 0.3 4e-1\nlived 1 2 3 4\nin 0 0 0 1\n"
 FASTA = ">one first\nACGTNACGTACGT\nACGT\n>two\nGGGCCCAAATTT\n"
 LEXICON = "ada\tEY D AH\nlived\tL IH V D\nada\tAA D AH\n"
+CMU_LEXICON = ";;; a comment\nREAD  R IY1 D\nREAD(2)  R EH1 D\nread(3) R EH1 D # place\n"
+FASTTEXT = "__label__good fine work\n__label__bad dull stuff\n"
+TATOEBA = "1276\tLet's try.\t2481\tVersuchen wir es.\n1277\tI sleep.\t2482\tIch schlafe.\n"
+XLIFF = (
+    '<xliff version="1.2"><file source-language="en" target-language="de"><trans-unit><source>'
+    'Press <x id="1"/>OK</source><target>Jetzt OK</target></trans-unit></file></xliff>'
+)
 PAIRS = "Press OK now\tJetzt OK drücken\nSave\tSpeichern\nClose the file\tDie Datei schließen\n"
 PO = (
     'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n#, fuzzy\nmsgid "Old"\n'
@@ -85,7 +92,7 @@ def _texts(*suffixes: str, text: str) -> Callable[[], dict[str, bytes]]:
 
 def _table(delimiter: str) -> str:
     rows = [("text", "label", "note"), *((text, "good", "a b") for text in SENTENCES)]
-    quote = '"{}"' if delimiter == "," else "{}"
+    quote = "{}" if delimiter == "\t" else '"{}"'
     return "".join(delimiter.join(map(quote.format, row)) + "\n" for row in rows)
 
 
@@ -98,10 +105,20 @@ def _objects() -> str:
     return "".join(json.dumps({"spans": [], **row}) + "\n" for row in objects)
 
 
+def _array() -> str:
+    return json.dumps([json.loads(line) for line in _objects().splitlines()], indent=1)
+
+
 def _read_table(path: Path) -> Any:
     from keras_seq import data
 
     return list(data.read_table(path, {"text": "text", "label": "label"}))
+
+
+def _read_labeled(path: Path) -> Any:
+    from keras_seq import data
+
+    return list(data.read_labeled_texts([data.LabeledFile(path, None, None)]))
 
 
 def _read_spans(path: Path) -> Any:
@@ -265,12 +282,18 @@ READERS = {
     "spans": Reader(_read_spans, _texts(".jsonl", text=_objects())),
     "comma table": Reader(_read_table, _texts(".csv", ".csv.gz", text=_table(","))),
     "tab table": Reader(_read_table, _texts(".tsv", ".tsv.gz", text=_table("\t"))),
+    "semicolon table": Reader(_read_table, _texts(".csv", text=_table(";"))),
+    "JSON array": Reader(_read_table, _texts(".json", text=_array())),
+    "labeled texts": Reader(_read_labeled, _texts(".txt", ".txt.gz", text=FASTTEXT)),
     "JSON lines": Reader(_read_table, _texts(".jsonl", ".jsonl.gz", text=_objects())),
     "text": Reader(_read_text, _texts(".txt", ".txt.gz", text="\n\n".join(SENTENCES))),
     "vectors": Reader(_read_vectors, _texts(".vec", ".vec.gz", text=VECTORS)),
     "FASTA": Reader(_read_fasta, _texts(".fa", ".fa.gz", text=FASTA)),
     "lexicon": Reader(_read_lexicon, _texts(".dict", text=LEXICON)),
+    "CMU lexicon": Reader(_read_lexicon, _texts(".dict", text=CMU_LEXICON)),
     "pairs": Reader(_read_pairs, _texts(".tsv", text=PAIRS)),
+    "numbered pairs": Reader(_read_pairs, _texts(".tsv", text=TATOEBA)),
+    "XLIFF": Reader(_read_pairs, _texts(".xlf", text=XLIFF)),
     "aligned text": Reader(_read_aligned, _texts(".en", text="".join(f"{s}\n" for s in SENTENCES))),
     "catalog": Reader(_read_pairs, _catalogs),
     "memory": Reader(_read_pairs, _texts(".tmx", text=TMX)),

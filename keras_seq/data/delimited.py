@@ -225,6 +225,15 @@ def read_table_rows(path: str | os.PathLike[str], encoding: str, delimiter: str)
     return read_delimited(lines, delimiter, path)
 
 
+def describe_names(names: Iterable[object]) -> str:
+    """Return names of columns for an error message, on one line and not too long.
+
+    Args:
+        names: Names, as read from a file.
+    """
+    return excerpt(", ".join(" ".join(str(name).split()) for name in names), 200)
+
+
 def check_header(names: Collection[str], columns: Collection[str], where: object) -> None:
     """Check that a header has no column twice that is to be read.
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
+from keras_seq.data.delimited import Row, describe_names, parse_delimiter, read_table_rows
 from keras_seq.data.files import read_lines
 from keras_seq.data.languages import base_language, parse_language
 from keras_seq.data.summaries import DELIMITER_NAMES
@@ -192,6 +192,6 @@ def _find_given(names: list[str], columns: str, path: object, is_header: bool) -
     if len(given) != 2 or len(numbers) != 2 or not all(0 <= n < len(names) for n in numbers):
         raise InputError(
             f"{path}: --columns {columns} must be two names or numbers, separated by a comma; "
-            f"there are {len(names)} columns: {', '.join(names)[:200]}."
+            f"there are {len(names)} columns: {describe_names(names)}."
         )
     return PairColumns((numbers[0], numbers[1]), names if is_header else None)

@@ -12,6 +12,7 @@ from typing import Any
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
 from keras_seq.data import summaries
+from keras_seq.data.delimited import describe_names
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import read_lines
 from keras_seq.data.json_lines import read_objects
@@ -233,7 +234,7 @@ def _find_keys(sides: Mapping[str, Any], options: ParallelOptions, where: str) -
             if {*roles} <= {*sides}:
                 return roles
     raise InputError(
-        f"{where}: the object has the keys {excerpt(', '.join(sides), 200)}, none of which are for "
+        f"{where}: the object has the keys {describe_names(sides)}, none of which are for "
         f"--source {options.source} and --target {options.target}; name those of text and "
         "translation by --columns."
     )

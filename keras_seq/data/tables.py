@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import check_text
 from keras_seq.data import limits, summaries
 from keras_seq.data.delimited import (
     check_header,
+    describe_names,
     detect_delimiter,
     parse_delimiter,
     read_table_rows,
@@ -79,7 +80,7 @@ class Table:
         """Return the value of one of the columns, after checks."""
         column = self._columns[name]
         if column not in row:
-            existing = excerpt(", ".join(str(key) for key in row if key), 200)
+            existing = describe_names(key for key in row if key)
             message = f"{where}: there is no column {column!r}; there are {existing}. {self._hint}"
             raise InputError(message.strip())
         value = _to_text(row[column], where, name)

@@ -211,6 +211,7 @@ def test_columns_by_number(tmp_path):
         ('text,label\na,b\n\n"open,good\n', "a.csv", "line 4: the row is not valid CSV"),
         ('{"text": ["a"], "label": "x"}', "a.jsonl", "line 1: the text is a list; a text or a num"),
         ('{"text": "a", "label": null}', "a.jsonl", "line 1: the label is empty"),
+        ('"te\nxt",label\na,b\n', "a.csv", "line 3: there is no column 'text'; there are te xt"),
         ("{}", "a.jsonl", "line 1: there is no column 'text'"),
         ('[{"text": "a", "label": 1}, 2]', "a.json", "element 2: it is not a JSON object"),
         (
