@@ -151,9 +151,20 @@ def _read_folder(files: Sequence[LabeledFile], encoding: str) -> Iterator[Labele
             f"one text per file, labels {excerpt(', '.join(sorted(labels)))} from folders",
             len(files),
             " and ".join(sorted(formats)),
-            notes=_break_notes(num_broken),
+            notes=(*_break_notes(num_broken), *_unlabeled_notes(files)),
         )
     )
+
+
+def _unlabeled_notes(files: Sequence[LabeledFile]) -> list[str]:
+    """Return remarks on the folders in place of a class that are left out."""
+    folders = sorted({file.path.parent.parent for file in files})
+    return [
+        f"{folder / name} was left out, because its texts have no label"
+        for folder in folders
+        for name in UNLABELED_FOLDERS
+        if (folder / name).is_dir()
+    ]
 
 
 def _is_fasttext(path: Path, encoding: str) -> bool:

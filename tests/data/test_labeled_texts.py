@@ -84,7 +84,8 @@ def test_folders_of_movie_reviews(tmp_path):
     }
     assert said == (
         f"{tmp_path}/aclImdb: one text per file, labels neg, pos from folders, UTF-8; 8 rows; "
-        "HTML line breaks in 8 texts became line ends"
+        "HTML line breaks in 8 texts became line ends; "
+        f"{tmp_path}/aclImdb/train/unsup was left out, because its texts have no label"
     )
 
 
