@@ -13,6 +13,8 @@ class Config(config.Config):
 
     encoding: str = "utf-8"
     """Encoding of your own text files."""
+    delimiter: str | None = None
+    """Delimiter in your own tables: one character or "tab". Default: detected."""
     sequence_column: str = "sequence"
     """Column of the sequences in your own tables."""
     label_column: str = "label"

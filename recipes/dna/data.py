@@ -85,7 +85,7 @@ def _read_rows(config: Config) -> dict[str, Rows]:
         files = _list_files(Path(config.data))
         _check_fold(config, has_own_splits=any(split is not None for split, _ in files))
         columns = {"sequence": config.sequence_column, "label": config.label_column}
-        settings = columns, config.encoding
+        settings = columns, config.encoding, config.delimiter
         source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
         paths = [file for _, file in files]
         builder = data.cached_dataset(
@@ -144,19 +144,22 @@ def _list_files(path: Path) -> Files:
 
 
 def _user_examples(
-    files: Files, columns: Mapping[str, str], encoding: str
+    files: Files, columns: Mapping[str, str], encoding: str, delimiter: str | None
 ) -> Iterator[tuple[str, dict[str, Any], str | None]]:
     for split, file in files:
-        for sequence, label in _read_file(file, columns, encoding):
+        for sequence, label in _read_file(file, columns, encoding, delimiter):
             row = {"sequence": sequence, "label": label}
             yield sequence, row, data.resolve_split(files, split, sequence)
 
 
-def _read_file(file: Path, columns: Mapping[str, str], encoding: str) -> Iterator[tuple[str, str]]:
+def _read_file(
+    file: Path, columns: Mapping[str, str], encoding: str, delimiter: str | None
+) -> Iterator[tuple[str, str]]:
     if is_fasta(file):
         for _, sequence in read_fasta(file, encoding):
             yield sequence, stem(file)
     else:
         hint = "Name the columns by --sequence-column and --label-column."
-        for number, text, label in data.read_table(file, columns, encoding, hint):
+        rows = data.read_table(file, columns, encoding, hint, delimiter=delimiter)
+        for number, text, label in rows:
             yield normalize_sequence(text, f"{file}, line {number}"), label

@@ -13,6 +13,8 @@ class Config(config.Config):
     """Sampling rate in Hz. Audio at other rates is resampled."""
     encoding: str = "utf-8"
     """Encoding of your own tables."""
+    delimiter: str | None = None
+    """Delimiter in your own tables: one character or "tab". Default: detected."""
     file_column: str = "file"
     """Column of the audio files in your own tables; paths are relative to the table."""
     text_column: str = "text"

@@ -50,7 +50,7 @@ def load(config: Config) -> Splits:
     else:
         tables = _list_tables(config.data)
         files = [file for _, table in tables for file in _list_audio_files(table.parent)]
-        columns = config.file_column, config.text_column, config.encoding
+        columns = config.file_column, config.text_column, config.encoding, config.delimiter
         settings = *columns, config.sample_rate, config.alphabet, config.lowercase
         paths = [*dict(tables).values(), *files]
         source = data.fingerprint([(file,) for file in paths]) + repr(settings)
@@ -115,7 +115,10 @@ def _user_examples(tables: Tables, config: Config) -> Iterator[Example]:
     hint = "Name the columns by --file-column and --text-column."
     rows = []
     for split, table in tables:
-        for line, file, text in data.read_table(table, columns, config.encoding, hint, ["text"]):
+        table_rows = data.read_table(
+            table, columns, config.encoding, hint, ["text"], config.delimiter
+        )
+        for line, file, text in table_rows:
             where, transcript = f"{table}, line {line}", normalize_text(text, config)
             audio_file = table.parent / file
             try:

@@ -65,6 +65,9 @@ def test_tables_and_fasta_files_are_read(workplace):
     fasta(workplace / "packed", packed=True)
     for name in ("mine.csv", "mine", "packed"):
         assert read(data=name) == dict(rows()), name
+    content = (workplace / "mine.csv").read_text()
+    (workplace / "mine.csv").write_text(content.replace(",", "^"))
+    assert read(data="mine.csv", delimiter="^") == dict(rows())
 
 
 def test_folders_with_their_own_split(workplace):
