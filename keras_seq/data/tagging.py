@@ -14,6 +14,7 @@ from keras_seq.data import conll, tagged_csv, tagged_json
 from keras_seq.data.conll import TaggedTokens
 from keras_seq.data.conll_columns import detect_layout
 from keras_seq.data.files import read_lines
+from keras_seq.data.summaries import ReadSummary
 from keras_seq.data.tagged_json import TaggedText, align_spans
 from keras_seq.text.tag_scheme_detection import (
     TagPair,
@@ -58,7 +59,7 @@ class TaggingSummary:
     """Summary of a tagged file.
 
     >>> print(TaggingSummary("a.conll", "CoNLL", {"token": "0", "tag": "-1"}, "IOB2", "", 2, 9, {}))
-    a.conll: CoNLL, token = 0, tag = -1, scheme IOB2; 2 sentences, 9 tokens, 0 spans
+    a.conll: CoNLL, token = '0', tag = '-1'; 2 rows; scheme IOB2; 9 tokens; 0 spans
     """
 
     path: str
@@ -79,23 +80,28 @@ class TaggingSummary:
     notes: tuple[str, ...] = ()
     """Further remarks for the user."""
 
+    def to_read_summary(self) -> ReadSummary:
+        """Return the summary in the form of all readers; its rows are sentences."""
+        facts = [f"scheme {self.scheme}"] * bool(self.scheme)
+        facts += [f"tokenizer {self.tokenizer}"] * bool(self.tokenizer)
+        if self.num_tokens is not None:
+            facts.append(f"{self.num_tokens:,} token{'s' * (self.num_tokens != 1)}")
+        num_spans = sum(self.labels.values())
+        facts.append(f"{num_spans:,} span{'s' * (num_spans != 1)}")
+        if self.labels:
+            facts.append(f"labels: {_list_counts(self.labels)}")
+        return ReadSummary(
+            self.path,
+            self.format,
+            self.num_sentences,
+            columns=self.columns,
+            left_out=self.left_out,
+            notes=tuple(" ".join(fact.split()) for fact in (*facts, *self.notes)),
+        )
+
     def __str__(self) -> str:
         """Return one line for the user."""
-        facts = [self.format, *(f"{name} = {column}" for name, column in self.columns.items())]
-        facts += [f"scheme {self.scheme}"] * bool(self.scheme)
-        facts += [f"tokenizer {self.tokenizer}"] * bool(self.tokenizer)
-        counts = [f"{self.num_sentences:,} sentence{'s' * (self.num_sentences != 1)}"]
-        if self.num_tokens is not None:
-            counts.append(f"{self.num_tokens:,} token{'s' * (self.num_tokens != 1)}")
-        num_spans = sum(self.labels.values())
-        counts.append(f"{num_spans:,} span{'s' * (num_spans != 1)}")
-        parts = [", ".join(facts), ", ".join(counts)]
-        if self.labels:
-            parts.append(f"labels: {_list_counts(self.labels)}")
-        if self.left_out:
-            parts.append(f"left out: {_list_counts(self.left_out)}")
-        line = f"{self.path}: " + "; ".join([*parts, *self.notes])
-        return " ".join(line.split())
+        return str(self.to_read_summary())
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""

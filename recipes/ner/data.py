@@ -1,7 +1,6 @@
 """Sentences with entities: the People's Daily, `tfds:conll2003`, or your own files."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
+from keras_seq.data import summaries
 from keras_seq.data.datasets import peoples_daily
 from keras_seq.text.tag_scheme_detection import guess_scheme
 from keras_seq.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, spans_to_tags
@@ -140,7 +140,7 @@ def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
 def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sentences]]:
     """Yield the scheme for the tags, and the sentences, of each file.
 
-    What was detected in each file is printed to stderr.
+    The summary of each file goes to `keras_seq.data.collect_summaries`.
 
     Args:
         files: Files in word/tag, or in a format of `keras_seq.data.open_tagged`.
@@ -164,7 +164,7 @@ def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sen
             yield SCHEME, _read_paragraphs(file, config.encoding)
         else:
             sentences = next(tagged)
-            print(sentences.summary, file=sys.stderr)
+            summaries.add(sentences.summary.to_read_summary())
             yield ("classes" if sentences.scheme == "classes" else SCHEME), sentences
 
 

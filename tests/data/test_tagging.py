@@ -57,8 +57,8 @@ def test_a_scheme_that_does_not_fit(tmp_path):
 def test_summary(tmp_path):
     _, summary = read(tmp_path, "# id 1\na _ O\nb _ B-X\nc _ I-X\n\nd _ B-Y\n")
     assert str(summary) == (
-        f"{tmp_path / 'a.conll'}: CoNLL, token = 0, tag = -1, scheme IOB2; 2 sentences, 4 tokens, "
-        "2 spans; labels: X 1, Y 1; left out: comments 1"
+        f"{tmp_path / 'a.conll'}: CoNLL, token = '0', tag = '-1'; 2 rows; left out 1: comments; "
+        "scheme IOB2; 4 tokens; 2 spans; labels: X 1, Y 1"
     )
     assert json.loads(json.dumps(summary.to_json()))["num_tokens"] == 4
     _, summary = read(tmp_path, "New B\nYork I\nis O\n")

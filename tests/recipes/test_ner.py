@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from keras_seq import cli
+from keras_seq import cli, data
 from keras_seq._internal.errors import InputError
 from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags, tags_to_spans
 from keras_seq.train import registry
@@ -207,7 +207,7 @@ def test_unbalanced_brackets():
 UPOS = {"Ada": "PROPN", "sees": "VERB", "it": "PRON"}
 
 
-def test_parts_of_speech_of_conll_u(workplace, capsys):
+def test_parts_of_speech_of_conll_u(workplace):
     rng = np.random.default_rng(0)
     blocks, expected = [], {}
     for _ in range(60):
@@ -217,10 +217,11 @@ def test_parts_of_speech_of_conll_u(workplace, capsys):
         blocks.append("\n".join(["# text = x", *lines, "6.1\tghost" + "\t_" * 8]))
     (workplace / "mine.conllu").write_text("\n\n".join(blocks) + "\n")
     settings = config(data="mine.conllu", units=4, num_layers=1, steps=2)
-    splits = RECIPE.load(settings)
-    assert (
-        "mine.conllu: CoNLL-U, token = FORM, tag = UPOS, scheme classes" in capsys.readouterr().err
-    )
+    with data.collect_summaries() as summaries:
+        splits = RECIPE.load(settings)
+    [summary] = summaries
+    assert summary.format == "CoNLL-U" and summary.columns == {"token": "FORM", "tag": "UPOS"}
+    assert summary.notes[0] == "scheme classes"
     found = {
         " ".join(tokens): tags
         for split in splits.values()
