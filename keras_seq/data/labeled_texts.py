@@ -34,7 +34,11 @@ _BREAK = re.compile(r"[ \t]*<br\s*/?\s*>[ \t]*", re.IGNORECASE)
 
 
 class LabeledFile(NamedTuple):
-    """File with labeled texts, or with one text whose label is the name of its folder."""
+    """File with labeled texts, or with one text whose label is the name of its folder.
+
+    >>> LabeledFile(Path("train/pos/1.txt"), split="train", label="pos").label
+    'pos'
+    """
 
     path: Path
     split: str | None
@@ -42,7 +46,11 @@ class LabeledFile(NamedTuple):
 
 
 class LabeledText(NamedTuple):
-    """Text with its label, and the split that its file has."""
+    """Text with its label, and the split that its file has.
+
+    >>> LabeledText("A fine film.", "good", split=None).label
+    'good'
+    """
 
     text: str
     label: str

@@ -52,9 +52,9 @@ def detect_pair_delimiter(
     Raises:
         InputError: If no delimiter does.
     """
-    given = parse_delimiter(delimiter)
-    if given or suffix != ".csv":
-        return given or "\t"
+    user_delimiter = parse_delimiter(delimiter)
+    if user_delimiter or suffix != ".csv":
+        return user_delimiter or "\t"
     errors = []
     for candidate in DELIMITER_NAMES:
         try:
@@ -185,11 +185,11 @@ def _is_short_code(cell: str) -> bool:
 
 def _find_given(names: list[str], columns: str, path: object, is_header: bool) -> PairColumns:
     """Return the columns that the user gave."""
-    given = [column.strip() for column in columns.split(",")]
-    if len(given) == 2 and {*given} <= {*names}:
-        return PairColumns((names.index(given[0]), names.index(given[1])), names)
-    numbers = [int(column) - 1 for column in given if column.isdecimal()]
-    if len(given) != 2 or len(numbers) != 2 or not all(0 <= n < len(names) for n in numbers):
+    user_columns = [column.strip() for column in columns.split(",")]
+    if len(user_columns) == 2 and {*user_columns} <= {*names}:
+        return PairColumns((names.index(user_columns[0]), names.index(user_columns[1])), names)
+    numbers = [int(column) - 1 for column in user_columns if column.isdecimal()]
+    if len(user_columns) != 2 or len(numbers) != 2 or not all(0 <= n < len(names) for n in numbers):
         raise InputError(
             f"{path}: --columns {columns} must be two names or numbers, separated by a comma; "
             f"there are {len(names)} columns: {describe_names(names)}."

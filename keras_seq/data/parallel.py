@@ -37,6 +37,9 @@ ROLES = {
 class ParallelOptions:
     """Options of the user for parallel text.
 
+    >>> ParallelOptions("en", "de", columns="1,2").encoding
+    'utf-8'
+
     Args:
         source: Code of the source language.
         target: Code of the target language.
@@ -63,7 +66,7 @@ class PairCollector:
         self.left_out: Counter[str] = Counter()
 
     def add(self, text: str, translation: str) -> None:
-        """Add a pair with single blanks for white space. A pair of two blank texts is no pair."""
+        """Add a pair with single blanks for white space. Ignore a pair of blank texts."""
         text, translation = (" ".join(side.split()) for side in (text, translation))
         if text and translation:
             if (text, translation) in self.pairs:
@@ -223,13 +226,13 @@ def _find_keys(sides: Mapping[str, Any], options: ParallelOptions, where: str) -
         if len(keys) == 2 and {*keys} <= {*sides}:
             return keys
     else:
-        found = [
+        candidates = [
             [key for key in sides if normalize_code(key) == normalize_code(code)]
             or [key for key in sides if _is_language(key, code)]
             for code in (options.source, options.target)
         ]
-        if all(len(keys) == 1 for keys in found):
-            return [key for [key] in found]
+        if all(len(keys) == 1 for keys in candidates):
+            return [key for [key] in candidates]
         for roles in ROLES.values():
             if {*roles} <= {*sides}:
                 return roles

@@ -12,7 +12,7 @@ from keras_seq.data.languages import normalize_code
 from keras_seq.data.opening import read_document
 
 CODES = {"bpt", "ept", "it", "ph", "ut", "x", "bx", "ex", "sc", "ec", "sm", "em"}
-"""Elements within a text that stand for formatting codes. Their content is no text."""
+"""Elements within a text that stand for formatting codes. Their content is not text."""
 LANGUAGE_ATTRIBUTES = ("{http://www.w3.org/XML/1998/namespace}lang", "lang")
 
 Variants = dict[str, str]

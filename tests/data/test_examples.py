@@ -6,7 +6,9 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("name", ["limits", "split", "videos"])
+@pytest.mark.parametrize(
+    "name", ["labeled_texts", "limits", "parallel", "split", "summaries", "tagging", "videos"]
+)
 def test_examples_in_docstrings(name):
     results = doctest.testmod(importlib.import_module(f"keras_seq.data.{name}"))
     assert results.attempted and not results.failed
