@@ -34,7 +34,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the class of each sequence, given as letters or in FASTA files."""
+        """Predict the class of each sequence, given as letters or in FASTA files."""
         records = [record for text in inputs for record in _read_sequences(text, config.encoding)]
         predictions = model.classify([sequence for _, sequence in records])
         for (name, _), prediction in zip(records, predictions, strict=True):

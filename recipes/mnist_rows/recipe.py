@@ -32,7 +32,7 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
     def predict(
         self, model: keras.Model, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the most probable digit of each image file."""
+        """Predict the digit of each image file."""
         images = np.stack([read_image(path) for path in inputs])
         for path, row in zip(inputs, predict_probabilities(model, images), strict=True):
             yield {"image": path, "digit": int(row.argmax()), "probability": f"{row.max():.3f}"}

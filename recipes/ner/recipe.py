@@ -23,7 +23,7 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
     def predict(
         self, model: SequenceTagger, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the entities of sentences, with their positions in characters and probabilities."""
+        """Predict the entities of sentences, with positions in characters and probabilities."""
         for text, spans in zip(inputs, model.tag(list(inputs)), strict=True):
             for span in spans:
                 yield {

@@ -23,7 +23,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Yield the label of each sentence, its probability, and the words of largest weight."""
+        """Predict the label of each sentence, its probability, and the most important words."""
         for text, prediction in zip(inputs, model.classify(list(inputs)), strict=True):
             row = {
                 "text": text,

@@ -31,7 +31,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         beam_width: int = 5,
         folder: Path = Path("attention"),
     ) -> Iterator[dict[str, Any]]:
-        """Yield the n-best pronunciations of each word, and plot the attention of the best.
+        """Predict the n-best pronunciations of each word, and plot the attention of the best.
 
         Args:
             model: Trained model.

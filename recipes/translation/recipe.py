@@ -35,7 +35,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         length_penalty: float = 0.6,
         folder: Path = Path("attention"),
     ) -> Iterator[dict[str, Any]]:
-        """Yield the n-best translations of each sentence, and plot the attention of the best.
+        """Predict the n-best translations of each sentence, and plot the attention of the best.
 
         Args:
             model: Trained model.

@@ -34,7 +34,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         *,
         folder: Path = Path("filmstrips"),
     ) -> Iterator[dict[str, Any]]:
-        """Yield the most probable action of each video file, and draw filmstrips.
+        """Predict the action of each video file, and draw filmstrips.
 
         Args:
             model: Trained model.

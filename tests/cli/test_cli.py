@@ -223,7 +223,7 @@ def test_help_of_predict_imports_the_backend_without_its_messages(workplace):
         env={name: value for name, value in os.environ.items() if not name.startswith("TF_")},
     )
     assert done.returncode == 0 and done.stderr == ""
-    assert "Name the most likely digit" in done.stdout
+    assert "Predict the digit of each image file" in done.stdout
 
 
 @pytest.mark.slow
