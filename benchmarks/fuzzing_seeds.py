@@ -132,7 +132,7 @@ def _read_tagged(path: Path) -> Any:
     """Read a file of any tagged format, as the recipe does."""
     from keras_seq_recipes.ner import config, data
 
-    return data.read_file(path, config.Config())
+    return [list(sentences) for _, sentences in data.read_files([path], config.Config())]
 
 
 def _read_text(path: Path) -> Any:
