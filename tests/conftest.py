@@ -4,7 +4,9 @@ import contextlib
 import gc
 import importlib
 import os
+import sys
 import types
+from pathlib import Path
 
 import hypothesis
 import psutil
@@ -84,6 +86,18 @@ class Memory:
             gc.collect()
             self.size = self.read_size()
 
+    def free_programs_of_jax(self, max_mappings):
+        """Free the programs that JAX compiled, if they take more memory mappings than this.
+
+        Linux allows 65,530 mappings per process, and XLA crashes beyond them.
+        """
+        mappings = Path("/proc/self/maps")
+        if "jax" not in sys.modules or not mappings.exists():
+            return
+        if mappings.read_bytes().count(b"\n") > max_mappings:
+            sys.modules["jax"].clear_caches()
+            self.collect_after(0)
+
 
 @pytest.fixture(scope="session")
 def memory():
@@ -93,6 +107,7 @@ def memory():
 @pytest.fixture(autouse=True, scope="module")
 def no_garbage_of_others(memory):
     """Hide objects of earlier modules from the garbage collector, which Keras calls often."""
+    memory.free_programs_of_jax(20_000)
     memory.collect_after(1e9)
     gc.freeze()
 

@@ -150,8 +150,9 @@ class CRFAccuracy(_BoundToCRF, keras.metrics.Mean):
     ) -> None:
         crf = self.get_crf()
         scores, mask = crf.unmask(y_pred)
-        potentials = crf.potentials
-        if self._potentials is not None:
+        if self._potentials is None:
+            potentials = crf.potentials
+        else:  # the weights of the layer cannot be read here
             potentials = [ops.convert_to_tensor(variable) for variable in self._potentials]
         tags, best_score = linear_chain.viterbi(scores, potentials, mask)
         is_right = ops.cast(tags == ops.cast(y_true, "int32"), self.dtype)
