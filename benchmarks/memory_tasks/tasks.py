@@ -21,13 +21,13 @@ class Task(Protocol):
     outputs: int
     """Size of the output at each time step."""
     every_step: bool
-    """Whether there is a target at every time step."""
+    """True if every time step has a target, false if only the last one has."""
     loss: str
     units: int
     learning_rate: float
     steps: int
     chrono: bool
-    """Whether gates get the chrono initialization."""
+    """True if the gate biases get the chrono initialization."""
 
     def examples(self, rng: np.random.Generator, count: int, distance: int) -> Arrays:
         """Return random inputs and their targets."""

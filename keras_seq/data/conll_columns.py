@@ -73,17 +73,17 @@ class ColumnLayout:
     token: Column
     tag: Column
     has_ids: bool = False
-    """Whether the first column has the numbers of the tokens of each sentence."""
+    """True if the first column numbers the tokens of a sentence."""
     header_line: int = 0
     """Number of the line with the names of the columns, or 0."""
     num_columns: int = 0
     """Number of columns of most token lines, or 0 if it is not known."""
     is_regular: bool = False
-    """Whether all token lines have as many columns, and all or none have tabs."""
+    """True if all token lines have the same number of columns and the same separator."""
     has_tabs: bool = False
-    """Whether token lines have tabs."""
+    """True if tabs separate the columns, false if spaces do."""
     tags: frozenset[str] = frozenset()
-    """Tags of lines that are certainly no comments."""
+    """Tags of the lines that cannot be comments."""
 
     @property
     def needs_equal_columns(self) -> bool:
@@ -99,8 +99,8 @@ class ColumnLayout:
     def is_comment(self, line: str, cells: Sequence[str]) -> bool:
         """Return whether a line before the first token of a sentence is a comment.
 
-        A line that begins with "#" is a token if it looks like the token lines of the file: it has
-        as many columns, and its tag is one that others have or that has the letter of a scheme.
+        A line that begins with "#" is a token if it looks like the token lines of the file. It has
+        the same number of columns, and its tag occurs on other lines or has the prefix of a scheme.
 
         Args:
             line: Line.

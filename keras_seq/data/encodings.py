@@ -36,9 +36,9 @@ class TextFormat(NamedTuple):
     encoding: str
     """Name of the encoding, such as "utf-16-le"."""
     has_mark: bool = False
-    """Whether the file begins with a byte order mark."""
+    """True if the file begins with a byte order mark."""
     has_cr_lines: bool = False
-    r"""Whether lines end with "\r" alone, as on computers of old."""
+    r"""True if lines end with "\r" alone (classic Mac OS)."""
 
     def __str__(self) -> str:
         """Return a description, such as "UTF-16-LE (byte order mark)"."""

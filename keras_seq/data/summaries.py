@@ -40,7 +40,7 @@ class ReadSummary:
     delimiter: str = ""
     """Delimiter of the columns, if there is one."""
     has_header: bool | None = None
-    """Whether the first row is a header, or None if the format has none."""
+    """True if the first row is a header; None if the format has no headers."""
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Dictionary from what was read, such as "text", to its column."""
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)

@@ -247,7 +247,7 @@ def test_a_json_array(tmp_path):
 
 
 def test_parquet(tmp_path):
-    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow
     from pyarrow import parquet
 
     features = {"label": {"_type": "ClassLabel", "names": ["bad", "good"]}, "text": {"dtype": "x"}}
