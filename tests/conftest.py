@@ -108,7 +108,7 @@ def memory():
 def no_garbage_of_others(memory):
     """Hide objects of earlier modules from the garbage collector, which Keras calls often."""
     memory.free_programs_of_jax(20_000)
-    memory.collect_after(1e9)
+    memory.collect_after(2e9)
     gc.freeze()
 
 

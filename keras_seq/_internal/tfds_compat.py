@@ -13,13 +13,13 @@ def without_cloud() -> Iterator[None]:
     """Create builders without a request to Google Cloud Storage.
 
     The builder of an unprepared dataset requests its description there, whatever `try_gcs` is.
-    Without a network, the request hangs for minutes.
+    Without a network, the request hangs for minutes. In any case, it leaves a temporary folder.
     """
-    from tensorflow_datasets.core.utils import gcs_utils
+    from tensorflow_datasets.core.dataset_info import DatasetInfo
 
-    original = gcs_utils.gcs_dataset_info_files
-    gcs_utils.gcs_dataset_info_files = lambda *_: None
+    original = DatasetInfo.initialize_from_bucket
+    DatasetInfo.initialize_from_bucket = lambda self: None
     try:
         yield
     finally:
-        gcs_utils.gcs_dataset_info_files = original
+        DatasetInfo.initialize_from_bucket = original

@@ -1,5 +1,7 @@
 """Existence and behavior of each private name of TFDS that keras-seq uses."""
 
+import tempfile
+
 import pytest
 
 from keras_seq._internal import tfds_compat
@@ -24,10 +26,14 @@ class Unprepared(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 def test_a_builder_asks_the_cloud_by_this_function_alone(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(gcs_utils, "gcs_dataset_info_files", lambda name: asked.append(name))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     Unprepared(data_dir=tmp_path)
     assert asked == ["unprepared/1.0.0"], "TFDS asks no longer, or in another way"
+    leftovers = len(list((tmp_path / "temporary").iterdir()))
     with tfds_compat.without_cloud():
         Unprepared(data_dir=tmp_path)
     assert len(asked) == 1
+    assert len(list((tmp_path / "temporary").iterdir())) == leftovers
     Unprepared(data_dir=tmp_path)
     assert len(asked) == 2
