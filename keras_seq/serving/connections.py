@@ -51,7 +51,7 @@ class LimitedConnection(HttpToolsProtocol):
         super().__init__(**uvicorn)
         self.limits, self.incomplete = limits, incomplete
         self.timeout_keep_alive = limits.keep_alive_timeout  # type: ignore[assignment]
-        self._in_header = self._ignores_input = False
+        self._in_header = self._ignores_input = self._repeats_header = False
         self._bytes_since_callback = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -77,10 +77,8 @@ class LimitedConnection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._bytes_since_callback += len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # The parser stopped after this request. The server supports no upgrade.
-            self.cycle.keep_alive = False
+            while data:
+                data = self._parse(data)
         except httptools.HttpParserError as error:
             # If a callback raised an exception, it is the context of the parser's error.
             cause = error.__context__
@@ -92,10 +90,47 @@ class LimitedConnection(HttpToolsProtocol):
             if self._bytes_since_callback > self.limits.max_header_bytes:
                 self._reject(self._header_too_large())
 
+    def _parse(self, data: bytes) -> bytes:
+        """Parse bytes, and return those after the header of a request for another protocol.
+
+        The server supports no other protocol, so such a request is answered as if it did not ask.
+        The parser, however, takes everything after the header for the other protocol.
+        """
+        try:
+            self.parser.feed_data(data)
+            return b""
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.scope["method"] == "CONNECT":
+                self.cycle.keep_alive = False
+                return b""
+            self.parser = httptools.HttpRequestParser(self)
+            if fields := self._body_fields():
+                self._repeats_header = True
+                self.parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n" % fields)
+                self._repeats_header = False
+            return data[upgrade.args[0] :]
+
+    def _body_fields(self) -> bytes:
+        """Return the fields of the header that tell the length of the body."""
+        names = (b"content-length", b"transfer-encoding")
+        return b"".join(b"%s: %s\r\n" % field for field in self.headers if field[0] in names)
+
     # Callbacks of the parser.
+
+    def on_url(self, url: bytes) -> None:
+        """Receive a part of a URL."""
+        if not self._repeats_header:
+            super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Receive a field of a header."""
+        if not self._repeats_header:
+            super().on_header(name, value)
 
     def on_message_begin(self) -> None:
         """Set the deadline of a header."""
+        if self._repeats_header:
+            return
         super().on_message_begin()
         self._in_header = True
         self.incomplete[self] = None
@@ -104,6 +139,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check the size of a header, and the number of unanswered requests."""
+        if self._repeats_header:
+            return
         # The header has at most the bytes received since the last request.
         if self._bytes_since_callback > self.limits.max_header_bytes:
             fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
@@ -122,6 +159,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Note that a request is complete."""
+        if self.parser.should_upgrade() and self._body_fields():
+            return  # The parser left out the body.
         self._bytes_since_callback = 0
         self.incomplete.pop(self, None)
         super().on_message_complete()

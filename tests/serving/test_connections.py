@@ -331,10 +331,27 @@ def test_pipelined_requests_are_limited():
     serving(test, max_pipelined_requests=3)
 
 
-def test_an_upgrade_is_ignored():
+UPGRADE = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+
+
+@pytest.mark.parametrize("cut", [0, 1, -3])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 5\r\n\r\nhello",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    ],
+)
+def test_an_upgrade_is_ignored(body, cut):
     async def test(app, connect):
         client = await connect()
-        client.send(GET[:-2] % b"a" + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
-        assert b"200 OK" in await client.end(), "the client has to connect again"
+        client.send(b"GET /a HTTP/1.1\r\n" + UPGRADE + b"\r\n")
+        assert await client.answer() == (200, "/a ")
+        request = b"POST /b HTTP/1.1\r\n" + UPGRADE + body
+        client.send(request[:cut])
+        await asyncio.sleep(0.01)
+        client.send(request[cut:] + GET % b"c")
+        assert await client.answer() == (200, "/b hello")
+        assert await client.answer() == (200, "/c ")
 
     serving(test)
