@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import html
 import json
 import os
@@ -325,7 +326,7 @@ def test_errors_of_the_command(run, served, monkeypatch, capsys):
     (run / "metrics.json").unlink()
     assert "not finished" in error_of(run)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    assert "needs gradio. Install it with: pip install 'keras-seq[demo]'" in error_of(run)
+    assert "needs gradio and httptools. Install them with: pip install 'keras-seq[demo]'" in error_of(run)
 
 
 @pytest.fixture
@@ -363,3 +364,28 @@ def test_an_open_page_does_not_delay_the_shutdown(interruptible):
         server.serve(page, listening)
     thread.join()
     assert read == [b"first", "cut"]
+
+
+def test_silent_connections_are_closed(interruptible):
+    async def page(scope, receive, send):
+        await send({"type": "http.response.start", "status": 204})
+        await send({"type": "http.response.body"})
+
+    listening, _ = server.listen("127.0.0.1", 0)
+    received = []
+
+    def connect():
+        with socket.create_connection(listening.getsockname(), timeout=30) as client:
+            try:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")  # the header never ends
+                received.append(client.recv(1_000))
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    visitor = threading.Thread(target=connect)
+    visitor.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        limits = dataclasses.replace(server.CONNECTION_LIMITS, header_timeout=0.2)
+        server.serve(page, listening, limits)
+    visitor.join()
+    assert received[0].startswith(b"HTTP/1.1 408 ")
