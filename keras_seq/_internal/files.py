@@ -182,6 +182,27 @@ def read_checked_json(path: Path, remedy: str) -> dict[str, Any]:
     return content
 
 
+@contextlib.contextmanager
+def expect_content(path: Path, kind: str, remedy: str) -> Iterator[None]:
+    """Report content of the wrong form, which a checksum cannot detect, as damage.
+
+    Args:
+        path: File whose content the block uses.
+        kind: What the file must hold, such as "the state of a search".
+        remedy: Advice for the user, as a clause.
+
+    Raises:
+        DamagedFileError: If the block raises an error that missing keys or wrong types cause.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        reason = f"it does not hold {kind} ({type(error).__name__}: {error})"
+        raise DamagedFileError(path, reason, remedy) from error
+
+
 def _checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

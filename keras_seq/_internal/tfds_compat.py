@@ -18,7 +18,7 @@ def without_cloud() -> Iterator[None]:
     from tensorflow_datasets.core.dataset_info import DatasetInfo
 
     original = DatasetInfo.initialize_from_bucket
-    DatasetInfo.initialize_from_bucket = lambda self: None
+    DatasetInfo.initialize_from_bucket = lambda _: None
     try:
         yield
     finally:

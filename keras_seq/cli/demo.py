@@ -35,7 +35,9 @@ def demo(
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
     if any(importlib.util.find_spec(name) is None for name in ("gradio", "httptools")):
-        raise InputError("The demo needs gradio and httptools. Install them with: pip install 'keras-seq[demo]'.")
+        raise InputError(
+            "The demo needs gradio and httptools. Install them with: pip install 'keras-seq[demo]'."
+        )
     loaded, config, model = runs.Run(run).load(recipe)
     from keras_seq.demo import server
     from keras_seq.demo.app import create_app

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_seq._internal import files
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
 from keras_seq.data.summaries import ReadSummary
@@ -65,12 +66,17 @@ class RunCallback(keras.callbacks.Callback):
         """Restore the model, its optimizer and this callback from the checkpoint, if there is one.
 
         Raises:
-            InputError: If the checkpoint belongs to another model.
+            InputError: If the checkpoint is damaged or belongs to another model.
         """
         checkpoint = checkpoints.read(self.run.checkpoint_path)
         if checkpoint is None:
             return
-        arrays, progress = checkpoint
+        with files.expect_content(
+            self.run.checkpoint_path, "the checkpoint of a run", checkpoints.REMEDY
+        ):
+            self._restore(*checkpoint)
+
+    def _restore(self, arrays: Mapping[str, list[Array]], progress: Mapping[str, Any]) -> None:
         if not state.has_same_shapes(self.eval_model, arrays["variables"]):
             raise InputError(
                 f"The checkpoint of {self.run.folder} does not fit the model that the recipe "

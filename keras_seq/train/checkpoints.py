@@ -10,6 +10,8 @@ import numpy as np
 from keras_seq._internal import files
 from keras_seq._internal.types import Array
 
+REMEDY = "remove the folder of the run and train it again"
+"""Advice for the user if a checkpoint is damaged."""
 Checkpoint = tuple[dict[str, list[Array]], dict[str, Any]]
 """Lists of arrays by name, and a JSON object with the progress of the run."""
 
@@ -45,10 +47,9 @@ def remove(path: Path) -> None:
 
 
 def _read(path: Path) -> Checkpoint:
-    remedy = "remove the folder of the run and train it again"
-    files.check_zip(path, ["progress.npy"], remedy)
+    files.check_zip(path, ["progress.npy"], REMEDY)
     arrays: dict[str, dict[int, Array]] = {}
-    with np.load(path) as file:
+    with files.expect_content(path, "a checkpoint", REMEDY), np.load(path) as file:
         progress = json.loads(str(file["progress"]))
         for key in file.files:
             if key != "progress":

@@ -11,7 +11,12 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
-from keras_seq._internal.files import read_checked_json, read_with_fallback, write_checked_json
+from keras_seq._internal.files import (
+    expect_content,
+    read_checked_json,
+    read_with_fallback,
+    write_checked_json,
+)
 from keras_seq._internal.keras_tuner_compat import OracleHooks
 from keras_seq.train.config import Config
 from keras_seq.train.progress import OnProgress
@@ -95,7 +100,8 @@ class Search(_Oracle):
         if self.path is not None:
             state = read_with_fallback(self.path, _read_state)
             if state is not None:
-                self.set_state(state)
+                with expect_content(self.path, "the state of a search", _remedy(self.path)):
+                    self.set_state(state)
 
     def save(self) -> None:
         """Write the state of the search."""
@@ -340,7 +346,11 @@ def make_oracle(
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    return read_checked_json(path, f"remove {path.parent} to start the search again")
+    return read_checked_json(path, _remedy(path))
+
+
+def _remedy(path: Path) -> str:
+    return f"remove {path.parent} to start the search again"
 
 
 def _is_running(trial: Trial) -> bool:

@@ -326,7 +326,10 @@ def test_errors_of_the_command(run, served, monkeypatch, capsys):
     (run / "metrics.json").unlink()
     assert "not finished" in error_of(run)
     monkeypatch.setitem(sys.modules, "gradio", None)
-    assert "needs gradio and httptools. Install them with: pip install 'keras-seq[demo]'" in error_of(run)
+    assert (
+        "needs gradio and httptools. Install them with: pip install 'keras-seq[demo]'"
+        in error_of(run)
+    )
 
 
 @pytest.fixture

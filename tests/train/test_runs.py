@@ -9,6 +9,7 @@ from pathlib import Path
 import damage
 import formula_recipe
 import keras
+import numpy as np
 import pytest
 
 from keras_seq import cli
@@ -353,6 +354,17 @@ def test_a_damaged_interrupted_run(place, capsys, name, kind):
     assert ("using its previous version checkpoint.previous.npz" in error) == (
         name == "checkpoint.npz"
     )
+
+
+@pytest.mark.parametrize("progress", ["no JSON", "{}", "[1]"])
+def test_a_checkpoint_with_other_content(place, capsys, progress):
+    path = runs.Run(HALF).checkpoint_path
+    arrays, _ = checkpoints.read(path)
+    flat = {f"variables/{i}": array for i, array in enumerate(arrays["variables"])}
+    for checkpoint in (path, path.with_stem("checkpoint.previous")):
+        np.savez(checkpoint, **flat, progress=np.array(progress))
+    assert run(*RESUME) == 2
+    assert f"{path} is damaged: it does not hold" in read_error(capsys)
 
 
 def test_both_checkpoints_damaged(place, capsys):

@@ -29,6 +29,7 @@ from helpers import slow_but
 
 from keras_seq import cli, tuning
 from keras_seq._internal import files
+from keras_seq._internal.errors import InputError
 from keras_seq.train import callbacks, plots, registry, runs
 from keras_seq.train.config import Config, tunable
 from keras_seq.tuning import cluster
@@ -584,6 +585,17 @@ def test_the_state_holds_at_every_moment_of_a_search(tmp_path, search, trials, e
         tuning.run_trials(again, "tuner0", trainer)
         assert [trial.hyperparameters.values for trial in again.trials.values()] == expected
         assert len(trainer.done) == trials - ended == trials - len(json.loads(state)["end_order"])
+
+
+@pytest.mark.parametrize("change", [{"trials": 3}, {"ended": None, "trials": {"0": {}}}, None])
+def test_a_state_of_other_content(tmp_path, change):
+    search = make_search(tmp_path, 2)
+    search.save()
+    path = tmp_path / "search.json"
+    content = {"a": 1} if change is None else {**search.get_state(), **change}
+    files.write_checked_json(path, content)
+    with pytest.raises(InputError, match=r"search.json is damaged: it does not hold the state of"):
+        make_search(tmp_path, 2)
 
 
 def test_axes_of_the_picture(tmp_path):
