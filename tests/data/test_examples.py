@@ -7,7 +7,8 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["labeled_texts", "limits", "parallel", "split", "summaries", "tagging", "videos"]
+    "name",
+    ["formats", "labeled_texts", "limits", "parallel", "split", "summaries", "tagging", "videos"],
 )
 def test_examples_in_docstrings(name):
     results = doctest.testmod(importlib.import_module(f"keras_seq.data.{name}"))

@@ -1,0 +1,137 @@
+"""Registry of the formats of user files; `docs/formats.py` writes docs/formats.md from it.
+
+A new format needs one entry in `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+TABLES = ("dna", "sentiment", "speech")
+"""Recipes that read tables with `keras_seq.data.read_table`."""
+COLUMNS = "text_column label_column sequence_column file_column"
+"""Options for the columns of tables. Each recipe has some of them."""
+TAGGED = "encoding token_column tag_column tag_scheme"
+"""Options of `keras_seq.data.open_tagged`."""
+PAIRED = "encoding delimiter header columns"
+"""Options of `keras_seq.data.read_parallel_text`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """Format of user files.
+
+    >>> fasta = Format("FASTA", ".fa .fasta", "suffix", "dna", "encoding", "test_fasta.py::test_a")
+    >>> fasta.options
+    'encoding'
+
+    Args:
+        name: Name of the format.
+        files: Suffixes, separated by spaces, or the names of files and folders.
+        recognized_by: What tells the format from others.
+        recipes: Name of a recipe that reads the format, or names of several.
+        options: Fields of the recipes' Configs that apply, separated by spaces. Each recipe may
+            have some of them only.
+        test: Test of the format, as `tests/FILE::FUNCTION` without `tests/`.
+    """
+
+    name: str
+    files: str
+    recognized_by: str
+    recipes: str | tuple[str, ...]
+    options: str
+    test: str
+
+
+# fmt: off
+FORMATS = (
+    # Tables.
+    Format("delimited text", ".csv .tsv .tab .txt", "suffix, delimiter by the header",
+           TABLES, COLUMNS + " delimiter encoding",
+           "data/test_tables.py::test_delimiters_are_detected"),
+    Format("delimited text without a header", ".csv .tsv .tab .txt", "columns given as numbers",
+           TABLES, COLUMNS + " delimiter encoding", "data/test_tables.py::test_columns_by_number"),
+    Format("JSON lines, one object per line", ".jsonl .ndjson .json", "suffix",
+           TABLES, COLUMNS + " encoding", "recipes/test_sentiment.py::test_tables_are_read"),
+    Format("JSON array of objects", ".json .jsonl", "suffix and `[` at the beginning",
+           TABLES, COLUMNS + " encoding", "data/test_tables.py::test_a_json_array"),
+    Format("Parquet", ".parquet", "suffix",
+           TABLES, COLUMNS, "data/test_tables.py::test_parquet"),
+    # Labeled texts.
+    Format("fastText", "any", "`__label__` at the beginning of the first line",
+           "sentiment", "encoding", "data/test_labeled_texts.py::test_files"),
+    Format("one text per file, one folder per label", ".txt .text or none", "folder of folders",
+           "sentiment", "encoding", "data/test_labeled_texts.py::test_a_folder_for_each_label"),
+    Format("movie reviews (aclImdb)", "`train/pos`, `train/neg`, `test/pos`, `test/neg`",
+           "names of the folders",
+           "sentiment", "encoding", "data/test_labeled_texts.py::test_folders_of_movie_reviews"),
+    # Tagged sentences.
+    Format("CoNLL: one token per line, spaces or tabs between columns", "any", "columns",
+           "ner", TAGGED, "data/test_conll_columns.py::test_columns"),
+    Format("CoNLL-2003 with `-DOCSTART-`", "any", "columns",
+           "ner", TAGGED, "data/test_conll.py::test_read_conll"),
+    Format("CoNLL-U, any column", ".conllu .conllup", "suffix, or `# global.columns`, or columns",
+           "ner", TAGGED, "data/test_conll_columns.py::test_each_column_of_conll_u"),
+    Format("UNER, MultiCoNER", "any", "comments and columns",
+           "ner", TAGGED, "data/test_conll_columns.py::test_columns"),
+    Format("JSON lines with tokens and tags (Hugging Face)", ".jsonl .ndjson .json", "keys",
+           "ner", TAGGED + " tag_names", "data/test_tagging.py::test_json_lines"),
+    Format("JSON lines with texts and spans (doccano, spaCy, prodigy)", ".jsonl .ndjson .json",
+           "keys", "ner", "encoding tokenizer", "data/test_tagging.py::test_json_lines"),
+    Format("table with one token per row (Kaggle)", ".csv .tsv .txt",
+           "header with a sentence column", "ner", TAGGED,
+           "data/test_tagging.py::test_tables_with_a_sentence_column"),
+    Format("word/tag (People's Daily)", "any", "first line", "ner", "encoding",
+           "recipes/test_ner.py::test_chinese_paragraphs_with_words_and_their_tags"),
+    # Parallel text.
+    Format("two aligned files (Moses)", "`a.en,a.de`, or `train.en` and `train.de` in a folder",
+           "two paths or suffixes", "translation", "encoding source target",
+           "data/test_parallel.py::test_blank_sides"),
+    Format("tab-separated pairs, with or without a header", ".tsv .txt", "suffix", "translation",
+           PAIRED, "data/test_parallel.py::test_a_header_of_languages"),
+    Format("Tatoeba: id, text, id, text", ".tsv .txt", "four columns, two of them numbers",
+           "translation", PAIRED, "data/test_parallel.py::test_columns_of_tatoeba"),
+    Format("delimited pairs", ".csv", "suffix, delimiter by the first rows", "translation",
+           PAIRED, "data/test_parallel.py::test_delimited_pairs"),
+    Format("JSON lines or JSON array", ".jsonl .ndjson .json", "suffix; keys of languages or roles",
+           "translation", "encoding columns source target", "data/test_parallel.py::test_json"),
+    Format("translation memory (TMX)", ".tmx", "suffix", "translation", "source target",
+           "data/test_parallel.py::test_codes_in_translation_memories"),
+    Format("XLIFF", ".xlf .xliff", "suffix", "translation", "source target",
+           "data/test_parallel.py::test_xliff"),
+    Format("gettext catalog", ".po .mo", "suffix", "translation", "",
+           "recipes/test_translation.py::test_reading_catalogs"),
+    # Lexicons.
+    Format("CMUdict in both formats", "any", "blanks after the first word", "spelling", "encoding",
+           "data/test_lexicons.py::test_both_formats_of_cmudict"),
+    Format("tab-separated lexicon, with IPA or probabilities", "any", "tab in the first entry",
+           "spelling", "encoding", "data/test_lexicons.py::test_between_tabs"),
+    Format("delimited lexicon", ".csv", "suffix or `--delimiter`", "spelling",
+           "encoding delimiter", "data/test_lexicons.py::test_comma_separated"),
+    # Text.
+    Format("plain text, blank lines between paragraphs", "any", "every file is text",
+           "language_model", "encoding",
+           "recipes/test_language_model.py::test_own_text_end_to_end"),
+    # Recordings.
+    Format("recordings with a table of files and transcripts",
+           ".wav .flac .ogg .mp3 .aiff .aif .au and .csv .tsv .jsonl", "table in the folder",
+           "speech", "file_column text_column encoding delimiter",
+           "recipes/test_speech.py::test_own_recordings_end_to_end"),
+    # Music.
+    Format("ABC tune book", ".abc", "suffix", "music", "",
+           "recipes/test_music.py::test_own_tunes_end_to_end"),
+    Format("MIDI", ".mid .midi", "suffix", "music", "", "recipes/test_music.py::test_files"),
+    Format("MusicXML", ".xml .musicxml .mxl", "suffix", "music", "",
+           "recipes/test_music.py::test_files"),
+    # DNA.
+    Format("FASTA, one file per class", ".fa .fasta .fas .fna .ffn .frn", "suffix", "dna",
+           "encoding", "recipes/test_dna.py::test_tables_and_fasta_files_are_read"),
+    # Videos and images.
+    Format("videos, one folder per class",
+           ".avi .gif .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv", "suffix", "video",
+           "frame_size fps max_frames", "recipes/test_video.py::test_own_videos_end_to_end"),
+    Format("images, one folder per digit", ".png .jpg .jpeg .bmp .gif .tif .tiff .webp", "suffix",
+           "mnist_rows", "", "cli/test_cli.py::test_train_evaluate_predict"),
+)
+"""All formats, in the order of the page."""
+# fmt: on
