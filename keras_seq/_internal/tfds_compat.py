@@ -6,6 +6,7 @@ No other file may use one.
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -23,3 +24,27 @@ def without_cloud() -> Iterator[None]:
         yield
     finally:
         DatasetInfo.initialize_from_bucket = original
+
+
+@contextlib.contextmanager
+def download_timeout(seconds: float) -> Iterator[None]:
+    """Limit how long downloads of TFDS wait for a server.
+
+    TFDS sets no timeout and tries ten times, so a silent server would block it forever.
+
+    Args:
+        seconds: Maximum time to wait for a connection or for the next bytes, in seconds.
+    """
+    from requests.adapters import HTTPAdapter
+
+    original = HTTPAdapter.send
+
+    def send(self: HTTPAdapter, request: Any, **options: Any) -> Any:
+        self.max_retries = self.max_retries.new(total=1)
+        return original(self, request, **{**options, "timeout": seconds})
+
+    HTTPAdapter.send = send  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        HTTPAdapter.send = original  # type: ignore[method-assign]

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.tfds_compat import without_cloud
+from keras_seq._internal.tfds_compat import download_timeout, without_cloud
 from keras_seq._internal.types import Array
 from keras_seq.data import cache, network, records, summaries
 from keras_seq.data.split import hash_split
@@ -132,8 +132,9 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
 
     Raises:
         InputError: If TFDS has no such dataset, if the dataset is not prepared and the network is
-            unavailable, or if its files are damaged.
+            unavailable or stops answering, or if its files are damaged.
     """
+    import requests
     import tensorflow_datasets as tfds
     from google.protobuf.json_format import ParseError
 
@@ -156,7 +157,11 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
             f"unavailable: run `tfds build {name}` on a machine with network access and copy the "
             "folder."
         )
-    builder.download_and_prepare()
+    try:
+        with download_timeout(network.TIMEOUT_SECONDS):
+            builder.download_and_prepare()
+    except requests.RequestException as error:
+        raise InputError(f"The download of the dataset {name} failed: {error}.") from error
     if not (folder / records.RECORD_NAME).exists():
         with contextlib.suppress(OSError):  # The folder may be read-only.
             records.write_record(folder)

@@ -37,3 +37,12 @@ def test_a_builder_asks_the_cloud_by_this_function_alone(tmp_path, monkeypatch):
     assert len(list((tmp_path / "temporary").iterdir())) == leftovers
     Unprepared(data_dir=tmp_path)
     assert len(asked) == 2
+
+
+def test_the_timeout_is_removed_after_downloads():
+    from requests.adapters import HTTPAdapter
+
+    send = HTTPAdapter.send
+    with tfds_compat.download_timeout(1):
+        assert HTTPAdapter.send is not send
+    assert HTTPAdapter.send is send

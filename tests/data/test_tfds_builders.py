@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import threading
 import time
 
@@ -156,6 +157,33 @@ def test_a_damaged_public_dataset(workplace, monkeypatch):
                 tfds_builders.load_tfds("keras_seq_test")
         path.write_bytes(raw)
     assert tfds_builders.load_tfds("keras_seq_test").is_prepared()
+
+
+def test_a_download_that_stalls(workplace, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.txt"
+
+        class KerasSeqStalled(tfds.core.GeneratorBasedBuilder):
+            VERSION = tfds.core.Version("1.0.0")
+
+            def _info(self):
+                return tfds.core.DatasetInfo(builder=self)
+
+            def _split_generators(self, dl_manager):
+                dl_manager.download(url)
+
+            def _generate_examples(self):
+                yield from ()
+
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.delenv(name, raising=False)
+            monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.setattr(tfds_builders, "_is_online", lambda: True)
+        monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.05)
+        with pytest.raises(
+            InputError, match=r"The download of the dataset keras_seq_stalled failed"
+        ):
+            tfds_builders.load_tfds("keras_seq_stalled")
 
 
 def test_is_online(monkeypatch):
