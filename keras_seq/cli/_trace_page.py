@@ -53,7 +53,7 @@ def write_example_page(
 
 def _load_example(recipe: Recipe, config: Config, index: int) -> tuple[Any, Any]:
     """Return an input of the test split and its target."""
-    splits = recipe.load(config)
+    splits = recipe.load_splits(config)
     if "test" not in splits:
         raise InputError(
             f"The data {config.data!r} has no test split. Give an input instead of an index."

@@ -41,7 +41,7 @@ def evaluate(
                 f"{run} was trained without --no-test. Only runs that were selected without their "
                 "test result are recorded."
             )
-        splits = loaded.load(config)
+        splits = loaded.load_splits(config)
         if split not in splits:
             raise InputError(f"The data {config.data!r} has no {split} split.")
         current = fingerprints.hash_data(splits)

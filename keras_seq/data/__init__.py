@@ -18,6 +18,7 @@ from keras_seq.data.labeled_texts import (
 from keras_seq.data.labels import check_labels, load_labelled_tfds
 from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
+from keras_seq.data.row_errors import BadRows
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
 from keras_seq.data.split import hash_fold, hash_split
 from keras_seq.data.summaries import ReadSummary, collect_summaries
@@ -30,6 +31,7 @@ from keras_seq.data.videos import VIDEO_SUFFIXES, read_video, subsample
 __all__ = [
     "SPLITS",
     "VIDEO_SUFFIXES",
+    "BadRows",
     "LabeledFile",
     "LabeledText",
     "ParallelOptions",

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import read_lines
+from keras_seq.data.row_errors import BadRows
 from keras_seq.data.summaries import DELIMITER_NAMES
 
 Lines = Iterable[tuple[int, str]]
@@ -45,7 +46,9 @@ def parse_delimiter(text: str | None) -> str | None:
     return delimiter
 
 
-def read_delimited(lines: Lines, delimiter: str, where: object) -> Iterator[Row]:
+def read_delimited(
+    lines: Lines, delimiter: str, where: object, bad_rows: BadRows | None = None
+) -> Iterator[Row]:
     r"""Split lines of delimited text into rows of cells.
 
     A cell may be enclosed in double quotes, with each quote inside doubled. Within quotes a line
@@ -58,6 +61,8 @@ def read_delimited(lines: Lines, delimiter: str, where: object) -> Iterator[Row]
         lines: Numbered lines.
         delimiter: Delimiter of the cells.
         where: File, for error messages.
+        bad_rows: Collection of rows with wrong quotes, if these may be left out. The line after the
+            first of such a row begins another row.
 
     Yields:
         Number of the last line, and the cells. Blank lines are skipped.
@@ -68,33 +73,42 @@ def read_delimited(lines: Lines, delimiter: str, where: object) -> Iterator[Row]
     """
     if delimiter == "\t":
         return _read_tabs(iter(lines))
-    return _read_csv(lines, delimiter, where)
+    return _read_csv(iter(lines), delimiter, where, bad_rows or BadRows("strict"))
 
 
-def _read_csv(lines: Lines, delimiter: str, where: object) -> Iterator[Row]:
+def _read_csv(
+    lines: Iterator[tuple[int, str]], delimiter: str, where: object, bad_rows: BadRows
+) -> Iterator[Row]:
     # `csv` has one limit per process. It is only raised, because other code may rely on it.
     csv.field_size_limit(max(csv.field_size_limit(), limits.get().max_cell_characters))
-    number = 0
+    row_lines: list[tuple[int, str]] = []
+    waiting: deque[tuple[int, str]] = deque()
 
-    def with_ends() -> Iterator[str]:
-        nonlocal number
-        for number, line in lines:  # noqa: B007  (the number is that of the row)
-            yield line + "\n"
+    def next_lines() -> Iterator[str]:
+        while (line := waiting.popleft() if waiting else next(lines, None)) is not None:
+            row_lines.append(line)
+            yield line[1] + "\n"
 
-    reader = csv.reader(with_ends(), delimiter=delimiter, strict=True)
+    reader = csv.reader(next_lines(), delimiter=delimiter, strict=True)
     while True:
-        first = number + 1
+        row_lines.clear()
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise InputError(
-                f"{where}, line {first}: the row is not valid CSV ({error}); a quoted cell ends "
-                "with a quote, and quotes within it are doubled."
-            ) from None
+            bad_rows.add(
+                InputError(
+                    f"{where}, line {row_lines[0][0]}: the row is not valid CSV ({error}); a "
+                    "quoted cell ends with a quote, and quotes within it are doubled."
+                )
+            )
+            waiting.extendleft(reversed(row_lines[1:]))
+            if waiting:
+                reader = csv.reader(next_lines(), delimiter=delimiter, strict=True)
+            continue
         if row is None:
             return
         if row:
-            yield number, row
+            yield row_lines[-1][0], row
 
 
 def _read_tabs(lines: Iterator[tuple[int, str]]) -> Iterator[Row]:
@@ -206,13 +220,16 @@ def detect_delimiter(
     return max(num_columns, key=lambda delimiter: num_columns[delimiter])
 
 
-def read_table_rows(path: str | os.PathLike[str], encoding: str, delimiter: str) -> Iterator[Row]:
+def read_table_rows(
+    path: str | os.PathLike[str], encoding: str, delimiter: str, bad_rows: BadRows | None = None
+) -> Iterator[Row]:
     """Read the rows of a file of delimited text, without a line that states the delimiter.
 
     Args:
         path: File.
         encoding: Encoding of the file.
         delimiter: Delimiter of the cells.
+        bad_rows: As for `read_delimited`.
 
     Raises:
         InputError: As `read_delimited` raises, or if the file cannot be read.
@@ -222,7 +239,7 @@ def read_table_rows(path: str | os.PathLike[str], encoding: str, delimiter: str)
         for line in read_lines(path, encoding)
         if not (line[0] == 1 and _DELIMITER_LINE.fullmatch(line[1]))
     )
-    return read_delimited(lines, delimiter, path)
+    return read_delimited(lines, delimiter, path, bad_rows)
 
 
 def describe_names(names: Iterable[object]) -> str:

@@ -10,19 +10,21 @@ from typing import Any
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 from keras_seq.data.files import read_lines
+from keras_seq.data.row_errors import BadRows
 
 ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
 """Pattern of the first line of a file with one array of objects."""
 
 
 def read_objects(
-    path: str | os.PathLike[str], encoding: str = "utf-8"
+    path: str | os.PathLike[str], encoding: str = "utf-8", bad_rows: BadRows | None = None
 ) -> tuple[str, Iterator[tuple[int, dict[str, Any]]]]:
     """Read JSON lines, or a JSON array of objects.
 
     Args:
         path: File. An array is read at once, so `max_document_bytes` limits its size.
         encoding: Character encoding of the file.
+        bad_rows: Collection of lines or elements that are not objects, if these may be left out.
 
     Returns:
         "line" or "element", and an iterator over the objects with their numbers of that unit.
@@ -31,27 +33,40 @@ def read_objects(
         InputError: If a line or an element is not a JSON object.
         LimitError: If the JSON is too large.
     """
+    bad_rows = bad_rows or BadRows("strict")
     first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
     if ARRAY.match(first):
-        return "element", _read_array(path, encoding)
-    return "line", (
-        (number, parse_object(line, f"{path}, line {number}"))
-        for number, line in read_lines(path, encoding)
-        if line.strip()
-    )
+        return "element", _read_array(path, encoding, bad_rows)
+    return "line", _read_objects(path, encoding, bad_rows)
 
 
-def _read_array(path: object, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _read_objects(
+    path: str | os.PathLike[str], encoding: str, bad_rows: BadRows
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in read_lines(path, encoding):
+        if line.strip():
+            try:
+                content = parse_object(line, f"{path}, line {number}")
+            except InputError as error:
+                bad_rows.add(error)
+                continue
+            yield number, content
+
+
+def _read_array(
+    path: str | os.PathLike[str], encoding: str, bad_rows: BadRows
+) -> Iterator[tuple[int, dict[str, Any]]]:
     lines, size = [], 0
-    for _, line in read_lines(str(path), encoding):
+    for _, line in read_lines(path, encoding):
         size += len(line) + 1
         limits.check("max_document_bytes", size, path, "the size of the JSON array")
         lines.append(line)
     value = _parse("\n".join(lines), f"{path}")
     for number, item in enumerate(value, 1):
-        if not isinstance(item, dict):
-            raise InputError(f"{path}, element {number}: it is not a JSON object.")
-        yield number, item
+        if isinstance(item, dict):
+            yield number, item
+        else:
+            bad_rows.add(InputError(f"{path}, element {number}: it is not a JSON object."))
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +20,15 @@ from keras_seq.data.delimited import (
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.json_lines import read_objects
 from keras_seq.data.parquet import read_parquet
+from keras_seq.data.row_errors import BadRows
 
 JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 TAB_SUFFIXES = (".tsv", ".tab", ".txt")
 """Suffixes of tables whose delimiter is a tab, unless the header says otherwise."""
+
+
+Parse = Callable[..., Sequence[Any]]
+"""Function from the place and the values of a row to what is read from it."""
 
 
 class _Source(NamedTuple):
@@ -33,6 +38,8 @@ class _Source(NamedTuple):
     """Rows as dictionaries from column names to values, with their numbers."""
     unit: str
     """What the numbers count: "line", "element" or "row"."""
+    has_schema: bool
+    """True if all rows have the same columns, so that a missing one is an error of the file."""
     summary: summaries.ReadSummary
 
 
@@ -50,7 +57,9 @@ class Table:
         hint: str = "",
         may_be_empty: Collection[str] = (),
         delimiter: str | None = None,
+        parse: Parse | None = None,
     ) -> None:
+        self._parse = parse
         self._file, self._columns, self._hint = Path(file), columns, hint
         self._encoding, self._may_be_empty, self._delimiter = encoding, may_be_empty, delimiter
         self.summary = summaries.ReadSummary(str(file), "table", 0, columns=columns)
@@ -59,31 +68,45 @@ class Table:
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows as `read_table` does."""
         file, delimiter = self._file, parse_delimiter(self._delimiter)
-        source = _open(file, [*self._columns.values()], self._encoding, delimiter)
-        num_rows = num_blank = 0
+        self.bad_rows = bad_rows = BadRows()
+        source = _open(file, [*self._columns.values()], self._encoding, delimiter, bad_rows)
+        is_new, num_blank = source.has_schema, 0
         for number, row in source.rows:
+            where = f"{file}, {source.unit} {number}"
             if source.summary.delimiter and not any(cell.strip() for cell in row.values()):
                 num_blank += 1
                 continue
-            where = f"{file}, {source.unit} {number}"
-            values = [self._value(row, name, where) for name in self._columns]
-            num_rows += 1
-            yield number, *values
-        if not num_rows:
-            raise InputError(f"{file} contains no rows.")
+            if is_new:
+                self._check_columns(row, where)
+                is_new = False
+            with bad_rows:
+                values = self._read_values(row, where)
+                yield number, *values
         left_out = {"rows without content": num_blank} if num_blank else {}
-        self.summary = source.summary.replace(
-            num_rows=num_rows, columns=self._columns, left_out=left_out
+        self.summary = bad_rows.finish(
+            source.summary.replace(
+                num_rows=bad_rows.num_good, columns=self._columns, left_out=left_out
+            )
         )
+        if not bad_rows.num_good:
+            raise InputError(f"{file} contains no rows.")
+
+    def _read_values(self, row: Mapping[str, Any], where: str) -> Sequence[Any]:
+        """Return the values of the columns, after checks."""
+        self._check_columns(row, where)
+        values = [self._value(row, name, where) for name in self._columns]
+        return values if self._parse is None else self._parse(where, *values)
+
+    def _check_columns(self, row: Mapping[str, Any], where: str) -> None:
+        for column in self._columns.values():
+            if column not in row:
+                existing = describe_names(key for key in row if key)
+                message = f"{where}: there is no column {column!r}; there are {existing}."
+                raise InputError(f"{message} {self._hint}".strip())
 
     def _value(self, row: Mapping[str, Any], name: str, where: str) -> str:
         """Return the value of one of the columns, after checks."""
-        column = self._columns[name]
-        if column not in row:
-            existing = describe_names(key for key in row if key)
-            message = f"{where}: there is no column {column!r}; there are {existing}. {self._hint}"
-            raise InputError(message.strip())
-        value = _to_text(row[column], where, name)
+        value = _to_text(row[self._columns[name]], where, name)
         if not value and name not in self._may_be_empty:
             raise InputError(f"{where}: the {name} is empty.")
         limits.check("max_cell_characters", len(value), where, f"the length of the {name}")
@@ -98,6 +121,7 @@ def read_table(
     hint: str = "",
     may_be_empty: Collection[str] = (),
     delimiter: str | None = None,
+    parse: Parse | None = None,
 ) -> Iterator[tuple[Any, ...]]:
     r"""Read columns of a table, one row at a time.
 
@@ -115,6 +139,9 @@ def read_table(
         may_be_empty: Keys of `columns` whose values may be empty.
         delimiter: Delimiter of the columns, as for `keras_seq.data.delimited.parse_delimiter`.
             Default: the one of comma, semicolon, tab and "|" with which the header has the columns.
+        parse: Function that replaces the values of a row. It gets the place of the row, such as
+            "a.csv, line 3", and the values. An `InputError` that it raises is that of the row: see
+            `keras_seq.data.row_errors`.
 
     Yields:
         A tuple of the line number and the value of each column, without surrounding white space.
@@ -124,7 +151,7 @@ def read_table(
             or the table has no rows. The message states the line.
         LimitError: If a value is longer than `max_cell_characters`.
     """
-    table = Table(file, columns, encoding, hint, may_be_empty, delimiter)
+    table = Table(file, columns, encoding, hint, may_be_empty, delimiter, parse)
     yield from table
     summaries.add(table.summary)
 
@@ -139,25 +166,32 @@ def _to_text(value: Any, where: str, name: str) -> str:
     return str(value).strip()
 
 
-def _open(file: Path, columns: Collection[str], encoding: str, delimiter: str | None) -> _Source:
+def _open(
+    file: Path,
+    columns: Collection[str],
+    encoding: str,
+    delimiter: str | None,
+    bad_rows: BadRows,
+) -> _Source:
     """Return the rows of a table of any format."""
     suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
     if suffix == ".parquet":
         summary = summaries.ReadSummary(str(file), "Parquet", 0)
-        return _Source(read_parquet(file, columns), "row", summary)
+        return _Source(read_parquet(file, columns), "row", True, summary)
     encoding_name = str(detect_format(file, encoding))
     if suffix in JSON_SUFFIXES:
-        unit, rows = read_objects(file, encoding)
+        unit, rows = read_objects(file, encoding, bad_rows)
         name = "JSON lines" if unit == "line" else "JSON array"
-        return _Source(rows, unit, summaries.ReadSummary(str(file), name, 0, encoding_name))
+        return _Source(rows, unit, False, summaries.ReadSummary(str(file), name, 0, encoding_name))
     default = "\t" if suffix in TAB_SUFFIXES else ","
     delimiter = delimiter or detect_delimiter(file, encoding, columns, default)
     names = next((row for _, row in read_table_rows(file, encoding, delimiter)), [])
     has_header = not _are_numbers(columns, names)
     name = "tab-separated text" if delimiter == "\t" else "delimited text"
     return _Source(
-        _read_rows(file, encoding, delimiter, columns, has_header),
+        _read_rows(file, encoding, delimiter, columns, has_header, bad_rows),
         "line",
+        True,
         summaries.ReadSummary(str(file), name, 0, encoding_name, delimiter, has_header),
     )
 
@@ -168,7 +202,12 @@ def _are_numbers(columns: Collection[str], names: Collection[str]) -> bool:
 
 
 def _read_rows(
-    file: Path, encoding: str, delimiter: str, columns: Collection[str], has_header: bool
+    file: Path,
+    encoding: str,
+    delimiter: str,
+    columns: Collection[str],
+    has_header: bool,
+    bad_rows: BadRows,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Read the rows of delimited text as dictionaries from column names to cells.
 
@@ -177,25 +216,28 @@ def _read_rows(
             the header, or too few.
     """
     names: list[str] | None = None
-    for number, cells in read_table_rows(file, encoding, delimiter):
+    for number, cells in read_table_rows(file, encoding, delimiter, bad_rows):
         if names is None and has_header:
             names = [name.strip() for name in cells]
             check_header(names, columns, file)
             continue
         if names is None:
             names = [str(position) for position in range(1, len(cells) + 1)]
+        row = dict(zip(names, cells))
+        missing = [column for column in columns if column in names and column not in row]
         if any(cell.strip() for cell in cells[len(names) :]):
-            raise InputError(
-                f"{file}, line {number}: the row has {len(cells)} cells, but the "
+            reason = (
+                f"the row has {len(cells)} cells, but the "
                 f"{'header' if has_header else 'first row'} has {len(names)}; enclose cells that "
                 f"contain the delimiter {summaries.DELIMITER_NAMES.get(delimiter, delimiter)!r} in "
                 "double quotes, or give --delimiter."
             )
-        row = dict(zip(names, cells))
-        for column in columns:
-            if column in names and column not in row and any(map(str.strip, cells)):
-                raise InputError(
-                    f"{file}, line {number}: the row has {len(cells)} "
-                    f"cell{'s' * (len(cells) != 1)}, so that the column {column!r} is missing."
-                )
-        yield number, row
+        elif missing and any(map(str.strip, cells)):
+            reason = (
+                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, so that the column "
+                f"{missing[0]!r} is missing."
+            )
+        else:
+            yield number, row
+            continue
+        bad_rows.add(InputError(f"{file}, line {number}: {reason}"))

@@ -19,7 +19,7 @@ from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.tfds_compat import download_timeout, without_cloud
 from keras_seq._internal.types import Array
-from keras_seq.data import cache, network, records, summaries
+from keras_seq.data import cache, network, records, row_errors, summaries
 from keras_seq.data.split import hash_split
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ Example: TypeAlias = Any
 
 Item = TypeVar("Item")
 
+BUILTIN = "builtin"
+"""Source of the examples that come with the package."""
+
 
 def cached_dataset(
     name: str,
     version: str,
     features: tfds.features.FeaturesDict,
     examples: Callable[[], Iterable[tuple[str | bytes, Example, str | None]]],
-    source: str = "builtin",
+    source: str = BUILTIN,
     files: Iterable[str | os.PathLike[str]] = (),
 ) -> tfds.core.DatasetBuilder:
     """Return a TFDS dataset of the given examples, prepared on the first call and then cached.
@@ -55,7 +58,8 @@ def cached_dataset(
             has changed or been removed.
 
     Returns:
-        Prepared `tfds.core.DatasetBuilder`. The summaries of what `examples` read from user files
+        Prepared `tfds.core.DatasetBuilder`. Bad rows of user files are treated as
+        `keras_seq.data.row_errors` says. The summaries of what `examples` read from user files
         are added to those of `keras_seq.data.collect_summaries`, also from a cached dataset.
     """
     import tensorflow_datasets as tfds
@@ -204,9 +208,10 @@ def _show_progress(items: Iterable[Item], description: str) -> Iterator[Item]:
 
 
 def _config_name(source: str) -> str:
-    if source == "builtin":
+    if source == BUILTIN:
         return source
-    return "user_" + hashlib.sha256(source.encode()).hexdigest()[:16]
+    # Without the bad rows, it is another dataset.
+    return "user_" + hashlib.sha256((source + row_errors.cache_key()).encode()).hexdigest()[:16]
 
 
 def _is_online() -> bool:

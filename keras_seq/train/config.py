@@ -75,6 +75,9 @@ class Config:
     data: str = "builtin"
     """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], or the path of a file
     or folder."""
+    errors: Literal["strict", "skip"] = "strict"
+    """Treatment of rows or files of your own data that cannot be read: strict stops at the first,
+    skip leaves them out, counts them and shows three. Errors of a whole file stop both."""
     seed: int = 0
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: int = 64

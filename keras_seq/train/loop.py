@@ -116,7 +116,7 @@ def fit(
     if devices is not None:
         devices.check(config.batch_size)
     with collect_summaries() as summaries:
-        splits = dict(recipe.load(config))
+        splits = dict(recipe.load_splits(config))
     fingerprint = fingerprints.compute(recipe, splits)
     if run.is_started:
         fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
+from keras_seq.data import row_errors
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 
@@ -135,7 +136,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
 
     @abc.abstractmethod
     def load(self, config: AnyConfig) -> Splits:
-        """Read the data.
+        """Read the data. Commands call `load_splits`.
 
         Texts remain strings, which `encode` tokenizes. If the data consists of symbols, such as
         tagged tokens or notes, an example is a list of symbols.
@@ -146,6 +147,18 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         Raises:
             InputError: If the data is not valid. The message gives file and line.
         """
+
+    def load_splits(self, config: AnyConfig) -> Splits:
+        """Return what `load` reads, with the treatment of bad rows that the Config states.
+
+        Args:
+            config: Config of the run.
+
+        Raises:
+            InputError: As `load` raises.
+        """
+        with row_errors.policy(config.errors):
+            return self.load(config)
 
     @abc.abstractmethod
     def build(self, config: AnyConfig, train: RawExamples) -> AnyModel:
@@ -242,7 +255,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """
         from keras_seq.models.text_model import TextModel
 
-        splits = self.load(config)
+        splits = self.load_splits(config)
         inputs = splits.get("test", splits["train"]).inputs[:num_examples]
         if not isinstance(model, TextModel):
             return inputs

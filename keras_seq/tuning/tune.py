@@ -147,7 +147,7 @@ def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[
     """
     stored = _check_settings(run, path, settings)
     fingerprints.check_code(stored, recipe, run.folder)
-    splits = recipe.load(config)  # before the workers do, because it may prepare the data
+    splits = recipe.load_splits(config)  # before the workers do, because it may prepare the data
     if "validation" not in splits:
         raise InputError(
             f"Tuning needs a validation split, which the data {config.data!r} does not have."
