@@ -43,8 +43,8 @@ def download_timeout(seconds: float) -> Iterator[None]:
         self.max_retries = self.max_retries.new(total=1)
         return original(self, request, **{**options, "timeout": seconds})
 
-    HTTPAdapter.send = send  # type: ignore[method-assign]
+    HTTPAdapter.send = send  # type: ignore
     try:
         yield
     finally:
-        HTTPAdapter.send = original  # type: ignore[method-assign]
+        HTTPAdapter.send = original  # type: ignore
