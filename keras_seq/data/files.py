@@ -17,11 +17,9 @@ from keras_seq.data.opening import (
 )
 from keras_seq.data.split import hash_split
 
-READERS_VERSION = 2
+READERS_VERSION = 3
 """Version of the readers. Raise it when they read a file differently, so that it is read again."""
 SPLITS = ("train", "validation", "test")
-SYSTEM_NAMES = ("__MACOSX", "Thumbs.db", "desktop.ini")
-"""Names of files and folders that operating systems add, besides names that begin with a dot."""
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 """Accepted file names of each split, without suffixes."""
 
@@ -106,8 +104,7 @@ def list_files_by_class(
 
     Args:
         folder: Folder.
-        suffixes: Accepted suffixes in lower case, such as ".png". Other files are skipped, and so
-            are files that operating systems hide or add, such as .DS_Store and Thumbs.db.
+        suffixes: Accepted suffixes in lower case, such as ".png". Other files are skipped.
         skip: Names of sub-folders that are not classes.
 
     Returns:
@@ -125,14 +122,10 @@ def list_files_by_class(
         roots = [(folder / split, split) for split in SPLITS]
     labeled_files = []
     for root, split in roots:
-        for class_folder in list_folder(root, "[!.]*/"):
-            if class_folder.name in (*SYSTEM_NAMES, *skip):
+        for class_folder in list_folder(root, "*/"):
+            if class_folder.name in skip:
                 continue
-            files = [
-                file
-                for file in list_folder(class_folder, "[!.]*")
-                if file.suffix.lower() in suffixes and file.name not in SYSTEM_NAMES
-            ]
+            files = [f for f in list_folder(class_folder) if f.suffix.lower() in suffixes]
             if not files:
                 raise InputError(f"The folder {class_folder} has no {', '.join(suffixes)} file.")
             labeled_files += [(file, class_folder.name, split) for file in files]

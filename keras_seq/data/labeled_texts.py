@@ -77,7 +77,7 @@ def list_labeled_files(path: str | os.PathLike[str]) -> list[LabeledFile]:
 
 def _has_split_files(folder: Path) -> bool:
     """Return whether a folder has a file of the training split, or no folder for classes."""
-    entries = list_folder(folder, "[!.]*")
+    entries = list_folder(folder)
     is_table = any(e.name.split(".")[0] in STEMS["train"] and is_file(e) for e in entries)
     return is_table or not any(entry.is_dir() for entry in entries)
 

@@ -16,6 +16,11 @@ from typing import Any, BinaryIO
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
 
+SYSTEM_NAMES = (
+    *("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "lost+found"),
+    *("$recycle.bin", "system volume information", "icon\r"),
+)
+"""Names, in lower case, of files and folders that operating systems add."""
 GZIP_ERRORS = (EOFError, gzip.BadGzipFile, zlib.error)
 """Exceptions of `gzip` for damaged files."""
 
@@ -81,6 +86,9 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
 def list_folder(path: Path, pattern: str = "*") -> list[Path]:
     """Return the files and sub-folders of a folder, sorted.
 
+    Hidden files and those that operating systems add are left out, see `is_hidden`. Readers list
+    every folder by this function.
+
     Args:
         path: Folder.
         pattern: Glob pattern. A pattern that begins with "**/" includes sub-folders.
@@ -91,8 +99,22 @@ def list_folder(path: Path, pattern: str = "*") -> list[Path]:
     entries = []
     for count, entry in enumerate(path.glob(pattern), 1):
         limits.check("max_files", count, path, "the number of files")
-        entries.append(entry)
+        if not any(map(is_hidden, entry.relative_to(path).parts)):
+            entries.append(entry)
     return sorted(entries)
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a name of a file or folder is not one of the user's data.
+
+    >>> [is_hidden(name) for name in ("._a.png", ".DS_Store", "__MACOSX", "Thumbs.db", "a.png")]
+    [True, True, True, True, False]
+
+    Args:
+        name: Name without the folder. It is hidden if it begins with "." or "~$", which programs
+            put before the names of open documents, or if it is in `SYSTEM_NAMES`.
+    """
+    return name.startswith((".", "~$")) or name.lower() in SYSTEM_NAMES
 
 
 def read_document(path: str | os.PathLike[str]) -> bytes:

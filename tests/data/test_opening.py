@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import limits, list_files_by_class, list_files_by_split, read_lines
+from keras_seq.data import limits, list_files_by_class, list_files_by_split, opening, read_lines
 from keras_seq.data.opening import check_folder, check_regular_file, translate_errors
 
 
@@ -139,3 +139,19 @@ def test_a_file_without_read_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(InputError, match="cannot be read: permission denied"):
         check_regular_file(tmp_path / "a.txt")
+
+
+def test_hidden_and_resource_files_are_no_data(tmp_path):
+    names = "._1.png", ".DS_Store", "Thumbs.db", "desktop.ini", "~$2.png", "__MACOSX/0/1.png"
+    for digit in "01":
+        for name in ("1.png", ".git/3.png", *names):
+            (tmp_path / digit / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / digit / name).touch()
+    (tmp_path / "__MACOSX/0").mkdir(parents=True)
+    _, files = list_files_by_class(tmp_path, [".png", ".db", ".ini"])
+    expected = [tmp_path / "0/1.png", tmp_path / "1/1.png"]
+    assert [file for file, *_ in files] == expected
+    assert [file for file in opening.list_folder(tmp_path, "**/*") if file.is_file()] == expected
+    # The folder itself may be hidden: the user has named it.
+    tmp_path = (tmp_path / "0").rename(tmp_path / ".0")
+    assert [file.name for file in opening.list_folder(tmp_path)] == ["1.png"]
