@@ -195,9 +195,9 @@ def _read_sound(path: Path) -> Any:
 
 
 def _read_picture(path: Path) -> Any:
-    from keras_seq_recipes.mnist_rows.data import read_image
+    from keras_seq_recipes.mnist_rows.images import read_digit
 
-    return read_image(path)
+    return read_digit(path)
 
 
 def _read_video(path: Path) -> Any:

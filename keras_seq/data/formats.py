@@ -130,8 +130,9 @@ FORMATS = (
     Format("videos, one folder per class",
            ".avi .gif .m4v .mkv .mov .mp4 .mpeg .mpg .webm .wmv", "suffix", "video",
            "frame_size fps max_frames", "recipes/test_video.py::test_own_videos_end_to_end"),
-    Format("images, one folder per digit", ".png .jpg .jpeg .bmp .gif .tif .tiff .webp", "suffix",
-           "mnist_rows", "", "cli/test_cli.py::test_train_evaluate_predict"),
+    Format("images, one folder per digit, dark on light, light on dark or on transparent",
+           ".png .jpg .jpeg .bmp .gif .tif .tiff .webp", "suffix", "mnist_rows", "",
+           "recipes/test_mnist_rows.py::test_modes"),
 )
 """All formats, in the order of the page."""
 # fmt: on

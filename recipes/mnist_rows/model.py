@@ -11,7 +11,7 @@ from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
-from .data import COLUMNS, ROWS
+from .images import COLUMNS, ROWS
 
 MEAN, STD = 0.1307, 0.3081
 """Mean and standard deviation of the MNIST training pixels, scaled to 0..1."""

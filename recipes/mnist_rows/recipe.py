@@ -10,8 +10,8 @@ from keras_seq.train import recipe
 
 from . import data, metric, model
 from .config import Config
-from .data import ROWS, read_image
 from .drawing import to_mnist_image
+from .images import ROWS, read_digit
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
@@ -33,15 +33,21 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
         self, model: keras.Model, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
         """Predict the digit of each image file."""
-        images = np.stack([read_image(path) for path in inputs])
-        for path, row in zip(inputs, predict_probabilities(model, images), strict=True):
-            yield {"image": path, "digit": int(row.argmax()), "probability": f"{row.max():.3f}"}
+        digits = [read_digit(path) for path in inputs]
+        probabilities = predict_probabilities(model, np.stack([digit.pixels for digit in digits]))
+        for path, digit, row in zip(inputs, digits, probabilities, strict=True):
+            yield {
+                "image": path,
+                "strokes": digit.strokes,
+                "digit": int(row.argmax()),
+                "probability": f"{row.max():.3f}",
+            }
 
     def trace_inputs(
         self, model: keras.Model, example: Any, target: Any = None
     ) -> tuple[np.ndarray, list[str]]:
         """Return an image or image file as inputs; time steps are rows."""
-        image = read_image(example) if isinstance(example, str) else example
+        image = read_digit(example).pixels if isinstance(example, str) else example
         return image[None], [f"row {number}" for number in range(ROWS)]
 
     def demo(self, model: keras.Model, config: Config) -> "Panel":

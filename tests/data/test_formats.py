@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_seq.data import audio, tables, translation_memory, videos
+from keras_seq.data import audio, images, tables, translation_memory, videos
 from keras_seq.data.formats import FORMATS
 from keras_seq.train import registry
 
@@ -48,6 +48,7 @@ def test_recipes_options_and_tests_exist(entry):
         ("sentiment", (*tables.JSON_SUFFIXES, *tables.TAB_SUFFIXES, ".parquet")),
         ("translation", translation_memory.MEMORY_READERS),
         ("speech", audio.AUDIO_SUFFIXES),
+        ("mnist_rows", images.IMAGE_SUFFIXES),
         ("video", videos.VIDEO_SUFFIXES),
     ],
 )

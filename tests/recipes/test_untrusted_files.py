@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from keras_seq_recipes.mnist_rows.data import read_image
+from keras_seq_recipes.mnist_rows.images import read_digit
 from keras_seq_recipes.translation import catalogs
 from PIL import Image
 
@@ -68,12 +68,12 @@ def test_large_images(tmp_path, side):
     path.write_bytes(png(side, side))
     message = f"a.png: width times height is {side * side}, above the limit of 50000000"
     with pytest.raises(limits.LimitError, match=message):
-        read_image(path)
+        read_digit(path)
     with (
         limits.override(max_pixels=side * side),
         pytest.raises(InputError, match=r"a\.png is damaged or is not a picture"),
     ):
-        read_image(path)
+        read_digit(path)
 
 
 def test_image_formats_that_run_programs(tmp_path):
@@ -81,7 +81,7 @@ def test_image_formats_that_run_programs(tmp_path):
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     assert Image.open(path).format == "EPS"
     with pytest.raises(InputError, match=r"a\.png is damaged or is not a picture"):
-        read_image(path)
+        read_digit(path)
 
 
 def test_a_catalog_that_is_the_path_of_another(tmp_path):
