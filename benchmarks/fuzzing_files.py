@@ -20,11 +20,12 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import page
+from benchmarks.fuzzing_mutations import damage
 from benchmarks.fuzzing_seeds import READERS, write_seeds
 
 MAX_SECONDS = 10.0
@@ -33,74 +34,6 @@ MAX_MEGABYTES = 2_000
 """Maximum memory of the reading process."""
 ADDRESS_SPACE_BYTES = 32 * 2**30
 """Address space of the reading process, which protects the machine."""
-NUMBERS = (b"0", b"-1", b"9999999", b"1e999", b"nan", b"9" * 5_000)
-SNIPPETS = (
-    *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\t", b'"', b"\\", b"\x1f\x8b\x08"),
-    *(b"(" * 20_000, b"[" * 100_000, b"{" * 2_000, b"<a>" * 5_000, b"x" * 200_000, b"\\ud800"),
-    *("é".encode("latin-1"), "é\n".encode("utf-16"), "\u2028\u0085\u3000".encode(), b" " * 1_000),
-)
-
-
-def damage(content: bytes, rng: random.Random) -> bytes:
-    """Return the content with one to four changes of random kinds."""
-    for _ in range(rng.randint(1, 4)):
-        content = rng.choice(MUTATIONS)(content, rng)
-    return content
-
-
-def _cut(content: bytes, rng: random.Random) -> bytes:
-    return content[: rng.randrange(len(content) + 1)]
-
-
-def _flip(content: bytes, rng: random.Random) -> bytes:
-    changed = bytearray(content)
-    for _ in range(min(len(changed), rng.choice([1, 4, 32]))):
-        changed[rng.randrange(len(changed))] = rng.randrange(256)
-    return bytes(changed)
-
-
-def _enlarge(content: bytes, rng: random.Random) -> bytes:
-    """Write a large number at a random position, more often near the beginning of the file."""
-    size = rng.choice([1, 2, 4, 8])
-    end = min(len(content), rng.choice([64, 512, len(content)]))
-    position = rng.randrange(end + 1)
-    number = rng.choice([b"\xff" * size, b"\x7f" + b"\xff" * (size - 1), bytes(size)])
-    return content[:position] + rng.choice([number, number[::-1]]) + content[position + size :]
-
-
-def _renumber(content: bytes, rng: random.Random) -> bytes:
-    """Replace a digit by another number."""
-    positions = [position for position, byte in enumerate(content) if 0x30 <= byte <= 0x39]
-    if not positions:
-        return content
-    position = rng.choice(positions)
-    return content[:position] + rng.choice(NUMBERS) + content[position + 1 :]
-
-
-def _insert(content: bytes, rng: random.Random) -> bytes:
-    position = rng.randrange(len(content) + 1)
-    return content[:position] + rng.choice(SNIPPETS) + content[position:]
-
-
-def _move(content: bytes, rng: random.Random) -> bytes:
-    """Move a part of the content to another position, once or many times."""
-    start, end = sorted(rng.randrange(len(content) + 1) for _ in range(2))
-    part, rest = content[start:end], content[:start] + content[end:]
-    position = rng.randrange(len(rest) + 1)
-    return rest[:position] + part * rng.choice([1, 1, 2, 20]) + rest[position:]
-
-
-def _reorder(content: bytes, rng: random.Random) -> bytes:
-    """Swap two lines, or remove one."""
-    lines = content.splitlines(keepends=True)
-    if len(lines) < 2:
-        return content
-    first, second = rng.sample(range(len(lines)), 2)
-    lines[first], lines[second] = lines[second], rng.choice([lines[first], b""])
-    return b"".join(lines)
-
-
-MUTATIONS = (_cut, _flip, _enlarge, _renumber, _insert, _move, _reorder)
 
 
 def read_files() -> None:
@@ -182,20 +115,23 @@ class Worker:
             self._process = None
 
 
-def damaged_files(count: int, seed: object, folder: Path) -> Iterator[tuple[str, Path]]:
+def damaged_files(
+    count: int, seed: object, folder: Path, readers: Sequence[str] = tuple(READERS)
+) -> Iterator[tuple[str, Path]]:
     """Write damaged files, equally many for each reader.
 
     Args:
         count: Number of files.
-        seed: Random seed. A file depends only on the seed and on its own number.
+        seed: Random seed. A file depends only on the seed, on its own number and on the readers.
         folder: Folder to write them to.
+        readers: Names of the readers.
 
     Yields:
         Name of the reader and path of the file.
     """
     seeds = write_seeds(folder / "seeds")
     for number in range(count):
-        name = list(seeds)[number % len(seeds)]
+        name = readers[number % len(readers)]
         rng = random.Random(f"{seed} {number}")
         source = rng.choice(seeds[name])
         content = source.read_bytes()
@@ -212,7 +148,9 @@ def damaged_files(count: int, seed: object, folder: Path) -> Iterator[tuple[str,
 def main() -> None:
     """Damage and read files, print and write the results, and exit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=2_000)
+    parser.add_argument("--files", type=int, default=2_000, help="files of all readers together")
+    parser.add_argument("--files-per-reader", type=int, help="files of each reader")
+    parser.add_argument("--readers", nargs="+", default=[*READERS], choices=[*READERS])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files that cause faults")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -221,9 +159,12 @@ def main() -> None:
         read_files()
         return
     rows: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
-    faults, worker = [], Worker()
+    faults, worker, readers = [], Worker(), options.readers
+    count = options.files
+    if options.files_per_reader is not None:
+        count = options.files_per_reader * len(readers)
     with tempfile.TemporaryDirectory() as name:
-        for reader, path in damaged_files(options.files, options.seed, Path(name)):
+        for reader, path in damaged_files(count, options.seed, Path(name), readers):
             result = worker.read(reader, path)
             rows[reader].append(result)
             exceeds = result["seconds"] > MAX_SECONDS or result["megabytes"] > MAX_MEGABYTES
@@ -237,7 +178,7 @@ def main() -> None:
         worker.close()
     table = [_row(reader, results) for reader, results in sorted(rows.items())]
     _print_table(table)
-    print(f"{len(faults)} faults in {options.files} files")
+    print(f"{len(faults)} faults in {count} files")
     command = shlex.join(["python", "-m", "benchmarks.fuzzing_files", *sys.argv[1:]])
     page.record(page.RESULTS / "fuzzing_files.json", command, table)
     sys.exit(bool(faults))

@@ -1,8 +1,7 @@
 """Small valid files of every supported format, and their readers."""
 
-import gzip
 import io
-import json
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,51 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-SENTENCES = ("Ada lived in New York.", "A good film, and a short one.", "Über «alles» geht 北京.")
-CONLL = "-DOCSTART- O\n\nAda\tB-PER\nlived\tO\nin\tO\nYork\tB-LOC\n\nGood\tO\nday\tO\n"
-WORD_TAGS = "19980101-01-001-001/m  [中央/n  电视台/n]nt  江/nr  泽民/nr  在/p  北京/ns  。/w\n" * 3
-VECTORS = "3 4\nAda 0.1 -0.2 0.3 4e-1\nlived 1 2 3 4\nin 0 0 0 1\n"
-FASTA = ">one first\nACGTNACGTACGT\nACGT\n>two\nGGGCCCAAATTT\n"
-LEXICON = "ada\tEY D AH\nlived\tL IH V D\nada\tAA D AH\n"
-CMU_LEXICON = ";;; a comment\nREAD  R IY1 D\nREAD(2)  R EH1 D\nread(3) R EH1 D # place\n"
-FASTTEXT = "__label__good fine work\n__label__bad dull stuff\n"
-TATOEBA = "1276\tLet's try.\t2481\tVersuchen wir es.\n1277\tI sleep.\t2482\tIch schlafe.\n"
-XLIFF = (
-    '<xliff version="1.2"><file source-language="en" target-language="de"><trans-unit><source>'
-    'Press <x id="1"/>OK</source><target>Jetzt OK</target></trans-unit></file></xliff>'
-)
-PAIRS = "Press OK now\tJetzt OK drücken\nSave\tSpeichern\nClose the file\tDie Datei schließen\n"
-PO = (
-    'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n#, fuzzy\nmsgid "Old"\n'
-    'msgstr "Alt"\n\nmsgid "Save the file"\nmsgstr "Die Datei speichern"\n\nmsgid "one file"\n'
-    'msgid_plural "%d files"\nmsgstr[0] "eine Datei"\nmsgstr[1] "%d Dateien"\n'
-)
-UNIT = (
-    '<tu><tuv xml:lang="en"><seg>Save <bpt i="1"/>the file</seg></tuv>'
-    '<tuv xml:lang="de"><seg>Die Datei speichern</seg></tuv></tu>'
-)
-TMX = (
-    '<?xml version="1.0" encoding="utf-8"?><tmx version="1.4"><header srclang="en"/>'
-    f"<body>{UNIT * 3}</body></tmx>"
-)
-ABC = (
-    "%abc-2.1\nX:1\nT:One\nM:6/8\nL:1/8\nK:Edor\n|:B|(E2e) dcB|A^cd [e3g3]-|{f}e!trill!g=f c2z:|\n"
-    '\nX:2\nT:Two\nM:3/4\nQ:1/4=100\nK:G\nV:1\n"G"GAB c2d|[M:2/4](3efg a>b|1 G4:|2 Z2|]\n'
-)
-NOTE = (
-    "<note><pitch><step>{}</step><alter>1</alter><octave>4</octave></pitch><duration>2</duration>"
-    "<voice>1</voice><type>quarter</type></note>"
-)
-MUSICXML = (
-    '<?xml version="1.0" encoding="UTF-8"?><score-partwise version="3.0"><part-list>'
-    '<score-part id="P1"><part-name>Voice</part-name></score-part></part-list><part id="P1">'
-    '<measure number="1"><attributes><divisions>2</divisions><key><fifths>1</fifths>'
-    "<mode>major</mode></key><time><beats>4</beats><beat-type>4</beat-type></time></attributes>"
-    f"{''.join(map(NOTE.format, 'CDEF'))}</measure>"
-    '<measure number="2"><note><rest/><duration>8</duration></note>'
-    '<barline location="right"><repeat direction="backward"/></barline></measure>'
-    "</part></score-partwise>"
-)
+from benchmarks import fuzzing_texts as texts
 
 
 class Reader(NamedTuple):
@@ -82,31 +37,7 @@ def write_seeds(folder: Path) -> dict[str, list[Path]]:
 
 def _texts(*suffixes: str, text: str) -> Callable[[], dict[str, bytes]]:
     """Return contents with a text, compressed for suffixes ending in .gz."""
-
-    def contents() -> dict[str, bytes]:
-        raw = text.encode("utf-8")
-        return {s: gzip.compress(raw, mtime=0) if s.endswith(".gz") else raw for s in suffixes}
-
-    return contents
-
-
-def _table(delimiter: str) -> str:
-    rows = [("text", "label", "note"), *((text, "good", "a b") for text in SENTENCES)]
-    quote = "{}" if delimiter == "\t" else '"{}"'
-    return "".join(delimiter.join(map(quote.format, row)) + "\n" for row in rows)
-
-
-def _objects() -> str:
-    span = {"start": 0, "end": 3, "label": "PER"}
-    objects: list[dict[str, Any]] = [
-        {"text": "Ada lived", "label": 1, "spans": [span]},
-        {"text": "x", "label": "b"},
-    ]
-    return "".join(json.dumps({"spans": [], **row}) + "\n" for row in objects)
-
-
-def _array() -> str:
-    return json.dumps([json.loads(line) for line in _objects().splitlines()], indent=1)
+    return lambda: texts.compress(text, *suffixes)
 
 
 def _read_table(path: Path) -> Any:
@@ -115,10 +46,28 @@ def _read_table(path: Path) -> Any:
     return list(data.read_table(path, {"text": "text", "label": "label"}))
 
 
+def _read_numbered_table(path: Path) -> Any:
+    from keras_seq import data
+
+    return list(data.read_table(path, {"text": "1", "label": "2"}))
+
+
 def _read_labeled(path: Path) -> Any:
     from keras_seq import data
 
     return list(data.read_labeled_texts([data.LabeledFile(path, None, None)]))
+
+
+def _read_folder(path: Path) -> Any:
+    """Read a file as one text in a folder with a sub-folder per class."""
+    from keras_seq import data
+
+    with tempfile.TemporaryDirectory(prefix=f"{path.stem}_", dir=path.parent) as folder:
+        for label in ("pos", "neg"):
+            file = Path(folder, label, path.name)
+            file.parent.mkdir()
+            file.write_bytes(path.read_bytes() if path.exists() else b"")
+        return list(data.read_labeled_texts(data.list_labeled_files(folder)))
 
 
 def _read_spans(path: Path) -> Any:
@@ -171,7 +120,7 @@ def _read_aligned(path: Path) -> Any:
     from keras_seq_recipes.translation import config, data
 
     other = path.with_name("other.de")
-    other.write_text("".join(text + "\n" for text in SENTENCES), encoding="utf-8")
+    other.write_text("".join(text + "\n" for text in texts.SENTENCES), encoding="utf-8")
     return data.read_pairs([path, other], config.Config(source="en", target="de"))
 
 
@@ -209,7 +158,7 @@ def _read_video(path: Path) -> Any:
 def _catalogs() -> dict[str, bytes]:
     import polib
 
-    return {".po": PO.encode("utf-8"), ".mo": polib.pofile(PO).to_binary()}
+    return {".po": texts.PO.encode("utf-8"), ".mo": polib.pofile(texts.PO).to_binary()}
 
 
 def _scores() -> dict[str, bytes]:
@@ -224,8 +173,8 @@ def _scores() -> dict[str, bytes]:
     midi.write(notes)
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("META-INF/container.xml", "<container/>")
-        file.writestr("score.xml", MUSICXML)
-    xml = MUSICXML.encode("utf-8")
+        file.writestr("score.xml", texts.MUSICXML)
+    xml = texts.MUSICXML.encode("utf-8")
     return {".mid": notes.getvalue(), ".musicxml": xml, ".mxl": archive.getvalue()}
 
 
@@ -277,29 +226,46 @@ def _videos() -> dict[str, bytes]:
 
 
 READERS = {
-    "columns": Reader(_read_tagged, _texts(".conll", ".conll.gz", text=CONLL)),
-    "words": Reader(_read_tagged, _texts(".txt", text=WORD_TAGS)),
-    "spans": Reader(_read_spans, _texts(".jsonl", text=_objects())),
-    "comma table": Reader(_read_table, _texts(".csv", ".csv.gz", text=_table(","))),
-    "tab table": Reader(_read_table, _texts(".tsv", ".tsv.gz", text=_table("\t"))),
-    "semicolon table": Reader(_read_table, _texts(".csv", text=_table(";"))),
-    "JSON array": Reader(_read_table, _texts(".json", text=_array())),
-    "labeled texts": Reader(_read_labeled, _texts(".txt", ".txt.gz", text=FASTTEXT)),
-    "JSON lines": Reader(_read_table, _texts(".jsonl", ".jsonl.gz", text=_objects())),
-    "text": Reader(_read_text, _texts(".txt", ".txt.gz", text="\n\n".join(SENTENCES))),
-    "vectors": Reader(_read_vectors, _texts(".vec", ".vec.gz", text=VECTORS)),
-    "FASTA": Reader(_read_fasta, _texts(".fa", ".fa.gz", text=FASTA)),
-    "lexicon": Reader(_read_lexicon, _texts(".dict", text=LEXICON)),
-    "CMU lexicon": Reader(_read_lexicon, _texts(".dict", text=CMU_LEXICON)),
-    "pairs": Reader(_read_pairs, _texts(".tsv", text=PAIRS)),
-    "numbered pairs": Reader(_read_pairs, _texts(".tsv", text=TATOEBA)),
-    "XLIFF": Reader(_read_pairs, _texts(".xlf", text=XLIFF)),
-    "aligned text": Reader(_read_aligned, _texts(".en", text="".join(f"{s}\n" for s in SENTENCES))),
+    "columns": Reader(_read_tagged, _texts(".conll", ".conll.gz", text=texts.CONLL)),
+    "tag schemes": Reader(_read_tagged, texts.tagged_columns),
+    "CoNLL-U": Reader(_read_tagged, _texts(".conllu", ".conllu.gz", text=texts.CONLL_U)),
+    "UNER": Reader(_read_tagged, _texts(".iob2", text=texts.UNER)),
+    "MultiCoNER": Reader(_read_tagged, _texts(".conll", text=texts.MULTICONER)),
+    "words": Reader(_read_tagged, _texts(".txt", text=texts.WORD_TAGS)),
+    "token table": Reader(_read_tagged, _texts(".csv", ".csv.gz", text=texts.KAGGLE)),
+    "tagged JSON": Reader(_read_tagged, texts.tagged_objects),
+    "spans": Reader(_read_spans, _texts(".jsonl", text=texts.make_objects())),
+    "comma table": Reader(_read_table, _texts(".csv", ".csv.gz", text=texts.make_table(","))),
+    "tab table": Reader(_read_table, _texts(".tsv", ".tsv.gz", text=texts.make_table("\t"))),
+    "semicolon table": Reader(_read_table, _texts(".csv", text=texts.make_table(";"))),
+    "bar table": Reader(_read_table, _texts(".csv", text=texts.make_table("|"))),
+    "bare table": Reader(_read_numbered_table, _texts(".csv", text=texts.make_table(",", False))),
+    "Parquet": Reader(_read_table, texts.parquet_table),
+    "JSON array": Reader(_read_table, _texts(".json", text=texts.make_array(texts.make_objects()))),
+    "JSON lines": Reader(_read_table, _texts(".jsonl", ".jsonl.gz", text=texts.make_objects())),
+    "labeled texts": Reader(_read_labeled, _texts(".txt", ".txt.gz", text=texts.FASTTEXT)),
+    "labeled folder": Reader(_read_folder, _texts(".txt", ".txt.gz", text=texts.REVIEW)),
+    "text": Reader(_read_text, _texts(".txt", ".txt.gz", text="\n\n".join(texts.SENTENCES))),
+    "vectors": Reader(_read_vectors, _texts(".vec", ".vec.gz", text=texts.VECTORS)),
+    "FASTA": Reader(_read_fasta, _texts(".fa", ".fa.gz", text=texts.FASTA)),
+    "lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.LEXICON)),
+    "CMU lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.CMU_LEXICON)),
+    "IPA lexicon": Reader(_read_lexicon, _texts(".csv", text=texts.LEXICON_WITH_SLASHES)),
+    "MFA lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.LEXICON_WITH_NUMBERS)),
+    "pairs": Reader(_read_pairs, _texts(".tsv", text=texts.PAIRS)),
+    "named pairs": Reader(_read_pairs, _texts(".tsv", text=texts.PAIRS_WITH_HEADER)),
+    "numbered pairs": Reader(_read_pairs, _texts(".tsv", text=texts.TATOEBA)),
+    "comma pairs": Reader(_read_pairs, _texts(".csv", text=texts.PAIRS.replace("\t", ","))),
+    "JSON pairs": Reader(_read_pairs, texts.pair_objects),
+    "XLIFF": Reader(_read_pairs, _texts(".xlf", ".xliff", text=texts.XLIFF)),
+    "XLIFF 2": Reader(_read_pairs, _texts(".xlf", text=texts.XLIFF_2)),
+    "aligned text": Reader(_read_aligned, _texts(".en", text="\n".join(texts.SENTENCES))),
     "catalog": Reader(_read_pairs, _catalogs),
-    "memory": Reader(_read_pairs, _texts(".tmx", text=TMX)),
-    "ABC": Reader(_read_tunes, _texts(".abc", text=ABC)),
+    "memory": Reader(_read_pairs, _texts(".tmx", text=texts.TMX)),
+    "ABC": Reader(_read_tunes, _texts(".abc", text=texts.ABC)),
     "score": Reader(_read_score, _scores),
     "sound": Reader(_read_sound, _sounds),
     "picture": Reader(_read_picture, _pictures),
     "video": Reader(_read_video, _videos),
 }
+"""Readers by name."""
