@@ -119,7 +119,7 @@ def _parse_iobes(parts: Sequence[TagParts]) -> tuple[list[Span], list[TagError]]
     start = 0
     for i, (letter, new_label) in enumerate([*parts, (OUTSIDE, None)]):
         if label is not None and (letter not in "IE" or new_label != label):
-            errors.append((i, f"the span of {label} before it has no end"))
+            errors.append((i, f"the span of {excerpt(label)} before it has no end"))
             label = None
         elif label is None and letter in "IE":
             errors.append((i, "no span has begun"))
@@ -179,7 +179,7 @@ def spans_to_tags(
     for label, start, end in sorted(spans, key=lambda span: span[1]):
         if not 0 <= start < end <= length:
             raise InputError(
-                f"The span {label} from {start} to {end} is empty or out of range for {length} "
+                f"The span {excerpt(label)} from {start} to {end} is empty or out of range for {length} "
                 "tokens."
             )
         if previous is not None and start < previous[2]:

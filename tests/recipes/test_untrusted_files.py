@@ -26,12 +26,12 @@ def seeds(tmp_path_factory):
 def test_readers_reject_special_files(seeds, reader, tmp_path):
     for seed in seeds[reader]:
         assert READERS[reader].read(seed) is not None
-        ending = "".join(seed.suffixes)
-        (tmp_path / f"folder{ending}").mkdir()
-        os.mkfifo(tmp_path / f"pipe{ending}")
-        (tmp_path / f"device{ending}").symlink_to("/dev/zero")
-        (tmp_path / f"link{ending}").symlink_to(seed)
-        READERS[reader].read(tmp_path / f"link{ending}")
+        ending, folder = "".join(seed.suffixes), tmp_path / seed.name
+        (folder / f"folder{ending}").mkdir(parents=True)
+        os.mkfifo(folder / f"pipe{ending}")
+        (folder / f"device{ending}").symlink_to("/dev/zero")
+        (folder / f"link{ending}").symlink_to(seed)
+        READERS[reader].read(folder / f"link{ending}")
         for name, message in {
             "folder": "is a folder; a file is needed",
             "pipe": "is a named pipe",
@@ -39,7 +39,7 @@ def test_readers_reject_special_files(seeds, reader, tmp_path):
             "none": "There is no file",
         }.items():
             with pytest.raises(InputError, match=message):
-                READERS[reader].read(tmp_path / f"{name}{ending}")
+                READERS[reader].read(folder / f"{name}{ending}")
 
 
 def test_damaged_files_are_read_or_rejected(tmp_path):

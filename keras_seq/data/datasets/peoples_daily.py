@@ -16,6 +16,7 @@ LABELS = {"ns": "LOC", "nt": "ORG", "nr": "PER"}
 """Labels of entities by tag."""
 END_MARKS, CLOSING_QUOTES = "。！？", "”’』）"
 DATE = re.compile(r"\d{8}-\d\d-\d{3}-\d{3}/m")
+TAGGED_WORD = re.compile(r".+/\w+(\]\w+)*")
 MAX_NAME_WORDS = 3
 """Maximum number of words in the name of one person."""
 
@@ -38,7 +39,7 @@ def read_january_1998() -> list[str]:
 def is_tagged_line(line: str) -> bool:
     """Return whether a line consists of words with tags."""
     words = line.split()
-    return bool(words) and all(re.fullmatch(r"\[*.+/\w+(\]\w+)*", word) for word in words)
+    return bool(words) and all(TAGGED_WORD.fullmatch(word) for word in words)
 
 
 def parse_paragraph(line: str, where: str) -> Iterator[tuple[str, list[Span], list[str]]]:
@@ -86,11 +87,11 @@ def _parse_words(line: str, where: str) -> tuple[list[tuple[str, str]], list[Spa
     for item in line.split():
         if DATE.fullmatch(item):
             continue
-        tagged = item
-        while tagged.startswith("[") and not tagged.startswith("[/"):
-            open_brackets.append(len(words))
-            tagged = tagged[1:]
-        tagged, *closed = re.split(r"\](?=\w+$|\w+\])", tagged)
+        num_open = len(item) - len(item.lstrip("["))
+        if num_open and item[num_open:].startswith("/"):
+            num_open -= 1  # The word is a bracket.
+        open_brackets += [len(words)] * num_open
+        tagged, *closed = re.split(r"\](?=\w+$|\w+\])", item[num_open:])
         word, slash, tag = tagged.rpartition("/")
         if not slash or not word:
             raise InputError(f"{where}: {excerpt(tagged)!r} is not word/tag.")
