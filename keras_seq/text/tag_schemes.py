@@ -179,8 +179,8 @@ def spans_to_tags(
     for label, start, end in sorted(spans, key=lambda span: span[1]):
         if not 0 <= start < end <= length:
             raise InputError(
-                f"The span {excerpt(label)} from {start} to {end} is empty or out of range for {length} "
-                "tokens."
+                f"The span {excerpt(label)} from {start} to {end} is empty or out of range for "
+                f"{length} tokens."
             )
         if previous is not None and start < previous[2]:
             raise InputError(f"The spans {tuple(previous)} and {(label, start, end)} overlap.")

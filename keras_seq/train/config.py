@@ -5,9 +5,34 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
+from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Range,
+)
+
+__all__ = [
+    "CELLS",
+    "RESERVED",
+    "Cell",
+    "Config",
+    "NonNegativeFloat",
+    "NonNegativeInt",
+    "PositiveFloat",
+    "PositiveInt",
+    "Probability",
+    "Range",
+    "Space",
+    "field_texts",
+    "tunable",
+]
 
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """Name of a recurrent layer of `keras_seq.layers`."""
@@ -59,17 +84,23 @@ def tunable(
 class Config:
     """Base class of the configurations of recipes. Fields become command-line options.
 
-    The string below a field is the help of its option. A recipe has fields for settings that its
-    presets change, that `keras-seq tune` searches, or that the format of the data requires. All
-    other settings are constants in its `model.py`.
+    The string below a field is the help of its option. The type of a number states its range:
+    `PositiveInt`, `NonNegativeInt`, `PositiveFloat`, `NonNegativeFloat`, `Probability`, or
+    `Annotated` with a `Range`.
+
+    A recipe has fields for settings that its presets change, that `keras-seq tune` searches, or
+    that the format of the data requires. All other settings are constants in its `model.py`.
 
     >>> import dataclasses
-    >>> from keras_seq.train.config import Config, tunable
+    >>> from keras_seq.train.config import Config, PositiveInt, tunable
     >>> @dataclasses.dataclass(frozen=True)
     ... class MyConfig(Config):
-    ...     units: int = tunable(64, choices=(32, 64, 128))
+    ...     units: PositiveInt = tunable(64, choices=(32, 64, 128))
     >>> MyConfig(steps=200).units
     64
+
+    Raises:
+        InputError: If a number is out of its range, or a field has the name of an option.
     """
 
     data: str = "builtin"
@@ -78,11 +109,11 @@ class Config:
     errors: Literal["strict", "skip"] = "strict"
     """Treatment of rows or files of your own data that cannot be read: strict stops at the first,
     skip leaves them out, counts them and shows three. Errors of a whole file stop both."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**32 - 1, is_integer=True)] = 0
     """Random seed for weight initialization, shuffling and dropout."""
-    batch_size: int = 64
+    batch_size: PositiveInt = 64
     """Number of examples per training step, at least 1."""
-    steps: int = 1000
+    steps: PositiveInt = 1000
     """Number of optimizer steps, at least 1. Rounded to whole epochs."""
     keep_best: bool = True
     """Keep the weights of the epoch with the best validation metric, not of the last epoch."""
@@ -99,9 +130,7 @@ class Config:
                     f"The field {field.name!r} of {type(self).__module__} has the name of an "
                     "option of keras-seq. Rename it."
                 )
-        for name in ("batch_size", "steps"):
-            if (value := getattr(self, name)) < 1:
-                raise InputError(f"--{name.replace('_', '-')} must be at least 1, got {value}.")
+        ranges.check_fields(self, lambda name: f"--{name.replace('_', '-')}")
 
     @classmethod
     def spaces(cls) -> dict[str, Space]:

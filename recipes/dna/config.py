@@ -1,9 +1,8 @@
 """Settings of the recipe, and its presets."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
-from keras_seq import InputError
 from keras_seq.train import config
 
 
@@ -19,49 +18,44 @@ class Config(config.Config):
     """Column of the sequences in your own tables."""
     label_column: str = "label"
     """Column of the labels in your own tables."""
-    fold: int | None = None
+    fold: Annotated[int | None, config.Range(0, 9, is_integer=True)] = None
     """Fold to test on in ten-fold cross-validation, 0 to 9. The other nine folds train."""
     strands: Literal["one", "both"] = "one"
     """Strands to train on. "both" adds the reverse complement of each training sequence; use it
     only if the direction does not matter for the class."""
-    conv_filters: int = config.tunable(64, choices=(32, 64, 96))
+    conv_filters: config.NonNegativeInt = config.tunable(64, choices=(32, 64, 96))
     """Filters of the convolution over bases; 0 for no convolution."""
-    kernel_size: int = config.tunable(9, choices=(6, 9, 12, 15))
+    kernel_size: config.PositiveInt = config.tunable(9, choices=(6, 9, 12, 15))
     """Kernel size of the convolution, in bases."""
-    strides: int = config.tunable(3, choices=(1, 2, 3, 5))
+    strides: config.PositiveInt = config.tunable(3, choices=(1, 2, 3, 5))
     """Strides of the convolution, in bases."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(96, choices=(48, 64, 96, 128))
+    units: config.PositiveInt = config.tunable(96, choices=(48, 64, 96, 128))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of bidirectional recurrent layers."""
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """Pooling over time steps. "middle" suits sequences with the site in the middle; "attention"
     and "max" suit sites at any position."""
-    kmer: int = config.tunable(3, choices=(0, 2, 3))
+    kmer: config.NonNegativeInt = config.tunable(3, choices=(0, 2, 3))
     """K-mer length of the weight array model next to the network; 0 for no such model. Only for
     `--pooling middle`."""
-    dropout: float = config.tunable(0.5, low=0.2, high=0.6)
+    dropout: config.Probability = config.tunable(0.5, low=0.2, high=0.6)
     """Dropout rate between layers, 0 to 1."""
-    base_dropout: float = config.tunable(0.0, low=0.0, high=0.2)
+    base_dropout: config.Probability = config.tunable(0.0, low=0.0, high=0.2)
     """Fraction of the bases replaced by N during training, 0 to 1."""
-    weight_decay: float = config.tunable(0.1, low=0.005, high=0.2, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.1, low=0.005, high=0.2, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.005, low=0.001, high=0.02, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.005, low=0.001, high=0.02, log=True)
     """Peak learning rate."""
-    batch_size: int = 128
-    steps: int = 330
+    batch_size: config.PositiveInt = 128
+    steps: config.PositiveInt = 330
     keep_best: bool = False
 
     # The accuracy of about three hundred sequences is noisier than the cross-entropy.
     monitor = "cross_entropy"
     mode = "min"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fold is not None and not 0 <= self.fold < 10:
-            raise InputError(f"--fold must be 0 to 9, got {self.fold}.")
 
 
 PRESETS = {"default": Config()}

@@ -16,36 +16,36 @@ class Config(config.Config):
     """Encoding of your own text files."""
     tokenizer: Literal["char", "word", "wordpiece"] = "char"
     """Tokenizer: characters, words, or subwords."""
-    vocab_size: int = 2_000
+    vocab_size: config.PositiveInt = 2_000
     """Maximum number of subwords. Only for `--tokenizer wordpiece`."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(384, choices=(128, 192, 256, 384, 512))
+    units: config.PositiveInt = config.tunable(384, choices=(128, 192, 256, 384, 512))
     """Hidden units per layer."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of recurrent layers."""
-    embedding_dim: int = 64
+    embedding_dim: config.PositiveInt = 64
     """Size of the token embedding."""
     tie_embeddings: bool = False
     """Use the token embedding as the output kernel too."""
-    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
+    dropout: config.Probability = config.tunable(0.4, low=0.1, high=0.6)
     """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
-    ngram_size: int = 5
+    ngram_size: config.NonNegativeInt = 5
     """Length of the longest hashed n-gram with an embedding; 0 for no n-gram embeddings."""
-    ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
+    ngram_dropout: config.Probability = config.tunable(0.6, low=0.2, high=0.8)
     """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
-    match_dim: int = 32
+    match_dim: config.NonNegativeInt = 32
     """Embedding size of the token after the longest earlier match; 0 for no such feature."""
-    kneser_ney_order: int = 12
+    kneser_ney_order: config.NonNegativeInt = 12
     """Order of the Kneser-Ney model that is interpolated with the network; 0 for no such model."""
-    kneser_ney_weight: float = 0.3
+    kneser_ney_weight: config.Probability = 0.3
     """Weight of the Kneser-Ney model in the interpolation, 0 to 1."""
-    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 16
-    steps: int = 2_600
+    batch_size: config.PositiveInt = 16
+    steps: config.PositiveInt = 2_600
 
     monitor = "bits_per_character"
     mode = "min"

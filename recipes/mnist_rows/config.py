@@ -12,13 +12,13 @@ class Config(config.Config):
 
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(64, choices=(32, 48, 64, 96, 128))
+    units: config.PositiveInt = config.tunable(64, choices=(32, 48, 64, 96, 128))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: config.PositiveInt = config.tunable(2, choices=(1, 2, 3))
     """Number of recurrent layers."""
     bidirectional: bool = True
     """Read the rows in both directions."""
-    dropout: float = config.tunable(0.3, low=0.0, high=0.5)
+    dropout: config.Probability = config.tunable(0.3, low=0.0, high=0.5)
     """Dropout rate after each recurrent layer, 0 to 1."""
     augment: bool = True
     """Rotate, scale, shear, shift and distort the training digits at random."""
@@ -27,12 +27,12 @@ class Config(config.Config):
     PyTorch."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """Optimizer: AdamW with warm-up and a cosine schedule, or SGD at a constant rate."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.02, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.02, log=True)
     """Learning rate; with AdamW, the peak of the schedule."""
-    momentum: float = 0.0
+    momentum: config.Probability = 0.0
     """Momentum of SGD, 0 to 1."""
-    batch_size: int = 128
-    steps: int = 1920
+    batch_size: config.PositiveInt = 128
+    steps: config.PositiveInt = 1920
 
 
 PRESETS = {

@@ -14,20 +14,20 @@ class Config(config.Config):
     style."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(320, choices=(128, 192, 256, 320, 448))
+    units: config.PositiveInt = config.tunable(320, choices=(128, 192, 256, 320, 448))
     """Hidden units per layer."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of recurrent layers."""
-    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
+    dropout: config.Probability = config.tunable(0.4, low=0.1, high=0.6)
     """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
-    ngram_dropout: float = config.tunable(0.6, low=0.2, high=0.8)
+    ngram_dropout: config.Probability = config.tunable(0.6, low=0.2, high=0.8)
     """Fraction of the time steps at which the n-grams of one length are dropped, 0 to 1."""
-    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 16
-    steps: int = 2_600
+    batch_size: config.PositiveInt = 16
+    steps: config.PositiveInt = 2_600
 
     monitor = "nats_per_event"
     mode = "min"

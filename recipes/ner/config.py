@@ -30,20 +30,20 @@ class Config(config.Config):
     """Tokenizer of raw text; "auto" uses characters for Chinese and Japanese, else words."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
+    units: config.PositiveInt = config.tunable(128, choices=(64, 96, 128, 192, 256))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: config.PositiveInt = config.tunable(2, choices=(1, 2, 3))
     """Number of recurrent layers."""
     vectors: str | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
-    bigram_dropout: float = config.tunable(0.3, low=0.0, high=0.6)
+    bigram_dropout: config.Probability = config.tunable(0.3, low=0.0, high=0.6)
     """Fraction of the time steps at which bigram embeddings are dropped, 0 to 1."""
-    dropout: float = config.tunable(0.5, low=0.2, high=0.7)
+    dropout: config.Probability = config.tunable(0.5, low=0.2, high=0.7)
     """Dropout rate between layers, 0 to 1."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 128
-    steps: int = 1_960
+    batch_size: config.PositiveInt = 128
+    steps: config.PositiveInt = 1_960
 
     monitor = "f1"
 

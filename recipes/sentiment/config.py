@@ -24,9 +24,9 @@ class Config(config.Config):
     """Tokenizer; use a character tokenizer for Chinese and Japanese."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(96, choices=(32, 64, 96, 128, 192))
+    units: config.PositiveInt = config.tunable(96, choices=(32, 64, 96, 128, 192))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of recurrent layers."""
     vectors: str | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
@@ -36,16 +36,16 @@ class Config(config.Config):
         "attention", choices=("attention", "max")
     )
     """Pooling over time steps."""
-    dropout: float = config.tunable(0.5, low=0.2, high=0.7)
+    dropout: config.Probability = config.tunable(0.5, low=0.2, high=0.7)
     """Dropout rate between layers, 0 to 1."""
-    word_dropout: float = config.tunable(0.1, low=0.0, high=0.3)
+    word_dropout: config.Probability = config.tunable(0.1, low=0.0, high=0.3)
     """Fraction of the tokens replaced by the unknown token during training, 0 to 1."""
-    weight_decay: float = config.tunable(0.05, low=0.005, high=0.2, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.05, low=0.005, high=0.2, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 64
-    steps: int = 1_200
+    batch_size: config.PositiveInt = 64
+    steps: config.PositiveInt = 1_200
 
     # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"

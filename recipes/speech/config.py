@@ -9,7 +9,7 @@ from keras_seq.train import config
 class Config(config.Config):
     """Many to fewer: recurrent layers read a log-mel spectrogram, trained by CTC."""
 
-    sample_rate: int = 16_000
+    sample_rate: config.PositiveInt = 16_000
     """Sampling rate in Hz. Audio at other rates is resampled."""
     encoding: str = "utf-8"
     """Encoding of your own tables."""
@@ -23,32 +23,32 @@ class Config(config.Config):
     """Characters of the transcripts, including the space. Default: those of the training split."""
     lowercase: bool = True
     """Convert transcripts to lower case."""
-    max_hours: float = 10.0
+    max_hours: config.PositiveFloat = 10.0
     """Maximum hours of audio to read from each split of a TFDS dataset; it is kept in memory."""
-    frame_stack: int = config.tunable(3, choices=(2, 3, 4))
+    frame_stack: config.PositiveInt = config.tunable(3, choices=(2, 3, 4))
     """Spectrogram frames per time step, 10 ms each."""
-    conv_filters: int = config.tunable(16, choices=(0, 16, 32, 64))
+    conv_filters: config.NonNegativeInt = config.tunable(16, choices=(0, 16, 32, 64))
     """Filters of the convolution over mel bands; 0 for no convolution."""
     cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(128, choices=(64, 96, 128, 192, 256))
+    units: config.PositiveInt = config.tunable(128, choices=(64, 96, 128, 192, 256))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(2, choices=(1, 2, 3))
+    num_layers: config.PositiveInt = config.tunable(2, choices=(1, 2, 3))
     """Number of recurrent layers."""
     bidirectional: bool = True
     """Read in both directions. Streaming needs `--no-bidirectional`."""
-    dropout: float = config.tunable(0.1, low=0.0, high=0.5)
+    dropout: config.Probability = config.tunable(0.1, low=0.0, high=0.5)
     """Dropout rate after each recurrent layer, 0 to 1."""
-    max_warp: float = config.tunable(0.15, low=0.0, high=0.25)
+    max_warp: config.Probability = config.tunable(0.15, low=0.0, high=0.25)
     """Maximum relative shift of frequencies during training (vocal tract length perturbation)."""
-    num_masks: int = config.tunable(0, choices=(0, 1, 2))
+    num_masks: config.NonNegativeInt = config.tunable(0, choices=(0, 1, 2))
     """Number of frequency masks, and of time masks, per recording in training (SpecAugment)."""
-    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay, relative to the learning rate."""
-    learning_rate: float = config.tunable(0.005, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.005, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 32
-    steps: int = 3_500
+    batch_size: config.PositiveInt = 32
+    steps: config.PositiveInt = 3_500
     keep_best: bool = False
 
     monitor = "wer"

@@ -18,22 +18,22 @@ class Config(config.Config):
     """Keep the stress marks of vowels, which are digits in the built-in lexicon."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(192, choices=(128, 192, 256, 384))
+    units: config.PositiveInt = config.tunable(192, choices=(128, 192, 256, 384))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of bidirectional encoder layers; the decoder has one layer."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
     )
     """Attention score of the decoder."""
-    dropout: float = config.tunable(0.2, low=0.1, high=0.6)
+    dropout: config.Probability = config.tunable(0.2, low=0.1, high=0.6)
     """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
-    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.006, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.006, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 128
-    steps: int = 6_700
+    batch_size: config.PositiveInt = 128
+    steps: config.PositiveInt = 6_700
 
     monitor = "wer"
     mode = "min"

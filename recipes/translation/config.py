@@ -24,28 +24,28 @@ class Config(config.Config):
     """Columns of text and translation in your own files, such as "2,4" or "en,fr"."""
     tokenizer: Literal["wordpiece", "word_metaspace", "char"] = "wordpiece"
     """Tokenizer of both languages: subwords, words, or characters."""
-    vocab_size: int = 3_000
+    vocab_size: config.PositiveInt = 3_000
     """Maximum number of subwords per language. Only for `--tokenizer wordpiece`."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
-    units: int = config.tunable(256, choices=(128, 192, 256, 384))
+    units: config.PositiveInt = config.tunable(256, choices=(128, 192, 256, 384))
     """Hidden units per layer and direction."""
-    num_layers: int = config.tunable(1, choices=(1, 2))
+    num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of bidirectional encoder layers; the decoder has one layer."""
-    embedding_dim: int = 256
+    embedding_dim: config.PositiveInt = 256
     """Size of the token embeddings."""
     attention: Literal["additive", "general"] = config.tunable(
         "general", choices=("additive", "general")
     )
     """Attention score of the decoder."""
-    dropout: float = config.tunable(0.4, low=0.1, high=0.6)
+    dropout: config.Probability = config.tunable(0.4, low=0.1, high=0.6)
     """Dropout rate between layers, 0 to 1. One mask is used for all time steps."""
-    weight_decay: float = config.tunable(0.01, low=0.001, high=0.1, log=True)
+    weight_decay: config.NonNegativeFloat = config.tunable(0.01, low=0.001, high=0.1, log=True)
     """Decoupled weight decay (AdamW), relative to the learning rate."""
-    learning_rate: float = config.tunable(0.003, low=0.0005, high=0.01, log=True)
+    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
-    batch_size: int = 64
-    steps: int = 3_000
+    batch_size: config.PositiveInt = 64
+    steps: config.PositiveInt = 3_000
 
     monitor = "bleu"
 

@@ -170,7 +170,10 @@ MISTAKES = {
     "no such field": (["train", "mnist_rows", "--unit", "3"], "Did you mean --units?"),
     "no such cell": (["train", "mnist_rows", "--cell", "LSTN"], '"LSTN" for --cell'),
     "wrong type": (["train", "mnist_rows", "--units", "many"], "--units"),
-    "too small": (["train", "mnist_rows", "--batch-size", "0"], "--batch-size must be at least 1"),
+    "too small": (
+        ["train", "mnist_rows", "--batch-size", "0"],
+        "--batch-size must be an integer of at least 1",
+    ),
     "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
     "a folder without a recipe": (["train", "."], "has no config.py"),

@@ -225,11 +225,6 @@ def test_bad_files(workplace, capsys, name, content, message):
     assert not (workplace / "runs").exists()
 
 
-def test_invalid_fold():
-    with pytest.raises(InputError, match="--fold must be 0 to 9, got 10"):
-        Config(fold=10)
-
-
 def test_headers_and_sequences_of_a_fasta_file(workplace):
     (workplace / "x.fa").write_text("\ufeff>one  two\nac\nGU\n\n>\nr\n")
     assert list(read_fasta("x.fa")) == [("one  two", "ACGT"), ("", "R")]
