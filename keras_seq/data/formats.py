@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from keras_seq.data.audio import AUDIO_SUFFIXES
+
 TABLES = ("dna", "sentiment", "speech")
 """Recipes that read tables with `keras_seq.data.read_table`."""
 COLUMNS = "text_column label_column sequence_column file_column"
@@ -114,7 +116,7 @@ FORMATS = (
            "recipes/test_language_model.py::test_own_text_end_to_end"),
     # Recordings.
     Format("recordings with a table of files and transcripts",
-           ".wav .flac .ogg .mp3 .aiff .aif .au and .csv .tsv .jsonl", "table in the folder",
+           " ".join((*AUDIO_SUFFIXES, "and .csv .tsv .jsonl")), "table in the folder",
            "speech", "file_column text_column encoding delimiter",
            "recipes/test_speech.py::test_own_recordings_end_to_end"),
     # Music.
