@@ -11,6 +11,7 @@ from keras_seq._internal.errors import explain
 from keras_seq.cli import (  # noqa: F401
     cache,
     cp,
+    data,
     demo,
     evaluate,
     export,

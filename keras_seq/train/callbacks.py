@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -47,6 +47,7 @@ class RunCallback(keras.callbacks.Callback):
         self.splits, self.eval_model = splits, eval_model
         self.epochs, self.start_time = epochs, start_time
         self.summaries: list[ReadSummary] = []
+        self.data_warnings: Sequence[str] = ()
         self.history: list[dict[str, Any]] = []
         self.best_weights: list[Array] | None = None
         self.best_epoch: int | None = None

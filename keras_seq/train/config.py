@@ -38,10 +38,10 @@ Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM
 """Name of a recurrent layer of `keras_seq.layers`."""
 CELLS = get_args(Cell)
 _RESERVED = """
-    debug distribute fields help limit preset record resume run runs search test trials workers
+    debug distribute fields help json limit preset record resume run runs search test trials workers
 """
 RESERVED = frozenset(_RESERVED.split())
-"""Names that fields of a Config cannot have: options of `keras-seq train` and `tune`."""
+"""Names that fields of a Config cannot have: options of `keras-seq train`, `tune` and `data`."""
 
 
 @dataclasses.dataclass(frozen=True)

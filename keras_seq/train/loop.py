@@ -68,6 +68,7 @@ def train(
         },
         **({"report": report} if report else {}),
         **({"data_read": [summary.to_json() for summary in summaries]} if summaries else {}),
+        **({"data_warnings": list(warnings)} if (warnings := run_callback.data_warnings) else {}),
         "epochs": run_callback.epochs,
         "kept_epoch": run_callback.best_epoch or run_callback.epochs,
         "parameters": model.count_params(),
@@ -138,6 +139,8 @@ def fit(
     epochs = max(1, round(config.steps / steps_per_epoch))
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
     run_callback.summaries = summaries
+    if summaries:
+        run_callback.data_warnings = recipe.report_data(config, splits, summaries).warnings
     run_callback.restore()
     last = max(1, round(fraction * epochs))
     batches = functools.partial(

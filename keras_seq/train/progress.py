@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
@@ -15,6 +15,8 @@ from keras_seq.train.metrics import numbers
 if TYPE_CHECKING:
     from keras_seq.train.callbacks import RunCallback
 
+MAX_WARNINGS = 5
+"""Number of lines of warnings about the data."""
 Logs = Mapping[str, Any] | None
 """Logs that Keras hands to callbacks."""
 
@@ -22,7 +24,8 @@ Logs = Mapping[str, Any] | None
 class Progress(keras.callbacks.Callback):
     """Progress bar over all epochs with the running loss, and a line of metrics per epoch.
 
-    Before the first epoch it prints what was read from the user's files, a line per file.
+    Before the first epoch it prints what was read from the user's files, a line per file, and
+    warnings about the data.
 
     Args:
         run_callback: Callback that measures each epoch. Keras must call it first.
@@ -43,6 +46,8 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         for summary in self.run_callback.summaries:
             self.bar.console.print(f"read {summary}", markup=False)
+        for line in shorten(self.run_callback.data_warnings):
+            self.bar.console.print(f"warning: {line}", markup=False)
         epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",
@@ -74,6 +79,14 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         self.bar.stop()
+
+
+def shorten(warnings: Sequence[str]) -> list[str]:
+    """Return at most `MAX_WARNINGS` lines, the last of which may state the number of others."""
+    if len(warnings) <= MAX_WARNINGS:
+        return list(warnings)
+    num_others = len(warnings) - MAX_WARNINGS + 1
+    return [*warnings[: MAX_WARNINGS - 1], f"{num_others} others, which `keras-seq data` prints"]
 
 
 class OnProgress(Protocol):

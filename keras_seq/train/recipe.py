@@ -26,6 +26,8 @@ from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data import row_errors
+from keras_seq.data.report import DataReport, ExampleColumns, make_report
+from keras_seq.data.summaries import ReadSummary
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 
@@ -159,6 +161,30 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """
         with row_errors.policy(config.errors):
             return self.load(config)
+
+    def describe(self, config: AnyConfig, examples: RawExamples) -> ExampleColumns:
+        """Return the examples of one split for the report of `keras-seq data`.
+
+        Default: what `ExampleColumns.of` makes of their types.
+
+        Args:
+            config: Config of the run.
+            examples: Examples as `load` returns them.
+        """
+        return ExampleColumns.of(examples)
+
+    def report_data(
+        self, config: AnyConfig, splits: Splits, read: Sequence[ReadSummary] = ()
+    ) -> DataReport:
+        """Return a report on the examples, with warnings.
+
+        Args:
+            config: Config of the run.
+            splits: Examples as `load` returns them.
+            read: Summaries of the files that `load` read.
+        """
+        columns = {split: self.describe(config, examples) for split, examples in splits.items()}
+        return make_report(columns, read)
 
     @abc.abstractmethod
     def build(self, config: AnyConfig, train: RawExamples) -> AnyModel:

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from keras_seq import InputError
+from keras_seq.batching import RawExamples
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import recipe
 
@@ -30,6 +32,10 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
         "GGCCTCTCCTTCTCTTCCTTCACTTTGCAGAGGCTGGAAGATGGCAGCCCCCGGACTGGG",
         "TAGTAAAAACACCACTTACTAAATAGCTGATTTGCTAAAGCAGACCTCATTCCATTTAAG",
     )
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: sequences and their labels."""
+        return ExampleColumns.of(examples).replace(unit="bases")
 
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from keras_seq.batching import RawExamples
+from keras_seq.data.report import ExampleColumns
 from keras_seq.train import recipe
 
 from . import data, metric, model
@@ -28,6 +30,11 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: images and their digits."""
+        labels = [[str(digit)] for digit in examples.targets]
+        return ExampleColumns.of(examples).replace(unit="rows", labels=labels)
 
     def predict(
         self, model: keras.Model, config: Config, inputs: Sequence[str]

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_seq import InputError
+from keras_seq.batching import RawExamples
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import SequenceGenerator
 from keras_seq.train import recipe
 
@@ -23,6 +25,11 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: tunes and their styles."""
+        labels = [[style] for style in examples.targets]
+        return ExampleColumns.of(examples).replace(labels=labels, targets=None, texts=())
 
     def predict(
         self,

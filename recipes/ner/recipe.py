@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from keras_seq.batching import RawExamples
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import SequenceTagger
 from keras_seq.train import recipe
 
@@ -19,6 +21,14 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
     examples = ("江泽民在上海会见了新华社记者。", "黄山先生说黄山风景好。")
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: sentences and the labels of their entities."""
+        rows = examples.targets["tags"]
+        if data.tag_scheme(config, rows) != "classes":
+            # The first tag of each entity has its label.
+            rows = [[tag[2:] for tag in tags if tag[:2] in ("B-", "S-")] for tags in rows]
+        return ExampleColumns.of(examples).replace(labels=rows)
 
     def predict(
         self, model: SequenceTagger, config: Config, inputs: Sequence[str]

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from keras_seq import InputError
+from keras_seq.batching import RawExamples
 from keras_seq.data.audio import read_audio
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots, recipe, runs
 
@@ -23,6 +25,11 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: recordings, in seconds, and transcripts."""
+        seconds = [len(samples) / config.sample_rate for samples in examples.inputs]
+        return ExampleColumns.of(examples).replace(unit="seconds", lengths=seconds)
 
     def predict(
         self,

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keras_seq.batching import RawExamples
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import Seq2Seq
 from keras_seq.train import plots, recipe
 
@@ -23,6 +25,14 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
     examples = ("Delete this page?", "The file could not be saved.")
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: sentences, in words, and translations."""
+        columns = ExampleColumns.of(examples)
+        if config.tokenizer == "char":
+            return columns.replace(max_length=model.MAX_LENGTH)
+        num_words = [len(text.split()) for text in examples.inputs]
+        return columns.replace(unit="words", lengths=num_words, max_length=model.MAX_LENGTH)
 
     def predict(
         self,

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_seq import InputError
+from keras_seq.batching import RawExamples
 from keras_seq.data import read_video
+from keras_seq.data.report import ExampleColumns
 from keras_seq.models import VideoClassifier
 from keras_seq.train import plots, recipe
 
@@ -25,6 +27,13 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
+
+    def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
+        """Return the columns of the report: clips and their labels."""
+        labels = [[label] for label in examples.targets]
+        return ExampleColumns.of(examples).replace(
+            unit="frames", labels=labels, targets=None, texts=()
+        )
 
     def predict(
         self,

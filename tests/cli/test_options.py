@@ -8,7 +8,7 @@ import pytest
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.cli import _common, _two_stages, train, tune
+from keras_seq.cli import _common, _two_stages, data, train, tune
 from keras_seq.train import config, registry
 
 COMMON_OPTIONS = {"debug", "help", "limit"}
@@ -25,17 +25,17 @@ def names(parameters):
 
 
 @pytest.fixture
-def trained_and_tuned(monkeypatch):
-    """Return the options of `train` and `tune` without those of recipes."""
+def options_of_recipes(monkeypatch):
+    """Return the options of commands that run a recipe without those of recipes."""
     options = set()
 
     def collect(name, function, words, parameters):
         own = inspect.signature(function).parameters.values()
         options.update(names(p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD))
 
-    for module in (train, tune):
+    for module in (train, tune, data):
         monkeypatch.setattr(module, "run_command", collect)
-    for command in ("train", "tune"):
+    for command in ("train", "tune", "data"):
         assert cli.main([command, "mnist_rows"]) == 0
     return options
 
@@ -52,13 +52,13 @@ def other_options():
     }
 
 
-def test_reserved_names_are_the_options_of_train_and_tune(trained_and_tuned):
-    assert trained_and_tuned | COMMON_OPTIONS == config.RESERVED
+def test_reserved_names_are_the_options_of_train_tune_and_data(options_of_recipes):
+    assert options_of_recipes - {"path"} | COMMON_OPTIONS == config.RESERVED
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
-def test_no_field_is_called_as_an_option_of_any_command(name, trained_and_tuned):
-    options = trained_and_tuned | other_options() | COMMON_OPTIONS
+def test_no_field_is_called_as_an_option_of_any_command(name, options_of_recipes):
+    options = options_of_recipes | other_options() | COMMON_OPTIONS
     assert {"split", "record", "format", "port", "run", "trials"} <= options
     fields = {field.name for field in dataclasses.fields(registry.find(name).preset("default"))}
     assert not fields & options

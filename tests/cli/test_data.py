@@ -1,0 +1,86 @@
+"""Tests of `keras-seq data`."""
+
+import json
+
+import pytest
+
+from keras_seq import cli
+from keras_seq.train import progress
+
+TABLE = "review;stars\n" + "".join(
+    f"film {number} was {word}, really;{label}\n"
+    for number in range(12)
+    for word, label in (("great", "good"), ("dull", "bad"))
+)
+
+
+@pytest.fixture
+def table(workplace):
+    file = workplace / "reviews.csv"
+    file.write_text(TABLE + "film 0 was cafÃ©;odd\n")
+    return file
+
+
+COLUMNS = ("--text-column", "review", "--label-column", "stars")
+
+
+def test_report_as_text(table, capsys):
+    assert cli.main(["data", "sentiment", str(table), *COLUMNS]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == (
+        f"read {table}: delimited text, UTF-8, delimiter semicolon, header, text = 'review', "
+        "label = 'stars'; 25 rows"
+    )
+    assert lines[1].startswith("examples train ") and "%" in lines[1]
+    assert lines[2].startswith("lengths median 24, 95 % up to ")
+    assert lines[3].startswith("example 'film ") and " -> " in lines[3]
+    assert any("'good'" in line and " 9 " in line for line in lines)
+    assert "warning fewer than 5 training examples have the label odd (1)" in lines
+    assert any(line.startswith("warning 1 of 25 texts has bytes of UTF-8 read") for line in lines)
+    assert not (table.parent / "runs").exists()
+
+
+def test_report_as_json(table, capsys):
+    assert cli.main(["data", "sentiment", str(table), *COLUMNS, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["read"][0]["delimiter"] == ";"
+    assert sum(report["num_examples"].values()) == 25
+    assert sum(report["labels"]["good"].values()) == 12
+    assert report["lengths"]["unit"] == "characters"
+    assert len(report["examples"]) == 3 and len(report["warnings"]) >= 2
+
+
+def test_what_was_read_is_shown_before_an_error(workplace, capsys):
+    for split, label in (("train", "good"), ("test", "bad")):
+        (workplace / f"{split}.csv").write_text(f"text,label\na film,{label}\n")
+    assert cli.main(["data", "sentiment", str(workplace)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.count("read ") == 2 and "delimiter comma" in captured.out
+    assert "The test split has the label 'bad'; no training example has." in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sentiment", "none.csv"], "There is no file or folder none.csv."),
+        (["sentimental"], "did you mean 'sentiment'"),
+        (["sentiment", "a.csv", "--text-colum", "x"], "Unknown option"),
+        (["sentiment", "a.csv", "b.csv"], "Unused Tokens"),
+    ],
+)
+def test_mistakes(workplace, capsys, arguments, message):
+    assert cli.main(["data", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_lists_the_options_of_the_recipe(capsys):
+    assert cli.main(["data", "sentiment", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--text-column" in out and "--json" in out and "PATH" in out
+    assert cli.main(["data"]) == 0
+    assert "RECIPE" in capsys.readouterr().out
+
+
+def test_training_prints_few_warnings():
+    assert progress.shorten(list("abcde")) == list("abcde")
+    assert progress.shorten(list("abcdef")) == [*"abcd", "2 others, which `keras-seq data` prints"]
