@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,39 @@ SPACE = r"\s"
 
 WORD = r"[^\W_]"
 """Regular expression of a letter or digit."""
+
+
+def _character_class(code_points: Iterable[int]) -> str:
+    """Return the regular expression of a set of code points, for `re` and for RE2."""
+    ranges: list[list[int]] = []
+    for code in sorted(code_points):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in ranges)}]"
+
+
+EXTEND = _character_class(
+    code
+    for first, last in ((0xAD, 0xAD), (0x300, 0x20000), (0xE0020, 0xE01EF))
+    for code in range(first, last + 1)
+    if unicodedata.category(chr(code)).startswith("M")
+    # Soft hyphen, joiners, modifiers of skin tone, tags.
+    or code in (0xAD, 0x200C, 0x200D, 0x2060)
+    or 0x1F3FB <= code <= 0x1F3FF
+    or 0xE0020 <= code <= 0xE007F
+    # Vowels that follow a consonant of Thai and Lao, voicing of half-width kana, and conjoining
+    # vowels and final consonants of Hangul.
+    or code in (0xE33, 0xEB3, 0xFF9E, 0xFF9F)
+    or 0x1160 <= code <= 0x11FF
+    or 0xD7B0 <= code <= 0xD7FF
+)
+"""Regular expression of a character that belongs to the character before it.
+
+This simplifies `Grapheme_Cluster_Break` of UAX #29: combining marks, variation selectors, joiners,
+and the like.
+"""
 
 
 def lowercase(text: str) -> str:
@@ -57,7 +91,7 @@ def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
     """Return which characters match a pattern, like `re.match` in Python.
 
     Args:
-        pattern: `SPACE` or `WORD`.
+        pattern: A regular expression of this module.
         code_points: int32 tensor `(n,)`.
 
     Returns:

@@ -10,8 +10,9 @@ import numpy as np
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.text import code_points
 from keras_seq.text.encoder_tf import EncodedTexts, TextEncoderTFMixin
+from keras_seq.text.splitting import Token
 from keras_seq.text.subwords import get_tokenizer, train_subwords
-from keras_seq.text.tokenizers import METASPACE, Token, Tokenizer, check_tokenizer
+from keras_seq.text.tokenizers import METASPACE, Tokenizer, check_tokenizer
 from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, build_vocabulary
 
 SPECIAL = (PADDING, UNKNOWN, END)

@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.unicode import check_text
 from keras_seq.text import code_points
 from keras_seq.text.code_points import SPACE, WORD, matches_tf
+from keras_seq.text.penn_treebank import split_penn_treebank, split_penn_treebank_tf
+from keras_seq.text.splitting import Token, is_after_tf, join_tf, split_by
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -21,17 +23,8 @@ if TYPE_CHECKING:
 METASPACE = "▁"
 """Character that stands for a space before a token."""
 
-_WORDS = re.compile(rf"{WORD}+|[^\w\s]|_")
-_NOT_SPACE = re.compile(r"\S+")
+_WORDS = rf"{WORD}+|[^\w\s]|_"
 _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-
-
-class Token(NamedTuple):
-    """Token with its offsets in the text: `text[start:end]`."""
-
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -155,15 +148,6 @@ def _metaspace_to_space_tf(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.regex_replace(texts, METASPACE, " ")
 
 
-def _split_by(pattern: re.Pattern[str]) -> Callable[[str], list[Token]]:
-    """Return a function that returns the matches of a pattern as tokens."""
-
-    def split(text: str) -> list[Token]:
-        return [Token(match.group(), *match.span()) for match in pattern.finditer(text)]
-
-    return split
-
-
 def _split_characters(text: str) -> list[Token]:
     return [Token(character, i, i + 1) for i, character in enumerate(text)]
 
@@ -176,7 +160,7 @@ def _split_metaspace(text: str) -> list[Token]:
     text = text.replace(METASPACE, " ")
     return [
         Token(METASPACE * (start == 0 or text[start - 1].isspace()) + match.group(), start, end)
-        for match in _WORDS.finditer(text)
+        for match in re.finditer(_WORDS, text)
         for start, end in [match.span()]
     ]
 
@@ -203,69 +187,20 @@ def _metaspace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     flat = codes.flat_values
     space = matches_tf(SPACE, flat) | (flat == ord(METASPACE))
     starts = _word_starts_tf(codes, space)
-    has_metaspace = tf.boolean_mask(_after_tf(codes, space), starts)
+    has_metaspace = tf.boolean_mask(is_after_tf(codes, space), starts)
     words = join_tf(codes, ~space, starts)
     return words.with_flat_values(tf.where(has_metaspace, METASPACE, "") + words.flat_values)
 
 
 def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     space = matches_tf(SPACE, codes.flat_values)
-    return join_tf(codes, ~space, ~space & _after_tf(codes, space))
+    return join_tf(codes, ~space, ~space & is_after_tf(codes, space))
 
 
 def _word_starts_tf(codes: tf.RaggedTensor, space: tf.Tensor) -> tf.Tensor:
     """Return which characters begin a token: the first of each word, and each symbol."""
     word = matches_tf(WORD, codes.flat_values)
-    return ~space & (~word | _after_tf(codes, ~word))
-
-
-def _after_tf(codes: tf.RaggedTensor, selected: tf.Tensor) -> tf.Tensor:
-    """Return which characters are the first of a text or follow a selected character."""
-    import tensorflow as tf
-
-    rows = tf.concat([[-1], row_ids_tf(codes)], 0)
-    return (rows[1:] != rows[:-1]) | tf.concat([[False], selected], 0)[:-1]
-
-
-def row_ids_tf(ragged: tf.RaggedTensor) -> tf.Tensor:
-    """Return the row of each flat value of a ragged tensor, `(n,)`.
-
-    `tf.RaggedTensor.value_rowids` needs memory proportional to the number of rows times the longest
-    row.
-    """
-    import tensorflow as tf
-
-    return tf.searchsorted(
-        ragged.row_limits(), tf.range(tf.size(ragged.flat_values, tf.int64)), "right", tf.int64
-    )
-
-
-def join_tf(codes: tf.RaggedTensor, keep: tf.Tensor, starts: tf.Tensor) -> tf.RaggedTensor:
-    """Join code points into tokens.
-
-    Args:
-        codes: Code points `(batch, (characters))`.
-        keep: bool `(n,)`: flat values that belong to a token.
-        starts: bool `(n,)`: flat values that begin a token.
-
-    Returns:
-        Ragged strings `(batch, (tokens))`.
-    """
-    import tensorflow as tf
-
-    token_ids = tf.cumsum(tf.cast(starts, tf.int64)) - 1
-    characters = tf.RaggedTensor.from_value_rowids(
-        tf.boolean_mask(codes.flat_values, keep),
-        tf.boolean_mask(token_ids, keep),
-        tf.math.count_nonzero(starts),
-        validate=False,
-    )
-    return tf.RaggedTensor.from_value_rowids(
-        tf.strings.unicode_encode(characters, "UTF-8"),
-        tf.boolean_mask(row_ids_tf(codes), starts),
-        codes.nrows(),
-        validate=False,
-    )
+    return ~space & (~word | is_after_tf(codes, ~word))
 
 
 TOKENIZERS: dict[str, Tokenizer] = {
@@ -273,9 +208,10 @@ TOKENIZERS: dict[str, Tokenizer] = {
     for tokenizer in (
         Tokenizer("char", _split_characters, _characters_tf),
         Tokenizer("char_nospace", _split_characters_nospace, _characters_nospace_tf),
-        Tokenizer("word", _split_by(_WORDS), _words_tf, " "),
+        Tokenizer("word", split_by(_WORDS), _words_tf, " "),
         Tokenizer("word_metaspace", _split_metaspace, _metaspace_tf, metaspace=True),
-        Tokenizer("whitespace", _split_by(_NOT_SPACE), _not_space_tf, " "),
+        Tokenizer("whitespace", split_by(r"\S+"), _not_space_tf, " "),
+        Tokenizer("penn_treebank", split_penn_treebank, split_penn_treebank_tf, " "),
     )
 }
 """Tokenizers by name. Their tokens are:
@@ -286,6 +222,7 @@ TOKENIZERS: dict[str, Tokenizer] = {
 - `word_metaspace`: as `word`, with `METASPACE` at the beginning of tokens that follow white space
   or begin the text.
 - `whitespace`: sequences of characters that are not white space.
+- `penn_treebank`: those of the Penn Treebank for one sentence; see `penn_treebank`.
 """
 
 

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
 from keras_seq.text.code_points import (
+    EXTEND,
     SPACE,
     WORD,
     lowercase,
+    matches_tf,
     token_code_points,
     token_code_points_tf,
 )
@@ -25,6 +27,7 @@ from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
 NAMES = [*TOKENIZERS, "wordpiece"]
 VOCABULARY = [*"aAbéσİß中", "ab", "Ab", "cat", "▁", "▁a", "▁cat", "bab", "x1", "<EOS", "ai̇"]
 CASES = [(name, lower) for name in NAMES for lower in (False, True)]
+CLASSES = [EXTEND, SPACE, WORD]
 SOME_CASES = [("word", False), *((name, True) for name in NAMES)]
 EVERYTHING = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
@@ -57,7 +60,7 @@ def strings(nest):
 TEXTS = st.lists(
     st.one_of(
         st.text(st.characters(codec="utf-8"), max_size=12),
-        st.text("aAbİΣσß中1_.▁<E>OS\x00\x1c\x85\u3000\ufeff ", max_size=12),
+        st.text("aAbİΣσß中1_.▁<E>OS\x00\x1c\x85\u3000\ufeff \u0301\u200d\ufe0f☂①🇩🏽", max_size=12),
         st.sampled_from(["", " ", "<PAD>", "<UNK> <EOS>", "ab Ab bab", "ΟΔΟΣ"]),
     ),
     min_size=1,
@@ -102,29 +105,57 @@ def boundaries():
     """Return the characters that differ in case or class from a neighbor, and their neighbors."""
     text = "".join(map(chr, range(0x110000)))
     codes = {code for code in range(0x110000) if lowercase(text[code]) != text[code]}
-    for pattern in (SPACE, WORD):
+    for pattern in CLASSES:
         for run in re.finditer(f"{pattern}+", text):
             codes |= {run.start() - 1, run.start(), run.end() - 1, run.end()}
     surrogates = range(0xD800, 0xE000)
     return [chr(c) for c in sorted(codes) if 0 <= c < 0x110000 and c not in surrogates]
 
 
-@pytest.mark.parametrize(("name", "lower"), SOME_CASES)
-@pytest.mark.parametrize("which", slow_but(["boundaries"], ["boundaries", "everything"]))
-def test_graphs_equal_python_for_all_of_unicode(which, name, lower):
-    """Compare each character between two letters, and all characters in one text."""
-    characters = boundaries() if which == "boundaries" else EVERYTHING
+@pytest.mark.parametrize("pattern", CLASSES)
+def test_classes_in_graphs_equal_python_for_all_of_unicode(pattern):
+    import tensorflow as tf
+
+    matches = matches_tf(pattern, tf.range(0x110000)).numpy()
+    compiled = re.compile(pattern)
+    expected = [compiled.match(character) is not None for character in EVERYTHING]
+    assert np.delete(matches, slice(0xD800, 0xE000)).tolist() == expected
+
+
+def check_tokens(name, lower, texts):
+    """Check that the graph and Python give the same tokens of texts."""
     import tensorflow as tf
 
     own = encoder(name, lower)
-    for texts in ([f"a{character}B" for character in characters], ["".join(characters)]):
-        tokens = own.tokenize_tf(tf.constant(texts))
-        expected = [own.tokenize(text) for text in texts]
-        assert tokens.row_lengths().numpy().tolist() == [*map(len, expected)]
-        # Faster than comparing a million strings one by one; shows the first differences.
-        flat = np.array([t.encode() for t in itertools.chain.from_iterable(expected)], object)
-        differ = tokens.flat_values.numpy() != flat
-        assert not differ.any(), flat[differ][:9]
+    tokens = own.tokenize_tf(tf.constant(texts))
+    expected = [own.tokenize(text) for text in texts]
+    assert tokens.row_lengths().numpy().tolist() == [*map(len, expected)]
+    # Faster than comparing a million strings one by one; shows the first differences.
+    flat = np.array([t.encode() for t in itertools.chain.from_iterable(expected)], object)
+    differ = tokens.flat_values.numpy() != flat
+    assert not differ.any(), flat[differ][:9]
+
+
+@pytest.mark.parametrize(("name", "lower"), SOME_CASES)
+@pytest.mark.parametrize("which", slow_but(["boundaries"], ["boundaries", "everything"]))
+def test_graphs_equal_python_for_all_of_unicode(which, name, lower):
+    """Compare each character alone, in several contexts, and all characters in one text.
+
+    A tokenizer depends on a character only by its class and its lower case, so the quick test takes
+    the characters at the boundaries of the classes.
+    """
+    characters = boundaries() if which == "boundaries" else EVERYTHING
+    for context in ("{}", "a{}B", "{0}{0}", "e\u0301{}", " {}'s."):
+        check_tokens(name, lower, [context.format(character) for character in characters])
+    check_tokens(name, lower, ["".join(characters)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_graphs_equal_python_for_all_orders_of_classes(name):
+    one_of_each = "a1 _!▁\u0301\u200d☂①\U0001f1e9ᅡ"
+    for length in range(5):
+        texts = map("".join, itertools.product(one_of_each, repeat=length))
+        check_tokens(name, False, [*texts])
 
 
 def test_code_points_of_tokens_in_graphs():
