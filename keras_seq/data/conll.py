@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
@@ -18,6 +18,8 @@ from keras_seq.data.conll_columns import (
     read_rows,
 )
 
+_TEXT_COMMENT = re.compile(r"#[ \t]*text[ \t]*=(.*)", re.DOTALL)
+
 
 class TaggedTokens(NamedTuple):
     """Sentence with a tag for each token."""
@@ -26,6 +28,8 @@ class TaggedTokens(NamedTuple):
     tags: list[str]
     line: int
     """Number of the first line."""
+    text: str = ""
+    """Original text, or an empty string if the file does not have it."""
 
 
 def read_conll(
@@ -48,7 +52,8 @@ def read_conll(
         encoding: Character encoding of the file.
 
     Returns:
-        A list of (tokens, tags, number of the first line).
+        A list of (tokens, tags, number of the first line, original text). The text is that of a
+        comment `# text = ...`, or follows from SpaceAfter=No in the column MISC.
 
     Raises:
         InputError: If a line has too few columns, a token or tag is empty, or the file has no
@@ -79,38 +84,80 @@ def iterate_conll(
         InputError: As `read_conll` raises.
     """
     left_out = Counter() if left_out is None else left_out
-    tokens: list[str] = []
-    tags: list[str] = []
-    first_line = 0
-    is_new = True
+    sentence = _Sentence(layout)
     for number, line, cells in read_rows(path, encoding):
         is_document_start = DOCUMENT_START in cells[:1]
         if not cells or is_document_start:
-            if tokens:
-                yield TaggedTokens(tokens, tags, first_line)
-            tokens, tags, is_new = [], [], True
+            if sentence.tokens:
+                yield sentence.to_tagged_tokens()
+            sentence = _Sentence(layout)
             left_out["document starts"] += is_document_start
             continue
         if number == layout.header_line:
             continue
-        if is_new and layout.is_comment(line, cells):
+        if sentence.is_new and layout.is_comment(line, cells):
             left_out["comments"] += 1
+            sentence.read_comment(line)
             continue
-        is_new = False
         where = f"{path}, line {number}"
         _check_columns(line, cells, layout, where)
+        sentence.read_surface(cells)
         if layout.has_ids and re.fullmatch(SKIPPED_NUMBER, cells[0]):
             left_out["empty nodes" if "." in cells[0] else "ranges of tokens"] += 1
             continue
-        values = {"token": layout.token.value(cells), "tag": layout.tag.value(cells)}
-        for name, value in values.items():
-            if not value:
-                raise InputError(f"{where}: the {name} is empty.")
-        first_line = first_line if tokens else number
-        tokens.append(values["token"])
-        tags.append(values["tag"])
-    if tokens:
-        yield TaggedTokens(tokens, tags, first_line)
+        sentence.read_token(cells, number, where)
+    if sentence.tokens:
+        yield sentence.to_tagged_tokens()
+
+
+class _Sentence:
+    """Sentence whose lines are read one at a time."""
+
+    def __init__(self, layout: ColumnLayout) -> None:
+        self.layout = layout
+        self.is_new = True
+        self.tokens: list[str] = []
+        self.tags: list[str] = []
+        self.first_line = 0
+        self.text = ""
+        self.surface, self.space = "", ""
+        self.last_in_range = 0
+
+    def to_tagged_tokens(self) -> TaggedTokens:
+        """Return what was read."""
+        return TaggedTokens(self.tokens, self.tags, self.first_line, self.text or self.surface)
+
+    def read_comment(self, line: str) -> None:
+        """Take the text from a comment `# text = ...`."""
+        if comment := _TEXT_COMMENT.fullmatch(line):
+            self.text = comment[1].strip(" \t")
+
+    def read_surface(self, cells: Sequence[str]) -> None:
+        """Add a token or a range of tokens to the text that follows from the column MISC."""
+        self.is_new = False
+        misc = self.layout.space_after
+        if misc is None or "." in cells[0]:
+            return
+        # Python does not convert numbers of thousands of digits.
+        first, last = (int(number[:9] or 0) for number in cells[0].partition("-")[::2])
+        if first <= self.last_in_range:
+            return
+        self.last_in_range = last
+        self.surface += self.space + cells[self.layout.token.index]
+        self.space = "" if len(cells) > misc.index and misc.value(cells) == "No" else " "
+
+    def read_token(self, cells: Sequence[str], number: int, where: str) -> None:
+        """Add the token and tag of a line.
+
+        Raises:
+            InputError: If one of them is empty.
+        """
+        token, tag = self.layout.token.value(cells), self.layout.tag.value(cells)
+        if not token or not tag:
+            raise InputError(f"{where}: the {'tag' if token else 'token'} is empty.")
+        self.first_line = self.first_line or number
+        self.tokens.append(token)
+        self.tags.append(tag)
 
 
 def _check_columns(line: str, cells: list[str], layout: ColumnLayout, where: str) -> None:

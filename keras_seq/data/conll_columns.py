@@ -84,6 +84,8 @@ class ColumnLayout:
     """True if tabs separate the columns, false if spaces do."""
     tags: frozenset[str] = frozenset()
     """Tags of the lines that cannot be comments."""
+    space_after: Column | None = None
+    """Column of SpaceAfter=No, if the file has it."""
 
     @property
     def needs_equal_columns(self) -> bool:
@@ -215,7 +217,9 @@ def detect_layout(
         bool(sample.has_tabs),
     )
     tags = {layout.tag.value(row) for row in sample.rows if len(row) >= layout.min_columns}
-    return dataclasses.replace(layout, tags=frozenset(tags))
+    return dataclasses.replace(
+        layout, tags=frozenset(tags), space_after=_find_space_after(sample.rows, names, has_ids)
+    )
 
 
 def _read_sample(path: str | os.PathLike[str], encoding: str) -> _Sample:
@@ -287,6 +291,17 @@ def _resolve(option: int | str, names: Sequence[str], path: object) -> Column:
         )
     error = unknown_name("column", option, names)
     raise InputError(f"{path}: {error}")
+
+
+def _find_space_after(
+    rows: Sequence[Sequence[str]], names: Sequence[str], has_ids: bool
+) -> Column | None:
+    """Return the column of SpaceAfter=No, or None if no token has it."""
+    if not has_ids or "MISC" not in names:
+        return None
+    column = Column(names.index("MISC"), "MISC", "SpaceAfter")
+    has_it = any(len(row) > column.index and column.value(row) == "No" for row in rows)
+    return column if has_it else None
 
 
 def _find_tag_column(

@@ -74,7 +74,10 @@ def iterate_json(
                     raise InputError(f"{where}: {len(tokens)} tokens have {len(tags)} tags.")
                 keys.update(token=own_token_key, tag=own_tag_key)
                 if tokens:
-                    yield TaggedTokens(tokens, tags, number)
+                    text = content.get("text")
+                    text = text if isinstance(text, str) else ""
+                    check_text(text, where)
+                    yield TaggedTokens(tokens, tags, number, text)
             else:
                 key = _span_key(content, where)
                 keys.update(text="text", spans=key)

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import conll, tagged_csv, tagged_json
@@ -108,6 +108,15 @@ class TaggingSummary:
         return dataclasses.asdict(self)
 
 
+class TaggedSentence(NamedTuple):
+    """Tokens of a sentence, with labeled spans that count tokens."""
+
+    tokens: list[str]
+    spans: list[Span]
+    text: str = ""
+    """Original text, or an empty string if the file does not have it."""
+
+
 class TaggedFile:
     """File of tagged sentences. Each iteration reads it again, one sentence at a time.
 
@@ -168,8 +177,8 @@ class TaggedFile:
         if not self.num_sentences:
             raise InputError(f"{self.path} contains no sentences.")
 
-    def __iter__(self) -> Iterator[tuple[list[str], list[Span]]]:
-        """Read the tokens and spans of each sentence.
+    def __iter__(self) -> Iterator[TaggedSentence]:
+        """Read the tokens, the spans and, if known, the original text of each sentence.
 
         Raises:
             InputError: If tags are not valid in the scheme, or a span of a text does not begin and
@@ -179,7 +188,8 @@ class TaggedFile:
         for row in self._read():
             if isinstance(row, TaggedText):
                 tokenizer = TOKENIZERS[self.tokenizer]
-                yield align_spans(row, tokenizer, f"{self.path}, line {row.line}")
+                where = f"{self.path}, line {row.line}"
+                yield TaggedSentence(*align_spans(row, tokenizer, where), row.text)
                 continue
             tags = [_with_label(tag, self.default_label) for tag in row.tags]
             try:
@@ -188,7 +198,7 @@ class TaggedFile:
                 raise InputError(
                     f"{self.path}, sentence at line {row.line}: {error}{self._advice(tags)}"
                 ) from None
-            yield row.tokens, spans
+            yield TaggedSentence(row.tokens, spans, row.text)
 
     def _advice(self, tags: Sequence[str]) -> str:
         """Return advice if the tags of a sentence are valid in the detected scheme only."""

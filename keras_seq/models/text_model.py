@@ -12,6 +12,7 @@ from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.base import BaseModel
 from keras_seq.text.encoder import Text, TextEncoder
+from keras_seq.text.tokenizer_choice import TokenizerReport
 
 
 class TextModel(BaseModel):
@@ -25,6 +26,8 @@ class TextModel(BaseModel):
     features: Sequence[keras.layers.Layer]
     stack: Any
     """`RNNStack`, or a list of them."""
+    tokenizer_report: TokenizerReport | None = None
+    """How the tokenizer reproduces the training tokens from raw text, if that was measured."""
 
     @property
     def token_embedding(self) -> TokenEmbedding | None:

@@ -87,6 +87,22 @@ def lowercase_tf(code_points: tf.Tensor) -> tf.Tensor:
     return tf.where(tf.gather(upper, index) == code_points, tf.gather(lower, index), code_points)
 
 
+def lowercase_table() -> Array:
+    """Return the lower case of all code points, int32 `(1114112,)`."""
+    return np.frombuffer(_encode(lowercase(_all_characters())), "int32")
+
+
+def matches(pattern: str) -> Array:
+    """Return which code points match a pattern, bool `(1114112,)`.
+
+    Args:
+        pattern: A regular expression of this module.
+    """
+    counts = np.zeros(0x110000 + 1, "int32")
+    counts[_bounds(pattern)] = 1
+    return np.cumsum(counts)[:-1] % 2 == 1
+
+
 def matches_tf(pattern: str, code_points: tf.Tensor) -> tf.Tensor:
     """Return which characters match a pattern, like `re.match` in Python.
 
@@ -157,7 +173,7 @@ def _bounds(pattern: str) -> Array:
 @functools.cache
 def _case_pairs() -> tuple[Array, Array]:
     """Return the code points that differ from their lower case, sorted, and their lower case."""
-    lower = np.frombuffer(_encode(lowercase(_all_characters())), "int32")
+    lower = lowercase_table()
     upper = np.flatnonzero(lower != np.arange(len(lower))).astype("int32")
     return upper, lower[upper]
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.text import code_points
 from keras_seq.text.encoder_tf import EncodedTexts, TextEncoderTFMixin
+from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token
 from keras_seq.text.subwords import get_tokenizer, train_subwords
 from keras_seq.text.tokenizers import METASPACE, Tokenizer, check_tokenizer
@@ -42,14 +43,16 @@ class TextEncoder(TextEncoderTFMixin):
 
     Args:
         vocabulary: Tokens in the order of their ids, without special tokens.
-        tokenizer: A key of `keras_seq.text.tokenizers.TOKENIZERS`, or "wordpiece", which splits
-            words into the longest pieces in the vocabulary.
+        tokenizer: A key of `keras_seq.text.tokenizers.TOKENIZERS`; "wordpiece", which splits words
+            into the longest pieces in the vocabulary; or "learned", which applies `split_rule`.
         lowercase: If True, convert tokens to lower case.
         end: If True, add the end token `<EOS>`, which generative models need.
+        split_rule: Rule of the tokenizer "learned", as `keras_seq.text.choose_tokenizer` returns
+            it.
 
     Raises:
-        InputError: If the vocabulary is empty, has duplicates or contains a special token, or if
-            no tokenizer has that name.
+        InputError: If the vocabulary is empty, has duplicates or contains a special token, if no
+            tokenizer has that name, or if `split_rule` does not fit the tokenizer.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class TextEncoder(TextEncoderTFMixin):
         tokenizer: str = "word",
         lowercase: bool = False,
         end: bool = False,
+        split_rule: SplitRule | None = None,
     ) -> None:
         self.vocabulary = list(vocabulary)
         self.tokenizer = check_tokenizer(tokenizer)
@@ -70,7 +74,8 @@ class TextEncoder(TextEncoderTFMixin):
         # "<EOS>" in a text is ordinary text; only in a list of tokens is it the end token.
         self._word_ids = {token: self._ids[token] for token in self.vocabulary}
         self._listed_ids = {**self._word_ids, **({END: self._ids[END]} if end else {})}
-        self._tokenizer = get_tokenizer(tokenizer, self.vocabulary)
+        self.split_rule = split_rule
+        self.text_tokenizer = get_tokenizer(tokenizer, self.vocabulary, split_rule)
 
     def _check(self) -> None:
         if not self.vocabulary:
@@ -99,6 +104,7 @@ class TextEncoder(TextEncoderTFMixin):
         min_count: int = 1,
         max_size: int | None = None,
         end: bool = False,
+        split_rule: SplitRule | None = None,
     ) -> TextEncoder:
         """Create an encoder with the tokens of examples as its vocabulary, most frequent first.
 
@@ -113,6 +119,7 @@ class TextEncoder(TextEncoderTFMixin):
             min_count: Minimum number of occurrences of a token. Ignored if no token reaches it.
             max_size: Maximum number of tokens. Default: no maximum. Required for "wordpiece".
             end: See `TextEncoder`.
+            split_rule: See `TextEncoder`.
 
         Raises:
             InputError: If the examples contain no tokens, or if `max_size` is missing for
@@ -123,14 +130,14 @@ class TextEncoder(TextEncoderTFMixin):
         if name == "wordpiece":
             vocabulary = _train_wordpieces(examples, lowercase, max_size)
         else:
-            tokenize = get_tokenizer(name)
+            tokenize = get_tokenizer(name, split_rule=split_rule)
             tokens = [t for text in examples for t in _tokenize(text, tokenize, lowercase)]
             tokens = [token for token in tokens if token not in SPECIAL]
             vocabulary = build_vocabulary(tokens, min_count, max_size)
             vocabulary = vocabulary or build_vocabulary(tokens, 1, max_size)
         if not vocabulary:
             raise InputError(f"The {len(examples)} examples contain no tokens.")
-        return cls(vocabulary, name, lowercase, end)
+        return cls(vocabulary, name, lowercase, end, split_rule)
 
     def __repr__(self) -> str:
         return (
@@ -150,11 +157,13 @@ class TextEncoder(TextEncoderTFMixin):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor, serializable to JSON."""
+        rule = {} if self.split_rule is None else {"split_rule": self.split_rule.get_config()}
         return {
             "vocabulary": self.vocabulary,
             "tokenizer": self.tokenizer,
             "lowercase": self.lowercase,
             "end": self.end_id is not None,
+            **rule,
         }
 
     @classmethod
@@ -164,6 +173,8 @@ class TextEncoder(TextEncoderTFMixin):
         Args:
             config: Arguments of the constructor.
         """
+        if rule := config.get("split_rule"):
+            config = {**config, "split_rule": SplitRule.from_config(rule)}
         return cls(**config)
 
     # Texts to tokens and ids.
@@ -177,7 +188,7 @@ class TextEncoder(TextEncoderTFMixin):
         Raises:
             InputError: If the text contains an unpaired surrogate.
         """
-        return _tokenize(text, self._tokenizer, self.lowercase)
+        return _tokenize(text, self.text_tokenizer, self.lowercase)
 
     def tokenize_with_offsets(self, text: str) -> list[Token]:
         """Return the tokens of a text with their offsets `start` and `end`.
@@ -191,7 +202,7 @@ class TextEncoder(TextEncoderTFMixin):
         Raises:
             InputError: If the text contains an unpaired surrogate.
         """
-        return self._tokenizer(text, self.lowercase)
+        return self.text_tokenizer(text, self.lowercase)
 
     def spellings(self, text: Text) -> list[str]:
         """Return the original spelling of each token: in its case, and without `METASPACE`.
@@ -204,7 +215,7 @@ class TextEncoder(TextEncoderTFMixin):
         """
         if isinstance(text, str):
             return [text[start:end] for _, start, end in self.tokenize_with_offsets(text)]
-        prefix = METASPACE if self._tokenizer.metaspace else ""
+        prefix = METASPACE if self.text_tokenizer.metaspace else ""
         return [token.removeprefix(prefix) for token in text]
 
     def encode(self, text: Text) -> list[int]:
@@ -280,7 +291,7 @@ class TextEncoder(TextEncoderTFMixin):
         Args:
             tokens: Tokens.
         """
-        return self._tokenizer.detokenize(tokens)
+        return self.text_tokenizer.detokenize(tokens)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids, without padding and end tokens.
@@ -297,7 +308,7 @@ class TextEncoder(TextEncoderTFMixin):
             text: Beginning of the result.
             tokens: Tokens to append.
         """
-        return self._tokenizer.append(text, tokens)
+        return self.text_tokenizer.append(text, tokens)
 
 
 def _tokenize(text: Text, tokenizer: Tokenizer, lowercase: bool) -> list[str]:

@@ -32,7 +32,8 @@ class TextEncoderTFMixin:
     tokens: list[str]
     lowercase: bool
     tokenizer: str
-    _tokenizer: Tokenizer
+    text_tokenizer: Tokenizer
+    """Tokenizer of texts."""
 
     def tokenize_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the tokens of texts.
@@ -43,7 +44,7 @@ class TextEncoderTFMixin:
         Returns:
             Ragged strings `(batch, (tokens))`.
         """
-        return self._tokenizer.tokenize_tf(texts, self.lowercase)
+        return self.text_tokenizer.tokenize_tf(texts, self.lowercase)
 
     def spellings_tf(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """Return the original spelling of each token, like `spellings`.
@@ -66,8 +67,8 @@ class TextEncoderTFMixin:
                 "lowercase=False."
             )
         # Case does not change the class of a character, so the tokens are the same.
-        tokens = self._tokenizer.tokenize_tf(texts)
-        if not self._tokenizer.metaspace:
+        tokens = self.text_tokenizer.tokenize_tf(texts)
+        if not self.text_tokenizer.metaspace:
             return tokens
         return tokens.with_flat_values(
             tf.strings.regex_replace(tokens.flat_values, f"^{METASPACE}", "")
@@ -146,7 +147,7 @@ class TextEncoderTFMixin:
         Returns:
             Strings `(batch,)`.
         """
-        return self._tokenizer.detokenize_tf(tokens)
+        return self.text_tokenizer.detokenize_tf(tokens)
 
     def decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         """Return the texts of ids, without padding and end tokens.
@@ -169,7 +170,7 @@ class TextEncoderTFMixin:
         Returns:
             Strings `(batch,)`.
         """
-        return self._tokenizer.append_tf(texts, tokens)
+        return self.text_tokenizer.append_tf(texts, tokens)
 
     @functools.cached_property
     def _lookup(self) -> ConstantLookup:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from keras_seq._internal.errors import InputError
 from keras_seq.text.lookup import ConstantLookup
+from keras_seq.text.split_rule import NAME as LEARNED
+from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token, join_tf, row_ids_tf
 from keras_seq.text.tokenizers import TOKENIZERS, Tokenizer, check_tokenizer
 
@@ -170,15 +172,29 @@ def _piece_starts_tf(word_starts: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     return reached[:-1] > 0
 
 
-def get_tokenizer(name: str, pieces: Iterable[str] = ()) -> Tokenizer:
+def get_tokenizer(
+    name: str, pieces: Iterable[str] = (), split_rule: SplitRule | None = None
+) -> Tokenizer:
     """Return a tokenizer by its name.
 
     Args:
-        name: A key of `tokenizers.TOKENIZERS`, or "wordpiece".
+        name: A key of `tokenizers.TOKENIZERS`, "wordpiece", or "learned".
         pieces: Pieces for "wordpiece".
+        split_rule: Rule for "learned".
 
     Raises:
-        InputError: If no tokenizer has that name.
+        InputError: If no tokenizer has that name, "learned" has no rule, or another one has.
     """
     name = check_tokenizer(name)
+    if (name == LEARNED) != (split_rule is not None):
+        raise InputError(
+            f"The tokenizer {name!r} "
+            + (
+                "needs a split_rule, as choose_tokenizer returns it."
+                if name == LEARNED
+                else "takes no split_rule; only 'learned' does."
+            )
+        )
+    if split_rule is not None:
+        return split_rule.tokenizer
     return wordpiece_tokenizer(pieces) if name == "wordpiece" else TOKENIZERS[name]

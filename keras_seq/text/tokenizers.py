@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 METASPACE = "▁"
 """Character that stands for a space before a token."""
+TRAINED = ("wordpiece", "learned")
+"""Tokenizers that depend on training data; see `keras_seq.text.subwords.get_tokenizer`."""
 
 _WORDS = rf"{WORD}+|[^\w\s]|_"
 _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -230,13 +232,13 @@ def check_tokenizer(name: str) -> str:
     """Check the name of a tokenizer, and return it.
 
     Args:
-        name: A key of `TOKENIZERS`, or "wordpiece".
+        name: A key of `TOKENIZERS`, or one of `TRAINED`.
 
     Raises:
         InputError: If no tokenizer has that name.
     """
-    if name not in TOKENIZERS and name != "wordpiece":
-        raise unknown_name("tokenizer", name, [*TOKENIZERS, "wordpiece"])
+    if name not in TOKENIZERS and name not in TRAINED:
+        raise unknown_name("tokenizer", name, [*TOKENIZERS, *TRAINED])
     return name
 
 

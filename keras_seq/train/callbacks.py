@@ -11,6 +11,7 @@ from keras_seq._internal import files
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
 from keras_seq.data.summaries import ReadSummary
+from keras_seq.text.tokenizer_choice import TokenizerReport
 from keras_seq.train import checkpoints, state
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import as_floats
@@ -48,6 +49,7 @@ class RunCallback(keras.callbacks.Callback):
         self.epochs, self.start_time = epochs, start_time
         self.summaries: list[ReadSummary] = []
         self.data_warnings: Sequence[str] = ()
+        self.tokenizer_report: TokenizerReport | None = None
         self.history: list[dict[str, Any]] = []
         self.best_weights: list[Array] | None = None
         self.best_epoch: int | None = None

@@ -50,6 +50,7 @@ def train(
         devices.wait()
         return None
     splits, summaries = run_callback.splits, run_callback.summaries
+    tokenizer = run_callback.tokenizer_report
     if run_callback.best_weights is not None:
         model.set_weights(run_callback.best_weights)
     report_split = next(name for name in ("test", "validation", "train") if name in splits)
@@ -69,6 +70,7 @@ def train(
         **({"report": report} if report else {}),
         **({"data_read": [summary.to_json() for summary in summaries]} if summaries else {}),
         **({"data_warnings": list(warnings)} if (warnings := run_callback.data_warnings) else {}),
+        **({"tokenizer": tokenizer.to_json()} if tokenizer else {}),
         "epochs": run_callback.epochs,
         "kept_epoch": run_callback.best_epoch or run_callback.epochs,
         "parameters": model.count_params(),
@@ -141,6 +143,7 @@ def fit(
     run_callback.summaries = summaries
     if summaries:
         run_callback.data_warnings = recipe.report_data(config, splits, summaries).warnings
+    run_callback.tokenizer_report = recipe.tokenizer_report(model, splits["train"])
     run_callback.restore()
     last = max(1, round(fraction * epochs))
     batches = functools.partial(

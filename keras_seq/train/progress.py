@@ -24,8 +24,8 @@ Logs = Mapping[str, Any] | None
 class Progress(keras.callbacks.Callback):
     """Progress bar over all epochs with the running loss, and a line of metrics per epoch.
 
-    Before the first epoch it prints what was read from the user's files, a line per file, and
-    warnings about the data.
+    Before the first epoch it prints what was read from the user's files, a line per file, warnings
+    about the data, and how the tokenizer reproduces the training tokens from raw text.
 
     Args:
         run_callback: Callback that measures each epoch. Keras must call it first.
@@ -48,6 +48,10 @@ class Progress(keras.callbacks.Callback):
             self.bar.console.print(f"read {summary}", markup=False)
         for line in shorten(self.run_callback.data_warnings):
             self.bar.console.print(f"warning: {line}", markup=False)
+        if report := self.run_callback.tokenizer_report:
+            for line in (str(report), report.warning):
+                if line:
+                    self.bar.console.print(line, markup=False)
         epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",

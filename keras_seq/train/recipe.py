@@ -28,6 +28,7 @@ from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data import row_errors
 from keras_seq.data.report import DataReport, ExampleColumns, make_report
 from keras_seq.data.summaries import ReadSummary
+from keras_seq.text.tokenizer_choice import TokenizerReport, measure_tokenizer
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 
@@ -211,6 +212,24 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         Returns:
             Numbers by name, with details in nested dicts. See `keras_seq.train.metrics`.
         """
+
+    def tokenizer_report(self, model: AnyModel, train: RawExamples) -> TokenizerReport | None:
+        """Return how the tokenizer of a model reproduces the training tokens from raw text.
+
+        Default: the model's own `tokenizer_report`, or a measurement if the inputs of a text model
+        are lists of tokens. None for texts, which the model itself tokenizes.
+
+        Args:
+            model: Model to train.
+            train: Training examples.
+        """
+        from keras_seq.models.text_model import TextModel
+
+        if not isinstance(model, TextModel) or isinstance(next(iter(train.inputs), ""), str):
+            return None
+        if model.tokenizer_report is None:
+            return measure_tokenizer(model.encoder.text_tokenizer, train.inputs)
+        return model.tokenizer_report
 
     def report(
         self, model: AnyModel, splits: Splits, name: str, folder: Path

@@ -81,7 +81,8 @@ def summarize(recipe: RecipeInfo) -> list[tuple[str, str, str, str]]:
     lines = []
     for preset in dict.fromkeys(row["preset"] for row in rows):
         runs = [row for row in rows if row["preset"] == preset]
-        names = numbers(runs[0]["test"])
+        # Older runs have fewer metrics.
+        names = [name for name in numbers(runs[0]["test"]) if all(name in r["test"] for r in runs)]
         metrics = [f"{name} {mean(run['test'][name] for run in runs):.3f}" for name in names]
         minutes = mean(run["seconds"] for run in runs) / 60
         lines.append((preset, str(len(runs)), ", ".join(metrics), f"{minutes:.1f}"))

@@ -26,8 +26,10 @@ class Config(config.Config):
     """Names of numeric tags in JSON lines, separated by commas, such as O,B-PER,I-PER."""
     tag_scheme: TagScheme = "auto"
     """Tag scheme of your own files; "auto" detects it."""
-    tokenizer: Literal["auto", "char_nospace", "word"] = "auto"
-    """Tokenizer of raw text; "auto" uses characters for Chinese and Japanese, else words."""
+    tokenizer: Literal["auto", "char_nospace", "word", "penn_treebank", "whitespace"] = "auto"
+    """Tokenizer of raw text. "auto" chooses the one that reproduces the training tokens, or learns
+    a rule from them. It splits texts with spans into characters if they are Chinese or Japanese,
+    else into words."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
     units: config.PositiveInt = config.tunable(128, choices=(64, 96, 128, 192, 256))

@@ -23,15 +23,19 @@ SCHEME = "IOBES"
 """Scheme of the tags that the model learns, unless each token has a class."""
 
 Sentences = Iterable[Sequence[Any]]
-"""Sentences as `(tokens, spans)` or `(tokens, spans, word_tags)`; spans are positions of tokens."""
+"""Sentences as `(tokens, spans, text)` or `(tokens, spans, text, word_tags)`.
+
+Spans are positions of tokens. The text is the original one, or an empty string if it is not known.
+None means that the dataset has no texts."""
 
 
 def load(config: Config) -> Splits:
     """Return the sentences of each split as lists of tokens.
 
     The targets have a list for each sentence: "tags" has the entity tags in `SCHEME`, or the
-    classes of the tokens, and "word_tags" marks where a word begins and gives its part of speech.
-    If the data has no word tags, these lists are empty, or "word_tags" is None.
+    classes of the tokens, "texts" has the original text or an empty string, and "word_tags" marks
+    where a word begins and gives its part of speech. If the data has no word tags, these lists are
+    empty, or "word_tags" is None.
     """
     decode: Callable[[bytes], list[str]] = _split_lines
     if config.data == "builtin":
@@ -44,8 +48,13 @@ def load(config: Config) -> Splits:
         builder, decode = _user_dataset(config), json.loads
     splits = {}
     for split, columns in data.to_arrays(builder).items():
+        texts = [text.decode("utf-8") for text in columns.pop("text", [])]
         lists = {key: [decode(text) for text in texts] for key, texts in columns.items()}
-        targets = {"tags": lists["tags"], "word_tags": lists["words"]}
+        targets = {
+            "tags": lists["tags"],
+            "word_tags": lists["words"],
+            "texts": texts or ["".join(tokens) for tokens in lists["tokens"]],
+        }
         splits[split] = RawExamples(lists["tokens"], targets)
     return splits
 
@@ -62,9 +71,10 @@ def tag_scheme(config: Config, tags: Iterable[Iterable[str]]) -> str:
     return "classes" if has_classes or config.tag_scheme == "classes" else SCHEME
 
 
-def _features() -> tfds.features.FeaturesDict:
+def _features(*more: str) -> tfds.features.FeaturesDict:
     text = tfds.features.Text(doc="One item per line.")
-    return tfds.features.FeaturesDict({"tokens": text, "tags": text, "words": text})
+    names = ("tokens", "tags", "words", *more)
+    return tfds.features.FeaturesDict(dict.fromkeys(names, text))
 
 
 def _split_lines(text: bytes) -> list[str]:
@@ -77,16 +87,19 @@ def _to_examples(
     encode: Callable[[list[str]], str],
     scheme: str = SCHEME,
 ) -> Iterator[tuple[str, dict[str, str], str | None]]:
-    """Yield examples for `cached_dataset`; the key is the text of the sentence."""
-    for tokens, spans, *word_tags in sentences:
+    """Yield examples for `cached_dataset`; the key is the tokens of the sentence."""
+    for tokens, spans, text, *word_tags in sentences:
         tags = spans_to_tags(spans, len(tokens), scheme)
         columns = {"tokens": tokens, "tags": tags, "words": word_tags[0] if word_tags else []}
-        yield "".join(tokens), {name: encode(rows) for name, rows in columns.items()}, split
+        row = {name: encode(rows) for name, rows in columns.items()}
+        yield "".join(tokens), row if text is None else {**row, "text": text}, split
 
 
 def _read_peoples_daily() -> Iterator[Sequence[Any]]:
+    """Yield sentences whose text is None: it is the characters, which are the tokens."""
     for number, line in enumerate(peoples_daily.read_january_1998(), 1):
-        yield from peoples_daily.parse_paragraph(line, f"199801.txt, line {number}")
+        for text, spans, tags in peoples_daily.parse_paragraph(line, f"199801.txt, line {number}"):
+            yield text, spans, None, tags
 
 
 def _load_tfds(config: Config) -> Splits:
@@ -109,7 +122,9 @@ def _load_tfds(config: Config) -> Splits:
                 tags.append([tag_names[tag_id] for tag_id in row["ner"]])
         scheme = guess_scheme(tags)
         tags = [convert_tags(row, scheme, SCHEME) for row in tags]
-        splits[split] = RawExamples(tokens, {"tags": tags, "word_tags": None})
+        splits[split] = RawExamples(
+            tokens, {"tags": tags, "word_tags": None, "texts": [""] * len(tokens)}
+        )
     return splits
 
 
@@ -123,7 +138,7 @@ def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
         config.tag_names,
         config.tag_scheme,
         config.tokenizer,
-        "JSON",
+        "JSON and texts",
     )
     source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
 
@@ -134,7 +149,7 @@ def _user_dataset(config: Config) -> tfds.core.DatasetBuilder:
                 yield key, example, data.resolve_split(files, split, key)
 
     paths = [file for _, file in files]
-    return data.cached_dataset(*DATASET, _features(), examples, source, paths)
+    return data.cached_dataset(*DATASET, _features("text"), examples, source, paths)
 
 
 def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sentences]]:
@@ -175,4 +190,5 @@ def _has_word_tags(file: Path, encoding: str) -> bool:
 
 def _read_paragraphs(file: Path, encoding: str) -> Iterator[Sequence[Any]]:
     for number, line in data.read_lines(file, encoding):
-        yield from peoples_daily.parse_paragraph(line, f"{file}, line {number}")
+        for text, spans, tags in peoples_daily.parse_paragraph(line, f"{file}, line {number}"):
+            yield list(text), spans, text, tags

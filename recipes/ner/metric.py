@@ -7,7 +7,9 @@ from pathlib import Path
 
 from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceTagger
+from keras_seq.text.detokenization import detect_joining
 from keras_seq.text.tag_schemes import OUTSIDE, Span, split_tag, tags_to_spans
+from keras_seq.text.tokenizer_choice import evenly_spaced, raw_texts
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
@@ -21,6 +23,9 @@ Spans = list[set[Span]]
 def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
     """Return strict precision, recall and F1, overall and per label, and tag accuracy.
 
+    These are on the tokens of the data. `f1_raw_text` is the F1 if the model is given raw text, and
+    spans are compared by characters.
+
     `new_entities` has the recall of entities whose text is not an entity in the training split.
     """
     examples = splits[name]
@@ -30,6 +35,7 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
         a == b for row in zip(predicted_tags, examples.targets["tags"]) for a, b in zip(*row)
     )
     true, predicted = to_spans(model, predicted_tags, examples)
+    true_raw, predicted_raw = raw_text_spans(model, splits, name, true, predicted)
     known = _entity_tokens(splits["train"], model.tag_set.scheme)
     num_new = num_new_correct = 0
     for tokens, true_spans, predicted_spans in zip(examples.inputs, true, predicted):
@@ -37,9 +43,49 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
         num_new += len(new)
         num_new_correct += len(new & predicted_spans)
     return entity_metrics(true, predicted) | {
+        "f1_raw_text": entity_metrics(true_raw, predicted_raw)["f1"],
         "accuracy": num_correct / num_tags,
         "new_entities": {"recall": num_new_correct / max(num_new, 1)},
     }
+
+
+def raw_text_spans(
+    model: SequenceTagger, splits: Splits, name: str, true: Spans, predicted: Spans
+) -> tuple[Spans, Spans]:
+    """Return the true and the predicted spans of the raw text of each sentence, in characters.
+
+    The raw text is the original one, or that of `keras_seq.text.detokenization`.
+
+    Args:
+        model: Trained model.
+        splits: Examples as `load` returns them.
+        name: Name of the split.
+        true: True spans of each sentence, in tokens.
+        predicted: Spans that the model predicts from the tokens of the data.
+    """
+    examples = splits[name]
+    joining = detect_joining(evenly_spaced(splits["train"].inputs))
+    rows = raw_texts(examples.inputs, examples.targets.get("texts"), joining)
+    true_raw, predicted_raw, others = [], [], []
+    for number, (tokens, (text, offsets)) in enumerate(zip(examples.inputs, rows)):
+        true_raw.append(_to_characters(true[number], offsets))
+        if model.encoder.tokenize(text) == list(tokens):
+            predicted_raw.append(_to_characters(predicted[number], offsets))
+        else:
+            predicted_raw.append(set())
+            others.append(number)
+    for number, spans in zip(others, model.tag([rows[number].text for number in others])):
+        predicted_raw[number] = {Span(span.label, span.start, span.end) for span in spans}
+    return true_raw, predicted_raw
+
+
+def _to_characters(spans: Iterable[Span], offsets: Sequence[tuple[int, int] | None]) -> set[Span]:
+    """Return spans in characters. Bounds that are not in the text are negative."""
+    result = set()
+    for label, first, end in spans:
+        start, stop = offsets[first], offsets[end - 1]
+        result.add(Span(label, start[0] if start else -first - 1, stop[1] if stop else -end))
+    return result
 
 
 def _entity_tokens(examples: RawExamples, scheme: str) -> set[tuple[str, ...]]:

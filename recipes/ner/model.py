@@ -11,7 +11,9 @@ from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data.vectors import read_vectors
 from keras_seq.models import AuxiliaryTags, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.subwords import get_tokenizer
 from keras_seq.text.tags import TagSet
+from keras_seq.text.tokenizer_choice import choose_tokenizer, measure_tokenizer
 from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train.optimizers import adam_w
 
@@ -30,10 +32,13 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     """Return a compiled tagger for the tokens and labels of the training sentences."""
     sentences, tags = train.inputs, train.targets["tags"]
     is_characters = all(len(token) == 1 for token in itertools.chain.from_iterable(sentences))
-    tokenizer: str = "char_nospace" if is_characters else "word"
-    if config.tokenizer != "auto":
-        tokenizer = config.tokenizer
-    encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT)
+    texts = train.targets.get("texts")
+    if config.tokenizer == "auto":
+        tokenizer, rule, report = choose_tokenizer(sentences, texts)
+    else:
+        tokenizer, rule = config.tokenizer, None
+        report = measure_tokenizer(get_tokenizer(tokenizer), sentences, texts)
+    encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT, split_rule=rule)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
     model = SequenceTagger(
@@ -43,6 +48,7 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
         stack=_stack(config),
         auxiliary=_auxiliary(config, train),
     )
+    model.tokenizer_report = report
     weights = {"tags": 1.0, "auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else None
     model.compile(adam_w(config.learning_rate, config.steps), loss_weights=weights)
     return model

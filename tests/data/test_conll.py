@@ -25,12 +25,53 @@ def write(folder, text, encoding="utf-8", name="a.conll"):
 def test_read_conll(tmp_path):
     path = write(tmp_path, COLUMNS)
     assert data.read_conll(path) == [
-        (["EU", "rejects"], ["B-ORG", "O"], 3),
-        (["Peter"], ["B-PER"], 6),
+        (["EU", "rejects"], ["B-ORG", "O"], 3, ""),
+        (["Peter"], ["B-PER"], 6, ""),
     ]
     tags_first = write(tmp_path, "\ufeffO\ta b\r\nB-X\tc\r\n")
     assert data.read_conll(tags_first, token_column=-1, tag_column=0) == [
-        (["a b", "c"], ["O", "B-X"], 1)
+        (["a b", "c"], ["O", "B-X"], 1, "")
+    ]
+
+
+SURFACES = {
+    "a comment": ("# text = Ada's  cat.\n", "", "Ada's  cat."),
+    "no text": ("# sent_id = 1\n", "", ""),
+    "the column MISC": ("", "SpaceAfter=No", "Ada's cat."),
+    "a comment before the column": ("# text = x\n", "SpaceAfter=No", "x"),
+    "several values in MISC": ("", "a=b|SpaceAfter=No", "Ada's cat."),
+}
+
+
+@pytest.mark.parametrize("case", SURFACES)
+def test_original_text_of_conll_u(tmp_path, case):
+    comment, misc, text = SURFACES[case]
+    rows = [("Ada", misc), ("'s", ""), ("cat", misc), (".", "")]
+    lines = [
+        f"{i}\t{token}\t_\tX" + "\t_" * 5 + f"\t{value or '_'}"
+        for i, (token, value) in enumerate(rows, 1)
+    ]
+    path = write(tmp_path, comment + "\n".join(lines) + "\n", name="a.conllu")
+    [sentence] = data.read_conll(path)
+    assert sentence.text == text
+
+
+def test_original_text_with_ranges_and_empty_nodes(tmp_path):
+    rows = [
+        ("1", "vient", "_"),
+        ("2-3", "du", "_"),
+        ("2", "de", "_"),
+        ("3", "le", "_"),
+        ("3.1", "ghost", "_"),
+        ("4", "nord", "SpaceAfter=No"),
+        ("5", ".", "_"),
+        ("9" * 5_000, "!", "_"),
+    ]
+    lines = [f"{id_}\t{token}\t_\tX" + "\t_" * 5 + f"\t{misc}" for id_, token, misc in rows]
+    path = write(tmp_path, "\n".join([*lines, "", *lines[:1], *lines[5:6]]), name="a.conllu")
+    assert [sentence.text for sentence in data.read_conll(path)] == [
+        "vient du nord. !",
+        "vient nord",
     ]
 
 

@@ -15,7 +15,7 @@ def read(folder, content, name="a.conll", **options):
     """Return the sentences of a file, and its summary."""
     (folder / name).write_bytes(content.encode("utf-8"))
     [file] = data.open_tagged([folder / name], data.TaggingOptions(**options))
-    return list(file), file.summary
+    return [(tokens, spans) for tokens, spans, _ in file], file.summary
 
 
 CONLL_U = """# sent_id = 1
@@ -202,6 +202,6 @@ def test_columns_written_and_read_back(tmp_path_factory, delimiter, drawn):
     path.write_bytes(text.encode("utf-8"))
     layout = ColumnLayout("CoNLL", Column(0), Column(-1))
     read_back = [
-        list(zip(tokens, tags, strict=True)) for tokens, tags, _ in iterate_conll(path, layout)
+        list(zip(tokens, tags, strict=True)) for tokens, tags, *_ in iterate_conll(path, layout)
     ]
     assert read_back == sentences

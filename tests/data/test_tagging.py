@@ -17,7 +17,7 @@ def read(folder, content, name="a.conll", **options):
     """Return the sentences of a file, and its summary."""
     (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     [file] = data.open_tagged([folder / name], data.TaggingOptions(**options))
-    return list(file), file.summary
+    return [(tokens, spans) for tokens, spans, _ in file], file.summary
 
 
 def test_the_scheme_is_common_to_all_files(tmp_path):
@@ -25,7 +25,7 @@ def test_the_scheme_is_common_to_all_files(tmp_path):
     (tmp_path / "test.conll").write_text("New LOC\nYork LOC\n")
     files = data.open_tagged([tmp_path / "train.conll", tmp_path / "test.conll"])
     assert [file.scheme for file in files] == ["bare", "bare"]
-    assert list(files[1]) == [(["New", "York"], [Span("LOC", 0, 2)])]
+    assert list(files[1]) == [(["New", "York"], [Span("LOC", 0, 2)], "")]
     with pytest.raises(InputError, match=r"test\.conll, line 1: 'LOC' in the last column"):
         data.open_tagged([tmp_path / "test.conll"])
 
@@ -115,6 +115,17 @@ def test_json_lines_with_options(tmp_path):
     assert summary.columns == {"token": "tokens", "tag": "upos"}
     sentences, _ = read(tmp_path, json.dumps(row), "a.jsonl", tag_names=("O", "B-X"))
     assert sentences[0][1] == [Span("X", 1, 2)]
+
+
+def test_original_texts(tmp_path):
+    rows = [
+        {"text": "Ann  sees", "spans": []},
+        {"tokens": ["Ann", "."], "tags": ["O", "O"], "text": "Ann."},
+        {"tokens": ["Ann", "."], "tags": ["O", "O"]},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    [file] = data.open_tagged([tmp_path / "a.jsonl"])
+    assert [sentence.text for sentence in file] == ["Ann  sees", "Ann.", ""]
 
 
 def test_escaped_chinese_texts_are_split_into_characters(tmp_path):

@@ -64,7 +64,11 @@ def test_a_conll_file_end_to_end(workplace, capsys):
     assert run("train", "ner", "--data", "mine.conll", *columns, *SMALL) == 0, capsys.readouterr()
     folder = workplace / "runs/ner/default"
     metrics = json.loads((folder / "metrics.json").read_text())
-    assert {"f1", "precision", "recall", "accuracy", "new_entities"} <= set(metrics["test"])
+    assert {"f1", "f1_raw_text", "recall", "accuracy", "new_entities"} <= set(metrics["test"])
+    assert metrics["tokenizer"]["tokenizer"] == "word"
+    assert (
+        f"reproduces 100.0% of {metrics['tokenizer']['num_sentences']}" in capsys.readouterr().out
+    )
     assert set(metrics["test"]["per_label"]["PER"]) == {"f1", "precision", "recall"}
     assert {"predictions.html", "confusion_matrix.png"} <= {f.name for f in folder.iterdir()}
     assert run("evaluate", folder) == 0
@@ -269,3 +273,78 @@ def test_names_of_columns_and_tags_on_the_command_line(workplace, capsys):
     (workplace / "b.jsonl").write_text('{"tokens": ["a"], "ner_tags": [2]}')
     assert run("train", "ner", "--data", "b.jsonl", "--tag-names", "O,B-X", *SMALL) == 2
     assert "the tag 2 is not a number from 0 to 1" in capsys.readouterr().err
+
+
+ADDRESSES = [
+    "430 webster st, palo alto, CA 94301",
+    "9912 S. Avenue H",
+    "B-17 Lee's Mill #4, Evanston, IL 60202",
+]
+
+
+def write_addresses(folder, count=12):
+    """Write addresses whose tokens are the parts between white space, each a street."""
+    tokens = [address.split() for address in ADDRESSES * count]
+    blocks = ["\n".join(f"{t} {'BI'[i > 0]}-Street" for i, t in enumerate(row)) for row in tokens]
+    (folder / "mine.conll").write_text("\n\n".join(blocks) + "\n")
+
+
+def test_raw_text_is_split_as_the_training_data(workplace):
+    write_addresses(workplace)
+    settings = config(data="mine.conll", units=4, num_layers=1, steps=2)
+    splits = RECIPE.load(settings)
+    model = RECIPE.build(settings, splits["train"])
+    report = RECIPE.tokenizer_report(model, splits["train"])
+    assert report.tokenizer == "whitespace" and report.shares == (1, 1)
+    results = model.tag_tokens([*ADDRESSES, *(address.split() for address in ADDRESSES)])
+    for (tags, scores), (expected, expected_scores) in zip(results[:3], results[3:], strict=True):
+        assert tags == expected
+        np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
+    metrics = RECIPE.evaluate(model, splits, "train")
+    assert metrics["f1_raw_text"] == metrics["f1"]
+
+
+def test_another_tokenizer_lowers_the_f1_of_raw_text(workplace):
+    from keras_seq_recipes.ner import metric
+
+    write_addresses(workplace)
+    settings = config(data="mine.conll", tokenizer="word", units=4, num_layers=1, steps=2)
+    train = RECIPE.load(settings)["train"]
+    model = RECIPE.build(settings, train)
+    report = RECIPE.tokenizer_report(model, train)
+    assert report.shares.sentences == 0 and "The tokenizer whitespace reproduces 100.0%." in (
+        report.warning
+    )
+    spans = [set(tags_to_spans(tags, "IOBES")) for tags in train.targets["tags"]]
+    true, predicted = metric.raw_text_spans(model, {"train": train}, "train", spans, spans)
+    texts = [" ".join(tokens) for tokens in train.inputs]
+    assert true == [{Span("Street", 0, len(text))} for text in texts]
+    tagged = [{Span(s.label, s.start, s.end) for s in spans} for spans in model.tag(texts)]
+    assert predicted == tagged
+
+
+def test_original_text_of_conll_u_is_evaluated(workplace):
+    lines = ["1\tAda\tB-PER\t_", "2\t-\tI-PER\t_", "3\tGrace\tI-PER\t_", "4\t.\tO\t_"]
+    (workplace / "mine").mkdir()
+    for split in ("train", "test"):
+        text = "\n".join(["# text = Ada-Grace.", *lines])
+        (workplace / f"mine/{split}.conllu").write_text(f"{text}\n\n" * 3)
+    settings = config(data="mine", units=4, num_layers=1, steps=2)
+    splits = RECIPE.load(settings)
+    assert splits["test"].targets["texts"] == ["Ada-Grace."] * 3
+    model = RECIPE.build(settings, splits["train"])
+    report = RECIPE.tokenizer_report(model, splits["train"])
+    assert report.text == "original" and report.tokenizer == "word"
+
+
+def test_the_builtin_data_has_texts_and_characters(monkeypatch, workplace):
+    from keras_seq_recipes.ner import data as ner_data
+
+    line = "19980101-01-001-001/m 江/nr 泽民/nr 在/p 北京/ns 。/w"
+    monkeypatch.setattr(ner_data.peoples_daily, "read_january_1998", lambda: [line] * 3)
+    monkeypatch.setattr(ner_data, "DATASET", ("ner_texts", "1.0.0"))
+    [split] = RECIPE.load(config()).values()
+    assert split.targets["texts"] == ["江泽民在北京。"] * 3
+    assert split.inputs[0] == list("江泽民在北京。")
+    model = RECIPE.build(config(units=4, num_layers=1), split)
+    assert model.encoder.tokenizer == "char_nospace"

@@ -9,7 +9,7 @@ from keras_seq._internal.types import Tensor
 from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
-from keras_seq.export.signatures.text import TextAdapter
+from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
 from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.seq2seq_search import BEAM_WIDTH, SearchOptions, max_target_lengths, search
 from keras_seq.text.encoder import TextEncoder
@@ -130,9 +130,7 @@ class Seq2SeqAdapter(TextAdapter):
         """Return the tokenizers, and the source and target tokens by id."""
         source, target = self.model.source_encoder, self.model.target_encoder
         return {
-            "tokenizer": source.tokenizer,
-            "lowercase": source.lowercase,
-            "tokens": source.tokens,
+            **tokenizer_metadata(source),
             "target_tokenizer": target.tokenizer,
             "target_tokens": target.tokens,
         }

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
-from keras_seq.export.signatures.text import TextAdapter
+from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
 from keras_seq.models.sequence_classifier import SequenceClassifier
 
 
@@ -59,13 +59,7 @@ class SequenceClassifierAdapter(TextAdapter):
 
     def metadata(self) -> dict[str, Any]:
         """Return the tokenizer, and the tokens and labels by id."""
-        encoder = self.model.encoder
-        return {
-            "tokenizer": encoder.tokenizer,
-            "lowercase": encoder.lowercase,
-            "tokens": encoder.tokens,
-            "labels": self.model.labels,
-        }
+        return {**tokenizer_metadata(self.model.encoder), "labels": self.model.labels}
 
 
 register(SequenceClassifier, SequenceClassifierAdapter)

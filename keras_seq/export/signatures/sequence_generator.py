@@ -9,7 +9,7 @@ from keras_seq import decoding
 from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
 from keras_seq.export.signatures.steps import init_and_step, rename_next_state, state_names
-from keras_seq.export.signatures.text import TextAdapter
+from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
 from keras_seq.models.sequence_generator import SequenceGenerator
 
 VERIFIED_LENGTH = 20
@@ -129,11 +129,7 @@ class SequenceGeneratorAdapter(TextAdapter):
     def metadata(self) -> dict[str, Any]:
         """Return the tokenizer, the tokens by id, and the styles by id if there are any."""
         encoder, styles = self.model.encoder, self.model.styles
-        metadata = {
-            "tokenizer": encoder.tokenizer,
-            "lowercase": encoder.lowercase,
-            "tokens": encoder.tokens,
-        }
+        metadata = tokenizer_metadata(encoder)
         return metadata | ({} if styles is None else {"styles": styles})
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras_seq._internal.types import Tensor
 from keras_seq.export.signatures.base import Endpoint, register
-from keras_seq.export.signatures.text import TextAdapter
+from keras_seq.export.signatures.text import TextAdapter, tokenizer_metadata
 from keras_seq.models.sequence_tagger import MAX_CHARACTERS, SequenceTagger
 from keras_seq.text.code_points import token_code_points_tf
 
@@ -80,11 +80,7 @@ class SequenceTaggerAdapter(TextAdapter):
     def metadata(self) -> dict[str, Any]:
         """Return the tokenizer, the tokens and tags by id, and the tagging scheme."""
         encoder, tag_set = self.model.encoder, self.model.tag_set
-        metadata = {
-            "tokenizer": encoder.tokenizer,
-            "lowercase": encoder.lowercase,
-            "tokens": encoder.tokens,
-        }
+        metadata = tokenizer_metadata(encoder)
         if self.model.reads_characters:
             metadata["max_characters"] = MAX_CHARACTERS
         return {**metadata, "tags": tag_set.tags, "scheme": tag_set.scheme}

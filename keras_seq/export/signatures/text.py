@@ -6,6 +6,21 @@ from keras_seq.export.signatures.base import Adapter
 from keras_seq.text.encoder import TextEncoder
 
 
+def tokenizer_metadata(encoder: TextEncoder) -> dict[str, Any]:
+    """Return what another program needs to turn texts into ids as an encoder does.
+
+    Args:
+        encoder: Text encoder.
+    """
+    rule = encoder.split_rule
+    return {
+        "tokenizer": encoder.tokenizer,
+        "lowercase": encoder.lowercase,
+        "tokens": encoder.tokens,
+        **({} if rule is None else {"split_rule": rule.to_metadata()}),
+    }
+
+
 class TextAdapter(Adapter):
     """Adapter of a model with a text encoder. Examples are lists of tokens."""
 
