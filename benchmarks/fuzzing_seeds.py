@@ -99,9 +99,9 @@ def _read_vectors(path: Path) -> Any:
 
 
 def _read_fasta(path: Path) -> Any:
-    from keras_seq_recipes.dna import fasta
+    from keras_seq_recipes.dna import sequences
 
-    return list(fasta.read_fasta(path))
+    return list(sequences.SequenceFile(path))
 
 
 def _read_lexicon(path: Path) -> Any:
@@ -248,6 +248,7 @@ READERS = {
     "text": Reader(_read_text, _texts(".txt", ".txt.gz", text="\n\n".join(texts.SENTENCES))),
     "vectors": Reader(_read_vectors, _texts(".vec", ".vec.gz", text=texts.VECTORS)),
     "FASTA": Reader(_read_fasta, _texts(".fa", ".fa.gz", text=texts.FASTA)),
+    "FASTQ": Reader(_read_fasta, _texts(".fastq", ".fq.gz", text=texts.FASTQ)),
     "lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.LEXICON)),
     "CMU lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.CMU_LEXICON)),
     "IPA lexicon": Reader(_read_lexicon, _texts(".csv", text=texts.LEXICON_WITH_SLASHES)),

@@ -1,5 +1,8 @@
 """The IUPAC code of DNA (Cornish-Bowden 1985)."""
 
+import dataclasses
+import re
+
 from keras_seq import InputError
 
 BASES = "ACGT"
@@ -19,25 +22,95 @@ IUPAC_CODE = {base: base for base in BASES} | {
 }
 """Each letter with the bases that it stands for; U is the RNA letter for T."""
 COMPLEMENTS = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
+GAPS, STOP = "-.", "*"
+"""Letters that stand for no base: gaps of an alignment, and the end of a translated sequence."""
+PROTEIN_LETTERS = frozenset("EFILPQZ")
+"""Letters of amino acids that are not letters of DNA."""
+_LETTERS = "".join(IUPAC_CODE) + "X"
+_INVALID = re.compile(rf"[^{_LETTERS}{_LETTERS.lower()}{re.escape(GAPS + STOP)}\s]")
+_NORMAL = {
+    **{ord(letter.lower()): letter for letter in IUPAC_CODE},
+    **dict.fromkeys(map(ord, "Uu"), "T"),
+    **dict.fromkeys(map(ord, "Xx"), "N"),
+    **dict.fromkeys(map(ord, GAPS + STOP)),
+}
+"""Table for `str.translate`."""
 
 
-def normalize_sequence(text: str, where: str) -> str:
-    """Return a sequence in upper case, with T for U and without white space.
+@dataclasses.dataclass
+class LetterCounts:
+    """Counts of the letters of sequences, for a summary.
+
+    >>> counts = LetterCounts()
+    >>> normalize_sequence("AC-GX*", "line 1", counts), counts.notes()
+    ('ACGN', ('left out 1 gap and 1 stop (*)', 'read 1 letter X as N'))
+    """
+
+    letters: int = 0
+    bases: int = 0
+    """Number of letters A, C, G, T, U, N and X."""
+    gaps: int = 0
+    stops: int = 0
+    unknown: int = 0
+    """Number of letters X."""
+
+    def add(self, text: str) -> None:
+        """Count the letters of a text.
+
+        Args:
+            text: Letters in upper or lower case.
+        """
+        upper = text.upper()
+        self.letters += len(text)
+        self.bases += sum(map(upper.count, "ACGTUNX"))
+        self.gaps += sum(map(text.count, GAPS))
+        self.stops += text.count(STOP)
+        self.unknown += upper.count("X")
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what was left out or read as another letter, and whether it looks like DNA."""
+        counts = [
+            f"{number:,} {name}{'s' * (number != 1)}{sign}"
+            for number, name, sign in ((self.gaps, "gap", ""), (self.stops, "stop", " (*)"))
+            if number
+        ]
+        notes = [f"left out {' and '.join(counts)}"] if counts else []
+        if self.unknown:
+            notes.append(f"read {self.unknown:,} letter{'s' * (self.unknown != 1)} X as N")
+        if 2 * self.bases < self.letters:
+            share = self.bases / self.letters
+            notes.append(f"only {share:.0%} of the letters are A, C, G, T, U or N: is this DNA?")
+        return tuple(notes)
+
+
+def normalize_sequence(text: str, where: str, counts: LetterCounts | None = None) -> str:
+    """Return a sequence in upper case, with T for U, N for X, and without white space.
+
+    Gaps (`-`, `.`) and stops (`*`) are left out.
 
     Args:
-        text: Letters of `IUPAC_CODE` in upper or lower case.
+        text: Letters of `IUPAC_CODE`, or X, in upper or lower case.
         where: File or source of the text, at the start of an error message.
+        counts: Counts to add the letters of the text to.
 
     Raises:
         InputError: If a letter is not in `IUPAC_CODE`; the message gives its position, from 1.
     """
-    for position, letter in enumerate(text, 1):
-        if letter.upper() not in IUPAC_CODE and not letter.isspace():
-            raise InputError(
-                f"{where}, position {position}: {letter!r} is not an IUPAC letter of DNA; use "
-                f"{' '.join(IUPAC_CODE)}."
-            )
-    return "".join(text.split()).upper().replace("U", "T")
+    if invalid := _INVALID.search(text):
+        is_protein = len(PROTEIN_LETTERS.intersection(text.upper())) > 1
+        advice = (
+            "this looks like a protein, and only DNA or RNA is read"
+            if is_protein
+            else f"use {' '.join(IUPAC_CODE)}"
+        )
+        raise InputError(
+            f"{where}, position {invalid.start() + 1}: {invalid[0]!r} is not an IUPAC letter of "
+            f"DNA; {advice}."
+        )
+    text = "".join(text.split())
+    if counts is not None:
+        counts.add(text)
+    return text.translate(_NORMAL)
 
 
 def reverse_complement(sequence: str) -> str:

@@ -18,6 +18,9 @@ class Config(config.Config):
     """Column of the sequences in your own tables."""
     label_column: str = "label"
     """Column of the labels in your own tables."""
+    header_label: str | None = None
+    """Class in the headers of your own FASTA and FASTQ files: the number of a field between "|" or
+    blanks, or KEY for KEY=CLASS. Default: detected if files and folders are not named by class."""
     fold: Annotated[int | None, config.Range(0, 9, is_integer=True)] = None
     """Fold to test on in ten-fold cross-validation, 0 to 9. The other nine folds train."""
     strands: Literal["one", "both"] = "one"

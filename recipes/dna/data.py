@@ -1,6 +1,6 @@
-"""Labeled DNA: splice junctions, TFDS datasets, one FASTA file per class, or your own table."""
+"""Labeled DNA: splice junctions, TFDS datasets, or your own FASTA and FASTQ files or tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,11 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data.opening import list_folder
 from keras_seq.train.recipe import Splits
 
 from .bases import normalize_sequence, reverse_complement
 from .config import Config
-from .fasta import is_fasta, read_fasta, stem
+from .files import list_files, read_files
 from .splice import read_splice_junctions
 
 SEQUENCE_FEATURES = "seq", "sequence"
@@ -21,8 +20,6 @@ SEQUENCE_FEATURES = "seq", "sequence"
 
 Rows = list[tuple[str, str]]
 """Pairs of a sequence and its label."""
-Files = list[tuple[str | None, Path]]
-"""Files, each with the split of its folder, or None."""
 
 
 def load(config: Config) -> Splits:
@@ -82,14 +79,23 @@ def _read_rows(config: Config) -> dict[str, Rows]:
     if config.data == "builtin":
         builder = data.cached_dataset("dna", "1.0.0", features, _builtin_examples)
     else:
-        files = _list_files(Path(config.data))
-        _check_fold(config, has_own_splits=any(split is not None for split, _ in files))
-        columns = {"sequence": config.sequence_column, "label": config.label_column}
-        settings = columns, config.encoding, config.delimiter
-        source = data.fingerprint([(file, split) for split, file in files]) + repr(settings)
-        paths = [file for _, file in files]
+        files = list_files(Path(config.data))
+        splits = [(file.split, file.path) for file in files]
+        _check_fold(config, has_own_splits=any(split is not None for split, _ in splits))
+        settings = (
+            *({"sequence": config.sequence_column, "label": config.label_column}, config.encoding),
+            *(config.delimiter, config.header_label),
+        )
+        source = data.fingerprint([(file.path, file.split, file.label) for file in files])
+        paths = [file.path for file in files]
+
+        def examples() -> Iterator[tuple[str, dict[str, Any], str | None]]:
+            for sequence, label, split in read_files(files, config):
+                row = {"sequence": sequence, "label": label}
+                yield sequence, row, data.resolve_split(splits, split, sequence)
+
         builder = data.cached_dataset(
-            "dna", "1.0.0", features, lambda: _user_examples(files, *settings), source, paths
+            "dna", "1.0.0", features, examples, source + repr(settings), paths
         )
     return {
         split: [
@@ -111,55 +117,3 @@ def _check_fold(config: Config, has_own_splits: bool) -> None:
 def _builtin_examples() -> Iterator[tuple[str, dict[str, str], None]]:
     for sequence, label in read_splice_junctions():
         yield sequence, {"sequence": sequence, "label": label}, None
-
-
-def _list_files(path: Path) -> Files:
-    """Return the FASTA files or tables of a path.
-
-    Raises:
-        InputError: If there are none, or the FASTA files do not name at least two classes.
-    """
-    files: Files = []
-    if path.is_dir():
-        folders = [(None, path), *((split, path / split) for split in data.SPLITS)]
-        files = [
-            (split, file)
-            for split, folder in folders
-            if folder.is_dir()
-            for file in list_folder(folder)
-            if is_fasta(file)
-        ]
-    elif path.is_file() and is_fasta(path):
-        files = [(None, path)]
-    if not files:
-        return data.list_files_by_split(path)
-    classes = {stem(file) for _, file in files}
-    if len(classes) < 2 or classes & set(data.SPLITS):
-        raise InputError(
-            "The name of a FASTA file is the class of its sequences, but "
-            f"{path} has {', '.join(sorted(classes))}. Give a folder with one FASTA file for each "
-            f"of at least two classes, or such folders called {', '.join(data.SPLITS)}."
-        )
-    return files
-
-
-def _user_examples(
-    files: Files, columns: Mapping[str, str], encoding: str, delimiter: str | None
-) -> Iterator[tuple[str, dict[str, Any], str | None]]:
-    for split, file in files:
-        for sequence, label in _read_file(file, columns, encoding, delimiter):
-            row = {"sequence": sequence, "label": label}
-            yield sequence, row, data.resolve_split(files, split, sequence)
-
-
-def _read_file(
-    file: Path, columns: Mapping[str, str], encoding: str, delimiter: str | None
-) -> Iterator[tuple[str, str]]:
-    if is_fasta(file):
-        for _, sequence in read_fasta(file, encoding):
-            yield sequence, stem(file)
-    else:
-        hint = "Name the columns by --sequence-column and --label-column."
-        rows = data.read_table(file, columns, encoding, hint, delimiter=delimiter)
-        for number, text, label in rows:
-            yield normalize_sequence(text, f"{file}, line {number}"), label

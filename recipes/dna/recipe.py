@@ -12,7 +12,7 @@ from keras_seq.train import recipe
 from . import data, metric, model
 from .bases import normalize_sequence
 from .config import Config
-from .fasta import is_fasta, read_fasta
+from .sequences import SequenceFile, is_sequence_file
 
 if TYPE_CHECKING:
     from keras_seq.demo.panels import Panel
@@ -40,7 +40,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
     ) -> Iterator[dict[str, Any]]:
-        """Predict the class of each sequence, given as letters or in FASTA files."""
+        """Predict the class of each sequence, given as letters or in FASTA or FASTQ files."""
         records = [record for text in inputs for record in _read_sequences(text, config.encoding)]
         predictions = model.classify([sequence for _, sequence in records])
         for (name, _), prediction in zip(records, predictions, strict=True):
@@ -72,9 +72,10 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
 
 
 def _read_sequences(text: str, encoding: str = "utf-8") -> list[tuple[str, str]]:
-    """Return names and sequences, given a sequence or the path of a FASTA file."""
-    if is_fasta(text):
-        return list(read_fasta(text, encoding))
+    """Return names and sequences, given a sequence or the path of a FASTA or FASTQ file."""
+    if is_sequence_file(text):
+        records = SequenceFile(text, encoding)
+        return [(record.header, record.sequence) for record in records]
     sequence = normalize_sequence(text, f"{text[:20]!r} (not a FASTA file such as x.fa)")
     if not sequence:
         raise InputError("A sequence is empty; give at least one base.")

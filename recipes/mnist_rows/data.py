@@ -59,14 +59,14 @@ def _user_dataset(folder: str) -> tfds.core.DatasetBuilder:
         raise InputError(f"The sub-folders of {folder} must be named 0 to 9, got {classes}.")
 
     def examples() -> Iterator[Example]:
-        kinds = []
+        kinds, bad_files = [], data.BadRows()
         for file, name, split in files:
-            digit = read_digit(file)
-            kinds.append((digit.strokes, digit.is_animated))
-            yield digit.pixels.tobytes(), {"image": digit.pixels, "label": int(name)}, split
-        summaries.add(
-            data.ReadSummary(folder, "one image per file", len(kinds), notes=describe(kinds))
-        )
+            with bad_files:
+                digit = read_digit(file)
+                kinds.append((digit.strokes, digit.is_animated))
+                yield digit.pixels.tobytes(), {"image": digit.pixels, "label": int(name)}, split
+        summary = data.ReadSummary(folder, "one image per file", len(kinds), notes=describe(kinds))
+        summaries.add(bad_files.finish(summary))
 
     paths = [file for file, *_ in files]
     source = data.fingerprint(files)

@@ -2,16 +2,20 @@
 
 import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import slow_but
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keras_seq_recipes.dna import bases, data, logo, metric
 from keras_seq_recipes.dna.config import Config
-from keras_seq_recipes.dna.fasta import read_fasta
+from keras_seq_recipes.dna.sequences import SequenceFile
 
 from keras_seq import cli, export
 from keras_seq._internal.errors import InputError
+from keras_seq.data import collect_summaries, row_errors
 from keras_seq.models.results import Prediction
 from keras_seq.train import registry
 
@@ -176,8 +180,8 @@ def test_end_to_end(workplace, capsys):
     assert cli.main(["predict", str(folder), "new.fasta", "acgtrac"]) == 0
     out = capsys.readouterr().out
     assert "mine" in out and "other" in out and "ACGTRAC" in out and "donor" in out
-    assert cli.main(["predict", str(folder), "acgxt"]) == 2
-    assert "position 4: 'x' is not an IUPAC letter of DNA" in capsys.readouterr().err
+    assert cli.main(["predict", str(folder), "acgzt"]) == 2
+    assert "position 4: 'z' is not an IUPAC letter of DNA" in capsys.readouterr().err
     assert cli.main(["trace", str(folder), "acgtracc"]) == 0
     page = (folder / "trace_acgtracc.html").read_text()
     assert '["acg", "tra", "cc"]' in page.replace('","', '", "').lower()
@@ -196,8 +200,8 @@ def test_end_to_end(workplace, capsys):
         ),
         (
             "a/x.fa",
-            ">s\nACGT\nAC-T\n",
-            "x.fa, line 3, position 3: '-' is not an IUPAC letter of DNA",
+            ">s\nACGT\nAC?T\n",
+            "x.fa, line 3, position 3: '?' is not an IUPAC letter of DNA",
         ),
         ("a/x.fa", "ACGT\n", "x.fa, line 1: FASTA needs a line with > and a name before the first"),
         ("a/x.fa", ">s\nACGT\n>cut\n", "x.fa, line 3: no sequence follows this name"),
@@ -208,9 +212,15 @@ def test_end_to_end(workplace, capsys):
             "x.fa.gz is damaged or is not a gzip file",
         ),
         ("a/x.fa.gz", b">s\nACGT\n", "x.fa.gz is damaged or is not"),
-        ("a/y.fa", ">s\nACGT\n", "one FASTA file for each of at least two classes"),
-        ("a/train.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
-        ("x.fa", ">s\nACGT\n", "The name of a FASTA file is the class"),
+        ("a/x.fa", ">s\nACGT\n>cut\n-*\n", "x.fa, line 3: no sequence follows this name"),
+        ("a/x.fq", "@s\nACGT\n+\nII\n", "x.fq, line 1: a record has 4 letters and 2 qualities"),
+        ("a/x.fq", "@s\nAC\n+\nIII\n", "x.fq, line 4: a record has 2 letters and 3 qualities"),
+        ("a/x.fq", "@s\nAC\n", "x.fq, line 1: the record has no line with + and qualities"),
+        ("a/x.fq", "@s\nAC\n+\nII\nAC\n", "x.fq, line 5: a record of FASTQ begins with @"),
+        ("a.csv", "sequence,label\n-*-,x\n", "a.csv, line 2: the sequence has no base"),
+        ("a/y.fa", ">s\nACGT\n", "folder with one file, or one folder, for each of at least two"),
+        ("a/train.fa", ">s\nACGT\n", "The name of a FASTA file or of its folder is the class"),
+        ("x.fa", ">s\nACGT\n", "The headers of x.fa do not show the class of a sequence"),
     ],
 )
 def test_bad_files(workplace, capsys, name, content, message):
@@ -226,8 +236,161 @@ def test_bad_files(workplace, capsys, name, content, message):
 
 
 def test_headers_and_sequences_of_a_fasta_file(workplace):
-    (workplace / "x.fa").write_text("\ufeff>one  two\nac\nGU\n\n>\nr\n")
-    assert list(read_fasta("x.fa")) == [("one  two", "ACGT"), ("", "R")]
+    read_records, _ = records("\ufeff>one  two\nac\nGU\n\n>\nr\n")
+    assert read_records == [("one  two", "ACGT"), ("", "R")]
+
+
+COMMENTS = ";an old comment\n>one first\nacgtn\n# another comment\nRYX\n>two\nACG*\n"
+
+
+def records(text, name="x.fa"):
+    """Return header and sequence of each record of a file, and the summary."""
+    Path(name).write_text(text)
+    file = SequenceFile(name)
+    return [(record.header, record.sequence) for record in file], file.summary
+
+
+def test_comments_stops_gaps_and_unknown_letters(workplace):
+    read_records, summary = records(COMMENTS)
+    assert read_records == [("one first", "ACGTNRYN"), ("two", "ACG")]
+    assert str(summary) == (
+        "x.fa: FASTA, UTF-8; 2 rows; left out 2: comment lines; left out 1 stop (*); read 1 letter "
+        "X as N"
+    )
+    assert records(">a\nAC--G.T\n\n\n-u\n")[0] == [("a", "ACGTT")]
+    Path("x.csv").write_text("sequence,label\nAC-X*,one\nacgu,one\n")
+    with collect_summaries() as summaries:
+        assert read(data="x.csv") == {"ACN": "one", "ACGT": "one"}
+    assert summaries[0].notes == ("left out 1 gap and 1 stop (*)", "read 1 letter X as N")
+
+
+def test_fastq(workplace):
+    text = (
+        "@one\nACGT\n+\n@III\n@two x\nAC.\r\nGT\n+two x\n+@I\nII\n\n@trimmed\n\n+\n\n@last\nA\n+\nI"
+    )
+    read_records, summary = records(text, "x.fastq")
+    assert read_records == [("one", "ACGT"), ("two x", "ACNGT"), ("last", "A")]
+    assert (summary.format, summary.left_out) == ("FASTQ", {"empty reads": 1})
+    assert records(text)[0] == read_records, "the format is that of the content"
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=1, max_size=8)
+RECORDS = st.lists(
+    st.tuples(NAMES, st.text("ACGTRYKMSWBDHVN", min_size=1, max_size=30)), min_size=1
+)
+
+
+@given(RECORDS, st.integers(1, 9), st.booleans(), st.sampled_from(["\n", "\r\n"]))
+@settings(deadline=None, max_examples=60)
+def test_written_records_are_read_back(tmp_path_factory, rows, width, is_fastq, end):
+    lines = []
+    for name, sequence in rows:
+        wrapped = [sequence[start : start + width] for start in range(0, len(sequence), width)]
+        lines += [("@" if is_fastq else ">") + name, *wrapped]
+        # Qualities may begin with any sign.
+        lines += ["+", *(("@+>;"[len(part) % 4] * len(part)) for part in wrapped)] * is_fastq
+    path = tmp_path_factory.mktemp("records") / "x.fa.gz"
+    path.write_bytes(gzip.compress((end.join(lines) + end).encode()))
+    assert [(record.header, record.sequence) for record in SequenceFile(path)] == rows
+
+
+@pytest.mark.parametrize(
+    ("headers", "option", "described"),
+    [
+        ([f"s{n}|{c}" for n, (_, c) in enumerate(rows())], None, "field 2"),
+        ([f"{c}" for _, c in rows()], None, "field 1"),
+        ([f"s{n} {c} training" for n, (_, c) in enumerate(rows())], None, "field 2"),
+        ([f"s{n} x class={c}; y" for n, (_, c) in enumerate(rows())], None, "key class"),
+        ([f"s{n} [kind={c}] x" for n, (_, c) in enumerate(rows())], "kind", "key kind"),
+        ([f"chr{n % 5}|{c}" for n, (_, c) in enumerate(rows())], "2", "field 2"),
+    ],
+)
+def test_classes_in_headers(workplace, headers, option, described):
+    lines = (f">{header}\n{sequence}\n" for header, (sequence, _) in zip(headers, rows()))
+    Path("x.fa").write_text("".join(lines))
+    with collect_summaries() as summaries:
+        assert read(data="x.fa", header_label=option) == dict(rows())
+    assert summaries[0].columns == {"label": described}
+
+
+def test_classes_in_headers_of_files_with_splits(workplace):
+    for split in ("train", "dev", "test"):
+        sequences = "".join(f">{label}\n{sequence}\n" for sequence, label in rows(20))
+        (workplace / f"{split}.fa").write_text(sequences)
+    splits = data.load(Config(data="."))
+    assert {name: len(split.inputs) for name, split in splits.items()} == {
+        "train": 20,
+        "validation": 20,
+        "test": 20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        (
+            "abcd",
+            r"headers of x\.fa do not show the class of a sequence; name it by --header-label",
+        ),
+        (
+            [f"{n % 3}|{n % 2}" for n in range(12)],
+            r"The fields 1 .*, 2 .* of the headers",
+        ),
+        (["a|b|c", "a b", "a", "b"] * 4, "do not show the class"),
+    ],
+)
+def test_headers_without_a_clear_class(workplace, headers, message):
+    Path("x.fa").write_text("".join(f">{header}\nACGT\n" for header in headers))
+    with pytest.raises(InputError, match=message):
+        data.load(Config(data="x.fa"))
+
+
+def test_folders_that_are_named_by_class(workplace):
+    for number, (sequence, label) in enumerate(rows()):
+        path = workplace / f"mine/{label}/{number % 2}/{number}.fastq"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"@r\n{sequence}\n+\n{'I' * len(sequence)}\n")
+    (workplace / "mine/donor/._1.fastq").write_bytes(b"\0")
+    assert read(data="mine") == dict(rows())
+
+
+@pytest.mark.parametrize("order", ["{0},{1}", "{1};{0}", "{1}\t{0}"])
+def test_tables_without_a_header(workplace, order):
+    Path("x.csv").write_text("".join(order.format(*row) + "\n" for row in rows()))
+    with collect_summaries() as summaries:
+        assert read(data="x.csv") == dict(rows())
+    assert summaries[0].has_header is False
+
+
+def test_tables_without_a_header_of_more_columns(workplace):
+    Path("x.csv").write_text("".join(f"{c},{n},  {s}\n" for n, (s, c) in enumerate(rows())))
+    with pytest.raises(InputError, match="no header and 3 columns; give the numbers"):
+        data.load(Config(data="x.csv"))
+    assert read(data="x.csv", sequence_column="3", label_column="1") == dict(rows())
+
+
+def test_proteins(workplace):
+    with pytest.raises(InputError, match=r"x\.fa, line 2, position 2: 'E' .* looks like a protein"):
+        records(">p\nMEIKLPQW\n")
+    # Letters of amino acids that are those of groups of bases too.
+    notes = records(">p\nMKVHDYSWRRKG\n>q\nACKMRSW\n")[1].notes
+    assert notes == ("only 16% of the letters are A, C, G, T, U or N: is this DNA?",)
+
+
+def test_bad_records_and_files_are_left_out_on_request(workplace):
+    fasta(workplace / "mine")
+    with (workplace / "mine/donor.fa").open("a") as file:
+        file.write(">wrong\nACGZ\n>empty\n")
+    for number in range(3):
+        (workplace / "mine" / "donor").mkdir(exist_ok=True)
+        (workplace / f"mine/donor/{number}.fa.gz").write_bytes(CUT_OFF if number else CUT_OFF[:9])
+    with pytest.raises(InputError, match=r"donor/0\.fa\.gz is damaged"):
+        data.load(Config(data="mine"))
+    (workplace / "mine/donor/2.fa.gz").unlink()
+    with row_errors.policy("skip"), collect_summaries() as summaries:
+        assert read(data="mine").items() >= dict(rows()).items()
+    left_out = {Path(summary.path).name: summary.left_out for summary in summaries}
+    assert left_out == {"acceptor.fa": {}, "donor.fa": {"bad rows": 2}, "mine": {"bad rows": 2}}
 
 
 def small_model():
@@ -264,7 +427,7 @@ def test_demo_panel():
     assert set(likely) == {"donor", "acceptor"}
     assert steps == ["ACG", "TRA", "CC"] and inputs["tokens"].shape == (1, 8)
     with pytest.raises(
-        InputError, match="The input, position 2: 'x' is not an IUPAC letter of DNA"
+        InputError, match="The input, position 4: 'f' is not an IUPAC letter of DNA"
     ):
         panel.answer("ax.fa")
     with pytest.raises(InputError, match="There is no text yet"):
