@@ -1,4 +1,4 @@
-"""Readers of examples from user files, TensorFlow Datasets and package archives."""
+"""Readers of examples from user files, TensorFlow Datasets, the Hugging Face Hub and archives."""
 
 from keras_seq.data.conll import read_conll
 from keras_seq.data.files import (
@@ -9,18 +9,19 @@ from keras_seq.data.files import (
     read_lines,
     resolve_split,
 )
+from keras_seq.data.huggingface import HubDataset, open_hf
 from keras_seq.data.labeled_texts import (
     LabeledFile,
     LabeledText,
     list_labeled_files,
     read_labeled_texts,
 )
-from keras_seq.data.labels import check_labels, load_labelled_tfds
+from keras_seq.data.labels import check_labels, load_labelled_hf, load_labelled_tfds
 from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
-from keras_seq.data.split import hash_fold, hash_split
+from keras_seq.data.split import carve_splits, hash_fold, hash_split
 from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.data.tables import read_table
 from keras_seq.data.tagged_json import read_spans
@@ -32,6 +33,7 @@ __all__ = [
     "SPLITS",
     "VIDEO_SUFFIXES",
     "BadRows",
+    "HubDataset",
     "LabeledFile",
     "LabeledText",
     "ParallelOptions",
@@ -39,6 +41,7 @@ __all__ = [
     "TaggingOptions",
     "TaggingSummary",
     "cached_dataset",
+    "carve_splits",
     "check_labels",
     "collect_summaries",
     "fingerprint",
@@ -47,8 +50,10 @@ __all__ = [
     "list_files_by_class",
     "list_files_by_split",
     "list_labeled_files",
+    "load_labelled_hf",
     "load_labelled_tfds",
     "load_tfds",
+    "open_hf",
     "open_tagged",
     "read_conll",
     "read_from_sdist",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.files import SPLITS
+from keras_seq.data.huggingface import open_hf, to_text
 from keras_seq.data.split import hash_split
 from keras_seq.data.tfds_builders import load_tfds
 
@@ -49,6 +50,44 @@ def load_labelled_tfds(name: str, text_features: Sequence[str]) -> dict[str, lis
         splits["train"] = [row for row in train_rows if hash_split(row[0]) != "validation"]
         splits["validation"] = [row for row in train_rows if hash_split(row[0]) == "validation"]
     return {split: rows for split, rows in splits.items() if rows}
+
+
+def load_labelled_hf(
+    source: str, columns: Mapping[str, str], usual_names: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Load the texts and labels of a dataset of the Hugging Face Hub.
+
+    Examples without a text or a label are left out and counted.
+
+    Args:
+        source: Source, as for `open_hf`.
+        columns: Columns of the user: a dictionary from "text", or another name, and "label" to the
+            names of columns. `--NAME-column` is the option for the column NAME.
+        usual_names: Usual names of the column of the texts, the default first. If the user has not
+            named another column, the first that exists is read.
+
+    Returns:
+        A dictionary from split names to lists of (text, label name).
+
+    Raises:
+        InputError: As `open_hf` raises, or if the dataset has no such columns.
+    """
+    dataset = open_hf(source)
+    (text, text_column), (label, label_column) = columns.items()
+    candidates = usual_names if text_column == usual_names[0] else [text_column]
+    chosen = {
+        text: dataset.choose(candidates, f"--{text}-column"),
+        label: dataset.choose([label_column], f"--{label}-column"),
+    }
+
+    def parse(*values: object) -> tuple[str, str] | str:
+        first, second = (
+            to_text(value, dataset, column)
+            for value, column in zip(values, chosen.values(), strict=True)
+        )
+        return (first, second) if first and second else f"the {text} or the {label} is missing"
+
+    return dataset.read(chosen, parse, lambda row: row[0])
 
 
 def check_labels(labels: Mapping[str, Iterable[str]]) -> None:

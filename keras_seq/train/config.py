@@ -104,8 +104,8 @@ class Config:
     """
 
     data: str = "builtin"
-    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG], or the path of a file
-    or folder."""
+    """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG] (TensorFlow Datasets),
+    hf:NAME[/CONFIG] (Hugging Face Hub), or the path of a file or folder."""
     errors: Literal["strict", "skip"] = "strict"
     """Treatment of rows or files of your own data that cannot be read: strict stops at the first,
     skip leaves them out, counts them and shows three. Errors of a whole file stop both."""

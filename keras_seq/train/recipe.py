@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
-from keras_seq.data import row_errors
+from keras_seq.data import huggingface, row_errors
 from keras_seq.data.report import DataReport, ExampleColumns, make_report
 from keras_seq.data.summaries import ReadSummary
 from keras_seq.text.tokenizer_choice import TokenizerReport, measure_tokenizer
@@ -134,6 +134,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     ['build', 'encode', 'evaluate', 'load', 'predict']
     """
 
+    reads_hf: ClassVar[bool] = False
+    """True if `load` reads datasets of the Hugging Face Hub, `--data hf:NAME`."""
     examples: ClassVar[Sequence[str]] = ()
     """Example texts in `keras-seq demo`, for models trained on the builtin data."""
 
@@ -158,8 +160,14 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             config: Config of the run.
 
         Raises:
-            InputError: As `load` raises.
+            InputError: As `load` raises, or if the recipe reads no datasets of the Hugging Face
+                Hub.
         """
+        if config.data.startswith(huggingface.PREFIX) and not self.reads_hf:
+            raise InputError(
+                f"The recipe {self.name} reads no datasets of the Hugging Face Hub, got --data "
+                f"{config.data}; give the path of your own files."
+            )
         with row_errors.policy(config.errors):
             return self.load(config)
 

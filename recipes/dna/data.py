@@ -15,8 +15,8 @@ from .config import Config
 from .files import list_files, read_files
 from .splice import read_splice_junctions
 
-SEQUENCE_FEATURES = "seq", "sequence"
-"""Names of the sequence feature in TFDS datasets."""
+SEQUENCE_FEATURES = "sequence", "seq"
+"""Names of the sequence feature in public datasets."""
 
 Rows = list[tuple[str, str]]
 """Pairs of a sequence and its label."""
@@ -63,15 +63,20 @@ def _add_reverse_complements(by_split: dict[str, Rows]) -> dict[str, Rows]:
 
 def _read_rows(config: Config) -> dict[str, Rows]:
     """Return the rows of each split."""
-    if config.data.startswith("tfds:"):
-        name = config.data.removeprefix("tfds:")
+    if config.data.startswith(("tfds:", "hf:")):
         _check_fold(config, has_own_splits=True)
+        if config.data.startswith("hf:"):
+            columns = {"sequence": config.sequence_column, "label": config.label_column}
+            by_split = data.load_labelled_hf(config.data, columns, SEQUENCE_FEATURES)
+        else:
+            name = config.data.removeprefix("tfds:")
+            by_split = data.load_labelled_tfds(name, SEQUENCE_FEATURES)
         return {
             split: [
-                (normalize_sequence(text, f"{name}, sequence {number} of {split}"), label)
+                (normalize_sequence(text, f"{config.data}, sequence {number} of {split}"), label)
                 for number, (text, label) in enumerate(rows, 1)
             ]
-            for split, rows in data.load_labelled_tfds(name, SEQUENCE_FEATURES).items()
+            for split, rows in by_split.items()
         }
     features = tfds.features.FeaturesDict(
         {"sequence": tfds.features.Text(), "label": tfds.features.Text()}

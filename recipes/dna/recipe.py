@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     """Classification of DNA sequences."""
 
+    reads_hf = True
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)

@@ -11,7 +11,8 @@ class Config(config.Config):
     """One to many: a recurrent network predicts the next token at every step."""
 
     data: str = "builtin"
-    """Data source: builtin, peoples_daily, reviews, tfds:NAME[/CONFIG], or a path of your own."""
+    """Data source: builtin, peoples_daily, reviews, tfds:NAME[/CONFIG], hf:NAME[/CONFIG], or a
+    path of your own."""
     encoding: str = "utf-8"
     """Encoding of your own text files."""
     tokenizer: Literal["char", "word", "wordpiece"] = "char"

@@ -9,9 +9,13 @@ import tensorflow_datasets as tfds
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets import peoples_daily, vader
+from keras_seq.data.huggingface import to_text
 from keras_seq.train.recipe import Splits
 
 from .config import Config
+
+TEXT_COLUMNS = "text", "sentence", "content"
+"""Names of the column with texts in datasets of the Hugging Face Hub."""
 
 Paragraphs = Iterator[tuple[str, str | None]]
 """Paragraphs, each with the split of the source, or None."""
@@ -21,6 +25,8 @@ def load(config: Config) -> Splits:
     """Return the paragraphs of each split in the order of the text, without targets."""
     if config.data.startswith("tfds:"):
         texts = _load_tfds(config.data.removeprefix("tfds:"))
+    elif config.data.startswith("hf:"):
+        return _load_hf(config.data)
     else:
         texts = {
             split: [text for _, text in sorted(zip(columns["number"], columns["text"]))]
@@ -114,4 +120,19 @@ def _load_tfds(name: str) -> dict[str, list[bytes]]:
             for paragraph in split_paragraphs(row["text"].decode("utf-8"))
         ]
         for split in builder.info.splits
+    }
+
+
+def _load_hf(source: str) -> Splits:
+    """Return the paragraphs of a dataset of the Hugging Face Hub with a column `text`."""
+    dataset = data.open_hf(source)
+    column = dataset.choose(TEXT_COLUMNS)
+
+    def parse(value: object) -> list[str] | str:
+        return split_paragraphs(to_text(value, dataset, column)) or "no text"
+
+    documents = dataset.read({"text": column}, parse, "\n".join)
+    return {
+        split: RawExamples([paragraph for paragraphs in rows for paragraph in paragraphs])
+        for split, rows in documents.items()
     }

@@ -15,6 +15,7 @@ from keras_seq.text.tag_scheme_detection import guess_scheme
 from keras_seq.text.tag_schemes import OUTSIDE, SCHEMES, convert_tags, spans_to_tags
 from keras_seq.train.recipe import Splits
 
+from . import hugging_face
 from .config import Config
 
 DATASET = "ner", "1.0.0"
@@ -44,6 +45,8 @@ def load(config: Config) -> Splits:
         )
     elif config.data.startswith("tfds:"):
         return _load_tfds(config)
+    elif config.data.startswith("hf:"):
+        return hugging_face.load(config, SCHEME)
     else:
         builder, decode = _user_dataset(config), json.loads
     splits = {}

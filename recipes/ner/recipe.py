@@ -15,6 +15,7 @@ from .config import Config
 class Recipe(recipe.Recipe[Config, SequenceTagger]):
     """Named entity recognition."""
 
+    reads_hf = True
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)

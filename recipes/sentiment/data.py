@@ -1,7 +1,7 @@
 """Labeled sentences: the evaluation sets of VADER, TFDS datasets, or your own texts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from keras_seq import data
 from keras_seq.batching import RawExamples
 from keras_seq.data.datasets.vader import read_rated_sentences
+from keras_seq.data.labeled_texts import replace_breaks
 from keras_seq.train.recipe import Splits
 
 from .config import Config
@@ -16,7 +17,7 @@ from .config import Config
 DATASET = "sentiment", "1.0.0"
 """Name and version of the cached dataset; change one of them after a change of its examples."""
 TEXT_FEATURES = "text", "sentence"
-"""Names of the text feature in TFDS datasets."""
+"""Names of the text feature in public datasets."""
 POOL_DOMAINS = True
 """Add the training sentences of the other domains to the training split."""
 OTHER_DOMAIN_WEIGHT = 0.3
@@ -45,10 +46,10 @@ def load(config: Config) -> Splits:
 def _load_splits(config: Config) -> Splits:
     if config.data.startswith("tfds:"):
         rows_by_split = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXT_FEATURES)
-        return {
-            split: make_examples([text for text, _ in rows], [label for _, label in rows])
-            for split, rows in rows_by_split.items()
-        }
+        return _to_splits(rows_by_split)
+    if config.data.startswith("hf:"):
+        named = {"text": config.text_column, "label": config.label_column}
+        return _to_splits(data.load_labelled_hf(config.data, named, TEXT_FEATURES))
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),
@@ -88,6 +89,16 @@ def _load_splits(config: Config) -> Splits:
             np.where(in_domain, 1.0, OTHER_DOMAIN_WEIGHT),
         )
     return splits
+
+
+def _to_splits(rows_by_split: Mapping[str, Sequence[tuple[str, str]]]) -> Splits:
+    """Return splits of texts with their labels; HTML line breaks become line ends."""
+    return {
+        split: make_examples(
+            [replace_breaks(text) for text, _ in rows], [label for _, label in rows]
+        )
+        for split, rows in rows_by_split.items()
+    }
 
 
 def make_examples(

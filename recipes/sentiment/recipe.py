@@ -13,6 +13,7 @@ from .config import Config
 class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     """Sentiment classification of sentences."""
 
+    reads_hf = True
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)

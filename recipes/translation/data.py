@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -24,8 +25,8 @@ Pair = tuple[str, str]
 
 def load(config: Config) -> Splits:
     """Return the sentences of each split, with their translations as targets."""
-    if config.data.startswith("tfds:"):
-        return _load_tfds(config)
+    if config.data.startswith(("tfds:", "hf:")):
+        return _load_tfds(config) if config.data.startswith("tfds:") else _load_hf(config)
     source, paths = config.data, []
     if source == "builtin":
         if config.source != "en":
@@ -154,6 +155,49 @@ def _load_tfds(config: Config) -> Splits:
             if pairs:
                 splits[split] = RawExamples(*map(list, zip(*pairs)))
     return splits
+
+
+def _load_hf(config: Config) -> Splits:
+    """Return the pairs of a dataset of the Hugging Face Hub.
+
+    The languages are keys of the column `translation`, or columns that `--columns` names or that
+    have the codes of the languages as names.
+
+    Raises:
+        InputError: If the dataset lacks one of the languages.
+    """
+    dataset = data.open_hf(config.data)
+    languages = [config.source, config.target]
+    names = config.columns.split(",") if config.columns else languages
+    if len(names) != 2:
+        raise InputError(f"--columns must name two columns, got {config.columns!r}.")
+    is_nested = "translation" in dataset.features and not config.columns
+    if is_nested:
+        columns = {"translation": "translation"}
+    else:
+        columns = {
+            side: dataset.choose([name], "--columns")
+            for side, name in zip(("source", "target"), names)
+        }
+
+    def parse(*values: Any) -> Pair | str:
+        if is_nested:
+            [sides] = values
+            if not sides:
+                return "the translation is missing"
+            if missing := [language for language in languages if language not in sides]:
+                raise InputError(
+                    f"{config.data} has the languages {', '.join(sides)}, not {missing[0]}; change "
+                    "--source or --target."
+                )
+            values = tuple(sides[language] for language in languages)
+        text, translation = (" ".join(str(value or "").split()) for value in values)
+        if not text or not translation:
+            return f"the {'translation' if text else 'source'} is blank"
+        return text, translation
+
+    rows = dataset.read(columns, parse, lambda pair: pair[0].lower())
+    return {split: RawExamples(*map(list, zip(*pairs))) for split, pairs in rows.items()}
 
 
 def drop_long_pairs(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Recipe(recipe.Recipe[Config, Seq2Seq]):
     """Machine translation."""
 
+    reads_hf = True
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)
