@@ -113,7 +113,7 @@ def _read_lexicon(path: Path) -> Any:
 def _read_pairs(path: Path) -> Any:
     from keras_seq_recipes.translation import config, data
 
-    return data.read_pairs([path], config.Config(source="en", target="de"))
+    return [*data.read_pairs([path], config.Config(source="en", target="de"))]
 
 
 def _read_aligned(path: Path) -> Any:
@@ -121,7 +121,7 @@ def _read_aligned(path: Path) -> Any:
 
     other = path.with_name("other.de")
     other.write_text("".join(text + "\n" for text in texts.SENTENCES), encoding="utf-8")
-    return data.read_pairs([path, other], config.Config(source="en", target="de"))
+    return [*data.read_pairs([path, other], config.Config(source="en", target="de"))]
 
 
 def _read_tunes(path: Path) -> Any:

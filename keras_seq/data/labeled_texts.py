@@ -18,6 +18,7 @@ from keras_seq.data.files import (
     read_lines,
 )
 from keras_seq.data.opening import is_file, list_folder
+from keras_seq.data.row_errors import BadRows
 from keras_seq.data.tables import Table
 
 LABEL_PREFIX = "__label__"
@@ -122,7 +123,8 @@ def read_labeled_texts(
         for _, text, label in rows:
             num_broken += _BREAK.search(text) is not None
             yield LabeledText(replace_breaks(text), label, file.split)
-        summaries.add(rows.summary.replace(notes=_break_notes(num_broken)))
+        notes = (*_break_notes(num_broken), *rows.summary.notes)
+        summaries.add(rows.summary.replace(notes=notes))
 
 
 def replace_breaks(text: str) -> str:
@@ -144,24 +146,25 @@ def _break_notes(num_texts: int) -> tuple[str, ...]:
 def _read_folder(files: Sequence[LabeledFile], encoding: str) -> Iterator[LabeledText]:
     """Read files that hold one text each."""
     num_broken, formats, labels = 0, set(), set()
+    bad_rows = BadRows()
     for path, split, label in files:
-        formats.add(str(detect_format(path, encoding)))
-        text = "\n".join(line for _, line in read_lines(path, encoding)).strip()
-        if not text:
-            raise InputError(f"{path} contains no text.")
-        limits.check("max_cell_characters", len(text), path, "the length of the text")
-        num_broken += _BREAK.search(text) is not None
-        labels.add(label or "")
-        yield LabeledText(replace_breaks(text), label or "", split)
-    summaries.add(
-        summaries.ReadSummary(
-            os.path.commonpath([path.parent for path, *_ in files]),
-            f"one text per file, labels {excerpt(', '.join(sorted(labels)))} from folders",
-            len(files),
-            " and ".join(sorted(formats)),
-            notes=(*_break_notes(num_broken), *_unlabeled_notes(files)),
-        )
+        with bad_rows:
+            formats.add(str(detect_format(path, encoding)))
+            text = "\n".join(line for _, line in read_lines(path, encoding)).strip()
+            if not text:
+                raise InputError(f"{path} contains no text.")
+            limits.check("max_cell_characters", len(text), path, "the length of the text")
+            num_broken += _BREAK.search(text) is not None
+            labels.add(label or "")
+            yield LabeledText(replace_breaks(text), label or "", split)
+    summary = summaries.ReadSummary(
+        os.path.commonpath([path.parent for path, *_ in files]),
+        f"one text per file, labels {excerpt(', '.join(sorted(labels)))} from folders",
+        bad_rows.num_good,
+        " and ".join(sorted(formats)),
+        notes=(*_break_notes(num_broken), *_unlabeled_notes(files)),
     )
+    summaries.add(bad_rows.finish(summary))
 
 
 def _unlabeled_notes(files: Sequence[LabeledFile]) -> list[str]:
@@ -196,24 +199,27 @@ class _FastText:
         self.summary = summaries.ReadSummary(str(path), "fastText labels", 0)
 
     def __iter__(self) -> Iterator[tuple[int, str, str]]:
-        num_rows = 0
+        bad_rows = BadRows()
         for number, line in read_lines(self._path, self._encoding):
-            if not line.strip():
-                continue
-            where = f"{self._path}, line {number}"
-            # Labels end with ASCII blanks. White space of other kinds may be part of one.
-            label, *rest = re.split("[ \t]+", line.strip(" \t"), maxsplit=1)
-            text = rest[0].strip() if rest else ""
-            if not label.startswith(LABEL_PREFIX) or label == LABEL_PREFIX:
-                raise InputError(
-                    f"{where}: expected {LABEL_PREFIX}NAME and a text, got {excerpt(line)!r}."
-                )
-            if text.startswith(LABEL_PREFIX):
-                raise InputError(f"{where}: the text has more than one label; keep one.")
-            if not text:
-                raise InputError(f"{where}: the text is empty.")
-            limits.check("max_cell_characters", len(text), where, "the length of the text")
-            num_rows += 1
-            yield number, text, label.removeprefix(LABEL_PREFIX)
+            if line.strip():
+                with bad_rows:
+                    yield number, *_parse_fasttext(line, f"{self._path}, line {number}")
         encoding = str(detect_format(self._path, self._encoding))
-        self.summary = self.summary.replace(num_rows=num_rows, encoding=encoding)
+        self.summary = bad_rows.finish(
+            self.summary.replace(num_rows=bad_rows.num_good, encoding=encoding)
+        )
+
+
+def _parse_fasttext(line: str, where: str) -> tuple[str, str]:
+    """Return the text and the label of a line."""
+    # Labels end with ASCII blanks. White space of other kinds may be part of one.
+    label, *rest = re.split("[ \t]+", line.strip(" \t"), maxsplit=1)
+    text = rest[0].strip() if rest else ""
+    if not label.startswith(LABEL_PREFIX) or label == LABEL_PREFIX:
+        raise InputError(f"{where}: expected {LABEL_PREFIX}NAME and a text, got {excerpt(line)!r}.")
+    if text.startswith(LABEL_PREFIX):
+        raise InputError(f"{where}: the text has more than one label; keep one.")
+    if not text:
+        raise InputError(f"{where}: the text is empty.")
+    limits.check("max_cell_characters", len(text), where, "the length of the text")
+    return text, label.removeprefix(LABEL_PREFIX)

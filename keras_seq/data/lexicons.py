@@ -14,6 +14,7 @@ from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import read_lines
 from keras_seq.data.pair_columns import detect_pair_delimiter
+from keras_seq.data.row_errors import BadRows
 
 WORD_NAMES = {"word", "words", "grapheme", "graphemes", "spelling", "orthography", "headword"}
 PRONUNCIATION_NAMES = {
@@ -72,7 +73,8 @@ def read_lexicon(
             states the line.
     """
     path = Path(path)
-    source = _open(path, encoding, parse_delimiter(delimiter))
+    bad_rows = BadRows()
+    source = _open(path, encoding, parse_delimiter(delimiter), bad_rows)
     num_variants = num_rows = 0
     words: set[str] = set()
     columns: tuple[int, int] | None = None
@@ -83,31 +85,32 @@ def read_lexicon(
             columns, has_header = header_columns or (0, 1), header_columns is not None
             if has_header:
                 continue
-        word, pronunciation = _parse_entry(cells, columns, f"{path}, line {number}", source)
-        if _VARIANT.search(word):
-            num_variants += 1
-            word = _VARIANT.sub("", word)
-        words.add(word)
-        for single in _split_slashes(pronunciation):
-            num_rows += 1
-            yield number, word, single
-    if not num_rows:
-        raise InputError(f"{path} contains no words.")
+        with bad_rows:
+            word, pronunciation = _parse_entry(cells, columns, f"{path}, line {number}", source)
+            if _VARIANT.search(word):
+                num_variants += 1
+                word = _VARIANT.sub("", word)
+            words.add(word)
+            for single in _split_slashes(pronunciation):
+                num_rows += 1
+                yield number, word, single
     notes = [f"{len(words):,} word{'s' * (len(words) != 1)}"]
     if num_variants:
         notes.append(f"{num_variants:,} entries such as read(2)")
     encoding_name = str(detect_format(path, encoding))
-    summaries.add(
-        summaries.ReadSummary(
-            str(path),
-            source.format,
-            num_rows,
-            encoding_name,
-            source.delimiter,
-            has_header if source.delimiter else None,
-            notes=tuple(notes),
-        )
+    summary = summaries.ReadSummary(
+        str(path),
+        source.format,
+        num_rows,
+        encoding_name,
+        source.delimiter,
+        has_header if source.delimiter else None,
+        notes=tuple(notes),
     )
+    summary = bad_rows.finish(summary)
+    if not num_rows:
+        raise InputError(f"{path} contains no words.")
+    summaries.add(summary)
 
 
 class _Source(NamedTuple):
@@ -118,7 +121,7 @@ class _Source(NamedTuple):
     delimiter: str = ""
 
 
-def _open(path: Path, encoding: str, delimiter: str | None) -> _Source:
+def _open(path: Path, encoding: str, delimiter: str | None, bad_rows: BadRows) -> _Source:
     """Return the rows of a lexicon in any format."""
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
     if delimiter is None and suffix == ".csv":
@@ -129,7 +132,8 @@ def _open(path: Path, encoding: str, delimiter: str | None) -> _Source:
     if delimiter == "\t":
         return _Source(_read_tabs(path, encoding), "tab-separated text", delimiter)
     if delimiter:
-        return _Source(read_table_rows(path, encoding, delimiter), "delimited text", delimiter)
+        rows = read_table_rows(path, encoding, delimiter, bad_rows)
+        return _Source(rows, "delimited text", delimiter)
     return _Source(_read_cmu(path, encoding), "lexicon in the format of CMUdict")
 
 

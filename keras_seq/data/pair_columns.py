@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import limits
 from keras_seq.data.delimited import Row, describe_names, parse_delimiter, read_table_rows
 from keras_seq.data.files import read_lines
 from keras_seq.data.languages import base_language, parse_language
+from keras_seq.data.row_errors import BadRows
 from keras_seq.data.summaries import DELIMITER_NAMES
 
 SOURCE_NAMES = {"source", "src", "text", "original", "source text", "source sentence"}
 TARGET_NAMES = {"target", "tgt", "trg", "translation", "target text", "target sentence"}
 """Names of columns in headers, in lower case."""
+SAMPLE_ROWS = 100
+"""Number of rows from which delimiter and columns are detected."""
+MIN_SHARE = 0.5
+"""Share of rows with the same number of cells from which a delimiter is detected."""
 MAX_CODE_LENGTH = 3
 """Length of the longest language code without region."""
 
@@ -46,36 +50,43 @@ def detect_pair_delimiter(
         delimiter: Delimiter that the user gave, or None.
 
     Returns:
-        In a .csv file, the first of comma, semicolon, tab and "|" that gives all of the first
-        hundred rows the same number of cells, at least two.
+        In a .csv file, the first of comma, semicolon, tab and "|" that gives the most of the first
+        `SAMPLE_ROWS` rows the same number of cells, at least two. Other rows are bad rows.
 
     Raises:
-        InputError: If no delimiter does.
+        InputError: If the share of such rows is below `MIN_SHARE` for every delimiter.
     """
     user_delimiter = parse_delimiter(delimiter)
     if user_delimiter or suffix != ".csv":
         return user_delimiter or "\t"
-    errors = []
+    shares: dict[str, float] = {}
     for candidate in DELIMITER_NAMES:
-        try:
-            rows = [*itertools.islice(read_table_rows(path, encoding, candidate), 100)]
-        except limits.LimitError:
-            raise
-        except InputError as error:  # The quotes do not fit to this delimiter.
-            errors.append(error)
-            continue
-        widths = {len(cells) for _, cells in rows}
-        if not rows or (len(widths) == 1 and min(widths) > 1):
-            return candidate
-    if errors:
-        raise errors[0]
+        bad_rows = BadRows("skip")  # The quotes may not fit to this delimiter.
+        sample = read_table_rows(path, encoding, candidate, bad_rows)
+        rows = [*itertools.islice(sample, SAMPLE_ROWS)]
+        width = common_width(rows)
+        num_rows = len(rows) + bad_rows.num_bad
+        share = sum(len(cells) == width for _, cells in rows) / num_rows if num_rows else 1.0
+        if not num_rows or width > 1:
+            shares[candidate] = share
+    best = max(shares, key=lambda candidate: shares[candidate], default="")
+    if best and shares[best] >= MIN_SHARE:
+        return best
     raise InputError(
         f"{path}: the delimiter cannot be detected, because the rows have different numbers of "
         "cells; give --delimiter."
     )
 
 
-def read_pair_rows(path: str | os.PathLike[str], encoding: str, delimiter: str) -> Iterator[Row]:
+def common_width(rows: Sequence[Row]) -> int:
+    """Return the most frequent number of cells of rows, or 0 without rows."""
+    [(width, _)] = Counter(len(cells) for _, cells in rows).most_common(1) or [(0, 0)]
+    return width
+
+
+def read_pair_rows(
+    path: str | os.PathLike[str], encoding: str, delimiter: str, bad_rows: BadRows | None = None
+) -> Iterator[Row]:
     """Read the rows of a table of parallel text.
 
     Quotes between tabs are characters, because sentences may begin and end with them, unless the
@@ -85,12 +96,13 @@ def read_pair_rows(path: str | os.PathLike[str], encoding: str, delimiter: str) 
         path: File.
         encoding: Encoding of the file.
         delimiter: Delimiter of the cells.
+        bad_rows: As for `keras_seq.data.delimited.read_delimited`.
 
     Yields:
         Number of the line, and the cells. Blank lines are skipped.
     """
     if delimiter != "\t" or ".csv" in Path(path).name.lower():
-        yield from read_table_rows(path, encoding, delimiter)
+        yield from read_table_rows(path, encoding, delimiter, bad_rows)
         return
     for number, line in read_lines(path, encoding):
         if line.strip():
@@ -124,10 +136,9 @@ def find_columns(
     is_header = header if header is not None else named is not None
     if named:
         return PairColumns(named, names)
-    body = [cells for _, cells in rows[is_header:]]
-    # The most frequent width, because a row of another width is an error of that row.
-    [(width, _)] = Counter(map(len, body)).most_common(1) or [(0, 0)]
-    body = [cells for cells in body if len(cells) == width]
+    # A row of another than the most frequent width is an error of that row.
+    width = common_width(rows[is_header:])
+    body = [cells for _, cells in rows[is_header:] if len(cells) == width]
     numeric = {
         column
         for column in range(width)

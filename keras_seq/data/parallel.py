@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,18 @@ from keras_seq.data import summaries
 from keras_seq.data.delimited import describe_names
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import read_lines
+from keras_seq.data.hash_set import HashSet
 from keras_seq.data.json_lines import read_objects
 from keras_seq.data.languages import base_language, normalize_code, parse_language
-from keras_seq.data.pair_columns import detect_pair_delimiter, find_columns, read_pair_rows
+from keras_seq.data.pair_columns import (
+    SAMPLE_ROWS,
+    PairColumns,
+    common_width,
+    detect_pair_delimiter,
+    find_columns,
+    read_pair_rows,
+)
+from keras_seq.data.row_errors import BadRows
 from keras_seq.data.summaries import ReadSummary
 from keras_seq.data.tables import JSON_SUFFIXES
 from keras_seq.data.translation_memory import MEMORY_READERS
@@ -58,45 +67,61 @@ class ParallelOptions:
     columns: str | None = None
 
 
-class PairCollector:
-    """Collection of pairs that leaves out blank and repeated ones, and counts them."""
+class PairFilter:
+    """Filter that leaves out blank and repeated pairs of one file, and counts them.
+
+    It holds a hash of each pair, not the texts: see `keras_seq.data.hash_set`.
+
+    >>> pairs = PairFilter()
+    >>> pairs.keep("a  tree", "ein Baum"), pairs.keep("a tree", "ein Baum")
+    ([('a tree', 'ein Baum')], [])
+    """
 
     def __init__(self) -> None:
-        self.pairs: dict[Pair, None] = {}
         self.left_out: Counter[str] = Counter()
+        self.bad_rows = BadRows()
+        self._known = HashSet()
 
-    def add(self, text: str, translation: str) -> None:
-        """Add a pair with single blanks for white space. Ignore a pair of blank texts."""
+    def keep(self, text: str, translation: str) -> list[Pair]:
+        """Return a list of the pair with single blanks for white space, or an empty list.
+
+        Args:
+            text: Text.
+            translation: Its translation. A pair of blank texts is not counted.
+        """
         text, translation = (" ".join(side.split()) for side in (text, translation))
         if text and translation:
-            if (text, translation) in self.pairs:
-                self.left_out["repeated pairs"] += 1
-            self.pairs[text, translation] = None
+            if self._known.add(text, translation):
+                return [(text, translation)]
+            self.left_out["repeated pairs"] += 1
         elif text or translation:
             self.left_out[f"the {'translation' if text else 'source'} is blank"] += 1
+        return []
 
-    def finish(self, summary: ReadSummary, reason: str = "") -> list[Pair]:
-        """Add a summary with the counts, and return the pairs.
+    def finish(self, summary: ReadSummary, reason: str = "") -> None:
+        """Add a summary with the counts.
 
         Args:
             summary: Summary without counts.
             reason: Reason for which there may be no pairs, as a clause.
 
         Raises:
-            InputError: If there are no pairs.
+            InputError: If there were no pairs, or more than half of the rows were bad.
         """
-        if not self.pairs:
-            counts = [f"left out {count}: {reason}" for reason, count in self.left_out.items()]
+        left_out = {**summary.left_out, **self.left_out}
+        summary = summary.replace(num_rows=len(self._known), left_out=left_out)
+        summary = self.bad_rows.finish(summary)
+        if not self._known:
+            counts = [f"left out {count}: {reason}" for reason, count in left_out.items()]
             details = "; ".join(filter(None, [reason, *counts]))
             raise InputError(
                 f"{summary.path} contains no pairs{f' ({details})' if details else ''}."
             )
-        summaries.add(summary.replace(num_rows=len(self.pairs), left_out=dict(self.left_out)))
-        return [*self.pairs]
+        summaries.add(summary)
 
 
-def read_parallel_text(files: Sequence[Path], options: ParallelOptions) -> list[Pair]:
-    """Read the pairs of one file, or of two aligned files.
+def read_parallel_text(files: Sequence[Path], options: ParallelOptions) -> Iterator[Pair]:
+    """Read the pairs of one file, or of two aligned files, one at a time.
 
     Pairs with a blank side and repeated pairs are left out and counted. White space becomes single
     blanks. A `keras_seq.data.ReadSummary` says what was detected.
@@ -124,8 +149,8 @@ def read_parallel_text(files: Sequence[Path], options: ParallelOptions) -> list[
     return _read_table(file, suffix, options)
 
 
-def _read_aligned(file: Path, target_file: Path, options: ParallelOptions) -> list[Pair]:
-    collector = PairCollector()
+def _read_aligned(file: Path, target_file: Path, options: ParallelOptions) -> Iterator[Pair]:
+    pairs = PairFilter()
     sides = (read_lines(side, options.encoding) for side in (file, target_file))
     rows = itertools.zip_longest(*sides)
     number = 0
@@ -138,43 +163,41 @@ def _read_aligned(file: Path, target_file: Path, options: ParallelOptions) -> li
                 f"{file} has {counts[0]} lines but {target_file} has {counts[1]}: line {number} of "
                 f"{longer}, {excerpt(line[1])!r}, has no counterpart."
             )
-        collector.add(source_row[1], target_row[1])
+        yield from pairs.keep(source_row[1], target_row[1])
     encodings = dict.fromkeys(
         str(detect_format(side, options.encoding)) for side in (file, target_file)
     )
     summary = ReadSummary(f"{file},{target_file}", "aligned lines", 0, " and ".join(encodings))
-    return collector.finish(summary)
+    pairs.finish(summary)
 
 
-def _read_table(file: Path, suffix: str, options: ParallelOptions) -> list[Pair]:
+def _read_table(file: Path, suffix: str, options: ParallelOptions) -> Iterator[Pair]:
     delimiter = detect_pair_delimiter(file, suffix, options.encoding, options.delimiter)
     languages = (base_language(options.source), base_language(options.target))
-    sample = itertools.islice(read_pair_rows(file, options.encoding, delimiter), 100)
-    layout = find_columns([*sample], file, languages, options.columns, options.header)
-    collector, is_header, num_cells = PairCollector(), layout.header is not None, 0
-    for number, cells in read_pair_rows(file, options.encoding, delimiter):
-        num_cells = num_cells or len(cells)
-        if is_header:
-            is_header = False
-            continue
-        if delimiter != "\t" and len(cells) != num_cells:
-            raise InputError(
-                f"{file}, line {number}: the row has {len(cells)} cells, but the first has "
-                f"{num_cells}; enclose cells that contain the delimiter {delimiter!r} in quotes."
-            )
-        if len(cells) <= max(layout.columns):
-            delimiter_name = summaries.DELIMITER_NAMES.get(delimiter, repr(delimiter))
-            reason = f"has no {delimiter_name}; a line needs a text, a {delimiter_name} and its"
-            if len(cells) > 1:
-                reason = f"has {len(cells)} columns; column {max(layout.columns) + 1} has its"
-            raise InputError(
-                f"{file}, line {number}: {excerpt(delimiter.join(cells))!r} {reason} translation."
-            )
-        for cell in cells:
-            check_text(cell, f"{file}, line {number}")
-        collector.add(*(cells[column] for column in layout.columns))
+    sample = [
+        *itertools.islice(
+            read_pair_rows(file, options.encoding, delimiter, BadRows("skip")), SAMPLE_ROWS
+        )
+    ]
+    layout = find_columns(sample, file, languages, options.columns, options.header)
+    num_cells = len(layout.header or ()) or common_width(sample)
+    pairs = PairFilter()
+    rows = read_pair_rows(file, options.encoding, delimiter, pairs.bad_rows)
+    for number, cells in itertools.islice(rows, layout.header is not None, None):
+        where = f"{file}, line {number}"
+        with pairs.bad_rows:
+            if delimiter != "\t" and len(cells) != num_cells:
+                raise InputError(
+                    f"{where}: the row has {len(cells)} cells, but others have {num_cells}; "
+                    f"enclose cells that contain the delimiter {delimiter!r} in quotes."
+                )
+            if len(cells) <= max(layout.columns):
+                raise _missing_column_error(cells, layout, delimiter, where)
+            for cell in cells:
+                check_text(cell, where)
+            yield from pairs.keep(*(cells[column] for column in layout.columns))
     names = layout.header or [str(column + 1) for column in range(max(layout.columns) + 1)]
-    return collector.finish(
+    pairs.finish(
         ReadSummary(
             str(file),
             "tab-separated text" if delimiter == "\t" else "delimited text",
@@ -188,23 +211,34 @@ def _read_table(file: Path, suffix: str, options: ParallelOptions) -> list[Pair]
     )
 
 
-def _read_json(file: Path, options: ParallelOptions) -> list[Pair]:
-    collector = PairCollector()
-    unit, objects = read_objects(file, options.encoding)
+def _missing_column_error(
+    cells: Sequence[str], layout: PairColumns, delimiter: str, where: str
+) -> InputError:
+    name = summaries.DELIMITER_NAMES.get(delimiter, repr(delimiter))
+    reason = f"has no {name}; a line needs a text, a {name} and its"
+    if len(cells) > 1:
+        reason = f"has {len(cells)} columns; column {max(layout.columns) + 1} has its"
+    return InputError(f"{where}: {excerpt(delimiter.join(cells))!r} {reason} translation.")
+
+
+def _read_json(file: Path, options: ParallelOptions) -> Iterator[Pair]:
+    pairs = PairFilter()
+    unit, objects = read_objects(file, options.encoding, pairs.bad_rows)
     keys: Sequence[str] = ()
     for number, content in objects:
         where = f"{file}, {unit} {number}"
         inner = content.get("translation")
         sides = inner if isinstance(inner, dict) else content
-        if not {*keys} <= {*sides} or not keys:
-            keys = _find_keys(sides, options, where)
-        texts = ["" if sides[key] is None else sides[key] for key in keys]
-        for key, text in zip(keys, texts):
-            if not isinstance(text, str):
-                raise InputError(f"{where}: {excerpt(key)!r} is not a text.")
-            check_text(text, where)
-        collector.add(*texts)
-    return collector.finish(
+        with pairs.bad_rows:
+            if not {*keys} <= {*sides} or not keys:
+                keys = _find_keys(sides, options, where)
+            texts = ["" if sides[key] is None else sides[key] for key in keys]
+            for key, text in zip(keys, texts):
+                if not isinstance(text, str):
+                    raise InputError(f"{where}: {excerpt(key)!r} is not a text.")
+                check_text(text, where)
+            yield from pairs.keep(*texts)
+    pairs.finish(
         ReadSummary(
             str(file),
             "JSON lines" if unit == "line" else "JSON array",
@@ -249,8 +283,8 @@ def _is_language(key: str, code: str) -> bool:
     return language is not None and code in (language, base_language(language))
 
 
-def _read_memory(file: Path, suffix: str, options: ParallelOptions) -> list[Pair]:
-    collector = PairCollector()
+def _read_memory(file: Path, suffix: str, options: ParallelOptions) -> Iterator[Pair]:
+    pairs = PairFilter()
     languages: Counter[str] = Counter()
     used: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     source, target = normalize_code(options.source), normalize_code(options.target)
@@ -258,17 +292,17 @@ def _read_memory(file: Path, suffix: str, options: ParallelOptions) -> list[Pair
         languages.update(variants.keys())
         source_code, target_code = (_choose_variant(variants, code) for code in (source, target))
         if source_code is None or target_code is None:
-            collector.left_out[f"{source} or {target} is missing"] += 1
+            pairs.left_out[f"{source} or {target} is missing"] += 1
             continue
         used[0][source_code] += 1
         used[1][target_code] += 1
-        collector.add(variants[source_code], variants[target_code])
+        yield from pairs.keep(variants[source_code], variants[target_code])
     columns = {
         name: " ".join(counter) for name, counter in zip(("source", "target"), used) if counter
     }
     name = "translation memory (TMX)" if suffix == ".tmx" else "XLIFF"
     reason = f"its languages are {', '.join(sorted(languages))}" if languages else ""
-    return collector.finish(ReadSummary(str(file), name, 0, columns=columns), reason)
+    pairs.finish(ReadSummary(str(file), name, 0, columns=columns), reason)
 
 
 def _choose_variant(variants: Mapping[str, str], code: str) -> str | None:

@@ -112,7 +112,7 @@ def is_clean(text: str) -> bool:
     return not MARKUP & set(text) and len(text.split()) in NUM_WORDS
 
 
-def read_mo(content: bytes, where: object) -> Pairs:
+def read_mo(content: bytes, where: object, left_out: Counter[str] | None = None) -> Pairs:
     """Return the texts of a compiled catalog with their translations.
 
     Singular and plural of an entry are two pairs.
@@ -120,6 +120,7 @@ def read_mo(content: bytes, where: object) -> Pairs:
     Args:
         content: Content of the file.
         where: File, for error messages.
+        left_out: Counter to which the numbers of entries that are left out are added.
 
     Raises:
         InputError: If the content is not a catalog.
@@ -129,7 +130,7 @@ def read_mo(content: bytes, where: object) -> Pairs:
         num_bytes = _total_text_bytes(content)
     # Entries may share bytes, so a small file can hold any amount of text.
     limits.check("max_document_bytes", num_bytes, where, "the size of its texts in bytes")
-    return _read_pairs(polib.mofile, content, where)
+    return _read_pairs(polib.mofile, content, where, left_out)
 
 
 def _total_text_bytes(content: bytes) -> int:
@@ -142,7 +143,7 @@ def _total_text_bytes(content: bytes) -> int:
     return sum(int(pair[::2].sum(dtype=np.int64)) for pair in pairs)
 
 
-def read_po(content: bytes, where: object) -> Pairs:
+def read_po(content: bytes, where: object, left_out: Counter[str] | None = None) -> Pairs:
     """Return the texts of a text catalog with their translations.
 
     Fuzzy, obsolete and untranslated entries are left out. Singular and plural of an entry are two
@@ -151,6 +152,7 @@ def read_po(content: bytes, where: object) -> Pairs:
     Args:
         content: Content of the file.
         where: File, for error messages.
+        left_out: Counter to which the numbers of entries that are left out are added.
 
     Raises:
         InputError: If the content is not a catalog.
@@ -160,20 +162,28 @@ def read_po(content: bytes, where: object) -> Pairs:
     with translate_errors(where, "a catalog", POLIB_ERRORS):
         encoding = polib.detect_encoding(content, binary_mode=True)
         text = content.decode(encoding, "replace")
-    return _read_pairs(polib.pofile, text, where)
+    return _read_pairs(polib.pofile, text, where, left_out)
 
 
-def _read_pairs(parse: Callable[..., Any], content: bytes | str, where: object) -> Pairs:
+def _read_pairs(
+    parse: Callable[..., Any], content: bytes | str, where: object, left_out: Counter[str] | None
+) -> Pairs:
     with translate_errors(where, "a catalog", POLIB_ERRORS):
         entries = parse(content)
+    left_out = Counter() if left_out is None else left_out
     pairs: Pairs = []
     for entry in entries:
         if entry.obsolete or "fuzzy" in entry.flags:
+            left_out["obsolete entries" if entry.obsolete else "fuzzy entries"] += 1
             continue
         texts, translations = [entry.msgid], [entry.msgstr]
         if entry.msgid_plural:
             texts.append(entry.msgid_plural)
             translations = [entry.msgstr_plural.get(n, "") for n in (0, 1)]
         for text, translation in zip(texts, translations):
-            pairs.append((" ".join(text.split()), " ".join(translation.split())))
-    return [pair for pair in pairs if all(pair)]
+            pair = (" ".join(text.split()), " ".join(translation.split()))
+            if all(pair):
+                pairs.append(pair)
+            elif pair[0]:
+                left_out["untranslated texts"] += 1
+    return pairs

@@ -9,8 +9,8 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data import summaries
 from keras_seq.data.opening import read_document
+from keras_seq.data.parallel import PairFilter
 from keras_seq.train.recipe import Splits
 
 from . import catalogs
@@ -95,8 +95,8 @@ def _list_files(config: Config) -> list[tuple[str | None, list[Path]]]:
     return list(by_split.items())
 
 
-def read_pairs(files: Sequence[Path], config: Config) -> list[Pair]:
-    """Return the sentence pairs of one file, or of two aligned files.
+def read_pairs(files: Sequence[Path], config: Config) -> Iterator[Pair]:
+    """Yield the sentence pairs of one file, or of two aligned files.
 
     One file is a catalog (`.po`, `.mo`), or one that `keras_seq.data.read_parallel_text` reads.
 
@@ -110,12 +110,13 @@ def read_pairs(files: Sequence[Path], config: Config) -> list[Pair]:
     """
     suffix = files[0].suffix.lower()
     if len(files) == 1 and suffix in READERS:
-        pairs = list(dict.fromkeys(READERS[suffix](read_document(files[0]), files[0])))
-        if not pairs:
-            raise InputError(f"{files[0]} contains no pairs.")
-        summaries.add(data.ReadSummary(str(files[0]), "gettext catalog", len(pairs)))
-        return pairs
-    return data.read_parallel_text(files, _options(config))
+        pairs = PairFilter()
+        catalog = READERS[suffix](read_document(files[0]), files[0], pairs.left_out)
+        for text, translation in catalog:
+            yield from pairs.keep(text, translation)
+        pairs.finish(data.ReadSummary(str(files[0]), "gettext catalog", 0))
+    else:
+        yield from data.read_parallel_text(files, _options(config))
 
 
 def _options(config: Config) -> data.ParallelOptions:

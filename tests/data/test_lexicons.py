@@ -81,7 +81,7 @@ def test_utf_16(tmp_path):
         ("a\tAH\nb B\n", "a.tsv", "line 2: 'b B' has no tab; a line needs a word, a tab and"),
         ("a\tAH\n\tB\n", "a.tsv", "line 2: the word is missing"),
         ("a,AH\nb,\n", "a.csv", "line 2: the phonemes are missing"),
-        ("a,AH\nb\n", "a.csv", "a.csv: the delimiter cannot be detected"),
+        ("a,AH\nb\n", "a.csv", "line 2: 'b' has no comma; a line needs a word, a comma"),
         (";;;\n\n", "a.dict", "a.dict contains no words"),
         ("word,ipa\n", "a.csv", "a.csv contains no words"),
         ("", "a.csv", "a.csv contains no words"),

@@ -20,7 +20,7 @@ def read(folder, contents, source="en", target="es", **options):
     for path, content in zip(paths, contents.values()):
         path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
     with collect_summaries() as summaries:
-        pairs = read_parallel_text(paths, ParallelOptions(source, target, **options))
+        pairs = list(read_parallel_text(paths, ParallelOptions(source, target, **options)))
     [summary] = summaries
     assert summary.num_rows == len(pairs)
     return pairs, str(summary).replace(f"{folder}/", "")
@@ -120,7 +120,7 @@ def test_delimited_pairs(tmp_path, delimiter):
     pairs, said = read(tmp_path, {"a.csv": content})
     assert pairs == [("Yes, I; do|", "Sí"), ("No", '"No" no')] and "no header" in said
     assert read(tmp_path, {"a.csv": content}, delimiter=delimiter)[0] == pairs
-    with pytest.raises(InputError, match="line 4: the row has 3 cells, but the first has 2"):
+    with pytest.raises(InputError, match="line 4: the row has 3 cells, but others have 2"):
         more = f"a{delimiter}b{delimiter}c" if delimiter != "\t" else "a,b,c"
         content = content if delimiter != "\t" else "a,b\n\n\n"
         read(tmp_path, {"a.csv": content + more}, delimiter=delimiter.replace("\t", ","))
@@ -214,7 +214,8 @@ def test_xliff(tmp_path):
         ({"a.tsv": "a\tb\nc\n"}, "a.tsv, line 2: 'c' has no tab; a line needs a text, a tab and"),
         ({"a.tsv": "1\ta\t2\tb\n" * 2 + "3\tc\t4\n"}, "line 3: .* has 3 columns; column 4 has its"),
         ({"a.tsv": "1\teng\tYes.\n2\teng\tNo.\n"}, "column 2 has language codes, not sentences"),
-        ({"a.csv": "a,b\nc,d,e\n"}, "a.csv: the delimiter cannot be detected"),
+        ({"a.csv": "a,b\nc,d,e\n"}, "a.csv, line 2: the row has 3 cells, but others have 2"),
+        ({"a.csv": "a,b\nc,d,e\nf\n"}, "a.csv: the delimiter cannot be detected"),
         ({"a.csv": 'a,b\n"c" d,e\n'}, "a.csv, line 2: the row is not valid CSV"),
         (
             {"a.jsonl": '{"a": "x", "b": "y"}'},

@@ -2,12 +2,23 @@
 
 import json
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import collect_summaries, read_table, row_errors
+from keras_seq.data import (
+    ParallelOptions,
+    collect_summaries,
+    limits,
+    list_labeled_files,
+    read_labeled_texts,
+    read_lexicon,
+    read_parallel_text,
+    read_table,
+    row_errors,
+)
 from keras_seq.data.row_errors import BadRows, policy
 from keras_seq.data.summaries import ReadSummary
 
@@ -23,46 +34,79 @@ def read_rows(lines, name, folder):
     return rows, summaries[0]
 
 
-FORMATS = {
-    "a.csv": (
-        "text,label",
-        "w{0},good",
-        ["w,", "a,b,c", 'a"b,"c"d', '"open,good', "one", '"a"b,c'],
-    ),
-    "a.tsv": ("text\tlabel", "w{0}\tgood", ["w\t", "a\tb\tc", "\tx", "one"]),
-    "a.jsonl": (
-        None,
-        '{{"text": "w{0}", "label": "good"}}',
-        ["{", "3", '{"text": "x"}', '{"text": "", "label": "x"}', '{"text": [1], "label": 1}'],
-    ),
+def table(path):
+    return [tuple(row) for _, *row in read_table(path, COLUMNS)]
+
+
+def pairs(path):
+    return list(read_parallel_text([path], ParallelOptions("en", "de")))
+
+
+def texts(path):
+    return [row[:2] for row in read_labeled_texts(list_labeled_files(path))]
+
+
+def lexicon(path):
+    return [entry[1:] for entry in read_lexicon(path)]
+
+
+BAD_CELLS = ["w,", "a,b,c", 'a"b,"c"d', '"open,good', "one", '"a"b,c']
+BAD_PAIRS = [line for line in BAD_CELLS if line != "w,"]
+BAD_OBJECTS = ["{", "3", '{"text": "x"}', '{"text": "", "label": "x"}', '{"text": [1], "label": 1}']
+CASES = {
+    "a.csv": (table, "text,label", "w{0},good", BAD_CELLS),
+    "a.tsv": (table, "text\tlabel", "w{0}\tgood", ["w\t", "a\tb\tc", "\tx", "one"]),
+    "a.jsonl": (table, None, '{{"text": "w{0}", "label": "good"}}', BAD_OBJECTS),
+    "pairs.csv": (pairs, "en,de", "w{0},good", BAD_PAIRS),
+    "pairs.tsv": (pairs, None, "w{0}\tgood", ["one", "two words"]),
+    "pairs.jsonl": (pairs, None, '{{"en": "w{0}", "de": "good"}}', ["{", "3", '{"en": "x"}']),
+    "fasttext.txt": (texts, "__label__good first", "__label__good w{0}", ["x", "__label__bad"]),
+    "lexicon.csv": (lexicon, "word,ipa", "w{0},good", ["w,", ",x", 'a"b,"c"d', "one"]),
+    "lexicon.tsv": (lexicon, None, "w{0}\tgood", ["one", "two\t"]),
+    "lexicon.dict": (lexicon, "first good", "w{0} good", ["one"]),
 }
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", CASES)
 def test_skip_reads_exactly_the_good_rows(tmp_path, name):
-    header, good, bad_lines = FORMATS[name]
+    read, first, template, bad_lines = CASES[name]
+    path = tmp_path / name
+    has_row_first = first is not None and "first" in first
 
-    @given(st.lists(st.sampled_from([None, None, *bad_lines]), min_size=1, max_size=12))
-    def check(lines):
-        lines = [good.format(i) if line is None else line for i, line in enumerate(lines)]
-        expected = [[f"w{i}", "good"] for i, line in enumerate(lines) if line == good.format(i)]
-        num_bad = len(lines) - len(expected)
-        content = [header] * (header is not None) + lines
-        if num_bad:
-            number = next(i for i, line in enumerate(content, 1) if line in bad_lines)
-            with pytest.raises(InputError, match=rf"{name}, line {number}: "):
-                read_rows(content, name, tmp_path)
-        with policy("skip"):
-            if num_bad > len(expected):
-                with pytest.raises(InputError, match=f"{num_bad} of {len(lines)} rows are bad"):
-                    read_rows(content, name, tmp_path)
-                return
-            rows, summary = read_rows(content, name, tmp_path)
-        assert rows == expected and summary.num_rows == len(expected)
+    @given(st.lists(st.sampled_from([None, None, *bad_lines]), max_size=12))
+    def check(bad):
+        good_lines = [template.format(i) for i in range(len(bad))]
+        lines = [line or good for line, good in zip(bad, good_lines)]
+        content = ([] if first is None else [first]) + lines
+        expected = [(f"w{i}", "good") for i, line in enumerate(bad) if line is None]
+        if has_row_first:
+            expected.insert(0, ("first", "good"))
+        num_bad = len(bad) - bad.count(None)
+        hypothesis.assume(expected and num_bad <= len(expected))
+        path.write_text("".join(line + "\n" for line in content), "utf-8")
+        with policy("skip"), collect_summaries() as summaries:
+            assert read(path) == expected
+        [summary] = summaries
+        assert summary.num_rows == len(expected)
         assert summary.left_out.get(row_errors.REASON, 0) == num_bad
-        assert len(summary.notes) == min(num_bad, row_errors.MAX_SHOWN)
+        shown = [note for note in summary.notes if note.startswith("bad: ")]
+        assert len(shown) == min(num_bad, row_errors.MAX_SHOWN)
+        if num_bad:
+            number = 1 + next(i for i, line in enumerate(content) if line in bad_lines)
+            with pytest.raises(InputError, match=f"{name}, line {number}: "):
+                read(path)
 
     check()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_more_bad_rows_than_good_ones_stop_both(tmp_path, name):
+    read, first, template, [bad, *_] = CASES[name]
+    lines = [first] * (first is not None) + [bad, template.format(0), bad, bad]
+    (tmp_path / name).write_text("\n".join(lines), "utf-8")
+    message = rf"{name}: 3 of [45] rows are bad, more than half, .*: .*{name}, line [12]: "
+    with policy("skip"), pytest.raises(InputError, match=message):
+        read(tmp_path / name)
 
 
 def test_a_missing_column_stops_both(tmp_path):
@@ -113,3 +157,27 @@ def test_other_errors_are_not_suppressed():
     with pytest.raises(InputError, match="no treatment of errors 'skp': did you mean 'skip'"):
         policy("skp").__enter__()
     assert BadRows("skip").finish(ReadSummary("a", "b", 0)) == ReadSummary("a", "b", 0)
+
+
+def test_a_folder_with_a_bad_file(tmp_path):
+    for label in "ab":
+        (tmp_path / label).mkdir()
+        for i in range(3):
+            (tmp_path / label / f"{i}.txt").write_text(f"{label}{i}")
+    (tmp_path / "b" / "1.txt").write_bytes(b"\xff")
+    (tmp_path / "b" / "2.txt").write_bytes(b" \n")
+    with pytest.raises(InputError, match=r"1\.txt, line 1: byte 1 is not utf-8"):
+        texts(tmp_path)
+    with policy("skip"), collect_summaries() as summaries:
+        assert texts(tmp_path) == [("a0", "a"), ("a1", "a"), ("a2", "a"), ("b0", "b")]
+    assert summaries[0].left_out == {"bad rows": 2} and summaries[0].num_rows == 4
+
+
+def test_a_dataset_without_bad_rows_is_not_read_again_under_strict(tmp_path):
+    keys = {row_errors.cache_key()}
+    for treatment in ("strict", "skip"):
+        with policy(treatment):
+            keys.add(row_errors.cache_key())
+    with policy("skip"), limits.override(max_depth=3):
+        keys.add(row_errors.cache_key())
+    assert "" in keys and len(keys) == 3
