@@ -25,7 +25,7 @@ from keras_seq.data.split import carve_splits, hash_fold, hash_split
 from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.data.tables import read_table
 from keras_seq.data.tagged_json import read_spans
-from keras_seq.data.tagging import TaggingOptions, TaggingSummary, open_tagged
+from keras_seq.data.tagging import TaggingOptions, open_tagged
 from keras_seq.data.tfds_builders import cached_dataset, load_tfds, to_arrays
 from keras_seq.data.videos import VIDEO_SUFFIXES, read_video, subsample
 
@@ -39,7 +39,6 @@ __all__ = [
     "ParallelOptions",
     "ReadSummary",
     "TaggingOptions",
-    "TaggingSummary",
     "cached_dataset",
     "carve_splits",
     "check_labels",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -17,6 +18,7 @@ from keras_seq.data.conll_columns import (
     detect_layout,
     read_rows,
 )
+from keras_seq.data.row_errors import BadRows
 
 _TEXT_COMMENT = re.compile(r"#[ \t]*text[ \t]*=(.*)", re.DOTALL)
 
@@ -71,6 +73,7 @@ def iterate_conll(
     layout: ColumnLayout,
     encoding: str = "utf-8",
     left_out: Counter[str] | None = None,
+    bad_rows: BadRows | None = None,
 ) -> Iterator[TaggedTokens]:
     """Read the sentences of a file in a CoNLL format, one at a time.
 
@@ -79,18 +82,21 @@ def iterate_conll(
         layout: Columns of the file.
         encoding: Character encoding of the file.
         left_out: Counter to which the numbers of comments, ranges and empty nodes are added.
+        bad_rows: Collection of sentences with bad lines, if these may be left out.
 
     Raises:
         InputError: As `read_conll` raises.
     """
     left_out = Counter() if left_out is None else left_out
+    bad_rows = bad_rows or BadRows("strict")
     sentence = _Sentence(layout)
-    for number, line, cells in read_rows(path, encoding):
+    is_bad = False
+    for number, line, cells in itertools.chain(read_rows(path, encoding), [(0, "", [])]):
         is_document_start = DOCUMENT_START in cells[:1]
         if not cells or is_document_start:
-            if sentence.tokens:
+            if sentence.tokens and not is_bad:
                 yield sentence.to_tagged_tokens()
-            sentence = _Sentence(layout)
+            sentence, is_bad = _Sentence(layout), False
             left_out["document starts"] += is_document_start
             continue
         if number == layout.header_line:
@@ -99,15 +105,16 @@ def iterate_conll(
             left_out["comments"] += 1
             sentence.read_comment(line)
             continue
-        where = f"{path}, line {number}"
-        _check_columns(line, cells, layout, where)
-        sentence.read_surface(cells)
-        if layout.has_ids and re.fullmatch(SKIPPED_NUMBER, cells[0]):
-            left_out["empty nodes" if "." in cells[0] else "ranges of tokens"] += 1
+        sentence.is_new = False
+        if is_bad:
             continue
-        sentence.read_token(cells, number, where)
-    if sentence.tokens:
-        yield sentence.to_tagged_tokens()
+        try:
+            reason = sentence.read_line(line, cells, number, f"{path}, line {number}")
+        except InputError as error:
+            bad_rows.add(error)
+            is_bad = True
+            continue
+        left_out[reason] += bool(reason)
 
 
 class _Sentence:
@@ -134,7 +141,6 @@ class _Sentence:
 
     def read_surface(self, cells: Sequence[str]) -> None:
         """Add a token or a range of tokens to the text that follows from the column MISC."""
-        self.is_new = False
         misc = self.layout.space_after
         if misc is None or "." in cells[0]:
             return
@@ -146,18 +152,23 @@ class _Sentence:
         self.surface += self.space + cells[self.layout.token.index]
         self.space = "" if len(cells) > misc.index and misc.value(cells) == "No" else " "
 
-    def read_token(self, cells: Sequence[str], number: int, where: str) -> None:
-        """Add the token and tag of a line.
+    def read_line(self, line: str, cells: list[str], number: int, where: str) -> str:
+        """Read a line. Return the kind of a line that is not a token, or an empty string.
 
         Raises:
-            InputError: If one of them is empty.
+            InputError: If the line has too few columns, or the token or the tag is empty.
         """
+        _check_columns(line, cells, self.layout, where)
+        self.read_surface(cells)
+        if self.layout.has_ids and re.fullmatch(SKIPPED_NUMBER, cells[0]):
+            return "empty nodes" if "." in cells[0] else "ranges of tokens"
         token, tag = self.layout.token.value(cells), self.layout.tag.value(cells)
         if not token or not tag:
             raise InputError(f"{where}: the {'tag' if token else 'token'} is empty.")
         self.first_line = self.first_line or number
         self.tokens.append(token)
         self.tags.append(tag)
+        return ""
 
 
 def _check_columns(line: str, cells: list[str], layout: ColumnLayout, where: str) -> None:

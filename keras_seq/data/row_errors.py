@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Literal, get_args
 
@@ -30,6 +30,8 @@ Policy = Literal["strict", "skip"]
 """Treatment of bad rows: stop at the first, or leave them out."""
 REASON = "bad rows"
 """Key of the number of bad rows in `ReadSummary.left_out`."""
+SHOWN = "bad: "
+"""Prefix of the message of a bad row in `ReadSummary.notes`."""
 MAX_SHOWN = 3
 """Number of bad rows whose messages are kept."""
 MAX_MESSAGE_LENGTH = 300
@@ -71,6 +73,22 @@ def get() -> Policy:
 def cache_key() -> str:
     """Return what of the policy a dataset depends on: nothing, or "skip" with the limits."""
     return "" if get() == "strict" else f"skip {limits.get()}"
+
+
+def warn(read: Iterable[ReadSummary]) -> None:
+    """Print a warning for each file with bad rows.
+
+    Args:
+        read: Summaries of what was read.
+    """
+    for summary in read:
+        if num_bad := summary.left_out.get(REASON):
+            shown = [n.removeprefix(SHOWN) for n in summary.notes if n.startswith(SHOWN)]
+            print(
+                f"keras-seq: warning: left out {num_bad:,} bad rows of {summary.path}, such as: "
+                f"{' '.join(shown)}",
+                file=sys.stderr,
+            )
 
 
 class BadRows:
@@ -131,8 +149,17 @@ class BadRows:
         if len(self.messages) < MAX_SHOWN:
             self.messages.append(excerpt(explain(error) or "", MAX_MESSAGE_LENGTH))
 
+    def include(self, other: BadRows) -> None:
+        """Count the bad rows of a part of the file too.
+
+        Args:
+            other: Bad rows of the part.
+        """
+        self.num_bad += other.num_bad
+        self.messages = [*self.messages, *other.messages][:MAX_SHOWN]
+
     def finish(self, summary: ReadSummary) -> ReadSummary:
-        """Return a summary with the number and the first of the bad rows, and print a warning.
+        """Return a summary with the number and the first of the bad rows.
 
         Args:
             summary: Summary of what was read.
@@ -148,12 +175,7 @@ class BadRows:
                 f"{summary.path}: {self.num_bad:,} of {num_rows:,} rows are bad, more than half, "
                 f"so that --errors skip does not leave them out; the first: {self.messages[0]}"
             )
-        print(
-            f"keras-seq: warning: left out {self.num_bad:,} of {num_rows:,} rows of "
-            f"{summary.path}: {' '.join(self.messages)}",
-            file=sys.stderr,
-        )
         return summary.replace(
             left_out={**summary.left_out, REASON: self.num_bad},
-            notes=(*summary.notes, *(f"bad: {message}" for message in self.messages)),
+            notes=(*summary.notes, *(SHOWN + message for message in self.messages)),
         )

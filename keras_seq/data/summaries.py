@@ -12,11 +12,14 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 """Names of the delimiters that are detected."""
+MAX_LISTED_LABELS = 10
+"""Number of labels that the line for the user lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,14 @@ class ReadSummary:
     """Dictionary from a reason to the number of rows that were left out for it."""
     notes: tuple[str, ...] = ()
     """Further remarks for the user."""
+    scheme: str = ""
+    """Scheme of the tags, if tokens have tags."""
+    tokenizer: str = ""
+    """Tokenizer of the texts, if spans of texts became spans of tokens."""
+    num_tokens: int | None = None
+    """Number of tokens, if the rows are tagged sentences."""
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Dictionary from labels to the number of their spans or rows."""
 
     def __str__(self) -> str:
         """Return one line for the user."""
@@ -58,9 +69,16 @@ class ReadSummary:
         if self.has_header is not None:
             facts.append("header" if self.has_header else "no header")
         facts += [f"{name} = {column!r}" for name, column in self.columns.items()]
-        parts = [", ".join(facts), f"{self.num_rows:,} row{'s' * (self.num_rows != 1)}"]
+        parts = [", ".join(facts), _count(self.num_rows, "row")]
         parts += [f"left out {count:,}: {reason}" for reason, count in self.left_out.items()]
-        return f"{self.path}: " + "; ".join([*parts, *self.notes])
+        parts += [f"scheme {self.scheme}"] * bool(self.scheme)
+        parts += [f"tokenizer {self.tokenizer}"] * bool(self.tokenizer)
+        if self.num_tokens is not None:
+            num_spans = sum(self.labels.values())
+            parts += [_count(self.num_tokens, "token"), _count(num_spans, "span")]
+        if self.labels:
+            parts.append(f"labels: {_list_counts(self.labels)}")
+        return f"{self.path}: " + "; ".join(" ".join(p.split()) for p in (*parts, *self.notes))
 
     def replace(self, **fields: Any) -> ReadSummary:
         """Return a copy with new values of some fields."""
@@ -74,6 +92,17 @@ class ReadSummary:
     def from_json(cls, fields: Mapping[str, Any]) -> ReadSummary:
         """Return the summary that `to_json` returned the fields of."""
         return cls(**{**fields, "notes": tuple(fields["notes"])})
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
+def _list_counts(counts: Mapping[str, int]) -> str:
+    most_common = Counter(counts).most_common()
+    items = [f"{name} {count:,}" for name, count in most_common[:MAX_LISTED_LABELS]]
+    num_others = len(most_common) - len(items)
+    return ", ".join(items) + (f" and {num_others} others" if num_others else "")
 
 
 _collected: contextvars.ContextVar[list[ReadSummary] | None] = contextvars.ContextVar(

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.conll import TaggedTokens
 from keras_seq.data.files import read_lines
-from keras_seq.data.tables import read_table
+from keras_seq.data.row_errors import BadRows
+from keras_seq.data.tables import Table
 
 SENTENCE_COLUMNS = (
     "sentence #",
@@ -70,7 +71,10 @@ def _find(names: Sequence[str], known: Sequence[str], chosen: str | None = None)
 
 
 def iterate_csv(
-    path: str | os.PathLike[str], columns: dict[str, str], encoding: str = "utf-8"
+    path: str | os.PathLike[str],
+    columns: dict[str, str],
+    encoding: str = "utf-8",
+    bad_rows: BadRows | None = None,
 ) -> Iterator[TaggedTokens]:
     """Read the sentences of a table with one token per row, one at a time.
 
@@ -81,25 +85,36 @@ def iterate_csv(
         path: File.
         columns: Columns, as `detect_columns` returns them.
         encoding: Character encoding of the file.
+        bad_rows: Collection of sentences with bad rows, if these may be left out. If the sentence
+            of a row cannot be read, those before and after it are left out.
 
     Raises:
         InputError: If a token or tag is empty, or the first row has no sentence.
     """
-    current = ""
-    tokens: list[str] = []
-    tags: list[str] = []
-    first_line = 0
-    for line, sentence, token, tag in read_table(
-        path, columns, encoding, may_be_empty=("sentence",)
-    ):
-        if sentence and sentence != current:
-            if tokens:
-                yield TaggedTokens(tokens, tags, first_line)
-            current, tokens, tags, first_line = sentence, [], [], line
+    bad_rows = bad_rows or BadRows("strict")
+    # The sentence of an empty token must be known.
+    table = Table(path, columns, encoding, may_be_empty=(*columns,))
+    current, num_bad = "", 0
+    sentence, is_bad = TaggedTokens([], [], 0), False
+    for number, name, token, tag in table:
+        is_after_bad = table.bad_rows.num_bad > num_bad
+        num_bad = table.bad_rows.num_bad
+        is_bad |= is_after_bad
+        if name and name != current:
+            if sentence.tokens and not is_bad:
+                yield sentence
+            current, sentence, is_bad = name, TaggedTokens([], [], number), is_after_bad
+        error = ""
         if not current:
-            column = excerpt(columns["sentence"])
-            raise InputError(f"{path}, line {line}: the column {column!r} is empty.")
-        tokens.append(token)
-        tags.append(tag)
-    if tokens:
-        yield TaggedTokens(tokens, tags, first_line)
+            error = f"the column {excerpt(columns['sentence'])!r} is empty"
+        elif not token or not tag:
+            error = f"the {'tag' if token else 'token'} is empty"
+        if error and not is_bad:
+            bad_rows.add(InputError(f"{path}, line {number}: {error}."))
+            is_bad = True
+        sentence.tokens.append(token)
+        sentence.tags.append(tag)
+    is_bad |= table.bad_rows.num_bad > num_bad
+    if sentence.tokens and not is_bad:
+        yield sentence
+    bad_rows.include(table.bad_rows)

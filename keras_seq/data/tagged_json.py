@@ -1,16 +1,17 @@
-"""Tagged sentences in JSON lines files: lists of tokens with tags, and texts with spans."""
+"""Tagged sentences in JSON lines or arrays: tokens with tags, and texts with spans."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import check_text
 from keras_seq.data.conll import TaggedTokens
-from keras_seq.data.files import read_lines
-from keras_seq.data.json_lines import parse_object
+from keras_seq.data.json_lines import read_objects
+from keras_seq.data.row_errors import BadRows
 from keras_seq.text.tag_schemes import Span
 
 TOKEN_KEYS = ("tokens", "words")
@@ -35,53 +36,93 @@ class TaggedText(NamedTuple):
     line: int
 
 
-def iterate_json(
-    path: str | os.PathLike[str],
-    encoding: str = "utf-8",
-    token_key: str | None = None,
-    tag_key: str | None = None,
-    tag_names: Sequence[str] = (),
-    keys: dict[str, str] | None = None,
-) -> Iterator[TaggedTokens | TaggedText]:
-    """Read the sentences of a JSON lines file, one at a time.
+class ObjectReader:
+    """Reader of the JSON objects of one file.
 
     An object has tokens and tags, `{"tokens": ["Ada"], "ner_tags": ["B-PER"]}`, or a text and spans
-    (see `read_spans`).
+    (see `read_spans`), or is a task of Label Studio.
+
+    >>> reader = ObjectReader("a.jsonl")
+    >>> next(reader.read([(1, {"words": ["Ada"], "tags": ["B-PER"]})]))
+    TaggedTokens(tokens=['Ada'], tags=['B-PER'], line=1, text='')
+    >>> reader.keys
+    {'token': 'words', 'tag': 'tags'}
 
     Args:
-        path: File.
-        encoding: Character encoding of the file.
+        path: File, for error messages.
+        unit: Unit of the numbers of objects: "line" or "element".
         token_key: Name of the list of tokens. Default: the first of `TOKEN_KEYS` that exists.
         tag_key: Name of the list of tags. Default: the first of `TAG_KEYS` that exists.
         tag_names: Names of numeric tags. Default: the list "names" of the object.
-        keys: Dictionary to which the names of what is read are added, such as
-            `{"token": "tokens", "tag": "ner_tags"}`.
-
-    Raises:
-        InputError: If a line is not such an object.
+        bad_rows: Collection of objects of other kinds, if these may be left out.
     """
-    keys = {} if keys is None else keys
-    for number, line in read_lines(path, encoding):
-        if line.strip():
-            where = f"{path}, line {number}"
-            content = parse_object(line, where)
-            own_token_key = token_key or _first_key(content, TOKEN_KEYS)
-            own_tag_key = tag_key or _first_key(content, TAG_KEYS)
-            if own_token_key in content and own_tag_key in content:
-                tokens = _parse_strings(content[own_token_key], own_token_key, "token", where)
-                tags = _parse_tags(content, own_tag_key, tag_names, where)
-                if len(tokens) != len(tags):
-                    raise InputError(f"{where}: {len(tokens)} tokens have {len(tags)} tags.")
-                keys.update(token=own_token_key, tag=own_tag_key)
-                if tokens:
-                    text = content.get("text")
-                    text = text if isinstance(text, str) else ""
-                    check_text(text, where)
-                    yield TaggedTokens(tokens, tags, number, text)
-            else:
-                key = _span_key(content, where)
-                keys.update(text="text", spans=key)
-                yield _parse_text(content, key, number, where)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        unit: str = "line",
+        token_key: str | None = None,
+        tag_key: str | None = None,
+        tag_names: Sequence[str] = (),
+        bad_rows: BadRows | None = None,
+    ) -> None:
+        self._path, self._unit, self._tag_names = path, unit, tag_names
+        self._token_key, self._tag_key = token_key, tag_key
+        self._bad_rows = bad_rows or BadRows("strict")
+        self.keys: dict[str, str] = {}
+        """Names of what was read, such as `{"token": "tokens", "tag": "ner_tags"}`."""
+        self.left_out: Counter[str] = Counter()
+        """Number of objects that are no examples, by reason."""
+
+    def read(
+        self, objects: Iterable[tuple[int, dict[str, Any]]]
+    ) -> Iterator[TaggedTokens | TaggedText]:
+        """Read the sentences of objects, one at a time.
+
+        Args:
+            objects: Objects with their numbers.
+
+        Raises:
+            InputError: If an object is of another kind.
+        """
+        for number, content in objects:
+            try:
+                row = self._parse(content, number, f"{self._path}, {self._unit} {number}")
+            except InputError as error:
+                self._bad_rows.add(error)
+                continue
+            if row is not None:
+                yield row
+
+    def _parse(
+        self, content: dict[str, Any], number: int, where: str
+    ) -> TaggedTokens | TaggedText | None:
+        token_key = self._token_key or _first_key(content, TOKEN_KEYS)
+        tag_key = self._tag_key or _first_key(content, TAG_KEYS)
+        if token_key in content and tag_key in content:
+            tokens = _parse_strings(content[token_key], token_key, "token", where)
+            tags = _parse_tags(content, tag_key, self._tag_names, where)
+            if len(tokens) != len(tags):
+                raise InputError(f"{where}: {len(tokens)} tokens have {len(tags)} tags.")
+            self.keys.update(token=token_key, tag=tag_key)
+            if not tokens:
+                self.left_out["sentences without tokens"] += 1
+                return None
+            text = content.get("text")
+            text = text if isinstance(text, str) else ""
+            check_text(text, where)
+            return TaggedTokens(tokens, tags, number, text)
+        if isinstance(content.get("data"), dict) and isinstance(content.get("annotations"), list):
+            task = _parse_task(content, where)
+            if task is None:
+                self.left_out["tasks without an annotation"] += 1
+                return None
+            self.keys.update(text=f"data.{task.text_key}", spans="annotations")
+            spans = [_parse_span(span, where) for span in task.spans]
+            return TaggedText(task.text, spans, number)
+        key = _span_key(content, where)
+        self.keys.update(text="text", spans=key)
+        return _parse_text(content, key, number, where)
 
 
 def read_spans(
@@ -92,7 +133,7 @@ def read_spans(
     Each object has a "text" and a list of "spans", whose "start" and "end" count characters:
     `{"text": "Ada lived", "spans": [{"start": 0, "end": 3, "label": "PER"}]}`. The list can also be
     named "entities" (spaCy), "label" or "labels" (doccano), and a span can be a list such as
-    `[0, 3, "PER"]`.
+    `[0, 3, "PER"]`. An array of tasks as exported by Label Studio is read too.
 
     Args:
         path: File.
@@ -107,8 +148,9 @@ def read_spans(
             spans overlap.
     """
     sentences = []
-    for row in iterate_json(path, encoding):
-        where = f"{path}, line {row.line}"
+    unit, objects = read_objects(path, encoding)
+    for row in ObjectReader(path, unit).read(objects):
+        where = f"{path}, {unit} {row.line}"
         if isinstance(row, TaggedTokens):
             raise InputError(f"{where}: expected an object with a string text and a list spans.")
         sentences.append(align_spans(row, tokenizer, where))
@@ -148,6 +190,39 @@ def align_spans(row: TaggedText, tokenizer: Tokenizer, where: str) -> tuple[list
             )
         spans.append(span)
     return [token for token, _, _ in tokens], spans
+
+
+class _Task(NamedTuple):
+    """Text of a task of Label Studio, and the spans of its annotation."""
+
+    text: str
+    text_key: str
+    spans: list[Any]
+
+
+def _parse_task(content: dict[str, Any], where: str) -> _Task | None:
+    """Return the text and the spans of a task of Label Studio, or None without an annotation.
+
+    The first annotation counts that is not cancelled. Its results of other types than "labels",
+    such as relations, are not read.
+    """
+    fields, annotations = content["data"], content["annotations"]
+    texts = [key for key, value in fields.items() if isinstance(value, str)]
+    key = "text" if "text" in texts else texts[0] if len(texts) == 1 else ""
+    if not key:
+        raise InputError(
+            f"{where}: the data of the task needs a string text; there are "
+            f"{excerpt(', '.join(fields)) or 'none'}."
+        )
+    check_text(fields[key], where)
+    for annotation in annotations:
+        results = annotation.get("result") if isinstance(annotation, dict) else None
+        if not isinstance(results, list) or not all(isinstance(r, dict) for r in results):
+            raise InputError(f"{where}: an annotation of the task has no list result.")
+        if not annotation.get("was_cancelled"):
+            spans = [r.get("value") for r in results if r.get("type") == "labels"]
+            return _Task(fields[key], key, spans)
+    return None
 
 
 def _first_key(content: dict[str, Any], keys: Sequence[str]) -> str:
@@ -212,6 +287,8 @@ def _parse_span(span: Any, where: str) -> tuple[str, int, int]:
     label, start, end = None, None, None
     if isinstance(span, dict):
         label = span.get("label")
+        if isinstance(span.get("labels"), list) and len(span["labels"]) == 1:  # Label Studio
+            [label] = span["labels"]
         start = span.get("start", span.get("start_offset"))
         end = span.get("end", span.get("end_offset"))
     elif isinstance(span, list) and len(span) == 3:

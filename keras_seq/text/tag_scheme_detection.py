@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from keras_seq._internal.errors import InputError
-from keras_seq.text.tag_schemes import LABEL_SCHEMES, OUTSIDE, SCHEMES, split_role
+from keras_seq.text.tag_schemes import LABEL_SCHEMES, OUTSIDE, SCHEMES
 
 LETTERS = "BIESLUMW"
 """Letters with which tags of spans begin, of all schemes."""
@@ -90,27 +88,3 @@ def is_without_labels(tags: Collection[str], scheme: str | None = None) -> bool:
         return False
     schemes = SCHEMES if scheme is None else [scheme]
     return any(letters <= {*SCHEMES[name]} for name in schemes)
-
-
-def count_spans(pairs: Mapping[TagPair, int], scheme: str) -> Counter[str]:
-    """Return the number of spans of each label.
-
-    >>> count_spans({("O", "B-PER"): 2, ("B-PER", "I-PER"): 1}, "IOB2")
-    Counter({'PER': 2})
-
-    Args:
-        pairs: Dictionary from pairs of neighboring tags to their number.
-        scheme: Scheme of the tags. Tags that are not in the scheme are not counted.
-    """
-    counts: Counter[str] = Counter()
-    for (before, tag), number in pairs.items():
-        try:
-            (_, label_before), (role, label) = (split_role(t, scheme) for t in (before, tag))
-        except InputError:
-            continue
-        is_first = role in "BS"
-        if role == "I" and scheme in ("IOB1", "bare"):
-            is_first = label != label_before
-        if is_first and label is not None:
-            counts[label] += number
-    return counts

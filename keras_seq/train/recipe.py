@@ -27,7 +27,7 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data import huggingface, row_errors
 from keras_seq.data.report import DataReport, ExampleColumns, make_report
-from keras_seq.data.summaries import ReadSummary
+from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.text.tokenizer_choice import TokenizerReport, measure_tokenizer
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
@@ -156,6 +156,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def load_splits(self, config: AnyConfig) -> Splits:
         """Return what `load` reads, with the treatment of bad rows that the Config states.
 
+        Bad rows that are left out are said in a warning.
+
         Args:
             config: Config of the run.
 
@@ -168,8 +170,10 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
                 f"The recipe {self.name} reads no datasets of the Hugging Face Hub, got --data "
                 f"{config.data}; give the path of your own files."
             )
-        with row_errors.policy(config.errors):
-            return self.load(config)
+        with row_errors.policy(config.errors), collect_summaries() as summaries:
+            splits = self.load(config)
+        row_errors.warn(summaries)
+        return splits
 
     def describe(self, config: AnyConfig, examples: RawExamples) -> ExampleColumns:
         """Return the examples of one split for the report of `keras-seq data`.

@@ -182,7 +182,6 @@ def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sen
             yield SCHEME, _read_paragraphs(file, config.encoding)
         else:
             sentences = next(tagged)
-            summaries.add(sentences.summary.to_read_summary())
             yield ("classes" if sentences.scheme == "classes" else SCHEME), sentences
 
 
@@ -192,6 +191,12 @@ def _has_word_tags(file: Path, encoding: str) -> bool:
 
 
 def _read_paragraphs(file: Path, encoding: str) -> Iterator[Sequence[Any]]:
+    bad_rows = data.BadRows()
+    num_sentences = 0
     for number, line in data.read_lines(file, encoding):
-        for text, spans, tags in peoples_daily.parse_paragraph(line, f"{file}, line {number}"):
-            yield list(text), spans, text, tags
+        with bad_rows:
+            sentences = [*peoples_daily.parse_paragraph(line, f"{file}, line {number}")]
+            num_sentences += len(sentences)
+            for text, spans, tags in sentences:
+                yield list(text), spans, text, tags
+    summaries.add(bad_rows.finish(data.ReadSummary(str(file), "word/tag", num_sentences, encoding)))

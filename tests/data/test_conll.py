@@ -115,7 +115,7 @@ def test_mixed_encodings_and_missing_files(tmp_path):
 SPAN_ERRORS = {
     "not JSON": ("Ada", "line 1: the line is not JSON: Expecting value at character 1"),
     "no spans": ('{"text": "a"}', "expected an object with a string text"),
-    "a list": ("[]", "the line is not a JSON object"),
+    "a list": ("[1]", "the line is not a JSON object"),
     "a span inside a token": (
         '{"text": "Ada", "spans": [{"start": 0, "end": 2, "label": "X"}]}',
         "the span X from 0 to 2 does not begin and end with a token of 'Ada'",

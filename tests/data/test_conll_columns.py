@@ -108,7 +108,9 @@ def test_each_column_of_conll_u(tmp_path, tag_column, tags):
     assert tokens == CONLL_U_TOKENS
     assert spans == [Span(tag, i, i + 1) for i, tag in enumerate(tags)]
     assert summary.scheme == "classes"
-    assert str(summary).startswith(f"{tmp_path / 'a.conll'}: CoNLL-U, token = 'FORM', tag = ")
+    assert str(summary).startswith(
+        f"{tmp_path / 'a.conll'}: CoNLL-U, UTF-8, token = 'FORM', tag = "
+    )
     assert dict(summary.left_out) == {"comments": 2, "empty nodes": 1, "ranges of tokens": 1}
 
 

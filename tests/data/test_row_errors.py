@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from keras_seq._internal.errors import InputError
 from keras_seq.data import (
     ParallelOptions,
+    TaggingOptions,
     collect_summaries,
     limits,
     list_labeled_files,
+    open_tagged,
     read_labeled_texts,
     read_lexicon,
     read_parallel_text,
@@ -21,6 +23,7 @@ from keras_seq.data import (
 )
 from keras_seq.data.row_errors import BadRows, policy
 from keras_seq.data.summaries import ReadSummary
+from keras_seq.text.tag_schemes import Span
 
 COLUMNS = {"text": "text", "label": "label"}
 
@@ -137,10 +140,12 @@ def test_errors_of_a_function_are_those_of_a_row(tmp_path):
 def test_a_warning_shows_three(tmp_path, capsys):
     lines = [json.dumps({"text": "" if i < 5 else "a", "label": "b"}) for i in range(20)]
     with policy("skip"):
-        read_rows(lines, "a.jsonl", tmp_path)
+        _, summary = read_rows(lines, "a.jsonl", tmp_path)
+    row_errors.warn([summary, ReadSummary("b", "c", 1)])
     error = capsys.readouterr().err
-    assert f"warning: left out 5 of 20 rows of {tmp_path / 'a.jsonl'}: " in error
+    assert f"warning: left out 5 bad rows of {tmp_path / 'a.jsonl'}, such as: " in error
     assert error.count("the text is empty.") == 3 and "line 3: the" in error
+    assert error.count("\n") == 1
 
 
 def test_an_unclosed_quote_costs_one_row(tmp_path):
@@ -181,3 +186,72 @@ def test_a_dataset_without_bad_rows_is_not_read_again_under_strict(tmp_path):
     with policy("skip"), limits.override(max_depth=3):
         keys.add(row_errors.cache_key())
     assert "" in keys and len(keys) == 3
+
+
+def sentences(path):
+    [file] = open_tagged([path], TaggingOptions())
+    return [(tokens[0], *tags) for tokens, tags in file]
+
+
+KAGGLE = "Sentence #,Word,Tag"
+TAGGED_CASES = {
+    "a.conll": ("w{0} B-X\nis O\n\n", ["a\n\n", "b B-X\nis\n\n", "w O\nb I-X Q\nx\n\n"]),
+    "a.jsonl": (
+        '{{"tokens": ["w{0}", "is"], "ner_tags": ["B-X", "O"]}}\n',
+        ["{\n", '{"tokens": ["a"], "ner_tags": []}\n', '{"tokens": "a", "ner_tags": ["O"]}\n'],
+    ),
+    "b.jsonl": (
+        '{{"text": "w{0} is", "label": [[0, 2, "X"]]}}\n',
+        ['{"text": "abc", "label": [[0, 2, "X"]]}\n', '{"text": "a", "label": [[0, 1]]}\n'],
+    ),
+    "a.csv": (
+        "{0},w{0},B-X\n,is,O\n",
+        ["a,,O\n,x,O\n", "b,x,\n", "c,x,O\nc,,\nc,,O\nc,x,O\n", "d,b,B-X\n,,\n,,O\n"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAGGED_CASES)
+def test_skip_leaves_out_sentences(tmp_path, name):
+    template, bad_sentences = TAGGED_CASES[name]
+    path = tmp_path / name
+
+    @given(st.lists(st.sampled_from([None, None, *bad_sentences]), min_size=1, max_size=7))
+    def check(bad):
+        # The first sentence is good, because the columns are detected in it.
+        good = [template.format(i) for i in range(len(bad) + 1)]
+        parts = good[:1] + [part or row for part, row in zip(bad, good[1:])]
+        num_bad = len(bad) - bad.count(None)
+        hypothesis.assume(num_bad < len(parts) - num_bad)
+        is_csv = name == "a.csv"
+        hypothesis.assume(not is_csv or len({*bad, None}) - 1 == num_bad)  # Names are not repeated.
+        path.write_text((KAGGLE + "\n") * is_csv + "".join(parts), "utf-8")
+        expected = [
+            (f"w{i}", Span("X", 0, 1)) for i, part in enumerate(parts) if part not in bad_sentences
+        ]
+        with policy("skip"), collect_summaries() as summaries:
+            assert sentences(path) == expected
+        assert summaries[0].num_rows == len(expected)
+        assert summaries[0].left_out.get(row_errors.REASON, 0) == num_bad
+        if num_bad:
+            with pytest.raises(InputError, match=rf"{name}, (sentence at )?line \d+: "):
+                sentences(path)
+
+    check()
+
+
+def test_a_row_of_a_table_whose_sentence_is_unknown(tmp_path):
+    rows = ["1,a,O", "2,b,O", "3,c,O,d", "4,e,O", "5,f,O", "5,g,O", "6,h,O"]
+    (tmp_path / "a.csv").write_text("\n".join([KAGGLE, *rows]))
+    with policy("skip"), collect_summaries() as summaries:
+        assert [tokens for tokens, *_ in sentences(tmp_path / "a.csv")] == ["a", "f", "h"]
+    assert summaries[-1].left_out == {"bad rows": 1}
+
+
+def test_tags_that_do_not_fit_are_left_out(tmp_path):
+    (tmp_path / "a.conll").write_text("a B-X\n\nb B-X\n\nb I-X\nc O\n\nd B-Y\ne I-Y\n")
+    options = TaggingOptions(scheme="IOB2")
+    with policy("skip"):
+        [file] = open_tagged([tmp_path / "a.conll"], options)
+        assert [tokens for tokens, _ in file] == [["a"], ["b"], ["d", "e"]]
+    assert "sentence at line 5: " in file.summary.notes[-1]

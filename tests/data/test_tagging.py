@@ -9,15 +9,19 @@ from hypothesis import strategies as st
 
 from keras_seq import data
 from keras_seq._internal.errors import InputError
-from keras_seq.data import conll_columns, tagging
+from keras_seq.data import conll_columns, files, json_lines, tagged_csv, tagging
 from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags
 
 
 def read(folder, content, name="a.conll", **options):
     """Return the sentences of a file, and its summary."""
-    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-    [file] = data.open_tagged([folder / name], data.TaggingOptions(**options))
+    [file] = _open(folder, content, name, **options)
     return [(tokens, spans) for tokens, spans, _ in file], file.summary
+
+
+def _open(folder, content, name, **options):
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return data.open_tagged([folder / name], data.TaggingOptions(**options))
 
 
 def test_the_scheme_is_common_to_all_files(tmp_path):
@@ -57,8 +61,8 @@ def test_a_scheme_that_does_not_fit(tmp_path):
 def test_summary(tmp_path):
     _, summary = read(tmp_path, "# id 1\na _ O\nb _ B-X\nc _ I-X\n\nd _ B-Y\n")
     assert str(summary) == (
-        f"{tmp_path / 'a.conll'}: CoNLL, token = '0', tag = '-1'; 2 rows; left out 1: comments; "
-        "scheme IOB2; 4 tokens; 2 spans; labels: X 1, Y 1"
+        f"{tmp_path / 'a.conll'}: CoNLL, UTF-8, token = '0', tag = '-1'; 2 rows; "
+        "left out 1: comments; scheme IOB2; 4 tokens; 2 spans; labels: X 1, Y 1"
     )
     assert json.loads(json.dumps(summary.to_json()))["num_tokens"] == 4
     _, summary = read(tmp_path, "New B\nYork I\nis O\n")
@@ -133,7 +137,7 @@ def test_escaped_chinese_texts_are_split_into_characters(tmp_path):
     assert line.isascii()
     sentences, summary = read(tmp_path, line, "a.jsonl")
     assert sentences == [(["张", "小", "明"], [Span("PER", 0, 3)])]
-    assert summary.tokenizer == "char_nospace" and summary.num_tokens is None
+    assert summary.tokenizer == "char_nospace" and summary.num_tokens == 3
 
 
 JSON_ERRORS = {
@@ -268,3 +272,74 @@ def test_damaged_files_are_read_or_are_errors(tmp_path_factory, content, drawn):
 def test_examples_in_docstrings(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
+
+
+LABEL_STUDIO = [
+    {
+        "id": 7,
+        "data": {"text": "Ann sees Oslo", "source": "x"},
+        "annotations": [
+            {"was_cancelled": True, "result": []},
+            {
+                "was_cancelled": False,
+                "result": [
+                    {
+                        "type": "labels",
+                        "from_name": "label",
+                        "value": {"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]},
+                    },
+                    {"type": "relation", "from_id": "a", "to_id": "b"},
+                    {
+                        "type": "labels",
+                        "value": {"start": 9, "end": 13, "text": "Oslo", "labels": ["LOC"]},
+                    },
+                ],
+            },
+        ],
+    },
+    {"id": 8, "data": {"text": "It rains"}, "annotations": [{"result": []}]},
+    {"id": 9, "data": {"text": "Not done"}, "annotations": []},
+]
+
+
+def test_label_studio(tmp_path):
+    sentences, summary = read(tmp_path, json.dumps(LABEL_STUDIO, indent=1), "a.json")
+    assert sentences == [ANN, (["It", "rains"], [])]
+    assert summary.format == "JSON array" and summary.labels == {"PER": 1, "LOC": 1}
+    assert summary.left_out == {"tasks without an annotation": 1}
+    assert summary.columns == {"text": "data.text", "spans": "annotations"}
+    short = {"text": "Ann", "label": [{"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]}]}
+    assert read(tmp_path, json.dumps([short]), "b")[0] == [(["Ann"], [Span("PER", 0, 1)])]
+    for change, message in (
+        ({"data": {"a": "x", "b": "y"}}, "element 1: the data of the task needs a string text"),
+        ({"annotations": [{}]}, "element 1: an annotation of the task has no list result"),
+    ):
+        with pytest.raises(InputError, match=message):
+            read(tmp_path, json.dumps([LABEL_STUDIO[0] | change]), "a.json")
+
+
+@pytest.mark.parametrize("case", JSON_CASES)
+def test_json_arrays(tmp_path, case):
+    row = JSON_CASES[case]
+    sentences, summary = read(tmp_path, json.dumps([row, row]), "a.json")
+    assert sentences == [ANN, ANN] and summary.format == "JSON array"
+    with pytest.raises(InputError, match=r"a\.json, element 2: it is not a JSON object"):
+        read(tmp_path, json.dumps([row, 3]), "a.json")
+
+
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    numbers = []
+
+    def count(path, encoding="utf-8"):
+        for number, line in files.read_lines(path, encoding):
+            numbers.append(number)
+            yield number, line
+
+    for module in (conll_columns, tagging, tagged_csv, json_lines):
+        monkeypatch.setattr(module, "read_lines", count)
+    monkeypatch.setattr(conll_columns, "MAX_SAMPLE_LINES", 10)
+    for name, line in (("a.conll", "a O\n\n"), ("a.jsonl", json.dumps(JSON_CASES["spaCy"]) + "\n")):
+        numbers.clear()
+        [file] = _open(tmp_path, line * 100, name)
+        assert list(file) == list(file)
+        assert numbers.count(50) == 1

@@ -225,7 +225,7 @@ def test_parts_of_speech_of_conll_u(workplace):
         splits = RECIPE.load(settings)
     [summary] = summaries
     assert summary.format == "CoNLL-U" and summary.columns == {"token": "FORM", "tag": "UPOS"}
-    assert summary.notes[0] == "scheme classes"
+    assert summary.scheme == "classes"
     found = {
         " ".join(tokens): tags
         for split in splits.values()

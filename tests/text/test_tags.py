@@ -1,6 +1,5 @@
 """Tests of tag sets and tagging schemes."""
 
-import collections
 import doctest
 import itertools
 import json
@@ -14,10 +13,8 @@ from keras_seq._internal.errors import InputError
 from keras_seq.text import tag_scheme_detection, tag_schemes, tags
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tag_scheme_detection import (
-    count_spans,
     guess_scheme,
     is_without_labels,
-    tag_pairs,
 )
 from keras_seq.text.tag_schemes import (
     SCHEMES,
@@ -91,14 +88,6 @@ def test_schemes():
 )
 def test_the_rule_for_tags_of_several_schemes(tags, scheme):
     assert guess_scheme([tags]) == scheme
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@given(sentences())
-def test_counts_of_spans(scheme, sentence):
-    length, spans = sentence
-    pairs = collections.Counter(tag_pairs(spans_to_tags(spans, length, scheme)))
-    assert count_spans(pairs, scheme) == collections.Counter(label for label, *_ in spans)
 
 
 def test_letters_without_labels():
