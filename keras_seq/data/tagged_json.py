@@ -72,7 +72,7 @@ class ObjectReader:
         self.keys: dict[str, str] = {}
         """Names of what was read, such as `{"token": "tokens", "tag": "ner_tags"}`."""
         self.left_out: Counter[str] = Counter()
-        """Number of objects that are no examples, by reason."""
+        """Number of objects without an example, by reason."""
 
     def read(
         self, objects: Iterable[tuple[int, dict[str, Any]]]
