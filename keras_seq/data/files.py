@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError
@@ -115,27 +116,69 @@ def list_files_by_class(
         InputError: If the folder does not exist or has fewer than two classes, or if a class has
             no files.
     """
+    kind = f"{', '.join(suffixes)} files"
+
+    def list_inputs(class_folder: Path) -> list[Path]:
+        return [file for file in list_folder(class_folder) if file.suffix.lower() in suffixes]
+
+    return list_inputs_by_class(folder, list_inputs, kind, skip)
+
+
+def list_inputs_by_class(
+    folder: str | os.PathLike[str],
+    list_inputs: Callable[[Path], list[Path]],
+    kind: str,
+    skip: Collection[str] = (),
+) -> tuple[list[str], list[tuple[Path, str, str | None]]]:
+    """Return the files or folders that are inputs of a model, by class.
+
+    Args:
+        folder: Folder as for `list_files_by_class`.
+        list_inputs: Function that returns the inputs in the folder of a class.
+        kind: Description of the inputs for error messages, in the plural.
+        skip: Names of sub-folders that are not classes.
+
+    Returns:
+        As `list_files_by_class` returns.
+
+    Raises:
+        InputError: As `list_files_by_class` raises.
+    """
     folder = check_folder(folder)
     has_split = (folder / "train").is_dir() and (folder / "test").is_dir()
     roots: list[tuple[Path, str | None]] = [(folder, None)]
     if has_split:
         roots = [(folder / split, split) for split in SPLITS]
-    labeled_files = []
+    labeled = []
     for root, split in roots:
         for class_folder in list_folder(root, "*/"):
             if class_folder.name in skip:
                 continue
-            files = [f for f in list_folder(class_folder) if f.suffix.lower() in suffixes]
-            if not files:
-                raise InputError(f"The folder {class_folder} has no {', '.join(suffixes)} file.")
-            labeled_files += [(file, class_folder.name, split) for file in files]
-    classes = sorted({name for _, name, _ in labeled_files})
+            inputs = list_inputs(class_folder)
+            if not inputs:
+                raise InputError(f"The folder {class_folder} has no {kind}.")
+            labeled += [(path, class_folder.name, split) for path in inputs]
+    classes = sorted({name for _, name, _ in labeled})
     if len(classes) < 2:
         raise InputError(
-            f"{folder} must have a sub-folder for each of at least two classes, with "
-            f"{', '.join(suffixes)} files in it; found {len(classes)}."
+            f"{folder} must have a sub-folder for each of at least two classes, with {kind} in it; "
+            f"found {len(classes)}."
         )
-    return classes, labeled_files
+    return classes, labeled
+
+
+def natural_key(path: Path) -> list[tuple[str, int]]:
+    """Return a key that sorts the names of files by the numbers in them.
+
+    >>> names = ["f10.png", "f9.png", "f2.png"]
+    >>> sorted(names, key=lambda name: natural_key(Path(name)))
+    ['f2.png', 'f9.png', 'f10.png']
+
+    Args:
+        path: File.
+    """
+    parts = re.findall("([^0-9]*)([0-9]*)", path.name)
+    return [(text, int(number or -1)) for text, number in parts] + [(path.name, 0)]
 
 
 def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[int, str]]:

@@ -1,11 +1,11 @@
-"""Video files: decoding and subsampling of frames."""
+"""Clips: video files, and folders with one image per frame."""
 
 import contextlib
 import importlib.util
 import itertools
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,9 @@ import numpy as np
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
 from keras_seq.data import limits
-from keras_seq.data.opening import check_regular_file, translate_errors
+from keras_seq.data.files import natural_key
+from keras_seq.data.images import IMAGE_SUFFIXES, flatten, read_image
+from keras_seq.data.opening import check_regular_file, list_folder, translate_errors
 
 if TYPE_CHECKING:
     import av
@@ -27,28 +29,96 @@ VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg
 FFMPEG_FORMATS = "asf,avi,gif,m4v,matroska,mov,mpeg,mpegts,mpegvideo"
 """FFmpeg's names of the accepted formats, none of which can refer to other files."""
 
-DEFAULT_FPS = 25
-"""Frame rate of a video without time stamps."""
+FRAME_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in VIDEO_SUFFIXES)
+"""Suffixes of the images in a folder that is a clip."""
+
+DEFAULT_FPS = 25.0
+"""Frame rate of a video without time stamps, and of a folder of images."""
 
 
 def read_video(
-    path: str | os.PathLike[str], frame_shape: Sequence[int], fps: float = 8.0, max_frames: int = 32
+    path: str | os.PathLike[str],
+    frame_shape: Sequence[int],
+    fps: float = 8.0,
+    max_frames: int = 32,
+    image_fps: float = DEFAULT_FPS,
 ) -> Array:
-    """Read frames of a video, resized to one shape.
+    """Read frames of a video or of a folder of images, resized to one shape.
 
     Args:
-        path: File with one of `VIDEO_SUFFIXES`.
+        path: File with one of `VIDEO_SUFFIXES`, or folder of images with `FRAME_SUFFIXES`. Images
+            are sorted by the numbers in their names, and transparent pixels are black.
         frame_shape: Shape of a frame: `(height, width)` for gray, `(height, width, 3)` for RGB.
         fps: Number of frames to take per second, at most those that the video has.
         max_frames: Maximum number of frames. If there are more, evenly spaced ones are taken.
+        image_fps: Frame rate of a folder of images.
 
     Returns:
         uint8 `(frames, *frame_shape)`.
 
     Raises:
-        InputError: If the file does not exist, is not a video, or has no frames.
+        InputError: If the path does not exist, is not a video, or has no frames.
         LimitError: If the video exceeds one of the `DataLimits`.
     """
+    path = Path(path)
+    if path.is_dir():
+        return np.stack(_read_folder(path, frame_shape, fps, max_frames, image_fps))
+    return np.stack(subsample(_read_file(path, frame_shape, fps), max_frames))
+
+
+def list_clips(folder: Path) -> list[Path]:
+    """Return the video files in a folder and its sub-folders, and the sub-folders with images.
+
+    Images are frames only in a sub-folder without video files. Elsewhere they may be previews.
+
+    Args:
+        folder: Folder of a class.
+    """
+    files = [file for file in list_folder(folder, "**/*") if not file.is_dir()]
+    videos = [file for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
+    folders = {file.parent for file in files if file.suffix.lower() in FRAME_SUFFIXES}
+    return sorted([*videos, *folders - {folder, *(file.parent for file in videos)}])
+
+
+def list_frames(folder: Path) -> list[Path]:
+    """Return the images in a folder, sorted by the numbers in their names.
+
+    Args:
+        folder: Folder with one image per frame.
+
+    Raises:
+        InputError: If it has no images.
+    """
+    files = [file for file in list_folder(folder) if file.suffix.lower() in FRAME_SUFFIXES]
+    if not files:
+        raise InputError(
+            f"The folder {folder} has no frames; their names must end in "
+            f"{', '.join(FRAME_SUFFIXES)}."
+        )
+    return sorted(files, key=natural_key)
+
+
+def _read_folder(
+    folder: Path, frame_shape: Sequence[int], fps: float, max_frames: int, image_fps: float
+) -> list[Array]:
+    from PIL import Image
+
+    files, start_time = list_frames(folder), time.monotonic()
+    limits.check("max_video_frames", len(files), folder, "the number of frames")
+    duration = len(files) / image_fps
+    limits.check("max_video_seconds", duration, folder, "the duration in seconds")
+    (height, width), mode = frame_shape[:2], "RGB" if frame_shape[2:] else "L"
+    taken = list(_sample(((i / image_fps, file) for i, file in enumerate(files)), fps))
+    images = []
+    for file in subsample(taken, max_frames):
+        image = flatten(read_image(file).pixels).convert(mode)
+        images.append(np.asarray(image.resize((width, height), Image.Resampling.BILINEAR)))
+        seconds = time.monotonic() - start_time
+        limits.check("max_decoding_seconds", seconds, folder, "the time to decode it in seconds")
+    return images
+
+
+def _read_file(path: Path, frame_shape: Sequence[int], fps: float) -> list[Array]:
     if importlib.util.find_spec("av") is None:
         raise InputError("Reading videos requires PyAV: pip install 'keras-seq[data]'.")
     path = check_regular_file(path)
@@ -58,21 +128,29 @@ def read_video(
         )
     height, width = frame_shape[:2]
     pixel_format = "rgb24" if frame_shape[2:] else "gray"
+    # A frame may have no time stamp: assume a common frame rate.
+    timed = (
+        (index / DEFAULT_FPS if frame.time is None else frame.time, frame)
+        for index, frame in enumerate(_frames(path))
+    )
     images: list[Array] = []
-    next_time = 0.0
-    for index, frame in enumerate(_frames(path)):
-        # A frame may have no time stamp: assume a common frame rate.
-        seconds = index / DEFAULT_FPS if frame.time is None else frame.time
-        if index == 0:
-            next_time = seconds
-        if seconds >= next_time - 1e-3:
-            with _decoding(path):
-                image = frame.reformat(width=width, height=height, format=pixel_format)
-                images.append(image.to_ndarray())
-            next_time += 1 / fps
+    for frame in _sample(timed, fps):
+        with _decoding(path):
+            image = frame.reformat(width=width, height=height, format=pixel_format)
+            images.append(image.to_ndarray())
     if not images:
         raise InputError(f"{path} has no frames.")
-    return np.stack(subsample(images, max_frames))
+    return images
+
+
+def _sample(timed: Iterable[tuple[float, Frame]], fps: float) -> Iterator[Frame]:
+    """Yield at most `fps` frames per second, given frames with their times in seconds."""
+    next_time: float | None = None
+    for seconds, frame in timed:
+        next_time = seconds if next_time is None else next_time
+        if seconds >= next_time - 1e-3:
+            yield frame
+            next_time += 1 / fps
 
 
 def _frames(path: Path) -> "Iterator[av.VideoFrame]":

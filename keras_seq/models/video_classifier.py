@@ -50,7 +50,7 @@ class VideoClassifier(BaseModel):
             frames in `keras_seq.layers.FlattenTime`. Default: `SmallFrameEncoder()`.
         stack: Recurrent layers with `return_sequences=False`. Default: a GRU layer of 96 units,
             with dropout of 0.2 before and after it.
-        frame_sampling: Arguments `fps` and `max_frames` of `keras_seq.data.read_video` with which
+        frame_sampling: Keyword arguments of `keras_seq.data.read_video`, such as `fps`, with which
             the training clips were read. The model only stores them. Default: empty.
         name: Name of the model.
 

@@ -17,6 +17,8 @@ class Config(config.Config):
     """Frames per second to read. Only for your own videos and TFDS."""
     max_frames: config.PositiveInt = 32
     """Maximum number of frames per clip, evenly spaced. Only for your own videos and TFDS."""
+    image_fps: config.PositiveFloat = 25.0
+    """Frame rate of your own clips that are folders with one image per frame."""
     encoder: str = "small"
     """Frame encoder: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False

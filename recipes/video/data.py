@@ -9,6 +9,10 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
+from keras_seq.data import summaries
+from keras_seq.data.files import list_inputs_by_class
+from keras_seq.data.opening import list_folder
+from keras_seq.data.videos import list_clips, list_frames
 from keras_seq.train.recipe import Splits
 
 from . import actions
@@ -16,6 +20,8 @@ from .config import Config
 
 TFDS_FPS = 25
 """Frames per second assumed for TFDS videos, which do not state it."""
+
+CLIPS = f"{', '.join(data.VIDEO_SUFFIXES)} files, or folders with one image per frame"
 
 Clips = Iterable[tuple[np.ndarray, str, str | None]]
 """Frames, label, and split of each clip."""
@@ -76,17 +82,54 @@ def _video_dataset(config: Config) -> tfds.core.DatasetBuilder:
         def clips() -> Clips:
             return read_tfds_clips(name, frame_shape, config.fps, config.max_frames)
     else:
-        _, files = data.list_files_by_class(config.data, data.VIDEO_SUFFIXES)
+        _, clip_paths = list_inputs_by_class(config.data, list_clips, CLIPS)
+        files = [(file, *row) for row in clip_paths for file in _list_files(row[0])]
         source, paths = data.fingerprint(files), [file for file, *_ in files]
 
         def clips() -> Clips:
-            splits = [(split, file) for file, _, split in files]
-            for file, label, split in files:
-                clip = data.read_video(file, frame_shape, config.fps, config.max_frames)
-                yield clip, label, data.resolve_split(splits, split, clip.tobytes())
+            return read_clips(clip_paths, frame_shape, config)
 
-    key = repr((source, frame_shape, config.fps, config.max_frames))
+    key = repr((source, frame_shape, config.fps, config.max_frames, config.image_fps))
     return _cached_clips(frame_shape, clips, key, paths)
+
+
+def _list_files(clip: Path) -> list[Path]:
+    """Return the files of a clip, one for each frame of a folder."""
+    return list_frames(clip) if clip.is_dir() else [clip]
+
+
+def read_clips(
+    clips: Sequence[tuple[Path, str, str | None]], frame_shape: FrameShape, config: Config
+) -> Clips:
+    """Yield frames, label and split of each of the user's clips.
+
+    Args:
+        clips: Path, label and split of each clip.
+        frame_shape: As in `keras_seq.data.read_video`.
+        config: Config of the run.
+
+    Raises:
+        InputError: If a clip is damaged or too large.
+    """
+    splits, bad_clips = [(split, path) for path, _, split in clips], data.BadRows()
+    used = {file for path, *_ in clips for file in _list_files(path)}
+    for path, label, split in clips:
+        with bad_clips:
+            clip = data.read_video(
+                path, frame_shape, config.fps, config.max_frames, config.image_fps
+            )
+            yield clip, label, data.resolve_split(splits, split, clip.tobytes())
+    num_folders = sum(path.is_dir() for path, *_ in clips)
+    kind = f"{num_folders:,} folders of images ({config.image_fps:g} frames per second)"
+    all_files = (file for file in list_folder(Path(config.data), "**/*") if not file.is_dir())
+    num_other = sum(file not in used for file in all_files)
+    summary = data.ReadSummary(
+        config.data,
+        f"{len(clips) - num_folders:,} video files" + f" and {kind}" * (num_folders > 0),
+        bad_clips.num_good,
+        left_out={"files that are not clips": num_other} if num_other else {},
+    )
+    summaries.add(bad_clips.finish(summary))
 
 
 def read_tfds_clips(name: str, frame_shape: FrameShape, fps: float, max_frames: int) -> Clips:

@@ -31,7 +31,11 @@ def build(config: Config, train: RawExamples) -> VideoClassifier:
         train.inputs[0].shape[1:],
         _encoder(config),
         stack,
-        frame_sampling={"fps": config.fps, "max_frames": config.max_frames},
+        frame_sampling={
+            "fps": config.fps,
+            "max_frames": config.max_frames,
+            "image_fps": config.image_fps,
+        },
     )
     model.compile(adam_w(config.learning_rate, config.steps, config.weight_decay))
     return model

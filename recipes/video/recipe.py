@@ -43,12 +43,12 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         *,
         folder: Path = Path("filmstrips"),
     ) -> Iterator[dict[str, Any]]:
-        """Predict the action of each video file, and draw filmstrips.
+        """Predict the action of each video file or folder of images, and draw filmstrips.
 
         Args:
             model: Trained model.
             config: Config of the run.
-            inputs: Video files.
+            inputs: Video files, or folders with one image per frame.
             folder: Folder for the filmstrips, which show the probabilities after each frame.
         """
         clips = [read_video(path, model.frame_shape, **model.frame_sampling) for path in inputs]
@@ -67,7 +67,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
     def trace_inputs(
         self, model: VideoClassifier, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:
-        """Return a clip or video file as inputs; time steps are frames."""
+        """Return a clip, video file or folder of images as inputs; time steps are frames."""
         if isinstance(example, str):
             example = read_video(example, model.frame_shape, **model.frame_sampling)
         return model.trace_inputs(example)

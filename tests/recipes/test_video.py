@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from keras_seq_recipes.video import actions, data, metric
 from keras_seq_recipes.video.config import Config
+from PIL import Image
 
 from keras_seq import cli
-from keras_seq.data import hash_split, read_video
+from keras_seq._internal.errors import InputError
+from keras_seq.data import collect_summaries, hash_split, limits, read_video, row_errors
 
 av = pytest.importorskip("av")
 
@@ -178,6 +180,72 @@ def test_own_videos_end_to_end(workplace, capsys):
     (workplace / "bad.mp4").write_bytes(b"no video" * 99)
     assert cli.main(["predict", str(run), "bad.mp4"]) == 2
     assert "bad.mp4 is damaged or is not a video" in capsys.readouterr().err
+
+
+def write_frames(folder, frames, name="frame{}.png", **options):
+    """Write frames as images whose numbers have no leading zeros."""
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / name.format(number), **options)
+    return folder
+
+
+def test_folders_of_images_are_clips(workplace):
+    frames = np.repeat(np.arange(0, 250, 10, dtype="uint8"), 16 * 16).reshape(25, 16, 16)
+    folder = write_frames(workplace / "clip", frames)
+    (folder / "._frame3.png").write_bytes(b"resource fork")
+
+    def levels(**sampling):
+        return [round(float(frame.mean()) / 10) for frame in read_video(folder, (4, 6), **sampling)]
+
+    assert levels(fps=100, max_frames=50) == list(range(25))
+    assert levels(fps=5) == levels(fps=5, image_fps=25) == [0, 5, 10, 15, 20]
+    assert levels(fps=5, image_fps=5) == list(range(25))
+    assert levels(fps=25, max_frames=5) == [0, 5, 10, 15, 20]
+    with limits.override(max_video_frames=24), pytest.raises(InputError, match="number of frames"):
+        read_video(folder, (4, 6))
+    rgba = np.full((2, 4, 4, 4), [200, 100, 50, 255], "uint8")
+    rgba[:, :2, :, 3] = 0
+    clip = read_video(write_frames(workplace / "rgba", rgba), (4, 4, 3), image_fps=1)
+    assert clip.shape == (2, 4, 4, 3) and clip[0, :, 0].tolist() == 2 * [[0] * 3] + 2 * [
+        [200, 100, 50]
+    ]
+    assert (clip[0] == read_video(folder.with_name("rgba"), (4, 4, 3))[0]).all()
+    (workplace / "empty").mkdir()
+    with pytest.raises(InputError, match=r"The folder empty has no frames; their names must end"):
+        read_video("empty", (4, 4))
+    (folder / "frame9.png").write_bytes(b"no image")
+    with pytest.raises(InputError, match=r"clip/frame9\.png is damaged or is not a picture"):
+        read_video(folder, (4, 6), fps=25)
+
+
+def test_an_animation_is_a_video(workplace):
+    frames = [Image.fromarray(frame) for frame in moving_bar(0, 6)]
+    frames[0].save("a.gif", save_all=True, append_images=frames[1:], duration=125)
+    clip = read_video("a.gif", (32, 48), fps=50)
+    np.testing.assert_allclose(clip, moving_bar(0, 6), atol=8)
+    frames[0].save("b.gif")
+    assert read_video("b.gif", (32, 48)).shape == (1, 32, 48)
+
+
+def test_folders_with_clips_of_several_kinds(workplace):
+    for step, name in zip((1, -1), ("falls", "rises")):
+        write_video(workplace / "mine" / name / "a.mp4", moving_bar(3, 5, step))
+        write_video(workplace / "mine" / name / "day 1/b.mp4", moving_bar(4, 5, step))
+        write_frames(workplace / "mine" / name / "day 2/c", moving_bar(5, 5, step))
+        (workplace / "mine" / name / "day 1/preview.jpg").write_bytes(b"")
+        (workplace / "mine" / name / "Thumbs.db").write_bytes(b"")
+    (workplace / "mine/notes.txt").write_text("Filmed in May.")
+    with row_errors.policy("skip"), collect_summaries() as summaries:
+        splits = data.load(Config(data="mine", frame_size=8, image_fps=8))
+        assert sum(len(split.inputs) for split in splits.values()) == 6
+        (workplace / "mine/falls/day 2/c/frame2.png").write_bytes(b"")
+        splits = data.load(Config(data="mine", frame_size=8, image_fps=8))
+        assert sum(len(split.inputs) for split in splits.values()) == 5
+    first, second = summaries
+    assert first.format == "4 video files and 2 folders of images (8 frames per second)"
+    assert first.left_out == {"files that are not clips": 3} and first.num_rows == 6
+    assert second.left_out == {"files that are not clips": 3, "bad rows": 1}
 
 
 def with_empty_folder(root):
