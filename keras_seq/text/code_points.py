@@ -58,6 +58,22 @@ This simplifies `Grapheme_Cluster_Break` of UAX #29: combining marks, variation 
 and the like.
 """
 
+REGIONAL_INDICATOR = "[\U0001f1e6-\U0001f1ff]"
+"""Regular expression of a regional indicator. Two form a flag."""
+
+EMOJI = _character_class(
+    code
+    for first, last in ((0xA9, 0xAE), (0x203C, 0x2049), (0x2122, 0x3299), (0x1F000, 0x1FAFF))
+    for code in range(first, last + 1)
+    if unicodedata.category(chr(code)) in ("Cn", "Po", "Sm", "So")
+    and not (0x1F1E6 <= code <= 0x1F1FF or 0x1F3FB <= code <= 0x1F3FF)
+)
+"""Regular expression of a symbol that a joiner may join to another one.
+
+This has all emoji, and symbols that no text joins. Unicode reserves the unassigned code points for
+emoji.
+"""
+
 
 def lowercase(text: str) -> str:
     """Return a text of the same length in lower case.

@@ -13,19 +13,25 @@ from typing import TYPE_CHECKING
 from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.unicode import check_text
 from keras_seq.text import code_points
-from keras_seq.text.code_points import SPACE, WORD, matches_tf
+from keras_seq.text.code_points import SPACE, matches_tf
 from keras_seq.text.penn_treebank import split_penn_treebank, split_penn_treebank_tf
 from keras_seq.text.splitting import Token, is_after_tf, join_tf, split_by
+from keras_seq.text.words import (
+    METASPACE,
+    split_clusters,
+    split_clusters_tf,
+    split_metaspace,
+    split_metaspace_tf,
+    split_words,
+    split_words_tf,
+)
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-METASPACE = "▁"
-"""Character that stands for a space before a token."""
 TRAINED = ("wordpiece", "learned")
 """Tokenizers that depend on training data; see `keras_seq.text.subwords.get_tokenizer`."""
 
-_WORDS = rf"{WORD}+|[^\w\s]|_"
 _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -154,44 +160,10 @@ def _split_characters(text: str) -> list[Token]:
     return [Token(character, i, i + 1) for i, character in enumerate(text)]
 
 
-def _split_characters_nospace(text: str) -> list[Token]:
-    return [token for token in _split_characters(text) if not token.text.isspace()]
-
-
-def _split_metaspace(text: str) -> list[Token]:
-    text = text.replace(METASPACE, " ")
-    return [
-        Token(METASPACE * (start == 0 or text[start - 1].isspace()) + match.group(), start, end)
-        for match in re.finditer(_WORDS, text)
-        for start, end in [match.span()]
-    ]
-
-
 def _characters_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     import tensorflow as tf
 
     return codes.with_flat_values(tf.strings.unicode_encode(codes.flat_values[:, None], "UTF-8"))
-
-
-def _characters_nospace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
-    keep = ~matches_tf(SPACE, codes.flat_values)
-    return join_tf(codes, keep, keep)
-
-
-def _words_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
-    space = matches_tf(SPACE, codes.flat_values)
-    return join_tf(codes, ~space, _word_starts_tf(codes, space))
-
-
-def _metaspace_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
-    import tensorflow as tf
-
-    flat = codes.flat_values
-    space = matches_tf(SPACE, flat) | (flat == ord(METASPACE))
-    starts = _word_starts_tf(codes, space)
-    has_metaspace = tf.boolean_mask(is_after_tf(codes, space), starts)
-    words = join_tf(codes, ~space, starts)
-    return words.with_flat_values(tf.where(has_metaspace, METASPACE, "") + words.flat_values)
 
 
 def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
@@ -199,28 +171,24 @@ def _not_space_tf(codes: tf.RaggedTensor) -> tf.RaggedTensor:
     return join_tf(codes, ~space, ~space & is_after_tf(codes, space))
 
 
-def _word_starts_tf(codes: tf.RaggedTensor, space: tf.Tensor) -> tf.Tensor:
-    """Return which characters begin a token: the first of each word, and each symbol."""
-    word = matches_tf(WORD, codes.flat_values)
-    return ~space & (~word | is_after_tf(codes, ~word))
-
-
 TOKENIZERS: dict[str, Tokenizer] = {
     tokenizer.name: tokenizer
     for tokenizer in (
         Tokenizer("char", _split_characters, _characters_tf),
-        Tokenizer("char_nospace", _split_characters_nospace, _characters_nospace_tf),
-        Tokenizer("word", split_by(_WORDS), _words_tf, " "),
-        Tokenizer("word_metaspace", _split_metaspace, _metaspace_tf, metaspace=True),
+        Tokenizer("char_nospace", split_clusters, split_clusters_tf),
+        Tokenizer("word", split_words, split_words_tf, " "),
+        Tokenizer("word_metaspace", split_metaspace, split_metaspace_tf, metaspace=True),
         Tokenizer("whitespace", split_by(r"\S+"), _not_space_tf, " "),
         Tokenizer("penn_treebank", split_penn_treebank, split_penn_treebank_tf, " "),
     )
 }
 """Tokenizers by name. Their tokens are:
 
-- `char`: characters.
-- `char_nospace`: characters that are not white space.
-- `word`: sequences of letters and digits, and every other character that is not white space.
+- `char`: code points. A generator that writes them needs no token for each letter with its marks.
+- `char_nospace`: characters as readers see them, that is, with their combining marks, and emoji
+  sequences, but not white space; see `words`. Each can have a tag.
+- `word`: sequences of letters and digits with their combining marks, and every other character of
+  `char_nospace`.
 - `word_metaspace`: as `word`, with `METASPACE` at the beginning of tokens that follow white space
   or begin the text.
 - `whitespace`: sequences of characters that are not white space.

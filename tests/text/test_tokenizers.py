@@ -118,9 +118,12 @@ MODULES = [
     "encoder",
     "lexicon",
     "lookup",
+    "penn_treebank",
+    "splitting",
     "subwords",
     "tokenizers",
     "vocabulary",
+    "words",
 ]
 
 
