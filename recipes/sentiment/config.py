@@ -18,6 +18,9 @@ class Config(config.Config):
     """Column of the texts in your own tables; a number, from 1, if they have no header."""
     label_column: str = "label"
     """Column of the labels in your own tables; a number, from 1, if they have no header."""
+    label_order: str | None = None
+    """Labels from the lowest to the highest, such as bad,fair,good; the mean absolute error is then
+    measured too. Default: three or more labels that are numbers are ordered by value."""
     delimiter: str | None = None
     """Delimiter in your own tables: one character, or tab. Default: detected."""
     tokenizer: Literal["word", "char_nospace", "char"] = "word"

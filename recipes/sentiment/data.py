@@ -8,11 +8,13 @@ import tensorflow_datasets as tfds
 
 from keras_seq import data
 from keras_seq.batching import RawExamples
+from keras_seq.data import summaries
 from keras_seq.data.datasets.vader import read_rated_sentences
 from keras_seq.data.labeled_texts import replace_breaks
 from keras_seq.train.recipe import Splits
 
 from .config import Config
+from .label_order import rank_labels
 
 DATASET = "sentiment", "1.0.0"
 """Name and version of the cached dataset; change one of them after a change of its examples."""
@@ -33,13 +35,23 @@ Example = tuple[str, dict[str, str | float], str | None]
 def load(config: Config) -> Splits:
     """Return the texts of each split, with targets as `make_examples` returns them.
 
-    With `POOL_DOMAINS`, the training split has the built-in sentences of all domains.
+    With `POOL_DOMAINS`, the training split has the built-in sentences of all domains. Ordered
+    labels have a further target "ranks", see `label_order.rank_labels`.
 
     Raises:
-        InputError: If a label of the validation or test split has no training text.
+        InputError: If a label of the validation or test split has no training text, or is not in
+            `--label-order`.
     """
     splits = _load_splits(config)
-    data.check_labels({split: examples.targets["labels"] for split, examples in splits.items()})
+    labels = {split: examples.targets["labels"] for split, examples in splits.items()}
+    data.check_labels(labels)
+    if ranks := rank_labels({*labels.get("train", ())}, config.label_order):
+        for split, examples in splits.items():
+            examples.targets["ranks"] = np.array([ranks[label] for label in labels[split]])
+        names = list(ranks)
+        order = f"labels ordered from {names[0]!r} to {names[-1]!r}"
+        num_rows = sum(map(len, splits.values()))
+        summaries.add(data.ReadSummary(config.data, order, num_rows))
     return splits
 
 

@@ -20,6 +20,9 @@ NUM_BINS = 10
 def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
     """Return accuracy, macro F1, cross-entropy and calibration error.
 
+    Ordered labels have the mean absolute error too: the mean difference of the ranks of the
+    predicted and the true label.
+
     The calibration error is the expected calibration error of Naeini et al. (2015).
     """
     predictions, true = _classify(model, splits[name])
@@ -33,8 +36,10 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
     likelihoods = [
         max(prediction.probabilities[label], 1e-12) for prediction, label in zip(predictions, true)
     ]
+    errors = _absolute_errors(predicted, splits[name], splits.get("train", splits[name]))
     return {
         "accuracy": float(is_correct.mean()),
+        **({} if errors is None else {"mean_absolute_error": float(errors.mean())}),
         "f1": float(np.mean(f1_scores)),
         "cross_entropy": -float(np.mean(np.log(likelihoods))),
         "calibration_error": sum(
@@ -42,6 +47,16 @@ def evaluate(model: SequenceClassifier, splits: Splits, name: str) -> Metrics:
             for in_bin in _nonempty_bins(confidence)
         ),
     }
+
+
+def _absolute_errors(
+    predicted: np.ndarray, examples: RawExamples, train: RawExamples
+) -> np.ndarray | None:
+    """Return the difference of ranks of each example, or None if labels have no order."""
+    if "ranks" not in examples.targets:
+        return None
+    ranks = dict(zip(train.targets["labels"], train.targets["ranks"]))
+    return np.abs(np.array([ranks[label] for label in predicted]) - examples.targets["ranks"])
 
 
 def _classify(

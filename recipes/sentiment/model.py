@@ -20,6 +20,7 @@ from keras_seq.train import runs
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
+from .label_order import sort_labels
 
 EMBEDDING_DIM, BIGRAM_DIM = 96, 48
 """Sizes of the token and bigram embeddings."""
@@ -31,7 +32,7 @@ USE_NAIVE_BAYES = True
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
     """Return a compiled classifier for the words and labels of the training sentences."""
-    labels = sorted(set(train.targets["labels"]))
+    labels = sort_labels(set(train.targets["labels"]), config.label_order)
     if len(labels) < 2:
         raise InputError(
             f"All training texts have the label {labels[0]!r}; a classifier needs two or more."

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from keras_seq_recipes.sentiment import data, metric, model
 from keras_seq_recipes.sentiment.config import Config
+from keras_seq_recipes.sentiment.label_order import rank_labels, sort_labels
 
-from keras_seq import cli
+from keras_seq import InputError, cli
+from keras_seq.data import collect_summaries
 from keras_seq.models.results import Prediction
 from keras_seq.text import TextEncoder
 from keras_seq.train import registry
@@ -120,6 +122,67 @@ def test_metrics_by_hand():
     assert metrics["calibration_error"] == pytest.approx(0.5 * 0.45 + 0.5 * 0.35)
     logs = np.log([0.95, 0.05, 0.65, 0.65])
     assert metrics["cross_entropy"] == pytest.approx(-logs.mean())
+
+
+@pytest.mark.parametrize(
+    ("labels", "given", "ordered", "ranks"),
+    [
+        (["10", "9", "1"], None, ["1", "9", "10"], {"1": 1, "9": 9, "10": 10}),
+        (["0.5", "-1", "0"], None, ["-1", "0", "0.5"], {"-1": -1, "0": 0, "0.5": 0.5}),
+        (["1", "0"], None, ["0", "1"], {}),
+        (["1", "0"], "1,0", ["1", "0"], {"1": 1, "0": 0}),
+        (["good", "bad", "nan"], None, ["bad", "good", "nan"], {}),
+        (["1", "2", "two"], None, ["1", "2", "two"], {}),
+        (["good", "bad"], "bad, fair, good", ["bad", "good"], {"bad": 0, "good": 1}),
+    ],
+)
+def test_order_of_labels(labels, given, ordered, ranks):
+    assert sort_labels(labels, given) == ordered
+    assert rank_labels(labels, given) == ranks
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("1,2,2", "--label-order has a label twice: 1,2,2"),
+        ("1,2,4", "The label '3' of the data is not in --label-order 1,2,4"),
+    ],
+)
+def test_wrong_orders(given, message):
+    with pytest.raises(InputError, match=message):
+        sort_labels(["1", "2", "3"], given)
+
+
+def stars(workplace):
+    """Write a table of texts with 9 to 11 stars, and return its file."""
+    file = workplace / "stars.csv"
+    lines = [f"film {number} of {stars},{stars}" for number in range(30) for stars in (9, 10, 11)]
+    file.write_text("\n".join(["text,label", *lines]) + "\n")
+    return file
+
+
+def test_stars_have_an_absolute_error(workplace):
+    with collect_summaries() as summaries:
+        splits = data.load(Config(data=str(stars(workplace))))
+    assert str(summaries[-1]).endswith("stars.csv: labels ordered from '9' to '11'; 90 rows")
+    config = Config(units=2)
+    model = registry.find("sentiment").import_recipe().build(config, splits["train"])
+    assert model.labels == ["9", "10", "11"]
+
+    class Model(FixedModel):
+        def classify(self, texts):
+            return [Prediction("10", 1.0, dict.fromkeys(model.labels, 1 / 3), None)] * len(texts)
+
+    true = np.array(splits["test"].targets["labels"])
+    metrics = metric.evaluate(Model([]), splits, "test")
+    assert metrics["accuracy"] == (true == "10").mean()
+    assert metrics["mean_absolute_error"] == (true != "10").mean()
+
+
+def test_a_label_that_is_not_in_the_order(workplace):
+    config = Config(data=str(stars(workplace)), label_order="9,10")
+    with pytest.raises(InputError, match="The label '11' of the data is not in --label-order 9,10"):
+        data.load(config)
 
 
 def test_page_shows_attention_weights():
