@@ -21,6 +21,8 @@ from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
+from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
+from keras_seq.data.speech_formats import open_speech_corpus
 from keras_seq.data.split import carve_splits, hash_fold, hash_split
 from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.data.tables import read_table
@@ -33,12 +35,15 @@ __all__ = [
     "SPLITS",
     "VIDEO_SUFFIXES",
     "BadRows",
+    "CorpusOptions",
     "HubDataset",
     "LabeledFile",
     "LabeledText",
     "ParallelOptions",
     "ReadSummary",
+    "SpeechCorpus",
     "TaggingOptions",
+    "Utterance",
     "cached_dataset",
     "carve_splits",
     "check_labels",
@@ -53,6 +58,7 @@ __all__ = [
     "load_labelled_tfds",
     "load_tfds",
     "open_hf",
+    "open_speech_corpus",
     "open_tagged",
     "read_conll",
     "read_from_sdist",

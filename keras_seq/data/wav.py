@@ -41,11 +41,8 @@ class _Header(NamedTuple):
     riff_size: int
 
 
-class RepairedFile(io.RawIOBase):
+class _RepairedFile(io.RawIOBase):
     """File that begins with other bytes than the original file.
-
-    >>> RepairedFile(io.BytesIO(b"wrong data and more"), b"right", 5, 5).read()
-    b'right data'
 
     Args:
         file: Original file.
@@ -84,7 +81,7 @@ class RepairedFile(io.RawIOBase):
         return len(content)
 
 
-def repair(file: BinaryIO, path: Path) -> tuple[BinaryIO | RepairedFile, bool]:
+def repair(file: BinaryIO, path: Path) -> tuple[BinaryIO | io.RawIOBase, bool]:
     """Return a WAV or AU file with a correct header, or any other file itself.
 
     The size of the samples counts if the file or the RIFF chunk ends with them, or if only chunks
@@ -106,7 +103,7 @@ def repair(file: BinaryIO, path: Path) -> tuple[BinaryIO | RepairedFile, bool]:
     file.seek(0)
     if head[:4] in (b".snd", b"dns.") and head[8:12] == bytes(4):
         # A size of zero is as unknown as one of 2**32 - 1, by which libsndfile reads to the end.
-        return RepairedFile(file, head[:8] + b"\xff" * 4, 12, size - 12), True
+        return _RepairedFile(file, head[:8] + b"\xff" * 4, 12, size - 12), True
     if head[:4] not in BYTE_ORDERS or head[8:12] != b"WAVE":
         return file, False
     header = _parse(file, size, path)
@@ -116,7 +113,7 @@ def repair(file: BinaryIO, path: Path) -> tuple[BinaryIO | RepairedFile, bool]:
     sample_format, frame_bytes = _normalize_format(header)
     num_bytes -= num_bytes % frame_bytes
     content = _write_header(header.byte_order, sample_format, num_bytes)
-    return RepairedFile(file, content, header.start, num_bytes), is_wrong
+    return _RepairedFile(file, content, header.start, num_bytes), is_wrong
 
 
 def _parse(file: BinaryIO, size: int, path: Path) -> _Header:

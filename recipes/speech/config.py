@@ -1,6 +1,7 @@
 """Settings of the recipe, and its presets."""
 
 import dataclasses
+from typing import Literal
 
 from keras_seq.train import config
 
@@ -12,17 +13,26 @@ class Config(config.Config):
     sample_rate: config.PositiveInt = 16_000
     """Sampling rate in Hz. Audio at other rates is resampled."""
     encoding: str = "utf-8"
-    """Encoding of your own tables."""
+    """Encoding of your own tables and transcripts."""
     delimiter: str | None = None
     """Delimiter in your own tables: one character or "tab". Default: detected."""
     file_column: str = "file"
-    """Column of the audio files in your own tables; paths are relative to the table."""
+    """Column of the audio files in your own tables. Without this column, one of a common name."""
     text_column: str = "text"
-    """Column of the transcripts in your own tables; empty for silence."""
+    """Column of the transcripts in your own tables; empty for silence. Without this column, one of
+    a common name, such as sentence or transcript."""
+    audio_folder: str | None = None
+    """Folder with all audio files that your own tables and lists name. Default: that of the table.
+    Files outside of it are not read."""
     alphabet: str | None = None
     """Characters of the transcripts, including the space. Default: those of the training split."""
     lowercase: bool = True
     """Convert transcripts to lower case."""
+    remove_punctuation: bool = False
+    """Replace punctuation in transcripts by blanks, except apostrophes in words and separators in
+    numbers."""
+    unicode_form: Literal["NFC", "NFKC"] | None = None
+    """Unicode normalization of transcripts, so that letters with accents are one character."""
     max_hours: config.PositiveFloat = 10.0
     """Maximum hours of audio to read from each split of a TFDS dataset; it is kept in memory."""
     frame_stack: config.PositiveInt = config.tunable(3, choices=(2, 3, 4))

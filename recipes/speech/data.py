@@ -1,7 +1,9 @@
-"""Recordings with transcripts: synthesized speech, TFDS datasets, or your own with a table."""
+"""Recordings with transcripts: synthesized speech, TFDS datasets, or your own."""
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,26 +11,31 @@ import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
-from keras_seq.data.audio import AUDIO_SUFFIXES, as_int16, read_audio, resample
-from keras_seq.data.opening import check_regular_file, list_folder
+from keras_seq.data import summaries
+from keras_seq.data.audio import as_int16, resample
 from keras_seq.train.recipe import Splits
 
 from .config import Config
 from .synthesis import DIGITS, synthesize_utterances
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl")
+SETTINGS = (
+    *("encoding", "delimiter", "file_column", "text_column", "audio_folder", "sample_rate"),
+    *("alphabet", "lowercase", "remove_punctuation", "unicode_form"),
+)
+"""Fields of the Config on which the examples of the user's recordings depend."""
 AUDIO_FEATURES, TEXT_FEATURES = ("audio", "speech"), ("text", "label")
 """Names of the audio and of the text feature in TFDS datasets."""
 
 SILENCE, UNKNOWN = "_silence_", "_unknown_"
 """Labels of speech_commands: for recordings without speech, and for words without a label."""
 
-Tables = Sequence[tuple[str | None, Path]]
-"""Tables, each with the split in its name, or None."""
 Example = tuple[bytes | str, dict[str, Any], str | None]
 """Key, features and split of an example. If the split is None, the key determines it."""
 Pairs = list[tuple[np.ndarray, str]]
 """Samples with their transcripts."""
+
+_APOSTROPHE = re.compile(r"(?<=\w)[\u2019\u02bc\uff07](?=\w)")
+"""Pattern of typographic apostrophes within words."""
 
 
 def load(config: Config) -> Splits:
@@ -48,27 +55,83 @@ def load(config: Config) -> Splits:
             "speech", "1.2.0", features, lambda: _builtin_examples(config), source
         )
     else:
-        tables = _list_tables(config.data)
-        files = [file for _, table in tables for file in _list_audio_files(table.parent)]
-        columns = config.file_column, config.text_column, config.encoding, config.delimiter
-        settings = *columns, config.sample_rate, config.alphabet, config.lowercase
-        paths = [*dict(tables).values(), *files]
-        source = data.fingerprint([(file,) for file in paths]) + repr(settings)
+        corpus = _open_corpus(config)
+        settings = [getattr(config, name) for name in SETTINGS]
+        source = data.fingerprint([(file,) for file in corpus.files]) + repr(settings)
         builder = data.cached_dataset(
-            "speech", "1.0.0", features, lambda: _user_examples(tables, config), source, paths
+            "speech",
+            "1.0.0",
+            features,
+            lambda: _user_examples(corpus, config),
+            source,
+            corpus.files,
         )
     splits = {}
     for split in builder.info.splits:
         rows = tfds.as_numpy(builder.as_dataset(split=split))
         pairs = [(row["samples"], row["text"].decode("utf-8")) for row in rows]
         splits[split] = RawExamples(*map(list, zip(*pairs)))
+    if config.data != "builtin" and config.alphabet is None:
+        _check_characters(splits, config.data)
     return splits
 
 
+def _check_characters(splits: Splits, source: str) -> None:
+    """Add a summary of the characters that only transcripts of validation and test have.
+
+    The alphabet is that of the training transcripts, so that a model cannot write them.
+    """
+    known = set("".join(splits["train"].targets)) if "train" in splits else set()
+    unknown: Counter[str] = Counter()
+    num_texts = 0
+    for split, examples in splits.items():
+        for text in () if split == "train" else examples.targets:
+            letters = [letter for letter in text if letter not in known]
+            unknown.update(letters)
+            num_texts += bool(letters)
+    if unknown:
+        counts = ", ".join(f"{letter!r} {count:,}" for letter, count in unknown.most_common(9))
+        note = f"characters without training, with their counts: {counts}"
+        if len(unknown) > 9:
+            note += f" and {len(unknown) - 9:,} others"
+        name = "transcripts for validation and test with characters of no training transcript"
+        summaries.add(data.ReadSummary(source, name, num_texts, notes=(note,)))
+
+
 def normalize_text(text: str, config: Config) -> str:
-    """Return a transcript with single spaces between words, lower-cased if `config.lowercase`."""
+    """Return a transcript with single spaces between words, normalized as the Config states."""
+    if config.unicode_form is not None:
+        text = unicodedata.normalize(config.unicode_form, text)
+    if config.remove_punctuation:
+        text = remove_punctuation(text)
     text = " ".join(text.split())
     return text.lower() if config.lowercase else text
+
+
+def remove_punctuation(text: str) -> str:
+    """Return a text with blanks in place of punctuation.
+
+    Apostrophes within words remain, and points and commas within numbers.
+
+    >>> remove_punctuation("Well-known: it’s 3.5, isn't it?").split()
+    ['Well', 'known', "it's", '3.5', "isn't", 'it']
+
+    Args:
+        text: Text.
+    """
+    text = _APOSTROPHE.sub("'", text)
+    return "".join(
+        " " if unicodedata.category(letter)[0] == "P" and not _is_within(text, position) else letter
+        for position, letter in enumerate(text)
+    )
+
+
+def _is_within(text: str, position: int) -> bool:
+    """Return whether a character is an apostrophe in a word, or a separator in a number."""
+    before, after = text[position - 1 : position], text[position + 1 : position + 2]
+    if text[position] == "'":
+        return before.isalpha() and after.isalpha()
+    return text[position] in ".," and before.isdigit() and after.isdigit()
 
 
 def _builtin_examples(config: Config) -> Iterator[Example]:
@@ -76,78 +139,27 @@ def _builtin_examples(config: Config) -> Iterator[Example]:
         yield text, {"samples": samples, "text": text, "voice": voice}, split
 
 
-def _list_tables(source: str) -> Tables:
-    """Return the tables of a path: one file, a folder with one table, or with `train.*`.
-
-    Raises:
-        InputError: If a folder has no table.
-    """
-    path = Path(source)
-    if not path.is_dir():
-        return data.list_files_by_split(path)
-    tables = [file for file in list_folder(path) if file.suffix in TABLE_SUFFIXES]
-    if len(tables) == 1 and tables[0].stem != "train":
-        return [(None, tables[0])]
-    if not tables:
-        raise InputError(
-            f"{path} has no table of transcripts. Add one ({', '.join(TABLE_SUFFIXES)}) with the "
-            "columns file and text, or train.csv, test.csv and optionally validation.csv."
-        )
-    return [
-        (split, file)
-        for split, file in data.list_files_by_split(path)
-        if file.suffix in TABLE_SUFFIXES
-    ]
+def _open_corpus(config: Config) -> data.SpeechCorpus:
+    return data.open_speech_corpus(
+        config.data,
+        data.CorpusOptions(
+            config.encoding,
+            config.delimiter,
+            config.file_column,
+            config.text_column,
+            config.audio_folder,
+            lambda text: normalize_text(text, config),
+            config.alphabet,
+        ),
+    )
 
 
-def _list_audio_files(folder: Path) -> list[Path]:
-    return [file for file in list_folder(folder, "**/*") if file.suffix.lower() in AUDIO_SUFFIXES]
-
-
-def _user_examples(tables: Tables, config: Config) -> Iterator[Example]:
-    """Yield the recordings of tables.
-
-    Raises:
-        InputError: If a file of a table does not exist, an audio file is in no table, or a
-            character is not in the alphabet.
-    """
-    columns = {"file": config.file_column, "text": config.text_column}
-    hint = "Name the columns by --file-column and --text-column."
-    rows = []
-    for split, table in tables:
-        table_rows = data.read_table(
-            table, columns, config.encoding, hint, ["text"], config.delimiter
-        )
-        for line, file, text in table_rows:
-            where, transcript = f"{table}, line {line}", normalize_text(text, config)
-            audio_file = table.parent / file
-            try:
-                check_regular_file(audio_file)
-            except InputError as error:
-                raise type(error)(f"{where}: {error}") from None
-            for position, letter in enumerate(transcript, 1):
-                if config.alphabet is not None and letter not in config.alphabet:
-                    raise InputError(
-                        f"{where}: {letter!r} at position {position} of the text is not in the "
-                        f"alphabet {config.alphabet!r}."
-                    )
-            rows.append((split, audio_file, transcript))
-    listed = {audio_file.resolve() for _, audio_file, _ in rows}
-    for folder in dict.fromkeys(table.parent for _, table in tables):
-        for audio_file in _list_audio_files(folder):
-            if audio_file.resolve() not in listed:
-                raise InputError(
-                    f"{audio_file} is in no table; add its transcript to a table, or move the file "
-                    "out of the folder."
-                )
-    for split, audio_file, transcript in rows:
-        samples = read_audio(audio_file, config.sample_rate)
+def _user_examples(corpus: data.SpeechCorpus, config: Config) -> Iterator[Example]:
+    splits = corpus.splits
+    for utterance, samples in corpus.read(config.sample_rate):
         key = samples.tobytes()
-        yield (
-            key,
-            {"samples": samples, "text": transcript, "voice": ""},
-            data.resolve_split(tables, split, key),
-        )
+        features = {"samples": samples, "text": utterance.text, "voice": ""}
+        yield key, features, data.resolve_split(splits, utterance.split, key)
 
 
 def _load_tfds(config: Config) -> Splits:

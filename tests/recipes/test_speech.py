@@ -10,7 +10,7 @@ from keras_seq_recipes.speech.config import Config
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
-from keras_seq.data import audio
+from keras_seq.data import audio, collect_summaries
 from keras_seq.data.datasets import espeak
 from keras_seq.layers.audio.noise import colored_noise
 
@@ -195,13 +195,12 @@ FLAC = wav(tone(0.5, RATE), container="FLAC")
 TABLE = "file,text\na.wav,one\n"
 MISTAKES = {
     "nothing there": ({}, "There is no file or folder mine"),
-    "no table": ({"a.wav": GOOD}, "mine has no table of transcripts"),
-    "no audio": ({"t.csv": TABLE}, "t.csv, line 2: There is no file mine/a.wav"),
-    "no transcript": (
-        {"t.csv": TABLE, "a.wav": GOOD, "b.wav": GOOD},
-        "mine/b.wav is in no table; add its transcript",
+    "no table": ({"a.wav": GOOD}, "mine has no transcripts: add a table"),
+    "no audio": (
+        {"t.csv": TABLE},
+        "left out 1 transcripts without a recording, such as mine/t.csv, line 2: mine/a.wav",
     ),
-    "no such column": ({"t.csv": "path,text\na.wav,x\n"}, "no column 'file'; there are path, text"),
+    "no such column": ({"t.csv": "name,text\na.wav,x\n"}, "no column 'file'; there are name, text"),
     "an empty file": ({"t.csv": TABLE, "a.wav": b""}, "a.wav is empty (0 bytes)"),
     "no sample": ({"t.csv": TABLE, "a.wav": wav(np.zeros(0))}, "a.wav contains no audio samples"),
     "cut off": ({"t.csv": TABLE, "a.wav": FLAC[:-999]}, "a.wav is damaged or is not an audio file"),
@@ -226,6 +225,36 @@ def test_invalid_folders(workplace, mistake, capsys):
     assert run("train", "speech", "--data", "mine", "--alphabet", "eno ", *SMALL) == 2
     assert message in capsys.readouterr().err
     assert not (workplace / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, "it’s 3.5, naïve — well-known cafe\u0301!"),
+        ({"lowercase": False}, "It’s 3.5, naïve — Well-known cafe\u0301!"),
+        ({"remove_punctuation": True}, "it's 3.5 naïve well known cafe\u0301"),
+        ({"unicode_form": "NFC"}, "it’s 3.5, naïve — well-known café!"),
+    ],
+)
+def test_normalization_of_transcripts(options, expected):
+    text = " It’s  3.5,\tnaïve — Well-known cafe\u0301! "
+    assert data.normalize_text(text, Config(**options)) == expected
+
+
+def test_characters_that_are_not_trained_are_said(workplace):
+    folder = folder_of_recordings(workplace / "mine")
+    rows = (folder / "said.csv").read_text().splitlines()[1:]
+    (folder / "said.csv").unlink()
+    for name, part, letter in (("train", rows[:20], ""), ("test", rows[20:], "ß")):
+        table = ["file,text", *(f"{row}{letter}" for row in part)]
+        (folder / f"{name}.csv").write_text("\n".join(table) + "\n", "utf-8")
+    with collect_summaries() as summaries:
+        splits = data.load(Config(data=str(folder), sample_rate=RATE))
+    assert len(splits["test"].inputs) == 10
+    assert [summary.num_rows for summary in summaries[:2]] == [10, 20]
+    assert "recordings of a table" in str(summaries[2]) and "30 rows" in str(summaries[2])
+    assert "22,050 Hz (15 files)" in str(summaries[2])
+    assert "10 rows; characters without training, with their counts: 'ß' 10" in str(summaries[3])
 
 
 # TFDS datasets.
