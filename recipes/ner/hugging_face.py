@@ -46,6 +46,7 @@ def load(config: Config, scheme: str) -> Splits:
                     for _, tags in sentences
                 ],
                 "word_tags": None,
+                "texts": [""] * len(sentences),
             },
         )
         for split, sentences in rows.items()

@@ -1,6 +1,8 @@
 """Tests of `keras-seq data`."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +86,30 @@ def test_help_lists_the_options_of_the_recipe(capsys):
 def test_training_prints_few_warnings():
     assert progress.shorten(list("abcde")) == list("abcde")
     assert progress.shorten(list("abcdef")) == [*"abcd", "2 others, which `keras-seq data` prints"]
+
+
+FILES = {
+    "semicolon.csv": 'text;label\n"a; b";good\nDull;bad\n',
+    "tatoeba.tsv": (
+        "1276\tLet's try it.\t2481\tIntentemos.\n1277\tI have to sleep.\t2482\tTengo que dormir.\n"
+    ),
+    "blank_side.en": "Save\nOpen\n\nClose\n",
+    "blank_side.de": "Speichern\n\nLeer\nSchließen\n",
+    "codes.tmx": (
+        '<tmx version="1.4"><header srclang="en_US"/><body><tu><tuv xml:lang="en_US"><seg>Press '
+        '<bpt i="1">&lt;b&gt;</bpt>OK<ept i="1">&lt;/b&gt;</ept> <ph>%s</ph>now</seg></tuv><tuv '
+        'xml:lang="de_DE"><seg>Jetzt <hi>OK</hi> drücken</seg></tuv></tu></body></tmx>'
+    ),
+    "bilou.conll": "New B-LOC\nYork I-LOC\nCity L-LOC\nAnn U-PER\n\n",
+}
+PAGE = Path(__file__).parents[2] / "docs/formats.md"
+
+
+@pytest.mark.parametrize("file", ["semicolon.csv", "tatoeba.tsv", "blank_side", "codes", "bilou"])
+def test_the_page_quotes_what_is_printed(workplace, capsys, file):
+    for name, content in FILES.items():
+        (workplace / name).write_text(content)
+    [quote] = re.findall(rf"^\$ keras-seq (.* {file}.*)\n((?:.+\n)*)", PAGE.read_text(), re.M)
+    command, expected = quote
+    assert cli.main(command.split()) == 0
+    assert capsys.readouterr().out == expected.removesuffix("```\n")
