@@ -104,6 +104,13 @@ def _read_fasta(path: Path) -> Any:
     return list(sequences.SequenceFile(path))
 
 
+def _read_sequences(path: Path) -> Any:
+    """Read a file of sequences with their classes, as the recipe does."""
+    from keras_seq_recipes.dna import config, files
+
+    return list(files.read_files([files.DataFile(path, None, None)], config.Config()))
+
+
 def _read_lexicon(path: Path) -> Any:
     from keras_seq_recipes.spelling import data
 
@@ -155,6 +162,16 @@ def _read_video(path: Path) -> Any:
     return read_video(path, (16, 16, 3))
 
 
+def _read_frames(path: Path) -> Any:
+    """Read an image as one frame of a folder."""
+    from keras_seq.data import read_video
+
+    with tempfile.TemporaryDirectory(prefix=f"{path.stem}_", dir=path.parent) as folder:
+        for number in (2, 10):
+            Path(folder, f"frame{number}{path.suffix}").symlink_to(path)
+        return read_video(folder, (16, 16, 3))
+
+
 def _catalogs() -> dict[str, bytes]:
     import polib
 
@@ -199,6 +216,38 @@ def _pictures() -> dict[str, bytes]:
         file = io.BytesIO()
         Image.fromarray(rows.astype("uint8")).save(file, suffix)
         contents[f".{suffix}"] = file.getvalue()
+    return contents
+
+
+def _frames() -> dict[str, bytes]:
+    return {suffix: content for suffix, content in _pictures().items() if suffix != ".gif"}
+
+
+def _picture_modes() -> dict[str, bytes]:
+    """Return a dark bar on light paper in all modes that PNG and TIFF have, and with metadata."""
+    from PIL import Image
+
+    gray = np.full((20, 12), 230, "uint8")
+    gray[4:16, 5:8] = 20
+    image = Image.fromarray(gray)
+    images = {f".{mode.lower()}.png": image.convert(mode) for mode in ("1", "LA", "P", "RGBA")}
+    images[".i16.png"] = Image.fromarray(gray.astype("uint16") * 257)
+    images |= {f".{mode.lower()}.tiff": image.convert(mode) for mode in ("CMYK", "F", "I", "LAB")}
+    images[".exif.jpg"] = images[".animated.png"] = images[".animated.gif"] = image
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    options: dict[str, dict[str, Any]] = {
+        ".p.png": {"transparency": 0},
+        ".exif.jpg": {"exif": exif},
+        ".animated.png": {"save_all": True, "append_images": [image.rotate(90)]},
+        ".animated.gif": {"save_all": True, "append_images": [image.rotate(90)]},
+    }
+    contents = {}
+    for suffix, picture in images.items():
+        file = io.BytesIO()
+        file_format = {"jpg": "jpeg"}.get(kind := suffix.rpartition(".")[2], kind)
+        picture.save(file, file_format, **options.get(suffix, {}))
+        contents[suffix] = file.getvalue()
     return contents
 
 
@@ -249,6 +298,8 @@ READERS = {
     "vectors": Reader(_read_vectors, _texts(".vec", ".vec.gz", text=texts.VECTORS)),
     "FASTA": Reader(_read_fasta, _texts(".fa", ".fa.gz", text=texts.FASTA)),
     "FASTQ": Reader(_read_fasta, _texts(".fastq", ".fq.gz", text=texts.FASTQ)),
+    "FASTA classes": Reader(_read_sequences, _texts(".fa", ".fq.gz", text=texts.FASTA_CLASSES)),
+    "sequence table": Reader(_read_sequences, _texts(".csv", ".tsv.gz", text=texts.SEQUENCES)),
     "lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.LEXICON)),
     "CMU lexicon": Reader(_read_lexicon, _texts(".dict", text=texts.CMU_LEXICON)),
     "IPA lexicon": Reader(_read_lexicon, _texts(".csv", text=texts.LEXICON_WITH_SLASHES)),
@@ -267,6 +318,8 @@ READERS = {
     "score": Reader(_read_score, _scores),
     "sound": Reader(_read_sound, _sounds),
     "picture": Reader(_read_picture, _pictures),
+    "picture modes": Reader(_read_picture, _picture_modes),
+    "frames": Reader(_read_frames, _frames),
     "video": Reader(_read_video, _videos),
 }
 """Readers by name."""

@@ -10,6 +10,8 @@ CONLL = "-DOCSTART- O\n\nAda\tB-PER\nlived\tO\nin\tO\nYork\tB-LOC\n\nGood\tO\nda
 WORD_TAGS = "19980101-01-001-001/m  [中央/n  电视台/n]nt  江/nr  泽民/nr  在/p  北京/ns  。/w\n" * 3
 VECTORS = "3 4\nAda 0.1 -0.2 0.3 4e-1\nlived 1 2 3 4\nin 0 0 0 1\n"
 FASTA = "; a comment\n>one first\nACGTNACGTACGT\nACGT-X*\n>two\nGGGCCCAAATTT\n"
+FASTA_CLASSES = ">1|a|x\nACGT\n>2|b|x\nAC\nGU\n>3|a|x class=b\nNNN\n>4|b|y\nA-C*\n"
+SEQUENCES = "ACGTNACGTACGT,one\nGGGCCCAAATTT,two\nacgu-acgu*,one\n"
 FASTQ = "@one first\nACGTN\nACG.\n+one first\nIII@I\nIIII\n@two\nGGGC\n+\n@@@@\n"
 LEXICON = "ada\tEY D AH\nlived\tL IH V D\nada\tAA D AH\n"
 CMU_LEXICON = ";;; a comment\nREAD  R IY1 D\nREAD(2)  R EH1 D\nread(3) R EH1 D # place\n"
