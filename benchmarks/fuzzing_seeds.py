@@ -132,16 +132,10 @@ def _read_aligned(path: Path) -> Any:
 
 
 def _read_tunes(path: Path) -> Any:
-    from keras_seq_recipes.music import data, notation
+    """Read a file of tunes of any format, as the recipe does."""
+    from keras_seq_recipes.music import sources
 
-    sources = data.split_abc_file(path, "", None)
-    return [notation.abc_to_tokens(text, where) for where, text, *_ in sources]
-
-
-def _read_score(path: Path) -> Any:
-    from keras_seq_recipes.music import notation, scores
-
-    return notation.score_to_tokens(scores.parse_file(path), where=path)
+    return list(sources.read_tunes(path, sources.list_tune_files(path)))
 
 
 def _read_sound(path: Path) -> Any:
@@ -178,21 +172,35 @@ def _catalogs() -> dict[str, bytes]:
     return {".po": texts.PO.encode("utf-8"), ".mo": polib.pofile(texts.PO).to_binary()}
 
 
-def _scores() -> dict[str, bytes]:
-    import pretty_midi
+def _midi() -> dict[str, bytes]:
+    import mido
 
-    midi, track = pretty_midi.PrettyMIDI(), pretty_midi.Instrument(0)
-    track.notes = [pretty_midi.Note(90, 60 + n, n / 2, n / 2 + 0.4) for n in range(12)]
-    midi.instruments.append(track)
-    midi.time_signature_changes.append(pretty_midi.TimeSignature(3, 4, 0))
-    midi.key_signature_changes.append(pretty_midi.KeySignature(2, 0))
-    notes, archive = io.BytesIO(), io.BytesIO()
-    midi.write(notes)
+    contents = {}
+    for kind, suffix in ((0, ".mid"), (1, ".midi")):
+        file = mido.MidiFile(type=kind, ticks_per_beat=96)
+        for channel in (9, 0)[1 - kind :]:
+            track = mido.MidiTrack([mido.MetaMessage("track_name", name="Melody")])
+            track.append(mido.MetaMessage("time_signature", numerator=3, denominator=4))
+            track.append(mido.MetaMessage("key_signature", key="D"))
+            track.append(mido.Message("note_on", note=48, velocity=64, channel=channel))
+            for pitch in range(60, 72):
+                track.append(mido.Message("note_on", note=pitch, velocity=64, channel=channel))
+                track.append(mido.Message("note_on", note=pitch, velocity=0, time=48 + pitch % 3))
+            file.tracks.append(track)
+        content = io.BytesIO()
+        file.save(file=content)
+        contents[suffix] = content.getvalue()
+    riff = b"RIFF" + bytes(4) + b"RMIDdata" + bytes(4)
+    return {**contents, ".rmi": riff + contents[".mid"]}
+
+
+def _scores() -> dict[str, bytes]:
+    archive = io.BytesIO()
+    container = '<container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>'
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("META-INF/container.xml", "<container/>")
+        file.writestr("META-INF/container.xml", container)
         file.writestr("score.xml", texts.MUSICXML)
-    xml = texts.MUSICXML.encode("utf-8")
-    return {".mid": notes.getvalue(), ".musicxml": xml, ".mxl": archive.getvalue()}
+    return {".musicxml": texts.MUSICXML.encode("utf-8"), ".mxl": archive.getvalue()}
 
 
 def _sounds() -> dict[str, bytes]:
@@ -315,7 +323,8 @@ READERS = {
     "catalog": Reader(_read_pairs, _catalogs),
     "memory": Reader(_read_pairs, _texts(".tmx", text=texts.TMX)),
     "ABC": Reader(_read_tunes, _texts(".abc", text=texts.ABC)),
-    "score": Reader(_read_score, _scores),
+    "MIDI": Reader(_read_tunes, _midi),
+    "MusicXML": Reader(_read_tunes, _scores),
     "sound": Reader(_read_sound, _sounds),
     "picture": Reader(_read_picture, _pictures),
     "picture modes": Reader(_read_picture, _picture_modes),

@@ -39,6 +39,8 @@ TMX = (
 ABC = (
     "%abc-2.1\nX:1\nT:One\nM:6/8\nL:1/8\nK:Edor\n|:B|(E2e) dcB|A^cd [e3g3]-|{f}e!trill!g=f c2z:|\n"
     '\nX:2\nT:Two\nM:3/4\nQ:1/4=100\nK:G\nV:1\n"G"GAB c2d|[M:2/4](3efg a>b|1 G4:|2 Z2|]\n'
+    "\nText between tunes\n\nX:3\nM:C|\nK:Bb exp _e\n+fermata+[L:1/4]C2/3D//[V:2]C & x2|[K:D]y|\n"
+    "w:la la\nK:clef=bass octave=1\n(3::2_C-^C=C|\\\nX2|%%begintext\nA\n%%endtext\n"
 )
 NOTE = (
     "<note><pitch><step>{}</step><alter>1</alter><octave>4</octave></pitch><duration>2</duration>"

@@ -136,11 +136,12 @@ FORMATS = (
            "folder without tables and lists", "speech", "encoding",
            "data/test_speech_corpora.py::test_texts_next_to_sounds"),
     # Music.
-    Format("ABC tune book", ".abc", "suffix", "music", "",
-           "recipes/test_music.py::test_own_tunes_end_to_end"),
-    Format("MIDI", ".mid .midi", "suffix", "music", "", "recipes/test_music.py::test_files"),
-    Format("MusicXML", ".xml .musicxml .mxl", "suffix", "music", "",
-           "recipes/test_music.py::test_files"),
+    Format("ABC tune book, versions 1.6 to 2.2", ".abc", "suffix", "music", "",
+           "recipes/test_abc.py::test_tune_books"),
+    Format("MIDI of types 0 and 1, also within RIFF", ".mid .midi .kar .rmi", "suffix", "music", "",
+           "recipes/test_midi.py::test_unusual_files"),
+    Format("MusicXML (partwise), also compressed", ".xml .musicxml .mxl", "suffix", "music", "",
+           "recipes/test_scores.py::test_compressed_musicxml"),
     # DNA.
     Format("FASTA, one file or folder per class", ".fa .fasta .fas .fna .ffn .frn .fsa .mfa",
            "`>` at the beginning", "dna", "encoding",

@@ -35,7 +35,7 @@ class DataLimits:
     max_cell_characters: int = 1_000_000
     """Length of one cell of a table, in characters."""
     max_depth: int = 64
-    """Nesting depth of JSON, of XML, and of slurs in ABC."""
+    """Nesting depth of JSON and of XML."""
     max_elements: int = 2_000_000
     """Number of elements in one XML document that is read as a whole."""
     max_number_digits: int = 1_000
@@ -58,16 +58,14 @@ class DataLimits:
     """Number of frames in one video."""
     max_tune_characters: int = 100_000
     """Length of one tune in ABC, in characters."""
-    max_midi_bytes: int = 2**18
+    max_midi_bytes: int = 2**20
     """Size of one MIDI file, in bytes."""
     max_tune_notes: int = 10_000
-    """Number of notes and rests in one tune, over all voices."""
+    """Number of notes, rests and bar lines in one tune; of MusicXML, over all voices."""
     max_tune_bars: int = 4_000
-    """Number of bars in one tune, over all voices."""
-    max_abc_bars: int = 400
-    """Number of bars in one tune in ABC, over all voices."""
+    """Number of bars in one tune; of MusicXML, over all voices."""
     max_tune_quarters: float = 10_000.0
-    """Duration of one tune, over all voices, in quarter notes."""
+    """Duration of one tune in quarter notes; of MusicXML, over all voices."""
     max_bar_beats: int = 256
     """Number of beats in one bar: the upper number of its time signature, or its shortest notes."""
     max_decoding_seconds: float = 60.0

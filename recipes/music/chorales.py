@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean
 from typing import Any
 
-from . import notation, tunes
+from . import scores, tunes
 
 VOICE_RANGES = {"S": (60, 79), "A": (55, 74), "T": (48, 67), "B": (40, 60)}
 """Lowest and highest MIDI number of each voice of a choir."""
@@ -58,7 +58,7 @@ def chorale_to_tokens(score: Any) -> list[str]:
     if None in voices:
         raise ValueError("the chorale lacks one of the four voices of a choir")
     key = _find_key(score, voices[-1])
-    return tunes.merge_voices([notation.score_to_tokens(part, key) for part in voices])
+    return tunes.merge_voices([scores.score_to_tokens(part, key) for part in voices])
 
 
 def _find_key(score: Any, bass: Any) -> Any:

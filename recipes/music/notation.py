@@ -1,13 +1,8 @@
-"""Conversion of tunes between tokens, ABC notation and music21 scores."""
+"""ABC notation of tunes."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
-from keras_seq import InputError
-
-from . import scores
 from .tunes import (
     BAR_LINES,
     EVENT,
@@ -15,112 +10,9 @@ from .tunes import (
     SEMITONES,
     VOICES,
     Tokens,
-    is_event,
     parse_head,
     split_voices,
 )
-
-SUFFIXES = (".abc", ".mid", ".midi", ".xml", ".musicxml", ".mxl")
-"""Suffixes of files that can be read."""
-MAX_LENGTH_DENOMINATOR = 96
-"""Largest denominator of the length of a note in quarters."""
-
-
-def split_abc_book(text: str) -> Iterator[str]:
-    """Yield the tunes of an ABC book, each with the directives of the book's head."""
-    matches = re.finditer(r"(?m)^X:|\Z", text)
-    start = next(matches).start()
-    directives = "".join(re.findall(r"(?m)^(?:%|I:).*\n", text[:start]))
-    for match in matches:
-        yield directives + text[start : match.start()]
-        start = match.start()
-
-
-def abc_body(abc: str) -> str:
-    """Return the text after the key of an ABC tune, with each run of white space as one space."""
-    _, _, after_key = abc.partition("\nK:")
-    return " ".join(after_key.partition("\n")[2].split())
-
-
-def abc_to_tokens(abc: str, where: str = "the tune") -> list[str]:
-    """Return the tokens of the melody of an ABC tune.
-
-    Accidentals hold until the end of the bar, unless the text names a version before 2.
-
-    Args:
-        abc: One tune in ABC notation.
-        where: File and number of the tune, for error messages.
-
-    Raises:
-        InputError: If the tune is damaged, too long, or has no notes.
-    """
-    version = re.search(r"(?m)^(?:%|I: *)abc-(?:version +)?(\d+\.\d+)", abc)
-    # music21 reads the version in the first line only. Without one, accidentals hold for one note.
-    score = scores.parse_abc(f"%abc-{version[1] if version else '2.1'}\n{abc}", where)
-    return score_to_tokens(score, where=where)
-
-
-def score_to_tokens(score: Any, signature: Any = None, where: object = "the tune") -> list[str]:
-    """Return the tokens of the melody of a music21 score.
-
-    The melody is the first part; of chords it has the highest note.
-
-    Args:
-        score: Score or part of music21.
-        signature: Key of music21. Default: that of the part.
-        where: File, for error messages.
-
-    Raises:
-        InputError: If there are no notes, or music21 cannot determine bars or key.
-    """
-    from music21 import key, meter, stream
-
-    with scores.translate_music21_errors(where):
-        part = score.parts[0] if getattr(score, "parts", None) else score
-        if not part.getElementsByClass(stream.Measure):
-            part = part.makeMeasures()
-        keys = part.recurse().getElementsByClass(key.KeySignature)
-        signature = signature or keys.first() or part.analyze("key")
-        if not isinstance(signature, key.Key):
-            signature = signature.asKey()
-    tonic = SEMITONES[signature.tonic.step] + round(signature.tonic.alter)
-    current_meter = "M:4/4"
-    for time in part.recurse().getElementsByClass(meter.TimeSignature)[:1]:
-        current_meter = f"M:{time.ratioString}"
-    tokens = [current_meter, f"K:{signature.tonic.name}_{signature.mode}"]
-    for measure in part.getElementsByClass(stream.Measure):
-        for time in measure.getElementsByClass(meter.TimeSignature):
-            if f"M:{time.ratioString}" != current_meter:
-                current_meter = f"M:{time.ratioString}"
-                tokens.append(current_meter)
-        if _repeat_direction(measure.leftBarline) == "start":
-            tokens.append("|:")
-        tokens += _measure_events(measure, tonic)
-        tokens.append(":|" if _repeat_direction(measure.rightBarline) == "end" else "|")
-    if not any(map(is_event, tokens)):
-        raise InputError(f"{where} has no notes.")
-    return tokens
-
-
-def _measure_events(measure: Any, tonic: int) -> Iterator[str]:
-    """Yield the notes and rests of the first voice of a music21 measure, without grace notes."""
-    line = measure.voices[0] if measure.voices else measure
-    for item in line.flatten().notesAndRests:
-        if item.duration.isGrace or type(item).__name__ in ("ChordSymbol", "NoChord"):
-            continue
-        length = Fraction(item.quarterLength).limit_denominator(MAX_LENGTH_DENOMINATOR)
-        if length <= 0:
-            continue
-        if item.isRest:
-            yield f"r:{length}"
-        else:
-            top = max(pitch.midi for pitch in item.pitches)
-            is_tied = item.tie is not None and item.tie.type in ("start", "continue")
-            yield f"{top - 60 - tonic}:{length}{'~' if is_tied else ''}"
-
-
-def _repeat_direction(barline: Any) -> str | None:
-    return getattr(barline, "direction", None)
 
 
 def tokens_to_abc(tokens: Tokens, number: int = 1, title: str = "", book: str = "") -> str:

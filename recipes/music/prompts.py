@@ -6,7 +6,8 @@ from fractions import Fraction
 from keras_seq import InputError
 from keras_seq.data.limits import LimitError
 
-from . import notation, tunes
+from . import tunes
+from .abc_reader import AbcReader
 
 EXAMPLES = ("M:6/8 K:G GAB c2d", "K:G V:1 B2 V:2 G2 V:3 D2 V:4 G,2")
 """Prompts of a tune and of a chorale."""
@@ -21,7 +22,7 @@ NOTATION = r"(\^{1,2}|_{1,2}|=)?[A-Ga-g](,{1,3}|'{1,3})?|z|[-<>|:()\[\]{}~./\d\s
 MAX_PROMPT_LENGTH = 500
 """Maximum number of characters of a prompt."""
 MAX_BAR_LENGTH = 8
-"""Maximum length between two bar lines, in whole notes; music21 takes minutes for longer bars."""
+"""Maximum length between two bar lines, in whole notes."""
 MAX_SHOWN = 60
 """Maximum number of characters of the prompt that an error message shows."""
 
@@ -82,17 +83,14 @@ def _check_line(line: str, text: str, example: str, bar_length: Fraction, unit: 
 
 def _parse_line(line: str, text: str, head: str) -> list[str]:
     """Return the tokens of one voice."""
-    is_closed = re.search(r"[|:]\]?\s*$", line)
-    # music21 makes its own bars where there are few bar lines, so the line is put between some. The
-    # rest at the end keeps the last bar open.
-    notes = f"| {line.strip()}{'' if is_closed else '|'} z|"
+    reader = AbcReader("the prompt")
     try:
-        tokens = notation.abc_to_tokens(f"X:1\n{head}{notes}\n", "the prompt")
+        reader.read(enumerate([*head.split("\n"), *line.split("\n")], 1))
+        return reader.melody(is_complete=False).tokens
     except LimitError:
         raise
     except InputError as error:
         raise InputError(f"The prompt {text[:MAX_SHOWN]!r} is not ABC notation: {error}") from None
-    return tokens[: -2 if is_closed else -3]
 
 
 def _max_lengths(bar: str) -> tuple[Fraction, Fraction]:

@@ -1,17 +1,17 @@
-"""Scores from untrusted text and files, parsed by music21.
+"""Scores parsed by music21: MusicXML files, and the tunes and chorales that music21 brings.
 
-The run time of music21 depends on numbers in the score, and for ABC on the square of the number of
-bars. Each score is therefore measured before music21 parses it.
+The run time of music21 depends on numbers in the score. Each file is therefore measured before
+music21 parses it.
 """
 
 import contextlib
 import io
 import math
-import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,20 +19,13 @@ from xml.etree import ElementTree
 
 from keras_seq import InputError
 from keras_seq.data import limits, xml_tree
-from keras_seq.data.opening import (
-    check_regular_file,
-    check_unpacked,
-    read_document,
-    translate_errors,
-)
+from keras_seq.data.opening import check_unpacked, read_document, translate_errors
 
-METER = re.compile(r"M: *\(?([\d+ ]+)\)? */ *(\d+)")
-"""A time signature in ABC, in a line or in brackets."""
+from .melodies import MAX_LENGTH_DENOMINATOR, Melody, NoNotesError
+from .tunes import SEMITONES, is_event
+
 MAX_FIFTHS = 14
 """Maximum number of sharps or flats in a key signature: two for each letter."""
-MAX_DENOMINATOR = 1_024
-"""Largest denominator of the length of a note in quarters."""
-
 _ZIP_ERRORS = (
     *(EOFError, LookupError, OSError, RuntimeError, ValueError),
     *(struct.error, zipfile.BadZipFile, zlib.error),
@@ -57,84 +50,132 @@ def translate_music21_errors(where: object) -> contextlib.AbstractContextManager
 
 
 def parse_abc(text: str, where: object) -> Any:
-    """Parse one tune in ABC notation.
+    """Return a music21 score of one tune in ABC notation, of a file that can be trusted.
+
+    Other files are read by `abc_books`: music21 misreads many tunes, and may take minutes.
 
     Args:
         text: Tune, with the version of ABC in the first line.
         where: File and number of the tune, for error messages.
 
-    Returns:
-        Score of music21.
-
     Raises:
         InputError: If the tune is damaged.
-        LimitError: If the tune is too long, or nested too deep.
     """
-    from music21 import abcFormat, converter
+    from music21 import converter
 
-    limits.check("max_tune_characters", len(text), where, "the length in characters")
-    limits.check("max_depth", _depth_of_slurs(text), where, "the depth of slurs")
-    shortest = _shortest_bar([(beats, unit) for beats, unit in METER.findall(text)], where)
-    with translate_music21_errors(where):
-        bars: list[list[Fraction]] = [[]]
-        for token in abcFormat.ABCFile().readstr(text).tokens:
-            if isinstance(token, abcFormat.ABCBar):
-                bars.append([])
-            elif isinstance(token, abcFormat.ABCNote):
-                length = Fraction(token.quarterLength)
-                bars[-1].append(length.limit_denominator(MAX_DENOMINATOR))
-    lengths = [length for bar in bars for length in bar]
-    num_bars = _check_size(where, len(lengths), len(bars) - 1, float(sum(lengths)), shortest)
-    # Only for ABC does the run time of music21 grow with the square of the number of bars.
-    limits.check("max_abc_bars", num_bars, where, "the number of bars")
-    if len(bars) > 2:
-        # music21 computes a time signature for each bar that is too long.
-        for positive in filter(None, ([length for length in bar if length] for bar in bars)):
-            total = sum(positive, Fraction(0))
-            beats = max(float(total / min(positive)), float(total.numerator))
-            limits.check("max_bar_beats", beats, where, "the number of beats in a bar")
     with translate_music21_errors(where):
         return converter.parseData(text, format="abc")
 
 
-def parse_file(path: Path) -> Any:
-    """Parse a MIDI file (.mid, .midi) or a MusicXML file (.xml, .musicxml, .mxl).
+def read_musicxml(path: Path) -> Melody:
+    """Return the melody of a MusicXML file (.xml, .musicxml, .mxl).
+
+    It is the first part with notes of definite pitch. Of several voices in a bar it is the first,
+    and of chords the highest note. Grace notes are left out.
 
     Args:
         path: File.
 
-    Returns:
-        Score of music21.
-
     Raises:
-        InputError: If the file does not exist or is damaged.
+        InputError: If the file does not exist or is damaged, or has no notes.
         LimitError: If the file is too large, or the tune too long.
     """
-    suffix = path.suffix.lower()
-    if suffix in (".mid", ".midi"):
-        return _parse_midi(check_regular_file(path, "max_midi_bytes").read_bytes(), path)
     content = read_document(path)
-    return _parse_musicxml(_unzipped(content, path) if suffix == ".mxl" else content, path)
-
-
-def _parse_midi(content: bytes, path: Path) -> Any:
-    from music21 import midi
-
+    if path.suffix.lower() == ".mxl":
+        content = _unzipped(content, path)
+    score = _parse_musicxml(content, path)
     with translate_music21_errors(path):
-        file = midi.MidiFile()
-        file.readstr(content)
-        events: list[Any] = [event for track in file.tracks for event in track.events]
-        ticks = sum(event.time for event in events if event.isDeltaTime())
-        quarters = ticks / file.ticksPerQuarterNote
-        num_notes = sum(event.isNoteOn() for event in events)
-        meters = [
-            (event.data[0], 2 ** event.data[1])
-            for event in events
-            if event.type == midi.MetaEvents.TIME_SIGNATURE
-        ]
-    _check_size(path, num_notes, 0, quarters, _shortest_bar(meters, path))
-    with translate_music21_errors(path):
-        return midi.translate.midiFileToStream(file)
+        parts = [part for part in score.parts if _num_notes(part)]
+        if not parts:
+            raise NoNotesError(f"{path} has no notes.")
+        tokens = score_to_tokens(parts[0], where=path)
+        left_out = Counter(
+            {
+                "parts without notes of definite pitch": len(score.parts) - len(parts),
+                "notes of further parts": sum(map(_num_notes, parts[1:])),
+                "grace notes": sum(note.duration.isGrace for note in parts[0].recurse().notes),
+            }
+        )
+        # Voices and the lower notes of chords.
+        num_notes = _num_notes(parts[0]) - left_out["grace notes"]
+        num_read = sum(is_event(token) and not token.startswith("r") for token in tokens)
+        left_out["notes of further voices and of chords"] = num_notes - num_read
+    decisions = ["melody: first part"] * (len(parts) > 1)
+    decisions += ["melody: first voice of each bar"] * any(parts[0].recurse().voices)
+    return Melody(tokens, +left_out, tuple(decisions))
+
+
+def _num_notes(part: Any) -> int:
+    """Return the number of notes of definite pitch in a music21 part, those of chords included."""
+    return sum(len(note.pitches) for note in part.recurse().notes if _is_played(note))
+
+
+def _is_played(item: Any) -> bool:
+    """Return whether a note, rest or chord of music21 is one of the melody."""
+    return type(item).__name__ not in ("ChordSymbol", "NoChord")
+
+
+def score_to_tokens(score: Any, signature: Any = None, where: object = "the tune") -> list[str]:
+    """Return the tokens of the melody of a music21 score.
+
+    The melody is the first part; of chords it has the highest note.
+
+    Args:
+        score: Score or part of music21.
+        signature: Key of music21. Default: that of the part.
+        where: File, for error messages.
+
+    Raises:
+        InputError: If there are no notes, or music21 cannot determine bars or key.
+    """
+    from music21 import key, meter, stream
+
+    with translate_music21_errors(where):
+        part = score.parts[0] if getattr(score, "parts", None) else score
+        if not part.getElementsByClass(stream.Measure):
+            part = part.makeMeasures()
+        keys = part.recurse().getElementsByClass(key.KeySignature)
+        signature = signature or keys.first() or part.analyze("key")
+        if not isinstance(signature, key.Key):
+            signature = signature.asKey()
+    tonic = SEMITONES[signature.tonic.step] + round(signature.tonic.alter)
+    current_meter = "M:4/4"
+    for time in part.recurse().getElementsByClass(meter.TimeSignature)[:1]:
+        current_meter = f"M:{time.ratioString}"
+    tokens = [current_meter, f"K:{signature.tonic.name}_{signature.mode}"]
+    for measure in part.getElementsByClass(stream.Measure):
+        for time in measure.getElementsByClass(meter.TimeSignature):
+            if f"M:{time.ratioString}" != current_meter:
+                current_meter = f"M:{time.ratioString}"
+                tokens.append(current_meter)
+        if _repeat_direction(measure.leftBarline) == "start":
+            tokens.append("|:")
+        tokens += _measure_events(measure, tonic)
+        tokens.append(":|" if _repeat_direction(measure.rightBarline) == "end" else "|")
+    if not any(map(is_event, tokens)):
+        raise NoNotesError(f"{where} has no notes.")
+    return tokens
+
+
+def _measure_events(measure: Any, tonic: int) -> Iterator[str]:
+    """Yield the notes and rests of the first voice of a music21 measure, without grace notes."""
+    line = measure.voices[0] if measure.voices else measure
+    for item in line.flatten().notesAndRests:
+        if item.duration.isGrace or not _is_played(item):
+            continue
+        length = Fraction(item.quarterLength).limit_denominator(MAX_LENGTH_DENOMINATOR)
+        if length <= 0:
+            continue
+        if item.isRest or not item.pitches:
+            yield f"r:{length}"
+        else:
+            top = max(pitch.midi for pitch in item.pitches)
+            is_tied = item.tie is not None and item.tie.type in ("start", "continue")
+            yield f"{top - 60 - tonic}:{length}{'~' if is_tied else ''}"
+
+
+def _repeat_direction(barline: Any) -> str | None:
+    return getattr(barline, "direction", None)
 
 
 def _parse_musicxml(content: bytes, path: Path) -> Any:
@@ -160,7 +201,11 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
         if fifths > MAX_FIFTHS:
             raise ValueError(f"a key has {fifths} sharps or flats")
         shortest = _shortest_bar(meters, path)
-    _check_size(path, num_notes, num_bars, quarters, shortest)
+    limits.check("max_tune_notes", num_notes, path, "the number of notes")
+    limits.check("max_tune_quarters", quarters, path, "the duration in quarter notes")
+    # music21 adds missing bar lines.
+    num_bars = max(num_bars, math.ceil(quarters / shortest))
+    limits.check("max_tune_bars", num_bars, path, "the number of bars")
     # Chord symbols are not used, and music21 would spend time on them.
     for parent in root.iter():
         for harmony in parent.findall("harmony"):
@@ -171,41 +216,45 @@ def _parse_musicxml(content: bytes, path: Path) -> Any:
 
 
 def _unzipped(content: bytes, path: Path) -> bytes:
-    """Return the score in a compressed MusicXML file."""
+    """Return the score in a compressed MusicXML file: the one that its container names."""
     # `zipfile` reads the whole table of an archive, which has this mark for each file.
     members = content.count(b"PK\x01\x02")
     limits.check("max_archive_members", members, path, "the number of files in it")
     with contextlib.ExitStack() as stack:
         with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS):
             archive = stack.enter_context(zipfile.ZipFile(io.BytesIO(content)))
-            scores = [
+            files = [
                 member
                 for member in archive.infolist()
-                if member.filename.endswith((".xml", ".musicxml"))
-                and not member.filename.startswith("META-INF")
-                and member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+                if member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
             ]
+        names = []
+        for member in files:
+            if member.filename == "META-INF/container.xml":
+                container = xml_tree.parse(_unzip(archive, member, path, len(content)), path)
+                names = [element.get("full-path") for element in container.iter("rootfile")]
+        scores = [
+            member
+            for member in files
+            if member.filename.endswith((".xml", ".musicxml"))
+            and not member.filename.startswith("META-INF")
+        ]
+        scores.sort(key=lambda member: member.filename not in names[:1])
         if not scores:
             raise InputError(f"{path} contains no score: it needs a file .xml or .musicxml.")
-        blocks, count = [], 0
-        with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS):
-            file = stack.enter_context(archive.open(scores[0]))
-            while block := file.read(2**16):
-                blocks.append(block)
-                count += len(block)
-                check_unpacked(path, count, len(content))
-                limits.check("max_document_bytes", count, path, "the unpacked size in bytes")
+        return _unzip(archive, scores[0], path, len(content))
+
+
+def _unzip(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, packed: int) -> bytes:
+    """Return the content of a file in an archive of `packed` bytes."""
+    blocks, count = [], 0
+    with translate_errors(path, "compressed MusicXML", _ZIP_ERRORS), archive.open(member) as file:
+        while block := file.read(2**16):
+            blocks.append(block)
+            count += len(block)
+            check_unpacked(path, count, packed)
+            limits.check("max_document_bytes", count, path, "the unpacked size in bytes")
     return b"".join(blocks)
-
-
-def _depth_of_slurs(abc: str) -> int:
-    """Return the maximum number of slurs that are open at a time, including unclosed ones."""
-    depth = deepest = 0
-    for line in re.findall(r"(?m)^(?![A-Za-z]:|%).*", abc):
-        for mark in re.findall(r"\((?!\d)|\)", re.sub(r'"[^"]*"', "", line)):
-            depth = max(0, depth + (1 if mark == "(" else -1))
-            deepest = max(deepest, depth)
-    return deepest
 
 
 def _shortest_bar(meters: Iterable[tuple[str | int, str | int]], where: object) -> float:
@@ -225,26 +274,3 @@ def _shortest_bar(meters: Iterable[tuple[str | int, str | int]], where: object) 
         if number > 0 and float(unit) > 0:
             shortest = min(shortest, 4 * number / float(unit))
     return shortest
-
-
-def _check_size(
-    where: object, num_notes: int, num_bars: int, quarters: float, shortest: float
-) -> int:
-    """Check the size of a tune, and return its number of bars.
-
-    Args:
-        where: File, for error messages.
-        num_notes: Number of notes.
-        num_bars: Number of bar lines.
-        quarters: Duration in quarters.
-        shortest: Length of the shortest bar in quarters.
-
-    Raises:
-        LimitError: If the tune is too long.
-    """
-    limits.check("max_tune_notes", num_notes, where, "the number of notes")
-    limits.check("max_tune_quarters", quarters, where, "the duration in quarter notes")
-    # music21 adds missing bar lines.
-    num_bars = max(num_bars, math.ceil(quarters / shortest))
-    limits.check("max_tune_bars", num_bars, where, "the number of bars")
-    return num_bars

@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from keras_seq_recipes.music import sources
 
 from keras_seq.data import audio, images, tables, translation_memory, videos
 from keras_seq.data.formats import FORMATS
@@ -50,6 +51,7 @@ def test_recipes_options_and_tests_exist(entry):
         ("speech", audio.AUDIO_SUFFIXES),
         ("mnist_rows", images.IMAGE_SUFFIXES),
         ("video", videos.VIDEO_SUFFIXES),
+        ("music", sources.FORMATS),
     ],
 )
 def test_all_suffixes_are_listed(recipe, suffixes):

@@ -16,15 +16,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras_seq_recipes.music import (
+    abc_books,
     chorales,
     config,
-    data,
     files,
     measures,
     metric,
     model,
     notation,
     prompts,
+    scores,
+    sources,
     tunes,
 )
 
@@ -46,7 +48,8 @@ TOKENS = [*HEAD, *(token for bar in BARS for token in [*bar, "|"])]
 
 
 def test_abc_to_tokens():
-    tokens = notation.abc_to_tokens(ABC)
+    [tune] = abc_books.AbcBook(enumerate(ABC.split("\n"), 1))
+    tokens = tune.read("a.abc").tokens
     assert [t for t in tokens if t not in tunes.BAR_LINES] == [t for t in TOKENS if t != "|"]
     assert tunes.parse_head(tokens) == (3, 64, "dorian", "E")
     notes = tunes.parse_notes(tokens)
@@ -64,27 +67,8 @@ def test_first_voice_of_a_bar_is_read():
     for bar in bars:
         bar.insert(0, stream.Voice([note.Note(midi) for midi in (60, 64, 67, 72)]))
         bar.insert(0, stream.Voice([note.Note(48, quarterLength=4)]))
-    tokens = notation.score_to_tokens(stream.Score([stream.Part(bars)]))
+    tokens = scores.score_to_tokens(stream.Score([stream.Part(bars)]))
     assert tokens[2:] == ["0:1", "4:1", "7:1", "12:1", "|"] * 2
-
-
-@pytest.mark.parametrize(
-    ("head", "carries"),
-    [
-        ("", True),
-        ("%abc-2.1\n", True),
-        ("%abc-1.6\n", False),
-        ("words\n\nI:abc-version 1.6\n", False),
-        ("%abc\n%%propagate-accidentals not\n", False),
-    ],
-)
-def test_accidentals_hold_to_the_end_of_the_bar(head, carries):
-    book = head + "X:1\nM:3/4\nL:1/4\nK:G\n^GGF|G=FF|\n\nX:2\nL:1/4\nK:C\n_BB|\n"
-    first, second = map(notation.abc_to_tokens, notation.split_abc_book(book))
-    pitches = [note.pitch - 60 for note in tunes.parse_notes(first)]
-    assert pitches == ([8, 8, 6, 7, 5, 5] if carries else [8, 7, 6, 7, 5, 6])
-    pitches = [note.pitch - 60 for note in tunes.parse_notes(second)]
-    assert pitches == ([10, 10] if carries else [10, 11])
 
 
 KEYS = [
@@ -102,25 +86,6 @@ KEYS = [
 ]
 LENGTHS = st.sampled_from(["1/4", "1/2", "3/4", "1"])
 EVENTS = st.builds("{}:{}".format, st.one_of(st.integers(-14, 26).map(str), st.just("r")), LENGTHS)
-TUNES = st.builds(
-    lambda key, bars: [
-        "M:4/4",
-        f"K:{key}",
-        *[token for bar in bars for token in [*bar, "|"]],
-    ],
-    st.sampled_from(KEYS),
-    st.lists(st.lists(EVENTS, min_size=1, max_size=4), min_size=1, max_size=6),
-)
-
-
-@settings(max_examples=60)
-@given(TUNES)
-def test_tokens_to_abc_and_back(tokens):
-    parsed = notation.abc_to_tokens(notation.tokens_to_abc(tokens))
-    assert tunes.parse_head(parsed)[1:] == tunes.parse_head(tokens)[1:]
-    assert [t for t in parsed if tunes.is_event(t)] == [t for t in tokens if tunes.is_event(t)]
-
-
 LINES = st.integers(2, 4).flatmap(
     lambda bars: st.tuples(
         *[st.lists(st.lists(EVENTS, min_size=1, max_size=3), min_size=bars, max_size=bars)] * 4
@@ -146,7 +111,7 @@ def test_merging_and_splitting_four_voices(key, lines):
         assert begins == sorted(begins)
     score = converter.parse(notation.tokens_to_abc(merged), format="abc")
     for part, line in zip(score.parts, lines, strict=True):
-        part_tokens = notation.score_to_tokens(part)
+        part_tokens = scores.score_to_tokens(part)
         assert tunes.parse_head(part_tokens)[1:] == tunes.parse_head(line)[1:]
         assert list(filter(tunes.is_event, part_tokens)) == list(filter(tunes.is_event, line))
 
@@ -203,14 +168,14 @@ def test_pickles_of_music21_are_not_loaded(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     marker, file = tmp_path / "it_ran", tmp_path / "tune.xml"
     converter.parseData(ABC, format="abc").write("musicxml", file)
-    expected = notation.score_to_tokens(converter.parse(file, forceSource=True))
+    expected = scores.score_to_tokens(converter.parse(file, forceSource=True))
     bach = corpus.getWork("bach/bwv269")
     for path in (file, bach):
         pickled = converter.PickleFilter(path).getPickleFp(zipType="gz")
         assert pickled.is_relative_to(tmp_path)
         pickled.write_bytes(zlib.compress(pickle.dumps(Planted(marker))))
         os.utime(pickled, (2**32, 2**32))
-    [(_, row, _)] = data.read_tunes([("a file", file, "mine", None)])
+    [(_, row, _)] = sources.read_tunes(file, [(file, "mine", None)])
     assert row["tokens"].split() == expected
     iterator = functools.partial(corpus.chorales.Iterator, 1, 1)
     monkeypatch.setattr(corpus.chorales, "Iterator", iterator)
@@ -381,10 +346,14 @@ def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 4, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
     folder = folder_of_tunes(workplace / "mine")
-    assert cli.main(["train", "music", "--data", str(folder), *SMALL]) == 0
+    arguments = ["train", "music", "--data", str(folder), *SMALL]
+    assert cli.main(arguments) == 2
+    assert "broken.mid is damaged or is not MIDI" in capsys.readouterr().err
+    assert cli.main([*arguments, "--errors", "skip"]) == 0
     out = capsys.readouterr()
-    assert "broken.mid" in out.err and "empty.abc" in out.err
-    assert "Left out 2 of 52 tunes" in out.err
+    assert "left out 1 of 52 rows" in out.err and "broken.mid" in out.err
+    assert "left out 1: tunes without notes" in out.out
+    assert "styles: down (24), up (26)" in out.out
     assert len(list((workplace / "runs/music/default/samples").glob("*"))) == 2 * 1 * 4
     assert (workplace / "runs/music/default/measures.json").exists()
     run = "runs/music/default"
@@ -421,10 +390,10 @@ def test_own_tunes_end_to_end(workplace, monkeypatch, capsys):
 def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     for name, value in {"NUM_GENERATED": 3, "MAX_LENGTH": 12}.items():
         monkeypatch.setattr(metric, name, value)
-    scores = [chorale(*CHORALE_PITCHES[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
+    pieces = [chorale(*CHORALE_PITCHES[:-1], [50, 45, 48 - number, 50]) for number in range(12)]
     # A transposed chorale counts as the same chorale.
-    scores.append(chorale(*[[midi + 2 for midi in line] for line in CHORALE_PITCHES], sharps=2))
-    monkeypatch.setattr(chorales, "load_scores", lambda: iter(scores))
+    pieces.append(chorale(*[[midi + 2 for midi in line] for line in CHORALE_PITCHES], sharps=2))
+    monkeypatch.setattr(chorales, "load_scores", lambda: iter(pieces))
     monkeypatch.setattr(model, "MIN_COUNT", 1)
     assert cli.main(["train", "music", "--data", "chorales", *SMALL]) == 0
     splits = registry.find("music").import_recipe().load(config.Config(data="chorales"))
@@ -441,17 +410,25 @@ def test_chorales_end_to_end(workplace, monkeypatch, capsys):
     assert "The prompt has 1 voices, not 4" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_one_file_is_one_style(workplace, monkeypatch):
+    for name, value in {"NUM_GENERATED": 2, "NUM_WRITTEN": 1, "MAX_LENGTH": 12}.items():
+        monkeypatch.setattr(metric, name, value)
+    book = folder_of_tunes(workplace / "mine") / "up" / "book.abc"
+    assert cli.main(["train", "music", "--data", str(book), *SMALL]) == 0
+    assert cli.main(["predict", "runs/music/default", "book", "--folder", "made"]) == 0
+    assert (workplace / "made" / "book_0.abc").exists()
+
+
 def test_invalid_data(workplace, capsys):
     assert cli.main(["train", "music", "--data", "tfds:groove"]) == 2
     assert "TFDS has no tunes with styles" in capsys.readouterr().err
-    (workplace / "one" / "style").mkdir(parents=True)
-    (workplace / "one" / "style" / "a.abc").write_text(ABC)
-    assert cli.main(["train", "music", "--data", "one"]) == 2
-    complaint = capsys.readouterr().err
-    assert "at least two classes" in complaint and ".abc, .mid, .midi, .xml" in complaint
-    for style in "ab":
-        (workplace / "broken" / style).mkdir(parents=True)
-        (workplace / "broken" / style / "one.mid").write_bytes(b"no")
+    for name in ("none", "broken/a", "broken/b"):
+        (workplace / name).mkdir(parents=True)
+    assert cli.main(["train", "music", "--data", "none"]) == 2
+    assert "none has no files of tunes; those end in .abc, .mid" in capsys.readouterr().err
+    (workplace / "broken" / "a" / "one.mid").write_bytes(b"no")
+    (workplace / "broken" / "b" / "one.abc").write_text("X:1\nK:C\n")
     for _ in range(2):  # a failed attempt leaves nothing behind
         assert cli.main(["train", "music", "--data", "broken"]) == 2
-        assert "None of the 2 tunes could be read" in capsys.readouterr().err
+        assert "one.mid is damaged or is not MIDI" in capsys.readouterr().err

@@ -1,96 +1,13 @@
-"""Scores that music21 would parse for minutes, and damaged scores."""
+"""Melodies of MusicXML files, and files that music21 would parse for minutes."""
 
 import io
 import zipfile
 
 import pytest
-from keras_seq_recipes.music import data, notation, scores, tunes
+from keras_seq_recipes.music import scores, tunes
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-
-HEAD = "X:1\nM:4/4\nL:1/8\nK:G\n"
-
-
-@pytest.mark.parametrize(
-    ("abc", "message"),
-    [
-        (HEAD + "G9999999|", "duration in quarter notes is 4999999.5, above the limit of 10000"),
-        (HEAD + "[C400E400]400|", "duration in quarter notes is 80000.0, above"),
-        (HEAD + "(" * 20_000 + "G" + ")" * 20_000 + "|", "the depth of slurs is 20000, above"),
-        (HEAD + "(" * 20_000, "the depth of slurs is 20000, above"),
-        (HEAD + "[M:1000000/4]G|", "the number of beats in a bar is 1000000.0, above"),
-        (HEAD.replace("4/4", f"{'1+' * 300}1/4") + "G|", "beats in a bar is 301.0, above"),
-        (HEAD.replace("1/8", "9999999/1") + "GABc|", "the duration in quarter notes is"),
-        (HEAD + "GA|" * 401, "the number of bars is 401, above the limit of 400"),
-        (HEAD.replace("4/4", "1/64") + "G1000", "the number of bars is 8000, above"),
-        (HEAD + "G|A999|" + "GABc|", "the number of beats in a bar is 999.0, above"),
-        (HEAD + "G" * 10_001 + "|", "the number of notes is 10001, above"),
-        (HEAD + "G" * 100_000, "the length in characters is"),
-        ("X:1\nM:4/4\nK:G\nL:1/0\nG|", "the tune is damaged or is not a tune: division by zero"),
-        (HEAD + "|", "the tune has no notes"),
-    ],
-    ids=[
-        *("note", "chord", "slurs", "open slurs", "beats", "sum of beats", "unit", "bars"),
-        *("short bars", "long bar", "notes", "text", "zero", "empty"),
-    ],
-)
-def test_abc_is_measured_first(abc, message):
-    with pytest.raises(InputError, match=message):
-        notation.abc_to_tokens(abc)
-
-
-def test_slurs_in_titles_and_tuplets_do_not_count():
-    abc = HEAD.replace("K:", "T:" + "(" * 99 + "\nK:") + "(3GAB" * 9 + '"(((" (GA) (Bc)|\n'
-    with limits.override(max_depth=1):
-        assert notation.abc_to_tokens(abc)
-
-
-def test_a_bar_without_bar_lines_may_be_long():
-    assert sum(map(tunes.is_event, notation.abc_to_tokens(HEAD + "G" * 600))) == 600
-
-
-def midi(*events, ticks=96):
-    """Return a MIDI file with one track of events, each after its delta time."""
-    track = b"".join(events) + b"\0\xff\x2f\0"
-    header = b"MThd" + (6).to_bytes(4, "big") + bytes([0, 0, 0, 1]) + ticks.to_bytes(2, "big")
-    return header + b"MTrk" + len(track).to_bytes(4, "big") + track
-
-
-ON, OFF = b"\0\x90\x3c\x40", b"\x60\x80\x3c\x40"
-TIME = b"\0\xff\x58\x04"
-LATE = b"\xff\xff\xff\x7f\x80\x3c\x40"
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (midi(ON, LATE), r"a\.mid: the duration in quarter notes is 2796202.65625, above"),
-        (midi(*[ON, OFF] * 10_001), "the number of notes is 10001, above"),
-        (midi(TIME + b"\1\2\x18\x08", *[ON, OFF] * 4_001), "the number of bars is 4001, above"),
-        (midi(TIME + b"\xff\x02\x18\x08", *[ON, OFF] * 2), None),
-        (midi(TIME + b"\x04\xff\x18\x08", *[ON, OFF] * 2), "the number of bars is"),
-        (midi(ON, OFF, ticks=0), "is damaged or is not a tune"),
-        (midi(ON, OFF)[:20], "is damaged or is not a tune"),
-        (b"RIFF" * 9, "is damaged or is not a tune"),
-    ],
-    ids=["late", "notes", "bars", "255/4", "4/2^255", "no ticks", "cut", "other"],
-)
-def test_midi_is_measured_first(tmp_path, content, message):
-    path = tmp_path / "a.mid"
-    path.write_bytes(content)
-    if message is None:
-        assert notation.score_to_tokens(scores.parse_file(path))[:1] == ["M:255/4"]
-    else:
-        with pytest.raises(InputError, match=message):
-            scores.parse_file(path)
-
-
-def test_a_large_midi_file(tmp_path):
-    path = tmp_path / "a.mid"
-    path.write_bytes(bytes(2**18 + 1))
-    with pytest.raises(limits.LimitError, match="the size in bytes is 262145, above"):
-        scores.parse_file(path)
 
 
 def musicxml(measure, head="<divisions>1</divisions>"):
@@ -133,7 +50,7 @@ def test_musicxml_is_measured_first(tmp_path, content, message):
     path = tmp_path / "a.musicxml"
     path.write_text(content)
     with pytest.raises(InputError, match=message):
-        scores.parse_file(path)
+        scores.read_musicxml(path)
 
 
 def zipped(content, name="score.xml", how=zipfile.ZIP_DEFLATED):
@@ -148,7 +65,7 @@ def zipped(content, name="score.xml", how=zipfile.ZIP_DEFLATED):
 def test_compressed_musicxml(tmp_path, encoding):
     path = tmp_path / "a.mxl"
     path.write_bytes(zipped(musicxml(CHORD + NOTE * 2, KEY).encode(encoding)))
-    tokens = notation.score_to_tokens(scores.parse_file(path))
+    tokens = scores.read_musicxml(path).tokens
     assert list(filter(tunes.is_event, tokens)) == ["2:1", "2:1"]
 
 
@@ -176,23 +93,80 @@ def test_archives(tmp_path, content, limit, message):
     path = tmp_path / "a.mxl"
     path.write_bytes(content)
     with limits.override(**limit), pytest.raises(InputError, match=message):
-        scores.parse_file(path)
+        scores.read_musicxml(path)
 
 
-def test_a_long_tune_is_not_left_out(workplace, capsys):
-    """The dataset must not depend on the limits."""
-    for name, abc in (("a", HEAD + "GABc|" * 3), ("b", HEAD + "GABc|" * 5)):
-        (workplace / "mine" / name).mkdir(parents=True)
-        (workplace / "mine" / name / "x.abc").write_text(abc)
-        (workplace / "mine" / name / "y.abc").write_text(HEAD + "L:1/0\nG|")
-    files = [(workplace / f"mine/{name}/{x}.abc", name, None) for name in "ab" for x in "xy"]
-    examples = list(data.read_tunes(data.list_file_tunes(files)))
-    assert [row["style"] for _, row, _ in examples] == ["a", "b"]
-    message = capsys.readouterr().err
-    assert "y.abc, tune 1 is damaged or is not a tune" in message
-    assert "Left out 2 of 4 tunes" in message
-    with (
-        limits.override(max_abc_bars=4),
-        pytest.raises(limits.LimitError, match=r"b/x\.abc, tune"),
-    ):
-        list(data.read_tunes(data.list_file_tunes(files)))
+def read_parts(tmp_path, *parts):
+    """Return the melody of a score, given the content of the first bar of each part."""
+    path = tmp_path / "a.musicxml"
+    names = "".join(
+        f'<score-part id="P{n}"><part-name>x</part-name></score-part>' for n in range(len(parts))
+    )
+    bodies = "".join(
+        f'<part id="P{n}"><measure number="1"><attributes>{KEY}</attributes>{part}</measure></part>'
+        for n, part in enumerate(parts)
+    )
+    path.write_text(
+        f"<score-partwise><part-list>{names}</part-list>{bodies}</score-partwise>", "utf-8"
+    )
+    return scores.read_musicxml(path)
+
+
+DRUM = (
+    "<note><unpitched><display-step>E</display-step><display-octave>4</display-octave></unpitched>"
+    "<duration>1</duration></note>"
+)
+GRACE = NOTE.replace("<note>", "<note><grace/>").replace("<duration>1</duration>", "")
+LOWER = NOTE.replace("<note>", "<note><chord/>").replace("D</step>", "C</step>")
+BACK = "<backup><duration>1</duration></backup>"
+
+
+def test_the_first_part_with_notes_of_definite_pitch_is_read(tmp_path):
+    melody = read_parts(
+        tmp_path, DRUM * 2, GRACE + NOTE + LOWER + NOTE, LOWER.replace("<chord/>", "")
+    )
+    assert melody.tokens == ["M:4/4", "K:C_major", "2:1", "2:1", "|"]
+    assert melody.left_out == {
+        "parts without notes of definite pitch": 1,
+        "notes of further parts": 1,
+        "grace notes": 1,
+        "notes of further voices and of chords": 1,
+    }
+    assert melody.decisions == ("melody: first part",)
+    with pytest.raises(InputError, match="musicxml has no notes"):
+        read_parts(tmp_path, DRUM)
+
+
+def test_drums_between_notes_are_rests(tmp_path):
+    assert read_parts(tmp_path, NOTE + DRUM).tokens[2:] == ["2:1", "r:1", "|"]
+
+
+def test_voices_of_a_bar(tmp_path):
+    first, second = (
+        NOTE.replace("</duration>", f"</duration><voice>{number}</voice>") for number in (1, 2)
+    )
+    melody = read_parts(tmp_path, first + BACK + second.replace(">D<", ">C<"))
+    assert melody.tokens[2:] == ["2:1", "|"]
+    assert melody.decisions == ("melody: first voice of each bar",)
+    assert melody.left_out == {"notes of further voices and of chords": 1}
+
+
+def test_the_container_names_the_score(tmp_path):
+    path, file = tmp_path / "a.mxl", io.BytesIO()
+    container = '<container><rootfiles><rootfile full-path="b.xml"/></rootfiles></container>'
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("META-INF/container.xml", container)
+        archive.writestr("a.xml", "<html/>")
+        archive.writestr("b.xml", musicxml(NOTE, KEY))
+    path.write_bytes(file.getvalue())
+    assert scores.read_musicxml(path).tokens[2:] == ["2:1", "|"]
+
+
+def test_entities_are_not_expanded(tmp_path):
+    path = tmp_path / "a.xml"
+    bomb = '<!ENTITY a "aaaaaaaaaa">' + "".join(
+        f'<!ENTITY {new} "{f"&{old};" * 10}">' for old, new in zip("abcdefgh", "bcdefghi")
+    )
+    path.write_text(f"<!DOCTYPE s [{bomb}]>" + musicxml(NOTE, KEY).replace("x<", "&i;<"))
+    with pytest.raises(InputError, match=r"a\.xml"):
+        scores.read_musicxml(path)
