@@ -30,9 +30,11 @@ PIPES = re.compile(r"H[Pp]\b")
 _METER = re.compile(r"\(?\s*(\d+(?:\s*\+\s*\d+)*)\s*\)?\s*/\s*(\d+)")
 _LENGTH = re.compile(r"(\d+)(?:\s*/\s*(\d+))?(?!\d)")
 _KEY = re.compile(
-    r"([A-G])\s*([#b]?)\s*(?i:(maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*|(m)(?![a-z]))?(?!\w*=)"
+    r"([A-G])\s*([#b]?)\s*(?i:(maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*|(m)(?![a-z]))?"
 )
-_ACCIDENTAL = re.compile(r"(?<!\w)(\^{1,2}|_{1,2}|=)([A-Ga-g])")
+_ACCIDENTAL = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
+_PROPERTY = re.compile(r"(?!exp=)[a-z]{2,}=\S*")
+"""Pattern of a property after a key, such as "clef=bass"."""
 _VOICE_ONLY = re.compile(r"treble|alto|tenor|bass|perc|[a-z]+\s*=")
 """Pattern of a clef or other property in a field K without a key."""
 _OCTAVE = re.compile(r"\boctave\s*=\s*([+-]?\d)")
@@ -87,7 +89,7 @@ def parse_key(text: str, where: object, current: Signature | None = None) -> Sig
         letter, sign, mode, minor = match.groups()
         mode = MODES[(mode or minor or "maj").lower()]
         signature = make_signature(Key(letter + sign.replace("b", "-"), mode))
-        rest = text[match.end() :]
+        rest = _PROPERTY.sub("", text[match.end() :])
         explicit = {m[2].upper(): ALTERATIONS[m[1]] for m in _ACCIDENTAL.finditer(rest)}
         base = dict.fromkeys("CDEFGAB", 0) if re.search(r"\bexp\b", rest) else signature.alterations
         signature = dataclasses.replace(signature, alterations={**base, **explicit})
@@ -123,7 +125,9 @@ def parse_meter_field(text: str, where: object) -> str | None:
         InputError: If the value is not a meter.
     """
     text = text.strip()
-    if not text or re.match(r"(?i)none\b|free\b", text):
+    free = re.match(r"(?i)none\b|free|frei", text)
+    text = text[free.end() :] if free else text
+    if not text:
         return None
     if re.match(r"C\|", text):
         return "2/2"

@@ -107,7 +107,7 @@ def read_tunes(path: object, files: Iterable[TuneFile]) -> Iterator[Example]:
         str(path),
         ", ".join(f"{name} ({count:,} files)" for name, count in formats.items()),
         styles.total(),
-        left_out=+left_out,
+        left_out=dict(+left_out),
         notes=(
             f"{num_notes:,} notes and rests",
             "styles: " + ", ".join(f"{style} ({count:,})" for style, count in styles.items()),

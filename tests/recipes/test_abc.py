@@ -151,6 +151,9 @@ def test_bars_and_repeats(body, tokens):
         ("", "K:C_major", [60, 65]),
         ("D exp ^f", "K:D_major", [60, 66]),
         ("D =c", "K:D_major", [60, 66]),
+        ("Dmix=c_f", "K:D_mixolydian", [60, 64]),
+        ("C middle=d clef=c", "K:C_major", [60, 65]),
+        ("Ebmin", "K:E-_minor", [59, 65]),
     ],
 )
 def test_keys(key, token, pitches):
@@ -165,6 +168,7 @@ def test_unit_length_of_a_tune_without_one():
     assert read_body("C|", head.format("2/4")) == "0:1/4 |"
     assert read_tokens(head.format("C|") + "C|") == ["M:2/2", "K:C_major", "0:1/2", "|"]
     assert read_tokens(head.format("none") + "C|")[0] == "M:4/4"
+    assert read_tokens(head.format("FREI6/8") + "C|")[0] == "M:6/8"
     assert read_tokens("X:1\nK:C\nM:6/8\nL:1/4\nC|") == ["M:6/8", "K:C_major", "0:1", "|"]
 
 

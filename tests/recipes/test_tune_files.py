@@ -1,5 +1,7 @@
 """Files and folders of tunes: styles, splits, damaged files, and summaries."""
 
+import json
+
 import pytest
 from keras_seq_recipes.music import sources
 
@@ -78,6 +80,7 @@ def test_a_bad_tune_stops_or_is_left_out(tmp_path):
 def test_summary(tmp_path):
     folder = write(tmp_path, a_x=f"Text\n\n{HEAD}C{{d}}[CE]|\n\nMore text\n", b_x=HEAD + "C|")
     _, summary = read(folder)
+    assert type(summary).from_json(json.loads(json.dumps(summary.to_json()))) == summary
     assert str(summary).removeprefix(str(folder)) == (
         ": ABC (2 files); 2 rows; left out 2: lines of text between tunes; left out 1: grace "
         "notes; left out 1: notes below the highest of a chord; 3 notes and rests; styles: a (1), "
