@@ -22,6 +22,7 @@ __all__ = [
     "demo",
     "export",
     "layers",
+    "load_run",
     "losses",
     "migration",
     "models",
@@ -38,6 +39,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name == "trace":
         return importlib.import_module(f"{__name__}.tracing").trace
+    if name == "load_run":
+        return importlib.import_module(f"{__name__}.train").load_run
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

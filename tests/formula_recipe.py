@@ -43,6 +43,7 @@ def build(config, train):
 """,
     "recipe.py": """
 import os, pathlib, signal
+from keras_seq import InputError
 from keras_seq.batching import EncodedDataset
 from keras_seq.train import recipe
 from . import data, model
@@ -58,6 +59,8 @@ class Recipe(recipe.Recipe):
         return evaluate(model, splits, name)
 
     def predict(self, model, config, inputs):
+        if "bad" in inputs:
+            raise InputError("The input 'bad' is bad.")
         for text in inputs:
             yield {"input": text, "weights": sum(weight.numpy().sum() for weight in model.weights)}
 

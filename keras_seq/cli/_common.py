@@ -10,11 +10,10 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from keras_seq import __version__
-from keras_seq._internal import startup
-from keras_seq.train import distribution
-from keras_seq.train.metrics import numbers
+from keras_seq.train.metrics import flatten, numbers
 
 app = App(
     name="keras-seq",
@@ -77,32 +76,35 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def start_backend(distribute: distribution.Kind) -> distribution.Devices | None:
-    """Import the backend and return the devices to train on.
+HEADLINE_METRICS = 2
+"""Maximum number of metrics per split that are printed in one line."""
+
+
+def print_metrics(metrics: Mapping[str, Any], monitor: str) -> None:
+    """Print the main metrics of each split, and tables of the last split's metrics by label.
 
     Args:
-        distribute: Value of `--distribute`.
-
-    Returns:
-        Devices, or None without `--distribute`.
+        metrics: Metrics by split, as in `metrics.json`.
+        monitor: Metric by which the recipe chooses, which is printed first.
     """
-    devices = startup.import_backend(lambda: distribution.make_devices(distribute))
-    if devices is not None:
-        console.print(f"Training on {devices}.")
-    return devices
+    splits = [name for name in ("train", "validation", "test") if name in metrics]
+    for split in splits:
+        values = numbers(metrics[split])
+        names = sorted(values, key=lambda name: name != monitor)[:HEADLINE_METRICS]
+        line = "  ".join(f"{name} {values[name]:.4f}" for name in names)
+        console.print(f"[bold]{escape(split)}[/] {line}")
+    for name, details in metrics[splits[-1]].items() if splits else ():
+        if isinstance(details, Mapping) and details:
+            _print_details(f"{splits[-1]} {name}", details)
 
 
-def print_metrics(metrics: Mapping[str, Any]) -> None:
-    """Print the metrics of each split, with one line per nested dict, such as one per label."""
-    for split in ("train", "validation", "test"):
-        if split in metrics:
-            _print_numbers(split, metrics[split])
-
-
-def _print_numbers(title: str, metrics: Mapping[str, Any], indent: str = "") -> None:
-    values = "  ".join(f"{name} {value:.4f}" for name, value in numbers(metrics).items())
-    if values:
-        console.print(f"{indent}[bold]{escape(title)}[/] {values}")
-    for name, details in metrics.items():
-        if isinstance(details, Mapping):
-            _print_numbers(name, details, "  ")
+def _print_details(title: str, details: Mapping[str, Any]) -> None:
+    """Print a table with a row per label, or per number if there are no labels."""
+    has_labels = all(isinstance(values, Mapping) for values in details.values())
+    rows = details if has_labels else {name: {"value": x} for name, x in flatten(details).items()}
+    columns = dict.fromkeys(name for values in rows.values() for name in values)
+    table = Table("", *map(escape, columns), title=escape(title), title_justify="left")
+    for label, values in rows.items():
+        cells = (f"{values[name]:.4f}" if name in values else "" for name in columns)
+        table.add_row(escape(label), *cells)
+    console.print(table)

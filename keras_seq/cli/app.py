@@ -17,6 +17,7 @@ from keras_seq.cli import (  # noqa: F401
     export,
     ls,
     predict,
+    runs,
     serve,
     trace,
     train,

@@ -8,7 +8,7 @@ from cyclopts import Parameter, validators
 from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import RecipeOption, app, console, limited
-from keras_seq.train import runs
+from keras_seq.train.api import load_run
 
 
 @app.command
@@ -36,14 +36,11 @@ def export(
     """
     if portable and format != "onnx":
         raise InputError(f"--portable needs --format onnx, got --format {format}.")
-    loaded, config, model = runs.Run(run).load(recipe)
-    from keras_seq import export as exports
-
-    inputs = loaded.export_inputs(model, config, num_examples)
+    trained = load_run(run, recipe)
     folder = output or run / format
     with startup.filtered_stderr():
         options = {"portable": True} if portable else {}
-        report = exports.FORMATS[format](model, folder, inputs, **options)
+        report = trained.export(format, folder, num_examples, **options)
     for name, milliseconds in report["latency_ms"].items():
         console.print(f"[bold]{name}[/] {milliseconds:.2f} ms per example")
     console.print(f"[bold]largest difference[/] {report['max_abs_error']:.1e}")

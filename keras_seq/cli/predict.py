@@ -1,17 +1,26 @@
 """`keras-seq predict`."""
 
+import contextlib
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from rich.table import Table
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from keras_seq._internal.errors import InputError
-from keras_seq.cli._common import RecipeOption, app, console
+from keras_seq.cli._common import RecipeOption, app
+from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import Words, is_help, keyword, parse_known, run_command
-from keras_seq.train import runs
+from keras_seq.train.api import TrainedRun, load_run
+from keras_seq.train.prediction import BATCH_SIZE
+
+MAX_SHOWN = 3
+"""Maximum number of bad inputs that are shown."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,9 +30,9 @@ class FirstStage:
     recipe: RecipeOption = None
 
 
-@app.command(help_flags=[], usage="Usage: keras-seq predict RUN INPUT... [OPTIONS]")
+@app.command(help_flags=[], usage="Usage: keras-seq predict RUN [INPUT...] [OPTIONS]")
 def predict(*words: Words) -> None:
-    """Print the predictions of a finished run.
+    """Print or write the predictions of a finished run.
 
     RUN is the folder of the run. INPUT is a file name, a text or a number, depending on the recipe.
     `keras-seq predict RUN --help` lists the options of the recipe.
@@ -31,31 +40,107 @@ def predict(*words: Words) -> None:
     if is_help("predict", words):
         return
     folder, *options = words
-    no_input = InputError("predict needs at least one input after the folder of the run.")
     if not options:
-        raise no_input
-    run = runs.Run(Path(folder))
-    info, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
-    predict_rows: Callable[..., Iterable[dict[str, Any]]] = info.import_recipe().predict
+        raise _no_input()
+    trained = load_run(folder, parse_known(FirstStage, options).recipe)
 
-    def predict_inputs(*inputs: str, **recipe_options: Any) -> None:
-        if not inputs:
-            raise no_input
+    def predict_inputs(
+        *inputs: str,
+        input: str | None = None,
+        output: str | None = None,
+        batch_size: int = BATCH_SIZE,
+        **recipe_options: Any,
+    ) -> None:
         recipe_options.pop("recipe", None)  # the first stage has read it
-        _, config, model = run.load(info)
-        table = None
-        for row in predict_rows(model, config, inputs, **recipe_options):
-            if table is None:
-                table = Table(*row)
-            table.add_row(*map(str, row.values()))
-        console.print(table if table is not None else "There are no predictions.")
+        _predict(trained, inputs, input, output, batch_size, recipe_options)
 
+    recipe_predict = trained.info.import_recipe().predict
     # Keyword arguments of the recipe's method become options.
-    recipe_parameters = [
+    parameters = [
         parameter
-        for parameter in inspect.signature(predict_rows).parameters.values()
+        for parameter in inspect.signature(recipe_predict).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
-    predict_inputs.__doc__ = predict_rows.__doc__
-    recipe_parameters.append(keyword("recipe", None, RecipeOption))
-    run_command(f"predict {folder}", predict_inputs, options, recipe_parameters)
+    predict_inputs.__doc__ = recipe_predict.__doc__
+    parameters += [
+        keyword("input", None, _file_option(INPUT_HELP)),
+        keyword("output", None, _file_option(OUTPUT_HELP)),
+        keyword("batch_size", BATCH_SIZE, Annotated[int, Parameter(help=BATCH_SIZE_HELP)]),
+        keyword("recipe", None, RecipeOption),
+    ]
+    run_command(f"predict {folder}", predict_inputs, options, parameters)
+
+
+def _predict(
+    trained: TrainedRun,
+    inputs: Sequence[str],
+    input_file: str | None,
+    output_file: str | None,
+    batch_size: int,
+    recipe_options: dict[str, Any],
+) -> None:
+    """Predict, and print or write the rows."""
+    if bool(inputs) == (input_file is not None):
+        raise _no_input()
+    if output_file is not None:
+        check_output(output_file)
+    bad: list[str] = []
+    batches = trained.predict_in_batches(
+        inputs if input_file is None else _read_inputs(input_file),
+        batch_size,
+        # A bad input among few is an error; in a file it is left out.
+        None if input_file is None else lambda _, error: bad.append(str(error)),
+        **recipe_options,
+    )
+    if output_file is None:
+        print_table(row for batch in batches for row in batch)
+    else:
+        with open_writer(output_file) as write, _progress() as advance:
+            for batch in batches:
+                write(batch)
+                advance(len(batch))
+    if bad:
+        print(f"keras-seq: warning: left out {len(bad)} bad inputs:", file=sys.stderr)
+        print(*(f"  {text}" for text in bad[:MAX_SHOWN]), sep="\n", file=sys.stderr)
+
+
+INPUT_HELP = f"File with one input per line; {STANDARD} reads the standard input."
+OUTPUT_HELP = (
+    "File to write the predictions to, with the suffix .jsonl, .csv or .tsv; "
+    f"{STANDARD} writes JSON lines to the standard output. Default: a table."
+)
+BATCH_SIZE_HELP = "Number of inputs that are predicted together, at least 1."
+
+
+def _file_option(help_text: str) -> Any:
+    """Return the type of an option whose value is a file name or `STANDARD`."""
+    return Annotated[str | None, Parameter(help=help_text, allow_leading_hyphen=True)]
+
+
+def _no_input() -> InputError:
+    return InputError(
+        "predict needs either inputs after the folder of the run, or a file with --input."
+    )
+
+
+def _read_inputs(name: str) -> Iterator[str]:
+    """Yield the lines of a file that are not blank."""
+    from keras_seq.data.files import read_lines
+
+    if name == STANDARD:
+        lines: Iterator[str] = (line.rstrip("\r\n") for line in sys.stdin)
+    else:
+        lines = (line for _, line in read_lines(Path(name)))
+    return (line for line in lines if line.strip())
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Any]:
+    """Show the number of written rows if the standard error is a terminal."""
+    columns = (TextColumn("{task.completed:,} predictions"), TimeElapsedColumn())
+    bar_console = Console(stderr=True)
+    with Progress(
+        *columns, console=bar_console, transient=True, disable=not bar_console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda count: bar.advance(task, count)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from keras_seq.cli._common import RecipeOption, app, console, limited
-from keras_seq.train import runs
+from keras_seq.train.api import load_run
 
 
 @app.command
@@ -17,7 +17,4 @@ def trace(run: Path, example: str, *, recipe: RecipeOption = None) -> None:
             test split, from 0.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
-    loaded, config, model = runs.Run(run).load(recipe)
-    from keras_seq.cli._trace_page import write_example_page
-
-    console.print(f"[bold]page[/] {write_example_page(loaded, config, model, example, run)}")
+    console.print(f"[bold]page[/] {load_run(run, recipe).write_trace_page(example)}")

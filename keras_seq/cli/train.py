@@ -1,20 +1,17 @@
 """`keras-seq train`."""
 
-import contextlib
 import dataclasses
 import shlex
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import (
     RUNS,
     RunsOption,
     app,
     console,
     print_metrics,
-    start_backend,
 )
 from keras_seq.cli._two_stages import (
     Words,
@@ -24,8 +21,8 @@ from keras_seq.cli._two_stages import (
     parse_known,
     run_command,
 )
-from keras_seq.train import distribution, registry, results, runs
-from keras_seq.train.config import Config
+from keras_seq.train import registry, runs
+from keras_seq.train.api import train_run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,44 +78,23 @@ def train(*words: Words) -> None:
                 command. Default: one device.
             **fields: Fields of the recipe's Config.
         """
-        config = dataclasses.replace(defaults, **fields)
-        folder = runs.get_run(runs_folder, recipe, preset if run is None else run)
-        command = shlex.join(["keras-seq", "train", *words])
-        if record:
-            results.check_recordable(recipe, preset, config, test)
-        chief = distribution.is_chief(distribute)
-        with folder.lock() if chief else contextlib.nullcontext():
-            if resume:
-                folder.read_unfinished(recipe)  # again: another process may have finished it
-                _check_unchanged(defaults, config, folder)
-            elif chief:
-                folder.ensure_new()
-            devices = start_backend(distribute)
-            from keras_seq.train import loop
-
-            code = recipe.import_recipe()
-            metrics = loop.train(code, preset, config, folder, command, test, devices)
-            if metrics is None:
-                return
-            if record:
-                results.record(recipe, metrics, config)
-        print_metrics(metrics)
-        console.print(f"[bold]run[/] {folder.folder}")
+        trained = train_run(
+            recipe_ref,
+            preset=preset,
+            run=run,
+            runs_folder=runs_folder,
+            resume=resume,
+            record=record,
+            test=test,
+            distribute=distribute,
+            command=shlex.join(["keras-seq", "train", *words]),
+            **fields,
+        )
+        if trained is not None:
+            print_metrics(trained.metrics, recipe.monitor)
+            console.print(f"[bold]run[/] {trained.folder}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
     run_command(
         f"train {recipe_ref}", train_recipe, options, [*config_parameters(defaults), presets]
     )
-
-
-def _check_unchanged(stored: Config, current: Config, run: runs.Run) -> None:
-    """Check that a run resumes with the config that it was started with.
-
-    Raises:
-        InputError: If a field has another value.
-    """
-    for field in dataclasses.fields(stored):
-        was, now = getattr(stored, field.name), getattr(current, field.name)
-        if was != now:
-            option = field.name.replace("_", "-")
-            raise InputError(f"{run.folder} was started with --{option} {was}, not {now}.")

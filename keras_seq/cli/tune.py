@@ -16,7 +16,6 @@ from keras_seq.cli._common import (
     app,
     console,
     print_metrics,
-    start_backend,
 )
 from keras_seq.cli._two_stages import (
     Words,
@@ -93,7 +92,7 @@ def tune(*words: Words) -> None:
             os.execv(sys.executable, command_line)
 
         with contextlib.nullcontext() if is_worker else folder.lock():
-            devices = start_backend(distribute)
+            devices = distribution.start_backend(distribute)
             from keras_seq import tuning
 
             result = tuning.tune(
@@ -117,7 +116,7 @@ def tune(*words: Words) -> None:
         for row in rows:
             table.add_row(*map(tuning.format_value, row.values()))
         console.print(table)
-        print_metrics(metrics)
+        print_metrics(metrics, recipe.monitor)
         console.print(f"[bold]run[/] {folder.folder}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from keras_seq._internal import keras_compat
+from keras_seq._internal import keras_compat, startup
 from keras_seq._internal.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +58,21 @@ def tuning_role() -> Literal["chief", "worker"] | None:
     if not (port := os.environ[KERASTUNER_VARIABLES[2]]).isdecimal():
         raise InputError(f"{KERASTUNER_VARIABLES[2]} must be a number, got {port!r}.")
     return "chief" if "chief" in os.environ[KERASTUNER_VARIABLES[0]] else "worker"
+
+
+def start_backend(kind: Kind) -> "Devices | None":
+    """Import the backend and return the devices to train on, which are printed.
+
+    Args:
+        kind: As for `make_devices`.
+
+    Returns:
+        Devices, or None without a kind.
+    """
+    devices = startup.import_backend(lambda: make_devices(kind))
+    if devices is not None:
+        print(f"Training on {devices}.")
+    return devices
 
 
 @functools.cache  # two strategies in one process interfere with each other

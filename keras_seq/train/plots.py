@@ -1,7 +1,7 @@
 """Plots of a run, as PNG files."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -206,27 +206,6 @@ def transcription(recognizer: "CTCRecognizer", recording: Array, path: Path) -> 
         text.text(times[step], 0.3, visible, family="monospace")
     text.set(xlabel="seconds", yticks=[], ylim=(0, 1), xlim=(0, times[-1]))
     figure.savefig(path, dpi=120)
-
-
-def attention_per_text(
-    texts: Sequence[str], translations: Iterable[Sequence["Translation"]], folder: Path
-) -> Iterator[tuple[str, "Translation", str]]:
-    """Plot the attention weights of the best translation of each text.
-
-    Args:
-        texts: Source texts.
-        translations: Translations of each text, the best first.
-        folder: Folder to write to. It is created.
-
-    Yields:
-        For each translation the text, the translation and the path of the text's plot.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for text, candidates in zip(texts, translations, strict=True):
-        path = folder / f"{file_name(text)}.png"
-        attention(candidates[:1], path)
-        for translation in candidates:
-            yield text, translation, str(path)
 
 
 def filmstrips(

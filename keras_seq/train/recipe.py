@@ -90,6 +90,15 @@ class RecipeInfo:
         return self.presets[name]
 
     @property
+    def monitor(self) -> str:
+        """Validation metric by which the recipe chooses."""
+        return self.preset("default").monitor
+
+    def field_names(self) -> list[str]:
+        """Return the names of the fields of the recipe's Config."""
+        return [field.name for field in dataclasses.fields(self.preset("default"))]
+
+    @property
     def results(self) -> list[dict[str, Any]]:
         """Recorded results of the presets: content of `metrics.json` of each run."""
         path = self.folder / "results.json"

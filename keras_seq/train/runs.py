@@ -134,6 +134,15 @@ class Run:
                 raise InputError(f"{path} is not the config of a run: {key!r} is not valid.")
         return content
 
+    def read_settings(self) -> tuple[str, dict[str, Any]]:
+        """Return the preset name and the fields of the Config, without importing the recipe.
+
+        Raises:
+            InputError: If the folder does not hold a run.
+        """
+        content = self._read_config_json()
+        return content["preset"], content["config"]
+
     @property
     def fingerprint(self) -> fingerprints.Fingerprint:
         """Fingerprint of code and data at the start, empty for runs of older versions."""

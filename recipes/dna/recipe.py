@@ -48,7 +48,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
             yield {
                 "sequence": name,
                 "class": prediction.label,
-                "probability": f"{prediction.probability:.3f}",
+                "probability": float(prediction.probability),
             }
 
     def trace_inputs(

@@ -68,8 +68,8 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             candidates = model.next_tokens(tokens, num_tokens=num_next)
             yield {
                 "text": text,
-                "log2 p": f"{scores.sum():.1f}",
-                "bits per character": f"{-scores.sum() / max(len(text), 1):.2f}",
+                "log2 p": float(scores.sum()),
+                "bits per character": float(-scores.sum() / max(len(text), 1)),
                 "p per token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
                 "next": "  ".join(f"{token!r} {p:.2f}" for token, p in candidates),
             }

@@ -47,7 +47,7 @@ class Recipe(recipe.Recipe[Config, keras.Model]):
                 "image": path,
                 "strokes": digit.strokes,
                 "digit": int(row.argmax()),
-                "probability": f"{row.max():.3f}",
+                "probability": float(row.max()),
             }
 
     def trace_inputs(

@@ -43,5 +43,5 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
                     "label": span.label,
                     "start": span.start,
                     "end": span.end,
-                    "score": f"{span.score:.3f}",
+                    "score": float(span.score),
                 }

@@ -29,7 +29,7 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
             row = {
                 "text": text,
                 "label": prediction.label,
-                "probability": f"{prediction.probability:.3f}",
+                "probability": float(prediction.probability),
             }
             if prediction.token_weights is not None:
                 top = sorted(prediction.token_weights, key=lambda pair: -pair[1])[:3]

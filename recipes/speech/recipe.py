@@ -43,9 +43,9 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
         length_bonus: float = 0.0,
         use_lexicon: bool = True,
         chunk_seconds: float | None = None,
-        folder: Path = Path("transcriptions"),
+        picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Transcribe audio files, and plot when each character was recognized.
+        """Transcribe audio files.
 
         Args:
             model: Trained model.
@@ -59,7 +59,7 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
             use_lexicon: Allow only words of the training transcripts.
             chunk_seconds: Stream each file in chunks of this many seconds, and show the text after
                 each chunk. Needs a model trained with `--no-bidirectional`; decoding is greedy.
-            folder: Folder for the plots.
+            picture: Folder for plots of the characters over time. Default: no plots.
         """
         uses_search = beam_width is not None or language_model is not None
         if chunk_seconds is not None and chunk_seconds <= 0:
@@ -78,12 +78,14 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
             if chunk_seconds is not None:
                 yield from _stream(model, path, recording, chunk_seconds)
                 continue
-            plot = folder / f"{plots.file_name(Path(path).stem)}.png"
-            folder.mkdir(parents=True, exist_ok=True)
-            plots.transcription(model, recording, plot)
             [text] = model.transcribe([recording], beam_width, **options)
-            seconds = f"{len(recording) / model.sample_rate:.2f}"
-            yield {"file": path, "seconds": seconds, "text": text, "plot": str(plot)}
+            row = {"file": path, "seconds": len(recording) / model.sample_rate, "text": text}
+            if picture is not None:
+                picture.mkdir(parents=True, exist_ok=True)
+                plot = picture / f"{plots.file_name(Path(path).stem)}.png"
+                plots.transcription(model, recording, plot)
+                row["plot"] = str(plot)
+            yield row
 
     def trace_inputs(
         self, model: CTCRecognizer, example: Any, target: Any = None
@@ -105,5 +107,5 @@ def _stream(
         text += stream.feed(chunk).text
         if start + chunk_length >= len(recording):
             text += stream.finish().text
-        seconds = f"{(start + len(chunk)) / model.sample_rate:.2f}"
+        seconds = (start + len(chunk)) / model.sample_rate
         yield {"file": path, "seconds": seconds, "text": text}

@@ -29,9 +29,9 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         *,
         n_best: int = 1,
         beam_width: int = 5,
-        folder: Path = Path("attention"),
+        picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Predict the n-best pronunciations of each word, and plot the attention of the best.
+        """Predict the n-best pronunciations of each word, the best first.
 
         Args:
             model: Trained model.
@@ -39,18 +39,28 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             inputs: Words.
             n_best: Number of pronunciations per word, at most `beam_width`.
             beam_width: Beam width.
-            folder: Folder for the attention plots.
+            picture: Folder for plots of the attention of the best. Default: no plots.
         """
         n_best_lists = model.translate_n_best(
-            list(inputs), n_best=n_best, beam_width=beam_width, return_attention_scores=True
+            list(inputs),
+            n_best=n_best,
+            beam_width=beam_width,
+            return_attention_scores=picture is not None,
         )
-        for text, best, plot in plots.attention_per_text(inputs, n_best_lists, folder):
-            yield {
-                "word": text,
-                "phonemes": best.text,
-                "score": f"{best.score:.2f}",
-                "attention": plot,
-            }
+        for text, candidates in zip(inputs, n_best_lists, strict=True):
+            plot = {}
+            if picture is not None:
+                picture.mkdir(parents=True, exist_ok=True)
+                path = picture / f"{plots.file_name(text)}.png"
+                plots.attention(candidates[:1], path)
+                plot = {"attention": str(path)}
+            for candidate in candidates:
+                yield {
+                    "word": text,
+                    "phonemes": candidate.text,
+                    "score": float(candidate.score),
+                    **plot,
+                }
 
     def trace_inputs(
         self, model: Seq2Seq, example: Any, target: Any = None

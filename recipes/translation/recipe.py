@@ -44,9 +44,9 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         n_best: int = 1,
         beam_width: int = 5,
         length_penalty: float = 0.6,
-        folder: Path = Path("attention"),
+        picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Predict the n-best translations of each sentence, and plot the attention of the best.
+        """Predict the n-best translations of each sentence, the best first.
 
         Args:
             model: Trained model.
@@ -55,7 +55,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             n_best: Number of translations per sentence, at most `beam_width`.
             beam_width: Beam width.
             length_penalty: Length penalty; larger values favor longer translations.
-            folder: Folder for the attention plots.
+            picture: Folder for plots of the attention of the best. Default: no plots.
         """
         n_best_lists = model.translate_n_best(
             list(inputs),
@@ -63,15 +63,22 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             beam_width=beam_width,
             length_penalty=length_penalty,
             copy_unknown=True,
-            return_attention_scores=True,
+            return_attention_scores=picture is not None,
         )
-        for text, best, plot in plots.attention_per_text(inputs, n_best_lists, folder):
-            yield {
-                "text": text,
-                "translation": best.text,
-                "score": f"{best.score:.2f}",
-                "attention": plot,
-            }
+        for text, candidates in zip(inputs, n_best_lists, strict=True):
+            plot = {}
+            if picture is not None:
+                picture.mkdir(parents=True, exist_ok=True)
+                path = picture / f"{plots.file_name(text)}.png"
+                plots.attention(candidates[:1], path)
+                plot = {"attention": str(path)}
+            for candidate in candidates:
+                yield {
+                    "text": text,
+                    "translation": candidate.text,
+                    "score": float(candidate.score),
+                    **plot,
+                }
 
     def demo(self, model: Seq2Seq, config: Config) -> "Panel":
         """Return a panel with a sentence as input and its n-best translations as output."""

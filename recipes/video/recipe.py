@@ -41,28 +41,30 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
         config: Config,
         inputs: Sequence[str],
         *,
-        folder: Path = Path("filmstrips"),
+        picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Predict the action of each video file or folder of images, and draw filmstrips.
+        """Predict the action of each video file or folder of images.
 
         Args:
             model: Trained model.
             config: Config of the run.
             inputs: Video files, or folders with one image per frame.
-            folder: Folder for the filmstrips, which show the probabilities after each frame.
+            picture: Folder for filmstrips with the probabilities after each frame. Default: none.
         """
         clips = [read_video(path, model.frame_shape, **model.frame_sampling) for path in inputs]
-        folder.mkdir(parents=True, exist_ok=True)
         for path, clip, prediction in zip(inputs, clips, model.classify(clips), strict=True):
-            filmstrip = folder / f"{plots.file_name(Path(path).name)}.png"
-            strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
-            plots.filmstrips([strip], filmstrip)
-            yield {
+            row = {
                 "video": path,
                 "action": prediction.label,
-                "probability": f"{prediction.probability:.3f}",
-                "filmstrip": str(filmstrip),
+                "probability": float(prediction.probability),
             }
+            if picture is not None:
+                picture.mkdir(parents=True, exist_ok=True)
+                filmstrip = picture / f"{plots.file_name(Path(path).name)}.png"
+                strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
+                plots.filmstrips([strip], filmstrip)
+                row["filmstrip"] = str(filmstrip)
+            yield row
 
     def trace_inputs(
         self, model: VideoClassifier, example: Any, target: Any = None

@@ -9,8 +9,8 @@ from tiny_models import WORDS, classifier, generator, rows, tagger
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
-from keras_seq.cli._trace_page import write_example_page
 from keras_seq.train import registry
+from keras_seq.train.trace_page import write_example_page
 
 pytestmark = [
     pytest.mark.skipif(BACKEND != "tensorflow", reason="recipes run on TensorFlow"),
@@ -63,7 +63,7 @@ class RecipeWithSplits:
         self.name, self.splits = name, {"test": RawExamples(inputs, targets)}
         self.trace_inputs = registry.find(name).import_recipe().trace_inputs
 
-    def load(self, config):
+    def load_splits(self, config):
         return self.splits
 
 

@@ -65,7 +65,9 @@ def test_own_lexicon_end_to_end(workplace, capsys, monkeypatch):
     capsys.readouterr()
     assert cli.main(["predict", str(folder), "Cab", "a'é"]) == 0
     shown = capsys.readouterr().out
-    assert "phonemes" in shown and "Cab" in shown and (workplace / "attention").is_dir()
+    assert "phonemes" in shown and "Cab" in shown and not (workplace / "plots").exists()
+    assert cli.main(["predict", str(folder), "Cab", "--picture", "plots"]) == 0
+    assert (workplace / "plots" / "Cab.png").is_file()
 
 
 @pytest.mark.parametrize("separator", [" ", ""])

@@ -167,10 +167,10 @@ def test_own_videos_end_to_end(workplace, capsys):
     gif = next(run.glob("row_*.gif"))
     write_video(workplace / "one.mp4", moving_bar(3, 1))
     capsys.readouterr()
-    assert cli.main(["predict", str(run), str(gif), "one.mp4"]) == 0
+    assert cli.main(["predict", str(run), str(gif), "one.mp4", "--picture", "strips"]) == 0
     shown = capsys.readouterr().out
     assert "falls" in shown or "rises" in shown
-    assert (workplace / "filmstrips" / "one_mp4.png").stat().st_size > 500
+    assert (workplace / "strips" / "one_mp4.png").stat().st_size > 500
     # A GIF that the run wrote is read as the same clip.
     row = int(gif.stem.removeprefix("row_"))
     clip = data.load(Config(data="mine", frame_size=8))["test"].inputs[row]

@@ -1,0 +1,98 @@
+"""`keras-seq runs`."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from keras_seq._internal.errors import InputError
+from keras_seq.cli._common import RUNS, RunsOption, app, console
+from keras_seq.train import registry
+from keras_seq.train.metrics import flatten, numbers
+from keras_seq.train.runs import Run
+
+RUN_FILE = "config.json"
+
+
+@app.command(name="runs")
+def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
+    """List the runs with their settings and results, or compare runs.
+
+    Args:
+        folders: Folders of runs to compare. Default: list all runs.
+        runs_folder: Folder of all runs.
+    """
+    if folders:
+        _compare([Run(folder) for folder in folders])
+        return
+    found = sorted(path.parent for path in runs_folder.glob(f"*/*/{RUN_FILE}"))
+    if not found:
+        raise InputError(f"There are no runs in {runs_folder}. Name their folder with --runs.")
+    table = Table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
+    for folder in found:
+        table.add_row(str(folder), *_describe(Run(folder)))
+    console.print(table)
+
+
+def _describe(run: Run) -> list[str]:
+    """Return the columns of a run in the list of runs."""
+    try:
+        preset, config = run.read_settings()
+        data = str(config.get("data", ""))
+        changed = _changed_fields(run, preset, config)
+        if not run.is_finished:
+            return [preset, changed, data, "not finished", "", ""]
+        metrics = run.metrics
+    except InputError as error:
+        return ["", str(error), "", "damaged", "", ""]
+    minutes = f"{metrics.get('seconds', 0) / 60:.1f}"
+    results = [_headline(metrics.get(split, {})) for split in ("validation", "test")]
+    return [preset, changed, data, *results, minutes]
+
+
+def _changed_fields(run: Run, preset: str, config: Mapping[str, Any]) -> str:
+    """Return the fields of a config that differ from its preset, as options."""
+    recipe = registry.list_recipes().get(run.recipe_name)
+    if recipe is None or preset not in recipe.presets:
+        return ""
+    defaults = json.loads(json.dumps(dataclasses.asdict(recipe.preset(preset))))
+    return " ".join(
+        f"--{name.replace('_', '-')} {value}"
+        for name, value in config.items()
+        if name != "data" and value != defaults.get(name, value)
+    )
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    """Return the first metric of a split as text."""
+    return "".join(f"{name} {value:.4f}" for name, value in list(numbers(metrics).items())[:1])
+
+
+def _compare(runs: list[Run]) -> None:
+    """Print the settings that differ between runs, and all their metrics."""
+    columns = []
+    for run in runs:
+        preset, config = run.read_settings()
+        settings = {"recipe": run.recipe_name, "preset": preset, **config}
+        metrics = run.metrics if run.is_finished else {}
+        split_metrics: dict[str, Any] = {
+            name: metrics[name] for name in ("validation", "test") if name in metrics
+        }
+        facts = {name: metrics[name] for name in ("parameters", "epochs", "seconds") if metrics}
+        columns.append((settings, flatten(split_metrics) | facts))
+    table = Table("", *(str(run.folder) for run in runs))
+    for kind in range(2):
+        rows = [column[kind] for column in columns]
+        for name in dict.fromkeys(name for row in rows for name in row):
+            values = [row.get(name, "") for row in rows]
+            if kind == 1 or any(value != values[0] for value in values):
+                table.add_row(name, *map(_format, values))
+        table.add_section()
+    console.print(table)
+
+
+def _format(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,62 @@
+"""Predictions for many inputs, in batches, with bad inputs left out."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from keras_seq._internal.errors import InputError
+
+Row = dict[str, Any]
+"""Row of a table of predictions: column to value."""
+OnBadInput = Callable[[str, InputError], None]
+"""Function that is called with an input that cannot be read, and with the error."""
+
+BATCH_SIZE = 512
+"""Default number of inputs that are predicted together."""
+
+
+def predict_in_batches(
+    predict: Callable[[Sequence[str]], Iterable[Row]],
+    inputs: Iterable[str],
+    batch_size: int = BATCH_SIZE,
+    on_bad_input: OnBadInput | None = None,
+) -> Iterator[list[Row]]:
+    """Yield the predictions for each batch of inputs.
+
+    Args:
+        predict: Function from inputs to rows, in their order.
+        inputs: Inputs, which are read as they are needed.
+        batch_size: Number of inputs per batch, at least 1.
+        on_bad_input: Function that is called for each bad input, which is then left out.
+            Default: the error is raised.
+
+    Raises:
+        InputError: If the batch size is less than 1, or if an input cannot be read and there is no
+            `on_bad_input`.
+    """
+    if batch_size < 1:
+        raise InputError(f"--batch-size must be at least 1, got {batch_size}.")
+    remaining = iter(inputs)
+    while batch := list(islice(remaining, batch_size)):
+        yield _predict_good(predict, batch, on_bad_input)
+
+
+def _predict_good(
+    predict: Callable[[Sequence[str]], Iterable[Row]],
+    batch: list[str],
+    on_bad_input: OnBadInput | None,
+) -> list[Row]:
+    """Return the predictions for the good inputs of a batch, which is halved to find the others."""
+    try:
+        return list(predict(batch))
+    except InputError as error:
+        if on_bad_input is None:
+            raise
+        if len(batch) == 1:
+            on_bad_input(batch[0], error)
+            return []
+    half = len(batch) // 2
+    return [
+        *_predict_good(predict, batch[:half], on_bad_input),
+        *_predict_good(predict, batch[half:], on_bad_input),
+    ]
