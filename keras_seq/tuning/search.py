@@ -11,22 +11,12 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
-from keras_seq._internal.files import (
-    expect_content,
-    read_checked_json,
-    read_with_fallback,
-    write_checked_json,
-)
+from keras_seq._internal import files
 from keras_seq._internal.keras_tuner_compat import OracleHooks
 from keras_seq.train.config import Config
 from keras_seq.train.progress import OnProgress
 from keras_seq.tuning.locking import synchronized
-from keras_seq.tuning.space import (
-    MAX_RESOURCE,
-    format_value,
-    training_fraction,
-    trial_values,
-)
+from keras_seq.tuning.space import MAX_RESOURCE, format_value, training_fraction, trial_values
 
 Strategy = Literal["random", "bayesian", "hyperband"]
 """Value of `--search`."""
@@ -98,15 +88,15 @@ class Search(_Oracle):
         self.lock = threading.RLock()
         self.failure: Exception | None = None
         if self.path is not None:
-            state = read_with_fallback(self.path, _read_state)
+            state = files.read_with_fallback(self.path, _read_state)
             if state is not None:
-                with expect_content(self.path, "the state of a search", _remedy(self.path)):
+                with files.expect_content(self.path, "the state of a search", _remedy(self.path)):
                     self.set_state(state)
 
     def save(self) -> None:
         """Write the state of the search."""
         assert self.path is not None
-        write_checked_json(self.path, self.get_state(), keep_previous=True)
+        files.write_checked_json(self.path, self.get_state(), keep_previous=True)
 
     def save_trial(self, trial: Trial) -> None:
         """Write the state of the search, which includes all trials."""
@@ -346,7 +336,7 @@ def make_oracle(
 
 
 def _read_state(path: Path) -> dict[str, Any]:
-    return read_checked_json(path, _remedy(path))
+    return files.read_checked_json(path, _remedy(path))
 
 
 def _remedy(path: Path) -> str:
