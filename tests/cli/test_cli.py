@@ -179,7 +179,7 @@ MISTAKES = {
     "a folder without a recipe": (["train", "."], "has no config.py"),
     "nothing to resume": (["train", "mnist_rows", "--resume"], "is not a run"),
     "no run": (["evaluate", "runs"], "runs is not a run"),
-    "nothing to predict": (["predict", "runs"], "needs at least one input"),
+    "nothing to predict": (["predict", "runs"], "needs either inputs after the folder"),
     "not a preset as it is": (["train", "mnist_rows", "--units", "3", "--record"], "--record"),
 }
 
