@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
 import formula_recipe
 import keras
+import numpy as np
 import pytest
+from PIL import Image
 
 import keras_seq
 from keras_seq import cli
@@ -165,3 +168,18 @@ def test_the_comparison_of_runs(place, capsys):
     assert "rate" not in table, "the same in both"
     assert table["test/accuracy"][0] == "" and float(table["test/accuracy"][1]) > 0
     assert table["epochs"] == ["3", "3"]
+
+
+PAGE = (Path(__file__).parents[2] / "docs/runs.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_page_about_runs(workplace):
+    pixels = np.zeros((28, 28), "uint8")
+    pixels[4:24, 12:16] = 255
+    Image.fromarray(pixels).save("digit.png")
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)[1], names)
+    trained = names["trained"]
+    assert trained.metrics["test"]["accuracy"] > 0.5
+    assert (trained.folder / "onnx/predict.onnx").is_file()
