@@ -24,6 +24,9 @@ app = App(
     version=__version__,
     suppress_keyboard_interrupt=False,
 )
+app.register_install_completion_command(
+    help="Install completion of commands and options for bash, zsh or fish."
+)
 # In a pipe, tables are as wide as their content.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)
 

@@ -12,14 +12,16 @@ from keras_seq.train import registry
 
 
 @app.command
-def cp(recipe: str, folder: Path) -> None:
+def cp(recipe: str, folder: Path | None = None) -> None:
     """Copy a recipe to a folder, where you can edit it. `keras-seq train ./FOLDER` runs it.
 
     Args:
         recipe: Name of the recipe.
-        folder: Folder to create.
+        folder: Folder to create. Default: my_RECIPE.
     """
-    source = registry.find(recipe).folder
+    info = registry.find(recipe)
+    source = info.folder
+    folder = Path(f"my_{info.name}") if folder is None else folder
     if folder.exists():
         raise InputError(f"{folder} exists already. Choose another folder.")
     with atomic_write(folder) as new:
