@@ -98,7 +98,7 @@ def test_fields_become_options():
 
     parameters = _two_stages.config_parameters(Config(kind="fine"))
     assert {p.name: p.default for p in parameters}["kind"] == "fine"
-    helps = {p.name: p.annotation.__metadata__[0].help for p in parameters}
+    helps = {p.name: p.annotation.__metadata__[-1].help for p in parameters}
     assert helps["width"] == "Units, in two lines." and helps["no_text"] == ""
     assert helps["data"].startswith("Source of the examples")
     parameters = [p for p in parameters if p.name != "seed"]

@@ -295,7 +295,7 @@ def test_a_programming_error_keeps_its_traceback(place, monkeypatch, capsys):
 
     monkeypatch.setattr(runs.Run, "load", broken)
     with pytest.raises(TypeError):
-        run("trace", WHOLE, "0")
+        run("trace", WHOLE, "0", *NAMED)
     assert run("evaluate", "file", "--debug") == 2
     error = capsys.readouterr().err
     assert error.startswith("Traceback") and error.endswith(
@@ -309,7 +309,7 @@ def test_an_error_of_the_operating_system_names_the_file(place, monkeypatch, cap
         raise PermissionError(13, "Permission denied", "secret.txt")
 
     monkeypatch.setattr(runs.Run, "load", refused)
-    assert run("trace", WHOLE, "0") == 2
+    assert run("trace", WHOLE, "0", *NAMED) == 2
     assert "secret.txt cannot be used: permission denied." in read_error(capsys)
 
 
