@@ -94,7 +94,8 @@ def check_fields(instance: Any, name: Callable[[str], str] = str) -> None:
     Raises:
         InputError: If a field is out of its range.
     """
-    for field, field_range in find_ranges(type(instance)).items():
+    kind: Any = type(instance)
+    for field, field_range in find_ranges(kind).items():
         if getattr(instance, field) is not None:
             field_range.check(name(field), getattr(instance, field))
 
