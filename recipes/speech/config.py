@@ -34,7 +34,7 @@ class Config(config.Config):
     unicode_form: Literal["NFC", "NFKC"] | None = None
     """Unicode normalization of transcripts, so that letters with accents are one character."""
     max_hours: config.PositiveFloat = 10.0
-    """Maximum hours of audio to read from each split of a TFDS dataset; it is kept in memory."""
+    """Maximum hours of audio to read from each split of a public dataset; it is kept in memory."""
     frame_stack: config.PositiveInt = config.tunable(3, choices=(2, 3, 4))
     """Spectrogram frames per time step, 10 ms each."""
     conv_filters: config.NonNegativeInt = config.tunable(16, choices=(0, 16, 32, 64))

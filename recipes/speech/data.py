@@ -15,6 +15,7 @@ from keras_seq.data import summaries
 from keras_seq.data.audio import as_int16, resample
 from keras_seq.train.recipe import Splits
 
+from . import hugging_face
 from .config import Config
 from .synthesis import DIGITS, synthesize_utterances
 
@@ -42,6 +43,8 @@ def load(config: Config) -> Splits:
     """Return recordings `(samples,)`, int16, by split, with their transcripts as targets."""
     if config.data.startswith("tfds:"):
         return _load_tfds(config)
+    if config.data.startswith("hf:"):
+        return hugging_face.load(config, lambda text: normalize_text(text, config))
     features = tfds.features.FeaturesDict(
         {
             "samples": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes"),
@@ -197,8 +200,7 @@ def _load_tfds(config: Config) -> Splits:
                 seconds += len(samples) / config.sample_rate
     return {
         split: RawExamples(*map(list, zip(*pairs)))
-        for split, pairs in add_missing_splits(splits).items()
-        if pairs
+        for split, pairs in data.carve_splits(splits, lambda pair: pair[0].tobytes()).items()
     }
 
 
@@ -212,15 +214,3 @@ def _transcript(value: Any, feature: Any) -> str | None:
     if name.isdecimal():
         return " ".join(DIGITS[int(digit)] for digit in name)
     return "" if name == SILENCE else name
-
-
-def add_missing_splits(splits: dict[str, Pairs]) -> dict[str, Pairs]:
-    """Return the splits with a missing validation or test split taken from the training split."""
-    missing = {"test", "validation"} - set(splits)
-    complete: dict[str, Pairs] = {
-        split: [] if split == "train" else pairs for split, pairs in splits.items()
-    }
-    for samples, text in splits.get("train", []):
-        split = data.hash_split(samples.tobytes())
-        complete.setdefault(split if split in missing else "train", []).append((samples, text))
-    return complete

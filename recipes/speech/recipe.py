@@ -20,6 +20,7 @@ from .config import Config
 class Recipe(recipe.Recipe[Config, CTCRecognizer]):
     """Speech recognition."""
 
+    reads_hf = True
     load = staticmethod(data.load)
     build = staticmethod(model.build)
     encode = staticmethod(model.encode)

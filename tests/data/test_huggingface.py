@@ -2,9 +2,12 @@
 
 import builtins
 import doctest
+import io
 import json
 import time
+import wave
 
+import numpy as np
 import pytest
 
 from keras_seq import InputError, cli, data
@@ -195,6 +198,43 @@ def test_dna(hub):
     hub["dna", None] = datasets.Dataset.from_dict(rows)
     splits, said = load("dna", "hf:dna")
     assert splits["train"].inputs[0] == "ACGT" and "sequence = 'seq'" in said
+
+
+def wav(seed, rate=16_000):
+    """Return the bytes of a short recording."""
+    samples = np.random.default_rng(seed).integers(-9_000, 9_000, 800).astype("int16")
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(samples.tobytes())
+    return file.getvalue(), samples
+
+
+def test_recordings(hub, workplace):
+    (workplace / "last.wav").write_bytes(wav(30)[0])
+    audio = [{"bytes": wav(number)[0], "path": f"{number}.wav"} for number in range(30)]
+    audio.append({"bytes": None, "path": str(workplace / "last.wav")})
+    rows = {"audio": audio, "sentence": [f"Word  {number}" for number in range(31)]}
+    file = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = datasets.Features({"audio": file, "sentence": datasets.Value("string")})
+    recordings = datasets.Dataset.from_dict(rows, features=features)
+    hub["spoken", None] = recordings.cast_column("audio", datasets.Audio())
+    splits, said = load("speech", "hf:spoken")
+    samples = {
+        text: samples
+        for examples in splits.values()
+        for samples, text in zip(examples.inputs, examples.targets)
+    }
+    assert set(samples) == {f"word {number}" for number in range(31)}
+    for number in (0, 29, 30):
+        np.testing.assert_array_equal(samples[f"word {number}"], wav(number)[1])
+    assert "audio = 'audio', text = 'sentence'; 31 rows" in said
+    _, said = load("speech", "hf:spoken", max_hours=0.0001)
+    assert "left out 23: beyond --max-hours" in said
+    with pytest.raises(InputError, match="row 1: the column of the recordings has no audio"):
+        load("speech", "hf:spoken", file_column="sentence")
 
 
 @pytest.mark.parametrize("recipe", ["mnist_rows", "music", "spelling", "video"])

@@ -299,14 +299,6 @@ def test_mocked_tfds_datasets(workplace, mock_public, name, texts, factor):
         assert len(examples.inputs[0]) == 1600 * factor
 
 
-def test_missing_splits_are_taken_from_the_training_split():
-    pairs = [(np.array([n], "int16"), str(n)) for n in range(300)]
-    complete = data.add_missing_splits({"train": pairs})
-    assert {len(complete[name]) > 10 for name in ("train", "validation", "test")} == {True}
-    assert sorted(int(text) for part in complete.values() for _, text in part) == list(range(300))
-    assert data.add_missing_splits({"train": pairs[:50], "test": pairs[50:]})["test"] == pairs[50:]
-
-
 def test_max_hours(workplace, mock_public):
     with mock_public(as_dataset_fn=read_mocked_rows):
         splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, max_hours=1 / 3600))
