@@ -8,6 +8,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+SHUFFLE_BYTES = 2**26
+"""Size of the examples that are shuffled in memory. More are shuffled in temporary files."""
+
 
 @contextlib.contextmanager
 def without_cloud() -> Iterator[None]:
@@ -48,3 +51,20 @@ def download_timeout(seconds: float) -> Iterator[None]:
         yield
     finally:
         HTTPAdapter.send = original  # type: ignore
+
+
+@contextlib.contextmanager
+def bounded_shuffling() -> Iterator[None]:
+    """Limit the memory in which TFDS shuffles the examples that it writes to `SHUFFLE_BYTES`.
+
+    The default is 1 GB of serialized examples, whose objects take several times as much if the
+    examples are small. The order of the examples does not depend on the limit.
+    """
+    from tensorflow_datasets.core import shuffle
+
+    original = shuffle.MAX_MEM_BUFFER_SIZE
+    shuffle.MAX_MEM_BUFFER_SIZE = SHUFFLE_BYTES
+    try:
+        yield
+    finally:
+        shuffle.MAX_MEM_BUFFER_SIZE = original

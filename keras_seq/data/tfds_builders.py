@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.tfds_compat import download_timeout, without_cloud
+from keras_seq._internal.spool import Spool
+from keras_seq._internal.tfds_compat import bounded_shuffling, download_timeout, without_cloud
 from keras_seq._internal.types import Array
 from keras_seq.data import cache, network, records, row_errors, summaries
 from keras_seq.data.split import hash_split
@@ -43,6 +44,9 @@ def cached_dataset(
     files: Iterable[str | os.PathLike[str]] = (),
 ) -> tfds.core.DatasetBuilder:
     """Return a TFDS dataset of the given examples, prepared on the first call and then cached.
+
+    The examples are read once, and held in temporary files in the folder of the dataset, so that
+    memory does not grow with their number. See benchmarks/results/big_files.json.
 
     If the cached files are damaged, the dataset is prepared again.
 
@@ -73,13 +77,12 @@ def cached_dataset(
 
         def _split_generators(
             self, dl_manager: tfds.download.DownloadManager
-        ) -> Mapping[str, list[tuple[int, Example]]]:
+        ) -> Mapping[str, Iterable[tuple[int, Example]]]:
             # TFDS prepares the dataset in a temporary folder, which it then renames.
             locks.enter_context(folder_locks.hold(Path(self.data_dir)))
-            by_split: dict[str, list[Example]] = {}
-            for key, example, split in _show_progress(examples(), f"Preparing {name}"):
-                by_split.setdefault(split or hash_split(key), []).append(example)
-            return {split: list(enumerate(rows)) for split, rows in by_split.items()}
+            items = _show_progress(examples(), f"Preparing {name}")
+            by_split = _split_examples(items, self.data_dir)
+            return {split: enumerate(rows) for split, rows in by_split.items()}
 
         def _generate_examples(
             self, numbered: Iterable[tuple[int, Example]]
@@ -101,6 +104,7 @@ def cached_dataset(
             tfds.disable_progress_bar()
             with (
                 contextlib.redirect_stdout(io.StringIO()),
+                bounded_shuffling(),
                 summaries.collect_summaries(forward=False) as read,
             ):
                 try:
@@ -116,6 +120,22 @@ def cached_dataset(
         summaries.add(summary)
     records.mark_used(folder)
     return builder
+
+
+def _split_examples(
+    items: Iterable[tuple[str | bytes, Example, str | None]], folder: str | os.PathLike[str]
+) -> dict[str, Spool[Example]]:
+    """Return the examples of each split in temporary files.
+
+    TFDS writes one split after the other, but the examples are read once.
+    """
+    by_split: dict[str, Spool[Example]] = {}
+    for key, example, key_split in items:
+        split = key_split or hash_split(key)
+        if split not in by_split:
+            by_split[split] = Spool(folder)
+        by_split[split].append(example)
+    return by_split
 
 
 def _lock_folder(locks: contextlib.ExitStack, folder: Path, name: str) -> None:

@@ -1,7 +1,7 @@
 """Paragraphs of text: the Python manual, other built-in texts, TFDS datasets, or your own."""
 
-import re
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -57,8 +57,8 @@ def _dataset(config: Config) -> tfds.core.DatasetBuilder:
 
         def read() -> Paragraphs:
             for split, file in files:
-                text = "\n".join(line for _, line in data.read_lines(file, config.encoding))
-                for paragraph in split_paragraphs(text):
+                lines = (line for _, line in data.read_lines(file, config.encoding))
+                for paragraph in iterate_paragraphs(lines):
                     key = normalize_whitespace(paragraph)
                     yield paragraph, data.resolve_split(files, split, key)
 
@@ -71,7 +71,23 @@ def _dataset(config: Config) -> tfds.core.DatasetBuilder:
 
 def split_paragraphs(text: str) -> list[str]:
     """Return the paragraphs of a text, which blank lines separate."""
-    return [p.strip("\n") for p in re.split(r"\n[ \t]*(?=\n)", text) if p.strip()]
+    return [*iterate_paragraphs(text.split("\n"))]
+
+
+def iterate_paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the paragraphs of the lines of a text, which blank lines separate.
+
+    Args:
+        lines: Lines without line ends.
+    """
+    paragraph: list[str] = []
+    for line in itertools.chain(lines, [""]):
+        if line.strip(" \t"):
+            paragraph.append(line)
+        elif paragraph:
+            if any(map(str.strip, paragraph)):
+                yield "\n".join(paragraph)
+            paragraph = []
 
 
 def normalize_whitespace(text: str) -> str:

@@ -46,3 +46,37 @@ def test_the_timeout_is_removed_after_downloads():
     with tfds_compat.download_timeout(1):
         assert HTTPAdapter.send is not send
     assert HTTPAdapter.send is send
+
+
+class Numbers(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        return {"train": ((i, {"text": str(i)}) for i in range(300))}
+
+    def _generate_examples(self):
+        yield from ()
+
+
+def test_the_order_of_examples_does_not_depend_on_the_memory(tmp_path, monkeypatch):
+    from tensorflow_datasets.core import shuffle
+
+    contents, buckets = [], []
+    original = shuffle.Shuffler._iter_buckets
+    monkeypatch.setattr(
+        shuffle.Shuffler, "_iter_buckets", lambda self: buckets.append(1) or original(self)
+    )
+    for num_bytes in (2**30, 1_000):
+        monkeypatch.setattr(tfds_compat, "SHUFFLE_BYTES", num_bytes)
+        folder = tmp_path / str(num_bytes)
+        with tfds_compat.without_cloud(), tfds_compat.bounded_shuffling():
+            builder = Numbers(data_dir=folder)
+            builder.download_and_prepare()
+        assert shuffle.MAX_MEM_BUFFER_SIZE == 1000 << 20
+        contents.append([path.read_bytes() for path in sorted(folder.rglob("*.tfrecord*"))])
+    assert contents[0] == contents[1] and len(contents[0][0]) > 300
+    assert buckets == [1]

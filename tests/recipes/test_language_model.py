@@ -1,9 +1,12 @@
 """Recipe `language_model`: texts, a mocked TFDS dataset, training and metrics."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keras_seq_recipes.language_model import data, metric, model
 from keras_seq_recipes.language_model.config import Config
 
@@ -30,6 +33,12 @@ def test_paragraphs():
     text = "one\ntwo\n\n  three\n \t\nfour\n\n\n\nfive\n"
     assert data.split_paragraphs(text) == ["one\ntwo", "  three", "four", "five"]
     assert data.split_paragraphs("\n\n \n") == []
+
+
+@given(st.text("a \t\n\u00a0\r", max_size=30))
+def test_paragraphs_are_read_line_by_line(text):
+    parts = re.split(r"\n[ \t]*(?=\n)", f"\n{text}\n\n")
+    assert data.split_paragraphs(text) == [p.strip("\n") for p in parts if p.strip()]
 
 
 def test_python_manual(workplace):
