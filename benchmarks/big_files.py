@@ -73,8 +73,6 @@ class Format(NamedTuple):
     name: str
     """Name of the file."""
     recipe: str
-    options: dict[str, str]
-    """Fields of the Config of the recipe."""
     header: str
     row: Callable[[int], str]
     """Function from the number of an example to its lines."""
@@ -82,22 +80,19 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "CSV": Format(
-        "a.csv", "sentiment", {}, "text,label\n", lambda n: f"{_sentence(n)},{_label(n)}\n"
-    ),
+    "CSV": Format("a.csv", "sentiment", "text,label\n", lambda n: f"{_sentence(n)},{_label(n)}\n"),
     "JSON lines": Format(
         "a.jsonl",
         "sentiment",
-        {},
         "",
         lambda n: json.dumps({"text": _sentence(n), "label": _label(n)}) + "\n",
     ),
     "TSV pairs": Format(
-        "a.tsv", "translation", {}, "", lambda n: f"{_sentence(n)}\tder Satz {_sentence(n)}\n"
+        "a.tsv", "translation", "", lambda n: f"{_sentence(n)}\tder Satz {_sentence(n)}\n"
     ),
-    "CoNLL": Format("a.conll", "ner", {}, "", _conll, 8),
-    "plain text": Format("a.txt", "language_model", {}, "", lambda n: f"{_sentence(n)}\n\n", 2),
-    "FASTA": Format("a.fa", "dna", {}, "", lambda n: f">{n} class={_label(n)}\n{_bases(n)}\n", 2),
+    "CoNLL": Format("a.conll", "ner", "", _conll, 8),
+    "plain text": Format("a.txt", "language_model", "", lambda n: f"{_sentence(n)}\n\n", 2),
+    "FASTA": Format("a.fa", "dna", "", lambda n: f">{n} class={_label(n)}\n{_bases(n)}\n", 2),
 }
 
 
@@ -151,7 +146,7 @@ def _prepare(name: str, path: Path) -> None:
 
     recipe = registry.find(FORMATS[name].recipe).import_recipe()
     config = recipe.preset("default")
-    config = dataclasses.replace(config, data=str(path), **FORMATS[name].options)
+    config = dataclasses.replace(config, data=str(path))
     try:
         with mock.patch("keras_seq.data.to_arrays", side_effect=_PreparedError):
             recipe.load_splits(config)

@@ -218,13 +218,20 @@ def _check_labels(
     for split, number in num_examples.items():
         missing = [label for label, counts in labels.items() if not counts.get(split)]
         if missing and number:
-            warnings.append(f"the {split} split has no example of {_list(missing)}")
+            rows = [_describe_counts(label, labels[label]) for label in missing]
+            warnings.append(f"the {split} split has no example of {_list(rows)}")
     counts = {label: by_split.get("train", 0) for label, by_split in labels.items()}
     rare = [label for label, count in counts.items() if 0 < count < MIN_LABEL_COUNT]
     if rare:
         rows = [f"{label} ({counts[label]})" for label in rare]
         warnings.append(f"fewer than {MIN_LABEL_COUNT} training examples have {_list(rows)}")
     return warnings
+
+
+def _describe_counts(label: str, counts: Mapping[str, int]) -> str:
+    """Return a label with the number of its examples in each split that has some."""
+    numbers = ", ".join(f"{split} {count:,}" for split, count in counts.items() if count)
+    return f"{excerpt(label)} ({numbers})"
 
 
 def _list(labels: Sequence[str]) -> str:

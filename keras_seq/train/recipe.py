@@ -171,8 +171,8 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             config: Config of the run.
 
         Raises:
-            InputError: As `load` raises, or if the recipe reads no datasets of the Hugging Face
-                Hub.
+            InputError: As `load` raises, if a split has no examples, or if the recipe reads no
+                datasets of the Hugging Face Hub.
         """
         if config.data.startswith(huggingface.PREFIX) and not self.reads_hf:
             raise InputError(
@@ -182,6 +182,12 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         with row_errors.policy(config.errors), collect_summaries() as summaries:
             splits = self.load(config)
         row_errors.warn(summaries)
+        for split, examples in splits.items():
+            if not len(examples):
+                raise InputError(
+                    f"The {split} split of the data {config.data!r} has no examples; add some, or "
+                    "leave out its file."
+                )
         return splits
 
     def describe(self, config: AnyConfig, examples: RawExamples) -> ExampleColumns:

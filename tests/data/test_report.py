@@ -51,7 +51,10 @@ def test_counts_labels_lengths_and_examples():
 @pytest.mark.parametrize(
     ("splits", "warning"),
     [
-        ({"test": labeled(*numbered(0), "a: good")}, "the test split has no example of the label "),
+        (
+            {"test": labeled(*numbered(0), "a: good")},
+            "the test split has no example of the label bad (train 5, validation 5)",
+        ),
         (
             {"test": labeled(*numbered(5, "test good"), *numbered(5, "TRAIN  bad", "bad"))},
             "5 of 10 inputs of the test split are also in the train split, such as 'TRAIN  bad 0'",

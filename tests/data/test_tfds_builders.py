@@ -11,7 +11,8 @@ import tensorflow_datasets as tfds
 
 from keras_seq._internal import folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq.data import cache, network, records, summaries
+from keras_seq.data import cache, network, records, row_errors, summaries
+from keras_seq.data.split import hash_split
 
 tfds_builders = importlib.import_module("keras_seq.data.tfds_builders")
 
@@ -44,6 +45,8 @@ def load(workplace):
     return load
 
 
+ORDER = [29, 48, 40, 37, 6]
+"""Order of the numbers of the test split, recorded before examples were held in files."""
 FOLDER = "some/builtin/1.0.0"
 """Folder of the dataset that `load` loads."""
 
@@ -189,6 +192,29 @@ def test_a_download_that_stalls(workplace, monkeypatch):
 def test_is_online(monkeypatch):
     monkeypatch.setattr(network, "is_reachable", lambda url: url.startswith("https://storage."))
     assert tfds_builders._is_online()
+
+
+def test_another_treatment_of_bad_rows_is_another_dataset(load):
+    assert load("mine") == 1
+    with row_errors.policy("skip"):
+        assert load("mine") == 2 and load("mine") == 2
+    assert load("mine") == 2
+
+
+def test_the_order_of_examples_does_not_change(workplace):
+    features = tfds.features.FeaturesDict({"text": tfds.features.Text()})
+
+    def examples():
+        for i in range(50):
+            yield str(i), {"text": str(i)}, None
+
+    builder = tfds_builders.cached_dataset("numbers", "1.0.0", features, examples)
+    arrays = tfds_builders.to_arrays(builder)
+    assert {split: len(rows["text"]) for split, rows in arrays.items()} == {
+        split: sum(hash_split(str(i)) == split for i in range(50))
+        for split in ("train", "validation", "test")
+    }
+    assert [int(text) for text in arrays["test"]["text"]] == ORDER
 
 
 def test_summaries_come_with_cached_copies(workplace):

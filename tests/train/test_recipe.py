@@ -1,5 +1,6 @@
 """Recipes: required methods, defaults, and imports."""
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import formula_recipe
 import pytest
 
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import RawExamples
+from keras_seq.data import row_errors, summaries
 from keras_seq.train import recipe, registry
 
 
@@ -38,6 +41,39 @@ def test_a_recipe_has_what_is_known_before_its_code_is_imported(folder):
         imported.report(model, {}, "test", folder) is None and imported.demo(model, config) is None
     )
     assert imported.export_inputs(model, config, 3).shape == (3, 1)
+
+
+def test_a_split_without_examples(folder, monkeypatch):
+    imported = registry.find("./written").import_recipe()
+    config = imported.preset("default")
+    splits = {**imported.load(config), "test": RawExamples([], [])}
+    monkeypatch.setattr(imported, "load", lambda config: splits)
+    with pytest.raises(InputError, match="The test split of the data 'builtin' has no examples"):
+        imported.load_splits(config)
+
+
+def test_the_treatment_of_bad_rows_holds_while_loading(folder, monkeypatch, capsys):
+    imported = registry.find("./written").import_recipe()
+    config = dataclasses.replace(imported.preset("default"), errors="skip")
+    treatments = []
+
+    def load(config):
+        treatments.append(row_errors.get())
+        bad_rows = row_errors.BadRows()
+        bad_rows.add(InputError("a.txt, line 3: it is bad."))
+        bad_rows.num_good = 2
+        summaries.add(bad_rows.finish(summaries.ReadSummary("a.txt", "text", 2)))
+        return {"train": RawExamples([1, 2])}
+
+    monkeypatch.setattr(imported, "load", load)
+    with summaries.collect_summaries() as read:
+        imported.load_splits(config)
+    assert treatments == ["skip"] and row_errors.get() == "strict"
+    assert read[0].left_out == {"bad rows": 1}
+    message = "warning: left out 1 bad rows of a.txt, such as: a.txt, line 3: it is bad."
+    assert message in capsys.readouterr().err
+    with pytest.raises(InputError, match="line 3: it is bad"):
+        imported.load_splits(imported.preset("default"))
 
 
 def test_registered_recipes_have_no_path():
