@@ -145,7 +145,8 @@ class DataReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
-        return dataclasses.asdict(self)
+        fields = dataclasses.asdict(dataclasses.replace(self, read=()))
+        return fields | {"read": [summary.to_json() for summary in self.read]}
 
 
 def make_report(

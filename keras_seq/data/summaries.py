@@ -86,7 +86,9 @@ class ReadSummary:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""
-        return dataclasses.asdict(self)
+        # `asdict` would fail for a Counter.
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {k: dict(v) if isinstance(v, Mapping) else v for k, v in fields.items()}
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> ReadSummary:

@@ -152,7 +152,8 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
         name: NAME or NAME/CONFIG as listed by TFDS.
 
     Returns:
-        Prepared `tfds.core.DatasetBuilder`.
+        Prepared `tfds.core.DatasetBuilder`. A summary of its splits is added to those of
+        `keras_seq.data.collect_summaries`.
 
     Raises:
         InputError: If TFDS has no such dataset, if the dataset is not prepared and the network is
@@ -192,6 +193,11 @@ def load_tfds(name: str) -> tfds.core.DatasetBuilder:
     elif damage := records.find_damage(folder):
         raise _damage_error(name, folder, damage)
     records.mark_used(folder)
+    sizes = {split: info.num_examples for split, info in builder.info.splits.items()}
+    notes = (", ".join(f"{split} {number:,}" for split, number in sizes.items()),)
+    summaries.add(
+        summaries.ReadSummary(f"tfds:{name}", "TFDS dataset", sum(sizes.values()), notes=notes)
+    )
     return builder
 
 

@@ -1,7 +1,7 @@
 """Recordings of datasets of the Hugging Face Hub."""
 
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def load(config: Config, normalize: Callable[[str], str]) -> Splits:
         ),
     }
     rows: dict[str, list[tuple[np.ndarray, str]]] = {}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     left_out: Counter[str] = Counter()
     for number, (split, (audio, text)) in enumerate(dataset.iterate(columns), 1):
         if seconds[split] > 3600 * config.max_hours:

@@ -88,6 +88,14 @@ def test_training_prints_few_warnings():
     assert progress.shorten(list("abcdef")) == [*"abcd", "2 others, which `keras-seq data` prints"]
 
 
+def test_a_dataset_of_tfds(workplace, mock_public, capsys):
+    with mock_public(num_examples=40):
+        assert cli.main(["data", "sentiment", "tfds:imdb_reviews"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("read tfds:imdb_reviews: TFDS dataset; ")
+    assert lines[1].startswith("examples train ") and "warning " in lines[-1]
+
+
 FILES = {
     "semicolon.csv": 'text;label\n"a; b";good\nDull;bad\n',
     "tatoeba.tsv": (

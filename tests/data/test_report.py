@@ -1,12 +1,14 @@
 """Tests of the report on examples, and of the checks of texts."""
 
 import doctest
+import json
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from keras_seq.batching import RawExamples
-from keras_seq.data import report, text_checks
+from keras_seq.data import ReadSummary, report, text_checks
 from keras_seq.data.report import ExampleColumns, LengthSummary, make_report
 from keras_seq.data.text_checks import check_texts
 
@@ -94,6 +96,12 @@ def test_empty_splits_and_a_single_label():
         "all examples have the label 'good'",
     ]
     assert make_report({}).warnings[0] == "the train split is empty"
+
+
+def test_summaries_become_json():
+    summary = ReadSummary("a.csv", "table", 1, left_out=Counter(blank=2), notes=("a",))
+    fields = json.loads(json.dumps(make_report({}, [summary]).to_json()))["read"][0]
+    assert fields["left_out"] == {"blank": 2} and ReadSummary.from_json(fields) == summary
 
 
 def test_the_limit_of_a_recipe():
