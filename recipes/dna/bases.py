@@ -42,8 +42,9 @@ class LetterCounts:
     """Counts of the letters of sequences, for a summary.
 
     >>> counts = LetterCounts()
-    >>> normalize_sequence("AC-GX*", "line 1", counts), counts.notes()
-    ('ACGN', ('left out 1 gap and 1 stop (*)', 'read 1 letter X as N'))
+    >>> counts.add("AC-GX*")
+    >>> counts.notes()
+    ('left out 1 gap and 1 stop (*)', 'read 1 letter X as N')
     """
 
     letters: int = 0
@@ -55,11 +56,12 @@ class LetterCounts:
     """Number of letters X."""
 
     def add(self, text: str) -> None:
-        """Count the letters of a text.
+        """Count the letters of a text that `normalize_sequence` accepts.
 
         Args:
             text: Letters in upper or lower case.
         """
+        text = "".join(text.split())
         upper = text.upper()
         self.letters += len(text)
         self.bases += sum(map(upper.count, "ACGTUNX"))
@@ -83,7 +85,7 @@ class LetterCounts:
         return tuple(notes)
 
 
-def normalize_sequence(text: str, where: str, counts: LetterCounts | None = None) -> str:
+def normalize_sequence(text: str, where: str) -> str:
     """Return a sequence in upper case, with T for U, N for X, and without white space.
 
     Gaps (`-`, `.`) and stops (`*`) are left out.
@@ -91,7 +93,6 @@ def normalize_sequence(text: str, where: str, counts: LetterCounts | None = None
     Args:
         text: Letters of `IUPAC_CODE`, or X, in upper or lower case.
         where: File or source of the text, at the start of an error message.
-        counts: Counts to add the letters of the text to.
 
     Raises:
         InputError: If a letter is not in `IUPAC_CODE`; the message gives its position, from 1.
@@ -107,10 +108,7 @@ def normalize_sequence(text: str, where: str, counts: LetterCounts | None = None
             f"{where}, position {invalid.start() + 1}: {invalid[0]!r} is not an IUPAC letter of "
             f"DNA; {advice}."
         )
-    text = "".join(text.split())
-    if counts is not None:
-        counts.add(text)
-    return text.translate(_NORMAL)
+    return "".join(text.split()).translate(_NORMAL)
 
 
 def reverse_complement(sequence: str) -> str:

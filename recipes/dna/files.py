@@ -122,9 +122,10 @@ def _read_table(path: Path, config: Config) -> Iterator[tuple[str, str]]:
     counts = LetterCounts()
 
     def parse(where: str, text: str, label: str) -> tuple[str, str]:
-        sequence = normalize_sequence(text, where, counts)
+        sequence = normalize_sequence(text, where)
         if not sequence:
             raise InputError(f"{where}: the sequence has no base, only gaps or stops.")
+        counts.add(text)
         return sequence, label
 
     table = Table(path, columns, config.encoding, HINT, delimiter=config.delimiter, parse=parse)

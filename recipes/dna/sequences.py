@@ -88,13 +88,13 @@ class SequenceFile:
                 continue
             with bad_records:
                 sequence = "".join(
-                    normalize_sequence(text, f"{self._path}, line {row}", counts)
-                    for row, text in rows
+                    normalize_sequence(text, f"{self._path}, line {row}") for row, text in rows
                 )
                 where = f"{self._path}, line {number}"
                 if not sequence:
                     raise InputError(f"{where}: no sequence follows this name.")
                 label = self._class_field and self._class_field.read(header, where)
+                counts.add("".join(text for _, text in rows))
                 yield Record(header, sequence, label)
         left_out = {"comment lines": self._num_comments, "empty reads": num_empty}
         self.summary = bad_records.finish(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from keras_seq import InputError
 from keras_seq.data import images
@@ -29,7 +29,8 @@ def read_digit(path: str | os.PathLike[str]) -> Digit:
     """Read an image file of a digit.
 
     The gray level of the background is the median of the outermost pixels. If most of what differs
-    from it is darker, gray levels are inverted. If the outermost pixels are transparent, the
+    from it is darker, gray levels are inverted. They are mapped linearly, so that the background
+    is 0; the image of a digit of MNIST stays as it is. If the outermost pixels are transparent, the
     background is black behind light strokes, and white behind dark ones. An image that is not
     square is extended by its background.
 
@@ -47,11 +48,16 @@ def read_digit(path: str | os.PathLike[str]) -> Digit:
     if not differences.any():
         raise InputError(f"{path} is blank: all pixels are equal. Remove it.")
     is_dark = differences.sum() < 0
-    if is_dark:
-        gray, ground = ImageOps.invert(gray), 255 - ground
+    # The background becomes 0, and white, or black under dark strokes, becomes 255.
+    ink = (
+        (ground - np.arange(256)) / ground
+        if is_dark
+        else (np.arange(256) - ground) / (255 - ground)
+    )
+    gray = gray.point(np.rint(255 * ink.clip(0)).astype("uint8").tolist())
     strokes = "dark on light" if is_dark else "light on dark"
     strokes = "on transparent" if is_transparent else strokes
-    return Digit(np.asarray(_scale(gray, ground)), strokes, file.is_animated)
+    return Digit(np.asarray(_scale(gray)), strokes, file.is_animated)
 
 
 def describe(digits: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
@@ -89,10 +95,10 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, bool]:
     return images.flatten(Image.merge("LA", (gray, alpha)), ground), True
 
 
-def _scale(image: Image.Image, ground: int) -> Image.Image:
-    """Return an image with one channel, scaled and extended by the background to 28 x 28."""
+def _scale(image: Image.Image) -> Image.Image:
+    """Return an image with one channel, scaled and extended by black to 28 x 28."""
     width, height = (max(1, round(side * ROWS / max(image.size))) for side in image.size)
-    canvas = Image.new("L", (COLUMNS, ROWS), ground)
+    canvas = Image.new("L", (COLUMNS, ROWS))
     small = image.resize((width, height), Image.Resampling.BILINEAR)
     canvas.paste(small, ((COLUMNS - width) // 2, (ROWS - height) // 2))
     return canvas

@@ -98,6 +98,7 @@ def test_digits_of_mnist_are_read_as_they_are(tmp_path):
         for pixels, strokes in ((90 + inner // 2, "light on dark"), (90 - inner // 3, "dark on")):
             digit = read_digit(save(tmp_path / "c.png", pixels.astype("uint8")))
             assert digit.strokes.startswith(strokes)
+            assert digit.pixels[0, 0] == 0 and digit.pixels.max() > 80
 
 
 def test_tall_images_keep_their_proportions(tmp_path):
