@@ -33,7 +33,7 @@ _KEY = re.compile(
     r"([A-G])\s*([#b]?)\s*(?i:(maj|min|ion|dor|phr|lyd|mix|aeo|loc)[a-z]*|(m)(?![a-z]))?"
 )
 _ACCIDENTAL = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])")
-_PROPERTY = re.compile(r"(?!exp=)[a-z]{2,}=\S*")
+_PROPERTY = re.compile(r"\b(?!exp=)[a-z]+=\S*")
 """Pattern of a property after a key, such as "clef=bass"."""
 _VOICE_ONLY = re.compile(r"treble|alto|tenor|bass|perc|[a-z]+\s*=")
 """Pattern of a clef or other property in a field K without a key."""

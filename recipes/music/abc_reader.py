@@ -12,7 +12,7 @@ from keras_seq.data import limits
 from . import abc_fields
 from .abc_fields import Signature
 from .abc_voice import AFTER_CHORD, LENGTH, NOTE, AbcVoice, Match
-from .melodies import Melody, NoNotesError
+from .melodies import Melody, NoNotesError, parse_number
 
 Line = tuple[int, str]
 """Number of a line in its file, and the line."""
@@ -27,7 +27,7 @@ SYMBOL = re.compile(
     | \((?P<tuplet>\d+)(?::(?P<time>\d*))?(?::(?P<notes>\d*))?
     | \.?(?P<bar>:*\[?\|[|:\]]*|::+|:\])(?:\d[\d,.-]*)?
     | (?P<ending>\[(?:\d[\d,.-]*|\]|(?=\")))
-    | \[(?P<chord>[^\]|]*)\]
+    | \[(?P<chord>[^\[\]|]*)\]
     | (?P<note>(?:(?:\^{1,2}|_{1,2}|=)(?:\d*/\d*)?)?[A-Ga-g])
     | (?P<rest>[zx])
     | (?P<bars>[ZX])(?P<bar_count>\d*)
@@ -43,6 +43,9 @@ SYMBOL = re.compile(
 """Pattern of one symbol of the music; what follows a note, chord or rest is matched after it."""
 CARRIES = ("not", "octave", "pitch")
 """Values of the directive `propagate-accidentals`."""
+
+MAX_FIELD_LENGTH = 200
+"""Number of characters of a field that are read."""
 
 _FIELD_LINE = re.compile(r"([A-Za-z+]):(.*)")
 _NOT_FIELD = re.compile(r"[A-Ga-gxzZ]:+\|?|[A-Ga-gxzZ]:$")
@@ -97,6 +100,7 @@ class AbcReader:
         self._voices: dict[str, AbcVoice] = {}
         self._octaves: dict[str, int] = {}
         self._voice = self._block = ""
+        self._num_bars_of_rest = 0
 
     def read(self, lines: Iterable[Line]) -> None:
         """Read the lines of the tune.
@@ -158,6 +162,7 @@ class AbcReader:
 
     def _read_field(self, name: str, text: str) -> None:
         """Read a field of the head, or one between or within the lines of music."""
+        text = text[:MAX_FIELD_LENGTH]
         if name == "V":
             self._select_voice(text)
         elif name in "KLM":
@@ -212,8 +217,8 @@ class AbcReader:
                     raise InputError(f"{self._at}: the chord {chord!r} has no closing bracket.")
             elif not (match["ignored"] or match["text"] or match["decoration"] or match["ending"]):
                 position = self._read_symbol(self._get_voice(), match)
-        for voice in self._voices.values():
-            voice.writer.check_size(self._at)
+        if self._voices:
+            self._get_voice().writer.check_size(self._at)
 
     def _read_symbol(self, voice: AbcVoice, match: Match) -> int:
         """Read a symbol of a voice, and return the position after it."""
@@ -243,7 +248,10 @@ class AbcReader:
     def _read_mark(self, voice: AbcVoice, match: Match) -> None:
         """Read a symbol other than a note, chord, rest or bar line."""
         if match["bars"]:
-            voice.add_bars_of_rest(match["bar_count"], self._at)
+            number = parse_number(match["bar_count"] or "1", self._at)
+            self._num_bars_of_rest += number
+            limits.check("max_tune_bars", self._num_bars_of_rest, self._at, "the number of bars")
+            voice.add_bars_of_rest(number)
         elif match["tuplet"]:
             voice.begin_tuplet(match["tuplet"], match["time"], match["notes"], self._at)
         elif match["broken"]:

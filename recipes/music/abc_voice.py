@@ -5,7 +5,7 @@ from collections import Counter
 from fractions import Fraction
 
 from keras_seq import InputError
-from keras_seq.data import limits
+from keras_seq._internal.errors import excerpt
 
 from .abc_fields import ALTERATIONS, Signature
 from .melodies import TokenWriter, parse_number
@@ -13,6 +13,8 @@ from .tunes import SEMITONES
 
 TUPLETS = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}
 """Beats in whose time a tuplet is played; 2, or 3 in a compound meter, for other tuplets."""
+MAX_PITCH = 127
+"""Highest MIDI number."""
 MAX_BROKEN = 6
 """Maximum number of "<" or ">" in a row that count."""
 
@@ -81,7 +83,7 @@ class AbcVoice:
             where: File and line, for error messages.
         """
         length = parse_length(match, where)
-        self._add(self._pitch(match), length)
+        self._add(self._pitch(match, where), length)
         if match["tie"]:
             self.tie()
 
@@ -99,7 +101,7 @@ class AbcVoice:
         held, pitches = self._held, []
         for match in matches:
             self._held = held
-            pitches.append((self._pitch(match), self._last, bool(match["tie"])))
+            pitches.append((self._pitch(match, where), self._last, bool(match["tie"])))
         pitch, self._last, is_tied = max(pitches)
         length = parse_length(matches[0], where)
         if after is not None:
@@ -118,15 +120,12 @@ class AbcVoice:
         """
         self._add(None, parse_length(match, where))
 
-    def add_bars_of_rest(self, count: str, where: str) -> None:
+    def add_bars_of_rest(self, number: int) -> None:
         """Add bars of rest. The last one is left open.
 
         Args:
-            count: Number of bars; empty for 1.
-            where: File and line, for error messages.
+            number: Number of bars.
         """
-        number = parse_number(count or "1", where)
-        limits.check("max_tune_bars", number, where, "the number of bars")
         for bar in range(number):
             if bar:
                 self.end_bar("|")
@@ -152,6 +151,8 @@ class AbcVoice:
 
     def break_rhythm(self, marks: str) -> None:
         """Lengthen one of the two notes around marks such as ">>", and shorten the other."""
+        if self._next_factor != 1:
+            return  # Marks after marks.
         shorter = Fraction(1, 2 ** min(len(marks), MAX_BROKEN))
         factors = [2 - shorter, shorter]
         first, self._next_factor = factors if marks[0] == ">" else factors[::-1]
@@ -172,7 +173,7 @@ class AbcVoice:
         self._altered.clear()
         self.in_overlay = False
 
-    def _pitch(self, match: Match) -> int:
+    def _pitch(self, match: Match, where: str) -> int:
         """Return the MIDI number of a note, and remember its accidental for the bar."""
         letter = match["letter"].upper()
         octave = self.octave + match["letter"].islower()
@@ -187,7 +188,12 @@ class AbcVoice:
         elif self._held[:2] == (letter, octave):
             alteration = self._held[2]
         self._last, self._held = (letter, octave, alteration), ("", 0, 0)
-        return 60 + 12 * octave + SEMITONES[letter] + alteration
+        pitch = 60 + 12 * octave + SEMITONES[letter] + alteration
+        if not 0 <= pitch <= MAX_PITCH:
+            raise InputError(
+                f"{where}: the note {excerpt(match[0])!r} is out of the range of MIDI."
+            )
+        return pitch
 
     def _add(self, pitch: int | None, units: Fraction) -> None:
         """Add a note or rest, with the factors of broken rhythm and tuplets."""

@@ -4,6 +4,7 @@ The format is read here. Of the MIDI files that exist, mido and symusic reject t
 chunks or invalid key signatures, those within RIFF, and those whose last note has no end.
 """
 
+import bisect
 import struct
 from collections import Counter
 from collections.abc import Iterator
@@ -145,7 +146,8 @@ class MidiFile:
             raise self._damage(f"track {number + 1} is cut off")
         for (channel, pitch), start in sounding.items():
             self.num_unended += channel != DRUM_CHANNEL
-            end = next((later for later in starts[channel] if later > start), time)
+            following = bisect.bisect_right(starts[channel], start)
+            end = starts[channel][following] if following < len(starts[channel]) else time
             self._add_note(channel, MidiNote(start, max(end, start + 1), pitch, number))
 
     def _add_note(self, channel: int, note: MidiNote) -> None:

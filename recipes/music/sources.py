@@ -89,7 +89,7 @@ def read_tunes(path: object, files: Iterable[TuneFile]) -> Iterator[Example]:
         except InputError as error:
             bad_rows.add(error)
             continue
-        formats[FORMATS[file.suffix.lower()]] += 1
+        num_bad = bad_rows.num_bad
         for key, read in tunes:
             melody = None
             with bad_rows:
@@ -103,6 +103,8 @@ def read_tunes(path: object, files: Iterable[TuneFile]) -> Iterator[Example]:
                 decisions.update(melody.decisions)
                 num_notes += sum(map(is_event, melody.tokens))
                 yield key, {"tokens": " ".join(melody.tokens), "style": style}, split
+        if len(tunes) > bad_rows.num_bad - num_bad:
+            formats[FORMATS[file.suffix.lower()]] += 1
     summary = summaries.ReadSummary(
         str(path),
         ", ".join(f"{name} ({count:,} files)" for name, count in formats.items()),

@@ -1,6 +1,8 @@
 """Tunes in ABC notation: notes, fields, bars, voices, and tune books."""
 
+import contextlib
 import re
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -74,7 +76,7 @@ def test_decorations_and_text_are_no_notes(body, tokens):
         ("(3CDE (3:2:2CD E|(2CD|", "0:2/3 2:2/3 4:2/3 0:2/3 2:2/3 4:1 | 0:3/2 2:3/2 |"),
         ("[M:6/8](2CD (4CDEF (3:2C2D2E2|", "0:3/2 2:3/2 0:3/4 2:3/4 4:3/4 5:3/4 0:4/3 "
          "2:4/3 4:4/3 |"),
-        ("C>D E<F|C > >D|C>-{d}C|", "0:3/2 2:1/2 4:1/2 5:3/2 | 0:9/4 2:1/2 | 0:3/2~ 0:1/2 |"),
+        ("C>D E<F|C > >D|C>-{d}C|", "0:3/2 2:1/2 4:1/2 5:3/2 | 0:3/2 2:1/2 | 0:3/2~ 0:1/2 |"),
         ("C>>D|C<<<D|", "0:7/4 2:1/4 | 0:1/8 2:15/8 |"),
         ("C/2D/E//F3/2G2/4A1|", "0:1/2 2:1/2 4:1/4 5:3/2 7:1/2 9:1 |"),
         ("[CEG][C2E2]D|[C2E2]2|[c-E]c|[CE]-[CE]|", "7:1 4:2 2:1 | 4:4 | 12:1~ 12:1 | 4:1~ 4:1 |"),
@@ -241,6 +243,8 @@ def test_tune_books():
         (HEAD + "[C400E400]400|", "duration in quarter notes is 160000.0, above"),
         (HEAD + "[M:1000/4]G|", "line 6: the number of beats in a bar is 1000, above"),
         (HEAD + "Z9999|", "the number of bars is 9999, above"),
+        (HEAD + "[V:a]Z2500[V:b]Z2500", "the number of bars is 5000, above"),
+        (HEAD + "C" + "," * 9, "line 6: the note 'C,,,,,,,,,' is out of the range of MIDI"),
         (HEAD + "G|" * 4_001, "the number of bars is 4001, above"),
         (HEAD + "G" * 10_001 + "|", "the number of notes is"),
         (HEAD + "G" * 100_000, "the length in characters is"),
@@ -249,6 +253,20 @@ def test_tune_books():
 def test_errors(abc, message):
     with pytest.raises(InputError, match=message):
         read_tokens(abc)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["[" * 90_000, "[V:{}]C\n", "C" + "> " * 40_000, "!" * 90_000, "\nK:C " + "a" * 90_000 + "\n",
+     "\nM:1" + " " * 90_000, ":" * 90_000, "^1" * 40_000, "[C" * 30_000, "+a" * 40_000],
+)  # fmt: skip
+def test_long_runs_of_symbols_take_linear_time(body):
+    if "{}" in body:
+        body = "".join(map(body.format, range(8_000)))
+    start = time.process_time()
+    with contextlib.suppress(InputError):
+        read_tokens(HEAD + "C|" + body)
+    assert time.process_time() - start < 2
 
 
 KEYS = [
