@@ -12,6 +12,8 @@ MIN_LETTERLESS_SHARE = 0.1
 """Share of texts without letters from which a check complains about them."""
 CONTEXT = 20
 """Number of characters to show before what was found."""
+IPA_GREEK = "βθχ"
+"""Greek letters of the International Phonetic Alphabet, which stand between Latin letters."""
 WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
 """Control characters that are white space."""
 
@@ -51,7 +53,7 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     if len({*filter(None, map(_similar_script, alphabet))}) > 1:
         checks["words that mix Latin with Cyrillic or Greek letters"] = find_mixed_word
     warnings = [_describe(texts, reason, find) for reason, find in checks.items()]
-    num_letterless = sum(not any(map(str.isalpha, text)) for text in texts)
+    num_letterless = sum(_find_letterless(text) is not None for text in texts)
     if num_letterless > MIN_LETTERLESS_SHARE * len(texts):
         warnings.append(_describe(texts, "no letters", _find_letterless))
     return [warning for warning in warnings if warning]
@@ -86,6 +88,8 @@ def _similar_script(character: str) -> str | None:
     """Return the script of a letter if it is one of those that look alike."""
     if character.isascii():
         return "LATIN" if character.isalpha() else None
+    if character in IPA_GREEK:
+        return None
     script = unicodedata.name(character, "").partition(" ")[0]
     return script if script in _SIMILAR_SCRIPTS and character.isalpha() else None
 
@@ -101,7 +105,8 @@ def _finder(pattern: re.Pattern[str]) -> Find:
 
 
 def _find_letterless(text: str) -> int | None:
-    return None if any(map(str.isalpha, text)) else 0
+    """Return 0 for a text without letters, which may be numbers; None for others and no text."""
+    return None if not text or any(map(str.isalpha, text)) else 0
 
 
 def _describe(texts: Sequence[str], reason: str, find: Find) -> str:

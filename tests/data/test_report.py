@@ -4,6 +4,8 @@ import doctest
 import json
 from collections import Counter
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
@@ -149,10 +151,17 @@ def test_suspicious_texts(text, reason):
         "日本語 text\twith\r\nlines",
         "naïve façade",
         "नमस्ते",
+        "ˈkæθlɪk | nɔχ | aβɾiɾ",
+        "",
     ],
 )
 def test_texts_in_order(text):
     assert check_texts([text]) == []
+
+
+@hypothesis.given(st.lists(st.text()))
+def test_any_texts(texts):
+    assert all(f" of {len(texts):,} texts " in line for line in check_texts(texts))
 
 
 def test_the_place_is_shown():
