@@ -1,6 +1,6 @@
 """Losses of sequences: masked cross-entropy of tokens, and CTC."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 from keras import ops
@@ -11,6 +11,7 @@ from keras_seq._internal.keras_compat import (
     reduce_weighted_values,
     set_keras_mask,
 )
+from keras_seq._internal.ranges import Range, check_arguments
 from keras_seq._internal.types import ArrayLike, Config, Tensor
 from keras_seq._internal.value_checks import check_valid
 from keras_seq.scan.ctc import ctc_loss
@@ -77,13 +78,12 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
         self,
         from_logits: bool = True,
         ignore_class: int | None = 0,
-        label_smoothing: float = 0.0,
+        label_smoothing: Annotated[float, Range(0, below=1)] = 0.0,
         name: str = "masked_crossentropy",
         **kwargs: Any,
     ) -> None:
+        check_arguments(MaskedCrossentropy, locals())
         super().__init__(from_logits=from_logits, ignore_class=ignore_class, name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise InputError(f"label_smoothing must be in [0, 1), got {label_smoothing}.")
         if label_smoothing and not from_logits:
             raise InputError(
                 f"label_smoothing={label_smoothing} needs logits: pass from_logits=True."

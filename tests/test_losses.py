@@ -44,7 +44,9 @@ def test_saved_and_loaded():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match=r"label_smoothing must be in \[0, 1\), got 1.0"):
+    with pytest.raises(
+        InputError, match="`label_smoothing` must be a number of at least 0 and below 1, got 1"
+    ):
         MaskedCrossentropy(label_smoothing=1.0)
     with pytest.raises(InputError, match=r"label_smoothing=0\.1 needs logits"):
         MaskedCrossentropy(from_logits=False, label_smoothing=0.1)

@@ -2,16 +2,13 @@
 
 import dataclasses
 import functools
-import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from keras_seq._internal.errors import InputError
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,28 +97,20 @@ def check_fields(instance: Any, name: Callable[[str], str] = str) -> None:
             field_range.check(name(field), getattr(instance, field))
 
 
-def check_arguments(function: Function) -> Function:
-    """Check the arguments that have a range whenever a function is called.
+def check_arguments(cls: type, arguments: Mapping[str, Any]) -> None:
+    """Check the arguments of a constructor that have a range. None is in every range.
 
-    None is in every range. The message begins with the class of `self`, if there is one.
+    A decorator would hide the names of the arguments from Keras, which inspects constructors.
 
     Args:
-        function: Function or method with annotations.
+        cls: Class that defines the constructor.
+        arguments: `locals()` at its beginning.
 
     Raises:
         InputError: If an argument is out of its range.
     """
-    signature = inspect.signature(function)
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        # A call with wrong arguments gets the error of Python.
-        with_names = signature.bind_partial(*args, **kwargs).arguments
-        owner = with_names.get("self", function)
-        title = getattr(owner, "__name__", type(owner).__name__)
-        for name, argument_range in find_ranges(function).items():
-            if with_names.get(name) is not None:
-                argument_range.check(f"{title}: `{name}`", with_names[name])
-        return function(*args, **kwargs)
-
-    return typing.cast(Function, call)
+    owner = type(arguments["self"]).__name__
+    constructor: Any = cls.__init__  # type: ignore[misc]
+    for name, argument_range in find_ranges(constructor).items():
+        if arguments[name] is not None:
+            argument_range.check(f"{owner}: `{name}`", arguments[name])

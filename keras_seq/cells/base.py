@@ -3,7 +3,6 @@
 import functools
 import inspect
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import keras
@@ -12,6 +11,7 @@ from keras import ops
 from keras_seq._internal import float64
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.keras_compat import DropoutRNNCell
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import (
     Activation,
     Config,
@@ -107,7 +107,7 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
 
     def __init__(
         self,
-        units: int,
+        units: PositiveInt,
         activation: Activation = "tanh",
         use_bias: bool = True,
         kernel_initializer: Initializer = "glorot_uniform",
@@ -119,18 +119,14 @@ class RecurrentCell(keras.layers.Layer, DropoutRNNCell):
         kernel_constraint: Constraint = None,
         recurrent_constraint: Constraint = None,
         bias_constraint: Constraint = None,
-        dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
+        dropout: Probability = 0.0,
+        recurrent_dropout: Probability = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(RecurrentCell, locals())
         super().__init__(**kwargs)
         name = type(self).__name__
-        if isinstance(units, bool) or not isinstance(units, Integral) or units < 1:
-            raise InputError(f"{name}: `units` must be an integer of at least 1, got {units!r}.")
-        for argument, rate in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
-            if not isinstance(rate, Real) or not 0 <= rate <= 1:
-                raise InputError(f"{name}: `{argument}` must be from 0 to 1, got {rate!r}.")
         if not self.compute_dtype.startswith(("float", "bfloat")):
             raise InputError(
                 f"{name}: `dtype` must be a floating-point type such as 'float32' or "

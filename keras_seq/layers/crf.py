@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.float64 import matmul
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import ArrayLike, Config, Initializer, Shape, Tensor
 from keras_seq._internal.value_checks import check_valid
 from keras_seq.layers.crf_loss import CRFAccuracy, CRFLoss, register_loaded
@@ -74,7 +75,7 @@ class CRF(keras.layers.Layer):
 
     def __init__(
         self,
-        units: int,
+        units: PositiveInt,
         use_kernel: bool = True,
         use_transitions: bool = True,
         tags: Sequence[str] | None = None,
@@ -86,9 +87,8 @@ class CRF(keras.layers.Layer):
         transitions_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(CRF, locals())
         super().__init__(**kwargs)
-        if not isinstance(units, int) or units < 1:
-            raise InputError(f"CRF: units must be a positive number of tags, got {units!r}.")
         if tags is not None and len(tags) != units:
             raise InputError(f"CRF({units}) needs one tag per unit, got {len(tags)} tags.")
         self.units, self.use_kernel, self.scheme = units, use_kernel, scheme

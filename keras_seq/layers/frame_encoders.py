@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.recurrent.time_distributed import FlattenTime
 
@@ -41,11 +42,12 @@ class SmallFrameEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        channels: int = 16,
-        features: int = 128,
+        channels: PositiveInt = 16,
+        features: PositiveInt = 128,
         frame_difference: bool = True,
         **kwargs: Any,
     ) -> None:
+        check_arguments(SmallFrameEncoder, locals())
         super().__init__(**kwargs)
         self.channels, self.features = channels, features
         self.frame_difference = frame_difference
@@ -112,11 +114,12 @@ class ApplicationFrameEncoder(keras.layers.Layer):
     def __init__(
         self,
         application: str,
-        features: int = 128,
+        features: PositiveInt = 128,
         weights: Literal["imagenet"] | None = None,
         freeze: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_arguments(ApplicationFrameEncoder, locals())
         super().__init__(**kwargs)
         applications = _applications()
         if application not in applications:

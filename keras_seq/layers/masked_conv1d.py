@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Activation, Config, Shape, Tensor
 
 
@@ -42,17 +43,18 @@ class MaskedConv1D(keras.layers.Layer):
 
     def __init__(
         self,
-        filters: int,
-        kernel_size: int,
-        strides: int = 1,
+        filters: PositiveInt,
+        kernel_size: PositiveInt,
+        strides: PositiveInt = 1,
         activation: Activation = "relu",
         **kwargs: Any,
     ) -> None:
+        check_arguments(MaskedConv1D, locals())
         super().__init__(**kwargs)
-        if min(filters, strides) < 1 or kernel_size < strides:
+        if kernel_size < strides:
             raise InputError(
-                "MaskedConv1D: filters and strides must be positive, and kernel_size at least "
-                f"strides, got filters={filters}, kernel_size={kernel_size}, strides={strides}."
+                f"MaskedConv1D: kernel_size must be at least strides, got {kernel_size} and "
+                f"{strides}."
             )
         self.filters, self.kernel_size, self.strides = filters, kernel_size, strides
         self.convolution = keras.layers.Conv1D(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import FiniteFloat, Range, check_arguments
 from keras_seq._internal.types import Array, States, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
@@ -93,10 +94,11 @@ class Seq2Seq(TextModel):
         features: Sequence[keras.layers.Layer] | None = None,
         stack: RNNStack | None = None,
         decoder: Decoder | None = None,
-        length_penalty: float = 0.6,
-        label_smoothing: float = 0.0,
+        length_penalty: FiniteFloat = 0.6,
+        label_smoothing: Annotated[float, Range(0, below=1)] = 0.0,
         name: str = "seq2seq",
     ) -> None:
+        check_arguments(Seq2Seq, locals())
         if features is None:
             features = [TokenEmbedding(source_encoder, 128, name="token_embedding")]
         if stack is None:

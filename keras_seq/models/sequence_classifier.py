@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.ranges import Probability, check_arguments
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
 from keras_seq.layers.pooling import MiddlePooling
@@ -97,10 +98,11 @@ class SequenceClassifier(TextModel):
         pooling: keras.layers.Layer | None = None,
         experts: Sequence[keras.layers.Layer] = (),
         mixture: Literal["sum", "mean"] = "sum",
-        dropout: float = 0.3,
-        word_dropout: float = 0.0,
+        dropout: Probability = 0.3,
+        word_dropout: Probability = 0.0,
         name: str = "sequence_classifier",
     ) -> None:
+        check_arguments(SequenceClassifier, locals())
         labels = list(labels)
         if len(set(labels)) < max(2, len(labels)):
             raise InputError(

@@ -13,6 +13,7 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -108,11 +109,12 @@ class SequenceGenerator(LanguageModel):
         stack: RNNStack | None = None,
         features: Sequence[IncrementalLayer] = (),
         count_model: KneserNey | None = None,
-        style_embedding_dim: int = 16,
+        style_embedding_dim: PositiveInt = 16,
         tie_embeddings: bool = False,
-        stateful_batch_size: int | None = None,
+        stateful_batch_size: PositiveInt | None = None,
         name: str = "sequence_generator",
     ) -> None:
+        check_arguments(SequenceGenerator, locals())
         if embedding is None:
             embedding = TokenEmbedding(encoder, 64, name="token_embedding")
         if stack is None:

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import Probability, check_arguments
 from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.crf import CRF
@@ -250,7 +251,8 @@ class AuxiliaryTags(keras.layers.Layer):
         InputError: If there are no names, or two are equal.
     """
 
-    def __init__(self, names: Sequence[str], dropout: float = 0.3, **kwargs: Any) -> None:
+    def __init__(self, names: Sequence[str], dropout: Probability = 0.3, **kwargs: Any) -> None:
+        check_arguments(AuxiliaryTags, locals())
         super().__init__(**kwargs)
         self.supports_masking = True
         self.encoder = TextEncoder(names)

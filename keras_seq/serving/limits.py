@@ -4,7 +4,9 @@ import dataclasses
 import os
 from collections.abc import Mapping
 
+from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import NonNegativeFloat, PositiveFloat, PositiveInt
 from keras_seq._internal.types import Array
 from keras_seq.serving.tensors import TensorSpec
 
@@ -21,40 +23,39 @@ class Limits:
     30.0
     """
 
-    max_batch_size: int = 32
+    max_batch_size: PositiveInt = 32
     """Maximum number of instances per batch; 1 disables batching."""
-    batch_timeout_ms: float = 2.0
+    batch_timeout_ms: NonNegativeFloat = 2.0
     """Maximum time that an instance waits for its batch to fill, in milliseconds."""
-    max_instances: int = 256
+    max_instances: PositiveInt = 256
     """Maximum number of instances per request."""
-    max_length: int = 10_000
+    max_length: PositiveInt = 10_000
     """Maximum length of an instance, in characters or time steps."""
-    max_body_bytes: int = 4_194_304
+    max_body_bytes: PositiveInt = 4_194_304
     """Maximum size of a request body after decompression, in bytes."""
-    max_queue: int = 512
+    max_queue: PositiveInt = 512
     """Maximum number of waiting requests per signature. Further requests get status 429."""
-    request_timeout: float = 30.0
+    request_timeout: PositiveFloat = 30.0
     """Maximum time to receive a body, to compute the answer, and to send it, in seconds each."""
-    max_header_bytes: int = 65_536
+    max_header_bytes: PositiveInt = 65_536
     """Maximum size of the request line and header fields, in bytes."""
-    max_connections: int = 512
+    max_connections: PositiveInt = 512
     """Maximum number of open connections. Beyond it, the oldest incomplete request is closed."""
-    max_pipelined_requests: int = 16
+    max_pipelined_requests: PositiveInt = 16
     """Maximum number of unanswered requests per connection."""
-    max_buffered_bytes: int = 268_435_456
+    max_buffered_bytes: PositiveInt = 268_435_456
     """Maximum size of all unparsed bodies together, in bytes. Further ones get status 503."""
-    max_concurrent_batches: int = dataclasses.field(default_factory=lambda: os.cpu_count() or 1)
+    max_concurrent_batches: PositiveInt = dataclasses.field(
+        default_factory=lambda: os.cpu_count() or 1
+    )
     """Maximum number of concurrent batches per model. Default: number of CPU cores."""
-    header_timeout: float = 10.0
+    header_timeout: PositiveFloat = 10.0
     """Maximum time for the request line and header fields to arrive, in seconds."""
-    keep_alive_timeout: float = 5.0
+    keep_alive_timeout: PositiveFloat = 5.0
     """Maximum idle time of a connection between two requests, in seconds."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if not (value > 0 or (field.name == "batch_timeout_ms" and value == 0)):
-                raise InputError(f"{field.name} must be positive, got {value}.")
+        ranges.check_fields(self)
 
     def check_inputs(self, specs: Mapping[str, TensorSpec], arrays: Mapping[str, Array]) -> None:
         """Check the number and lengths of the instances of one request.

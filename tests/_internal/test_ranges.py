@@ -1,14 +1,15 @@
 """Ranges in annotations."""
 
+import inspect
 import math
-from typing import Annotated
 
 import numpy as np
 import pytest
 
+from keras_seq import cells, layers, models
 from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.ranges import PositiveFloat, PositiveInt, Probability, Range
+from keras_seq._internal.ranges import Range
 
 
 @pytest.mark.parametrize(
@@ -31,25 +32,49 @@ def test_range(allowed, good, bad, text):
         assert str(error.value) == f"--x must be {text}, got {value!r}."
 
 
-def test_arguments():
-    class Layer:
-        @ranges.check_arguments
-        def __init__(self, units: PositiveInt, rate: Probability = 0.0, size: int = -1) -> None:
-            self.units = units
+LAYERS = [
+    cls
+    for module in (layers, models)
+    for cls in map(module.__dict__.get, module.__all__)
+    if inspect.isclass(cls) and ranges.find_ranges(cls.__init__)
+]
 
-    @ranges.check_arguments
-    def schedule(learning_rate: PositiveFloat, steps: Annotated[int | None, Range(1)] = None):
-        return learning_rate, steps
 
-    assert Layer(3, rate=0.5).units == 3
+def required(cls):
+    """Return None, which is in every range, for each required argument of a constructor."""
+    parameters = [*inspect.signature(cls.__init__).parameters.values()][1:]
+    return {p.name: None for p in parameters if p.default is p.empty and p.kind != p.VAR_KEYWORD}
+
+
+@pytest.mark.parametrize("cls", LAYERS)
+def test_layers_and_models_check_their_numbers(cls):
+    for name in ranges.find_ranges(cls.__init__):
+        for value in (math.nan, math.inf, "1"):
+            with pytest.raises(InputError, match=f"^{cls.__name__}: `{name}` must be an? "):
+                cls(**{**required(cls), name: value})
+
+
+def test_cells_name_the_class_of_the_cell():
     with pytest.raises(
-        InputError, match=r"^Layer: `units` must be an integer of at least 1, got 0"
+        InputError, match=r"^GRUCell: `dropout` must be a number from 0 to 1, got -"
     ):
-        Layer(0)
-    with pytest.raises(InputError, match=r"^Layer: `rate` must be a number from 0 to 1, got nan"):
-        Layer(1, rate=math.nan)
-    with pytest.raises(TypeError, match="units"):
-        Layer()
-    assert schedule(0.1) == (0.1, None)
-    with pytest.raises(InputError, match=r"^schedule: `learning_rate` must be a number above 0"):
-        schedule(0)
+        cells.GRUCell(3, dropout=-0.1)
+
+
+def test_few_numbers_of_layers_and_models_have_no_range():
+    for module in (layers, models):
+        for cls in map(module.__dict__.get, module.__all__):
+            if inspect.isclass(cls) and cls.__module__.startswith("keras_seq"):
+                parameters = inspect.signature(cls.__init__).parameters.values()
+                plain = {p.name for p in parameters if p.annotation in (int, float, "int", "float")}
+                assert not plain - UNCHECKED.get(cls.__name__, set()), cls
+
+
+UNCHECKED = {
+    "LogMelSpectrogram": {"frame_step"},  # at most frame_length
+    "HashedNgramEmbedding": {"num_buckets"},  # a power of two
+    "CausalNgramFeatures": {"max_style_n"},  # at most max_n
+    # Their layers check them.
+    "NaiveBayesExpert": {"vocab_size", "num_labels", "initial_weight"},
+    "WeightArrayExpert": {"num_labels", "order", "window", "initial_weight"},
+}

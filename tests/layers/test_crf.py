@@ -295,7 +295,7 @@ def round_trip(loss_or_metric):
 
 TAG_IDS, TAG_SCORES = np.zeros((2, 4)), np.zeros((2, 4, 2))
 MISTAKES = {
-    "no tags": (lambda: layers.CRF(0), "units must be a positive number of tags"),
+    "no tags": (lambda: layers.CRF(0), "`units` must be an integer of at least 1, got 0"),
     "too few tags": (lambda: layers.CRF(3, tags=TAGS), "got 5 tags"),
     "a tag outside of the scheme": (lambda: layers.CRF(1, tags=["E-A"]), "'E-A' is not a tag"),
     "an unknown scheme": (lambda: layers.CRF(1, tags=["O"], scheme="BIO"), "tag scheme 'BIO'"),

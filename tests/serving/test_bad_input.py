@@ -311,7 +311,7 @@ def test_the_example_of_the_docstring():
 
 
 def test_limits_must_be_positive():
-    with pytest.raises(InputError, match="max_batch_size must be positive, got 0"):
+    with pytest.raises(InputError, match="max_batch_size must be an integer of at least 1, got 0"):
         Limits(max_batch_size=0)
 
 

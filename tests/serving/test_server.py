@@ -98,9 +98,15 @@ MISTAKES = {
     "no folder": (["nowhere"], "There is no folder nowhere"),
     "twice": (["a=.", "a=."], "Two models are called 'a'"),
     "a name of two parts": (["a/b=."], "'a/b' cannot be the name of a model"),
-    "no batch": (["a=.", "--max-batch-size", "0"], "max_batch_size must be positive"),
+    "no batch": (
+        ["a=.", "--max-batch-size", "0"],
+        "max_batch_size must be an integer of at least 1",
+    ),
     "no version": (["a=.", "--max-versions", "0"], "--max-versions"),
-    "no header": (["a=.", "--max-header-bytes", "0"], "max_header_bytes must be positive"),
+    "no header": (
+        ["a=.", "--max-header-bytes", "0"],
+        "max_header_bytes must be an integer of at least 1",
+    ),
     "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, got 99999"),
     "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, got -1"),
     "another's host": (["a=.", "--host", "203.0.113.1"], "Cannot listen at '203.0.113.1', port"),

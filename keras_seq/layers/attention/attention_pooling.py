@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.float64 import matmul, tanh
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.scan.padding import zero_masked
 
@@ -42,7 +43,8 @@ class AttentionPooling(keras.layers.Layer):
     Weights: `kernel` `(features, units)`, `bias` `(units,)`, `query` `(units,)`.
     """
 
-    def __init__(self, units: int, **kwargs: Any) -> None:
+    def __init__(self, units: PositiveInt, **kwargs: Any) -> None:
+        check_arguments(AttentionPooling, locals())
         super().__init__(**kwargs)
         self.units = units
         self.supports_masking = True

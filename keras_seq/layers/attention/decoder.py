@@ -9,6 +9,7 @@ import keras
 from keras import ops, tree
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
@@ -88,22 +89,21 @@ class Decoder(keras.layers.Layer):
         self,
         embedding: keras.layers.Layer,
         cell: factory.Cell = "LSTM",
-        units: int = 256,
-        num_layers: int = 1,
+        units: PositiveInt = 256,
+        num_layers: PositiveInt = 1,
         *,
         attention: Literal["additive", "dot", "general"] | None = "general",
         input_feeding: bool = False,
         tie_embeddings: bool = False,
-        dropout: float = 0.2,
-        recurrent_dropout: float = 0.0,
+        dropout: Probability = 0.2,
+        recurrent_dropout: Probability = 0.0,
         sampling: ScheduledSampling | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(Decoder, locals())
         super().__init__(**kwargs)
         if attention not in (None, *ATTENTIONS):
             raise unknown_name("attention", attention, ATTENTIONS)
-        if num_layers < 1:
-            raise InputError(f"Decoder: num_layers must be at least 1, got {num_layers}.")
         if input_feeding and attention is None:
             raise InputError("Decoder: input_feeding needs attention; set input_feeding=False.")
         if tie_embeddings and not isinstance(embedding, keras.layers.Embedding):

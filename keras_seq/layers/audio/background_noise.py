@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import FiniteFloat, Probability, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 
 
@@ -43,12 +44,13 @@ class BackgroundNoise(keras.layers.Layer):
 
     def __init__(
         self,
-        min_snr_db: float = 5.0,
-        max_snr_db: float = 15.0,
-        clean_prob: float = 0.05,
+        min_snr_db: FiniteFloat = 5.0,
+        max_snr_db: FiniteFloat = 15.0,
+        clean_prob: Probability = 0.05,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(BackgroundNoise, locals())
         super().__init__(**kwargs)
         self.min_snr_db, self.max_snr_db = min_snr_db, max_snr_db
         self.clean_prob, self.seed = clean_prob, seed

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 
 
@@ -42,12 +43,13 @@ class BandConvolution(keras.layers.Layer):
 
     def __init__(
         self,
-        num_frames: int,
-        filters: int,
-        kernel_size: int = 8,
-        pool_size: int = 3,
+        num_frames: PositiveInt,
+        filters: PositiveInt,
+        kernel_size: PositiveInt = 8,
+        pool_size: PositiveInt = 3,
         **kwargs: Any,
     ) -> None:
+        check_arguments(BandConvolution, locals())
         super().__init__(**kwargs)
         self.num_frames, self.filters = num_frames, filters
         self.kernel_size, self.pool_size = kernel_size, pool_size

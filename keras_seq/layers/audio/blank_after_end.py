@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Tensor
 from keras_seq.scan.ctc import BLANK
 
@@ -39,7 +40,8 @@ class BlankAfterEnd(keras.layers.Layer):
         float32 `(recordings, timesteps, classes)`.
     """
 
-    def __init__(self, num_offsets: int = 1, **kwargs: Any) -> None:
+    def __init__(self, num_offsets: PositiveInt = 1, **kwargs: Any) -> None:
+        check_arguments(BlankAfterEnd, locals())
         super().__init__(**kwargs)
         self.num_offsets = num_offsets
         self.supports_masking = True

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
@@ -72,7 +73,7 @@ class FrontEnd(keras.layers.Layer):
     def __init__(
         self,
         log_mel: LogMelSpectrogram | None = None,
-        frame_stack: int = 4,
+        frame_stack: PositiveInt = 4,
         frame_stride: int | None = None,
         noise: BackgroundNoise | None = None,
         warping: VocalTractLengthPerturbation | None = None,
@@ -81,6 +82,7 @@ class FrontEnd(keras.layers.Layer):
         average_offsets: bool = False,
         **kwargs: Any,
     ) -> None:
+        check_arguments(FrontEnd, locals())
         # float16 would overflow in the spectrogram.
         super().__init__(**{"dtype": "float32", **kwargs})
         self.log_mel = LogMelSpectrogram() if log_mel is None else log_mel

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import NonNegativeFloat, PositiveFloat, PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Tensor
 
 
@@ -49,15 +50,16 @@ class LogMelSpectrogram(keras.layers.Layer):
 
     def __init__(
         self,
-        sample_rate: int = 16_000,
-        frame_length: int = 400,
+        sample_rate: PositiveInt = 16_000,
+        frame_length: PositiveInt = 400,
         frame_step: int = 160,
-        num_mel_bins: int = 40,
-        min_freq: float = 20.0,
+        num_mel_bins: PositiveInt = 40,
+        min_freq: NonNegativeFloat = 20.0,
         max_freq: float | None = None,
-        min_power: float = 1e-5,
+        min_power: PositiveFloat = 1e-5,
         **kwargs: Any,
     ) -> None:
+        check_arguments(LogMelSpectrogram, locals())
         super().__init__(**{"dtype": "float32", **kwargs})
         if not 1 <= frame_step <= frame_length:
             raise InputError(

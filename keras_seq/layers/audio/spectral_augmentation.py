@@ -1,11 +1,18 @@
 """Augmentation of spectrograms in training: SpecAugment, and vocal tract length perturbation."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.ranges import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    Range,
+    check_arguments,
+)
 from keras_seq._internal.types import Config, Tensor
 
 
@@ -39,12 +46,13 @@ class VocalTractLengthPerturbation(keras.layers.Layer):
 
     def __init__(
         self,
-        max_warp: float = 0.15,
-        min_freq: float = 20.0,
-        max_freq: float = 8_000.0,
+        max_warp: Annotated[float, Range(0, below=1)] = 0.15,
+        min_freq: NonNegativeFloat = 20.0,
+        max_freq: PositiveFloat = 8_000.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(VocalTractLengthPerturbation, locals())
         super().__init__(**kwargs)
         self.max_warp, self.min_freq, self.max_freq = max_warp, min_freq, max_freq
         self.seed = seed
@@ -109,12 +117,13 @@ class SpecAugment(keras.layers.Layer):
 
     def __init__(
         self,
-        num_masks: int = 2,
-        freq_mask_width: int = 6,
-        time_mask_width: int = 20,
+        num_masks: NonNegativeInt = 2,
+        freq_mask_width: NonNegativeInt = 6,
+        time_mask_width: NonNegativeInt = 20,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(SpecAugment, locals())
         super().__init__(**kwargs)
         self.num_masks, self.freq_mask_width = num_masks, freq_mask_width
         self.time_mask_width, self.seed = time_mask_width, seed

@@ -120,13 +120,11 @@ def broadcast_argument(name: str, value: float | Sequence[float], count: int) ->
     Args:
         name: Name of the argument.
         value: Number, or a list of numbers.
-        count: Number of values, at least 1.
+        count: Number of values.
 
     Raises:
-        InputError: If the list has another length, or `count` is less than 1.
+        InputError: If the list has another length.
     """
-    if not isinstance(count, int) or count < 1:
-        raise InputError(f"RNNStack: `num_layers` must be at least 1, got {count!r}.")
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:

@@ -9,6 +9,7 @@ from keras import ops, tree
 
 from keras_seq._internal import keras_compat
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, Probability, Range, check_arguments
 from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.recurrent import layer_factory as factory
 
@@ -84,10 +85,10 @@ class RNNStack(keras.layers.Layer):
         self,
         cell: factory.Cell,
         units: int | Sequence[int],
-        num_layers: int = 1,
+        num_layers: PositiveInt = 1,
         bidirectional: bool = False,
         dropout: float | Sequence[float] = 0.0,
-        recurrent_dropout: float = 0.0,
+        recurrent_dropout: Probability = 0.0,
         residual: bool = False,
         normalization: bool = False,
         variational_dropout: bool = False,
@@ -96,6 +97,7 @@ class RNNStack(keras.layers.Layer):
         layer_options: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(RNNStack, locals())
         super().__init__(**kwargs)
         self.units, self.num_layers, self.dropout = units, num_layers, dropout
         self.bidirectional, self.recurrent_dropout = bidirectional, recurrent_dropout
@@ -112,6 +114,8 @@ class RNNStack(keras.layers.Layer):
         sizes = factory.broadcast_argument("units", units, num_layers)
         self._cell_name = factory.layer_name(cell)
         rates = factory.broadcast_argument("dropout", dropout, num_layers + 1)
+        for rate in rates:
+            Range(0, 1).check("RNNStack: `dropout`", rate)
         policy = self.dtype_policy
         self.recurrent_layers = [
             factory.make_layer(

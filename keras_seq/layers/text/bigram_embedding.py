@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import dispatch_by_target
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Initializer, Shape, Tensor
 
 MAX_TOKEN_IDS = 46_340
@@ -115,10 +116,11 @@ class BigramEmbedding(keras.layers.Layer):
     def __init__(
         self,
         pairs: Sequence[Sequence[int]],
-        output_dim: int,
+        output_dim: PositiveInt,
         embeddings_initializer: Initializer = "uniform",
         **kwargs: Any,
     ) -> None:
+        check_arguments(BigramEmbedding, locals())
         super().__init__(**kwargs)
         self.bigrams, self.output_dim = BigramLookup(pairs), output_dim
         self.table = keras.layers.Embedding(

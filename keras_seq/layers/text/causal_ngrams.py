@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 from keras_seq.layers.text.incremental import IncrementalLayer
@@ -53,13 +54,14 @@ class CausalNgramFeatures(IncrementalLayer):
 
     def __init__(
         self,
-        max_n: int,
-        num_buckets: int = 2**15,
-        output_dim: int = 32,
-        dropout: float = 0.5,
+        max_n: PositiveInt,
+        num_buckets: PositiveInt = 2**15,
+        output_dim: PositiveInt = 32,
+        dropout: Probability = 0.5,
         max_style_n: int = 0,
         **kwargs: Any,
     ) -> None:
+        check_arguments(CausalNgramFeatures, locals())
         super().__init__(**kwargs)
         if not 0 <= max_style_n <= max_n:
             raise InputError(f"max_style_n must be from 0 to max_n, {max_n}, got {max_style_n}.")

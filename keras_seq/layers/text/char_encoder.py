@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.recurrent.stack import RNNStack
 
@@ -45,11 +45,14 @@ class CharEncoder(keras.layers.Layer):
     reads = "characters"
 
     def __init__(
-        self, units: int, cell: str = "LSTM", num_buckets: int = 2_048, **kwargs: Any
+        self,
+        units: PositiveInt,
+        cell: str = "LSTM",
+        num_buckets: PositiveInt = 2_048,
+        **kwargs: Any,
     ) -> None:
+        check_arguments(CharEncoder, locals())
         super().__init__(**kwargs)
-        if num_buckets < 1:
-            raise InputError(f"CharEncoder: `num_buckets` must be positive, got {num_buckets}.")
         self.units, self.cell, self.num_buckets = units, cell, num_buckets
         policy = self.dtype_policy
         self.embedding = keras.layers.Embedding(num_buckets, units, dtype=policy, name="embedding")

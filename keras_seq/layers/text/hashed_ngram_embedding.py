@@ -1,12 +1,13 @@
 """Embedding of n-grams of tokens by hashing."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, Probability, Range, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 
 
@@ -49,16 +50,15 @@ class HashedNgramEmbedding(keras.layers.Layer):
 
     def __init__(
         self,
-        max_n: int,
+        max_n: Annotated[int, Range(2, is_integer=True)],
         num_buckets: int,
-        output_dim: int,
-        dropout: float = 0.0,
+        output_dim: PositiveInt,
+        dropout: Probability = 0.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(HashedNgramEmbedding, locals())
         super().__init__(**kwargs)
-        if max_n < 2:
-            raise InputError(f"HashedNgramEmbedding: max_n must be at least 2, got {max_n}.")
         if num_buckets < 2 or num_buckets & (num_buckets - 1):
             raise InputError(
                 f"HashedNgramEmbedding: num_buckets must be a power of two, got {num_buckets}."

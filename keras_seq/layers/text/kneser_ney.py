@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
 
@@ -68,20 +69,15 @@ class KneserNey(IncrementalLayer):
 
     def __init__(
         self,
-        vocab_size: int,
-        order: int,
-        interpolation: float = 0.3,
-        discount: float = 0.9,
+        vocab_size: PositiveInt,
+        order: PositiveInt,
+        interpolation: Probability = 0.3,
+        discount: Probability = 0.9,
         trie_shape: Sequence[int] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(KneserNey, locals())
         super().__init__(**kwargs)
-        if vocab_size < 1 or order < 1 or not (0 <= interpolation <= 1 and 0 <= discount <= 1):
-            raise InputError(
-                "KneserNey takes a positive vocab_size and order, and an interpolation and a "
-                f"discount from 0 to 1, got vocab_size {vocab_size}, order {order}, interpolation "
-                f"{interpolation} and discount {discount}."
-            )
         self.vocab_size, self.order = vocab_size, order
         self.interpolation, self.discount = interpolation, discount
         self.trie_shape = None if trie_shape is None else list(trie_shape)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.incremental import IncrementalLayer
 
@@ -52,13 +52,9 @@ class LongestMatchEmbedding(IncrementalLayer):
     state_names = ("history", "position")
     history_names = ("history",)
 
-    def __init__(self, vocab_size: int, output_dim: int, **kwargs: Any) -> None:
+    def __init__(self, vocab_size: PositiveInt, output_dim: PositiveInt, **kwargs: Any) -> None:
+        check_arguments(LongestMatchEmbedding, locals())
         super().__init__(**kwargs)
-        if vocab_size < 1 or output_dim < 1:
-            raise InputError(
-                "LongestMatchEmbedding: vocab_size and output_dim must be positive, got "
-                f"{vocab_size} and {output_dim}."
-            )
         self.vocab_size, self.output_dim = vocab_size, output_dim
 
     def build(self, input_shape: Shape) -> None:

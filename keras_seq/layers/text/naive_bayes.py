@@ -1,14 +1,18 @@
 """Naive Bayes with learned weights: of sets of features, and of n-grams by position."""
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import FiniteFloat, PositiveInt, Range, check_arguments
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
+
+LabelCount = Annotated[int, Range(2, is_integer=True)]
+"""Number of labels."""
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -47,14 +51,14 @@ class NaiveBayes(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_features: int, num_labels: int, initial_weight: float = 0.05, **kwargs: Any
+        self,
+        num_features: PositiveInt,
+        num_labels: LabelCount,
+        initial_weight: FiniteFloat = 0.05,
+        **kwargs: Any,
     ) -> None:
+        check_arguments(NaiveBayes, locals())
         super().__init__(**kwargs)
-        if num_features < 1 or num_labels < 2:
-            raise InputError(
-                "NaiveBayes needs at least 1 feature and 2 labels, got "
-                f"num_features={num_features} and num_labels={num_labels}."
-            )
         self.num_features, self.num_labels = num_features, num_labels
         self.initial_weight = initial_weight
 
@@ -132,17 +136,17 @@ class WeightArrayModel(keras.layers.Layer):
 
     def __init__(
         self,
-        num_labels: int,
-        order: int = 3,
-        window: int = 60,
-        initial_weight: float = 0.05,
+        num_labels: LabelCount,
+        order: PositiveInt = 3,
+        window: PositiveInt = 60,
+        initial_weight: FiniteFloat = 0.05,
         **kwargs: Any,
     ) -> None:
+        check_arguments(WeightArrayModel, locals())
         super().__init__(**kwargs)
-        if num_labels < 2 or not 1 <= order <= window:
+        if order > window:
             raise InputError(
-                "WeightArrayModel needs at least 2 labels and 1 <= order <= window, got "
-                f"num_labels={num_labels}, order={order}, window={window}."
+                f"WeightArrayModel: `order` must be at most `window`, {window}, got {order}."
             )
         self.num_labels, self.order, self.window = num_labels, order, window
         self.initial_weight = initial_weight

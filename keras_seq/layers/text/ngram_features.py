@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 from keras_seq.layers.text.hashed_ngram_embedding import HashedNgramEmbedding
 
@@ -43,12 +44,13 @@ class NgramFeatures(keras.layers.Layer):
 
     def __init__(
         self,
-        max_n: int,
-        num_buckets: int = 2**14,
-        output_dim: int = 32,
-        dropout: float = 0.3,
+        max_n: PositiveInt,
+        num_buckets: PositiveInt = 2**14,
+        output_dim: PositiveInt = 32,
+        dropout: Probability = 0.3,
         **kwargs: Any,
     ) -> None:
+        check_arguments(NgramFeatures, locals())
         super().__init__(**kwargs)
         sizes, policy = (max_n, num_buckets, output_dim, dropout), self.dtype_policy
         self.before = HashedNgramEmbedding(*sizes, dtype=policy, name="before")

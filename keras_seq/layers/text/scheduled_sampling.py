@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
 
 
@@ -43,12 +43,9 @@ class ScheduledSampling(keras.layers.Layer):
         InputError: If an argument is out of its range.
     """
 
-    def __init__(self, rate: float, ramp_steps: int = 1000, **kwargs: Any) -> None:
+    def __init__(self, rate: Probability, ramp_steps: PositiveInt = 1000, **kwargs: Any) -> None:
+        check_arguments(ScheduledSampling, locals())
         super().__init__(**kwargs)
-        if not 0 <= rate <= 1:
-            raise InputError(f"ScheduledSampling: rate must be from 0 to 1, got {rate}.")
-        if ramp_steps < 1:
-            raise InputError(f"ScheduledSampling: ramp_steps must be at least 1, got {ramp_steps}.")
         self.rate, self.ramp_steps = rate, ramp_steps
         self.seed_generator = keras.random.SeedGenerator()
 

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.text.encoder import TextEncoder
 
@@ -55,10 +56,11 @@ class TokenEmbedding(keras.layers.Embedding):
     def __init__(
         self,
         encoder: TextEncoder,
-        output_dim: int = 64,
+        output_dim: PositiveInt = 64,
         vectors: Mapping[str, Sequence[float]] | None = None,
         **kwargs: Any,
     ) -> None:
+        check_arguments(TokenEmbedding, locals())
         if vectors is not None:
             table = vector_table(encoder, vectors)
             output_dim, kwargs["embeddings_initializer"] = table.shape[1], _Table(table)
@@ -156,7 +158,8 @@ class OneHotTokens(keras.layers.Layer):
         `(batch, timesteps, vocab_size)`.
     """
 
-    def __init__(self, vocab_size: int, **kwargs: Any) -> None:
+    def __init__(self, vocab_size: PositiveInt, **kwargs: Any) -> None:
+        check_arguments(OneHotTokens, locals())
         super().__init__(**kwargs)
         self.vocab_size = vocab_size
 

@@ -120,7 +120,7 @@ def test_scheduled_sampling():
     [
         (lambda: make(attention="Luong"), "There is no attention 'Luong'"),
         (lambda: make(attention=None, input_feeding=True), "input_feeding needs attention"),
-        (lambda: make(num_layers=0), "num_layers must be at least 1, got 0"),
+        (lambda: make(num_layers=0), "`num_layers` must be an integer of at least 1, got 0"),
         (lambda: make("LSTMs"), "There is no recurrent layer 'LSTMs'"),
         (lambda: layers.Decoder(keras.layers.Dense(3)), "or have a vocab_size"),
         (

@@ -433,9 +433,10 @@ MISTAKES = {
     "name": ({"cell": "LSTN"}, "no recurrent layer 'LSTN': did you mean 'LSTM'"),
     "a cell": ({"cell": cells.GRUCell(3)}, "each layer needs a cell of its own"),
     "number": ({"cell": 3}, "`cell` must be the name of a layer"),
-    "no layers": ({"num_layers": 0}, "`num_layers` must be at least 1, got 0"),
+    "no layers": ({"num_layers": 0}, "`num_layers` must be an integer of at least 1, got 0"),
     "units": ({"units": [3, 4]}, "`units` must be a number or a list of length 1, got [3, 4]"),
     "dropout": ({"dropout": [0.1]}, "`dropout` must be a number or a list of length 2, got [0.1]"),
+    "rate": ({"dropout": [0.1, 2]}, "`dropout` must be a number from 0 to 1, got 2"),
     "function": (
         {"cell": lambda units: cells.GRUCell(units, use_bias=False), "recurrent_dropout": 0.1},
         "recurrent_dropout must be set by the function that makes the cell",

@@ -64,7 +64,7 @@ def test_dropout_drops_whole_vectors():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="max_n must be at least 2, got 1"):
+    with pytest.raises(InputError, match="`max_n` must be an integer of at least 2, got 1"):
         make_layer(max_n=1)
     with pytest.raises(InputError, match="must be a power of two, got 100"):
         make_layer(num_buckets=100)

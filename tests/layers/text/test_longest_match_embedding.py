@@ -70,5 +70,5 @@ def test_each_match_length_has_its_own_vectors():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="must be positive, got 4 and 0"):
+    with pytest.raises(InputError, match="`output_dim` must be an integer of at least 1, got 0"):
         LongestMatchEmbedding(4, 0)

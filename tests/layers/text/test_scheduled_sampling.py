@@ -30,7 +30,7 @@ def test_the_fraction_grows_in_training():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match=r"rate must be from 0 to 1, got 1.5"):
+    with pytest.raises(InputError, match=r"`rate` must be a number from 0 to 1, got 1\.5"):
         layers.ScheduledSampling(1.5)
-    with pytest.raises(InputError, match="ramp_steps must be at least 1, got 0"):
+    with pytest.raises(InputError, match="`ramp_steps` must be an integer of at least 1, got 0"):
         layers.ScheduledSampling(0.5, ramp_steps=0)
