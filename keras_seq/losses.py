@@ -47,6 +47,73 @@ class TokenMeanMixin:
         return ops.divide_no_nan(loss * num_tokens, mean)
 
 
+def check_ids(ids: Tensor, num_classes: int, ignored: int | None, kind: str) -> Tensor:
+    """Check that ids of classes are in their range.
+
+    Args:
+        ids: Ids `(batch,)` or `(batch, timesteps)`.
+        num_classes: Number of classes.
+        ignored: Id that is always allowed, or None.
+        kind: Name of the ids for the message, such as "label".
+
+    Returns:
+        Bools of the shape of `ids`. They are all True, except in programs without checks; see
+        `keras_seq._internal.value_checks.check_valid`.
+
+    Raises:
+        InputError: If an id is out of range.
+    """
+    is_valid = (ids >= 0) & (ids < num_classes)
+    if ignored is not None:
+        is_valid = is_valid | (ids == ignored)
+    place = "row {} of the batch" + ", step {}" * (len(ids.shape) - 1)
+    message = f"The {kind} {{}} in {place} is out of range: ids are from 0 to {num_classes - 1}."
+    check_valid(is_valid, ops.cast(ids, "int32"), message)
+    return is_valid
+
+
+@keras.saving.register_keras_serializable(package="keras_seq")
+class LabelCrossentropy(keras.losses.SparseCategoricalCrossentropy):
+    """Cross-entropy of labels that are checked to be in their range.
+
+    >>> import numpy as np
+    >>> from keras_seq.losses import LabelCrossentropy
+    >>> loss = LabelCrossentropy()
+    >>> round(float(loss(np.array([3]), np.zeros((1, 4)))), 4)  # log 4
+    1.3863
+    >>> loss(np.array([4]), np.zeros((1, 4)))
+    Traceback (most recent call last):
+    keras_seq._internal.errors.InputError: The label 4 in row 0 of the batch is out of range: ids \
+are from 0 to 3.
+
+    Args:
+        from_logits: Whether the predictions are logits, not probabilities.
+        name: Name of the loss.
+        **kwargs: Further arguments of `keras.losses.SparseCategoricalCrossentropy`.
+
+    Call arguments:
+        y_true: Ids of labels `(batch,)`.
+        y_pred: Logits or probabilities `(batch, labels)`.
+        sample_weight: None, or weights `(batch,)`.
+
+    Raises:
+        InputError: If a label is out of range. In a graph, the backend raises an error with the
+            same message. With `jit_compile=True` on TensorFlow, the loss is NaN instead.
+    """
+
+    def __init__(
+        self, from_logits: bool = True, name: str = "label_crossentropy", **kwargs: Any
+    ) -> None:
+        super().__init__(from_logits=from_logits, name=name, **kwargs)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the loss of each example, `(batch,)`."""
+        labels = y_true[:, 0] if len(y_true.shape) == 2 else y_true
+        is_valid = check_ids(labels, y_pred.shape[-1], None, "label")
+        losses = super().call(ops.where(is_valid, labels, 0), y_pred)
+        return ops.where(is_valid, losses, float("nan"))
+
+
 @keras.saving.register_keras_serializable(package="keras_seq")
 class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentropy):
     """Cross-entropy of tokens, averaged over all tokens except padding.
@@ -71,7 +138,9 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
         sample_weight: None, or weights `(batch,)` or `(batch, timesteps)`.
 
     Raises:
-        InputError: If `label_smoothing` is out of range, or positive without `from_logits`.
+        InputError: If `label_smoothing` is out of range, or positive without `from_logits`, or if a
+            token id is out of range. In a graph, the backend raises an error with the same message.
+            With `jit_compile=True` on TensorFlow, the loss is NaN instead.
     """
 
     def __init__(
@@ -102,16 +171,17 @@ class MaskedCrossentropy(TokenMeanMixin, keras.losses.SparseCategoricalCrossentr
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each token, `(batch, timesteps)`, with a Keras mask."""
-        losses = super().call(y_true, y_pred)
-        if not self.label_smoothing:
-            return losses
-        uniform = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
-        smoothed = losses + self.label_smoothing * (uniform - losses)
+        is_valid = check_ids(y_true, y_pred.shape[-1], self.ignore_class, "token id")
+        losses = super().call(ops.where(is_valid, y_true, 0), y_pred)
         mask = get_keras_mask(losses)
+        losses = ops.where(is_valid, losses, float("nan"))
+        if self.label_smoothing:
+            uniform = ops.logsumexp(y_pred, axis=-1) - ops.mean(y_pred, axis=-1)
+            losses = losses + self.label_smoothing * (uniform - losses)
         if mask is not None:
-            smoothed = ops.where(mask, smoothed, 0)
-            set_keras_mask(smoothed, mask=mask)
-        return smoothed
+            losses = ops.where(mask, losses, 0)
+            set_keras_mask(losses, mask=mask)
+        return losses
 
     def get_config(self) -> Config:
         """Return the arguments of the constructor."""

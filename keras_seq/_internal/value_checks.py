@@ -17,9 +17,9 @@ def check_valid(is_valid: Tensor, values: Tensor, message: str) -> None:
     of `torch.compile` contain no checks.
 
     Args:
-        is_valid: Bools `(rows, columns)`.
-        values: Integers `(rows, columns)`.
-        message: Message with `{}` for the value, its row and its column.
+        is_valid: Bools of any shape with at least one axis.
+        values: Integers of the same shape.
+        message: Message with `{}` for the value, and for its index in each axis.
 
     Raises:
         InputError: If a value is invalid.
@@ -36,8 +36,8 @@ def check_valid(is_valid: Tensor, values: Tensor, message: str) -> None:
 
 def _raise_unless(is_valid: Array, values: Array, message: str) -> None:
     if not is_valid.all():
-        row, column = (int(index) for index in np.argwhere(~is_valid)[0])
-        raise InputError(message.format(int(values[row, column]), row, column))
+        index = tuple(np.argwhere(~is_valid)[0].tolist())
+        raise InputError(message.format(int(values[index]), *index))
 
 
 def _is_in_tensorflow_graph(tensor: Tensor) -> bool:
@@ -51,7 +51,7 @@ def _check_in_tensorflow_graph(is_valid: Tensor, values: Tensor, message: str) -
 
     def fail() -> Tensor:
         index = tf.where(~is_valid)[0]
-        inputs = [tf.gather_nd(values, index), index[0], index[1]]
+        inputs = [tf.gather_nd(values, index), *tf.unstack(index, num=is_valid.shape.rank)]
         return tf.debugging.Assert(False, [tf.strings.format(message, inputs)])
 
     tf.cond(tf.reduce_all(is_valid), tf.no_op, fail)

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.float64 import matmul
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import ArrayLike, Config, Initializer, Shape, Tensor
@@ -183,6 +183,41 @@ class CRF(keras.layers.Layer):
             "batch, step {}; steps that have no tag must be masked.",
         )
         return linear_chain.log_likelihood(scores, self.potentials, mask, tags)
+
+    def check_path(self, scores: ArrayLike, tags: ArrayLike, mask: ArrayLike | None = None) -> None:
+        """Check that sequences of tags are valid in the scheme, if the layer has `tags`.
+
+        Args:
+            scores: As in `log_likelihood`.
+            tags: As in `log_likelihood`.
+            mask: As in `log_likelihood`.
+
+        Raises:
+            InputError: If a sequence is invalid. In a graph, the backend raises an error with the
+                same message. Programs of `jit_compile=True` on TensorFlow contain no check.
+        """
+        if self.allowed is None:
+            return
+        _, mask = self.unmask(scores, mask)
+        ids = ops.clip(ops.cast(tags, "int32"), 0, self.units - 1)
+        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
+        is_first, is_last = count == 1, count == count[:, -1:]
+        follows = ops.cast(ops.pad(ops.cast(mask[:, :-1], "int32"), [[0, 0], [1, 0]]), "bool")
+        previous = ops.pad(ids[:, :-1], [[0, 0], [1, 0]])
+        between, first, last = (ops.convert_to_tensor(allowed) for allowed in self.allowed)
+        is_valid = ops.take(ops.reshape(between, (-1,)), previous * self.units + ids)
+        is_valid = ops.logical_not(follows) | is_valid
+        is_valid &= ops.logical_not(is_first) | ops.take(first, ids)
+        is_valid &= ops.logical_not(is_last) | ops.take(last, ids)
+        names = ", ".join(f"{number} {tag}" for number, tag in enumerate(self.tags or ()))
+        check_valid(
+            is_valid | ops.logical_not(mask),
+            ids,
+            f"Tag {{}} in row {{}} of the batch, step {{}}, is invalid in the scheme {self.scheme} "
+            "after the tag before it or at the end, so that the loss is infinite. Convert the tags "
+            "with keras_seq.text.tag_schemes.convert_tags. Ids of tags: "
+            f"{excerpt(names, 200)}.",
+        )
 
     def decode(self, scores: ArrayLike, mask: ArrayLike | None = None) -> tuple[Tensor, Tensor]:
         """Return the most likely tags (Viterbi algorithm).

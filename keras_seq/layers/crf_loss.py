@@ -79,7 +79,9 @@ class CRFLoss(_BoundToCRF, keras.losses.Loss):
         sample_weight: Weights of the sequences, `(batch,)`.
 
     Raises:
-        InputError: If `sample_weight` does not have that shape.
+        InputError: If `sample_weight` does not have that shape, or a sequence of tags is out of
+            range or invalid in the scheme of the layer. For the tags see `CRF.log_likelihood` and
+            `CRF.check_path`.
     """
 
     kind = "loss"
@@ -92,7 +94,9 @@ class CRFLoss(_BoundToCRF, keras.losses.Loss):
         crf = self.get_crf()
         for accuracy in crf.accuracies:
             accuracy.sync(crf.potentials)
-        return -crf.log_likelihood(y_pred, y_true)
+        log_likelihood = crf.log_likelihood(y_pred, y_true)
+        crf.check_path(y_pred, y_true)
+        return -log_likelihood
 
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: ArrayLike | None = None

@@ -18,6 +18,7 @@ from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.experts import LogitMixture
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.layers.text.word_dropout import WordDropout
+from keras_seq.losses import LabelCrossentropy
 from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.text_model import TextModel
 from keras_seq.models.transfer import transfer
@@ -181,10 +182,7 @@ class SequenceClassifier(TextModel):
 
     def default_loss(self) -> Any:
         """Return the cross-entropy of the labels, with experts one per output."""
-        losses = [
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-            for _ in range(1 + len(self.experts))
-        ]
+        losses = [LabelCrossentropy() for _ in range(1 + len(self.experts))]
         names = ["labels", *(expert.name for expert in self.experts)]
         return dict(zip(names, losses)) if self.experts else losses[0]
 

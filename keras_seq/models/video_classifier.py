@@ -11,6 +11,7 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset
+from keras_seq.losses import LabelCrossentropy
 from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
 
@@ -101,7 +102,7 @@ class VideoClassifier(BaseModel):
 
     def default_loss(self) -> keras.losses.Loss:
         """Return the cross-entropy of the labels."""
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return LabelCrossentropy()
 
     def default_metrics(self) -> list[str]:
         """Return the accuracy."""

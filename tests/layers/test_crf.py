@@ -257,6 +257,37 @@ def test_unknown_tag(wrong):
         model.fit(x, tags, verbose=0)
 
 
+IOBES = ["O", "B-PER", "I-PER", "E-PER", "S-PER"]
+
+
+@pytest.mark.parametrize(
+    ("tags", "place"),
+    [
+        ([[0, 4, 0], [0, 2, 3]], "Tag 2 in row 1 of the batch, step 1"),  # O I-PER E-PER
+        ([[2, 3, 0], [0, 0, 0]], "Tag 2 in row 0 of the batch, step 0"),  # I-PER at the beginning
+        ([[0, 0, 0], [0, 1, 2]], "Tag 2 in row 1 of the batch, step 2"),  # I-PER at the end
+        ([[0, 0, 0], [1, 0, 0]], "Tag 0 in row 1 of the batch, step 1"),  # B-PER O, as in IOB2
+    ],
+)
+def test_tags_that_are_invalid_in_the_scheme(tags, place):
+    crf = layers.CRF(5, tags=IOBES, scheme="IOBES")
+    model = keras.Sequential([keras.Input((3, 2)), crf])
+    model.compile("sgd", loss=crf.loss, jit_compile="auto" if BACKEND == "jax" else False)
+    x, tags = normal(2, 3, 2), np.array(tags)
+    with pytest.raises(InputError, match=f"{place}, is invalid in the scheme IOBES .*convert_tags"):
+        crf.loss(tags, model(x))
+    with pytest.raises(Exception, match=place):
+        model.fit(x, tags, shuffle=False, verbose=0)
+    assert np.isinf(to_numpy(crf.log_likelihood(model(x), tags))).any()
+
+
+def test_masked_tags_may_be_invalid():
+    crf = layers.CRF(5, tags=IOBES, scheme="IOBES")
+    crf.build((None, None, 2))
+    mask = np.array([[1, 1, 0], [1, 0, 1], [0, 0, 0]], bool)
+    crf.check_path(crf(normal(3, 3, 2)), np.array([[1, 3, 2], [1, 2, 3], [2, 2, 2]]), mask)
+
+
 @pytest.mark.slow
 def test_second_derivatives_behind_another_layer():
     dense = keras.layers.Dense(3, activation="tanh", dtype="float64")
