@@ -98,6 +98,24 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     return InputError(f"There is no {kind} {name!r}: {hint}")
 
 
+def check_list(values: object, kind: str) -> None:
+    """Raise an error for one string in place of a list, which would be read as its letters.
+
+    Args:
+        values: Argument of the user.
+        kind: What the argument is a list of, in plural, such as "texts".
+
+    Raises:
+        InputError: If it is a string or bytes.
+    """
+    if isinstance(values, (str, bytes)):
+        single = kind.removesuffix("s")
+        raise InputError(
+            f"Expected a list of {kind}, got one {single}: {excerpt(str(values))!r}. Put it in a "
+            "list."
+        )
+
+
 def excerpt(text: str, length: int = 60) -> str:
     """Return the beginning of a text, for an error message.
 

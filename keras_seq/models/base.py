@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_seq._internal.errors import check_list
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset, bucket_by_length
 
@@ -229,6 +230,7 @@ class BaseModel(keras.Model):
 
     def _encoded(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return inputs and targets of the network, encoded if `x` is raw."""
+        check_list(x, "examples")
         if not isinstance(x, EncodedDataset):
             if not self._is_raw(x):
                 return x, y

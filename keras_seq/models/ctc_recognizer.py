@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset, RaggedArray
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
@@ -105,6 +105,7 @@ class CTCRecognizer(BaseModel):
         outputs = BlankAfterEnd(front_end.num_offsets, name="log_probs")(logits, mask)
         super().__init__(inputs, outputs, name=name)
         self.alphabet, self._alphabet = checked_alphabet.characters, checked_alphabet
+        check_list(lexicon, "words")
         words = None if lexicon is None else list(lexicon)
         self.lexicon = words
         self._lexicon = None if words is None else Lexicon(words, self.alphabet)

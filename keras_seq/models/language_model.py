@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.softmax import log_softmax
 from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset, bucket_length
@@ -59,8 +59,7 @@ class LanguageModel(TextModel):
         Raises:
             InputError: If a style is missing or unknown, or `max_length` is too small.
         """
-        if isinstance(examples, str):
-            raise InputError(f"Expected a list of texts, got one text: {excerpt(examples)!r}.")
+        check_list(examples, "texts")
         end = [self.encoder.end_id]
         rows = [[*end, *self.encoder.encode(text), *end] for text in examples]
         longest = max((len(row) - 1 for row in rows), default=1)
@@ -105,6 +104,7 @@ class LanguageModel(TextModel):
         table = ", ".join(f"{number} {name}" for number, name in enumerate(self.styles))
         if styles is None:
             raise InputError(f"This model needs a style for each sequence. Styles: {table}.")
+        check_list(styles, "styles")
         if len(styles) != num_texts:
             raise InputError(f"There are {num_texts} sequences but {len(styles)} styles.")
         ids = []

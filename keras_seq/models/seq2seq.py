@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.ranges import FiniteFloat, Range, check_arguments
 from keras_seq._internal.types import Array, States, Tensor
 from keras_seq.batching import EncodedDataset
@@ -152,6 +152,8 @@ class Seq2Seq(TextModel):
             InputError: If a text has no tokens, or if the numbers of sources and targets differ.
                 The message has the number of the pair, counted from 1.
         """
+        for texts in (examples, targets):
+            check_list(texts, "texts")
         if targets is not None and len(examples) != len(targets):
             raise InputError(f"There are {len(examples)} sources but {len(targets)} targets.")
         source, lengths = _encode_side("source", self.source_encoder, examples)

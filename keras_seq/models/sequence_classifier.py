@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.ranges import Probability, check_arguments
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
@@ -104,6 +104,7 @@ class SequenceClassifier(TextModel):
         name: str = "sequence_classifier",
     ) -> None:
         check_arguments(SequenceClassifier, locals())
+        check_list(labels, "labels")
         labels = list(labels)
         if len(set(labels)) < max(2, len(labels)):
             raise InputError(
@@ -161,8 +162,8 @@ class SequenceClassifier(TextModel):
             targets: Label of each text, or None.
 
         Raises:
-            InputError: If a text has no tokens, or a label is unknown. The message has the number
-                of the text, counted from 1.
+            InputError: If a text has no tokens, a label is unknown, or there are more or fewer
+                labels than texts. The message has the number of the text, counted from 1.
         """
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):
@@ -171,6 +172,9 @@ class SequenceClassifier(TextModel):
         inputs = {"tokens": ids}
         if targets is None:
             return EncodedDataset(inputs, None, lengths, ["tokens"])
+        check_list(targets, "labels")
+        if len(targets) != len(lengths):
+            raise InputError(f"There are {len(lengths)} texts but {len(targets)} labels.")
         label_ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(targets, 1):
             if label not in label_ids:
@@ -228,7 +232,8 @@ class SequenceClassifier(TextModel):
         Raises:
             InputError: If a text has no tokens. The message gives its number, from 1.
         """
-        texts = texts if isinstance(texts, str) else list(texts)
+        check_list(texts, "texts")
+        texts = list(texts)
         predictions: list[Any] = [None] * len(texts)
         batches = self.predict_by_length(
             self.encode(texts), batch_size, self.inference_model.predict_on_batch

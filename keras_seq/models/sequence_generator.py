@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import decoding
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.no_gradients import no_gradients
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, Tensor
@@ -132,6 +132,7 @@ class SequenceGenerator(LanguageModel):
             check_stateful(stack, styles, features, count_model)
         style_embedding = None
         if styles is not None:
+            check_list(styles, "styles")
             if not styles or len(set(styles)) < len(styles):
                 raise InputError(f"styles must be different names, or None, got {[*styles]}.")
             style_embedding = keras.layers.Embedding(

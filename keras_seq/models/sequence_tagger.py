@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, check_list, excerpt
 from keras_seq._internal.ranges import Probability, check_arguments
 from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.batching import EncodedDataset
@@ -151,8 +152,8 @@ class SequenceTagger(TextModel):
                 of such lists: "tags" and "auxiliary". Unknown auxiliary tags share one id.
 
         Raises:
-            InputError: If a text has no tokens, another number of tags than tokens, or an unknown
-                tag. The message gives its number, from 1.
+            InputError: If a text has no tokens, another number of tags than tokens, an unknown tag,
+                or tags that are invalid in the scheme. The message gives its number, from 1.
         """
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):
@@ -164,15 +165,16 @@ class SequenceTagger(TextModel):
             inputs["characters"] = token_code_points(spellings, MAX_CHARACTERS)
         if targets is None:
             return EncodedDataset(inputs, None, lengths, [*inputs])
+        encode_tags = functools.partial(self.tag_set.encode, strict=True)
         if self.auxiliary is None:
-            ids = _pad(targets, lengths, self.tag_set.encode)
+            ids = _pad(targets, lengths, encode_tags)
             return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
         if not isinstance(targets, Mapping) or set(targets) != {"tags", "auxiliary"}:
             raise InputError(
                 "The targets of a SequenceTagger with auxiliary must be a dict of 'tags' and "
                 "'auxiliary'."
             )
-        encoders = {"tags": self.tag_set.encode, "auxiliary": self.auxiliary.encode}
+        encoders = {"tags": encode_tags, "auxiliary": self.auxiliary.encode}
         arrays = {name: _pad(targets[name], lengths, encoders[name]) for name in encoders}
         return EncodedDataset(inputs, arrays, lengths, [*inputs, *arrays])
 
@@ -209,6 +211,7 @@ class SequenceTagger(TextModel):
         Returns:
             For each text its tags, and their probabilities `(tokens,)`.
         """
+        check_list(examples, "texts")
         results: list[Any] = [([], np.zeros(0, "float32")) for _ in examples]
         nonempty = [index for index, text in enumerate(examples) if self.encoder.tokenize(text)]
         dataset = self.encode([examples[index] for index in nonempty])
@@ -328,10 +331,13 @@ def _pad(
         lengths: Number of tokens of each text.
         encode: Function from a list of tags to their ids.
     """
+    check_list(targets, "tags")
     if len(targets) != len(lengths):
         raise InputError(f"There are {len(lengths)} texts but {len(targets)} lists of tags.")
     array = np.zeros((len(lengths), lengths.max(initial=0)), "int32")
     for number, (row, tags, length) in enumerate(zip(array, targets, lengths), 1):
+        if isinstance(tags, str):
+            raise InputError(f"Text {number}: expected a list of tags, got {excerpt(tags)!r}.")
         if len(tags) != length:
             raise InputError(f"Text {number} has {length} tokens but {len(tags)} tags.")
         try:

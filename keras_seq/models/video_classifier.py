@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq import layers
-from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.losses import LabelCrossentropy
@@ -71,6 +71,7 @@ class VideoClassifier(BaseModel):
         frame_sampling: Mapping[str, Any] | None = None,
         name: str = "video_classifier",
     ) -> None:
+        check_list(labels, "labels")
         frame_shape = tuple(frame_shape)
         if len(labels) < 2:
             raise InputError(f"A VideoClassifier needs at least two labels, got {len(labels)}.")
@@ -129,6 +130,9 @@ class VideoClassifier(BaseModel):
         inputs = {"frames": frames, "mask": np.arange(frames.shape[1]) < lengths[:, None]}
         if labels is None:
             return EncodedDataset(inputs, None, lengths, list(inputs))
+        check_list(labels, "labels")
+        if len(labels) != len(clips):
+            raise InputError(f"There are {len(clips)} clips but {len(labels)} labels.")
         ids = {label: number for number, label in enumerate(self.labels)}
         for number, label in enumerate(labels, 1):
             if label not in ids:

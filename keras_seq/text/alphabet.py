@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, check_list, excerpt
 from keras_seq._internal.types import Array
 
 
@@ -47,8 +47,12 @@ class Alphabet:
             int32 `(texts, max_length)`, padded with 0.
 
         Raises:
-            InputError: If a character is not in the alphabet.
+            InputError: If a text is not a string, or a character is not in the alphabet.
         """
+        check_list(texts, "texts")
+        for number, text in enumerate(texts, 1):
+            if not isinstance(text, str):
+                raise InputError(f"Text {number} must be a string, got {excerpt(repr(text))}.")
         labels = np.zeros((len(texts), max([1, *map(len, texts)])), "int32")
         for number, (row, text) in enumerate(zip(labels, texts, strict=True), 1):
             for i, character in enumerate(text):

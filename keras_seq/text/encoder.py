@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.errors import InputError, check_list, excerpt
 from keras_seq.text import code_points
 from keras_seq.text.encoder_tf import EncodedTexts, TextEncoderTFMixin
 from keras_seq.text.split_rule import SplitRule
@@ -122,9 +122,10 @@ class TextEncoder(TextEncoderTFMixin):
             split_rule: See `TextEncoder`.
 
         Raises:
-            InputError: If the examples contain no tokens, or if `max_size` is missing for
-                "wordpiece" or too small for the number of distinct characters.
+            InputError: If the examples are one string or contain no tokens, or if `max_size` is
+                missing for "wordpiece" or too small for the number of distinct characters.
         """
+        check_list(examples, "texts")
         examples = list(examples)
         name = check_tokenizer(tokenizer)
         if name == "wordpiece":
@@ -186,7 +187,8 @@ class TextEncoder(TextEncoderTFMixin):
             text: Text, or list of its tokens.
 
         Raises:
-            InputError: If the text contains an unpaired surrogate.
+            InputError: If the text contains an unpaired surrogate, or is neither a string nor a
+                list of strings.
         """
         return _tokenize(text, self.text_tokenizer, self.lowercase)
 
@@ -253,8 +255,7 @@ class TextEncoder(TextEncoderTFMixin):
             InputError: If `texts` is one text, or if `start` or `end` is True and the encoder has
                 no end token.
         """
-        if isinstance(texts, str):
-            raise InputError(f"Expected a list of texts, got one text: {excerpt(texts)!r}.")
+        check_list(texts, "texts")
         prefix, suffix = self._start_and_end_ids(start, end)
         empty = [self.unk_id] if unk_if_empty else []
         rows = [[*prefix, *(self.encode(text) or empty), *suffix] for text in texts]
@@ -315,6 +316,11 @@ def _tokenize(text: Text, tokenizer: Tokenizer, lowercase: bool) -> list[str]:
     """Return the tokens of a text, or a list of tokens in the required case."""
     if isinstance(text, str):
         return [token.text for token in tokenizer(text, lowercase)]
+    is_list = isinstance(text, Iterable) and not isinstance(text, bytes)
+    if not is_list or not all(isinstance(token, str) for token in text):
+        raise InputError(
+            f"Expected a text, or a list of its tokens as strings, got {excerpt(repr(text))}."
+        )
     if not lowercase:
         return list(text)
     return [token if token == END else code_points.lowercase(token) for token in text]

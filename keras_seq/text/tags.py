@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.types import Array
 from keras_seq.text.tag_schemes import (
     Span,
@@ -61,6 +61,7 @@ class TagSet:
     """
 
     def __init__(self, labels: Iterable[str], scheme: str = "IOBES") -> None:
+        check_list(labels, "labels")
         self.labels = list(labels)
         if not self.labels or "" in self.labels or len(set(self.labels)) < len(self.labels):
             raise InputError(
@@ -84,6 +85,9 @@ class TagSet:
         Raises:
             InputError: If all tags are "O", or a tag does not belong to the scheme.
         """
+        examples = list(examples)
+        for tags in (examples, *examples):
+            check_list(tags, "tags")
         labels = {split_tag(tag, scheme)[1] for tags in examples for tag in tags} - {None}
         if not labels:
             raise InputError("All tags of the examples are O: at least one span is needed.")
@@ -109,20 +113,30 @@ class TagSet:
         """
         return cls(**config)
 
-    def encode(self, tags: Iterable[str]) -> list[int]:
+    def encode(self, tags: Sequence[str], strict: bool = False) -> list[int]:
         """Return the ids of tags.
 
         Args:
             tags: Tags.
+            strict: If True, a sequence of tags that is invalid in the scheme is an error.
 
         Raises:
-            InputError: If a tag is not in the set.
+            InputError: If a tag is not in the set, or if `strict` is True and the sequence of tags
+                is invalid. The message counts tags from 1.
         """
+        check_list(tags, "tags")
         ids = []
         for tag in tags:
             if tag not in self._ids:
                 raise unknown_name("tag", tag, self.tags)
             ids.append(self._ids[tag])
+        try:
+            self.to_spans(tags if strict else [])
+        except InputError as error:
+            raise InputError(
+                f"{error} Convert tags of another scheme with keras_seq.text.tag_schemes."
+                "convert_tags, or create the TagSet with their scheme."
+            ) from None
         return ids
 
     def decode(self, ids: Iterable[int]) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq._internal.ranges import Probability, check_arguments
+from keras_seq._internal.ranges import NonNegativeInt, Probability, check_arguments
 from keras_seq._internal.types import Config, Tensor
 
 
@@ -33,7 +33,7 @@ class WordDropout(keras.layers.Layer):
     """
 
     def __init__(
-        self, rate: Probability, unk_id: int = 1, seed: int | None = None, **kwargs: Any
+        self, rate: Probability, unk_id: NonNegativeInt = 1, seed: int | None = None, **kwargs: Any
     ) -> None:
         check_arguments(WordDropout, locals())
         super().__init__(**kwargs)
