@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_seq._internal.errors import check_list
+from keras_seq._internal.ranges import Range
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset, bucket_by_length
 
@@ -86,7 +87,11 @@ class BaseModel(keras.Model):
             steps_per_execution: As in Keras.
             jit_compile: As in Keras.
             auto_scale_loss: As in Keras.
+
+        Raises:
+            InputError: If the learning rate is negative, infinite or NaN.
         """
+        _check_learning_rate(optimizer)
         automatic = {"loss": self.default_loss, "metrics": self.default_metrics}
         requested = {"loss": loss, "metrics": metrics}
         self._automatic = [name for name, value in requested.items() if _is_auto(value)]
@@ -160,8 +165,14 @@ class BaseModel(keras.Model):
             validation_freq: As in Keras.
 
         Raises:
-            InputError: If an example is invalid. The message gives its number, from 1.
+            InputError: If an example is invalid; the message gives its number, from 1. Also if a
+                number is out of its range.
         """
+        for name, value in {"batch_size": batch_size, "steps_per_epoch": steps_per_epoch}.items():
+            if value is not None:
+                Range(1, is_integer=True).check(f"fit: `{name}`", value)
+        Range(0, is_integer=True).check("fit: `epochs`", epochs)
+        Range(0, below=1).check("fit: `validation_split`", validation_split)
         x, y = self._encoded(x, y)
         if isinstance(validation_data, EncodedDataset):
             validation_data = validation_data.inputs, validation_data.targets
@@ -291,3 +302,10 @@ class BaseModel(keras.Model):
 
 def _is_auto(value: Any) -> bool:
     return isinstance(value, str) and value == "auto"
+
+
+def _check_learning_rate(optimizer: Any) -> None:
+    if isinstance(optimizer, keras.optimizers.Optimizer):
+        learning_rate = optimizer.get_config()["learning_rate"]
+        if isinstance(learning_rate, float):  # not a schedule
+            Range(0).check("The learning rate", learning_rate)

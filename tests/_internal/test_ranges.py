@@ -2,11 +2,13 @@
 
 import inspect
 import math
+import re
 
+import keras
 import numpy as np
 import pytest
 
-from keras_seq import cells, layers, models
+from keras_seq import cells, layers, models, text
 from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import Range
@@ -68,6 +70,29 @@ def test_few_numbers_of_layers_and_models_have_no_range():
                 parameters = inspect.signature(cls.__init__).parameters.values()
                 plain = {p.name for p in parameters if p.annotation in (int, float, "int", "float")}
                 assert not plain - UNCHECKED.get(cls.__name__, set()), cls
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"epochs": -1}, "fit: `epochs` must be an integer of at least 0, got -1"),
+        ({"epochs": 1.5}, "fit: `epochs` must be an integer of at least 0, got 1.5"),
+        ({"batch_size": 0}, "fit: `batch_size` must be an integer of at least 1, got 0"),
+        ({"steps_per_epoch": 0}, "fit: `steps_per_epoch` must be an integer of at least 1"),
+        ({"validation_split": 1.0}, "fit: `validation_split` must be a number of at least 0 and"),
+    ],
+)
+def test_training(arguments, message):
+    encoder = text.TextEncoder(["a", "b"])
+    stack = layers.RNNStack("GRU", 2, return_sequences=False)
+    model = models.SequenceClassifier(encoder, ["x", "y"], stack=stack)
+    model.compile("sgd")
+    with pytest.raises(InputError, match=re.escape(message)):
+        model.fit(["a", "b"], ["x", "y"], **arguments)
+    for rate in (math.nan, math.inf, -0.1):
+        with pytest.raises(InputError, match=f"The learning rate must be .* 0, got {rate}"):
+            model.compile(keras.optimizers.SGD(rate))
+    model.compile(keras.optimizers.SGD(keras.optimizers.schedules.CosineDecay(0.1, 5)))
 
 
 UNCHECKED = {
