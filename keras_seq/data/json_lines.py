@@ -2,6 +2,7 @@
 
 import collections
 import json
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from keras_seq.data.row_errors import BadRows
 
 ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
 """Pattern of the first line of a file with one array of objects."""
+_BLANKS = re.compile(r"[ \t\n\r]*")
+"""Pattern of white space between JSON values."""
 
 
 def read_objects(
@@ -61,12 +64,42 @@ def _read_array(
         size += len(line) + 1
         limits.check("max_document_bytes", size, path, "the size of the JSON array")
         lines.append(line)
-    value = _parse("\n".join(lines), f"{path}")
-    for number, item in enumerate(value, 1):
+    for number, item in enumerate(_parse_array("\n".join(lines), str(path)), 1):
         if isinstance(item, dict):
             yield number, item
         else:
             bad_rows.add(InputError(f"{path}, element {number}: it is not a JSON object."))
+
+
+def _parse_array(text: str, path: str) -> Iterator[Any]:
+    """Yield the elements of a JSON array one at a time, so that errors have their numbers."""
+    number, position = 0, _skip_blanks(text, text.index("[") + 1)
+    follows = text[position : position + 1] != "]"
+    while follows:
+        number += 1
+        where = f"{path}, element {number}"
+        value, position = _parse(text, where, _skip_blanks(text, position))
+        yield value
+        position = _skip_blanks(text, position)
+        if text[position : position + 1] not in (",", "]"):
+            error = json.JSONDecodeError("Expecting ',' or ']'", text, position)
+            raise InputError(_describe(error, where))
+        follows = text[position] == ","
+        position += follows
+    if text[position + 1 :].strip():
+        raise InputError(f"{path}: text follows the JSON array.")
+
+
+def _skip_blanks(text: str, position: int) -> int:
+    """Return the position of the next character that is not white space."""
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position
+
+
+def _describe(error: json.JSONDecodeError, where: str) -> str:
+    """Return the message for text that is not JSON."""
+    place = f"line {error.lineno}" if "\n" in error.doc else "the line"
+    return f"{where}: {place} is not JSON: {error.msg} at character {error.colno}."
 
 
 def parse_object(line: str, where: str) -> dict[str, Any]:
@@ -80,47 +113,88 @@ def parse_object(line: str, where: str) -> dict[str, Any]:
         InputError: If the line is not a JSON object, or an object has duplicate names.
         LimitError: If the JSON is nested too deeply, or a number is too long.
     """
-    value = _parse(line, where)
+    value, end = _parse(line, where, _skip_blanks(line, 0))
+    if line[end:].strip():
+        raise InputError(_describe(json.JSONDecodeError("Extra data", line, end), where))
     if not isinstance(value, dict):
         raise InputError(f"{where}: the line is not a JSON object.")
     return value
 
 
-def _parse(text: str, where: str) -> Any:
-    """Parse a JSON value of limited depth whose objects have no name twice."""
+class _Decoder(json.JSONDecoder):
+    """Decoder of numbers of limited size and of objects that have no name twice.
 
-    def integer(digits: str) -> int:
-        limits.check("max_number_digits", len(digits), where, "the length of a number in digits")
+    NaN, which some programs write for a missing value, is read as null.
+
+    Args:
+        where: File and place, for error messages.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        super().__init__(
+            parse_int=self._parse_int,
+            parse_float=self._parse_float,
+            parse_constant=self._parse_constant,
+            object_pairs_hook=self._make_object,
+        )
+
+    def _check_digits(self, digits: str) -> None:
+        what = "the length of a number in digits"
+        limits.check("max_number_digits", len(digits), self._where, what)
+
+    def _parse_int(self, digits: str) -> int:
+        self._check_digits(digits)
         try:
             return int(digits)
         except ValueError:  # Python converts at most 4,300 digits by default.
             raise InputError(
-                f"{where}: a number has {len(digits)} digits, too many to parse."
+                f"{self._where}: a number has {len(digits)} digits, too many to parse."
             ) from None
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = dict(pairs)
-        if len(names) < len(pairs):
-            [(name, _)] = collections.Counter(name for name, _ in pairs).most_common(1)
-            raise InputError(f"{where}: a JSON object has the duplicate name {excerpt(name)!r}.")
-        return names
+    def _parse_float(self, digits: str) -> float:
+        self._check_digits(digits)
+        if math.isinf(float(digits)):
+            raise InputError(f"{self._where}: the number {excerpt(digits)} is too large.")
+        return float(digits)
 
+    def _parse_constant(self, name: str) -> None:
+        if name != "NaN":
+            raise InputError(f"{self._where}: {name} is not a number in JSON.")
+
+    def _make_object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            [(name, _)] = collections.Counter(name for name, _ in pairs).most_common(1)
+            raise InputError(
+                f"{self._where}: a JSON object has the duplicate name {excerpt(name)!r}."
+            )
+        return content
+
+
+def _parse(text: str, where: str, start: int) -> tuple[Any, int]:
+    """Parse a JSON value of limited depth.
+
+    Args:
+        text: Text.
+        where: File and place, for error messages.
+        start: Position of the value.
+
+    Returns:
+        The value, and the position of its end.
+    """
     try:
-        value = json.loads(text, parse_int=integer, object_pairs_hook=unique)
-    except InputError:
-        raise
+        value, end = _Decoder(where).raw_decode(text, start)
     except RecursionError:
         max_depth = limits.get().max_depth
         raise limits.LimitError(
             f"{where}: JSON is nested too deeply to parse; the limit max_depth is {max_depth}."
         ) from None
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}" if "\n" in text else "the line"
-        reason = f"{error.msg} at character {error.colno}"
-        raise InputError(f"{where}: {place} is not JSON: {reason}.") from None
-    if text.count("[") + text.count("{") > limits.get().max_depth:
+        raise InputError(_describe(error, where)) from None
+    if text.count("[", start, end) + text.count("{", start, end) > limits.get().max_depth:
         limits.check("max_depth", _depth(value), where, "the depth of JSON")
-    return value
+    return value, end
 
 
 def _depth(value: Any) -> int:
