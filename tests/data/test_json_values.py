@@ -13,7 +13,7 @@ def read_table(path):
 
 
 def read_pairs(path):
-    return data.read_parallel_text([path], data.ParallelOptions("en", "de"))
+    return list(data.read_parallel_text([path], data.ParallelOptions("en", "de")))
 
 
 def read_tagged(path):

@@ -103,7 +103,7 @@ def test_a_table_without_rows(tmp_path, content):
         table(tmp_path, content)
 
 
-@pytest.mark.parametrize("number", ["1e999", "null", '"x"', "[]"])
+@pytest.mark.parametrize("number", ["0.5", "null", '"x"', "[]"])
 def test_spans_without_numbers(tmp_path, number):
     path = tmp_path / "a.jsonl"
     span = f'{{"start": {number}, "end": 3, "label": "X"}}'
@@ -215,9 +215,9 @@ def test_columns_by_number(tmp_path):
         ("{}", "a.jsonl", "line 1: there is no column 'text'"),
         ('[{"text": "a", "label": 1}, 2]', "a.json", "element 2: it is not a JSON object"),
         (
-            '[{"text": "a"},\n{"label": }]',
+            '[{"text": "a", "label": "b"},\n{"label": }]',
             "a.json",
-            "a.json: line 2 is not JSON: .* at character 11",
+            "a.json, element 2: line 2 is not JSON: .* at character 11",
         ),
         ("[]", "a.json", "a.json contains no rows"),
     ],
