@@ -165,7 +165,7 @@ class SequenceTagger(TextModel):
             inputs["characters"] = token_code_points(spellings, MAX_CHARACTERS)
         if targets is None:
             return EncodedDataset(inputs, None, lengths, [*inputs])
-        encode_tags = functools.partial(self.tag_set.encode, strict=True)
+        encode_tags: Callable[..., list[int]] = functools.partial(self.tag_set.encode, strict=True)
         if self.auxiliary is None:
             ids = _pad(targets, lengths, encode_tags)
             return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
