@@ -1,7 +1,8 @@
 """Fuzzing of the file readers: `python -m benchmarks.fuzzing_files`.
 
 Files of every supported format are damaged at random and read in a separate process. Each file must
-be read or cause a one-line error that names it, within 10 seconds and 2 GB. Prints a table, writes
+be read or cause a one-line error that names it, within 10 seconds and 2 GB. With `--errors skip`,
+bad rows may also be left out and counted. Prints a table, writes
 `benchmarks/results/fuzzing_files.json`, and ends with exit code 1 if a file breaks these rules.
 """
 
@@ -22,7 +23,7 @@ import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from benchmarks import page
 from benchmarks.fuzzing_mutations import damage
@@ -32,12 +33,18 @@ MAX_SECONDS = 10.0
 """Maximum time to read one file, in seconds."""
 MAX_MEGABYTES = 2_000
 """Maximum memory of the reading process."""
+GOOD_OUTCOMES = ("read", "skipped", "rejected")
+"""Outcomes: all was read, bad rows were left out and counted, or there was a one-line error."""
 ADDRESS_SPACE_BYTES = 32 * 2**30
 """Address space of the reading process, which protects the machine."""
 
 
-def read_files() -> None:
-    """Read the files named on the standard input, and write a line of JSON about each."""
+def read_files(errors: Literal["strict", "skip"]) -> None:
+    """Read the files named on the standard input, and write a line of JSON about each.
+
+    Args:
+        errors: Treatment of bad rows.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
     answers = os.fdopen(os.dup(1), "w")
     # Libraries print messages about damaged files.
@@ -48,22 +55,25 @@ def read_files() -> None:
     for line in sys.stdin:
         name, path = json.loads(line)
         _reset_peak()
-        answer = _outcome(name, Path(path))
+        answer = _outcome(name, Path(path), errors)
         print(json.dumps({**answer, "megabytes": _peak_megabytes()}), file=answers, flush=True)
 
 
-def _outcome(name: str, path: Path) -> dict[str, str]:
-    from keras_seq import InputError
+def _outcome(name: str, path: Path, errors: Literal["strict", "skip"]) -> dict[str, str]:
+    from keras_seq import InputError, data
+    from keras_seq.data import row_errors
 
     try:
-        READERS[name].read(path)
+        with row_errors.policy(errors), data.collect_summaries() as summaries:
+            READERS[name].read(path)
     except InputError as error:
         message = str(error)
         is_clear = path.stem in message and "\n" not in message and len(message) < 1_000
         return {"outcome": "rejected" if is_clear else "unclear", "detail": message[:300]}
     except BaseException:
         return {"outcome": "traceback", "detail": traceback.format_exc()[-1_500:]}
-    return {"outcome": "read", "detail": ""}
+    is_skipped = any(row_errors.REASON in summary.left_out for summary in summaries)
+    return {"outcome": "skipped" if is_skipped else "read", "detail": ""}
 
 
 def _reset_peak() -> None:
@@ -79,15 +89,21 @@ def _peak_megabytes() -> int:
 
 
 class Worker:
-    """Process that reads files, restarted after a hang or a crash."""
+    """Process that reads files, restarted after a hang or a crash.
 
-    def __init__(self) -> None:
+    Args:
+        errors: Treatment of bad rows, "strict" or "skip".
+    """
+
+    def __init__(self, errors: str) -> None:
         self._process: Any = None
+        self._errors = errors
 
     def read(self, name: str, path: Path) -> dict[str, Any]:
         """Read a file; return the outcome, and its time and memory."""
         if self._process is None:
             command = [sys.executable, "-m", "benchmarks.fuzzing_files", "--worker"]
+            command += ["--errors", self._errors]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
@@ -151,15 +167,16 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2_000, help="files of all readers together")
     parser.add_argument("--files-per-reader", type=int, help="files of each reader")
     parser.add_argument("--readers", nargs="+", default=[*READERS], choices=[*READERS])
+    parser.add_argument("--errors", choices=["strict", "skip"], default="strict")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files that cause faults")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        read_files()
+        read_files(options.errors)
         return
     rows: dict[str, list[dict[str, Any]]] = collections.defaultdict(list)
-    faults, worker, readers = [], Worker(), options.readers
+    faults, worker, readers = [], Worker(options.errors), options.readers
     count = options.files
     if options.files_per_reader is not None:
         count = options.files_per_reader * len(readers)
@@ -168,7 +185,7 @@ def main() -> None:
             result = worker.read(reader, path)
             rows[reader].append(result)
             exceeds = result["seconds"] > MAX_SECONDS or result["megabytes"] > MAX_MEGABYTES
-            if result["outcome"] not in ("read", "rejected") or exceeds:
+            if result["outcome"] not in GOOD_OUTCOMES or exceeds:
                 faults.append((reader, path.name, result))
                 print(reader, path.name, *result.values(), sep="\n", flush=True)
                 if options.keep:
@@ -189,9 +206,8 @@ def _row(reader: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "reader": reader,
         "files": len(results),
-        "read": counts["read"],
-        "rejected": counts["rejected"],
-        "faults": len(results) - counts["read"] - counts["rejected"],
+        **{outcome: counts[outcome] for outcome in GOOD_OUTCOMES},
+        "faults": len(results) - sum(counts[outcome] for outcome in GOOD_OUTCOMES),
         "max_seconds": round(max(result["seconds"] for result in results), 2),
         "peak_mb": max(result["megabytes"] for result in results),
     }

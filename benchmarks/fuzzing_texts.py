@@ -138,7 +138,12 @@ def tagged_objects() -> dict[str, bytes]:
     numbers = {"tokens": text.split(), "ner_tags": [1, 0, 2], "names": ["O", "B-PER", "B-LOC"]}
     spans = [[0, 3, "PER"], [9, 13, "LOC"]]
     offsets = [{"start_offset": 0, "end_offset": 3, "label": "PER"}]
+    region = {"start": 0, "end": 3, "text": "Ann", "labels": ["PER"]}
+    result = {"from_name": "label", "to_name": "text", "type": "labels", "value": region}
+    study = [{"id": 1, "data": {"text": text}, "annotations": [{"result": [result]}]}]
     contents = {
+        "_studio.json": json.dumps(study),
+        "_array.json": make_array(make_lines({"text": text, "entities": spans})),
         "_tokens.jsonl": make_lines({"tokens": text.split(), "ner_tags": ["B-PER", "O", "B-LOC"]}),
         "_numbers.jsonl": make_lines(numbers),
         "_doccano.jsonl": make_lines({"id": 1, "text": text, "label": spans}),
