@@ -76,8 +76,9 @@ def find_ranges(annotated: Any) -> Mapping[str, Range]:
     ranges = {}
     for name, hint in typing.get_type_hints(annotated, include_extras=True).items():
         for part in (hint, *typing.get_args(hint)):
-            found = [item for item in getattr(part, "__metadata__", ()) if isinstance(item, Range)]
-            ranges.update(dict.fromkeys([name], *found) if found else {})
+            for item in getattr(part, "__metadata__", ()):
+                if isinstance(item, Range):
+                    ranges[name] = item
     return ranges
 
 
