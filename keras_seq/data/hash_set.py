@@ -12,7 +12,7 @@ MIN_SLOTS = 2**10
 
 
 class HashSet:
-    """Set of texts in 16 bytes per slot, of which a quarter to two thirds are used.
+    """Set of texts in slots of 16 bytes, of which one third to two thirds are used.
 
     10 million texts of any length need 256 MiB, and 384 MiB while the set grows.
 

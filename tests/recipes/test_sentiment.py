@@ -245,6 +245,20 @@ def test_label_without_training_text(workplace, capsys):
     assert "'fair'" in capsys.readouterr().err
 
 
+def test_bad_rows_are_left_out_and_said(workplace, capsys):
+    lines = [json.dumps({"text": text, "label": label}) for text, label in rows(40)]
+    (workplace / "a.jsonl").write_text("\n".join([*lines, '{"text": "no label"}', "{"]))
+    command = ["data", "sentiment", "a.jsonl"]
+    for _ in range(2):  # The dataset without bad rows is not read under "strict".
+        assert cli.main(command) == 2
+        assert "a.jsonl, line 41: there is no column 'label'" in capsys.readouterr().err
+        assert cli.main([*command, "--errors", "skip"]) == 0
+        output, error = capsys.readouterr()
+        assert "40 rows; left out 2: bad rows; bad: a.jsonl, line 41: " in output
+        assert "warning: left out 2 bad rows of a.jsonl, such as: a.jsonl, line 41: " in error
+        assert "line 42: the line is not JSON" in error
+
+
 def test_folders_of_texts(workplace):
     for n, (text, label) in enumerate(rows()):
         split = ("train", "test")[n % 5 == 0]
