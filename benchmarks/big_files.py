@@ -212,7 +212,10 @@ def measure_all(names: Sequence[str], phases: Sequence[str], max_rows: int) -> I
                 )
                 row = json.loads(answer.stdout.decode().strip().split("\n")[-1])
                 sizes = {"rows": num_rows, "megabytes": round(path.stat().st_size / 1e6)}
-                speed = {"rows_per_second": round(num_rows / row["seconds"])}
+                speed = {
+                    "rows_per_second": round(num_rows / row["seconds"]),
+                    "rows_per_cpu_second": round(num_rows / row["cpu_seconds"]),
+                }
                 yield {**row, **sizes, **speed}
 
 

@@ -10,6 +10,7 @@ from keras_seq_recipes.translation.config import Config
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
+from keras_seq.data import collect_summaries
 from keras_seq.models import seq2seq_search
 
 SMALL = ["--units", "8", "--embedding-dim", "6", "--steps", "2", "--batch-size", "8"]
@@ -57,6 +58,29 @@ def test_reading_catalogs():
         catalogs.read_mo(b"nothing", "x.mo")
     with pytest.raises(InputError, match=r"x\.po is damaged or is not a catalog"):
         catalogs.read_po(b"msgid\nmsgfoo", "x.po")
+
+
+def test_what_is_left_out_of_catalogs_is_counted(workplace):
+    pairs = [
+        ("Hello you", "Bonjour"),
+        ("Not said", ""),
+        ("Nor this", ""),
+        ("Hello  you", "Bonjour"),
+    ]
+    content = catalog_bytes(pairs, ["Perhaps so"], as_text=True)
+    (workplace / "fr.po").write_bytes(content + b'\n#~ msgid "Old text"\n#~ msgstr "Ancien"\n')
+    with collect_summaries() as summaries:
+        read = list(data.read_pairs([workplace / "fr.po"], Config(data="fr.po")))
+    assert len(read) == summaries[0].num_rows == 5
+    assert summaries[0].left_out == {
+        "untranslated texts": 2,
+        "fuzzy entries": 1,
+        "obsolete entries": 1,
+        "repeated pairs": 1,
+    }
+    (workplace / "none.po").write_text('msgid "Not said"\nmsgstr ""\n')
+    with pytest.raises(InputError, match=r"no pairs \(left out 1: untranslated texts\)"):
+        list(data.read_pairs([workplace / "none.po"], Config(data="none.po")))
 
 
 @pytest.fixture
