@@ -1,6 +1,28 @@
-"""Checks of Unicode text."""
+"""Checks of Unicode text, and its parts between blanks."""
+
+import re
 
 from keras_seq._internal.errors import InputError
+
+BLANKS = " \t\r\n"
+"""White space that separates the parts of a text file.
+
+Other white space, such as a no-break or an ideographic space, may be part of a word.
+"""
+
+
+def split_at_blanks(text: str, maxsplit: int = 0) -> list[str]:
+    r"""Return the parts of a text between `BLANKS`, without empty ones.
+
+    >>> split_at_blanks(" 10\xa0000  a b ", maxsplit=1)
+    ['10\xa0000', 'a b']
+
+    Args:
+        text: Text.
+        maxsplit: Maximum number of cuts. Default: no maximum.
+    """
+    text = text.strip(BLANKS)
+    return re.split(f"[{BLANKS}]+", text, maxsplit=maxsplit) if text else []
 
 
 def check_text(text: str, where: str) -> None:

@@ -61,6 +61,8 @@ def detect_format(path: str | os.PathLike[str], encoding: str = "utf-8") -> Text
         InputError: If there is no such encoding, or the encoding needs a byte order mark.
     """
     _check_encoding(encoding)
+    if codecs.lookup(encoding).name == "utf-8-sig":
+        encoding = "utf-8"  # The codec would take a mark off each line.
     with open_unpacked(path) as file:
         head = file.read(_BLOCK)
         mark = next((pair for pair in BYTE_ORDER_MARKS if head.startswith(pair[0])), None)

@@ -193,7 +193,8 @@ def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterato
             the file determines its encoding: UTF-8, UTF-16 or UTF-32.
 
     Yields:
-        Number of the line, from 1, and the line without its end, and without a byte order mark.
+        Number of the line, from 1, and the line without its end. The first line is without a byte
+        order mark. U+FEFF elsewhere is part of the text.
 
     Raises:
         InputError: If the file does not exist, is damaged, or has another encoding.
@@ -215,4 +216,4 @@ def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterato
                 text.encode("utf-8")  # Some encodings decode to halves of surrogate pairs.
             except UnicodeError as error:
                 raise decoding_error(error, line_encoding, f"{path}, line {number}") from None
-            yield number, text.rstrip("\r\n").removeprefix("\ufeff")
+            yield number, text.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")

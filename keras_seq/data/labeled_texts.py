@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.unicode import BLANKS, split_at_blanks
 from keras_seq.data import limits, summaries
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import (
@@ -136,7 +137,7 @@ def replace_breaks(text: str) -> str:
     Args:
         text: Text.
     """
-    return _BREAK.sub("\n", text).strip()
+    return _BREAK.sub("\n", text).strip(BLANKS)
 
 
 def _break_notes(num_texts: int) -> tuple[str, ...]:
@@ -150,8 +151,8 @@ def _read_folder(files: Sequence[LabeledFile], encoding: str) -> Iterator[Labele
     for path, split, label in files:
         with bad_rows:
             formats.add(str(detect_format(path, encoding)))
-            text = "\n".join(line for _, line in read_lines(path, encoding)).strip()
-            if not text:
+            text = "\n".join(line for _, line in read_lines(path, encoding)).strip(BLANKS)
+            if not text.strip():
                 raise InputError(f"{path} contains no text.")
             limits.check("max_cell_characters", len(text), path, "the length of the text")
             num_broken += _BREAK.search(text) is not None
@@ -212,14 +213,13 @@ class _FastText:
 
 def _parse_fasttext(line: str, where: str) -> tuple[str, str]:
     """Return the text and the label of a line."""
-    # Labels end with ASCII blanks. White space of other kinds may be part of one.
-    label, *rest = re.split("[ \t]+", line.strip(" \t"), maxsplit=1)
-    text = rest[0].strip() if rest else ""
+    label, *rest = split_at_blanks(line, maxsplit=1) or [""]
+    text = rest[0] if rest else ""
     if not label.startswith(LABEL_PREFIX) or label == LABEL_PREFIX:
         raise InputError(f"{where}: expected {LABEL_PREFIX}NAME and a text, got {excerpt(line)!r}.")
     if text.startswith(LABEL_PREFIX):
         raise InputError(f"{where}: the text has more than one label; keep one.")
-    if not text:
+    if not text.strip():
         raise InputError(f"{where}: the text is empty.")
     limits.check("max_cell_characters", len(text), where, "the length of the text")
     return text, label.removeprefix(LABEL_PREFIX)

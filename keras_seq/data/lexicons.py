@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.unicode import BLANKS, split_at_blanks
 from keras_seq.data import summaries
 from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
 from keras_seq.data.encodings import detect_format
@@ -34,7 +35,7 @@ Entry = tuple[int, str, str]
 
 _VARIANT = re.compile(r"(?<=.)\(\d+\)$")
 """Pattern of the number of a further pronunciation, as in "read(2)"."""
-_COMMENT = re.compile(r"\s#.*$")
+_COMMENT = re.compile(r"[ \t]#.*$")
 """Pattern of a comment after a pronunciation."""
 _NUMBER = re.compile(r"-?\d*\.\d+(?:e-?\d+)?|[01]")
 """Pattern of a probability."""
@@ -53,8 +54,8 @@ def read_lexicon(
       pronunciation in the first two columns, or in those of a header.
     - A line with a tab has a word, a tab and its pronunciation. Probabilities between them, as the
       Montreal Forced Aligner writes them, are skipped.
-    - Other lines have a word, white space and its phonemes, as in the CMU Pronouncing Dictionary.
-      What follows `#` after white space is a comment.
+    - Other lines have a word, blanks and its phonemes, as in the CMU Pronouncing Dictionary. What
+      follows a blank and `#` is a comment.
 
     Lines that begin with `;;;` are comments, and the number in parentheses of a further
     pronunciation, such as `read(2)`, is not part of the word. Pronunciations between slashes, such
@@ -150,10 +151,11 @@ def _parse_entry(
     if source.delimiter == "\t":
         cells = _drop_probabilities(cells)
     word, pronunciation = (
-        " ".join(cells[column].split()) if column < len(cells) else "" for column in columns
+        " ".join(split_at_blanks(cells[column])) if column < len(cells) else ""
+        for column in columns
     )
-    if not word or not pronunciation:
-        raise InputError(f"{where}: the {'phonemes are' if word else 'word is'} missing.")
+    if not word.strip() or not pronunciation.strip():
+        raise InputError(f"{where}: the {'phonemes are' if word.strip() else 'word is'} missing.")
     return word.lower(), pronunciation
 
 
@@ -170,7 +172,7 @@ def _read_tabs(path: Path, encoding: str) -> Iterator[Row]:
 def _read_cmu(path: Path, encoding: str) -> Iterator[Row]:
     for number, line in read_lines(path, encoding):
         if _is_entry(line):
-            yield number, _COMMENT.sub("", line.strip()).split(maxsplit=1)
+            yield number, split_at_blanks(_COMMENT.sub("", line.strip(BLANKS)), maxsplit=1)
 
 
 def _find_columns(cells: list[str]) -> tuple[int, int] | None:
@@ -195,4 +197,4 @@ def _split_slashes(pronunciation: str) -> list[str]:
     """Return the pronunciations in IPA between slashes, or the pronunciation itself."""
     if not _SLASHES.fullmatch(pronunciation):
         return [pronunciation]
-    return [" ".join(single.split()) for single in pronunciation.split("/")[1::2]]
+    return [" ".join(split_at_blanks(single)) for single in pronunciation.split("/")[1::2]]

@@ -188,7 +188,7 @@ def cells(blacklist):
     """Draw cells of a file: all of Unicode but halves of surrogate pairs and some characters."""
     characters = st.characters(blacklist_characters=blacklist, blacklist_categories=("Cs",))
     return st.text(characters, min_size=1).filter(
-        # Spaces around a cell and a byte order mark at the beginning of a line are not read.
+        # Spaces around a cell and a byte order mark at the beginning of the file are not read.
         lambda cell: cell == cell.strip(" ") and cell[0] not in "#\ufeff" and cell != "-DOCSTART-"
     )
 

@@ -66,6 +66,14 @@ def test_only_line_ends_end_a_line(tmp_path, end, encoding):
     assert encodings.detect_format(tmp_path / "a.txt", encoding).has_cr_lines == (end == "\r")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "gb18030"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_only_the_first_line_has_a_byte_order_mark(tmp_path, mark, encoding):
+    content = f"{mark}a\n\ufeffb\ufeff\n"
+    name = "utf-8" if encoding == "utf-8-sig" else encoding
+    assert lines(tmp_path, content.encode(name), encoding) == ["a", "\ufeffb\ufeff"]
+
+
 def test_a_carriage_return_within_a_line(tmp_path):
     assert lines(tmp_path, b"a\rb\nc\r\nd") == ["a\rb", "c", "d"]
 
@@ -79,7 +87,7 @@ def test_long_first_lines(tmp_path, size, encoding):
 
 
 NOT_IN_LINES = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")
-LINES = st.lists(st.text(NOT_IN_LINES).filter(lambda line: not line.startswith("\ufeff")))
+LINES = st.lists(st.text(NOT_IN_LINES)).filter(lambda lines: "".join(lines[:1])[:1] != "\ufeff")
 
 
 @hypothesis.given(
@@ -90,7 +98,7 @@ LINES = st.lists(st.text(NOT_IN_LINES).filter(lambda line: not line.startswith("
 def test_what_is_written_is_read(tmp_path_factory, lines, encoding, end):
     path = tmp_path_factory.mktemp("lines") / "a.txt"
     path.write_bytes("".join(line + end for line in lines).encode(encoding))
-    given = encoding if encoding in ("utf-16-be", "gb18030") else "utf-8"
+    given = encoding if encoding in ("utf-8-sig", "utf-16-be", "gb18030") else "utf-8"
     assert [line for _, line in read_lines(path, given)] == lines
 
 

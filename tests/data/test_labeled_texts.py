@@ -53,6 +53,12 @@ def read(folder, contents, path="", **options):
             "a.txt: fastText labels, UTF-8; 2 rows",
         ),
         (
+            "a.txt",
+            "__label__sehr\xa0gut \u3000Kapitel\x85 1\xa0\n__label__bad x\n",
+            [("\u3000Kapitel\x85 1\xa0", "sehr\xa0gut"), ("x", "bad")],
+            "2 rows",
+        ),
+        (
             "a.json",
             '[{"text": "Fine.<br /><br >Go!", "label": 1}, {"text": "<br/>x", "label": 0}]',
             [("Fine.\n\nGo!", "1"), ("x", "0")],

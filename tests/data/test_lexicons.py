@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.unicode import split_at_blanks
 from keras_seq.data import collect_summaries, read_lexicon
 
 CMU = ";;; a comment\nREAD  R IY1 D\nREAD(2)  R EH1 D\nread(3) R EH1 D # place, another format\n"
@@ -96,9 +97,18 @@ TEXTS = (
     st.text(
         st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=";\ufeff/"), min_size=1
     )
-    .map(lambda text: " ".join(text.split()))
-    .filter(lambda text: text and not text.endswith(")"))
+    .map(lambda text: " ".join(split_at_blanks(text)))
+    .filter(lambda text: text.strip() and not text.endswith(")"))
 )
+
+
+def test_only_blanks_and_tabs_separate_words_from_phonemes(tmp_path):
+    content = "à\xa0côté  A K O  # aside\nx\x85\u3000y X\u2028 Y\n"
+    (tmp_path / "a.dict").write_text(content, "utf-8", newline="\n")
+    assert [*read_lexicon(tmp_path / "a.dict")] == [
+        (1, "à\xa0côté", "A K O"),
+        (2, "x\x85\u3000y", "X\u2028 Y"),
+    ]
 
 
 @hypothesis.given(entries=st.lists(st.tuples(TEXTS, TEXTS), min_size=1))

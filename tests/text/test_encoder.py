@@ -146,9 +146,9 @@ def test_graphs_equal_python_for_all_of_unicode(which, name, lower):
     A tokenizer depends on a character only by its class and its lower case, so the quick test takes
     the characters at the boundaries of the classes.
     """
-    characters, contexts = EVERYTHING, ["a{}B", "e\u0301{}"]
+    characters, contexts = EVERYTHING, ["a{}B"]
     if which == "boundaries":
-        characters, contexts = boundaries(), [*contexts, "{}", "{0}{0}", " {}'s."]
+        characters, contexts = boundaries(), [*contexts, "{}", "{0}{0}", "e\u0301{}", " {}'s."]
     for context in contexts:
         check_tokens(name, lower, [context.format(character) for character in characters])
     check_tokens(name, lower, ["".join(characters)])
