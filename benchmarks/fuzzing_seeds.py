@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks import fuzzing_speech
 from benchmarks import fuzzing_texts as texts
 
 
@@ -203,18 +204,6 @@ def _scores() -> dict[str, bytes]:
     return {".musicxml": texts.MUSICXML.encode("utf-8"), ".mxl": archive.getvalue()}
 
 
-def _sounds() -> dict[str, bytes]:
-    import soundfile
-
-    samples = 0.5 * np.sin(np.arange(4_000) / 7)
-    contents = {}
-    for suffix in ("wav", "flac", "ogg", "mp3", "aiff", "au"):
-        file = io.BytesIO()
-        soundfile.write(file, np.stack([samples, samples], axis=1), 8_000, format=suffix)
-        contents[f".{suffix}"] = file.getvalue()
-    return contents
-
-
 def _pictures() -> dict[str, bytes]:
     from PIL import Image
 
@@ -325,7 +314,8 @@ READERS = {
     "ABC": Reader(_read_tunes, _texts(".abc", text=texts.ABC)),
     "MIDI": Reader(_read_tunes, _midi),
     "MusicXML": Reader(_read_tunes, _scores),
-    "sound": Reader(_read_sound, _sounds),
+    "sound": Reader(_read_sound, fuzzing_speech.sounds),
+    "speech corpus": Reader(fuzzing_speech.read_corpus, fuzzing_speech.lists),
     "picture": Reader(_read_picture, _pictures),
     "picture modes": Reader(_read_picture, _picture_modes),
     "frames": Reader(_read_frames, _frames),

@@ -9,7 +9,7 @@ from pathlib import Path
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.audio import AUDIO_SUFFIXES
 from keras_seq.data.files import STEMS
-from keras_seq.data.opening import list_folder
+from keras_seq.data.opening import is_file, list_folder
 
 
 def absolute(path: Path) -> str:
@@ -21,24 +21,30 @@ def absolute(path: Path) -> str:
     return os.path.normpath(path.absolute())
 
 
-def resolve_name(folder: Path, name: str, where: str) -> Path:
-    """Return the path of a file that a table or list names.
+def find_named_file(
+    folder: Path, name: str, where: str, subfolders: Iterable[str] = ()
+) -> Path | None:
+    """Return the file that a table or list names, or None if it does not exist.
 
     Args:
         folder: Folder to which relative paths refer, and which has all files.
         name: Path in the table.
         where: File and line, for error messages.
+        subfolders: Folders to which relative paths may refer too.
 
     Raises:
-        InputError: If the path leads out of the folder.
+        InputError: If the path leads out of the folder, or cannot be a path.
     """
-    path = folder / name
-    if not Path(absolute(path)).is_relative_to(absolute(folder)):
+    if not Path(absolute(folder / name)).is_relative_to(absolute(folder)):
         raise InputError(
             f"{where}: {excerpt(name, 200)!r} is outside of the folder {folder}; name the folder "
             "that has the recordings by --audio-folder."
         )
-    return path
+    try:
+        places = (folder / subfolder / name for subfolder in ("", *subfolders))
+        return next(filter(is_file, places), None)
+    except InputError as error:
+        raise type(error)(f"{where}: {error}") from None
 
 
 class AudioFolder:

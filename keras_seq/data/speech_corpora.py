@@ -302,7 +302,9 @@ class _Decoder:
         rates = ", ".join(
             f"{rate:,} Hz ({_count_files(n)})" for rate, n in self._rates.most_common()
         )
-        notes = [f"{self._seconds / 3600:.2f} hours at {rates}"]
+        minutes = self._seconds / 60
+        duration = f"{minutes:.1f} minutes" if minutes < 60 else f"{minutes / 60:,.2f} hours"
+        notes = [f"{duration} at {rates}"]
         if any(rate != self._sample_rate for rate in self._rates):
             notes[0] += f", resampled to {self._sample_rate:,} Hz"
         if self._wrong_sizes:

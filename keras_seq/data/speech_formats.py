@@ -12,7 +12,7 @@ from typing import TypeVar
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.audio_folders import (
     AudioFolder,
-    resolve_name,
+    find_named_file,
     split_of_folder,
     split_of_name,
 )
@@ -248,10 +248,12 @@ def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> 
         split = split_of_folder(folder / KALDI_LIST, path) if path.is_dir() else None
         base = Path(options.audio_folder or folder)
 
-        def parse_recording(line: str, where: str, base: Path = base) -> tuple[str, Path]:
+        def parse_recording(
+            line: str, where: str, base: Path = base
+        ) -> tuple[str, tuple[str, Path | None]]:
             key, name, _ = _split_key(line, where)
-            _check_kaldi_name(name.strip(), where)
-            return key, resolve_name(base, name.strip(), where)
+            _check_kaldi_name(name, where)
+            return key, (str(base / name), find_named_file(base, name, where))
 
         recordings = dict(_each_row(corpus, folder / KALDI_LIST, parse_recording))
         # Without segments, each recording is one.
@@ -266,9 +268,8 @@ def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> 
             texts.append((name, key, Utterance(Path(), text, split, where, start, end)))
         # Segments of one recording follow each other, so that it is decoded once.
         for name, key, utterance in sorted(texts, key=lambda row: (row[0], row[2].start)):
-            audio_file = recordings.get(name)
-            is_there = audio_file is not None and audio_file.exists()
-            corpus.add(audio_file if is_there else None, str(audio_file or key), utterance)
+            path_name, audio_file = recordings.get(name, (key, None))
+            corpus.add(audio_file, path_name, utterance)
         for key in sorted(unused):
             corpus.leave_out("recordings without a transcript", key)
     return corpus.finish()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import summaries
-from keras_seq.data.audio_folders import AudioFolder, absolute, resolve_name, split_of_name
+from keras_seq.data.audio_folders import AudioFolder, absolute, find_named_file, split_of_name
 from keras_seq.data.delimited import parse_delimiter, read_table_rows
 from keras_seq.data.json_lines import read_objects
-from keras_seq.data.opening import check_regular_file, is_file, list_folder
+from keras_seq.data.opening import check_regular_file, list_folder
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
 from keras_seq.data.tables import JSON_SUFFIXES, TAB_SUFFIXES, Table
@@ -98,14 +98,9 @@ def _read_table(corpus: SpeechCorpus, split: str | None, file: Path, base: Path)
     def parse(
         where: str, name: str, text: str, offset: str = "", duration: str = ""
     ) -> Sequence[object]:
-        places = [resolve_name(base, name, where)]
-        places += [base / folder / name for folder in AUDIO_FOLDERS]
-        try:
-            audio_file = next(filter(is_file, places), None)
-        except InputError as error:
-            raise type(error)(f"{where}: {error}") from None
+        audio_file = find_named_file(base, name, where, AUDIO_FOLDERS)
         start, end = _parse_segment(where, offset, duration) if offset else (0.0, None)
-        return audio_file, str(places[0]), Utterance(Path(), text, split, where, start, end)
+        return audio_file, str(base / name), Utterance(Path(), text, split, where, start, end)
 
     empty = ("text", *SEGMENT_COLUMNS)
     table = Table(file, columns, options.encoding, HINT, empty, options.delimiter, parse)

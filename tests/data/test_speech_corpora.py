@@ -67,7 +67,7 @@ def test_ljspeech(tmp_path):
             "recordings without a transcript": 1,
         }
         assert "metadata.csv, line 3: c" in str(summary) and "wavs/d.wav" in str(summary)
-        assert "0.00 hours at 8,000 Hz (2 files)" in str(summary)
+        assert "0.0 minutes at 8,000 Hz (2 files)" in str(summary)
 
 
 def test_librispeech(tmp_path):
@@ -198,6 +198,7 @@ def test_kaldi_segments_decode_a_recording_once(tmp_path, monkeypatch):
         ("-", "'-' is not an audio file"),
         ("../a.wav", r"'\.\./a\.wav' is outside of the folder"),
         ("/etc/passwd", "'/etc/passwd' is outside of the folder"),
+        ("a" * 5_000, "wav.scp, line 1: .* cannot be read: File name too long"),
     ],
 )
 def test_entries_of_kaldi_that_are_not_read(tmp_path, monkeypatch, entry, message):
@@ -307,7 +308,7 @@ def test_wrong_sizes_and_rates_are_said(tmp_path):
     other = bytearray(sound(2))
     other[24:28] = struct.pack("<I", 2 * RATE)
     _, summary = read(write(tmp_path, files | {"b.wav": bytes(other)}))
-    assert "0.00 hours at 8,000 Hz (1 file), 16,000 Hz (1 file), resampled" in str(summary)
+    assert "0.0 minutes at 8,000 Hz (1 file), 16,000 Hz (1 file), resampled" in str(summary)
     assert "1 file read to the end, since the size in the header is unknown" in str(summary)
     assert "a.wav" in str(summary)
 
