@@ -107,7 +107,7 @@ def read_tunes(path: object, files: Iterable[TuneFile]) -> Iterator[Example]:
             formats[FORMATS[file.suffix.lower()]] += 1
     summary = summaries.ReadSummary(
         str(path),
-        ", ".join(f"{name} ({count:,} files)" for name, count in formats.items()),
+        ", ".join(f"{name} ({count:,} file{'s' * (count != 1)})" for name, count in formats.items()),
         styles.total(),
         left_out=dict(+left_out),
         notes=(
