@@ -48,7 +48,8 @@ MAX_FIELD_LENGTH = 200
 """Number of characters of a field that are read."""
 
 _FIELD_LINE = re.compile(r"([A-Za-z+]):(.*)")
-_NOT_FIELD = re.compile(r"[A-Ga-gxzZ]:+\|?|[A-Ga-gxzZ]:$")
+_NOT_FIELD = re.compile(r"[A-Ga-gxzZ]:(?:[|:\]]|\s*$)")
+"""Pattern of a note or rest before a repeat at the beginning of a line."""
 _DIRECTIVE = re.compile(r"(?:%%|I:)\s*propagate-accidentals\s+(\w+)")
 _VERSION = re.compile(r"(?:%|I:\s*)abc-(?:version\s+)?(\d+)\.\d+")
 _BLOCK = re.compile(r"%%\s*begin(\w+)")

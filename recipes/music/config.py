@@ -10,8 +10,8 @@ class Config(config.Config):
     """One to many: a recurrent network generates a tune from its style."""
 
     data: str = "builtin"
-    """Data source: builtin (tune books), chorales (by Bach), or a folder with one sub-folder per
-    style."""
+    """Data source: builtin (tune books), chorales (by Bach), or your own files: a folder with one
+    sub-folder per style, or a single file or folder of one style."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
     """Recurrent cell."""
     units: config.PositiveInt = config.tunable(320, choices=(128, 192, 256, 320, 448))

@@ -18,7 +18,7 @@ from .midi import MidiFile, MidiNote
 
 UNITS = 240
 """Units of time per quarter, a multiple of all steps in `GRIDS`."""
-GRIDS = ((4, 3), (8, 6), (5, 4, 3), (16, 12))
+GRIDS = ((4, 3), (8, 6), (5, 4, 3), (16, 12), (48, 20))
 """Steps per quarter of the grids on which notes may begin and end, from coarse to fine."""
 MELODY_NAME = re.compile(r"melod|vocal", re.IGNORECASE)
 """Pattern of the name of a track that is the melody."""
@@ -90,10 +90,12 @@ def place_on_grid(notes: Sequence[MidiNote], ticks: int) -> tuple[list[Segment],
     Returns:
         Notes with times in units, and whether their beginnings were rounded.
     """
+    # On a grid almost as fine as the ticks, everything fits.
+    grids = [steps for steps in GRIDS if steps == GRIDS[0] or 4 * steps[0] <= ticks]
     starts = {note.start for note in notes}
     ends = {note.end for note in notes}
     for times in (starts | ends, starts):
-        for steps in GRIDS:
+        for steps in grids:
             if all(_is_on_grid(time, ticks, steps) for time in times):
                 return [_place(note, ticks, steps) for note in notes], False
     return [_place(note, ticks, GRIDS[0]) for note in notes], True

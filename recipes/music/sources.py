@@ -105,9 +105,10 @@ def read_tunes(path: object, files: Iterable[TuneFile]) -> Iterator[Example]:
                 yield key, {"tokens": " ".join(melody.tokens), "style": style}, split
         if len(tunes) > bad_rows.num_bad - num_bad:
             formats[FORMATS[file.suffix.lower()]] += 1
+    kinds = [f"{name} ({count:,} file{'s' * (count != 1)})" for name, count in formats.items()]
     summary = summaries.ReadSummary(
         str(path),
-        ", ".join(f"{name} ({count:,} file{'s' * (count != 1)})" for name, count in formats.items()),
+        ", ".join(kinds),
         styles.total(),
         left_out=dict(+left_out),
         notes=(

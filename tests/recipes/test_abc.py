@@ -43,6 +43,8 @@ def read_body(body, head=HEAD):
         ("C4|[Q:1/4=90]D[P:B]E[r:a b c]F[I:abc]G|", "0:4 | 2:1 4:1 5:1 7:1 |"),
         ("C|\nw:a b c\ns:!f! *\nW:a b\nr:a\n+:b\nI:a\nP:A\nD|", "0:1 | 2:1 |"),
         ("c:|", "12:1 :|"),
+        ("c::d:", "12:1 :| |: 14:1 |"),
+        ("C|\nC:A. Bee\nE:9\nG:fad\nD|\nx:|", "0:1 | 2:1 | r:1 :|"),
     ],
 )  # fmt: skip
 def test_fields_within_a_tune(body, tokens):

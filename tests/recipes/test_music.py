@@ -255,7 +255,11 @@ def test_files(tmp_path):
     np.testing.assert_allclose([note.start for note in midi_notes], begins, atol=5e-3)
     rate, sound = wavfile.read(tmp_path / "tune.wav")
     assert len(sound) / rate > begins[-1] and np.abs(sound).max() > 10_000
-    assert "K:Edor" in (tmp_path / "tune.abc").read_text()
+    [(_, from_abc, _)] = sources.read_tunes("", [(tmp_path / "tune.abc", "", None)])
+    assert tunes.parse_notes(from_abc["tokens"].split()) == tunes.parse_notes(TOKENS)
+    [(_, from_midi, _)] = sources.read_tunes("", [(tmp_path / "tune.mid", "", None)])
+    back = [note for note in tunes.parse_notes(from_midi["tokens"].split()) if note.pitch]
+    assert back == sounding
     assert (tmp_path / "tune.png").stat().st_size > 1_000
 
 
