@@ -36,6 +36,8 @@ Match = re.Match[str]
 class AbcVoice:
     """State of one voice while a tune is read.
 
+    >>> from .abc_fields import make_signature
+    >>> from .melodies import Key
     >>> voice = AbcVoice(make_signature(Key("G")), Fraction(1, 2), "3/4", "pitch", Counter())
     >>> for text in ("F2", "^c", "c'"):
     ...     voice.add_note(NOTE.match(text), "a.abc")

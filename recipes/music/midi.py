@@ -1,7 +1,8 @@
 """Notes of Standard MIDI Files.
 
-The format is read here. Of the MIDI files that exist, mido and symusic reject those with foreign
-chunks or invalid key signatures, those within RIFF, and those whose last note has no end.
+The format is read here, because libraries reject files that players play: mido those with foreign
+chunks, invalid keys or a wrong number of tracks, symusic those with a long header, and both those
+within RIFF or with a wrong size of a track. symusic drops notes without an end.
 """
 
 import bisect

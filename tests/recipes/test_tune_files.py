@@ -1,5 +1,7 @@
 """Files and folders of tunes: styles, splits, damaged files, and summaries."""
 
+import doctest
+import importlib
 import json
 
 import pytest
@@ -8,6 +10,7 @@ from keras_seq_recipes.music import sources
 from keras_seq._internal.errors import InputError
 from keras_seq.data import collect_summaries, limits, row_errors
 
+MODULES = ("abc_books", "abc_fields", "abc_reader", "abc_voice", "melodies", "midi", "skylines")
 HEAD = "X:1\nM:4/4\nL:1/4\nK:C\n"
 
 
@@ -99,3 +102,9 @@ def test_titles_in_any_encoding(tmp_path, encoding):
 def test_only_tunes_without_notes(tmp_path):
     with pytest.raises(InputError, match="has no tune with notes that can be read"):
         read(write(tmp_path, a_x=HEAD))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    results = doctest.testmod(importlib.import_module(f"keras_seq_recipes.music.{name}"))
+    assert results.attempted and not results.failed
