@@ -101,6 +101,8 @@ def _print_report(report: DataReport) -> None:
         _print_labels(report.labels, list(report.num_examples))
     for warning in report.warnings:
         _print_line("warning", warning)
+    for note in report.notes:
+        console.print(note, markup=False)
 
 
 def _print_line(title: str, text: str) -> None:

@@ -142,6 +142,8 @@ class DataReport:
     """First examples: inputs with their labels or targets, shortened."""
     warnings: Sequence[str]
     """Warnings for the user."""
+    notes: Sequence[str] = ()
+    """Further lines, which a recipe adds."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as a JSON object."""

@@ -147,7 +147,7 @@ class SequenceTagger(TextModel):
         """Convert texts and tags to arrays, padded to the longest text.
 
         Args:
-            examples: Texts, or lists of their tokens.
+            examples: Texts, or lists of tokens. `check_tokenizer` checks lists that have targets.
             targets: For each text a list of tags, one per token, or None. With `auxiliary`, a dict
                 of such lists: "tags" and "auxiliary". Unknown auxiliary tags share one id.
 
@@ -155,6 +155,8 @@ class SequenceTagger(TextModel):
             InputError: If a text has no tokens, another number of tags than tokens, an unknown tag,
                 or tags that are invalid in the scheme. The message gives its number, from 1.
         """
+        if targets is not None:
+            self.check_tokenizer(examples)
         ids, lengths = self.encoder.encode_batch(examples)
         for number, length in enumerate(lengths, 1):
             if not length:
@@ -270,6 +272,7 @@ class AuxiliaryTags(keras.layers.Layer):
         Args:
             names: Names of the tags.
         """
+        check_list(names, "tags")
         return self.encoder.encode(list(names))
 
     def build(self, input_shape: Shape) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_seq._internal.errors import check_list
 from keras_seq.layers.recurrent.layer_factory import directions
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.base import BaseModel
 from keras_seq.text.encoder import Text, TextEncoder
-from keras_seq.text.tokenizer_choice import TokenizerReport
+from keras_seq.text.tokenizer_choice import TokenizerReport, measure_tokenizer
 
 
 class TextModel(BaseModel):
@@ -40,6 +42,31 @@ class TextModel(BaseModel):
         """The first recurrent layer, or its forward layer if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
         return directions(stack.recurrent_layers[0])[0]
+
+    def check_tokenizer(self, examples: Sequence[Text]) -> None:
+        """Measure once whether the tokenizer reproduces lists of tokens from their raw text.
+
+        Args:
+            examples: Texts, which are not measured, or lists of tokens to train on.
+
+        Raises:
+            InputError: If `examples` is one text.
+
+        Warns:
+            UserWarning: If more than 1% of the lists are split into other tokens.
+        """
+        check_list(examples, "texts")
+        tokenizer = self.encoder.text_tokenizer
+        sentences = [tokens for tokens in examples if not isinstance(tokens, str)]
+        if self.tokenizer_report is not None or tokenizer.metaspace or not sentences:
+            return
+        self.tokenizer_report = measure_tokenizer(tokenizer, sentences)
+        if message := self.tokenizer_report.warning:
+            warnings.warn(
+                f"{self.tokenizer_report}\n{message}\nkeras_seq.text.choose_tokenizer chooses a "
+                "tokenizer for lists of tokens.",
+                stacklevel=3,
+            )
 
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
         """Return the inputs of the network for one text, and its tokens.

@@ -291,7 +291,11 @@ class TextEncoder(TextEncoderTFMixin):
 
         Args:
             tokens: Tokens.
+
+        Raises:
+            InputError: If `tokens` is a text.
         """
+        check_list(tokens, "tokens")
         return self.text_tokenizer.detokenize(tokens)
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from keras_seq._internal.errors import check_list
 from keras_seq.text import detokenization, split_rule
 from keras_seq.text.detokenization import JOININGS, RawText
 from keras_seq.text.split_rule import SplitRule
@@ -76,12 +77,14 @@ by blanks)
     other_shares: dict[str, Shares]
     """Dictionary from the other candidates to their shares."""
     differences: tuple[Difference, ...]
+    is_held_out: bool = False
+    """Whether a rule was learned from other sentences than these."""
 
     def __str__(self) -> str:
         """Return one line for the user."""
         count = f"{self.num_sentences:,}"
         if self.num_sentences < self.num_training_sentences:
-            count += f" of {self.num_training_sentences:,}"
+            count += f"{' held-out' * self.is_held_out} of {self.num_training_sentences:,}"
         source = {"original": "original text", **JOININGS}[self.text]
         return (
             f"tokenizer: {describe(self.tokenizer)}, reproduces {self.shares.sentences:.1%} of "
@@ -117,6 +120,7 @@ by blanks)
             "text": self.text,
             "num_sentences": self.num_sentences,
             "num_training_sentences": self.num_training_sentences,
+            "is_held_out": self.is_held_out,
             "shares": {name: share._asdict() for name, share in shares.items()},
             "differences": [difference._asdict() for difference in self.differences],
         }
@@ -165,7 +169,8 @@ def choose_tokenizer(
         held_out = sample.held_out()
         learned = held_out.measure(sample.fit_rule(held_out=False).tokenizer)
         if learned.shares > held_out.measure(TOKENIZERS[best]).shares:
-            best, report, rule = split_rule.NAME, learned, sample.fit_rule(held_out=True)
+            best, rule = split_rule.NAME, sample.fit_rule(held_out=True)
+            report = dataclasses.replace(learned, is_held_out=True)
     others = {name: other.shares for name, other in reports.items() if name != best}
     return TokenizerChoice(best, rule, dataclasses.replace(report, other_shares=others))
 
@@ -224,6 +229,8 @@ class _Sample:
     """Sample of the training sentences, with their raw text."""
 
     def __init__(self, sentences: Sequence[Sequence[str]], texts: Sequence[str] | None) -> None:
+        for tokens in sentences:
+            check_list(tokens, "tokens")
         self.sentences = evenly_spaced(sentences)
         self.num_training_sentences = len(sentences)
         texts = evenly_spaced(texts) if texts else [""] * len(self.sentences)

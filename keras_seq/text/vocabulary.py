@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from keras_seq._internal.errors import check_list
 from keras_seq._internal.types import Array
 
 if TYPE_CHECKING:
@@ -60,7 +61,12 @@ class Vocabulary:
 
         Returns:
             int32 `(sentences, length)`.
+
+        Raises:
+            InputError: If a sentence is a text rather than a list of tokens.
         """
+        for sentence in sentences:
+            check_list(sentence, "tokens")
         if length is None:
             length = max(map(len, sentences), default=0)
         ids = np.full((len(sentences), length), PADDING_ID, "int32")

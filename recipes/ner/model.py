@@ -13,7 +13,11 @@ from keras_seq.models import AuxiliaryTags, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.subwords import get_tokenizer
 from keras_seq.text.tags import TagSet
-from keras_seq.text.tokenizer_choice import choose_tokenizer, measure_tokenizer
+from keras_seq.text.tokenizer_choice import (
+    TokenizerChoice,
+    choose_tokenizer,
+    measure_tokenizer,
+)
 from keras_seq.text.vocabulary import build_vocabulary
 from keras_seq.train.optimizers import adam_w
 
@@ -32,12 +36,7 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     """Return a compiled tagger for the tokens and labels of the training sentences."""
     sentences, tags = train.inputs, train.targets["tags"]
     is_characters = all(len(token) == 1 for token in itertools.chain.from_iterable(sentences))
-    texts = train.targets.get("texts")
-    if config.tokenizer == "auto":
-        tokenizer, rule, report = choose_tokenizer(sentences, texts)
-    else:
-        tokenizer, rule = config.tokenizer, None
-        report = measure_tokenizer(get_tokenizer(tokenizer), sentences, texts)
+    tokenizer, rule, report = choose(config, train)
     encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT, split_rule=rule)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
@@ -52,6 +51,20 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     weights = {"tags": 1.0, "auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else None
     model.compile(adam_w(config.learning_rate, config.steps), loss_weights=weights)
     return model
+
+
+def choose(config: Config, train: RawExamples) -> TokenizerChoice:
+    """Return the tokenizer of raw text, and how it reproduces the tokens of the training data.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+    """
+    texts = train.targets.get("texts")
+    if config.tokenizer == "auto":
+        return choose_tokenizer(train.inputs, texts)
+    report = measure_tokenizer(get_tokenizer(config.tokenizer), train.inputs, texts)
+    return TokenizerChoice(config.tokenizer, None, report)
 
 
 def _features(

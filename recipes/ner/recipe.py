@@ -1,10 +1,12 @@
 """Recipe `ner`: its functions and predictions."""
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from keras_seq.batching import RawExamples
-from keras_seq.data.report import ExampleColumns
+from keras_seq.data.report import DataReport, ExampleColumns
+from keras_seq.data.summaries import ReadSummary
 from keras_seq.models import SequenceTagger
 from keras_seq.train import recipe
 
@@ -30,6 +32,17 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
             # The first tag of each entity has its label.
             rows = [[tag[2:] for tag in tags if tag[:2] in ("B-", "S-")] for tags in rows]
         return ExampleColumns.of(examples).replace(labels=rows)
+
+    def report_data(
+        self, config: Config, splits: recipe.Splits, read: Sequence[ReadSummary] = ()
+    ) -> DataReport:
+        """Return a report on the examples, with the tokenizer of raw text."""
+        report = super().report_data(config, splits, read)
+        if "train" not in splits:
+            return report
+        tokenizer = model.choose(config, splits["train"]).report
+        notes = [line for line in (str(tokenizer), tokenizer.warning) if line]
+        return dataclasses.replace(report, notes=notes)
 
     def predict(
         self, model: SequenceTagger, config: Config, inputs: Sequence[str]

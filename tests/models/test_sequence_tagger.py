@@ -11,6 +11,7 @@ from keras import ops
 from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
 from keras_seq.models import AuxiliaryTags, SequenceTagger
+from keras_seq.text import choose_tokenizer
 from keras_seq.text.encoder import TextEncoder
 from keras_seq.text.tags import TagSet
 
@@ -289,3 +290,31 @@ def test_mistakes_are_named(mistake):
     call, message = MISTAKES[mistake]
     with pytest.raises(InputError, match=message):
         call(small())
+
+
+def test_token_lists_that_the_tokenizer_does_not_reproduce():
+    sentences = [["430", "webster", "st,"], ["palo", "alto,", "CA"]]
+    tags = [["O"] * 3, ["O", "O", "S-LOC"]]
+    tagger = SequenceTagger(TextEncoder.from_examples(sentences), TagSet(["LOC"]))
+    with pytest.warns(
+        UserWarning, match="words, reproduces 0.0% of 2 training sentences"
+    ) as caught:
+        tagger.encode(sentences, tags)
+    assert "The tokenizer whitespace reproduces 100.0%." in str(caught[0].message)
+    tagger.encode(sentences, tags)
+    assert len(caught) == 1
+
+
+def test_texts_in_place_of_lists():
+    tagger = SequenceTagger(ENCODER, TagSet(["PER"]), auxiliary=AuxiliaryTags(["noun"]))
+    for call in (
+        lambda: tagger.encode("Ada"),
+        lambda: tagger.encode("Ada", [["O"]]),
+        lambda: tagger.tag_tokens("Ada"),
+        lambda: tagger.auxiliary.encode("noun"),
+        lambda: TextEncoder.from_examples("Ada met"),
+        lambda: ENCODER.detokenize("Ada"),
+        lambda: choose_tokenizer(["Ada met"]),
+    ):
+        with pytest.raises(InputError, match=r"Expected a list of \w+, got one \w+: '\w+"):
+            call()

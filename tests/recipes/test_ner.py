@@ -304,6 +304,14 @@ def test_raw_text_is_split_as_the_training_data(workplace):
     assert metrics["f1_raw_text"] == metrics["f1"]
 
 
+def test_the_report_on_the_data_has_the_tokenizer(workplace, capsys):
+    write_addresses(workplace)
+    assert run("data", "ner", "mine.conll") == 0
+    assert "tokenizer: white space, reproduces 100.0% of " in capsys.readouterr().out
+    assert run("data", "ner", "mine.conll", "--tokenizer", "word") == 0
+    assert "  training tokens: 430 | webster | st, | palo" in capsys.readouterr().out
+
+
 def test_another_tokenizer_lowers_the_f1_of_raw_text(workplace):
     from keras_seq_recipes.ner import metric
 

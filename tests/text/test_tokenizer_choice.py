@@ -269,7 +269,9 @@ def test_a_rule_is_learned_where_no_tokenizer_fits():
     choice = choose_tokenizer(sentences, FRENCH)
     assert choice.tokenizer == "learned" and choice.report.shares.sentences == 1
     assert choice.report.num_sentences == 5 and choice.report.num_training_sentences == 24
-    assert "rule learned from the training data, reproduces 100.0% of 5 of 24" in str(choice.report)
+    assert "rule learned from the training data, reproduces 100.0% of 5 held-out of 24" in str(
+        choice.report
+    )
     tokens = [token.text for token in choice.split_rule.tokenizer(FRENCH[0])]
     assert tokens == sentences[0]
 

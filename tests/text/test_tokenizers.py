@@ -81,9 +81,11 @@ def test_vocabulary():
     vocabulary = Vocabulary(build_vocabulary("banana", min_count=2))
     assert vocabulary.tokens == ["<PAD>", "<UNK>", "a", "n"]
     np.testing.assert_array_equal(
-        vocabulary.encode(["an", "", "abc"]), [[2, 3, 0], [0, 0, 0], [2, 1, 1]]
+        vocabulary.encode([["a", "n"], [], ["a", "b", "c"]]), [[2, 3, 0], [0, 0, 0], [2, 1, 1]]
     )
-    np.testing.assert_array_equal(vocabulary.encode(["naan"], length=3), [[3, 2, 2]])
+    np.testing.assert_array_equal(vocabulary.encode([list("naan")], length=3), [[3, 2, 2]])
+    with pytest.raises(InputError, match="Expected a list of tokens, got one token: 'an'"):
+        vocabulary.encode(["an"])
     assert build_vocabulary("abcab", max_size=1) == ["a"]
 
 
