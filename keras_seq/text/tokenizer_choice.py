@@ -265,8 +265,9 @@ class _Sample:
             num_same += is_same
             num_tokens += len(tokens)
             num_same_tokens += _count_same(tokens, offsets, reproduced)
-            if not is_same and len(differences) < MAX_DIFFERENCES:
-                differences.append(Difference(text, list(tokens), spelled))
+            difference = Difference(text, list(tokens), spelled)
+            if not is_same and len(differences) < MAX_DIFFERENCES and difference not in differences:
+                differences.append(difference)
         shares = Shares(
             num_same / max(len(self.sentences), 1), num_same_tokens / max(num_tokens, 1)
         )
