@@ -5,7 +5,8 @@ assumptions about their text, of which `detect_joining` chooses one for a corpus
 
 - "blanks": Tokens are joined by blanks, as in corpora that were split at white space.
 - "written": As "blanks", but without a blank before a comma, after an opening bracket, before n't
-  and so on. This is English typography. It is assumed if punctuation marks are tokens of their own.
+  and so on, and with quotation marks and brackets for the tokens `` and -LRB- of the Penn Treebank.
+  This is English typography. It is assumed if punctuation marks are tokens of their own.
 - "unspaced": Tokens are joined without blanks, except between two words in a script with blanks.
   It is assumed for Chinese, Japanese, Thai and the like, and if all tokens are single characters.
 
@@ -30,6 +31,18 @@ JOININGS = {
 MAX_ATTACHED_SHARE = 0.1
 """Largest share of marks such as "," at the end of a word in a corpus whose marks are tokens."""
 
+ESCAPES = {
+    "``": '"',
+    "''": '"',
+    "-LRB-": "(",
+    "-RRB-": ")",
+    "-LSB-": "[",
+    "-RSB-": "]",
+    "-LCB-": "{",
+    "-RCB-": "}",
+}
+"""Tokens that stand for other text in the Penn Treebank, and that text."""
+
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
 )
@@ -37,8 +50,8 @@ _UNSPACED = re.compile(
 _NOT_SPACE = re.compile(r"\S+")
 _MARK = re.compile(r"[,;:!?]")
 _ATTACHED_MARK = re.compile(r".*[^\W_][,;:!?]", re.DOTALL)
-_CLOSING = re.compile(r"(?:[,.;:!?%\u2026)\]}\u201d\u00bb\u3001\u3002]|'')+")
-_OPENING = re.compile(r"(?:[(\[{$\u00a3\u20ac\u201c\u00ab\u00bf\u00a1]|``)+")
+_CLOSING = re.compile(r"(?:[,.;:!?%\u2026)\]}\u201d\u00bb\u3001\u3002]|''|-R[RSC]B-)+")
+_OPENING = re.compile(r"(?:[(\[{$\u00a3\u20ac\u201c\u00ab\u00bf\u00a1]|``|-L[RSC]B-)+")
 _CLITIC = re.compile(r"['\u2019](?:s|m|d|ll|re|ve|t)|n['\u2019]t", re.IGNORECASE)
 _ELISION = re.compile(r"[^\W\d_]+['\u2019]")
 _QUOTES = {'"', "'"}
@@ -102,10 +115,12 @@ def join(tokens: Sequence[str], joining: str) -> RawText:
     parts: list[str] = []
     offsets: list[tuple[int, int] | None] = []
     length = 0
+    escapes = ESCAPES if joining == "written" else {}
     for token, blank in zip(tokens, has_blank(tokens), strict=True):
+        spelled = escapes.get(token, token)
         start = length + blank
-        parts.append(" " * blank + token)
-        length = start + len(token)
+        parts.append(" " * blank + spelled)
+        length = start + len(spelled)
         offsets.append((start, length))
     return RawText("".join(parts), offsets)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NAME = "learned"
 """Name of the tokenizer of a rule."""
 MIN_COUNT = 2
-"""Number of times that a context of more than two characters must occur."""
+"""Number of times that the contexts of the last two levels must occur."""
 
 OUTSIDE, SPACE_CLASS = 0, 1
 """Classes of what is beyond the text, and of white space."""
@@ -41,9 +41,9 @@ _IDEOGRAPHS = [(0x3040, 0x3100), (0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0
 
 _BASE = 128
 """Number of possible classes."""
-_WINDOWS = [(-1, 0, False), (-2, 1, False), (-3, 2, True)]
-"""First and last character of each context, and whether it tells letters apart. Character 0 follows
-the possible end of a token."""
+_WINDOWS = [(-1, 0, "groups"), (-1, 0, "classes"), (-2, 1, "classes"), (-3, 2, "letters")]
+"""First and last character of each context, and what it tells apart: groups of classes, in which
+all symbols are one; classes; or also letters. Character 0 follows the possible end of a token."""
 _LEVEL = _BASE**6
 
 
@@ -157,10 +157,15 @@ class SplitRule:
         before = shift(coarse, -1)
         decisions = ~_is_joined(before, coarse)
         exceptions = tf.constant(self.exceptions)
-        for level, (first, last, spells) in enumerate(_WINDOWS):
+        by_name = {
+            "groups": tf.minimum(coarse, _FIRST_ASCII),
+            "classes": coarse,
+            "letters": spelled,
+        }
+        for level, (first, last, name) in enumerate(_WINDOWS):
             keys = tf.fill(tf.shape(flat), tf.constant(level, tf.int64))
             for distance in range(first, last + 1):
-                keys = keys * _BASE + shift(spelled if spells else coarse, distance)
+                keys = keys * _BASE + shift(by_name[name], distance)
             keys += level * (_LEVEL - _BASE ** (last - first + 1))
             if len(self.exceptions):
                 row = tf.minimum(tf.searchsorted(exceptions, keys), len(self.exceptions) - 1)
@@ -189,7 +194,7 @@ def _learn(coarse: Array, spelled: Array, splits: Array) -> list[int]:
         before = np.zeros(len(keys), bool)
         before[row] = decisions
         majority = np.where(2 * num_splits == counts, before, 2 * num_splits > counts)
-        differs = (majority != before) & (counts >= (MIN_COUNT if level else 1))
+        differs = (majority != before) & (counts >= (MIN_COUNT if level > 1 else 1))
         exceptions += keys[differs].tolist()
         decisions ^= differs[row]
     return exceptions
@@ -197,9 +202,12 @@ def _learn(coarse: Array, spelled: Array, splits: Array) -> list[int]:
 
 def _keys(coarse: Array, spelled: Array, level: int) -> Array:
     """Return the number of the context of each character, `(characters,)`."""
-    first, last, spells = _WINDOWS[level]
+    first, last, name = _WINDOWS[level]
     center = -_WINDOWS[-1][0]
-    window = (spelled if spells else coarse)[:, center + first : center + last + 1].astype("int64")
+    classes = spelled if name == "letters" else coarse
+    window = classes[:, center + first : center + last + 1].astype("int64")
+    if name == "groups":
+        window = np.minimum(window, _FIRST_ASCII)
     return window @ _BASE ** np.arange(last - first, -1, -1) + level * _LEVEL
 
 

@@ -20,7 +20,7 @@ from keras_seq.text import (
     split_rule,
     tokenizer_choice,
 )
-from keras_seq.text.detokenization import JOININGS, align, detect_joining, join
+from keras_seq.text.detokenization import ESCAPES, JOININGS, align, detect_joining, join
 from keras_seq.text.tokenizer_choice import measure_tokenizer
 from keras_seq.text.tokenizers import TOKENIZERS
 
@@ -49,6 +49,7 @@ JOINED = {
     "clitics": ("I ca n't , Ada 's here , they 're", "I can't, Ada's here, they're"),
     "apostrophes of their own": ("Ada ' s cat ' ll", "Ada's cat'll"),
     "straight quotes": ('he said " no way " and " yes " .', 'he said "no way" and "yes".'),
+    "escapes": ("-LRB- so `` no '' -RRB- .", '(so "no").'),
     "curly quotes": ("« non » “ no ”", "«non» “no”"),
     "elisions": ("l' homme d' or", "l'homme d'or"),
     "money": ("it is $ 5 or 6 % .", "it is $5 or 6%."),
@@ -91,7 +92,8 @@ def test_detect_joining(case):
 @given(st.lists(st.text(min_size=1)), st.sampled_from(list(JOININGS)))
 def test_joined_texts_contain_the_tokens(tokens, joining):
     text, offsets = join(tokens, joining)
-    assert [text[start:end] for start, end in offsets] == tokens
+    spelled = [ESCAPES.get(token, token) if joining == "written" else token for token in tokens]
+    assert [text[start:end] for start, end in offsets] == spelled
     ends = [0, *(end for _, end in offsets)]
     assert all(text[end:start] in ("", " ") for end, (start, _) in zip(ends, offsets))
     assert len(text) == ends[-1]
@@ -141,6 +143,13 @@ def test_a_rule_learned_from_tokens():
     assert tokens == [text[slice(*offset)] for offset in french(text)[1]]
     assert tokens[:3] == ["L'", "ours", "d'"] and "4,5" in tokens
     assert len(french_rule().exceptions) < 20
+
+
+def test_unknown_pairs_of_symbols_are_split_as_others_are():
+    text, offsets = "wait... (no)! what?! a-b", [(0, 4), (4, 7), (8, 9), (9, 11), (11, 13)]
+    offsets += [(14, 18), (18, 20), (21, 22), (22, 23), (23, 24)]
+    rule = SplitRule.fit([(text, offsets)] * 2)
+    assert [token.text for token in rule.tokenizer("oh-+*, 3%$")] == ["oh", "-+*,", "3", "%$"]
 
 
 def test_a_rule_without_exceptions_splits_into_words_and_symbols():
