@@ -176,7 +176,10 @@ def choose_tokenizer(
 
 
 def measure_tokenizer(
-    tokenizer: Tokenizer, sentences: Sequence[Sequence[str]], texts: Sequence[str] | None = None
+    tokenizer: Tokenizer,
+    sentences: Sequence[Sequence[str]],
+    texts: Sequence[str] | None = None,
+    joining: str | None = None,
 ) -> TokenizerReport:
     """Measure how well a tokenizer reproduces training sentences from their raw text.
 
@@ -184,11 +187,12 @@ def measure_tokenizer(
         tokenizer: Tokenizer.
         sentences: Lists of tokens.
         texts: Original text of each sentence, or empty strings where it is not known.
+        joining: Key of `detokenization.JOININGS` for the other sentences. Default: detected.
 
     Returns:
         Report. It has the shares of other tokenizers if that of this one is below 99%.
     """
-    sample = _Sample(sentences, texts)
+    sample = _Sample(sentences, texts, joining)
     report = sample.measure(tokenizer)
     if report.shares.sentences >= ENOUGH:
         return report
@@ -228,13 +232,18 @@ def evenly_spaced(items: Sequence[Any], maximum: int = MAX_SENTENCES) -> list[An
 class _Sample:
     """Sample of the training sentences, with their raw text."""
 
-    def __init__(self, sentences: Sequence[Sequence[str]], texts: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        sentences: Sequence[Sequence[str]],
+        texts: Sequence[str] | None,
+        joining: str | None = None,
+    ) -> None:
         for tokens in sentences:
             check_list(tokens, "tokens")
         self.sentences = evenly_spaced(sentences)
         self.num_training_sentences = len(sentences)
         texts = evenly_spaced(texts) if texts else [""] * len(self.sentences)
-        joining = detokenization.detect_joining(self.sentences)
+        joining = joining or detokenization.detect_joining(self.sentences)
         self.text = "original" if all(texts) and texts else joining
         self.raw = raw_texts(self.sentences, texts, joining)
 

@@ -243,8 +243,9 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def tokenizer_report(self, model: AnyModel, train: RawExamples) -> TokenizerReport | None:
         """Return how the tokenizer of a model reproduces the training tokens from raw text.
 
-        Default: the model's own `tokenizer_report`, or a measurement if the inputs of a text model
-        are lists of tokens. None for texts, which the model itself tokenizes.
+        Default: the model's own `tokenizer_report`. Without it, lists of symbols such as notes are
+        measured, joined by blanks if the tokenizer does so. None for texts, which the model itself
+        tokenizes.
 
         Args:
             model: Model to train.
@@ -255,7 +256,9 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         if not isinstance(model, TextModel) or isinstance(next(iter(train.inputs), ""), str):
             return None
         if model.tokenizer_report is None:
-            return measure_tokenizer(model.encoder.text_tokenizer, train.inputs)
+            tokenizer = model.encoder.text_tokenizer
+            joining = "blanks" if tokenizer.separator else "unspaced"
+            return measure_tokenizer(tokenizer, train.inputs, joining=joining)
         return model.tokenizer_report
 
     def report(

@@ -126,3 +126,18 @@ def test_configs_of_all_recipes_need_no_backend():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_lists_of_symbols_and_texts_in_the_report_on_the_tokenizer():
+    from keras_seq.batching import RawExamples
+    from keras_seq.layers import RNNStack
+    from keras_seq.models import SequenceGenerator
+    from keras_seq.text import TextEncoder
+
+    music = registry.find("music").import_recipe()
+    tunes = [["C,", ",", "'"], ["G", "."]]
+    encoder = TextEncoder.from_examples(tunes, "whitespace", end=True)
+    model = SequenceGenerator(encoder, stack=RNNStack("SimpleRNN", 2, return_state=True))
+    report = music.tokenizer_report(model, RawExamples(tunes))
+    assert report.shares.sentences == 1 and report.text == "blanks"
+    assert music.tokenizer_report(model, RawExamples(["C, G"])) is None
