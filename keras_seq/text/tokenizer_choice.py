@@ -88,7 +88,8 @@ by blanks)
         source = {"original": "original text", **JOININGS}[self.text]
         return (
             f"tokenizer: {describe(self.tokenizer)}, reproduces {self.shares.sentences:.1%} of "
-            f"{count} training sentences from raw text ({source})"
+            f"{count} training sentence{'s' * (self.num_training_sentences != 1)} from raw text "
+            f"({source})"
         )
 
     @property
