@@ -21,7 +21,7 @@ from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.sdist import read_from_sdist, read_from_wheel
-from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
+from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus
 from keras_seq.data.speech_formats import open_speech_corpus
 from keras_seq.data.split import carve_splits, hash_fold, hash_split
 from keras_seq.data.summaries import ReadSummary, collect_summaries
@@ -43,7 +43,6 @@ __all__ = [
     "ReadSummary",
     "SpeechCorpus",
     "TaggingOptions",
-    "Utterance",
     "cached_dataset",
     "carve_splits",
     "check_labels",
