@@ -73,8 +73,12 @@ def find_ranges(annotated: Any) -> Mapping[str, Range]:
     Args:
         annotated: Class or function with annotations.
     """
+    try:
+        hints = typing.get_type_hints(annotated, include_extras=True)
+    except NameError:  # Names that a user's module imports for type checkers only.
+        return {}
     ranges = {}
-    for name, hint in typing.get_type_hints(annotated, include_extras=True).items():
+    for name, hint in hints.items():
         for part in (hint, *typing.get_args(hint)):
             for item in getattr(part, "__metadata__", ()):
                 if isinstance(item, Range):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import distribution, fingerprints, registry, results, runs
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
@@ -106,8 +107,12 @@ class TrainedRun:
             **options: Options of the recipe's `predict`.
 
         Raises:
-            InputError: If an input cannot be read and there is no `on_bad_input`.
+            InputError: If an input cannot be read and there is no `on_bad_input`, or an option is
+                out of its range.
         """
+        for name, option_range in find_ranges(self.recipe.predict).items():
+            if options.get(name) is not None:
+                option_range.check(f"--{name.replace('_', '-')}", options[name])
 
         def predict(batch: Sequence[str]) -> Iterable[Row]:
             return self.recipe.predict(self.model, self.config, batch, **options)

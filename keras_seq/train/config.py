@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import (
+    FiniteFloat,
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
@@ -23,6 +24,7 @@ __all__ = [
     "RESERVED",
     "Cell",
     "Config",
+    "FiniteFloat",
     "NonNegativeFloat",
     "NonNegativeInt",
     "PositiveFloat",
@@ -85,8 +87,8 @@ class Config:
     """Base class of the configurations of recipes. Fields become command-line options.
 
     The string below a field is the help of its option. The type of a number states its range:
-    `PositiveInt`, `NonNegativeInt`, `PositiveFloat`, `NonNegativeFloat`, `Probability`, or
-    `Annotated` with a `Range`.
+    `PositiveInt`, `NonNegativeInt`, `PositiveFloat`, `NonNegativeFloat`, `FiniteFloat`,
+    `Probability`, or `Annotated` with a `Range`.
 
     A recipe has fields for settings that its presets change, that `keras-seq tune` searches, or
     that the format of the data requires. All other settings are constants in its `model.py`.

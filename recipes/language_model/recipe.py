@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_seq.models import SequenceGenerator
 from keras_seq.train import recipe
+from keras_seq.train.config import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from . import data, metric, model
 from .config import Config
@@ -29,12 +30,12 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         config: Config,
         inputs: Sequence[str],
         *,
-        num_next: int = 5,
+        num_next: PositiveInt = 5,
         generate: bool = False,
-        seed: int = 0,
-        temperature: float = 0.8,
-        max_length: int = 200,
-        beam_width: int | None = None,
+        seed: NonNegativeInt = 0,
+        temperature: NonNegativeFloat = 0.8,
+        max_length: PositiveInt = 200,
+        beam_width: PositiveInt | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Score texts token by token and predict the next token, or continue the texts.
 

@@ -9,6 +9,7 @@ from keras_seq.batching import RawExamples
 from keras_seq.data.report import ExampleColumns
 from keras_seq.models import SequenceGenerator
 from keras_seq.train import recipe
+from keras_seq.train.config import NonNegativeFloat, NonNegativeInt
 
 from . import data, files, metric, model, notation, prompts
 from .config import Config
@@ -37,8 +38,8 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
         config: Config,
         inputs: Sequence[str],
         *,
-        seed: int = 0,
-        temperature: float = 0.9,
+        seed: NonNegativeInt = 0,
+        temperature: NonNegativeFloat = 0.9,
         prompt: str = "",
         folder: Path = Path("tunes"),
     ) -> Iterator[dict[str, Any]]:

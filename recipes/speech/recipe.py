@@ -12,6 +12,7 @@ from keras_seq.data.audio import read_audio
 from keras_seq.data.report import ExampleColumns
 from keras_seq.models import CTCRecognizer
 from keras_seq.train import plots, recipe, runs
+from keras_seq.train.config import FiniteFloat, NonNegativeFloat, PositiveFloat, PositiveInt
 
 from . import data, metric, model
 from .config import Config
@@ -38,12 +39,12 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
         config: Config,
         inputs: Sequence[str],
         *,
-        beam_width: int | None = None,
+        beam_width: PositiveInt | None = None,
         language_model: Path | None = None,
-        lm_weight: float = 0.5,
-        length_bonus: float = 0.0,
+        lm_weight: NonNegativeFloat = 0.5,
+        length_bonus: FiniteFloat = 0.0,
         use_lexicon: bool = True,
-        chunk_seconds: float | None = None,
+        chunk_seconds: PositiveFloat | None = None,
         picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Transcribe audio files.

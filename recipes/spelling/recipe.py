@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_seq.models import Seq2Seq
 from keras_seq.train import plots, recipe
+from keras_seq.train.config import PositiveInt
 
 from . import data, metric, model
 from .config import Config
@@ -27,8 +28,8 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         config: Config,
         inputs: Sequence[str],
         *,
-        n_best: int = 1,
-        beam_width: int = 5,
+        n_best: PositiveInt = 1,
+        beam_width: PositiveInt = 5,
         picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Predict the n-best pronunciations of each word, the best first.

@@ -8,6 +8,7 @@ from keras_seq.batching import RawExamples
 from keras_seq.data.report import ExampleColumns
 from keras_seq.models import Seq2Seq
 from keras_seq.train import plots, recipe
+from keras_seq.train.config import FiniteFloat, PositiveInt
 
 from . import data, metric, model
 from .config import Config
@@ -41,9 +42,9 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         config: Config,
         inputs: Sequence[str],
         *,
-        n_best: int = 1,
-        beam_width: int = 5,
-        length_penalty: float = 0.6,
+        n_best: PositiveInt = 1,
+        beam_width: PositiveInt = 5,
+        length_penalty: FiniteFloat = 0.6,
         picture: Path | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Predict the n-best translations of each sentence, the best first.

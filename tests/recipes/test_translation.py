@@ -174,7 +174,7 @@ def test_own_pairs_end_to_end(workplace, capsys, monkeypatch):
     assert cli.main(["predict", str(folder), "Open the zebra", ""]) == 0
     assert "translation" in capsys.readouterr().out
     assert cli.main(["predict", str(folder), "Open", "--beam-width", "0"]) == 2
-    assert "beam_width must be at least 1, got 0" in capsys.readouterr().err
+    assert "--beam-width must be an integer of at least 1, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
