@@ -64,8 +64,6 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
             picture: Folder for plots of the characters over time. Default: no plots.
         """
         uses_search = beam_width is not None or language_model is not None
-        if chunk_seconds is not None and chunk_seconds <= 0:
-            raise InputError(f"--chunk-seconds must be more than 0, got {chunk_seconds}.")
         if chunk_seconds is not None and uses_search:
             raise InputError(
                 "--chunk-seconds decodes greedily; leave out --beam-width and --language-model."
