@@ -301,7 +301,7 @@ def _read_memory(file: Path, suffix: str, options: ParallelOptions) -> Iterator[
         name: " ".join(counter) for name, counter in zip(("source", "target"), used) if counter
     }
     name = "translation memory (TMX)" if suffix == ".tmx" else "XLIFF"
-    reason = f"its languages are {', '.join(sorted(languages))}" if languages else ""
+    reason = f"its languages are {describe_names(sorted(languages))}" if languages else ""
     pairs.finish(ReadSummary(str(file), name, 0, columns=columns), reason)
 
 

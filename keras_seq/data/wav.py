@@ -209,7 +209,7 @@ def _normalize_format(header: _Header) -> tuple[bytes, int]:
     if code in (A_LAW, MU_LAW):
         sample_bytes = 1
     frame_bytes = channels * sample_bytes
-    if frame_bytes >= 2**16:
+    if max(frame_bytes, 8 * sample_bytes) >= 2**16:
         return content, 1
     byte_rate = min(rate * frame_bytes, 2**32 - 1)
     values = code, channels, rate, byte_rate, frame_bytes, 8 * sample_bytes

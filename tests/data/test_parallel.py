@@ -241,6 +241,13 @@ def test_what_is_refused(tmp_path, contents, message):
         read(tmp_path, contents)
 
 
+def test_many_languages_in_a_short_error(tmp_path):
+    units = "".join(f'<tuv xml:lang="x{number}"><seg>a</seg></tuv>' for number in range(1_000))
+    with pytest.raises(InputError, match=r"contains no pairs .its languages are x0, x1") as error:
+        read(tmp_path, {"a.tmx": f"<tmx><body><tu>{units}</tu></body></tmx>"})
+    assert len(str(error.value)) < 600
+
+
 def test_languages():
     assert [normalize_code(code) for code in ("en_US", "EN", "zh-Hans", "fra")] == [
         "en-us",

@@ -298,6 +298,13 @@ def test_formats_that_only_ffmpeg_reads(tmp_path, container, codec):
         decode_audio(path)
 
 
+def test_samples_of_more_bits_than_a_file_can_state(tmp_path):
+    sample_format = struct.pack("<HHIIHH", 1, 1, 16_000, 32_000, 2, 2**16 - 1)
+    content = wave(chunk(b"fmt ", sample_format), chunk(b"data", bytes(8)))
+    with pytest.raises(InputError, match=r"a\.wav is damaged or has an unknown audio codec"):
+        decode(tmp_path, content)
+
+
 def test_text_is_not_audio(tmp_path):
     with pytest.raises(InputError, match=r"a\.wav is damaged or is not an audio file: Format not"):
         decode(tmp_path, b"hello" * 99)
