@@ -271,6 +271,6 @@ def _shortest_bar(meters: Iterable[tuple[str | int, str | int]], where: object) 
     for beats, unit in meters:
         number = sum(float(part or 0) for part in str(beats).split("+"))
         limits.check("max_bar_beats", number, where, "the number of beats in a bar")
-        if number > 0 and float(unit) > 0:
+        if number > 0 and 0 < float(unit) < math.inf:
             shortest = min(shortest, 4 * number / float(unit))
     return shortest

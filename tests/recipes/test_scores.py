@@ -35,6 +35,10 @@ CHORD = f"<harmony><root><root-step>C</root-step></root><kind>major</kind>{DEGRE
             musicxml(NOTE, "<time><beats>9999999</beats><beat-type>4</beat-type></time>"),
             "the number of beats in a bar is 9999999",
         ),
+        (
+            musicxml(NOTE, "<time><beats>4</beats><beat-type>1e999</beat-type></time>"),
+            "is damaged or is not a tune",
+        ),
         (musicxml("<a>" * 100 + "</a>" * 100), "the depth of XML is 65, above"),
         (musicxml(NOTE, "<divisions>0</divisions>"), "is damaged or is not MusicXML: float div"),
         (musicxml(NOTE.replace("<step>D", "<step>J")), "is damaged or is not a tune"),
@@ -42,8 +46,8 @@ CHORD = f"<harmony><root><root-step>C</root-step></root><kind>major</kind>{DEGRE
         ("G A B", "is damaged or is not XML"),
     ],
     ids=[
-        *("duration", "divisions", "notes", "fifths", "beats", "depth", "zero", "step", "html"),
-        "text",
+        *("duration", "divisions", "notes", "fifths", "beats", "unit", "depth", "zero", "step"),
+        *("html", "text"),
     ],
 )
 def test_musicxml_is_measured_first(tmp_path, content, message):
