@@ -3,9 +3,11 @@
 import json
 
 import hypothesis
+import pyarrow
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from keras_seq._internal.errors import InputError
 from keras_seq.data import (
@@ -255,3 +257,27 @@ def test_tags_that_do_not_fit_are_left_out(tmp_path):
         [file] = open_tagged([tmp_path / "a.conll"], options)
         assert [tokens for tokens, _ in file] == [["a"], ["b"], ["d", "e"]]
     assert "sentence at line 5: " in file.summary.notes[-1]
+
+
+@given(st.lists(st.sampled_from(["good", "good", "", None, ["list"], 7]), min_size=1, max_size=9))
+def test_rows_of_parquet_and_arrays(tmp_path_factory, values):
+    folder = tmp_path_factory.mktemp("rows")
+    rows = [{"text": f"w{i}", "label": value} for i, value in enumerate(values)]
+    expected = [(f"w{i}", str(v)) for i, v in enumerate(values) if v == "good" or v == 7]
+    num_bad = len(rows) - len(expected)
+    hypothesis.assume(num_bad <= len(expected))
+    (folder / "a.json").write_text(json.dumps([*rows, *["no object"] * (num_bad < len(expected))]))
+    texts_only = [row for row in rows if not isinstance(row["label"], (list, int))]
+    table_ = pyarrow.table({key: [row[key] for row in texts_only] for key in ("text", "label")})
+    parquet.write_table(table_, folder / "a.parquet")
+    with policy("skip"), collect_summaries() as summaries:
+        assert table(folder / "a.json") == expected
+    num_bad += num_bad < len(expected)
+    assert summaries[0].left_out.get("bad rows", 0) == num_bad
+    expected = [row for row in expected if row[1] == "good"]
+    hypothesis.assume(2 * len(expected) >= len(texts_only) > 0)
+    with policy("skip"):
+        assert table(folder / "a.parquet") == expected
+    if len(expected) < len(texts_only):
+        with pytest.raises(InputError, match=r"a\.parquet, row \d: the label is empty"):
+            table(folder / "a.parquet")
