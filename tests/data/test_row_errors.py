@@ -192,7 +192,7 @@ def test_a_dataset_without_bad_rows_is_not_read_again_under_strict(tmp_path):
 
 def sentences(path):
     [file] = open_tagged([path], TaggingOptions())
-    return [(tokens[0], *tags) for tokens, tags in file]
+    return [(tokens[0], *tags) for tokens, tags, _ in file]
 
 
 KAGGLE = "Sentence #,Word,Tag"
@@ -255,7 +255,7 @@ def test_tags_that_do_not_fit_are_left_out(tmp_path):
     options = TaggingOptions(scheme="IOB2")
     with policy("skip"):
         [file] = open_tagged([tmp_path / "a.conll"], options)
-        assert [tokens for tokens, _ in file] == [["a"], ["b"], ["d", "e"]]
+        assert [tokens for tokens, *_ in file] == [["a"], ["b"], ["d", "e"]]
     assert "sentence at line 5: " in file.summary.notes[-1]
 
 
