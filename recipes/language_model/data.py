@@ -2,13 +2,16 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_seq import InputError, data
 from keras_seq.batching import RawExamples
+from keras_seq.data import summaries
 from keras_seq.data.datasets import peoples_daily, vader
+from keras_seq.data.encodings import detect_format
 from keras_seq.data.huggingface import to_text
 from keras_seq.train.recipe import Splits
 
@@ -57,8 +60,7 @@ def _dataset(config: Config) -> tfds.core.DatasetBuilder:
 
         def read() -> Paragraphs:
             for split, file in files:
-                lines = (line for _, line in data.read_lines(file, config.encoding))
-                for paragraph in iterate_paragraphs(lines):
+                for paragraph in _read_file(file, config.encoding):
                     key = normalize_whitespace(paragraph)
                     yield paragraph, data.resolve_split(files, split, key)
 
@@ -67,6 +69,25 @@ def _dataset(config: Config) -> tfds.core.DatasetBuilder:
             yield normalize_whitespace(text), {"text": text, "number": number}, split
 
     return data.cached_dataset("language_model", "1.0.0", features, examples, source, paths)
+
+
+def _read_file(file: Path, encoding: str) -> Iterator[str]:
+    """Yield the paragraphs of a text file."""
+    lines = (line for _, line in data.read_lines(file, encoding))
+    num_paragraphs = num_characters = 0
+    for paragraph in iterate_paragraphs(lines):
+        num_paragraphs += 1
+        num_characters += len(paragraph)
+        yield paragraph
+    summaries.add(
+        data.ReadSummary(
+            str(file),
+            "paragraphs of plain text",
+            num_paragraphs,
+            str(detect_format(file, encoding)),
+            notes=(f"{num_characters:,} characters",),
+        )
+    )
 
 
 def split_paragraphs(text: str) -> list[str]:

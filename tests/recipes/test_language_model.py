@@ -12,6 +12,7 @@ from keras_seq_recipes.language_model.config import Config
 
 from keras_seq import cli
 from keras_seq.batching import RawExamples
+from keras_seq.data import collect_summaries
 from keras_seq.text.encoder import TextEncoder
 
 SMALL = [
@@ -123,8 +124,11 @@ def test_folder_with_its_own_splits(workplace):
         (workplace / f"{split}.txt").write_text(
             text if split == "test" else "\n\n".join(f"a {n}" for n in range(30))
         )
-    splits = data.load(Config(data=str(workplace)))
+    with collect_summaries() as summaries:
+        splits = data.load(Config(data=str(workplace)))
     assert splits["test"].inputs == ["b a"]
+    said = f"{workplace / 'test.txt'}: paragraphs of plain text, UTF-8; 1 row; 3 characters"
+    assert said in map(str, summaries)
     assert len(splits["train"].inputs) + len(splits["validation"].inputs) == 30
     numbers = [int(text[2:]) for text in splits["train"].inputs]
     assert numbers == sorted(numbers)  # in the order of the text
