@@ -136,7 +136,7 @@ def _read_tunes(path: Path) -> Any:
     """Read a file of tunes of any format, as the recipe does."""
     from keras_seq_recipes.music import sources
 
-    return list(sources.read_tunes(path, sources.list_tune_files(path)))
+    return list(sources.read_tunes(path, [(path, "style", None)]))
 
 
 def _read_sound(path: Path) -> Any:

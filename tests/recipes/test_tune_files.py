@@ -55,7 +55,7 @@ def test_styles_of_files_and_folders(tmp_path):
 
 def test_paths_without_tunes(tmp_path):
     for path, message in (
-        (tmp_path / "none", "There is no folder"),
+        (tmp_path / "none", "There is no file or folder"),
         (tmp_path, "has no files of tunes; those end in .abc, .mid"),
         (tmp_path / "a.txt", "is not a file of tunes; those end in .abc, .mid"),
     ):
