@@ -21,6 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from keras_seq._internal.errors import unknown_name
+from keras_seq.text.words import are_characters
 
 JOININGS = {
     "blanks": "tokens joined by blanks",
@@ -82,7 +83,7 @@ def detect_joining(sentences: Iterable[Sequence[str]]) -> str:
     num_words = num_unspaced = num_marks = num_attached = 0
     is_characters = True
     for token in itertools.chain.from_iterable(sentences):
-        is_characters &= len(token) == 1
+        is_characters = is_characters and are_characters([token])
         is_unspaced = bool(_UNSPACED.search(token))
         num_unspaced += is_unspaced
         num_words += is_unspaced or any(map(str.isalpha, token))
@@ -181,7 +182,7 @@ def _always(tokens: Sequence[str]) -> list[bool]:
 
 def _rare_blanks(tokens: Sequence[str]) -> list[bool]:
     """Return whether a blank comes before each token in a script without blanks."""
-    if all(len(token) == 1 for token in tokens):
+    if are_characters(tokens):
         return [False] * len(tokens)
     return [False] * bool(tokens) + [
         _needs_blank(before[-1:]) and _needs_blank(token[:1])

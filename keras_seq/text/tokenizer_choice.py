@@ -8,6 +8,7 @@ that `keras_seq.text.detokenization` describes.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from keras_seq.text.detokenization import JOININGS, RawText
 from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token
 from keras_seq.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_seq.text.words import are_characters
 
 CANDIDATES = ("word", "penn_treebank", "whitespace", "char_nospace")
 """Tokenizers to choose from. Of those that are equally good, the first is chosen."""
@@ -162,7 +164,7 @@ def choose_tokenizer(
         texts: Original text of each sentence, or empty strings where it is not known.
     """
     sample = _Sample(sentences, texts)
-    is_characters = all(len(token) == 1 for tokens in sample.sentences for token in tokens)
+    is_characters = are_characters(itertools.chain.from_iterable(sample.sentences))
     reports = {name: sample.measure(TOKENIZERS[name]) for name in CANDIDATES}
     best = max(reports, key=lambda n: (reports[n].shares, is_characters and n == "char_nospace"))
     report, rule = reports[best], None

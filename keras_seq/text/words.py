@@ -13,6 +13,8 @@ is a token of its own. Unlike in UAX #29, an apostrophe, a period and _ are neve
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from keras_seq.text.code_points import EMOJI, EXTEND, REGIONAL_INDICATOR, SPACE, WORD, matches_tf
@@ -34,6 +36,18 @@ WORD_PATTERN = f"(?:{WORD}+{EXTEND}*)+|{CLUSTER_PATTERN}"
 
 split_clusters = split_by(CLUSTER_PATTERN)
 split_words = split_by(WORD_PATTERN)
+
+
+def are_characters(tokens: Iterable[str]) -> bool:
+    """Return whether each token is one character as readers see it.
+
+    >>> are_characters(["中", "e\u0301", "👍🏽"]), are_characters(["ab"])
+    (True, False)
+
+    Args:
+        tokens: Tokens.
+    """
+    return all(len(token) == 1 or re.fullmatch(CLUSTER_PATTERN, token) for token in tokens)
 
 
 def split_metaspace(text: str) -> list[Token]:

@@ -10,6 +10,7 @@ from keras_seq.models import SequenceTagger
 from keras_seq.text.detokenization import detect_joining
 from keras_seq.text.tag_schemes import OUTSIDE, Span, split_tag, tags_to_spans
 from keras_seq.text.tokenizer_choice import evenly_spaced, raw_texts
+from keras_seq.text.words import are_characters
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.recipe import Splits
@@ -208,7 +209,7 @@ def _mark_spans(
     outlined: Collection[Span],
     colors: Mapping[str, str],
 ) -> str:
-    space = "" if all(len(token) == 1 for token in tokens) else " "
+    space = "" if are_characters(tokens) else " "
     parts: list[str] = []
     position = 0
     for span in sorted(spans, key=lambda span: span.start):

@@ -19,6 +19,7 @@ from keras_seq.text.tokenizer_choice import (
     measure_tokenizer,
 )
 from keras_seq.text.vocabulary import build_vocabulary
+from keras_seq.text.words import are_characters
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -35,7 +36,7 @@ POS_LOSS_WEIGHT = 10.0
 def build(config: Config, train: RawExamples) -> SequenceTagger:
     """Return a compiled tagger for the tokens and labels of the training sentences."""
     sentences, tags = train.inputs, train.targets["tags"]
-    is_characters = all(len(token) == 1 for token in itertools.chain.from_iterable(sentences))
+    is_characters = are_characters(itertools.chain.from_iterable(sentences))
     tokenizer, rule, report = choose(config, train)
     encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT, split_rule=rule)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):

@@ -162,6 +162,17 @@ def test_graphs_equal_python_for_all_orders_of_classes(name):
         check_tokens(name, False, [*texts])
 
 
+@pytest.mark.parametrize("name", ["word_metaspace", "penn_treebank"])
+def test_graphs_are_saved_with_operations_of_tensorflow_only(name, tmp_path):
+    import tensorflow as tf
+
+    text, module = "They can't\x85see हिन्दी cafe\u0301\u3000👩🏽‍🔬🇩🇪.", tf.Module()
+    module.run = tf.function(encoder(name).tokenize_tf, [tf.TensorSpec([None], tf.string)])
+    tf.saved_model.save(module, tmp_path)
+    tokens = tf.saved_model.load(tmp_path).run(tf.constant([text]))
+    assert strings(tokens.flat_values) == encoder(name).tokenize(text)
+
+
 def test_code_points_of_tokens_in_graphs():
     import tensorflow as tf
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq.text.tokenizers import METASPACE, TOKENIZERS
+from keras_seq.text.words import are_characters
 
 WORDS = {
     "Arabic with vowels": "مُحَمَّد",
@@ -86,6 +87,11 @@ def test_special_cases(text, words):
 
 def test_code_points_remain_separate_in_char():
     assert [token.text for token in TOKENIZERS["char"]("e\u0301 🇩🇪")] == [*"e\u0301 🇩🇪"]
+
+
+def test_characters():
+    assert are_characters(SYMBOLS.values()) and are_characters(["葛\U000e0100", "a", " "])
+    assert not are_characters(["a", "한국"]) and not are_characters([""])
 
 
 @pytest.mark.parametrize("name", ["char_nospace", "word"])
