@@ -150,7 +150,8 @@ FORMATS = (
     Format("MusicXML (partwise), also compressed", ".xml .musicxml .mxl", "suffix", "music", "",
            "recipes/test_scores.py::test_compressed_musicxml"),
     # DNA.
-    Format("FASTA, one file or folder per class", ".fa .fasta .fas .fna .ffn .frn .fsa .mfa",
+    Format("FASTA, one file or folder per class",
+           ".fa .fasta .fas .fna .ffn .frn .fsa .mfa .txt .seq",
            "`>` at the beginning", "dna", "encoding",
            "recipes/test_dna.py::test_tables_and_fasta_files_are_read"),
     Format("FASTQ, one file or folder per class", ".fq .fastq", "`@` at the beginning", "dna",

@@ -1,5 +1,6 @@
 """Files of sequences: FASTA (Pearson & Lipman 1988) and FASTQ (Cock et al. 2010)."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from keras_seq import InputError, data
 from keras_seq.data import limits
 from keras_seq.data.encodings import detect_format
+from keras_seq.data.opening import open_unpacked
 
 from .bases import LetterCounts, normalize_sequence
 from .headers import ClassField
@@ -18,6 +20,8 @@ SUFFIXES = (
     # Proteins are an error that says so.
     *(".faa", ".pep"),
 )
+TEXT_SUFFIXES = (".txt", ".seq")
+"""Suffixes of files that are FASTA if they begin with ">"."""
 COMMENTS = (";", "#", "!")
 """Beginnings of the lines of a FASTA file that are comments."""
 
@@ -40,8 +44,17 @@ class Record(NamedTuple):
 
 
 def is_sequence_file(path: str | os.PathLike[str]) -> bool:
-    """Return whether a path has the suffix of FASTA or FASTQ, with or without `.gz`."""
-    return str(path).lower().removesuffix(".gz").endswith(SUFFIXES)
+    """Return whether a path has the suffix of FASTA or FASTQ, or is text that begins with ">".
+
+    Args:
+        path: Path. The suffix `.gz` may follow.
+    """
+    name = str(path).lower().removesuffix(".gz")
+    if not name.endswith(TEXT_SUFFIXES):
+        return name.endswith(SUFFIXES)
+    with contextlib.suppress(InputError), open_unpacked(path) as file:
+        return file.read(1) == b">"
+    return False
 
 
 def stem(path: Path) -> str:

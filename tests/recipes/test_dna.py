@@ -264,6 +264,13 @@ def test_comments_stops_gaps_and_unknown_letters(workplace):
     assert summaries[0].notes == ("left out 1 gap and 1 stop (*)", "read 1 letter X as N")
 
 
+def test_text_files_that_are_fasta(workplace):
+    table(workplace / "table.txt")
+    (workplace / "table.txt").write_text((workplace / "table.txt").read_text().replace(",", "\t"))
+    Path("x.txt").write_text("".join(f">{label}\n{sequence}\n" for sequence, label in rows()))
+    assert read(data="x.txt") == read(data="table.txt") == dict(rows())
+
+
 def test_fastq(workplace):
     text = (
         "@one\nACGT\n+\n@III\n@two x\nAC.\r\nGT\n+two x\n+@I\nII\n\n@trimmed\n\n+\n\n@last\nA\n+\nI"
