@@ -128,6 +128,21 @@ def _each_row(
             yield result
 
 
+def _each_list(
+    corpus: SpeechCorpus, lists: Sequence[Path], parse: Callable[[str, str], Result]
+) -> Iterator[tuple[Path, list[Result]]]:
+    """Yield what is parsed from each of several lists. A list that cannot be read is a bad row."""
+    for file in lists:
+        try:
+            rows = [*_each_row(corpus, file, parse)]
+        except InputError as error:
+            if len(lists) == 1:
+                raise
+            corpus.bad_rows.add(error)
+            continue
+        yield file, rows
+
+
 def _split_key(line: str, where: str) -> tuple[str, str, str]:
     """Return the first word of a line, the rest, and the place."""
     key, *rest = _BLANKS.split(line, maxsplit=1)
@@ -181,12 +196,12 @@ def _read_metadata(
 
 
 def _read_librispeech(
-    path: Path, folder: AudioFolder, lists: Iterable[Path], options: CorpusOptions
+    path: Path, folder: AudioFolder, lists: Sequence[Path], options: CorpusOptions
 ) -> SpeechCorpus:
     corpus = SpeechCorpus(path, "LibriSpeech", options)
-    for file in lists:
+    for file, rows in _each_list(corpus, lists, _split_key):
         split = split_of_folder(file, folder.folder)
-        for name, text, where in _each_row(corpus, file, _split_key):
+        for name, text, where in rows:
             audio_file = folder.find(file.parent / Path(name).name)
             corpus.add(audio_file, name, Utterance(file, text, split, where))
     corpus.leave_out_recordings(folder.files)
@@ -194,16 +209,16 @@ def _read_librispeech(
 
 
 def _read_stm(
-    path: Path, folder: AudioFolder, files: Iterable[Path], options: CorpusOptions
+    path: Path, folder: AudioFolder, files: Sequence[Path], options: CorpusOptions
 ) -> SpeechCorpus:
     """Read segments of recordings with their times."""
     corpus = SpeechCorpus(path, "STM", options)
-    for file in files:
+    for file, rows in _each_list(corpus, files, _parse_stm):
         split = None
         if path.is_dir():
             split = split_of_folder(file, path) or split_of_name(file.name)
-        rows = [row for row in _each_row(corpus, file, _parse_stm) if row is not None]
-        for name, utterance in sorted(rows, key=lambda row: (row[0], row[1].start)):
+        utterances = (row for row in rows if row is not None)
+        for name, utterance in sorted(utterances, key=lambda row: (row[0], row[1].start)):
             if utterance.text == IGNORED_SEGMENT:
                 corpus.leave_out(f"segments with {IGNORED_SEGMENT}")
                 continue

@@ -290,6 +290,22 @@ def test_bad_recordings_are_left_out(tmp_path):
     assert "3.wav is damaged" in str(summary) and "4.wav is empty" in str(summary)
 
 
+@pytest.mark.parametrize("suffix", [".stm", ".trans.txt"])
+def test_one_bad_list_of_several(tmp_path, suffix):
+    line = "{} 1 spk 0 0.1 text\n" if suffix == ".stm" else "{} text\n"
+    files = {f"{name}.wav": 1 for name in "ab"}
+    files |= {f"{name}{suffix}": line.format(name) for name in "ab"} | {f"c{suffix}": b"\xff"}
+    write(tmp_path, files)
+    with pytest.raises(InputError, match=rf"c{suffix}, line 1: byte 1 is not utf-8"):
+        read(tmp_path)
+    with row_errors.policy("skip"):
+        rows, summary = read(tmp_path)
+        assert len(rows) == 2 and summary.left_out == {"bad rows": 1}
+        # The rest of the only list is not left out.
+        with pytest.raises(InputError, match="is not utf-8"):
+            read(tmp_path / f"c{suffix}")
+
+
 def test_segments_outside_of_their_recording(tmp_path):
     text = "talk 1 spk 0.5 0.6 late\ntalk 1 spk 0 0.1 good\n"
     write(tmp_path, {"talk.stm": text, "talk.wav": long_sound()})
