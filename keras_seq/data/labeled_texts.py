@@ -115,17 +115,17 @@ def read_labeled_texts(
         if file.label is not None:
             continue
         rows: _FastText | Table
+        breaks = _Breaks()
         if _is_fasttext(file.path, encoding):
-            rows = _FastText(file.path, encoding)
+            rows = _FastText(file.path, encoding, breaks)
         else:
             columns = {"text": text_column, "label": label_column}
-            rows = Table(file.path, columns, encoding, HINT, delimiter=delimiter)
-        num_broken = 0
+            rows = Table(
+                file.path, columns, encoding, HINT, delimiter=delimiter, parse=breaks.replace
+            )
         for _, text, label in rows:
-            num_broken += _BREAK.search(text) is not None
-            yield LabeledText(replace_breaks(text), label, file.split)
-        notes = (*_break_notes(num_broken), *rows.summary.notes)
-        summaries.add(rows.summary.replace(notes=notes))
+            yield LabeledText(text, label, file.split)
+        summaries.add(rows.summary.replace(notes=(*breaks.notes(), *rows.summary.notes)))
 
 
 def replace_breaks(text: str) -> str:
@@ -140,14 +140,36 @@ def replace_breaks(text: str) -> str:
     return _BREAK.sub("\n", text).strip(BLANKS)
 
 
-def _break_notes(num_texts: int) -> tuple[str, ...]:
-    return (f"HTML line breaks in {num_texts:,} texts became line ends",) if num_texts else ()
+class _Breaks:
+    """Replacement of HTML line breaks, and the number of texts that have some."""
+
+    def __init__(self) -> None:
+        self._num_texts = 0
+
+    def replace(self, where: str, text: str, label: str) -> tuple[str, str]:
+        """Return a text without HTML line breaks, and its label.
+
+        Raises:
+            InputError: If the text has nothing else.
+        """
+        if not _BREAK.search(text):
+            return text, label
+        self._num_texts += 1
+        text = replace_breaks(text)
+        if not text.strip():
+            raise InputError(f"{where}: the text has only line breaks.")
+        return text, label
+
+    def notes(self) -> list[str]:
+        """Return a remark, if there are such texts."""
+        number = self._num_texts
+        return [f"HTML line breaks in {number:,} texts became line ends"] * bool(number)
 
 
 def _read_folder(files: Sequence[LabeledFile], encoding: str) -> Iterator[LabeledText]:
     """Read files that hold one text each."""
-    num_broken, formats, labels = 0, set(), set()
-    bad_rows = BadRows()
+    formats, labels = set(), set()
+    breaks, bad_rows = _Breaks(), BadRows()
     for path, split, label in files:
         with bad_rows:
             formats.add(str(detect_format(path, encoding)))
@@ -155,15 +177,14 @@ def _read_folder(files: Sequence[LabeledFile], encoding: str) -> Iterator[Labele
             if not text.strip():
                 raise InputError(f"{path} contains no text.")
             limits.check("max_cell_characters", len(text), path, "the length of the text")
-            num_broken += _BREAK.search(text) is not None
             labels.add(label or "")
-            yield LabeledText(replace_breaks(text), label or "", split)
+            yield LabeledText(*breaks.replace(str(path), text, label or ""), split)
     summary = summaries.ReadSummary(
         os.path.commonpath([path.parent for path, *_ in files]),
         f"one text per file, labels {excerpt(', '.join(sorted(labels)))} from folders",
         bad_rows.num_good,
         " and ".join(sorted(formats)),
-        notes=(*_break_notes(num_broken), *_unlabeled_notes(files)),
+        notes=(*breaks.notes(), *_unlabeled_notes(files)),
     )
     summaries.add(bad_rows.finish(summary))
 
@@ -193,18 +214,20 @@ class _FastText:
     Args:
         path: File.
         encoding: Character encoding of the file.
+        breaks: Replacement of line breaks.
     """
 
-    def __init__(self, path: Path, encoding: str) -> None:
-        self._path, self._encoding = path, encoding
+    def __init__(self, path: Path, encoding: str, breaks: _Breaks) -> None:
+        self._path, self._encoding, self._breaks = path, encoding, breaks
         self.summary = summaries.ReadSummary(str(path), "fastText labels", 0)
 
     def __iter__(self) -> Iterator[tuple[int, str, str]]:
         bad_rows = BadRows()
         for number, line in read_lines(self._path, self._encoding):
             if line.strip():
+                where = f"{self._path}, line {number}"
                 with bad_rows:
-                    yield number, *_parse_fasttext(line, f"{self._path}, line {number}")
+                    yield number, *self._breaks.replace(where, *_parse_fasttext(line, where))
         encoding = str(detect_format(self._path, self._encoding))
         self.summary = bad_rows.finish(
             self.summary.replace(num_rows=bad_rows.num_good, encoding=encoding)

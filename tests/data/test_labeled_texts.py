@@ -95,6 +95,20 @@ def test_folders_of_movie_reviews(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    "contents",
+    [
+        {"a.csv": "text,label\na,x\n<br />,y\n"},
+        {"a.txt": "__label__x a\n__label__y <br/> <br>\n"},
+        {"x/1.txt": "a", "y/2.txt": "<br>\n<br>"},
+    ],
+)
+def test_a_text_of_line_breaks_is_empty(tmp_path, contents):
+    path = "" if len(contents) > 1 else next(iter(contents))
+    with pytest.raises(InputError, match=r"(line [23]|2\.txt): the text has only line breaks"):
+        read(tmp_path, contents, path)
+
+
 def test_a_folder_for_each_label(tmp_path):
     groups = {"sci.space/51121": b"caf\xe9\r\n\r\nin orbit", "alt.x/9.txt": "x"}
     hidden = {"alt.x/.DS_Store": b"\0\xff", "alt.x/Thumbs.db": b"\xff", "__MACOSX/alt.x/9.txt": "y"}
