@@ -28,11 +28,11 @@ def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
     if folders:
         _compare([Run(folder) for folder in folders])
         return
-    found = sorted(path.parent for path in runs_folder.glob(f"*/*/{RUN_FILE}"))
-    if not found:
+    folders_of_runs = sorted(path.parent for path in runs_folder.glob(f"*/*/{RUN_FILE}"))
+    if not folders_of_runs:
         raise InputError(f"There are no runs in {runs_folder}. Name their folder with --runs.")
     table = Table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
-    for folder in found:
+    for folder in folders_of_runs:
         table.add_row(str(folder), *_describe(Run(folder)))
     console.print(table)
 
