@@ -44,11 +44,13 @@ class HubDataset:
         name: Name for messages, with its prefix.
         features: Features by column, as `datasets` describes them.
         splits: Objects `datasets.Dataset` by the names of their splits.
+        folders: Folders with the files that examples may name: the caches, or a local folder.
     """
 
     name: str
     features: Mapping[str, Any]
     splits: Mapping[str, Any]
+    folders: Sequence[Path] = ()
 
     def choose(self, candidates: Sequence[str], option: str = "") -> str:
         """Return the first of some names that a column has.
@@ -68,6 +70,23 @@ class HubDataset:
             f"{self.name} has the columns {describe_names(self.features)}, but not "
             f"{' or '.join(candidates)}{advice}."
         )
+
+    def check_file(self, path: str, where: str) -> Path:
+        """Return the path of a file that an example names, if it is in one of the folders.
+
+        Args:
+            path: Path.
+            where: Place of the example, for the message.
+
+        Raises:
+            InputError: If the file is elsewhere.
+        """
+        file = Path(path).resolve()
+        if not any(file.is_relative_to(folder.resolve()) for folder in self.folders):
+            raise InputError(
+                f"{where} names the file {excerpt(path, 300)}, which is not part of the dataset."
+            )
+        return file
 
     def read(
         self,
@@ -180,6 +199,7 @@ def open_hf(source: str) -> HubDataset:
     """
     try:
         import datasets
+        from huggingface_hub import constants
     except ImportError:
         raise InputError(
             f"{source} needs the package datasets: run pip install 'keras-seq[hf]'."
@@ -193,7 +213,10 @@ def open_hf(source: str) -> HubDataset:
                 name: split.cast_column(column, datasets.Audio(decode=False))
                 for name, split in splits.items()
             }
-    return HubDataset(source, features, splits)
+    path = _local_folder(source)
+    caches = datasets.config.HF_DATASETS_CACHE, constants.HF_HUB_CACHE
+    folders = [path] if path else [Path(folder) for folder in caches]
+    return HubDataset(source, features, splits, folders)
 
 
 def to_text(value: Any, dataset: HubDataset, column: str) -> str:
@@ -237,17 +260,23 @@ def _label_names(feature: Any) -> Callable[[Any], Any]:
     return lambda value: value
 
 
+def _local_folder(source: str) -> Path | None:
+    """Return the folder that a source names, or None for a dataset of the Hub."""
+    name = source.removeprefix(PREFIX)
+    path = Path(name).expanduser()
+    return path if name and path.is_dir() else None
+
+
 def _load(source: str) -> Any:
     """Return what `datasets` loads: a `Dataset`, or a dictionary of them by split."""
     import datasets
 
-    name = source.removeprefix(PREFIX)
-    path = Path(name).expanduser()
-    if name and path.is_dir():
+    path = _local_folder(source)
+    if path is not None:
         is_saved = any((path / file).is_file() for file in ("dataset_dict.json", "state.json"))
         with _translate_errors(source):
             return datasets.load_from_disk(path) if is_saved else datasets.load_dataset(str(path))
-    parts = name.split("/")
+    parts = source.removeprefix(PREFIX).split("/")
     if not all(re.fullmatch(r"\w[\w.-]*", part) for part in parts) or len(parts) > 3:
         raise InputError(f"{source!r} is neither hf:NAME, hf:OWNER/NAME[/CONFIG] nor a folder.")
     # NAME/CONFIG looks like OWNER/NAME.

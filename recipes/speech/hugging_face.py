@@ -51,7 +51,7 @@ def load(config: Config, normalize: Callable[[str], str]) -> Splits:
         if audio is None:
             left_out["the audio is missing"] += 1
             continue
-        samples = _read(audio, config, f"{config.data}, row {number}")
+        samples = _read(dataset, audio, config, f"{config.data}, row {number}")
         transcript = normalize(to_text(text, dataset, columns["text"]))
         rows.setdefault(split, []).append((samples, transcript))
         seconds[split] += len(samples) / config.sample_rate
@@ -59,18 +59,18 @@ def load(config: Config, normalize: Callable[[str], str]) -> Splits:
     return {split: RawExamples(*map(list, zip(*pairs))) for split, pairs in complete.items()}
 
 
-def _read(audio: Any, config: Config, where: str) -> np.ndarray:
+def _read(dataset: data.HubDataset, audio: Any, config: Config, where: str) -> np.ndarray:
     """Return the samples of a recording: a dictionary with the bytes of its file, or with its path.
 
     Raises:
-        InputError: If the column has other values, or the file is damaged.
+        InputError: If the column has other values, or the file is damaged or not of the dataset.
     """
     if not isinstance(audio, dict) or not (audio.get("bytes") or audio.get("path")):
         raise InputError(
             f"{where}: the column of the recordings has no audio; name the column by --file-column."
         )
     if not audio.get("bytes"):
-        return read_audio(audio["path"], config.sample_rate)
+        return read_audio(dataset.check_file(audio["path"], where), config.sample_rate)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / Path(audio.get("path") or "audio").name
         file.write_bytes(audio["bytes"])

@@ -212,7 +212,8 @@ def wav(seed, rate=16_000):
     return file.getvalue(), samples
 
 
-def test_recordings(hub, workplace):
+def test_recordings(hub, workplace, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(workplace))
     (workplace / "last.wav").write_bytes(wav(30)[0])
     audio = [{"bytes": wav(number)[0], "path": f"{number}.wav"} for number in range(30)]
     audio.append({"bytes": None, "path": str(workplace / "last.wav")})
@@ -235,6 +236,9 @@ def test_recordings(hub, workplace):
     assert "left out 23: beyond --max-hours" in said
     with pytest.raises(InputError, match="row 1: the column of the recordings has no audio"):
         load("speech", "hf:spoken", file_column="sentence")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(workplace / "elsewhere"))
+    with pytest.raises(InputError, match=r"row 31 names the file .*last.wav, which is not part of"):
+        load("speech", "hf:spoken")
 
 
 @pytest.mark.parametrize("recipe", ["mnist_rows", "music", "spelling", "video"])
