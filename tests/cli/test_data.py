@@ -110,6 +110,7 @@ FILES = {
     ),
     "bilou.conll": "New B-LOC\nYork I-LOC\nCity L-LOC\nAnn U-PER\n\n",
 }
+README = Path(__file__).parents[2] / "README.md"
 PAGE = Path(__file__).parents[2] / "docs/formats.md"
 
 
@@ -118,6 +119,10 @@ def test_the_page_quotes_what_is_printed(workplace, capsys, file):
     for name, content in FILES.items():
         (workplace / name).write_text(content)
     [quote] = re.findall(rf"^\$ keras-seq (.* {file}.*)\n((?:.+\n)*)", PAGE.read_text(), re.M)
-    command, expected = quote
+    command, expected = quote[0], quote[1].removesuffix("```\n")
     assert cli.main(command.split()) == 0
-    assert capsys.readouterr().out == expected.removesuffix("```\n")
+    assert capsys.readouterr().out == expected
+    readme = re.findall(
+        rf"^\$ keras-seq {re.escape(command)}\n((?:.+\n)*)", README.read_text(), re.M
+    )
+    assert [text.removesuffix("```\n") for text in readme] in ([], [expected])
