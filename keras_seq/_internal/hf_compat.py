@@ -1,7 +1,7 @@
-"""Names of Hugging Face packages that keras-seq changes, each with its reason.
+"""Names of Hugging Face packages that are not part of their API, each with its reason.
 
 `tests/_internal/test_hf_compat.py` has a test for each name, which fails when the name changes. No
-other file may change one.
+other file may use one.
 """
 
 import contextlib
@@ -24,3 +24,13 @@ def offline() -> Iterator[None]:
         mock.patch.object(constants, "HF_HUB_OFFLINE", True),
     ):
         yield
+
+
+def http_error() -> type[Exception]:
+    """Return the base class of the errors of the HTTP client, failed connections included.
+
+    The client is requests, httpx or httpx2, depending on the version of `huggingface_hub`.
+    """
+    from huggingface_hub import errors
+
+    return errors.HTTPError

@@ -316,15 +316,15 @@ def _load_cached(source: str, candidates: Sequence[tuple[str, str | None]]) -> A
 def _translate_errors(source: str) -> Iterator[None]:
     """Translate the errors of `datasets` about names, files and the network."""
     import datasets
-    import httpx
 
+    errors = datasets.exceptions.DatasetsError, hf_compat.http_error(), OSError, ValueError
     try:
         yield
     except datasets.exceptions.DatasetNotFoundError:
         raise InputError(
             f"The Hugging Face Hub has no public dataset {source.removeprefix(PREFIX)!r}."
         ) from None
-    except (datasets.exceptions.DatasetsError, httpx.HTTPError, OSError, ValueError) as error:
+    except errors as error:
         raise InputError(f"{source} cannot be read: {_sentence(error)}") from error
     except RuntimeError as error:
         if "scripts are no longer supported" not in str(error):

@@ -1,4 +1,4 @@
-"""Existence and behavior of each name of Hugging Face packages that keras-seq changes."""
+"""Existence and behavior of each name of Hugging Face packages that are not part of their API."""
 
 import time
 
@@ -17,3 +17,10 @@ def test_nothing_is_requested_offline():
         datasets.load_dataset("keras-seq/none")
     assert time.perf_counter() - start < 2
     assert before == (datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE)
+
+
+def test_a_refused_connection_is_an_error_of_the_client():
+    from huggingface_hub import get_session
+
+    with pytest.raises(hf_compat.http_error()):
+        get_session().get("http://127.0.0.1:9/")
