@@ -14,6 +14,7 @@ from keras_seq.data import summaries
 from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import read_lines
+from keras_seq.data.opening import unpacked_suffix
 from keras_seq.data.pair_columns import detect_pair_delimiter
 from keras_seq.data.row_errors import BadRows
 
@@ -124,7 +125,7 @@ class _Source(NamedTuple):
 
 def _open(path: Path, encoding: str, delimiter: str | None, bad_rows: BadRows) -> _Source:
     """Return the rows of a lexicon in any format."""
-    suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+    suffix = unpacked_suffix(path)
     if delimiter is None and suffix == ".csv":
         delimiter = detect_pair_delimiter(path, suffix, encoding, None)
     elif delimiter is None:

@@ -117,6 +117,18 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "~$")) or name.lower() in SYSTEM_NAMES
 
 
+def unpacked_suffix(path: Path) -> str:
+    """Return the suffix of a file in lower case, that before .gz if the file is compressed.
+
+    >>> unpacked_suffix(Path("a.CSV.gz")), unpacked_suffix(Path("a.csv"))
+    ('.csv', '.csv')
+
+    Args:
+        path: File.
+    """
+    return (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+
+
 def read_document(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a regular file of at most `max_document_bytes`."""
     return check_regular_file(path, "max_document_bytes").read_bytes()

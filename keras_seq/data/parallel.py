@@ -18,6 +18,7 @@ from keras_seq.data.files import read_lines
 from keras_seq.data.hash_set import HashSet
 from keras_seq.data.json_lines import read_objects
 from keras_seq.data.languages import base_language, normalize_code, parse_language
+from keras_seq.data.opening import unpacked_suffix
 from keras_seq.data.pair_columns import (
     SAMPLE_ROWS,
     PairColumns,
@@ -141,7 +142,7 @@ def read_parallel_text(files: Sequence[Path], options: ParallelOptions) -> Itera
     if len(files) == 2:
         return _read_aligned(files[0], files[1], options)
     [file] = files
-    suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
+    suffix = unpacked_suffix(file)
     if suffix in MEMORY_READERS:
         return _read_memory(file, suffix, options)
     if suffix in JSON_SUFFIXES:

@@ -11,7 +11,7 @@ from keras_seq.data import summaries
 from keras_seq.data.audio_folders import AudioFolder, absolute, find_named_file, split_of_name
 from keras_seq.data.delimited import parse_delimiter, read_table_rows
 from keras_seq.data.json_lines import read_objects
-from keras_seq.data.opening import check_regular_file, list_folder
+from keras_seq.data.opening import check_regular_file, list_folder, unpacked_suffix
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
 from keras_seq.data.tables import JSON_SUFFIXES, TAB_SUFFIXES, Table
@@ -62,7 +62,7 @@ def list_tables(folder: Path) -> Tables:
 
 def _is_table(file: Path) -> bool:
     """Return whether a file of a folder is a table of transcripts."""
-    suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
+    suffix = unpacked_suffix(file)
     is_named = split_of_name(file.stem) or any(word in file.stem for word in TABLE_WORDS)
     return suffix in TABLE_SUFFIXES or (bool(is_named) and suffix in NAMED_SUFFIXES)
 
@@ -150,7 +150,7 @@ def _possible_headers(file: Path, options: CorpusOptions) -> list[list[str]]:
 
     Those of Parquet are not read, because the first rows may have the audio of all recordings.
     """
-    suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
+    suffix = unpacked_suffix(file)
     if suffix == ".parquet":
         return []
     if suffix in JSON_SUFFIXES:

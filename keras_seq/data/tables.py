@@ -19,6 +19,7 @@ from keras_seq.data.delimited import (
 )
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.json_lines import read_objects
+from keras_seq.data.opening import unpacked_suffix
 from keras_seq.data.parquet import read_parquet
 from keras_seq.data.row_errors import BadRows
 
@@ -174,7 +175,7 @@ def _open(
     bad_rows: BadRows,
 ) -> _Source:
     """Return the rows of a table of any format."""
-    suffix = (Path(file.stem) if file.suffix.lower() == ".gz" else file).suffix.lower()
+    suffix = unpacked_suffix(file)
     if suffix == ".parquet":
         summary = summaries.ReadSummary(str(file), "Parquet", 0)
         return _Source(read_parquet(file, columns), "row", True, summary)
