@@ -6,6 +6,7 @@ from keras_seq.data.files import (
     fingerprint,
     list_files_by_class,
     list_files_by_split,
+    read_first_line,
     read_lines,
     resolve_split,
 )
@@ -16,7 +17,7 @@ from keras_seq.data.labeled_texts import (
     list_labeled_files,
     read_labeled_texts,
 )
-from keras_seq.data.labels import check_labels, load_labelled_hf, load_labelled_tfds
+from keras_seq.data.labels import check_labels, load_labeled_hf, load_labeled_tfds
 from keras_seq.data.lexicons import read_lexicon
 from keras_seq.data.parallel import ParallelOptions, read_parallel_text
 from keras_seq.data.row_errors import BadRows
@@ -53,13 +54,14 @@ __all__ = [
     "list_files_by_class",
     "list_files_by_split",
     "list_labeled_files",
-    "load_labelled_hf",
-    "load_labelled_tfds",
+    "load_labeled_hf",
+    "load_labeled_tfds",
     "load_tfds",
     "open_hf",
     "open_speech_corpus",
     "open_tagged",
     "read_conll",
+    "read_first_line",
     "read_from_sdist",
     "read_from_wheel",
     "read_labeled_texts",

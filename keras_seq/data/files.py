@@ -181,6 +181,19 @@ def natural_key(path: Path) -> list[tuple[str, int]]:
     return [(text, int(number or -1)) for text, number in parts] + [(path.name, 0)]
 
 
+def read_first_line(path: str | os.PathLike[str], encoding: str = "utf-8") -> str:
+    """Return the first line of a text file that is not blank, or "" if there is none.
+
+    Args:
+        path: File.
+        encoding: As for `read_lines`.
+
+    Raises:
+        InputError: As `read_lines` raises.
+    """
+    return next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+
+
 def read_lines(path: str | os.PathLike[str], encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
     r"""Read the lines of a text file, or of a text file compressed by gzip (.gz).
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import limits
-from keras_seq.data.files import read_lines
+from keras_seq.data.files import read_first_line, read_lines
 from keras_seq.data.row_errors import BadRows
 
 ARRAY = re.compile(r"\s*\[\s*(\{|\]|$)")
@@ -37,7 +37,7 @@ def read_objects(
         LimitError: If the JSON is too large.
     """
     bad_rows = bad_rows or BadRows("strict")
-    first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+    first = read_first_line(path, encoding)
     if ARRAY.match(first):
         return "element", _read_array(path, encoding, bad_rows)
     return "line", _read_objects(path, encoding, bad_rows)

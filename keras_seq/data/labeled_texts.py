@@ -16,6 +16,7 @@ from keras_seq.data.files import (
     STEMS,
     list_files_by_class,
     list_files_by_split,
+    read_first_line,
     read_lines,
 )
 from keras_seq.data.opening import is_file, list_folder
@@ -204,7 +205,7 @@ def _is_fasttext(path: Path, encoding: str) -> bool:
     """Return whether the first line of a file begins with a label of fastText."""
     if path.suffix.lower() == ".parquet":
         return False
-    first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+    first = read_first_line(path, encoding)
     return first.startswith(LABEL_PREFIX)
 
 

@@ -9,7 +9,7 @@ from keras_seq.data.split import hash_split
 from keras_seq.data.tfds_builders import load_tfds
 
 
-def load_labelled_tfds(name: str, text_features: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+def load_labeled_tfds(name: str, text_features: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Load the texts and labels of a public TFDS dataset that has a feature "label".
 
     Without a validation split, the training examples whose `hash_split` is "validation" validate.
@@ -52,7 +52,7 @@ def load_labelled_tfds(name: str, text_features: Sequence[str]) -> dict[str, lis
     return {split: rows for split, rows in splits.items() if rows}
 
 
-def load_labelled_hf(
+def load_labeled_hf(
     source: str, columns: Mapping[str, str], usual_names: Sequence[str]
 ) -> dict[str, list[tuple[str, str]]]:
     """Load the texts and labels of a dataset of the Hugging Face Hub.

@@ -16,7 +16,7 @@ from keras_seq.data.audio_folders import (
     split_of_folder,
     split_of_name,
 )
-from keras_seq.data.files import read_lines
+from keras_seq.data.files import read_first_line, read_lines
 from keras_seq.data.opening import check_regular_file, is_file, list_folder
 from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
 from keras_seq.data.speech_tables import list_tables, read_tables
@@ -156,7 +156,7 @@ def _find_metadata(file: Path, options: CorpusOptions) -> AudioFolder | None:
     """
     if file.suffix.lower() not in (".csv", ".txt", "") or options.delimiter not in (None, "|"):
         return None
-    first = next((line for _, line in read_lines(file, options.encoding) if line.strip()), "")
+    first = read_first_line(file, options.encoding)
     cells = first.split("|")
     if len(cells) not in (2, 3):
         return None

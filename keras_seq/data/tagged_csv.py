@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data.conll import TaggedTokens
-from keras_seq.data.files import read_lines
+from keras_seq.data.files import read_first_line
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.tables import Table
 
@@ -45,7 +45,7 @@ def detect_columns(
         Dictionary of the names of the columns "sentence", "token" and "tag". None if the first line
         is not the header of such a table.
     """
-    first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+    first = read_first_line(path, encoding)
     for delimiter in ",;\t|":
         try:
             header = next(csv.reader([first], delimiter=delimiter), [])

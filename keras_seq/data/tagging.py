@@ -16,10 +16,11 @@ from keras_seq.data import conll, summaries, tagged_csv, tagged_json
 from keras_seq.data.conll import TaggedTokens
 from keras_seq.data.conll_columns import detect_layout
 from keras_seq.data.encodings import detect_format
-from keras_seq.data.files import read_lines
+from keras_seq.data.files import read_first_line
 from keras_seq.data.json_lines import ARRAY, read_objects
 from keras_seq.data.row_errors import BadRows
 from keras_seq.data.summaries import ReadSummary
+from keras_seq.data.tables import JSON_SUFFIXES
 from keras_seq.data.tagged_json import TaggedText, align_spans
 from keras_seq.text.tag_scheme_detection import (
     TagPair,
@@ -32,7 +33,6 @@ from keras_seq.text.tokenizers import TOKENIZERS, has_chinese_or_japanese
 
 DEFAULT_LABEL = "ENTITY"
 """Label of spans whose tags are B, I and the like, without a label."""
-JSON_SUFFIXES = (".jsonl", ".json", ".ndjson")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ class TaggedFile:
         """Return the unit of the rows, the name of the format, and the rows."""
         path, options, encoding = self.path, self.options, self.options.encoding
         token, tag = (_name(c) for c in (options.token_column, options.tag_column))
-        first = next((line for _, line in read_lines(path, encoding) if line.strip()), "")
+        first = read_first_line(path, encoding)
         suffixes = [suffix.lower() for suffix in path.suffixes]
         is_json = {*suffixes[-2:]} & {*JSON_SUFFIXES} or first.lstrip().startswith("{")
         if is_json or ARRAY.match(first):

@@ -67,10 +67,10 @@ def _read_rows(config: Config) -> dict[str, Rows]:
         _check_fold(config, has_own_splits=True)
         if config.data.startswith("hf:"):
             columns = {"sequence": config.sequence_column, "label": config.label_column}
-            by_split = data.load_labelled_hf(config.data, columns, SEQUENCE_FEATURES)
+            by_split = data.load_labeled_hf(config.data, columns, SEQUENCE_FEATURES)
         else:
             name = config.data.removeprefix("tfds:")
-            by_split = data.load_labelled_tfds(name, SEQUENCE_FEATURES)
+            by_split = data.load_labeled_tfds(name, SEQUENCE_FEATURES)
         return {
             split: [
                 (normalize_sequence(text, f"{config.data}, sequence {number} of {split}"), label)

@@ -186,7 +186,7 @@ def read_files(files: Sequence[Path], config: Config) -> Iterator[tuple[str, Sen
 
 
 def _has_word_tags(file: Path, encoding: str) -> bool:
-    first = next((line for _, line in data.read_lines(file, encoding) if line.strip()), "")
+    first = data.read_first_line(file, encoding)
     return peoples_daily.is_tagged_line(first)
 
 

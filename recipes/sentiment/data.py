@@ -57,11 +57,11 @@ def load(config: Config) -> Splits:
 
 def _load_splits(config: Config) -> Splits:
     if config.data.startswith("tfds:"):
-        rows_by_split = data.load_labelled_tfds(config.data.removeprefix("tfds:"), TEXT_FEATURES)
+        rows_by_split = data.load_labeled_tfds(config.data.removeprefix("tfds:"), TEXT_FEATURES)
         return _to_splits(rows_by_split)
     if config.data.startswith("hf:"):
         named = {"text": config.text_column, "label": config.label_column}
-        return _to_splits(data.load_labelled_hf(config.data, named, TEXT_FEATURES))
+        return _to_splits(data.load_labeled_hf(config.data, named, TEXT_FEATURES))
     features = tfds.features.FeaturesDict(
         {
             "text": tfds.features.Text(),
