@@ -43,8 +43,12 @@ def evaluate(model: SequenceTagger, splits: Splits, name: str) -> Metrics:
         new = {span for span in true_spans if tuple(tokens[span.start : span.end]) not in known}
         num_new += len(new)
         num_new_correct += len(new & predicted_spans)
-    return entity_metrics(true, predicted) | {
+    metrics = entity_metrics(true, predicted)
+    return {
+        # Commands print the first two.
+        "f1": metrics.pop("f1"),
         "f1_raw_text": entity_metrics(true_raw, predicted_raw)["f1"],
+        **metrics,
         "accuracy": num_correct / num_tags,
         "new_entities": {"recall": num_new_correct / max(num_new, 1)},
     }
