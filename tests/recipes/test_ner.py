@@ -72,7 +72,8 @@ def test_a_conll_file_end_to_end(workplace, capsys):
     assert set(metrics["test"]["per_label"]["PER"]) == {"f1", "precision", "recall"}
     assert {"predictions.html", "confusion_matrix.png"} <= {f.name for f in folder.iterdir()}
     assert run("evaluate", folder) == 0
-    assert f"f1 {metrics['test']['f1']:.4f}" in capsys.readouterr().out
+    f1, f1_raw_text = metrics["test"]["f1"], metrics["test"]["f1_raw_text"]
+    assert f"f1 {f1:.4f}  f1_raw_text {f1_raw_text:.4f}" in capsys.readouterr().out
     assert run("predict", folder, "Ada met Grace Hopper .") == 0
 
 
