@@ -11,6 +11,7 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.portable import argmax
+from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import ArrayLike, Tensor
 
 State: TypeAlias = Any
@@ -92,13 +93,13 @@ def sample(
     Raises:
         InputError: If `temperature`, `top_k` or `top_p` is out of its range.
     """
-    if isinstance(temperature, (int, float)) and temperature <= 0:
+    if isinstance(temperature, (int, float)) and not temperature > 0:
         raise InputError(
             f"temperature must be positive, got {temperature}. Call greedy() for the most likely "
             "tokens."
         )
-    if top_k is not None and top_k < 1:
-        raise InputError(f"top_k must be at least 1, got {top_k}.")
+    if top_k is not None:
+        Range(1, is_integer=True).check("top_k", top_k)
     if top_p is not None and not 0 < top_p <= 1:
         raise InputError(f"top_p must be in (0, 1], got {top_p}.")
     if uniform is None:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import ArrayLike, Tensor
 from keras_seq.decoding.autoregressive import State, Step
 
@@ -97,8 +97,8 @@ def beam_search(
     n_best = beam_width if n_best is None else n_best
     limits = {"beam_width": beam_width, "max_length": max_length, "n_best": n_best}
     for name, value in limits.items():
-        if isinstance(value, int) and value < 1:
-            raise InputError(f"{name} must be at least 1, got {value}.")
+        if isinstance(value, (int, float)):  # otherwise a tensor
+            Range(1, is_integer=True).check(name, value)
     max_lengths = max_length if max_lengths is None else ops.cast(max_lengths, "int32")
     inf = float("inf")
     batch = ops.shape(keras.tree.flatten(initial_state)[0])[0]

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import Array, ArrayLike
 
 Labels: TypeAlias = tuple[int, ...]
@@ -58,12 +58,11 @@ def ctc_beam_search(
         the empty one, the labels are empty and the score is minus infinity.
 
     Raises:
-        InputError: If `beam_width` is below 1, or `lm_weight` is negative or not finite.
+        InputError: If `beam_width` is below 1, `lm_weight` is negative, or a number is not finite.
     """
-    if beam_width < 1:
-        raise InputError(f"beam_width must be at least 1, got {beam_width}.")
-    if not 0 <= lm_weight < np.inf:
-        raise InputError(f"lm_weight must be a finite number of at least 0, got {lm_weight}.")
+    Range(1, is_integer=True).check("beam_width", beam_width)
+    Range(0).check("lm_weight", lm_weight)
+    Range().check("length_bonus", length_bonus)
     log_probs = np.asarray(log_probs, "float64")
     model = _LanguageModel(score_next, lm_weight, length_bonus)
     beam: dict[Labels, Ends] = {(): (0.0, NEG_INF)}

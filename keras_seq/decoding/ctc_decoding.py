@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import Array
 from keras_seq.decoding.ctc_beam_search import NEG_INF, Labels, Scorer, ctc_beam_search
 from keras_seq.scan.ctc import BLANK
@@ -60,8 +60,8 @@ def ctc_decode(
     Raises:
         InputError: If `beam_width` is below 1.
     """
-    if beam_width is not None and beam_width < 1:
-        raise InputError(f"beam_width must be at least 1, got {beam_width}.")
+    if beam_width is not None:
+        Range(1, is_integer=True).check("beam_width", beam_width)
     if not log_probs:
         return []
     classes = log_probs[0].shape[-1]

@@ -14,6 +14,12 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.no_gradients import no_gradients
+from keras_seq._internal.ranges import (
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveInt,
+    check_fields,
+)
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset, bucket_length
 from keras_seq.models.results import Translation
@@ -38,23 +44,20 @@ class SearchOptions:
         InputError: If an option is out of its range.
     """
 
-    beam_width: int = BEAM_WIDTH
-    n_best: int = 1
-    length_penalty: float = 0.0
-    coverage_penalty: float = 0.0
-    min_length: int = 0
-    max_length: int | None = None
+    beam_width: PositiveInt = BEAM_WIDTH
+    n_best: PositiveInt = 1
+    length_penalty: FiniteFloat = 0.0
+    coverage_penalty: FiniteFloat = 0.0
+    min_length: NonNegativeInt = 0
+    max_length: PositiveInt | None = None
     copy_unknown: bool = False
 
     def __post_init__(self) -> None:
-        if self.beam_width < 1:
-            raise InputError(f"beam_width must be at least 1, got {self.beam_width}.")
-        if not 1 <= self.n_best <= self.beam_width:
+        check_fields(self)
+        if self.n_best > self.beam_width:
             raise InputError(
-                f"n_best must be from 1 to beam_width, {self.beam_width}, got {self.n_best}."
+                f"n_best must be at most beam_width, {self.beam_width}, got {self.n_best}."
             )
-        if self.max_length is not None and self.max_length < 1:
-            raise InputError(f"max_length must be at least 1, got {self.max_length}.")
 
 
 def max_target_lengths(ids: Tensor) -> Tensor:

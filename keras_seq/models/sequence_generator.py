@@ -13,7 +13,7 @@ from keras import ops
 from keras_seq import decoding
 from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.no_gradients import no_gradients
-from keras_seq._internal.ranges import PositiveInt, check_arguments
+from keras_seq._internal.ranges import PositiveInt, Range, check_arguments
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.decoding.suppress import mask_special_tokens
 from keras_seq.layers.recurrent.stack import RNNStack
@@ -252,8 +252,9 @@ class SequenceGenerator(LanguageModel):
                 `temperature` is negative, or if `beam_width` is combined with an argument of
                 sampling.
         """
-        if not temperature >= 0:
-            raise InputError(f"temperature must be at least 0, got {temperature}.")
+        Range(0).check("temperature", temperature)
+        Range(1, is_integer=True).check("max_length", max_length)
+        Range().check("length_penalty", length_penalty)
         is_sampled = temperature not in (0, 1) or top_k is not None or top_p is not None
         if beam_width is not None and is_sampled:
             raise InputError(

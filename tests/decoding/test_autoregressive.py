@@ -105,7 +105,7 @@ def test_the_state_is_carried_on():
     ("options", "message"),
     [
         ({"temperature": 0.0}, "temperature must be positive"),
-        ({"top_k": 0}, "top_k must be at least 1"),
+        ({"top_k": 0}, "top_k must be an integer of at least 1"),
         ({"top_p": 1.5}, r"top_p must be in \(0, 1\]"),
     ],
 )

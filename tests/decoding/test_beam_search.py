@@ -382,9 +382,9 @@ def test_in_a_saved_model_for_any_batch_and_length(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beam_width": 0}, "beam_width must be at least 1, got 0"),
-        ({"beam_width": 2, "max_length": 0}, "max_length must be at least 1, got 0"),
-        ({"beam_width": 2, "n_best": -1}, "n_best must be at least 1, got -1"),
+        ({"beam_width": 0}, "beam_width must be an integer of at least 1, got 0"),
+        ({"beam_width": 2, "max_length": 0}, "max_length must be an integer of at least 1, got 0"),
+        ({"beam_width": 2, "n_best": -1}, "n_best must be an integer of at least 1, got -1"),
     ],
 )
 def test_bad_arguments(options, message):

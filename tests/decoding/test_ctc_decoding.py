@@ -70,5 +70,5 @@ def test_excluded_labels_stay_excluded_at_every_weight():
 
 
 def test_bad_arguments():
-    with pytest.raises(InputError, match="beam_width must be at least 1, got 0"):
+    with pytest.raises(InputError, match="beam_width must be an integer of at least 1, got 0"):
         ctc_decode([log_probs(3, 3, seed=0)], beam_width=0)

@@ -457,7 +457,7 @@ MISTAKES = {
         lambda: small("ab", lexicon=["ab", "aé"]),
         "The word 'aé' of the lexicon contains 'é', which is not in the alphabet 'ab'",
     ),
-    "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be at"),
+    "no beam": (lambda: small().transcribe(noises(900), beam_width=0), "beam_width must be an"),
 }
 
 

@@ -287,9 +287,15 @@ def test_savedmodel_translates_strings_without_this_package(tmp_path, elsewhere)
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda m: m.translate(["a"], beam_width=0), "beam_width must be at least 1, got 0"),
-        (lambda m: m.translate_n_best(["a"], n_best=6), "from 1 to beam_width, 5, got 6"),
-        (lambda m: m.translate(["a"], max_length=0), "max_length must be at least 1, got 0"),
+        (
+            lambda m: m.translate(["a"], beam_width=0),
+            "beam_width must be an integer of at least 1",
+        ),
+        (lambda m: m.translate_n_best(["a"], n_best=6), "at most beam_width, 5, got 6"),
+        (
+            lambda m: m.translate(["a"], max_length=0),
+            "max_length must be an integer of at least 1",
+        ),
         (lambda m: m.translate("a"), "Expected a list of texts, got one text: 'a'"),
         (lambda m: m.encode(["a", ""], ["A", "B"]), "The source of pair 2 is empty"),
         (lambda m: m.encode(["a", "b"], ["A", ""]), "The target of pair 2 is empty"),
