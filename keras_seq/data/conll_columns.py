@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq.data.delimited import check_header
 from keras_seq.data.files import read_lines
 from keras_seq.text.tag_scheme_detection import has_scheme_letter
 from keras_seq.text.tag_schemes import OUTSIDE
@@ -203,7 +204,7 @@ def detect_layout(
         names, header_line = rows[0], sample.first_line
         sample.sentences[0].pop(0)
     if token is None:
-        token = names.index("FORM") if "FORM" in names else int(has_ids)
+        token = "FORM" if "FORM" in names else int(has_ids)
     if tag is None:
         tag = _find_tag_column(sample.rows, names, has_ids, num_columns, path)
     layout = ColumnLayout(
@@ -280,9 +281,11 @@ def _resolve(option: int | str, names: Sequence[str], path: object) -> Column:
         in_range = -len(names) <= option < len(names)
         return Column(option, names[option] if in_range else "")
     if option in names:
+        check_header(names, [option], path)
         return Column(names.index(option), option)
     name, _, key = option.rpartition(":")
     if name in names and key:
+        check_header(names, [name], path)
         return Column(names.index(name), name, key)
     if not names:
         raise InputError(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.unicode import BLANKS, split_at_blanks
 from keras_seq.data import summaries
-from keras_seq.data.delimited import Row, parse_delimiter, read_table_rows
+from keras_seq.data.delimited import Row, check_header, parse_delimiter, read_table_rows
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.files import read_lines
 from keras_seq.data.opening import unpacked_suffix
@@ -86,6 +86,8 @@ def read_lexicon(
             header_columns = _find_columns(cells)
             columns, has_header = header_columns or (0, 1), header_columns is not None
             if has_header:
+                names = [cell.strip() for cell in cells]
+                check_header(names, [names[column] for column in columns], path)
                 continue
         with bad_rows:
             word, pronunciation = _parse_entry(cells, columns, f"{path}, line {number}", source)

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data.delimited import Row, describe_names, parse_delimiter, read_table_rows
+from keras_seq.data.delimited import (
+    Row,
+    check_header,
+    describe_names,
+    parse_delimiter,
+    read_table_rows,
+)
 from keras_seq.data.files import read_lines
 from keras_seq.data.languages import base_language, parse_language
 from keras_seq.data.row_errors import BadRows
@@ -127,7 +133,8 @@ def find_columns(
             different languages or roles, such as "source" and "target".
 
     Raises:
-        InputError: If given columns do not exist, or a column has codes in place of sentences.
+        InputError: If given columns do not exist, a column has codes in place of sentences, or the
+            header has the name of a column twice.
     """
     names = [cell.strip() for cell in rows[0][1]] if rows else []
     named = None if header is False else _find_names(names, languages)
@@ -135,6 +142,7 @@ def find_columns(
         return _find_given(names, columns, path, header or bool(named))
     is_header = header if header is not None else named is not None
     if named:
+        check_header(names, [names[column] for column in named], path)
         return PairColumns(named, names)
     # A row of another than the most frequent width is an error of that row.
     width = common_width(rows[is_header:])
@@ -198,6 +206,7 @@ def _find_given(names: list[str], columns: str, path: object, is_header: bool) -
     """Return the columns that the user gave."""
     user_columns = [column.strip() for column in columns.split(",")]
     if len(user_columns) == 2 and {*user_columns} <= {*names}:
+        check_header(names, user_columns, path)
         return PairColumns((names.index(user_columns[0]), names.index(user_columns[1])), names)
     numbers = [int(column) - 1 for column in user_columns if column.isdecimal()]
     if len(user_columns) != 2 or len(numbers) != 2 or not all(0 <= n < len(names) for n in numbers):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from keras_seq._internal.errors import InputError
+from keras_seq.data.delimited import check_header
 from keras_seq.data.opening import check_regular_file, translate_errors
 
 BATCH_ROWS = 1_024
@@ -29,7 +30,7 @@ def read_parquet(
         Number of the row, from 1, and a dictionary from column names to values.
 
     Raises:
-        InputError: If pyarrow is not installed, or the file is damaged.
+        InputError: If pyarrow is not installed, the file is damaged, or a column exists twice.
     """
     try:
         import pyarrow
@@ -44,6 +45,7 @@ def read_parquet(
         file = parquet.ParquetFile(path)
     with file:
         existing = set(file.schema_arrow.names)
+        check_header(file.schema_arrow.names, columns, path)
         label_names = _read_label_names(file.schema_arrow.metadata or {})
         batches = file.iter_batches(
             BATCH_ROWS, columns=[*columns] if existing.issuperset(columns) else None

@@ -1,13 +1,16 @@
 """Small files of the kinds that people have, read by the recipes, each with the right reading."""
 
+import pyarrow
 import pytest
 from keras_seq_recipes.ner import config as ner_config
 from keras_seq_recipes.ner import data as ner_data
 from keras_seq_recipes.spelling import data as spelling_data
 from keras_seq_recipes.translation import config as translation_config
 from keras_seq_recipes.translation import data as translation_data
+from pyarrow import parquet
 
 from keras_seq import data
+from keras_seq._internal.errors import InputError
 
 
 def read_tagged(path, **options):
@@ -164,3 +167,44 @@ def test_lexicon(tmp_path):
     assert {word: list(entries) for (_, word), entries in lexicon.items()} == {
         "read": ["R IY1 D", "R EH1 D"]
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        ("a.tsv", "English\tSpanish\tEnglish\nYes\tSí\tNo\n", "English"),
+        ("a.csv", "source,target,source\nYes,Sí,No\n", "source"),
+    ],
+)
+def test_a_name_twice_in_the_header_of_pairs(tmp_path, name, content, column):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=f"{name}: the header has the name '{column}' twice"):
+        read_pairs("en", "es", tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column"),
+    [
+        ("a.conllu", "# global.columns = ID FORM FORM MISC\n1\tAda\tAda\tNER=B-X\n\n", "FORM"),
+        ("a.csv", "Sentence #,Word,Word,Tag\nSentence: 1,Ada,Ada,B-X\n", "Word"),
+    ],
+)
+def test_a_name_twice_in_the_header_of_tags(tmp_path, name, content, column):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=f"{name}: the header has the name '{column}' twice"):
+        read_tagged(tmp_path / name)
+
+
+def test_a_name_twice_in_other_headers(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("word,ipa,ipa\nada,x,y\n")
+    with pytest.raises(InputError, match="the header has the name 'ipa' twice"):
+        spelling_data.read_lexicons([(None, path)], "utf-8")
+    path.write_text("text,label,label\nfine,a,b\n")
+    with pytest.raises(InputError, match="the header has the name 'label' twice"):
+        read_labeled(path)
+    columns = [pyarrow.array(["fine"]), pyarrow.array(["a"]), pyarrow.array(["b"])]
+    table = pyarrow.Table.from_arrays(columns, names=["text", "label", "label"])
+    parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="the header has the name 'label' twice"):
+        read_labeled(tmp_path / "a.parquet")
