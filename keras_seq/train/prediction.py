@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.ranges import Range
 
 Row = dict[str, Any]
 """Row of a table of predictions: column to value."""
@@ -34,8 +35,7 @@ def predict_in_batches(
         InputError: If the batch size is less than 1, or if an input cannot be read and there is no
             `on_bad_input`.
     """
-    if batch_size < 1:
-        raise InputError(f"--batch-size must be at least 1, got {batch_size}.")
+    Range(1, is_integer=True).check("--batch-size", batch_size)
     remaining = iter(inputs)
     while batch := list(islice(remaining, batch_size)):
         yield _predict_good(predict, batch, on_bad_input)

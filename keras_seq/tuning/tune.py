@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
+from keras_seq._internal.ranges import Range
 from keras_seq.train import checkpoints, fingerprints, loop, plots
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices, tuning_role
@@ -135,8 +136,8 @@ def _check_options(
             "--workers runs trials in parallel, --distribute one at a time. Use one of them."
         )
     for option, value in (("--trials", trials), ("--workers", workers)):
-        if value is not None and value < 1:
-            raise InputError(f"{option} must be at least 1, got {value}.")
+        if value is not None:
+            Range(1, is_integer=True).check(option, value)
 
 
 def _start(recipe: Recipe, config: Config, run: Run, path: Path, settings: dict[str, Any]) -> None:

@@ -124,7 +124,7 @@ def test_a_file_is_written_completely_or_not_at_all(place, monkeypatch):
         ((), "either inputs after the folder of the run, or a file with --input"),
         (("a", "--input", "b"), "either inputs after the folder of the run, or a file"),
         (("a", "--output", "rows.xml"), "--output rows.xml must end with .jsonl, .csv, .tsv"),
-        (("a", "--batch-size", "0"), "--batch-size must be at least 1, got 0"),
+        (("a", "--batch-size", "0"), "--batch-size must be an integer of at least 1, got 0"),
         (("--input", "nowhere.txt"), "nowhere.txt"),
     ],
 )

@@ -36,5 +36,5 @@ def test_inputs_are_read_as_they_are_needed():
 def test_errors():
     with pytest.raises(InputError, match="'x' has an x"):
         list(predict_in_batches(predict, ["a", "x"]))
-    with pytest.raises(InputError, match="--batch-size must be at least 1, got 0"):
+    with pytest.raises(InputError, match="--batch-size must be an integer of at least 1, got 0"):
         list(predict_in_batches(predict, ["a"], 0))

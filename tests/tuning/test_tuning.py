@@ -283,8 +283,8 @@ def test_a_trial_on_all_devices(formula, workplace, capsys):
 
 MISTAKES = {
     "unknown field": (["--fields", "widht"], {}, "did you mean 'width'?"),
-    "no trials": (["--trials", "0"], {}, "--trials must be at least 1"),
-    "no workers": (["--workers", "0"], {}, "--workers must be at least 1"),
+    "no trials": (["--trials", "0"], {}, "--trials must be an integer of at least 1"),
+    "no workers": (["--workers", "0"], {}, "--workers must be an integer of at least 1"),
     "side by side and one by one": (
         ["--workers", "2", "--distribute", "mirrored"],
         {},
