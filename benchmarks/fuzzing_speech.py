@@ -96,8 +96,8 @@ def read_corpus(path: Path) -> Any:
     elif path.suffix == METADATA_SUFFIX:
         name, target = "metadata.csv", folder
     try:
-        if path.exists():
-            (folder / name).write_bytes(path.read_bytes())
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(path)
         return [*data.open_speech_corpus(target, data.CorpusOptions()).read(RATE)]
     finally:
         shutil.rmtree(folder)
