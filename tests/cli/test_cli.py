@@ -181,6 +181,15 @@ MISTAKES = {
         ["train", "mnist_rows", "--batch-size", "0"],
         "--batch-size must be an integer of at least 1",
     ),
+    "not a number": (
+        ["train", "mnist_rows", "--learning-rate", "nan"],
+        "--learning-rate must be a number above 0, got nan",
+    ),
+    "too large": (
+        ["train", "mnist_rows", "--dropout", "1.5"],
+        "--dropout must be a number from 0 to 1, got 1.5",
+    ),
+    "a fraction": (["train", "mnist_rows", "--steps", "1.5"], "--steps"),
     "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
     "a folder without a recipe": (["train", "."], "has no config.py"),
