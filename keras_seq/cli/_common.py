@@ -1,13 +1,15 @@
 """Application that registers the commands, and helpers that several commands use."""
 
+import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, Token
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -46,6 +48,9 @@ RunsOption = Annotated[Path, Parameter(name="--runs")]
 RUNS = Path("runs")
 """Default of `--runs`."""
 
+UNIONS = (Union, UnionType)
+"""Origins of annotations such as `int | None`."""
+
 LimitOption = Annotated[
     list[str] | None,
     Parameter(
@@ -57,9 +62,28 @@ LimitOption = Annotated[
 
 def set_signature(function: Callable[..., Any], parameters: Iterable[inspect.Parameter]) -> None:
     """Set the signature of a function, which cyclopts turns into options."""
-    signature = inspect.Signature(list(parameters))
+    signature = inspect.Signature(
+        [p.replace(annotation=_without_rounding(p.annotation)) for p in parameters]
+    )
     function.__signature__ = signature  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+
+
+def _without_rounding(annotation: Any) -> Any:
+    """Return an annotation whose integers are not rounded, as cyclopts rounds 1.5."""
+    parts = [annotation, *get_args(annotation)]
+    parts += [inner for part in parts if get_origin(part) in UNIONS for inner in get_args(part)]
+    if int not in parts or str in parts:
+        return annotation
+    return Annotated[annotation, Parameter(converter=_parse_integer)]
+
+
+def _parse_integer(_: Any, tokens: Sequence[Token]) -> int:
+    [token] = tokens
+    for base in (10, 0):  # 0 means a prefix such as 0x.
+        with contextlib.suppress(ValueError):
+            return int(token.value, base)
+    raise ValueError(f"{token.value!r} is not a whole number.")
 
 
 def limited(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -189,7 +189,11 @@ MISTAKES = {
         ["train", "mnist_rows", "--dropout", "1.5"],
         "--dropout must be a number from 0 to 1, got 1.5",
     ),
-    "a fraction": (["train", "mnist_rows", "--steps", "1.5"], "--steps"),
+    "a fraction": (
+        ["train", "mnist_rows", "--steps", "1.5"],
+        "Invalid value for --steps: '1.5' is not a whole number",
+    ),
+    "a fraction or nothing": (["train", "dna", "--fold", "1.5"], "--fold: '1.5' is not a whole"),
     "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
     "a folder without a recipe": (["train", "."], "has no config.py"),
