@@ -72,7 +72,7 @@ def _outcome(name: str, path: Path, errors: Literal["strict", "skip"]) -> dict[s
         return {"outcome": "rejected" if is_clear else "unclear", "detail": message[:300]}
     except BaseException:
         return {"outcome": "traceback", "detail": traceback.format_exc()[-1_500:]}
-    is_skipped = any(row_errors.REASON in summary.left_out for summary in summaries)
+    is_skipped = any(row_errors.LEFT_OUT_KEY in summary.left_out for summary in summaries)
     return {"outcome": "skipped" if is_skipped else "read", "detail": ""}
 
 

@@ -19,8 +19,8 @@ from keras_seq.cli._two_stages import Words, is_help, keyword, parse_known, run_
 from keras_seq.train.api import TrainedRun, load_run
 from keras_seq.train.prediction import BATCH_SIZE
 
-MAX_SHOWN = 3
-"""Maximum number of bad inputs that are shown."""
+MAX_MESSAGES = 3
+"""Maximum number of bad inputs whose error messages are printed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ def _predict(
                 advance(len(batch))
     if bad:
         print(f"keras-seq: warning: left out {len(bad)} bad inputs:", file=sys.stderr)
-        print(*(f"  {text}" for text in bad[:MAX_SHOWN]), sep="\n", file=sys.stderr)
+        print(*(f"  {text}" for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr)
 
 
 INPUT_HELP = f"File with one input per line; {STANDARD} reads the standard input."

@@ -6,15 +6,15 @@ import contextlib
 import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
-from keras_seq.data import limits, wav
+from keras_seq.data import ffmpeg, limits, wav
 from keras_seq.data.opening import check_regular_file, translate_errors
 
 if TYPE_CHECKING:
@@ -189,13 +189,10 @@ def _decode_with_ffmpeg(path: Path, mix: _Mono, reason: str) -> None:
         )
     import av
 
-    builtin = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)
-    errors: Any = (av.FFmpegError, *builtin)
     with contextlib.ExitStack() as stack:
         try:
-            options = {"format_whitelist": FFMPEG_FORMATS}
-            container = stack.enter_context(av.open(str(path), options=options))
-        except errors:
+            container = stack.enter_context(ffmpeg.open_container(path, FFMPEG_FORMATS))
+        except ffmpeg.list_errors():
             raise InputError(
                 f"{path} is damaged or is not an audio file: {reason.rstrip('.')}."
             ) from None
@@ -207,16 +204,12 @@ def _decode_with_ffmpeg(path: Path, mix: _Mono, reason: str) -> None:
             raise InputError(f"{path} is damaged or has an unknown audio codec.")
         duration = max(0, container.duration or 0) / av.time_base
         mix.check(codec.sample_rate, duration * codec.sample_rate, 1)
-        for block in _ffmpeg_blocks(
-            container, stream, lambda: translate_errors(path, "an audio file", errors)
-        ):
+        for block in _ffmpeg_blocks(container, stream, path):
             mix.add(block)
 
 
 def _ffmpeg_blocks(
-    container: av.container.InputContainer,
-    stream: av.AudioStream,
-    decoding: Callable[[], contextlib.AbstractContextManager[None]],
+    container: av.container.InputContainer, stream: av.AudioStream, path: Path
 ) -> Iterator[Array]:
     """Yield blocks of samples, float32 `(frames, channels)`."""
     import av
@@ -225,7 +218,7 @@ def _ffmpeg_blocks(
     resampler = av.AudioResampler(format="fltp")
     frames = container.decode(stream)
     while True:
-        with decoding():
+        with ffmpeg.translate_decoding_errors(path, "an audio file"):
             frame = next(frames, None)
             blocks = [part.to_ndarray().T for part in resampler.resample(frame)]
         yield from blocks

@@ -28,14 +28,14 @@ from keras_seq.data.summaries import ReadSummary
 
 Policy = Literal["strict", "skip"]
 """Treatment of bad rows: stop at the first, or leave them out."""
-REASON = "bad rows"
+LEFT_OUT_KEY = "bad rows"
 """Key of the number of bad rows in `ReadSummary.left_out`."""
-SHOWN = "bad: "
+NOTE_PREFIX = "bad: "
 """Prefix of the message of a bad row in `ReadSummary.notes`."""
-MAX_SHOWN = 3
-"""Number of bad rows whose messages are kept."""
+MAX_MESSAGES = 3
+"""Maximum number of bad rows whose messages are kept."""
 MAX_MESSAGE_LENGTH = 300
-"""Length of a message that is kept, in characters."""
+"""Maximum length of a message that is kept, in characters."""
 
 _current: contextvars.ContextVar[Policy] = contextvars.ContextVar(
     "keras_seq_row_errors", default="strict"
@@ -71,7 +71,10 @@ def get() -> Policy:
 
 
 def cache_key() -> str:
-    """Return what of the policy a dataset depends on: nothing, or "skip" with the limits."""
+    """Return the part of the key of a cached dataset that depends on the policy.
+
+    It is empty under "strict", which accepts the same rows whatever the limits are.
+    """
     return "" if get() == "strict" else f"skip {limits.get()}"
 
 
@@ -82,11 +85,15 @@ def warn(read: Iterable[ReadSummary]) -> None:
         read: Summaries of what was read.
     """
     for summary in read:
-        if num_bad := summary.left_out.get(REASON):
-            shown = [n.removeprefix(SHOWN) for n in summary.notes if n.startswith(SHOWN)]
+        if num_bad := summary.left_out.get(LEFT_OUT_KEY):
+            messages = [
+                note.removeprefix(NOTE_PREFIX)
+                for note in summary.notes
+                if note.startswith(NOTE_PREFIX)
+            ]
             print(
                 f"keras-seq: warning: left out {num_bad:,} bad rows of {summary.path}, such as: "
-                f"{' '.join(shown)}",
+                f"{' '.join(messages)}",
                 file=sys.stderr,
             )
 
@@ -146,7 +153,7 @@ class BadRows:
         if self.errors == "strict":
             raise error
         self.num_bad += 1
-        if len(self.messages) < MAX_SHOWN:
+        if len(self.messages) < MAX_MESSAGES:
             self.messages.append(excerpt(explain(error) or "", MAX_MESSAGE_LENGTH))
 
     def include(self, other: BadRows) -> None:
@@ -156,7 +163,7 @@ class BadRows:
             other: Bad rows of the part.
         """
         self.num_bad += other.num_bad
-        self.messages = [*self.messages, *other.messages][:MAX_SHOWN]
+        self.messages = [*self.messages, *other.messages][:MAX_MESSAGES]
 
     def finish(self, summary: ReadSummary) -> ReadSummary:
         """Return a summary with the number and the first of the bad rows.
@@ -176,6 +183,6 @@ class BadRows:
                 f"so that --errors skip does not leave them out; the first: {self.messages[0]}"
             )
         return summary.replace(
-            left_out={**summary.left_out, REASON: self.num_bad},
-            notes=(*summary.notes, *(SHOWN + message for message in self.messages)),
+            left_out={**summary.left_out, LEFT_OUT_KEY: self.num_bad},
+            notes=(*summary.notes, *(NOTE_PREFIX + message for message in self.messages)),
         )

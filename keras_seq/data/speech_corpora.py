@@ -19,8 +19,10 @@ from keras_seq.data.audio_folders import absolute
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.row_errors import BadRows
 
-MAX_SHOWN = 3
-"""Number of files or characters that a remark names."""
+MAX_EXAMPLES = 3
+"""Maximum number of files that a remark names."""
+MAX_LISTED_CHARACTERS = 9
+"""Maximum number of characters that a remark names."""
 RARE_COUNT = 10
 """Number of occurrences below which a character counts as rare."""
 
@@ -122,7 +124,7 @@ class SpeechCorpus:
         """
         self._left_out[reason] += 1
         examples = self._examples.setdefault(reason, [])
-        if example and len(examples) < MAX_SHOWN:
+        if example and len(examples) < MAX_EXAMPLES:
             examples.append(excerpt(example, 200))
 
     def add(self, audio_file: Path | None, name: str, utterance: Utterance) -> None:
@@ -190,13 +192,13 @@ class SpeechCorpus:
         return self
 
     def _check_alphabet(self, alphabet: str) -> None:
-        """Treat utterances with characters that are not in an alphabet as bad rows."""
+        """Leave out utterances with characters that are not in an alphabet, as bad rows."""
         wrong = collections.Counter(
             letter for u in self.utterances for letter in u.text if letter not in alphabet
         )
         if not wrong:
             return
-        counts = f"in all, {_count_text(wrong)} are not in it"
+        counts = _list_counts(wrong)
         kept = []
         for utterance in self.utterances:
             letters = [letter for letter in utterance.text if letter not in alphabet]
@@ -207,11 +209,13 @@ class SpeechCorpus:
             self.bad_rows.add(
                 InputError(
                     f"{utterance.where}: {letters[0]!r} at position {position} of the text is not "
-                    f"in the alphabet {alphabet!r}; {counts}."
+                    f"in the alphabet {alphabet!r}; all such characters of the corpus: {counts}."
                 )
             )
         self.utterances = kept
-        self.summary = self.summary.replace(notes=(*self.summary.notes, f"alphabet: {counts}"))
+        self.summary = self.summary.replace(
+            notes=(*self.summary.notes, f"characters outside the alphabet: {counts}")
+        )
 
     def read(self, sample_rate: int) -> Iterator[tuple[Utterance, Array]]:
         """Decode the recordings, and add the summary of the corpus at the end.
@@ -241,7 +245,7 @@ class SpeechCorpus:
         notes = [*self.summary.notes, *decoder.notes()]
         notes.append(f"{len(characters)} different characters in the transcripts")
         if rare:
-            notes[-1] += f", of which {_count_text(collections.Counter(rare), rarest=True)}"
+            notes[-1] += f", of which {_list_counts(collections.Counter(rare), rarest=True)}"
         notes += [
             f"{reason}: {', '.join(examples)}"
             for reason, examples in self._examples.items()
@@ -308,10 +312,10 @@ class _Decoder:
         if any(rate != self._sample_rate for rate in self._rates):
             notes[0] += f", resampled to {self._sample_rate:,} Hz"
         if self._wrong_sizes:
-            shown = ", ".join(self._wrong_sizes[:MAX_SHOWN])
+            files = ", ".join(self._wrong_sizes[:MAX_EXAMPLES])
             notes.append(
                 f"{_count_files(len(self._wrong_sizes))} read to the end, since the size in the "
-                f"header is unknown or wrong: {shown}"
+                f"header is unknown or wrong: {files}"
             )
         if self._num_cut:
             notes.append(f"segments cut at the end of their recording: {self._num_cut:,}")
@@ -322,12 +326,12 @@ def _count_files(number: int) -> str:
     return f"{number:,} file{'s' * (number != 1)}"
 
 
-def _count_text(counts: collections.Counter[str], rarest: bool = False) -> str:
+def _list_counts(counts: collections.Counter[str], rarest: bool = False) -> str:
     """Return characters with their counts, such as "'é' 12 times, 'ß' once and 3 others"."""
     rows = sorted(counts.items(), key=lambda row: (row[1] if rarest else -row[1], row[0]))
     shown = [
         f"{letter!r} {'once' if count == 1 else f'{count:,} times'}"
-        for letter, count in rows[: 3 * MAX_SHOWN]
+        for letter, count in rows[:MAX_LISTED_CHARACTERS]
     ]
     num_others = len(rows) - len(shown)
     return ", ".join(shown) + (f" and {num_others:,} others" if num_others else "")

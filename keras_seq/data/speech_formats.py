@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ from keras_seq.data.audio_folders import (
 from keras_seq.data.files import read_first_line, read_lines
 from keras_seq.data.opening import check_regular_file, is_file, list_folder
 from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
-from keras_seq.data.speech_tables import list_tables, read_tables
+from keras_seq.data.speech_tables import list_tables, parse_seconds, read_tables
 
 KALDI_LIST = "wav.scp"
 """File of a Kaldi folder that lists the recordings."""
@@ -107,7 +106,7 @@ def _open_nested(path: Path, options: CorpusOptions) -> SpeechCorpus:
     return _read_texts(path, folder, entries, options)
 
 
-def _each_row(
+def _parse_lines(
     corpus: SpeechCorpus, file: Path, parse: Callable[[str, str], Result]
 ) -> Iterator[Result]:
     """Yield what is parsed from each line of a list. Bad lines are bad rows of the corpus.
@@ -128,13 +127,13 @@ def _each_row(
             yield result
 
 
-def _each_list(
+def _parse_lists(
     corpus: SpeechCorpus, lists: Sequence[Path], parse: Callable[[str, str], Result]
 ) -> Iterator[tuple[Path, list[Result]]]:
     """Yield what is parsed from each of several lists. A list that cannot be read is a bad row."""
     for file in lists:
         try:
-            rows = [*_each_row(corpus, file, parse)]
+            rows = [*_parse_lines(corpus, file, parse)]
         except InputError as error:
             if len(lists) == 1:
                 raise
@@ -184,7 +183,7 @@ def _read_metadata(
         return cells, where
 
     num_columns = 2
-    for cells, where in _each_row(corpus, file, parse):
+    for cells, where in _parse_lines(corpus, file, parse):
         audio_file = folder.find(*_metadata_places(file, cells[0]))
         text = cells[-1] or cells[1]
         corpus.add(audio_file, cells[0], Utterance(file, text, None, where))
@@ -199,7 +198,7 @@ def _read_librispeech(
     path: Path, folder: AudioFolder, lists: Sequence[Path], options: CorpusOptions
 ) -> SpeechCorpus:
     corpus = SpeechCorpus(path, "LibriSpeech", options)
-    for file, rows in _each_list(corpus, lists, _split_key):
+    for file, rows in _parse_lists(corpus, lists, _split_key):
         split = split_of_folder(file, folder.folder)
         for name, text, where in rows:
             audio_file = folder.find(file.parent / Path(name).name)
@@ -213,7 +212,7 @@ def _read_stm(
 ) -> SpeechCorpus:
     """Read segments of recordings with their times."""
     corpus = SpeechCorpus(path, "STM", options)
-    for file, rows in _each_list(corpus, files, _parse_stm):
+    for file, rows in _parse_lists(corpus, files, _parse_stm):
         split = None
         if path.is_dir():
             split = split_of_folder(file, path) or split_of_name(file.name)
@@ -240,20 +239,9 @@ def _parse_stm(line: str, where: str) -> tuple[str, Utterance] | None:
     text = words[5] if words[5:] else ""
     if label := _STM_LABEL.match(text):
         text = text[label.end() :]
-    start, end = (_parse_seconds(word, where) for word in words[3:5])
+    start, end = (parse_seconds(word, where) for word in words[3:5])
     channel = CHANNELS.get(words[1].upper())
     return words[0], Utterance(Path(), text.strip(), None, where, start, end, channel)
-
-
-def _parse_seconds(text: str, where: str) -> float:
-    """Return a time in seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise InputError(f"{where}: {excerpt(text)!r} is not a time in seconds.")
-    return seconds
 
 
 def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> SpeechCorpus:
@@ -270,14 +258,16 @@ def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> 
             _check_kaldi_name(name, where)
             return key, (str(base / name), find_named_file(base, name, where))
 
-        recordings = dict(_each_row(corpus, folder / KALDI_LIST, parse_recording))
+        recordings = dict(_parse_lines(corpus, folder / KALDI_LIST, parse_recording))
         # Without segments, each recording is one.
         segments: dict[str, Segment] = {key: (key, 0.0, None) for key in recordings}
         if (folder / "segments").exists():
-            segments = dict(_each_row(corpus, folder / "segments", _parse_segment))
+            segments = dict(_parse_lines(corpus, folder / "segments", _parse_segment))
         unused = {*segments}
         texts = []
-        for key, text, where in _each_row(corpus, check_regular_file(folder / "text"), _split_key):
+        for key, text, where in _parse_lines(
+            corpus, check_regular_file(folder / "text"), _split_key
+        ):
             unused.discard(key)
             name, start, end = segments.get(key, ("", 0.0, None))
             texts.append((name, key, Utterance(Path(), text, split, where, start, end)))
@@ -312,9 +302,9 @@ def _parse_segment(line: str, where: str) -> tuple[str, Segment]:
     words = _BLANKS.split(line)
     if len(words) not in (4, 5):
         raise InputError(f"{where}: {excerpt(line)!r} needs segment, recording, begin and end.")
-    start = _parse_seconds(words[2], where)
+    start = parse_seconds(words[2], where)
     # Kaldi writes -1 for the end of the recording.
-    end = None if words[3] == "-1" else _parse_seconds(words[3], where)
+    end = None if words[3] == "-1" else parse_seconds(words[3], where)
     return words[0], (words[1], start, end)
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import InputError, excerpt
 from keras_seq.data import summaries
 from keras_seq.data.audio_folders import AudioFolder, absolute, find_named_file, split_of_name
 from keras_seq.data.delimited import parse_delimiter, read_table_rows
@@ -115,14 +115,27 @@ def _read_table(corpus: SpeechCorpus, split: str | None, file: Path, base: Path)
 
 def _parse_segment(where: str, offset: str, duration: str) -> tuple[float, float | None]:
     """Return begin and end of a segment in seconds."""
+    start = parse_seconds(offset, where)
+    return start, start + parse_seconds(duration, where) if duration else None
+
+
+def parse_seconds(text: str, where: str) -> float:
+    """Return a time in seconds.
+
+    Args:
+        text: Number in a file.
+        where: File and line, for the error message.
+
+    Raises:
+        InputError: If the text is not a finite number of at least 0.
+    """
     try:
-        start = float(offset)
-        end = start + float(duration) if duration else None
+        seconds = float(text)
     except ValueError:
-        start, end = math.nan, None
-    if not 0 <= start < math.inf:
-        raise InputError(f"{where}: the segment {offset!r}, {duration!r} has no time in seconds.")
-    return start, end
+        seconds = math.nan
+    if not 0 <= seconds < math.inf:
+        raise InputError(f"{where}: {excerpt(text)!r} is not a time in seconds.")
+    return seconds
 
 
 def _find_columns(file: Path, options: CorpusOptions) -> dict[str, str]:

@@ -13,10 +13,10 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
-from keras_seq.data import limits
+from keras_seq.data import ffmpeg, limits
 from keras_seq.data.files import natural_key
 from keras_seq.data.images import IMAGE_SUFFIXES, flatten, read_image
-from keras_seq.data.opening import check_regular_file, list_folder, translate_errors
+from keras_seq.data.opening import check_regular_file, list_folder
 
 if TYPE_CHECKING:
     import av
@@ -160,8 +160,7 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
     start_time = time.monotonic()
     with contextlib.ExitStack() as stack:
         with _decoding(path):
-            options = {"format_whitelist": FFMPEG_FORMATS}
-            container = stack.enter_context(av.open(str(path), options=options))
+            container = stack.enter_context(ffmpeg.open_container(path, FFMPEG_FORMATS))
         if not container.streams.video:
             raise InputError(f"{path} has no video stream.")
         stream = container.streams.video[0]
@@ -192,11 +191,7 @@ def _frames(path: Path) -> "Iterator[av.VideoFrame]":
 
 
 def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
-    """Return a context that translates the exceptions that PyAV raises."""
-    import av
-
-    builtin = (ArithmeticError, EOFError, LookupError, MemoryError, OSError, ValueError)
-    return translate_errors(path, "a video", (av.FFmpegError, *builtin))
+    return ffmpeg.translate_decoding_errors(path, "a video")
 
 
 def _check_size(frame: Any, path: Path) -> None:

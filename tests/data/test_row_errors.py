@@ -93,9 +93,9 @@ def test_skip_reads_exactly_the_good_rows(tmp_path, name):
             assert read(path) == expected
         [summary] = summaries
         assert summary.num_rows == len(expected)
-        assert summary.left_out.get(row_errors.REASON, 0) == num_bad
+        assert summary.left_out.get(row_errors.LEFT_OUT_KEY, 0) == num_bad
         shown = [note for note in summary.notes if note.startswith("bad: ")]
-        assert len(shown) == min(num_bad, row_errors.MAX_SHOWN)
+        assert len(shown) == min(num_bad, row_errors.MAX_MESSAGES)
         if num_bad:
             number = 1 + next(i for i, line in enumerate(content) if line in bad_lines)
             with pytest.raises(InputError, match=f"{name}, line {number}: "):
@@ -234,7 +234,7 @@ def test_skip_leaves_out_sentences(tmp_path, name):
         with policy("skip"), collect_summaries() as summaries:
             assert sentences(path) == expected
         assert summaries[0].num_rows == len(expected)
-        assert summaries[0].left_out.get(row_errors.REASON, 0) == num_bad
+        assert summaries[0].left_out.get(row_errors.LEFT_OUT_KEY, 0) == num_bad
         if num_bad:
             with pytest.raises(InputError, match=rf"{name}, (sentence at )?line \d+: "):
                 sentences(path)

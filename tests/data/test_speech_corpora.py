@@ -332,7 +332,7 @@ def test_wrong_sizes_and_rates_are_said(tmp_path):
 def test_characters_outside_of_the_alphabet(tmp_path):
     text = "file,text\na.wav,né\nb.wav,éé1\nc.wav,none\nd.wav,one\ne.wav,on\n"
     write(tmp_path, {"t.csv": text} | {f"{name}.wav": 1 for name in "abcde"})
-    message = r"line 2: 'é' at position 2 .* 'eno '; in all, 'é' 3 times, '1' once are not in it"
+    message = r"line 2: 'é' at position 2 .* 'eno '; all such .*: 'é' 3 times, '1' once"
     with pytest.raises(InputError, match=message):
         read(tmp_path, alphabet="eno ")
     with row_errors.policy("skip"):
@@ -356,6 +356,10 @@ def test_characters_outside_of_the_alphabet(tmp_path):
         ({"wav.scp": "a a.wav\n", "text": "a x\n", "segments": "s a 0\n"}, "segments, line 1: 's"),
         ({"a.stm": "a 1 b\n"}, "a.stm, line 1: 'a 1 b' needs recording, channel"),
         ({"metadata.csv": "a|x\na\n", "wavs/a.wav": 1}, "metadata.csv, line 2: the line has 1"),
+        (
+            {"t.csv": "file,text,offset,duration\na.wav,x,0,soon\n", "a.wav": 1},
+            r"t\.csv, line 2: 'soon' is not a time in seconds",
+        ),
         ({"t.jsonl": '{"file": "a\\u0000", "text": "x"}\n'}, r"t\.jsonl, line 1: .* is not a path"),
     ],
 )
