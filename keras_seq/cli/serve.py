@@ -21,7 +21,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8501,
     max_versions: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1,
-    poll_interval: Annotated[float, Parameter(validator=validators.Number(gt=0))] = 2.0,
+    poll_interval: Annotated[float, Parameter(validator=validators.Number(gt=0, lte=86_400))] = 2.0,
     limits: Annotated[Limits, Parameter(name="*")] = Limits(),  # noqa: B008
 ) -> None:
     """Serve models over HTTP: TensorFlow Serving's REST API and Open Inference Protocol v2.

@@ -107,6 +107,11 @@ MISTAKES = {
         ["a=.", "--max-header-bytes", "0"],
         "max_header_bytes must be an integer of at least 1",
     ),
+    "endless": (["a=.", "--poll-interval", "inf"], "--poll-interval"),
+    "not a number": (
+        ["a=.", "--request-timeout", "nan"],
+        "request_timeout must be a number above 0",
+    ),
     "port 99999": (["a=.", "--port", "99999"], "--port must be from 0 to 65535, got 99999"),
     "port -1": (["a=.", "--port", "-1"], "--port must be from 0 to 65535, got -1"),
     "another's host": (["a=.", "--host", "203.0.113.1"], "Cannot listen at '203.0.113.1', port"),
