@@ -18,30 +18,28 @@ import numpy as np
 from keras_seq._internal.types import Array
 from keras_seq.text import code_points
 from keras_seq.text.splitting import Token, join_tf, row_ids_tf
-from keras_seq.text.tokenizers import Tokenizer
+from keras_seq.text.tokenizers import LEARNED, Tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
-NAME = "learned"
-"""Name of the tokenizer of a rule."""
 MIN_COUNT = 2
-"""Number of times that the contexts of the last two levels must occur."""
+"""Minimum number of occurrences of a context of the last two levels."""
 
 OUTSIDE, SPACE_CLASS = 0, 1
-"""Classes of what is beyond the text, and of white space."""
+"""Classes of the places beyond the text, and of white space."""
 _LETTER, _IDEOGRAPH, _MARK, _NUMBER = 2, 3, 4, 5
 _LAST_WORD_CLASS = _NUMBER
 _FIRST_ASCII, _FIRST_SYMBOL = 6, 40
 """First class of ASCII punctuation and of the categories of other symbols."""
-_FIRST_SPELLED = 80
+_FIRST_LETTER = 80
 """First class of the letters a to z in contexts that tell them apart."""
 _SYMBOLS = ["Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "Sc", "Sk", "Sm", "So", "Cc", "Cf", "Co"]
 _IDEOGRAPHS = [(0x3040, 0x3100), (0x3400, 0xA000), (0xF900, 0xFB00), (0x20000, 0x32000)]
 
 _BASE = 128
 """Number of possible classes."""
-_WINDOWS = [(-1, 0, "groups"), (-1, 0, "classes"), (-2, 1, "classes"), (-3, 2, "letters")]
+_CONTEXTS = [(-1, 0, "groups"), (-1, 0, "classes"), (-2, 1, "classes"), (-3, 2, "letters")]
 """First and last character of each context, and what it tells apart: groups of classes, in which
 all symbols are one; classes; or also letters. Character 0 follows the possible end of a token."""
 _LEVEL = _BASE**6
@@ -107,26 +105,26 @@ class SplitRule:
             starts = np.zeros(len(text), bool)
             starts[[start for start, _ in offsets]] = True
             inside = _inside(classes[0])
-            class_pairs.append([_windows(array)[inside] for array in classes])
+            class_pairs.append([_surroundings(array)[inside] for array in classes])
             splits.append(starts[inside])
         if not splits:
             return cls([])
-        coarse, spelled = (np.concatenate(arrays) for arrays in zip(*class_pairs, strict=True))
-        return cls(_learn(coarse, spelled, np.concatenate(splits)))
+        coarse, fine = (np.concatenate(arrays) for arrays in zip(*class_pairs, strict=True))
+        return cls(_learn(coarse, fine, np.concatenate(splits)))
 
     @functools.cached_property
     def tokenizer(self) -> Tokenizer:
         """Tokenizer of the rule, in Python and in TensorFlow graphs."""
-        return Tokenizer(NAME, self._split, self._split_tf, " ")
+        return Tokenizer(LEARNED, self._split, self._split_tf, " ")
 
     def _split(self, text: str) -> list[Token]:
         if not text:
             return []
-        coarse, spelled = map(_windows, _classes(text))
-        center = -_WINDOWS[-1][0]
+        coarse, fine = map(_surroundings, _classes(text))
+        center = -_CONTEXTS[-1][0]
         decisions = ~_is_joined(coarse[:, center - 1], coarse[:, center])
-        for level in range(len(_WINDOWS)):
-            decisions ^= np.isin(_keys(coarse, spelled, level), self.exceptions)
+        for level in range(len(_CONTEXTS)):
+            decisions ^= np.isin(_keys(coarse, fine, level), self.exceptions)
         space = coarse[:, center] == SPACE_CLASS
         follows_space = np.isin(coarse[:, center - 1], (OUTSIDE, SPACE_CLASS))
         starts = ~space & (decisions | follows_space)
@@ -144,7 +142,7 @@ class SplitRule:
         tables = [tf.constant(table) for table in _class_tables()]
         bounds = tf.constant(_class_bounds())
         runs = tf.searchsorted(bounds, flat, side="right") - 1
-        coarse, spelled = (tf.gather(table, runs) for table in tables)
+        coarse, fine = (tf.gather(table, runs) for table in tables)
 
         def shift(classes: tf.Tensor, distance: int) -> tf.Tensor:
             """Return the class of the character at a distance; `OUTSIDE` beyond the text."""
@@ -160,9 +158,9 @@ class SplitRule:
         by_name = {
             "groups": tf.minimum(coarse, _FIRST_ASCII),
             "classes": coarse,
-            "letters": spelled,
+            "letters": fine,
         }
-        for level, (first, last, name) in enumerate(_WINDOWS):
+        for level, (first, last, name) in enumerate(_CONTEXTS):
             keys = tf.fill(tf.shape(flat), tf.constant(level, tf.int64))
             for distance in range(first, last + 1):
                 keys = keys * _BASE + shift(by_name[name], distance)
@@ -175,20 +173,20 @@ class SplitRule:
         return join_tf(codes, ~space, ~space & (decisions | follows_space))
 
 
-def _learn(coarse: Array, spelled: Array, splits: Array) -> list[int]:
+def _learn(coarse: Array, fine: Array, splits: Array) -> list[int]:
     """Return the exceptions of a rule.
 
     Args:
         coarse: Classes around each pair of adjacent characters, `(pairs, characters)`.
-        spelled: The same with a class for each letter.
+        fine: The same with a class for each letter.
         splits: bool `(pairs,)`: whether a token ends between the characters.
     """
-    center = -_WINDOWS[-1][0]
+    center = -_CONTEXTS[-1][0]
     decisions = ~_is_joined(coarse[:, center - 1], coarse[:, center])
     exceptions: list[int] = []
-    for level in range(len(_WINDOWS)):
+    for level in range(len(_CONTEXTS)):
         keys, row, counts = np.unique(
-            _keys(coarse, spelled, level), return_inverse=True, return_counts=True
+            _keys(coarse, fine, level), return_inverse=True, return_counts=True
         )
         num_splits = np.bincount(row, splits, len(keys))
         before = np.zeros(len(keys), bool)
@@ -200,20 +198,20 @@ def _learn(coarse: Array, spelled: Array, splits: Array) -> list[int]:
     return exceptions
 
 
-def _keys(coarse: Array, spelled: Array, level: int) -> Array:
+def _keys(coarse: Array, fine: Array, level: int) -> Array:
     """Return the number of the context of each character, `(characters,)`."""
-    first, last, name = _WINDOWS[level]
-    center = -_WINDOWS[-1][0]
-    classes = spelled if name == "letters" else coarse
+    first, last, name = _CONTEXTS[level]
+    center = -_CONTEXTS[-1][0]
+    classes = fine if name == "letters" else coarse
     window = classes[:, center + first : center + last + 1].astype("int64")
     if name == "groups":
         window = np.minimum(window, _FIRST_ASCII)
     return window @ _BASE ** np.arange(last - first, -1, -1) + level * _LEVEL
 
 
-def _windows(classes: Array) -> Array:
-    """Return the classes around each character, `(characters, width of the longest context)`."""
-    first, last, _ = _WINDOWS[-1]
+def _surroundings(classes: Array) -> Array:
+    """Return the classes around each character, `(characters, length of the longest context)`."""
+    first, last, _ = _CONTEXTS[-1]
     padded = np.pad(classes, (-first, last))
     return np.lib.stride_tricks.sliding_window_view(padded, last - first + 1)
 
@@ -237,8 +235,8 @@ def _classes(text: str) -> tuple[Array, Array]:
     """Return the class of each character, without and with classes for letters."""
     codes = np.frombuffer(text.encode("utf-32-le"), "int32")
     runs = np.searchsorted(_class_bounds(), codes, "right") - 1
-    coarse, spelled = _class_tables()
-    return coarse[runs], spelled[runs]
+    coarse, fine = _class_tables()
+    return coarse[runs], fine[runs]
 
 
 @functools.cache
@@ -257,22 +255,22 @@ def _all_classes() -> tuple[Array, Array]:
     coarse[symbols] = np.arange(_FIRST_ASCII, _FIRST_ASCII + len(symbols))
     coarse[code_points.matches(code_points.EXTEND)] = _MARK
     coarse[code_points.matches(code_points.SPACE)] = SPACE_CLASS
-    spelled = coarse.copy()
-    spelled[ord("a") : ord("z") + 1] = np.arange(_FIRST_SPELLED, _FIRST_SPELLED + 26)
+    fine = coarse.copy()
+    fine[ord("a") : ord("z") + 1] = np.arange(_FIRST_LETTER, _FIRST_LETTER + 26)
     # Conversion to lower case must not change a class.
     lower = code_points.lowercase_table()
-    return coarse[lower], spelled[lower]
+    return coarse[lower], fine[lower]
 
 
 @functools.cache
 def _class_bounds() -> Array:
     """Return the first code point of each range of equal classes."""
-    _, spelled = _all_classes()
-    return np.concatenate([[0], np.flatnonzero(np.diff(spelled)) + 1]).astype("int32")
+    _, fine = _all_classes()
+    return np.concatenate([[0], np.flatnonzero(np.diff(fine)) + 1]).astype("int32")
 
 
 @functools.cache
 def _class_tables() -> tuple[Array, Array]:
     """Return the class of each range of `_class_bounds`, without and with classes for letters."""
-    coarse, spelled = (array[_class_bounds()] for array in _all_classes())
-    return coarse, spelled
+    coarse, fine = (array[_class_bounds()] for array in _all_classes())
+    return coarse, fine

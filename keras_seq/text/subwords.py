@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from keras_seq._internal.errors import InputError
 from keras_seq.text.lookup import ConstantLookup
-from keras_seq.text.split_rule import NAME as LEARNED
 from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token, join_tf, row_ids_tf
-from keras_seq.text.tokenizers import TOKENIZERS, Tokenizer, check_tokenizer
+from keras_seq.text.tokenizers import LEARNED, TOKENIZERS, Tokenizer, check_tokenizer
 
 if TYPE_CHECKING:
     import tensorflow as tf

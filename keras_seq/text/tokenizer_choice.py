@@ -1,4 +1,4 @@
-"""Choice of the tokenizer that gives the tokens of a corpus again from its raw text.
+"""Choice of the tokenizer that reproduces the tokens of a corpus from its raw text.
 
 A model that is trained on the tokens of a file is later given raw text. It must be split into the
 same tokens. The raw text of the file is the original text where the reader knows it, else the text
@@ -7,17 +7,18 @@ that `keras_seq.text.detokenization` describes.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import check_list
-from keras_seq.text import detokenization, split_rule
+from keras_seq.text import detokenization
 from keras_seq.text.detokenization import JOININGS, RawText
 from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token
-from keras_seq.text.tokenizers import TOKENIZERS, Tokenizer
+from keras_seq.text.tokenizers import LEARNED, TOKENIZERS, Tokenizer
 from keras_seq.text.words import are_characters
 
 CANDIDATES = ("word", "penn_treebank", "whitespace", "char_nospace")
@@ -27,19 +28,19 @@ DESCRIPTIONS = {
     "penn_treebank": "Penn Treebank",
     "whitespace": "white space",
     "char_nospace": "characters",
-    split_rule.NAME: "rule learned from the training data",
+    LEARNED: "rule learned from the training data",
 }
 """Descriptions of tokenizers for the user. The others are called by their names."""
-ENOUGH = 0.99
+MIN_SHARE = 0.99
 """Share of the sentences that a tokenizer should reproduce."""
 MAX_SENTENCES = 5_000
-"""Number of sentences to measure on; of more, evenly spaced ones are taken."""
+"""Maximum number of sentences to measure on. Of more sentences, evenly spaced ones are taken."""
 MIN_RULE_SENTENCES = 20
 """Smallest number of sentences to learn a rule from."""
-HELD_OUT = 5
-"""Every n-th sentence measures a learned rule, which is learned from the others."""
+HELD_OUT_STEP = 5
+"""Distance of the sentences that measure a learned rule, which is learned from the others."""
 MAX_DIFFERENCES = 2
-"""Number of differing sentences that a report shows."""
+"""Maximum number of differing sentences that a report shows."""
 
 
 class Shares(NamedTuple):
@@ -70,8 +71,8 @@ by blanks)
 
     tokenizer: str
     """Name of the tokenizer."""
-    text: str
-    """Where the raw text is from: "original", or a key of `detokenization.JOININGS`."""
+    text_source: str
+    """Source of the raw text: "original", or a key of `detokenization.JOININGS`."""
     num_sentences: int
     """Number of sentences to measure on."""
     num_training_sentences: int
@@ -80,14 +81,14 @@ by blanks)
     """Dictionary from the other candidates to their shares."""
     differences: tuple[Difference, ...]
     is_held_out: bool = False
-    """Whether a rule was learned from other sentences than these."""
+    """True if a rule was learned from other sentences than these."""
 
     def __str__(self) -> str:
         """Return one line for the user."""
         count = f"{self.num_sentences:,}"
         if self.num_sentences < self.num_training_sentences:
             count += f"{' held-out' * self.is_held_out} of {self.num_training_sentences:,}"
-        source = {"original": "original text", **JOININGS}[self.text]
+        source = {"original": "original text", **JOININGS}[self.text_source]
         return (
             f"tokenizer: {describe(self.tokenizer)}, reproduces {self.shares.sentences:.1%} of "
             f"{count} training sentence{'s' * (self.num_training_sentences != 1)} from raw text "
@@ -97,7 +98,7 @@ by blanks)
     @property
     def warning(self) -> str:
         """Warning with examples if too few sentences are reproduced, or an empty string."""
-        if self.shares.sentences >= ENOUGH:
+        if self.shares.sentences >= MIN_SHARE:
             return ""
         lines = [
             f"warning: {1 - self.shares.sentences:.1%} of the training sentences are split into "
@@ -120,7 +121,7 @@ by blanks)
         shares = {self.tokenizer: self.shares, **self.other_shares}
         return {
             "tokenizer": self.tokenizer,
-            "text": self.text,
+            "text_source": self.text_source,
             "num_sentences": self.num_sentences,
             "num_training_sentences": self.num_training_sentences,
             "is_held_out": self.is_held_out,
@@ -168,11 +169,11 @@ def choose_tokenizer(
     reports = {name: sample.measure(TOKENIZERS[name]) for name in CANDIDATES}
     best = max(reports, key=lambda n: (reports[n].shares, is_characters and n == "char_nospace"))
     report, rule = reports[best], None
-    if report.shares.sentences < ENOUGH and len(sample.sentences) >= MIN_RULE_SENTENCES:
+    if report.shares.sentences < MIN_SHARE and len(sample.sentences) >= MIN_RULE_SENTENCES:
         held_out = sample.held_out()
-        learned = held_out.measure(sample.fit_rule(held_out=False).tokenizer)
+        learned = held_out.measure(sample.fit_rule(use_held_out=False).tokenizer)
         if learned.shares > held_out.measure(TOKENIZERS[best]).shares:
-            best, rule = split_rule.NAME, sample.fit_rule(held_out=True)
+            best, rule = LEARNED, sample.fit_rule(use_held_out=True)
             report = dataclasses.replace(learned, is_held_out=True)
     others = {name: other.shares for name, other in reports.items() if name != best}
     return TokenizerChoice(best, rule, dataclasses.replace(report, other_shares=others))
@@ -197,7 +198,7 @@ def measure_tokenizer(
     """
     sample = _Sample(sentences, texts, joining)
     report = sample.measure(tokenizer)
-    if report.shares.sentences >= ENOUGH:
+    if report.shares.sentences >= MIN_SHARE:
         return report
     others = [name for name in CANDIDATES if name != tokenizer.name]
     shares = {name: sample.measure(TOKENIZERS[name]).shares for name in others}
@@ -247,22 +248,21 @@ class _Sample:
         self.num_training_sentences = len(sentences)
         texts = evenly_spaced(texts) if texts else [""] * len(self.sentences)
         joining = joining or detokenization.detect_joining(self.sentences)
-        self.text = "original" if all(texts) and texts else joining
+        self.text_source = "original" if all(texts) and texts else joining
         self.raw = raw_texts(self.sentences, texts, joining)
 
     def held_out(self) -> _Sample:
         """Return the sentences that measure a learned rule."""
-        part = object.__new__(type(self))
-        part.sentences, part.raw = self.sentences[::HELD_OUT], self.raw[::HELD_OUT]
-        part.num_training_sentences, part.text = self.num_training_sentences, self.text
-        return part
+        sample = copy.copy(self)
+        sample.sentences, sample.raw = self.sentences[::HELD_OUT_STEP], self.raw[::HELD_OUT_STEP]
+        return sample
 
-    def fit_rule(self, held_out: bool) -> SplitRule:
+    def fit_rule(self, use_held_out: bool) -> SplitRule:
         """Learn a rule from the sentences, with or without those that are held out."""
         examples = []
         for number, (text, offsets) in enumerate(self.raw):
             known = [offset for offset in offsets if offset]
-            if len(known) == len(offsets) and (held_out or number % HELD_OUT):
+            if len(known) == len(offsets) and (use_held_out or number % HELD_OUT_STEP):
                 examples.append((text, known))
         return SplitRule.fit(examples)
 
@@ -285,7 +285,7 @@ class _Sample:
         )
         return TokenizerReport(
             tokenizer.name,
-            self.text,
+            self.text_source,
             len(self.sentences),
             self.num_training_sentences,
             shares,
@@ -299,9 +299,9 @@ def _count_same(
     offsets: Iterable[tuple[int, int] | None],
     reproduced: Iterable[Token],
 ) -> int:
-    """Return the number of tokens that a tokenizer found at their place."""
-    places = {(token.start, token.end): token.text for token in reproduced}
+    """Return the number of tokens that a tokenizer reproduces at their offsets."""
+    by_offset = {(token.start, token.end): token.text for token in reproduced}
     return sum(
-        offset is not None and places.get(offset) == token
+        offset is not None and by_offset.get(offset) == token
         for token, offset in zip(tokens, offsets, strict=True)
     )

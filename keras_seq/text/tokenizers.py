@@ -29,7 +29,9 @@ from keras_seq.text.words import (
 if TYPE_CHECKING:
     import tensorflow as tf
 
-TRAINED = ("wordpiece", "learned")
+LEARNED = "learned"
+"""Name of the tokenizer of a `keras_seq.text.split_rule.SplitRule`."""
+TRAINED = ("wordpiece", LEARNED)
 """Tokenizers that depend on training data; see `keras_seq.text.subwords.get_tokenizer`."""
 
 _CHINESE_OR_JAPANESE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")

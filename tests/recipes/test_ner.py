@@ -342,7 +342,7 @@ def test_original_text_of_conll_u_is_evaluated(workplace):
     assert splits["test"].targets["texts"] == ["Ada-Grace."] * 3
     model = RECIPE.build(settings, splits["train"])
     report = RECIPE.tokenizer_report(model, splits["train"])
-    assert report.text == "original" and report.tokenizer == "word"
+    assert report.text_source == "original" and report.tokenizer == "word"
 
 
 def test_the_builtin_data_has_texts_and_characters(monkeypatch, workplace):

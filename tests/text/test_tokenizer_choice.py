@@ -266,7 +266,7 @@ def test_the_tokenizer_of_the_data_is_chosen(name, texts):
 def test_the_original_text_decides_where_it_is_known():
     tokens = ["Ada", "-", "Grace", "met", "."]
     report = choose_tokenizer([tokens], ["Ada-Grace met."]).report
-    assert report.tokenizer == "word" and report.text == "original"
+    assert report.tokenizer == "word" and report.text_source == "original"
     assert str(report).endswith("(original text)")
     report = measure_tokenizer(TOKENIZERS["whitespace"], [tokens], ["Ada-Grace met."])
     assert report.shares == (0, 0) and report.other_shares["word"] == (1, 1)

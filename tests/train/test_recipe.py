@@ -139,5 +139,5 @@ def test_lists_of_symbols_and_texts_in_the_report_on_the_tokenizer():
     encoder = TextEncoder.from_examples(tunes, "whitespace", end=True)
     model = SequenceGenerator(encoder, stack=RNNStack("SimpleRNN", 2, return_state=True))
     report = music.tokenizer_report(model, RawExamples(tunes))
-    assert report.shares.sentences == 1 and report.text == "blanks"
+    assert report.shares.sentences == 1 and report.text_source == "blanks"
     assert music.tokenizer_report(model, RawExamples(["C, G"])) is None
