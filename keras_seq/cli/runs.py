@@ -14,7 +14,8 @@ from keras_seq.train import registry
 from keras_seq.train.metrics import flatten, numbers
 from keras_seq.train.runs import Run
 
-RUN_FILE = "config.json"
+FACTS = ("parameters", "epochs", "seconds")
+"""Facts about the training in `metrics.json` that a comparison shows."""
 
 
 @app.command(name="runs")
@@ -28,7 +29,7 @@ def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
     if folders:
         _compare([Run(folder) for folder in folders])
         return
-    folders_of_runs = sorted(path.parent for path in runs_folder.glob(f"*/*/{RUN_FILE}"))
+    folders_of_runs = sorted(path.parent for path in runs_folder.glob("*/*/config.json"))
     if not folders_of_runs:
         raise InputError(f"There are no runs in {runs_folder}. Name their folder with --runs.")
     table = Table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
@@ -73,7 +74,7 @@ def _headline(metrics: Mapping[str, Any]) -> str:
 
 def _compare(runs: list[Run]) -> None:
     """Print the settings that differ between runs, and all their metrics."""
-    columns = []
+    settings_of_runs, metrics_of_runs = [], []
     for run in runs:
         preset, config = run.read_settings()
         settings = {"recipe": run.recipe_name, "preset": preset, **config}
@@ -81,17 +82,23 @@ def _compare(runs: list[Run]) -> None:
         split_metrics: dict[str, Any] = {
             name: metrics[name] for name in ("validation", "test") if name in metrics
         }
-        facts = {name: metrics[name] for name in ("parameters", "epochs", "seconds") if metrics}
-        columns.append((settings, flatten(split_metrics) | facts))
+        facts = {name: metrics[name] for name in FACTS if name in metrics}
+        settings_of_runs.append(settings)
+        metrics_of_runs.append(flatten(split_metrics) | facts)
     table = Table("", *(str(run.folder) for run in runs))
-    for kind in range(2):
-        rows = [column[kind] for column in columns]
-        for name in dict.fromkeys(name for row in rows for name in row):
-            values = [row.get(name, "") for row in rows]
-            if kind == 1 or any(value != values[0] for value in values):
-                table.add_row(name, *map(_format, values))
-        table.add_section()
+    for name, values in _transpose(settings_of_runs).items():
+        if any(value != values[0] for value in values):
+            table.add_row(name, *map(_format, values))
+    table.add_section()
+    for name, values in _transpose(metrics_of_runs).items():
+        table.add_row(name, *map(_format, values))
     console.print(table)
+
+
+def _transpose(columns: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """Return the values of each name in all columns, with "" for a missing one."""
+    names = dict.fromkeys(name for column in columns for name in column)
+    return {name: [column.get(name, "") for column in columns] for name in names}
 
 
 def _format(value: Any) -> str:

@@ -277,30 +277,32 @@ def train_run(
         InputError: If an argument or the data is not valid, or the folder holds another run.
     """
     info = registry.find(recipe)
-    folder = runs.get_run(Path(runs_folder), info, preset if run is None else run)
-    preset, defaults = folder.read_unfinished(info) if resume else (preset, info.preset(preset))
+    training_run = runs.get_run(Path(runs_folder), info, preset if run is None else run)
+    preset, defaults = (
+        training_run.read_unfinished(info) if resume else (preset, info.preset(preset))
+    )
     if unknown := [name for name in fields if name not in info.field_names()]:
         raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
     config = dataclasses.replace(defaults, **fields)
     if record:
         results.check_recordable(info, preset, config, test)
     is_chief = distribution.is_chief(distribute)
-    with folder.lock() if is_chief else contextlib.nullcontext():
+    with training_run.lock() if is_chief else contextlib.nullcontext():
         if resume:
-            folder.read_unfinished(info)  # again: another process may have finished it
-            _check_unchanged(defaults, config, folder)
+            training_run.read_unfinished(info)  # again: another process may have finished it
+            _check_unchanged(defaults, config, training_run)
         elif is_chief:
-            folder.ensure_new()
+            training_run.ensure_new()
         devices = distribution.start_backend(distribute)
         from keras_seq.train import loop
 
         code = info.import_recipe()
-        metrics = loop.train(code, preset, config, folder, command, test, devices)
+        metrics = loop.train(code, preset, config, training_run, command, test, devices)
         if metrics is None:
             return None
         if record:
             results.record(info, metrics, config)
-    return TrainedRun(folder, info)
+    return TrainedRun(training_run, info)
 
 
 def _check_unchanged(stored: Config, current: Config, run: Run) -> None:

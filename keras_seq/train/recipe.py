@@ -163,9 +163,9 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """
 
     def load_splits(self, config: AnyConfig) -> Splits:
-        """Return what `load` reads, with the treatment of bad rows that the Config states.
+        """Read the data by `load`, with the treatment of bad rows that the Config states.
 
-        Bad rows that are left out are said in a warning.
+        A warning on standard error states the number of bad rows that were left out.
 
         Args:
             config: Config of the run.
