@@ -63,7 +63,7 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     path = check_regular_file(path, "max_document_bytes")
     with _open(path) as image:
         limits.check("max_pixels", image.width * image.height, path, "width times height")
-        with translate_errors(path, "a picture", PILLOW_ERRORS), warnings.catch_warnings():
+        with translate_errors(path, "an image", PILLOW_ERRORS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image.load()
             pixels = _to_8_bits(image, path)
@@ -77,24 +77,25 @@ def read_image(path: str | os.PathLike[str]) -> ImageFile:
     return ImageFile(pixels, is_animated)
 
 
-def flatten(image: "Image.Image", ground: int = 0) -> "Image.Image":
-    """Return an image without alpha, on a ground of one gray level.
+def flatten(image: "Image.Image", background: int = 0) -> "Image.Image":
+    """Return an image without alpha, on a background of one gray level.
 
     >>> from PIL import Image
-    >>> flatten(Image.new("LA", (1, 1), (200, 51)), ground=100).getpixel((0, 0))
+    >>> flatten(Image.new("LA", (1, 1), (200, 51)), background=100).getpixel((0, 0))
     120
 
     Args:
         image: Image in the mode L, LA, RGB or RGBA.
-        ground: Gray level of the ground, 0 to 255.
+        background: Gray level of the background, 0 to 255.
     """
     from PIL import Image
 
     if "A" not in image.getbands():
         return image
     mode = image.mode.removesuffix("A")
-    paper = Image.new(mode, image.size, (ground,) * len(mode) if len(mode) > 1 else ground)
-    return Image.composite(image.convert(mode), paper, image.getchannel("A"))
+    color = (background,) * len(mode) if len(mode) > 1 else background
+    canvas = Image.new(mode, image.size, color)
+    return Image.composite(image.convert(mode), canvas, image.getchannel("A"))
 
 
 _ORIENTATION = 0x0112
@@ -119,7 +120,7 @@ def _open(path: Path) -> "Image.Image":
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits.get().max_pixels)
     try:
-        with translate_errors(path, "a picture", PILLOW_ERRORS), warnings.catch_warnings():
+        with translate_errors(path, "an image", PILLOW_ERRORS), warnings.catch_warnings():
             # The size is checked later; damaged metadata does not matter.
             warnings.simplefilter("ignore")
             return Image.open(path, formats=FORMATS)

@@ -19,10 +19,10 @@ MIN_LABEL_COUNT = 5
 """Number of training examples below which a label is rare."""
 MAX_LENGTH_RATIO = 10
 """Ratio to the 95th percentile above which an input is very long."""
-NUM_EXAMPLES = 3
-"""Number of examples that a report shows."""
-MAX_LISTED = 5
-"""Number of labels that a warning lists."""
+MAX_EXAMPLES = 3
+"""Maximum number of examples that a report shows."""
+MAX_LISTED_LABELS = 5
+"""Maximum number of labels that a warning lists."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,7 +187,7 @@ def make_report(
 
 def _show_examples(columns: ExampleColumns) -> list[tuple[str, str]]:
     rows = []
-    for number, sequence in enumerate(columns.inputs[:NUM_EXAMPLES]):
+    for number, sequence in enumerate(columns.inputs[:MAX_EXAMPLES]):
         if columns.labels is not None:
             output = ", ".join(columns.labels[number])
         else:
@@ -222,12 +222,12 @@ def _check_labels(
         missing = [label for label, counts in labels.items() if not counts.get(split)]
         if missing and number:
             rows = [_describe_counts(label, labels[label]) for label in missing]
-            warnings.append(f"the {split} split has no example of {_list(rows)}")
+            warnings.append(f"the {split} split has no example of {_name_labels(rows)}")
     counts = {label: by_split.get("train", 0) for label, by_split in labels.items()}
     rare = [label for label, count in counts.items() if 0 < count < MIN_LABEL_COUNT]
     if rare:
         rows = [f"{label} ({counts[label]})" for label in rare]
-        warnings.append(f"fewer than {MIN_LABEL_COUNT} training examples have {_list(rows)}")
+        warnings.append(f"fewer than {MIN_LABEL_COUNT} training examples have {_name_labels(rows)}")
     return warnings
 
 
@@ -237,15 +237,15 @@ def _describe_counts(label: str, counts: Mapping[str, int]) -> str:
     return f"{excerpt(label)} ({numbers})"
 
 
-def _list(labels: Sequence[str]) -> str:
+def _name_labels(labels: Sequence[str]) -> str:
     """Return the beginning of a list of labels, as a part of a sentence."""
-    rest = len(labels) - MAX_LISTED
-    names = ", ".join(excerpt(label) for label in labels[:MAX_LISTED])
+    rest = len(labels) - MAX_LISTED_LABELS
+    names = ", ".join(excerpt(label) for label in labels[:MAX_LISTED_LABELS])
     label = "label" if len(labels) == 1 else "labels"
     return f"the {label} {names}" + (f" and {rest:,} others" if rest > 0 else "")
 
 
-def _key(sequence: Any) -> int:
+def _hash_input(sequence: Any) -> int:
     """Return a hash of an input, apart from case and white space."""
     if isinstance(sequence, str):
         return hash(" ".join(sequence.casefold().split()))
@@ -263,20 +263,20 @@ def _check_repeats(splits: Mapping[str, ExampleColumns]) -> list[str]:
     conflicts: Counter[str] = Counter()
     for split, columns in splits.items():
         for number, sequence in enumerate(columns.inputs):
-            key = _key(sequence)
-            before = first_split.setdefault(key, split)
+            key = _hash_input(sequence)
+            earlier_split = first_split.setdefault(key, split)
             labels = columns.labels[number] if columns.labels is not None else ()
             is_first = key not in first_labels
             if first_labels.setdefault(key, labels) != labels:
                 conflicts[split] += 1
             if not is_first:
-                rows = repeated[split] if before == split else shared[split, before]
+                rows = repeated[split] if earlier_split == split else shared[split, earlier_split]
                 rows.append("" if rows else excerpt(_to_text(sequence)))
     warnings = []
-    for (split, before), rows in shared.items():
+    for (split, earlier_split), rows in shared.items():
         warnings.append(
             f"{len(rows):,} of {len(splits[split].inputs):,} inputs of the {split} split are also "
-            f"in the {before} split, such as {rows[0]!r}"
+            f"in the {earlier_split} split, such as {rows[0]!r}"
         )
     for split, rows in repeated.items():
         warnings.append(

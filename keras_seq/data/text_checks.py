@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 
 from keras_seq._internal.errors import excerpt
 
-MIN_LETTERLESS_SHARE = 0.1
-"""Share of texts without letters from which a check complains about them."""
-CONTEXT = 20
-"""Number of characters to show before what was found."""
+MAX_LETTERLESS_SHARE = 0.1
+"""Share of texts without letters above which there is a warning."""
+MAX_CONTEXT = 20
+"""Maximum number of characters to show before a suspicious one."""
 IPA_GREEK = "βθχ"
 """Greek letters of the International Phonetic Alphabet, which stand between Latin letters."""
 WHITE_SPACE = "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"
 """Control characters that are white space."""
 
-Find = Callable[[str], int | None]
-"""Function from a text to the position of what it looks for, or None."""
+Finder = Callable[[str], int | None]
+"""Function from a text to the position of its first suspicious character, or None."""
 
 _CONTINUATION = "[\x80-\xbfŒœŠšŸŽžƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]"
 """Pattern of a byte from 0x80 to 0xBF that was read as Latin-1 or Windows-1252."""
@@ -41,20 +41,22 @@ def check_texts(texts: Sequence[str]) -> list[str]:
         texts: Texts.
     """
     alphabet = set[str]().union(*texts)
-    checks: dict[str, Find] = {}
+    checks: dict[str, Finder] = {}
     if controls := sorted(filter(is_control, alphabet)):
         names = ", ".join(f"U+{ord(character):04X}" for character in controls[:5])
         pattern = re.compile("[" + re.escape("".join(controls)) + "]")
-        checks[f"control or private characters ({names})"] = _finder(pattern)
+        checks[f"control or private characters ({names})"] = _make_finder(pattern)
     if "\ufffd" in alphabet:
-        checks["U+FFFD in place of bytes that could not be decoded"] = _finder(re.compile("\ufffd"))
+        checks["U+FFFD in place of bytes that could not be decoded"] = _make_finder(
+            re.compile("\ufffd")
+        )
     if alphabet & {*"ÂÃâÐÑï"}:
-        checks["bytes of UTF-8 read in another encoding"] = _finder(_MOJIBAKE)
+        checks["bytes of UTF-8 read in another encoding"] = _make_finder(_MOJIBAKE)
     if len({*filter(None, map(_similar_script, alphabet))}) > 1:
         checks["words that mix Latin with Cyrillic or Greek letters"] = find_mixed_word
     warnings = [_describe(texts, reason, find) for reason, find in checks.items()]
     num_letterless = sum(_find_letterless(text) is not None for text in texts)
-    if num_letterless > MIN_LETTERLESS_SHARE * len(texts):
+    if num_letterless > MAX_LETTERLESS_SHARE * len(texts):
         warnings.append(_describe(texts, "no letters", _find_letterless))
     return [warning for warning in warnings if warning]
 
@@ -94,7 +96,7 @@ def _similar_script(character: str) -> str | None:
     return script if script in _SIMILAR_SCRIPTS and character.isalpha() else None
 
 
-def _finder(pattern: re.Pattern[str]) -> Find:
+def _make_finder(pattern: re.Pattern[str]) -> Finder:
     """Return a function from a text to the start of the first match."""
 
     def find(text: str) -> int | None:
@@ -105,17 +107,17 @@ def _finder(pattern: re.Pattern[str]) -> Find:
 
 
 def _find_letterless(text: str) -> int | None:
-    """Return 0 for a text without letters, which may be numbers; None for others and no text."""
+    """Return 0 for a text without letters, such as a number. Return None for any other text."""
     return None if not text or any(map(str.isalpha, text)) else 0
 
 
-def _describe(texts: Sequence[str], reason: str, find: Find) -> str:
-    """Return a warning with the number of texts in which something is found, and an excerpt."""
+def _describe(texts: Sequence[str], reason: str, find: Finder) -> str:
+    """Return a warning with the number of texts that have a match, and an excerpt of the first."""
     matches = [(text, start) for text in texts if (start := find(text)) is not None]
     if not matches:
         return ""
     text, start = matches[0]
-    beginning = max(0, start - CONTEXT)
+    beginning = max(0, start - MAX_CONTEXT)
     context = excerpt(text[beginning:])
     verb = "has" if len(matches) == 1 else "have"
     return f"{len(matches):,} of {len(texts):,} texts {verb} {reason}, such as {context!r}"

@@ -42,17 +42,17 @@ def read_digit(path: str | os.PathLike[str]) -> Digit:
     """
     file = images.read_image(path)
     gray, is_transparent = _flatten(file.pixels)
-    ground = round(float(np.median(_border(gray))))
+    background = round(float(np.median(_border(gray))))
     levels = np.array(gray.histogram())
-    differences = levels * (np.arange(256) - ground)
+    differences = levels * (np.arange(256) - background)
     if not differences.any():
         raise InputError(f"{path} is blank: all pixels are equal. Remove it.")
     is_dark = differences.sum() < 0
     # The background becomes 0, and white, or black under dark strokes, becomes 255.
     ink = (
-        (ground - np.arange(256)) / ground
+        (background - np.arange(256)) / background
         if is_dark
-        else (np.arange(256) - ground) / (255 - ground)
+        else (np.arange(256) - background) / (255 - background)
     )
     gray = gray.point(np.rint(255 * ink.clip(0)).astype("uint8").tolist())
     strokes = "dark on light" if is_dark else "light on dark"
@@ -87,12 +87,12 @@ def _flatten(image: Image.Image) -> tuple[Image.Image, bool]:
     gray, alpha = image.convert("L"), image.getchannel("A")
     opaque = _border(alpha) >= 128
     if np.mean(opaque) > 0.5:
-        ground = round(float(np.median(_border(gray)[opaque])))
-        return images.flatten(Image.merge("LA", (gray, alpha)), ground), False
+        background = round(float(np.median(_border(gray)[opaque])))
+        return images.flatten(Image.merge("LA", (gray, alpha)), background), False
     ink = images.flatten(Image.merge("LA", (gray, alpha)))
     total, weight = (np.dot(band.histogram(), np.arange(256)) for band in (ink, alpha))
-    ground = 255 if total < weight / 2 else 0
-    return images.flatten(Image.merge("LA", (gray, alpha)), ground), True
+    background = 255 if total < weight / 2 else 0
+    return images.flatten(Image.merge("LA", (gray, alpha)), background), True
 
 
 def _scale(image: Image.Image) -> Image.Image:

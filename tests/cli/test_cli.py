@@ -216,7 +216,7 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(workplace, capsys, argum
 def test_unreadable_images_are_named(workplace, digits, capsys):
     (digits / "4/broken.png").write_text("this is not a picture")
     assert run("train", "mnist_rows", "--data", digits, *SMALL) == 2
-    assert "4/broken.png is damaged or is not a picture" in capsys.readouterr().err
+    assert "4/broken.png is damaged or is not an image" in capsys.readouterr().err
     assert not (workplace / "runs").exists()
     assert not list((workplace / "tfds").rglob("*.tfrecord*"))
 

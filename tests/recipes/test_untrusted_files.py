@@ -73,7 +73,7 @@ def test_large_images(tmp_path, side):
         read_digit(path)
     with (
         limits.override(max_pixels=side * side),
-        pytest.raises(InputError, match=r"a\.png is damaged or is not a picture"),
+        pytest.raises(InputError, match=r"a\.png is damaged or is not an image"),
     ):
         read_digit(path)
 
@@ -82,7 +82,7 @@ def test_image_formats_that_run_programs(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
     assert Image.open(path).format == "EPS"
-    with pytest.raises(InputError, match=r"a\.png is damaged or is not a picture"):
+    with pytest.raises(InputError, match=r"a\.png is damaged or is not an image"):
         read_digit(path)
 
 

@@ -215,7 +215,7 @@ def test_folders_of_images_are_clips(workplace):
     with pytest.raises(InputError, match=r"The folder empty has no frames; their names must end"):
         read_video("empty", (4, 4))
     (folder / "frame9.png").write_bytes(b"no image")
-    with pytest.raises(InputError, match=r"clip/frame9\.png is damaged or is not a picture"):
+    with pytest.raises(InputError, match=r"clip/frame9\.png is damaged or is not an image"):
         read_video(folder, (4, 6), fps=25)
 
 
