@@ -69,8 +69,10 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
             candidates = model.next_tokens(tokens, num_tokens=num_next)
             yield {
                 "text": text,
-                "log2 p": float(scores.sum()),
-                "bits per character": float(-scores.sum() / max(len(text), 1)),
-                "p per token": "  ".join(f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)),
-                "next": "  ".join(f"{token!r} {p:.2f}" for token, p in candidates),
+                "log2_probability": float(scores.sum()),
+                "bits_per_character": float(-scores.sum() / max(len(text), 1)),
+                "token_probabilities": "  ".join(
+                    f"{t!r} {2**s:.2g}" for t, s in zip(tokens, scores)
+                ),
+                "next_tokens": "  ".join(f"{token!r} {p:.2f}" for token, p in candidates),
             }

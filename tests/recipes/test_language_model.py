@@ -112,7 +112,7 @@ def test_own_text_end_to_end(mine, capsys):
     run = "runs/language_model/default"
     assert cli.main(["predict", run, "the cat", "the mat", "--num-next", "3"]) == 0
     out = capsys.readouterr().out
-    assert "log2 p" in out and "bits per character" in out
+    assert "log2_probability" in out and "bits_per_character" in out
     assert (
         cli.main(["predict", run, "the cat", "--generate", "--seed", "4", "--max-length", "9"]) == 0
     )
