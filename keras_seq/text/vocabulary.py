@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from keras_seq._internal.errors import check_list
 from keras_seq._internal.types import Array
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 PADDING, UNKNOWN, END = "<PAD>", "<UNK>", "<EOS>"
 """Special tokens. `END` is also the start token of generative models."""
@@ -39,7 +36,6 @@ class Vocabulary:
     def __init__(self, tokens: Iterable[str]) -> None:
         self.tokens = [PADDING, UNKNOWN, *tokens]
         self._ids = {token: i for i, token in enumerate(self.tokens)}
-        self._table: tf.lookup.StaticHashTable | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -74,19 +70,6 @@ class Vocabulary:
             row_ids = [self.token_to_id(token) for token in sentence[:length]]
             row[: len(row_ids)] = row_ids
         return ids
-
-    def lookup_table(self) -> tf.lookup.StaticHashTable:
-        """Return a lookup table from strings to int32 ids for TensorFlow graphs.
-
-        The table is created on the first call.
-        """
-        import tensorflow as tf
-
-        if self._table is None:
-            ids = tf.range(len(self.tokens), dtype=tf.int32)
-            content = tf.lookup.KeyValueTensorInitializer(tf.constant(self.tokens), ids)
-            self._table = tf.lookup.StaticHashTable(content, default_value=UNKNOWN_ID)
-        return self._table
 
 
 def build_vocabulary(
