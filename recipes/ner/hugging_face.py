@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_seq import InputError, data
+from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
 from keras_seq.data.tagged_json import TAG_KEYS, TOKEN_KEYS
 from keras_seq.text.tag_scheme_detection import guess_scheme
@@ -64,9 +65,14 @@ def _make_parser(source: str, names: list[str]) -> Callable[[Any, Any], Sentence
         if not tokens:
             return "no tokens"
         if not isinstance(tokens, list) or not isinstance(tags, list):
-            raise InputError(f"{source}: tokens and tags must be lists, got {tokens!r}, {tags!r}.")
+            raise InputError(
+                f"{source}: tokens and tags must be lists, got {excerpt(repr(tokens))} and "
+                f"{excerpt(repr(tags))}."
+            )
         if len(tokens) != len(tags):
-            raise InputError(f"{source}: {len(tokens)} tokens have {len(tags)} tags: {tokens}.")
+            raise InputError(
+                f"{source}: {len(tokens)} tokens have {len(tags)} tags: {excerpt(repr(tokens))}."
+            )
         if None in tags:
             return "a tag is missing"
         numbers = [tag for tag in tags if isinstance(tag, int)]
