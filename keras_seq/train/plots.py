@@ -236,6 +236,13 @@ def filmstrips(
     figure.savefig(path, dpi=100)
 
 
-def file_name(text: str) -> str:
-    """Return a file name for a text: its letters and digits, at most 40."""
-    return "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"
+def plot_path(folder: Path, text: str) -> Path:
+    """Return the path of a plot, and create its folder.
+
+    Args:
+        folder: Folder of the plot.
+        text: Text or name of an input. Its letters and digits, at most 40, name the plot.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"
+    return folder / f"{name}.png"

@@ -71,7 +71,8 @@ def _list_root(root: Path, split: str | None) -> Iterator[DataFile]:
     """Yield the files of a folder, and of its sub-folders that are named by class."""
     for entry in list_folder(root):
         if not entry.is_dir():
-            yield from [DataFile(entry, split, stem(entry))] if is_sequence_file(entry) else []
+            if is_sequence_file(entry):
+                yield DataFile(entry, split, stem(entry))
         elif split is not None or entry.name not in data.SPLITS:
             for file in list_folder(entry, "**/*"):
                 if is_sequence_file(file):

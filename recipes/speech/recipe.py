@@ -81,8 +81,7 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
             [text] = model.transcribe([recording], beam_width, **options)
             row = {"file": path, "seconds": len(recording) / model.sample_rate, "text": text}
             if picture is not None:
-                picture.mkdir(parents=True, exist_ok=True)
-                plot = picture / f"{plots.file_name(Path(path).stem)}.png"
+                plot = plots.plot_path(picture, Path(path).stem)
                 plots.transcription(model, recording, plot)
                 row["plot"] = str(plot)
             yield row

@@ -51,8 +51,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
         for text, candidates in zip(inputs, n_best_lists, strict=True):
             plot = {}
             if picture is not None:
-                picture.mkdir(parents=True, exist_ok=True)
-                path = picture / f"{plots.file_name(text)}.png"
+                path = plots.plot_path(picture, text)
                 plots.attention(candidates[:1], path)
                 plot = {"attention": str(path)}
             for candidate in candidates:

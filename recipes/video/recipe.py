@@ -59,8 +59,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
                 "probability": float(prediction.probability),
             }
             if picture is not None:
-                picture.mkdir(parents=True, exist_ok=True)
-                filmstrip = picture / f"{plots.file_name(Path(path).name)}.png"
+                filmstrip = plots.plot_path(picture, Path(path).name)
                 strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
                 plots.filmstrips([strip], filmstrip)
                 row["filmstrip"] = str(filmstrip)
