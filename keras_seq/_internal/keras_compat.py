@@ -32,6 +32,8 @@ PRIVATE_NAMES = {
     "backend": "keras.src",
     # Tensors carry their masks; only this function returns those of traced JAX arrays.
     "get_keras_mask": "keras.src.backend",
+    # On torch, Keras infers shapes with tensors of ones, whose values must not be checked.
+    "in_symbolic_scope": "keras.src.backend",
     # tf2onnx 1.17 uses names that NumPy 2 removed. Keras patches it for its own exports.
     "patch_tf2onnx": "keras.src.export.tf2onnx_lib",
     # `keras.losses.Loss.__call__` would weight a loss per sequence by the mask of the steps.

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.keras_compat import in_symbolic_scope
 from keras_seq._internal.tensorflow_compat import under_xla
 from keras_seq._internal.types import Array, Tensor
 
@@ -30,7 +31,7 @@ def check_valid(is_valid: Tensor, values: Tensor, message: str) -> None:
             _check_in_tensorflow_graph(is_valid, values, message)
     elif backend == "jax" and _is_traced_by_jax(is_valid):
         _check_in_jax(is_valid, values, message)
-    elif backend != "torch" or not _is_compiled_by_torch():
+    elif backend != "torch" or not (_is_compiled_by_torch() or in_symbolic_scope()):
         _raise_unless(ops.convert_to_numpy(is_valid), ops.convert_to_numpy(values), message)
 
 

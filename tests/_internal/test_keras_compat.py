@@ -49,6 +49,18 @@ def test_autocast_scope_casts_weights():
     assert actual == ["bfloat16", "float32"]
 
 
+def test_keras_infers_shapes_in_a_symbolic_scope():
+    inside = []
+
+    def call(x):
+        inside.append(compat.in_symbolic_scope())
+        return x
+
+    compat.backend.compute_output_spec(call, keras.KerasTensor((2, 3)))
+    assert not compat.in_symbolic_scope()
+    assert BACKEND != "torch" or all(inside)
+
+
 def test_an_rnn_of_keras_draws_the_masks_of_a_cell_with_the_mixin(monkeypatch):
     cell, drawn = cells.GRUCell(2, dropout=0.5, recurrent_dropout=0.5), []
     assert isinstance(cell, compat.DropoutRNNCell)
