@@ -134,6 +134,9 @@ class SpeechCorpus:
             audio_file: Audio file, or None if it does not exist.
             name: Name of the recording in the corpus, for messages.
             utterance: Utterance. Its audio file is replaced, and its text is normalized.
+
+        Raises:
+            InputError: If the text or the segment is invalid, under the treatment "strict".
         """
         where = utterance.where
         if audio_file is None:

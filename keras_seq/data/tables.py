@@ -65,6 +65,8 @@ class Table:
         self._encoding, self._may_be_empty, self._delimiter = encoding, may_be_empty, delimiter
         self.summary = summaries.ReadSummary(str(file), "table", 0, columns=columns)
         """Summary of the rows that were read in the last iteration."""
+        self.bad_rows = BadRows()
+        """Bad rows of the last iteration so far."""
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         """Yield rows as `read_table` does."""

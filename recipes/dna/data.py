@@ -45,6 +45,10 @@ def split_by_fold(rows: Rows, fold: int) -> dict[str, Rows]:
     """Return one fold of ten as the test split and the others as the training split.
 
     Equal sequences are in the same fold.
+
+    Args:
+        rows: Sequences with their labels.
+        fold: Fold of the test split, 0 to 9.
     """
     splits: dict[str, Rows] = {"train": [], "test": []}
     for row in rows:

@@ -141,6 +141,9 @@ class AbcVoice:
             time: Digits; the meter decides if there are none.
             notes: Digits; default: `count`.
             where: File and line, for error messages.
+
+        Raises:
+            InputError: If the tuplet has no notes or beats.
         """
         number = parse_number(count, where)
         beats = int(self.writer.meter.partition("/")[0])

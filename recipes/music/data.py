@@ -13,7 +13,14 @@ from .config import Config
 
 
 def load(config: Config) -> Splits:
-    """Return tunes as lists of tokens by split, with the names of their styles as targets."""
+    """Return tunes as lists of tokens by split, with the names of their styles as targets.
+
+    Args:
+        config: Config of the run.
+
+    Raises:
+        InputError: If there are no tunes, or a file is damaged.
+    """
     source, paths = "builtin", []
     read: Callable[[], Iterable[sources.Example]]
     if config.data == "chorales":

@@ -239,9 +239,9 @@ def estimate_key(durations: "dict[int, Fraction]") -> Key:
         for fifths in range(-5, 7):
             key = Key.from_fifths(fifths, mode)
             rotated = np.roll(profile, key.tonic)
-            centred, other = rotated - rotated.mean(), weights - weights.mean()
+            centered, other = rotated - rotated.mean(), weights - weights.mean()
             # All profiles of a mode have the same norm; that of the weights is common.
-            score = float(centred @ other / np.sqrt(centred @ centred))
+            score = float(centered @ other / np.sqrt(centered @ centered))
             if score > best_score + 1e-9:
                 best, best_score = key, score
     return best

@@ -34,7 +34,15 @@ POS_LOSS_WEIGHT = 10.0
 
 
 def build(config: Config, train: RawExamples) -> SequenceTagger:
-    """Return a compiled tagger for the tokens and labels of the training sentences."""
+    """Return a compiled tagger for the tokens and labels of the training sentences.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+
+    Raises:
+        InputError: If no sentence has an entity.
+    """
     sentences, tags = train.inputs, train.targets["tags"]
     is_characters = are_characters(itertools.chain.from_iterable(sentences))
     tokenizer, rule, report = choose(config, train)

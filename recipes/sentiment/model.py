@@ -31,7 +31,15 @@ USE_NAIVE_BAYES = True
 
 
 def build(config: Config, train: RawExamples) -> SequenceClassifier:
-    """Return a compiled classifier for the words and labels of the training sentences."""
+    """Return a compiled classifier for the words and labels of the training sentences.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+
+    Raises:
+        InputError: If all sentences have the same label.
+    """
     labels = sort_labels(set(train.targets["labels"]), config.label_order)
     if len(labels) < 2:
         raise InputError(

@@ -102,7 +102,12 @@ def _check_characters(splits: Splits, source: str) -> None:
 
 
 def normalize_text(text: str, config: Config) -> str:
-    """Return a transcript with single spaces between words, normalized as the Config states."""
+    """Return a transcript with single spaces between words, normalized as the Config states.
+
+    Args:
+        text: Transcript in a file or dataset.
+        config: Config of the run.
+    """
     if config.unicode_form is not None:
         text = unicodedata.normalize(config.unicode_form, text)
     if config.remove_punctuation:

@@ -24,7 +24,14 @@ Pair = tuple[str, str]
 
 
 def load(config: Config) -> Splits:
-    """Return the sentences of each split, with their translations as targets."""
+    """Return the sentences of each split, with their translations as targets.
+
+    Args:
+        config: Config of the run.
+
+    Raises:
+        InputError: If the data does not have the languages, or a file is damaged.
+    """
     if config.data.startswith(("tfds:", "hf:")):
         return _load_tfds(config) if config.data.startswith("tfds:") else _load_hf(config)
     source, paths = config.data, []

@@ -12,7 +12,15 @@ from .config import Config
 
 
 def build(config: Config, train: RawExamples) -> VideoClassifier:
-    """Return a compiled classifier for the labels and frame shape of the training clips."""
+    """Return a compiled classifier for the labels and frame shape of the training clips.
+
+    Args:
+        config: Config of the run.
+        train: Training clips.
+
+    Raises:
+        InputError: If all clips have the same label.
+    """
     labels = sorted(set(train.targets))
     if len(labels) < 2:
         raise InputError(
