@@ -7,6 +7,7 @@ No other file may use one.
 import contextlib
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 SHUFFLE_BYTES = 2**26
 """Size of the examples that are shuffled in memory. More are shuffled in temporary files."""
@@ -21,12 +22,8 @@ def without_cloud() -> Iterator[None]:
     """
     from tensorflow_datasets.core.dataset_info import DatasetInfo
 
-    original = DatasetInfo.initialize_from_bucket
-    DatasetInfo.initialize_from_bucket = lambda _: None
-    try:
+    with mock.patch.object(DatasetInfo, "initialize_from_bucket", lambda _: None):
         yield
-    finally:
-        DatasetInfo.initialize_from_bucket = original
 
 
 @contextlib.contextmanager
@@ -46,11 +43,8 @@ def download_timeout(seconds: float) -> Iterator[None]:
         self.max_retries = self.max_retries.new(total=1)
         return original(self, request, **{**options, "timeout": seconds})
 
-    HTTPAdapter.send = send  # type: ignore
-    try:
+    with mock.patch.object(HTTPAdapter, "send", send):
         yield
-    finally:
-        HTTPAdapter.send = original  # type: ignore
 
 
 @contextlib.contextmanager
@@ -62,9 +56,5 @@ def bounded_shuffling() -> Iterator[None]:
     """
     from tensorflow_datasets.core import shuffle
 
-    original = shuffle.MAX_MEM_BUFFER_SIZE
-    shuffle.MAX_MEM_BUFFER_SIZE = SHUFFLE_BYTES
-    try:
+    with mock.patch.object(shuffle, "MAX_MEM_BUFFER_SIZE", SHUFFLE_BYTES):
         yield
-    finally:
-        shuffle.MAX_MEM_BUFFER_SIZE = original
