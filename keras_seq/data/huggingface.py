@@ -37,7 +37,7 @@ class HubDataset:
 
     Made by `open_hf`.
 
-    >>> HubDataset("hf:imdb", {"text": "Value"}, {}).choose(["sentence", "text"], "--text-column")
+    >>> HubDataset("hf:imdb", {"text": "Value"}, {}).choose_column(["sentence", "text"])
     'text'
 
     Args:
@@ -52,7 +52,7 @@ class HubDataset:
     splits: Mapping[str, Any]
     folders: Sequence[Path] = ()
 
-    def choose(self, candidates: Sequence[str], option: str = "") -> str:
+    def choose_column(self, candidates: Sequence[str], option: str = "") -> str:
         """Return the first of some names that a column has.
 
         Args:
@@ -127,7 +127,7 @@ class HubDataset:
             columns: Dictionary from a name for messages to the name of a column.
         """
         names = list(dict.fromkeys(columns.values()))
-        convert = [_label_names(self.features[name]) for name in names]
+        convert = [_make_label_converter(self.features[name]) for name in names]
         for split_name, dataset in self.splits.items():
             split = _our_split(split_name, len(self.splits))
             if split is None:
@@ -248,14 +248,14 @@ def _our_split(name: str, num_splits: int) -> str | None:
     return next((split for split in SPLITS if stem in SPLIT_NAMES[split]), None)
 
 
-def _label_names(feature: Any) -> Callable[[Any], Any]:
+def _make_label_converter(feature: Any) -> Callable[[Any], Any]:
     """Return a function that replaces numbers of labels by their names."""
     names = getattr(feature, "names", None)
     if names is not None:
         return lambda value: None if value is None or value < 0 else names[value]
     inner = getattr(feature, "feature", None)
     if getattr(inner, "names", None) is not None:
-        convert = _label_names(inner)
+        convert = _make_label_converter(inner)
         return lambda values: None if values is None else [convert(value) for value in values]
     return lambda value: value
 

@@ -76,8 +76,8 @@ def load_labeled_hf(
     (text, text_column), (label, label_column) = columns.items()
     candidates = usual_names if text_column == usual_names[0] else [text_column]
     chosen = {
-        text: dataset.choose(candidates, f"--{text}-column"),
-        label: dataset.choose([label_column], f"--{label}-column"),
+        text: dataset.choose_column(candidates, f"--{text}-column"),
+        label: dataset.choose_column([label_column], f"--{label}-column"),
     }
 
     def parse(*values: object) -> tuple[str, str] | str:

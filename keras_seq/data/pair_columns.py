@@ -47,7 +47,7 @@ class PairColumns(NamedTuple):
 def detect_pair_delimiter(
     path: str | os.PathLike[str], suffix: str, encoding: str, delimiter: str | None
 ) -> str:
-    """Return the delimiter of a table: the given one, a tab, or the detected one of a .csv file.
+    """Return the delimiter of a table: the user's, a tab, or the detected one of a .csv file.
 
     Args:
         path: File.
@@ -133,13 +133,13 @@ def find_columns(
             different languages or roles, such as "source" and "target".
 
     Raises:
-        InputError: If given columns do not exist, a column has codes in place of sentences, or the
-            header has the name of a column twice.
+        InputError: If the columns of the user do not exist, a column has codes in place of
+            sentences, or the header has the name of a column twice.
     """
     names = [cell.strip() for cell in rows[0][1]] if rows else []
     named = None if header is False else _find_names(names, languages)
     if columns is not None:
-        return _find_given(names, columns, path, header or bool(named))
+        return _parse_user_columns(names, columns, path, header or bool(named))
     is_header = header if header is not None else named is not None
     if named:
         check_header(names, [names[column] for column in named], path)
@@ -202,7 +202,9 @@ def _is_short_code(cell: str) -> bool:
     return parse_language(cell) is not None and len(cell.strip()) <= MAX_CODE_LENGTH
 
 
-def _find_given(names: list[str], columns: str, path: object, is_header: bool) -> PairColumns:
+def _parse_user_columns(
+    names: list[str], columns: str, path: object, is_header: bool
+) -> PairColumns:
     """Return the columns that the user gave."""
     user_columns = [column.strip() for column in columns.split(",")]
     if len(user_columns) == 2 and {*user_columns} <= {*names}:

@@ -88,7 +88,7 @@ class TaggedFile:
     def _detect_format(self) -> tuple[str, str, Iterator[TaggedTokens | TaggedText]]:
         """Return the unit of the rows, the name of the format, and the rows."""
         path, options, encoding = self.path, self.options, self.options.encoding
-        token, tag = (_name(c) for c in (options.token_column, options.tag_column))
+        token, tag = (_column_name(column) for column in (options.token_column, options.tag_column))
         first = read_first_line(path, encoding)
         suffixes = [suffix.lower() for suffix in path.suffixes]
         is_json = {*suffixes[-2:]} & {*JSON_SUFFIXES} or first.lstrip().startswith("{")
@@ -250,7 +250,7 @@ def _label_pairs(pairs: Iterable[TagPair], default_label: str) -> set[TagPair]:
     }
 
 
-def _name(column: int | str | None) -> str | None:
+def _column_name(column: int | str | None) -> str | None:
     """Return the name of a column, or None if the column is detected or given by its index."""
     is_name = isinstance(column, str) and column != "auto" and not column.lstrip("-").isdecimal()
     return str(column) if is_name else None

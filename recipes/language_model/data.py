@@ -163,7 +163,7 @@ def _load_tfds(name: str) -> dict[str, list[bytes]]:
 def _load_hf(source: str) -> Splits:
     """Return the paragraphs of a dataset of the Hugging Face Hub with a column `text`."""
     dataset = data.open_hf(source)
-    column = dataset.choose(TEXT_COLUMNS)
+    column = dataset.choose_column(TEXT_COLUMNS)
 
     def parse(value: object) -> list[str] | str:
         return split_paragraphs(to_text(value, dataset, column)) or "no text"

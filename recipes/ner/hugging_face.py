@@ -29,8 +29,10 @@ def load(config: Config, scheme: str) -> Splits:
     """
     dataset = data.open_hf(config.data)
     columns = {
-        "token": dataset.choose(_candidates(config.token_column, TOKEN_KEYS), "--token-column"),
-        "tag": dataset.choose(_candidates(config.tag_column, TAG_KEYS), "--tag-column"),
+        "token": dataset.choose_column(
+            _candidates(config.token_column, TOKEN_KEYS), "--token-column"
+        ),
+        "tag": dataset.choose_column(_candidates(config.tag_column, TAG_KEYS), "--tag-column"),
     }
     names = [name.strip() for name in config.tag_names.split(",") if name.strip()]
     rows = dataset.read(columns, _make_parser(config.data, names), lambda row: "".join(row[0]))

@@ -34,10 +34,10 @@ def load(config: Config, normalize: Callable[[str], str]) -> Splits:
     dataset = data.open_hf(config.data)
     is_default = config.text_column == "text"
     columns = {
-        "audio": dataset.choose(
+        "audio": dataset.choose_column(
             AUDIO_COLUMNS if config.file_column == "file" else [config.file_column], "--file-column"
         ),
-        "text": dataset.choose(
+        "text": dataset.choose_column(
             TEXT_COLUMNS if is_default else [config.text_column], "--text-column"
         ),
     }

@@ -184,7 +184,7 @@ def _load_hf(config: Config) -> Splits:
         columns = {"translation": "translation"}
     else:
         columns = {
-            side: dataset.choose([name], "--columns")
+            side: dataset.choose_column([name], "--columns")
             for side, name in zip(("source", "target"), names)
         }
 
