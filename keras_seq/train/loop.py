@@ -123,10 +123,11 @@ def fit(
     fingerprint = fingerprints.compute(recipe, splits)
     if run.is_started:
         fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)
-    if not test:
-        splits.pop("test", None)
     if "train" not in splits:
         raise InputError(f"The data {config.data!r} is too small: it has no training examples.")
+    warnings = recipe.report_data(config, splits, summaries).warnings if summaries else ()
+    if not test:
+        splits.pop("test", None)
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
@@ -141,8 +142,7 @@ def fit(
     epochs = max(1, round(config.steps / steps_per_epoch))
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
     run_callback.summaries = summaries
-    if summaries:
-        run_callback.data_warnings = recipe.report_data(config, splits, summaries).warnings
+    run_callback.data_warnings = warnings
     run_callback.tokenizer_report = recipe.tokenizer_report(model, splits["train"])
     run_callback.restore()
     last = max(1, round(fraction * epochs))

@@ -91,6 +91,9 @@ def test_json_lines_and_a_folder_with_its_own_split(workplace):
     assert run("train", "ner", "--data", "mine", *SMALL, "--no-test") == 0
     metrics = json.loads((workplace / "runs/ner/default/metrics.json").read_text())
     assert "test" not in metrics
+    # The test split exists, though it is not used.
+    warnings = metrics["data_warnings"]
+    assert warnings and "the test split is empty" not in warnings
     splits = RECIPE.load(config(data="mine"))
     test = splits["test"]
     assert dict(zip(map(" ".join, test.inputs), test.targets["tags"])) == {
