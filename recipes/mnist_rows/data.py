@@ -74,10 +74,15 @@ def _user_dataset(folder: str) -> tfds.core.DatasetBuilder:
 
 
 def _split_off_validation(train: RawExamples) -> Splits:
-    """Return the training examples as a training and a validation split, divided by content."""
+    """Return the training examples as a training and a validation split, divided by content.
+
+    A split without examples is left out.
+    """
     images, labels = np.asarray(train.inputs), train.targets
     is_held_out = np.array([data.hash_split(image.tobytes()) == "validation" for image in images])
+    parts = {"train": ~is_held_out, "validation": is_held_out}
     return {
-        "train": RawExamples(images[~is_held_out], labels[~is_held_out]),
-        "validation": RawExamples(images[is_held_out], labels[is_held_out]),
+        split: RawExamples(images[rows], labels[rows])
+        for split, rows in parts.items()
+        if rows.any()
     }

@@ -125,6 +125,13 @@ def test_images_without_a_digit(tmp_path):
         read_digit(tmp_path / "a.tiff")
 
 
+def test_a_few_images_have_no_validation_split(workplace):
+    for digit in "01":
+        (workplace / "mine" / digit).mkdir(parents=True)
+        save(workplace / "mine" / digit / "1.png", BAR)
+    assert list(data.load(Config(data="mine"))) == ["train"]
+
+
 def test_a_folder_of_images_says_how_they_were_read(workplace):
     for split, digit in itertools.product(("train", "test"), "01"):
         (workplace / "mine" / split / digit).mkdir(parents=True)
