@@ -293,7 +293,8 @@ def _resolve(option: int | str, names: Sequence[str], path: object) -> Column:
             "index of the column, from 0."
         )
     error = unknown_name("column", option, names)
-    raise InputError(f"{path}: {error}")
+    hint = " A key in MISC is MISC:KEY, such as MISC:NER." if "MISC" in names else ""
+    raise InputError(f"{path}: {error}{hint}")
 
 
 def _find_space_after(

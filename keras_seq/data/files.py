@@ -11,6 +11,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.data.encodings import decoding_error, open_text
 from keras_seq.data.opening import (
+    check_exists,
     check_folder,
     check_regular_file,
     is_file,
@@ -58,11 +59,9 @@ def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, 
     Raises:
         InputError: If the path does not exist, or is a folder without train.*.
     """
-    path = Path(path)
+    path = check_exists(path)
     if is_file(path):
         return [(None, check_regular_file(path))]
-    if not path.is_dir():
-        raise InputError(f"There is no file or folder {path}.")
     entries = list_folder(path)
     files: list[tuple[str | None, Path]] = [
         (split, check_regular_file(file))

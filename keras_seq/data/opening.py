@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import io
 import os
+import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:/")
+"""Beginning of an address such as "https://example.com" in a path. Drives have one letter."""
 _MIN_RATIO_BYTES = 2**20
 """Decompressed bytes up to which the compression ratio is not checked."""
 
@@ -68,6 +71,18 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     return status is not None and not stat.S_ISDIR(status.st_mode)
 
 
+def check_exists(path: str | os.PathLike[str]) -> Path:
+    """Return a path if there is a file or folder.
+
+    Raises:
+        InputError: If there is none. The message says that addresses of the network are not read.
+    """
+    path = Path(path)
+    if _status(path) is None:
+        raise _missing("file or folder", path)
+    return path
+
+
 def check_folder(path: str | os.PathLike[str]) -> Path:
     """Return a path if it is a folder.
 
@@ -77,7 +92,7 @@ def check_folder(path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     status = _status(path)
     if status is None:
-        raise InputError(f"There is no folder {path}.")
+        raise _missing("folder", path)
     if not stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is a file; a folder is needed here.")
     return path
@@ -225,6 +240,14 @@ def translate_errors(
         if not reason or isinstance(error, LookupError):
             reason = f"{type(error).__name__} {reason}".rstrip()
         raise InputError(f"{path} is damaged or is not {kind}: {reason}.") from error
+
+
+def _missing(kind: str, path: Path) -> InputError:
+    """Return the error of a path that does not exist, which may be an address of the network."""
+    if scheme := _SCHEME.match(str(path)):
+        address = f"{scheme[0]}/{str(path)[scheme.end() :]}"  # Path removed a slash.
+        return InputError(f"{address} is not a path; download the data and give its path.")
+    return InputError(f"There is no {kind} {path}.")
 
 
 def _status(path: Path) -> os.stat_result | None:

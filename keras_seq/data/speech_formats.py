@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq.data.audio import AUDIO_SUFFIXES
 from keras_seq.data.audio_folders import (
     AudioFolder,
     find_named_file,
@@ -16,7 +17,7 @@ from keras_seq.data.audio_folders import (
     split_of_name,
 )
 from keras_seq.data.files import read_first_line, read_lines
-from keras_seq.data.opening import check_regular_file, is_file, list_folder
+from keras_seq.data.opening import check_exists, check_regular_file, list_folder
 from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
 from keras_seq.data.speech_tables import list_tables, parse_seconds, read_tables
 
@@ -59,15 +60,18 @@ def open_speech_corpus(path: str | os.PathLike[str], options: CorpusOptions) -> 
         InputError: If there are no transcripts, or a file is not in its format. The message states
             the line.
     """
-    path = Path(path)
-    if not path.is_dir() and not is_file(path):
-        raise InputError(f"There is no file or folder {path}.")
+    path = check_exists(path)
     return _open_folder(path, options) if path.is_dir() else _open_file(path, options)
 
 
 def _open_file(path: Path, options: CorpusOptions) -> SpeechCorpus:
     """Read a list or table of recordings."""
     file = check_regular_file(path)
+    if file.suffix.lower() in AUDIO_SUFFIXES:
+        raise InputError(
+            f"{path} is a recording without a transcript; give a table of recordings and "
+            "transcripts, or a folder that has both."
+        )
     if file.name == KALDI_LIST:
         return _read_kaldi(path, [file.parent], options)
     if file.suffix.lower() == ".stm":

@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_seq import InputError
 from keras_seq.data import summaries
 from keras_seq.data.files import SPLITS, read_lines
-from keras_seq.data.opening import check_regular_file, is_file, list_folder
+from keras_seq.data.opening import check_exists, check_regular_file, is_file, list_folder
 from keras_seq.data.row_errors import BadRows
 
 from .abc_books import AbcBook
@@ -49,14 +49,12 @@ def list_tune_files(path: str | os.PathLike[str]) -> list[TuneFile]:
     Raises:
         InputError: If there are no tunes, or the path does not exist.
     """
-    path = Path(path)
+    path = check_exists(path)
     suffixes = ", ".join(FORMATS)
     if is_file(path):
         if path.suffix.lower() not in FORMATS:
             raise InputError(f"{path} is not a file of tunes; those end in {suffixes}.")
         return [(check_regular_file(path), path.stem, None)]
-    if not path.is_dir():
-        raise InputError(f"There is no file or folder {path}.")
     has_split = all((path / split).is_dir() for split in ("train", "test"))
     roots = [(path / split, split) for split in SPLITS] if has_split else [(path, None)]
     files = [

@@ -65,6 +65,8 @@ def test_what_was_read_is_shown_before_an_error(workplace, capsys):
     ("arguments", "message"),
     [
         (["sentiment", "none.csv"], "There is no file or folder none.csv."),
+        (["sentiment", "https://a.org/b.csv"], "https://a.org/b.csv is not a path; download the"),
+        (["video", "s3://a/b"], "s3://a/b is not a path; download the data and give its path."),
         (["sentimental"], "did you mean 'sentiment'"),
         (["sentiment", "a.csv", "--text-colum", "x"], "Unknown option"),
         (["sentiment", "a.csv", "b.csv"], "Unused Tokens"),

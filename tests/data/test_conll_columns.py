@@ -131,6 +131,8 @@ def test_names_of_columns(tmp_path):
         InputError, match=r"a\.conll: There is no column 'UPOSS': did you mean 'UPOS'"
     ):
         read(tmp_path, plus, tag_column="UPOSS")
+    with pytest.raises(InputError, match=r"no column 'NER'.* A key in MISC is MISC:KEY"):
+        read(tmp_path, CONLL_U, tag_column="NER")
     with pytest.raises(InputError, match="no column 'UPOS', since no line names the columns"):
         read(tmp_path, "a O\n", tag_column="UPOS")
 

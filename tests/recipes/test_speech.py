@@ -241,6 +241,14 @@ def test_normalization_of_transcripts(options, expected):
     assert data.normalize_text(text, Config(**options)) == expected
 
 
+def test_a_recording_alone_has_no_transcript(workplace):
+    (workplace / "a.wav").write_bytes(GOOD)
+    with pytest.raises(
+        InputError, match=r"a\.wav is a recording without a transcript; give a table"
+    ):
+        data.load(Config(data="a.wav"))
+
+
 def test_characters_that_are_not_trained_are_said(workplace):
     folder = folder_of_recordings(workplace / "mine")
     rows = (folder / "said.csv").read_text().splitlines()[1:]
