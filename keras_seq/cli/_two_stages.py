@@ -23,8 +23,8 @@ HELP = {"--help", "-h"}
 Options = TypeVar("Options")
 
 
-def is_help(command: str, words: Sequence[str]) -> bool:
-    """Print the help of a command if no recipe or run is named. Return True if it was printed."""
+def print_help(command: str, words: Sequence[str]) -> bool:
+    """Print the help of a command if no recipe or run is named. Return whether it was printed."""
     if words and words[0] not in HELP:
         return False
     app.help_print([command])

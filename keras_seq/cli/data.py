@@ -12,9 +12,9 @@ from keras_seq.cli._common import app, console
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
-    is_help,
     keyword,
     parse_known,
+    print_help,
     run_command,
 )
 from keras_seq.data.report import DataReport
@@ -40,7 +40,7 @@ def show_data(*words: Words) -> None:
     of `--data` of `keras-seq train`. `keras-seq data RECIPE --help` lists the options of the
     recipe.
     """
-    if is_help("data", words):
+    if print_help("data", words):
         return
     recipe_ref, *options = words
     recipe = registry.find(recipe_ref)

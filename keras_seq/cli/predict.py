@@ -15,7 +15,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
-from keras_seq.cli._two_stages import Words, is_help, keyword, parse_known, run_command
+from keras_seq.cli._two_stages import Words, keyword, parse_known, print_help, run_command
 from keras_seq.train.api import TrainedRun, load_run
 from keras_seq.train.prediction import BATCH_SIZE
 
@@ -37,7 +37,7 @@ def predict(*words: Words) -> None:
     RUN is the folder of the run. INPUT is a file name, a text or a number, depending on the recipe.
     `keras-seq predict RUN --help` lists the options of the recipe.
     """
-    if is_help("predict", words):
+    if print_help("predict", words):
         return
     folder, *options = words
     if not options:

@@ -16,9 +16,9 @@ from keras_seq.cli._common import (
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
-    is_help,
     keyword,
     parse_known,
+    print_help,
     run_command,
 )
 from keras_seq.train import registry, runs
@@ -42,7 +42,7 @@ def train(*words: Words) -> None:
     RECIPE is a name that `keras-seq ls` lists, or a path that contains a separator, such as
     ./my_digits. `keras-seq train RECIPE --help` lists the options of the recipe.
     """
-    if is_help("train", words):
+    if print_help("train", words):
         return
     recipe_ref, *options = words
     recipe = registry.find(recipe_ref)

@@ -20,9 +20,9 @@ from keras_seq.cli._common import (
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
-    is_help,
     keyword,
     parse_known,
+    print_help,
     run_command,
 )
 from keras_seq.train import distribution, registry, runs
@@ -43,7 +43,7 @@ def tune(*words: Words) -> None:
     split. Options set on the command line stay fixed. Re-run the same command to resume.
     `keras-seq tune RECIPE --help` lists the options of the recipe.
     """
-    if is_help("tune", words):
+    if print_help("tune", words):
         return
     recipe_ref, *options = words
     recipe = registry.find(recipe_ref)
