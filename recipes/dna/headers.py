@@ -101,11 +101,11 @@ def detect_field(headers: Iterable[str], source: object) -> ClassField:
                 known.add(field)
     if keys:
         return keys[0]
-    most = min(MAX_CLASSES, num_headers // 2)
+    max_values = min(MAX_CLASSES, num_headers // 2)
     candidates = {
         number: min(known)
         for number, known in enumerate(values or (), 1)
-        if 2 <= len(known) <= most and not {value.lower() for value in known} <= SPLIT_NAMES
+        if 2 <= len(known) <= max_values and not {value.lower() for value in known} <= SPLIT_NAMES
     }
     if len(candidates) == 1:
         return ClassField(str(*candidates))

@@ -15,6 +15,10 @@ MAX_DIGITS = 6
 """Maximum number of digits of a number in a tune."""
 
 
+SHARPS = "FCGDAEB"
+"""Letters in the order in which signatures have their sharps."""
+
+
 class NoNotesError(InputError):
     """Error for a tune without notes."""
 
@@ -40,14 +44,18 @@ class Key:
     @property
     def tonic(self) -> int:
         """Semitones of the tonic above C."""
-        alteration = self.tonic_name.count("#") - self.tonic_name.count("-")
-        return SEMITONES[self.tonic_name[0]] + alteration
+        return SEMITONES[self.tonic_name[0]] + self._alteration
 
     @property
     def fifths(self) -> int:
         """Number of sharps of the signature; flats are negative."""
-        alteration = self.tonic_name.count("#") - self.tonic_name.count("-")
-        return "FCGDAEB".index(self.tonic_name[0]) - 1 + 7 * alteration + MODE_FIFTHS[self.mode]
+        letter = SHARPS.index(self.tonic_name[0]) - 1
+        return letter + 7 * self._alteration + MODE_FIFTHS[self.mode]
+
+    @property
+    def _alteration(self) -> int:
+        """Semitones by which the accidentals of the tonic raise it."""
+        return self.tonic_name.count("#") - self.tonic_name.count("-")
 
     @classmethod
     def from_fifths(cls, fifths: int, mode: str) -> "Key":
@@ -58,7 +66,7 @@ class Key:
             mode: Mode.
         """
         sharps, letter = divmod(fifths - MODE_FIFTHS[mode] + 1, 7)
-        return cls("FCGDAEB"[letter] + ("#" * sharps or "-" * -sharps), mode)
+        return cls(SHARPS[letter] + ("#" * sharps or "-" * -sharps), mode)
 
 
 @dataclasses.dataclass
