@@ -7,7 +7,7 @@ from fractions import Fraction
 from keras_seq import InputError
 from keras_seq._internal.errors import excerpt
 
-from .melodies import SHARPS, Key, parse_meter, parse_number
+from .melodies import FLATS, SHARPS, Key, parse_meter, parse_number
 
 MODES = {
     "maj": "major",
@@ -22,8 +22,6 @@ MODES = {
     "loc": "locrian",
 }
 """Names of the modes by their first three letters in lower case, and "m"."""
-FLATS = SHARPS[::-1]
-"""Letters in the order in which signatures have their flats."""
 PIPES = re.compile(r"H[Pp]\b")
 """Pattern of the key of Highland bagpipes, whose scale is A Mixolydian."""
 

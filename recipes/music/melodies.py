@@ -17,6 +17,8 @@ MAX_DIGITS = 6
 
 SHARPS = "FCGDAEB"
 """Letters in the order in which signatures have their sharps."""
+FLATS = SHARPS[::-1]
+"""Letters in the order in which signatures have their flats."""
 
 
 class NoNotesError(InputError):

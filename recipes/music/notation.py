@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from fractions import Fraction
 
+from .melodies import FLATS, SHARPS, Key
 from .tunes import (
     BAR_LINES,
     EVENT,
@@ -66,12 +67,11 @@ def _length_to_abc(length: Fraction) -> str:
 
 def _key_signature(tonic_name: str, mode: str) -> dict[str, int]:
     """Return the accidental of each letter in a key: 1 for a sharp, -1 for a flat."""
-    letter, accidentals = tonic_name[0], tonic_name[1:]
-    fifths = "FCGDAEB".index(letter) - 1 + 7 * (accidentals.count("#") - accidentals.count("-"))
-    num_sharps = max(-7, min(7, fifths + MODE_FIFTHS.get(mode, 0)))
+    fifths = Key(tonic_name, mode if mode in MODE_FIFTHS else "major").fifths
     signature = dict.fromkeys("CDEFGAB", 0)
-    for altered in "FCGDAEB"[:num_sharps] if num_sharps > 0 else "BEADGCF"[:-num_sharps]:
-        signature[altered] = 1 if num_sharps > 0 else -1
+    # Beyond seven, letters would have two accidentals.
+    for letter in (SHARPS if fifths > 0 else FLATS)[: abs(fifths)]:
+        signature[letter] = 1 if fifths > 0 else -1
     return signature
 
 
