@@ -7,44 +7,20 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from keras_seq._internal.errors import InputError, excerpt
 from keras_seq._internal.types import Array
 from keras_seq._internal.unicode import check_text
 from keras_seq.data import limits, summaries
-from keras_seq.data.audio import as_int16, resample
-from keras_seq.data.audio_decoding import Recording, decode_audio
 from keras_seq.data.audio_folders import absolute
 from keras_seq.data.encodings import detect_format
 from keras_seq.data.row_errors import BadRows
+from keras_seq.data.utterances import MAX_EXAMPLES, Transcript, Utterance, UtteranceDecoder
 
-MAX_EXAMPLES = 3
-"""Maximum number of files that a remark names."""
 MAX_LISTED_CHARACTERS = 9
 """Maximum number of characters that a remark names."""
 RARE_COUNT = 10
 """Number of occurrences below which a character counts as rare."""
-
-
-class Utterance(NamedTuple):
-    """Recording, or segment of one, with its transcript.
-
-    >>> Utterance(Path("a.wav"), "good day", None, "a.csv, line 2").end is None
-    True
-    """
-
-    audio_file: Path
-    text: str
-    split: str | None
-    where: str
-    """File and line of the transcript, for error messages."""
-    start: float = 0.0
-    """Beginning of the segment in seconds."""
-    end: float | None = None
-    """End of the segment in seconds. None for the end of the recording."""
-    channel: int | None = None
-    """Channel from 0, or None for the mean of all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +78,7 @@ class SpeechCorpus:
     @property
     def splits(self) -> list[tuple[str | None, str]]:
         """Splits for `keras_seq.data.resolve_split`."""
-        return [(split, "") for split in dict.fromkeys(u.split for u in self.utterances)]
+        return [(split, "") for split in dict.fromkeys(u.transcript.split for u in self.utterances)]
 
     def add_text_file(self, file: Path, summary: summaries.ReadSummary | None = None) -> None:
         """Add a file with transcripts.
@@ -127,35 +103,35 @@ class SpeechCorpus:
         if example and len(examples) < MAX_EXAMPLES:
             examples.append(excerpt(example, 200))
 
-    def add(self, audio_file: Path | None, name: str, utterance: Utterance) -> None:
+    def add(self, audio_file: Path | None, name: str, transcript: Transcript) -> None:
         """Add an utterance, or count it if its recording does not exist.
 
         Args:
             audio_file: Audio file, or None if it does not exist.
             name: Name of the recording in the corpus, for messages.
-            utterance: Utterance. Its audio file is replaced, and its text is normalized.
+            transcript: Transcript, whose text is then normalized.
 
         Raises:
             InputError: If the text or the segment is invalid, under the treatment "strict".
         """
-        where = utterance.where
+        where = transcript.where
         if audio_file is None:
             self.leave_out("transcripts without a recording", f"{where}: {name}")
             return
         try:
-            check_text(utterance.text, where)
-            length = len(utterance.text)
+            check_text(transcript.text, where)
+            length = len(transcript.text)
             limits.check("max_cell_characters", length, where, "the length of the text")
-            if utterance.end is not None and not 0 <= utterance.start < utterance.end:
+            if transcript.end is not None and not 0 <= transcript.start < transcript.end:
                 raise InputError(
-                    f"{where}: the segment from {utterance.start} s to {utterance.end} s has no "
+                    f"{where}: the segment from {transcript.start} s to {transcript.end} s has no "
                     "duration."
                 )
         except InputError as error:
             self.bad_rows.add(error)
             return
-        text = self.options.normalize(utterance.text)
-        self.utterances.append(utterance._replace(audio_file=audio_file, text=text))
+        text = self.options.normalize(transcript.text)
+        self.utterances.append(Utterance(audio_file, transcript._replace(text=text)))
 
     def leave_out_recordings(self, files: Iterable[Path]) -> None:
         """Count the audio files that no transcript names.
@@ -185,8 +161,10 @@ class SpeechCorpus:
             ]
             details = "; ".join([*reasons, *self.bad_rows.messages]) or "it is empty"
             raise InputError(f"{self.summary.path} has no recording with a transcript: {details}.")
-        if all(utterance.split != "train" for utterance in self.utterances):
-            self.utterances = [u._replace(split=None) for u in self.utterances]
+        if all(utterance.transcript.split != "train" for utterance in self.utterances):
+            self.utterances = [
+                Utterance(u.audio_file, u.transcript._replace(split=None)) for u in self.utterances
+            ]
         if self._text_files and not self._summaries:
             encoding = str(detect_format(self._text_files[0], self.options.encoding))
             self.summary = self.summary.replace(encoding=encoding)
@@ -197,21 +175,25 @@ class SpeechCorpus:
     def _check_alphabet(self, alphabet: str) -> None:
         """Leave out utterances with characters that are not in an alphabet, as bad rows."""
         wrong = collections.Counter(
-            letter for u in self.utterances for letter in u.text if letter not in alphabet
+            letter
+            for u in self.utterances
+            for letter in u.transcript.text
+            if letter not in alphabet
         )
         if not wrong:
             return
         counts = _list_counts(wrong)
         kept = []
         for utterance in self.utterances:
-            letters = [letter for letter in utterance.text if letter not in alphabet]
+            text, where = utterance.transcript.text, utterance.transcript.where
+            letters = [letter for letter in text if letter not in alphabet]
             if not letters:
                 kept.append(utterance)
                 continue
-            position = utterance.text.index(letters[0]) + 1
+            position = text.index(letters[0]) + 1
             self.bad_rows.add(
                 InputError(
-                    f"{utterance.where}: {letters[0]!r} at position {position} of the text is not "
+                    f"{where}: {letters[0]!r} at position {position} of the text is not "
                     f"in the alphabet {alphabet!r}; all such characters of the corpus: {counts}."
                 )
             )
@@ -232,7 +214,7 @@ class SpeechCorpus:
         Raises:
             InputError: If a recording cannot be read, or a segment is not within it.
         """
-        decoder = _Decoder(sample_rate)
+        decoder = UtteranceDecoder(sample_rate)
         for utterance in self.utterances:
             samples = None
             with self.bad_rows:
@@ -243,7 +225,7 @@ class SpeechCorpus:
             summaries.add(table_summary)
         characters: collections.Counter[str] = collections.Counter()
         for utterance in self.utterances:
-            characters.update(utterance.text)
+            characters.update(utterance.transcript.text)
         rare = {letter: count for letter, count in characters.items() if count < RARE_COUNT}
         notes = [*self.summary.notes, *decoder.notes()]
         notes.append(f"{len(characters)} different characters in the transcripts")
@@ -258,75 +240,6 @@ class SpeechCorpus:
             num_rows=self.bad_rows.num_good, left_out=dict(self._left_out), notes=tuple(notes)
         )
         summaries.add(self.bad_rows.finish(summary))
-
-
-class _Decoder:
-    """Decoder that keeps the last recording, since segments of one recording follow each other."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self._sample_rate = sample_rate
-        self._key: tuple[Path, int | None] | None = None
-        self._last: Recording | InputError | None = None
-        self._seconds = 0.0
-        self._rates: collections.Counter[int] = collections.Counter()
-        self._wrong_sizes: list[str] = []
-        self._num_cut = 0
-
-    def read(self, utterance: Utterance) -> Array:
-        """Return the samples of an utterance, int16 `(samples,)`."""
-        recording = self._decode(utterance)
-        rate, samples, where = recording.sample_rate, recording.samples, utterance.where
-        end = recording.seconds if utterance.end is None else utterance.end
-        self._num_cut += end > recording.seconds + 0.1
-        samples = samples[round(utterance.start * rate) : round(end * rate)]
-        if not len(samples):
-            raise InputError(
-                f"{where}: the segment from {utterance.start} s to {end} s is not within "
-                f"{utterance.audio_file}, which has {recording.seconds:.2f} s."
-            )
-        self._seconds += len(samples) / rate
-        return as_int16(resample(samples, rate, self._sample_rate))
-
-    def _decode(self, utterance: Utterance) -> Recording:
-        key = utterance.audio_file, utterance.channel
-        if key != self._key:
-            self._key, self._last = key, None
-            try:
-                self._last = decode_audio(*key)
-            except InputError as error:
-                self._last = error
-            else:
-                self._rates[self._last.sample_rate] += 1
-                if self._last.has_wrong_size:
-                    self._wrong_sizes.append(str(utterance.audio_file))
-        if not isinstance(self._last, Recording):
-            assert self._last is not None
-            raise self._last
-        return self._last
-
-    def notes(self) -> list[str]:
-        """Return remarks on durations, rates and headers."""
-        rates = ", ".join(
-            f"{rate:,} Hz ({_count_files(n)})" for rate, n in self._rates.most_common()
-        )
-        minutes = self._seconds / 60
-        duration = f"{minutes:.1f} minutes" if minutes < 60 else f"{minutes / 60:,.2f} hours"
-        notes = [f"{duration} at {rates}"]
-        if any(rate != self._sample_rate for rate in self._rates):
-            notes[0] += f", resampled to {self._sample_rate:,} Hz"
-        if self._wrong_sizes:
-            files = ", ".join(self._wrong_sizes[:MAX_EXAMPLES])
-            notes.append(
-                f"{_count_files(len(self._wrong_sizes))} read to the end, since the size in the "
-                f"header is unknown or wrong: {files}"
-            )
-        if self._num_cut:
-            notes.append(f"segments cut at the end of their recording: {self._num_cut:,}")
-        return notes
-
-
-def _count_files(number: int) -> str:
-    return f"{number:,} file{'s' * (number != 1)}"
 
 
 def _list_counts(counts: collections.Counter[str], rarest: bool = False) -> str:

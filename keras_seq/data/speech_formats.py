@@ -18,8 +18,9 @@ from keras_seq.data.audio_folders import (
 )
 from keras_seq.data.files import read_first_line, read_lines
 from keras_seq.data.opening import check_exists, check_regular_file, list_folder
-from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
+from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus
 from keras_seq.data.speech_tables import list_tables, parse_seconds, read_tables
+from keras_seq.data.utterances import Transcript
 
 KALDI_LIST = "wav.scp"
 """File of a Kaldi folder that lists the recordings."""
@@ -190,7 +191,7 @@ def _read_metadata(
     for cells, where in _parse_lines(corpus, file, parse):
         audio_file = folder.find(*_metadata_places(file, cells[0]))
         text = cells[-1] or cells[1]
-        corpus.add(audio_file, cells[0], Utterance(file, text, None, where))
+        corpus.add(audio_file, cells[0], Transcript(text, None, where))
         num_columns = max(num_columns, len(cells))
     columns = {"file": "1", "text": str(num_columns)}
     corpus.summary = corpus.summary.replace(delimiter="|", has_header=False, columns=columns)
@@ -206,7 +207,7 @@ def _read_librispeech(
         split = split_of_folder(file, folder.folder)
         for name, text, where in rows:
             audio_file = folder.find(file.parent / Path(name).name)
-            corpus.add(audio_file, name, Utterance(file, text, split, where))
+            corpus.add(audio_file, name, Transcript(text, split, where))
     corpus.leave_out_recordings(folder.files)
     return corpus.finish()
 
@@ -220,19 +221,19 @@ def _read_stm(
         split = None
         if path.is_dir():
             split = split_of_folder(file, path) or split_of_name(file.name)
-        utterances = (row for row in rows if row is not None)
-        for name, utterance in sorted(utterances, key=lambda row: (row[0], row[1].start)):
-            if utterance.text == IGNORED_SEGMENT:
+        transcripts = (row for row in rows if row is not None)
+        for name, transcript in sorted(transcripts, key=lambda row: (row[0], row[1].start)):
+            if transcript.text == IGNORED_SEGMENT:
                 corpus.leave_out(f"segments with {IGNORED_SEGMENT}")
                 continue
             audio_file = folder.find_stem(Path(name).name, file)
-            corpus.add(audio_file, name, utterance._replace(split=split))
+            corpus.add(audio_file, name, transcript._replace(split=split))
     corpus.leave_out_recordings(folder.files)
     return corpus.finish()
 
 
-def _parse_stm(line: str, where: str) -> tuple[str, Utterance] | None:
-    """Return the name of the recording and the utterance, or None for a comment."""
+def _parse_stm(line: str, where: str) -> tuple[str, Transcript] | None:
+    """Return the name of the recording and the transcript, or None for a comment."""
     if line.startswith(";;"):
         return None
     words = _BLANKS.split(line, maxsplit=5)
@@ -245,7 +246,7 @@ def _parse_stm(line: str, where: str) -> tuple[str, Utterance] | None:
         text = text[label.end() :]
     start, end = (parse_seconds(word, where) for word in words[3:5])
     channel = CHANNELS.get(words[1].upper())
-    return words[0], Utterance(Path(), text.strip(), None, where, start, end, channel)
+    return words[0], Transcript(text.strip(), None, where, start, end, channel)
 
 
 def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> SpeechCorpus:
@@ -274,11 +275,11 @@ def _read_kaldi(path: Path, folders: Sequence[Path], options: CorpusOptions) -> 
         ):
             unused.discard(key)
             name, start, end = segments.get(key, ("", 0.0, None))
-            texts.append((name, key, Utterance(Path(), text, split, where, start, end)))
+            texts.append((name, key, Transcript(text, split, where, start, end)))
         # Segments of one recording follow each other, so that it is decoded once.
-        for name, key, utterance in sorted(texts, key=lambda row: (row[0], row[2].start)):
+        for name, key, transcript in sorted(texts, key=lambda row: (row[0], row[2].start)):
             path_name, audio_file = recordings.get(name, (key, None))
-            corpus.add(audio_file, path_name, utterance)
+            corpus.add(audio_file, path_name, transcript)
         for key in sorted(unused):
             corpus.leave_out("recordings without a transcript", key)
     return corpus.finish()
@@ -331,7 +332,7 @@ def _read_texts(
             corpus.bad_rows.add(error)
             continue
         split = split_of_folder(audio_file, path)
-        corpus.add(audio_file, str(audio_file), Utterance(audio_file, text, split, str(file)))
+        corpus.add(audio_file, str(audio_file), Transcript(text, split, str(file)))
     if not corpus.utterances and not corpus.bad_rows.num_bad:
         raise InputError(
             f"{path} has no transcripts: add a table (.csv, .tsv, .jsonl) with the columns file "

@@ -13,8 +13,9 @@ from keras_seq.data.delimited import parse_delimiter, read_table_rows
 from keras_seq.data.json_lines import read_objects
 from keras_seq.data.opening import check_regular_file, list_folder, unpacked_suffix
 from keras_seq.data.row_errors import BadRows
-from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus, Utterance
+from keras_seq.data.speech_corpora import CorpusOptions, SpeechCorpus
 from keras_seq.data.tables import JSON_SUFFIXES, TAB_SUFFIXES, Table
+from keras_seq.data.utterances import Transcript
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 """Suffixes of tables in folders."""
@@ -100,7 +101,7 @@ def _read_table(corpus: SpeechCorpus, split: str | None, file: Path, base: Path)
     ) -> Sequence[object]:
         audio_file = find_named_file(base, name, where, AUDIO_FOLDERS)
         start, end = _parse_segment(where, offset, duration) if offset else (0.0, None)
-        return audio_file, str(base / name), Utterance(Path(), text, split, where, start, end)
+        return audio_file, str(base / name), Transcript(text, split, where, start, end)
 
     empty = ("text", *SEGMENT_COLUMNS)
     table = Table(file, columns, options.encoding, HINT, empty, options.delimiter, parse)
@@ -108,8 +109,8 @@ def _read_table(corpus: SpeechCorpus, split: str | None, file: Path, base: Path)
     if "offset" in columns:
         # Segments of one recording follow each other, so that it is decoded once.
         rows.sort(key=lambda row: (row[1], row[2].start))
-    for audio_file, name, utterance in rows:
-        corpus.add(audio_file, name, utterance)
+    for audio_file, name, transcript in rows:
+        corpus.add(audio_file, name, transcript)
     corpus.add_text_file(file, table.summary)
 
 

@@ -166,8 +166,8 @@ def _user_examples(corpus: data.SpeechCorpus, config: Config) -> Iterator[Exampl
     splits = corpus.splits
     for utterance, samples in corpus.read(config.sample_rate):
         key = samples.tobytes()
-        features = {"samples": samples, "text": utterance.text, "voice": ""}
-        yield key, features, data.resolve_split(splits, utterance.split, key)
+        features = {"samples": samples, "text": utterance.transcript.text, "voice": ""}
+        yield key, features, data.resolve_split(splits, utterance.transcript.split, key)
 
 
 def _load_tfds(config: Config) -> Splits:

@@ -40,7 +40,7 @@ def read(path, **options):
     with data.collect_summaries() as summaries:
         corpus = data.open_speech_corpus(path, data.CorpusOptions(**options))
         rows = [
-            (int(samples[0]), utterance.text, utterance.split)
+            (int(samples[0]), utterance.transcript.text, utterance.transcript.split)
             for utterance, samples in corpus.read(RATE)
         ]
     return rows, summaries[-1]
@@ -100,7 +100,7 @@ def test_common_voice(tmp_path):
     files["dev.tsv"] = head + "s1\tb.wav\tBye\t2\n"
     with data.collect_summaries() as summaries:
         corpus = data.open_speech_corpus(write(tmp_path / "two", files), data.CorpusOptions())
-        rows = [(u.text, u.split) for u, _ in corpus.read(RATE)]
+        rows = [(u.transcript.text, u.transcript.split) for u, _ in corpus.read(RATE)]
     assert rows == [("Bye", "validation"), ("The", "train")]
     assert [summary.columns for summary in summaries[:2]] == [
         {"file": "path", "text": "sentence"}
@@ -169,7 +169,7 @@ def test_kaldi(tmp_path):
 
 
 def test_kaldi_segments_decode_a_recording_once(tmp_path, monkeypatch):
-    from keras_seq.data import speech_corpora
+    from keras_seq.data import utterances
 
     files = {
         "wav.scp": "r1 a.wav\nr2 b.wav\n",
@@ -179,9 +179,9 @@ def test_kaldi_segments_decode_a_recording_once(tmp_path, monkeypatch):
         "b.wav": 7,
     }
     calls = []
-    decode = speech_corpora.decode_audio
+    decode = utterances.decode_audio
     monkeypatch.setattr(
-        speech_corpora, "decode_audio", lambda *args: calls.append(args) or decode(*args)
+        utterances, "decode_audio", lambda *args: calls.append(args) or decode(*args)
     )
     rows, summary = read(write(tmp_path, files))
     assert rows == [(1, "one", None), (3, "three", None), (7, "all", None)]
