@@ -10,6 +10,8 @@ BLANKS = " \t\r\n"
 Other white space, such as a no-break or an ideographic space, may be part of a word.
 """
 
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
 
 def split_at_blanks(text: str, maxsplit: int = 0) -> list[str]:
     r"""Return the parts of a text between `BLANKS`, without empty ones.
@@ -23,6 +25,21 @@ def split_at_blanks(text: str, maxsplit: int = 0) -> list[str]:
     """
     text = text.strip(BLANKS)
     return re.split(f"[{BLANKS}]+", text, maxsplit=maxsplit) if text else []
+
+
+def show_controls(text: str) -> str:
+    r"""Return a text for a terminal, with escapes in place of control characters.
+
+    Line ends and tabs remain. Other control characters could move the cursor, change colours, or
+    reverse the order of letters.
+
+    >>> show_controls("\x1b[31mred")
+    '\\x1b[31mred'
+
+    Args:
+        text: Text, perhaps from a file.
+    """
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def check_text(text: str, where: str) -> None:

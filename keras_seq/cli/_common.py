@@ -13,8 +13,10 @@ from cyclopts import App, Parameter, Token
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from keras_seq import __version__
+from keras_seq._internal.unicode import show_controls
 from keras_seq.train.metrics import flatten, numbers
 
 app = App(
@@ -103,6 +105,15 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def as_cell(text: str) -> Text:
+    """Return a text as a cell of a table, in which brackets are no markup.
+
+    Args:
+        text: Text, perhaps from a file.
+    """
+    return Text(show_controls(text))
+
+
 HEADLINE_METRICS = 2
 """Maximum number of metrics per split that are printed in one line."""
 
@@ -130,8 +141,8 @@ def _print_details(title: str, details: Mapping[str, Any]) -> None:
     has_labels = all(isinstance(values, Mapping) for values in details.values())
     rows = details if has_labels else {name: {"value": x} for name, x in flatten(details).items()}
     columns = dict.fromkeys(name for values in rows.values() for name in values)
-    table = Table("", *map(escape, columns), title=escape(title), title_justify="left")
+    table = Table("", *map(escape, columns), title=as_cell(title), title_justify="left")
     for label, values in rows.items():
         cells = (f"{values[name]:.4f}" if name in values else "" for name in columns)
-        table.add_row(escape(label), *cells)
+        table.add_row(as_cell(label), *cells)
     console.print(table)

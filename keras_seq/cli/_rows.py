@@ -13,7 +13,7 @@ from rich.table import Table
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.cli._common import console
+from keras_seq.cli._common import as_cell, console
 
 Row = Mapping[str, Any]
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -31,7 +31,7 @@ def print_table(rows: Iterable[Row]) -> None:
     columns = dict.fromkeys(name for row in rows for name in row)
     table = Table(*columns)
     for row in rows:
-        table.add_row(*(format_value(row.get(name, "")) for name in columns))
+        table.add_row(*(as_cell(format_value(row.get(name, ""))) for name in columns))
     console.print(table)
 
 

@@ -6,6 +6,7 @@ import traceback
 from cyclopts import CycloptsError
 
 from keras_seq._internal.errors import explain
+from keras_seq._internal.unicode import show_controls
 
 # Each module registers its command.
 from keras_seq.cli import (  # noqa: F401
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         if debug:
             traceback.print_exc()
-        print(f"keras-seq: {message}", file=sys.stderr)
+        print(show_controls(f"keras-seq: {message}"), file=sys.stderr)
         return 2
     return 0
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from keras_seq.cli._common import app, console
+from keras_seq.cli._common import app, as_cell, console
 
 
 @app.command
@@ -28,5 +28,5 @@ def cache(
         return
     table = Table("name", "size", "last used", "path", "made from")
     for entry in entries:
-        table.add_row(*entry.to_row())
+        table.add_row(*map(as_cell, entry.to_row()))
     console.print("Removed:" if clear else "", table)

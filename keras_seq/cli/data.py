@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from keras_seq.cli._common import app, console
+from keras_seq._internal.unicode import show_controls
+from keras_seq.cli._common import app, as_cell, console
 from keras_seq.cli._two_stages import (
     Words,
     config_parameters,
@@ -102,19 +103,21 @@ def _print_report(report: DataReport) -> None:
     for warning in report.warnings:
         _print_line("warning", warning)
     for note in report.notes:
-        console.print(note, markup=False)
+        console.print(show_controls(note), markup=False)
 
 
 def _print_line(title: str, text: str) -> None:
     console.print(f"[bold]{title}[/] ", end="")
-    console.print(text, markup=False)
+    console.print(show_controls(text), markup=False)
 
 
 def _print_labels(labels: Mapping[str, Mapping[str, int]], splits: list[str]) -> None:
     """Print a table of the numbers of labels, one row per label."""
     table = Table("label", *splits)
     for label in list(labels)[:MAX_LABELS]:
-        table.add_row(repr(label), *(f"{labels[label].get(split, 0):,}" for split in splits))
+        table.add_row(
+            as_cell(repr(label)), *(f"{labels[label].get(split, 0):,}" for split in splits)
+        )
     console.print(table)
     if len(labels) > MAX_LABELS:
         console.print(f"and {len(labels) - MAX_LABELS:,} other labels")

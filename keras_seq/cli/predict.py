@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import Words, keyword, parse_known, print_help, run_command
@@ -101,7 +102,9 @@ def _predict(
                 advance(len(batch))
     if bad:
         print(f"keras-seq: warning: left out {len(bad)} bad inputs:", file=sys.stderr)
-        print(*(f"  {text}" for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr)
+        print(
+            *(show_controls(f"  {text}") for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr
+        )
 
 
 INPUT_HELP = f"File with one input per line; {STANDARD} reads the standard input."

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from keras_seq._internal.errors import InputError
-from keras_seq.cli._common import RUNS, RunsOption, app, console
+from keras_seq.cli._common import RUNS, RunsOption, app, as_cell, console
 from keras_seq.train import registry
 from keras_seq.train.metrics import flatten, numbers
 from keras_seq.train.runs import Run
@@ -34,7 +35,7 @@ def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
         raise InputError(f"There are no runs in {runs_folder}. Name their folder with --runs.")
     table = Table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
     for folder in folders_of_runs:
-        table.add_row(str(folder), *_describe(Run(folder)))
+        table.add_row(*map(as_cell, (str(folder), *_describe(Run(folder)))))
     console.print(table)
 
 
@@ -85,13 +86,13 @@ def _compare(runs: list[Run]) -> None:
         facts = {name: metrics[name] for name in FACTS if name in metrics}
         settings_of_runs.append(settings)
         metrics_of_runs.append(flatten(split_metrics) | facts)
-    table = Table("", *(str(run.folder) for run in runs))
+    table = Table("", *(escape(str(run.folder)) for run in runs))
     for name, values in _transpose(settings_of_runs).items():
         if any(value != values[0] for value in values):
-            table.add_row(name, *map(_format, values))
+            table.add_row(name, *(as_cell(_format(value)) for value in values))
     table.add_section()
     for name, values in _transpose(metrics_of_runs).items():
-        table.add_row(name, *map(_format, values))
+        table.add_row(name, *(as_cell(_format(value)) for value in values))
     console.print(table)
 
 

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from keras_seq._internal.errors import InputError, excerpt, explain, unknown_name
+from keras_seq._internal.unicode import show_controls
 from keras_seq.data import limits
 from keras_seq.data.summaries import ReadSummary
 
@@ -91,11 +92,9 @@ def warn(read: Iterable[ReadSummary]) -> None:
                 for note in summary.notes
                 if note.startswith(NOTE_PREFIX)
             ]
-            print(
-                f"keras-seq: warning: left out {num_bad:,} bad rows of {summary.path}, such as: "
-                f"{' '.join(messages)}",
-                file=sys.stderr,
-            )
+            warning = f"left out {num_bad:,} bad rows of {summary.path}, such as: "
+            warning += " ".join(messages)
+            print(show_controls(f"keras-seq: warning: {warning}"), file=sys.stderr)
 
 
 class BadRows:

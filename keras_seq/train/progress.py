@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from keras_seq._internal.unicode import show_controls
 from keras_seq.train.metrics import numbers
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         for summary in self.run_callback.summaries:
-            self.bar.console.print(f"read {summary}", markup=False)
+            self.bar.console.print(show_controls(f"read {summary}"), markup=False)
         for line in shorten(self.run_callback.data_warnings):
-            self.bar.console.print(f"warning: {line}", markup=False)
+            self.bar.console.print(show_controls(f"warning: {line}"), markup=False)
         if report := self.run_callback.tokenizer_report:
             for line in (str(report), report.warning):
                 if line:
-                    self.bar.console.print(line, markup=False)
+                    self.bar.console.print(show_controls(line), markup=False)
         epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
         self.task = self.bar.add_task(
             "",

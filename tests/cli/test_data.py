@@ -77,6 +77,25 @@ def test_mistakes(workplace, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
+def test_brackets_in_labels_are_no_markup(workplace, capsys):
+    (workplace / "a.conll").write_text("a B-[/b]\nb B-[red]\nc B-:x:\n")
+    assert cli.main(["data", "ner", "a.conll"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"│ '{label}' " in out for label in ("[/b]", "[red]", ":x:"))
+
+
+def test_control_characters_are_escaped(workplace, capsys):
+    lines = ["a\tB-L\x1b[31m", "", "d.e\tO", "", "\x1b[2Jf.g\tO\n"]
+    (workplace / "a.conll").write_text("\n".join(lines))
+    assert cli.main(["data", "ner", "a.conll", "--tokenizer", "word"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b[31m" not in out and "\x1b[2J" not in out
+    assert r"labels: L\x1b[31m 1" in out
+    (workplace / "a.conll").write_text("a O\n\x1b[31mred\n")
+    assert cli.main(["data", "ner", "a.conll"]) == 2
+    assert "\x1b[31m" not in capsys.readouterr().err
+
+
 def test_help_lists_the_options_of_the_recipe(capsys):
     assert cli.main(["data", "sentiment", "--help"]) == 0
     out = capsys.readouterr().out
