@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import read_lines, read_table
+from keras_seq.data import read_first_line, read_lines, read_table
 
 CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 
@@ -22,6 +22,13 @@ def test_lines_and_tables(tmp_path, compressed):
     with pytest.raises(InputError, match="line 2: byte 1 is not ascii"):
         (tmp_path / "b.txt").write_text("text\nüben\n", encoding="utf-8")
         list(read_lines(tmp_path / "b.txt", "ascii"))
+
+
+def test_the_first_line_that_is_not_blank(tmp_path):
+    path = tmp_path / "a.txt"
+    for content, line in (("\n \t\na b \nc\n", "a b "), ("\n \n", ""), ("", "")):
+        path.write_text(content, encoding="utf-8")
+        assert read_first_line(path) == line
 
 
 @pytest.mark.parametrize(
