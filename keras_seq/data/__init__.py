@@ -1,5 +1,6 @@
 """Readers of examples from user files, TensorFlow Datasets, the Hugging Face Hub and archives."""
 
+from keras_seq._internal.subsampling import subsample
 from keras_seq.data.conll import read_conll
 from keras_seq.data.files import (
     SPLITS,
@@ -30,7 +31,7 @@ from keras_seq.data.tables import read_table
 from keras_seq.data.tagged_json import read_spans
 from keras_seq.data.tagging import TaggingOptions, open_tagged
 from keras_seq.data.tfds_builders import cached_dataset, load_tfds, to_arrays
-from keras_seq.data.videos import VIDEO_SUFFIXES, read_video, subsample
+from keras_seq.data.videos import VIDEO_SUFFIXES, read_video
 
 __all__ = [
     "SPLITS",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.subsampling import subsample
 from keras_seq._internal.types import Array
 from keras_seq.data import ffmpeg, limits
 from keras_seq.data.files import natural_key
@@ -197,18 +198,3 @@ def _decoding(path: Path) -> contextlib.AbstractContextManager[None]:
 def _check_size(frame: Any, path: Path) -> None:
     pixels = frame.width * frame.height
     limits.check("max_pixels", pixels, path, "width times height of a frame")
-
-
-def subsample(frames: Sequence[Frame], max_frames: int) -> Sequence[Frame]:
-    """Return at most `max_frames` evenly spaced frames, starting with the first.
-
-    >>> subsample(range(6), 3)
-    [0, 2, 4]
-
-    Args:
-        frames: Frames of a video.
-        max_frames: Maximum number of frames.
-    """
-    if len(frames) <= max_frames:
-        return frames
-    return [frames[i * len(frames) // max_frames] for i in range(max_frames)]

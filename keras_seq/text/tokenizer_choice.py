@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from keras_seq._internal.errors import check_list
+from keras_seq._internal.subsampling import subsample
 from keras_seq.text import detokenization
 from keras_seq.text.detokenization import JOININGS, RawText
 from keras_seq.text.split_rule import SplitRule
@@ -221,18 +222,6 @@ def raw_texts(
     ]
 
 
-def evenly_spaced(items: Sequence[Any], maximum: int = MAX_SENTENCES) -> list[Any]:
-    """Return at most `maximum` evenly spaced items.
-
-    Args:
-        items: Items.
-        maximum: Largest number of items to return.
-    """
-    if len(items) <= maximum:
-        return list(items)
-    return [items[number * len(items) // maximum] for number in range(maximum)]
-
-
 class _Sample:
     """Sample of the training sentences, with their raw text."""
 
@@ -244,9 +233,9 @@ class _Sample:
     ) -> None:
         for tokens in sentences:
             check_list(tokens, "tokens")
-        self.sentences = evenly_spaced(sentences)
+        self.sentences = subsample(sentences, MAX_SENTENCES)
         self.num_training_sentences = len(sentences)
-        texts = evenly_spaced(texts) if texts else [""] * len(self.sentences)
+        texts = subsample(texts, MAX_SENTENCES) if texts else [""] * len(self.sentences)
         joining = joining or detokenization.detect_joining(self.sentences)
         self.text_source = "original" if all(texts) and texts else joining
         self.raw = raw_texts(self.sentences, texts, joining)

@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from keras_seq import data
 from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceTagger
 from keras_seq.text.detokenization import detect_joining
 from keras_seq.text.tag_schemes import OUTSIDE, Span, split_tag, tags_to_spans
-from keras_seq.text.tokenizer_choice import evenly_spaced, raw_texts
+from keras_seq.text.tokenizer_choice import MAX_SENTENCES, raw_texts
 from keras_seq.text.words import are_characters
 from keras_seq.train import plots
 from keras_seq.train.metrics import Metrics
@@ -69,7 +70,7 @@ def raw_text_spans(
         predicted: Spans that the model predicts from the tokens of the data.
     """
     examples = splits[name]
-    joining = detect_joining(evenly_spaced(splits["train"].inputs))
+    joining = detect_joining(data.subsample(splits["train"].inputs, MAX_SENTENCES))
     rows = raw_texts(examples.inputs, examples.targets.get("texts"), joining)
     true_raw, predicted_raw, others = [], [], []
     for number, (tokens, (text, offsets)) in enumerate(zip(examples.inputs, rows)):

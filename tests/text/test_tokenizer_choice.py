@@ -303,7 +303,7 @@ def test_differences_are_shown():
 
 
 def test_only_some_of_many_sentences_are_measured(monkeypatch):
-    monkeypatch.setattr(tokenizer_choice, "evenly_spaced", lambda items: list(items)[::10])
+    monkeypatch.setattr(tokenizer_choice, "subsample", lambda items, _: list(items)[::10])
     report = choose_tokenizer([["Ada", str(number)] for number in range(100)]).report
     assert "of 10 of 100 training sentences" in str(report)
     assert tokenizer_choice.MAX_SENTENCES >= 1_000
