@@ -1,5 +1,6 @@
 """Readers of examples from user files, TensorFlow Datasets, the Hugging Face Hub and archives."""
 
+from keras_seq._internal.errors import excerpt
 from keras_seq._internal.subsampling import subsample
 from keras_seq.data.conll import read_conll
 from keras_seq.data.files import (
@@ -49,6 +50,7 @@ __all__ = [
     "carve_splits",
     "check_labels",
     "collect_summaries",
+    "excerpt",
     "fingerprint",
     "hash_fold",
     "hash_split",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from keras_seq import InputError, data
-from keras_seq._internal.errors import excerpt
+from keras_seq.data import excerpt
 
 CLASS_KEYS = ("class", "label", "category")
 """Keys of a class in a header, such as in `class=EI` or `[label=EI]`."""

@@ -5,7 +5,7 @@ import re
 from fractions import Fraction
 
 from keras_seq import InputError
-from keras_seq._internal.errors import excerpt
+from keras_seq.data import excerpt
 
 from .melodies import FLATS, SHARPS, Key, parse_meter, parse_number
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from keras_seq import InputError
-from keras_seq._internal.errors import excerpt
-from keras_seq.data import limits
+from keras_seq.data import excerpt, limits
 
 from . import abc_fields
 from .abc_fields import Signature

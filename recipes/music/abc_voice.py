@@ -5,7 +5,7 @@ from collections import Counter
 from fractions import Fraction
 
 from keras_seq import InputError
-from keras_seq._internal.errors import excerpt
+from keras_seq.data import excerpt
 
 from .abc_fields import ALTERATIONS, Signature
 from .melodies import TokenWriter, parse_number

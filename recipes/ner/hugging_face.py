@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from keras_seq import InputError, data
-from keras_seq._internal.errors import excerpt
 from keras_seq.batching import RawExamples
+from keras_seq.data import excerpt
 from keras_seq.data.tagged_json import TAG_KEYS, TOKEN_KEYS
 from keras_seq.text.tag_scheme_detection import guess_scheme
 from keras_seq.text.tag_schemes import ALIASES, spans_to_tags, tags_to_spans
