@@ -106,7 +106,7 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def as_cell(text: str) -> Text:
-    """Return a text as a cell of a table, in which brackets are no markup.
+    """Return a text as a cell of a table, with its brackets and control characters shown.
 
     Args:
         text: Text, perhaps from a file.

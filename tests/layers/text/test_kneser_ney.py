@@ -130,5 +130,5 @@ def test_interpolation_outside_training():
 
 
 def test_interpolation_out_of_range():
-    with pytest.raises(InputError, match=r"order 3, interpolation 1\.5 and discount 0\.75"):
+    with pytest.raises(InputError, match=r"`interpolation` must be a number from 0 to 1, got 1\.5"):
         make_layer(TEXTS, 3, interpolation=1.5)

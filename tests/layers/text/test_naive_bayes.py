@@ -50,7 +50,7 @@ def test_logits_are_weighted_sums():
 
 
 def test_needs_two_labels():
-    with pytest.raises(InputError, match="2 labels, got num_features=4 and num_labels=1"):
+    with pytest.raises(InputError, match="`num_labels` must be an integer of at least 2, got 1"):
         make_layer(labels=1)
 
 
@@ -105,5 +105,5 @@ def test_weight_array_model_equals_the_equation(order, window):
 
 
 def test_order_exceeds_window():
-    with pytest.raises(InputError, match="order=3, window=2"):
+    with pytest.raises(InputError, match="`order` must be at most `window`, 2, got 3"):
         layers.WeightArrayModel(2, 3, 2)
