@@ -94,6 +94,11 @@ def _writer(file: TextIO, suffix: str) -> Callable[[Iterable[Row]], None]:
             if writer is None:
                 writer = csv.DictWriter(file, list(row), delimiter=DELIMITERS[suffix])
                 writer.writeheader()
+            if new := [name for name in row if name not in writer.fieldnames]:
+                raise InputError(
+                    f"A prediction has the column {new[0]!r}, but the first has not; choose an "
+                    "--output that ends with .jsonl."
+                )
             writer.writerow(row)
 
     return write_delimited

@@ -1,10 +1,21 @@
-"""Tables of predictions."""
+"""Files of predictions."""
 
-from keras_seq.cli._rows import print_table
+import pytest
+
+from keras_seq._internal.errors import InputError
+from keras_seq.cli._rows import open_writer
 
 
-def test_texts_are_printed_as_they_are(capsys):
-    print_table([{"text": "[/b] [red]a\\", "score": 0.25}, {"text": ":x: \x1b[31m", "score": 1}])
-    out = capsys.readouterr().out
-    assert "[/b] [red]a\\ " in out and "0.250" in out
-    assert r":x: \x1b[31m" in out and "\x1b" not in out
+def test_rows_with_further_columns(tmp_path):
+    rows = [{"text": "a"}, {"text": "b", "plot": "b.png"}]
+    path = tmp_path / "rows.jsonl"
+    with open_writer(str(path)) as write:
+        write(rows)
+    assert path.read_text() == '{"text": "a"}\n{"text": "b", "plot": "b.png"}\n'
+    path = tmp_path / "rows.csv"
+    with (
+        pytest.raises(InputError, match=r"the column 'plot', but the first has not; .*\.jsonl"),
+        open_writer(str(path)) as write,
+    ):
+        write(rows)
+    assert not path.exists()
