@@ -213,8 +213,8 @@ def measure_all(names: Sequence[str], phases: Sequence[str], max_rows: int) -> I
                 row = json.loads(answer.stdout.decode().strip().split("\n")[-1])
                 sizes = {"rows": num_rows, "megabytes": round(path.stat().st_size / 1e6)}
                 speed = {
-                    "rows_per_second": round(num_rows / row["seconds"]),
-                    "rows_per_cpu_second": round(num_rows / row["cpu_seconds"]),
+                    "rows_per_second": round(num_rows / max(row["seconds"], 0.01)),
+                    "rows_per_cpu_second": round(num_rows / max(row["cpu_seconds"], 0.01)),
                 }
                 yield {**row, **sizes, **speed}
 

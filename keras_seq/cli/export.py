@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter, validators
+from rich.markup import escape
 
 from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError
@@ -48,4 +49,4 @@ def export(
         console.print(f"[yellow]{warning}[/]")
     if "precision" in report:
         console.print(f"[bold]precision[/] {report['precision']}")
-    console.print(f"[bold]exported to[/] {folder}")
+    console.print(f"[bold]exported to[/] {escape(str(folder))}")

@@ -17,8 +17,9 @@ from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import Words, keyword, parse_known, print_help, run_command
-from keras_seq.train.api import TrainedRun, load_run
+from keras_seq.train.api import TrainedRun
 from keras_seq.train.prediction import BATCH_SIZE
+from keras_seq.train.runs import Run
 
 MAX_MESSAGES = 3
 """Maximum number of bad inputs whose error messages are printed."""
@@ -43,7 +44,9 @@ def predict(*words: Words) -> None:
     folder, *options = words
     if not options:
         raise _no_input()
-    trained = load_run(folder, parse_known(FirstStage, options).recipe)
+    run = Run(Path(folder))
+    info, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
+    trained = TrainedRun(run, info)  # perhaps unfinished, which matters only beyond --help
 
     def predict_inputs(
         *inputs: str,

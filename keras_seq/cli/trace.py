@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from rich.markup import escape
+
 from keras_seq.cli._common import RecipeOption, app, console, limited
 from keras_seq.train.api import load_run
 
@@ -17,4 +19,5 @@ def trace(run: Path, example: str, *, recipe: RecipeOption = None) -> None:
             test split, from 0.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
-    console.print(f"[bold]page[/] {load_run(run, recipe).write_trace_page(example)}")
+    page = load_run(run, recipe).write_trace_page(example)
+    console.print(f"[bold]page[/] {escape(str(page))}")

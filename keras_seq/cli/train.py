@@ -5,6 +5,7 @@ import shlex
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from rich.markup import escape
 
 from keras_seq.cli._common import (
     RUNS,
@@ -92,7 +93,7 @@ def train(*words: Words) -> None:
         )
         if trained is not None:
             print_metrics(trained.metrics, recipe.monitor)
-            console.print(f"[bold]run[/] {trained.folder}")
+            console.print(f"[bold]run[/] {escape(str(trained.folder))}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
     run_command(

@@ -8,6 +8,7 @@ import sys
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
+from rich.markup import escape
 from rich.table import Table
 
 from keras_seq.cli._common import (
@@ -117,7 +118,7 @@ def tune(*words: Words) -> None:
             table.add_row(*map(tuning.format_value, row.values()))
         console.print(table)
         print_metrics(metrics, recipe.monitor)
-        console.print(f"[bold]run[/] {folder.folder}")
+        console.print(f"[bold]run[/] {escape(str(folder.folder))}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
     names = ", ".join(name.replace("_", "-") for name in defaults.spaces())

@@ -53,7 +53,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
             if picture is not None:
                 path = plots.plot_path(picture, text)
                 plots.attention(candidates[:1], path)
-                plot = {"attention": str(path)}
+                plot = {"attention": str(path) if path.is_file() else "no output"}
             for candidate in candidates:
                 yield {
                     "word": text,
