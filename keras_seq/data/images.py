@@ -116,7 +116,7 @@ def _open(path: Path) -> "Image.Image":
     """Open an image file; Pillow reads only its header here."""
     from PIL import Image
 
-    # Pillow's own limit is global, so it is raised where needed and never lowered.
+    # Pillow's limit is global. Raise it to ours, but never lower that of other code.
     if Image.MAX_IMAGE_PIXELS is not None:
         Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, limits.get().max_pixels)
     try:

@@ -29,7 +29,7 @@ class TextModel(BaseModel):
     stack: Any
     """`RNNStack`, or a list of them."""
     tokenizer_report: TokenizerReport | None = None
-    """How the tokenizer reproduces the training tokens from raw text, if that was measured."""
+    """Share of the training sentences that the tokenizer reproduces from raw text, or None."""
 
     @property
     def token_embedding(self) -> TokenEmbedding | None:

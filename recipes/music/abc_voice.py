@@ -65,7 +65,7 @@ class AbcVoice:
         self.octave = signature.octave
         self.writer = TokenWriter(meter or "4/4")
         self.in_overlay = False
-        """Whether what follows in the bar is a further voice, which is left out."""
+        """True after `&`: the rest of the bar belongs to an overlaid voice, which is left out."""
         self._left_out = left_out
         self._altered: dict[tuple[str, int], int] = {}
         self._tuplet, self._num_in_tuplet = Fraction(1), 0

@@ -4,17 +4,15 @@ import builtins
 import doctest
 import io
 import json
-import time
 import wave
 
+import datasets
 import numpy as np
 import pytest
 
 from keras_seq import InputError, cli, data
 from keras_seq.data import collect_summaries, huggingface, network, open_hf
 from keras_seq.train import registry
-
-datasets = pytest.importorskip("datasets")
 
 LABELED = {
     "text": [f"film {number} was great" for number in range(40)] + [" ", "hidden"],
@@ -299,11 +297,9 @@ def test_without_a_network(workplace, monkeypatch, by_variable, capsys):
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", by_variable)
     asked = []
     monkeypatch.setattr(network, "is_reachable", asked.append)
-    start = time.perf_counter()
     for name in ("hf:keras-seq-none", "hf:keras-seq/none/config"):
         with pytest.raises(InputError, match=f"{name} is not in the cache .* HF_HUB_OFFLINE"):
             open_hf(name)
-    assert time.perf_counter() - start < 5
     assert bool(asked) is not by_variable
 
 

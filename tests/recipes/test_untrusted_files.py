@@ -39,7 +39,7 @@ def test_readers_reject_special_files(seeds, reader, tmp_path):
             "none": "There is no file",
         }.items():
             # A corpus of recordings may be a folder, and may lack one of its lists.
-            message = "" if reader == "speech corpus" else message
+            message = name if reader == "speech corpus" else message
             with pytest.raises(InputError, match=message):
                 READERS[reader].read(folder / f"{name}{ending}")
 
