@@ -1,4 +1,4 @@
-"""Examples of docs/extending.md: a copied recipe with another feature, and a custom cell."""
+"""Examples of docs/guides/extend_recipe.md: a copied recipe with another feature, and a custom cell."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from helpers import BACKEND
 from keras_seq import cli
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs/extending.md").read_text()
+PAGE = (ROOT / "docs/guides/extend_recipe.md").read_text()
 DIFF = re.search(r"```diff\n(.*?)```", PAGE, re.DOTALL)[1]
 SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 

@@ -23,7 +23,7 @@ def test_python_example_runs():
 
 
 def test_layers_replace_those_of_keras():
-    page = (ROOT / "docs/from_keras.md").read_text()
+    page = (ROOT / "docs/guides/from_keras.md").read_text()
     names: dict = {}
     exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
     x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
