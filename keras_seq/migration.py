@@ -1,7 +1,7 @@
 """Conversion of weights of TensorFlow Addons to layers of this package.
 
-TensorFlow Addons cannot be imported together with Keras 3. `docs/guides/from_addons.md` shows how to save
-its weights as arrays in a separate environment. These functions take the arrays.
+TensorFlow Addons cannot be imported together with Keras 3. `docs/guides/from_addons.md` shows how
+to save its weights as arrays in a separate environment. These functions take the arrays.
 """
 
 from collections.abc import Sequence

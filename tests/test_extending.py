@@ -1,4 +1,4 @@
-"""Examples of docs/guides/extend_recipe.md: a copied recipe with another feature, and a custom cell."""
+"""Examples of docs/guides: a copied recipe with another feature, and a custom cell."""
 
 import re
 import shutil

@@ -99,7 +99,7 @@ def test_crf(boundary, use_kernel, use_bias):
 
 
 def test_what_the_functions_of_text_compute():
-    """Test the rows of `docs/guides/from_addons.md`: the norm, and chains within a bitmap of tags."""
+    """Test rows of docs/guides/from_addons.md: the norm, and chains within a bitmap of tags."""
     transitions = 2 * normal(TAGS, TAGS, seed=1)
     x, tags = 2 * normal(BATCH, STEPS, TAGS, seed=6), np.array([[0, 2, 1, 1]] * BATCH)
     bitmap = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 1], [0, 1, 0]], bool)
