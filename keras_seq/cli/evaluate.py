@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from keras_seq.cli._common import RecipeOption, app, limited, print_metrics
-from keras_seq.train.api import Split, load_run
+from keras_seq.train.api import load_run
+from keras_seq.train.trained_run import Split
 
 
 @app.command

@@ -17,9 +17,9 @@ from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import Words, keyword, parse_known, print_help, run_command
-from keras_seq.train.api import TrainedRun
 from keras_seq.train.prediction import BATCH_SIZE
 from keras_seq.train.runs import Run
+from keras_seq.train.trained_run import TrainedRun
 
 MAX_MESSAGES = 3
 """Maximum number of bad inputs whose error messages are printed."""
