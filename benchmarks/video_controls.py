@@ -17,6 +17,7 @@ import numpy as np
 from benchmarks import page
 from keras_seq.batching import RawExamples, make_batches
 from keras_seq.train import runs
+from keras_seq.train.loop import plan_epochs
 
 REVERSED_LABELS = [
     ("left", "right"),
@@ -83,7 +84,7 @@ def train_single_frame(
     model = recipe.build(config, train)
     examples = recipe.encode(model, train)
     steps = -(-len(examples) // config.batch_size)
-    epochs = max(1, round(config.steps / steps))
+    epochs, _ = plan_epochs(config, steps)
     batches = make_batches(examples, config.batch_size, config.seed, 0, epochs)
     model.fit(batches, steps_per_epoch=steps, epochs=epochs, shuffle=False, verbose=0)
     return model

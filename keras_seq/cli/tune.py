@@ -78,7 +78,7 @@ def tune(*words: Words) -> None:
             runs_folder: Folder of all runs.
             **values: Fields of the recipe's Config that stay fixed.
         """
-        config = dataclasses.replace(defaults, **values)
+        config = defaults.override(**values)
         tunable = [name for name in config.spaces() if name not in values]
         folder = runs.get_run(runs_folder, recipe, run)
         command = shlex.join(["keras-seq", "tune", *words])

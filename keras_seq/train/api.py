@@ -74,7 +74,7 @@ def train_run(
     )
     if unknown := [name for name in fields if name not in info.field_names()]:
         raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
-    config = dataclasses.replace(defaults, **fields)
+    config = defaults.override(**fields)
     if record:
         results.check_recordable(info, preset, config, test)
     is_chief = distribution.is_chief(distribute)

@@ -5,7 +5,7 @@ import dataclasses
 import inspect
 import textwrap
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from keras_seq._internal import ranges
 from keras_seq._internal.errors import InputError
@@ -102,7 +102,8 @@ class Config:
     64
 
     Raises:
-        InputError: If a number is out of its range, or a field has the name of an option.
+        InputError: If a number is out of its range, a field has the name of an option, or both
+            `steps` and `epochs` are None.
     """
 
     data: str = "builtin"
@@ -115,8 +116,11 @@ class Config:
     """Random seed for weight initialization, shuffling and dropout."""
     batch_size: PositiveInt = 64
     """Number of examples per training step, at least 1."""
-    steps: PositiveInt = 1000
-    """Number of optimizer steps, at least 1. Rounded to whole epochs."""
+    steps: PositiveInt | None = 1000
+    """Number of optimizer steps, rounded to whole epochs; see --epochs."""
+    epochs: PositiveInt | None = 60
+    """Number of passes over the training data. Training ends at whichever of --steps and --epochs
+    comes first. If only one of them is given, the other does not apply."""
     keep_best: bool = True
     """Keep the weights of the epoch with the best validation metric, not of the last epoch."""
 
@@ -133,6 +137,29 @@ class Config:
                     "option of keras-seq. Rename it."
                 )
         ranges.check_fields(self, lambda name: f"--{name.replace('_', '-')}")
+        if self.steps is None and self.epochs is None:
+            raise InputError("Training needs an end: give --steps, --epochs or both.")
+
+    def override(self, **fields: Any) -> Self:
+        """Return a copy with other values of some fields.
+
+        If only one of `steps` and `epochs` is among them, the other is set to None, so that it does
+        not end the training earlier.
+
+        >>> from keras_seq.train.config import Config
+        >>> Config(steps=1000, epochs=60).override(epochs=100).steps is None
+        True
+
+        Args:
+            **fields: New values by field.
+
+        Raises:
+            InputError: If a number is out of its range, or both `steps` and `epochs` are None.
+        """
+        for name, other in (("steps", "epochs"), ("epochs", "steps")):
+            if fields.get(name) is not None and other not in fields:
+                fields[other] = None
+        return dataclasses.replace(self, **fields)
 
     @classmethod
     def spaces(cls) -> dict[str, Space]:

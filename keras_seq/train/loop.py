@@ -13,7 +13,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import make_batches
 from keras_seq.data.summaries import collect_summaries
-from keras_seq.train import fingerprints, plots
+from keras_seq.train import fingerprints, optimizers, plots
 from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
@@ -133,13 +133,19 @@ def fit(
         keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
         return recipe.build(config, splits["train"])
 
+    def build_replica() -> keras.Model:
+        replica = build()
+        optimizers.set_schedule_steps(replica.optimizer, schedule_steps)
+        return replica
+
     model = build()
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.is_started:
         run.start(recipe.name, preset, config, fingerprint, recipe.path)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
-    epochs = max(1, round(config.steps / steps_per_epoch))
+    epochs, schedule_steps = plan_epochs(config, steps_per_epoch)
+    optimizers.set_schedule_steps(model.optimizer, schedule_steps)
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
     run_callback.summaries = summaries
     run_callback.data_warnings = warnings
@@ -171,5 +177,23 @@ def fit(
                 "number of epochs": last,
                 "number of completed epochs": run_callback.epochs_done,
             }
-            devices.fit(model, build, examples, batches, must_match, **fit_options)
+            devices.fit(model, build_replica, examples, batches, must_match, **fit_options)
     return model, run_callback
+
+
+def plan_epochs(config: Config, steps_per_epoch: int) -> tuple[int, int]:
+    """Return the number of epochs of a training, and of the steps that its schedule spans.
+
+    If `epochs` ends the training, the schedule spans the steps of these epochs, else `steps`, which
+    is not rounded.
+
+    Args:
+        config: Config of the run.
+        steps_per_epoch: Number of batches of an epoch.
+    """
+    if config.steps is not None:
+        epochs = max(1, round(config.steps / steps_per_epoch))
+        if config.epochs is None or epochs <= config.epochs:
+            return epochs, config.steps
+    assert config.epochs is not None  # as the Config checks
+    return config.epochs, config.epochs * steps_per_epoch

@@ -198,7 +198,7 @@ class Run:
                     f"{self.folder / 'config.json'}: {field} {value!r} does not have the type of "
                     f"the default, {default_values[field]!r}."
                 )
-        return recipe, content["preset"], dataclasses.replace(default, **content["config"])
+        return recipe, content["preset"], default.override(**content["config"])
 
     def read_unfinished(self, recipe: RecipeInfo) -> tuple[str, Config]:
         """Return the preset name and Config of a run that was interrupted.

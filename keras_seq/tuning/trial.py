@@ -71,7 +71,7 @@ class Trainer:
             self._fit(trial, oracle, continue_earlier=False)
 
     def _fit(self, trial: Trial, oracle: Any, continue_earlier: bool = True) -> None:
-        config = dataclasses.replace(self.config, **trial_values(trial))
+        config = self.config.override(**trial_values(trial))
         run = self.get_run(trial.trial_id)
         # Hyperband names the shorter trial that this one continues.
         earlier = self.get_run(trial.hyperparameters.values.get("tuner/trial_id")).checkpoint_path

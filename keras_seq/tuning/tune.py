@@ -110,7 +110,7 @@ def tune(
             on_progress(oracle.num_done, describe_devices(gpus))
             run_trials(oracle, "tuner0", trainer, restart)
     rows = _write_table(oracle, config, run.folder)
-    best = dataclasses.replace(config, **trial_values(oracle.completed[0]))
+    best = config.override(**trial_values(oracle.completed[0]))
     for trial in folder.glob("trial_*"):
         checkpoints.remove(Run(trial).checkpoint_path)
     metrics = loop.train(recipe, preset, best, run, command, devices=devices)

@@ -53,7 +53,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.005, low=0.001, high=0.02, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 128
-    steps: config.PositiveInt = 330
+    steps: config.PositiveInt | None = 330
     keep_best: bool = False
 
     # The accuracy of about three hundred sequences is noisier than the cross-entropy.

@@ -46,7 +46,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 16
-    steps: config.PositiveInt = 2_600
+    steps: config.PositiveInt | None = 2_600
 
     monitor = "bits_per_character"
     mode = "min"

@@ -32,7 +32,7 @@ class Config(config.Config):
     momentum: config.Probability = 0.0
     """Momentum of SGD, 0 to 1."""
     batch_size: config.PositiveInt = 128
-    steps: config.PositiveInt = 1920
+    steps: config.PositiveInt | None = 1920
 
 
 PRESETS = {
@@ -51,6 +51,7 @@ PRESETS = {
         momentum=0.5,
         batch_size=64,
         steps=19_200,
+        epochs=None,
         keep_best=False,
     ),
 }

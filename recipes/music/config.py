@@ -27,7 +27,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 16
-    steps: config.PositiveInt = 2_600
+    steps: config.PositiveInt | None = 2_600
 
     monitor = "nats_per_event"
     mode = "min"

@@ -45,7 +45,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 128
-    steps: config.PositiveInt = 1_960
+    steps: config.PositiveInt | None = 1_960
 
     monitor = "f1"
 

@@ -48,7 +48,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 64
-    steps: config.PositiveInt = 1_200
+    steps: config.PositiveInt | None = 1_200
 
     # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"

@@ -58,7 +58,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.005, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 32
-    steps: config.PositiveInt = 3_500
+    steps: config.PositiveInt | None = 3_500
     keep_best: bool = False
 
     monitor = "wer"

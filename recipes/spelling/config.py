@@ -33,7 +33,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.006, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 128
-    steps: config.PositiveInt = 6_700
+    steps: config.PositiveInt | None = 6_700
 
     monitor = "wer"
     mode = "min"

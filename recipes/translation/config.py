@@ -45,7 +45,7 @@ class Config(config.Config):
     learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
     """Peak learning rate."""
     batch_size: config.PositiveInt = 64
-    steps: config.PositiveInt = 3_000
+    steps: config.PositiveInt | None = 3_000
 
     monitor = "bleu"
 

@@ -8,7 +8,8 @@ if keras.backend.backend() != "tensorflow":
 
 import formula_recipe
 
-from keras_seq.train import loop, registry, runs
+from keras_seq.train import loop, optimizers, registry, runs
+from keras_seq.train.config import Config
 from keras_seq.train.progress import Progress
 
 
@@ -25,3 +26,51 @@ def test_the_train_step_is_traced_once(tmp_path, monkeypatch):
     run = runs.Run(tmp_path / "run")
     loop.fit(recipe, "default", recipe.preset("default"), run, Progress)
     assert built == [True]
+
+
+@pytest.mark.parametrize(
+    "limits, planned",
+    [
+        ({"steps": 96, "epochs": 60}, (10, 96)),  # 9.6 epochs, rounded
+        ({"steps": 96, "epochs": None}, (10, 96)),
+        ({"steps": 96, "epochs": 10}, (10, 96)),
+        ({"steps": 96, "epochs": 9}, (9, 90)),
+        ({"steps": None, "epochs": 9}, (9, 90)),
+        ({"steps": 1, "epochs": 9}, (1, 1)),
+    ],
+    ids=str,
+)
+def test_training_ends_at_steps_or_epochs_whichever_comes_first(limits, planned):
+    assert loop.plan_epochs(Config(**limits), 10) == planned
+
+
+class FakeDevices:
+    """Devices that build a replica and do not train."""
+
+    chief = True
+
+    def check(self, batch_size):
+        pass
+
+    def fit(self, model, build, examples, batches, must_match, **options):
+        self.replica, self.epochs = build(), options["epochs"]
+
+
+@pytest.mark.parametrize("limits, steps", [({"epochs": 8}, 16), ({"steps": 15}, 15)], ids=str)
+def test_the_schedule_spans_the_training(tmp_path, monkeypatch, limits, steps):
+    monkeypatch.chdir(tmp_path)
+    name = formula_recipe.write(tmp_path / "scheduled")
+    model = tmp_path / "scheduled/model.py"
+    optimizer = "optimizers.adam_w(0.1, config.steps)"
+    text = "from keras_seq.train import optimizers\n" + model.read_text()
+    model.write_text(text.replace('"sgd"', optimizer))
+    recipe, devices = registry.find(name).import_recipe(), FakeDevices()
+    config = recipe.preset("default").override(batch_size=2, **limits)
+    built, _ = loop.fit(
+        recipe, "default", config, runs.Run(tmp_path / "run"), Progress, devices=devices
+    )
+    assert devices.epochs == 8
+    expected = optimizers.warmup_cosine(0.1, steps)
+    for trained in (built, devices.replica):
+        trained.optimizer.iterations.assign(5)
+        assert float(trained.optimizer.learning_rate) == float(expected(5))

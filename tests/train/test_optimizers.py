@@ -5,13 +5,27 @@ import numpy as np
 import pytest
 from helpers import to_numpy
 
-from keras_seq.train.optimizers import adam_w, muon, warmup_cosine
+from keras_seq.train.optimizers import adam_w, muon, set_schedule_steps, warmup_cosine
 
 
 def test_the_rate_rises_and_falls():
     rate = warmup_cosine(0.1, steps=200)
     rates = [float(to_numpy(rate(n))) for n in (0, 5, 10, 105, 200)]
     assert rates == pytest.approx([0.005, 0.0525, 0.1, 0.05, 0], abs=1e-6)
+
+
+def test_the_steps_of_a_schedule_are_set_later():
+    optimizer, expected = adam_w(0.1, steps=None), warmup_cosine(0.1, 40)
+    set_schedule_steps(optimizer, 40)
+    for n in range(3):
+        optimizer.iterations.assign(n)
+        assert float(to_numpy(optimizer.learning_rate)) == float(to_numpy(expected(n)))
+    own = keras.optimizers.schedules.CosineDecay(0.1, 7, warmup_target=0.2)
+    for rate, expected in ((own, own(3)), (0.25, 0.25)):
+        optimizer = keras.optimizers.SGD(rate)
+        optimizer.iterations.assign(3)
+        set_schedule_steps(optimizer, 40)
+        assert float(to_numpy(optimizer.learning_rate)) == float(to_numpy(expected))
 
 
 def test_adam_with_decoupled_decay_and_clipped_gradients():
