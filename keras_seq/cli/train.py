@@ -62,6 +62,8 @@ def train(*words: Words) -> None:
         record: Annotated[bool, Parameter(negative="")] = False,
         test: bool = True,
         distribute: Literal["mirrored", "multiworker"] | None = None,
+        tensorboard: Annotated[bool, Parameter(negative="")] = False,
+        logger: Annotated[tuple[Literal["wandb", "mlflow"], ...], Parameter(negative="")] = (),
         **fields: Any,
     ) -> None:
         """Train a model, evaluate it and save the run.
@@ -77,6 +79,10 @@ def train(*words: Words) -> None:
             distribute: Data parallelism. mirrored divides each batch among all GPUs of this
                 machine; multiworker among the workers in TF_CONFIG, each of which runs this
                 command. Default: one device.
+            tensorboard: Write the metrics of each epoch to RUN/tensorboard, for `tensorboard
+                --logdir runs`.
+            logger: Log the metrics of each epoch to Weights & Biases (wandb) or MLflow (mlflow).
+                May be repeated.
             **fields: Fields of the recipe's Config.
         """
         trained = train_run(
@@ -88,6 +94,7 @@ def train(*words: Words) -> None:
             record=record,
             test=test,
             distribute=distribute,
+            loggers=("tensorboard", *logger) if tensorboard else logger,
             command=shlex.join(["keras-seq", "train", *words]),
             **fields,
         )

@@ -3,13 +3,15 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.train import distribution, registry, results, runs
+from keras_seq.train import distribution, registry, results, runs, tracking
 from keras_seq.train.config import Config
 from keras_seq.train.runs import Run
+from keras_seq.train.tracking import Logger
 from keras_seq.train.trained_run import TrainedRun
 
 
@@ -42,6 +44,7 @@ def train_run(
     record: bool = False,
     test: bool = True,
     distribute: distribution.Kind = None,
+    loggers: Sequence[Logger] = (),
     command: str = "",
     **fields: Any,
 ) -> TrainedRun | None:
@@ -58,6 +61,8 @@ def train_run(
         record: Whether to add the result to the recipe's results.json.
         test: Whether to evaluate on the test split at the end.
         distribute: "mirrored" or "multiworker" for data parallelism; None for one device.
+        loggers: Names of further places that metrics are written to after each epoch: "tensorboard"
+            (the folder `tensorboard` in that of the run), "wandb" (Weights & Biases), "mlflow".
         command: Command line, saved with the metrics.
         **fields: Fields of the recipe's Config.
 
@@ -77,6 +82,7 @@ def train_run(
     config = defaults.override(**fields)
     if record:
         results.check_recordable(info, preset, config, test)
+    tracking.check_loggers(loggers)
     is_chief = distribution.is_chief(distribute)
     with training_run.lock() if is_chief else contextlib.nullcontext():
         if resume:
@@ -88,7 +94,11 @@ def train_run(
         from keras_seq.train import loop
 
         code = info.import_recipe()
-        metrics = loop.train(code, preset, config, training_run, command, test, devices)
+        names = loggers if is_chief else ()
+        with tracking.start_loggers(names, training_run, config) as callbacks:
+            metrics = loop.train(
+                code, preset, config, training_run, command, test, devices, callbacks
+            )
         if metrics is None:
             return None
         if record:

@@ -14,7 +14,7 @@ from keras_seq.data.summaries import ReadSummary
 from keras_seq.text.tokenizer_choice import TokenizerReport
 from keras_seq.train import checkpoints, state
 from keras_seq.train.config import Config
-from keras_seq.train.metrics import as_floats
+from keras_seq.train.metrics import as_floats, numbers
 from keras_seq.train.recipe import Recipe, Splits
 from keras_seq.train.runs import Run
 
@@ -91,13 +91,16 @@ class RunCallback(keras.callbacks.Callback):
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]
         self.best_score, self.previous_seconds = progress["best_score"], progress["seconds"]
 
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.model is not self.eval_model:
             state.set_state(self.eval_model, state.get_state(self.model))
         row = {"epoch": epoch + 1, **as_floats(logs or {})}
         if "validation" in self.splits:
             metrics = self.recipe.evaluate(self.eval_model, self.splits, "validation")
-            row |= {f"val_{name}": value for name, value in as_floats(metrics).items()}
+            validation = {f"val_{name}": value for name, value in as_floats(metrics).items()}
+            row |= validation
+            if logs is not None:  # Keras hands the same dict to the callbacks of loggers next.
+                logs |= numbers(validation)
         row["seconds"] = round(self.seconds(), 1)
         self.history.append(row)
         score = -math.inf

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -30,6 +30,7 @@ def train(
     command: str,
     test: bool = True,
     devices: Devices | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> dict[str, Any] | None:
     """Train, evaluate and save a model. Resume from the run's checkpoint if there is one.
 
@@ -41,11 +42,14 @@ def train(
         command: Command line, saved with the metrics.
         test: Whether to evaluate on the test split. If not, plots show the validation split.
         devices: Devices to train on. Default: the one that TensorFlow selects.
+        callbacks: Callbacks of loggers.
 
     Returns:
         Content of `metrics.json`, or None if another worker writes it.
     """
-    model, run_callback = fit(recipe, preset, config, run, Progress, test=test, devices=devices)
+    model, run_callback = fit(
+        recipe, preset, config, run, Progress, test=test, devices=devices, callbacks=callbacks
+    )
     if devices is not None and not devices.chief:
         devices.wait()
         return None
@@ -96,6 +100,7 @@ def fit(
     fraction: float = 1.0,
     test: bool = True,
     devices: Devices | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> tuple[keras.Model, RunCallback]:
     """Train a model, or resume from the run's checkpoint. The last checkpoint is kept.
 
@@ -108,6 +113,8 @@ def fit(
         fraction: Fraction of the epochs after which to stop. Schedules span all epochs.
         test: Whether to keep the test split.
         devices: Devices to train on. Default: the one that TensorFlow selects.
+        callbacks: Callbacks between the RunCallback, which adds validation metrics to their
+            `logs`, and the one of `make_callback`.
 
     Returns:
         The model after the last epoch, and its callback.
@@ -160,7 +167,7 @@ def fit(
             "steps_per_epoch": steps_per_epoch,
             "initial_epoch": run_callback.epochs_done,
             "epochs": last,
-            "callbacks": [run_callback, make_callback(run_callback)] if chief else [],
+            "callbacks": ([run_callback, *callbacks, make_callback(run_callback)] if chief else []),
             "shuffle": False,  # the batches are shuffled already
             "verbose": 0,
         }
