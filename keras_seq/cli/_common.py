@@ -136,6 +136,23 @@ def print_metrics(metrics: Mapping[str, Any], monitor: str) -> None:
             _print_details(f"{splits[-1]} {name}", details)
 
 
+def print_folds(metrics: Mapping[str, Any]) -> None:
+    """Print a table with the mean of each metric over the folds of a cross-validation.
+
+    Args:
+        metrics: Content of `metrics.json` of the cross-validation.
+    """
+    by_fold, summary = metrics["by_fold"], metrics["summary"]
+    table = Table("", "mean", "std. dev.", "95% interval", "by fold")
+    for name in numbers(by_fold[0]):
+        row = summary[name]
+        low, high = row["interval"]["low"], row["interval"]["high"]
+        values = "  ".join(f"{fold[name]:.4f}" for fold in by_fold if name in fold)
+        cells = (f"{row['mean']:.4f}", f"{row['standard_deviation']:.4f}")
+        table.add_row(as_cell(name), *cells, f"{low:.4f} to {high:.4f}", values)
+    console.print(table)
+
+
 def _print_details(title: str, details: Mapping[str, Any]) -> None:
     """Print a table with a row per label, or per number if there are no labels."""
     has_labels = all(isinstance(values, Mapping) for values in details.values())

@@ -52,6 +52,8 @@ def _describe(run: Run) -> list[str]:
         return ["", str(error), "", "damaged", "", ""]
     minutes = f"{metrics.get('seconds', 0) / 60:.1f}"
     results = [_headline(metrics.get(split, {})) for split in ("validation", "test")]
+    if "folds" in metrics:
+        results[0] = _headline_of_folds(metrics)
     return [preset, changed, data, *results, minutes]
 
 
@@ -73,6 +75,13 @@ def _headline(metrics: Mapping[str, Any]) -> str:
     return "".join(f"{name} {value:.4f}" for name, value in list(numbers(metrics).items())[:1])
 
 
+def _headline_of_folds(metrics: Mapping[str, Any]) -> str:
+    """Return the first metric of a cross-validation as text."""
+    name = next(iter(numbers(metrics["by_fold"][0])))
+    row = metrics["summary"][name]
+    return f"{name} {row['mean']:.4f} ± {row['standard_deviation']:.4f} in {metrics['folds']} folds"
+
+
 def _compare(runs: list[Run]) -> None:
     """Print the settings that differ between runs, and all their metrics."""
     settings_of_runs, metrics_of_runs = [], []
@@ -81,7 +90,7 @@ def _compare(runs: list[Run]) -> None:
         settings = {"recipe": run.recipe_name, "preset": preset, **config}
         metrics = run.metrics if run.is_finished else {}
         split_metrics: dict[str, Any] = {
-            name: metrics[name] for name in ("validation", "test") if name in metrics
+            name: metrics[name] for name in ("validation", "test", "summary") if name in metrics
         }
         facts = {name: metrics[name] for name in FACTS if name in metrics}
         settings_of_runs.append(settings)

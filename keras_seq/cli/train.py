@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.markup import escape
 
+from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import (
     RUNS,
     RunsOption,
     app,
     console,
+    print_folds,
     print_metrics,
 )
 from keras_seq.cli._two_stages import (
@@ -24,6 +26,7 @@ from keras_seq.cli._two_stages import (
 )
 from keras_seq.train import registry, runs
 from keras_seq.train.api import train_run
+from keras_seq.train.cross_validation import cross_validate
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,7 @@ class FirstStage:
     run: str | None = None
     runs_folder: RunsOption = RUNS
     resume: Annotated[bool, Parameter(negative="")] = False
+    folds: int | None = None
 
 
 @app.command(help_flags=[], usage="Usage: keras-seq train RECIPE [OPTIONS]")
@@ -50,8 +54,9 @@ def train(*words: Words) -> None:
     start = parse_known(FirstStage, options)
     preset, defaults = start.preset, recipe.preset(start.preset)
     if start.resume:
-        interrupted = runs.get_run(start.runs_folder, recipe, start.run or preset)
-        preset, defaults = interrupted.read_unfinished(recipe)
+        name = start.run or runs.default_name(preset, start.folds)
+        interrupted = runs.get_run(start.runs_folder, recipe, name)
+        preset, defaults = interrupted.read_unfinished(recipe, start.folds)
 
     def train_recipe(
         *,
@@ -61,6 +66,7 @@ def train(*words: Words) -> None:
         resume: Annotated[bool, Parameter(negative="")] = False,
         record: Annotated[bool, Parameter(negative="")] = False,
         test: bool = True,
+        folds: int | None = None,
         distribute: Literal["mirrored", "multiworker"] | None = None,
         tensorboard: Annotated[bool, Parameter(negative="")] = False,
         logger: Annotated[tuple[Literal["wandb", "mlflow"], ...], Parameter(negative="")] = (),
@@ -70,12 +76,16 @@ def train(*words: Words) -> None:
 
         Args:
             preset: Preset that sets the defaults of the other options.
-            run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset.
+            run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset, or
+                PRESET-K-folds with --folds K.
             runs_folder: Folder of all runs.
             resume: Continue the run from its checkpoint after an interruption.
             record: Add the result to the recipe's results.json. Needs an unchanged preset; only
                 --seed may differ.
             test: Evaluate on the test split at the end. Use --no-test while comparing settings.
+            folds: Train and measure a model per fold of a cross-validation, at least 3 folds, and
+                print the mean of each metric with its 95% confidence interval. The test split is
+                not used. Default: one model.
             distribute: Data parallelism. mirrored divides each batch among all GPUs of this
                 machine; multiworker among the workers in TF_CONFIG, each of which runs this
                 command. Default: one device.
@@ -85,6 +95,29 @@ def train(*words: Words) -> None:
                 May be repeated.
             **fields: Fields of the recipe's Config.
         """
+        command = shlex.join(["keras-seq", "train", *words])
+        loggers = ("tensorboard", *logger) if tensorboard else logger
+        if folds is not None:
+            for option, value in {"--record": record, "--distribute": distribute}.items():
+                if value:
+                    raise InputError(
+                        f"{option} is for a run with one model, not for --folds {folds}; leave out "
+                        "one of them."
+                    )
+            result = cross_validate(
+                recipe_ref,
+                folds,
+                preset=preset,
+                run=run,
+                runs_folder=runs_folder,
+                resume=resume,
+                loggers=loggers,
+                command=command,
+                **fields,
+            )
+            print_folds(result.metrics)
+            console.print(f"[bold]run[/] {escape(str(result.folder))}")
+            return
         trained = train_run(
             recipe_ref,
             preset=preset,
@@ -94,8 +127,8 @@ def train(*words: Words) -> None:
             record=record,
             test=test,
             distribute=distribute,
-            loggers=("tensorboard", *logger) if tensorboard else logger,
-            command=shlex.join(["keras-seq", "train", *words]),
+            loggers=loggers,
+            command=command,
             **fields,
         )
         if trained is not None:

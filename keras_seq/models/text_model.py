@@ -68,6 +68,26 @@ class TextModel(BaseModel):
                 stacklevel=3,
             )
 
+    def measure_tokenizer(self, examples: Sequence[Text]) -> TokenizerReport | None:
+        """Return how the tokenizer reproduces lists of tokens from their raw text.
+
+        Return `tokenizer_report` if there is one. Otherwise lists of symbols such as notes are
+        measured, joined by blanks if the tokenizer does so.
+
+        Args:
+            examples: Texts or lists of tokens.
+
+        Returns:
+            The report, or None for texts, which the model itself tokenizes.
+        """
+        if isinstance(next(iter(examples), ""), str):
+            return None
+        if self.tokenizer_report is not None:
+            return self.tokenizer_report
+        tokenizer = self.encoder.text_tokenizer
+        joining = "blanks" if tokenizer.separator else "unspaced"
+        return measure_tokenizer(tokenizer, examples, joining=joining)
+
     def trace_inputs(self, example: Text, target: Any = None) -> tuple[Any, list[str]]:
         """Return the inputs of the network for one text, and its tokens.
 

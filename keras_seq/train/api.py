@@ -1,15 +1,15 @@
 """Training and use of runs in Python. The commands of `keras-seq` call these functions."""
 
 import contextlib
-import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train import distribution, registry, results, runs, tracking
 from keras_seq.train.config import Config
+from keras_seq.train.recipe import RecipeInfo
 from keras_seq.train.runs import Run
 from keras_seq.train.tracking import Logger
 from keras_seq.train.trained_run import TrainedRun
@@ -27,10 +27,7 @@ def load_run(folder: str | os.PathLike[str], recipe: str | None = None) -> Train
     """
     run = Run(Path(folder))
     info, _, _ = run.read_config(recipe)
-    if not run.is_finished:
-        raise InputError(
-            f"{run.folder} is not finished. Continue it with `keras-seq train ... --resume`."
-        )
+    run.ensure_model()
     return TrainedRun(run, info)
 
 
@@ -74,12 +71,7 @@ def train_run(
     """
     info = registry.find(recipe)
     training_run = runs.get_run(Path(runs_folder), info, preset if run is None else run)
-    preset, defaults = (
-        training_run.read_unfinished(info) if resume else (preset, info.preset(preset))
-    )
-    if unknown := [name for name in fields if name not in info.field_names()]:
-        raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
-    config = defaults.override(**fields)
+    preset, config = resolve_config(info, preset, fields, training_run if resume else None)
     if record:
         results.check_recordable(info, preset, config, test)
     tracking.check_loggers(loggers)
@@ -87,7 +79,6 @@ def train_run(
     with training_run.lock() if is_chief else contextlib.nullcontext():
         if resume:
             training_run.read_unfinished(info)  # again: another process may have finished it
-            _check_unchanged(defaults, config, training_run)
         elif is_chief:
             training_run.ensure_new()
         devices = distribution.start_backend(distribute)
@@ -106,14 +97,38 @@ def train_run(
     return TrainedRun(training_run, info)
 
 
-def _check_unchanged(stored: Config, current: Config, run: Run) -> None:
-    """Check that a run resumes with the config that it was started with.
+def resolve_config(
+    info: RecipeInfo,
+    preset: str,
+    fields: Mapping[str, Any],
+    interrupted: Run | None = None,
+    folds: int | None = None,
+) -> tuple[str, Config]:
+    """Return the preset name and Config of a run to train.
+
+    Args:
+        info: Recipe.
+        preset: Name of the preset, unless the run is resumed.
+        fields: Fields of the Config that the user sets.
+        interrupted: Run to resume, or None for a new one.
+        folds: Number of folds of a cross-validation, or None.
 
     Raises:
-        InputError: If a field has another value.
+        InputError: If a name or value is not valid, or the run was started with other settings.
     """
-    for field in dataclasses.fields(stored):
-        was, now = getattr(stored, field.name), getattr(current, field.name)
-        if was != now:
-            option = field.name.replace("_", "-")
-            raise InputError(f"{run.folder} was started with --{option} {was}, not {now}.")
+    if interrupted is None:
+        defaults = info.preset(preset)
+    else:
+        preset, defaults = interrupted.read_unfinished(info, folds)
+    if unknown := [name for name in fields if name not in info.field_names()]:
+        raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
+    config = defaults.override(**fields)
+    if interrupted is not None:
+        for name in info.field_names():
+            was, now = getattr(defaults, name), getattr(config, name)
+            if was != now:
+                option = name.replace("_", "-")
+                raise InputError(
+                    f"{interrupted.folder} was started with --{option} {was}, not {now}."
+                )
+    return preset, config

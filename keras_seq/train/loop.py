@@ -149,7 +149,7 @@ def fit(
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.is_started:
-        run.start(recipe.name, preset, config, fingerprint, recipe.path)
+        run.start(recipe.name, preset, config, fingerprint, recipe.path, recipe.fold)
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     epochs, schedule_steps = plan_epochs(config, steps_per_epoch)
     optimizers.set_schedule_steps(model.optimizer, schedule_steps)

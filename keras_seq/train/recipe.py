@@ -28,7 +28,8 @@ from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data import huggingface, row_errors
 from keras_seq.data.report import DataReport, ExampleColumns, make_report
 from keras_seq.data.summaries import ReadSummary, collect_summaries
-from keras_seq.text.tokenizer_choice import TokenizerReport, measure_tokenizer
+from keras_seq.text.tokenizer_choice import TokenizerReport
+from keras_seq.train import folds
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 
@@ -56,11 +57,13 @@ class RecipeInfo:
         name: Name on the command line.
         package: Import name of the package.
         path: Folder of a recipe that is not registered, as the command line names it, or None.
+        fold: Fold that `Recipe.load_splits` returns, or None for the splits of the data.
     """
 
     name: str
     package: str
     path: str | None = None
+    fold: folds.Fold | None = None
 
     @functools.cached_property
     def folder(self) -> Path:
@@ -125,7 +128,7 @@ class RecipeInfo:
             raise InputError(
                 f"The class Recipe in {self.folder / 'recipe.py'} must define {', '.join(missing)}."
             )
-        return recipe_class(self.name, self.package, self.path)
+        return recipe_class(self.name, self.package, self.path, self.fold)
 
 
 class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
@@ -165,14 +168,15 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def load_splits(self, config: AnyConfig) -> Splits:
         """Read the data by `load`, with the treatment of bad rows that the Config states.
 
-        A warning on standard error states the number of bad rows that were left out.
+        A warning on standard error states the number of bad rows that were left out. With `fold`,
+        the splits are those of the fold, and the test split of the data is left out.
 
         Args:
             config: Config of the run.
 
         Raises:
-            InputError: As `load` raises, if a split has no examples, or if the recipe reads no
-                datasets of the Hugging Face Hub.
+            InputError: As `load` raises, if a split has no examples or too few for the folds, or
+                if the recipe reads no datasets of the Hugging Face Hub.
         """
         if config.data.startswith(huggingface.PREFIX) and not self.reads_hf:
             raise InputError(
@@ -188,7 +192,20 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
                     f"The {split} split of the data {config.data!r} has no examples; add some, or "
                     "leave out its file."
                 )
-        return splits
+        if self.fold is None:
+            return splits
+        return self.fold.select(splits, functools.partial(self.describe_for_folds, config))
+
+    def describe_for_folds(self, config: AnyConfig, examples: RawExamples) -> folds.FoldColumns:
+        """Return the columns of examples that determine their folds.
+
+        Default: the inputs, and the labels of `describe` if each example has one.
+
+        Args:
+            config: Config of the run.
+            examples: Examples of the training and validation splits.
+        """
+        return folds.FoldColumns.of(examples, self.describe(config, examples).labels)
 
     def describe(self, config: AnyConfig, examples: RawExamples) -> ExampleColumns:
         """Return the examples of one split for the report of `keras-seq data`.
@@ -243,9 +260,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     def tokenizer_report(self, model: AnyModel, train: RawExamples) -> TokenizerReport | None:
         """Return how the tokenizer of a model reproduces the training tokens from raw text.
 
-        Default: the model's own `tokenizer_report`. Without it, lists of symbols such as notes are
-        measured, joined by blanks if the tokenizer does so. None for texts, which the model itself
-        tokenizes.
+        Default: the result of `TextModel.measure_tokenizer`, or None for other models.
 
         Args:
             model: Model to train.
@@ -253,13 +268,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """
         from keras_seq.models.text_model import TextModel
 
-        if not isinstance(model, TextModel) or isinstance(next(iter(train.inputs), ""), str):
-            return None
-        if model.tokenizer_report is None:
-            tokenizer = model.encoder.text_tokenizer
-            joining = "blanks" if tokenizer.separator else "unspaced"
-            return measure_tokenizer(tokenizer, train.inputs, joining=joining)
-        return model.tokenizer_report
+        return model.measure_tokenizer(train.inputs) if isinstance(model, TextModel) else None
 
     def report(
         self, model: AnyModel, splits: Splits, name: str, folder: Path

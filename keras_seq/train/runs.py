@@ -12,6 +12,7 @@ from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError
 from keras_seq.train import checkpoints, fingerprints, registry
 from keras_seq.train.config import Config
+from keras_seq.train.folds import Fold
 from keras_seq.train.metrics import flatten
 from keras_seq.train.recipe import Recipe, RecipeInfo
 
@@ -96,6 +97,30 @@ class Run:
                 "another name with --run."
             )
 
+    def ensure_model(self) -> None:
+        """Check that the folder holds a finished run with a model.
+
+        Raises:
+            InputError: If the run is not finished, or is a cross-validation.
+        """
+        if (folds := self.folds) is not None:
+            raise InputError(
+                f"{self.folder} is a cross-validation with {folds} models; name the run of one of "
+                f"them, such as {self.get_fold(1).folder}."
+            )
+        if not self.is_finished:
+            raise InputError(
+                f"{self.folder} is not finished. Continue it with `keras-seq train ... --resume`."
+            )
+
+    def get_fold(self, number: int) -> "Run":
+        """Return the run of a fold of this cross-validation.
+
+        Args:
+            number: Number of the fold, from 1.
+        """
+        return Run(self.folder / f"fold-{number}")
+
     def start(
         self,
         recipe: str,
@@ -103,6 +128,8 @@ class Run:
         config: Config,
         fingerprint: fingerprints.Fingerprint | None = None,
         recipe_folder: str | None = None,
+        fold: Fold | None = None,
+        folds: int | None = None,
     ) -> None:
         """Create the folder and its `config.json`.
 
@@ -112,6 +139,8 @@ class Run:
             config: Config of the recipe.
             fingerprint: Fingerprint of the recipe's code and data.
             recipe_folder: Folder of a recipe that is not registered, as the command line names it.
+            fold: Fold of a cross-validation that the run trains on.
+            folds: Number of folds, for the folder of a cross-validation.
         """
         content = {
             "recipe": recipe,
@@ -119,6 +148,8 @@ class Run:
             "preset": preset,
             "config": dataclasses.asdict(config),
             "fingerprint": fingerprint,
+            "fold": fold and dataclasses.asdict(fold),
+            "folds": folds,
         }
         self.write_json("config.json", {k: v for k, v in content.items() if v is not None})
 
@@ -128,7 +159,7 @@ class Run:
         if not path.is_file():
             raise InputError(f"{self.folder} is not a run: it has no config.json.")
         content = files.read_checked_json(path, REMEDY)
-        optional = {"fingerprint": dict, "recipe_folder": str}
+        optional = {"fingerprint": dict, "recipe_folder": str, "fold": dict, "folds": int}
         for key, kind in {"recipe": str, "preset": str, "config": dict, **optional}.items():
             if not isinstance(content.get(key, kind() if key in optional else None), kind):
                 raise InputError(f"{path} is not the config of a run: {key!r} is not valid.")
@@ -147,6 +178,18 @@ class Run:
     def fingerprint(self) -> fingerprints.Fingerprint:
         """Fingerprint of code and data at the start, empty for runs of older versions."""
         return self._read_config_json().get("fingerprint", {})
+
+    @property
+    def fold(self) -> Fold | None:
+        """Fold of a cross-validation that the run was trained on, or None."""
+        content = self._read_config_json().get("fold")
+        with files.expect_content(self.folder / "config.json", "the config of a run", REMEDY):
+            return content and Fold(**content)
+
+    @property
+    def folds(self) -> int | None:
+        """Number of folds, if this is the folder of a cross-validation."""
+        return self._read_config_json().get("folds")
 
     @property
     def recipe_name(self) -> str:
@@ -185,6 +228,7 @@ class Run:
             recipe = registry.find(name)
         elif recipe.name != name:
             raise InputError(f"{self.folder} is a run of the recipe {name}, not of {recipe.name}.")
+        recipe = dataclasses.replace(recipe, fold=self.fold)
         default = recipe.preset("default")
         default_values = json.loads(json.dumps(dataclasses.asdict(default)))
         for field, value in content["config"].items():
@@ -200,17 +244,24 @@ class Run:
                 )
         return recipe, content["preset"], default.override(**content["config"])
 
-    def read_unfinished(self, recipe: RecipeInfo) -> tuple[str, Config]:
+    def read_unfinished(self, recipe: RecipeInfo, folds: int | None = None) -> tuple[str, Config]:
         """Return the preset name and Config of a run that was interrupted.
 
         Args:
             recipe: Recipe that the command line names.
+            folds: Number of folds that the command line gives.
 
         Raises:
-            InputError: If the run has finished or never started, or the recipe's code has changed.
+            InputError: If the run has finished or never started, the recipe's code has changed, or
+                the number of folds is another one.
         """
         if self.is_finished:
             raise InputError(f"{self.folder} holds a finished run, which cannot be resumed.")
+        if (stored := self.folds) != folds:
+            was, now = (
+                "without --folds" if n is None else f"with --folds {n}" for n in (stored, folds)
+            )
+            raise InputError(f"{self.folder} was started {was}; it cannot be resumed {now}.")
         fingerprints.check_code(self.fingerprint, recipe, self.folder)
         _, preset, config = self.read_config(recipe)
         return preset, config
@@ -226,10 +277,7 @@ class Run:
                 damaged, contains code, or does not fit the recipe's code because that has changed.
         """
         info, _, config = self.read_config(recipe)
-        if not self.is_finished:
-            raise InputError(
-                f"{self.folder} is not finished. Continue it with `keras-seq train ... --resume`."
-            )
+        self.ensure_model()
         files.check_zip(self.model_path, SAVED_MODEL, REMEDY)
         with zipfile.ZipFile(self.model_path) as archive:
             if LAMBDA in archive.read(SAVED_MODEL[0]):
@@ -273,6 +321,11 @@ def _has_type_of(default: Any, value: Any) -> bool:
     if default is None or value is None:
         return True
     return type(value) is type(default) or (type(value), type(default)) == (int, float)
+
+
+def default_name(preset: str, folds: int | None) -> str:
+    """Return the default name of a run, or of a cross-validation."""
+    return preset if folds is None else f"{preset}-{folds}-folds"
 
 
 def get_run(runs_folder: Path, recipe: RecipeInfo, name: str) -> Run:

@@ -8,9 +8,10 @@ from keras_seq.batching import RawExamples
 from keras_seq.data.report import ExampleColumns
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import recipe
+from keras_seq.train.folds import FoldColumns, make_key
 
 from . import data, metric, model
-from .bases import normalize_sequence
+from .bases import normalize_sequence, reverse_complement
 from .config import Config
 from .sequences import SequenceFile, is_sequence_file
 
@@ -37,6 +38,14 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     def describe(self, config: Config, examples: RawExamples) -> ExampleColumns:
         """Return the columns of the report: sequences and their labels."""
         return ExampleColumns.of(examples).replace(unit="bases")
+
+    def describe_for_folds(self, config: Config, examples: RawExamples) -> FoldColumns:
+        """Return the columns for folds; both strands of a sequence are in the same fold."""
+        columns = super().describe_for_folds(config, examples)
+        if config.strands == "one":
+            return columns
+        keys = [make_key(min(text, reverse_complement(text))) for text in examples.inputs]
+        return columns.replace(keys=keys)
 
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]

@@ -9,6 +9,7 @@ from keras_seq.data.report import DataReport, ExampleColumns
 from keras_seq.data.summaries import ReadSummary
 from keras_seq.models import SequenceTagger
 from keras_seq.train import recipe
+from keras_seq.train.folds import FoldColumns
 
 from . import data, metric, model
 from .config import Config
@@ -32,6 +33,10 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
             # The first tag of each entity has its label.
             rows = [[tag[2:] for tag in tags if tag[:2] in ("B-", "S-")] for tags in rows]
         return ExampleColumns.of(examples).replace(labels=rows)
+
+    def describe_for_folds(self, config: Config, examples: RawExamples) -> FoldColumns:
+        """Return the columns for folds; the labels of entities do not matter."""
+        return FoldColumns.of(examples)
 
     def report_data(
         self, config: Config, splits: recipe.Splits, read: Sequence[ReadSummary] = ()

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from keras_seq.batching import RawExamples
 from keras_seq.models import SequenceClassifier
 from keras_seq.train import recipe
+from keras_seq.train.folds import FoldColumns
 
 from . import data, metric, model
 from .config import Config
@@ -20,6 +22,11 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)
     examples = ("A film to fall asleep in.", "I laughed until I cried.")
+
+    def describe_for_folds(self, config: Config, examples: RawExamples) -> FoldColumns:
+        """Return the columns for folds; sentences of other domains are in training splits only."""
+        is_testable = (examples.targets["weights"] != data.OTHER_DOMAIN_WEIGHT).tolist()
+        return super().describe_for_folds(config, examples).replace(is_testable=is_testable)
 
     def predict(
         self, model: SequenceClassifier, config: Config, inputs: Sequence[str]
