@@ -11,6 +11,7 @@ from keras_seq._internal.unicode import show_controls
 # Each module registers its command.
 from keras_seq.cli import (  # noqa: F401
     cache,
+    card,
     cp,
     data,
     demo,
@@ -18,6 +19,8 @@ from keras_seq.cli import (  # noqa: F401
     export,
     ls,
     predict,
+    pull,
+    push,
     runs,
     serve,
     trace,

@@ -26,6 +26,8 @@ class DataLimits:
     """Decompressed bytes per compressed byte, beyond the first MiB."""
     max_archive_members: int = 1_000
     """Number of files in one archive (.mxl)."""
+    max_run_bytes: int = 16 * 2**30
+    """Size of all files of a run that is pulled, in bytes."""
     max_files: int = 1_000_000
     """Number of files and folders in one data folder."""
     max_lines: int = 100_000_000

@@ -6,8 +6,16 @@ from typing import Any
 
 from keras_seq.train.api import TrainedRun, load_run, train_run
 from keras_seq.train.cross_validation import CrossValidation, cross_validate
+from keras_seq.train.sharing import pull_run
 
-__all__ = ["CrossValidation", "TrainedRun", "cross_validate", "load_run", "train_run"]
+__all__ = [
+    "CrossValidation",
+    "TrainedRun",
+    "cross_validate",
+    "load_run",
+    "pull_run",
+    "train_run",
+]
 
 
 class _CallablePackage(types.ModuleType):

@@ -129,6 +129,8 @@ class Config:
     """Validation metric by which `keep_best` and `keras-seq tune` choose."""
     mode: ClassVar[Literal["min", "max"]] = "max"
     """Goal for the monitored metric: "min" if lower is better, "max" if higher is."""
+    hub_task: ClassVar[str | None] = None
+    """Task of the model on the Hugging Face Hub, such as "token-classification", or None."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

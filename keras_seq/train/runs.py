@@ -3,23 +3,18 @@
 import contextlib
 import dataclasses
 import json
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from keras_seq._internal import files, folder_locks
 from keras_seq._internal.errors import InputError
-from keras_seq.train import checkpoints, fingerprints, registry
+from keras_seq.train import checkpoints, fingerprints, model_files, registry
 from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold
 from keras_seq.train.metrics import flatten
 from keras_seq.train.recipe import Recipe, RecipeInfo
 
-SAVED_MODEL = ("config.json", "metadata.json", "model.weights.h5")
-"""Members of a Keras model file, the architecture first."""
-LAMBDA = b'"__lambda__"'
-"""Class name under which Keras saves the byte code of a function."""
 REMEDY = "restore it from a copy, or train another run"
 """Advice for damaged files that cannot be written again."""
 
@@ -278,13 +273,7 @@ class Run:
         """
         info, _, config = self.read_config(recipe)
         self.ensure_model()
-        files.check_zip(self.model_path, SAVED_MODEL, REMEDY)
-        with zipfile.ZipFile(self.model_path) as archive:
-            if LAMBDA in archive.read(SAVED_MODEL[0]):
-                raise InputError(
-                    f"{self.model_path} contains a Python lambda, which could run any code. Write "
-                    "it as a layer and train again."
-                )
+        model_files.check(self.model_path, REMEDY)
         imported = info.import_recipe()
         import keras
 

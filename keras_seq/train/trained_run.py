@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.ranges import find_ranges
-from keras_seq.train import fingerprints, results
+from keras_seq.train import card, fingerprints, results, sharing
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.prediction import BATCH_SIZE, OnBadInput, Row, predict_in_batches
@@ -211,6 +211,33 @@ class TrainedRun:
         inputs = self.recipe.export_inputs(self.model, self.config, num_examples)
         target = self.folder / format if folder is None else Path(folder)
         return export.FORMATS[format](self.model, target, inputs, **options)
+
+    def write_card(self, overwrite: bool = False) -> Path:
+        """Write a model card, README.md in the folder of the run, like `keras-seq card`.
+
+        Args:
+            overwrite: Whether to replace a card that a person edited.
+
+        Returns:
+            Path of the card.
+
+        Raises:
+            InputError: If a person edited the card.
+        """
+        return card.write(self.run, self.info, overwrite)
+
+    def push(self, target: str, overwrite: bool = False, private: bool = False) -> None:
+        """Write the run with its card and exports to another place, like `keras-seq push`.
+
+        Args:
+            target: Folder, `hf:OWNER/NAME`, or an address of fsspec such as `s3://bucket/folder`.
+            overwrite: Whether to replace another run there.
+            private: Whether a new repository of the Hugging Face Hub is private.
+
+        Raises:
+            InputError: If the place holds another run or cannot be written.
+        """
+        sharing.push_run(self.run, self.info, target, overwrite, private)
 
     def _check_recordable(self, split: str) -> None:
         _, preset, config = self.run.read_config(self.info)

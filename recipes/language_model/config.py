@@ -50,6 +50,7 @@ class Config(config.Config):
 
     monitor = "bits_per_character"
     mode = "min"
+    hub_task = "text-generation"
 
 
 PRESETS = {

@@ -34,6 +34,8 @@ class Config(config.Config):
     batch_size: config.PositiveInt = 128
     steps: config.PositiveInt | None = 1920
 
+    hub_task = "image-classification"
+
 
 PRESETS = {
     "default": Config(),

@@ -48,6 +48,7 @@ class Config(config.Config):
     steps: config.PositiveInt | None = 1_960
 
     monitor = "f1"
+    hub_task = "token-classification"
 
 
 PRESETS = {

@@ -53,6 +53,7 @@ class Config(config.Config):
     # The accuracy of a thousand sentences is noisier than the cross-entropy.
     monitor = "cross_entropy"
     mode = "min"
+    hub_task = "text-classification"
 
 
 PRESETS = {"default": Config()}

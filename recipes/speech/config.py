@@ -63,6 +63,7 @@ class Config(config.Config):
 
     monitor = "wer"
     mode = "min"
+    hub_task = "automatic-speech-recognition"
 
 
 PRESETS = {

@@ -48,6 +48,7 @@ class Config(config.Config):
     steps: config.PositiveInt | None = 3_000
 
     monitor = "bleu"
+    hub_task = "translation"
 
 
 PRESETS = {

@@ -42,6 +42,8 @@ class Config(config.Config):
     batch_size: config.PositiveInt = 64
     steps: config.PositiveInt | None = 3_000
 
+    hub_task = "video-classification"
+
 
 PRESETS = {
     "default": Config(),
