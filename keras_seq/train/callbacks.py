@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -18,9 +18,16 @@ from keras_seq.train.metrics import as_floats, numbers
 from keras_seq.train.recipe import Recipe, Splits
 from keras_seq.train.runs import Run
 
+MAX_EPOCHS_WITHOUT_PATIENCE = 30
+"""Maximum number of planned epochs without automatic early stopping."""
+PATIENCE_FRACTION = 0.25
+"""Automatic patience, as a fraction of the planned epochs."""
+
 
 class RunCallback(keras.callbacks.Callback):
     """Callback that evaluates each epoch, keeps the best weights and writes a checkpoint.
+
+    It also ends the training early, as `patience` and `time_limit` of the config say.
 
     Args:
         run: Run whose checkpoint and history are written.
@@ -55,11 +62,30 @@ class RunCallback(keras.callbacks.Callback):
         self.best_epoch: int | None = None
         self.best_score = -math.inf
         self.previous_seconds = 0.0
+        self.patience = plan_patience(config, epochs) if "validation" in splits else 0
+        self.stop_cause: Literal["patience", "time_limit"] | None = None
 
     @property
     def epochs_done(self) -> int:
         """Number of completed epochs."""
         return len(self.history)
+
+    @property
+    def kept_epoch(self) -> int:
+        """Number of the epoch whose weights are kept, from 1."""
+        keeps_best = self.config.keep_best or self.stop_cause == "patience"
+        return self.best_epoch if keeps_best and self.best_epoch else self.epochs_done
+
+    @property
+    def stop_message(self) -> str | None:
+        """Sentence about where and why training ended early, or None."""
+        place = f"epoch {self.epochs_done} of {self.epochs}"
+        if self.stop_cause == "patience":
+            monitor, epochs = self.config.monitor, self.patience
+            return f"Stopped after {place}: no better validation {monitor} for {epochs} epochs."
+        if self.stop_cause == "time_limit":
+            return f"Stopped in {place}: the time limit is {self.config.time_limit:g} minutes."
+        return None
 
     def seconds(self) -> float:
         """Return the seconds spent on the run, including those before an interruption."""
@@ -90,6 +116,12 @@ class RunCallback(keras.callbacks.Callback):
         self.best_weights = arrays.get("best_weights")
         self.history, self.best_epoch = progress["history"], progress["best_epoch"]
         self.best_score, self.previous_seconds = progress["best_score"], progress["seconds"]
+        self.stop_cause = progress.get("stop_cause")
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        is_last = batch + 1 == self.params["steps"] and self.epochs_done + 1 == self.epochs
+        if self._is_out_of_time() and not is_last:
+            self._stop("time_limit")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self.model is not self.eval_model:
@@ -103,13 +135,38 @@ class RunCallback(keras.callbacks.Callback):
                 logs |= numbers(validation)
         row["seconds"] = round(self.seconds(), 1)
         self.history.append(row)
-        score = -math.inf
-        if (name := f"val_{self.config.monitor}") in row:
-            score = -row[name] if self.config.mode == "min" else row[name]
-        if self.config.keep_best and score >= self.best_score:
+        score = self._score(row)
+        if (self.config.keep_best or self.patience) and score >= self.best_score:
             self.best_score, self.best_epoch = score, epoch + 1
             self.best_weights = self.eval_model.get_weights()
+        if self.epochs_done < self.epochs and self.stop_cause is None:
+            if self._is_out_of_time():
+                self._stop("time_limit")
+            elif self.patience and self._epochs_without_better_score() >= self.patience:
+                self._stop("patience")
         self.save()
+
+    def _score(self, row: Mapping[str, Any]) -> float:
+        """Return the monitored metric of an epoch, higher is better; -inf if there is none."""
+        if (name := f"val_{self.config.monitor}") not in row:
+            return -math.inf
+        return -row[name] if self.config.mode == "min" else row[name]
+
+    def _epochs_without_better_score(self) -> int:
+        best, epochs = -math.inf, 0
+        for row in self.history:
+            score = self._score(row)
+            is_better = score > best  # never if it is NaN
+            best, epochs = (score, 0) if is_better else (best, epochs + 1)
+        return epochs
+
+    def _is_out_of_time(self) -> bool:
+        limit = self.config.time_limit
+        return limit is not None and self.seconds() >= 60 * limit
+
+    def _stop(self, cause: Literal["patience", "time_limit"]) -> None:
+        self.stop_cause = cause
+        self.model.stop_training = True
 
     def save(self) -> None:
         """Write the history and a checkpoint."""
@@ -121,6 +178,21 @@ class RunCallback(keras.callbacks.Callback):
             "best_epoch": self.best_epoch,
             "best_score": self.best_score,
             "seconds": self.seconds(),
+            "stop_cause": self.stop_cause,
         }
         self.run.write_history(self.history)
         checkpoints.write(self.run.checkpoint_path, arrays, progress)
+
+
+def plan_patience(config: Config, epochs: int) -> int:
+    """Return the number of epochs without a better metric that end a training, 0 for no end.
+
+    Without a value in the config, only trainings of more than 30 epochs end early.
+
+    Args:
+        config: Config of the run.
+        epochs: Number of epochs that are planned.
+    """
+    if config.patience is not None:
+        return config.patience
+    return round(PATIENCE_FRACTION * epochs) if epochs > MAX_EPOCHS_WITHOUT_PATIENCE else 0

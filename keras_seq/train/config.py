@@ -122,6 +122,13 @@ class Config:
     epochs: PositiveInt | None = 60
     """Number of passes over the training data. Training ends at whichever of --steps and --epochs
     comes first. If only one of them is given, the other does not apply."""
+    patience: NonNegativeInt | None = None
+    """Number of epochs without a better validation metric after which training ends, with the best
+    weights; 0 for no such end. Default: a quarter of the epochs if more than 30 are planned, as on
+    small data, else 0."""
+    time_limit: PositiveFloat | None = None
+    """Maximum time of the training in minutes, including loading, validation and earlier parts of a
+    resumed run. The model is then evaluated and saved as usual."""
     keep_best: bool = True
     """Keep the weights of the epoch with the best validation metric, not of the last epoch."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from keras_seq._internal.types import Array
     from keras_seq.batching import EncodedDataset
+    from keras_seq.train.config import Config
 
 Kind = Literal["mirrored", "multiworker"] | None
 """Value of `--distribute`."""
@@ -133,13 +134,20 @@ class Devices:
         count = self.strategy.num_replicas_in_sync
         return f"{count} device{'s' * (count > 1)}: {self.description}"
 
-    def check(self, batch_size: int) -> None:
-        """Check that batches can be divided among the devices.
+    def check(self, config: "Config") -> None:
+        """Check that a config can be trained on the devices.
 
         Raises:
-            InputError: If the batch size is not a multiple of the number of devices.
+            InputError: If the batch size is not a multiple of the number of devices, or several
+                workers would have to end early.
         """
-        count = self.strategy.num_replicas_in_sync
+        for option, value in {"patience": config.patience, "time-limit": config.time_limit}.items():
+            if value and self.multi_worker:
+                raise InputError(
+                    f"--{option} ends the training of a single process; leave it out with several "
+                    "workers."
+                )
+        count, batch_size = self.strategy.num_replicas_in_sync, config.batch_size
         if batch_size % count:
             raise InputError(
                 f"--batch-size must be a multiple of {count}, the number of devices, got "

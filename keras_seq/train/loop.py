@@ -11,8 +11,8 @@ import keras
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.batching import make_batches
-from keras_seq.data.summaries import collect_summaries
+from keras_seq.batching import RawExamples, make_batches
+from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.train import fingerprints, optimizers, plots
 from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
@@ -55,7 +55,7 @@ def train(
         return None
     splits, summaries = run_callback.splits, run_callback.summaries
     tokenizer = run_callback.tokenizer_report
-    if run_callback.best_weights is not None:
+    if run_callback.best_weights is not None and run_callback.kept_epoch < run_callback.epochs_done:
         model.set_weights(run_callback.best_weights)
     report_split = next(name for name in ("test", "validation", "train") if name in splits)
     report = recipe.report(model, splits, report_split, run.folder)
@@ -75,8 +75,9 @@ def train(
         **({"data_read": [summary.to_json() for summary in summaries]} if summaries else {}),
         **({"data_warnings": list(warnings)} if (warnings := run_callback.data_warnings) else {}),
         **({"tokenizer": tokenizer.to_json()} if tokenizer else {}),
-        "epochs": run_callback.epochs,
-        "kept_epoch": run_callback.best_epoch or run_callback.epochs,
+        "epochs": run_callback.epochs_done,
+        "kept_epoch": run_callback.kept_epoch,
+        **({"stopped_early": message} if (message := run_callback.stop_message) else {}),
         "parameters": model.count_params(),
         "seconds": round(run_callback.seconds(), 1),
         "versions": fingerprints.package_versions(),
@@ -124,15 +125,8 @@ def fit(
     """
     start_time = time.perf_counter()
     if devices is not None:
-        devices.check(config.batch_size)
-    with collect_summaries() as summaries:
-        splits = dict(recipe.load_splits(config))
-    fingerprint = fingerprints.compute(recipe, splits)
-    if run.is_started:
-        fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)
-    if "train" not in splits:
-        raise InputError(f"The data {config.data!r} is too small: it has no training examples.")
-    warnings = recipe.report_data(config, splits, summaries).warnings if summaries else ()
+        devices.check(config)
+    splits, fingerprint, summaries, warnings = _load(recipe, config, run)
     if not test:
         splits.pop("test", None)
 
@@ -155,6 +149,8 @@ def fit(
     optimizers.set_schedule_steps(model.optimizer, schedule_steps)
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
     run_callback.summaries = summaries
+    if devices is not None and devices.multi_worker:
+        run_callback.patience = 0  # The other workers would wait for this one.
     run_callback.data_warnings = warnings
     run_callback.tokenizer_report = recipe.tokenizer_report(model, splits["train"])
     run_callback.restore()
@@ -162,7 +158,7 @@ def fit(
     batches = functools.partial(
         make_batches, examples, config.batch_size, config.seed, run_callback.epochs_done, last
     )
-    if run_callback.epochs_done < last:
+    if run_callback.epochs_done < last and run_callback.stop_cause is None:
         fit_options: dict[str, Any] = {
             "steps_per_epoch": steps_per_epoch,
             "initial_epoch": run_callback.epochs_done,
@@ -186,6 +182,28 @@ def fit(
             }
             devices.fit(model, build_replica, examples, batches, must_match, **fit_options)
     return model, run_callback
+
+
+def _load(
+    recipe: Recipe, config: Config, run: Run
+) -> tuple[dict[str, RawExamples], fingerprints.Fingerprint, list[ReadSummary], Sequence[str]]:
+    """Return the examples by split, their fingerprint, what was read, and warnings.
+
+    Raises:
+        InputError: If there are no training examples, or the run was started with other data.
+    """
+    with collect_summaries() as summaries:
+        splits = dict(recipe.load_splits(config))
+    fingerprint = fingerprints.compute(recipe, splits)
+    if run.is_started:
+        fingerprints.check(run.fingerprint, fingerprint, recipe, run.folder)
+    if "train" not in splits:
+        raise InputError(f"The data {config.data!r} is too small: it has no training examples.")
+    warnings = recipe.report_data(config, splits, summaries).warnings if summaries else ()
+    if config.patience and "validation" not in splits:
+        no_effect = f"--patience {config.patience} has no effect without a validation split."
+        warnings = [no_effect, *warnings]
+    return splits, fingerprint, summaries, warnings
 
 
 def plan_epochs(config: Config, steps_per_epoch: int) -> tuple[int, int]:

@@ -84,6 +84,8 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Logs = None) -> None:
         self.bar.stop()
+        if message := self.run_callback.stop_message:
+            self.bar.console.print(message, markup=False)
 
 
 def shorten(warnings: Sequence[str]) -> list[str]:

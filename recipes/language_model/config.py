@@ -55,7 +55,9 @@ class Config(config.Config):
 
 PRESETS = {
     "default": Config(),
-    "large": Config(units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney_order=16, steps=4_000),
+    "large": Config(
+        units=448, dropout=0.45, ngram_dropout=0.65, kneser_ney_order=16, steps=4_000, patience=0
+    ),
     # A small model, for `keras-seq train sentiment --init-from`.
     "reviews": Config(
         data="reviews",

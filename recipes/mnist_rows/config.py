@@ -33,6 +33,7 @@ class Config(config.Config):
     """Momentum of SGD, 0 to 1."""
     batch_size: config.PositiveInt = 128
     steps: config.PositiveInt | None = 1920
+    patience: config.NonNegativeInt | None = 0
 
     hub_task = "image-classification"
 

@@ -19,6 +19,7 @@ if keras.backend.backend() != "tensorflow":
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
 from keras_seq.train import callbacks, distribution
+from keras_seq.train.config import Config
 
 RECIPE = {
     "__init__.py": '"""Tokens to say again."""',
@@ -245,9 +246,17 @@ def test_one_worker_is_the_chief(monkeypatch):
 
 def test_what_cannot_be_shared_out_alike_is_refused():
     devices = distribution.Devices(SimpleNamespace(num_replicas_in_sync=3), "here")
-    devices.check(64 + 2)
+    devices.check(Config(batch_size=64 + 2))
     with pytest.raises(InputError, match=r"a multiple of 3, .* got 64\. The next multiple is 66"):
-        devices.check(64)
+        devices.check(Config(batch_size=64))
+
+
+@pytest.mark.parametrize("option", ["patience", "time_limit"])
+def test_several_workers_cannot_end_early(option):
+    devices = distribution.Devices(SimpleNamespace(num_replicas_in_sync=2), "here", True)
+    devices.check(Config(patience=0))
+    with pytest.raises(InputError, match=f"--{option.replace('_', '-')} ends the training of a"):
+        devices.check(Config(**{option: 3}))
 
 
 def test_workers_that_were_not_started_alike_are_refused(monkeypatch):

@@ -47,9 +47,9 @@ def test_training_ends_at_steps_or_epochs_whichever_comes_first(limits, planned)
 class FakeDevices:
     """Devices that build a replica and do not train."""
 
-    chief = True
+    chief, multi_worker = True, False
 
-    def check(self, batch_size):
+    def check(self, config):
         pass
 
     def fit(self, model, build, examples, batches, must_match, **options):
