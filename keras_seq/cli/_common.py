@@ -4,7 +4,7 @@ import contextlib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -73,11 +73,22 @@ def set_signature(function: Callable[..., Any], parameters: Iterable[inspect.Par
 
 def _without_rounding(annotation: Any) -> Any:
     """Return an annotation whose integers are not rounded, as cyclopts rounds 1.5."""
-    parts = [annotation, *get_args(annotation)]
-    parts += [inner for part in parts if get_origin(part) in UNIONS for inner in get_args(part)]
-    if int not in parts or str in parts:
+    types = {*_flatten(annotation)}
+    if int not in types or str in types:
         return annotation
     return Annotated[annotation, Parameter(converter=_parse_integer)]
+
+
+def _flatten(annotation: Any) -> Iterator[Any]:
+    """Yield the types of a union, at any depth and without their metadata."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _flatten(get_args(annotation)[0])
+    elif origin in UNIONS:
+        for part in get_args(annotation):
+            yield from _flatten(part)
+    else:
+        yield annotation
 
 
 def _parse_integer(_: Any, tokens: Sequence[Token]) -> int:

@@ -27,6 +27,7 @@ from keras_seq.cli._two_stages import (
 from keras_seq.train import registry, runs
 from keras_seq.train.api import train_run
 from keras_seq.train.cross_validation import cross_validate
+from keras_seq.train.tracking import Logger
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ def train(*words: Words) -> None:
             **fields: Fields of the recipe's Config.
         """
         command = shlex.join(["keras-seq", "train", *words])
-        loggers = ("tensorboard", *logger) if tensorboard else logger
+        loggers: tuple[Logger, ...] = ("tensorboard", *logger) if tensorboard else logger
         if folds is not None:
             for option, value in {"--record": record, "--distribute": distribute}.items():
                 if value:
