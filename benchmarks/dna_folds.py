@@ -21,7 +21,6 @@ from sklearn.svm import SVC
 
 from benchmarks import page
 from keras_seq.train import loop, registry, runs
-from keras_seq.train.progress import Progress
 
 FOLDS = range(10)
 
@@ -80,7 +79,7 @@ def _accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
 def _predict_rnn(dna: Any, config: Any) -> tuple[Labels, Labels]:
     with tempfile.TemporaryDirectory() as folder:
         run = runs.Run(Path(folder) / "run")
-        model, run_callback = loop.fit(dna, "default", config, run, Progress)
+        model, run_callback = loop.fit(dna, "default", config, run)
     test = run_callback.splits["test"]
     predictions = model.classify(test.inputs, batch_size=256)
     return test.targets["labels"], [prediction.label for prediction in predictions]

@@ -1,6 +1,7 @@
 """Application that registers the commands, and helpers that several commands use."""
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import sys
@@ -16,8 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from keras_seq import __version__
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import show_controls
 from keras_seq.train.metrics import flatten, numbers
+from keras_seq.train.outputs import Output
 
 app = App(
     name="keras-seq",
@@ -60,6 +63,44 @@ LimitOption = Annotated[
         help="NAME=VALUE: change a limit on input files, see docs/limits.md. May be repeated.",
     ),
 ]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """Options that select what a command prints while it works.
+
+    Raises:
+        InputError: If both are given.
+    """
+
+    quiet: Annotated[
+        bool, Parameter(negative="", help="Print nothing but warnings and errors.")
+    ] = False
+    json_output: Annotated[
+        bool,
+        Parameter(
+            name="--json",
+            negative="",
+            help="Print a JSON object per line for each event; see docs/runs.md.",
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.json_output:
+            raise InputError("--quiet prints nothing, --json prints JSON. Use one of them.")
+
+    @property
+    def kind(self) -> Output:
+        """Kind of output."""
+        if self.json_output:
+            return "json"
+        return "quiet" if self.quiet else "progress"
+
+
+OutputOption = Annotated[OutputOptions, Parameter(name="*")]
+"""Type of a parameter that stands for all `OutputOptions`."""
+OUTPUT = OutputOptions()
+"""Default of such a parameter."""
 
 
 def set_signature(function: Callable[..., Any], parameters: Iterable[inspect.Parameter]) -> None:

@@ -9,7 +9,9 @@ from rich.markup import escape
 
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import (
+    OUTPUT,
     RUNS,
+    OutputOption,
     RunsOption,
     app,
     console,
@@ -71,6 +73,7 @@ def train(*words: Words) -> None:
         distribute: Literal["mirrored", "multiworker"] | None = None,
         tensorboard: Annotated[bool, Parameter(negative="")] = False,
         logger: Annotated[tuple[Literal["wandb", "mlflow"], ...], Parameter(negative="")] = (),
+        output: OutputOption = OUTPUT,
         **fields: Any,
     ) -> None:
         """Train a model, evaluate it and save the run.
@@ -94,6 +97,7 @@ def train(*words: Words) -> None:
                 --logdir runs`.
             logger: Log the metrics of each epoch to Weights & Biases (wandb) or MLflow (mlflow).
                 May be repeated.
+            output: What is printed.
             **fields: Fields of the recipe's Config.
         """
         command = shlex.join(["keras-seq", "train", *words])
@@ -114,10 +118,12 @@ def train(*words: Words) -> None:
                 resume=resume,
                 loggers=loggers,
                 command=command,
+                output=output.kind,
                 **fields,
             )
-            print_folds(result.metrics)
-            console.print(f"[bold]run[/] {escape(str(result.folder))}")
+            if output.kind == "progress":
+                print_folds(result.metrics)
+                console.print(f"[bold]run[/] {escape(str(result.folder))}")
             return
         trained = train_run(
             recipe_ref,
@@ -130,9 +136,10 @@ def train(*words: Words) -> None:
             distribute=distribute,
             loggers=loggers,
             command=command,
+            output=output.kind,
             **fields,
         )
-        if trained is not None:
+        if trained is not None and output.kind == "progress":
             print_metrics(trained.metrics, recipe.monitor)
             console.print(f"[bold]run[/] {escape(str(trained.folder))}")
 

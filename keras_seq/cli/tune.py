@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import os
-import shlex
 import sys
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from keras_seq.cli._common import (
+    OUTPUT,
     RUNS,
+    OutputOption,
     RunsOption,
     app,
     console,
@@ -27,6 +28,7 @@ from keras_seq.cli._two_stages import (
     run_command,
 )
 from keras_seq.train import distribution, registry, runs
+from keras_seq.train.outputs import make_reporter
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ def tune(*words: Words) -> None:
         distribute: Literal["mirrored"] | None = None,
         run: str = "tuned",
         runs_folder: RunsOption = RUNS,
+        output: OutputOption = OUTPUT,
         **values: Any,
     ) -> None:
         """Search, then train the best config, evaluate it on the test split and save the run.
@@ -76,12 +79,12 @@ def tune(*words: Words) -> None:
                 machine, and trials run one at a time. Default: one device per trial.
             run: Name of the run, saved in RUNS/RECIPE/RUN.
             runs_folder: Folder of all runs.
+            output: What is printed.
             **values: Fields of the recipe's Config that stay fixed.
         """
         config = defaults.override(**values)
         tunable = [name for name in config.spaces() if name not in values]
         folder = runs.get_run(runs_folder, recipe, run)
-        command = shlex.join(["keras-seq", "tune", *words])
         is_worker = distribution.tuning_role() == "worker"
         # Otherwise the first process takes all memory of a GPU.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -92,7 +95,11 @@ def tune(*words: Words) -> None:
             command_line = [sys.executable, "-m", "keras_seq.cli", "tune", *words]
             os.execv(sys.executable, command_line)
 
-        with contextlib.nullcontext() if is_worker else folder.lock():
+        with (
+            make_reporter(output.kind) as reporter,
+            contextlib.nullcontext() if is_worker else folder.lock(),
+        ):
+            reporter.start_phase("importing Keras")
             devices = distribution.start_backend(distribute)
             from keras_seq import tuning
 
@@ -101,7 +108,6 @@ def tune(*words: Words) -> None:
                 preset,
                 config,
                 folder,
-                command,
                 words,
                 search=search,
                 trials=trials,
@@ -109,8 +115,9 @@ def tune(*words: Words) -> None:
                 workers=workers,
                 devices=devices,
                 restart=restart,
+                reporter=reporter,
             )
-        if result is None:
+        if result is None or output.kind != "progress":
             return
         metrics, rows = result
         table = Table(*rows[0])

@@ -102,7 +102,7 @@ by blanks)
         if self.shares.sentences >= MIN_SHARE:
             return ""
         lines = [
-            f"warning: {1 - self.shares.sentences:.1%} of the training sentences are split into "
+            f"{1 - self.shares.sentences:.1%} of the training sentences are split into "
             "other tokens when they are given as raw text, for example:"
         ]
         for difference in self.differences:

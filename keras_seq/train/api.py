@@ -9,6 +9,7 @@ from typing import Any
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train import distribution, registry, results, runs, tracking
 from keras_seq.train.config import Config
+from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.recipe import RecipeInfo
 from keras_seq.train.runs import Run
 from keras_seq.train.tracking import Logger
@@ -43,6 +44,7 @@ def train_run(
     distribute: distribution.Kind = None,
     loggers: Sequence[Logger] = (),
     command: str = "",
+    output: Output = "progress",
     **fields: Any,
 ) -> TrainedRun | None:
     """Train a model, evaluate it and save the run, like the command `keras-seq train`.
@@ -61,6 +63,8 @@ def train_run(
         loggers: Names of further places that metrics are written to after each epoch: "tensorboard"
             (the folder `tensorboard` in that of the run), "wandb" (Weights & Biases), "mlflow".
         command: Command line, saved with the metrics.
+        output: "progress" for text with a progress bar, "quiet" for warnings alone, or "json" for a
+            JSON object per line; docs/runs.md lists them.
         **fields: Fields of the recipe's Config.
 
     Returns:
@@ -76,11 +80,15 @@ def train_run(
         results.check_recordable(info, preset, config, test)
     tracking.check_loggers(loggers)
     is_chief = distribution.is_chief(distribute)
-    with training_run.lock() if is_chief else contextlib.nullcontext():
+    with (
+        make_reporter(output if is_chief else "quiet") as reporter,
+        training_run.lock() if is_chief else contextlib.nullcontext(),
+    ):
         if resume:
             training_run.read_unfinished(info)  # again: another process may have finished it
         elif is_chief:
             training_run.ensure_new()
+        reporter.start_phase("importing Keras")
         devices = distribution.start_backend(distribute)
         from keras_seq.train import loop
 
@@ -88,12 +96,13 @@ def train_run(
         names = loggers if is_chief else ()
         with tracking.start_loggers(names, training_run, config) as callbacks:
             metrics = loop.train(
-                code, preset, config, training_run, command, test, devices, callbacks
+                code, preset, config, training_run, command, test, devices, callbacks, reporter
             )
         if metrics is None:
             return None
         if record:
             results.record(info, metrics, config)
+        reporter.report_result(training_run.folder, metrics)
     return TrainedRun(training_run, info)
 
 

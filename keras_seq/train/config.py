@@ -40,8 +40,8 @@ Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM
 """Name of a recurrent layer of `keras_seq.layers`."""
 CELLS = get_args(Cell)
 _RESERVED = """
-    config debug distribute fields folds help json limit logger preset record resume run runs search
-    tensorboard test trials workers
+    config debug distribute fields folds help json limit logger preset quiet record resume run runs
+    search tensorboard test trials workers
 """
 RESERVED = frozenset(_RESERVED.split())
 """Names that fields of a Config cannot have: options of `keras-seq train`, `tune` and `data`."""

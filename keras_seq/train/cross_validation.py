@@ -15,7 +15,9 @@ from keras_seq.train.api import resolve_config
 from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold, FoldCount
 from keras_seq.train.metrics import Metrics
+from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 from keras_seq.train.tracking import Logger
 from keras_seq.train.trained_run import TrainedRun
@@ -80,6 +82,7 @@ def cross_validate(
     resume: bool = False,
     loggers: Sequence[Logger] = (),
     command: str = "",
+    output: Output = "progress",
     **fields: Any,
 ) -> CrossValidation:
     """Train and measure a model per fold, like the command `keras-seq train --folds`.
@@ -104,6 +107,7 @@ def cross_validate(
         resume: Whether to continue after an interruption. Finished folds are not trained again.
         loggers: As for `train_run`. Each fold is logged as a run.
         command: Command line, saved with the metrics.
+        output: As for `train_run`.
         **fields: Fields of the recipe's Config.
 
     Returns:
@@ -120,21 +124,24 @@ def cross_validate(
     parent = runs.get_run(Path(runs_folder), info, name)
     preset, config = resolve_config(info, preset, fields, parent if resume else None, folds)
     tracking.check_loggers(loggers)
-    with parent.lock():
+    with make_reporter(output) as reporter, parent.lock():
         if resume:
             parent.read_unfinished(info, folds)  # again: another process may have finished it
         else:
             parent.ensure_new()
+        reporter.start_phase("importing Keras")
         distribution.start_backend(None)
         code = info.import_recipe()
+        reporter.start_phase("reading the data")
         _start(parent, code, preset, config, folds)
         for number in range(1, folds + 1):
             fold_run = parent.get_fold(number)
             if not fold_run.is_finished:
                 fold_code = dataclasses.replace(code, fold=Fold(number, folds))
-                _train_fold(fold_code, preset, config, fold_run, loggers, command)
+                _train_fold(fold_code, preset, config, fold_run, loggers, command, reporter)
         result = CrossValidation(parent, info, folds)
         parent.write_json("metrics.json", _collect(result, preset, config, command))
+        reporter.report_result(parent.folder, result.metrics)
     return result
 
 
@@ -160,6 +167,7 @@ def _train_fold(
     run: Run,
     loggers: Sequence[Logger],
     command: str,
+    reporter: Reporter,
 ) -> None:
     """Train the model of the recipe's fold and save its run."""
     import keras
@@ -167,10 +175,10 @@ def _train_fold(
     from keras_seq.train import loop
 
     assert recipe.fold is not None
-    print(f"fold {recipe.fold.number} of {recipe.fold.count}", flush=True)
+    reporter.report_text(f"fold {recipe.fold.number} of {recipe.fold.count}")
     keras.utils.clear_session()
     with run.lock(), tracking.start_loggers(loggers, run, config) as callbacks:
-        loop.train(recipe, preset, config, run, command, callbacks=callbacks)
+        loop.train(recipe, preset, config, run, command, callbacks=callbacks, reporter=reporter)
 
 
 def _collect(result: CrossValidation, preset: str, config: Config, command: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
 from keras_seq.train.progress import Progress
 from keras_seq.train.recipe import Recipe
+from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 
 
@@ -31,6 +32,7 @@ def train(
     test: bool = True,
     devices: Devices | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    reporter: Reporter | None = None,
 ) -> dict[str, Any] | None:
     """Train, evaluate and save a model. Resume from the run's checkpoint if there is one.
 
@@ -43,12 +45,21 @@ def train(
         test: Whether to evaluate on the test split. If not, plots show the validation split.
         devices: Devices to train on. Default: the one that TensorFlow selects.
         callbacks: Callbacks of loggers.
+        reporter: Reporter of phases, steps and epochs. Default: nothing is printed.
 
     Returns:
         Content of `metrics.json`, or None if another worker writes it.
     """
+    reporter = Reporter() if reporter is None else reporter
     model, run_callback = fit(
-        recipe, preset, config, run, Progress, test=test, devices=devices, callbacks=callbacks
+        recipe,
+        preset,
+        config,
+        run,
+        test=test,
+        devices=devices,
+        callbacks=callbacks,
+        reporter=reporter,
     )
     if devices is not None and not devices.chief:
         devices.wait()
@@ -58,10 +69,13 @@ def train(
     if run_callback.best_weights is not None and run_callback.kept_epoch < run_callback.epochs_done:
         model.set_weights(run_callback.best_weights)
     report_split = next(name for name in ("test", "validation", "train") if name in splits)
+    reporter.start_phase("writing plots and samples")
     report = recipe.report(model, splits, report_split, run.folder)
     plots.learning_curve(run_callback.history, config.monitor, run.folder / "learning_curve.png")
+    reporter.start_phase("saving the model")
     with atomic_write(run.model_path) as path:
         model.save(path)
+    reporter.start_phase("evaluating the model")
     metrics = {
         "recipe": recipe.name,
         "preset": preset,
@@ -96,12 +110,13 @@ def fit(
     preset: str,
     config: Config,
     run: Run,
-    make_callback: Callable[[RunCallback], keras.callbacks.Callback],
+    make_callback: Callable[[RunCallback], keras.callbacks.Callback] | None = None,
     *,
     fraction: float = 1.0,
     test: bool = True,
     devices: Devices | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    reporter: Reporter | None = None,
 ) -> tuple[keras.Model, RunCallback]:
     """Train a model, or resume from the run's checkpoint. The last checkpoint is kept.
 
@@ -110,12 +125,13 @@ def fit(
         preset: Name of the preset that the config was derived from.
         config: Config of the recipe.
         run: New or interrupted run.
-        make_callback: Function that makes a callback, which Keras calls after the RunCallback.
+        make_callback: Function that makes a further callback, which Keras calls last.
         fraction: Fraction of the epochs after which to stop. Schedules span all epochs.
         test: Whether to keep the test split.
         devices: Devices to train on. Default: the one that TensorFlow selects.
         callbacks: Callbacks between the RunCallback, which adds validation metrics to their
             `logs`, and the one of `make_callback`.
+        reporter: Reporter of phases, steps and epochs. Default: nothing is printed.
 
     Returns:
         The model after the last epoch, and its callback.
@@ -126,6 +142,8 @@ def fit(
     start_time = time.perf_counter()
     if devices is not None:
         devices.check(config)
+    reporter = Reporter() if reporter is None else reporter
+    reporter.start_phase("reading the data")
     splits, fingerprint, summaries, warnings = _load(recipe, config, run)
     if not test:
         splits.pop("test", None)
@@ -139,7 +157,9 @@ def fit(
         optimizers.set_schedule_steps(replica.optimizer, schedule_steps)
         return replica
 
+    reporter.start_phase("building the model")
     model = build()
+    reporter.start_phase("encoding the examples")
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.is_started:
@@ -155,6 +175,8 @@ def fit(
     run_callback.tokenizer_report = recipe.tokenizer_report(model, splits["train"])
     run_callback.restore()
     last = max(1, round(fraction * epochs))
+    all_callbacks = [run_callback, Progress(run_callback, reporter), *callbacks]
+    all_callbacks += [make_callback(run_callback)] if make_callback is not None else []
     batches = functools.partial(
         make_batches, examples, config.batch_size, config.seed, run_callback.epochs_done, last
     )
@@ -163,7 +185,7 @@ def fit(
             "steps_per_epoch": steps_per_epoch,
             "initial_epoch": run_callback.epochs_done,
             "epochs": last,
-            "callbacks": ([run_callback, *callbacks, make_callback(run_callback)] if chief else []),
+            "callbacks": all_callbacks if chief else [],
             "shuffle": False,  # the batches are shuffled already
             "verbose": 0,
         }

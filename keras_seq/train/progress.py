@@ -1,17 +1,13 @@
-"""Progress bars of trainings and searches."""
+"""Reports of trainings and searches to a `Reporter`."""
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
-from keras_seq._internal.unicode import show_controls
 from keras_seq.train.metrics import numbers
+from keras_seq.train.reporter import Reporter
 
 if TYPE_CHECKING:
     from keras_seq.train.callbacks import RunCallback
@@ -23,69 +19,58 @@ Logs = Mapping[str, Any] | None
 
 
 class Progress(keras.callbacks.Callback):
-    """Progress bar over all epochs with the running loss, and a line of metrics per epoch.
+    """Reports of the steps and epochs of a training, with the running loss.
 
-    Before the first epoch it prints what was read from the user's files, a line per file, warnings
+    Before the first epoch it reports what was read from the user's files, a line per file, warnings
     about the data, and how the tokenizer reproduces the training tokens from raw text.
 
     Args:
         run_callback: Callback that measures each epoch. Keras must call it first.
+        reporter: Reporter.
     """
 
-    def __init__(self, run_callback: "RunCallback") -> None:
+    def __init__(self, run_callback: "RunCallback", reporter: Reporter) -> None:
         super().__init__()
-        self.run_callback, self.epochs = run_callback, run_callback.epochs
-        self.bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f}"),
-            TimeRemainingColumn(),
-            console=Console(highlight=False, soft_wrap=True),
-        )
+        self.run_callback, self.reporter = run_callback, reporter
+        self.is_compiled = False
 
     def on_train_begin(self, logs: Logs = None) -> None:
         for summary in self.run_callback.summaries:
-            self.bar.console.print(show_controls(f"read {summary}"), markup=False)
+            self.reporter.report_text(f"read {summary}")
         for line in shorten(self.run_callback.data_warnings):
-            self.bar.console.print(show_controls(f"warning: {line}"), markup=False)
+            self.reporter.warn(line)
         if report := self.run_callback.tokenizer_report:
-            for line in (str(report), report.warning):
-                if line:
-                    self.bar.console.print(show_controls(line), markup=False)
-        epochs_done, steps_per_epoch = self.run_callback.epochs_done, self.params["steps"]
-        self.task = self.bar.add_task(
-            "",
-            total=self.epochs * steps_per_epoch,
-            completed=epochs_done * steps_per_epoch,
-            epoch=epochs_done,
-            epochs=self.epochs,
-            loss=float("nan"),
-        )
-        self.bar.start()
+            self.reporter.report_text(str(report))
+            if report.warning:
+                self.reporter.warn(report.warning)
+        self.reporter.start_phase("compiling the first step")
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
-        self.start_time = time.perf_counter()
-        self.bar.update(self.task, epoch=epoch + 1)
+        self.epoch, self.start_time = epoch, time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         assert logs is not None
-        self.bar.update(self.task, advance=1, loss=float(logs["loss"]))
+        steps, epochs = self.params["steps"], self.run_callback.epochs
+        steps_done = self.epoch * steps + batch + 1
+        if not self.is_compiled:
+            self.is_compiled = True
+            self.reporter.start_phase("training")
+            self.reporter.start_task("step", epochs * steps, steps_done, epochs)
+        self.reporter.advance(
+            steps_done,
+            epoch=self.epoch + 1,
+            loss=float(logs["loss"]),
+            is_evaluating=batch + 1 == steps,
+        )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         row = numbers(self.run_callback.history[-1])
-        metrics = [f"{k} {v:.4f}" for k, v in row.items() if k not in ("epoch", "seconds")]
-        seconds = time.perf_counter() - self.start_time
-        self.bar.console.print(
-            f"epoch {epoch + 1:>{len(str(self.epochs))}}/{self.epochs}  "
-            + "  ".join(metrics)
-            + f"  {seconds:.1f} s"
-        )
+        metrics = {k: v for k, v in row.items() if k not in ("epoch", "seconds")}
+        self.reporter.report_epoch(metrics, time.perf_counter() - self.start_time)
 
     def on_train_end(self, logs: Logs = None) -> None:
-        self.bar.stop()
         if message := self.run_callback.stop_message:
-            self.bar.console.print(message, markup=False)
+            self.reporter.report_text(message)
 
 
 def shorten(warnings: Sequence[str]) -> list[str]:
@@ -103,24 +88,18 @@ class OnProgress(Protocol):
         """Show the number of trials done, including fractions of running ones; print a line."""
 
 
-@contextlib.contextmanager
-def trial_progress(num_trials: int) -> Iterator[OnProgress]:
-    """Show a progress bar over the trials of a search.
+def trial_progress(reporter: Reporter, num_trials: int) -> OnProgress:
+    """Return a function that reports the trials of a search.
 
     Args:
+        reporter: Reporter.
         num_trials: Number of trials.
-
-    Yields:
-        Function that updates the bar and prints lines above it.
     """
-    columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(highlight=False, soft_wrap=True)
-    with Bar(*columns, console=console) as bar:
-        task = bar.add_task("", total=num_trials)
+    reporter.start_task("trials", num_trials)
 
-        def on_progress(num_done: float, line: str | None = None) -> None:
-            if line is not None:
-                console.print(line, markup=False)
-            bar.update(task, completed=num_done)
+    def on_progress(num_done: float, line: str | None = None) -> None:
+        if line is not None:
+            reporter.report_text(line)
+        reporter.advance(num_done)
 
-        yield on_progress
+    return on_progress

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices, tuning_role
 from keras_seq.train.progress import trial_progress
 from keras_seq.train.recipe import Recipe
+from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     KERASTUNER_VARIABLES,
@@ -39,7 +41,6 @@ def tune(
     preset: str,
     config: Config,
     run: Run,
-    command: str,
     arguments: Sequence[str],
     *,
     search: Strategy = "random",
@@ -48,6 +49,7 @@ def tune(
     workers: int | None = None,
     devices: Devices | None = None,
     restart: Restart = None,
+    reporter: Reporter | None = None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """Search, or resume the search in the run's folder, and train the best config.
 
@@ -56,8 +58,8 @@ def tune(
         preset: Name of the preset that the config was derived from.
         config: Config with the values of the first trial and of the fields that are not tuned.
         run: New or interrupted run.
-        command: Command line, saved with the metrics.
-        arguments: Words after `keras-seq tune`, with which workers are started.
+        arguments: Words after `keras-seq tune`, which are saved with the metrics, and with which
+            workers are started.
         search: Search strategy.
         trials: Number of trials, at least 1. Hyperband rounds it to whole rounds.
         fields: Names of the fields to tune. Default: all tunable fields.
@@ -67,6 +69,7 @@ def tune(
             selects.
         restart: Function that replaces this process by one that continues the search, to free
             memory. Default: the process is never replaced.
+        reporter: Reporter of the trials and of the training. Default: nothing is printed.
 
     Returns:
         The metrics of the best config, and the rows of the table of trials, the best first. None
@@ -75,6 +78,7 @@ def tune(
     Raises:
         InputError: If the settings are not valid, or differ from those of the interrupted search.
     """
+    reporter = Reporter() if reporter is None else reporter
     role = tuning_role()
     _check_options(trials, workers, devices, role is not None)
     if search == "hyperband":
@@ -84,7 +88,7 @@ def tune(
     trainer = Trainer(recipe, preset, config, folder, devices)
     gpus = visible_gpus()
     if role == "worker":
-        print(describe_devices(gpus))
+        reporter.report_text(describe_devices(gpus))
         run_worker(make_oracle(search, None, space, trials, config), trainer, restart)
         return None
     settings = {
@@ -93,28 +97,32 @@ def tune(
         "trials": trials,
         "fields": sorted(field.name for field in space.space),
     }
+    reporter.start_phase("reading the data")
     _start(recipe, config, run, folder / "settings.json", settings)
     if workers is None:
         workers = len(gpus) if len(gpus) > 1 and devices is None else 0
     start = functools.partial(start_worker, arguments, gpus)
-    with trial_progress(trials) as on_progress:
-        oracle = make_oracle(search, folder / "search.json", space, trials, config, on_progress)
-        if role == "chief":
-            address = ":".join(os.environ[name] for name in KERASTUNER_VARIABLES[1:])
-            on_progress(oracle.num_done, f"Waiting for workers at {address}.")
-            serve_workers(oracle, address)
-        elif workers:
-            on_progress(oracle.num_done, f"{describe_devices(gpus)}, {workers} in parallel")
-            serve_workers(oracle, "127.0.0.1:0", start, workers)
-        else:
-            on_progress(oracle.num_done, describe_devices(gpus))
-            run_trials(oracle, "tuner0", trainer, restart)
+    reporter.start_phase("searching")
+    on_progress = trial_progress(reporter, trials)
+    oracle = make_oracle(search, folder / "search.json", space, trials, config, on_progress)
+    if role == "chief":
+        address = ":".join(os.environ[name] for name in KERASTUNER_VARIABLES[1:])
+        on_progress(oracle.num_done, f"Waiting for workers at {address}.")
+        serve_workers(oracle, address)
+    elif workers:
+        on_progress(oracle.num_done, f"{describe_devices(gpus)}, {workers} in parallel")
+        serve_workers(oracle, "127.0.0.1:0", start, workers)
+    else:
+        on_progress(oracle.num_done, describe_devices(gpus))
+        run_trials(oracle, "tuner0", trainer, restart)
     rows = _write_table(oracle, config, run.folder)
     best = config.override(**trial_values(oracle.completed[0]))
     for trial in folder.glob("trial_*"):
         checkpoints.remove(Run(trial).checkpoint_path)
-    metrics = loop.train(recipe, preset, best, run, command, devices=devices)
+    command = shlex.join(["keras-seq", "tune", *arguments])
+    metrics = loop.train(recipe, preset, best, run, command, devices=devices, reporter=reporter)
     assert metrics is not None  # only multiworker training returns None
+    reporter.report_result(run.folder, metrics)
     return metrics, rows
 
 

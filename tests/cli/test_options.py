@@ -18,6 +18,9 @@ def names(parameters):
     """Return the names of options on the command line, with `_` for `-`."""
     options = set()
     for parameter in parameters:
+        if isinstance(parameter.default, _common.OutputOptions):
+            options.update({"quiet", "json"})
+            continue
         extras = getattr(parameter.annotation, "__metadata__", ())
         option_names = [name for extra in extras for name in extra.name or ()]
         options.update([name.removeprefix("--") for name in option_names] or [parameter.name])
@@ -111,3 +114,8 @@ def test_the_first_stage_reads_its_own_options_only():
     start = _two_stages.parse_known(train.FirstStage, words)
     assert (start.run, str(start.runs_folder), start.resume) == ("a", "there", True)
     assert start.preset == "default"
+
+
+def test_quiet_and_json_exclude_each_other(capsys):
+    assert cli.main(["train", "mnist_rows", "--quiet", "--json"]) == 2
+    assert "--quiet prints nothing, --json prints JSON" in capsys.readouterr().err

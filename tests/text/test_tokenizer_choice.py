@@ -289,7 +289,7 @@ def test_differences_are_shown():
     sentences = [text.split() for text in ADDRESSES]
     report = measure_tokenizer(TOKENIZERS["word"], [*sentences[:1], *sentences])
     assert report.warning == (
-        "warning: 100.0% of the training sentences are split into other tokens when they are given "
+        "100.0% of the training sentences are split into other tokens when they are given "
         "as raw text, for example:\n"
         "  raw text:        430 webster st, palo alto, CA 94301\n"
         "  training tokens: 430 | webster | st, | palo | alto, | CA | 94301\n"

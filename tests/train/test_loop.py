@@ -10,7 +10,6 @@ import formula_recipe
 
 from keras_seq.train import loop, optimizers, registry, runs
 from keras_seq.train.config import Config
-from keras_seq.train.progress import Progress
 
 
 def test_the_train_step_is_traced_once(tmp_path, monkeypatch):
@@ -24,7 +23,7 @@ def test_the_train_step_is_traced_once(tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.Sequential, "fit", fit)
     run = runs.Run(tmp_path / "run")
-    loop.fit(recipe, "default", recipe.preset("default"), run, Progress)
+    loop.fit(recipe, "default", recipe.preset("default"), run)
     assert built == [True]
 
 
@@ -66,9 +65,7 @@ def test_the_schedule_spans_the_training(tmp_path, monkeypatch, limits, steps):
     model.write_text(text.replace('"sgd"', optimizer))
     recipe, devices = registry.find(name).import_recipe(), FakeDevices()
     config = recipe.preset("default").override(batch_size=2, **limits)
-    built, _ = loop.fit(
-        recipe, "default", config, runs.Run(tmp_path / "run"), Progress, devices=devices
-    )
+    built, _ = loop.fit(recipe, "default", config, runs.Run(tmp_path / "run"), devices=devices)
     assert devices.epochs == 8
     expected = optimizers.warmup_cosine(0.1, steps)
     for trained in (built, devices.replica):
