@@ -56,8 +56,10 @@ OVERRIDES = {
     *("on_response_complete",),
     # torch.autograd.Function
     *("backward", "forward"),
+    # keras_seq.train.config.Config
+    *("check_files",),
 }
-"""Methods that a base class of another library documents."""
+"""Methods that a base class documents."""
 
 VAGUE_NAMES = {"found", "given", "here", "made", "one", "said", "there"}
 """Names of variables and arguments that say nothing about the value."""

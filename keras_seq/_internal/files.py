@@ -105,7 +105,7 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
         timeout: Maximum wait for another process, in seconds.
 
     Raises:
-        InputError: If another process holds the lock, or the folder cannot be created.
+        InputError: If another process holds the lock, or the folder cannot be created or written.
     """
     try:
         created = [parent for parent in (folder, *folder.parents) if not parent.exists()]
@@ -120,6 +120,8 @@ def exclusive_lock(folder: Path, timeout: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout:
         raise InputError(f"Another process uses {folder}; wait until it ends.") from None
+    except PermissionError as error:
+        raise InputError(f"The folder {folder} cannot be written: {error.strerror}.") from error
     try:
         yield
     finally:
@@ -219,9 +221,12 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
         remedy: Advice for the user if the file is damaged, as a clause.
 
     Raises:
-        DamagedFileError: If the file is not a zip archive, or a member is missing, compressed, or
-            does not match its checksum.
+        DamagedFileError: If the file does not exist or is not a zip archive, or a member is
+            missing, compressed, or does not match its checksum.
     """
+    if not path.is_file():
+        reason = "it is a folder" if path.is_dir() else "it does not exist"
+        raise DamagedFileError(path, reason, remedy)
     with path.open("rb") as file:
         try:
             with zipfile.ZipFile(file) as archive:

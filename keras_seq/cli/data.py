@@ -66,6 +66,7 @@ def show_data(*words: Words) -> None:
             **fields: Fields of the recipe's Config.
         """
         config = dataclasses.replace(recipe.preset(preset), data=path, **fields)
+        config.check_files()
         code = recipe.import_recipe()
         with collect_summaries() as read:
             try:

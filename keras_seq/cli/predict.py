@@ -16,7 +16,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
-from keras_seq.cli._two_stages import Words, keyword, parse_known, print_help, run_command
+from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
 from keras_seq.train.prediction import BATCH_SIZE
 from keras_seq.train.runs import Run
 from keras_seq.train.trained_run import TrainedRun
@@ -46,7 +46,9 @@ def predict(*words: Words) -> None:
         raise _no_input()
     run = Run(Path(folder))
     info, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
-    trained = TrainedRun(run, info)  # perhaps unfinished, which matters only beyond --help
+    if not HELP & {*options}:
+        run.ensure_model()
+    trained = TrainedRun(run, info)
 
     def predict_inputs(
         *inputs: str,

@@ -9,11 +9,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from keras_seq._internal import files
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import RUNS, RunsOption, app, as_cell, console
 from keras_seq.train import registry
 from keras_seq.train.metrics import flatten, numbers
-from keras_seq.train.runs import Run
+from keras_seq.train.runs import REMEDY, Run
 
 FACTS = ("parameters", "epochs", "seconds")
 """Facts about the training in `metrics.json` that a comparison shows."""
@@ -48,12 +49,13 @@ def _describe(run: Run) -> list[str]:
         if not run.is_finished:
             return [preset, changed, data, "not finished", "", ""]
         metrics = run.metrics
+        with files.expect_content(run.folder / "metrics.json", "the metrics of a run", REMEDY):
+            minutes = f"{metrics.get('seconds', 0) / 60:.1f}"
+            results = [_headline(metrics.get(split, {})) for split in ("validation", "test")]
+            if "folds" in metrics:
+                results[0] = _headline_of_folds(metrics)
     except InputError as error:
         return ["", str(error), "", "damaged", "", ""]
-    minutes = f"{metrics.get('seconds', 0) / 60:.1f}"
-    results = [_headline(metrics.get(split, {})) for split in ("validation", "test")]
-    if "folds" in metrics:
-        results[0] = _headline_of_folds(metrics)
     return [preset, changed, data, *results, minutes]
 
 

@@ -83,6 +83,7 @@ def tune(*words: Words) -> None:
             **values: Fields of the recipe's Config that stay fixed.
         """
         config = defaults.override(**values)
+        config.check_files()
         tunable = [name for name in config.spaces() if name not in values]
         folder = runs.get_run(runs_folder, recipe, run)
         is_worker = distribution.tuning_role() == "worker"

@@ -37,13 +37,21 @@ def parse_delimiter(text: str | None) -> str | None:
     """
     if text is None:
         return None
-    names = {"\\t": "\t", **{name: character for character, name in DELIMITER_NAMES.items()}}
-    delimiter = names.get(text.lower(), text)
-    if len(delimiter) != 1 or delimiter in '"\r\n':
+    if not is_delimiter(text):
         raise InputError(
             f"--delimiter must be one character other than a quote, or tab, not {text!r}."
         )
-    return delimiter
+    return _NAMES.get(text.lower(), text)
+
+
+_NAMES = {"\\t": "\t", **{name: character for character, name in DELIMITER_NAMES.items()}}
+"""Names of delimiters, as options name them."""
+
+
+def is_delimiter(text: str) -> bool:
+    """Return whether a text is one character, no quote or line end, or a name of one."""
+    delimiter = _NAMES.get(text.lower(), text)
+    return len(delimiter) == 1 and delimiter not in '"\r\n'
 
 
 def read_delimited(

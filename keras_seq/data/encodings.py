@@ -183,13 +183,20 @@ def decoding_error(error: UnicodeError, encoding: str, where: str) -> InputError
     return InputError(f"{where}: the line is not {encoding} ({error}).")
 
 
-def _check_encoding(encoding: str) -> None:
+def is_encoding(name: str) -> bool:
+    """Return whether Python has an encoding of text with this name."""
     try:
-        b"a".decode(encoding)
+        b"a".decode(name)
     except UnicodeError:
-        return  # The encoding has more than one byte per character, such as UTF-16.
+        return True  # The encoding has more than one byte per character, such as UTF-16.
     except (LookupError, ValueError):
-        raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.") from None
+        return False
+    return True
+
+
+def _check_encoding(encoding: str) -> None:
+    if not is_encoding(encoding):
+        raise InputError(f"There is no encoding {encoding!r}; UTF-8 is usual.")
 
 
 def _check_order(head: bytes, encoding: str, path: object) -> None:

@@ -24,7 +24,8 @@ def load_run(folder: str | os.PathLike[str], recipe: str | None = None) -> Train
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
 
     Raises:
-        InputError: If the folder does not hold a finished run, or the recipe is missing.
+        InputError: If the folder does not hold a finished run, its model is damaged, or the recipe
+            is missing.
     """
     run = Run(Path(folder))
     info, _, _ = run.read_config(recipe)
@@ -123,7 +124,8 @@ def resolve_config(
         folds: Number of folds of a cross-validation, or None.
 
     Raises:
-        InputError: If a name or value is not valid, or the run was started with other settings.
+        InputError: If a name or value is not valid, a file does not exist, or the run was started
+            with other settings.
     """
     if interrupted is None:
         defaults = info.preset(preset)
@@ -132,6 +134,7 @@ def resolve_config(
     if unknown := [name for name in fields if name not in info.field_names()]:
         raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
     config = defaults.override(**fields)
+    config.check_files()
     if interrupted is not None:
         for name in info.field_names():
             was, now = getattr(defaults, name), getattr(config, name)

@@ -7,8 +7,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from keras_seq._internal import ranges
+from keras_seq._internal import field_types, ranges
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.field_types import NOT_EMPTY, Form
 from keras_seq._internal.ranges import (
     FiniteFloat,
     NonNegativeFloat,
@@ -18,13 +19,18 @@ from keras_seq._internal.ranges import (
     Probability,
     Range,
 )
+from keras_seq.data import delimited, encodings, opening
 
 __all__ = [
     "CELLS",
     "RESERVED",
     "Cell",
     "Config",
+    "Delimiter",
+    "Encoding",
     "FiniteFloat",
+    "Form",
+    "Name",
     "NonNegativeFloat",
     "NonNegativeInt",
     "PositiveFloat",
@@ -39,6 +45,12 @@ __all__ = [
 Cell = Literal["SimpleRNN", "GRU", "LSTM", "PeepholeLSTM", "DiagonalPeepholeLSTM"]
 """Name of a recurrent layer of `keras_seq.layers`."""
 CELLS = get_args(Cell)
+Name = Annotated[str, NOT_EMPTY]
+"""Name of a file, folder or column, or another text that is not empty."""
+Encoding = Annotated[str, Form("an encoding of Python, such as utf-8", encodings.is_encoding)]
+Delimiter = Annotated[
+    str, Form('one character other than a quote, or "tab"', delimited.is_delimiter)
+]
 _RESERVED = """
     config debug distribute fields folds help json limit logger preset quiet record resume run runs
     search tensorboard test trials workers
@@ -93,6 +105,8 @@ class Config:
 
     A recipe has fields for settings that its presets change, that `keras-seq tune` searches, or
     that the format of the data requires. All other settings are constants in its `model.py`.
+    Choices are `Literal` types; a text may have the type `Name`, `Encoding`, `Delimiter`, or
+    `Annotated` with a `Form`.
 
     >>> import dataclasses
     >>> from keras_seq.train.config import Config, PositiveInt, tunable
@@ -103,11 +117,11 @@ class Config:
     64
 
     Raises:
-        InputError: If a number is out of its range, a field has the name of an option, or both
-            `steps` and `epochs` are None.
+        InputError: If a number is out of its range, a text is none of the choices or has another
+            form, a field has the name of an option, or both `steps` and `epochs` are None.
     """
 
-    data: str = "builtin"
+    data: Name = "builtin"
     """Source of the examples: builtin (the recipe's own), tfds:NAME[/CONFIG] (TensorFlow Datasets),
     hf:NAME[/CONFIG] (Hugging Face Hub), or the path of a file or folder."""
     errors: Literal["strict", "skip"] = "strict"
@@ -138,6 +152,8 @@ class Config:
     """Goal for the monitored metric: "min" if lower is better, "max" if higher is."""
     hub_task: ClassVar[str | None] = None
     """Task of the model on the Hugging Face Hub, such as "token-classification", or None."""
+    named_data: ClassVar[tuple[str, ...]] = ("builtin",)
+    """Values of `data` that are the recipe's own examples, not paths."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -146,7 +162,8 @@ class Config:
                     f"The field {field.name!r} of {type(self).__module__} has the name of an "
                     "option of keras-seq. Rename it."
                 )
-        ranges.check_fields(self, lambda name: f"--{name.replace('_', '-')}")
+        for module in (ranges, field_types):
+            module.check_fields(self, lambda name: f"--{name.replace('_', '-')}")
         if self.steps is None and self.epochs is None:
             raise InputError("Training needs an end: give --steps, --epochs or both.")
 
@@ -170,6 +187,21 @@ class Config:
             if fields.get(name) is not None and other not in fields:
                 fields[other] = None
         return dataclasses.replace(self, **fields)
+
+    def check_files(self) -> None:
+        """Check that the files and folders that the fields name exist.
+
+        Commands call it before they import the backend. A recipe extends it if its Config has other
+        fields that name files, or if data other than a single path can be given.
+
+        Raises:
+            InputError: If the data does not exist.
+        """
+        self._check_data(self.data)
+
+    def _check_data(self, source: str) -> None:
+        if source not in self.named_data and not source.startswith(("tfds:", "hf:")):
+            opening.check_exists(source)
 
     @classmethod
     def spaces(cls) -> dict[str, Space]:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq._internal import files, folder_locks
-from keras_seq._internal.errors import InputError
+from keras_seq._internal.errors import DamagedFileError, InputError
 from keras_seq.train import checkpoints, fingerprints, model_files, registry
 from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold
 from keras_seq.train.metrics import flatten
 from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.run_names import check_run_name
 
 REMEDY = "restore it from a copy, or train another run"
 """Advice for damaged files that cannot be written again."""
@@ -93,10 +94,13 @@ class Run:
             )
 
     def ensure_model(self) -> None:
-        """Check that the folder holds a finished run with a model.
+        """Check that the folder holds a finished run with an intact model.
+
+        Neither the recipe nor the backend is imported.
 
         Raises:
-            InputError: If the run is not finished, or is a cross-validation.
+            InputError: If the run is not finished, or is a cross-validation. Also if the model is
+                damaged or contains code.
         """
         if (folds := self.folds) is not None:
             raise InputError(
@@ -107,6 +111,7 @@ class Run:
             raise InputError(
                 f"{self.folder} is not finished. Continue it with `keras-seq train ... --resume`."
             )
+        model_files.check(self.model_path, REMEDY)
 
     def get_fold(self, number: int) -> "Run":
         """Return the run of a fold of this cross-validation.
@@ -237,7 +242,11 @@ class Run:
                     f"{self.folder / 'config.json'}: {field} {value!r} does not have the type of "
                     f"the default, {default_values[field]!r}."
                 )
-        return recipe, content["preset"], default.override(**content["config"])
+        try:
+            config = default.override(**content["config"])
+        except InputError as error:
+            raise InputError(f"{self.folder / 'config.json'} is not valid: {error}") from error
+        return recipe, content["preset"], config
 
     def read_unfinished(self, recipe: RecipeInfo, folds: int | None = None) -> tuple[str, Config]:
         """Return the preset name and Config of a run that was interrupted.
@@ -268,20 +277,15 @@ class Run:
             recipe: As for `read_config`.
 
         Raises:
-            InputError: As for `read_config`. Also if the run has not finished, or the model is
-                damaged, contains code, or does not fit the recipe's code because that has changed.
+            InputError: As for `read_config` and `ensure_model`. Also if the recipe's code has
+                changed so that the model cannot be loaded.
         """
         info, _, config = self.read_config(recipe)
         self.ensure_model()
-        model_files.check(self.model_path, REMEDY)
         imported = info.import_recipe()
-        import keras
-
-        import keras_seq.layers  # noqa: F401  (registers its classes for loading)
-
         try:
-            model = keras.saving.load_model(self.model_path, safe_mode=True)
-        except (TypeError, ValueError):
+            model = model_files.load(self.model_path, REMEDY)
+        except DamagedFileError:
             fingerprints.check_code(self.fingerprint, info, self.folder)
             raise
         return imported, config, model
@@ -326,11 +330,7 @@ def get_run(runs_folder: Path, recipe: RecipeInfo, name: str) -> Run:
         name: Name of the run.
 
     Raises:
-        InputError: If the name is not the name of a single folder.
+        InputError: If the name is not the name of a single folder on every system.
     """
-    if name in ("", ".", "..") or Path(name).name != name:
-        raise InputError(
-            f"--run must be a name without path separators, got {name!r}. Use --runs for the "
-            "folder of all runs."
-        )
+    check_run_name(name)
     return Run(runs_folder / recipe.name / name)

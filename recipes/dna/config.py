@@ -10,15 +10,15 @@ from keras_seq.train import config
 class Config(config.Config):
     """Many to one: a bidirectional recurrent network classifies a sequence."""
 
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
-    delimiter: str | None = None
+    delimiter: config.Delimiter | None = None
     """Delimiter in your own tables: one character or "tab". Default: detected."""
-    sequence_column: str = "sequence"
+    sequence_column: config.Name = "sequence"
     """Column of the sequences in your own tables."""
-    label_column: str = "label"
+    label_column: config.Name = "label"
     """Column of the labels in your own tables."""
-    header_label: str | None = None
+    header_label: config.Name | None = None
     """Class in the headers of your own FASTA and FASTQ files: the number of a field between "|" or
     blanks, or KEY for KEY=CLASS. Default: detected if files and folders are not named by class."""
     fold: Annotated[int | None, config.Range(0, 9, is_integer=True)] = None

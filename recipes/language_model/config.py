@@ -10,10 +10,10 @@ from keras_seq.train import config
 class Config(config.Config):
     """One to many: a recurrent network predicts the next token at every step."""
 
-    data: str = "builtin"
+    data: config.Name = "builtin"
     """Data source: builtin, peoples_daily, reviews, tfds:NAME[/CONFIG], hf:NAME[/CONFIG], or a
     path of your own."""
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
     tokenizer: Literal["char", "word", "wordpiece"] = "char"
     """Tokenizer: characters, words, or subwords."""
@@ -51,6 +51,7 @@ class Config(config.Config):
     monitor = "bits_per_character"
     mode = "min"
     hub_task = "text-generation"
+    named_data = ("builtin", "peoples_daily", "reviews")
 
 
 PRESETS = {

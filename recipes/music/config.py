@@ -9,7 +9,7 @@ from keras_seq.train import config
 class Config(config.Config):
     """One to many: a recurrent network generates a tune from its style."""
 
-    data: str = "builtin"
+    data: config.Name = "builtin"
     """Data source: builtin (tune books), chorales (by Bach), or your own files: a folder with one
     sub-folder per style, or a single file or folder of one style."""
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)
@@ -31,6 +31,7 @@ class Config(config.Config):
 
     monitor = "nats_per_event"
     mode = "min"
+    named_data = ("builtin", "chorales")
 
 
 PRESETS = {

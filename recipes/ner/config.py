@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from keras_seq.data.opening import check_regular_file
 from keras_seq.train import config
 
 TagScheme = Literal[
@@ -15,7 +16,7 @@ TagScheme = Literal[
 class Config(config.Config):
     """Many to many, aligned: recurrent layers read a sentence and a CRF tags every token."""
 
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
     token_column: int | str | None = None
     """Column of the tokens: an index from 0 (negative numbers count from the last), or a name.
@@ -36,7 +37,7 @@ class Config(config.Config):
     """Hidden units per layer and direction."""
     num_layers: config.PositiveInt = config.tunable(2, choices=(1, 2, 3))
     """Number of recurrent layers."""
-    vectors: str | None = None
+    vectors: config.Name | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
     bigram_dropout: config.Probability = config.tunable(0.3, low=0.0, high=0.6)
     """Fraction of the time steps at which bigram embeddings are dropped, 0 to 1."""
@@ -49,6 +50,11 @@ class Config(config.Config):
 
     monitor = "f1"
     hub_task = "token-classification"
+
+    def check_files(self) -> None:
+        super().check_files()
+        if self.vectors is not None:
+            check_regular_file(self.vectors)
 
 
 PRESETS = {

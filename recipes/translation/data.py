@@ -36,11 +36,6 @@ def load(config: Config) -> Splits:
         return _load_tfds(config) if config.data.startswith("tfds:") else _load_hf(config)
     source, paths = config.data, []
     if source == "builtin":
-        if config.source != "en":
-            raise InputError(
-                f"The built-in catalogs have only English texts: --source must be en, got "
-                f"{config.source}."
-            )
 
         def pairs() -> Iterator[tuple[str | None, str, str]]:
             return ((None, *pair) for pair in catalogs.read_builtin_pairs(config.target))

@@ -194,7 +194,10 @@ MISTAKES = {
         "Invalid value for --steps: '1.5' is not a whole number",
     ),
     "a fraction or nothing": (["train", "dna", "--fold", "1.5"], "--fold: '1.5' is not a whole"),
-    "no such folder": (["train", "mnist_rows", "--data", "nowhere"], "There is no folder nowhere"),
+    "no such folder": (
+        ["train", "mnist_rows", "--data", "nowhere"],
+        "There is no file or folder nowhere",
+    ),
     "no such public set": (["train", "mnist_rows", "--data", "tfds:mnits"], "'mnits'"),
     "a folder without a recipe": (["train", "."], "has no config.py"),
     "nothing to resume": (["train", "mnist_rows", "--resume"], "is not a run"),

@@ -72,3 +72,73 @@ def test_ranges_are_those_of_the_options():
                 dataclasses.replace(default, **{field: value})
             option = field.replace("_", "-")
             assert str(error.value) == f"--{option} must be {text}, got {value}."
+
+
+WRONG = {
+    "data": ["", " ", 3],
+    "errors": ["ignore", None],
+    "keep_best": ["yes", 1, None],
+    "cell": ["LSTN", "lstm", None],
+    "encoding": ["klingon", "utf-9", ""],
+    "delimiter": ["ab", '"', ""],
+    "text_column": ["", 1],
+    "vectors": ["", 1],
+    "tokenizer": ["words", ""],
+    "target": ["../../x", "", "a b"],
+    "token_column": [1.5, True],
+    "pooling": ["mean"],
+}
+"""Values of fields that are not numbers."""
+
+
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
+def test_each_field_refuses_values_of_another_type_or_form(name):
+    default = registry.find(name).preset("default")
+    for field in dataclasses.fields(default):
+        for value in (object(), *WRONG.get(field.name, ())):
+            option = f"--{field.name.replace('_', '-')}"
+            with pytest.raises(InputError, match=f"^{option} must be .*, got ") as error:
+                dataclasses.replace(default, **{field.name: value})
+            assert "\n" not in str(error.value)
+
+
+def test_choices_are_listed():
+    default = registry.find("sentiment").preset("default")
+    for field, value, text in (
+        ("pooling", "mean", "one of attention, last, max, got 'mean'."),
+        ("vectors", "", "a text that is not empty or None, got ''."),
+        ("encoding", "klingon", "an encoding of Python, such as utf-8, got 'klingon'."),
+        ("delimiter", "ab", "one character other than a quote, or \"tab\" or None, got 'ab'."),
+        ("keep_best", 1, "True or False, got 1."),
+    ):
+        with pytest.raises(InputError) as error:
+            dataclasses.replace(default, **{field: value})
+        assert str(error.value) == f"--{field.replace('_', '-')} must be {text}"
+
+
+@pytest.mark.parametrize(
+    "name, fields, message",
+    [
+        ("ner", {"data": "nowhere"}, "There is no file or folder nowhere"),
+        ("ner", {"vectors": "nowhere"}, "There is no file nowhere"),
+        ("sentiment", {"vectors": "."}, "is a folder"),
+        ("speech", {"audio_folder": "nowhere"}, "There is no folder nowhere"),
+        ("translation", {"data": "pyproject.toml,nowhere"}, "There is no file or folder nowhere"),
+        ("translation", {"target": "tlh"}, "no built-in translation to --target 'tlh'"),
+        ("translation", {"source": "la"}, "--source must be en, got la"),
+        ("music", {"data": "choral"}, "There is no file or folder choral"),
+    ],
+)
+def test_files_are_checked_without_the_data(name, fields, message):
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(registry.find(name).preset("default"), **fields).check_files()
+
+
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
+def test_the_data_of_presets_needs_no_file(name):
+    presets = registry.find(name).presets.values()
+    for default in (
+        *presets,
+        dataclasses.replace(registry.find(name).preset("default"), data="tfds:x"),
+    ):
+        default.check_files()

@@ -1,0 +1,113 @@
+"""Checks of options, files and folders before TensorFlow is imported."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from keras_seq.train import registry, runs
+
+MISTAKES = {
+    "a number out of range": (["train", "ner", "--units", "0"], "--units must be an integer"),
+    "a probability": (["train", "dna", "--dropout", "1.5"], "--dropout must be a number from 0"),
+    "no number": (["train", "ner", "--learning-rate", "nan"], "--learning-rate must be a number"),
+    "a negative seed": (["train", "ner", "--seed=-1"], "--seed must be an integer from 0 to"),
+    "a choice": (["train", "sentiment", "--pooling", "mean"], "--pooling"),
+    "an encoding": (["train", "ner", "--encoding", "klingon"], "--encoding must be an encoding"),
+    "a language": (["train", "translation", "--target", "tlh"], "translation to --target 'tlh'"),
+    "no data": (["train", "ner", "--data", "nowhere"], "There is no file or folder nowhere"),
+    "no data to tune": (["tune", "ner", "--data", "nowhere"], "There is no file or folder"),
+    "no data to show": (["data", "ner", "nowhere"], "There is no file or folder nowhere"),
+    "no data of folds": (["train", "ner", "--folds", "3", "--data", "no"], "file or folder no."),
+    "no vectors": (["train", "ner", "--vectors", "nowhere"], "There is no file nowhere"),
+    "no folder of audio": (["train", "speech", "--audio-folder", "no"], "There is no folder no"),
+    "a folder that cannot be": (
+        ["train", "ner", "--runs", "/proc/x"],
+        "/proc/x/ner/default cannot",
+    ),
+    "a file in the way": (["train", "ner", "--runs", "file"], "file/ner/default cannot be created"),
+    "a parent as a name": (["train", "ner", "--run", ".."], "without path separators, got '..'"),
+    "an empty name": (["train", "ner", "--run", ""], "without path separators, got ''"),
+    "a path as a name": (["train", "ner", "--run", "a/b"], "without path separators, got 'a/b'"),
+    "a long name": (["train", "ner", "--run", "é" * 101], "is too long, with more than 200 bytes"),
+    "a hyphen": (["train", "ner", "--run=-x"], "--run '-x' begins with a hyphen"),
+    "a control character": (["tune", "ner", "--run", "a\nb"], r"'a\nb' contains control char"),
+    "a name of Windows": (["train", "ner", "--run", "con.1"], "is a reserved name on Windows"),
+    "no run": (["evaluate", "nowhere"], "nowhere is not a run: it has no config.json"),
+    "a field of a run": (["evaluate", "wrong_field"], "config.json is not valid: --cell must be"),
+    "an unfinished run": (["trace", "unfinished", "0"], "unfinished is not finished"),
+    **{
+        f"{command} {damage}": ([command, damage, *words], f"{damage}/model.keras is damaged: ")
+        for command, words in {
+            "predict": ["a"],
+            "evaluate": [],
+            "trace": ["a"],
+            "export": [],
+            "serve": ["--port", "0"],
+            "demo": [],
+        }.items()
+        for damage in ("cut", "missing", "folder")
+    },
+    "broken JSON": (["predict", "broken", "a"], "broken/config.json is damaged: it is not JSON"),
+    "empty JSON": (["predict", "empty", "a"], "empty/config.json is damaged: it is empty"),
+    "other JSON": (
+        ["predict", "list", "a"],
+        "list/config.json is damaged: it is not a JSON object",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Return exit code, error and imports of TensorFlow of each mistake, from one process."""
+    place = tmp_path_factory.mktemp("place")
+    recipe = registry.find("ner")
+    names = ("cut", "missing", "folder", "unfinished", "broken", "empty", "list", "wrong_field")
+    for name in names:
+        run = runs.Run(place / name)
+        run.start("ner", "default", recipe.preset("default"))
+        if name != "unfinished":
+            run.write_json("metrics.json", {"validation": {}})
+    with zipfile.ZipFile(place / "whole", "w") as archive:
+        archive.writestr("config.json", "{}" * 100)
+    (place / "cut/model.keras").write_bytes((place / "whole").read_bytes()[:-30])
+    (place / "folder/model.keras").mkdir()
+    (place / "broken/config.json").write_text('{"recipe": ')
+    (place / "empty/config.json").write_text("")
+    (place / "list/config.json").write_text("[]")
+    content = {"recipe": "ner", "preset": "default", "config": {"cell": "LSTN"}}
+    (place / "wrong_field/config.json").write_text(json.dumps(content))
+    (place / "file").touch()
+    code = f"""
+import contextlib, io, json, sys
+from keras_seq.cli import main
+results = []
+for arguments in {[arguments for arguments, _ in MISTAKES.values()]}:
+    with contextlib.redirect_stderr(io.StringIO()) as error:
+        exit_code = main(arguments)
+    results.append((exit_code, error.getvalue(), "tensorflow" in sys.modules))
+print(json.dumps(results))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=True
+    )
+    assert not (place / "runs").exists()
+    return dict(zip(MISTAKES, json.loads(done.stdout), strict=True))
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_named_before_tensorflow_is_imported(results, name):
+    exit_code, error, imported = results[name]
+    assert exit_code == 2
+    assert error.startswith("keras-seq: ") and error.count("\n") == 1
+    assert MISTAKES[name][1] in error
+    assert not imported
+
+
+def test_names_that_are_valid():
+    info = registry.find("ner")
+    for name in ("a", "lr=0.1, units 64", "2026-01-01", ".hidden", "консоль", "é" * 100):
+        assert runs.get_run(Path("runs"), info, name).folder == Path("runs/ner") / name
