@@ -19,15 +19,17 @@ os.environ.setdefault(
     "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 )
 
-# The same examples in every run and on every machine.
-hypothesis.settings.register_profile(
-    "same",
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.too_slow],
-)
-hypothesis.settings.load_profile("same")
+# The same examples in every run and on every machine. .ci/run chooses the profile "thorough".
+for profile, max_examples in {"quick": 25, "thorough": 100}.items():
+    hypothesis.settings.register_profile(
+        profile,
+        max_examples=max_examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_make_parametrize_id(val, argname):
@@ -74,17 +76,25 @@ class Memory:
 
     def __init__(self):
         self.process = psutil.Process()
+        self.max_growth = psutil.virtual_memory().total / os.cpu_count() / 3
         self.size = self.read_size()
 
     def read_size(self):
         return self.process.memory_info().rss
 
-    def collect_after(self, growth):
-        """Collect garbage, frozen or not, if the process has grown by this number of bytes."""
-        if self.read_size() - self.size > growth:
-            gc.unfreeze()
-            gc.collect()
-            self.size = self.read_size()
+    def collect_if_grown(self):
+        """Collect garbage, frozen or not, if the process has grown by a third of its share.
+
+        A collection takes up to a minute, because compiled programs are freed.
+        """
+        if self.read_size() - self.size > self.max_growth:
+            self.collect()
+
+    def collect(self):
+        """Collect garbage, frozen or not."""
+        gc.unfreeze()
+        gc.collect()
+        self.size = self.read_size()
 
     def free_programs_of_jax(self, max_mappings):
         """Free the programs that JAX compiled, if they take more memory mappings than this.
@@ -96,7 +106,7 @@ class Memory:
             return
         if mappings.read_bytes().count(b"\n") > max_mappings:
             sys.modules["jax"].clear_caches()
-            self.collect_after(0)
+            self.collect()
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +118,7 @@ def memory():
 def no_garbage_of_others(memory):
     """Hide objects of earlier modules from the garbage collector, which Keras calls often."""
     memory.free_programs_of_jax(20_000)
-    memory.collect_after(2e9)
+    memory.collect_if_grown()
     gc.freeze()
 
 
