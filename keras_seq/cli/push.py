@@ -14,6 +14,7 @@ from keras_seq.train.api import load_run
 def push(
     run: Path,
     target: str,
+    /,
     *,
     overwrite: Annotated[bool, Parameter(negative="")] = False,
     private: Annotated[bool, Parameter(negative="")] = False,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -28,7 +29,10 @@ from keras_seq.cli._two_stages import (
 )
 from keras_seq.train import registry, runs
 from keras_seq.train.api import train_run
+from keras_seq.train.config import Config
+from keras_seq.train.config_file import read_config_file
 from keras_seq.train.cross_validation import cross_validate
+from keras_seq.train.recipe import RecipeInfo
 from keras_seq.train.tracking import Logger
 
 
@@ -36,11 +40,32 @@ from keras_seq.train.tracking import Logger
 class FirstStage:
     """Options on which the defaults of all other options depend."""
 
-    preset: str = "default"
+    preset: str | None = None
+    config: Path | None = None
     run: str | None = None
     runs_folder: RunsOption = RUNS
     resume: Annotated[bool, Parameter(negative="")] = False
     folds: int | None = None
+
+    def get_defaults(self, recipe: RecipeInfo) -> tuple[str, Config]:
+        """Return the preset name, and the Config whose fields are the defaults of the options.
+
+        Raises:
+            InputError: If a preset or the file of settings is not valid, or there is no run to
+                resume.
+        """
+        fields = {} if self.config is None else read_config_file(self.config, recipe)
+        preset = fields.pop("preset", self.preset or "default")
+        if self.preset not in (None, preset) and not self.resume:
+            raise InputError(
+                f"{self.config} has the preset {preset}; leave out --preset {self.preset}."
+            )
+        defaults = recipe.preset(preset)
+        if self.resume:
+            name = self.run or runs.default_name(preset, self.folds)
+            interrupted = runs.get_run(self.runs_folder, recipe, name)
+            preset, defaults = interrupted.read_unfinished(recipe, self.folds)
+        return preset, defaults.override(**fields)
 
 
 @app.command(help_flags=[], usage="Usage: keras-seq train RECIPE [OPTIONS]")
@@ -54,16 +79,12 @@ def train(*words: Words) -> None:
         return
     recipe_ref, *options = words
     recipe = registry.find(recipe_ref)
-    start = parse_known(FirstStage, options)
-    preset, defaults = start.preset, recipe.preset(start.preset)
-    if start.resume:
-        name = start.run or runs.default_name(preset, start.folds)
-        interrupted = runs.get_run(start.runs_folder, recipe, name)
-        preset, defaults = interrupted.read_unfinished(recipe, start.folds)
+    preset, defaults = parse_known(FirstStage, options).get_defaults(recipe)
 
     def train_recipe(
         *,
         preset: str = preset,
+        config: Path | None = None,
         run: str | None = None,
         runs_folder: RunsOption = RUNS,
         resume: Annotated[bool, Parameter(negative="")] = False,
@@ -80,6 +101,8 @@ def train(*words: Words) -> None:
 
         Args:
             preset: Preset that sets the defaults of the other options.
+            config: JSON or TOML file that sets the defaults of the other options: the config.json
+                of a run, or one with the names of fields, such as learning_rate.
             run: Name of the run, saved in RUNS/RECIPE/RUN. Default: the name of the preset, or
                 PRESET-K-folds with --folds K.
             runs_folder: Folder of all runs.
@@ -101,6 +124,8 @@ def train(*words: Words) -> None:
             **fields: Fields of the recipe's Config.
         """
         command = shlex.join(["keras-seq", "train", *words])
+        if config is not None:
+            fields = vars(defaults.override(**fields))
         loggers: tuple[Logger, ...] = ("tensorboard", *logger) if tensorboard else logger
         if folds is not None:
             for option, value in {"--record": record, "--distribute": distribute}.items():

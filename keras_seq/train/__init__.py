@@ -5,6 +5,7 @@ import types
 from typing import Any
 
 from keras_seq.train.api import TrainedRun, load_run, train_run
+from keras_seq.train.config_file import read_config_file
 from keras_seq.train.cross_validation import CrossValidation, cross_validate
 from keras_seq.train.sharing import pull_run
 
@@ -14,6 +15,7 @@ __all__ = [
     "cross_validate",
     "load_run",
     "pull_run",
+    "read_config_file",
     "train_run",
 ]
 

@@ -113,7 +113,7 @@ def test_the_first_stage_reads_its_own_options_only():
     words = ["--units", "-4", "x", "--runs=there", "--run", "a", "--no-augment", "--resume"]
     start = _two_stages.parse_known(train.FirstStage, words)
     assert (start.run, str(start.runs_folder), start.resume) == ("a", "there", True)
-    assert start.preset == "default"
+    assert start.preset is None
 
 
 def test_quiet_and_json_exclude_each_other(capsys):
