@@ -27,7 +27,7 @@ from keras_seq.cli._two_stages import (
     print_help,
     run_command,
 )
-from keras_seq.train import distribution, registry, runs
+from keras_seq.train import distribution, initialization, registry, runs
 from keras_seq.train.outputs import make_reporter
 
 
@@ -86,6 +86,8 @@ def tune(*words: Words) -> None:
         config.check_files()
         tunable = [name for name in config.spaces() if name not in values]
         folder = runs.get_run(runs_folder, recipe, run)
+        if not folder.is_started:
+            initialization.check(recipe, config)
         is_worker = distribution.tuning_role() == "worker"
         # Otherwise the first process takes all memory of a GPU.
         os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")

@@ -13,6 +13,7 @@ from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import ArrayLike, Config, Initializer, Shape, Tensor
 from keras_seq._internal.value_checks import check_valid
 from keras_seq.layers.crf_loss import CRFAccuracy, CRFLoss, register_loaded
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.scan import linear_chain
 from keras_seq.scan.padding import zero_masked
 from keras_seq.text.tag_schemes import allowed_transitions
@@ -148,6 +149,18 @@ class CRF(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
+
+    def named_weights(self, tags: AxisNames) -> list[NamedWeight]:
+        """Return the weights, all of whose axes except that of the features are indexed by tags.
+
+        Args:
+            tags: Tags in the order of their ids.
+        """
+        weights = [NamedWeight(self.transitions, (tags, tags))]
+        weights += [NamedWeight(potential, (tags,)) for potential in (self.start, self.end)]
+        if self.use_kernel:
+            weights += [NamedWeight(self.kernel, (None, tags)), NamedWeight(self.bias, (tags,))]
+        return weights
 
     def compute_output_spec(self, inputs: Tensor, mask: Tensor | None = None) -> keras.KerasTensor:
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.variable_dtype)

@@ -13,6 +13,7 @@ from keras_seq._internal.errors import check_list
 from keras_seq._internal.ranges import Range
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset, bucket_by_length
+from keras_seq.layers.named_weights import NamedWeight
 
 
 class BaseModel(keras.Model):
@@ -60,6 +61,13 @@ class BaseModel(keras.Model):
             Inputs (a batch of one) and the labels.
         """
         raise NotImplementedError(f"{type(self).__name__} has no trace_inputs().")
+
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens or labels, with their names.
+
+        `keras_seq.models.weight_copy.copy_weights` copies these by name, and all others as a whole.
+        """
+        return []
 
     # Training.
 

@@ -14,9 +14,11 @@ from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
 from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
 from keras_seq.layers.audio.front_end import FrontEnd
+from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.losses import CTC
 from keras_seq.models.base import BaseModel
+from keras_seq.models.ctc_checks import check_lengths
 from keras_seq.models.ctc_stream import Stream, to_float16
 from keras_seq.text.alphabet import Alphabet
 
@@ -116,6 +118,10 @@ class CTCRecognizer(BaseModel):
         """Return the CTC loss."""
         return CTC()
 
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by characters."""
+        return dense_weights(self.output_layer, AxisNames("characters", ["", *self.alphabet]))
+
     @property
     def sample_rate(self) -> int:
         """Sampling rate of recordings in Hz."""
@@ -182,7 +188,7 @@ class CTCRecognizer(BaseModel):
         targets = None
         if texts is not None:
             targets = self._alphabet.encode(texts)
-            self._check_lengths(texts, targets, lengths)
+            check_lengths(texts, targets, self.num_steps(lengths), lengths / self.sample_rate)
         inputs = {"samples": samples, "lengths": lengths}
         return EncodedDataset(
             inputs,
@@ -192,20 +198,6 @@ class CTCRecognizer(BaseModel):
             min_length=self.sample_rate // 4,
             buckets_per_octave=4,
         )
-
-    def _check_lengths(self, texts: Sequence[str], targets: Any, lengths: Any) -> None:
-        # CTC needs a blank between two equal characters.
-        repeated = (targets[:, 1:] == targets[:, :-1]) & (targets[:, 1:] > 0)
-        needed = (targets > 0).sum(axis=1) + repeated.sum(axis=1)
-        for number, (need, steps) in enumerate(
-            zip(needed, self.num_steps(lengths), strict=True), 1
-        ):
-            if need > steps:
-                raise InputError(
-                    f"Text {number}, {texts[number - 1][:40]!r}, needs {need} time steps, but "
-                    f"its recording of {lengths[number - 1] / self.sample_rate:.2f} s has "
-                    f"{steps}. Check that they belong together, or reduce frame_stride."
-                )
 
     def trace_inputs(self, example: Array, target: Any = None) -> tuple[Any, list[str]]:
         """Return the inputs of the network for one recording, and the start of each time step.

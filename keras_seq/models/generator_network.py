@@ -10,7 +10,9 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.recurrent.stack import RNNStack
+from keras_seq.layers.text.causal_ngrams import CausalNgramFeatures
 from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.text.encoder import TextEncoder
@@ -64,6 +66,22 @@ class GeneratorNetwork:
         """Names of the states `(batch, timesteps, ...)`, see `IncrementalLayer`."""
         pairs = zip(self.incremental_layers, self._state_names, strict=True)
         return tuple(names[name] for layer, names in pairs for name in layer.history_names)
+
+    def named_weights(self, tokens: AxisNames, styles: AxisNames | None) -> list[NamedWeight]:
+        """Return the weights that depend on outputs or styles.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+            styles: Styles in the order of their ids, or None.
+        """
+        weights = dense_weights(self.output_layer, tokens)
+        if styles is not None and self.style_embedding is not None:
+            weights.append(NamedWeight(self.style_embedding.embeddings, (styles, None)))
+            for feature in self.features:
+                if isinstance(feature, CausalNgramFeatures) and feature.styled is not None:
+                    tables = feature.styled.tables
+                    weights.append(NamedWeight(tables, (None, None), hashed=(tokens, styles)))
+        return weights
 
     def logits(self, ids: Tensor, style: Tensor | None = None) -> Tensor:
         """Return the logits of the next token at each time step `(batch, timesteps, vocab_size)`.

@@ -13,7 +13,9 @@ from keras_seq._internal.errors import InputError, check_list
 from keras_seq._internal.softmax import log_softmax
 from keras_seq._internal.types import Array
 from keras_seq.batching import EncodedDataset, bucket_length
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.losses import MaskedCrossentropy
+from keras_seq.models.generator_network import GeneratorNetwork
 from keras_seq.models.text_model import TextModel
 from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END
@@ -29,12 +31,20 @@ class LanguageModel(TextModel):
     logits of the next token.
     """
 
+    network: GeneratorNetwork
     styles: list[str] | None
     stateful_batch_size: int | None
 
     def default_loss(self) -> keras.losses.Loss:
         """Return the cross-entropy of the tokens."""
         return MaskedCrossentropy()
+
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens or styles."""
+        tokens = AxisNames("tokens", self.encoder.tokens)
+        styles = None if self.styles is None else AxisNames("styles", self.styles)
+        weights = self._weights_by_token(self.network.embedding, *self.features)
+        return weights + self.network.named_weights(tokens, styles)
 
     # From texts to arrays.
 

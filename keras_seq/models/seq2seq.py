@@ -14,6 +14,7 @@ from keras_seq._internal.ranges import FiniteFloat, Range, check_arguments
 from keras_seq._internal.types import Array, States, Tensor
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.decoder import Decoder
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
@@ -134,6 +135,11 @@ class Seq2Seq(TextModel):
     def default_loss(self) -> keras.losses.Loss:
         """Return the cross-entropy of the target tokens, with label smoothing."""
         return MaskedCrossentropy(label_smoothing=self.label_smoothing)
+
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by source or target tokens."""
+        tokens = AxisNames("target tokens", self.target_encoder.tokens)
+        return super().named_weights() + self.decoder.named_weights(tokens)
 
     def encode(
         self, examples: Sequence[Text], targets: Sequence[Text] | None = None

@@ -13,6 +13,7 @@ from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.ranges import Probability, check_arguments
 from keras_seq.batching import EncodedDataset
 from keras_seq.layers.attention.attention_pooling import AttentionPooling
+from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.pooling import MiddlePooling
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.experts import LogitMixture
@@ -22,6 +23,7 @@ from keras_seq.losses import LabelCrossentropy
 from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.text_model import TextModel
 from keras_seq.models.transfer import transfer
+from keras_seq.models.weight_copy import CopyReport
 from keras_seq.text.code_points import lowercase
 from keras_seq.text.encoder import Text, TextEncoder
 
@@ -190,6 +192,16 @@ class SequenceClassifier(TextModel):
         names = ["labels", *(expert.name for expert in self.experts)]
         return dict(zip(names, losses)) if self.experts else losses[0]
 
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens or labels."""
+        tokens = AxisNames("tokens", self.encoder.tokens)
+        labels = AxisNames("labels", self.labels)
+        weights = super().named_weights() + dense_weights(self.get_layer("logits"), labels)
+        for expert in self.experts:
+            if hasattr(expert, "named_weights"):
+                weights += expert.named_weights(tokens, labels)
+        return weights
+
     def adapt_experts(self, x: Any, y: Any) -> None:
         """Call `adapt` on training examples for each expert that has it.
 
@@ -208,7 +220,7 @@ class SequenceClassifier(TextModel):
             if hasattr(expert, "adapt"):
                 expert.adapt(x["tokens"], weights)
 
-    def transfer_from(self, other: TextModel) -> tuple[int, bool]:
+    def transfer_from(self, other: TextModel) -> CopyReport:
         """Copy embeddings and recurrent weights from a trained model.
 
         See `keras_seq.models.transfer.transfer`.
@@ -217,8 +229,7 @@ class SequenceClassifier(TextModel):
             other: Trained text model, such as a `SequenceGenerator`.
 
         Returns:
-            Number of tokens that received an embedding, and whether the recurrent weights were
-            copied.
+            Number of tokens that received an embedding, and of recurrent weights that were copied.
         """
         return transfer(self, other)
 

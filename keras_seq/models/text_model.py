@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 from keras_seq._internal.errors import check_list
+from keras_seq._internal.keras_compat import flatten_layers
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.recurrent.layer_factory import directions
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
@@ -42,6 +44,17 @@ class TextModel(BaseModel):
         """The first recurrent layer, or its forward layer if it is bidirectional."""
         stack = self.stack if isinstance(self.stack, RNNStack) else self.stack[0]
         return directions(stack.recurrent_layers[0])[0]
+
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights of the features whose axes are indexed by tokens."""
+        return self._weights_by_token(*self.features)
+
+    def _weights_by_token(self, *features: keras.layers.Layer) -> list[NamedWeight]:
+        """Return the weights of layers that read ids, and of layers within them."""
+        tokens = AxisNames("tokens", self.encoder.tokens)
+        layers = [layer for feature in features for layer in flatten_layers(feature)]
+        lists = [layer.named_weights(tokens) for layer in layers if hasattr(layer, "named_weights")]
+        return [weight for weights in lists for weight in weights]
 
     def check_tokenizer(self, examples: Sequence[Text]) -> None:
         """Measure once whether the tokenizer reproduces lists of tokens from their raw text.

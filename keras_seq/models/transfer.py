@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.models.text_model import TextModel
+from keras_seq.models.weight_copy import CopyReport
 
 
-def transfer(target: TextModel, source: TextModel) -> tuple[int, bool]:
+def transfer(target: TextModel, source: TextModel) -> CopyReport:
     """Copy embeddings and recurrent weights from a trained model, such as a language model.
 
     Tokens in both vocabularies get the embedding of the source. If both models have the same cell
@@ -22,7 +25,7 @@ def transfer(target: TextModel, source: TextModel) -> tuple[int, bool]:
         source: Trained `TextModel`.
 
     Returns:
-        Number of tokens that received an embedding, and whether the recurrent weights were copied.
+        Number of tokens that received an embedding, and of recurrent weights that were copied.
 
     Raises:
         InputError: If a model has no trainable embedding, if the vocabularies have no token in
@@ -42,15 +45,17 @@ def transfer(target: TextModel, source: TextModel) -> tuple[int, bool]:
             f"{source.name} has none of the tokens of {target.name}. Use the same tokenizer."
         )
     num_tokens = embedding.load_pretrained_vectors(vectors)
+    names = {"tokens": (num_tokens, len(target.encoder.vocabulary))}
+    report = CopyReport(by_name=1, names=names)
     cell, source_cell = target.first_recurrent.cell, source.first_recurrent.cell
     if type(cell) is not type(source_cell) or cell.units != source_cell.units:
-        return num_tokens, False
+        return report
     for weight, trained in zip(cell.weights, source_cell.weights, strict=True):
         values, width = ops.convert_to_numpy(weight).copy(), table.shape[1]
         rows = slice(width) if weight is cell.kernel else slice(None)
         values[rows] = ops.convert_to_numpy(trained)[rows]
         weight.assign(values)
-    return num_tokens, True
+    return dataclasses.replace(report, copied=len(cell.weights))
 
 
 def _embedding_of(model: TextModel) -> TokenEmbedding:

@@ -11,6 +11,7 @@ from keras_seq import layers
 from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset
+from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.losses import LabelCrossentropy
 from keras_seq.models.base import BaseModel
 from keras_seq.models.results import Prediction, make_prediction
@@ -100,6 +101,10 @@ class VideoClassifier(BaseModel):
             mask: Bools `(batch, timesteps)`, False at padding. Default: no padding.
         """
         return _logits((self.encoder, self.stack, self.output_layer), frames, mask)
+
+    def named_weights(self) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by labels."""
+        return dense_weights(self.output_layer, AxisNames("labels", self.labels))
 
     def default_loss(self) -> keras.losses.Loss:
         """Return the cross-entropy of the labels."""

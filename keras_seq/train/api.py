@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.train import distribution, registry, results, runs, tracking
+from keras_seq.train import distribution, initialization, registry, results, runs, tracking
 from keras_seq.train.config import Config
 from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.recipe import RecipeInfo
@@ -135,7 +135,9 @@ def resolve_config(
         raise unknown_name(f"field of {info.name}", unknown[0], info.field_names())
     config = defaults.override(**fields)
     config.check_files()
-    if interrupted is not None:
+    if interrupted is None:
+        initialization.check(info, config)
+    else:
         for name in info.field_names():
             was, now = getattr(defaults, name), getattr(config, name)
             if was != now:

@@ -57,6 +57,7 @@ class RunCallback(keras.callbacks.Callback):
         self.summaries: list[ReadSummary] = []
         self.data_warnings: Sequence[str] = ()
         self.tokenizer_report: TokenizerReport | None = None
+        self.initialized: dict[str, Any] | None = None
         self.history: list[dict[str, Any]] = []
         self.best_weights: list[Array] | None = None
         self.best_epoch: int | None = None

@@ -143,6 +143,8 @@ class Config:
     time_limit: PositiveFloat | None = None
     """Maximum time of the training in minutes, including loading, validation and earlier parts of a
     resumed run. The model is then evaluated and saved as usual."""
+    init_from: Name | None = None
+    """Folder of a finished run of the same recipe, whose weights the model starts from."""
     keep_best: bool = True
     """Keep the weights of the epoch with the best validation metric, not of the last epoch."""
 
@@ -154,6 +156,9 @@ class Config:
     """Task of the model on the Hugging Face Hub, such as "token-classification", or None."""
     named_data: ClassVar[tuple[str, ...]] = ("builtin",)
     """Values of `data` that are the recipe's own examples, not paths."""
+    init_recipes: ClassVar[tuple[str, ...]] = ()
+    """Other recipes whose runs `init_from` may name. Embeddings and the first recurrent layer start
+    from their weights."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

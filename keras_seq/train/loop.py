@@ -13,7 +13,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
 from keras_seq.batching import RawExamples, make_batches
 from keras_seq.data.summaries import ReadSummary, collect_summaries
-from keras_seq.train import fingerprints, optimizers, plots
+from keras_seq.train import fingerprints, initialization, optimizers, plots
 from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
@@ -89,6 +89,7 @@ def train(
         **({"data_read": [summary.to_json() for summary in summaries]} if summaries else {}),
         **({"data_warnings": list(warnings)} if (warnings := run_callback.data_warnings) else {}),
         **({"tokenizer": tokenizer.to_json()} if tokenizer else {}),
+        **({"initialization": initialized} if (initialized := run_callback.initialized) else {}),
         "epochs": run_callback.epochs_done,
         "kept_epoch": run_callback.kept_epoch,
         **({"stopped_early": message} if (message := run_callback.stop_message) else {}),
@@ -143,6 +144,7 @@ def fit(
     if devices is not None:
         devices.check(config)
     reporter = Reporter() if reporter is None else reporter
+    start = initialization.load(recipe, config, run, reporter)
     reporter.start_phase("reading the data")
     splits, fingerprint, summaries, warnings = _load(recipe, config, run)
     if not test:
@@ -150,7 +152,7 @@ def fit(
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
-        return recipe.build(config, splits["train"])
+        return start.build(recipe, config, splits["train"])
 
     def build_replica() -> keras.Model:
         replica = build()
@@ -159,16 +161,22 @@ def fit(
 
     reporter.start_phase("building the model")
     model = build()
+    initialized = start.initialize(recipe, config, model)
+    if initialized and not run.is_started:
+        reporter.report_text(f"started from {config.init_from}: {initialized['summary']}")
     reporter.start_phase("encoding the examples")
     examples = recipe.encode(model, splits["train"])
     chief = devices is None or devices.chief
     if chief and not run.is_started:
-        run.start(recipe.name, preset, config, fingerprint, recipe.path, recipe.fold)
+        start.keep(run)
+        run.start(
+            recipe.name, preset, config, fingerprint | start.fingerprint, recipe.path, recipe.fold
+        )
     steps_per_epoch = math.ceil(len(examples) / config.batch_size)
     epochs, schedule_steps = plan_epochs(config, steps_per_epoch)
     optimizers.set_schedule_steps(model.optimizer, schedule_steps)
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
-    run_callback.summaries = summaries
+    run_callback.summaries, run_callback.initialized = summaries, initialized
     if devices is not None and devices.multi_worker:
         run_callback.patience = 0  # The other workers would wait for this one.
     run_callback.data_warnings = warnings

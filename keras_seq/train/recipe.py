@@ -240,6 +240,19 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             train: Training examples, from which a vocabulary may be built.
         """
 
+    def build_from(self, config: AnyConfig, train: RawExamples, initial: AnyModel) -> AnyModel:
+        """Build a model that will start from the weights of a trained one (`--init-from`).
+
+        Default: `build`. A recipe with a vocabulary puts that of `initial` first, see
+        `keras_seq.text.merging`; otherwise tokens that the training data lacks are lost.
+
+        Args:
+            config: Config of the run.
+            train: Training examples.
+            initial: Trained model of this recipe.
+        """
+        return self.build(config, train)
+
     @abc.abstractmethod
     def encode(self, model: AnyModel, examples: RawExamples) -> EncodedDataset:
         """Return examples as arrays for the training of the model."""
@@ -292,8 +305,7 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
     ) -> Iterable[dict[str, Any]]:
         """Yield the predictions for inputs from the command line.
 
-        A recipe may add keyword arguments with types and defaults. They become options of
-        `keras-seq predict`.
+        Keyword arguments with types and defaults become options of `keras-seq predict`.
 
         Args:
             model: Trained model.

@@ -26,8 +26,8 @@ class Run:
 
     - `config.json`: recipe, preset, config, and fingerprints of code and data;
     - `history.csv`, `learning_curve.png`: metrics per epoch, as a table and as a plot;
-    - `checkpoint.npz`, `checkpoint.previous.npz`: state after the last two epochs, removed when
-      the run has finished;
+    - `checkpoint.npz`, `checkpoint.previous.npz`, `initial.keras`: state after the last two epochs,
+      and the model of another run that it started from, removed when the run has finished;
     - `model.keras`, `metrics.json`: the result. `metrics.json` is written last.
 
     >>> from pathlib import Path
@@ -60,6 +60,11 @@ class Run:
     def checkpoint_path(self) -> Path:
         """Path of the checkpoint."""
         return self.folder / "checkpoint.npz"
+
+    @property
+    def initial_model_path(self) -> Path:
+        """Path of a copy of the model that the training started from, see `initialization`."""
+        return self.folder / "initial.keras"
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -304,9 +309,14 @@ class Run:
         files.write_csv(self.folder / "history.csv", list(map(flatten, rows)))
 
     def finish(self, metrics: dict[str, Any]) -> None:
-        """Write the metrics, which marks the run as finished, and remove its checkpoint."""
+        """Write the metrics, which marks the run as finished, and remove what resuming needs."""
         self.write_json("metrics.json", metrics)
+        self.remove_checkpoint()
+
+    def remove_checkpoint(self) -> None:
+        """Remove what only an interrupted run needs."""
         checkpoints.remove(self.checkpoint_path)
+        self.initial_model_path.unlink(missing_ok=True)
 
 
 def _has_type_of(default: Any, value: Any) -> bool:

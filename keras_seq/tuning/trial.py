@@ -14,7 +14,7 @@ from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import DamagedFileError
 from keras_seq._internal.files import atomic_write
-from keras_seq.train import checkpoints, loop
+from keras_seq.train import loop
 from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
@@ -94,7 +94,7 @@ class Trainer:
     def clean(self, trial: Trial) -> None:
         """Remove the checkpoint of a trial, unless Hyperband may continue it."""
         if "tuner/epochs" not in trial.hyperparameters.values:
-            checkpoints.remove(self.get_run(trial.trial_id).checkpoint_path)
+            self.get_run(trial.trial_id).remove_checkpoint()
 
 
 class ReportToOracle(keras.callbacks.Callback):

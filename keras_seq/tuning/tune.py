@@ -11,7 +11,7 @@ from typing import Any
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import read_checked_json, write_checked_json, write_csv
 from keras_seq._internal.ranges import Range
-from keras_seq.train import checkpoints, fingerprints, loop, plots
+from keras_seq.train import fingerprints, loop, plots
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices, tuning_role
 from keras_seq.train.progress import trial_progress
@@ -118,7 +118,7 @@ def tune(
     rows = _write_table(oracle, config, run.folder)
     best = config.override(**trial_values(oracle.completed[0]))
     for trial in folder.glob("trial_*"):
-        checkpoints.remove(Run(trial).checkpoint_path)
+        Run(trial).remove_checkpoint()
     command = shlex.join(["keras-seq", "tune", *arguments])
     metrics = loop.train(recipe, preset, best, run, command, devices=devices, reporter=reporter)
     assert metrics is not None  # only multiworker training returns None

@@ -4,6 +4,7 @@ from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceGenerator
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.merging import merge_encoders
 from keras_seq.text.vocabulary import END
 from keras_seq.train.optimizers import adam_w
 
@@ -15,8 +16,16 @@ MAX_LENGTH = 512
 """Maximum number of time steps of backpropagation through time."""
 
 
-def build(config: Config, train: RawExamples) -> SequenceGenerator:
-    """Return a compiled generator over the tokens of the training paragraphs."""
+def build(
+    config: Config, train: RawExamples, initial: SequenceGenerator | None = None
+) -> SequenceGenerator:
+    """Return a compiled generator over the tokens of the training paragraphs.
+
+    Args:
+        config: Config of the run.
+        train: Training paragraphs.
+        initial: Trained model whose tokens the model keeps, or None.
+    """
     is_subwords = config.tokenizer == "wordpiece"
     encoder = TextEncoder.from_examples(
         train.inputs,
@@ -25,6 +34,8 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
         max_size=config.vocab_size if is_subwords else None,
         end=True,
     )
+    if initial is not None:
+        encoder = merge_encoders(initial.encoder, encoder)
     features: list[layers.IncrementalLayer] = []
     if config.ngram_size:
         features.append(

@@ -18,7 +18,7 @@ class Recipe(recipe.Recipe[Config, SequenceGenerator]):
 
     reads_hf = True
     load = staticmethod(data.load)
-    build = staticmethod(model.build)
+    build = build_from = staticmethod(model.build)
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)

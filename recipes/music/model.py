@@ -4,6 +4,7 @@ from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import SequenceGenerator
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.merging import merge_encoders, merge_names
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -18,9 +19,21 @@ NGRAM_SIZE, STYLE_NGRAM_SIZE = 5, 3
 """Length of the longest event n-gram with an embedding, and with an embedding per style."""
 
 
-def build(config: Config, train: RawExamples) -> SequenceGenerator:
-    """Return a compiled generator for the events and styles of the training tunes."""
+def build(
+    config: Config, train: RawExamples, initial: SequenceGenerator | None = None
+) -> SequenceGenerator:
+    """Return a compiled generator for the events and styles of the training tunes.
+
+    Args:
+        config: Config of the run.
+        train: Training tunes.
+        initial: Trained model whose events and styles the model keeps, or None.
+    """
     encoder = TextEncoder.from_examples(train.inputs, "whitespace", min_count=MIN_COUNT, end=True)
+    styles = sorted(set(train.targets))
+    if initial is not None:
+        encoder = merge_encoders(initial.encoder, encoder)
+        styles = merge_names(initial.styles or (), styles)
     ngrams = layers.CausalNgramFeatures(
         NGRAM_SIZE,
         dropout=config.ngram_dropout,
@@ -29,7 +42,7 @@ def build(config: Config, train: RawExamples) -> SequenceGenerator:
     )
     model = SequenceGenerator(
         encoder,
-        styles=sorted(set(train.targets)),
+        styles=styles,
         embedding=layers.TokenEmbedding(encoder, EMBEDDING_DIM),
         stack=layers.RNNStack(
             config.cell,

@@ -9,8 +9,10 @@ import keras
 from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data.vectors import read_vectors
+from keras_seq.layers.text.bigram_embedding import merge_pairs
 from keras_seq.models import AuxiliaryTags, SequenceTagger
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.merging import merge_encoders
 from keras_seq.text.subwords import get_tokenizer
 from keras_seq.text.tags import TagSet
 from keras_seq.text.tokenizer_choice import (
@@ -33,12 +35,15 @@ POS_LOSS_WEIGHT = 10.0
 """Loss weight of word boundaries and parts of speech, if the data has them."""
 
 
-def build(config: Config, train: RawExamples) -> SequenceTagger:
+def build(
+    config: Config, train: RawExamples, initial: SequenceTagger | None = None
+) -> SequenceTagger:
     """Return a compiled tagger for the tokens and labels of the training sentences.
 
     Args:
         config: Config of the run.
         train: Training sentences.
+        initial: Trained model whose tokens and bigrams the model keeps, or None.
 
     Raises:
         InputError: If no sentence has an entity.
@@ -47,12 +52,14 @@ def build(config: Config, train: RawExamples) -> SequenceTagger:
     is_characters = are_characters(itertools.chain.from_iterable(sentences))
     tokenizer, rule, report = choose(config, train)
     encoder = TextEncoder.from_examples(sentences, tokenizer, min_count=MIN_COUNT, split_rule=rule)
+    if initial is not None:
+        encoder = merge_encoders(initial.encoder, encoder)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
     model = SequenceTagger(
         encoder,
         TagSet.from_examples(tags, tag_scheme(config, tags)),
-        features=_features(config, encoder, sentences, is_characters),
+        features=_features(config, encoder, sentences, is_characters, initial),
         stack=_stack(config),
         auxiliary=_auxiliary(config, train),
     )
@@ -77,17 +84,21 @@ def choose(config: Config, train: RawExamples) -> TokenizerChoice:
 
 
 def _features(
-    config: Config, encoder: TextEncoder, sentences: Sequence[Sequence[str]], is_characters: bool
+    config: Config,
+    encoder: TextEncoder,
+    sentences: Sequence[Sequence[str]],
+    is_characters: bool,
+    initial: SequenceTagger | None,
 ) -> list[keras.layers.Layer]:
     """Return the feature layers: token embedding, and bigrams or characters."""
     features = [_embedding(config, encoder)]
     if is_characters:
         pairs = itertools.chain.from_iterable(map(itertools.pairwise, sentences))
-        vocabulary = build_vocabulary(pairs, MIN_PAIR_COUNT)
-        if vocabulary:
-            bigrams = layers.BigramEmbedding(
-                [encoder.encode(pair) for pair in vocabulary], BIGRAM_DIM
-            )
+        ids = [encoder.encode(pair) for pair in build_vocabulary(pairs, MIN_PAIR_COUNT)]
+        if initial is not None:
+            ids = merge_pairs(initial.features, ids)
+        if ids:
+            bigrams = layers.BigramEmbedding(ids, BIGRAM_DIM)
             # Dropping all bigrams of a time step keeps the model from relying on known ones.
             dropout = keras.layers.Dropout(config.bigram_dropout, noise_shape=(None, None, 1))
             features.append(keras.Sequential([bigrams, dropout], name="bigrams"))

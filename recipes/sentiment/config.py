@@ -34,8 +34,6 @@ class Config(config.Config):
     """Number of recurrent layers."""
     vectors: config.Name | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
-    init_from: config.Name | None = None
-    """Folder of a `language_model` run over words, whose weights initialize the model."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", choices=("attention", "max")
     )
@@ -55,6 +53,8 @@ class Config(config.Config):
     monitor = "cross_entropy"
     mode = "min"
     hub_task = "text-classification"
+    # A language model over words knows more of them.
+    init_recipes = ("language_model",)
 
     def check_files(self) -> None:
         super().check_files()

@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,10 +12,11 @@ from keras import ops
 from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.data.vectors import read_vectors
+from keras_seq.layers.text.bigram_embedding import merge_pairs
 from keras_seq.models import SequenceClassifier
 from keras_seq.text.encoder import TextEncoder
+from keras_seq.text.merging import merge_encoders
 from keras_seq.text.vocabulary import build_vocabulary
-from keras_seq.train import runs
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -30,12 +30,15 @@ USE_NAIVE_BAYES = True
 """Add naive Bayes over words and bigrams as an expert next to the network."""
 
 
-def build(config: Config, train: RawExamples) -> SequenceClassifier:
+def build(
+    config: Config, train: RawExamples, initial: SequenceClassifier | None = None
+) -> SequenceClassifier:
     """Return a compiled classifier for the words and labels of the training sentences.
 
     Args:
         config: Config of the run.
         train: Training sentences.
+        initial: Trained model whose words and bigrams the model keeps, or None.
 
     Raises:
         InputError: If all sentences have the same label.
@@ -48,7 +51,11 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     encoder = TextEncoder.from_examples(
         train.inputs, config.tokenizer, lowercase=True, min_count=MIN_COUNT
     )
+    if initial is not None:
+        encoder = merge_encoders(initial.encoder, encoder)
     pairs = pair_ids(encoder, train.inputs, MIN_PAIR_COUNT)
+    if initial is not None:
+        pairs = merge_pairs(initial.features, pairs)
     features: list[keras.layers.Layer] = [_embedding(config, encoder)]
     if pairs and BIGRAM_DIM:
         features.append(layers.BigramEmbedding(pairs, BIGRAM_DIM))
@@ -82,9 +89,6 @@ def build(config: Config, train: RawExamples) -> SequenceClassifier:
     if experts:
         encoded = encode(model, train)
         model.adapt_experts(encoded.inputs, encoded.targets)
-    if config.init_from:
-        _, _, language_model = runs.Run(Path(config.init_from)).load()
-        model.transfer_from(language_model)
     optimizer = adam_w(config.learning_rate, config.steps, config.weight_decay)
     names = ["labels", *(expert.name for expert in experts)]
     losses = dict.fromkeys(names, soft_cross_entropy) if experts else soft_cross_entropy

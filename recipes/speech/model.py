@@ -14,6 +14,7 @@ from keras_seq.layers import (
     VocalTractLengthPerturbation,
 )
 from keras_seq.models import CTCRecognizer
+from keras_seq.text.merging import merge_names
 from keras_seq.train.optimizers import muon
 
 from .config import Config
@@ -30,9 +31,22 @@ ADAPT_RECORDINGS = 500
 """Number of recordings from which the mean and standard deviation of mel bands are computed."""
 
 
-def build(config: Config, train: RawExamples) -> CTCRecognizer:
-    """Return a compiled recognizer for the characters of the training transcripts."""
+def build(
+    config: Config, train: RawExamples, initial: CTCRecognizer | None = None
+) -> CTCRecognizer:
+    """Return a compiled recognizer for the characters of the training transcripts.
+
+    Args:
+        config: Config of the run.
+        train: Training recordings.
+        initial: Trained model whose characters the model keeps, or None.
+
+    Raises:
+        InputError: If no recording has a transcript.
+    """
     alphabet = config.alphabet or "".join(sorted(set("".join(train.targets))))
+    if initial is not None and not config.alphabet:
+        alphabet = "".join(merge_names(initial.alphabet, alphabet))
     if not alphabet:
         raise InputError("No training recording has a transcript; add one to the table.")
     warping = None

@@ -7,6 +7,7 @@ from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import Seq2Seq
 from keras_seq.text import TextEncoder
+from keras_seq.text.merging import merge_encoders
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -17,13 +18,22 @@ NGRAM_SIZE = 4
 """Length of the longest letter n-gram with an embedding."""
 
 
-def build(config: Config, train: RawExamples) -> Seq2Seq:
-    """Return a compiled model for the letters and phonemes of the training words."""
+def build(config: Config, train: RawExamples, initial: Seq2Seq | None = None) -> Seq2Seq:
+    """Return a compiled model for the letters and phonemes of the training words.
+
+    Args:
+        config: Config of the run.
+        train: Training words.
+        initial: Trained model whose letters and phonemes the model keeps, or None.
+    """
     pronunciations = list(itertools.chain.from_iterable(train.targets))
     # Without spaces between phonemes, each character is a phoneme.
     tokenizer = "whitespace" if any(" " in text for text in pronunciations) else "char"
     source = TextEncoder.from_examples(train.inputs, "char", lowercase=True, end=True)
     target = TextEncoder.from_examples(pronunciations, tokenizer, end=True)
+    if initial is not None:
+        source = merge_encoders(initial.source_encoder, source)
+        target = merge_encoders(initial.target_encoder, target)
     stack = layers.RNNStack(
         config.cell,
         config.units,

@@ -16,7 +16,7 @@ class Recipe(recipe.Recipe[Config, Seq2Seq]):
     """Grapheme-to-phoneme conversion."""
 
     load = staticmethod(data.load)
-    build = staticmethod(model.build)
+    build = build_from = staticmethod(model.build)
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)
     report = staticmethod(metric.report)

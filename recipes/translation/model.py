@@ -6,6 +6,7 @@ from keras_seq import layers
 from keras_seq.batching import EncodedDataset, RawExamples
 from keras_seq.models import Seq2Seq
 from keras_seq.text import TextEncoder
+from keras_seq.text.merging import merge_encoders
 from keras_seq.train.optimizers import adam_w
 
 from .config import Config
@@ -20,9 +21,18 @@ LABEL_SMOOTHING = 0.1
 """Label smoothing of the loss, 0 to 1."""
 
 
-def build(config: Config, train: RawExamples) -> Seq2Seq:
-    """Return a compiled model for the tokens of the training pairs."""
+def build(config: Config, train: RawExamples, initial: Seq2Seq | None = None) -> Seq2Seq:
+    """Return a compiled model for the tokens of the training pairs.
+
+    Args:
+        config: Config of the run.
+        train: Training pairs.
+        initial: Trained model whose tokens the model keeps, or None.
+    """
     source, target = (_encoder(texts, config) for texts in (train.inputs, train.targets))
+    if initial is not None:
+        source = merge_encoders(initial.source_encoder, source)
+        target = merge_encoders(initial.target_encoder, target)
     stack = layers.RNNStack(
         config.cell,
         config.units,

@@ -15,7 +15,7 @@ ABOUT_DATA = {
     "dna": {"pooling"},  # depends on whether positions matter
     "language_model": {"tokenizer", "vocab_size"},
     "ner": {"vectors"},
-    "sentiment": {"tokenizer", "vectors", "init_from"},
+    "sentiment": {"tokenizer", "vectors"},
     "translation": {"tokenizer", "vocab_size"},
 }
 """Fields for user data that `data.py` does not read."""

@@ -13,6 +13,7 @@ from keras_seq._internal.ranges import PositiveInt, Probability, check_arguments
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.attention.attention_decoder_cell import AttentionDecoderCell
+from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
@@ -286,6 +287,15 @@ class Decoder(keras.layers.Layer):
             _, x, weights, last = self.attention_cell.step(x, state[-1], memory)
             new_state = [*new_state, last]
         return self.output_layer(x), weights, new_state
+
+    def named_weights(self, tokens: AxisNames) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        named = getattr(self.embedding, "named_weights", lambda _: [])
+        return [*named(tokens), *dense_weights(self.output_layer, tokens)]
 
     def get_config(self) -> Config:
         layers = None

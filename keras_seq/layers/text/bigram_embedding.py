@@ -1,6 +1,6 @@
 """Ids of known bigrams of tokens, and an embedding for them."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import keras
@@ -9,8 +9,11 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import dispatch_by_target
+from keras_seq._internal.keras_compat import flatten_layers
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Initializer, Shape, Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
+from keras_seq.text.vocabulary import UNKNOWN
 
 MAX_TOKEN_IDS = 46_340
 """Largest number of token ids for which the keys of all pairs fit in int32."""
@@ -77,6 +80,15 @@ class BigramLookup(keras.layers.Layer):
         is_known = ops.take(self.keys, rows) == keys
         return ops.where(is_known, ops.cast(rows, "int32") + 1, 0)
 
+    def names(self, tokens: AxisNames) -> list[tuple[Hashable, Hashable]]:
+        """Return the tokens of each bigram, in the order of the ids from 1.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        ids = (divmod(int(key), self.base) for key in self.keys)
+        return [(tokens.names[first], tokens.names[second]) for first, second in ids]
+
     def compute_output_spec(self, inputs: Tensor) -> keras.KerasTensor:
         batch, timesteps = inputs.shape
         return keras.KerasTensor((batch, timesteps and timesteps + 1), "int32")
@@ -141,6 +153,15 @@ class BigramEmbedding(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, 2 * self.output_dim)
 
+    def named_weights(self, tokens: AxisNames) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by bigrams.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        bigrams = AxisNames("bigrams", [UNKNOWN, *self.bigrams.names(tokens)])
+        return [NamedWeight(self.table.embeddings, (bigrams, None))]
+
     def get_config(self) -> Config:
         initializer = keras.initializers.serialize(self.table.embeddings_initializer)
         return {
@@ -149,3 +170,25 @@ class BigramEmbedding(keras.layers.Layer):
             "output_dim": self.output_dim,
             "embeddings_initializer": initializer,
         }
+
+
+def merge_pairs(
+    features: Sequence[keras.layers.Layer], pairs: Sequence[Sequence[int]]
+) -> list[list[int]]:
+    """Return the bigrams of a trained model, followed by new ones.
+
+    If the model has no `BigramEmbedding`, the result is empty: a new one would change the shape of
+    the layers that read the features.
+
+    >>> from keras_seq.layers import BigramEmbedding
+    >>> merge_pairs([BigramEmbedding([[2, 3]], output_dim=4)], [[2, 4], [2, 3]])
+    [[2, 3], [2, 4]]
+
+    Args:
+        features: Feature layers of the trained model, whose ids are also those of `pairs`.
+        pairs: New bigrams.
+    """
+    layers = [layer for feature in features for layer in flatten_layers(feature)]
+    known = [layer.bigrams.pairs for layer in layers if isinstance(layer, BigramEmbedding)]
+    merged = dict.fromkeys(tuple(pair) for pair in [*known[0], *pairs]) if known else {}
+    return [list(pair) for pair in merged]

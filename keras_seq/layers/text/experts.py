@@ -1,5 +1,6 @@
 """Experts of a text classifier: layers from ids to logits, and the mixture of their logits."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.types import Array, ArrayLike, Config, Shape, Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.text.bigram_embedding import BigramLookup
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 
@@ -89,6 +91,17 @@ class NaiveBayesExpert(keras.layers.Layer):
         bigrams = self.bigrams(ids)
         bigrams = ops.where(bigrams > 0, bigrams + self.vocab_size - 1, 0)
         return ops.concatenate([ops.cast(ids, bigrams.dtype), bigrams], axis=1)
+
+    def named_weights(self, tokens: AxisNames, labels: AxisNames) -> list[NamedWeight]:
+        """Return the learned weights, whose axes are indexed by tokens or bigrams, and by labels.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+            labels: Labels in the order of their ids.
+        """
+        bigrams = [] if self.bigrams is None else self.bigrams.names(tokens)
+        features = AxisNames("features", [*tokens.names, *bigrams])
+        return [NamedWeight(self.naive_bayes.feature_weights, (features, labels))]
 
     def compute_output_shape(self, ids_shape: Shape) -> Shape:
         return (ids_shape[0], self.num_labels)
@@ -178,6 +191,18 @@ class WeightArrayExpert(keras.layers.Layer):
         """Return the probability of each symbol at each time step, and the mask."""
         symbols = ops.cast(ops.take(self.symbols, ids, axis=0), self.compute_dtype)
         return symbols, ops.not_equal(ids, 0)
+
+    def named_weights(self, tokens: AxisNames, labels: AxisNames) -> list[NamedWeight]:
+        """Return the learned weights, whose axes are indexed by n-grams at positions and by labels.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+            labels: Labels in the order of their ids.
+        """
+        starts = range(-(self.window // 2), self.window - self.window // 2 - self.order + 1)
+        ngrams = range(self.symbols.shape[1] ** self.order)
+        positions = AxisNames("n-grams", list(itertools.product(starts, ngrams)))
+        return [NamedWeight(self.weight_array.feature_weights, (positions, labels))]
 
     def compute_output_shape(self, ids_shape: Shape) -> Shape:
         return (ids_shape[0], self.num_labels)

@@ -9,6 +9,7 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import PositiveInt, Probability, Range, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -103,6 +104,14 @@ class HashedNgramEmbedding(keras.layers.Layer):
             keep = keras.random.uniform(shape, seed=self.seed_generator) >= self.dropout
             vectors = ops.where(keep, vectors / (1 - self.dropout), 0)
         return ops.reshape(vectors, (*ops.shape(window)[:-1], (self.max_n - 1) * self.output_dim))
+
+    def named_weights(self, tokens: AxisNames) -> list[NamedWeight]:
+        """Return the weights that depend on the ids of tokens.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        return [NamedWeight(self.tables, (None, None), hashed=(tokens,))]
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], (self.max_n - 1) * self.output_dim)

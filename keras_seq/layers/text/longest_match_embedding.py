@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Config, Shape, Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.text.incremental import IncrementalLayer
 
 MATCH_LENGTHS = (2, 4, 8)
@@ -129,6 +131,15 @@ class LongestMatchEmbedding(IncrementalLayer):
         level = sum(ops.cast(longest >= min_length, "int32") for min_length in MATCH_LENGTHS)
         row = ops.maximum(level - 1, 0) * self.vocab_size + next_ids
         return ops.where((level > 0)[:, :, None], ops.take(self.table, row, axis=0), 0)
+
+    def named_weights(self, tokens: AxisNames) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        names = list(itertools.product(MATCH_LENGTHS, tokens.names))
+        return [NamedWeight(self.table, (AxisNames("matches", names), None))]
 
     def compute_output_shape(self, input_shape: Shape, style_shape: Shape | None = None) -> Shape:
         return (*input_shape, self.output_dim)

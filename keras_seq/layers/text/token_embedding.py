@@ -12,6 +12,7 @@ from keras import ops
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import Array, Config, Shape, Tensor
+from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.text.encoder import TextEncoder
 
 
@@ -93,6 +94,14 @@ class TokenEmbedding(keras.layers.Embedding):
             count += 1
         self.embeddings.assign(values)
         return count
+
+    def named_weights(self, tokens: AxisNames) -> list[NamedWeight]:
+        """Return the weights whose axes are indexed by tokens.
+
+        Args:
+            tokens: Tokens in the order of their ids.
+        """
+        return [NamedWeight(self.embeddings, (tokens, None))]
 
     def get_config(self) -> Config:
         config = super().get_config()
