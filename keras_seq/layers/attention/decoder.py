@@ -18,6 +18,7 @@ from keras_seq.layers.recurrent import layer_factory as factory
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
 from keras_seq.layers.text.tied_logits import TiedLogits
+from keras_seq.layers.text.token_embedding import TokenEmbedding
 
 ATTENTIONS = ("additive", "dot", "general")
 SAVED = (
@@ -294,8 +295,10 @@ class Decoder(keras.layers.Layer):
         Args:
             tokens: Tokens in the order of their ids.
         """
-        named = getattr(self.embedding, "named_weights", lambda _: [])
-        return [*named(tokens), *dense_weights(self.output_layer, tokens)]
+        weights = dense_weights(self.output_layer, tokens)
+        if isinstance(self.embedding, TokenEmbedding):
+            weights += self.embedding.named_weights(tokens)
+        return weights
 
     def get_config(self) -> Config:
         layers = None
