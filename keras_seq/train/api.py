@@ -10,7 +10,7 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq.train import distribution, initialization, registry, results, runs, tracking
 from keras_seq.train.config import Config
 from keras_seq.train.outputs import Output, make_reporter
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
 from keras_seq.train.tracking import Logger
 from keras_seq.train.trained_run import TrainedRun

@@ -14,7 +14,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import show_controls
 from keras_seq.data.huggingface import PREFIX as HF_PREFIX
 from keras_seq.train.metrics import flatten, numbers
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import REMEDY, Run
 
 NAME = "README.md"

@@ -16,7 +16,8 @@ from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold, FoldCount
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.outputs import Output, make_reporter
-from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.recipe import Recipe
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 from keras_seq.train.tracking import Logger

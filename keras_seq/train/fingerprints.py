@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 
 Fingerprint = dict[str, Any]
 """JSON object with the keys `code`, `data` and `versions`, saved in `config.json`."""

@@ -12,7 +12,8 @@ from keras_seq._internal.errors import InputError
 from keras_seq.batching import RawExamples
 from keras_seq.train import model_files, registry, runs
 from keras_seq.train.config import Config
-from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.recipe import Recipe
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.reporter import Reporter
 
 if TYPE_CHECKING:

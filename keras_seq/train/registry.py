@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 
 ENTRY_POINTS = "keras_seq.recipes"
 

@@ -10,7 +10,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import exclusive_lock, write_json
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import numbers
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 
 LOCK_SECONDS = 60.0
 """Maximum time to wait for other runs that record results of the same recipe, in seconds."""

@@ -13,7 +13,8 @@ from keras_seq.train import checkpoints, fingerprints, model_files, registry
 from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold
 from keras_seq.train.metrics import flatten
-from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.recipe import Recipe
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.run_names import check_run_name
 
 REMEDY = "restore it from a copy, or train another run"

@@ -17,7 +17,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
 from keras_seq.train import card, model_files, registry, runs, storages
 from keras_seq.train.hub import PREFIX, HubRepository
-from keras_seq.train.recipe import RecipeInfo
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
 from keras_seq.train.storages import FsspecFolder, LocalFolder, Storage
 

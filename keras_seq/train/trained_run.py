@@ -15,7 +15,8 @@ from keras_seq.train import card, fingerprints, results, sharing
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
 from keras_seq.train.prediction import BATCH_SIZE, OnBadInput, Row, predict_in_batches
-from keras_seq.train.recipe import Recipe, RecipeInfo
+from keras_seq.train.recipe import Recipe
+from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
 
 if TYPE_CHECKING:
