@@ -90,15 +90,13 @@ class RecipeInfo:
         if not (self.folder / "recipe.py").is_file():
             raise InputError(f"The recipe {self.folder} has no recipe.py.")
         startup.import_backend()
-        from keras_seq.train.recipe import Recipe
-
         recipe_class = getattr(importlib.import_module(f"{self.package}.recipe"), "Recipe", None)
-        if not (isinstance(recipe_class, type) and issubclass(recipe_class, Recipe)):
+        if not (isinstance(recipe_class, type) and issubclass(recipe_class, RecipeInfo)):
             raise InputError(
                 f"{self.folder / 'recipe.py'} must define a class Recipe that extends "
                 "keras_seq.train.recipe.Recipe."
             )
-        if missing := sorted(recipe_class.__abstractmethods__):
+        if missing := sorted(getattr(recipe_class, "__abstractmethods__", ())):
             raise InputError(
                 f"The class Recipe in {self.folder / 'recipe.py'} must define {', '.join(missing)}."
             )

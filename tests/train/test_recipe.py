@@ -106,10 +106,14 @@ def test_a_recipe_without_code(folder):
 @pytest.mark.parametrize("name", sorted(registry.list_recipes()))
 def test_every_recipe_writes_its_methods_as_they_are_called(name):
     imported = registry.find(name).import_recipe()
-    for method in ("load", "build", "encode", "evaluate", "report", "trace_inputs", "demo"):
-        expected = inspect.signature(getattr(recipe.Recipe, method)).parameters
+    names = ("load", "build", "build_from", "encode", "evaluate", "report", "trace_inputs", "demo")
+    for method in names:
+        expected = list(inspect.signature(getattr(recipe.Recipe, method)).parameters)[1:]
         written = inspect.signature(getattr(imported, method)).parameters
-        assert list(written) == list(expected)[1:]
+        if method == "build" and "initial" in written:  # the same function as `build_from`
+            assert written["initial"].default is None
+            expected.append("initial")
+        assert list(written) == expected
     positional = [
         p.name
         for p in inspect.signature(imported.predict).parameters.values()
