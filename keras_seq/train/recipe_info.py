@@ -91,12 +91,13 @@ class RecipeInfo:
             raise InputError(f"The recipe {self.folder} has no recipe.py.")
         startup.import_backend()
         recipe_class = getattr(importlib.import_module(f"{self.package}.recipe"), "Recipe", None)
-        if not (isinstance(recipe_class, type) and issubclass(recipe_class, RecipeInfo)):
+        is_recipe = isinstance(recipe_class, type) and issubclass(recipe_class, RecipeInfo)
+        if not is_recipe:
             raise InputError(
                 f"{self.folder / 'recipe.py'} must define a class Recipe that extends "
                 "keras_seq.train.recipe.Recipe."
             )
-        if missing := sorted(getattr(recipe_class, "__abstractmethods__", ())):
+        if missing := sorted(recipe_class.__abstractmethods__):
             raise InputError(
                 f"The class Recipe in {self.folder / 'recipe.py'} must define {', '.join(missing)}."
             )

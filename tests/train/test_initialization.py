@@ -50,7 +50,7 @@ def test_a_run_starts_from_the_weights_of_another(recipe, base):
 
 def test_metrics_and_config_record_the_start(recipe, base, capsys):
     new = api.train_run(recipe, run="new", init_from=str(base.folder), **OPTIONS)
-    assert f"Started from {base.folder}: 2 weights copied." in capsys.readouterr().out
+    assert f"started from {base.folder}: 2 weights copied" in capsys.readouterr().out
     record = new.metrics["initialization"]
     assert record["run"] == str(base.folder)
     assert record["summary"] == "2 weights copied"
