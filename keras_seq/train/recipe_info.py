@@ -90,7 +90,8 @@ class RecipeInfo:
         if not (self.folder / "recipe.py").is_file():
             raise InputError(f"The recipe {self.folder} has no recipe.py.")
         startup.import_backend()
-        recipe_class = getattr(importlib.import_module(f"{self.package}.recipe"), "Recipe", None)
+        module = importlib.import_module(f"{self.package}.recipe")
+        recipe_class: Any = getattr(module, "Recipe", None)
         is_recipe = isinstance(recipe_class, type) and issubclass(recipe_class, RecipeInfo)
         if not is_recipe:
             raise InputError(
