@@ -44,6 +44,11 @@ PARSER_OPTIONS: dict[str, Any] = {
 }
 """Options of a cyclopts call that let errors reach `main`, which prints them."""
 
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+"""Type of an option that is either given or not."""
+JsonFlag = Annotated[Flag, Parameter(name="--json")]
+"""Type of the option `--json`."""
+
 RecipeOption = Annotated[
     str | None,
     Parameter(help="Folder of the run's recipe, if it is not registered. Its code is executed."),
@@ -73,16 +78,9 @@ class OutputOptions:
         InputError: If both are given.
     """
 
-    quiet: Annotated[
-        bool, Parameter(negative="", help="Print nothing but warnings and errors.")
-    ] = False
+    quiet: Annotated[Flag, Parameter(help="Print nothing but warnings and errors.")] = False
     json_output: Annotated[
-        bool,
-        Parameter(
-            name="--json",
-            negative="",
-            help="Print a JSON object per line for each event; see docs/runs.md.",
-        ),
+        JsonFlag, Parameter(help="Print a JSON object per line for each event; see docs/runs.md.")
     ] = False
 
     def __post_init__(self) -> None:

@@ -1,17 +1,12 @@
 """`keras-seq cache`."""
 
-from typing import Annotated
-
-from cyclopts import Parameter
 from rich.table import Table
 
-from keras_seq.cli._common import app, as_cell, console
+from keras_seq.cli._common import Flag, app, as_cell, console
 
 
 @app.command
-def cache(
-    name: str | None = None, *, clear: Annotated[bool, Parameter(negative="")] = False
-) -> None:
+def cache(name: str | None = None, *, clear: Flag = False) -> None:
     """List or remove the downloaded archives and prepared datasets on this machine.
 
     Args:

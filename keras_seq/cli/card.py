@@ -1,12 +1,10 @@
 """`keras-seq card`."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.markup import escape
 
-from keras_seq.cli._common import RecipeOption, app, console
+from keras_seq.cli._common import Flag, RecipeOption, app, console
 from keras_seq.train.api import load_run
 
 
@@ -14,7 +12,7 @@ from keras_seq.train.api import load_run
 def card(
     run: Path,
     *,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Flag = False,
     recipe: RecipeOption = None,
 ) -> None:
     """Write a model card of a finished run: README.md with data, metrics, use and limits.

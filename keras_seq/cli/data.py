@@ -3,14 +3,14 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cyclopts import Parameter
 from rich.table import Table
 
 from keras_seq._internal.unicode import show_controls
-from keras_seq.cli._common import app, as_cell, console
+from keras_seq.cli._common import JsonFlag, app, as_cell, console
 from keras_seq.cli._two_stages import (
+    RUN_GROUP,
     Words,
     config_parameters,
     keyword,
@@ -53,7 +53,7 @@ def show_data(*words: Words) -> None:
         /,
         *,
         preset: str = start.preset,
-        json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
+        json_output: JsonFlag = False,
         **fields: Any,
     ) -> None:
         """Show what a recipe reads from a file or folder, and warn of what may be wrong with it.
@@ -85,7 +85,7 @@ def show_data(*words: Words) -> None:
         *(parameter for parameter in config_parameters(defaults) if parameter.name != "data"),
         keyword("preset", start.preset, Literal[tuple(recipe.presets)]),
     ]
-    run_command(f"data {recipe_ref}", report_on, options, parameters)
+    run_command(f"data {recipe_ref}", report_on, options, parameters, group=RUN_GROUP)
 
 
 def _print_report(report: DataReport) -> None:

@@ -1,23 +1,22 @@
 """`keras-seq predict`."""
 
-import contextlib
 import dataclasses
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.unicode import show_controls
-from keras_seq.cli._common import RecipeOption, app
+from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
-from keras_seq.train.prediction import BATCH_SIZE
+from keras_seq.train.outputs import make_reporter
+from keras_seq.train.prediction import BATCH_SIZE, Row
+from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 from keras_seq.train.trained_run import TrainedRun
 
@@ -27,9 +26,10 @@ MAX_MESSAGES = 3
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
-    """Option that selects the recipe, on which the other options depend."""
+    """Options that are needed before the recipe's code, which has further options."""
 
     recipe: RecipeOption = None
+    quiet: Flag = False
 
 
 @app.command(help_flags=[], usage="Usage: keras-seq predict RUN [INPUT...] [OPTIONS]")
@@ -45,10 +45,18 @@ def predict(*words: Words) -> None:
     if not options:
         raise _no_input()
     run = Run(Path(folder))
-    info, _, _ = run.read_config(parse_known(FirstStage, options).recipe)
+    start = parse_known(FirstStage, options)
+    info, _, _ = run.read_config(start.recipe)
     if not HELP & {*options}:
         run.ensure_model()
-    trained = TrainedRun(run, info)
+    output = "quiet" if start.quiet or HELP & {*options} else "progress"
+    with make_reporter(output, use_stderr=True) as reporter:
+        reporter.start_phase("importing Keras")
+        _run(folder, TrainedRun(run, info), options, reporter)
+
+
+def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Reporter) -> None:
+    """Parse the options of the recipe, and predict."""
 
     def predict_inputs(
         *inputs: str,
@@ -57,8 +65,9 @@ def predict(*words: Words) -> None:
         batch_size: int = BATCH_SIZE,
         **recipe_options: Any,
     ) -> None:
-        recipe_options.pop("recipe", None)  # the first stage has read it
-        _predict(trained, inputs, input, output, batch_size, recipe_options)
+        for name in ("recipe", "quiet"):  # the first stage has read them
+            recipe_options.pop(name, None)
+        _predict(trained, inputs, input, output, batch_size, recipe_options, reporter)
 
     recipe_predict = trained.info.import_recipe().predict
     # Keyword arguments of the recipe's method become options.
@@ -73,8 +82,9 @@ def predict(*words: Words) -> None:
         keyword("output", None, _file_option(OUTPUT_HELP)),
         keyword("batch_size", BATCH_SIZE, Annotated[int, Parameter(help=BATCH_SIZE_HELP)]),
         keyword("recipe", None, RecipeOption),
+        keyword("quiet", False, Annotated[Flag, Parameter(help=QUIET_HELP)]),
     ]
-    run_command(f"predict {folder}", predict_inputs, options, parameters)
+    run_command(f"predict {folder}", predict_inputs, words, parameters)
 
 
 def _predict(
@@ -84,12 +94,17 @@ def _predict(
     output_file: str | None,
     batch_size: int,
     recipe_options: dict[str, Any],
+    reporter: Reporter,
 ) -> None:
     """Predict, and print or write the rows."""
     if bool(inputs) == (input_file is not None):
         raise _no_input()
     if output_file is not None:
         check_output(output_file)
+    reporter.start_phase("loading the model")
+    _ = trained.model
+    reporter.start_phase("predicting")
+    reporter.start_task("predictions", None)
     bad: list[str] = []
     batches = trained.predict_in_batches(
         inputs if input_file is None else _read_inputs(input_file),
@@ -98,13 +113,16 @@ def _predict(
         None if input_file is None else lambda _, error: bad.append(str(error)),
         **recipe_options,
     )
+    batches = _count(batches, reporter)
     if output_file is None:
-        print_table(row for batch in batches for row in batch)
+        rows = [row for batch in batches for row in batch]
+        reporter.end_phase()
+        print_table(rows)
     else:
-        with open_writer(output_file) as write, _progress() as advance:
+        with open_writer(output_file) as write:
             for batch in batches:
                 write(batch)
-                advance(len(batch))
+        reporter.end_phase()
     if bad:
         print(f"keras-seq: warning: left out {len(bad)} bad inputs:", file=sys.stderr)
         print(
@@ -117,6 +135,7 @@ OUTPUT_HELP = (
     "File to write the predictions to, with the suffix .jsonl, .csv or .tsv; "
     f"{STANDARD} writes JSON lines to the standard output. Default: a table."
 )
+QUIET_HELP = "Print nothing but the predictions, warnings and errors."
 BATCH_SIZE_HELP = "Number of inputs that are predicted together, at least 1."
 
 
@@ -142,13 +161,10 @@ def _read_inputs(name: str) -> Iterator[str]:
     return (line for line in lines if line.strip())
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Any]:
-    """Show the number of written rows if the standard error is a terminal."""
-    columns = (TextColumn("{task.completed:,} predictions"), TimeElapsedColumn())
-    bar_console = Console(stderr=True)
-    with Progress(
-        *columns, console=bar_console, transient=True, disable=not bar_console.is_terminal
-    ) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda count: bar.advance(task, count)
+def _count(batches: Iterable[list[Row]], reporter: Reporter) -> Iterator[list[Row]]:
+    """Yield batches, and report how many rows there have been."""
+    count = 0
+    for batch in batches:
+        yield batch
+        count += len(batch)
+        reporter.advance(count)

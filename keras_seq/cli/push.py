@@ -1,12 +1,10 @@
 """`keras-seq push`."""
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich.markup import escape
 
-from keras_seq.cli._common import RecipeOption, app, console
+from keras_seq.cli._common import Flag, RecipeOption, app, console
 from keras_seq.train.api import load_run
 
 
@@ -16,8 +14,8 @@ def push(
     target: str,
     /,
     *,
-    overwrite: Annotated[bool, Parameter(negative="")] = False,
-    private: Annotated[bool, Parameter(negative="")] = False,
+    overwrite: Flag = False,
+    private: Flag = False,
     recipe: RecipeOption = None,
 ) -> None:
     """Copy a finished run, with a model card and its exports, to another place.

@@ -12,6 +12,7 @@ from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import (
     OUTPUT,
     RUNS,
+    Flag,
     OutputOption,
     RunsOption,
     app,
@@ -20,6 +21,7 @@ from keras_seq.cli._common import (
     print_metrics,
 )
 from keras_seq.cli._two_stages import (
+    RUN_GROUP,
     Words,
     config_parameters,
     keyword,
@@ -35,6 +37,24 @@ from keras_seq.train.cross_validation import cross_validate
 from keras_seq.train.recipe import RecipeInfo
 from keras_seq.train.tracking import Logger
 
+FIRST = (
+    "data",
+    "preset",
+    "run",
+    "epochs",
+    "batch_size",
+    "units",
+    "learning_rate",
+    "resume",
+    "seed",
+    "test",
+)
+"""Options that people need first."""
+
+LoggerOption = Annotated[
+    tuple[Literal["wandb", "mlflow"], ...], Parameter(negative="", show_default=False)
+]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
@@ -44,7 +64,7 @@ class FirstStage:
     config: Path | None = None
     run: str | None = None
     runs_folder: RunsOption = RUNS
-    resume: Annotated[bool, Parameter(negative="")] = False
+    resume: Flag = False
     folds: int | None = None
 
     def get_defaults(self, recipe: RecipeInfo) -> tuple[str, Config]:
@@ -87,13 +107,13 @@ def train(*words: Words) -> None:
         config: Path | None = None,
         run: str | None = None,
         runs_folder: RunsOption = RUNS,
-        resume: Annotated[bool, Parameter(negative="")] = False,
-        record: Annotated[bool, Parameter(negative="")] = False,
+        resume: Flag = False,
+        record: Flag = False,
         test: bool = True,
         folds: int | None = None,
         distribute: Literal["mirrored", "multiworker"] | None = None,
-        tensorboard: Annotated[bool, Parameter(negative="")] = False,
-        logger: Annotated[tuple[Literal["wandb", "mlflow"], ...], Parameter(negative="")] = (),
+        tensorboard: Flag = False,
+        logger: LoggerOption = (),
         output: OutputOption = OUTPUT,
         **fields: Any,
     ) -> None:
@@ -169,6 +189,7 @@ def train(*words: Words) -> None:
             console.print(f"[bold]run[/] {escape(str(trained.folder))}")
 
     presets = keyword("preset", preset, Literal[tuple(recipe.presets)])
+    parameters = [*config_parameters(defaults), presets]
     run_command(
-        f"train {recipe_ref}", train_recipe, options, [*config_parameters(defaults), presets]
+        f"train {recipe_ref}", train_recipe, options, parameters, group=RUN_GROUP, first=FIRST
     )

@@ -20,6 +20,7 @@ from keras_seq.cli._common import (
     print_metrics,
 )
 from keras_seq.cli._two_stages import (
+    RUN_GROUP,
     Words,
     config_parameters,
     keyword,
@@ -29,6 +30,9 @@ from keras_seq.cli._two_stages import (
 )
 from keras_seq.train import distribution, initialization, registry, runs
 from keras_seq.train.outputs import make_reporter
+
+FIRST = ("data", "preset", "run", "search", "trials", "fields", "workers", "seed")
+"""Options that people need first."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,4 +140,6 @@ def tune(*words: Words) -> None:
     fields_option = Parameter(help=fields_help, consume_multiple=True, negative="")
     fields = keyword("fields", None, Annotated[list[str] | None, fields_option])
     parameters = [*config_parameters(defaults), presets, fields]
-    run_command(f"tune {recipe_ref}", tune_recipe, options, parameters)
+    run_command(
+        f"tune {recipe_ref}", tune_recipe, options, parameters, group=RUN_GROUP, first=FIRST
+    )

@@ -38,6 +38,7 @@ __all__ = [
     "Probability",
     "Range",
     "Space",
+    "field_groups",
     "field_texts",
     "tunable",
 ]
@@ -57,6 +58,15 @@ _RESERVED = """
 """
 RESERVED = frozenset(_RESERVED.split())
 """Names that fields of a Config cannot have: options of `keras-seq train`, `tune` and `data`."""
+
+Group = Literal["Data", "Model", "Training"]
+"""Group of fields in `--help`."""
+DATA_FIELDS = frozenset({"data", "errors"})
+"""Fields of the base class about the data. Its other fields are about the training."""
+TRAINING_FIELDS = frozenset(
+    {"augment", "class_weights", "learning_rate", "momentum", "optimizer", "weight_decay"}
+)
+"""Names that are about the training in every recipe."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,6 +117,7 @@ class Config:
     that the format of the data requires. All other settings are constants in its `model.py`.
     Choices are `Literal` types; a text may have the type `Name`, `Encoding`, `Delimiter`, or
     `Annotated` with a `Form`.
+    Fields about the data come first; `field_groups` groups them for `--help`.
 
     >>> import dataclasses
     >>> from keras_seq.train.config import Config, PositiveInt, tunable
@@ -214,6 +225,33 @@ class Config:
         return {
             f.name: f.metadata["space"] for f in dataclasses.fields(cls) if "space" in f.metadata
         }
+
+
+def field_groups(config_class: type[Config]) -> dict[str, Group]:
+    """Return the group of each field.
+
+    A recipe's own fields are about the data before the first tunable one, and about the model from
+    there on, except for `TRAINING_FIELDS`.
+
+    >>> from keras_seq.train.config import Config, field_groups
+    >>> field_groups(Config)["data"], field_groups(Config)["seed"]
+    ('Data', 'Training')
+
+    Args:
+        config_class: Class of the Config of a recipe.
+    """
+    training = TRAINING_FIELDS.union(f.name for f in dataclasses.fields(Config)) - DATA_FIELDS
+    groups: dict[str, Group] = {}
+    own: Group = "Data"
+    for field in dataclasses.fields(config_class):
+        if field.name in training:
+            groups[field.name] = "Training"
+        elif field.name in DATA_FIELDS:
+            groups[field.name] = "Data"
+        else:
+            own = "Model" if "space" in field.metadata else own
+            groups[field.name] = own
+    return groups
 
 
 def field_texts(config_class: type) -> dict[str, str]:

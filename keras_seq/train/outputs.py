@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from keras_seq._internal.errors import unknown_name
 from keras_seq._internal.unicode import show_controls
@@ -107,20 +114,15 @@ class TextReporter(Reporter):
         self.draws_bar = is_terminal or self.console.is_jupyter
         self.bar: Progress | None = None
 
-    def start_task(self, unit: str, total: int, done: float = 0, epochs: int = 0) -> None:
+    def start_task(self, unit: str, total: int | None, done: float = 0, epochs: int = 0) -> None:
         """Start to report a task, on a terminal with a bar."""
         super().start_task(unit, total, done, epochs)
         if self.draws_bar:
-            columns = ("epoch {task.fields[epoch]}/{task.fields[epochs]}",) if epochs else (unit,)
-            loss = (TextColumn("loss {task.fields[loss]:.4f}"),) if epochs else ()
-            self.bar = Progress(
-                *columns,
-                BarColumn(),
-                MofNCompleteColumn(),
-                *loss,
-                TimeRemainingColumn(),
-                console=self.console,
-            )
+            title = "epoch {task.fields[epoch]}/{task.fields[epochs]}" if epochs else unit
+            columns = [TextColumn(title), BarColumn(), MofNCompleteColumn()]
+            columns += [TextColumn("loss {task.fields[loss]:.4f}")] if epochs else []
+            columns += [TimeElapsedColumn() if total is None else TimeRemainingColumn()]
+            self.bar = Progress(*columns, console=self.console)
             fields: dict[str, Any] = {"epoch": 0, "epochs": epochs, "loss": math.nan}
             task_id = self.bar.add_task("", total=total, **fields)
             self.bar.update(task_id, completed=done)
@@ -160,13 +162,12 @@ class TextReporter(Reporter):
 
 
 def _format_progress(values: Mapping[str, Any]) -> str:
-    columns = [f"{values['unit']} {values['done']:.4g}/{values['total']}"]
+    # The number of trials that are done includes fractions of those that are running.
+    count = f"{values['unit']} {round(values['done'], 2)}"
+    columns = [count if values["total"] is None else f"{count}/{values['total']}"]
     if "epochs" in values:
-        columns = [
-            f"epoch {values['epoch']}/{values['epochs']}",
-            f"{values['unit']} {values['done']}/{values['total']}",
-            f"loss {values['loss']:.4f}",
-        ]
+        epoch = f"epoch {values['epoch']}/{values['epochs']}"
+        columns = [epoch, *columns, f"loss {values['loss']:.4f}"]
     columns += ["evaluating"] if values.get("is_evaluating") else []
     return "  ".join([*columns, *_format_times(values)])
 
@@ -197,16 +198,21 @@ def _finite(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
-def make_reporter(output: Output) -> Reporter:
-    """Return a reporter that prints to the standard output.
+def make_reporter(output: Output, use_stderr: bool = False) -> Reporter:
+    """Return a reporter.
 
     Args:
         output: Kind of output.
+        use_stderr: Whether lines of text go to the standard error, for commands that print a result
+            on the standard output.
 
     Raises:
         InputError: If there is no such kind.
     """
-    kinds = dict(zip(get_args(Output), (TextReporter, QuietReporter, JsonReporter), strict=True))
-    if output not in kinds:
-        raise unknown_name("output", output, kinds)
-    return kinds[output]()
+    if output == "progress":
+        return TextReporter(Console(stderr=use_stderr))
+    if output == "quiet":
+        return QuietReporter()
+    if output == "json":
+        return JsonReporter()
+    raise unknown_name("output", output, get_args(Output))

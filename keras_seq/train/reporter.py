@@ -31,7 +31,7 @@ class Task:
 
     Args:
         unit: Name of what is counted.
-        total: Number of all.
+        total: Number of all, or None if it is unknown.
         done: Number of those done, at first before `start_time`.
         start_time: Time of the clock.
         epoch: Current epoch of a training, from 1.
@@ -41,7 +41,7 @@ class Task:
     """
 
     unit: str
-    total: int
+    total: int | None
     done: float
     start_time: float
     epoch: int = 0
@@ -59,9 +59,11 @@ class Task:
         return {name: getattr(self, name) for name in names}
 
     def remaining(self, now: float) -> float | None:
-        """Return the expected seconds until the end, or None before the first step."""
+        """Return the expected seconds until the end, or None if nothing is known about it."""
         count = self.done - self._done_before
-        return (now - self.start_time) * (self.total - self.done) / count if count > 0 else None
+        if self.total is None or count <= 0:
+            return None
+        return (now - self.start_time) * (self.total - self.done) / count
 
 
 class Reporter:
@@ -101,7 +103,7 @@ class Reporter:
         self._closed.set()
         if self._thread is not None:
             self._thread.join()
-        self._end_phase(is_complete=error is None)
+        self.end_phase(is_complete=error is None)
 
     def start_phase(self, name: str) -> None:
         """Report that a phase begins, which ends the one before.
@@ -110,7 +112,7 @@ class Reporter:
             name: What is being done, such as "reading the data".
         """
         with self._lock:
-            self._end_phase()
+            self.end_phase()
             self.phase, self.phase_start = name, self.clock()
             self._report("phase", phase=name)
 
@@ -122,12 +124,12 @@ class Reporter:
         """Report a warning."""
         self._report("warning", text=text)
 
-    def start_task(self, unit: str, total: int, done: float = 0, epochs: int = 0) -> None:
+    def start_task(self, unit: str, total: int | None, done: float = 0, epochs: int = 0) -> None:
         """Report from now on how much of a task is done.
 
         Args:
             unit: Name of what is counted.
-            total: Number of all.
+            total: Number of all, or None if it is unknown.
             done: Number of those done already.
             epochs: Number of epochs of a training.
         """
@@ -164,7 +166,7 @@ class Reporter:
             run: Folder of the run.
             metrics: Content of its `metrics.json`.
         """
-        self._end_phase()
+        self.end_phase()
         self._report("result", run=str(run), metrics=metrics)
 
     def tick(self) -> float:
@@ -189,7 +191,12 @@ class Reporter:
             while not self._closed.wait(self.tick()):
                 pass
 
-    def _end_phase(self, is_complete: bool = True) -> None:
+    def end_phase(self, is_complete: bool = True) -> None:
+        """Report that the phase has ended.
+
+        Args:
+            is_complete: Whether the phase is complete. If not, nothing is reported.
+        """
         with self._lock:
             self._end_task()
             if self.phase is not None and is_complete:

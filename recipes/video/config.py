@@ -19,12 +19,12 @@ class Config(config.Config):
     """Maximum number of frames per clip, evenly spaced. Only for your own videos and TFDS."""
     image_fps: config.PositiveFloat = 25.0
     """Frame rate of your own clips that are folders with one image per frame."""
+    conv_filters: config.PositiveInt = config.tunable(16, choices=(8, 16, 24, 32))
+    """Filters of the first convolution of the small encoder."""
     encoder: str = "small"
     """Frame encoder: small, or a model of keras.applications, such as MobileNetV2."""
     pretrained: bool = False
     """Load ImageNet weights into a model of keras.applications, and freeze them."""
-    conv_filters: config.PositiveInt = config.tunable(16, choices=(8, 16, 24, 32))
-    """Filters of the first convolution of the small encoder."""
     feature_dim: config.PositiveInt = config.tunable(128, choices=(64, 128, 256))
     """Size of the vector that the encoder returns for a frame."""
     cell: config.Cell = config.tunable("GRU", choices=config.CELLS)
