@@ -4,6 +4,7 @@ from pathlib import Path
 
 from keras_seq.cli._common import Flag, JsonFlag, RecipeOption, app, limited, print_metrics
 from keras_seq.train.api import load_run
+from keras_seq.train.metrics import Metrics
 from keras_seq.train.outputs import make_reporter, to_json
 from keras_seq.train.trained_run import Split
 
@@ -35,7 +36,7 @@ def evaluate(
         reporter.start_phase("loading the model")
         _ = trained.model
         reporter.start_phase(f"evaluating the model on the {split} split")
-        metrics = {split: trained.evaluate(split, record)}
+        metrics: dict[str, Metrics] = {split: trained.evaluate(split, record)}
     if json_output:
         print(to_json(metrics))
     else:

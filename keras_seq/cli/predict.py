@@ -14,7 +14,7 @@ from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
-from keras_seq.train.outputs import make_reporter
+from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.prediction import BATCH_SIZE, Row
 from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
@@ -49,7 +49,7 @@ def predict(*words: Words) -> None:
     info, _, _ = run.read_config(start.recipe)
     if not HELP & {*options}:
         run.ensure_model()
-    output = "quiet" if start.quiet or HELP & {*options} else "progress"
+    output: Output = "quiet" if start.quiet or HELP & {*options} else "progress"
     with make_reporter(output, use_stderr=True) as reporter:
         reporter.start_phase("importing Keras")
         _run(folder, TrainedRun(run, info), options, reporter)

@@ -206,8 +206,8 @@ def summarize(by_fold: Sequence[Metrics]) -> dict[str, Any]:
     The 95% interval is that of Student's t distribution. It is approximate, since the models of two
     folds share training examples (Bengio & Grandvalet 2004).
 
-    >>> summarize([{"f1": 0.8}, {"f1": 0.7}, {"f1": 0.9}])["f1"]["mean"]
-    0.8
+    >>> summarize([{"f1": 0.5}, {"f1": 0.75}, {"f1": 1.0}])["f1"]["mean"]
+    0.75
 
     Args:
         by_fold: Metrics of each fold. A label that some folds lack counts for the other folds.

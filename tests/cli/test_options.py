@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import re
 from typing import Literal
 
 import pytest
@@ -32,7 +33,7 @@ def options_of_recipes(monkeypatch):
     """Return the options of commands that run a recipe without those of recipes."""
     options = set()
 
-    def collect(name, function, words, parameters):
+    def collect(name, function, words, parameters, **groups):
         own = inspect.signature(function).parameters.values()
         options.update(names(p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD))
 
@@ -114,6 +115,57 @@ def test_the_first_stage_reads_its_own_options_only():
     start = _two_stages.parse_known(train.FirstStage, words)
     assert (start.run, str(start.runs_folder), start.resume) == ("a", "there", True)
     assert start.preset is None
+
+
+GROUPS = ["Most used", "Data", "Model", "Training", "Run"]
+
+
+def read_help(capsys, *words):
+    """Return the names of the options by group, in the order in which help lists them."""
+    assert cli.main([*words, "--help"]) == 0
+    groups = {}
+    out = capsys.readouterr().out
+    for line in out.splitlines():
+        if title := re.match("╭─ ([A-Z][a-z ]+) ─", line):
+            options = groups[title[1]] = []
+        elif name := re.match("│ --([a-z-]+)", line):
+            options.append(name[1])
+    assert max(map(len, out.splitlines())) == 80 and "\x1b" not in out
+    return groups
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR", "COLUMNS"])
+def test_help_begins_with_ten_options_and_groups_the_others(monkeypatch, capsys, variable):
+    monkeypatch.setenv(variable, "80")
+    groups = read_help(capsys, "train", "sentiment")
+    assert list(groups) == GROUPS
+    assert groups["Most used"] == [name.replace("_", "-") for name in train.FIRST]
+    assert len(train.FIRST) == 10
+    assert {"errors", "encoding", "text-column"} <= {*groups["Data"]}
+    assert {"cell", "num-layers", "vectors", "dropout"} <= {*groups["Model"]}
+    assert {"steps", "patience", "weight-decay", "keep-best"} <= {*groups["Training"]}
+    assert {"record", "runs", "quiet", "json", "limit", "help"} <= {*groups["Run"]}
+
+
+def test_help_of_tune_and_data(capsys):
+    groups = read_help(capsys, "tune", "ner")
+    assert list(groups) == GROUPS
+    assert groups["Most used"] == [name.replace("_", "-") for name in tune.FIRST]
+    assert list(read_help(capsys, "data", "ner"))[-4:] == GROUPS[1:]
+
+
+@pytest.mark.parametrize("name", sorted(registry.list_recipes()))
+def test_the_group_of_a_field(name):
+    default = registry.find(name).preset("default")
+    groups = config.field_groups(type(default))
+    assert list(groups) == [field.name for field in dataclasses.fields(default)]
+    expected = {
+        "Data": {"data", "errors", "encoding", "delimiter", "tokenizer", "max_frames"},
+        "Model": {"cell", "units", "num_layers", "dropout", "pooling", "encoder", "vectors"},
+        "Training": {"seed", "epochs", "learning_rate", "weight_decay", "optimizer", "augment"},
+    }
+    for group, names in expected.items():
+        assert {groups[name] for name in names & {*groups}} == {group}
 
 
 def test_quiet_and_json_exclude_each_other(capsys):
