@@ -102,6 +102,7 @@ class EncodedDataset:
         min_length: Minimum bucket length.
         buckets_per_octave: Number of bucket lengths per doubling of the length, a power of two.
             More buckets mean less padding and more compilation.
+        weights: Weight of each example in the loss, `(examples,)`, or None.
 
     Raises:
         ValueError: If the arrays do not match each other, `lengths` or `sequences`.
@@ -113,6 +114,7 @@ class EncodedDataset:
     sequences: Collection[str] = ()
     min_length: int = 16
     buckets_per_octave: int = 2
+    weights: ArrayLike = None
 
     def __post_init__(self) -> None:
         arrays = {**_by_name("inputs", self.inputs), **_by_name("targets", self.targets)}
@@ -121,8 +123,9 @@ class EncodedDataset:
                 f"`sequences` names {unknown[0]!r}, but the arrays are {sorted(arrays)}."
             )
         counts = {name: len(array) for name, array in arrays.items()}
-        if self.lengths is not None:
-            counts["lengths"] = len(self.lengths)
+        for name in ("lengths", "weights"):
+            if getattr(self, name) is not None:
+                counts[name] = len(getattr(self, name))
         if len(set(counts.values())) > 1:
             raise ValueError(f"The arrays have different numbers of examples: {counts}.")
         if self.lengths is None:
@@ -233,7 +236,7 @@ def make_batches(
         num_shards: Number of shards of a batch.
 
     Returns:
-        Dataset of pairs (inputs, targets).
+        Dataset of tuples (inputs, targets), or (inputs, targets, weights) of weighted examples.
     """
     import tensorflow as tf
 
@@ -244,6 +247,7 @@ def make_batches(
 
     inputs = _map(lambda _, array: as_tensor(array), "inputs", examples.inputs)
     targets = _map(lambda _, array: as_tensor(array), "targets", examples.targets)
+    weights = None if examples.weights is None else tf.convert_to_tensor(examples.weights)
     max_length = None if examples.lengths is None else int(max(examples.lengths))
 
     def generate_indices() -> Iterator[tuple[Array, int]]:
@@ -258,7 +262,7 @@ def make_batches(
         output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
     )
 
-    def gather(indices: tf.Tensor, length: tf.Tensor) -> tuple[Arrays, Arrays]:
+    def gather(indices: tf.Tensor, length: tf.Tensor) -> tuple[Arrays, ...]:
         def gather_array(name: str, array: Any) -> Any:
             if isinstance(array, tf.RaggedTensor):
                 shape = tf.stack([-1, tf.minimum(length, max_length or 0)])
@@ -267,7 +271,8 @@ def make_batches(
             is_cropped = max_length is not None and name in examples.sequences
             return rows[:, :length] if is_cropped else rows
 
-        return _map(gather_array, "inputs", inputs), _map(gather_array, "targets", targets)
+        batch = _map(gather_array, "inputs", inputs), _map(gather_array, "targets", targets)
+        return batch if weights is None else (*batch, tf.gather(weights, indices))
 
     return indices_and_lengths.map(gather).prefetch(2)
 

@@ -52,6 +52,14 @@ def test_every_example_once_an_epoch(by, min_length, buckets_per_octave):
         np.testing.assert_array_equal(x["number"], again["number"])
 
 
+def test_each_example_keeps_its_weight():
+    dataset = dataclasses.replace(examples(), weights=np.arange(23) / 8)
+    for x, _, weights in make_batches(dataset, 5, 1, 0, 2, (1,), 2):
+        np.testing.assert_array_equal(weights, x["number"].numpy() / 8)
+    with pytest.raises(ValueError, match="'weights': 22"):
+        dataclasses.replace(dataset, weights=np.ones(22))
+
+
 @pytest.mark.parametrize("batch_size, count", [(6, 24), (6, 23), (12, 13)])
 def test_shards_have_equal_shapes_and_every_example(batch_size, count):
     whole = list(make_batches(examples(count), batch_size, 1, 0, 2))

@@ -181,9 +181,12 @@ class BaseModel(keras.Model):
                 Range(1, is_integer=True).check(f"fit: `{name}`", value)
         Range(0, is_integer=True).check("fit: `epochs`", epochs)
         Range(0, below=1).check("fit: `validation_split`", validation_split)
+        if isinstance(x, EncodedDataset) and sample_weight is None:
+            sample_weight = x.weights
         x, y = self._encoded(x, y)
         if isinstance(validation_data, EncodedDataset):
-            validation_data = validation_data.inputs, validation_data.targets
+            validation = validation_data
+            validation_data = validation.inputs, validation.targets, validation.weights
         elif isinstance(validation_data, tuple):
             rest = validation_data[2:]
             validation_data = (*self._encoded(*(*validation_data, None)[:2]), *rest)
@@ -234,6 +237,8 @@ class BaseModel(keras.Model):
         Raises:
             InputError: If an example is invalid. The message gives its number, from 1.
         """
+        if isinstance(x, EncodedDataset) and sample_weight is None:
+            sample_weight = x.weights
         x, y = self._encoded(x, y)
         return super().evaluate(
             x=x,

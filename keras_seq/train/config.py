@@ -25,6 +25,7 @@ __all__ = [
     "CELLS",
     "RESERVED",
     "Cell",
+    "ClassifierConfig",
     "Config",
     "Delimiter",
     "Encoding",
@@ -225,6 +226,20 @@ class Config:
         return {
             f.name: f.metadata["space"] for f in dataclasses.fields(cls) if "space" in f.metadata
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierConfig(Config):
+    """Base class of the configurations of recipes whose examples have one label of several.
+
+    >>> from keras_seq.train.config import ClassifierConfig
+    >>> ClassifierConfig(class_weights="balanced").class_weights
+    'balanced'
+    """
+
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weights of the training examples in the loss: balanced divides by the number of examples with
+    the same label, so that rare labels count as much as frequent ones."""
 
 
 def field_groups(config_class: type[Config]) -> dict[str, Group]:

@@ -236,7 +236,9 @@ class Devices:
         with self.strategy.scope():
             model = build()
             model.optimizer.build(model.trainable_variables)
-            data = examples.inputs, examples.targets
+            data: tuple[Any, ...] = (examples.inputs, examples.targets)
+            if examples.weights is not None:
+                data = (*data, examples.weights)
             two_rows = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[:2]), data)
             keras_compat.build_for_workers(model, two_rows)
         keras_compat.clip_summed_gradients(model.optimizer)

@@ -15,6 +15,7 @@ from keras_seq.batching import RawExamples, make_batches
 from keras_seq.data.summaries import ReadSummary, collect_summaries
 from keras_seq.train import fingerprints, initialization, optimizers, plots
 from keras_seq.train.callbacks import RunCallback
+from keras_seq.train.class_weights import weight_examples
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
 from keras_seq.train.progress import Progress
@@ -165,7 +166,8 @@ def fit(
     if initialized and not run.is_started:
         reporter.report_text(f"started from {config.init_from}: {initialized['summary']}")
     reporter.start_phase("encoding the examples")
-    examples = recipe.encode(model, splits["train"])
+    encoded = recipe.encode(model, splits["train"])
+    examples = weight_examples(recipe, config, splits["train"], encoded)
     chief = devices is None or devices.chief
     if chief and not run.is_started:
         start.keep(run)

@@ -7,7 +7,7 @@ from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(config.Config):
+class Config(config.ClassifierConfig):
     """Many to one: a bidirectional recurrent network classifies a sequence."""
 
     encoding: config.Encoding = "utf-8"

@@ -7,7 +7,7 @@ from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(config.Config):
+class Config(config.ClassifierConfig):
     """Many to one: recurrent layers read the rows, the last state classifies the digit."""
 
     cell: config.Cell = config.tunable("LSTM", choices=config.CELLS)

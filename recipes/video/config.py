@@ -6,7 +6,7 @@ from keras_seq.train import config
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(config.Config):
+class Config(config.ClassifierConfig):
     """Many to one: an encoder reads frames, and the last recurrent state classifies the action."""
 
     frame_size: config.PositiveInt = 32

@@ -1,5 +1,6 @@
 """Tests of the base classes of models, on a model of a few lines."""
 
+import dataclasses
 import inspect
 
 import keras
@@ -100,6 +101,19 @@ def test_weights_of_validation_examples():
     history = counter.fit(TEXTS, COUNTS, validation_data=data, verbose=0).history
     expected = counter.evaluate(TEXTS, COUNTS, sample_weight=weights, verbose=0)[0]
     assert history["val_loss"] == [pytest.approx(expected)]
+
+
+def test_weights_of_encoded_examples():
+    counter, expected, weights = small(), small(), np.array([1.0, 0.0, 3.0])
+    encoded = dataclasses.replace(counter.encode(TEXTS, COUNTS), weights=weights)
+    history = counter.fit(encoded, verbose=0, validation_data=encoded).history
+    loss = keras.Model.fit(expected, *arrays(expected), sample_weight=weights, verbose=0).history
+    assert history["loss"] == [pytest.approx(loss["loss"][0])]
+    later = keras.Model.evaluate(expected, *arrays(expected), sample_weight=weights, verbose=0)
+    for actual in (counter.evaluate(encoded, verbose=0)[0], history["val_loss"][0]):
+        assert actual == pytest.approx(later[0])
+    unweighted = small().fit(TEXTS, COUNTS, verbose=0).history["loss"]
+    assert loss["loss"] != [pytest.approx(unweighted[0], rel=0.01)]
 
 
 @pytest.mark.parametrize("name", ["compile", "fit", "evaluate"])

@@ -25,7 +25,7 @@ ABOUT_DATA = {
 def test_each_field_is_needed_by_a_preset_a_search_or_data(name):
     recipe = registry.find(name)
     default = recipe.preset("default")
-    shared = {field.name for field in dataclasses.fields(config.Config)}
+    shared = {field.name for field in dataclasses.fields(config.ClassifierConfig)}
     read = set(re.findall(r"config\.(\w+)", (recipe.folder / "data.py").read_text()))
     for field in dataclasses.fields(default):
         values = {getattr(preset, field.name) for preset in recipe.presets.values()}
@@ -78,6 +78,7 @@ WRONG = {
     "data": ["", " ", 3],
     "errors": ["ignore", None],
     "keep_best": ["yes", 1, None],
+    "class_weights": ["balance", None],
     "cell": ["LSTN", "lstm", None],
     "encoding": ["klingon", "utf-9", ""],
     "delimiter": ["ab", '"', ""],

@@ -9,10 +9,25 @@ import pytest
 
 from keras_seq.train import callbacks, loop, registry
 from keras_seq.train.config import Config
+from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 
 if keras.backend.backend() != "tensorflow":
     pytest.skip("trained on TensorFlow alone", allow_module_level=True)
+
+
+class Lines(Reporter):
+    """Reporter that keeps the texts and warnings."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def report_text(self, text):
+        self.lines.append(text)
+
+    warn = report_text
+
 
 SCORES = [0.1, 0.5, 0.5, 0.4, math.nan, 0.3, 0.6] + [0.2] * 50
 
@@ -22,7 +37,7 @@ def train(tmp_path, monkeypatch):
     """Return a function that trains with scores by epoch, and the weights after each epoch."""
     monkeypatch.chdir(tmp_path)
     recipe = registry.find(formula_recipe.write(tmp_path / "short")).import_recipe()
-    weights = {}
+    weights, lines = {}, Lines()
 
     def train(scores=SCORES, run="run", **fields):
         def evaluate(self, model, splits, name):
@@ -33,9 +48,9 @@ def train(tmp_path, monkeypatch):
 
         monkeypatch.setattr(type(recipe), "evaluate", evaluate)
         config = recipe.preset("default").override(**fields)
-        return loop.train(recipe, "default", config, Run(tmp_path / run), "")
+        return loop.train(recipe, "default", config, Run(tmp_path / run), "", reporter=lines)
 
-    train.weights = weights
+    train.weights, train.lines = weights, lines.lines
     return train
 
 
@@ -58,12 +73,12 @@ def interrupt(monkeypatch):
 
 
 @pytest.mark.parametrize("keep_best", [True, False])
-def test_training_ends_with_the_best_weights(train, tmp_path, capsys, keep_best):
+def test_training_ends_with_the_best_weights(train, tmp_path, keep_best):
     metrics = train(epochs=40, patience=3, keep_best=keep_best)
     assert (metrics["epochs"], metrics["kept_epoch"]) == (5, 3)
     message = "Stopped after epoch 5 of 40: no better validation accuracy for 3 epochs."
     assert metrics["stopped_early"] == message
-    assert message in capsys.readouterr().out.splitlines()
+    assert message in train.lines
     kept = keras.saving.load_model(tmp_path / "run/model.keras").get_weights()
     for actual, best, last in zip(kept, train.weights[3], train.weights[5]):
         np.testing.assert_array_equal(actual, best)
@@ -98,12 +113,12 @@ def test_small_data_has_patience(train):
         assert callbacks.plan_patience(Config(patience=patience), epochs) == expected
 
 
-def test_patience_without_a_validation_split(train, capsys):
+def test_patience_without_a_validation_split(train):
     metrics = train(epochs=9, patience=3, data="unheld")
     assert metrics["epochs"] == 9
     [warning] = metrics["data_warnings"]
     assert warning == "--patience 3 has no effect without a validation split."
-    assert warning in capsys.readouterr().out
+    assert warning in train.lines
 
 
 def set_clock(monkeypatch):
@@ -116,7 +131,7 @@ def set_clock(monkeypatch):
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])
-def test_a_time_limit_ends_an_epoch(train, interrupt, monkeypatch, capsys, is_resumed):
+def test_a_time_limit_ends_an_epoch(train, interrupt, monkeypatch, is_resumed):
     set_clock(monkeypatch)
     fields = {"epochs": 9, "batch_size": 1, "time_limit": 2, "keep_best": False}  # 6 of 36 steps
     if is_resumed:
@@ -126,7 +141,7 @@ def test_a_time_limit_ends_an_epoch(train, interrupt, monkeypatch, capsys, is_re
     assert (metrics["epochs"], metrics["seconds"]) == (2, 120)
     message = "Stopped in epoch 2 of 9: the time limit is 2 minutes."
     assert metrics["stopped_early"] == message
-    assert (message in capsys.readouterr().out.splitlines()) != is_resumed
+    assert (message in train.lines) != is_resumed
 
 
 def test_time_that_validation_takes_counts(train, monkeypatch):

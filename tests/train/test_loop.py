@@ -1,6 +1,7 @@
 """Training loop before the call of Keras's `fit`."""
 
 import keras
+import numpy as np
 import pytest
 
 if keras.backend.backend() != "tensorflow":
@@ -8,6 +9,7 @@ if keras.backend.backend() != "tensorflow":
 
 import formula_recipe
 
+from keras_seq.data.report import ExampleColumns
 from keras_seq.train import loop, optimizers, registry, runs
 from keras_seq.train.config import Config
 
@@ -52,7 +54,7 @@ class FakeDevices:
         pass
 
     def fit(self, model, build, examples, batches, must_match, **options):
-        self.replica, self.epochs = build(), options["epochs"]
+        self.replica, self.epochs, self.examples = build(), options["epochs"], examples
 
 
 @pytest.mark.parametrize("limits, steps", [({"epochs": 8}, 16), ({"steps": 15}, 15)], ids=str)
@@ -71,3 +73,17 @@ def test_the_schedule_spans_the_training(tmp_path, monkeypatch, limits, steps):
     for trained in (built, devices.replica):
         trained.optimizer.iterations.assign(5)
         assert float(trained.optimizer.learning_rate) == float(expected(5))
+
+
+def test_the_loop_weights_the_training_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = formula_recipe.write(tmp_path / "weighted")
+    path = tmp_path / "weighted/config.py"
+    path.write_text(path.read_text().replace("config.Config", "config.ClassifierConfig"))
+    recipe, devices = registry.find(name).import_recipe(), FakeDevices()
+    columns = ExampleColumns([], [], "rows", labels=[["a"], ["a"], ["a"], ["b"]])
+    monkeypatch.setattr(type(recipe), "describe", lambda *_: columns)
+    config = recipe.preset("default").override(class_weights="balanced")
+    run = runs.Run(tmp_path / "run")
+    loop.fit(recipe, "default", config, run, devices=devices)
+    np.testing.assert_allclose(devices.examples.weights, [2 / 3, 2 / 3, 2 / 3, 2])
