@@ -5,6 +5,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import struct
 import sys
@@ -253,6 +254,20 @@ def check_zip(path: Path, members: Iterable[str], remedy: str) -> None:
     for name in members:
         if name not in kinds:
             raise DamagedFileError(path, f"its member {name} is missing", remedy)
+
+
+def name_for(text: str, label: str | None = None) -> str:
+    """Return the name of a file about a text, without suffix. Different texts differ in it.
+
+    >>> name_for("word"), name_for("a word")
+    ('word', 'a_word_511ef855')
+
+    Args:
+        text: Text, such as an input of a model.
+        label: Text whose first 40 letters and digits begin the name. Default: the text.
+    """
+    name = re.sub(r"[\W_]+", "_", (label or text)[:40]).strip("_") or "text"
+    return name if name == text else f"{name}_{zlib.crc32(text.encode('utf-8', 'replace')):08x}"
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -34,3 +34,11 @@ def http_error() -> type[Exception]:
     from huggingface_hub import errors
 
     return errors.HTTPError
+
+
+def is_not_cached(error: Exception) -> bool:
+    """Return whether `datasets` states in an error that a dataset or config is not in its cache.
+
+    The error is a plain ValueError, as are those of damaged files.
+    """
+    return str(error).startswith("Couldn't find cache")

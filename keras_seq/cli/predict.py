@@ -119,12 +119,21 @@ def _predict(
         reporter.end_phase()
         print_table(rows)
     else:
+        num_rows = 0
         with open_writer(output_file) as write:
             for batch in batches:
                 write(batch)
+                num_rows += len(batch)
         reporter.end_phase()
+        if not num_rows:
+            print(
+                f"keras-seq: warning: --output {output_file} is empty, without a header, since "
+                "there are no predictions.",
+                file=sys.stderr,
+            )
     if bad:
-        print(f"keras-seq: warning: left out {len(bad)} bad inputs:", file=sys.stderr)
+        inputs_text = "1 bad input" if len(bad) == 1 else f"{len(bad)} bad inputs"
+        print(f"keras-seq: warning: left out {inputs_text}:", file=sys.stderr)
         print(
             *(show_controls(f"  {text}") for text in bad[:MAX_MESSAGES]), sep="\n", file=sys.stderr
         )

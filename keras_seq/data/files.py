@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import limits
+from keras_seq.data import limits, summaries
 from keras_seq.data.encodings import decoding_error, open_text
 from keras_seq.data.opening import (
     check_exists,
@@ -18,10 +18,13 @@ from keras_seq.data.opening import (
     list_folder,
 )
 from keras_seq.data.split import hash_split
+from keras_seq.data.summaries import ReadSummary
 
 READERS_VERSION = 3
 """Version of the readers. Raise it when they read a file differently, so that it is read again."""
 SPLITS = ("train", "validation", "test")
+MAX_LISTED_FILES = 5
+"""Number of files that a summary lists."""
 STEMS = {"train": ("train",), "validation": ("validation", "valid", "dev"), "test": ("test",)}
 """Accepted file names of each split, without suffixes."""
 
@@ -54,7 +57,8 @@ def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, 
             valid.* or dev.*.
 
     Returns:
-        A list of (split, file). The split of a single file is None.
+        A list of (split, file). The split of a single file is None. A summary names the other files
+        of a folder, see `keras_seq.data.collect_summaries`.
 
     Raises:
         InputError: If the path does not exist, or is a folder without train.*.
@@ -74,6 +78,13 @@ def list_files_by_split(path: str | os.PathLike[str]) -> list[tuple[str | None, 
             f"{path} has no file named train.*; a folder needs train.*, test.* and perhaps "
             "validation.* (or dev.*, valid.*)."
         )
+    read = {file for _, file in files}
+    if others := [entry.name for entry in entries if entry not in read]:
+        names = ", ".join(others[:MAX_LISTED_FILES])
+        if len(others) > MAX_LISTED_FILES:
+            names += f" and {len(others) - MAX_LISTED_FILES:,} others"
+        kind = "not read, since no split has their name"
+        summaries.add(ReadSummary(str(path), kind, len(others), notes=(names,), unit="file"))
     return files
 
 

@@ -301,14 +301,23 @@ def _load_cached(source: str, candidates: Sequence[tuple[str, str | None]]) -> A
     """Load a dataset from the cache."""
     import datasets
 
+    cache = str(datasets.config.HF_DATASETS_CACHE)
     with hf_compat.offline():
         for repository, config in candidates:
-            with contextlib.suppress(OSError, ValueError):
+            try:
                 return datasets.load_dataset(repository, config)
+            except (OSError, ValueError) as error:
+                is_missing = isinstance(error, (ConnectionError, FileNotFoundError))
+                if not hf_compat.is_not_cached(error) and not (
+                    is_missing and cache not in str(error)
+                ):
+                    raise InputError(
+                        f"{source} is damaged in the cache {cache}: {_sentence(error)} Remove it "
+                        "there and load it again on a machine with network access."
+                    ) from error
     raise InputError(
-        f"{source} is not in the cache {datasets.config.HF_DATASETS_CACHE}, and the network is "
-        "unavailable or HF_HUB_OFFLINE is set: load the dataset on a machine with network access "
-        "and copy the cache."
+        f"{source} is not in the cache {cache}, and the network is unavailable or HF_HUB_OFFLINE "
+        "is set: load the dataset on a machine with network access and copy the cache."
     )
 
 

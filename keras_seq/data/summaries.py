@@ -58,6 +58,8 @@ class ReadSummary:
     """Number of tokens, if the rows are tagged sentences."""
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """Dictionary from labels to the number of their spans or rows."""
+    unit: str = "row"
+    """Noun for what `num_rows` counts."""
 
     def __str__(self) -> str:
         """Return one line for the user."""
@@ -69,7 +71,7 @@ class ReadSummary:
         if self.has_header is not None:
             facts.append("header" if self.has_header else "no header")
         facts += [f"{name} = {column!r}" for name, column in self.columns.items()]
-        parts = [", ".join(facts), _count(self.num_rows, "row")]
+        parts = [", ".join(facts), _count(self.num_rows, self.unit)]
         parts += [f"left out {count:,}: {reason}" for reason, count in self.left_out.items()]
         parts += [f"scheme {self.scheme}"] * bool(self.scheme)
         parts += [f"tokenizer {self.tokenizer}"] * bool(self.tokenizer)

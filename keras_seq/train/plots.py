@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from keras_seq._internal.files import name_for
 from keras_seq._internal.types import Array, ArrayLike
 
 if TYPE_CHECKING:
@@ -236,13 +237,13 @@ def filmstrips(
     figure.savefig(path, dpi=100)
 
 
-def plot_path(folder: Path, text: str) -> Path:
+def plot_path(folder: Path, text: str, label: str | None = None) -> Path:
     """Return the path of a plot, and create its folder.
 
     Args:
         folder: Folder of the plot.
-        text: Text or name of an input. Its letters and digits, at most 40, name the plot.
+        text: Text or path of an input. Plots of different inputs have different names.
+        label: Text whose letters and digits, at most 40, begin the name. Default: the input.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(c if c.isalnum() else "_" for c in text[:40]) or "_"
-    return folder / f"{name}.png"
+    return folder / f"{name_for(text, label)}.png"

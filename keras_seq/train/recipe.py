@@ -17,7 +17,7 @@ import abc
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 from keras_seq._internal.errors import InputError
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -226,6 +226,10 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
             A row of a table per prediction: column to value.
         """
 
+    def read_example(self, config: AnyConfig, text: str) -> Any:
+        """Return an input as typed as an example for `trace_inputs`. Default: the input itself."""
+        return text
+
     def trace_inputs(
         self, model: AnyModel, example: Any, target: Any = None
     ) -> tuple[Inputs, Sequence[str]]:
@@ -235,14 +239,13 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
 
         Args:
             model: Trained model.
-            example: Input as typed, or one that `load` returned.
+            example: Result of `read_example`, or an input that `load` returned.
             target: Target that `load` returned for the input, or None.
 
         Returns:
             A batch with one example, and the labels of its time steps.
         """
-        traceable: Any = model
-        return traceable.trace_inputs(example, target)
+        return cast(Any, model).trace_inputs(example, target)
 
     def demo(self, model: AnyModel, config: AnyConfig) -> "Panel | None":
         """Return the panel of `keras-seq demo`, or None for the default panel of the model."""

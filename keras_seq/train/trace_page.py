@@ -1,12 +1,12 @@
 """HTML page of `keras-seq trace`."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 from keras import ops
 
 from keras_seq._internal.errors import InputError
+from keras_seq._internal.files import name_for
 from keras_seq._internal.types import Tensor
 from keras_seq.tracing.page import write_page
 from keras_seq.tracing.trace import trace
@@ -33,7 +33,10 @@ def write_example_page(
         InputError: If there is no such example, or the recipe cannot read the input.
     """
     is_index = example.isdecimal()
-    value, target = _load_example(recipe, config, int(example)) if is_index else (example, None)
+    if is_index:
+        value, target = _load_example(recipe, config, int(example))
+    else:
+        value, target = recipe.read_example(config, example), None
     inputs, step_labels = recipe.trace_inputs(model, value, target)
     traced = trace(model, inputs)
     norms = {
@@ -43,8 +46,7 @@ def write_example_page(
         norms["the best score at the last time step"] = traced.gradient_norms(
             lambda y: _best_scores(y, slice(-1, None))
         )
-    name = re.sub(r"\W+", "_", example)[:40].strip("_") or "example"
-    path = folder / f"trace_{name}.html"
+    path = folder / f"trace_{name_for(example)}.html"
     title = f"{recipe.name}: " + (f"example {example} of the test split" if is_index else example)
     tags = model.tag_set.tags if hasattr(model, "tag_set") else None
     write_page(traced, path, step_labels, title=title, gradients=norms, tags=tags)

@@ -165,6 +165,8 @@ class TrainedRun:
         """
         from keras_seq.tracing import trace
 
+        if isinstance(example, str):
+            example = self.recipe.read_example(self.config, example)
         inputs, _ = self.recipe.trace_inputs(self.model, example)
         return trace(self.model, inputs)
 

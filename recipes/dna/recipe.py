@@ -60,6 +60,11 @@ class Recipe(recipe.Recipe[Config, SequenceClassifier]):
                 "probability": float(prediction.probability),
             }
 
+    def read_example(self, config: Config, text: str) -> str:
+        """Return the first sequence of a file, or the sequence itself."""
+        (_, sequence), *_ = _read_sequences(text, config.encoding)
+        return sequence
+
     def trace_inputs(
         self, model: SequenceClassifier, example: Any, target: Any = None
     ) -> tuple[Any, list[str]]:

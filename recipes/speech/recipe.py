@@ -81,7 +81,7 @@ class Recipe(recipe.Recipe[Config, CTCRecognizer]):
             [text] = model.transcribe([recording], beam_width, **options)
             row = {"file": path, "seconds": len(recording) / model.sample_rate, "text": text}
             if picture is not None:
-                plot = plots.plot_path(picture, Path(path).stem)
+                plot = plots.plot_path(picture, path, Path(path).stem)
                 plots.transcription(model, recording, plot)
                 row["plot"] = str(plot)
             yield row

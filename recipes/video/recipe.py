@@ -59,7 +59,7 @@ class Recipe(recipe.Recipe[Config, VideoClassifier]):
                 "probability": float(prediction.probability),
             }
             if picture is not None:
-                filmstrip = plots.plot_path(picture, Path(path).name)
+                filmstrip = plots.plot_path(picture, path, Path(path).name)
                 strip = (Path(path).name, clip, probabilities_per_frame(model, clip))
                 plots.filmstrips([strip], filmstrip)
                 row["filmstrip"] = str(filmstrip)

@@ -155,3 +155,27 @@ def test_previous_version_is_read_if_a_file_is_damaged_or_missing(tmp_path, caps
     files.write_checked_json(files.previous_path(path), {"number": 1})
     path.unlink()  # as by a kill between the two renames
     assert files.read_with_fallback(path, read_json) == {"number": 1}
+
+
+def test_names_of_texts_differ():
+    long = "a" * 40
+    texts = [
+        "a",
+        "A word",
+        "a_word",
+        "a-word",
+        long,
+        f"{long}b",
+        f"{long}c",
+        "",
+        "_",
+        "字",
+        "x/1",
+        "y/1",
+    ]
+    names = [files.name_for(text) for text in texts]
+    assert len(set(names)) == len(texts)
+    assert all(len(name) <= 49 and "/" not in name for name in names)
+    assert names[0] == "a" and names[4] == long and names[9] == "字"
+    assert files.name_for("x/1.wav", "1") != files.name_for("y/1.wav", "1")
+    assert files.name_for("x/1.wav", "1").startswith("1_")

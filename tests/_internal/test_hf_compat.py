@@ -19,3 +19,12 @@ def test_a_refused_connection_is_an_error_of_the_client():
 
     with pytest.raises(hf_compat.http_error()):
         get_session().get("http://127.0.0.1:9/")
+
+
+def test_a_missing_config_has_the_message_of_a_dataset_that_is_not_cached(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    (tmp_path / "owner___mine/default/0.0.0/hash").mkdir(parents=True)
+    with hf_compat.offline(), pytest.raises(ValueError) as error:
+        datasets.load_dataset("owner/mine", "other")
+    assert hf_compat.is_not_cached(error.value)
+    assert not hf_compat.is_not_cached(ValueError("Expecting value"))

@@ -5,7 +5,13 @@ import gzip
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.data import read_first_line, read_lines, read_table
+from keras_seq.data import (
+    collect_summaries,
+    list_files_by_split,
+    read_first_line,
+    read_lines,
+    read_table,
+)
 
 CONTENT = "\ufefftext,label\r\nüben,good\r\n".encode()
 
@@ -41,3 +47,22 @@ def test_damaged_gzip_files(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.txt\.gz is damaged or is not a gzip file"):
         list(read_lines(path))
+
+
+def test_other_files_of_a_folder_with_splits_are_named(tmp_path):
+    for name in ("train.txt", "test.txt", ".hidden", "extra.txt", "README.md"):
+        (tmp_path / name).touch()
+    with collect_summaries() as summaries:
+        assert len(list_files_by_split(tmp_path)) == 2
+    expected = "not read, since no split has their name; 2 files; README.md, extra.txt"
+    assert str(summaries[0]) == f"{tmp_path}: {expected}"
+    for number in range(6):
+        (tmp_path / f"train{number}.txt").touch()
+    with collect_summaries() as summaries:
+        list_files_by_split(tmp_path)
+    assert str(summaries[0]).endswith("train0.txt, train1.txt, train2.txt and 3 others")
+    for name in ("README.md", "extra.txt", *(f"train{number}.txt" for number in range(6))):
+        (tmp_path / name).unlink()
+    with collect_summaries() as summaries:
+        list_files_by_split(tmp_path)
+    assert summaries == []

@@ -303,6 +303,35 @@ def test_without_a_network(workplace, monkeypatch, by_variable, capsys):
     assert bool(asked) is not by_variable
 
 
+def test_a_damaged_cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", str(tmp_path))
+    monkeypatch.setattr(network, "is_reachable", lambda _: False)
+    folder = tmp_path / "owner___mine/default/0.0.0/hash"
+    labeled().save_to_disk(folder)
+    [arrow] = folder.glob("*.arrow")
+    arrow.rename(folder / "mine-train.arrow")
+    splits = {
+        "train": {"name": "train", "num_bytes": 1, "num_examples": 42, "dataset_name": "mine"}
+    }
+    info = json.loads((folder / "dataset_info.json").read_text())
+    info |= {"config_name": "default", "dataset_name": "mine", "splits": splits}
+    info |= {"builder_name": "mine", "version": {"version_str": "0.0.0"}}
+    (folder / "dataset_info.json").write_text(json.dumps(info))
+    assert len(open_hf("hf:owner/mine").splits["train"]) == 42
+    damaged = {"dataset_info.json": b"{", "mine-train.arrow": b"", "dataset_info.json ": None}
+    for name, content in damaged.items():
+        path = folder / name.strip()
+        intact = path.read_bytes()
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(InputError, match=r"hf:owner/mine is damaged in the cache .* Remove it"):
+            open_hf("hf:owner/mine")
+        path.write_bytes(intact)
+    with pytest.raises(InputError, match="hf:owner/mine/other is not in the cache"):
+        open_hf("hf:owner/mine/other")
+
+
 def test_without_the_package(monkeypatch):
     real_import = builtins.__import__
 

@@ -487,3 +487,12 @@ def test_metrics_by_hand():
             (end - 0.75) ** 2, 1.959963984540054**2 * end * (1 - end) / 4, rtol=1e-6
         )
     assert low < 0.75 < high
+
+
+def test_traced_files_have_the_encoding_of_the_run(workplace):
+    (workplace / "x.fa").write_bytes(">Größe EI\nACGT\nAC\n>b IE\nAAAA\n".encode("latin-1"))
+    recipe = registry.find("dna").import_recipe()
+    assert recipe.read_example(Config(encoding="latin-1"), "x.fa") == "ACGTAC"
+    with pytest.raises(InputError, match=r"is not (UTF|utf)-8"):
+        recipe.read_example(Config(), "x.fa")
+    assert recipe.read_example(Config(), "acgt") == "ACGT"

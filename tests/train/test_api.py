@@ -99,6 +99,15 @@ def test_predictions_of_a_file(place, capsys, suffix):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_files_without_predictions(place, capsys):
+    Path("inputs").write_text("bad\n")
+    for name in ("rows.csv", "rows.jsonl"):
+        assert run("predict", RUN, *NAMED, "--input", "inputs", "--output", name) == 0
+        error = capsys.readouterr().err
+        assert f"--output {name} is empty, without a header, since there are no" in error
+        assert "left out 1 bad input:" in error and Path(name).read_bytes() == b""
+
+
 def test_predictions_of_the_standard_input(place, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("one\nbad\r\ntwo\n"))
     assert run("predict", RUN, *NAMED, "--input", "-", "--output", "-") == 0

@@ -339,6 +339,38 @@ def test_a_damaged_finished_run(place, capsys, name, kind):
                 assert code == 0
 
 
+def test_a_model_that_keras_cannot_load(place, capsys):
+    path = runs.Run(WHOLE).model_path
+    for config in ("{", "{}", "[]"):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("metadata.json", "model.weights.h5"):
+                archive.writestr(name, "{}")
+            archive.writestr("config.json", config)
+        assert run("evaluate", WHOLE, *NAMED) == 2
+        error = read_error(capsys)
+        assert f"{path} is damaged: Keras cannot load it (" in error
+        assert error.endswith("restore it from a copy, or train another run.\n")
+
+
+@pytest.mark.parametrize("metrics", [{"validation": 5}, {"seconds": "x"}, {"test": {"a": "x"}}])
+def test_a_list_of_runs_with_made_up_metrics(place, capsys, metrics):
+    (WHOLE / "metrics.json").write_text(json.dumps(metrics))
+    assert run("runs") == 0
+    out = capsys.readouterr().out
+    assert "metrics.json is damaged: it does not hold the metrics of a run" in out
+    assert "not finished" in out
+
+
+def test_a_folder_that_cannot_be_written(place, monkeypatch, capsys):
+    def refuse(*_, **options):
+        raise PermissionError(13, "Permission denied", "file")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    monkeypatch.setenv("NO_DATA", "1")
+    assert run("train", "./formula", "--run", "new") == 2
+    assert "runs/formula/new cannot be written: Permission denied." in read_error(capsys)
+
+
 @pytest.mark.parametrize("kind", damage.KINDS)
 @pytest.mark.parametrize("name", ["checkpoint.npz", "config.json", "history.csv"])
 def test_a_damaged_interrupted_run(place, capsys, name, kind):
