@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.types import Array
@@ -60,6 +61,7 @@ def gates(layer: LayerTrace, path: Path, step_labels: Labels = None, sequence: i
             )
             figure.colorbar(image, ax=axes)
             axes.set(title=name, ylabel="unit")
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
             _label_time(axes, step_labels)
         for axes in panels:
             axes.axis("off")
