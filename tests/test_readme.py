@@ -1,25 +1,74 @@
+import contextlib
 import importlib.util
+import io
+import json
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+from benchmarks.ratios import summary
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_table_of_results_is_current():
-    spec = importlib.util.spec_from_file_location("results_table", ROOT / "docs/results.py")
+def load(file):
+    """Return a module of the folder docs."""
+    spec = importlib.util.spec_from_file_location(f"docs_{file}", ROOT / f"docs/{file}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.update(README) == README, "run python docs/results.py"
+    return module
 
 
-def test_python_example_runs():
-    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
-    code += "\nassert gates['forget'].shape == (1, 64) and layer(x[None]).shape == (1, 64)"
-    exec(code, {})
+def test_tables_of_results_are_current():
+    tables = load("results")
+    page = tables.PAGE.read_text()
+    assert tables.update(README, tables.tasks()) == README, "run python docs/results.py"
+    assert tables.update(page, tables.table()) == page, "run python docs/results.py"
+
+
+def test_the_first_screen_has_the_two_commands():
+    screen = README.splitlines()[:24]
+    first, second = [line for line in screen if line.startswith("python3 -m venv")]
+    assert first.endswith("keras-seq train mnist_rows")
+    assert second.endswith("python -m pytest -n auto")
+
+
+def test_times_are_those_of_the_benchmark():
+    rows = json.loads((ROOT / "benchmarks/results/recurrent.json").read_text())["rows"]
+    medians = {(row["mode"], row["cell"]): row for row in summary(rows)}
+    for mode, name in (("train", "training step"), ("forward", "forward pass")):
+        row = medians[mode, "LSTM"]
+        keras, torch = (f"{1 / row[other]:.1f}" for other in ("keras", "torch"))
+        assert f"| {name} of an LSTM | 1 | {keras} | not measured | {torch} |" in README
+
+
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def run(block, names):
+    """Run a block and compare what it prints with the comments after it."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(block, "README.md", "exec"), names)
+    assert printed.getvalue() == "".join(re.findall(r"^# (.*\n)", block, re.MULTILINE))
+
+
+def test_the_example_of_a_layer():
+    run(BLOCKS[0], {})
+
+
+@pytest.mark.slow
+def test_all_examples(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for block in BLOCKS:
+        run(block, names)
+    assert len(BLOCKS) == 3
+    assert plt.imread("gates.png").shape == plt.imread(ROOT / "docs/gates.png").shape
 
 
 def test_layers_replace_those_of_keras():
@@ -39,6 +88,7 @@ def anchors(text):
 
 def test_links_lead_somewhere():
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")]
+    pages = [page for page in pages if page.parent != ROOT / "docs/reference"]  # generated
     broken = []
     for page in pages:
         text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
