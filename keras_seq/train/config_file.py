@@ -3,7 +3,7 @@
 import json
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def read_config_file(path: str | os.PathLike[str], recipe: RecipeInfo | str) -> 
     return content
 
 
-def _parse(path: Path) -> Mapping[str, Any]:
+def _parse(path: Path) -> dict[str, Any]:
     """Return the content of a JSON or TOML file."""
     parsers: dict[str, Callable[[str], Any]] = {
         ".json": lambda text: json.loads(text, object_pairs_hook=_to_object),
