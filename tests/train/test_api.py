@@ -118,10 +118,11 @@ def test_predictions_of_the_standard_input(place, capsys, monkeypatch):
 def test_a_file_is_written_completely_or_not_at_all(place, monkeypatch):
     Path("inputs.txt").write_text("one\ntwo\n")
 
-    def interrupt(*_):
+    def stop_after_one(batches, _):
+        yield next(iter(batches))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_seq.cli.predict._progress", interrupt)
+    monkeypatch.setattr("keras_seq.cli.predict._count", stop_after_one)
     command = ("predict", RUN, *NAMED, "--input", "inputs.txt", "--output", "out.csv")
     assert run(*command) == 130
     assert sorted(path.name for path in place.iterdir()) == ["formula", "inputs.txt", "log", "runs"]
