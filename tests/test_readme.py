@@ -13,6 +13,7 @@ from benchmarks.ratios import summary
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+GENERATED = ROOT / "docs/reference"
 
 
 def load(file):
@@ -88,14 +89,15 @@ def anchors(text):
 
 def test_links_lead_somewhere():
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "recipes").rglob("*.md")]
-    pages = [page for page in pages if page.parent != ROOT / "docs/reference"]  # generated
+    pages = [page for page in pages if page.parent != GENERATED]
     broken = []
     for page in pages:
         text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
         for target in re.findall(r"\]\(([^)\s]+)\)", text):
             path, _, anchor = target.partition("#")
             file = page.parent / path if path else page
-            if "://" in target or (file.exists() and not anchor):
+            # The build of the site writes docs/reference, and checks links into it.
+            if "://" in target or file.parent == GENERATED or (file.exists() and not anchor):
                 continue
             if not file.exists() or anchor not in anchors(file.read_text("utf-8")):
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
