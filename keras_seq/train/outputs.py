@@ -98,7 +98,8 @@ class TextReporter(Reporter):
     reading the data
 
     Args:
-        console: Console to print to. Default: the standard output.
+        console: Console to print to. Default: the standard output. Phases are printed to the
+            standard error only if it is a terminal, so that an error stands alone in a log.
         clock: Function that returns the time in seconds.
     """
 
@@ -112,6 +113,7 @@ class TextReporter(Reporter):
         # The environment may make rich write colors to a pipe, but no bar can be drawn there.
         is_terminal = self.console.file.isatty() and not self.console.is_dumb_terminal
         self.draws_bar = is_terminal or self.console.is_jupyter
+        self.prints_phases = self.draws_bar or not self.console.stderr
         self.bar: Progress | None = None
 
     def start_task(self, unit: str, total: int | None, done: float = 0, epochs: int = 0) -> None:
@@ -150,7 +152,9 @@ class TextReporter(Reporter):
             return self._format_epoch(values)
         if event == "progress":
             return _format_progress(values) if self.bar is None else None
-        if event == "phase_end" and values["seconds"] < MIN_PHASE_SECONDS:
+        if event in {"phase", "phase_end"} and (
+            not self.prints_phases or values.get("seconds", math.inf) < MIN_PHASE_SECONDS
+        ):
             return None
         return LINES[event].format_map(values) if event in LINES else None
 

@@ -108,6 +108,16 @@ def test_trials_are_counted():
     assert lines(reporter) == ["trials 2.25/20  elapsed 0:01:30  left 0:11:50"]
 
 
+def test_an_error_log_gets_no_phases_but_long_ones(capsys):
+    with TextReporter(Console(stderr=True), Clock()) as reporter:
+        reporter.start_phase("predicting")
+        reporter.start_task("predictions", None)
+        reporter.advance(512)
+        reporter.clock.now += INTERVAL
+        reporter.tick()
+    assert capsys.readouterr() == ("", "predictions 512  elapsed 0:00:30\n")
+
+
 def test_nothing_is_reported_before_work_begins():
     reporter = text_reporter()
     reporter.clock.now = 100
