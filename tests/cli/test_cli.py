@@ -273,3 +273,13 @@ def test_no_noise_of_the_backend_on_the_screen(workplace, digits):
     )
     assert done.returncode == 0
     assert done.stderr == ""
+
+
+def test_the_first_line_needs_no_backend(workplace):
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('keras', 'tensorflow', 'jax', 'torch')))\n"
+        "from keras_seq.cli import main; main(['train', 'mnist_rows'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "importing Keras\n"
+    assert "ModuleNotFoundError: import of keras halted" in done.stderr
