@@ -68,6 +68,9 @@ class NaiveBayes(keras.layers.Layer):
     def adapt(self, features: Iterable[Array], labels: Array) -> None:
         """Count the features of each label, with add-one smoothing.
 
+        Features that occur in no example, such as words of an earlier training, say nothing: their
+        ratio is 0.
+
         Args:
             features: Ids of the features of all examples `(examples, n)`. A feature that occurs
                 twice in an example counts once.
@@ -78,7 +81,9 @@ class NaiveBayes(keras.layers.Layer):
         counts = np.ones((self.num_features + 1, self.num_labels))
         for row, label in zip(features, labels):
             counts[np.unique(row)] += label
-        ratios = _log_count_ratios(counts)
+        occurs = counts.sum(axis=1) > self.num_labels
+        ratios = np.zeros_like(counts)
+        ratios[occurs] = _log_count_ratios(counts[occurs])
         ratios[0] = 0.0
         self.log_count_ratios.assign(ratios)
 

@@ -38,6 +38,15 @@ def test_log_count_ratios():
         np.testing.assert_allclose(actual[feature], [-expected, expected], atol=1e-5)
 
 
+def test_features_that_never_occur_change_no_ratio():
+    layer, larger = make_layer(), layers.NaiveBayes(6, 2)
+    for each in (layer, larger):
+        each.adapt(FEATURES, LABELS)
+    actual = to_numpy(larger.log_count_ratios)
+    np.testing.assert_array_equal(actual[:5], to_numpy(layer.log_count_ratios))
+    assert not actual[5:].any()
+
+
 def test_logits_are_weighted_sums():
     random, layer = np.random.default_rng(0), make_layer(labels=3)
     ratios, weights = random.normal(size=(2, 5, 3)).astype("float32")
