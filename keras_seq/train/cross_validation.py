@@ -124,6 +124,7 @@ def cross_validate(
     name = runs.default_name(preset, folds) if run is None else run
     parent = runs.get_run(Path(runs_folder), info, name)
     preset, config = resolve_config(info, preset, fields, parent if resume else None, folds)
+    _check_initialization(info, config, folds)
     tracking.check_loggers(loggers)
     with make_reporter(output) as reporter, parent.lock():
         if resume:
@@ -144,6 +145,23 @@ def cross_validate(
         parent.write_json("metrics.json", _collect(result, preset, config, command))
         reporter.report_result(parent.folder, result.metrics)
     return result
+
+
+def _check_initialization(info: RecipeInfo, config: Config, folds: int) -> None:
+    """Check that the weights to start from were not trained on the examples that are measured.
+
+    Raises:
+        InputError: If `config.init_from` is a run of this recipe on the same data.
+    """
+    if config.init_from is None:
+        return
+    source = Run(Path(config.init_from))
+    _, fields = source.read_settings()
+    if (source.recipe_name, fields.get("data")) == (info.name, config.data):
+        raise InputError(
+            f"--init-from {source.folder} was trained on the same data, which --folds {folds} "
+            "measures; leave it out, or start from a run on other data."
+        )
 
 
 def _start(parent: Run, code: Recipe, preset: str, config: Config, folds: int) -> None:

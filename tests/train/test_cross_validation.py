@@ -199,6 +199,10 @@ def test_the_table(place, capsys):
         (("--folds", 3, "--distribute", "mirrored"), "--distribute is for a run with one model"),
         (("--folds", 13), "have 12 different inputs, fewer than --folds 13"),
         (("--folds", 9, "--data", "train"), "have 8 different inputs, fewer than --folds 9"),
+        (
+            ("--folds", 3, "--init-from", RUN / "fold-1"),
+            "fold-1 was trained on the same data, which --folds 3 measures",
+        ),
         (("--folds", 3, "--resume"), "default-3-folds is not a run"),
     ],
 )
