@@ -10,9 +10,10 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:  # tests read this file without Sphinx
+    from sphinx.application import Sphinx
 
 DOCS = Path(__file__).parent.parent
 ROOT = DOCS.parent
@@ -209,7 +210,7 @@ PAGES = {
 """Page of the site for a file or folder of the repository."""
 
 
-def write_pages(app: Sphinx) -> None:
+def write_pages(app: "Sphinx") -> None:
     """Write docs/reference, without touching files that stay the same."""
     pages = {f"{s.page}.md": api_page(s, names) for s, names in names_by_section().items()}
     pages |= {f"{folder.name}_recipe.md": copied_page(folder / "README.md") for folder in RECIPES}
@@ -230,14 +231,14 @@ COPIED = ("CONTRIBUTING", "CHANGELOG")
 """Files of the main folder that are pages of the site."""
 
 
-def link_to_pages(app: Sphinx, page: str, content: list[str]) -> None:
+def link_to_pages(app: "Sphinx", page: str, content: list[str]) -> None:
     """Change the links of a page of docs to files of other folders."""
     file = Path(app.env.doc2path(page))
     if file.parent != FOLDER:
         content[0] = rewrite_links(content[0], file.parent, file.parent)
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup(app: "Sphinx") -> dict[str, Any]:
     """Write the pages at the start of a build, and change links of all others."""
     app.connect("config-inited", lambda app, _: write_pages(app))
     app.connect("source-read", link_to_pages)
