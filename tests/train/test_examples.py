@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ("config", "recipe", "runs")
+MODULES = ("config", "hub", "recipe", "runs", "storages")
 
 
 @pytest.mark.parametrize("name", MODULES)
