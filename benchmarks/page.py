@@ -65,6 +65,7 @@ def page() -> str:
         "exports": _exports,
         "serving": _serving,
         "serving_before": _serving_before,
+        "bulk_predict": _bulk_predict,
     }.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
@@ -358,6 +359,32 @@ def _serving_before(rows: list[Row]) -> list[str]:
             cells = [run, str(clients), f"{now[rate]:,.0f}", f"{before[rate]:,.0f}"]
             cells += [f"{now[rate] / before[rate]:.2f}", f"{before[cpu] / now[cpu]:.2f}"]
             lines.append(_row(cells))
+    return lines
+
+
+def _bulk_predict(rows: list[Row]) -> list[str]:
+    lines = [
+        "## Bulk predictions",
+        "",
+        "`keras-seq predict RUN --input FILE --output FILE.jsonl`, with start-up (command) and "
+        "without it (beyond start-up: less the time for one sentence); one call of the model's "
+        "`classify` or `tag` with all sentences (library); and the network alone on encoded "
+        "sentences. Medians of sentences per second, and peak megabytes of the command for all "
+        "sentences and for one. Commands that `kill -9` ended in the middle left no file and no "
+        "part of a row.",
+        "",
+        *_head(
+            ["run", "sentences", "command", "beyond start-up", "library", "network", "megabytes"]
+        ),
+    ]
+    for row in rows:
+        number, seconds, memory = row["sentences"], row["seconds"], row["peak_megabytes"]
+        start = "command, one sentence"
+        times = [seconds["command"], seconds["command"] - seconds[start]]
+        times += [seconds["library"], seconds["network"]]
+        rates = [f"{number / max(time, 0.01):,.0f}" for time in times]
+        megabytes = f"{memory['command']:,} / {memory[start]:,}"
+        lines.append(_row([row["run"], f"{number:,}", *rates, megabytes]))
     return lines
 
 

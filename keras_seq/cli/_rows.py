@@ -64,7 +64,6 @@ def open_writer(name: str) -> Iterator[Callable[[Iterable[Row]], None]]:
     """
     if name == STANDARD:
         yield _writer(sys.stdout, "")
-        sys.stdout.flush()
         return
     with (
         atomic_write(name) as path,
@@ -82,8 +81,10 @@ def _writer(file: TextIO, suffix: str) -> Callable[[Iterable[Row]], None]:
     if suffix not in DELIMITERS:
 
         def write_json_lines(rows: Iterable[Row]) -> None:
-            for row in rows:
-                file.write(json.dumps(row, ensure_ascii=False, default=_to_python) + "\n")
+            lines = [json.dumps(row, ensure_ascii=False, default=_to_python) for row in rows]
+            # Together, and at once, so that a reader of a pipe gets complete rows.
+            file.write("".join(f"{line}\n" for line in lines))
+            file.flush()
 
         return write_json_lines
     writer: csv.DictWriter[str] | None = None

@@ -1,5 +1,8 @@
 """Files of predictions."""
 
+import io
+import json
+
 import pytest
 
 from keras_seq._internal.errors import InputError
@@ -19,3 +22,29 @@ def test_rows_with_further_columns(tmp_path):
     ):
         write(rows)
     assert not path.exists()
+
+
+def test_the_standard_output_gets_complete_rows(monkeypatch):
+    raw = Recorder()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BufferedWriter(raw)))
+    rows = [{"text": "a" * 1_000, "number": number} for number in range(30)]
+    with open_writer("-") as write:
+        write(rows[:20])
+        assert b"".join(raw.parts).count(b"\n") == 20, "before the next batch"
+        write(rows[20:21])
+        write(rows[21:])
+    assert [json.loads(line) for line in b"".join(raw.parts).splitlines()] == rows
+
+
+class Recorder(io.RawIOBase):
+    """Raw file that keeps what is written."""
+
+    def __init__(self):
+        self.parts = []
+
+    def writable(self):
+        return True
+
+    def write(self, content):
+        self.parts.append(bytes(content))
+        return len(content)

@@ -406,7 +406,10 @@ def test_a_silent_server_is_given_up(memory_system, trained, monkeypatch):
     trained.push("memory://shared")
     monkeypatch.setattr(network, "TIMEOUT_SECONDS", 0.01)
     monkeypatch.setattr(storages, "READ_SECONDS", 0.01)
-    with monkeypatch.context() as patch, pytest.raises(InputError, match="does not answer: no answer"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(InputError, match="does not answer: no answer"),
+    ):
         patch.setattr(type(memory_system), "exists", lambda *_: time.sleep(1))
         pull_run("memory://shared")
     monkeypatch.setattr(network, "TIMEOUT_SECONDS", 5.0)
