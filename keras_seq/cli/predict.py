@@ -15,7 +15,7 @@ from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
 from keras_seq.train.outputs import Output, make_reporter
-from keras_seq.train.prediction import BATCH_SIZE, Row
+from keras_seq.train.prediction import BATCH_SIZE, TEXT_BATCH_SIZE, Row
 from keras_seq.train.reporter import Reporter
 from keras_seq.train.runs import Run
 from keras_seq.train.trained_run import TrainedRun
@@ -62,7 +62,7 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
         *inputs: str,
         input: str | None = None,
         output: str | None = None,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         **recipe_options: Any,
     ) -> None:
         for name in ("recipe", "quiet"):  # the first stage has read them
@@ -80,7 +80,7 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
     parameters += [
         keyword("input", None, _file_option(INPUT_HELP)),
         keyword("output", None, _file_option(OUTPUT_HELP)),
-        keyword("batch_size", BATCH_SIZE, Annotated[int, Parameter(help=BATCH_SIZE_HELP)]),
+        keyword("batch_size", None, Annotated[int | None, Parameter(help=BATCH_SIZE_HELP)]),
         keyword("recipe", None, RecipeOption),
         keyword("quiet", False, Annotated[Flag, Parameter(help=QUIET_HELP)]),
     ]
@@ -92,7 +92,7 @@ def _predict(
     inputs: Sequence[str],
     input_file: str | None,
     output_file: str | None,
-    batch_size: int,
+    batch_size: int | None,
     recipe_options: dict[str, Any],
     reporter: Reporter,
 ) -> None:
@@ -145,7 +145,10 @@ OUTPUT_HELP = (
     f"{STANDARD} writes JSON lines to the standard output. Default: a table."
 )
 QUIET_HELP = "Print nothing but the predictions, warnings and errors."
-BATCH_SIZE_HELP = "Number of inputs that are predicted together, at least 1."
+BATCH_SIZE_HELP = (
+    "Number of inputs that are predicted together, at least 1. Default: "
+    f"{TEXT_BATCH_SIZE} texts that are classified or tagged, or {BATCH_SIZE} other inputs."
+)
 
 
 def _file_option(help_text: str) -> Any:

@@ -14,6 +14,23 @@ OnBadInput = Callable[[str, InputError], None]
 
 BATCH_SIZE = 512
 """Default number of inputs that are predicted together."""
+TEXT_BATCH_SIZE = 4096
+"""Default number of texts that are classified or tagged together.
+
+The model divides them by length. More texts have more batches that are full, so that fewer shapes
+are compiled and fewer time steps are padding."""
+
+
+def default_batch_size(model: Any) -> int:
+    """Return the number of inputs that a model predicts together by default.
+
+    Args:
+        model: Trained model.
+    """
+    from keras_seq.models import SequenceClassifier, SequenceTagger
+
+    is_quick = isinstance(model, (SequenceClassifier, SequenceTagger))
+    return TEXT_BATCH_SIZE if is_quick else BATCH_SIZE
 
 
 def predict_in_batches(

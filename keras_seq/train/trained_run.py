@@ -14,7 +14,7 @@ from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import card, fingerprints, results, sharing
 from keras_seq.train.config import Config
 from keras_seq.train.metrics import Metrics
-from keras_seq.train.prediction import BATCH_SIZE, OnBadInput, Row, predict_in_batches
+from keras_seq.train.prediction import OnBadInput, Row, default_batch_size, predict_in_batches
 from keras_seq.train.recipe import Recipe
 from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
@@ -94,7 +94,7 @@ class TrainedRun:
     def predict_in_batches(
         self,
         inputs: Iterable[str],
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         on_bad_input: OnBadInput | None = None,
         **options: Any,
     ) -> Iterator[list[Row]]:
@@ -102,7 +102,8 @@ class TrainedRun:
 
         Args:
             inputs: Inputs as on the command line.
-            batch_size: Number of inputs that are predicted together, at least 1.
+            batch_size: Number of inputs that are predicted together, at least 1. Default: as
+                `prediction.default_batch_size` returns.
             on_bad_input: Function that is called with each bad input, which is then left out, and
                 with its error. Default: the error is raised.
             **options: Options of the recipe's `predict`.
@@ -118,6 +119,8 @@ class TrainedRun:
         def predict(batch: Sequence[str]) -> Iterable[Row]:
             return self.recipe.predict(self.model, self.config, batch, **options)
 
+        if batch_size is None:
+            batch_size = default_batch_size(self.model)
         return predict_in_batches(predict, inputs, batch_size, on_bad_input)
 
     def evaluate(self, split: Split = "test", record: bool = False) -> Metrics:

@@ -1,11 +1,12 @@
 """Predictions in batches, and inputs that cannot be read."""
 
 import pytest
+import tiny_models
 from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
-from keras_seq.train.prediction import predict_in_batches
+from keras_seq.train.prediction import default_batch_size, predict_in_batches
 
 
 def predict(inputs):
@@ -38,3 +39,9 @@ def test_errors():
         list(predict_in_batches(predict, ["a", "x"]))
     with pytest.raises(InputError, match="--batch-size must be an integer of at least 1, got 0"):
         list(predict_in_batches(predict, ["a"], 0))
+
+
+def test_texts_are_classified_in_larger_batches():
+    classifier, tagger = tiny_models.classifier(), tiny_models.tagger()
+    assert default_batch_size(classifier) == default_batch_size(tagger) == 4096
+    assert default_batch_size(tiny_models.generator()) == 512
