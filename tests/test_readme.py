@@ -75,7 +75,7 @@ def test_all_examples(tmp_path, monkeypatch):
 def test_layers_replace_those_of_keras():
     page = (ROOT / "docs/guides/from_keras.md").read_text()
     names: dict = {}
-    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], names)
+    exec(re.search(r"```{code-cell} python\n(.*?)```", page, re.DOTALL)[1], names)
     x = np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
     ours, theirs = (np.asarray(names[name].predict(x, verbose=0)) for name in ("ours", "theirs"))
     assert abs(ours - theirs).max() < 1e-5 < abs(theirs).min()
