@@ -12,9 +12,8 @@ from keras_seq import cli
 
 ROOT = Path(__file__).parent.parent
 GUIDES = ROOT / "docs/guides"
-DIFF = re.search(r"```diff\n(.*?)```", (GUIDES / "extend_recipe.md").read_text("utf-8"), re.DOTALL)[
-    1
-]
+EXTENSION = (GUIDES / "extend_recipe.md").read_text("utf-8")
+DIFF = re.search(r"%%writefile shape.diff\n(.*?)```", EXTENSION, re.DOTALL)[1]
 SMALL = ("--units", 4, "--num-layers", 1, "--steps", 2, "--batch-size", 8)
 
 
