@@ -1,4 +1,4 @@
-"""What `train`, `tune`, `evaluate` and `predict` print with --quiet and --json, and in pipes."""
+"""Output of `train`, `tune`, `evaluate` and `predict` with --quiet and --json, and in pipes."""
 
 import json
 import math
