@@ -6,6 +6,7 @@ import re
 import shutil
 
 import formula_recipe
+import keras
 import numpy as np
 import pytest
 from helpers import to_numpy
@@ -14,6 +15,9 @@ from keras_seq._internal.errors import InputError
 from keras_seq.train import api, initialization, loop, registry
 from keras_seq.train.runs import Run
 
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="trained on TensorFlow alone"
+)
 OPTIONS = {"steps": 2, "runs_folder": "runs"}
 
 
