@@ -6,6 +6,9 @@ from typing import Literal
 from keras_seq.data.opening import check_folder
 from keras_seq.train import config
 
+STEP_SECONDS = 0.01
+"""Time from one spectrogram frame to the next, in seconds."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Config(config.Config):

@@ -16,6 +16,7 @@ from keras_seq.data.audio import as_int16, resample
 from keras_seq.train.recipe import Splits
 
 from . import hugging_face
+from .alignment import check_alignments
 from .config import Config
 from .synthesis import DIGITS, synthesize_utterances
 
@@ -42,41 +43,51 @@ _APOSTROPHE = re.compile(r"(?<=\w)[\u2019\u02bc\uff07](?=\w)")
 def load(config: Config) -> Splits:
     """Return recordings `(samples,)`, int16, by split, with their transcripts as targets."""
     if config.data.startswith("tfds:"):
-        return _load_tfds(config)
+        return check_alignments(config, _load_tfds(config))
     if config.data.startswith("hf:"):
-        return hugging_face.load(config, lambda text: normalize_text(text, config))
-    features = tfds.features.FeaturesDict(
-        {
-            "samples": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes"),
-            "text": tfds.features.Text(),
-            "voice": tfds.features.Text(doc="Empty if unknown."),
-        }
-    )
+        splits = hugging_face.load(config, lambda text: normalize_text(text, config))
+        return check_alignments(config, splits)
+    features = {
+        "samples": tfds.features.Tensor(shape=(None,), dtype=np.int16, encoding="bytes"),
+        "text": tfds.features.Text(),
+    }
     if config.data == "builtin":
+        features["voice"] = tfds.features.Text(doc="Empty if unknown.")
         source = "builtin" if config.sample_rate == 16_000 else f"builtin {config.sample_rate}"
         builder = data.cached_dataset(
-            "speech", "1.2.0", features, lambda: _builtin_examples(config), source
+            "speech",
+            "1.2.0",
+            tfds.features.FeaturesDict(features),
+            lambda: _builtin_examples(config),
+            source,
         )
     else:
+        features["place"] = tfds.features.Text(doc="File and line of the transcript.")
         corpus = _open_corpus(config)
         settings = [getattr(config, name) for name in SETTINGS]
         source = data.fingerprint([(file,) for file in corpus.files]) + repr(settings)
         builder = data.cached_dataset(
             "speech",
-            "1.0.0",
-            features,
+            "1.1.0",
+            tfds.features.FeaturesDict(features),
             lambda: _user_examples(corpus, config),
             source,
             corpus.files,
         )
-    splits = {}
+    splits, places = {}, []
     for split in builder.info.splits:
         rows = tfds.as_numpy(builder.as_dataset(split=split))
-        pairs = [(row["samples"], row["text"].decode("utf-8")) for row in rows]
+        pairs = []
+        for row in rows:
+            pairs.append((row["samples"], row["text"].decode("utf-8")))
+            if split == "train" and "place" in row:
+                places.append(row["place"].decode("utf-8"))
         splits[split] = RawExamples(*map(list, zip(*pairs)))
-    if config.data != "builtin" and config.alphabet is None:
+    if config.data == "builtin":
+        return splits
+    if config.alphabet is None:
         _check_characters(splits, config.data)
-    return splits
+    return check_alignments(config, splits, places)
 
 
 def _check_characters(splits: Splits, source: str) -> None:
@@ -166,8 +177,9 @@ def _user_examples(corpus: data.SpeechCorpus, config: Config) -> Iterator[Exampl
     splits = corpus.splits
     for utterance, samples in corpus.read(config.sample_rate):
         key = samples.tobytes()
-        features = {"samples": samples, "text": utterance.transcript.text, "voice": ""}
-        yield key, features, data.resolve_split(splits, utterance.transcript.split, key)
+        text, split, where, *_ = utterance.transcript
+        features = {"samples": samples, "text": text, "place": f"{utterance.audio_file} ({where})"}
+        yield key, features, data.resolve_split(splits, split, key)
 
 
 def _load_tfds(config: Config) -> Splits:

@@ -17,10 +17,10 @@ from keras_seq.models import CTCRecognizer
 from keras_seq.text.merging import merge_names
 from keras_seq.train.optimizers import muon
 
-from .config import Config
+from .config import STEP_SECONDS, Config
 
-FRAME_SECONDS, STEP_SECONDS, NUM_MEL_BINS = 0.025, 0.01, 40
-"""Length and step of the spectrogram frames in seconds, and number of mel bands."""
+FRAME_SECONDS, NUM_MEL_BINS = 0.025, 40
+"""Length of the spectrogram frames in seconds, and number of mel bands."""
 ADD_NOISE = True
 """Add colored noise or babble during training, at a signal-to-noise ratio of 5 to 15 dB."""
 AVERAGE_OFFSETS = True

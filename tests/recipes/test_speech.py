@@ -1,18 +1,23 @@
 """Recipe `speech`: synthesis, recordings, mocked TFDS datasets, training and metrics."""
 
+import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
 import soundfile
-from keras_seq_recipes.speech import data, metric, synthesis
+from keras_seq_recipes.speech import data, metric, model, synthesis
+from keras_seq_recipes.speech.alignment import check_alignments
 from keras_seq_recipes.speech.config import Config
 
 from keras_seq import cli
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import RawExamples
 from keras_seq.data import audio, collect_summaries
 from keras_seq.data.datasets import espeak
 from keras_seq.layers.audio.noise import colored_noise
+from keras_seq.train import registry
 
 SMALL = ["--units", "4", "--num-layers", "1", "--steps", "2", "--batch-size", "8"]
 RATE = 8_000
@@ -122,6 +127,56 @@ def folder_of_recordings(folder, count=30):
         rows.append(f"{name},{'' if number == 4 else f'Tone  {chr(97 + number % 5)}'}")
     (folder / "said.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+def test_recordings_that_are_too_short_for_their_transcripts(workplace, capsys):
+    folder = folder_of_recordings(workplace / "mine")
+    lines = (folder / "said.csv").read_text().splitlines()
+    for number in range(5, 16):
+        lines[number] = lines[number].partition(",")[0] + "," + "long " * 8
+    (folder / "said.csv").write_text("\n".join(lines))
+    recipe, config = (
+        registry.find("speech").import_recipe(),
+        Config(data=str(folder), sample_rate=RATE),
+    )
+    with pytest.raises(InputError) as error:
+        recipe.load_splits(config)
+    message = str(error.value)
+    assert re.match(
+        r".*mine/sound/\d+\.(wav|flac) \(.*said\.csv, line \d+\): the transcript 'long", message
+    )
+    assert "needs 39 time steps, but its recording of 0." in message and "--frame-stack" in message
+    assert recipe.load_splits(dataclasses.replace(config, frame_stack=1))
+    splits = recipe.load_splits(dataclasses.replace(config, errors="skip"))
+    assert not any(text.startswith("long long") for text in splits["train"].targets)
+    assert "bad rows of" in capsys.readouterr().err
+
+
+def test_alignments_have_the_time_steps_of_the_model():
+    config = Config(data="mine", sample_rate=RATE)
+    recognizer = model.build(config, RawExamples([tone(0.5, RATE)], ["ab"]))
+    for num_samples, text in (
+        (1, "a"),
+        (1, "ab"),
+        (480, "aa"),
+        (481, "aa"),
+        (720, "aab"),
+        (721, "aab"),
+    ):
+        examples = RawExamples([np.zeros(num_samples, "int16")], [text])
+        try:
+            check_alignments(config, {"train": examples})
+            fits = True
+        except InputError as error:
+            assert str(error).startswith("mine, training example 1: the transcript")
+            fits = False
+        try:
+            recognizer.encode(examples.inputs, [text])
+            assert fits
+        except InputError:
+            assert not fits
+    unknown = {"test": RawExamples([np.zeros(1, "int16")], ["abc"])}
+    assert check_alignments(config, unknown) is unknown
 
 
 def test_recordings_are_mixed_down_and_resampled(workplace):
