@@ -43,7 +43,7 @@ pygments_style = "friendly"
 pygments_dark_style = "native"
 
 # Pages. A guide is executed; an error in it ends the build.
-myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 nb_execution_mode = "cache"
 nb_execution_in_temp = True
