@@ -5,6 +5,7 @@ import shlex
 from rich.markup import escape
 
 from keras_seq.cli._common import RUNS, RunsOption, app, console, limited
+from keras_seq.train.outputs import make_reporter
 from keras_seq.train.runs import Run
 from keras_seq.train.sharing import pull_run
 
@@ -22,7 +23,9 @@ def pull(source: str, /, run: str | None = None, *, runs_folder: RunsOption = RU
         run: Name of the run. Default: the last part of the source.
         runs_folder: Folder of all runs.
     """
-    folder = pull_run(source, run, runs_folder)
+    with make_reporter("progress", use_stderr=True) as reporter:
+        reporter.start_phase("copying the run")
+        folder = pull_run(source, run, runs_folder)
     console.print(f"[bold]run[/] {escape(str(folder))}")
     command = f"keras-seq predict {shlex.quote(str(folder))} INPUT"
     if Run(folder).recipe_folder is None:

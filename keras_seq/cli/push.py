@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from keras_seq.cli._common import Flag, RecipeOption, app, console
 from keras_seq.train.api import load_run
+from keras_seq.train.outputs import make_reporter
 
 
 @app.command
@@ -30,6 +31,9 @@ def push(
         private: Make a new repository of the Hugging Face Hub private.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
-    load_run(run, recipe).push(target, overwrite, private)
+    trained = load_run(run, recipe)
+    with make_reporter("progress", use_stderr=True) as reporter:
+        reporter.start_phase("copying the run")
+        trained.push(target, overwrite, private)
     console.print(f"[bold]pushed to[/] {escape(target)}")
     console.print(f"Copy it from there with: keras-seq pull {escape(target)}")

@@ -20,16 +20,15 @@ T = TypeVar("T")
 class HubRepository(Storage):
     """Model repository of the Hugging Face Hub.
 
-    >>> HubRepository("hf:owner")
-    Traceback (most recent call last):
-        ...
-    keras_seq._internal.errors.InputError: 'hf:owner' is not the address of a repository: write
-    hf:OWNER/NAME or hf:OWNER/NAME@REVISION.
+    >>> HubRepository("hf:owner/name@main").default_name
+    'name'
 
     Args:
         address: `hf:OWNER/NAME`, or `hf:OWNER/NAME@REVISION` to read another branch, tag or commit.
         private: Whether a new repository is private.
     """
+
+    advice = "check the address; for a private repository, log in with `hf auth login`"
 
     def __init__(self, address: str, private: bool = False) -> None:
         super().__init__(address)

@@ -123,6 +123,8 @@ def pull_run(
     """
     storage = open_storage(source)
     sizes = {n: size for n, size in storage.list_files().items() if n in storages.RUN_FILES}
+    if not sizes:
+        raise InputError(f"There is no run at {source}: {storage.advice}.")
     for required in REQUIRED:
         if required not in sizes:
             raise InputError(f"{source} is not a finished run: it has no {required}.")

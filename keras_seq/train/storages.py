@@ -45,6 +45,9 @@ class Storage(abc.ABC):
         address: Address as the user writes it.
     """
 
+    advice = "check the address"
+    """Advice if there is nothing at the address, as a clause."""
+
     def __init__(self, address: str) -> None:
         self.address = address
 
