@@ -15,7 +15,7 @@ from pathlib import Path
 from keras_seq._internal import files
 from keras_seq._internal.errors import InputError
 from keras_seq.data import limits
-from keras_seq.train import card, model_files, registry, runs, storages
+from keras_seq.train import card, registry, runs, storages
 from keras_seq.train.hub import PREFIX, HubRepository
 from keras_seq.train.recipe_info import RecipeInfo
 from keras_seq.train.runs import Run
@@ -63,7 +63,7 @@ def push_run(
         InputError: If the run is damaged, or the address holds another run or cannot be written.
     """
     storage = open_storage(target, private)
-    model_files.check(run.model_path, runs.REMEDY)
+    run.ensure_model()
     old = storage.list_files()
     _check_target(storage, old, run, overwrite)
     if not card.is_edited(run):
@@ -204,7 +204,7 @@ def _check_content(run: Run, recipe: str) -> None:
     Raises:
         InputError: If a file is damaged, or the model contains code.
     """
-    model_files.check(run.model_path, runs.REMEDY)
+    run.ensure_model()
     _ = run.metrics
     if recipe in registry.list_recipes() and run.recipe_folder is None:
         run.read_config()

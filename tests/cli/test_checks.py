@@ -44,6 +44,7 @@ MISTAKES = {
         for command, words in {
             "predict": ["a"],
             "evaluate": [],
+            "push": ["out"],
             "trace": ["a"],
             "export": [],
             "serve": ["--port", "0"],
