@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 from rich.table import Table
 
+from keras_seq._internal.ranges import find_ranges
 from keras_seq.cli._common import (
     OUTPUT,
     RUNS,
@@ -29,6 +30,7 @@ from keras_seq.cli._two_stages import (
     run_command,
 )
 from keras_seq.train import distribution, initialization, registry, runs
+from keras_seq.train.config import PositiveInt
 from keras_seq.train.outputs import make_reporter
 
 FIRST = ("data", "preset", "run", "search", "trials", "fields", "workers", "seed")
@@ -61,9 +63,9 @@ def tune(*words: Words) -> None:
         *,
         preset: str = preset,
         search: Literal["random", "bayesian", "hyperband"] = "random",
-        trials: int = 20,
+        trials: PositiveInt = 20,
         fields: list[str] | None = None,
-        workers: int | None = None,
+        workers: PositiveInt | None = None,
         distribute: Literal["mirrored"] | None = None,
         run: str = "tuned",
         runs_folder: RunsOption = RUNS,
@@ -86,6 +88,9 @@ def tune(*words: Words) -> None:
             output: What is printed.
             **values: Fields of the recipe's Config that stay fixed.
         """
+        for option, value in (("trials", trials), ("workers", workers)):
+            if value is not None:
+                find_ranges(tune_recipe)[option].check(f"--{option}", value)
         config = defaults.override(**values)
         config.check_files()
         tunable = [name for name in config.spaces() if name not in values]

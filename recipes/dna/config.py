@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
+from keras_seq._internal.errors import InputError
 from keras_seq.train import config
 
 
@@ -41,9 +42,9 @@ class Config(config.ClassifierConfig):
     pooling: Literal["attention", "last", "max", "middle"] = "middle"
     """Pooling over time steps. "middle" suits sequences with the site in the middle; "attention"
     and "max" suit sites at any position."""
-    kmer: config.NonNegativeInt = config.tunable(3, choices=(0, 2, 3))
-    """K-mer length of the weight array model next to the network; 0 for no such model. Only for
-    `--pooling middle`."""
+    kmer: Annotated[int, config.Range(0, 8, is_integer=True)] = config.tunable(3, choices=(0, 2, 3))
+    """K-mer length of the weight array model next to the network, 0 to 8; 0 for no such model. Only
+    for `--pooling middle`."""
     dropout: config.Probability = config.tunable(0.5, low=0.2, high=0.6)
     """Dropout rate between layers, 0 to 1."""
     base_dropout: config.Probability = config.tunable(0.0, low=0.0, high=0.2)
@@ -59,6 +60,13 @@ class Config(config.ClassifierConfig):
     # The accuracy of about three hundred sequences is noisier than the cross-entropy.
     monitor = "cross_entropy"
     mode = "min"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.conv_filters and self.strides > self.kernel_size:
+            raise InputError(
+                f"--strides must be at most --kernel-size, {self.kernel_size}, got {self.strides}."
+            )
 
 
 PRESETS = {"default": Config()}

@@ -1,7 +1,7 @@
 """Settings of the recipe, and its presets."""
 
 import dataclasses
-from typing import Literal
+from typing import Annotated, Literal
 
 from keras_seq.data.opening import check_folder
 from keras_seq.train import config
@@ -14,8 +14,8 @@ STEP_SECONDS = 0.01
 class Config(config.Config):
     """Many to fewer: recurrent layers read a log-mel spectrogram, trained by CTC."""
 
-    sample_rate: config.PositiveInt = 16_000
-    """Sampling rate in Hz. Audio at other rates is resampled."""
+    sample_rate: Annotated[int, config.Range(2_000, is_integer=True)] = 16_000
+    """Sampling rate in Hz, at least 2000. Audio at other rates is resampled."""
     encoding: config.Encoding = "utf-8"
     """Encoding of your own tables and transcripts."""
     delimiter: config.Delimiter | None = None
@@ -53,7 +53,7 @@ class Config(config.Config):
     """Read in both directions. Streaming needs `--no-bidirectional`."""
     dropout: config.Probability = config.tunable(0.1, low=0.0, high=0.5)
     """Dropout rate after each recurrent layer, 0 to 1."""
-    max_warp: config.Probability = config.tunable(0.15, low=0.0, high=0.25)
+    max_warp: Annotated[float, config.Range(0, below=1)] = config.tunable(0.15, low=0.0, high=0.25)
     """Maximum relative shift of frequencies during training (vocal tract length perturbation)."""
     num_masks: config.NonNegativeInt = config.tunable(0, choices=(0, 1, 2))
     """Number of frequency masks, and of time masks, per recording in training (SpecAugment)."""

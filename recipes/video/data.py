@@ -13,6 +13,7 @@ from keras_seq.data import summaries
 from keras_seq.data.files import list_inputs_by_class
 from keras_seq.data.opening import list_folder
 from keras_seq.data.videos import list_clips, list_frames
+from keras_seq.layers import ApplicationFrameEncoder
 from keras_seq.train.recipe import Splits
 
 from . import actions
@@ -33,8 +34,12 @@ def load(config: Config) -> Splits:
     """Return clips `(frames, *frame_shape)`, uint8, by split, with their labels as targets.
 
     Raises:
-        InputError: If a label of the validation or test split has no training clip.
+        InputError: If a label of the validation or test split has no training clip, or Keras has no
+            such encoder.
     """
+    if config.encoder != "small":
+        # The constructor checks the name, before clips are read.
+        ApplicationFrameEncoder(config.encoder, config.feature_dim)
     if config.data == "builtin":
         builder = _cached_clips((actions.SIDE, actions.SIDE), _builtin_clips)
     else:

@@ -23,7 +23,7 @@ def names(parameters):
             options.update({"quiet", "json"})
             continue
         extras = getattr(parameter.annotation, "__metadata__", ())
-        option_names = [name for extra in extras for name in extra.name or ()]
+        option_names = [name for extra in extras for name in getattr(extra, "name", None) or ()]
         options.update([name.removeprefix("--") for name in option_names] or [parameter.name])
     return options
 

@@ -57,6 +57,20 @@ def test_each_number_has_a_range(name):
                 dataclasses.replace(default, **{field: value})
 
 
+def test_ranges_that_the_layers_have():
+    speech, dna = (registry.find(name).preset("default") for name in ("speech", "dna"))
+    for default, field, good, bad in (
+        (speech, "sample_rate", 2_000, 1_999),
+        (speech, "max_warp", 0.99, 1.0),
+        (dna, "kmer", 8, 9),
+        (dna, "strides", 9, 10),
+    ):
+        dataclasses.replace(default, **{field: good})
+        with pytest.raises(InputError, match=f"--{field.replace('_', '-')} must be .* got {bad}"):
+            dataclasses.replace(default, **{field: bad})
+    assert dataclasses.replace(dna, strides=10, conv_filters=0).strides == 10
+
+
 def test_ranges_are_those_of_the_options():
     default = registry.find("dna").preset("default")
     for field, values, text in (
