@@ -26,6 +26,26 @@ MISTAKES = {
     "no data to show": (["data", "ner", "nowhere"], "There is no file or folder nowhere"),
     "no data of folds": (["train", "ner", "--folds", "3", "--data", "no"], "file or folder no."),
     "no vectors": (["train", "ner", "--vectors", "nowhere"], "There is no file nowhere"),
+    "no run to start from": (
+        ["train", "ner", "--init-from", "nowhere"],
+        "--init-from: nowhere is not a folder",
+    ),
+    "no run for a search to start from": (
+        ["tune", "ner", "--init-from", "file"],
+        "--init-from: file is not a folder",
+    ),
+    "no run for folds to start from": (
+        ["train", "ner", "--init-from", "unfinished", "--folds", "3"],
+        "--init-from: unfinished is not finished",
+    ),
+    "a damaged run to start from": (
+        ["train", "ner", "--init-from", "cut"],
+        "--init-from: cut/model.keras is damaged: ",
+    ),
+    "a run of another recipe to start from": (
+        ["train", "sentiment", "--init-from", "cut"],
+        "cut is a run of ner, but sentiment starts from runs of sentiment or language_model only",
+    ),
     "no folder of audio": (["train", "speech", "--audio-folder", "no"], "There is no folder no"),
     "a folder that cannot be": (
         ["train", "ner", "--runs", "/proc/x"],

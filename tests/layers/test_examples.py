@@ -8,7 +8,13 @@ import pytest
 from keras_seq import layers
 
 CLASSES = [getattr(layers, name) for name in layers.__all__]
-MODULES = sorted({cls.__module__ for cls in CLASSES} | {"keras_seq.layers.audio.blank_after_end"})
+MODULES = sorted(
+    {cls.__module__ for cls in CLASSES}
+    | {
+        "keras_seq.layers.audio.blank_after_end",
+        "keras_seq.layers.named_weights",
+    }
+)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

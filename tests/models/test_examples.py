@@ -7,7 +7,7 @@ import pytest
 
 MODULES = (
     *("ctc_recognizer", "seq2seq", "sequence_classifier", "sequence_generator"),
-    *("sequence_tagger", "video_classifier"),
+    *("sequence_tagger", "video_classifier", "auxiliary_tags", "weight_copy"),
 )
 
 

@@ -1,9 +1,11 @@
 """Vocabularies that extend those of trained models."""
 
+import doctest
+
 import pytest
 
 from keras_seq._internal.errors import InputError
-from keras_seq.text import TextEncoder
+from keras_seq.text import TextEncoder, merging
 from keras_seq.text.merging import merge_encoders
 
 
@@ -39,3 +41,8 @@ def test_trained_subwords_split_words_as_before():
 def test_other_kinds_of_tokens_are_an_error(options, message):
     with pytest.raises(InputError, match=message):
         merge_encoders(TextEncoder(["a"]), TextEncoder(["a"], **options))
+
+
+def test_examples_in_docstrings():
+    results = doctest.testmod(merging)
+    assert results.attempted and not results.failed

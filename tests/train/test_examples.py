@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ("config", "hub", "recipe", "runs", "storages")
+MODULES = ("config", "hub", "initialization", "recipe", "recipe_info", "runs", "storages")
 
 
 @pytest.mark.parametrize("name", MODULES)

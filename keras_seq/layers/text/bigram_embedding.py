@@ -180,7 +180,6 @@ def merge_pairs(
     If the model has no `BigramEmbedding`, the result is empty: a new one would change the shape of
     the layers that read the features.
 
-    >>> from keras_seq.layers import BigramEmbedding
     >>> merge_pairs([BigramEmbedding([[2, 3]], output_dim=4)], [[2, 4], [2, 3]])
     [[2, 3], [2, 4]]
 
