@@ -50,6 +50,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_output_stderr = "remove"  # TensorFlow's messages about the machine
 
 # Docstrings.
 default_role = "py:obj"

@@ -12,6 +12,7 @@ from reference_pages import public_objects
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.inspect import stringify_signature
 
 from keras_seq._internal.ranges import Range
 
@@ -57,7 +58,18 @@ def leave_out_ranges(
     function = thing.__init__ if inspect.isclass(thing) else thing
     if isinstance(function, types.FunctionType):
         hints = {key: _without_range(hint) for key, hint in function.__annotations__.items()}
-        function.__annotations__ = hints
+        function.__annotations__ = {key: hint for key, hint in hints.items() if hint is not None}
+
+
+def show_arguments(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, _: str
+) -> tuple[str, str] | None:
+    """Show the arguments of models, which have a `__new__` of Keras with unnamed ones."""
+    if not inspect.isclass(thing) or signature != "(*args, **kwargs)":
+        return None
+    arguments = inspect.signature(thing.__init__)
+    named = arguments.replace(parameters=list(arguments.parameters.values())[1:])
+    return stringify_signature(named, show_annotation=False, show_return_annotation=False), ""
 
 
 def _without_range(hint: Any) -> Any:
@@ -117,6 +129,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", mark_code, priority=100)
     app.connect("autodoc-process-docstring", restore_colons, priority=900)
     app.connect("autodoc-process-signature", leave_out_ranges, priority=100)
+    app.connect("autodoc-process-signature", show_arguments, priority=900)
     app.connect("autodoc-process-bases", show_public_bases)
     app.connect("missing-reference", resolve_path)
     return {"parallel_read_safe": True}
