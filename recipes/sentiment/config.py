@@ -34,6 +34,9 @@ class Config(config.ClassifierConfig):
     """Number of recurrent layers."""
     vectors: config.Name | None = None
     """File of pretrained word vectors for the embedding (word2vec, fastText or GloVe, as text)."""
+    init_from: config.Name | None = None
+    """Folder of a finished run of sentiment or language_model, whose weights the model starts from.
+    From a language model over words, embeddings and first layer are copied."""
     pooling: Literal["attention", "last", "max"] = config.tunable(
         "attention", choices=("attention", "max")
     )
@@ -53,7 +56,6 @@ class Config(config.ClassifierConfig):
     monitor = "cross_entropy"
     mode = "min"
     hub_task = "text-classification"
-    # A language model over words knows more of them.
     init_recipes = ("language_model",)
 
     def check_files(self) -> None:
