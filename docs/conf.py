@@ -27,6 +27,7 @@ extensions = [
     "reference_pages",
     "docstrings",
     "mathml",
+    "streams",
 ]
 exclude_patterns = ["extensions"]
 html_math_renderer = "mathml"
