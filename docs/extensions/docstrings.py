@@ -55,10 +55,21 @@ def leave_out_ranges(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, *signature: str | None
 ) -> None:
     """Show the types of numbers without their ranges, which the descriptions state."""
-    function = thing.__init__ if inspect.isclass(thing) else thing
+    function = inspect.unwrap(thing.__init__ if inspect.isclass(thing) else thing)
     if isinstance(function, types.FunctionType):
         hints = {key: _without_range(hint) for key, hint in function.__annotations__.items()}
-        function.__annotations__ = {key: hint for key, hint in hints.items() if hint is not None}
+        function.__annotations__ = {
+            key: hint for key, hint in hints.items() if hint not in (None, "None")
+        }
+    own = getattr(thing, "__signature__", None)
+    if isinstance(own, inspect.Signature):
+        parameters = [
+            parameter.replace(annotation=_without_range(parameter.annotation))
+            for parameter in own.parameters.values()
+        ]
+        thing.__signature__ = own.replace(
+            parameters=parameters, return_annotation=inspect.Signature.empty
+        )
 
 
 def show_arguments(
