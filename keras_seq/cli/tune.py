@@ -111,8 +111,7 @@ def tune(*words: Words) -> None:
             make_reporter(output.kind) as reporter,
             contextlib.nullcontext() if is_worker else folder.lock(),
         ):
-            reporter.start_phase("importing Keras")
-            devices = distribution.start_backend(distribute)
+            devices = distribution.start_backend(distribute, reporter)
             from keras_seq import tuning
 
             result = tuning.tune(

@@ -82,15 +82,14 @@ def train_run(
     tracking.check_loggers(loggers)
     is_chief = distribution.is_chief(distribute)
     with (
-        make_reporter(output if is_chief else "quiet") as reporter,
+        make_reporter(output) as reporter,
         training_run.lock() if is_chief else contextlib.nullcontext(),
     ):
         if resume:
             training_run.read_unfinished(info)  # again: another process may have finished it
         elif is_chief:
             training_run.ensure_new()
-        reporter.start_phase("importing Keras")
-        devices = distribution.start_backend(distribute)
+        devices = distribution.start_backend(distribute, reporter)
         from keras_seq.train import loop
 
         code = info.import_recipe()

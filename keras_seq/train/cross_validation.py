@@ -131,8 +131,7 @@ def cross_validate(
             parent.read_unfinished(info, folds)  # again: another process may have finished it
         else:
             parent.ensure_new()
-        reporter.start_phase("importing Keras")
-        distribution.start_backend(None)
+        distribution.start_backend(None, reporter)
         code = info.import_recipe()
         reporter.start_phase("reading the data")
         _start(parent, code, preset, config, folds)

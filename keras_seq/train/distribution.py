@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from keras_seq._internal.types import Array
     from keras_seq.batching import EncodedDataset
     from keras_seq.train.config import Config
+    from keras_seq.train.reporter import Reporter
 
 Kind = Literal["mirrored", "multiworker"] | None
 """Value of `--distribute`."""
@@ -61,19 +62,28 @@ def tuning_role() -> Literal["chief", "worker"] | None:
     return "chief" if "chief" in os.environ[KERASTUNER_VARIABLES[0]] else "worker"
 
 
-def start_backend(kind: Kind) -> "Devices | None":
-    """Import the backend and return the devices to train on, which are printed.
+def start_backend(kind: Kind, reporter: "Reporter") -> "Devices | None":
+    """Import the backend and return the devices to train on, which are reported.
 
     Args:
         kind: As for `make_devices`.
+        reporter: Reporter.
 
     Returns:
         Devices, or None without a kind.
     """
+    reporter.start_phase("importing Keras")
+    if kind == "multiworker":
+        reporter.report_text(f"This is {_describe_worker()}. Waiting for the other workers.")
     devices = startup.import_backend(lambda: make_devices(kind))
     if devices is not None:
-        print(f"Training on {devices}.")
+        reporter.report_text(f"Training on {devices}.")
     return devices
+
+
+def _describe_worker() -> str:
+    workers, this_worker = _read_cluster()
+    return f"worker {workers.index(this_worker)} of {len(workers)}"
 
 
 @functools.cache  # two strategies in one process interfere with each other
@@ -104,14 +114,12 @@ def make_devices(kind: Kind) -> "Devices | None":
         ]
         return Devices(tf.distribute.MirroredStrategy(names), ", ".join(names))
     workers, this_worker = _read_cluster()
-    description = f"worker {workers.index(this_worker)} of {len(workers)}"
-    print(f"This is {description}. Waiting for the other workers.", flush=True)
     try:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except (RuntimeError, tf.errors.OpError) as error:
         raise InputError(f"Cannot connect the workers of {CLUSTER_VARIABLE}: {error}") from None
     is_first = this_worker == workers[0]
-    return Devices(strategy, description, multi_worker=len(workers) > 1, chief=is_first)
+    return Devices(strategy, _describe_worker(), multi_worker=len(workers) > 1, chief=is_first)
 
 
 @dataclasses.dataclass(frozen=True)

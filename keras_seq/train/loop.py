@@ -18,9 +18,9 @@ from keras_seq.train.callbacks import RunCallback
 from keras_seq.train.class_weights import weight_examples
 from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices
-from keras_seq.train.progress import Progress
+from keras_seq.train.progress import OtherWorkerProgress, Progress
 from keras_seq.train.recipe import Recipe
-from keras_seq.train.reporter import Reporter
+from keras_seq.train.reporter import SILENT, Reporter
 from keras_seq.train.runs import Run
 
 
@@ -33,7 +33,7 @@ def train(
     test: bool = True,
     devices: Devices | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    reporter: Reporter | None = None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any] | None:
     """Train, evaluate and save a model. Resume from the run's checkpoint if there is one.
 
@@ -51,7 +51,6 @@ def train(
     Returns:
         Content of `metrics.json`, or None if another worker writes it.
     """
-    reporter = Reporter() if reporter is None else reporter
     model, run_callback = fit(
         recipe,
         preset,
@@ -118,7 +117,7 @@ def fit(
     test: bool = True,
     devices: Devices | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    reporter: Reporter | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[keras.Model, RunCallback]:
     """Train a model, or resume from the run's checkpoint. The last checkpoint is kept.
 
@@ -144,7 +143,6 @@ def fit(
     start_time = time.perf_counter()
     if devices is not None:
         devices.check(config)
-    reporter = Reporter() if reporter is None else reporter
     start = initialization.load(recipe, config, run, reporter)
     reporter.start_phase("reading the data")
     splits, fingerprint, summaries, warnings = _load(recipe, config, run)
@@ -195,7 +193,7 @@ def fit(
             "steps_per_epoch": steps_per_epoch,
             "initial_epoch": run_callback.epochs_done,
             "epochs": last,
-            "callbacks": all_callbacks if chief else [],
+            "callbacks": all_callbacks if chief else [OtherWorkerProgress(reporter)],
             "shuffle": False,  # the batches are shuffled already
             "verbose": 0,
         }

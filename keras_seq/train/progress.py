@@ -73,6 +73,21 @@ class Progress(keras.callbacks.Callback):
             self.reporter.report_text(message)
 
 
+class OtherWorkerProgress(keras.callbacks.Callback):
+    """Report that another worker reports the training.
+
+    Args:
+        reporter: Reporter.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__()
+        self.reporter = reporter
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        self.reporter.start_phase("training, which the first worker reports")
+
+
 def shorten(warnings: Sequence[str]) -> list[str]:
     """Return at most `MAX_WARNINGS` lines, the last of which may state the number of others."""
     if len(warnings) <= MAX_WARNINGS:

@@ -225,3 +225,7 @@ class Reporter:
             event: Name of the event.
             values: Facts about it.
         """
+
+
+SILENT = Reporter()
+"""Reporter that prints nothing, the default of functions that report."""

@@ -16,7 +16,7 @@ from keras_seq.train.config import Config
 from keras_seq.train.distribution import Devices, tuning_role
 from keras_seq.train.progress import trial_progress
 from keras_seq.train.recipe import Recipe
-from keras_seq.train.reporter import Reporter
+from keras_seq.train.reporter import SILENT, Reporter
 from keras_seq.train.runs import Run
 from keras_seq.tuning.cluster import (
     KERASTUNER_VARIABLES,
@@ -49,7 +49,7 @@ def tune(
     workers: int | None = None,
     devices: Devices | None = None,
     restart: Restart = None,
-    reporter: Reporter | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]] | None:
     """Search, or resume the search in the run's folder, and train the best config.
 
@@ -78,7 +78,6 @@ def tune(
     Raises:
         InputError: If the settings are not valid, or differ from those of the interrupted search.
     """
-    reporter = Reporter() if reporter is None else reporter
     role = tuning_role()
     _check_options(trials, workers, devices, role is not None)
     if search == "hyperband":
