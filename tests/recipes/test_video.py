@@ -278,7 +278,7 @@ def with_one_class(root):
         (without_frames, "mine/falls/x.avi has no frames"),
         (with_unknown_suffix, "The folder mine/rises has no .avi"),
         (with_one_class, "at least two classes"),
-        (lambda root: None, "There is no folder mine"),
+        (lambda root: None, "There is no file or folder mine"),
     ],
 )
 def test_invalid_folders(workplace, capsys, make, message):
