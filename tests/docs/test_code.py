@@ -18,7 +18,6 @@ TESTED = {
     "docs/derivatives.md": "tests/test_readme.py",
     "docs/export.md": "tests/export/test_translating.py",
     "docs/fast_path.md": "tests/docs/test_code.py",
-    "docs/guides/from_keras.md": "tests/test_readme.py",
     "docs/limits.md": "tests/docs/test_code.py",
     "docs/runs.md": "tests/train/test_api.py",
 }
