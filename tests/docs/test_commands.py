@@ -19,6 +19,8 @@ TWO_STAGES = {"data", "predict", "train", "tune"}
 """Commands that parse their words themselves."""
 COPIES = {"./my_digits": "mnist_rows", "./my_ner": "ner"}
 """Recipes that pages copy."""
+WRITTEN = {"./parity", "runs/parity/default"}
+"""Recipe that a guide writes, and its run. The guide runs these commands."""
 
 parse = functools.partial(app.parse_args, exit_on_error=False, print_error=False)
 
@@ -44,6 +46,7 @@ ALL: dict[str, Path] = {
     shlex.join(COPIES.get(word, word) for word in words): page
     for page in PAGES
     for words in commands(page.read_text("utf-8"))
+    if not WRITTEN & {*words}
 }
 """First page of each command line."""
 
