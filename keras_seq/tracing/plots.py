@@ -44,8 +44,10 @@ def gates(layer: LayerTrace, path: Path, step_labels: Labels = None, sequence: i
         sequence: Index of the sequence in the batch.
 
     Raises:
-        InputError: If the number of labels is not the number of time steps.
+        InputError: If `layer` is the trace of a model, or the number of labels is not the number
+            of time steps.
     """
+    _check_layer(layer)
     arrays = {name: array[sequence] for name, array in {**layer.gates, **layer.states}.items()}
     step_labels = _axis_labels(layer, step_labels)
     rows = -(-len(arrays) // 2)
@@ -85,8 +87,10 @@ def states(
             most.
 
     Raises:
-        InputError: If the number of labels is not the number of time steps.
+        InputError: If `layer` is the trace of a model, or the number of labels is not the number
+            of time steps.
     """
+    _check_layer(layer)
     arrays = {name: array[sequence] for name, array in layer.states.items()}
     step_labels = _axis_labels(layer, step_labels)
     if units is None:
@@ -154,9 +158,10 @@ def unrolled(
         unit: Index of the unit.
 
     Raises:
-        InputError: If there are more than 12 time steps, or the number of labels is not the number
-            of time steps.
+        InputError: If `layer` is the trace of a model, there are more than 12 time steps, or the
+            number of labels is not the number of time steps.
     """
+    _check_layer(layer)
     step_labels = _axis_labels(layer, step_labels)
     if len(step_labels) > MAX_UNROLLED_STEPS:
         raise InputError(
@@ -192,6 +197,13 @@ def unrolled(
             output = layer.outputs[sequence, t, unit]
             axes.text(t, 0.87, f"{output:.2f}", ha="center", size=8)
         axes.set_title(f"unit {unit}", size=9)
+
+
+def _check_layer(layer: object) -> None:
+    """Raise an error for the trace of a model in place of that of a layer."""
+    if isinstance(layer, dict):
+        names = " or ".join(f"trace[{name!r}]" for name in list(layer)[:2])
+        raise InputError(f"A plot shows one layer: pass {names}, not the trace of the model.")
 
 
 def _axis_labels(layer: LayerTrace, step_labels: Labels) -> list[str]:

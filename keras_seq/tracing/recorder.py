@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keras_seq.tracing.trace import Trace
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class LayerTrace:
     """Trace of a recurrent layer: NumPy arrays, in the order of the input's time.
 
@@ -34,6 +34,13 @@ class LayerTrace:
     >>> lstm = keras_seq.trace(layer, x)["lstm"]
     >>> list(lstm.gates), lstm.states["c"].shape
     (['input', 'forget', 'candidate', 'output'], (2, 5, 4))
+
+    Its representation has shapes instead of arrays:
+
+    >>> layer = keras_seq.layers.SimpleRNN(4)
+    >>> _ = layer(x)
+    >>> keras_seq.trace(layer, x)[layer.name]
+    LayerTrace(gates={'candidate': (2, 5, 4)}, states={'h': (2, 5, 4)}, outputs=(2, 5, 4))
     """
 
     gates: dict[str, Array]
@@ -52,6 +59,13 @@ class LayerTrace:
     max_abs_error: float
     """Largest absolute difference between an output of the layer and the same output computed step
     by step. It is a rounding error, unless a cell's `call` does more than `project` and `step`."""
+
+    def __repr__(self) -> str:
+        gates, states = (
+            {name: array.shape for name, array in arrays.items()}
+            for arrays in (self.gates, self.states)
+        )
+        return f"LayerTrace(gates={gates}, states={states}, outputs={self.outputs.shape})"
 
     @property
     def unmasked(self) -> Array:

@@ -204,3 +204,9 @@ def test_names_that_do_not_fit(trace, tmp_path):
     with pytest.raises(InputError, match="no sequence 2 in a batch of 2"):
         tracing.write_page(trace, tmp_path / "page.html", sequence=2)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("plot", [plots.gates, plots.states, plots.unrolled])
+def test_a_plot_of_a_model_names_its_layers(trace, tmp_path, plot):
+    with pytest.raises(InputError, match=r"pass trace\['both/forward'\] or trace\['both/back"):
+        plot(trace, tmp_path / "it.png")
