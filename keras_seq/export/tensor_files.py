@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write, write_json
 from keras_seq._internal.types import Tensor
 from keras_seq.export.checks import require_new_path, require_stateless
@@ -39,6 +40,10 @@ def export_all(
     Raises:
         InputError: If the export fails, see `keras_seq.export.onnx`.
     """
+    if Path(path).suffix in (".onnx", ".tflite"):
+        raise InputError(
+            f"{path} would be a folder, with a file for each endpoint: leave out the suffix."
+        )
     require_new_path(path)
     adapter = adapter_for(model)
     require_stateless(model)

@@ -55,3 +55,9 @@ def test_an_export_with_wrong_outputs_is_not_written(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"predict: .* differs by .*; nothing was written"):
         export.onnx(model_with(layers.LSTM(3)), tmp_path / "it", examples)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("format", "suffix"), [("onnx", ".onnx"), ("litert", ".tflite")])
+def test_a_path_that_looks_like_a_file(tmp_path, format, suffix):
+    with pytest.raises(InputError, match=r"would be a folder.*leave out the suffix"):
+        export.FORMATS[format](object(), tmp_path / f"mine{suffix}")
