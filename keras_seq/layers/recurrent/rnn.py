@@ -80,6 +80,11 @@ class RNN(keras.layers.RNN):
         checkpoint: bool = False,
         **kwargs: Any,
     ) -> None:
+        if isinstance(cell, type):
+            raise InputError(
+                f"{type(self).__name__} needs a cell, got the class {cell.__name__}: pass a cell "
+                f"that it makes, such as {cell.__name__}(64)."
+            )
         super().__init__(
             cell,
             return_sequences=return_sequences,

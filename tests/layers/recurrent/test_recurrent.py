@@ -320,3 +320,8 @@ def test_cudnn_without_a_gpu(name):
 
 def test_cell_attribute():
     assert isinstance(layers.LSTM(UNITS).cell, cells.LSTMCell)
+
+
+def test_the_class_of_a_cell_in_place_of_a_cell():
+    with pytest.raises(InputError, match=r"got the class GRUCell: pass .* GRUCell\(64\)"):
+        layers.RNN(cells.GRUCell)
