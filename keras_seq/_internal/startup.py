@@ -15,6 +15,7 @@ T = TypeVar("T")
 NOISE = re.compile(
     rb"[IW]\d{4} \d\d:\d\d:\d\d|WARNING: All log messages before absl"
     rb"|E\d{4} .* (call to cuInit|oneDNN supports DT_INT64)"
+    rb"|To enable the following instructions: .* rebuild TensorFlow"
     rb"|INFO: Created TensorFlow Lite XNNPACK delegate"
 )
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter, validators
+from rich.markup import escape
 
 from keras_seq._internal import sockets
 from keras_seq._internal.errors import InputError
-from keras_seq.cli._common import app
+from keras_seq.cli._common import app, console
 from keras_seq.cli.export import export
 from keras_seq.serving import Limits
 from keras_seq.train import runs
@@ -62,6 +63,7 @@ def serve(
     with listening:
         for folder in folders.values():
             if not folder.exists():
+                console.print(f"[bold]exporting[/] {escape(str(folder.parent))}")
                 export(folder.parent)
         server.serve(folders, listening, address, limits, max_versions, poll_interval)
 

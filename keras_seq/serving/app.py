@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from keras_seq import __version__
 from keras_seq._internal.errors import InputError, unknown_name
@@ -30,6 +31,9 @@ Handler = Callable[[Request], Any]
 """Function of a request that returns JSON content or a coroutine of a response."""
 
 Result = TypeVar("Result")
+
+ALLOW_POST = {"Allow": "POST"}
+"""Header fields of a response that refuses another method."""
 
 
 def create_app(
@@ -80,6 +84,7 @@ def create_app(
     errors = (InputError, HTTPException, ClientDisconnect, Exception)
     handlers: Any = dict.fromkeys(errors, error_response)
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.router.default = service.no_route
     app.add_middleware(MetricsMiddleware, metrics=service.metrics, models=service.models)
     return app
 
@@ -139,6 +144,16 @@ class Service:
 
         return handle
 
+    async def no_route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raise the error for a path without content."""
+        del receive, send
+        models = ", ".join(sorted(self.models))
+        raise HTTPException(
+            404,
+            f"There is no path {scope['path'][:50]!r}: requests go to /v1/models/NAME:predict or "
+            f"/v2/models/NAME/infer. Models: {models}.",
+        )
+
     def get_model(self, request: Request) -> Model:
         """Return the model in the path of a request.
 
@@ -146,9 +161,13 @@ class Service:
             request: Starlette request.
 
         Raises:
-            HTTPException: If the model does not exist.
+            HTTPException: If the model does not exist, or the path needs another method.
         """
         name = request.path_params["name"]
+        if name.endswith(":predict") and request.method == "GET":
+            raise HTTPException(
+                405, 'Send a POST request with a body such as {"instances": [...]}.', ALLOW_POST
+            )
         if name not in self.models:
             raise HTTPException(404, str(unknown_name("model", name[:50], self.models)))
         return self.models[name]

@@ -214,7 +214,9 @@ class Model:
             return version, failure
         try:
             version = self._load(number, folder, fingerprint)
-            logger.info("%s: version %d is served", self.name, number)
+            logger.info(
+                "%s: version %d is served at /v1/models/%s:predict", self.name, number, self.name
+            )
             return version, None
         except Exception as error:  # a broken version must not affect others
             logger.warning("%s: version %d: %s: %s", self.name, number, folder, error)

@@ -61,6 +61,7 @@ def serve(
     """
     # Forced, since exporting a run may have configured logging.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", force=True)
+    logger.info("importing TensorFlow")
     startup.import_tensorflow()
     config = uvicorn.Config(
         create_app(folders, limits, max_versions, poll_interval),

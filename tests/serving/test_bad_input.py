@@ -204,7 +204,13 @@ def test_large_bodies_are_handled_by_a_worker_process(session, toy, monkeypatch)
 
 def test_unknown_addresses_and_methods(ask):
     assert ask("GET", "/v1/models/toy:classify")[0] == 404
-    assert ask("GET", "/nowhere")[0] == 404
+    status, answer = ask("GET", "/nowhere")
+    assert status == 404 and answer["error"] == (
+        "There is no path '/nowhere': requests go to /v1/models/NAME:predict or "
+        "/v2/models/NAME/infer. Models: toy."
+    )
+    status, answer = ask("GET", V1)
+    assert status == 405 and "Send a POST request" in answer["error"]
     assert ask("GET", V2)[0] == 405
     assert ask("DELETE", "/v1/models/toy")[0] == 405
 

@@ -142,7 +142,7 @@ def test_a_port_in_use_is_detected_before_an_export(tmp_path, monkeypatch, capsy
     assert not exported
 
 
-def test_names_of_models(tmp_path, monkeypatch):
+def test_names_of_models(tmp_path, monkeypatch, capsys):
     served = {}
     from keras_seq.serving import server
 
@@ -163,6 +163,7 @@ def test_names_of_models(tmp_path, monkeypatch):
         "again": run / "savedmodel",
     }
     assert exported == [run, run], "the runs are not exported yet"
+    assert capsys.readouterr().out == f"exporting {run}\n" * 2
     assert os.environ == {
         "TF_NUM_INTRAOP_THREADS": "1",
         "TF_NUM_INTEROP_THREADS": str(os.cpu_count() + 1),
