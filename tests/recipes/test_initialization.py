@@ -50,7 +50,7 @@ CASES = {
     "language_model": (
         {"units": 3, "num_layers": 1, "embedding_dim": 4, "match_dim": 2},
         RawExamples(["abc abc", "cab"], None),
-        RawExamples(["abd", "dab dab"], None),
+        RawExamples(["adb", "dab dab"], None),
     ),
     "music": (
         {"units": 3, "num_layers": 1},
