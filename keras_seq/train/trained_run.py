@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import card, fingerprints, results, sharing
@@ -166,6 +167,7 @@ class TrainedRun:
         Raises:
             InputError: If the recipe cannot read the input.
         """
+        startup.import_backend()
         from keras_seq.tracing import trace
 
         if isinstance(example, str):
@@ -185,6 +187,7 @@ class TrainedRun:
         Raises:
             InputError: If there is no such example, or the recipe cannot read the input.
         """
+        startup.import_backend()
         from keras_seq.train.trace_page import write_example_page
 
         return write_example_page(self.recipe, self.config, self.model, example, self.folder)
@@ -210,6 +213,7 @@ class TrainedRun:
         Raises:
             InputError: If the folder exists already, or the model cannot be exported.
         """
+        startup.import_backend()
         from keras_seq import export
 
         if format not in export.FORMATS:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import formula_recipe
@@ -76,6 +77,22 @@ def test_errors_of_the_api(place):
     run = api.TrainedRun(api.Run(RUN), api.registry.find("./formula"))
     with pytest.raises(InputError, match="no format 'h5'"):
         run.export("h5")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [lambda run: run.trace("a"), lambda run: run.write_trace_page("a"), api.TrainedRun.export],
+)
+def test_the_backend_is_imported_without_its_messages(place, monkeypatch, use):
+    def stop():
+        raise KeyboardInterrupt
+
+    loaded = keras_seq.load_run(RUN, "./formula")
+    monkeypatch.setattr("keras_seq._internal.startup.import_backend", stop)
+    for name in ("keras_seq.export", "keras_seq.tracing", "keras_seq.train.trace_page"):
+        monkeypatch.setitem(sys.modules, name, None)  # an import before it fails
+    with pytest.raises(KeyboardInterrupt):
+        use(loaded)
 
 
 INPUTS = ["one", "", "bad", "two", "bad"]
