@@ -19,6 +19,9 @@ from keras_seq.train.runs import REMEDY, Run
 FACTS = ("parameters", "epochs", "seconds")
 """Facts about the training in `metrics.json` that a comparison shows."""
 
+ALTERNATIVES = {"steps", "epochs"}
+"""Fields that do not apply if only the other one is given."""
+
 
 @app.command(name="runs")
 def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
@@ -68,7 +71,9 @@ def _changed_fields(run: Run, preset: str, config: Mapping[str, Any]) -> str:
     return " ".join(
         f"--{name.replace('_', '-')} {value}"
         for name, value in config.items()
-        if name != "data" and value != defaults.get(name, value)
+        if name != "data"
+        and value != defaults.get(name, value)
+        and not (name in ALTERNATIVES and value is None)
     )
 
 

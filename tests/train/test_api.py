@@ -1,6 +1,7 @@
 """Training and use of runs in Python, and the commands `predict` and `runs`."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -179,6 +180,15 @@ def test_the_list_of_runs(place, capsys):
     assert "accuracy" in lines[0] and "not finished" in lines[2] and "damaged" in lines[3]
     assert run("runs", "--runs", "nowhere") == 2
     assert "There are no runs in nowhere" in capsys.readouterr().err
+
+
+def test_steps_that_do_not_apply_are_not_listed(tmp_path, capsys):
+    config = api.registry.find("ner").preset("default")
+    config = dataclasses.replace(config, steps=None, epochs=3)
+    api.Run(tmp_path / "ner/short").start("ner", "default", config)
+    assert run("runs", "--runs", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "--epochs 3" in out and "--steps" not in out
 
 
 def test_the_comparison_of_runs(place, capsys):
