@@ -85,7 +85,10 @@ class RunCallback(keras.callbacks.Callback):
             monitor, epochs = self.config.monitor, self.patience
             return f"Stopped after {place}: no better validation {monitor} for {epochs} epochs."
         if self.stop_cause == "time_limit":
-            return f"Stopped in {place}: the time limit is {self.config.time_limit:g} minutes."
+            minutes = (
+                f"{self.config.time_limit:g} minute{'' if self.config.time_limit == 1 else 's'}"
+            )
+            return f"Stopped in {place}: the time limit is {minutes}."
         return None
 
     def seconds(self) -> float:

@@ -148,6 +148,7 @@ def test_time_that_validation_takes_counts(train, monkeypatch):
     set_clock(monkeypatch)
     monkeypatch.setattr(callbacks.RunCallback, "on_train_batch_end", lambda *_, **__: None)
     metrics = train(epochs=9, time_limit=1)
+    assert metrics["stopped_early"].endswith("the time limit is 1 minute.")
     assert metrics["epochs"] == 3 and "epoch 3 of 9" in metrics["stopped_early"]
 
 
