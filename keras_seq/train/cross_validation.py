@@ -135,6 +135,7 @@ def cross_validate(
         code = info.import_recipe()
         reporter.start_phase("reading the data")
         _start(parent, code, preset, config, folds)
+        reporter.end_phase()
         for number in range(1, folds + 1):
             fold_run = parent.get_fold(number)
             if not fold_run.is_finished:
