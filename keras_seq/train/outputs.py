@@ -128,13 +128,15 @@ class TextReporter(Reporter):
             fields: dict[str, Any] = {"epoch": 0, "epochs": epochs, "loss": math.nan}
             task_id = self.bar.add_task("", total=total, **fields)
             self.bar.update(task_id, completed=done)
-            self.bar.start()
+            if not epochs:  # else the first epoch and its loss are still unknown
+                self.bar.start()
 
     def advance(self, done: float, **changes: Any) -> None:
         """Set how much of the task is done, and update the bar."""
         super().advance(done, **changes)
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=done, **changes)
+            self.bar.start()
 
     def _end_task(self) -> None:
         super()._end_task()

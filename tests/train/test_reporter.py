@@ -142,6 +142,7 @@ def test_a_terminal_gets_a_bar_that_is_ended(error):
         with reporter:
             reporter.start_phase("training")
             reporter.start_task("step", 4, done=1, epochs=2)
+            assert "loss" not in reporter.console.file.getvalue()
             reporter.advance(2, epoch=1, loss=0.25)
             reporter.bar.refresh()
             assert "epoch 1/2" in reporter.console.file.getvalue()
