@@ -6,12 +6,13 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from keras_seq._internal import files
-from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.errors import InputError, excerpt, is_disk_full
 from keras_seq.data import network
 
 RUN_FILES = (
@@ -143,8 +144,10 @@ class LocalFolder(Storage):
         with contextlib.suppress(OSError):
             folder.rmdir()  # if it is empty
         if not folder.exists():
-            with remove_empty_parents(folder), files.atomic_write(folder) as staged:
-                _copy(new, staged)
+            with remove_empty_parents(folder):
+                _create(folder.parent)
+                with files.atomic_write(folder) as staged:
+                    _copy(new, staged)
             return
         with files.atomic_write(folder / LAST) as last:
             staged = last.parent / "staged"
@@ -172,6 +175,23 @@ def remove_empty_parents(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):  # not empty
             for parent in missing:
                 parent.rmdir()
+
+
+def _create(folder: Path) -> None:
+    """Create a folder to write to.
+
+    Raises:
+        InputError: If it cannot be created or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder):
+            pass
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        reason = error.strerror or str(error)
+        raise InputError(f"Nothing can be written to the folder {folder}: {reason}.") from error
 
 
 def _copy(new: Mapping[str, Path], folder: Path) -> None:

@@ -341,6 +341,14 @@ MISTAKES = {
     "a run to itself": (["push", "runs/ner/small", "runs/ner/../ner/small"], "is the run itself"),
     "a folder of others": (["push", "runs/ner/small", "docs"], "not a run, and contains my.txt"),
     "a file": (["push", "runs/ner/small", "docs/my.txt"], "is a file, not a folder"),
+    "a file on the way": (
+        ["push", "runs/ner/small", "docs/my.txt/a"],
+        "Nothing can be written to the folder docs/my.txt: ",
+    ),
+    "a folder that cannot be written": (
+        ["push", "runs/ner/small", "/proc/a"],
+        "Nothing can be written to the folder /proc: ",
+    ),
     "an empty target": (["push", "runs/ner/small", ""], "The address is empty"),
     "a private folder": (
         ["push", "runs/ner/small", "out", "--private"],
