@@ -94,7 +94,10 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> InputError:
     """
     known = list(known)
     matches = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(sorted(known))}."
+    if matches:
+        hint = f"did you mean {matches[0]!r}?"
+    else:
+        hint = f"there {'is only' if len(known) == 1 else 'are'} {', '.join(sorted(known))}."
     return InputError(f"There is no {kind} {name!r}: {hint}")
 
 

@@ -3,7 +3,12 @@
 import sys
 import traceback
 
-from cyclopts import CycloptsError
+from cyclopts import (
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnusedCliTokensError,
+)
 
 from keras_seq._internal.errors import explain
 from keras_seq._internal.unicode import show_controls
@@ -51,8 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except Exception as error:
         if isinstance(error, CycloptsError):
-            error.verbose = False
-            message: str | None = " ".join(str(error).split())
+            message: str | None = _explain_usage(error)
         else:
             message = explain(error)
         if message is None:
@@ -62,6 +66,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(show_controls(f"keras-seq: {message}"), file=sys.stderr)
         return 2
     return 0
+
+
+def _explain_usage(error: CycloptsError) -> str:
+    """Return a message about an invalid command line."""
+    error.verbose = False
+    message = " ".join(str(error).split())
+    if isinstance(error, UnknownCommandError):
+        # cyclopts names only the first eight commands.
+        return f"{message.partition(' Available commands:')[0]} keras-seq --help lists all."
+    if isinstance(error, UnusedCliTokensError):
+        words = ", ".join(map(repr, error.unused_tokens or ()))
+        return f"Unexpected argument: {words}. Quote a text that contains blanks."
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name, command = error.argument.name, " ".join(["keras-seq", *(error.command_chain or ())])
+        if not name.startswith("-"):
+            return f"{name} is missing. {command} --help describes it."
+    return message
 
 
 def _without_debug(arguments: list[str]) -> tuple[list[str], bool]:

@@ -6,7 +6,7 @@ from keras_seq.cli._common import Flag, app, as_cell, console
 
 
 @app.command
-def cache(name: str | None = None, *, clear: Flag = False) -> None:
+def cache(name: str | None = None, /, *, clear: Flag = False) -> None:
     """List or remove the downloaded archives and prepared datasets on this machine.
 
     Args:

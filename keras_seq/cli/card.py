@@ -11,6 +11,7 @@ from keras_seq.train.api import load_run
 @app.command
 def card(
     run: Path,
+    /,
     *,
     overwrite: Flag = False,
     recipe: RecipeOption = None,

@@ -12,7 +12,7 @@ from keras_seq.train import registry
 
 
 @app.command
-def cp(recipe: str, folder: Path | None = None) -> None:
+def cp(recipe: str, folder: Path | None = None, /) -> None:
     """Copy a recipe to a folder, where you can edit it. `keras-seq train ./FOLDER` runs it.
 
     Args:

@@ -16,6 +16,7 @@ from keras_seq.train import runs
 @limited
 def demo(
     run: Path,
+    /,
     *,
     host: str = "127.0.0.1",
     port: Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65_535))] = 7860,

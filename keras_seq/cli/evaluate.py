@@ -13,6 +13,7 @@ from keras_seq.train.trained_run import Split
 @limited
 def evaluate(
     run: Path,
+    /,
     *,
     split: Split = "test",
     record: Flag = False,

@@ -16,6 +16,7 @@ from keras_seq.train.api import load_run
 @limited
 def export(
     run: Path,
+    /,
     *,
     format: Literal["savedmodel", "onnx", "litert"] = "savedmodel",
     output: Path | None = None,

@@ -14,6 +14,7 @@ from keras_seq._internal.unicode import show_controls
 from keras_seq.cli._common import Flag, RecipeOption, app
 from keras_seq.cli._rows import STANDARD, check_output, open_writer, print_table
 from keras_seq.cli._two_stages import HELP, Words, keyword, parse_known, print_help, run_command
+from keras_seq.data.opening import check_exists
 from keras_seq.train.outputs import Output, make_reporter
 from keras_seq.train.prediction import BATCH_SIZE, TEXT_BATCH_SIZE, Row
 from keras_seq.train.reporter import Reporter
@@ -24,12 +25,18 @@ MAX_MESSAGES = 3
 """Maximum number of bad inputs whose error messages are printed."""
 
 
+FileOption = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+"""Type of an option whose value is a file name or `STANDARD`."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FirstStage:
-    """Options that are needed before the recipe's code, which has further options."""
+    """Options that are read before the recipe's code, which has further options."""
 
     recipe: RecipeOption = None
     quiet: Flag = False
+    input: FileOption = None
+    output: FileOption = None
 
 
 @app.command(help_flags=[], usage="Usage: keras-seq predict RUN [INPUT...] [OPTIONS]")
@@ -49,6 +56,7 @@ def predict(*words: Words) -> None:
     info, _, _ = run.read_config(start.recipe)
     if not HELP & {*options}:
         run.ensure_model()
+        _check_files(start)
     output: Output = "quiet" if start.quiet or HELP & {*options} else "progress"
     with make_reporter(output, use_stderr=True) as reporter:
         reporter.start_phase("importing Keras")
@@ -78,8 +86,8 @@ def _run(folder: str, trained: TrainedRun, words: Sequence[str], reporter: Repor
     ]
     predict_inputs.__doc__ = recipe_predict.__doc__
     parameters += [
-        keyword("input", None, _file_option(INPUT_HELP)),
-        keyword("output", None, _file_option(OUTPUT_HELP)),
+        keyword("input", None, Annotated[FileOption, Parameter(help=INPUT_HELP)]),
+        keyword("output", None, Annotated[FileOption, Parameter(help=OUTPUT_HELP)]),
         keyword("batch_size", None, Annotated[int | None, Parameter(help=BATCH_SIZE_HELP)]),
         keyword("recipe", None, RecipeOption),
         keyword("quiet", False, Annotated[Flag, Parameter(help=QUIET_HELP)]),
@@ -99,8 +107,6 @@ def _predict(
     """Predict, and print or write the rows."""
     if bool(inputs) == (input_file is not None):
         raise _no_input()
-    if output_file is not None:
-        check_output(output_file)
     reporter.start_phase("loading the model")
     _ = trained.model
     reporter.start_phase("predicting")
@@ -151,9 +157,12 @@ BATCH_SIZE_HELP = (
 )
 
 
-def _file_option(help_text: str) -> Any:
-    """Return the type of an option whose value is a file name or `STANDARD`."""
-    return Annotated[str | None, Parameter(help=help_text, allow_leading_hyphen=True)]
+def _check_files(options: FirstStage) -> None:
+    """Check the files of inputs and predictions before Keras is imported."""
+    if options.input is not None and options.input != STANDARD:
+        check_exists(options.input)
+    if options.output is not None:
+        check_output(options.output)
 
 
 def _no_input() -> InputError:

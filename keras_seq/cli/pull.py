@@ -12,7 +12,7 @@ from keras_seq.train.sharing import pull_run
 
 @app.command
 @limited
-def pull(source: str, /, run: str | None = None, *, runs_folder: RunsOption = RUNS) -> None:
+def pull(source: str, run: str | None = None, /, *, runs_folder: RunsOption = RUNS) -> None:
     """Copy a finished run from another place to RUNS/RECIPE/RUN, after checks.
 
     No code is copied: neither recipes nor exports.

@@ -10,7 +10,7 @@ from keras_seq.train.api import load_run
 
 @app.command
 @limited
-def trace(run: Path, example: str, *, recipe: RecipeOption = None) -> None:
+def trace(run: Path, example: str, /, *, recipe: RecipeOption = None) -> None:
     """Trace a finished run on one example and write an HTML page with gates and gradients.
 
     Args:

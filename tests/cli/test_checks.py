@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keras_seq.train import registry, runs
+from keras_seq.train.model_files import SAVED_MODEL
 
 MISTAKES = {
     "a number out of range": (["train", "ner", "--units", "0"], "--units must be an integer"),
@@ -21,6 +22,13 @@ MISTAKES = {
     "no workers": (["tune", "ner", "--workers=-1"], "--workers must be an integer of at least 1"),
     "a combination": (["train", "dna", "--strides", "99"], "--strides must be at most --kernel"),
     "a language": (["train", "translation", "--target", "tlh"], "translation to --target 'tlh'"),
+    "an unknown command": (["trian", "ner"], 'Did you mean "train"? keras-seq --help lists all.'),
+    "a word too many": (["train", "ner", "mine.conll"], "Unexpected argument: 'mine.conll'."),
+    "no run named": (["evaluate"], "RUN is missing. keras-seq evaluate --help describes it."),
+    "no example": (["trace", "unfinished"], "EXAMPLE is missing. keras-seq trace --help"),
+    "no such preset": (["train", "dna", "--preset", "x"], "'x': there is only default."),
+    "no inputs": (["predict", "whole", "--input", "nowhere"], "no file or folder nowhere."),
+    "a suffix": (["predict", "whole", "a", "--output", "a.txt"], "a.txt must end with .jsonl"),
     "no data": (["train", "ner", "--data", "nowhere"], "There is no file or folder nowhere"),
     "no data to tune": (["tune", "ner", "--data", "nowhere"], "There is no file or folder"),
     "no data to show": (["data", "ner", "nowhere"], "There is no file or folder nowhere"),
@@ -89,15 +97,26 @@ def results(tmp_path_factory):
     """Return exit code, error and imports of TensorFlow of each mistake, from one process."""
     place = tmp_path_factory.mktemp("place")
     recipe = registry.find("ner")
-    names = ("cut", "missing", "folder", "unfinished", "broken", "empty", "list", "wrong_field")
+    names = (
+        "cut",
+        "missing",
+        "folder",
+        "unfinished",
+        "broken",
+        "empty",
+        "list",
+        "wrong_field",
+        "whole",
+    )
     for name in names:
         run = runs.Run(place / name)
         run.start("ner", "default", recipe.preset("default"))
         if name != "unfinished":
             run.write_json("metrics.json", {"validation": {}})
-    with zipfile.ZipFile(place / "whole", "w") as archive:
-        archive.writestr("config.json", "{}" * 100)
-    (place / "cut/model.keras").write_bytes((place / "whole").read_bytes()[:-30])
+    with zipfile.ZipFile(place / "whole/model.keras", "w") as archive:
+        for member in SAVED_MODEL:
+            archive.writestr(member, "{}" * 100)
+    (place / "cut/model.keras").write_bytes((place / "whole/model.keras").read_bytes()[:-30])
     (place / "folder/model.keras").mkdir()
     (place / "broken/config.json").write_text('{"recipe": ')
     (place / "empty/config.json").write_text("")

@@ -69,7 +69,7 @@ def test_what_was_read_is_shown_before_an_error(workplace, capsys):
         (["video", "s3://a/b"], "s3://a/b is not a path; download the data and give its path."),
         (["sentimental"], "did you mean 'sentiment'"),
         (["sentiment", "a.csv", "--text-colum", "x"], "Unknown option"),
-        (["sentiment", "a.csv", "b.csv"], "Unused Tokens"),
+        (["sentiment", "a.csv", "b.csv"], "Unexpected argument: 'b.csv'."),
     ],
 )
 def test_mistakes(workplace, capsys, arguments, message):
