@@ -51,6 +51,7 @@ class Task:
 
     def __post_init__(self) -> None:
         self._done_before = self.done
+        self._first_epoch_end: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what is done as a JSON object."""
@@ -58,12 +59,32 @@ class Task:
         names += ["epoch", "epochs", "loss", "is_evaluating"] if self.epochs else []
         return {name: getattr(self, name) for name in names}
 
+    def end_epoch(self, now: float) -> None:
+        """Note the end of an epoch.
+
+        Args:
+            now: Time of the clock.
+        """
+        if self._first_epoch_end is None:
+            self._first_epoch_end = now, self.done
+
     def remaining(self, now: float) -> float | None:
-        """Return the expected seconds until the end, or None if nothing is known about it."""
-        count = self.done - self._done_before
+        """Return the expected seconds until the end, or None if nothing is known about it.
+
+        The first epoch, which compiles the evaluation, counts until a second one has ended.
+
+        Args:
+            now: Time of the clock.
+        """
+        start, done_before = self.start_time, self._done_before
+        if self._first_epoch_end is not None:
+            first_end, first_done = self._first_epoch_end
+            if self.done - first_done >= first_done - done_before:
+                start, done_before = first_end, first_done
+        count = self.done - done_before
         if self.total is None or count <= 0:
             return None
-        return (now - self.start_time) * (self.total - self.done) / count
+        return (now - start) * (self.total - self.done) / count
 
 
 class Reporter:
@@ -156,6 +177,7 @@ class Reporter:
             seconds: Duration of the epoch.
         """
         assert self.task is not None
+        self.task.end_epoch(self.clock())
         epoch = {"epoch": self.task.epoch, "epochs": self.task.epochs}
         self._report("epoch", **epoch, metrics=metrics, seconds=seconds, **self._times())
 

@@ -14,7 +14,7 @@ from keras_seq import InputError
 from keras_seq.train import outputs
 from keras_seq.train import reporter as reporter_module
 from keras_seq.train.outputs import JsonReporter, QuietReporter, TextReporter
-from keras_seq.train.reporter import INTERVAL
+from keras_seq.train.reporter import INTERVAL, Task
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -231,3 +231,13 @@ def test_a_closed_output_ends_the_thread_alone(monkeypatch):
 def test_an_unknown_output():
     with pytest.raises(InputError, match="There is no output 'jsonl': did you mean 'json'"):
         outputs.make_reporter("jsonl")
+
+
+def test_the_first_epoch_does_not_count_after_the_second():
+    task = Task("step", total=50, done=0, start_time=0.0, epochs=5)
+    remaining = []
+    for done, now in ((10, 100.0), (20, 102.0), (30, 104.0)):
+        task.done = done
+        task.end_epoch(now)
+        remaining.append(task.remaining(now))
+    assert remaining == [400, 6, 4]
