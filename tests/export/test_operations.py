@@ -1,11 +1,13 @@
 """Keras operations that a runtime lacks, in custom models."""
 
+import logging
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from keras_seq import export
+from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.export_target import exporting_to
 from keras_seq._internal.portable import argmax
@@ -47,3 +49,20 @@ def test_argmax_ignores_the_sign_of_zero_in_exports_only():
         assert int(argmax(x)) == 0
         assert argmax(X, axis=1, keepdims=True).shape == (3, 1, 5)
     np.testing.assert_array_equal(argmax(X, axis=1), X.argmax(axis=1))
+
+
+def test_deprecations_in_tf2onnx_are_not_printed(tmp_path, monkeypatch):
+    from tensorflow.python.util import deprecation
+
+    records = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    logger = logging.getLogger("tensorflow")
+    monkeypatch.setattr(logger, "handlers", [handler])
+    monkeypatch.setattr(deprecation, "_PRINTED_WARNING", {})  # each is printed once
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    model = keras.Sequential([keras.Input((4, 5)), layers.PeepholeLSTM(2)])  # converts its step
+    export.onnx(model, tmp_path / "it")
+    assert not records and logger.level == logging.WARNING
+    logger.setLevel(level)

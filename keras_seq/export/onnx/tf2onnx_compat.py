@@ -11,6 +11,7 @@ Private or undocumented names that are used, as of tf2onnx 1.17:
 Keras's patches of tf2onnx are applied by `keras_seq._internal.keras_compat`.
 """
 
+import contextlib
 import functools
 import logging
 import warnings
@@ -65,7 +66,8 @@ def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
         "UnsortedSegmentSum": (_segment_sum, []),
     }
     convert = getattr(_tf2onnx().convert, source)
-    model, _ = convert(*args, **kwargs, opset=OPSET, custom_op_handlers=handlers)
+    with _without_warnings_of_tensorflow():
+        model, _ = convert(*args, **kwargs, opset=OPSET, custom_op_handlers=handlers)
     types = {node.op_type for node in _nodes(model.graph)} - {PLACEHOLDER}
     unknown = sorted(t for t in types if not onnx.defs.has(t, max_inclusive_version=OPSET))
     if unknown:
@@ -74,6 +76,18 @@ def _convert(source: str, *args: Any, **kwargs: Any) -> onnx.ModelProto:
             f"ONNX has no equivalent of TensorFlow's {', '.join(unknown)}.{''.join(remedies)}"
         )
     return model
+
+
+@contextlib.contextmanager
+def _without_warnings_of_tensorflow() -> Iterator[None]:
+    """Silence TensorFlow's warnings in the block: tf2onnx calls deprecated functions."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @functools.cache
