@@ -157,6 +157,7 @@ def test_a_file_is_written_completely_or_not_at_all(place, monkeypatch):
     ],
 )
 def test_errors_of_predict(place, capsys, options, message):
+    Path("b").touch()
     assert run("predict", RUN, *options, *NAMED) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
