@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from cyclopts import App, Parameter, Token
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from keras_seq import __version__
@@ -155,6 +155,16 @@ def limited(command: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def make_table(*headers: str, **options: Any) -> Table:
+    """Return a table that folds long words on narrow terminals, where rich would cut them off.
+
+    Args:
+        headers: Headers of the columns.
+        **options: Options of the table.
+    """
+    return Table(*(Column(header, overflow="fold") for header in headers), **options)
+
+
 def as_cell(text: str) -> Text:
     """Return a text as a cell of a table, with its brackets and control characters shown.
 
@@ -193,7 +203,7 @@ def print_folds(metrics: Mapping[str, Any]) -> None:
         metrics: Content of `metrics.json` of the cross-validation.
     """
     by_fold, summary = metrics["by_fold"], metrics["summary"]
-    table = Table("", "mean", "std. dev.", "95% interval", "by fold")
+    table = make_table("", "mean", "std. dev.", "95% interval", "by fold")
     for name in numbers(by_fold[0]):
         row = summary[name]
         low, high = row["interval"]["low"], row["interval"]["high"]
@@ -208,7 +218,7 @@ def _print_details(title: str, details: Mapping[str, Any]) -> None:
     has_labels = all(isinstance(values, Mapping) for values in details.values())
     rows = details if has_labels else {name: {"value": x} for name, x in flatten(details).items()}
     columns = dict.fromkeys(name for values in rows.values() for name in values)
-    table = Table("", *map(escape, columns), title=as_cell(title), title_justify="left")
+    table = make_table("", *map(escape, columns), title=as_cell(title), title_justify="left")
     for label, values in rows.items():
         cells = (f"{values[name]:.4f}" if name in values else "" for name in columns)
         table.add_row(as_cell(label), *cells)

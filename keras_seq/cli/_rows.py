@@ -9,11 +9,9 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TextIO
 
-from rich.table import Table
-
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.files import atomic_write
-from keras_seq.cli._common import as_cell, console
+from keras_seq.cli._common import as_cell, console, make_table
 
 Row = Mapping[str, Any]
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -29,7 +27,7 @@ def print_table(rows: Iterable[Row]) -> None:
         console.print("There are no predictions.")
         return
     columns = dict.fromkeys(name for row in rows for name in row)
-    table = Table(*columns)
+    table = make_table(*columns)
     for row in rows:
         table.add_row(*(as_cell(format_value(row.get(name, ""))) for name in columns))
     console.print(table)

@@ -1,8 +1,6 @@
 """`keras-seq cache`."""
 
-from rich.table import Table
-
-from keras_seq.cli._common import Flag, app, as_cell, console
+from keras_seq.cli._common import Flag, app, as_cell, console, make_table
 
 
 @app.command
@@ -21,7 +19,7 @@ def cache(name: str | None = None, /, *, clear: Flag = False) -> None:
     if not entries:
         console.print("The cache is empty.")
         return
-    table = Table("name", "size", "last used", "path", "made from")
+    table = make_table("name", "size", "last used", "path", "made from")
     for entry in entries:
         table.add_row(*map(as_cell, entry.to_row()))
     console.print("Removed:" if clear else "", table)

@@ -5,10 +5,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from rich.table import Table
-
 from keras_seq._internal.unicode import show_controls
-from keras_seq.cli._common import JsonFlag, app, as_cell, console
+from keras_seq.cli._common import JsonFlag, app, as_cell, console, make_table
 from keras_seq.cli._two_stages import (
     RUN_GROUP,
     Words,
@@ -114,7 +112,7 @@ def _print_line(title: str, text: str) -> None:
 
 def _print_labels(labels: Mapping[str, Mapping[str, int]], splits: list[str]) -> None:
     """Print a table of the numbers of labels, one row per label."""
-    table = Table("label", *splits)
+    table = make_table("label", *splits)
     for label in list(labels)[:MAX_LABELS]:
         table.add_row(
             as_cell(repr(label)), *(f"{labels[label].get(split, 0):,}" for split in splits)

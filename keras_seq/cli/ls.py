@@ -1,15 +1,13 @@
 """`keras-seq ls`."""
 
-from rich.table import Table
-
-from keras_seq.cli._common import app, console
+from keras_seq.cli._common import app, console, make_table
 from keras_seq.train import registry, results
 
 
 @app.command
 def ls() -> None:
     """List the recipes and the recorded results of their presets."""
-    table = Table("recipe", "preset", "seeds", "test", "minutes", "description")
+    table = make_table("recipe", "preset", "seeds", "test", "minutes", "description")
     for name, recipe in sorted(registry.list_recipes().items()):
         rows = results.summarize(recipe) or [("", "", "", "")]
         for index, row in enumerate(rows):

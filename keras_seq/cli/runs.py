@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from keras_seq._internal import files
 from keras_seq._internal.errors import InputError
-from keras_seq.cli._common import RUNS, RunsOption, app, as_cell, console
+from keras_seq.cli._common import RUNS, RunsOption, app, as_cell, console, make_table
 from keras_seq.train import registry
 from keras_seq.train.metrics import flatten, numbers
 from keras_seq.train.runs import REMEDY, Run
@@ -37,7 +36,7 @@ def list_runs(*folders: Path, runs_folder: RunsOption = RUNS) -> None:
     folders_of_runs = sorted(path.parent for path in runs_folder.glob("*/*/config.json"))
     if not folders_of_runs:
         raise InputError(f"There are no runs in {runs_folder}. Name their folder with --runs.")
-    table = Table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
+    table = make_table("run", "preset", "changed settings", "data", "validation", "test", "minutes")
     for folder in folders_of_runs:
         table.add_row(*map(as_cell, (str(folder), *_describe(Run(folder)))))
     console.print(table)
@@ -102,7 +101,7 @@ def _compare(runs: list[Run]) -> None:
         facts = {name: metrics[name] for name in FACTS if name in metrics}
         settings_of_runs.append(settings)
         metrics_of_runs.append(flatten(split_metrics) | facts)
-    table = Table("", *(escape(str(run.folder)) for run in runs))
+    table = make_table("", *(escape(str(run.folder)) for run in runs))
     for name, values in _transpose(settings_of_runs).items():
         if any(value != values[0] for value in values):
             table.add_row(name, *(as_cell(_format(value)) for value in values))

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
-from rich.table import Table
 
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.cli._common import (
@@ -18,6 +17,7 @@ from keras_seq.cli._common import (
     RunsOption,
     app,
     console,
+    make_table,
     print_metrics,
 )
 from keras_seq.cli._two_stages import (
@@ -131,7 +131,7 @@ def tune(*words: Words) -> None:
         if result is None or output.kind != "progress":
             return
         metrics, rows = result
-        table = Table(*rows[0])
+        table = make_table(*rows[0])
         for row in rows:
             table.add_row(*map(tuning.format_value, row.values()))
         console.print(table)

@@ -4,8 +4,10 @@ import io
 import json
 
 import pytest
+from rich.console import Console
 
 from keras_seq._internal.errors import InputError
+from keras_seq.cli._common import make_table
 from keras_seq.cli._rows import open_writer
 
 
@@ -34,6 +36,14 @@ def test_the_standard_output_gets_complete_rows(monkeypatch):
         write(rows[20:21])
         write(rows[21:])
     assert [json.loads(line) for line in b"".join(raw.parts).splitlines()] == rows
+
+
+def test_a_narrow_terminal_shows_whole_words():
+    table = make_table("run", "preset")
+    table.add_row("runs/ner/" + "x" * 30, "default")
+    console = Console(file=io.StringIO(), width=30)
+    console.print(table)
+    assert console.file.getvalue().count("x") == 30
 
 
 class Recorder(io.RawIOBase):
