@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from keras_seq._internal import startup
-from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.errors import InputError, check_list, unknown_name
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import card, fingerprints, results, sharing
 from keras_seq.train.config import Config
@@ -87,8 +87,9 @@ class TrainedRun:
             Rows of a table: column to value.
 
         Raises:
-            InputError: If the recipe cannot read an input.
+            InputError: If the recipe cannot read an input, or there is one string, not a list.
         """
+        check_list(inputs, "inputs")
         batches = self.predict_in_batches(inputs, **options)
         return [row for batch in batches for row in batch]
 

@@ -78,6 +78,8 @@ def test_errors_of_the_api(place):
     run = api.TrainedRun(api.Run(RUN), api.registry.find("./formula"))
     with pytest.raises(InputError, match="no format 'h5'"):
         run.export("h5")
+    with pytest.raises(InputError, match="Expected a list of inputs, got one input: 'a text'"):
+        run.predict("a text")
 
 
 @pytest.mark.parametrize(
