@@ -38,8 +38,10 @@ def export(
     """
     if portable and format != "onnx":
         raise InputError(f"--portable needs --format onnx, got --format {format}.")
-    trained = load_run(run, recipe)
     folder = output or run / format
+    trained = load_run(run, recipe)
+    if folder.exists():
+        raise InputError(f"{folder} exists already: remove it, or name another with --output.")
     with startup.filtered_stderr():
         options = {"portable": True} if portable else {}
         report = trained.export(format, folder, num_examples, **options)

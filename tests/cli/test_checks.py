@@ -28,6 +28,7 @@ MISTAKES = {
     "no example": (["trace", "unfinished"], "EXAMPLE is missing. keras-seq trace --help"),
     "no such preset": (["train", "dna", "--preset", "x"], "'x': there is only default."),
     "no inputs": (["predict", "whole", "--input", "nowhere"], "no file or folder nowhere."),
+    "an export": (["export", "whole"], "whole/savedmodel exists already: remove it, or name an"),
     "a suffix": (["predict", "whole", "a", "--output", "a.txt"], "a.txt must end with .jsonl"),
     "no data": (["train", "ner", "--data", "nowhere"], "There is no file or folder nowhere"),
     "no data to tune": (["tune", "ner", "--data", "nowhere"], "There is no file or folder"),
@@ -118,6 +119,7 @@ def results(tmp_path_factory):
             archive.writestr(member, "{}" * 100)
     (place / "cut/model.keras").write_bytes((place / "whole/model.keras").read_bytes()[:-30])
     (place / "folder/model.keras").mkdir()
+    (place / "whole/savedmodel").mkdir()
     (place / "broken/config.json").write_text('{"recipe": ')
     (place / "empty/config.json").write_text("")
     (place / "list/config.json").write_text("[]")
@@ -129,7 +131,8 @@ import contextlib, io, json, sys
 from keras_seq.cli import main
 results = []
 for arguments in {[arguments for arguments, _ in MISTAKES.values()]}:
-    with contextlib.redirect_stderr(io.StringIO()) as error:
+    error = io.StringIO()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(error):
         exit_code = main(arguments)
     results.append((exit_code, error.getvalue(), "tensorflow" in sys.modules))
 print(json.dumps(results))

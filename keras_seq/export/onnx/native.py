@@ -132,7 +132,8 @@ def portability_warnings(operators: Iterable[Operator]) -> set[str]:
             activations = operator.attributes["activations"]
             pitfalls |= find_pitfalls(operator.type, lengths, peepholes, activations)
     return {
-        f"{PITFALLS[name]}: for these runtimes, export with portable=True." for name in pitfalls
+        f"{PITFALLS[name]}: for these runtimes, export with portable=True (--portable)."
+        for name in pitfalls
     }
 
 
