@@ -51,8 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     arguments, debug = _without_debug(sys.argv[1:] if arguments is None else list(arguments))
     try:
         app(arguments, **PARSER_OPTIONS)
-    except KeyboardInterrupt:
-        print("keras-seq: interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interruption:
+        notes = getattr(interruption, "__notes__", [])
+        print("keras-seq: interrupted.", *notes, file=sys.stderr)
         return 130
     except Exception as error:
         if isinstance(error, CycloptsError):

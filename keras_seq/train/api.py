@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,7 @@ def train_run(
     with (
         make_reporter(output) as reporter,
         training_run.lock() if is_chief else contextlib.nullcontext(),
+        explain_interruption(training_run),
     ):
         if resume:
             training_run.read_unfinished(info)  # again: another process may have finished it
@@ -104,6 +105,17 @@ def train_run(
             results.record(info, metrics, config)
         reporter.report_result(training_run.folder, metrics)
     return TrainedRun(training_run, info)
+
+
+@contextlib.contextmanager
+def explain_interruption(run: Run) -> Iterator[None]:
+    """Add a note to an interruption in the block if the run can then be continued."""
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if run.is_started and not run.is_finished:
+            error.add_note("Continue with the same command and --resume.")
+        raise
 
 
 def resolve_config(

@@ -11,7 +11,7 @@ from typing import Any
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import find_ranges
 from keras_seq.train import distribution, fingerprints, registry, runs, tracking
-from keras_seq.train.api import resolve_config
+from keras_seq.train.api import explain_interruption, resolve_config
 from keras_seq.train.config import Config
 from keras_seq.train.folds import Fold, FoldCount
 from keras_seq.train.metrics import Metrics
@@ -126,7 +126,7 @@ def cross_validate(
     preset, config = resolve_config(info, preset, fields, parent if resume else None, folds)
     _check_initialization(info, config, folds)
     tracking.check_loggers(loggers)
-    with make_reporter(output) as reporter, parent.lock():
+    with make_reporter(output) as reporter, parent.lock(), explain_interruption(parent):
         if resume:
             parent.read_unfinished(info, folds)  # again: another process may have finished it
         else:

@@ -99,6 +99,9 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.RunCallback, "save", stop_after_first_epoch)
         assert run(*options, "--run", "stopped") == 130
+        assert (
+            "interrupted. Continue with the same command and --resume." in capsys.readouterr().err
+        )
     assert run(*options, "--run", "stopped") == 2, "an interrupted run is not overwritten"
     assert "--resume" in capsys.readouterr().err
     assert run("train", "mnist_rows", "--run", "stopped", "--resume", "--units", 5) == 2

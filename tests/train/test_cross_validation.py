@@ -136,6 +136,8 @@ def test_a_resumed_cross_validation_equals_an_undisturbed_one(place, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(callbacks.RunCallback, "save", stop_in_the_second_fold)
         assert run(*options, "--batch-size", 2) == 130
+    message = "keras-seq: interrupted. Continue with the same command and --resume.\n"
+    assert capsys.readouterr().err == message
     stopped = Path("runs/rows/stopped")
     finished = (stopped / "fold-1/model.keras").stat().st_mtime_ns
     assert not (stopped / "metrics.json").exists() and not (stopped / "fold-3").exists()
