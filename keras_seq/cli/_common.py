@@ -32,7 +32,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.register_install_completion_command(
-    help="Install completion of commands and options for bash, zsh or fish."
+    help=(
+        "Install completion for bash, zsh or fish: a script, and a line in ~/.bashrc or ~/.zshrc "
+        "that loads it. Recipes and their options are not completed."
+    )
 )
 # In a pipe, tables are as wide as their content.
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 10_000)

@@ -133,9 +133,12 @@ def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert "mine exists already" in capsys.readouterr().err
 
 
-def test_the_default_folder_of_a_copy_and_the_installation_of_completion(workplace, monkeypatch):
+def test_the_default_folder_of_a_copy_and_the_installation_of_completion(
+    workplace, monkeypatch, capsys
+):
     assert run("cp", "ner") == 0 and (workplace / "my_ner/config.py").is_file()
     monkeypatch.setenv("HOME", str(workplace))
+    assert run("--install-completion", "--help") == 0 and "~/.bashrc" in capsys.readouterr().out
     assert run("--install-completion", "--shell", "bash") == 0
     assert "keras-seq" in (workplace / ".bashrc").read_text()
 
