@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from cyclopts import App, Group, Parameter
 
+from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import PARSER_OPTIONS, app, limited, set_signature
 from keras_seq.train.config import Config, field_groups, field_texts
 
@@ -32,8 +33,18 @@ RUN_GROUP = Group("Run", sort_key=4)
 
 
 def print_help(command: str, words: Sequence[str]) -> bool:
-    """Print the help of a command if no recipe or run is named. Return whether it was printed."""
-    if words and words[0] not in HELP:
+    """Print the help of a command if it comes before a recipe or run. Return whether it did.
+
+    Raises:
+        InputError: If there are no words.
+    """
+    if not words:
+        name, kind = ("RUN", "runs") if command == "predict" else ("RECIPE", "ls")
+        raise InputError(
+            f"{name} is missing. keras-seq {kind} lists those that exist, and keras-seq {command} "
+            "--help describes the command."
+        )
+    if words[0] not in HELP:
         return False
     app.help_print([command])
     return True

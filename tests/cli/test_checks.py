@@ -24,6 +24,8 @@ MISTAKES = {
     "a language": (["train", "translation", "--target", "tlh"], "translation to --target 'tlh'"),
     "an unknown command": (["trian", "ner"], 'Did you mean "train"? keras-seq --help lists all.'),
     "a word too many": (["train", "ner", "mine.conll"], "Unexpected argument: 'mine.conll'."),
+    "no recipe named": (["train"], "RECIPE is missing. keras-seq ls lists those that exist"),
+    "no run to predict with": (["predict"], "RUN is missing. keras-seq runs lists those that"),
     "no run named": (["evaluate"], "RUN is missing. keras-seq evaluate --help describes it."),
     "no example": (["trace", "unfinished"], "EXAMPLE is missing. keras-seq trace --help"),
     "no such preset": (["train", "dna", "--preset", "x"], "'x': there is only default."),
