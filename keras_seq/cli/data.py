@@ -19,6 +19,7 @@ from keras_seq.cli._two_stages import (
 from keras_seq.data.report import DataReport
 from keras_seq.data.summaries import collect_summaries
 from keras_seq.train import registry
+from keras_seq.train.outputs import make_reporter
 
 MAX_LABELS = 20
 """Number of labels that are shown."""
@@ -65,8 +66,10 @@ def show_data(*words: Words) -> None:
         """
         config = dataclasses.replace(recipe.preset(preset), data=path, **fields)
         config.check_files()
-        code = recipe.import_recipe()
-        with collect_summaries() as read:
+        with make_reporter("progress", use_stderr=True) as reporter, collect_summaries() as read:
+            reporter.start_phase("importing Keras")
+            code = recipe.import_recipe()
+            reporter.start_phase("reading the data")
             try:
                 splits = code.load_splits(config)
             finally:  # What was read may explain an error.

@@ -10,6 +10,7 @@ from keras_seq._internal import startup
 from keras_seq._internal.errors import InputError
 from keras_seq.cli._common import RecipeOption, app, console, limited
 from keras_seq.train.api import load_run
+from keras_seq.train.outputs import make_reporter
 
 
 @app.command
@@ -42,9 +43,13 @@ def export(
     trained = load_run(run, recipe)
     if folder.exists():
         raise InputError(f"{folder} exists already: remove it, or name another with --output.")
-    with startup.filtered_stderr():
-        options = {"portable": True} if portable else {}
-        report = trained.export(format, folder, num_examples, **options)
+    options = {"portable": True} if portable else {}
+    with make_reporter("progress", use_stderr=True) as reporter:
+        reporter.start_phase("loading the model")
+        _ = trained.model
+        reporter.start_phase("exporting the model")
+        with startup.filtered_stderr():
+            report = trained.export(format, folder, num_examples, **options)
     for name, milliseconds in report["latency_ms"].items():
         console.print(f"[bold]{name}[/] {milliseconds:.2f} ms per example")
     console.print(f"[bold]largest difference[/] {report['max_abs_error']:.1e}")

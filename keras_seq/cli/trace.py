@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from keras_seq.cli._common import RecipeOption, app, console, limited
 from keras_seq.train.api import load_run
+from keras_seq.train.outputs import make_reporter
 
 
 @app.command
@@ -19,5 +20,10 @@ def trace(run: Path, example: str, /, *, recipe: RecipeOption = None) -> None:
             test split, from 0.
         recipe: Folder of the run's recipe, if it is not registered. Its code is executed.
     """
-    page = load_run(run, recipe).write_trace_page(example)
+    trained = load_run(run, recipe)
+    with make_reporter("progress", use_stderr=True) as reporter:
+        reporter.start_phase("loading the model")
+        _ = trained.model
+        reporter.start_phase("tracing the example")
+        page = trained.write_trace_page(example)
     console.print(f"[bold]page[/] {escape(str(page))}")

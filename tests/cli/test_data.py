@@ -100,7 +100,7 @@ def test_help_lists_the_options_of_the_recipe(capsys):
     assert cli.main(["data", "sentiment", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--text-column" in out and "--json" in out and "PATH" in out
-    assert cli.main(["data"]) == 0
+    assert cli.main(["data", "--help"]) == 0
     assert "RECIPE" in capsys.readouterr().out
 
 

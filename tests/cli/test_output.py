@@ -1,7 +1,9 @@
 """Output of `train`, `tune`, `evaluate` and `predict` with --quiet and --json, and in pipes."""
 
+import io
 import json
 import math
+from pathlib import Path
 
 import keras
 import pytest
@@ -102,3 +104,27 @@ def test_predict_prints_the_predictions_alone(inside, capsys):
     assert cli.main(["predict", RUN[0], "text", *RUN[1:], "--quiet"]) == 0
     out, err = capsys.readouterr()
     assert "weights" in out and err == ""
+
+
+class Terminal(io.StringIO):
+    """Output that is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    "arguments, phase",
+    [
+        (["data", "./formula"], "reading the data"),
+        (["trace", RUN[0], "text", *RUN[1:]], "tracing the example"),
+        (["export", *RUN], "exporting the model"),
+    ],
+)
+def test_a_terminal_shows_what_takes_time(inside, monkeypatch, arguments, phase):
+    report = {"latency_ms": {}, "max_abs_error": 0.0}
+    monkeypatch.setattr(TrainedRun, "export", lambda *arguments: report)
+    monkeypatch.setattr(TrainedRun, "write_trace_page", lambda *arguments: Path("page"))
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    assert cli.main(arguments) == 0
+    assert f"{phase}\n" in terminal.getvalue()
