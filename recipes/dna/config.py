@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Literal
 
-from keras_seq._internal.errors import InputError
+from keras_seq import InputError
 from keras_seq.train import config
 
 

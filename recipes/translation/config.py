@@ -4,7 +4,7 @@ import dataclasses
 import re
 from typing import Annotated, Literal
 
-from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq import InputError
 from keras_seq.train import config
 
 Language = Annotated[str, config.Form("a language, such as en", re.compile(r"\w[\w-]*").fullmatch)]
@@ -72,7 +72,10 @@ class Config(config.Config):
                 f"{self.source}."
             )
         elif self.target not in LANGUAGES:
-            raise unknown_name("built-in translation to --target", self.target, LANGUAGES)
+            raise InputError(
+                f"There is no built-in translation to --target {self.target!r}; take one of "
+                f"{', '.join(sorted(LANGUAGES))}."
+            )
 
 
 PRESETS = {

@@ -200,7 +200,7 @@ def test_dna(hub):
 
 def wav(seed, rate=16_000):
     """Return the bytes of a short recording."""
-    samples = np.random.default_rng(seed).integers(-9_000, 9_000, 800).astype("int16")
+    samples = np.random.default_rng(seed).integers(-9_000, 9_000, 4_000).astype("int16")
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
@@ -230,7 +230,7 @@ def test_recordings(hub, workplace, monkeypatch):
     for number in (0, 29, 30):
         np.testing.assert_array_equal(samples[f"word {number}"], wav(number)[1])
     assert "audio = 'audio', text = 'sentence'; 31 rows" in said
-    _, said = load("speech", "hf:spoken", max_hours=0.0001)
+    _, said = load("speech", "hf:spoken", max_hours=0.0005)
     assert "left out 23: beyond --max-hours" in said
     with pytest.raises(InputError, match="row 1: the column of the recordings has no audio"):
         load("speech", "hf:spoken", file_column="sentence")

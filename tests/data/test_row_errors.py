@@ -78,6 +78,7 @@ def test_skip_reads_exactly_the_good_rows(tmp_path, name):
     path = tmp_path / name
     has_row_first = first is not None and "first" in first
 
+    @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.filter_too_much])
     @given(st.lists(st.sampled_from([None, None, *bad_lines]), max_size=12))
     def check(bad):
         good_lines = [template.format(i) for i in range(len(bad))]

@@ -327,7 +327,7 @@ def read_mocked_rows(builder, split=None, **_):
     import tensorflow as tf
 
     sound = "speech" if builder.name == "librispeech" else "audio"
-    rows = [{sound: (tone(0.1, 16_000) * 2**15).astype("int64")[: 1600 - n]} for n in range(30)]
+    rows = [{sound: (tone(0.4, 16_000) * 2**15).astype("int64")[: 6400 - n]} for n in range(30)]
     for number, row in enumerate(rows):
         if builder.name == "librispeech":
             row["text"] = f"MISTER {number}"
@@ -359,12 +359,12 @@ def test_mocked_tfds_datasets(workplace, mock_public, name, texts, factor):
     for examples in splits.values():
         assert texts <= set(examples.targets) and "_unknown_" not in examples.targets
         assert examples.inputs[0].dtype == np.int16
-        assert len(examples.inputs[0]) == 1600 * factor
+        assert len(examples.inputs[0]) == 6400 * factor
 
 
 def test_max_hours(workplace, mock_public):
     with mock_public(as_dataset_fn=read_mocked_rows):
-        splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, max_hours=1 / 3600))
+        splits = data.load(Config(data="tfds:librispeech", sample_rate=RATE, max_hours=4 / 3600))
     assert 10 <= len(splits["train"].inputs) <= 12
 
 
