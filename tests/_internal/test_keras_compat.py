@@ -282,6 +282,7 @@ assert "keras_seq.layers" in sys.modules
 """
 
 
+@pytest.mark.slow
 def test_saved_classes_are_found_after_an_import_that_imports_no_backend(tmp_path):
     nested_model().save(tmp_path / "model.keras")
     command = [sys.executable, "-c", LOAD, str(tmp_path / "model.keras")]

@@ -80,6 +80,7 @@ def test_a_trial_that_is_to_be_retried_comes_next(tmp_path):
     assert again.trial_id == trial.trial_id and not oracle.retry_queue
 
 
+@pytest.mark.slow
 def test_a_bayesian_oracle_is_random_by_its_state(tmp_path):
     class Drawing(compat.OracleHooks, keras_tuner.oracles.BayesianOptimizationOracle):
         pass

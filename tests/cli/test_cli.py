@@ -81,6 +81,7 @@ def test_train_evaluate_predict(workplace, digits, capsys):
     assert (folder / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     workplace, digits, monkeypatch, capsys
@@ -121,6 +122,7 @@ def test_same_seed_same_metrics_and_resume_equals_an_undisturbed_run(
     assert len(history[0]) > 2 and history[0] == history[1]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_a_copied_recipe_runs_from_its_folder(workplace, digits, capsys):
     assert run("cp", "mnist_rows", "mine") == 0

@@ -67,6 +67,7 @@ class RecipeWithSplits:
         return self.splits
 
 
+@pytest.mark.slow
 def test_an_example_of_the_test_split(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype("uint8")
     path = write_example_page(

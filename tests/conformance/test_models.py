@@ -115,7 +115,7 @@ def test_prediction_records_no_gradients(trained, name, kind, monkeypatch):
     assert enabled and not any(enabled)
 
 
-@EVERY
+@pytest.mark.parametrize("name", slow_but(["SequenceTagger", "SequenceClassifier"], [*CASES]))
 def test_saving_and_loading(trained, name, kind, tmp_path):
     case, model, _ = trained
     model.save(tmp_path / "model.keras")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from helpers import BACKEND
+from helpers import BACKEND, slow_but
 from PIL import Image
 from starlette.requests import Request
 from starlette.testclient import TestClient
@@ -151,7 +151,7 @@ def test_no_file_of_the_machine_is_served(component, defence, secret, monkeypatc
 KINDS = {"ner": tagger, "mnist_rows": rows, "speech": recognizer}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", slow_but(["mnist_rows", "speech"], [*KINDS]))
 def test_no_file_is_served_by_the_pages_of_recipes(name, secret, monkeypatch):
     monkeypatch.setattr(app, "MAX_WAITING_PER_ADDRESS", 1_000)
     with client_of(

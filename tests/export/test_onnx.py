@@ -162,6 +162,7 @@ def test_without_a_mask_there_are_no_sequence_lengths(tmp_path):
     assert not counts["TopK"]
 
 
+@pytest.mark.slow
 def test_a_tagger(tmp_path):
     encoder = TextEncoder(["ab", "cd", "efg"])
     pairs = layers.BigramEmbedding([encoder.encode("ab cd")], 2)
@@ -224,7 +225,8 @@ def test_a_classifier(tmp_path):
     np.testing.assert_allclose(weights[0], [*(w for _, w in ours.token_weights), 0], atol=1e-5)
 
 
-@pytest.mark.parametrize("styles", [None, pytest.param(["a", "b"], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("styles", [None, ["a", "b"]])
 def test_a_generator(tmp_path, styles):
     encoder = TextEncoder("abc", "char", end=True)
     if styles is None:

@@ -57,6 +57,7 @@ def test_fit(functional):
     assert accuracy == 1 and loss < history["loss"][0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way", "two_cores")
 def test_padding_has_no_influence():
     crf = layers.CRF(5)

@@ -6,6 +6,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+from helpers import slow_but
 from keras import ops
 
 from keras_seq._internal.errors import InputError
@@ -76,7 +77,7 @@ INPUTS = {
 }
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("name", slow_but(["texts", "arrays"], [*INPUTS]))
 def test_fit_and_evaluate_accept_raw_examples_and_arrays(name):
     expected, counter = small(), small()
     x, y = arrays(expected)

@@ -241,6 +241,7 @@ def test_a_stream_returns_text_before_the_end(trained):
     assert "a" in "".join(texts[: len(texts) // 2])
 
 
+@pytest.mark.slow
 def test_a_language_model_decides_between_similar_sounds():
     recognizer = small()
     encoder = TextEncoder("ab", "char", end=True)
@@ -398,14 +399,15 @@ def test_savedmodel_transcribes_without_this_package(trained, tmp_path, elsewher
     assert out.strip() == "['abba', 'b', '']"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize(
     ("options", "name"),
     [
         (FULL, "onnx"),
         ({"bidirectional": False}, "litert"),
-        pytest.param({"bidirectional": False}, "onnx", marks=pytest.mark.slow),
-        pytest.param(FULL, "litert", marks=pytest.mark.slow),
+        ({"bidirectional": False}, "onnx"),
+        (FULL, "litert"),
     ],
 )
 def test_exported_to_other_formats(name, options, tmp_path):

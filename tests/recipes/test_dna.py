@@ -163,6 +163,7 @@ def test_splice_junctions_in_the_format_of_the_package(monkeypatch):
     assert list(splice.read_splice_junctions()) == [("AcN", "EI"), ("GTT", "N")]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_end_to_end(workplace, capsys):
     table(workplace / "mine.csv")

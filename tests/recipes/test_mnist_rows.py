@@ -87,6 +87,7 @@ def test_modes(tmp_path, name):
     np.testing.assert_array_equal(read_digit(path).pixels, BAR)
 
 
+@pytest.mark.slow
 def test_digits_of_mnist_are_read_as_they_are(tmp_path):
     images = mnist_data()[0][::50].astype("uint8").reshape(-1, 28, 28)
     for image in images:

@@ -57,6 +57,7 @@ def test_each_tag_scheme(workplace, scheme):
     assert spans_by_text == {" ".join(tokens): expected for tokens, expected in sentences()}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("either_way")
 def test_a_conll_file_end_to_end(workplace, capsys):
     (workplace / "mine.conll").write_text(conll("IOB1"))
@@ -215,6 +216,7 @@ def test_unbalanced_brackets():
 UPOS = {"Ada": "PROPN", "sees": "VERB", "it": "PRON"}
 
 
+@pytest.mark.slow
 def test_parts_of_speech_of_conll_u(workplace):
     rng = np.random.default_rng(0)
     blocks, expected = [], {}
@@ -315,6 +317,7 @@ def test_the_report_on_the_data_has_the_tokenizer(workplace, capsys):
     assert "\n  training tokens: 9912 | S. | Avenue | H\n" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_tokenizer_lowers_the_f1_of_raw_text(workplace):
     from keras_seq_recipes.ner import metric
 

@@ -33,6 +33,7 @@ def spoken():
     return list(synthesis.synthesize_utterances(RATE, COUNTS))
 
 
+@pytest.mark.slow
 def test_synthesis_is_deterministic(spoken):
     again = synthesis.synthesize_utterances(RATE, COUNTS)
     for (*ours, sound), (*theirs, other) in zip(spoken, again, strict=True):

@@ -80,6 +80,7 @@ def test_paint():
     np.testing.assert_allclose(frames, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_builtin_clips(workplace, monkeypatch):
     monkeypatch.setattr(actions, "CLIPS", {"train": 24, "validation": 12, "test": 12})
     splits = data.load(Config())
