@@ -72,18 +72,22 @@ def quick_graphs():
 
 
 class Memory:
-    """Memory of this process since the last garbage collection."""
+    """Memory of this process since the last garbage collection.
 
-    def __init__(self):
+    Args:
+        share: Growth before the next collection, as a share of the machine's memory per core.
+    """
+
+    def __init__(self, share):
         self.process = psutil.Process()
-        self.max_growth = psutil.virtual_memory().total / os.cpu_count() / 3
+        self.max_growth = psutil.virtual_memory().total / os.cpu_count() * share
         self.size = self.read_size()
 
     def read_size(self):
         return self.process.memory_info().rss
 
     def collect_if_grown(self):
-        """Collect garbage, frozen or not, if the process has grown by a third of its share.
+        """Collect garbage, frozen or not, if the process has grown by the allowed amount.
 
         A collection takes up to a minute, because compiled programs are freed.
         """
@@ -110,8 +114,9 @@ class Memory:
 
 
 @pytest.fixture(scope="session")
-def memory():
-    return Memory()
+def memory(pytestconfig):
+    # A module of slow tests can need several gigabytes more.
+    return Memory(1 / 3 if pytestconfig.option.markexpr == "not slow" else 1 / 6)
 
 
 @pytest.fixture(autouse=True, scope="module")
