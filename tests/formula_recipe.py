@@ -15,7 +15,7 @@ class Config(config.Config):
     kind: str = config.tunable("plain", choices=("plain", "fine"))
     bias: bool = config.tunable(True, choices=(True, False))
     bad: int = 0
-    steps: int = 3
+    steps: int | None = 3
 
     def check_files(self):
         pass  # The data is not in files.

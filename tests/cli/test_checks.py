@@ -22,7 +22,7 @@ MISTAKES = {
     "no workers": (["tune", "ner", "--workers=-1"], "--workers must be an integer of at least 1"),
     "a combination": (["train", "dna", "--strides", "99"], "--strides must be at most --kernel"),
     "a language": (["train", "translation", "--target", "tlh"], "translation to --target 'tlh'"),
-    "an unknown command": (["trian", "ner"], 'Did you mean "train"? keras-seq --help lists all.'),
+    "an unknown command": (["trane", "ner"], 'Did you mean "train"? keras-seq --help lists all.'),
     "a word too many": (["train", "ner", "mine.conll"], "Unexpected argument: 'mine.conll'."),
     "no recipe named": (["train"], "RECIPE is missing. keras-seq ls lists those that exist"),
     "no run to predict with": (["predict"], "RUN is missing. keras-seq runs lists those that"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_seq.cli import _two_stages, train
+from keras_seq.cli import _two_stages, predict, train
 from keras_seq.cli.app import app
 from keras_seq.train import registry
 from keras_seq.train.runs import Run
@@ -68,6 +68,7 @@ def no_files(monkeypatch):
         Run, "read_config", lambda self, _=None: (registry.find(self.folder.parent.name), None, {})
     )
     monkeypatch.setattr(Run, "ensure_model", lambda self: None)
+    monkeypatch.setattr(predict, "_check_files", lambda options: None)
 
 
 def check(line):
