@@ -66,8 +66,10 @@ def test_a_copied_recipe_with_another_feature(workplace):
 def test_a_custom_cell_in_a_tagger(tmp_path):
     page = (GUIDES / "own_cell.md").read_text("utf-8")
     names: dict = {}
-    for code in re.findall(r"```{code-cell} python\n(.*?)```", page, re.DOTALL)[:3]:
+    for code in re.findall(r"```{code-cell} python\n(.*?)```", page, re.DOTALL):
         exec(code, names)
+        if "spans" in names:
+            break
     assert [(span.text, span.label) for span in names["spans"]] == [
         ("Grace", "PER"),
         ("London", "LOC"),
