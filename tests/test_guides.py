@@ -26,6 +26,7 @@ def test_all_cells_are_python_3():
                 compile(cell, f"{page.name}, cell {number}", "exec")
 
 
+@pytest.mark.slow  # torch is installed for the slow tests
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
 def test_weights_of_torch(kind):
     torch = pytest.importorskip("torch")

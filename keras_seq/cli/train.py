@@ -143,10 +143,19 @@ def train(*words: Words) -> None:
             output: What is printed.
             **fields: Fields of the recipe's Config.
         """
-        command = shlex.join(["keras-seq", "train", *words])
         if config is not None:
             fields = vars(defaults.override(**fields))
         loggers: tuple[Logger, ...] = ("tensorboard", *logger) if tensorboard else logger
+        shared: dict[str, Any] = {
+            "preset": preset,
+            "run": run,
+            "runs_folder": runs_folder,
+            "resume": resume,
+            "loggers": loggers,
+            "command": shlex.join(["keras-seq", "train", *words]),
+            "output": output.kind,
+            **fields,
+        }
         if folds is not None:
             for option, value in {"--record": record, "--distribute": distribute}.items():
                 if value:
@@ -154,36 +163,12 @@ def train(*words: Words) -> None:
                         f"{option} is for a run with one model, not for --folds {folds}; leave out "
                         "one of them."
                     )
-            result = cross_validate(
-                recipe_ref,
-                folds,
-                preset=preset,
-                run=run,
-                runs_folder=runs_folder,
-                resume=resume,
-                loggers=loggers,
-                command=command,
-                output=output.kind,
-                **fields,
-            )
+            result = cross_validate(recipe_ref, folds, **shared)
             if output.kind == "progress":
                 print_folds(result.metrics)
                 console.print(f"[bold]run[/] {escape(str(result.folder))}")
             return
-        trained = train_run(
-            recipe_ref,
-            preset=preset,
-            run=run,
-            runs_folder=runs_folder,
-            resume=resume,
-            record=record,
-            test=test,
-            distribute=distribute,
-            loggers=loggers,
-            command=command,
-            output=output.kind,
-            **fields,
-        )
+        trained = train_run(recipe_ref, record=record, test=test, distribute=distribute, **shared)
         if trained is not None and output.kind == "progress":
             print_metrics(trained.metrics, recipe.monitor)
             console.print(f"[bold]run[/] {escape(str(trained.folder))}")

@@ -98,7 +98,7 @@ class Reporter:
     """
 
     reports_progress = False
-    """Whether to report the progress every `INTERVAL` seconds."""
+    """True if the reporter writes the progress every `INTERVAL` seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
