@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -65,6 +66,7 @@ def test_the_example_of_a_layer():
 @pytest.mark.slow
 def test_all_examples(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    keras.utils.clear_session()  # for the names of layers
     names: dict = {}
     for block in BLOCKS:
         run(block, names)

@@ -21,6 +21,9 @@ from keras_seq.models.base import BaseModel
 EPOCHS = 40
 TENSORFLOW = BACKEND == "tensorflow"
 EVERY = pytest.mark.parametrize("name", CASES)
+TRAINED = pytest.mark.parametrize(
+    "name", slow_but(["SequenceTagger", "SequenceClassifier"], [*CASES])
+)
 
 
 @pytest.fixture(params=["plain", slow("full")])
@@ -84,7 +87,7 @@ def test_every_exported_model_has_a_case():
     assert all(issubclass(getattr(models, name), BaseModel) for name in exported)
 
 
-@EVERY
+@TRAINED
 def test_learns_raw_examples(trained, name, kind):
     case, model, losses = trained
     assert np.isfinite(losses).all()
@@ -98,7 +101,7 @@ def test_learns_raw_examples(trained, name, kind):
 
 
 @pytest.mark.skipif(BACKEND != "torch", reason="only torch records operations unasked")
-@EVERY
+@TRAINED
 def test_prediction_records_no_gradients(trained, name, kind, monkeypatch):
     import torch
 
@@ -115,7 +118,7 @@ def test_prediction_records_no_gradients(trained, name, kind, monkeypatch):
     assert enabled and not any(enabled)
 
 
-@pytest.mark.parametrize("name", slow_but(["SequenceTagger", "SequenceClassifier"], [*CASES]))
+@TRAINED
 def test_saving_and_loading(trained, name, kind, tmp_path):
     case, model, _ = trained
     model.save(tmp_path / "model.keras")
@@ -135,7 +138,7 @@ def test_saving_and_loading(trained, name, kind, tmp_path):
         assert min(history.history["loss"]) < 1.5 * before + 0.1
 
 
-@EVERY
+@TRAINED
 def test_predictions_do_not_depend_on_the_batch(trained, name, kind):
     case, model, _ = trained
     answers, scores = (run(model, case.examples) for run in (case.predict, case.scores))
@@ -146,7 +149,7 @@ def test_predictions_do_not_depend_on_the_batch(trained, name, kind):
     assert case.predict(model, []) == []
 
 
-@EVERY
+@TRAINED
 def test_trace_shows_gates_and_states(trained, name, kind):
     case, model, _ = trained
     inputs, _ = model.trace_inputs(case.examples[0])
@@ -163,7 +166,7 @@ def test_trace_shows_gates_and_states(trained, name, kind):
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="exports from TensorFlow")
-@pytest.mark.parametrize("name", slow_but(["SequenceTagger", "VideoClassifier"], [*CASES]))
+@pytest.mark.parametrize("name", slow_but(["SequenceTagger"], [*CASES]))
 def test_savedmodel_gives_the_same_predictions(name, tmp_path):
     import tensorflow as tf
 

@@ -51,7 +51,7 @@ def tokens_of(name):
     return [by_letters[text.replace(" ", "")] for text in TEXTS[name]]
 
 
-@pytest.mark.parametrize("name", CORPORA)
+@pytest.mark.parametrize("name", slow_but(["learned"], CORPORA))
 def test_texts_and_tokens_have_the_same_tags(name, tmp_path):
     tagger = make_tagger(name)
     results = tagger.tag_tokens([*TEXTS[name], *tokens_of(name)])
@@ -79,7 +79,8 @@ def check_endpoint(tag, name):
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
-@pytest.mark.parametrize("name", slow_but(["whitespace"], CORPORA))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORPORA)
 def test_the_exported_signature(name):
     adapter = adapter_for(make_tagger(name))
     check_endpoint(adapter.text_signatures(adapter.example_inputs())["tag"].function, name)

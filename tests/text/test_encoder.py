@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 from helpers import slow_but
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from keras_seq._internal.errors import InputError
@@ -71,7 +71,6 @@ TEXTS = st.lists(
 
 
 @pytest.mark.parametrize(("name", "lower"), slow_but(SOME_CASES, CASES))
-@settings(max_examples=40)
 @given(TEXTS)
 def test_graphs_equal_python(name, lower, texts):
     own = encoder(name, lower)

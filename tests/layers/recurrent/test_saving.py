@@ -122,6 +122,7 @@ def test_config_round_trip(cls):
     assert keras.saving.get_registered_name(cls) == f"keras_seq>{cls.__name__}"
 
 
+@pytest.mark.slow
 def test_training_and_saving_of_a_cell_in_keras_rnn(tmp_path):
     keras.utils.set_random_seed(1)
     inputs = keras.Input((TIMESTEPS, FEATURES))
