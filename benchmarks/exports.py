@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks import page
 from benchmarks.interleaved import spread
 from keras_seq._internal import startup
-from keras_seq.batching import RawExamples
+from keras_seq.batching import Arrays, EncodedDataset, RawExamples
 from keras_seq.train import runs
 
 
@@ -27,7 +27,7 @@ def measure(run: Path, turns: int) -> Iterator[page.Row]:
     from keras_seq.export.verification import latency
 
     inputs = recipe.export_inputs(model, config, 8)
-    example = recipe.encode(model, _first(recipe.load(config)["test"])).inputs
+    example = padded_inputs(recipe.encode(model, _first(recipe.load(config)["test"])))
     latencies: dict[tuple[str, str], list[float]] = {}
     differences: dict[str, float] = {}
     for _ in range(turns):
@@ -48,6 +48,12 @@ def measure(run: Path, turns: int) -> Iterator[page.Row]:
             "spread": spread(times) if turns > 1 else 0.0,
             "max_abs_error": differences.get(name),
         }
+
+
+def padded_inputs(dataset: EncodedDataset) -> Arrays:
+    """Return the inputs of the first example as a batch, which `predict` takes."""
+    length = 0 if dataset.lengths is None else dataset.lengths[0]
+    return dataset.pad_batch([0], length)[0]
 
 
 def _first(examples: RawExamples) -> RawExamples:
