@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from helpers import slow_but
 from keras import ops
 
 from keras_seq import export, layers
@@ -23,13 +24,13 @@ def words_and_mask():
     return keras.Model([words, mask, x], layers.GRU(2)(features, mask=mask))
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("format", slow_but(["savedmodel"], export.FORMATS))
 def test_a_model_is_exported_without_examples(tmp_path, format):
     report = export.FORMATS[format](words_and_mask(), tmp_path / "it")
     assert report["endpoints"] == ["predict"] and report["max_abs_error"] < 1e-5
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("format", slow_but(["onnx"], export.FORMATS))
 def test_a_sequential_model_is_exported_without_examples(tmp_path, format):
     model = keras.Sequential([keras.Input((None, 2)), layers.LSTM(3), keras.layers.Dense(1)])
     report = export.FORMATS[format](model, tmp_path / "it")

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from helpers import slow_but
+from helpers import slow, slow_but
 from keras import ops
 
 from keras_seq import export, layers
@@ -141,7 +141,9 @@ class LeakyCell(RecurrentCell):
         return Step(h, [h], {})
 
 
-@pytest.mark.parametrize("options", [{}, {"go_backwards": True}, {"zero_output_for_mask": True}])
+@pytest.mark.parametrize(
+    "options", [{"go_backwards": True}, slow({}), slow({"zero_output_for_mask": True})]
+)
 def test_other_cells_become_scan(tmp_path, options):
     counts = check(
         with_mask(
@@ -203,6 +205,7 @@ def test_a_tagger(tmp_path):
     assert not tags[1, 1:].any() and not probabilities[1, 1:].any()
 
 
+@pytest.mark.slow
 def test_a_classifier(tmp_path):
     encoder = TextEncoder(["good", "bad", "film"])
     pairs = [encoder.encode("bad film")]

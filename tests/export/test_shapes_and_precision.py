@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import onnx
 import pytest
+from helpers import slow
 
 from keras_seq import export, layers
 from keras_seq._internal.errors import InputError
@@ -74,7 +75,8 @@ def test_weights_in_float16_are_exported_in_float32(tmp_path):
     assert output.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
 
 
-STEPWISE = [(layers.TimeDistributed, 3), (layers.TimeDistributed, None), (layers.FlattenTime, None)]
+FLATTEN = (layers.FlattenTime, None)
+STEPWISE = [FLATTEN, *(slow((layers.TimeDistributed, steps)) for steps in (3, None))]
 
 
 @FORMATS

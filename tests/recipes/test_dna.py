@@ -409,7 +409,7 @@ def small_model():
     return RECIPE.build(config, train), train
 
 
-@pytest.mark.parametrize("how", slow_but(["onnx"], ["savedmodel", "onnx", "litert"]))
+@pytest.mark.parametrize("how", slow_but([], ["savedmodel", "onnx", "litert"]))
 def test_exports(workplace, how):
     pytest.importorskip({"onnx": "onnxruntime", "litert": "ai_edge_litert"}.get(how, "tensorflow"))
     model, train = small_model()

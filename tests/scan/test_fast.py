@@ -18,6 +18,7 @@ from helpers import (
     make,
     normal,
     run,
+    slow,
     slow_but,
     states,
 )
@@ -70,7 +71,7 @@ def test_gradient_without_training_reruns_the_forward_pass(name):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, slow(True)])
 def test_in_graphs_with_and_without_xla(jit):
     import tensorflow as tf
 
@@ -192,7 +193,7 @@ def test_bfloat16_steps_are_computed_in_float32(name):
 
 @on_tensorflow
 @pytest.mark.usefixtures("two_cores")
-@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("backwards", [True, slow(False)])
 def test_unknown_lengths_in_a_graph(backwards):
     import tensorflow as tf
 

@@ -71,7 +71,7 @@ def tensors(*nest):
     ]
 
 
-@settings(max_examples=4)
+@settings(max_examples=2)
 @given(problems())
 def test_likelihood_marginals_and_viterbi_equal_all_paths(problem):
     check(problem)

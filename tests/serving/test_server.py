@@ -46,6 +46,7 @@ def server(toy):
     process.wait()
 
 
+@pytest.mark.slow
 def test_bodies_cut_off_and_sigterm_under_load(server):
     address = urlsplit(server.address)
     head = b"POST /v1/models/words:predict HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"

@@ -31,6 +31,7 @@ VOCABULARY = [*"aAbéσİß中", "ab", "Ab", "cat", "▁", "▁a", "▁cat", "ba
 CASES = [(name, lower) for name in NAMES for lower in (False, True)]
 CLASSES = [EMOJI, EXTEND, REGIONAL_INDICATOR, SPACE, WORD]
 SOME_CASES = [("word", False), *((name, True) for name in NAMES)]
+FEW_CASES = [("word", False), ("wordpiece", True), ("char_nospace", True)]
 EVERYTHING = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
 
@@ -70,7 +71,7 @@ TEXTS = st.lists(
 )
 
 
-@pytest.mark.parametrize(("name", "lower"), slow_but(SOME_CASES, CASES))
+@pytest.mark.parametrize(("name", "lower"), slow_but(FEW_CASES, CASES))
 @given(TEXTS)
 def test_graphs_equal_python(name, lower, texts):
     own = encoder(name, lower)
@@ -137,7 +138,7 @@ def check_tokens(name, lower, texts):
     assert not differ.any(), flat[differ][:9]
 
 
-@pytest.mark.parametrize(("name", "lower"), SOME_CASES)
+@pytest.mark.parametrize(("name", "lower"), slow_but(FEW_CASES, SOME_CASES))
 @pytest.mark.parametrize("which", slow_but(["boundaries"], ["boundaries", "everything"]))
 def test_graphs_equal_python_for_all_of_unicode(which, name, lower):
     """Compare each character alone, in several contexts, and all characters in one text.
