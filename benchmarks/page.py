@@ -2,13 +2,13 @@
 
 import importlib.metadata
 import json
-import os
 import platform
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.ratios import ratios, summary
 
 RESULTS = Path(__file__).parent / "results"
@@ -31,7 +31,7 @@ def record(path: Path, command: str, rows: list[Row]) -> None:
     installed = {package.name: package.version for package in importlib.metadata.distributions()}
     content = {
         "command": command,
-        "machine": {"processor": _processor(), "cores": os.cpu_count()},
+        "machine": machine.describe(),
         "versions": {
             "python": platform.python_version(),
             **{package: installed[package] for package in PACKAGES if package in installed},
@@ -51,8 +51,9 @@ def page() -> str:
         "library's times within one run; a ratio below 1 means that ours is faster. "
         "[fast_path.md](fast_path.md) describes the implementation and the experiments.",
     ]
+    recurrent = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("recurrent_*.json"))]
+    lines += ["", *_recurrent(recurrent)]
     for name, section in {
-        "recurrent": _recurrent,
         "accuracy": _accuracy,
         "lengths": _lengths,
         "fit": _fit,
@@ -70,17 +71,24 @@ def page() -> str:
         path = RESULTS / f"{name}.json"
         if path.exists():
             content = json.loads(path.read_text())
-            machine = content["machine"]
-            versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
-            lines += ["", *section(content["rows"]), ""]
-            lines.append(
-                f"`{content['command']}` on {machine['cores']} cores of {machine['processor']}; "
-                f"{versions}."
-            )
+            lines += ["", *section(content["rows"]), "", _source(content)]
     return "\n".join(lines) + "\n"
 
 
-def _recurrent(rows: list[Row]) -> list[str]:
+def _source(content: dict[str, Any]) -> str:
+    """Return the command, the machine and the versions of a result file."""
+    versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
+    commit = f" at commit {content['commit']}" if "commit" in content else ""
+    processor, cores = content["machine"]["processor"], content["machine"]["cores"]
+    return f"`{content['command']}`{commit} on {cores} cores of {processor}; {versions}."
+
+
+def _recurrent(contents: list[dict[str, Any]]) -> list[str]:
+    """Return the medians on all processors, then the tables of each.
+
+    Args:
+        contents: Result files of `benchmarks.recurrent`, one per processor.
+    """
     lines = [
         "## Layers",
         "",
@@ -92,11 +100,36 @@ def _recurrent(rows: list[Row]) -> list[str]:
         "- ours float32: our layer in float32, compared with bfloat16",
         "- before: our layer at commit 0a37917, without higher-order derivatives",
         "- spread: interquartile range of our times, relative to their median",
+        "",
+        "Medians over the five shapes on each processor: ours / keras, then ours / torch, or ours "
+        "/ ours float32.",
+        "",
     ]
+    names = [machine.title(content["machine"]) for content in contents]
+    medians = [
+        {(line["mode"], line["cell"]): line for line in summary(content["rows"])}
+        for content in contents
+    ]
+    lines += _head(["mode", "cell", *names])
+    for key in dict.fromkeys(key for of_processor in medians for key in of_processor):
+        row = [*key]
+        for of_processor in medians:
+            line = of_processor.get(key, {})
+            columns = [c for c in ("keras", "torch", "ours float32") if c in line]
+            row.append(" / ".join(_ratio(line, c) for c in columns))
+        lines.append(_row(row))
+    for name, content in zip(names, contents):
+        lines += ["", f"### {name}", "", _source(content), *_tables_by_mode(content["rows"])]
+    return lines
+
+
+def _tables_by_mode(rows: list[Row]) -> list[str]:
+    """Return one table per mode, with one row per cell and shape, and the medians."""
+    lines = []
     for mode in dict.fromkeys(row["mode"] for row in rows):
         columns = list(dict.fromkeys(c for row in rows if row["mode"] == mode for c in ratios(row)))
         head = ["cell", "batch, timesteps, features, units", "ours, ms", "spread"]
-        lines += ["", f"### {mode}", "", *_head(head + [f"ours / {c}" for c in columns])]
+        lines += ["", f"#### {mode}", "", *_head(head + [f"ours / {c}" for c in columns])]
         for row in rows:
             if row["mode"] == mode:
                 row_ratios = ratios(row)
@@ -398,10 +431,3 @@ def _row(cells: list[str]) -> str:
 
 def _ratio(row: Row, column: str) -> str:
     return f"{row[column]:.2f}" if column in row else "-"
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor()

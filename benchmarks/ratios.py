@@ -10,7 +10,7 @@ def ratios(row: dict[str, Any]) -> dict[str, float]:
     """Return our time over the faster Keras mode, torch and others, and over Keras, both jitted.
 
     Args:
-        row: Row of `benchmarks/results/recurrent.json`.
+        row: Row of a result file of `benchmarks.recurrent`.
     """
     time = row["milliseconds"]
     keras = [
@@ -33,7 +33,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the median ratios over the shapes, one row per mode and cell.
 
     Args:
-        rows: Rows of `benchmarks/results/recurrent.json`.
+        rows: Rows of a result file of `benchmarks.recurrent`.
     """
     lines: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows:

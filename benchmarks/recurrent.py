@@ -2,9 +2,10 @@
 
 For every cell, shape and mode, it times our layer, Keras's layer with and without XLA, our cell in
 `keras.layers.RNN`, torch, ONNX Runtime (forward only) and the matrix products alone, in turn. Each
-library has its own process. Writes `benchmarks/results/recurrent.json`, a plot of the same name and
-`docs/speed.md`. `--before FOLDER` adds the layers of another checkout of this repository, and lists
-the shapes that have become slower by more than their spread.
+library has its own process. Writes one file per processor, named by the processor, its instruction
+set and the number of cores, such as `benchmarks/results/recurrent_intel_xeon_avx512_2_cores.json`,
+a plot of the same name and `docs/speed.md`. `--before FOLDER` adds the layers of another checkout
+of this repository, and lists the shapes that have become slower by more than their spread.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks import page
+from benchmarks import machine, page
 from benchmarks.interleaved import Peer, compare, spread
 from benchmarks.ratios import ratios, summary
 
@@ -119,7 +120,7 @@ def slower(rows: list[page.Row]) -> list[tuple[page.Row, str, float]]:
     """Return the rows and contestants that are slower than before by more than their spread.
 
     Args:
-        rows: Rows of `benchmarks/results/recurrent.json`.
+        rows: Rows of a result file of this benchmark.
 
     Returns:
         Tuples (row, contestant, ratio). The spread is the larger one of both contestants.
@@ -153,8 +154,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = measure(options.cells, options.modes, options.turns, options.before)
     if not options.dry:
-        page.write("recurrent", rows)
-        draw(rows, page.RESULTS / "recurrent.png")
+        name = f"recurrent_{machine.slug(machine.describe())}"
+        page.write(name, rows)
+        draw(rows, page.RESULTS / f"{name}.png")
     for line in summary(rows):
         print({k: round(v, 2) if isinstance(v, float) else v for k, v in line.items()})
     for row, contestant, ratio in slower(rows):

@@ -1,5 +1,10 @@
-"""Comparison with other code by `python -m benchmarks.recurrent --before`."""
+"""Result files of `python -m benchmarks.recurrent`, and its comparison with other code."""
 
+import json
+
+import pytest
+
+from benchmarks import machine, page
 from benchmarks.ratios import ratios
 from benchmarks.recurrent import slower
 
@@ -16,3 +21,55 @@ def test_slower_by_more_than_the_spread():
     rows[3]["milliseconds"].pop("before")
     assert slower(rows) == [(rows[1], "ours", 1.2)]
     assert ratios(rows[1]) == {"before": 1.2} and ratios(rows[3]) == {}
+
+
+@pytest.mark.parametrize(
+    ("processor", "flags", "title", "slug"),
+    [
+        (
+            "Intel(R) Xeon(R) Processor",
+            "avx2 avx512f amx_tile",
+            "Intel Xeon, AMX, 2 cores",
+            "intel_xeon_amx_2_cores",
+        ),
+        (
+            "Intel(R) Xeon(R) CPU E5-2690 v4 @ 2.60GHz",
+            "avx2 avx512f",
+            "Intel Xeon E5-2690 v4, AVX-512, 2 cores",
+            "intel_xeon_e52690_v4_avx512_2_cores",
+        ),
+        (
+            "AMD EPYC 7763 64-Core Processor",
+            "avx avx2",
+            "AMD EPYC 7763, AVX2, 2 cores",
+            "amd_epyc_7763_avx2_2_cores",
+        ),
+    ],
+)
+def test_machine_is_named_by_processor_isa_and_cores(
+    tmp_path, monkeypatch, processor, flags, title, slug
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nmodel name\t: {processor}\nflags\t\t: fpu {flags}\n\n")
+    result = machine.describe(cpuinfo)
+    assert machine.title(result) == title and machine.slug(result) == slug
+
+
+def test_page_has_a_section_per_processor(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "RESULTS", tmp_path)
+    content = {"command": "c", "versions": {"python": "3"}}
+    timings = {"milliseconds": {"ours": 1.0, "keras": 2.0, "torch": 4.0}, "spread": {"ours": 0.1}}
+    row = {"mode": "train", "cell": "LSTM", "shape": [1, 2, 3, 4], **timings}
+    for isa in ("avx2", "amx"):
+        processor = {"processor": "CPU X", "isa": isa, "cores": 2}
+        path = tmp_path / f"recurrent_{machine.slug(processor)}.json"
+        path.write_text(json.dumps({**content, "machine": processor, "rows": [row]}))
+    lines = page.page().splitlines()
+    assert "| mode | cell | X, AMX, 2 cores | X, AVX2, 2 cores |" in lines
+    assert "| train | LSTM | 0.50 / 0.25 | 0.50 / 0.25 |" in lines
+    assert lines.count("### X, AMX, 2 cores") == lines.count("### X, AVX2, 2 cores") == 1
+
+
+def test_page_is_current():
+    assert page.PAGE.read_text() == page.page()
