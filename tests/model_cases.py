@@ -78,9 +78,10 @@ def plain_tagger():
 
 def full_tagger():
     pairs = [WORDS.encode(["Ada", "Grace"]), WORDS.encode(["Grace", "Ada"])]
+    tags, sentences = text.TagSet(["PER"]), [words.split() for words in SENTENCES]
     return SequenceTagger(
         WORDS,
-        text.TagSet(["PER"]),
+        tags,
         features=[
             layers.TokenEmbedding(WORDS, 8),
             layers.BigramEmbedding(pairs, 2),
@@ -90,6 +91,7 @@ def full_tagger():
             layers.RNNStack("GRU", 8, bidirectional=True, dropout=0.1),
             layers.RNNStack("LSTM", 16, residual=True, normalization=True),
         ],
+        experts=[layers.TemplateFeatures.from_examples(sentences, len(tags), dropout=0.1)],
         auxiliary=AuxiliaryTags(["noun", "verb"], dropout=0.1),
     )
 

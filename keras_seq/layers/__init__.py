@@ -33,6 +33,7 @@ from keras_seq.layers.text.longest_match_embedding import LongestMatchEmbedding
 from keras_seq.layers.text.naive_bayes import NaiveBayes, WeightArrayModel
 from keras_seq.layers.text.ngram_features import NgramFeatures
 from keras_seq.layers.text.scheduled_sampling import ScheduledSampling
+from keras_seq.layers.text.template_features import TemplateFeatures
 from keras_seq.layers.text.token_embedding import OneHotTokens, TokenEmbedding
 from keras_seq.layers.text.word_dropout import WordDropout
 
@@ -73,6 +74,7 @@ __all__ = [
     "SimpleRNN",
     "SmallFrameEncoder",
     "SpecAugment",
+    "TemplateFeatures",
     "TimeDistributed",
     "TokenEmbedding",
     "VocalTractLengthPerturbation",

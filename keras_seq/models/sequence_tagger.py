@@ -54,6 +54,13 @@ class SequenceTagger(TextModel):
     ...     stack=layers.RNNStack("GRU", 16, num_layers=2, bidirectional=True),
     ... )
 
+    On small data, a linear expert over template features helps:
+
+    >>> tags = TagSet(["PER", "LOC"])
+    >>> sentences = [text.split() for text in texts]
+    >>> expert = layers.TemplateFeatures.from_examples(sentences, len(tags), dropout=0.3)
+    >>> tagger = SequenceTagger(encoder, tags, experts=[expert])
+
     As a `keras.Model`, it maps a dict of "tokens", ids `(batch, timesteps)`, to the scores of a
     `keras_seq.layers.CRF`, `(batch, timesteps, tags)`. If a feature reads characters, there is a
     second input, "characters": code points `(batch, timesteps, 20)`.
@@ -67,6 +74,8 @@ class SequenceTagger(TextModel):
         stack: Recurrent layers that return all outputs, or a list of such layers, which are applied
             one after the other. Default: a bidirectional `RNNStack` of 128 LSTM units per
             direction.
+        experts: Layers from ids to scores `(batch, timesteps, tags)`, such as `TemplateFeatures`.
+            Their scores are added to those of the network. `reads` is as in `features`.
         crf: Whether to learn transition scores between tags. False means a softmax per token,
             restricted to sequences that are valid in the tag scheme.
         auxiliary: Head for a second task on the outputs of the first layer of `stack`, such as
@@ -78,7 +87,9 @@ class SequenceTagger(TextModel):
         InputError: If `features` is empty, or if the stack does not return all outputs.
     """
 
-    config_attributes = ("encoder", "tag_set", "features", "stack", "crf", "auxiliary")
+    config_attributes = (
+        *("encoder", "tag_set", "features", "stack", "experts", "crf", "auxiliary"),
+    )
 
     def __init__(
         self,
@@ -87,6 +98,7 @@ class SequenceTagger(TextModel):
         *,
         features: Sequence[keras.layers.Layer] | None = None,
         stack: keras.layers.Layer | Sequence[keras.layers.Layer] | None = None,
+        experts: Sequence[keras.layers.Layer] = (),
         crf: bool = True,
         auxiliary: AuxiliaryTags | None = None,
         name: str = "sequence_tagger",
@@ -99,14 +111,15 @@ class SequenceTagger(TextModel):
             raise InputError("A SequenceTagger needs at least one feature layer.")
         ids = keras.Input((None,), dtype="int32", name="tokens")
         inputs, mask = {"tokens": ids}, ops.not_equal(ids, encoder.pad_id)
-        if any(_reads_characters(feature) for feature in features):
+        if any(_reads_characters(layer) for layer in (*features, *experts)):
             inputs["characters"] = keras.Input(
                 (None, MAX_CHARACTERS), dtype="int32", name="characters"
             )
-        vectors = [
-            feature(inputs["characters"] if _reads_characters(feature) else ids)
-            for feature in features
-        ]
+
+        def read(layer: keras.layers.Layer) -> Tensor:
+            return layer(inputs["characters"] if _reads_characters(layer) else ids)
+
+        vectors = [read(feature) for feature in features]
         x = ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]
         outputs = {}
         for number, layer in enumerate(stack if isinstance(stack, (list, tuple)) else [stack]):
@@ -126,16 +139,21 @@ class SequenceTagger(TextModel):
             name="crf",
         )
         scores = crf_layer(x, mask=mask)
+        if experts:
+            # Masked scores are minus infinity, also in the sum.
+            add = keras.layers.Add(dtype=crf_layer.variable_dtype, name="mixture")
+            scores = add([scores, *map(read, experts)])
         super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
         best = BestTags(crf_layer, name="best_tags")(scores)
         self.inference_model = keras.Model(inputs, dict(zip(("tags", "probabilities"), best)))
         self.crf_layer = crf_layer
         self.encoder, self.tag_set, self.features = encoder, tag_set, list(features)
-        self.stack, self.crf, self.auxiliary = stack, crf, auxiliary
+        self.stack, self.experts = stack, list(experts)
+        self.crf, self.auxiliary = crf, auxiliary
 
     @property
     def reads_characters(self) -> bool:
-        """True if a feature layer reads the characters of tokens."""
+        """True if a feature layer or an expert reads the characters of tokens."""
         return "characters" in self.input
 
     def default_loss(self) -> Any:
@@ -146,8 +164,12 @@ class SequenceTagger(TextModel):
 
     def named_weights(self) -> list[NamedWeight]:
         """Return the weights whose axes are indexed by tokens or tags."""
-        weights = super().named_weights()
-        weights += self.crf_layer.named_weights(AxisNames("tags", self.tag_set.tags))
+        tags = AxisNames("tags", self.tag_set.tags)
+        tokens = AxisNames("tokens", self.encoder.tokens)
+        weights = super().named_weights() + self.crf_layer.named_weights(tags)
+        for expert in self.experts:
+            if hasattr(expert, "named_weights"):
+                weights += expert.named_weights(tokens, tags)
         if self.auxiliary is not None:
             weights += self.auxiliary.named_weights()
         return weights

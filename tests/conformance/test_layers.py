@@ -345,6 +345,11 @@ CASES = {
     "VocalTractLengthPerturbation": Case(
         {}, output=SEQUENCES["inputs"][0], call={"training": True}
     ),
+    "TemplateFeatures": Case(
+        {"keys": [1, 1017269795], "output_dim": UNITS, "templates": ["bias", "lower[0]"]},
+        {"inputs": ((BATCH, STEPS, 2), "int32")},
+        weights=(1, 0),
+    ),
     "TimeDistributed": Case({"layer": keras.layers.Dense(UNITS)}, weights=(2, 0), masking=True),
     "WordDropout": Case({"rate": 0.5}, IDS, (BATCH, STEPS), call={"training": True}, trains=False),
     "TokenEmbedding": Case({}, IDS, (BATCH, STEPS, UNITS), (1, 0), cls=OneWordEmbedding),

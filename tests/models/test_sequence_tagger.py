@@ -25,6 +25,7 @@ TAGS = [
 ]
 ENCODER = TextEncoder.from_examples(TEXTS)
 LOWERCASE = TextEncoder.from_examples(TEXTS, lowercase=True)
+NUM_TAGS = len(TagSet(["LOC", "PER"]))
 PAIRS = [ENCODER.encode("Grace Hopper"), ENCODER.encode("in London")]
 
 
@@ -84,6 +85,9 @@ VARIANTS = {
         "encoder": LOWERCASE,
         "features": [token_embedding(LOWERCASE), IsUpper()],
     },
+    "templates": lambda: {
+        "experts": [layers.TemplateFeatures.from_examples(SENTENCES, NUM_TAGS, dropout=0.1)]
+    },
     "custom cell": lambda: {"stack": recurrent(AverageCell, num_layers=2)},
 }
 
@@ -105,7 +109,7 @@ def trained(name):
     return tagger
 
 
-QUICK = ["characters and bigrams", "custom feature, lower case"]
+QUICK = ["characters and bigrams", "custom feature, lower case", "templates"]
 
 
 @pytest.mark.slow
@@ -183,6 +187,17 @@ def test_unknown_characters_and_very_long_texts():
     assert len(tags) == len(p) == 2 * half_length and set(tags) <= set(tagger.tag_set.tags)
 
 
+def test_scores_of_experts_are_added():
+    tagger = small("templates")
+    [expert] = tagger.experts
+    inputs = tagger.encode(SENTENCES).inputs
+    before = to_numpy(tagger(inputs))
+    expert.table.assign(np.random.default_rng(0).normal(size=expert.table.shape))
+    expected = before + to_numpy(expert(inputs["characters"]))
+    np.testing.assert_allclose(to_numpy(tagger(inputs)), expected, rtol=1e-5, atol=1e-5)
+    assert np.isneginf(expected[3, 2:]).all() and np.isfinite(expected[3, :2]).all()
+
+
 def test_features_read_the_original_case():
     inputs = small("custom feature, lower case").encode(["Ada met"]).inputs
     assert inputs["characters"][0, 0, :4].tolist() == [*map(ord, "Ada"), 0]
@@ -234,7 +249,7 @@ for tokens, tags, p in zip(*(out[name].numpy() for name in ("tokens", "tags", "p
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="exports from TensorFlow")
 @pytest.mark.parametrize(
     "name",
-    slow_but(["characters and bigrams"], ["characters and bigrams", "custom feature, lower case"]),
+    slow_but(["characters and bigrams"], QUICK),
 )
 def test_savedmodel_tags_strings_without_this_package(tmp_path, name):
     tagger = trained(name)
