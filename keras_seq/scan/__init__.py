@@ -19,12 +19,14 @@ from keras_seq.scan.checkpoint import checkpointed_scan
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
 from keras_seq.scan.fast import fast_scan, manages_own_jit, unsupported_reason
 from keras_seq.scan.general import general_scan, has_projection
+from keras_seq.scan.jax_options import jax_options
 
 __all__ = [
     "cudnn_applies",
     "general_only",
     "general_scan",
     "has_projection",
+    "jax_options",
     "manages_own_jit",
     "scan",
 ]
@@ -120,9 +122,19 @@ def _scan(
 ) -> tuple[Tensor, Tensor, States]:
     """Run a cell over a sequence without checkpoints, with the fastest implementation."""
     name = type(cell).__name__
-    if use_cudnn and mask is None and cudnn_applies(cell, unroll):
+    if _general_only.get():
+        use_cudnn = False
+    if use_cudnn and cudnn_applies(cell, unroll, mask is not None):
         try:
-            result = cudnn_scan(cell, sequences, initial_state, go_backwards, return_sequences)
+            result = cudnn_scan(
+                cell,
+                sequences,
+                initial_state,
+                mask=mask,
+                go_backwards=go_backwards,
+                zero_output_for_mask=zero_output_for_mask,
+                return_sequences=return_sequences,
+            )
             logger.debug("%s: cuDNN", name)
             return result
         except NotImplementedError:
@@ -130,8 +142,8 @@ def _scan(
     if use_cudnn is True:
         raise InputError(
             f"use_cudnn=True, but cuDNN cannot run this {name} here: it needs a GPU, default "
-            "activations, a bias, no recurrent dropout, no unroll and no mask. Use "
-            "use_cudnn='auto' to run without cuDNN where it does not apply."
+            "activations, a bias, no recurrent dropout, no unroll and, except for an LSTM on JAX, "
+            "no mask. Use use_cudnn='auto' to run without cuDNN where it does not apply."
         )
     if _general_only.get():
         reason: str | None = "general_only() is active"

@@ -16,6 +16,8 @@ from keras import ops
 from keras_seq._internal.types import States, Tensor
 from keras_seq.scan import compiled
 from keras_seq.scan.derivatives import CustomGradient, Tensors
+from keras_seq.scan.fused import get_passes
+from keras_seq.scan.jax_options import get_jax_options
 from keras_seq.scan.padding import crop, pad_steps
 from keras_seq.scan.passes import PASSES, Passes, ShardedPasses, cell_weights
 
@@ -77,7 +79,10 @@ def fast_scan(
     The arguments and the results are those of `keras_seq.scan.scan`.
     """
     kernel, *weights = (ops.convert_to_tensor(w) for w in cell_weights(cell, sequences.dtype))
-    passes = Passes(PASSES[type(cell)], go_backwards, zero_output_for_mask, return_sequences)
+    module = PASSES[type(cell)]
+    if get_jax_options().fused and keras.backend.backend() == "jax":
+        module = get_passes(module, len(weights))
+    passes = Passes(module, go_backwards, zero_output_for_mask, return_sequences)
     run = _run_on_tensorflow if keras.backend.backend() == "tensorflow" else _run_on_jax
     # The steps are computed in float32 at least.
     compute_dtype = "float32" if _dtype(sequences) == "bfloat16" else sequences.dtype

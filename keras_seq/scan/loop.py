@@ -12,6 +12,7 @@ from keras_seq._internal.export_target import dispatch_by_target
 from keras_seq._internal.float64 import tanh
 from keras_seq._internal.types import Tensor
 from keras_seq.scan import compiled
+from keras_seq.scan.jax_options import get_jax_options
 
 Carry: TypeAlias = tuple[Tensor, ...]
 """Tensors that a loop passes from step to step, each `(batch, ...)`."""
@@ -98,10 +99,20 @@ def loop(
         return carry, tuple(ops.slice_update(stack, (0, t, 0), e[:, None]) for stack, e in pairs)
 
     stacks = tuple(ops.zeros((batch, timesteps, width), carry[0].dtype) for width in widths)
-    carry, stacks = ops.fori_loop(*(step_range or (0, timesteps)), body, (carry, stacks))
+    first, stop = step_range or (0, timesteps)
+    carry, stacks = _fori_loop(first, stop, body, (carry, stacks))
     # TensorFlow loses even the rank of an updated tensor if the length is unknown.
     shapes = [(batch, timesteps, width) for width in widths]
     return carry, tuple(ops.reshape(s, shape) for s, shape in zip(stacks, shapes))
+
+
+def _fori_loop(first: Tensor, stop: Tensor, body: StepFunction, state: Any) -> Any:
+    """Run `state = body(step, state)` for the steps of a range."""
+    if keras.backend.backend() != "jax":
+        return ops.fori_loop(first, stop, body, state)
+    import jax
+
+    return jax.lax.fori_loop(first, stop, body, state, unroll=get_jax_options().unroll)
 
 
 def differentiable_loop(

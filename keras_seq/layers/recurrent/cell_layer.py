@@ -105,8 +105,9 @@ class CudnnLayer(CellLayer):
                 f"got {use_cudnn!r}."
             )
         self.use_cudnn = use_cudnn
-        if use_cudnn and cudnn_applies(self.cell, self.unroll):
-            self.supports_jit = False  # XLA cannot compile cuDNN's kernels
+        is_tensorflow = keras.backend.backend() == "tensorflow"
+        if is_tensorflow and use_cudnn and cudnn_applies(self.cell, self.unroll):
+            self.supports_jit = False  # XLA cannot compile TensorFlow's operators of cuDNN
 
     def get_config(self) -> Config:
         return {**super().get_config(), "use_cudnn": self.use_cudnn}
