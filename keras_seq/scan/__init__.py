@@ -122,9 +122,8 @@ def _scan(
 ) -> tuple[Tensor, Tensor, States]:
     """Run a cell over a sequence without checkpoints, with the fastest implementation."""
     name = type(cell).__name__
-    if _general_only.get():
-        use_cudnn = False
-    if use_cudnn and cudnn_applies(cell, unroll, mask is not None):
+    has_cudnn = bool(use_cudnn) and cudnn_applies(cell, unroll, mask is not None)
+    if has_cudnn and not _general_only.get():
         try:
             result = cudnn_scan(
                 cell,
@@ -138,8 +137,8 @@ def _scan(
             logger.debug("%s: cuDNN", name)
             return result
         except NotImplementedError:
-            pass
-    if use_cudnn is True:
+            has_cudnn = False
+    if use_cudnn is True and not has_cudnn:
         raise InputError(
             f"use_cudnn=True, but cuDNN cannot run this {name} here: it needs a GPU, default "
             "activations, a bias, no recurrent dropout, no unroll and, except for an LSTM on JAX, "
