@@ -19,6 +19,7 @@ from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
 from keras_seq.models.auxiliary_tags import AuxiliaryTags
+from keras_seq.models.tag_experts import expert_scores
 from keras_seq.models.text_model import TextModel
 from keras_seq.text.code_points import token_code_points
 from keras_seq.text.encoder import Text, TextEncoder
@@ -63,7 +64,9 @@ class SequenceTagger(TextModel):
 
     As a `keras.Model`, it maps a dict of "tokens", ids `(batch, timesteps)`, to the scores of a
     `keras_seq.layers.CRF`, `(batch, timesteps, tags)`. If a feature reads characters, there is a
-    second input, "characters": code points `(batch, timesteps, 20)`.
+    second input, "characters": code points `(batch, timesteps, 20)`. With experts, outputs and
+    targets are dicts of "tags" and the names of the experts, each with its own loss, but with one
+    set of transitions. `inference_model` tags by the mean of all scores.
 
     Args:
         encoder: Encoder of texts to ids.
@@ -74,8 +77,8 @@ class SequenceTagger(TextModel):
         stack: Recurrent layers that return all outputs, or a list of such layers, which are applied
             one after the other. Default: a bidirectional `RNNStack` of 128 LSTM units per
             direction.
-        experts: Layers from ids to scores `(batch, timesteps, tags)`, such as `TemplateFeatures`.
-            Their scores are added to those of the network. `reads` is as in `features`.
+        experts: Layers with different names, from ids to scores `(batch, timesteps, tags)`, such as
+            `TemplateFeatures`. `reads` is as in `features`.
         crf: Whether to learn transition scores between tags. False means a softmax per token,
             restricted to sequences that are valid in the tag scheme.
         auxiliary: Head for a second task on the outputs of the first layer of `stack`, such as
@@ -139,11 +142,13 @@ class SequenceTagger(TextModel):
             name="crf",
         )
         scores = crf_layer(x, mask=mask)
+        outputs = {"tags": scores, **outputs}
+        outputs |= expert_scores(experts, read, mask, crf_layer.variable_dtype)
+        super().__init__(inputs, outputs if len(outputs) > 1 else scores, name=name)
         if experts:
-            # Masked scores are minus infinity, also in the sum.
-            add = keras.layers.Add(dtype=crf_layer.variable_dtype, name="mixture")
-            scores = add([scores, *map(read, experts)])
-        super().__init__(inputs, {"tags": scores, **outputs} if outputs else scores, name=name)
+            # Masked scores are minus infinity, also in the mean.
+            average = keras.layers.Average(dtype=crf_layer.variable_dtype, name="mixture")
+            scores = average([scores, *(outputs[expert.name] for expert in experts)])
         best = BestTags(crf_layer, name="best_tags")(scores)
         self.inference_model = keras.Model(inputs, dict(zip(("tags", "probabilities"), best)))
         self.crf_layer = crf_layer
@@ -157,10 +162,14 @@ class SequenceTagger(TextModel):
         return "characters" in self.input
 
     def default_loss(self) -> Any:
-        """Return the negative log likelihood of the tags, and the auxiliary cross-entropy."""
-        if self.auxiliary is None:
+        """Return the negative log likelihood of the tags, and the auxiliary cross-entropy.
+
+        With experts, there is one negative log likelihood per expert too.
+        """
+        if not isinstance(self.output, dict):
             return self.crf_layer.loss
-        return {"tags": self.crf_layer.loss, "auxiliary": MaskedCrossentropy()}
+        losses = dict.fromkeys(self.output, self.crf_layer.loss)
+        return losses | ({"auxiliary": MaskedCrossentropy()} if self.auxiliary is not None else {})
 
     def named_weights(self) -> list[NamedWeight]:
         """Return the weights whose axes are indexed by tokens or tags."""
@@ -201,7 +210,10 @@ class SequenceTagger(TextModel):
         encode_tags: Callable[..., list[int]] = functools.partial(self.tag_set.encode, strict=True)
         if self.auxiliary is None:
             ids = _pad(targets, lengths, encode_tags)
-            return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
+            if not self.experts:
+                return EncodedDataset(inputs, ids, lengths, [*inputs, "targets"])
+            arrays = dict.fromkeys(self.output, ids)
+            return EncodedDataset(inputs, arrays, lengths, [*inputs, *arrays])
         if not isinstance(targets, Mapping) or set(targets) != {"tags", "auxiliary"}:
             raise InputError(
                 "The targets of a SequenceTagger with auxiliary must be a dict of 'tags' and "
@@ -209,6 +221,7 @@ class SequenceTagger(TextModel):
             )
         encoders = {"tags": encode_tags, "auxiliary": self.auxiliary.encode}
         arrays = {name: _pad(targets[name], lengths, encoders[name]) for name in encoders}
+        arrays |= {expert.name: arrays["tags"] for expert in self.experts}
         return EncodedDataset(inputs, arrays, lengths, [*inputs, *arrays])
 
     def tag(self, texts: Sequence[str], *, batch_size: int = 64) -> list[list[TextSpan]]:

@@ -187,15 +187,27 @@ def test_unknown_characters_and_very_long_texts():
     assert len(tags) == len(p) == 2 * half_length and set(tags) <= set(tagger.tag_set.tags)
 
 
-def test_scores_of_experts_are_added():
+def test_the_mean_of_all_scores_gives_the_tags():
     tagger = small("templates")
     [expert] = tagger.experts
-    inputs = tagger.encode(SENTENCES).inputs
-    before = to_numpy(tagger(inputs))
     expert.table.assign(np.random.default_rng(0).normal(size=expert.table.shape))
-    expected = before + to_numpy(expert(inputs["characters"]))
-    np.testing.assert_allclose(to_numpy(tagger(inputs)), expected, rtol=1e-5, atol=1e-5)
-    assert np.isneginf(expected[3, 2:]).all() and np.isfinite(expected[3, :2]).all()
+    inputs = tagger.encode(SENTENCES).inputs
+    outputs = {name: to_numpy(scores) for name, scores in tagger(inputs).items()}
+    assert {*outputs} == {"tags", "template_features"}
+    expected = to_numpy(expert(inputs["characters"]))
+    np.testing.assert_allclose(outputs["template_features"][0], expected[0], rtol=1e-5, atol=1e-5)
+    for scores in outputs.values():
+        assert np.isneginf(scores[3, 2:]).all() and np.isfinite(scores[3, :2]).all()
+    mean = np.mean([*outputs.values()], axis=0)
+    best = to_numpy(tagger.crf_layer.decode(mean)[0])
+    tags = [tags for tags, _ in tagger.tag_tokens(SENTENCES)]
+    assert tags == [tagger.tag_set.decode(row[: len(s)]) for row, s in zip(best, SENTENCES)]
+
+
+def test_experts_need_names_of_their_own():
+    expert = layers.TemplateFeatures([1], NUM_TAGS, name="tags")
+    with pytest.raises(InputError, match="need different names other than 'tags'"):
+        small(experts=[expert])
 
 
 def test_features_read_the_original_case():

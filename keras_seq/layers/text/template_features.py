@@ -109,10 +109,12 @@ class TemplateFeatures(keras.layers.Layer):
         dropout: DropoutRate = 0.0,
         embeddings_initializer: Any = "zeros",
         seed: int | None = None,
+        *,
+        name: str = "template_features",
         **kwargs: Any,
     ) -> None:
         check_arguments(TemplateFeatures, locals())
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.keys = np.unique(np.asarray(keys, "int32"))
         if not len(self.keys):
             raise InputError("TemplateFeatures needs at least one key; see from_examples.")
