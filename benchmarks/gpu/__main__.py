@@ -22,7 +22,7 @@ from benchmarks.gpu import table
 
 ROOT = Path(__file__).parents[2]
 TESTS = ("tests/cells", "tests/scan", "tests/layers/recurrent")
-QUICK_TESTS = ("tests/scan/test_jax_on_a_gpu.py", "-k", "unroll")
+QUICK_TESTS = ("tests/cells/test_equations.py", "-k", "GRU")
 MARGIN = 5
 """Seconds to end the processes and to write the results."""
 
