@@ -15,7 +15,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import keras
 import wrapt
 
-Target = Literal["savedmodel", "onnx", "litert"]
+Target = Literal["graph", "savedmodel", "onnx", "litert"]
 P = ParamSpec("P")
 R = TypeVar("R")
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -34,8 +34,8 @@ def exporting_to(target: Target) -> Iterator[None]:
     """Set the export target of the current thread within a `with` block.
 
     Args:
-        target: Export target. "savedmodel" stands for plain TensorFlow operations, which run
-            uncompiled anywhere.
+        target: Export target. "graph" stands for plain TensorFlow operations, which other programs
+            can convert. "savedmodel" may also have operators that only TensorFlow runs.
     """
     token = _target.set(target)
     try:
@@ -81,7 +81,7 @@ def implement(function: Callable[..., Any], target: Target) -> Callable[[Functio
 
 
 def follow_keras_exports() -> None:
-    """Set the target "savedmodel" in Keras's own exports, such as `model.export(path)`.
+    """Set the target "graph" in Keras's own exports, such as `model.export(path)`.
 
     For all formats, Keras traces the functions that it passes to `ExportArchive.add_endpoint`.
     Layers cannot see that it exports, so these functions set the target while they are traced.
@@ -106,7 +106,7 @@ def _with_target(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         # The exporters of keras-seq have set a target already.
-        with exporting_to(export_target() or "savedmodel"):
+        with exporting_to(export_target() or "graph"):
             return function(*args, **kwargs)
 
     return call

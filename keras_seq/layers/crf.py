@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError, excerpt
+from keras_seq._internal.export_target import export_target
 from keras_seq._internal.float64 import matmul
 from keras_seq._internal.ranges import PositiveInt, check_arguments
 from keras_seq._internal.types import ArrayLike, Config, Initializer, Shape, Tensor
@@ -140,12 +141,20 @@ class CRF(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         scores = inputs if mask is None else zero_masked(inputs, mask)
         if self.use_kernel:
-            # Without the batch axis of the kernel Keras would use the slower `tensordot`.
-            scores = matmul(scores, self.kernel[None]) + self.bias
+            scores = self._project(scores) + self.bias
         scores = ops.cast(scores, self.variable_dtype)
         if mask is None:
             return scores
         return ops.where(mask[:, :, None], scores, float("-inf"))
+
+    def _project(self, inputs: Tensor) -> Tensor:
+        """Return the product of inputs `(batch, timesteps, features)` and the kernel."""
+        if export_target() == "savedmodel":  # one product takes less time than one per row
+            batch, timesteps, features = ops.shape(inputs)
+            product = ops.matmul(ops.reshape(inputs, (-1, features)), self.kernel)
+            return ops.reshape(product, (batch, timesteps, self.units))
+        # Without the batch axis of the kernel Keras would use the slower `tensordot`.
+        return matmul(inputs, self.kernel[None])
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)

@@ -12,11 +12,14 @@ import logging
 from collections.abc import Iterator
 from typing import Any, Literal
 
+import keras
+
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.export_target import dispatch_by_target
+from keras_seq._internal.export_target import dispatch_by_target, export_target
 from keras_seq._internal.types import States, Tensor
 from keras_seq.scan.checkpoint import checkpointed_scan
 from keras_seq.scan.cudnn import cudnn_applies, cudnn_scan
+from keras_seq.scan.exported import exported_scan
 from keras_seq.scan.fast import fast_scan, manages_own_jit, unsupported_reason
 from keras_seq.scan.general import general_scan, has_projection
 from keras_seq.scan.jax_options import jax_options
@@ -84,6 +87,23 @@ def scan(
     Raises:
         InputError: If cuDNN is required but does not apply.
     """
+    if (
+        export_target() == "savedmodel"
+        and keras.backend.backend() == "tensorflow"
+        and not training
+        and use_cudnn is not True
+        and not _general_only.get()
+    ):
+        logger.debug("%s: operations of a SavedModel", type(cell).__name__)
+        return exported_scan(
+            cell,
+            sequences,
+            initial_state,
+            mask,
+            go_backwards,
+            zero_output_for_mask,
+            return_sequences,
+        )
     run = functools.partial(
         _scan,
         cell,

@@ -24,6 +24,7 @@ from keras_seq._internal.portable import argmax
 from keras_seq._internal.types import Tensor
 from keras_seq.scan.compiled import run_compiled
 from keras_seq.scan.derivatives import CustomGradient, Tensors
+from keras_seq.scan.exported_chain import exported_viterbi_and_marginals
 from keras_seq.scan.log_space import NEG_INF, replace_neg_inf
 from keras_seq.scan.loop import Carry, differentiable_loops, loop, shift
 
@@ -88,6 +89,8 @@ def viterbi_and_marginals(
     An exported model computes both in one loop, where the cost depends on the number of operations.
     Compiled loops are faster separately.
     """
+    if export_target() == "savedmodel" and keras.backend.backend() == "tensorflow":
+        return exported_viterbi_and_marginals(scores, potentials, mask)
     if export_target() is None:
         return viterbi(scores, potentials, mask)[0], marginals(scores, potentials, mask)
     tags, probabilities = run_compiled(_viterbi_and_marginals, [scores, mask], potentials)

@@ -92,10 +92,14 @@ def check(problem):
     )
     marginals = to_numpy(linear_chain.marginals(given_scores, given_potentials, given_mask))
     decoded, best = to_numpy(linear_chain.viterbi(given_scores, given_potentials, given_mask))
-    with exporting_to("savedmodel"):
-        together = linear_chain.viterbi_and_marginals(given_scores, given_potentials, given_mask)
-    tags_together, marginals_together = to_numpy(list(together))
-    np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)
+    exported = []
+    for target in ("graph", "savedmodel"):
+        with exporting_to(target):
+            results = linear_chain.viterbi_and_marginals(given_scores, given_potentials, given_mask)
+        tags_together, marginals_together = to_numpy(list(results))
+        assert tags_together.dtype == "int32"
+        np.testing.assert_allclose(marginals_together, marginals, atol=1e-6)
+        exported.append(tags_together)
     for row in range(BATCH):
         row_mask = mask[row]
         values = dict(all_paths(scores[row], potentials, row_mask))
@@ -105,7 +109,7 @@ def check(problem):
         np.testing.assert_allclose(marginals[row], expected, atol=2e-5)
         np.testing.assert_allclose(best[row], expected_best, rtol=1e-5, atol=1e-5)
         # Any of several equally good sequences is right.
-        for tags in (decoded[row], tags_together[row]):
+        for tags in (decoded[row], *(tags[row] for tags in exported)):
             actual = values[tuple(tags[row_mask])]
             np.testing.assert_allclose(actual, expected_best, rtol=1e-5, atol=1e-5)
             assert not tags[~row_mask].any()
