@@ -131,7 +131,9 @@ def _predict(
                 write(batch)
                 num_rows += len(batch)
         reporter.end_phase()
-        if not num_rows:
+        if num_rows:
+            reporter.report_text(f"{num_rows:,} {'row' if num_rows == 1 else 'rows'} written")
+        else:
             print(
                 f"keras-seq: warning: --output {output_file} is empty, without a header, since "
                 "there are no predictions.",

@@ -108,6 +108,7 @@ def test_predictions_of_a_file(place, capsys, suffix):
     assert run(*command, f"out.{suffix}") == 0
     error = capsys.readouterr().err
     assert error.count("The input 'bad' is bad.") == 2 and "left out 2 bad inputs" in error
+    assert "2 rows written" in error
     text = Path(f"out.{suffix}").read_text()
     if suffix == "jsonl":
         rows = [json.loads(line) for line in text.splitlines()]
