@@ -29,8 +29,10 @@ TESTS = (
     "sortedcontainers",
 )
 TESTS_IN_C = ("psutil",)
-PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_24_x86_64")
-PLATFORMS += ("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_12_x86_64")
+PLATFORMS = (
+    *("manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux_2_24_x86_64"),
+    *("manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux_2_12_x86_64"),
+)
 
 
 def pin(names: Iterable[str]) -> list[str]:
