@@ -213,6 +213,9 @@ def test_kernel_translates_for_a_gpu(module, precision, monkeypatch):
         return passes.forward(weights, projected, states, mask, False, True)
 
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    with jax.default_matmul_precision(precision):
+    # Newer versions of JAX ask for the kind of GPU.
+    device = jax.sharding.AbstractDevice(device_kind="NVIDIA H200", num_cores=None, platform="cuda")
+    mesh = jax.sharding.AbstractMesh((1,), ("x",), abstract_device=device)
+    with jax.sharding.use_abstract_mesh(mesh), jax.default_matmul_precision(precision):
         lowered = jax.jit(forward).trace(*arrays).lower(lowering_platforms=("cuda",))
     assert "triton" in lowered.as_text()
