@@ -3,7 +3,7 @@
 `keras_seq.scan.bptt` holds the passes of each cell, the same for all backends. This module checks
 that they apply, and runs them. On TensorFlow, XLA compiles one program for a shard of the batch.
 The shards run in parallel, one per core, since XLA runs a loop on one core only. On JAX, the
-passes run within the user's own `jit`.
+passes run within the user's own `jit`. On torch, `torch_functions` takes the place of the passes.
 """
 
 import functools
@@ -13,8 +13,9 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_seq import cells
 from keras_seq._internal.types import States, Tensor
-from keras_seq.scan import compiled
+from keras_seq.scan import compiled, torch_functions
 from keras_seq.scan.derivatives import CustomGradient, Tensors
 from keras_seq.scan.fused import get_passes
 from keras_seq.scan.jax_options import get_jax_options
@@ -33,12 +34,16 @@ def unsupported_reason(
         unroll: Whether the loop is unrolled.
         training: Whether dropout applies.
     """
-    dtype = _dtype(sequences)
+    backend, dtype = keras.backend.backend(), _dtype(sequences)
     tanh, sigmoid = keras.activations.tanh, keras.activations.sigmoid
+    activation = getattr(cell, "activation", None)
+    if backend == "torch" and type(cell) is cells.SimpleRNNCell:
+        # torch has a function for each of both activations.
+        activation = tanh if activation is keras.activations.relu else activation
     gate_activation = getattr(cell, "recurrent_activation", sigmoid)
     conditions = (
         (type(cell) not in PASSES, f"the fast path does not support {type(cell).__name__}"),
-        (getattr(cell, "activation", None) is not tanh, "the activation is not tanh"),
+        (activation is not tanh, "the activation is not tanh"),
         (gate_activation is not sigmoid, "the recurrent activation is not sigmoid"),
         (not getattr(cell, "reset_after", True), "reset_after is off"),
         (getattr(cell, "recurrent_dropout", 0) and training, "recurrent dropout is on"),
@@ -48,10 +53,9 @@ def unsupported_reason(
     for is_unsupported, reason in conditions:
         if is_unsupported:
             return reason
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return compiled.xla_disabled_reason()
-    return None if backend == "jax" else f"the backend is {backend}"
+    if backend == "torch":
+        return torch_functions.unsupported_reason(cell, sequences)
+    return compiled.xla_disabled_reason() if backend == "tensorflow" else None
 
 
 def manages_own_jit(cell: Any) -> bool:
@@ -78,6 +82,9 @@ def fast_scan(
 
     The arguments and the results are those of `keras_seq.scan.scan`.
     """
+    if keras.backend.backend() == "torch":
+        options = mask, go_backwards, zero_output_for_mask, return_sequences
+        return torch_functions.torch_scan(cell, sequences, initial_state, *options)
     kernel, *weights = (ops.convert_to_tensor(w) for w in cell_weights(cell, sequences.dtype))
     module = PASSES[type(cell)]
     if get_jax_options().fused and keras.backend.backend() == "jax":

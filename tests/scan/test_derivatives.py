@@ -77,7 +77,7 @@ def second_derivatives(layer, x, initial_state, mask):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BACKEND == "torch", reason="torch runs the general loop")
+@pytest.mark.skipif(BACKEND == "torch", reason="in test_torch_functions.py")
 @pytest.mark.parametrize(("name", "backwards"), [("LSTM", False), *((n, True) for n in FAST)])
 def test_second_derivatives_equal_those_of_the_general_loop(name, backwards):
     """Compare all outputs of masked backward scans, and the last output of plain scans."""
