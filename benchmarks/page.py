@@ -54,6 +54,7 @@ def page() -> str:
     recurrent = [json.loads(path.read_text()) for path in sorted(RESULTS.glob("recurrent_*.json"))]
     lines += ["", *_recurrent(recurrent)]
     for name, section in {
+        "torch_backend": _torch_backend,
         "accuracy": _accuracy,
         "lengths": _lengths,
         "fit": _fit,
@@ -141,6 +142,32 @@ def _tables_by_mode(rows: list[Row]) -> list[str]:
             if line["mode"] == mode:
                 cells = [line["cell"], "**median**", "", ""]
                 lines.append(_row(cells + [f"**{_ratio(line, c)}**" for c in columns]))
+    return lines
+
+
+def _torch_backend(rows: list[Row]) -> list[str]:
+    lines = [
+        "## Layers on the torch backend",
+        "",
+        "Our layers with `KERAS_BACKEND=torch`, compared with `torch.nn` in one process. Each cell "
+        "of the table is our time divided by torch's. With a mask, rows have random lengths, which "
+        "torch takes as packed sequences. For the peephole cells, torch runs its plain LSTM.",
+    ]
+    for is_masked, title in ((False, "without a mask"), (True, "with a mask")):
+        modes = list(dict.fromkeys(row["mode"] for row in rows))
+        of_kind = [row for row in rows if row["is_masked"] == is_masked]
+        shapes = list(dict.fromkeys(tuple(row["shape"]) for row in of_kind))
+        head = [f"{title}: cell", "mode", *(", ".join(map(str, shape)) for shape in shapes)]
+        lines += ["", *_head([*head, "median"])]
+        for mode in modes:
+            for line in summary([row for row in of_kind if row["mode"] == mode]):
+                by_shape = {
+                    tuple(row["shape"]): ratios(row)
+                    for row in of_kind
+                    if (row["mode"], row["cell"]) == (mode, line["cell"])
+                }
+                cells = [_ratio(by_shape.get(shape, {}), "torch") for shape in shapes]
+                lines.append(_row([line["cell"], mode, *cells, f"**{_ratio(line, 'torch')}**"]))
     return lines
 
 
