@@ -346,7 +346,7 @@ CASES = {
         {}, output=SEQUENCES["inputs"][0], call={"training": True}
     ),
     "TemplateFeatures": Case(
-        {"keys": [1, 1017269795], "output_dim": UNITS, "templates": ["bias", "lower[0]"]},
+        {"keys": [1, 10636835], "output_dim": UNITS, "templates": ["bias", "lower[0]"]},
         {"inputs": ((BATCH, STEPS, 2), "int32")},
         weights=(1, 0),
     ),

@@ -167,16 +167,17 @@ def test_without_a_mask_there_are_no_sequence_lengths(tmp_path):
 @pytest.mark.slow
 def test_a_tagger(tmp_path):
     encoder = TextEncoder(["ab", "cd", "efg"])
-    pairs = layers.BigramEmbedding([encoder.encode("ab cd")], 2)
+    pairs, tag_set = layers.BigramEmbedding([encoder.encode("ab cd")], 2), TagSet(["PER"])
     tagger = SequenceTagger(
         encoder,
-        TagSet(["PER"]),
+        tag_set,
         features=[
             layers.TokenEmbedding(encoder, 3),
             keras.Sequential([pairs, keras.layers.Dropout(0.5)]),
             layers.CharEncoder(2),
         ],
         stack=layers.RNNStack("LSTM", 3, bidirectional=True),
+        experts=[layers.TemplateFeatures.from_examples([["ab", "cd"], ["efg"]], len(tag_set))],
         auxiliary=AuxiliaryTags(["n"]),
     )
     randomized(tagger)

@@ -15,7 +15,12 @@ from keras_seq._internal.errors import InputError, unknown_name
 from keras_seq._internal.ranges import PositiveInt, Range, check_arguments
 from keras_seq._internal.types import Array, Config, Shape, Tensor
 from keras_seq.layers.named_weights import AxisNames, NamedWeight
-from keras_seq.layers.text.token_attributes import ATTRIBUTES, hash_attributes, shift_steps
+from keras_seq.layers.text.token_attributes import (
+    ATTRIBUTES,
+    hash_attributes,
+    reduce_hash,
+    shift_steps,
+)
 from keras_seq.text.code_points import token_code_points
 
 DropoutRate = Annotated[float, Range(0, below=1)]
@@ -78,7 +83,7 @@ class TemplateFeatures(keras.layers.Layer):
     - `bias`, without a step: the same for all tokens.
 
     Args:
-        keys: Hashes of the known features, int32, all different. `from_examples` collects them.
+        keys: Hashes of the known features, all different. `from_examples` collects them.
         output_dim: Width of the vector of a feature.
         templates: Templates of features.
         dropout: Probability of dropping each feature of a token in training, from 0 to below 1.
@@ -173,6 +178,8 @@ class TemplateFeatures(keras.layers.Layer):
     def hash(self, inputs: Tensor) -> Tensor:
         """Return the hashes of the features of each token, int32 `(batch, timesteps, templates)`.
 
+        They are at least 0, and less than 2 ** 24.
+
         Args:
             inputs: As in a call.
         """
@@ -185,7 +192,7 @@ class TemplateFeatures(keras.layers.Layer):
             for place, (attribute, step) in enumerate(template, 1):
                 total += shift_steps(attributes[attribute], step) * _multiplier(number, place)
             features.append(total)
-        return ops.stack(features, axis=-1)
+        return reduce_hash(ops.stack(features, axis=-1))
 
     def lookup(self, hashes: Tensor) -> tuple[Tensor, Tensor]:
         """Return the row of each feature in the table, and whether the feature is known.

@@ -1,6 +1,6 @@
 """Hashes of attributes of tokens, such as their shape, computed from their code points.
 
-All arithmetic is modulo 2 ** 32, which every backend and export format computes in the same way.
+Products are modulo 2 ** 32, which every backend and export format computes in the same way.
 """
 
 import functools
@@ -20,6 +20,10 @@ ATTRIBUTES = (
     *(f"{kind}{size}" for kind in ("prefix", "suffix") for size in AFFIX_SIZES),
 )
 """Names of the attributes; see `keras_seq.layers.TemplateFeatures`."""
+
+NUM_HASHES = 2**24
+"""Number of different results of `reduce_hash`. Exported to ONNX, integers are compared as float32,
+which is exact up to this number."""
 
 NUM_CODES = 0x10000
 """Number of code points with properties of their own. Others are letters without case."""
@@ -70,6 +74,17 @@ def hash_attributes(codes: Tensor, names: Collection[str]) -> dict[str, Tensor]:
     return {name: hashes[name] for name in names}
 
 
+def reduce_hash(hashes: Tensor) -> Tensor:
+    """Return hashes of at least 0 and less than `NUM_HASHES`.
+
+    Args:
+        hashes: Any integers, int32.
+    """
+    # The remainder of negative numbers differs between formats.
+    hashes = ops.abs(hashes)
+    return hashes - (hashes // NUM_HASHES) * NUM_HASHES
+
+
 def shift_steps(values: Tensor, step: int) -> Tensor:
     """Return the value of another time step, 0 before the first and after the last one.
 
@@ -92,7 +107,8 @@ def _hash(values: Tensor, is_kept: Tensor, rank: Tensor) -> Tensor:
         is_kept: Whether a character counts, bool of the same shape.
         rank: Position of each kept character among them, of the same shape.
     """
-    terms = (values + 1) * ops.take(_multipliers(), rank)
+    # In ONNX Runtime, a sum of integers must not overflow.
+    terms = reduce_hash((values + 1) * ops.take(_multipliers(), rank))
     return ops.cast(ops.sum(ops.where(is_kept, terms, 0), axis=-1), "int32")
 
 
