@@ -120,5 +120,5 @@ def _run_loop(cell: Any, step: Any, layout: TimeMajor, states: States) -> list[T
     inputs = layout.inputs()[: layout.num_steps]
     if not returns_state:
         stacks.insert(0, ((output_size(cell),), inputs.dtype))
-    _, results = unrolled_loop(loop_step, tuple(states), [inputs], stacks)
+    results = unrolled_loop(loop_step, tuple(states), [inputs], stacks)
     return [*results[:1] * returns_state, *results]

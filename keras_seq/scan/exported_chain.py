@@ -13,6 +13,9 @@ from keras_seq.scan.log_space import replace_neg_inf
 from keras_seq.scan.time_major import TimeMajor
 from keras_seq.scan.unrolled import unrolled_loop
 
+NUM_DOUBLINGS = 3
+"""Number of doublings per iteration of a loop."""
+
 
 def exported_viterbi_and_marginals(
     scores: Tensor, potentials: Any, mask: Tensor
@@ -44,7 +47,7 @@ def exported_viterbi_and_marginals(
 
     first = tf.gather(tf.stack([start, end, start]), rows) + sequence[0]
     first -= tf.reduce_max(first, axis=1, keepdims=True)
-    _, (others,) = unrolled_loop(
+    (others,) = unrolled_loop(
         step,
         (first[:, :, None],),
         [sequence[1 : forward.num_steps, :, None]],
@@ -81,10 +84,11 @@ def _best_tags(layout: TimeMajor, delta: Tensor, transitions: Tensor, end: Tenso
     table = tf.where(layout.is_last_step()[:, :, None], last[:, :, None], table)
     identity = tf.broadcast_to(tf.range(num_tags), tf.shape(table))
 
-    # Doubles the number of steps from which the table leads back.
     def body(distance: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-        later = tf.concat([table[distance:], identity[:distance]], axis=0)
-        return 2 * distance, tf.gather(table, later, batch_dims=2)
+        for _ in range(NUM_DOUBLINGS):  # of the number of steps over which the table leads back
+            later = tf.concat([table[distance:], identity[:distance]], axis=0)
+            table, distance = tf.gather(table, later, batch_dims=2), 2 * distance
+        return distance, table
 
     _, table = tf.while_loop(
         lambda distance, _: distance < num_steps,

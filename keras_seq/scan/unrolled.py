@@ -9,8 +9,9 @@ from typing import Any, TypeAlias
 
 from keras_seq._internal.types import Tensor
 
-BLOCK_LENGTH = 8
-"""Number of time steps per iteration. A second loop runs the remaining steps one by one."""
+BLOCK_LENGTH = 4
+"""Number of time steps per iteration. Sequences are padded to a multiple of it, since a second loop
+for the remaining steps would take longer."""
 
 Carry: TypeAlias = tuple[Tensor, ...]
 StepFunction: TypeAlias = Callable[[Any, Any], tuple[Any, Any]]
@@ -21,7 +22,7 @@ def unrolled_loop(
     carry: Carry,
     sequences: Sequence[Tensor],
     stacks: Sequence[tuple[tuple[int, ...], Any]],
-) -> tuple[Carry, tuple[Tensor, ...]]:
+) -> tuple[Tensor, ...]:
     """Run `carry, elements_out = step(carry, elements)` over the first axis, on TensorFlow.
 
     Args:
@@ -32,39 +33,37 @@ def unrolled_loop(
         stacks: For each stack, the shape of an element without the batch axis, and its dtype.
 
     Returns:
-        The last carry, and a tuple of stacks `(timesteps, batch, ...)`.
+        A tuple of stacks `(timesteps, batch, ...)`.
     """
     import tensorflow as tf
 
+    length = min(sequences[0].shape[0] or BLOCK_LENGTH, BLOCK_LENGTH)
     timesteps, batch = tf.unstack(tf.shape(sequences[0])[:2])
-    num_blocks = timesteps // BLOCK_LENGTH
-    split = BLOCK_LENGTH * num_blocks
-    parts = []
-    for length, count, part in (
-        (BLOCK_LENGTH, num_blocks, slice(split)),
-        (1, timesteps - split, slice(split, None)),
-    ):
-        blocks = [tf.reshape(s[part], (count, length, batch, *s.shape[2:])) for s in sequences]
-        outs = [((length, batch, *shape), dtype) for shape, dtype in stacks]
-        carry, results = _loop_over_blocks(step, carry, blocks, outs)
-        shapes = [(length * count, batch, *shape) for shape, _ in stacks]
-        parts.append([tf.reshape(*pair) for pair in zip(results, shapes, strict=True)])
-    return carry, tuple(tf.concat(pair, axis=0) for pair in zip(*parts, strict=True))
+    num_blocks = -(-timesteps // length)
+
+    def to_blocks(sequence: Tensor) -> Tensor:
+        ends = [[0, length * num_blocks - timesteps], *[[0, 0]] * (len(sequence.shape) - 1)]
+        shape = (num_blocks, length, batch, *sequence.shape[2:])
+        return tf.reshape(tf.pad(sequence, ends), shape)
+
+    outs = [((length, batch, *shape), dtype) for shape, dtype in stacks]
+    results = _loop_over_blocks(step, carry, list(map(to_blocks, sequences)), outs)
+    return tuple(
+        tf.reshape(result, (length * num_blocks, batch, *shape))[:timesteps]
+        for result, (shape, _) in zip(results, stacks, strict=True)
+    )
 
 
 def _loop_over_blocks(
     step: StepFunction, carry: Carry, blocks: Sequence[Tensor], outs: Sequence[tuple[Any, Any]]
-) -> tuple[Carry, list[Tensor]]:
-    """Run a loop over blocks `(blocks, steps, batch, ...)`.
+) -> list[Tensor]:
+    """Run a loop over blocks `(blocks, steps, batch, ...)`, and return the stacks of blocks.
 
     Args:
         step: As in `unrolled_loop`.
         carry: As in `unrolled_loop`.
         blocks: Blocks of each sequence.
         outs: Shape `(steps, batch, ...)` and data type of a block of each stack.
-
-    Returns:
-        The last carry, and the stacks of blocks.
     """
     import tensorflow as tf
 
@@ -104,8 +103,8 @@ def _loop_over_blocks(
         ]
         return index + 1, carry, lists
 
-    _, carry, lists = tf.while_loop(lambda index, *_: index < num_blocks, body, (0, carry, lists))
-    return carry, [
+    _, _, lists = tf.while_loop(lambda index, *_: index < num_blocks, body, (0, carry, lists))
+    return [
         tf.raw_ops.TensorListStack(input_handle=list_, element_shape=shape, element_dtype=dtype)
         for list_, (shape, dtype) in zip(lists, outs, strict=True)
     ]

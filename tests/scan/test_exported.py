@@ -163,10 +163,9 @@ LOOPS = {
 def test_other_cells_are_loops_with_one_product_per_step(case):
     operations = graph_operations(LOOPS[case](), mask=True)
     assert OPERATOR not in operations
-    # The loop over blocks, and that over the remaining steps.
-    assert sum(op in ("While", "StatelessWhile") for op in operations) == 2
+    assert sum(op in ("While", "StatelessWhile") for op in operations) == 1
     # The inputs are multiplied once, and the state once per step.
-    assert operations.count("MatMul") == 1 + BLOCK_LENGTH + 1
+    assert operations.count("MatMul") == 1 + BLOCK_LENGTH
 
 
 def test_only_savedmodels_have_the_operator():
