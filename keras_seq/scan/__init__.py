@@ -1,8 +1,9 @@
 """Scans: recurrent cells run over whole sequences.
 
-Layers call `scan`, which selects an implementation: cuDNN, the fast path or the general loop. The
-logger `keras_seq.scan` reports the choice and its reason at level DEBUG. Within
-`keras_seq.scan.general_only()`, all cells run in the general loop.
+Layers call `scan`, which selects an implementation: cuDNN, the fast path or the general loop, and
+in SavedModels that of `keras_seq.scan.exported`. The logger `keras_seq.scan` reports the choice and
+its reason at level DEBUG. Within `keras_seq.scan.general_only()`, all cells run in the general
+loop.
 """
 
 import contextlib

@@ -104,6 +104,13 @@ def test_lengths_around_those_of_blocks(name):
         compare(layer, x, rng.integers(2, size=x.shape[:2]).astype(bool))
 
 
+@pytest.mark.parametrize("name", ["GRU", "LSTM"])
+def test_a_batch_may_be_empty(name):
+    layer = make(name, return_sequences=True, return_state=True)
+    for mask in (None, np.zeros((0, 5), bool)):
+        compare(layer, sequences()[:0], mask)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("name", ["GRU", *OPERATORS])
 def test_other_precisions_round_as_the_general_loop(name, dtype):
