@@ -28,9 +28,11 @@ def unsupported_reason(cell: Any, sequences: Tensor) -> str | None:
         cell: Recurrent cell.
         sequences: `(batch, timesteps, features)`.
     """
+    device = sequences.device.type
     conditions = (
         (type(cell) not in FUNCTIONS, f"torch has no function for {type(cell).__name__}"),
-        (sequences.device.type != "cpu", f"the device is {sequences.device.type}"),
+        # Keras infers shapes on the device "meta".
+        (device not in ("cpu", "meta"), f"the device is {device}"),
         (is_transformed(), "a transform or forward-mode differentiation of torch is active"),
     )
     return next((reason for is_unsupported, reason in conditions if is_unsupported), None)
