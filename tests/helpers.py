@@ -14,6 +14,23 @@ from keras import ops, tree
 from keras_seq import layers, scan
 
 BACKEND = keras.backend.backend()
+
+
+def has_gpu():
+    """Return whether the backend has a GPU, which no test needs."""
+    if BACKEND == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    if BACKEND == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
 BATCH, TIMESTEPS, FEATURES, UNITS = 4, 5, 3, 4
 
 # JAX compiles again for every call outside `jit`. It runs some of the combinations.

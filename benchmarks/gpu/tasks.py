@@ -44,7 +44,7 @@ class Task:
     part: str = "shapes"
 
 
-def jax_contestants(cell: str, precision: str) -> tuple[str, ...]:
+def jax_contestants(cell: str, precision: str, units: int) -> tuple[str, ...]:
     """Return the implementations on JAX, of which the first is the reference.
 
     - keras: Keras's layer; cell: `keras.layers.RNN` with our cell
@@ -52,12 +52,17 @@ def jax_contestants(cell: str, precision: str) -> tuple[str, ...]:
     - unroll 8: the passes with 8 time steps per iteration
     - fused: the kernel of the peephole cells; with bfloat16 also "fused bfloat16", whose recurrent
       products are in bfloat16 too
+
+    Args:
+        cell: Name of a layer.
+        precision: One of `PRECISIONS`.
+        units: Number of units. The kernel supports at most 256.
     """
     has_peepholes = "Peephole" in cell
     names = ["cell" if has_peepholes else "keras", "ours"]
     names += ["passes"] if cell == "LSTM" else []
     names += ["unroll 8"] if precision == "tf32" else []
-    if has_peepholes:
+    if has_peepholes and units <= 256:
         names += ["fused", *(["fused bfloat16"] if precision == "bfloat16" else [])]
     return tuple(names)
 
@@ -85,7 +90,7 @@ def make_tasks(library: str, quick: bool) -> Iterator[Task]:
         for shape in shapes:
             for cell in cells:
                 names = (
-                    jax_contestants(cell, precision)
+                    jax_contestants(cell, precision, shape[-1])
                     if library == "jax"
                     else torch_contestants(cell)
                 )

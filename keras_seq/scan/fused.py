@@ -35,6 +35,9 @@ TILE = 128
 CHIP_BYTES = 200_000
 """Largest size of recurrent weights that stay on the chip. A processor of an H100 or H200 has 227
 KiB of shared memory."""
+MAX_UNITS = 256
+"""Largest number of units with a kernel. Its program grows with the square of the number of tiles,
+and the states of the rows must fit into registers."""
 NUM_WARPS = 8
 INPUT, FORGET, CANDIDATE, OUTPUT = range(4)
 """Gates in the order of the weights."""
@@ -77,7 +80,8 @@ class FusedPasses:
         step_range: StepRange | None = None,
     ) -> tuple[Tensor, States, Residuals]:
         """Run the forward pass, as `keras_seq.scan.bptt.lstm.forward`, for all steps."""
-        if projected.dtype == "float64":  # GPUs multiply no tiles of float64 numbers
+        # GPUs multiply no tiles of float64 numbers.
+        if projected.dtype == "float64" or states[0].shape[1] > MAX_UNITS:
             return self.module.forward(
                 weights, projected, states, mask, reverse, keep_residuals, step_range
             )

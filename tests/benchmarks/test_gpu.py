@@ -30,13 +30,14 @@ def test_all_cells_shapes_and_precisions_are_timed(library):
 
 
 def test_contestants():
-    assert tasks.jax_contestants("LSTM", "tf32") == ("keras", "ours", "passes", "unroll 8")
-    assert tasks.jax_contestants("PeepholeLSTM", "bfloat16") == (
+    assert tasks.jax_contestants("LSTM", "tf32", 512) == ("keras", "ours", "passes", "unroll 8")
+    assert tasks.jax_contestants("PeepholeLSTM", "bfloat16", 256) == (
         "cell",
         "ours",
         "fused",
         "fused bfloat16",
     )
+    assert tasks.jax_contestants("PeepholeLSTM", "float32", 512) == ("cell", "ours")
     assert tasks.torch_contestants("GRU") == ("torch", "products", "keras", "ours")
 
 

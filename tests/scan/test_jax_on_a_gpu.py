@@ -181,6 +181,15 @@ def test_float64_and_cells_without_a_kernel_run_as_before():
             assert_close(run(layer, x), expected, 1e-12)
 
 
+def test_many_units_run_as_before(monkeypatch):
+    monkeypatch.setattr(fused, "MAX_UNITS", UNITS - 1)
+    monkeypatch.setattr(fused, "_run_kernel", None)
+    layer, x = make("PeepholeLSTM"), normal(4, 5, 3)
+    expected = run(layer, x)
+    with scan.jax_options(fused=True):
+        assert_close(run(layer, x), expected)
+
+
 @pytest.mark.parametrize(
     ("units", "num_gates", "num_bytes", "tile"),
     [

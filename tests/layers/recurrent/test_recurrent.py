@@ -11,6 +11,7 @@ from helpers import (
     SOME,
     UNITS,
     assert_close,
+    has_gpu,
     make,
     normal,
     run,
@@ -312,6 +313,8 @@ def test_unknown_argument():
 @pytest.mark.skipif(BACKEND == "torch", reason="torch runs Keras's cuDNN calls without a GPU")
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
 def test_cudnn_without_a_gpu(name):
+    if has_gpu():
+        pytest.skip("there is a GPU")
     layer = make(name, use_cudnn=True)
     with pytest.raises(InputError, match=r"use_cudnn=True, but cuDNN cannot run this .*'auto'"):
         layer(X)
