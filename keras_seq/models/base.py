@@ -14,9 +14,10 @@ from keras_seq._internal.ranges import Range
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq.batching import EncodedDataset, bucket_by_length
 from keras_seq.layers.named_weights import NamedWeight
+from keras_seq.models.any_length import AnyLengthModel
 
 
-class BaseModel(keras.Model):
+class BaseModel(AnyLengthModel):
     """Functional `keras.Model` that is trained on raw examples, such as texts and their labels.
 
     The constructor of a subclass builds the network, passes its inputs and outputs to this class,

@@ -22,6 +22,7 @@ from keras_seq._internal.ranges import (
 )
 from keras_seq._internal.types import Array, Tensor
 from keras_seq.batching import EncodedDataset, bucket_length
+from keras_seq.models.any_length import compile_for_any_length
 from keras_seq.models.results import Translation
 from keras_seq.text.encoder import Text
 from keras_seq.text.vocabulary import END, UNKNOWN
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 BEAM_WIDTH = 5
 """Default number of hypotheses of a beam search."""
 
+IDS = keras.KerasTensor((None, None), "int32", name="ids")
+"""Argument of compiled functions: ids `(rows, timesteps)`."""
 MAX_PROGRAMS = 32
 """Number of compiled searches in the cache of a model."""
 
@@ -266,7 +269,7 @@ class Translator:
     def _compile_search(
         self, options: SearchOptions
     ) -> Callable[[Tensor], decoding.BeamSearchResult]:
-        return compile_graph(lambda ids: search(self.model, ids, options), 1)
+        return compile_for_any_length(lambda ids: search(self.model, ids, options), IDS)
 
     def _compile_attention(self) -> Callable[[Tensor, Tensor], Tensor]:
         def run(ids: Tensor, decoder_ids: Tensor) -> Tensor:
@@ -275,19 +278,4 @@ class Translator:
             state = keras.tree.map_structure(lambda rows: ops.repeat(rows, n_best, axis=0), state)
             return self.model.decoder.call_sequence(decoder_ids, state, memory)[1]
 
-        return compile_graph(run, 2)
-
-
-def compile_graph(function: Callable[..., Any], num_arguments: int) -> Callable[..., Any]:
-    """Compile a function of ids `(rows, timesteps)` once for all shapes, on TensorFlow.
-
-    Args:
-        function: Function of int32 tensors.
-        num_arguments: Number of its arguments.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    spec = tf.TensorSpec([None, None], tf.int32)
-    return tf.function(function, input_signature=[spec] * num_arguments, autograph=False)
+        return compile_for_any_length(run, IDS, IDS)

@@ -20,6 +20,7 @@ from keras_seq.layers.text.experts import LogitMixture
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.layers.text.word_dropout import WordDropout
 from keras_seq.losses import LabelCrossentropy
+from keras_seq.models.any_length import AnyLengthModel
 from keras_seq.models.results import Prediction, make_prediction
 from keras_seq.models.text_model import TextModel
 from keras_seq.models.transfer import transfer
@@ -143,7 +144,7 @@ class SequenceClassifier(TextModel):
         inputs = {"tokens": ids}
         super().__init__(inputs, outputs if experts else logits, name=name)
         result["logits"] = LogitMixture(mixture, name="mixture")(list(outputs.values()))
-        self.inference_model = keras.Model(inputs, result)
+        self.inference_model = AnyLengthModel(inputs, result)
         self.encoder, self.labels = encoder, labels
         self.features, self.convolution, self.stack = list(features), convolution, stack
         self.pooling, self.experts, self.mixture = pooling, list(experts), mixture

@@ -21,6 +21,7 @@ from keras_seq.layers.text.incremental import IncrementalLayer
 from keras_seq.layers.text.kneser_ney import KneserNey
 from keras_seq.layers.text.tied_logits import TiedLogits
 from keras_seq.layers.text.token_embedding import TokenEmbedding
+from keras_seq.models.any_length import compile_for_any_length
 from keras_seq.models.generator_network import (
     GeneratorNetwork,
     State,
@@ -278,7 +279,7 @@ class SequenceGenerator(LanguageModel):
         elif temperature:
             decode = self._decoder(decoding.sample, max_length, top_k=top_k, top_p=top_p)
             uniform = np.random.default_rng(seed).random((max_length, len(prompts)), "float32")
-            numbers = {"temperature": np.float32(temperature), "uniform": uniform}
+            numbers = {"temperature": np.float32(temperature), "uniform": uniform.T}
         else:
             decode = self._decoder(decoding.greedy, max_length)
         with no_gradients():
@@ -314,15 +315,20 @@ class SequenceGenerator(LanguageModel):
         """
 
         def decode(inputs: dict[str, Tensor], numbers: dict[str, Tensor]) -> tuple[Tensor, ...]:
+            if "uniform" in numbers:
+                numbers = {**numbers, "uniform": ops.transpose(numbers["uniform"])}
             state, start = self.network.initial_state(**_named(inputs), max_length=max_length)
             ids = {"start_id": start, "end_id": self.encoder.end_id}
             return strategy(self.step, state, **ids, max_length=max_length, **options, **numbers)
 
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            return tf.function(decode, autograph=False, reduce_retracing=True)
-        return decode
+        inputs = {"tokens": keras.KerasTensor((None, None), "int32")}
+        if self.styles is not None:
+            inputs["style"] = keras.KerasTensor((None,), "int32")
+        number = keras.KerasTensor((), "float32")
+        uniform = keras.KerasTensor((None, max_length), "float32")
+        numbers = {decoding.beam_search: {"length_penalty": number}}
+        numbers[decoding.sample] = {"temperature": number, "uniform": uniform}
+        return compile_for_any_length(decode, inputs, numbers.get(strategy, {}))
 
     def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the log probabilities of the next token, as `keras_seq.decoding` needs them.

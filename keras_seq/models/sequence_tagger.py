@@ -18,6 +18,7 @@ from keras_seq.layers.named_weights import AxisNames, NamedWeight
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.layers.text.token_embedding import TokenEmbedding
 from keras_seq.losses import MaskedCrossentropy
+from keras_seq.models.any_length import AnyLengthModel
 from keras_seq.models.auxiliary_tags import AuxiliaryTags
 from keras_seq.models.tag_experts import expert_scores
 from keras_seq.models.text_model import TextModel
@@ -150,7 +151,7 @@ class SequenceTagger(TextModel):
             average = keras.layers.Average(dtype=crf_layer.variable_dtype, name="mixture")
             scores = average([scores, *(outputs[expert.name] for expert in experts)])
         best = BestTags(crf_layer, name="best_tags")(scores)
-        self.inference_model = keras.Model(inputs, dict(zip(("tags", "probabilities"), best)))
+        self.inference_model = AnyLengthModel(inputs, dict(zip(("tags", "probabilities"), best)))
         self.crf_layer = crf_layer
         self.encoder, self.tag_set, self.features = encoder, tag_set, list(features)
         self.stack, self.experts = stack, list(experts)
