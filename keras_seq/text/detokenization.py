@@ -15,6 +15,7 @@ The detokenizer of sacremoses follows similar rules, but does not return the off
 
 from __future__ import annotations
 
+import collections
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -81,15 +82,14 @@ def detect_joining(sentences: Iterable[Sequence[str]]) -> str:
         A key of `JOININGS`.
     """
     num_words = num_unspaced = num_marks = num_attached = 0
-    is_characters = True
-    for token in itertools.chain.from_iterable(sentences):
-        is_characters = is_characters and are_characters([token])
+    counts = collections.Counter(itertools.chain.from_iterable(sentences))
+    for token, count in counts.items():
         is_unspaced = bool(_UNSPACED.search(token))
-        num_unspaced += is_unspaced
-        num_words += is_unspaced or any(map(str.isalpha, token))
-        num_marks += bool(_MARK.fullmatch(token)) or token == "."
-        num_attached += bool(_ATTACHED_MARK.fullmatch(token))
-    if is_characters or 2 * num_unspaced > num_words:
+        num_unspaced += count * is_unspaced
+        num_words += count * (is_unspaced or any(map(str.isalpha, token)))
+        num_marks += count * (bool(_MARK.fullmatch(token)) or token == ".")
+        num_attached += count * bool(_ATTACHED_MARK.fullmatch(token))
+    if are_characters(counts) or 2 * num_unspaced > num_words:
         return "unspaced"
     is_tokenized = num_attached <= MAX_ATTACHED_SHARE * (num_marks + num_attached)
     return "written" if num_marks and is_tokenized else "blanks"

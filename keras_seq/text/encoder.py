@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -14,7 +16,7 @@ from keras_seq.text.split_rule import SplitRule
 from keras_seq.text.splitting import Token
 from keras_seq.text.subwords import get_tokenizer, train_subwords
 from keras_seq.text.tokenizers import METASPACE, Tokenizer, check_tokenizer
-from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, build_vocabulary
+from keras_seq.text.vocabulary import END, PADDING, UNKNOWN, rank_tokens
 
 SPECIAL = (PADDING, UNKNOWN, END)
 """Special tokens, which must not be in a vocabulary."""
@@ -132,10 +134,12 @@ class TextEncoder(TextEncoderTFMixin):
             vocabulary = _train_wordpieces(examples, lowercase, max_size)
         else:
             tokenize = get_tokenizer(name, split_rule=split_rule)
-            tokens = [t for text in examples for t in _tokenize(text, tokenize, lowercase)]
-            tokens = [token for token in tokens if token not in SPECIAL]
-            vocabulary = build_vocabulary(tokens, min_count, max_size)
-            vocabulary = vocabulary or build_vocabulary(tokens, 1, max_size)
+            lists = (_tokenize(text, tokenize, lowercase) for text in examples)
+            counts = Counter(itertools.chain.from_iterable(lists))
+            for special in SPECIAL:
+                counts.pop(special, None)
+            vocabulary = rank_tokens(counts, min_count, max_size)
+            vocabulary = vocabulary or rank_tokens(counts, 1, max_size)
         if not vocabulary:
             raise InputError(f"The {len(examples)} examples contain no tokens.")
         return cls(vocabulary, name, lowercase, end, split_rule)
@@ -321,7 +325,7 @@ def _tokenize(text: Text, tokenizer: Tokenizer, lowercase: bool) -> list[str]:
     if isinstance(text, str):
         return [token.text for token in tokenizer(text, lowercase)]
     is_list = isinstance(text, Iterable) and not isinstance(text, bytes)
-    if not is_list or not all(isinstance(token, str) for token in text):
+    if not is_list or not all(issubclass(kind, str) for kind in set(map(type, text))):
         raise InputError(
             f"Expected a text, or a list of its tokens as strings, got {excerpt(repr(text))}."
         )

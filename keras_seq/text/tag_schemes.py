@@ -18,6 +18,7 @@ Tokens outside all spans have O.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -299,6 +300,7 @@ def split_tag(tag: str, scheme: str) -> TagParts:
     return letter, label
 
 
+@functools.lru_cache(maxsize=4096)
 def split_role(tag: str, scheme: str) -> TagParts:
     """Return the letter that a tag would have in IOB1, IOB2 or IOBES, and its label.
 

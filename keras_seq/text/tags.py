@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -88,7 +89,8 @@ class TagSet:
         examples = list(examples)
         for tags in (examples, *examples):
             check_list(tags, "tags")
-        labels = {split_tag(tag, scheme)[1] for tags in examples for tag in tags} - {None}
+        distinct = dict.fromkeys(itertools.chain.from_iterable(examples))
+        labels = {split_tag(tag, scheme)[1] for tag in distinct} - {None}
         if not labels:
             raise InputError("All tags of the examples are O: at least one span is needed.")
         return cls(sorted(label for label in labels if label), scheme)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -82,6 +82,18 @@ def build_vocabulary(
         min_count: Minimum number of occurrences.
         max_size: Maximum number of tokens to return. Default: no maximum.
     """
-    counts = collections.Counter(tokens)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [token for token, count in ranked[:max_size] if count >= min_count]
+    return rank_tokens(collections.Counter(tokens), min_count, max_size)
+
+
+def rank_tokens(
+    counts: Mapping[AnyToken, int], min_count: int = 1, max_size: int | None = None
+) -> list[AnyToken]:
+    """Return tokens by descending count, ties in alphabetical order.
+
+    Args:
+        counts: Number of occurrences of each token.
+        min_count: As in `build_vocabulary`.
+        max_size: As in `build_vocabulary`.
+    """
+    frequent = [(-count, token) for token, count in counts.items() if count >= min_count]
+    return [token for _, token in sorted(frequent)[:max_size]]

@@ -47,7 +47,7 @@ def are_characters(tokens: Iterable[str]) -> bool:
     Args:
         tokens: Tokens.
     """
-    return all(len(token) == 1 or re.fullmatch(CLUSTER_PATTERN, token) for token in tokens)
+    return all(len(token) == 1 or re.fullmatch(CLUSTER_PATTERN, token) for token in set(tokens))
 
 
 def split_metaspace(text: str) -> list[Token]:

@@ -18,6 +18,8 @@ WORD = re.compile(r"(?:[^\W\d_]|')+")
 
 Lexicon = dict[tuple[str | None, str], dict[str, None]]
 """Pronunciations in the order of the source, by split (or None) and word."""
+_STRESS = re.compile(r"\d")
+
 
 
 def load(config: Config) -> Splits:
@@ -61,7 +63,7 @@ def load(config: Config) -> Splits:
 
 def remove_stress(pronunciation: str) -> str:
     """Return a pronunciation without the digits that mark stress."""
-    return re.sub(r"\d", "", pronunciation)
+    return _STRESS.sub("", pronunciation)
 
 
 def read_cmudict() -> Lexicon:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
@@ -215,6 +216,43 @@ def test_the_order_of_examples_does_not_change(workplace):
         for split in ("train", "validation", "test")
     }
     assert [int(text) for text in arrays["test"]["text"]] == ORDER
+
+
+def test_texts_and_numbers_are_read_as_tfds_reads_them(workplace):
+    features = tfds.features.FeaturesDict(
+        {
+            "text": tfds.features.Text(),
+            "rating": tfds.features.Scalar(np.float32),
+            "number": tfds.features.Scalar(np.int64),
+        }
+    )
+
+    def examples():
+        for i in range(50):
+            yield str(i), {"text": "é" * i, "rating": i / 3, "number": -i}, None
+
+    builder = tfds_builders.cached_dataset("mixed", "1.0.0", features, examples)
+    for split, columns in tfds_builders.to_arrays(builder).items():
+        assert tfds_builders._read_scalars(builder, split) is not None
+        expected = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1))
+        assert list(columns) == list(expected)
+        for name, values in expected.items():
+            np.testing.assert_array_equal(columns[name], values)
+            assert columns[name].dtype == values.dtype
+
+
+@pytest.mark.parametrize(
+    "feature", [tfds.features.Tensor(shape=(2,), dtype=np.uint8), tfds.features.Scalar(np.uint8)]
+)
+def test_other_features_are_left_to_tfds(workplace, feature):
+    value = np.zeros(feature.shape, np.uint8) + 200
+    features = tfds.features.FeaturesDict({"x": feature})
+    builder = tfds_builders.cached_dataset(
+        "bytes", "1.0.0", features, lambda: iter([("a", {"x": value}, "train")])
+    )
+    assert tfds_builders._read_scalars(builder, "train") is None
+    [x] = tfds_builders.to_arrays(builder)["train"]["x"]
+    np.testing.assert_array_equal(x, value)
 
 
 def test_summaries_come_with_cached_copies(workplace):

@@ -59,8 +59,14 @@ class BigramLookup(keras.layers.Layer):
                 f"BigramLookup: token ids must be below {MAX_TOKEN_IDS:,}, since the keys of pairs "
                 f"are 32 bits wide, got {self.base - 1}."
             )
-        self.pairs = array.tolist()
+        # Keras would track each of the lists in a list, which takes seconds for many pairs.
+        self._pairs = array
         self.keys = np.unique(array[:, 0] * self.base + array[:, 1]).astype("int32")
+
+    @property
+    def pairs(self) -> list[list[int]]:
+        """Known bigrams."""
+        return self._pairs.tolist()
 
     def call(self, inputs: Tensor) -> Tensor:
         ids = ops.pad(ops.cast(inputs, "int32"), [[0, 0], [1, 1]])
