@@ -10,49 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from keras_seq._internal.ragged import RaggedArray
 from keras_seq._internal.types import Array, ArrayLike
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-
-class RaggedArray:
-    """Rows of different lengths, stored without padding.
-
-    >>> import numpy as np
-    >>> from keras_seq.batching import RaggedArray
-    >>> RaggedArray([np.array([1, 2, 3]), np.array([4])], "int32")[:]
-    array([[1, 2, 3],
-           [4, 0, 0]], dtype=int32)
-
-    Args:
-        rows: Arrays `(timesteps,)`.
-        dtype: Data type of the values.
-    """
-
-    ndim = 2
-
-    def __init__(self, rows: Sequence[Array], dtype: Any) -> None:
-        self.lengths = np.array([len(row) for row in rows], "int64")
-        self.values = np.empty(self.lengths.sum(), dtype)
-        self._ends = np.cumsum(self.lengths)
-        for row, end in zip(rows, self._ends):
-            self.values[end - len(row) : end] = row
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, indices: Any) -> Array:
-        """Return some rows, padded with zeros to the longest of them.
-
-        Args:
-            indices: Slice or array of row numbers.
-        """
-        ends, lengths = self._ends[indices], self.lengths[indices]
-        padded = np.zeros((len(lengths), max(lengths, default=0)), self.values.dtype)
-        for row, end, length in zip(padded, ends, lengths):
-            row[:length] = self.values[end - length : end]
-        return padded
 
 
 Arrays: TypeAlias = Any
@@ -155,6 +117,31 @@ class EncodedDataset:
         """
         return name in self.sequences or isinstance(array, RaggedArray)
 
+    def without_padding(self) -> EncodedDataset:
+        """Return the dataset with its sequences as `RaggedArray`, which need less memory.
+
+        An array with other values than zeros in its padding remains, and one that is longer than
+        the longest example.
+        """
+        if self.lengths is None:
+            return self
+        lengths = np.asarray(self.lengths)
+
+        def compact(name: str, array: Any) -> Any:
+            if name not in self.sequences or isinstance(array, RaggedArray):
+                return array
+            is_longer = array.shape[1] > max(lengths, default=0)
+            if is_longer or any(row[n:].any() for row, n in zip(array, lengths)):
+                return array
+            rows = [row[:length] for row, length in zip(array, lengths)]
+            return RaggedArray(rows, array.dtype)
+
+        return dataclasses.replace(
+            self,
+            inputs=_map(compact, "inputs", self.inputs),
+            targets=_map(compact, "targets", self.targets),
+        )
+
     def pad_batch(self, indices: Sequence[int], length: int) -> tuple[Arrays, Arrays]:
         """Return some examples, padded to one of few shapes to limit compilation.
 
@@ -183,7 +170,12 @@ def pad_rows(array: Array | RaggedArray, indices: Sequence[int], length: int) ->
         indices: Indices of at least one example.
         length: Number of time steps, at least that of each example.
     """
-    rows = array[_repeat_last(indices)][:, :length]
+    return _set_length(array[_repeat_last(indices)], length)
+
+
+def _set_length(rows: Array, length: int) -> Array:
+    """Return sequences `(rows, timesteps, ...)`, cropped or padded with zeros to a length."""
+    rows = rows[:, :length]
     return np.pad(rows, [(0, 0), (0, length - rows.shape[1])] + [(0, 0)] * (rows.ndim - 2))
 
 
@@ -236,45 +228,53 @@ def make_batches(
         num_shards: Number of shards of a batch.
 
     Returns:
-        Dataset of tuples (inputs, targets), or (inputs, targets, weights) of weighted examples.
+        Dataset of tuples (inputs, targets), or (inputs, targets, weights) of weighted examples. The
+        arrays of the examples are not copied.
     """
     import tensorflow as tf
 
-    def as_tensor(array: Any) -> Any:
-        if isinstance(array, RaggedArray):
-            return tf.RaggedTensor.from_row_lengths(array.values, array.lengths)
-        return tf.convert_to_tensor(array)
-
-    inputs = _map(lambda _, array: as_tensor(array), "inputs", examples.inputs)
-    targets = _map(lambda _, array: as_tensor(array), "targets", examples.targets)
-    weights = None if examples.weights is None else tf.convert_to_tensor(examples.weights)
-    max_length = None if examples.lengths is None else int(max(examples.lengths))
-
-    def generate_indices() -> Iterator[tuple[Array, int]]:
+    def generate() -> Iterator[tuple[Arrays, ...]]:
         for epoch in range(initial_epoch, epochs):
             for batch, length in _epoch_batches(examples, batch_size, seed, epoch):
                 divisible = np.resize(batch, -(-len(batch) // num_shards) * num_shards)
                 for shard in shards:
-                    yield divisible[shard::num_shards], length
+                    yield _take_batch(examples, kinds, divisible[shard::num_shards], length)
 
-    indices_and_lengths = tf.data.Dataset.from_generator(
-        generate_indices,
-        output_signature=(tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.int32)),
-    )
+    def spec(name: str, array: Any) -> tf.TensorSpec:
+        is_sequence = _is_cropped(examples, name, array)
+        known = array.shape[1 + is_sequence :]
+        return tf.TensorSpec([None, *[None] * is_sequence, *known], array.dtype)
 
-    def gather(indices: tf.Tensor, length: tf.Tensor) -> tuple[Arrays, ...]:
-        def gather_array(name: str, array: Any) -> Any:
-            if isinstance(array, tf.RaggedTensor):
-                shape = tf.stack([-1, tf.minimum(length, max_length or 0)])
-                return tf.gather(array, indices).to_tensor(shape=shape)
-            rows = tf.gather(array, indices)
-            is_cropped = max_length is not None and name in examples.sequences
-            return rows[:, :length] if is_cropped else rows
+    kinds = [n for n in ("inputs", "targets", "weights") if getattr(examples, n) is not None]
+    signature = tuple(_map(spec, kind, getattr(examples, kind)) for kind in kinds)
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
 
-        batch = _map(gather_array, "inputs", inputs), _map(gather_array, "targets", targets)
-        return batch if weights is None else (*batch, tf.gather(weights, indices))
 
-    return indices_and_lengths.map(gather).prefetch(2)
+def _take_batch(
+    examples: EncodedDataset, kinds: Sequence[str], indices: Array, length: int
+) -> tuple[Arrays, ...]:
+    """Return the inputs, targets or weights of some examples.
+
+    Args:
+        examples: Encoded examples.
+        kinds: Names of attributes of `examples`.
+        indices: Indices of the examples.
+        length: Bucket length. Sequences are not padded beyond the longest example.
+    """
+
+    def take(name: str, array: Any) -> Array:
+        if not _is_cropped(examples, name, array):
+            return array[indices]
+        if isinstance(array, RaggedArray):
+            return _set_length(array[indices], min(length, int(np.max(examples.lengths))))
+        return array[indices, :length]
+
+    return tuple(_map(take, kind, getattr(examples, kind)) for kind in kinds)
+
+
+def _is_cropped(examples: EncodedDataset, name: str, array: Any) -> bool:
+    """Return whether an array is cropped to the length of a batch."""
+    return examples.lengths is not None and examples.is_sequence(name, array)
 
 
 def _epoch_batches(

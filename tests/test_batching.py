@@ -84,7 +84,7 @@ def test_ragged_arrays_equal_padded_arrays():
     padded = examples()
     rows = ragged(padded.targets, padded.lengths)
     inputs = {**padded.inputs, "tokens": rows}
-    assert len(rows) == 23 and len(rows.values) == padded.lengths.sum()
+    assert len(rows) == 23 and rows.lengths.sum() == padded.lengths.sum()
     np.testing.assert_array_equal(rows[:], padded.targets)
     np.testing.assert_array_equal(rows[:0], np.zeros((0, 0)))
     with_ragged = make_batches(dataclasses.replace(padded, inputs=inputs), 5, 1, 0, 2)
@@ -96,6 +96,55 @@ def test_ragged_arrays_equal_padded_arrays():
     wide = max(padded.lengths[few]) + 2
     actual, expected = (pad_rows(array, few, wide) for array in (padded.inputs["tokens"], rows))
     np.testing.assert_array_equal(actual, expected)
+
+
+def test_batches_without_padding_are_the_same():
+    padded = examples()
+    characters = np.arange(23 * padded.targets.shape[1] * 2).reshape(23, -1, 2)
+    characters *= (padded.targets > 0)[..., None]
+    inputs = {**padded.inputs, "characters": characters}
+    sequences = [*padded.sequences, "characters"]
+    padded = dataclasses.replace(padded, inputs=inputs, sequences=sequences)
+    compact = padded.without_padding()
+    for array in (compact.inputs["tokens"], compact.inputs["characters"], compact.targets):
+        assert isinstance(array, RaggedArray)
+        np.testing.assert_array_equal(array.lengths, padded.lengths)
+    assert compact.inputs["number"] is padded.inputs["number"]
+    assert compact.without_padding().targets is compact.targets
+    both = zip(make_batches(padded, 5, 1, 0, 1), make_batches(compact, 5, 1, 0, 1), strict=True)
+    for (x, y), (again, targets) in both:
+        for name in x:
+            np.testing.assert_array_equal(x[name], again[name])
+        np.testing.assert_array_equal(y, targets)
+
+
+def test_rows_are_converted_when_they_are_read():
+    rows = [np.array([1, 2, 3], "int16"), np.array([4], "int16")]
+    converted = []
+    array = RaggedArray(rows, "float16", lambda row: converted.append(row) or row / 2)
+    assert not converted
+    np.testing.assert_array_equal(array[[1]], np.array([[2]], "float16"))
+    assert len(converted) == 1 and converted[0] is rows[1]
+    assert array[:].dtype == array.dtype == "float16"
+
+
+def test_batches_have_the_shapes_that_are_known():
+    padded = examples()
+    dataset = dataclasses.replace(padded, inputs={**padded.inputs, "image": np.ones((23, 4, 5))})
+    [(inputs, targets)] = [make_batches(dataset, 5, 1, 0, 1).element_spec]
+    assert inputs["tokens"].shape.as_list() == targets.shape.as_list() == [None, None]
+    assert inputs["image"].shape.as_list() == [None, 4, 5]
+    assert inputs["number"].shape.as_list() == [None]
+
+
+def test_padding_that_is_not_zero_remains():
+    dataset = EncodedDataset(
+        np.array([[1, -1], [2, 3]]), np.array([[1, 0], [2, 3]]), [1, 2], ["inputs", "targets"]
+    ).without_padding()
+    np.testing.assert_array_equal(dataset.inputs, [[1, -1], [2, 3]])
+    assert isinstance(dataset.targets, RaggedArray)
+    fixed = EncodedDataset(np.ones((2, 2)))
+    assert fixed.without_padding() is fixed
 
 
 def test_bucket_lengths():

@@ -13,7 +13,7 @@ from keras_seq.batching import EncodedDataset, RaggedArray
 from keras_seq.decoding import Lexicon, collapse, ctc_decode
 from keras_seq.decoding.ctc_decoding import Scorer, language_model_scorer
 from keras_seq.layers.audio.blank_after_end import BlankAfterEnd
-from keras_seq.layers.audio.front_end import FrontEnd
+from keras_seq.layers.audio.front_end import FrontEnd, check_recording
 from keras_seq.layers.named_weights import AxisNames, NamedWeight, dense_weights
 from keras_seq.layers.recurrent.stack import RNNStack
 from keras_seq.losses import CTC
@@ -181,10 +181,11 @@ class CTCRecognizer(BaseModel):
                 its recording. The message gives its number, from 1.
         """
         lengths = np.array([len(recording) for recording in recordings], "int32")
-        rows = [to_float16(recording) for recording in recordings]
-        samples: Any = RaggedArray(rows, "float16")
+        rows = list(map(check_recording, recordings))
+        # The recordings are not copied: a corpus of them is the largest part of the memory.
+        samples: Any = RaggedArray(rows, "float16", to_float16)
         if padded:
-            samples = samples[:] if lengths.any() else np.zeros((len(rows), 1), "float16")
+            samples = samples[:] if lengths.any() else np.zeros((len(lengths), 1), "float16")
         targets = None
         if texts is not None:
             targets = self._alphabet.encode(texts)

@@ -165,7 +165,8 @@ def fit(
         reporter.report_text(f"started from {config.init_from}: {initialized['summary']}")
     reporter.start_phase("encoding the examples")
     encoded = recipe.encode(model, splits["train"])
-    examples = weight_examples(recipe, config, splits["train"], encoded)
+    examples = weight_examples(recipe, config, splits["train"], encoded).without_padding()
+    del encoded
     chief = devices is None or devices.chief
     if chief and not run.is_started:
         start.keep(run)

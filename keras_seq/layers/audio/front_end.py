@@ -258,11 +258,11 @@ class FrontEnd(keras.layers.Layer):
         return super().from_config({**config, **sublayers})
 
 
-def as_floats(recording: ArrayLike) -> Array:
-    """Convert a recording to float32 samples from -1 to 1, `(samples,)`.
+def check_recording(recording: ArrayLike) -> Array:
+    """Return a recording as an array, of any data type that `as_floats` takes.
 
     Args:
-        recording: `(samples,)`, floats from -1 to 1 or 16-bit integers.
+        recording: As for `as_floats`.
 
     Raises:
         InputError: If it has another shape or data type.
@@ -273,10 +273,23 @@ def as_floats(recording: ArrayLike) -> Array:
             f"A recording must have the shape (samples,), got {recording.shape}; mix down the "
             "channels first."
         )
-    if recording.dtype == np.int16:
-        return recording.astype("float32") / 2**15
-    if not np.issubdtype(recording.dtype, np.floating):
+    if recording.dtype != np.int16 and not np.issubdtype(recording.dtype, np.floating):
         raise InputError(
             f"Samples must be floats from -1 to 1 or 16-bit integers, got {recording.dtype}."
         )
+    return recording
+
+
+def as_floats(recording: ArrayLike) -> Array:
+    """Convert a recording to float32 samples from -1 to 1, `(samples,)`.
+
+    Args:
+        recording: `(samples,)`, floats from -1 to 1 or 16-bit integers.
+
+    Raises:
+        InputError: If it has another shape or data type.
+    """
+    recording = check_recording(recording)
+    if recording.dtype == np.int16:
+        return recording.astype("float32") / 2**15
     return recording.astype("float32")
