@@ -59,6 +59,8 @@ def page() -> str:
         "lengths": _lengths,
         "fit": _fit,
         "first_epoch": _first_epoch,
+        "first_batch": _first_batch,
+        "calls": _calls,
         "tagging": _tagging,
         "generation": _generation,
         "decoding": _decoding,
@@ -245,6 +247,66 @@ def _first_epoch(rows: list[Row]) -> list[str]:
     ratios = [f"{a / b:.2f}" for key in keys for a, b in zip(ours[key], keras[key])]
     memory = f"{ours['megabytes'] / keras['megabytes']:.2f}"
     lines.append(_row(["**ours / keras**", *(f"**{r}**" for r in [*ratios, memory])]))
+    return lines
+
+
+def _first_batch(rows: list[Row]) -> list[str]:
+    names = [name for name in ("now", "before") if name in rows[0]]
+    lines = [
+        "## Start and memory of the recipes",
+        "",
+        "Seconds of CPU time from the start of Python to the end of the first train step, and wall "
+        "seconds, which depend more on other processes. Peak megabytes after 40 train steps and "
+        "an evaluation on the validation split; a whole training may need more, if further "
+        "lengths of sequences follow. Default presets with built-in data in the cache.",
+        "",
+        *_head(
+            ["recipe"]
+            + [f"{kind}{'' if name == 'now' else ', before'}" for name in names for kind in _KINDS]
+        ),
+    ]
+    for row in rows:
+        cells = [row["recipe"]]
+        for name in names:
+            cells += [f"{sum(row[name][key].values()):.1f}" for key in ("cpu_seconds", "seconds")]
+            cells.append(f"{max(row[name]['megabytes'].values()):,}")
+        lines.append(_row(cells))
+    phases = list(rows[0]["now"]["cpu_seconds"])
+    lines += ["", "CPU seconds by phase:", "", *_head(["recipe", *phases])]
+    for row in rows:
+        lines.append(
+            _row([row["recipe"], *(f"{row['now']['cpu_seconds'][p]:.1f}" for p in phases)])
+        )
+    return lines
+
+
+_KINDS = ("CPU s", "s", "peak MB")
+"""Columns of the table of `first_batch`, for each version of the code."""
+
+
+def _calls(rows: list[Row]) -> list[str]:
+    names = [name for name in ("now", "before") if name in rows[0]]
+    heads = ["ms", "first call, s", "five further lengths, s"]
+    lines = [
+        "## One example",
+        "",
+        "Calls of the models with one example of 9 to 57 tokens, frames, or fortieths of a second, "
+        "with their default layers and random weights: milliseconds of a warm call; seconds of the "
+        "first call, and of the first calls with five other lengths. `generate` and `translate` "
+        "(greedy) add 50 tokens. predict: Keras's `model.predict` of the encoded example.",
+        "",
+        *_head(
+            ["model", "call", "predict, ms"]
+            + [f"{head}{'' if name == 'now' else ', before'}" for name in names for head in heads]
+        ),
+    ]
+    for row in rows:
+        cells = [row["model"], row["method"], f"{row['now']['predict_milliseconds']:.0f}"]
+        for name in names:
+            cells.append(f"{row[name]['milliseconds']:.1f}")
+            for key in ("first_call_seconds", "next_first_calls_seconds"):
+                cells.append(f"{row[name][key]:.1f}")
+        lines.append(_row(cells))
     return lines
 
 
