@@ -326,7 +326,7 @@ class SequenceGenerator(LanguageModel):
             inputs["style"] = keras.KerasTensor((None,), "int32")
         number = keras.KerasTensor((), "float32")
         uniform = keras.KerasTensor((None, max_length), "float32")
-        numbers = {decoding.beam_search: {"length_penalty": number}}
+        numbers: dict[Callable, Any] = {decoding.beam_search: {"length_penalty": number}}
         numbers[decoding.sample] = {"temperature": number, "uniform": uniform}
         return compile_for_any_length(decode, inputs, numbers.get(strategy, {}))
 
