@@ -21,7 +21,6 @@ Lexicon = dict[tuple[str | None, str], dict[str, None]]
 _STRESS = re.compile(r"\d")
 
 
-
 def load(config: Config) -> Splits:
     """Return the lower-case words of each split; the targets are lists of pronunciations.
 
