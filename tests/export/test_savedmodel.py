@@ -29,3 +29,14 @@ def test_any_functional_model(tmp_path):
     expected = model(examples)
     np.testing.assert_allclose(outputs["x#2"], expected["x"], atol=1e-6)
     np.testing.assert_allclose(outputs["c"], expected["c"], atol=1e-6)
+
+
+def test_an_lstm_is_an_operator_that_keras_does_not_export(tmp_path):
+    model = keras.Sequential([keras.Input((None, 2)), layers.LSTM(3)])
+    export.savedmodel(model, tmp_path / "ours")
+    model.export(tmp_path / "of_keras", verbose=False)
+    ours, of_keras = (
+        (tmp_path / name / "saved_model.pb").read_bytes() for name in ("ours", "of_keras")
+    )
+    # Other converters read Keras's exports, and know only plain operations.
+    assert b"BlockLSTMV2" in ours and b"BlockLSTMV2" not in of_keras
