@@ -141,7 +141,8 @@ class Config:
     skip leaves them out, counts them and shows three. Errors of a whole file stop both."""
     seed: Annotated[int, Range(0, 2**32 - 1, is_integer=True)] = 0
     """Random seed for weight initialization, shuffling and dropout."""
-    batch_size: PositiveInt = 64
+    # None leaves the choice to `Recipe.batch_size`.
+    batch_size: PositiveInt | None = 64
     """Number of examples per training step, at least 1."""
     steps: PositiveInt | None = 1000
     """Number of optimizer steps, rounded to whole epochs; see --epochs."""

@@ -156,7 +156,7 @@ class Devices:
                     "workers."
                 )
         count, batch_size = self.strategy.num_replicas_in_sync, config.batch_size
-        if batch_size % count:
+        if batch_size is not None and batch_size % count:
             raise InputError(
                 f"--batch-size must be a multiple of {count}, the number of devices, got "
                 f"{batch_size}. The next multiple is {-(-batch_size // count) * count}."

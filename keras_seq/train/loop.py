@@ -1,6 +1,7 @@
 """Training loop of a recipe, from its config to a finished run."""
 
 import contextlib
+import dataclasses
 import functools
 import math
 import time
@@ -148,6 +149,7 @@ def fit(
     splits, fingerprint, summaries, warnings = _load(recipe, config, run)
     if not test:
         splits.pop("test", None)
+    batch_size = _batch_size(recipe, config, splits["train"], devices)
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(config.seed)  # after loading, which may draw random numbers
@@ -173,7 +175,7 @@ def fit(
         run.start(
             recipe.name, preset, config, fingerprint | start.fingerprint, recipe.path, recipe.fold
         )
-    steps_per_epoch = math.ceil(len(examples) / config.batch_size)
+    steps_per_epoch = math.ceil(len(examples) / batch_size)
     epochs, schedule_steps = plan_epochs(config, steps_per_epoch)
     optimizers.set_schedule_steps(model.optimizer, schedule_steps)
     run_callback = RunCallback(run, recipe, config, splits, model, epochs, start_time)
@@ -187,7 +189,7 @@ def fit(
     all_callbacks = [run_callback, Progress(run_callback, reporter), *callbacks]
     all_callbacks += [make_callback(run_callback)] if make_callback is not None else []
     batches = functools.partial(
-        make_batches, examples, config.batch_size, config.seed, run_callback.epochs_done, last
+        make_batches, examples, batch_size, config.seed, run_callback.epochs_done, last
     )
     if run_callback.epochs_done < last and run_callback.stop_cause is None:
         fit_options: dict[str, Any] = {
@@ -205,7 +207,7 @@ def fit(
         else:
             must_match = {
                 "seed": config.seed,
-                "batch size": config.batch_size,
+                "batch size": batch_size,
                 "number of examples": len(examples),
                 "number of weights": model.count_params(),
                 "number of epochs": last,
@@ -235,6 +237,14 @@ def _load(
         no_effect = f"--patience {config.patience} has no effect without a validation split."
         warnings = [no_effect, *warnings]
     return splits, fingerprint, summaries, warnings
+
+
+def _batch_size(recipe: Recipe, config: Config, train: RawExamples, devices: Devices | None) -> int:
+    """Return the batch size after a check that the devices can share the batches."""
+    batch_size = recipe.batch_size(config, train)
+    if devices is not None:
+        devices.check(dataclasses.replace(config, batch_size=batch_size))
+    return batch_size
 
 
 def plan_epochs(config: Config, steps_per_epoch: int) -> tuple[int, int]:

@@ -37,6 +37,8 @@ Splits = Mapping[str, RawExamples]
 """Examples by split: "train" and, optionally, "validation" and "test"."""
 Inputs = Any
 """Inputs of a model: an array, or a dict of arrays."""
+BATCH_SIZE = 64
+"""Batch size of a config without one."""
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 AnyModel = TypeVar("AnyModel")
 
@@ -140,6 +142,17 @@ class Recipe(RecipeInfo, abc.ABC, Generic[AnyConfig, AnyModel]):
         """
         columns = {split: self.describe(config, examples) for split, examples in splits.items()}
         return make_report(columns, read)
+
+    def batch_size(self, config: AnyConfig, train: RawExamples) -> int:
+        """Return the number of examples per training step.
+
+        Default: that of the config, or 64 if it is None.
+
+        Args:
+            config: Config of the run.
+            train: Training examples.
+        """
+        return BATCH_SIZE if config.batch_size is None else config.batch_size
 
     @abc.abstractmethod
     def build(self, config: AnyConfig, train: RawExamples) -> AnyModel:

@@ -43,10 +43,15 @@ class Config(config.Config):
     """Fraction of the time steps at which bigram embeddings are dropped, 0 to 1."""
     dropout: config.Probability = config.tunable(0.5, low=0.2, high=0.7)
     """Dropout rate between layers, 0 to 1."""
-    learning_rate: config.PositiveFloat = config.tunable(0.003, low=0.0005, high=0.01, log=True)
-    """Peak learning rate."""
-    batch_size: config.PositiveInt = 128
+    learning_rate: config.PositiveFloat | None = config.tunable(
+        None, low=0.0005, high=0.01, log=True
+    )
+    """Peak learning rate. Default: .003, or .01 for fewer than 2,000 training sentences."""
+    batch_size: config.PositiveInt | None = None
+    """Number of sentences per training step. Default: 128, or for fewer than 10,000 training
+    sentences a thirtieth of them, rounded to 8, 16 or 32."""
     steps: config.PositiveInt | None = 1_960
+    epochs: config.PositiveInt | None = 20
 
     monitor = "f1"
     hub_task = "token-classification"

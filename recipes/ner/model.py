@@ -1,10 +1,12 @@
 """Model of the recipe: a `SequenceTagger` over characters or words."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_seq import InputError, layers
 from keras_seq.batching import EncodedDataset, RawExamples
@@ -31,8 +33,43 @@ EMBEDDING_DIM, BIGRAM_DIM, CHAR_UNITS = 64, 48, 25
 """Sizes of the token and bigram embeddings, and units of the character encoder."""
 MIN_COUNT, MIN_PAIR_COUNT = 2, 5
 """Minimum number of training occurrences of a token and of a bigram in the vocabulary."""
+MAX_SMALL = 9_999
+"""Largest number of training sentences of small data."""
+MIN_SLOW = 2_000
+"""Smallest number of training sentences that are learned at the lower rate. Less data takes so few
+steps that it needs a higher one."""
+MAX_TEMPLATE_WEIGHTS = 8_000_000
+"""Largest number of weights of template features: features times tags."""
+TEMPLATE_DROPOUT = 0.5
 POS_LOSS_WEIGHT = 10.0
 """Loss weight of word boundaries and parts of speech, if the data has them."""
+
+
+def batch_size(config: Config, train: RawExamples) -> int:
+    """Return the number of sentences per training step.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+    """
+    if config.batch_size is not None:
+        return config.batch_size
+    if len(train) > MAX_SMALL:
+        return 128
+    # About 30 steps per epoch on the smallest data, as validation takes time after each epoch.
+    return min(32, max(8, 2 ** round(math.log2(len(train) / 30))))
+
+
+def learning_rate(config: Config, train: RawExamples) -> float:
+    """Return the peak learning rate.
+
+    Args:
+        config: Config of the run.
+        train: Training sentences.
+    """
+    if config.learning_rate is not None:
+        return config.learning_rate
+    return 0.01 if len(train) < MIN_SLOW else 0.003
 
 
 def build(
@@ -56,16 +93,21 @@ def build(
         encoder = merge_encoders(initial.encoder, encoder)
     if not any(tag != "O" for tag in itertools.chain.from_iterable(tags)):
         raise InputError("No training sentence has an entity; a tagger needs at least one.")
+    tag_set = TagSet.from_examples(tags, tag_scheme(config, tags))
     model = SequenceTagger(
         encoder,
-        TagSet.from_examples(tags, tag_scheme(config, tags)),
+        tag_set,
         features=_features(config, encoder, sentences, is_characters, initial),
         stack=_stack(config),
+        experts=_experts(sentences, len(tag_set), initial),
         auxiliary=_auxiliary(config, train),
     )
     model.tokenizer_report = report
-    weights = {"tags": 1.0, "auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else None
-    model.compile(adam_w(config.learning_rate, config.steps), loss_weights=weights)
+    weights = None
+    if isinstance(model.output, dict):
+        weights = dict.fromkeys(model.output, 1.0)
+        weights |= {"auxiliary": POS_LOSS_WEIGHT} if model.auxiliary else {}
+    model.compile(adam_w(learning_rate(config, train), config.steps), loss_weights=weights)
     return model
 
 
@@ -131,6 +173,31 @@ def _stack(config: Config) -> list[layers.RNNStack]:
             layers.RNNStack(config.cell, config.units, num_upper, dropout=config.dropout, **options)
         )
     return stack
+
+
+def _experts(
+    sentences: Sequence[Sequence[str]],
+    num_tags: int,
+    initial: SequenceTagger | None,
+) -> list[keras.layers.Layer]:
+    """Return the expert over template features, if the data is small or `initial` has one."""
+    trained = [
+        layer.keys
+        for layer in (initial.experts if initial is not None else ())
+        if isinstance(layer, layers.TemplateFeatures)
+    ]
+    if len(sentences) > MAX_SMALL and not trained:
+        return []
+    expert = layers.TemplateFeatures.from_examples(
+        sentences,
+        num_tags,
+        max_features=MAX_TEMPLATE_WEIGHTS // num_tags,
+        dropout=TEMPLATE_DROPOUT,
+    )
+    if trained:
+        keys = np.concatenate([expert.keys, *trained]).tolist()
+        expert = layers.TemplateFeatures(keys, num_tags, dropout=TEMPLATE_DROPOUT)
+    return [expert]
 
 
 def _auxiliary(config: Config, train: RawExamples) -> AuxiliaryTags | None:

@@ -20,6 +20,7 @@ class Recipe(recipe.Recipe[Config, SequenceTagger]):
 
     reads_hf = True
     load = staticmethod(data.load)
+    batch_size = staticmethod(model.batch_size)
     build = build_from = staticmethod(model.build)
     encode = staticmethod(model.encode)
     evaluate = staticmethod(metric.evaluate)

@@ -8,6 +8,7 @@ import pytest
 
 from keras_seq import cli, data
 from keras_seq._internal.errors import InputError
+from keras_seq.batching import RawExamples
 from keras_seq.text.tag_schemes import SCHEMES, Span, spans_to_tags, tags_to_spans
 from keras_seq.train import registry
 
@@ -362,3 +363,50 @@ def test_the_builtin_data_has_texts_and_characters(monkeypatch, workplace):
     assert split.inputs[0] == list("江泽民在北京。")
     model = RECIPE.build(config(units=4, num_layers=1), split)
     assert model.encoder.tokenizer == "char_nospace"
+
+
+MODEL = importlib.import_module("keras_seq_recipes.ner.model")
+
+
+def examples(count=60):
+    rows = [
+        (tokens, spans_to_tags(spans, len(tokens), "IOBES")) for tokens, spans in sentences(count)
+    ]
+    tokens, tags = zip(*rows)
+    return RawExamples([*tokens], {"tags": [*tags], "word_tags": None, "texts": [""] * count})
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size"), [(1, 8), (200, 8), (500, 16), (955, 32), (9_999, 32), (10_000, 128)]
+)
+def test_batches_of_small_data_are_small(count, batch_size):
+    train = RawExamples([["a"]] * count, None)
+    assert RECIPE.batch_size(config(), train) == batch_size
+    assert RECIPE.batch_size(config(batch_size=7), train) == 7
+
+
+def test_little_data_has_a_high_learning_rate():
+    for count, rate in ((1_999, 0.01), (2_000, 0.003)):
+        train = RawExamples([["a"]] * count, None)
+        assert MODEL.learning_rate(config(), train) == rate
+        assert MODEL.learning_rate(config(learning_rate=0.1), train) == 0.1
+
+
+def test_small_data_has_an_expert(monkeypatch):
+    options = config(units=2, num_layers=1)
+    trained = MODEL.build(options, examples())
+    [expert] = trained.experts
+    assert {*trained.output} == {"tags", expert.name}
+    # The new model also knows the features of the trained one.
+    [more] = MODEL.build(options, examples(20), trained).experts
+    assert {*expert.keys.tolist()} <= {*more.keys.tolist()}
+    monkeypatch.setattr(MODEL, "MAX_SMALL", 59)
+    assert not MODEL.build(options, examples()).experts
+    assert MODEL.build(options, examples(), trained).experts
+
+
+def test_the_builtin_data_is_not_small():
+    train = RawExamples([["a"]] * 35_819, None)
+    assert RECIPE.batch_size(config(), train) == 128
+    assert MODEL.learning_rate(config(), train) == 0.003
+    assert MODEL.MAX_SMALL < 35_819
