@@ -212,19 +212,23 @@ def _lengths(rows: list[Row]) -> list[str]:
 
 
 def _fit(rows: list[Row]) -> list[str]:
+    epochs = rows[0].get("epochs", 1)
+    variants = [name for name in rows[0]["seconds"] if name not in ("ours", "keras")]
     lines = [
         "## model.fit",
         "",
-        "Seconds per epoch after the first, with Keras's default settings.",
+        f"Seconds per epoch of a call with {epochs} epoch{'s' * (epochs > 1)}, after the first "
+        "call, with Keras's default settings.",
         "",
-        *_head(["model", "ours", "spread", "keras", "spread", "keras / ours"]),
+        *_head(["model", "ours", "spread", "keras", "spread", "keras / ours", *variants]),
     ]
     for row in rows:
         time, spread = row["seconds"], row["spread"]
         cells = [row["model"]]
         for contestant in ("ours", "keras"):
             cells += [f"{time[contestant]:.2f}", f"{spread[contestant]:.0%}"]
-        lines.append(_row([*cells, f"{time['keras'] / time['ours']:.1f}"]))
+        cells.append(f"{time['keras'] / time['ours']:.1f}")
+        lines.append(_row(cells + [f"{time[name]:.2f}" for name in variants]))
     return lines
 
 

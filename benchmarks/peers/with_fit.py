@@ -1,6 +1,7 @@
-"""One epoch of `model.fit` with our layers or Keras's, and Keras's default settings.
+"""A call of `model.fit` with our layers or Keras's, and Keras's default settings.
 
-A task is a dict: `model` (a key of `MODELS`) and `how` ("ours" or "keras").
+A task is a dict: `model` (a key of `MODELS`), `how` ("ours" or "keras", or one of our variants:
+"ours, one feeding thread" and "ours, steps per execution") and `epochs`.
 """
 
 import dataclasses
@@ -17,10 +18,33 @@ Task = dict[str, Any]
 
 
 def build(task: Task) -> Callable[[], object]:
-    """Return a function that trains for one epoch."""
-    library = layers if task["how"] == "ours" else keras.layers
+    """Return a function that trains for some epochs."""
+    how = task["how"]
+    library = keras.layers if how == "keras" else layers
     network, x, y, batch_size = MODELS[task["model"]](library)
-    return lambda: network.fit(x, y, batch_size=batch_size, verbose=0)
+    options = {"epochs": task["epochs"], "verbose": 0}
+    if how == "ours, one feeding thread":
+        data = _feed_by_one_thread(x, y, batch_size)
+        return lambda: network.fit(data, **options)
+    if how == "ours, steps per execution":
+        network.steps_per_execution = -(-len(x) // batch_size)
+    return lambda: network.fit(x, y, batch_size=batch_size, **options)
+
+
+def _feed_by_one_thread(x: Any, y: Any, batch_size: int) -> Any:
+    """Return shuffled batches of arrays, which one thread gathers, the next batch in advance."""
+    import tensorflow as tf
+
+    x, y, count = tf.constant(x), tf.constant(y), len(x)
+    ids = tf.data.Dataset.range(1).flat_map(
+        lambda _: tf.data.Dataset.from_tensor_slices(tf.random.shuffle(tf.range(count)))
+    )
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.threading.private_threadpool_size = 1
+    options.threading.max_intra_op_parallelism = 1
+    batches = ids.batch(batch_size).map(lambda i: (tf.gather(x, i), tf.gather(y, i)))
+    return batches.prefetch(1).with_options(options)
 
 
 def _stacked(make: Callable[[Any], list[keras.Layer]]) -> Callable[[Any], tuple[Any, ...]]:
