@@ -71,7 +71,7 @@ class Passes:
         mask: Tensor | None,
         padding: Tensor | None = None,
     ) -> tuple[Tensor, States, Residuals]:
-        """Run the forward pass without residuals for `backward`; arguments as in `forward`."""
+        """Run the forward pass without residuals; arguments as in `forward`."""
         return self.forward(projected, weights, states, mask, padding, keep_residuals=False)
 
     def forward(
@@ -94,14 +94,15 @@ class Passes:
             keep_residuals: Whether `backward` follows.
 
         Returns:
-            y, the final states and the residuals.
+            y, the final states and the residuals, if they are kept. A program that XLA compiles
+            would otherwise write even those that nothing uses.
         """
         step_range = None if padding is None else (padding, ops.shape(projected)[1])
         hs, finals, residuals = self.module.forward(
             weights, projected, states, mask, self.go_backwards, keep_residuals, step_range
         )
         y = self._in_scan_order(hs) if self.return_sequences else finals[0]
-        return self._mask_outputs(y, mask), finals, residuals
+        return self._mask_outputs(y, mask), finals, residuals if keep_residuals else ()
 
     def backward(
         self,

@@ -114,6 +114,26 @@ def test_passes_equal_the_reference(name, dtype, batch, timesteps):
         assert_close(actual, expected, tolerance)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", FAST)
+def test_inference_returns_the_same_without_residuals(name, masked):
+    cls, fixed = CELLS[name]
+    cell = cls.cell_class(UNITS, **fixed)
+    cell.build((2, FEATURES))
+    _, *weights = [ops.convert_to_tensor(w) for w in cell_weights(cell, "float32")]
+    passes = Passes(PASSES[cls.cell_class], False, True, True)
+    projected = ops.convert_to_tensor(normal(2, 5, cell.kernel.shape[-1], seed=1))
+    states = [normal(2, UNITS, seed=2 + i) for i, _ in enumerate(cell.get_initial_state(1))]
+    states = [ops.convert_to_tensor(state) for state in states]
+    mask = np.array([[1, 0, 1, 1, 0], [0, 1, 1, 0, 1]], "float32")[..., None]
+    mask = ops.convert_to_tensor(mask) if masked else None
+    y, finals, residuals = compiled(passes.forward)(projected, weights, states, mask)
+    assert residuals
+    inferred_y, inferred_finals, nothing = compiled(passes.infer)(projected, weights, states, mask)
+    assert nothing == ()
+    assert_close(to_numpy([inferred_y, *inferred_finals]), to_numpy([y, *finals]), 1e-6)
+
+
 WAYS = [(True, True, True), (False, True, False), (False, False, True), (True, False, False)]
 
 

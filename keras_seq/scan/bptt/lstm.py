@@ -54,36 +54,37 @@ def forward(
     recurrent_kernel, bias, *peepholes = weights
     h, c = states
     units = recurrent_kernel.shape[0]
-    if peepholes:
-        p_i, p_f, p_o = peepholes
-        b_i, b_f, b_g, b_o = ops.split(bias, 4)
-        inputs = split_columns(projected, *[units] * 4)
-    else:
-        # sigmoid(z) = tanh(z / 2) / 2 + 1/2, so that one tanh computes all gates.
+    # One tanh computes all gates if they are kept. Otherwise XLA computes each where it is read.
+    is_fused = keep_residuals and not peepholes
+    if is_fused:
+        # sigmoid(z) = tanh(z / 2) / 2 + 1/2
         is_sigmoid = np.repeat([1, 1, 0, 1], units)
         scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
+        offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
         recurrent_kernel, bias = recurrent_kernel * scale, bias * scale
         inputs = [projected]
+    else:
+        biases = ops.split(bias, 4)
+        inputs = split_columns(projected, *[units] * 4)
+    if peepholes:
+        p_i, p_f, p_o = peepholes
 
     def step(carry: Carry, elements: Sequence[Tensor]) -> tuple[Carry, Carry]:
         h, c = carry
         u = ops.matmul(h, recurrent_kernel)
-        if peepholes:
-            z_i, z_f, z_g, z_o = elements[:4]
-            u_i, u_f, u_g, u_o = ops.split(u, 4, axis=-1)
-            i = sigmoid(z_i + u_i + b_i + p_i * c)
-            f = sigmoid(z_f + u_f + b_f + p_f * c)
-            g = tanh(z_g + u_g + b_g)
-            c_new = f * c + i * g
-            o = sigmoid(z_o + u_o + b_o + p_o * c_new)
-            gates = ops.concatenate([i, f, g, o], axis=-1)
-        else:
-            # Created here, since XLA fails on second derivatives of a loop with captured constants.
-            scale = ops.convert_to_tensor(1 - 0.5 * is_sigmoid, h.dtype)
-            offset = ops.convert_to_tensor(0.5 * is_sigmoid, h.dtype)
+        if is_fused:
             gates = tanh(elements[0] * scale + u + bias) * scale + offset
             i, f, g, o = ops.split(gates, 4, axis=-1)
             c_new = f * c + i * g
+        else:
+            addends = zip(elements[:4], ops.split(u, 4, axis=-1), biases, strict=True)
+            z_i, z_f, z_g, z_o = (z + u + b for z, u, b in addends)
+            if peepholes:
+                z_i, z_f = z_i + p_i * c, z_f + p_f * c
+            i, f, g = sigmoid(z_i), sigmoid(z_f), tanh(z_g)
+            c_new = f * c + i * g
+            o = sigmoid(z_o + p_o * c_new if peepholes else z_o)
+            gates = ops.concatenate([i, f, g, o], axis=-1) if keep_residuals else None
         h_new = o * tanh(c_new)
         kept = (gates, c) if keep_residuals else ()
         if mask is not None:
