@@ -75,6 +75,7 @@ def test_all_examples(tmp_path, monkeypatch):
     assert plt.imread("gates.png").shape == plt.imread(ROOT / "docs/gates.png").shape
 
 
+@pytest.mark.slow
 def test_layers_replace_those_of_keras():
     page = (ROOT / "docs/guides/from_keras.md").read_text()
     names: dict = {}

@@ -1,5 +1,6 @@
 """Search space of a config as keras-tuner's hyperparameters, and the values of trials."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras_tuner
 from keras_tuner.engine.trial import Trial
 
 from keras_seq._internal.errors import InputError, unknown_name
-from keras_seq.train.config import Config
+from keras_seq.train.config import Config, Space
 
 MAX_RESOURCE = 9
 """Resource of a whole training in Hyperband. Trials get 1, 3 or 9 ninths of a training."""
@@ -17,6 +18,8 @@ def make_hyperparameters(
     config: Config, fields: Iterable[str] | None = None
 ) -> keras_tuner.HyperParameters:
     """Return the search space of a config. It always contains the current value of each field.
+
+    A number that is None, which the recipe chooses by the data, begins in the middle of its range.
 
     Args:
         config: Config of a recipe.
@@ -41,6 +44,8 @@ def make_hyperparameters(
             parameters.Choice(name, choices, is_ordered, value)
         else:
             assert space.low is not None and space.high is not None  # as `tunable` documents
+            if value is None:
+                value = _middle(space)
             add = parameters.Int if isinstance(value, int) else parameters.Float
             low, high = min(space.low, value), max(space.high, value)
             add(name, low, high, sampling="log" if space.log else "linear", default=value)
@@ -49,6 +54,13 @@ def make_hyperparameters(
             "There are no fields to tune. Fields that are set on the command line stay fixed."
         )
     return parameters
+
+
+def _middle(space: Space) -> float:
+    """Return the middle of a range of numbers, the geometric one of a logarithmic range."""
+    assert space.low is not None and space.high is not None
+    middle = math.sqrt(space.low * space.high) if space.log else (space.low + space.high) / 2
+    return round(middle) if isinstance(space.low, int) else middle
 
 
 def trial_values(trial: Trial) -> dict[str, Any]:

@@ -21,9 +21,7 @@ from keras_seq.models.base import BaseModel
 EPOCHS = 40
 TENSORFLOW = BACKEND == "tensorflow"
 EVERY = pytest.mark.parametrize("name", CASES)
-TRAINED = pytest.mark.parametrize(
-    "name", slow_but(["SequenceTagger", "SequenceClassifier"], [*CASES])
-)
+TRAINED = pytest.mark.parametrize("name", slow_but(["SequenceTagger"], [*CASES]))
 
 
 @pytest.fixture(params=["plain", slow("full")])
@@ -166,7 +164,7 @@ def test_trace_shows_gates_and_states(trained, name, kind):
 
 
 @pytest.mark.skipif(not TENSORFLOW, reason="exports from TensorFlow")
-@pytest.mark.parametrize("name", slow_but(["SequenceTagger"], [*CASES]))
+@TRAINED
 def test_savedmodel_gives_the_same_predictions(name, tmp_path):
     import tensorflow as tf
 

@@ -55,6 +55,7 @@ def test_a_tagger_of_any_length(tmp_path):
         np.testing.assert_allclose(outputs["probabilities"][0], chances, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_classifier(tmp_path):
     encoder = TextEncoder(["good", "bad"])
     model = SequenceClassifier(

@@ -66,6 +66,7 @@ def test_an_adapter_without_examples_needs_them(tmp_path, registry, format):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_adapter_of_the_documentation(tmp_path, monkeypatch, registry):
     monkeypatch.chdir(tmp_path)
     text = PAGE.read_text("utf-8").split("## A model of your own")[1]

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 import pytest
-from helpers import BACKEND, slow_but
+from helpers import BACKEND
 
 from keras_seq import export, layers
 from keras_seq.export.signatures import adapter_for
@@ -51,7 +51,8 @@ def tokens_of(name):
     return [by_letters[text.replace(" ", "")] for text in TEXTS[name]]
 
 
-@pytest.mark.parametrize("name", slow_but(["learned"], CORPORA))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORPORA)
 def test_texts_and_tokens_have_the_same_tags(name, tmp_path):
     tagger = make_tagger(name)
     results = tagger.tag_tokens([*TEXTS[name], *tokens_of(name)])

@@ -140,6 +140,7 @@ def test_beam_search_finds_more_likely_sequences():
     assert len(longer.tokens) == 8 >= len(beam_of_4[1].tokens)
 
 
+@pytest.mark.slow
 def test_two_features_of_one_class_have_separate_states():
     pair = [layers.CausalNgramFeatures(n, 64, 3, name=f"ngrams_{n}") for n in (2, 4)]
     model = generator(styles=None, features=pair)

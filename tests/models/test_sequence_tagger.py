@@ -187,6 +187,7 @@ def test_unknown_characters_and_very_long_texts():
     assert len(tags) == len(p) == 2 * half_length and set(tags) <= set(tagger.tag_set.tags)
 
 
+@pytest.mark.slow
 def test_the_mean_of_all_scores_gives_the_tags():
     tagger = small("templates")
     [expert] = tagger.experts

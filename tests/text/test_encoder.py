@@ -31,7 +31,7 @@ VOCABULARY = [*"aAbéσİß中", "ab", "Ab", "cat", "▁", "▁a", "▁cat", "ba
 CASES = [(name, lower) for name in NAMES for lower in (False, True)]
 CLASSES = [EMOJI, EXTEND, REGIONAL_INDICATOR, SPACE, WORD]
 SOME_CASES = [("word", False), *((name, True) for name in NAMES)]
-FEW_CASES = [("word", False), ("wordpiece", True), ("char_nospace", True)]
+FEW_CASES = [("word", False), ("char_nospace", True)]
 EVERYTHING = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
 

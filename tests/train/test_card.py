@@ -38,7 +38,7 @@ def test_the_text_has_data_metrics_config_and_use(trained):
         "| PER | 0.2500 |",
         r"| a\|b&lt;i> | 1.0000 |",
         "| recall | 0.1250 |",
-        "| learning_rate | 0.003 |",
+        "| dropout | 0.5 |",
         "| parameters | 10 |",
         "- Not evaluated on the test split.",
         "keras-seq pull SOURCE small",

@@ -342,6 +342,8 @@ def test_every_recipe_is_tunable_and_its_presets_lie_in_the_space(name):
         assert names >= {"cell", "units", "num_layers", "dropout", "learning_rate"}
         for field in space.space:
             value = getattr(config, field.name)
+            if value is None:  # the recipe chooses it by the data
+                value = field.default
             assert field.default == value, preset
             assert field.prob_to_value(field.value_to_prob(value)) == pytest.approx(value)
 
@@ -361,6 +363,17 @@ def test_the_space_of_numbers_reaches_to_the_value_that_is_set():
     assert isinstance(space["depth"].random_sample(seed=1), int)
     assert space["rate"].prob_to_value(0.5) == pytest.approx((0.001 * 1) ** 0.5)
     assert space["width"].values == [2, 4, 5, 8]
+
+
+def test_a_number_that_the_recipe_chooses_begins_in_the_middle():
+    @dataclasses.dataclass(frozen=True)
+    class Chosen(Config):
+        depth: int | None = tunable(None, low=1, high=4)
+        rate: float | None = tunable(None, low=0.01, high=1, log=True)
+
+    depth, rate = tuning.make_hyperparameters(Chosen()).space
+    assert isinstance(depth.default, int) and depth.default == 2
+    assert rate.default == pytest.approx(0.1)
 
 
 def test_a_field_that_is_set_is_not_tuned_however_it_is_spelt(formula, monkeypatch, capsys):

@@ -139,6 +139,7 @@ def test_mask_has_the_order_of_the_outputs():
     assert last.compute_mask(None, ops.convert_to_tensor(MASK)) is None
 
 
+@pytest.mark.slow
 def test_mask_order_in_bidirectional_layers():
     first = keras.layers.Bidirectional(layers.GRU(UNITS, return_sequences=True))
     model = keras.Sequential([first, layers.LSTM(2)])
