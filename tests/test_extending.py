@@ -32,9 +32,10 @@ def apply(diff, text):
     return text
 
 
-def test_the_diff_is_short():
+def test_the_diff_is_short_and_applies_to_the_recipe():
     lines = DIFF.splitlines()[2:]
     assert 0 < sum(line[0] in "+-" for line in lines) < 30
+    apply(DIFF, (ROOT / "recipes/ner/model.py").read_text("utf-8"))
 
 
 @pytest.mark.slow
