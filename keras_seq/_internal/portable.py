@@ -1,4 +1,7 @@
-"""Operations of Keras that every runtime of an exported model supports."""
+"""Operations of Keras that every runtime of an exported model and every graph supports."""
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 from keras import ops
@@ -24,3 +27,37 @@ def argmax(x: Tensor, axis: int = -1, keepdims: bool = False) -> Tensor:
 
     indices = tf.argmax(x, axis, output_type=tf.int32)
     return tf.expand_dims(indices, axis) if keepdims else indices
+
+
+def while_loop(
+    cond: Callable[..., Tensor], body: Callable[..., Any], start: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    """Run `keras.ops.while_loop` also if the graph forgets the shapes of the variables.
+
+    TensorFlow fails if a variable begins with a known number of rows, and an iteration returns
+    one whose number of rows is unknown in the graph, such as a gather by computed indices.
+
+    Args:
+        cond: Function of the variables that returns whether to go on.
+        body: Function from the variables to those of the next iteration, of the same shapes.
+        start: Variables before the first iteration, tensors or nested structures of them.
+    """
+
+    def keep_shapes(*variables: Any) -> Any:
+        return keras.tree.map_structure(with_shape_of, body(*variables), variables)
+
+    results: tuple[Any, ...] = ops.while_loop(cond, keep_shapes, start)
+    return results
+
+
+def with_shape_of(tensor: Tensor, other: Tensor) -> Tensor:
+    """Return a tensor whose shape in a TensorFlow graph is known as well as that of another.
+
+    Args:
+        tensor: Tensor.
+        other: Tensor of the same shape.
+    """
+    if keras.backend.backend() == "tensorflow":
+        tensor = ops.convert_to_tensor(tensor)
+        tensor.set_shape(other.shape)
+    return tensor

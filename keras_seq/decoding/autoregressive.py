@@ -10,7 +10,7 @@ import keras
 from keras import ops
 
 from keras_seq._internal.errors import InputError
-from keras_seq._internal.portable import argmax
+from keras_seq._internal.portable import argmax, while_loop
 from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import ArrayLike, Tensor
 
@@ -171,7 +171,5 @@ def _generate(
         return position + 1, tokens, alive & (tokens != end_id), state, chosen, log_probs
 
     first = ops.convert_to_tensor(0, dtype="int32")
-    *_, chosen, log_probs = ops.while_loop(
-        cond, body, (first, tokens, alive, state, chosen, log_probs)
-    )
+    *_, chosen, log_probs = while_loop(cond, body, (first, tokens, alive, state, chosen, log_probs))
     return ops.transpose(chosen), ops.transpose(log_probs)

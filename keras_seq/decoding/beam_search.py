@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_seq._internal.portable import while_loop
 from keras_seq._internal.ranges import Range
 from keras_seq._internal.types import ArrayLike, Tensor
 from keras_seq.decoding.autoregressive import State, Step
@@ -193,6 +194,6 @@ def beam_search(
         ops.full((batch, n_best), -inf, "float32"),
         ops.full((batch,), -inf, "float32"),
     )
-    *_, finished, scores, best_pruned = ops.while_loop(cond, body, start)
+    *_, finished, scores, best_pruned = while_loop(cond, body, start)
     finished = ops.where(scores[:, :, None] > -inf, finished, 0)
     return BeamSearchResult(finished, scores, scores[:, 0] >= best_pruned)

@@ -7,6 +7,7 @@ iteration therefore runs `BLOCK_LENGTH` steps, and reads and writes their elemen
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from keras_seq._internal.portable import with_shape_of
 from keras_seq._internal.types import Tensor
 
 BLOCK_LENGTH = 4
@@ -93,10 +94,11 @@ def _loop_over_blocks(
         return zip(*columns, strict=True)
 
     def body(index: Tensor, carry: Any, lists: Any) -> Any:
-        results = []
+        results, start = [], carry
         for elements in read(index):
             carry, elements_out = step(carry, elements)
             results.append(elements_out)
+        carry = tf.nest.map_structure(with_shape_of, carry, start)
         lists = [
             tf.raw_ops.TensorListSetItem(input_handle=list_, index=index, item=tf.stack(items))
             for list_, items in zip(lists, zip(*results, strict=True))
