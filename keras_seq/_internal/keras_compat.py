@@ -7,9 +7,10 @@ the names of Keras are looked up on first use.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -130,6 +131,26 @@ def without_call_arguments(error: T) -> T:
     """Decorate a class of errors to which Keras must not add the arguments of layer calls."""
     error._keras_call_info_injected = True  # type: ignore[attr-defined]
     return error
+
+
+@contextlib.contextmanager
+def without_sharing() -> Iterator[None]:
+    """Copy layers within a `with` block even while Keras loads a model.
+
+    `keras.layers.Bidirectional` copies its layer by serialization. While a model is loaded, Keras
+    takes two objects for one if they have the same `id`, which new objects inherit from deleted
+    ones. Both directions then become one layer, or those of another.
+    """
+    state = importlib.import_module("keras.src.backend.common.global_state")
+    names = ("shared_objects/id_to_obj_map", "shared_objects/id_to_config_map")
+    maps = {name: state.get_global_attribute(name) for name in names}
+    try:
+        for name in names:
+            state.set_global_attribute(name, None)
+        yield
+    finally:
+        for name, value in maps.items():
+            state.set_global_attribute(name, value)
 
 
 def objects_being_loaded() -> dict[Any, Any] | None:

@@ -1,6 +1,7 @@
 """Existence and behavior of each private name of Keras that keras-seq uses."""
 
 import ast
+import gc
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from helpers import BACKEND, assert_close, normal, sequences, to_numpy
 from keras import ops
+from keras.src.saving.serialization_lib import ObjectSharingScope
 
 from keras_seq import cells, layers
 from keras_seq._internal import keras_compat as compat
@@ -323,3 +325,20 @@ def test_the_pattern_knows_every_private_name_of_the_compatibility_files():
         if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr)
     }
     assert attributes and all(PRIVATE.search(f".{attribute}") for attribute in attributes)
+
+
+def test_directions_stay_separate_while_a_model_is_loaded():
+    """Layers at the addresses of deleted ones must not be taken for these."""
+    seen = set()
+    stacks = []
+    with ObjectSharingScope():
+        shared = compat.objects_being_loaded()
+        for _ in range(20):
+            stacks.append(layers.RNNStack("SimpleRNN", 2, num_layers=2, bidirectional=True))
+            gc.collect()
+        assert compat.objects_being_loaded() is shared
+    for stack in stacks:
+        for both in stack.recurrent_layers:
+            seen |= {id(both.forward_layer), id(both.backward_layer)}
+            assert (both.forward_layer.go_backwards, both.backward_layer.go_backwards) == (0, 1)
+    assert len(seen) == 20 * 2 * 2

@@ -7,6 +7,7 @@ import keras
 from keras import tree
 
 from keras_seq._internal.errors import InputError, unknown_name
+from keras_seq._internal.keras_compat import without_sharing
 from keras_seq._internal.serialization import serialize_nested
 from keras_seq._internal.types import Config, Shape, States, Tensor
 from keras_seq.layers.recurrent.cell_layers import (
@@ -82,7 +83,8 @@ def make_layer(
     if not bidirectional:
         return layer
     name = rnn_arguments["name"].replace("recurrent", "bidirectional")
-    return keras.layers.Bidirectional(layer, dtype=rnn_arguments["dtype"], name=name)
+    with without_sharing():
+        return keras.layers.Bidirectional(layer, dtype=rnn_arguments["dtype"], name=name)
 
 
 def _one_direction(
