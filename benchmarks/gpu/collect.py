@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 RUN = ("keras", "namex", "optree", "absl-py", "rich", "h5py", "ml_dtypes", "wrapt", "filelock")
-"""What `import keras_seq.layers` with Keras needs, in addition to NumPy."""
+"""Packages that Keras and `keras_seq.layers` import, without NumPy."""
 OF_THESE = ("markdown-it-py", "mdurl", "pygments", "typing_extensions", "packaging")
 """Dependencies of these packages."""
 TESTS = (

@@ -7,8 +7,8 @@ from the cache that all processors of the GPU share. The gradient is that of the
 passes, from gates that the kernel stores.
 
 The kernel has run in Pallas's interpreter only. JAX translates it for a GPU, and Triton compiles
-the result (docs/gpu.md), but no GPU was available to run it. So it is used only within
-`keras_seq.scan.jax_options(fused=True)`.
+the result (docs/gpu.md), but it has never run on a GPU. It is off by default;
+`keras_seq.scan.jax_options(fused=True)` turns it on.
 """
 
 import dataclasses

@@ -19,7 +19,7 @@ class JaxOptions(NamedTuple):
     unroll: int = 1
     """Number of time steps per iteration of a loop."""
     fused: bool = False
-    """Whether the peephole cells run in the kernels of `keras_seq.scan.fused`."""
+    """If True, the peephole cells run in the kernels of `keras_seq.scan.fused`."""
 
 
 DEFAULT = JaxOptions()
