@@ -273,6 +273,7 @@ def full_recognizer():
         noise=layers.BackgroundNoise(),
         warping=layers.VocalTractLengthPerturbation(0.05, min_freq=20.0, max_freq=2_000.0),
         masking=layers.SpecAugment(1, freq_mask_width=2, time_mask_width=2),
+        channel=layers.TelephoneChannel(0.1, max_freq=2_000.0),
         mean_normalize=True,
         average_offsets=True,
     )

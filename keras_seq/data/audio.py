@@ -1,9 +1,11 @@
-"""Audio: reading of files, resampling, reverberation and noise."""
+"""Audio: reading of files, resampling, reverberation, noise and telephone lines."""
 
 from __future__ import annotations
 
+import io
 import math
 import os
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +17,10 @@ AUDIO_SUFFIXES = (
     *(".oga", ".ogg", ".opus", ".rf64", ".snd", ".sph", ".w64", ".wav", ".wave", ".webm", ".wma"),
 )
 """Suffixes of audio files in data folders."""
+TELEPHONE_RATE = 8_000
+"""Sampling rate of telephone lines in Hz."""
+Codec = Literal["ULAW", "ALAW", "GSM610"]
+"""Codec of a telephone line, as libsndfile names it."""
 
 
 def read_audio(path: str | os.PathLike[str], sample_rate: int) -> Array:
@@ -107,3 +113,37 @@ def mix_at_snr(samples: Array, noise: Array, snr_db: float) -> Array:
     is_loud = np.abs(samples) > np.abs(samples).max() / 1000
     signal_power, noise_power = np.mean(np.square(samples[is_loud])), np.mean(np.square(noise))
     return samples + noise * np.sqrt(signal_power / noise_power) * 10 ** (-snr_db / 20)
+
+
+def simulate_telephone(
+    samples: Array,
+    sample_rate: int,
+    codec: Codec = "ULAW",
+    band: tuple[float, float] = (300.0, 3_400.0),
+) -> Array:
+    """Return the recording as it sounds after a telephone line, at the same sampling rate.
+
+    The recording is resampled to 8 kHz, limited to a band by a Butterworth filter, and encoded and
+    decoded. `keras_seq.layers.TelephoneChannel` simulates this faster, on spectrograms.
+
+    Args:
+        samples: Floats from -1 to 1, `(samples,)`.
+        sample_rate: Sampling rate in Hz.
+        codec: "ULAW" or "ALAW", the codecs of G.711 with 8 bits per sample, or "GSM610", the full
+            rate codec of mobile telephones.
+        band: Cutoff frequencies in Hz, above 0 and below 4000.
+
+    Returns:
+        float32 `(samples,)`.
+    """
+    import soundfile
+    from scipy.signal import butter, sosfilt
+
+    narrow = resample(samples, sample_rate, TELEPHONE_RATE)
+    narrow = sosfilt(butter(4, band, "bandpass", fs=TELEPHONE_RATE, output="sos"), narrow)
+    with io.BytesIO() as file:
+        soundfile.write(file, narrow, TELEPHONE_RATE, codec, format="WAV")
+        file.seek(0)
+        decoded, _ = soundfile.read(file, len(narrow), dtype="float32")
+    wide = resample(decoded, TELEPHONE_RATE, sample_rate)[: len(samples)]
+    return np.pad(wide, (0, len(samples) - len(wide)))

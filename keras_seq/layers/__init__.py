@@ -8,6 +8,7 @@ from keras_seq.layers.audio.band_convolution import BandConvolution
 from keras_seq.layers.audio.front_end import FrontEnd
 from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
 from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
+from keras_seq.layers.audio.telephone_channel import TelephoneChannel
 from keras_seq.layers.crf import CRF
 from keras_seq.layers.frame_encoders import ApplicationFrameEncoder, SmallFrameEncoder
 from keras_seq.layers.masked_conv1d import MaskedConv1D
@@ -74,6 +75,7 @@ __all__ = [
     "SimpleRNN",
     "SmallFrameEncoder",
     "SpecAugment",
+    "TelephoneChannel",
     "TemplateFeatures",
     "TimeDistributed",
     "TokenEmbedding",

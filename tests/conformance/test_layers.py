@@ -342,6 +342,7 @@ CASES = {
         output=SEQUENCES["inputs"][0],
         call={"training": True},
     ),
+    "TelephoneChannel": Case({}, output=SEQUENCES["inputs"][0], call={"training": True}),
     "VocalTractLengthPerturbation": Case(
         {}, output=SEQUENCES["inputs"][0], call={"training": True}
     ),

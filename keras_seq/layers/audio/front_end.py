@@ -14,8 +14,9 @@ from keras_seq.layers.audio.background_noise import BackgroundNoise
 from keras_seq.layers.audio.log_mel_spectrogram import LogMelSpectrogram
 from keras_seq.layers.audio.noise import make_noise_tracks
 from keras_seq.layers.audio.spectral_augmentation import SpecAugment, VocalTractLengthPerturbation
+from keras_seq.layers.audio.telephone_channel import TelephoneChannel
 
-SUBLAYERS = ("log_mel", "noise", "warping", "masking")
+SUBLAYERS = ("log_mel", "noise", "warping", "masking", "channel")
 """Arguments that are layers, or None."""
 SAVED = ("frame_stack", "frame_stride", "mean_normalize", "average_offsets")
 """Other arguments, which the configuration contains unchanged."""
@@ -54,6 +55,8 @@ class FrontEnd(keras.layers.Layer):
             (test-time augmentation). At inference the outputs then have `num_offsets` rows per
             recording, one after the other, which `BlankAfterEnd` averages. Training uses one random
             offset per batch.
+        channel: Layer that simulates telephone lines in training, with the `min_freq`, `max_freq`
+            and `min_power` of `log_mel`. Default: none.
 
     Call arguments:
         samples: Floats from -1 to 1, `(batch, samples)`, padded at the end.
@@ -66,8 +69,8 @@ class FrontEnd(keras.layers.Layer):
         `frame_stride` with `average_offsets` at inference, otherwise 1.
 
     Raises:
-        InputError: If `frame_stride` is out of its range, or the frequencies of `warping` differ
-            from those of `log_mel`.
+        InputError: If `frame_stride` is out of its range, or `warping` or `channel` differ from
+            `log_mel` in their frequencies or minimum power.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class FrontEnd(keras.layers.Layer):
         masking: SpecAugment | None = None,
         mean_normalize: bool = False,
         average_offsets: bool = False,
+        channel: TelephoneChannel | None = None,
         **kwargs: Any,
     ) -> None:
         check_arguments(FrontEnd, locals())
@@ -88,7 +92,7 @@ class FrontEnd(keras.layers.Layer):
         self.log_mel = LogMelSpectrogram() if log_mel is None else log_mel
         self.frame_stack = frame_stack
         self.frame_stride = frame_stack if frame_stride is None else frame_stride
-        self.noise, self.warping, self.masking = noise, warping, masking
+        self.noise, self.warping, self.masking, self.channel = noise, warping, masking, channel
         self.mean_normalize, self.average_offsets = mean_normalize, average_offsets
         if not 1 <= self.frame_stride <= frame_stack:
             raise InputError(
@@ -96,10 +100,17 @@ class FrontEnd(keras.layers.Layer):
                 f"{frame_stack}, got {self.frame_stride}."
             )
         edges = self.log_mel.min_freq, self.log_mel.max_freq or self.sample_rate / 2
-        if warping is not None and (warping.min_freq, warping.max_freq) != edges:
+        for name, layer in (("warping", warping), ("channel", channel)):
+            if layer is not None and (layer.min_freq, layer.max_freq) != edges:
+                raise InputError(
+                    f"FrontEnd: {name} covers {layer.min_freq} to {layer.max_freq} Hz, but "
+                    f"log_mel {edges[0]} to {edges[1]} Hz; give both the same min_freq and "
+                    "max_freq."
+                )
+        if channel is not None and channel.min_power != self.log_mel.min_power:
             raise InputError(
-                f"FrontEnd: warping covers {warping.min_freq} to {warping.max_freq} Hz, but "
-                f"log_mel {edges[0]} to {edges[1]} Hz; give both the same min_freq and max_freq."
+                f"FrontEnd: channel has the min_power {channel.min_power}, but log_mel "
+                f"{self.log_mel.min_power}; give both the same."
             )
         self.num_offsets = self.frame_stride if average_offsets else 1
         self.seed_generator = keras.random.SeedGenerator() if average_offsets else None
@@ -197,7 +208,8 @@ class FrontEnd(keras.layers.Layer):
 
         Args:
             samples: `(batch, samples)`.
-            training: Whether to warp, to mask, and to draw an offset. No noise is added.
+            training: Whether to warp, to simulate telephone lines, to mask, and to draw an offset.
+                No noise is added.
 
         Returns:
             `(batch * num_offsets, timesteps, frame_stack * num_mel_bins)`; in training
@@ -206,6 +218,8 @@ class FrontEnd(keras.layers.Layer):
         x = self.log_mel(samples)
         if self.warping is not None:
             x = self.warping(x, training=training)
+        if self.channel is not None:
+            x = self.channel(x, training=training)
         x = (x - self.mean) / self.std
         if self.masking is not None:
             x = self.masking(x, training=training)
@@ -254,7 +268,8 @@ class FrontEnd(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: Config) -> "FrontEnd":
-        sublayers = {n: keras.saving.deserialize_keras_object(config[n]) for n in SUBLAYERS}
+        # Models of earlier versions have no channel.
+        sublayers = {n: keras.saving.deserialize_keras_object(config.get(n)) for n in SUBLAYERS}
         return super().from_config({**config, **sublayers})
 
 

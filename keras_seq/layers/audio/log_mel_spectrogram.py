@@ -8,7 +8,22 @@ from keras import ops
 
 from keras_seq._internal.errors import InputError
 from keras_seq._internal.ranges import NonNegativeFloat, PositiveFloat, PositiveInt, check_arguments
-from keras_seq._internal.types import Config, Tensor
+from keras_seq._internal.types import Array, Config, Tensor
+
+
+def mel_frequencies(num_mel_bins: int, min_freq: float, max_freq: float) -> Array:
+    """Return the edges and centers of mel bins in Hz, `(num_mel_bins + 2,)`.
+
+    Bin i extends from frequency i to frequency i + 2, and its center is frequency i + 1. The mel
+    scale is that of `keras.layers.MelSpectrogram`, 1127 log(1 + hertz / 700).
+
+    Args:
+        num_mel_bins: Number of mel bins.
+        min_freq: Lower edge of the lowest bin, in Hz.
+        max_freq: Upper edge of the highest bin, in Hz.
+    """
+    low, high = 1127 * np.log(1 + np.array([min_freq, max_freq]) / 700)
+    return 700 * (np.exp(np.linspace(low, high, num_mel_bins + 2) / 1127) - 1)
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")

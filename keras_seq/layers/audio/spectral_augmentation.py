@@ -14,6 +14,7 @@ from keras_seq._internal.ranges import (
     check_arguments,
 )
 from keras_seq._internal.types import Config, Tensor
+from keras_seq.layers.audio.log_mel_spectrogram import mel_frequencies
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -62,10 +63,9 @@ class VocalTractLengthPerturbation(keras.layers.Layer):
         if not training:
             return log_mel
         num_bins = log_mel.shape[-1]
-        # The mel scale of keras.layers.MelSpectrogram is 1127 log(1 + hertz / 700).
         low, high = 1127 * np.log(1 + np.array([self.min_freq, self.max_freq]) / 700)
         width = (high - low) / (num_bins + 1)
-        centers = 700 * (np.exp((low + width * np.arange(1, num_bins + 1)) / 1127) - 1)
+        centers = mel_frequencies(num_bins, self.min_freq, self.max_freq)[1:-1]
         factor = keras.random.uniform(
             (ops.shape(log_mel)[0], 1),
             1 - self.max_warp,

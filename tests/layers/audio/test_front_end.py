@@ -43,6 +43,7 @@ def test_saving(tmp_path):
         noise=layers.BackgroundNoise(clean_prob=0.5),
         warping=layers.VocalTractLengthPerturbation(0.1, max_freq=2_000.0),
         masking=layers.SpecAugment(1),
+        channel=layers.TelephoneChannel(0.3, max_freq=2_000.0),
         average_offsets=True,
     )
     samples, lengths = keras.Input((None,)), keras.Input((), dtype="int32")
@@ -52,8 +53,23 @@ def test_saving(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "it.keras")
     actual = next(one for one in loaded.layers if isinstance(one, layers.FrontEnd))
     assert (actual.noise.clean_prob, actual.warping.max_warp) == (0.5, 0.1)
-    assert actual.masking.num_masks == 1
+    assert (actual.masking.num_masks, actual.channel.prob) == (1, 0.3)
     arrays = (SAMPLES, LENGTHS)
     expected = to_numpy(model(arrays))
     assert expected.shape[0] == 4
     np.testing.assert_allclose(to_numpy(loaded(arrays)), expected, atol=1e-6)
+
+
+def test_channel_is_applied_in_training_only():
+    plain, channel = make(), layers.TelephoneChannel(1.0, max_freq=2_000.0, seed=1)
+    layer = make(channel=channel)
+    inference = [to_numpy(front_end(SAMPLES, LENGTHS)[0]) for front_end in (plain, layer)]
+    np.testing.assert_array_equal(*inference)
+    training = to_numpy(layer(SAMPLES, LENGTHS, training=True)[0])
+    assert (training[..., 0] < inference[0][..., 0] - 2).all()  # below 100 Hz
+
+
+def test_configuration_of_an_earlier_version():
+    config = make(frame_stack=2).get_config()
+    del config["channel"]
+    assert layers.FrontEnd.from_config(config).channel is None
